@@ -1,0 +1,1 @@
+"""One module a command, each with one click command of the same name."""

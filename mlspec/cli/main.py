@@ -1,0 +1,138 @@
+"""The command line's front door: the table of commands, and the one place where errors become words and exit codes.
+
+A command's module is imported only when that command runs, so that `mlspec --version` costs no more than click itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any
+
+import click
+
+from mlspec import __version__
+from mlspec.cli.escape import printable
+from mlspec.errors import Exit, MlspecError
+
+# name: what --help says of it. The module is mlspec.cli.commands.<name>, the click command in it is `command`.
+COMMANDS = {
+    "init": "Start a project, or write the spec for a data file.",
+    "validate": "Check spec files; say every error at once.",
+    "schema": "Print the JSON Schema of the spec language.",
+    "explain": "Say what a field of a spec means.",
+    "show": "Show the resolved specs, and where each value came from.",
+    "plan": "Say what apply would do, and why.",
+    "apply": "Make it so: data, checks, backtest, gate, deploy, forecast.",
+    "status": "Say per forecast whether it is ready, and why.",
+    "forecast": "Print the newest forecast.",
+    "inventory": "Print safety stock, reorder point and order-up-to level.",
+    "history": "List releases, versions and events, newest first.",
+    "diff": "Compare two releases field by field.",
+    "report": "Write one HTML file with the charts a person would look at.",
+    "step": "Run one step of the pipeline, as a task or a container does.",
+    "destroy": "Take down what apply made, and nothing else.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order in which a new user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"mlspec.cli.commands.{cmd_name}")
+        found: click.Command = module.command
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """As click's own, with the nearest name where there is none of that name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            error.message += f" Did you mean '{near[0]}'?" if near else ""
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="mlspec", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Run demand forecasts by writing YAML.
+
+    One spec file describes a forecast. Start with `mlspec init`, then `mlspec apply`.
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one command and exit with its code. The only function that calls sys.exit."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: list[str]) -> int:
+    """Run one command and return its exit code; what went wrong is said on stderr."""
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        result = cli.main(args=argv, prog_name="mlspec", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE if isinstance(error, click.UsageError) else Exit.FAILED
+    except MlspecError as error:
+        say_error(error)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped by SIGINT; nothing was changed", err=True)
+        return Exit.INTERRUPTED
+    except Terminated:
+        click.echo("stopped by SIGTERM; nothing was changed", err=True)
+        return Exit.TERMINATED
+    except BrokenPipeError:
+        # The reader of our output has left (`mlspec forecast demand | head`): no error of anyone's.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except Exception:  # noqa: BLE001  (whatever arrives here is a defect; say so with what a report needs)
+        return _say_defect(argv)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return int(result or 0)
+
+
+class Terminated(BaseException):
+    """SIGTERM came. Not an Exception, so that no `except Exception` swallows it."""
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def say_error(error: MlspecError) -> None:
+    """Print an error and what to do about it, with control characters of user text made visible."""
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {printable(error.message)}", err=True)
+    if error.hint:
+        click.echo(f"{click.style('hint', fg='cyan')}: {printable(error.hint)}", err=True)
+
+
+def _say_defect(argv: list[str]) -> int:
+    click.echo(
+        "error: this is a defect of mlspec, not of your input. Please report it with the text below.\n"
+        f"mlspec {__version__}, Python {sys.version.split()[0]}, {sys.platform}; command: {argv[0] if argv else '-'}",
+        err=True,
+    )
+    traceback.print_exc()
+    return Exit.FAILED

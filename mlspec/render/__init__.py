@@ -1,0 +1,1 @@
+"""Templates and facts in, the text of files out; writes nothing."""

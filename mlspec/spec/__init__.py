@@ -1,0 +1,5 @@
+"""What a user may say about one forecast, and on which line they said it.
+
+Strict YAML reader, pydantic models, semantic checks, resolution against project and target, JSON Schema.
+Reads text; touches nothing else, knows no target and no data frame.
+"""

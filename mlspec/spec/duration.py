@@ -1,0 +1,31 @@
+"""Durations as people write them in a spec: `90s`, `15m`, `24h`, `3d`, `2w`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_PATTERN = re.compile(r"(0|[1-9][0-9]{0,6})([smhdw])")
+EXPECTED = "a whole number and a unit: 90s, 15m, 24h, 3d or 2w"
+LONGEST = timedelta(days=3660)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return the duration that `text` names. Raises ValueError with a sentence for the writer of a spec."""
+    found = _PATTERN.fullmatch(text)
+    if not found:
+        raise ValueError(f"expected {EXPECTED}")
+    span = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    if span > LONGEST:
+        raise ValueError(f"expected at most {format_duration(LONGEST)}")
+    return span
+
+
+def format_duration(span: timedelta) -> str:
+    """Return the shortest spelling: the largest unit that divides `span`."""
+    seconds = int(span.total_seconds())
+    if not seconds:
+        return "0d"
+    unit = max((u for u in _UNITS if seconds % _UNITS[u] == 0), key=_UNITS.__getitem__)
+    return f"{seconds // _UNITS[unit]}{unit}"

@@ -1,0 +1,62 @@
+"""The scalar types of the spec language, each with its limits in one place.
+
+A type here is a pydantic annotation: what a value may be, said once, for the validator, the JSON Schema and `explain`.
+Patterns are ASCII only, so a homoglyph never passes for a name.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, PlainSerializer, Strict, StringConstraints, WithJsonSchema
+
+from mlspec.spec.duration import EXPECTED, format_duration, parse_duration
+
+T = TypeVar("T")
+
+# A YAML list; kept as a tuple so that a spec is a value that nobody can change.
+Many = Annotated[tuple[T, ...], Strict(False)]
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"expected {EXPECTED}")  # noqa: TRY004  (pydantic turns ValueError into an error of the field)
+    return parse_duration(value)
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})[smhdw]$", "examples": ["24h", "3d"]}),
+]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
+AlertName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$")]
+Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Text = Annotated[str, StringConstraints(max_length=1024)]
+Owner = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
+Cron = Annotated[str, StringConstraints(min_length=9, max_length=100)]
+Timezone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")]
+Frequency = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,3})?[A-Za-z]{1,4}(-[A-Z]{3})?$")]
+SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,254}$")]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$")]
+MachineType = Annotated[str, StringConstraints(pattern=r"^[a-z][0-9a-z]*(-[0-9a-z]+){1,3}$")]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Quantile = Annotated[float, Field(gt=0, lt=1)]
+Lag = Annotated[int, Field(ge=1, le=10_000)]
+Season = Annotated[int, Field(ge=2, le=10_000)]
+
+ScoreMetric = Literal["wape", "mase", "rmsse", "bias", "pinball", "coverage"]
+RankMetric = Literal["wape", "mase", "rmsse", "pinball"]
+AlertMetric = Literal[
+    "wape", "mase", "rmsse", "bias", "pinball", "coverage",
+    "psi", "ks", "data_age", "volume", "new_series", "vanished_series", "error_rate", "latency",
+]  # fmt: skip
+Severity = Literal["info", "warning", "critical"]

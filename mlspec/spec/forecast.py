@@ -1,0 +1,383 @@
+"""The `kind: Forecast` document: everything a team may say about one forecast.
+
+Each field's description, default and examples stand here once; the JSON Schema, `mlspec explain` and the reference page
+are made from them. What needs more than one field, or the world, is checked in `checks`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlspec.spec.fields import (
+    AlertMetric, AlertName, Column, Cron, Duration, Frequency, LabelKey, LabelValue, Lag, MachineType, Many, Name,
+    Owner, Quantile, RankMetric, ScoreMetric, Season, SecretName, Severity, Share, Text, Timezone, TopicName,
+)  # fmt: skip
+
+
+class Part(BaseModel):
+    """One mapping of a spec: strict types, no unknown key, immutable once read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+# --- metadata ---------------------------------------------------------------------------------------------------------
+
+
+class Metadata(Part):
+    """Who and what: the name that everything else derives from, and its owner."""
+
+    name: Name = Field(description="The forecast's name; it becomes part of the names of all resources.")
+    owner: Owner | None = Field(default=None, description="Who is asked when a person is needed; an e-mail address.")
+    description: Text = Field(default="", description="One sentence for people.")
+    labels: dict[LabelKey, LabelValue] = Field(default={}, description="Labels on every resource (GCP's label rules).")
+
+
+# --- dataset ----------------------------------------------------------------------------------------------------------
+
+
+class Source(Part):
+    """Where the history is read from: a `uri` or a `query`, one of the two."""
+
+    uri: str | None = Field(
+        default=None, max_length=1024,
+        description="A path relative to the project's root, gs://bucket/object (CSV or Parquet, * allowed) or "
+        "bq://project.dataset.table.", examples=["data/sales.csv", "gs://acme/sales/*.parquet"],
+    )  # fmt: skip
+    query: str | None = Field(default=None, max_length=65_536, description="A BigQuery SELECT.")
+
+
+class Actuals(Part):
+    """When the truth about a period is known."""
+
+    available_after: Duration = Field(
+        default="0d", validate_default=True, description="How long after a period's end its actuals are complete."
+    )
+    min_coverage: Share = Field(
+        default=0.95, description="Share of series that must have actuals before a period is judged."
+    )
+
+
+class Covariates(Part):
+    """Columns beside the target that a model may use."""
+
+    known: Many[Column] = Field(default=(), description="Known over the horizon too; read from `dataset.future` there.")
+    past: Many[Column] = Field(default=(), description="Known only up to the cutoff.")
+    static: Many[Column] = Field(default=(), description="Constant in a series.")
+
+
+class Future(Part):
+    """Where the known covariates over the horizon are read from."""
+
+    uri: str = Field(min_length=1, max_length=1024, description="As `dataset.source.uri`.")
+
+
+class Freshness(Part):
+    """How old the newest row may be."""
+
+    max_age: Duration = Field(description="Largest age of the newest period, counted from its end.")
+
+
+class Completeness(Part):
+    """How many of the expected periods must be there."""
+
+    min: Share = Field(description="Share of periods present, between a series' first row and the newest period of all.")
+
+
+class Range(Part):
+    """The values that a column may take."""
+
+    min: float | None = Field(default=None, description="Smallest value allowed.")
+    max: float | None = Field(default=None, description="Largest value allowed.")
+
+
+class SeriesCount(Part):
+    """How many series must be there."""
+
+    min: int | None = Field(default=None, ge=1, description="Fewest series.")
+    max_missing: Share | None = Field(
+        default=None, description="Share of series that may lack the newest period."
+    )
+
+
+class Checks(Part):
+    """The data contract, beside the built-in checks (types, unique keys, no gaps, frequency)."""
+
+    freshness: Freshness | None = Field(default=None, description="How old the newest row may be.")
+    completeness: Completeness | None = Field(default=None, description="How many periods must be there.")
+    range: dict[Column, Range] = Field(default={}, description="Allowed values, by column.")
+    series: SeriesCount | None = Field(default=None, description="How many series must be there.")
+
+
+class Dataset(Part):
+    """The history that the forecast learns from, and its contract."""
+
+    source: Source = Field(description="Where the history is read from.")
+    time: Column = Field(description="The column that holds a period's date (ISO 8601).")
+    series: Many[Column] = Field(default=(), description="Columns that name one series; [] for a single series.")
+    target: Column = Field(description="The column to forecast.")
+    frequency: Frequency = Field(
+        description="Length of a period, as a pandas offset alias; checked against the data.",
+        examples=["D", "W-FRI", "MS"],
+    )
+    actuals: Actuals = Field(default=Actuals(), description="When the truth about a period is known.")
+    covariates: Covariates = Field(default=Covariates(), description="Columns beside the target.")
+    future: Future | None = Field(default=None, description="Known covariates over the horizon.")
+    checks: Checks = Field(default=Checks(), description="The data contract.")
+
+
+# --- model ------------------------------------------------------------------------------------------------------------
+
+
+class _Candidate(Part):
+    name: Name | None = Field(default=None, description="Name in tables and in `of`; the kind, if left out.")
+
+    @property
+    def label(self) -> str:
+        """The name under which this candidate stands in tables."""
+        return self.name or self.kind  # type: ignore[attr-defined, no-any-return]
+
+
+class SeasonalNaive(_Candidate):
+    """The value one season ago. The floor that every other candidate has to beat."""
+
+    kind: Literal["seasonal-naive"]
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+
+
+class AutoEts(_Candidate):
+    """Exponential smoothing, its form chosen per series by AICc (Hyndman & Khandakar 2008)."""
+
+    kind: Literal["auto-ets"]
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+
+
+class Theta(_Candidate):
+    """Dynamic optimised theta (Fiorucci et al. 2016): strong on short series with a trend."""
+
+    kind: Literal["theta"]
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+
+
+class Croston(_Candidate):
+    """For intermittent demand: sizes and intervals smoothed apart (Croston 1972)."""
+
+    kind: Literal["croston"]
+    variant: Literal["classic", "optimized", "sba", "tsb"] = Field(
+        default="sba", description="sba is Syntetos & Boylan's correction (2005); tsb decays when demand stops."
+    )
+
+
+class GradientBoosting(_Candidate):
+    """One boosted-trees model over all series, on lags, rolling means, calendar and covariates."""
+
+    kind: Literal["gradient-boosting"]
+    library: Literal["scikit-learn", "lightgbm"] = Field(
+        default="scikit-learn", description="lightgbm needs the extra mlspec[lightgbm]."
+    )
+    lags: Many[Lag] | None = Field(default=None, description="Lags used as features; chosen from the season, if left out.")
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+    iterations: int = Field(default=200, ge=1, le=10_000, description="Boosting rounds.")
+    learning_rate: float = Field(default=0.05, gt=0, le=1, description="Shrinkage of each round.")
+    max_leaves: int = Field(default=15, ge=2, le=1024, description="Leaves in one tree.")
+
+
+class Ensemble(_Candidate):
+    """The plain mean of other candidates (Bates & Granger 1969; Makridakis et al. 2020)."""
+
+    kind: Literal["ensemble"]
+    of: Literal["best-2", "best-3", "best-4", "best-5", "all"] | Many[Name] = Field(
+        default="best-3", description="`best-N` in the backtest's earlier windows, `all`, or a list of names."
+    )
+
+
+Candidate = Annotated[
+    SeasonalNaive | AutoEts | Theta | Croston | GradientBoosting | Ensemble, Field(discriminator="kind")
+]
+
+
+class Backtest(Part):
+    """Rolling-origin evaluation (Tashman 2000): the last `windows` cutoffs, `step` periods apart."""
+
+    windows: int = Field(default=4, ge=1, le=100, description="Number of cutoffs.")
+    step: int | None = Field(default=None, ge=1, le=10_000, description="Periods between cutoffs; the horizon, if left out.")
+    metric: RankMetric = Field(default="wape", description="What the champion is chosen by.")
+
+
+class Rule(Part):
+    """One line of the gate; all lines must hold before a version may serve."""
+
+    metric: ScoreMetric = Field(description="What is measured in the backtest.")
+    below: float | None = Field(default=None, description="The metric must be below this value.")
+    above: float | None = Field(default=None, description="The metric must be above this value.")
+    within: float | None = Field(
+        default=None, gt=0, description="Largest distance from the ideal: nominal coverage, or a bias of 0."
+    )
+    against: Literal["seasonal-naive", "champion"] | None = Field(default=None, description="Compare with this instead.")
+    improves_by: float | None = Field(default=None, ge=0, lt=1, description="Relative improvement that is required.")
+    not_worse_by: float | None = Field(default=None, ge=0, le=10, description="Relative loss that is tolerated.")
+
+
+DEFAULT_GATE = (
+    Rule(metric="wape", against="seasonal-naive", not_worse_by=0.0),
+    Rule(metric="wape", against="champion", not_worse_by=0.02),
+)
+
+
+class Model(Part):
+    """What is forecast, by which candidates, and what a version must show before it may serve."""
+
+    horizon: int = Field(ge=1, le=1000, description="Periods ahead.")
+    quantiles: Many[Quantile] = Field(
+        default=(0.1, 0.5, 0.9), min_length=1, max_length=99, description="Quantiles of the forecast, rising."
+    )
+    candidates: Literal["auto"] | Annotated[Many[Candidate], Field(min_length=1, max_length=20)] = Field(
+        default="auto", description="What competes in the backtest; `auto` lets mlspec look at the data and list them."
+    )
+    backtest: Backtest = Field(default=Backtest(), description="How candidates are compared.")
+    gate: Many[Rule] = Field(
+        default=DEFAULT_GATE, description="What must hold before a version may serve; [] lets everything pass."
+    )
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of everything random.")
+
+
+# --- when, where, what if ---------------------------------------------------------------------------------------------
+
+
+class Schedule(Part):
+    """When forecasts are made and models retrained."""
+
+    forecast: Cron | None = Field(default=None, description="Cron expression of five fields.", examples=["0 6 * * MON"])
+    retrain: Cron | None = Field(default=None, description="Cron expression of five fields.", examples=["0 4 1 * *"])
+    timezone: Timezone = Field(default="UTC", description="IANA time zone that the expressions are read in.")
+
+
+class Rollout(Part):
+    """How a new version takes over."""
+
+    strategy: Literal["canary", "blue-green", "all-at-once"] = Field(
+        default="all-at-once", description="canary shifts by steps, blue-green waits once, all-at-once does not wait."
+    )
+    steps: Many[Annotated[int, Field(ge=1, le=100)]] = Field(
+        default=(), description="Percent of series (batch) or traffic (online) at each step; rising, ends at 100."
+    )
+    interval: Duration = Field(default="1h", validate_default=True, description="Time between steps.")
+
+
+class Machine(Part):
+    """What an online endpoint runs on."""
+
+    type: MachineType = Field(default="n2-standard-2", description="Compute Engine machine type.")
+    min_replicas: int = Field(default=1, ge=1, le=100, description="Fewest replicas.")
+    max_replicas: int = Field(default=1, ge=1, le=100, description="Most replicas.")
+
+
+class Deployment(Part):
+    """Where a version serves and how it gets there."""
+
+    serve: Literal["batch", "online", "both"] = Field(default="batch", description="Files on a schedule, an endpoint, or both.")
+    rollout: Rollout = Field(default=Rollout(), description="How a new version takes over.")
+    machine: Machine = Field(default=Machine(), description="What an online endpoint runs on.")
+
+
+class Alert(Part):
+    """One alert threshold. A metric without enough data is `no-data`: never healthy, never failed."""
+
+    name: AlertName = Field(description="Named by `rollback.on`, `inhibits` and `mlspec silence`.")
+    metric: AlertMetric = Field(description="What is watched.")
+    above: float | Duration | None = Field(default=None, description="Fires above this value; a duration for data_age.")
+    below: float | None = Field(default=None, description="Fires below this value.")
+    outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="Fires outside this range, [low, high]."
+    )
+    window: int | None = Field(default=None, ge=1, le=1000, description="Mature periods that the metric is taken over.")
+    for_: str | None = Field(
+        default=None, alias="for", pattern=r"^[1-9][0-9]? of [1-9][0-9]?$",
+        description="Evaluations that must agree, `m of n`.", examples=["2 of 3"],
+    )  # fmt: skip
+    by: Many[Column] = Field(default=(), description="Judge each value of these series or static columns apart.")
+    baseline: Literal["same-season", "training"] | None = Field(
+        default=None, description="What drift is measured against."
+    )
+    severity: Severity = Field(default="warning", description="How loud.")
+    inhibits: Many[AlertName] = Field(default=(), description="Alerts that stay quiet while this one fires.")
+
+
+class Webhook(Part):
+    """A webhook whose address is a secret."""
+
+    secret: SecretName = Field(description="Name of the secret that holds the URL; never the URL itself.")
+
+
+class Notify(Part):
+    """Where alerts are sent: one of `pubsub` and `webhook`."""
+
+    pubsub: TopicName | None = Field(default=None, description="Name of a Pub/Sub topic.")
+    webhook: Webhook | None = Field(default=None, description="A webhook, by the name of its secret.")
+    severity: Severity = Field(default="info", description="The least severity that is sent here.")
+
+
+class Rollback(Part):
+    """When a version that serves is replaced by an earlier one, without a person."""
+
+    on: Many[AlertName] = Field(default=(), description="Names of alerts that start a rollback.")
+    to: Literal["last-good", "previous", "fallback"] = Field(default="last-good", description="Where to.")
+    fallback: Literal["seasonal-naive"] = Field(
+        default="seasonal-naive", description="Serves when no good version is left."
+    )
+    cooldown: Duration = Field(default="24h", validate_default=True, description="Least time between two rollbacks.")
+    max_attempts: int = Field(default=2, ge=1, le=10, description="Rollbacks before mlspec holds and asks for a person.")
+
+
+ReconcileMode = Literal["enforce", "observe", "pause"]
+
+
+class Reconcile(Part):
+    """What the loop may do by itself."""
+
+    mode: ReconcileMode = Field(default="enforce", description="enforce acts, observe reports, pause does nothing.")
+    resources: dict[Literal["data", "model", "deployment", "forecast", "infra", "dag"], ReconcileMode] = Field(
+        default={}, description="The mode of one kind of resource, where it differs."
+    )
+
+
+class Budget(Part):
+    """A guard on what reconcile starts by itself."""
+
+    trainings_per_week: int | None = Field(default=None, ge=0, le=1000, description="Most trainings in seven days.")
+    monthly: str | None = Field(
+        default=None, pattern=r"^[1-9][0-9]{0,8}(\.[0-9]{2})? [A-Z]{3}$",
+        description="Most money a month: an amount and an ISO 4217 currency.", examples=["400 USD"],
+    )  # fmt: skip
+
+
+class Inventory(Part):
+    """What the forecast is for: stock, under periodic review with order-up-to level (Silver, Pyke & Thomas 2017, ch. 7)."""
+
+    service_level: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        description="Probability of no stock-out in a replenishment cycle."
+    )
+    lead_time: int = Field(ge=0, le=1000, description="Periods from order to shelf.")
+    review_period: int = Field(default=1, ge=1, le=1000, description="Periods between two looks at the stock.")
+
+
+class Forecast(Part):
+    """One forecast: its data, model, schedule, alert thresholds, rollback policy, and what stock it is for."""
+
+    apiVersion: Literal["mlspec/v1"] = Field(description="Version of the spec language.")  # noqa: N815
+    kind: Literal["Forecast"] = Field(description="What this document is.")
+    metadata: Metadata = Field(description="Who and what.")
+    dataset: Dataset = Field(description="The history and its contract.")
+    model: Model = Field(description="What is forecast, and by what.")
+    schedule: Schedule = Field(default=Schedule(), description="When.")
+    deployment: Deployment = Field(default=Deployment(), description="Where a version serves.")
+    alerts: Annotated[Many[Alert], Field(max_length=50)] = Field(default=(), description="Alert thresholds.")
+    notify: Annotated[Many[Notify], Field(max_length=16)] = Field(default=(), description="Where alerts are sent.")
+    rollback: Rollback = Field(default=Rollback(), description="Rollback policy.")
+    reconcile: Reconcile = Field(default=Reconcile(), description="What the loop may do by itself.")
+    budget: Budget = Field(default=Budget(), description="A guard on what reconcile starts by itself.")
+    inventory: Inventory | None = Field(default=None, description="What the forecast is for.")
+    targets: dict[Name, dict[str, Any]] = Field(
+        default={}, description="What differs in one target: any part of this document, merged over the rest."
+    )

@@ -1,0 +1,43 @@
+"""The `kind: Project` document, mlspec.yaml: the targets, and what all specs share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from mlspec.spec.fields import Name
+from mlspec.spec.forecast import Part
+
+ProjectId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[1-9][0-9]?$")]
+
+
+class LocalTarget(Part):
+    """The embedded target: one folder on this machine."""
+
+    type: Literal["local"]
+    path: str = Field(default=".mlspec", min_length=1, max_length=255, description="Folder, relative to the project's root.")
+    protect: bool = Field(default=False, description="Ask before anything is applied.")
+
+
+class GcpTarget(Part):
+    """One Google Cloud project and region."""
+
+    type: Literal["gcp"]
+    project: ProjectId = Field(description="Google Cloud project id.")
+    region: Region = Field(description="Region, not zone.", examples=["southamerica-east1"])
+    protect: bool = Field(default=False, description="Ask before anything is applied.")
+
+
+Target = Annotated[LocalTarget | GcpTarget, Field(discriminator="type")]
+
+
+class Project(Part):
+    """What all specs of one project share."""
+
+    apiVersion: Literal["mlspec/v1"] = Field(description="Version of the spec language.")  # noqa: N815
+    kind: Literal["Project"] = Field(description="What this document is.")
+    name: Name = Field(description="The project's name.")
+    defaults: dict[str, Any] = Field(default={}, description="Any part of a Forecast; a spec's own words win.")
+    targets: dict[Name, Target] = Field(default={}, description="Where forecasts live; `local` needs no entry.")

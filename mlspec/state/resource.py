@@ -1,0 +1,46 @@
+"""One thing that must exist, and a picture of all that does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["data", "model", "deployment", "forecast"]
+# What comes first is needed by what comes later.
+KINDS: tuple[Kind, ...] = ("data", "model", "deployment", "forecast")
+
+Json = Any  # None, bool, int, finite float, str, list and dict of the same
+
+
+def digest(value: Json, length: int = 64) -> str:
+    """Return the first `length` hex digits of the sha256 of `value` as canonical JSON.
+
+    Raises ValueError on NaN and infinities: they have no JSON.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing that must exist: its address (`model.demand`) and the fields that make it what it is.
+
+    `fields` maps dotted names (`model.horizon`, `data.digest`) to JSON values; two resources with equal fields are equal.
+    """
+
+    kind: Kind
+    forecast: str
+    fields: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Stable name of the resource."""
+        return f"{self.kind}.{self.forecast}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the fields: equal fingerprints need no change."""
+        return digest(dict(self.fields))
