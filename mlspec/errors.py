@@ -23,6 +23,10 @@ class Exit(IntEnum):
     TERMINATED = 143
 
 
+class Terminated(BaseException):
+    """SIGTERM came. Not an Exception, so that no `except Exception` swallows it."""
+
+
 class MlspecError(Exception):
     """Something in the reader's world has to change before the command can succeed.
 

@@ -17,7 +17,7 @@ import click
 
 from mlspec import __version__
 from mlspec.cli.escape import printable
-from mlspec.errors import Exit, MlspecError
+from mlspec.errors import Exit, MlspecError, Terminated
 
 # name: what --help says of it. The module is mlspec.cli.commands.<name>, the click command in it is `command`.
 COMMANDS = {
@@ -111,10 +111,6 @@ def run(argv: list[str]) -> int:
     finally:
         signal.signal(signal.SIGTERM, previous)
     return int(result or 0)
-
-
-class Terminated(BaseException):
-    """SIGTERM came. Not an Exception, so that no `except Exception` swallows it."""
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> None:

@@ -1,1 +1,4 @@
-"""Decides and touches nothing: desired state, diff, guards, the gate, the schedule. Pure functions of facts and a clock that is handed in."""
+"""Decides and touches nothing: desired state, diff, guards, the gate, the schedule.
+
+Pure functions of facts and a clock that is handed in.
+"""

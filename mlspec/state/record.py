@@ -24,6 +24,7 @@ class Version:
 
     `lineage` holds data_version, spec_hash (of what shapes the model), code_version, libraries, seed. `metrics` are the
     champion's over the backtest. `state` is what the gate said: `passed` or `rejected`; a rejected one has no model file.
+    `reasons` are the gate's sentences, a line each; `facts` holds the candidate as JSON, so that it can be scored again.
     """
 
     forecast: str
@@ -35,6 +36,7 @@ class Version:
     state: Literal["passed", "rejected"]
     files: Mapping[str, FileRef] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,70 @@
+"""What the engine works with, handed in by the command line: a target, who runs steps, a clock, a root, someone to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mlspec.plan.desired import Wanted
+from mlspec.state.resource import Json
+from mlspec.state.step import Steps
+from mlspec.targets.base import Target
+
+
+class Tell(Protocol):
+    """Whoever shows progress: of which forecast, in which step, how far, and what is being done."""
+
+    def __call__(self, forecast: str, step: str, done: int, total: int, text: str) -> None:
+        """Show it; `total` 0 says that nobody knows how far it is."""
+        ...
+
+
+class Spec(Protocol):
+    """What the engine needs to know of a resolved spec."""
+
+    @property
+    def name(self) -> str:
+        """The forecast's name."""
+        ...
+
+    @property
+    def json(self) -> Mapping[str, Json]:
+        """The resolved spec as JSON."""
+        ...
+
+    @property
+    def spec_hash(self) -> str:
+        """Digest of the resolved spec."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One run's surroundings. `clock` returns RFC 3339 in UTC; `code` is mlspec's version; `libraries` those of the models."""
+
+    target: Target
+    steps: Steps
+    root: Path
+    clock: Callable[[], str]
+    code: str
+    libraries: Mapping[str, str]
+    tell: Tell
+
+    def wanted(self, spec: Spec) -> Wanted:
+        """Return what a spec wants, with what its data is now. Raises DataError where the data is not there."""
+        return Wanted(spec.name, spec.json, spec.spec_hash, self.target.source(spec.json, self.root), self.code)
+
+
+def model_libraries() -> dict[str, str]:
+    """Return the versions of the installed libraries that shape a model, without importing one."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in ("lightgbm", "mlforecast", "numpy", "pandas", "scikit-learn", "scipy", "statsforecast"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,46 @@
+"""What came of applying one forecast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mlspec.errors import Exit, MlspecError
+from mlspec.state.record import ForecastRun, Release, Version
+
+Status = Literal["nothing", "applied", "kept-out", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`version` is the one judged in this run or before it; `release` and `run` only what this run made.
+
+    `error` says why a forecast failed; `recorded` whether something was done and kept before it did.
+    """
+
+    forecast: str
+    status: Status
+    version: Version | None = None
+    release: Release | None = None
+    run: ForecastRun | None = None
+    error: MlspecError | None = None
+    recorded: bool = False
+
+    @property
+    def exit_code(self) -> Exit:
+        """The exit code that this forecast alone would give."""
+        if self.status == "kept-out":
+            return Exit.NOT_WELL
+        if self.error is None:
+            return Exit.DONE
+        return Exit.PARTIAL if self.recorded and self.error.exit_code == Exit.FAILED else self.error.exit_code
+
+
+# The worst that happened names the run: a run that stopped part-way has to be gone on with before anything else.
+_WORST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)
+
+
+def exit_code(outcomes: tuple[Outcome, ...]) -> Exit:
+    """Return the exit code of a run over several forecasts."""
+    codes = {outcome.exit_code for outcome in outcomes}
+    return next(code for code in _WORST if code in codes or code == Exit.DONE)

@@ -1,0 +1,73 @@
+"""The steps of one forecast, each run once: what was filed under the same inputs is taken from there.
+
+A step's key is the digest of all that can change its outcome: what it reads of the spec, its input files, its options, the code
+and, where a model is fitted, the libraries. So a run that was killed goes on from the last step that was filed, and the same input
+gives the same files.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlspec.engine.context import Engine
+from mlspec.plan.desired import Wanted
+from mlspec.state.observed import FiledStep
+from mlspec.state.record import FileRef
+from mlspec.state.resource import Json, Kind, digest
+from mlspec.state.step import StepName, StepRequest
+
+# Which resource's keys a step reads; the gate judges figures and changes none.
+_READS: dict[StepName, tuple[Kind, ...]] = {
+    "check": ("data",),
+    "backtest": ("model",),
+    "train": ("model",),
+    "forecast": ("model",),
+    "inventory": ("model", "forecast"),
+}
+
+
+def run_step(
+    engine: Engine,
+    wanted: Wanted,
+    step: StepName,
+    inputs: Mapping[str, FileRef],
+    options: Mapping[str, Json],
+) -> FiledStep:
+    """Return a step's files and facts, from the store if it was done before. Raises what the step raises."""
+    key = _key(engine, wanted, step, inputs, options)
+    filed = engine.target.step(wanted.name, step, key)
+    if filed is not None:
+        engine.tell(wanted.name, step, 1, 1, "done before, taken from the store")
+        return filed
+    with tempfile.TemporaryDirectory(prefix="mlspec-") as folder:
+        request = StepRequest(
+            step=step,
+            spec=wanted.spec,
+            root=engine.root,
+            out=Path(folder),
+            inputs={role: engine.target.path(ref) for role, ref in inputs.items()},
+            options=options,
+        )
+        result = engine.steps(request, lambda done, total, text: engine.tell(wanted.name, step, done, total, text))
+        return engine.target.file_step(wanted.name, step, key, result.outputs, result.facts, engine.clock())
+
+
+def _key(
+    engine: Engine, wanted: Wanted, step: StepName, inputs: Mapping[str, FileRef], options: Mapping[str, Json]
+) -> str:
+    keys = {key: value for kind in _READS[step] for key, value in wanted.fields(kind).items()}
+    read = {key: value for key, value in keys.items() if not key.startswith("model.gate")}
+    return digest(
+        {
+            "step": step,
+            "spec": read,
+            "source": wanted.source.digest,
+            "inputs": {role: ref.sha256 for role, ref in inputs.items()},
+            # A check is good for a day: how fresh the data is depends on when one asks.
+            "options": {key: str(value)[:10] if key == "now" else value for key, value in options.items()},
+            "code": engine.code,
+            "libraries": dict(engine.libraries),
+        }
+    )

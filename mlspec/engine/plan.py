@@ -1,0 +1,38 @@
+"""From specs and what a target shows to a plan. Looks, and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mlspec.engine.context import Engine, Spec
+from mlspec.plan.diff import changes
+from mlspec.plan.notes import notes
+from mlspec.state.plan import Change, Plan
+
+
+def make_plan(engine: Engine, specs: Sequence[Spec], commit: str | None) -> Plan:
+    """Return what apply would do for `specs`. Raises DataError where a spec's data is not there."""
+    target = engine.target
+    found: list[Change] = []
+    for spec in specs:
+        found += changes(engine.wanted(spec), target.observe(spec.name))
+    return Plan(
+        target=target.name,
+        serial=target.serial,
+        lineage=target.lineage,
+        changes=tuple(found),
+        spec_hashes={spec.name: spec.spec_hash for spec in specs},
+        commit=commit,
+        notes=tuple(note for spec in specs for note in notes(spec.name, spec.json)),
+        impact=_impact(found),
+    )
+
+
+def _impact(found: Sequence[Change]) -> tuple[str, ...]:
+    trained = [change.forecast for change in found if change.resource.startswith("model.") and change.action != "none"]
+    if not trained:
+        return ()
+    return (
+        f"backtests and trains {len(trained)}: {', '.join(trained)}",
+        "costs nothing: the local target runs on this machine",
+    )

@@ -1,0 +1,111 @@
+"""Rolling-origin evaluation (Tashman 2000): every candidate forecasts the same past, from the same cutoffs, seeing no further.
+
+A row of the result is one period forecast by one entrant. An ensemble `best-N` takes in each window the N candidates that
+were best in the windows before it (all of them in the first), so that it never chooses by what it is judged on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mlspec.errors import ModelError
+from mlspec.forecast import candidates as families
+from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe
+from mlspec.forecast.scales import FLOOR, scales
+from mlspec.spec.forecast import Backtest, Candidate
+
+Say = Callable[[int, int, str], None]
+CANDIDATE, CUTOFF, STEP = "candidate", "cutoff", "h"
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """What competes under one label: the plain mean of its members, or of the best `pick` of them; a single has one member."""
+
+    label: str
+    kind: str
+    members: tuple[Candidate, ...]
+    pick: int | None = None
+
+
+def cutoffs(panel: Panel, backtest: Backtest) -> list[pd.Timestamp]:
+    """Return the cutoffs, oldest first. Raises ModelError when the history is too short for so many."""
+    horizon = panel.layout.horizon
+    step = backtest.step or horizon
+    times = pd.DatetimeIndex(sorted(panel.frame[TIME].unique()))
+    back = horizon + (backtest.windows - 1) * step
+    if len(times) - back < 2:
+        raise ModelError(
+            f"a backtest of {backtest.windows} windows of {horizon} periods, {step} apart, needs {back + 2} periods of "
+            f"history; there are {len(times)}",
+            hint="lower model.backtest.windows, model.backtest.step or model.horizon, or bring more history",
+        )
+    return [times[-1 - back + place * step] for place in range(backtest.windows)]
+
+
+def forecasts(panel: Panel, cuts: Sequence[pd.Timestamp], singles: dict[str, Candidate], seed: int, say: Say) -> pd.DataFrame:
+    """Return unique_id, cutoff, ds, h, y (missing where unobserved), scales, and one column of means a key of `singles`."""
+    windows, done, total = [], 0, len(cuts) * len(singles)
+    for number, cutoff in enumerate(cuts, 1):
+        known = panel.until(cutoff)
+        window = _actuals(panel, known, cutoff)
+        for key, candidate in singles.items():
+            say(done, total, f"backtest window {number} of {len(cuts)}: {candidate.label}")
+            found = forecast(families.fit(candidate, known, seed), known, candidate.label)
+            window = window.merge(found.rename(columns={MEAN: key}), on=[ID, TIME], how="left", validate="one_to_one")
+            done += 1
+        windows.append(window)
+    say(total, total, "backtest scored")
+    return pd.concat(windows, ignore_index=True)
+
+
+def forecast(fitted: families.Fitted, panel: Panel, label: str) -> pd.DataFrame:
+    """Return a candidate's means, no lower than a series' floor. Raises ModelError where one is not a finite number."""
+    found = fitted.forecast(panel)
+    odd = found.loc[~np.isfinite(found[MEAN]), ID].unique()
+    if len(odd):
+        raise ModelError(
+            f"candidate '{label}' has no finite forecast for series {describe([str(name) for name in odd])}",
+            hint="leave this candidate out of model.candidates",
+        )
+    floor = found[ID].map(scales(panel).set_index(ID)[FLOOR])
+    return found.assign(**{MEAN: np.maximum(found[MEAN], floor)})
+
+
+def _actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
+    """Return what is to be forecast from one cutoff, with what came true and the scales as of the cutoff."""
+    times = panel.layout.frequency.after(cutoff, panel.layout.horizon)
+    frame = panel.frame[panel.frame[TIME].isin(times) & panel.frame[ID].isin(known.frame[ID].unique())]
+    actual = frame[TARGET].where(frame[OBSERVED])
+    rows = frame[[ID, TIME]].assign(**{TARGET: actual, CUTOFF: cutoff, STEP: times.get_indexer(frame[TIME]) + 1})
+    return rows.merge(scales(known), on=ID, how="left")
+
+
+def entrant_rows(
+    entrant: Entrant, window_forecasts: pd.DataFrame, keys: Sequence[str], rank: Callable[[pd.DataFrame], float]
+) -> pd.DataFrame:
+    """Return an entrant's rows: candidate, unique_id, cutoff, ds, h, y, mean and scales.
+
+    `keys` are its members' columns; `rank` scores rows (lower is better) and chooses the members of a best-N.
+    """
+    base = window_forecasts.drop(columns=[name for name in window_forecasts if str(name).startswith("{")])
+    means = pd.Series(np.nan, index=base.index)
+    for cutoff in sorted(base[CUTOFF].unique()):
+        here, earlier = base[CUTOFF] == cutoff, base[CUTOFF] < cutoff
+        chosen = best(window_forecasts[earlier], keys, entrant.pick, rank)
+        means[here] = window_forecasts.loc[here, chosen].mean(axis=1)
+    return base.assign(**{CANDIDATE: entrant.label, MEAN: means})
+
+
+def best(
+    earlier: pd.DataFrame, keys: Sequence[str], pick: int | None, rank: Callable[[pd.DataFrame], float]
+) -> list[str]:
+    """Return the `pick` best of `keys` by their score in `earlier` windows, in the order given; all when there is none."""
+    if pick is None or earlier.empty:
+        return list(keys)
+    scored = sorted(keys, key=lambda key: rank(earlier.assign(**{MEAN: earlier[key]})))
+    return [key for key in keys if key in scored[:pick]]

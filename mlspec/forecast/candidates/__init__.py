@@ -1,0 +1,90 @@
+"""The kinds of candidates: one module a family, one literal table. A family's heavy imports happen inside it.
+
+A family fits a candidate to a panel and can forecast any later panel of the same layout with what it learned.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from mlspec.errors import ModelError
+from mlspec.forecast.frame import Panel
+from mlspec.spec.forecast import Candidate, Ensemble, GradientBoosting
+
+# kind: the module of its family, below this package.
+FAMILIES = {
+    "seasonal-naive": "naive",
+    "auto-ets": "smoothing",
+    "theta": "theta",
+    "croston": "croston",
+    "gradient-boosting": "boosting",
+}
+
+
+class Fitted(Protocol):
+    """A fitted candidate."""
+
+    def forecast(self, panel: Panel) -> pd.DataFrame:
+        """Return unique_id, ds, mean for the horizon after the panel's cutoff, sorted."""
+        ...
+
+    def dump(self) -> bytes | None:
+        """Return what was learned, in a format that cannot run code; None where a forecast learns anew from the panel."""
+        ...
+
+
+class Family(Protocol):
+    """A module of this package."""
+
+    def fit(self, candidate: Any, panel: Panel, seed: int) -> Fitted:
+        """Fit a candidate to a panel. Raises ModelError when no series is long enough."""
+        ...
+
+
+def family(kind: str) -> Family:
+    """Import and return the family of a kind."""
+    module: Any = importlib.import_module(f"{__name__}.{FAMILIES[kind]}")
+    found: Family = module
+    return found
+
+
+def fit(candidate: Candidate, panel: Panel, seed: int) -> Fitted:
+    """Fit one candidate that is no ensemble."""
+    return family(candidate.kind).fit(candidate, panel, seed)
+
+
+def load(candidate: Candidate, data: bytes | None, panel: Panel, seed: int) -> Fitted:
+    """Return the fitted candidate that `dump` wrote, or fit it anew to the panel where nothing was to be kept."""
+    if isinstance(candidate, GradientBoosting) and data is not None:
+        from mlspec.forecast.candidates import boosting
+
+        return boosting.load(candidate, data)
+    return fit(candidate, panel, seed)
+
+
+_ONE: TypeAdapter[Candidate] = TypeAdapter(Candidate)
+
+
+def to_json(label: str, kind: str, members: Sequence[Candidate]) -> dict[str, Any]:
+    """Return a champion as JSON that stands by itself: an ensemble carries its chosen members whole."""
+    listed: list[dict[str, Any]] = [_ONE.dump_python(member, mode="json") for member in members]
+    if kind != "ensemble":
+        return listed[0]
+    return {"kind": kind, "name": label, "of": [member.label for member in members], "members": listed}
+
+
+def from_json(value: Any) -> tuple[Candidate, list[Candidate]]:
+    """Return the candidate and, of an ensemble, its members. Raises ModelError when `value` is not what `to_json` wrote."""
+    try:
+        plain = {key: item for key, item in value.items() if key != "members"}
+        members = [_ONE.validate_python(member) for member in value.get("members", ())]
+        return _ONE.validate_python(plain), members
+    except (ValidationError, AttributeError, TypeError):
+        raise ModelError(
+            "the candidate is not one that this version of mlspec knows", hint="train again: mlspec apply"
+        ) from None

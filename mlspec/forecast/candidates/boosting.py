@@ -1,0 +1,140 @@
+"""Boosted trees: one global model over all series, on lags, rolling means, calendar and covariates, by mlforecast.
+
+Trees cannot extrapolate: each series is standardised by its own history first, so that levels and scales they have never
+seen become values they have, and is given its level back afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlspec.errors import MissingExtra, ModelError
+from mlspec.forecast import trees
+from mlspec.forecast.features import Encoder, default_lags, matrix, windows
+from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel, describe
+from mlspec.spec.forecast import GradientBoosting
+
+MODEL, ABOUT = "trees", "about.json"
+# Rows below which trees of 15 leaves have nothing to say.
+FEWEST_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """A fitted model, and what a forecast needs beside it: the lags, and the categories as numbered in training."""
+
+    candidate: GradientBoosting
+    model: Any
+    lags: tuple[int, ...]
+    encoder: Encoder
+
+    def forecast(self, panel: Panel) -> pd.DataFrame:
+        """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
+        engine = _engine(self.model, self.lags, panel.layout)
+        _prepare(engine, panel, self.encoder)
+        engine.models_ = {MEAN: self.model}
+        ahead = matrix(panel, self.encoder).ahead
+        ahead = ahead if len(ahead.columns) > len([ID, TIME]) else None
+        found = engine.predict(panel.layout.horizon, X_df=ahead)
+        return found.sort_values([ID, TIME], ignore_index=True).astype({MEAN: "float64"})
+
+    def dump(self) -> bytes:
+        """Return a zip of the trees and `about.json`: the same model gives the same bytes."""
+        about = {"lags": self.lags, "categories": self.encoder.categories}
+        return trees.archive(
+            {MODEL: trees.dump(self.model, self.candidate.library), ABOUT: json.dumps(about, sort_keys=True).encode()}
+        )
+
+
+def fit(candidate: GradientBoosting, panel: Panel, seed: int) -> Boosted:
+    """Fit to a panel. Raises ModelError when too little history is left beyond the longest lag."""
+    lags = tuple(candidate.lags or default_lags(panel.layout))
+    _refuse_short(candidate, panel, lags)
+    encoder = Encoder.of(panel)
+    engine = _engine(_estimator(candidate, seed), lags, panel.layout)
+    features, target = _prepare(engine, panel, encoder, return_X_y=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a column without a value is told by the data contract, not here
+        engine.fit_models(features, target)
+    return Boosted(candidate, engine.models_[MEAN], lags, encoder)
+
+
+def load(candidate: GradientBoosting, data: bytes) -> Boosted:
+    """Return what `dump` wrote. Raises ModelError when `data` is not that."""
+    parts = trees.members(data)
+    try:
+        about = json.loads(parts[ABOUT])
+        lags, categories = tuple(map(int, about["lags"])), dict(about["categories"])
+    except (KeyError, ValueError, TypeError):
+        raise trees.damaged("it does not say what it was trained on") from None
+    return Boosted(candidate, trees.load(parts.get(MODEL, b""), candidate.library), lags, Encoder(categories))
+
+
+def _prepare(engine: Any, panel: Panel, encoder: Encoder, **options: Any) -> Any:
+    frames = matrix(panel, encoder)
+    return engine.preprocess(
+        frames.history, static_features=frames.static, dropna=False, as_numpy=True, validate_data=False, **options
+    )
+
+
+def _engine(model: Any, lags: tuple[int, ...], layout: Layout) -> Any:
+    from mlforecast import MLForecast
+    from mlforecast.lag_transforms import RollingMean
+    from mlforecast.target_transforms import LocalStandardScaler
+
+    return MLForecast(
+        models={MEAN: model},
+        freq=layout.frequency.offset,
+        lags=list(lags),
+        lag_transforms={1: [RollingMean(window, min_samples=1) for window in windows(layout)]},
+        target_transforms=[LocalStandardScaler()],
+        num_threads=1,
+    )
+
+
+def _estimator(candidate: GradientBoosting, seed: int) -> Any:
+    if candidate.library == "lightgbm":
+        return _lightgbm(candidate, seed)
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(
+        max_iter=candidate.iterations,
+        learning_rate=candidate.learning_rate,
+        max_leaf_nodes=candidate.max_leaves,
+        early_stopping=False,
+        random_state=seed,
+    )
+
+
+def _lightgbm(candidate: GradientBoosting, seed: int) -> Any:
+    try:
+        from lightgbm import LGBMRegressor
+    except ImportError:
+        raise MissingExtra("lightgbm", "lightgbm") from None
+    return LGBMRegressor(
+        n_estimators=candidate.iterations,
+        learning_rate=candidate.learning_rate,
+        num_leaves=candidate.max_leaves,
+        random_state=seed,
+        deterministic=True,
+        force_row_wise=True,
+        n_jobs=1,
+        verbose=-1,
+    )
+
+
+def _refuse_short(candidate: GradientBoosting, panel: Panel, lags: tuple[int, ...]) -> None:
+    lengths, longest = panel.lengths(), max(lags)
+    rows = int((lengths - longest).clip(lower=0).sum())
+    if rows < FEWEST_ROWS:
+        raise ModelError(
+            f"candidate '{candidate.label}': beyond its longest lag of {longest} periods only {rows} rows are left to learn "
+            f"from at {panel.layout.frequency.text(panel.cutoff)}, and {FEWEST_ROWS} are needed; "
+            f"the longest series has {int(lengths.max())} periods ({describe([str(lengths.idxmax())])})",
+            hint="give it shorter lags, leave it out, or use fewer or narrower backtest windows",
+        )

@@ -1,0 +1,30 @@
+"""Croston's method and its corrections, for intermittent demand: a flat forecast of the demand rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlspec.forecast.candidates.local import Local
+from mlspec.forecast.frame import Panel
+from mlspec.spec.forecast import Croston
+
+# TSB's smoothing of size and probability: the middle of the range that Teunter, Syntetos & Babai (2011) try.
+TSB_ALPHA = 0.1
+
+
+def fit(candidate: Croston, panel: Panel, seed: int) -> Local:
+    """Return the candidate; its parameters are estimated at each forecast. It knows no season."""
+    del panel, seed
+    return Local(candidate.label, lambda _season: _build(candidate.variant), season=1, seasons=1, least=1)
+
+
+def _build(variant: str) -> Any:
+    from statsforecast.models import TSB, CrostonClassic, CrostonOptimized, CrostonSBA
+
+    models = {
+        "classic": CrostonClassic,
+        "optimized": CrostonOptimized,
+        "sba": CrostonSBA,
+        "tsb": lambda: TSB(alpha_d=TSB_ALPHA, alpha_p=TSB_ALPHA),
+    }
+    return models[variant]()

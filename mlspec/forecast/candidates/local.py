@@ -1,0 +1,73 @@
+"""What the statistical families share: one model a series, from statsforecast, short series told apart.
+
+Nothing is kept of the fit: level, trend and season have to be learned anew from whatever history a forecast starts at, the
+estimation is deterministic, and a recipe (kind, season, library version) is a smaller promise than an opaque state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlspec.errors import ModelError
+from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, describe
+
+Build = Callable[[int], Any]  # a season (1 for none) to a statsforecast model
+
+
+@dataclass(frozen=True)
+class Local:
+    """A statistical candidate. `build` makes the model for a season.
+
+    A series shorter than `seasons` times the season is forecast without one; one shorter than `least` periods by its last
+    value, as there is nothing to estimate.
+    """
+
+    label: str
+    build: Build
+    season: int
+    seasons: int
+    least: int = 4
+
+    def forecast(self, panel: Panel) -> pd.DataFrame:
+        """Return unique_id, ds, mean, series by series."""
+        lengths = panel.lengths()
+        seasonal = lengths >= self.season * self.seasons if self.season > 1 else lengths < 0
+        tiny = lengths < self.least
+        groups = [
+            (lengths.index[seasonal & ~tiny], lambda: self.build(self.season)),
+            (lengths.index[~seasonal & ~tiny], lambda: self.build(1)),
+            (lengths.index[tiny], _last_value),
+        ]
+        parts = [_run(self.label, build(), panel.of(ids)) for ids, build in groups if len(ids)]
+        return pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
+
+    def dump(self) -> bytes | None:
+        """Return None: a forecast learns anew from the panel."""
+        return None
+
+
+def _last_value() -> Any:
+    from statsforecast.models import Naive
+
+    return Naive()
+
+
+def _run(label: str, model: Any, panel: Panel) -> pd.DataFrame:
+    from statsforecast import StatsForecast
+
+    engine = StatsForecast(models=[model], freq=panel.layout.frequency.offset, n_jobs=1)
+    frame = panel.frame[[ID, TIME, TARGET]]
+    try:
+        found = engine.forecast(df=frame, h=panel.layout.horizon)
+    except Exception as error:  # the library raises bare Exception
+        names = describe([str(name) for name in frame[ID].unique()])
+        raise ModelError(
+            f"candidate '{label}' cannot be fitted to series {names}: {error}",
+            hint="leave this candidate out of model.candidates, or give it another season",
+        ) from error
+    found.columns = [ID, TIME, MEAN]
+    return found.astype({MEAN: "float64"})

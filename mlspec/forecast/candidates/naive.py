@@ -1,0 +1,21 @@
+"""Seasonal naive: the value one season ago. The floor that every other candidate has to beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlspec.forecast.candidates.local import Local
+from mlspec.forecast.frame import Panel
+from mlspec.spec.forecast import SeasonalNaive
+
+
+def fit(candidate: SeasonalNaive, panel: Panel, seed: int) -> Local:
+    """Return the candidate; there is nothing to learn before the forecast."""
+    del seed
+    return Local(candidate.label, _build, candidate.season or panel.layout.season, seasons=1, least=1)
+
+
+def _build(season: int) -> Any:
+    from statsforecast.models import Naive, SeasonalNaive
+
+    return SeasonalNaive(season) if season > 1 else Naive()

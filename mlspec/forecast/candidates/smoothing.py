@@ -1,0 +1,29 @@
+"""Exponential smoothing, its form chosen per series by AICc (Hyndman & Khandakar 2008).
+
+With a season above 24 periods the seasonal states are too many to estimate (R's `ets` refuses them): the series is then
+seasonally adjusted by STL (Cleveland et al. 1990), smoothed, and given last season's pattern back, as R's `stlf` does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlspec.forecast.candidates.local import Local
+from mlspec.forecast.frame import Panel
+from mlspec.spec.forecast import AutoEts
+
+LONGEST_STATE = 24
+
+
+def fit(candidate: AutoEts, panel: Panel, seed: int) -> Local:
+    """Return the candidate; its parameters are estimated at each forecast."""
+    del seed
+    return Local(candidate.label, _build, candidate.season or panel.layout.season, seasons=2)
+
+
+def _build(season: int) -> Any:
+    from statsforecast.models import MSTL, AutoETS
+
+    if season > LONGEST_STATE:
+        return MSTL(season_length=season, trend_forecaster=AutoETS(model="ZZN"))
+    return AutoETS(season_length=season)

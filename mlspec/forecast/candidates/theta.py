@@ -1,0 +1,21 @@
+"""Dynamic optimised theta (Fiorucci et al. 2016): strong on short series with a trend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlspec.forecast.candidates.local import Local
+from mlspec.forecast.frame import Panel
+from mlspec.spec.forecast import Theta
+
+
+def fit(candidate: Theta, panel: Panel, seed: int) -> Local:
+    """Return the candidate; its parameters are estimated at each forecast."""
+    del seed
+    return Local(candidate.label, _build, candidate.season or panel.layout.season, seasons=2)
+
+
+def _build(season: int) -> Any:
+    from statsforecast.models import DynamicOptimizedTheta
+
+    return DynamicOptimizedTheta(season_length=season)

@@ -1,0 +1,254 @@
+"""The data contract: what must hold before a model may learn from the rows, and a report of what broke where.
+
+The built-in checks (types, unique keys, frequency, gaps, static columns, the plan of known covariates) and those of the
+spec (completeness, freshness, range, series). Each is a function of the rows; none changes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
+from mlspec.forecast.frequency import Frequency
+from mlspec.forecast.load import CHECK, Rows
+from mlspec.spec.duration import format_duration
+from mlspec.spec.forecast import Dataset
+
+EXAMPLES = 10  # places named for one broken check
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the checks look at. `grid` holds every period from the first to the newest; `now` is naive UTC."""
+
+    dataset: Dataset
+    rows: Rows
+    future: Rows | None
+    frequency: Frequency
+    grid: pd.DatetimeIndex
+    horizon: int
+    now: pd.Timestamp
+
+
+@dataclass(frozen=True)
+class Result:
+    """One check's verdict: a sentence, how many places broke it, and some of them."""
+
+    check: str
+    ok: bool
+    message: str
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+def judge(evidence: Evidence) -> list[Result]:
+    """Run every check that applies, in the table's order."""
+    found = [check(evidence) for check in CHECKS]
+    return [result for result in found if result is not None]
+
+
+def as_json(results: Iterable[Result]) -> list[dict[str, Any]]:
+    """Return results as JSON values."""
+    return [asdict(result) for result in results]
+
+
+def _types(evidence: Evidence) -> Result:
+    bad = evidence.rows.bad
+    if bad.empty:
+        return Result("types", True, f"all {evidence.rows.count:,} rows can be read")
+    examples = [_bad_row(row) for row in bad.head(EXAMPLES).to_dict("records")]
+    rows = len(bad[["file", "row"]].drop_duplicates())
+    return Result("types", False, f"{rows:,} of {evidence.rows.count:,} rows hold a value that cannot be used", rows, examples)
+
+
+def _bad_row(row: dict[str, Any]) -> str:
+    place = f"{row['file']} row {row['row']}"
+    return f"{place}: {row['column']} '{row['value']}' {row['problem']}" if row["column"] else f"{place}: {row['problem']}"
+
+
+def _keys(evidence: Evidence) -> Result:
+    rows = evidence.rows.frame
+    twice = rows[rows.duplicated([ID, TIME], keep=False)].sort_values([ID, TIME, "row"])
+    if twice.empty:
+        return Result("keys", True, "each series has each period once")
+    pairs = list(twice.groupby([ID, TIME], sort=True))
+    examples = [
+        f"series '{name}' has {evidence.frequency.text(time)} in rows {', '.join(map(str, group['row'].head(5)))}"
+        for (name, time), group in pairs[:EXAMPLES]
+    ]
+    return Result("keys", False, f"{len(pairs):,} periods stand more than once in a series", len(pairs), examples)
+
+
+def _frequency(evidence: Evidence) -> Result:
+    rows, freq = evidence.rows.frame, evidence.frequency
+    off = rows[~rows[TIME].isin(evidence.grid)]
+    if off.empty:
+        return Result("frequency", True, f"every date belongs to {freq.alias}")
+    examples = [
+        f"{file} row {row}: {freq.text(time)} ({time.day_name()})"
+        for file, row, time in off[["file", "row", TIME]].head(EXAMPLES).itertuples(index=False)
+    ]
+    return Result("frequency", False, f"{len(off):,} rows have a date that does not belong to {freq.alias}", len(off), examples)
+
+
+@dataclass(frozen=True)
+class Spans:
+    """By series: first and last row's period and how many periods have a value, as numbers on the grid."""
+
+    first: pd.Series
+    last: pd.Series
+    present: pd.Series
+    newest: int
+
+    @property
+    def inside(self) -> pd.Series:
+        """Periods without a value between a series' first and last row."""
+        return self.last - self.first + 1 - self.present
+
+    @property
+    def behind(self) -> pd.Series:
+        """Periods between a series' last row and the newest of all."""
+        return self.newest - self.last
+
+
+def spans(rows: pd.DataFrame, grid: pd.DatetimeIndex) -> Spans:
+    """Measure every series that has a value. A row without a target value is a period without a value."""
+    present = rows[rows[TARGET].notna() & rows[TIME].isin(grid)].drop_duplicates([ID, TIME])
+    where = pd.Series(grid.get_indexer(present[TIME]), index=present.index).groupby(present[ID])
+    last = where.max()
+    return Spans(where.min(), last, where.size(), int(last.max()) if len(last) else 0)
+
+
+def _completeness(evidence: Evidence) -> Result:
+    """Judge the gaps. Without `completeness` none is tolerated; trailing ones are left to `series.max_missing` if given."""
+    checks, span = evidence.dataset.checks, spans(evidence.rows.frame, evidence.grid)
+    behind_told = checks.completeness is None and checks.series is not None and checks.series.max_missing is not None
+    missing = span.inside + (0 if behind_told else span.behind)
+    expected = int((span.present + missing).sum())
+    lacking, share = int(missing.sum()), 1 - missing.sum() / max(expected, 1)
+    least = checks.completeness.min if checks.completeness else 1.0
+    if lacking == 0:
+        return Result("gaps", True, f"no period is missing in {len(span.first):,} series")
+    worst = missing[missing > 0].sort_values(ascending=False, kind="stable")
+    examples = [_gap(evidence, name, int(span.first[name]), lacks) for name, lacks in worst.head(EXAMPLES).items()]
+    said = f"{lacking:,} of {expected:,} periods have no value in {len(worst):,} series ({share:.2%} are there, {least:.2%} must be)"
+    if share >= least:
+        return Result("gaps", True, f"{said}; each is filled and never scored", lacking, examples)
+    return Result("gaps", False, said, lacking, examples)
+
+
+def _gap(evidence: Evidence, name: object, first: int, lacks: int) -> str:
+    rows, grid = evidence.rows.frame, evidence.grid
+    there = rows.loc[(rows[ID] == name) & rows[TARGET].notna(), TIME]
+    absent = grid[first:].difference(pd.DatetimeIndex(there))
+    return f"series '{name}' lacks {lacks:,}, the first {evidence.frequency.text(absent[0])}"
+
+
+def _freshness(evidence: Evidence) -> Result | None:
+    freshness = evidence.dataset.checks.freshness
+    if freshness is None:
+        return None
+    newest = evidence.rows.frame.loc[evidence.rows.frame[TARGET].notna(), TIME].max()
+    age = evidence.now - evidence.frequency.end(newest)
+    said = f"the newest period is {evidence.frequency.text(newest)}, {max(age.days, 0)} days old"
+    limit = f"at most {format_duration(freshness.max_age)} is allowed"
+    return Result("freshness", age <= freshness.max_age, f"{said}; {limit}", int(age > freshness.max_age))
+
+
+def _range(evidence: Evidence) -> Result | None:
+    limits, rows = evidence.dataset.checks.range, evidence.rows.frame
+    if not limits:
+        return None
+    examples, count = [], 0
+    for name, limit in limits.items():
+        values = rows[CHECK + name]
+        low, high = -np.inf if limit.min is None else limit.min, np.inf if limit.max is None else limit.max
+        outside = rows[(values < low) | (values > high)]
+        count += len(outside)
+        examples += [
+            f"{file} row {row}: {name} {value:g} is outside {_interval(limit.min, limit.max)}"
+            for file, row, value in outside[["file", "row", CHECK + name]].head(EXAMPLES).itertuples(index=False)
+        ]
+    said = f"{count:,} values lie outside their range" if count else f"all values of {', '.join(limits)} are in range"
+    return Result("range", not count, said, count, examples[:EXAMPLES])
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return f"{'-inf' if low is None else format(low, 'g')} to {'inf' if high is None else format(high, 'g')}"
+
+
+def _series(evidence: Evidence) -> Result | None:
+    wanted = evidence.dataset.checks.series
+    if wanted is None:
+        return None
+    span = spans(evidence.rows.frame, evidence.grid)
+    count, behind = len(span.first), span.behind[span.behind > 0]
+    few = wanted.min is not None and count < wanted.min
+    late = wanted.max_missing is not None and len(behind) > wanted.max_missing * count
+    said = [f"{count:,} series" + (f", at least {wanted.min:,} must be there" if few else "")]
+    if len(behind):
+        said.append(f"{len(behind):,} of them lack the newest period" + (f", at most {wanted.max_missing:.1%} may" if late else ""))
+    examples = [f"series '{name}' ends {lag:,} periods before the newest" for name, lag in behind.head(EXAMPLES).items()]
+    return Result("series", not (few or late), "; ".join(said), len(behind), examples)
+
+
+def _static(evidence: Evidence) -> Result | None:
+    columns = evidence.dataset.covariates.static
+    if not columns:
+        return None
+    rows, examples, count = evidence.rows.frame, [], 0
+    for name in columns:
+        values = rows[[ID, PREFIX + name]].drop_duplicates()
+        moving = values[values[ID].duplicated(keep=False)].groupby(ID, sort=True)[PREFIX + name].agg(list)
+        count += len(moving)
+        examples += [f"series '{key}': {name} is {' and '.join(map(str, seen[:3]))}" for key, seen in moving.head(EXAMPLES).items()]
+    said = f"{count:,} series change a static column" if count else f"{', '.join(columns)} is constant in each series"
+    return Result("static", not count, said, count, examples[:EXAMPLES])
+
+
+def _future(evidence: Evidence) -> Result | None:
+    """Judge the plan of known covariates: readable, each key once, every period of the horizon for every series."""
+    known = evidence.dataset.covariates.known
+    if not known:
+        return None
+    if evidence.future is None:
+        return Result("future", False, f"{', '.join(known)} must be known over the horizon, and dataset.future names no plan", 1)
+    plan, freq = evidence.future, evidence.frequency
+    if not plan.bad.empty:
+        examples = [_bad_row(row) for row in plan.bad.head(EXAMPLES).to_dict("records")]
+        return Result("future", False, f"{len(plan.bad):,} rows of the plan cannot be used", len(plan.bad), examples)
+    keyed = "each series" if _by_series(evidence) else "all series"
+    twice = plan.frame[plan.frame.duplicated([ID, TIME])]
+    if len(twice):
+        examples = [f"row {row}: {freq.text(time)}" for row, time in twice[["row", TIME]].head(EXAMPLES).itertuples(index=False)]
+        return Result("future", False, f"{len(twice):,} rows of the plan repeat a period", len(twice), examples)
+    absent = _absent(evidence)
+    if absent:
+        return Result("future", False, f"the plan lacks {len(absent):,} periods of the horizon", len(absent), absent[:EXAMPLES])
+    return Result("future", True, f"the plan covers {evidence.horizon} periods for {keyed}")
+
+
+def _by_series(evidence: Evidence) -> bool:
+    return bool(evidence.future and any(name.startswith("id_") for name in evidence.future.frame))
+
+
+def _absent(evidence: Evidence) -> list[str]:
+    assert evidence.future is not None
+    plan, freq = evidence.future.frame, evidence.frequency
+    span = spans(evidence.rows.frame, evidence.grid)
+    times = freq.after(evidence.grid[span.newest], evidence.horizon)
+    names = span.first.index if _by_series(evidence) else plan[ID].unique()
+    wanted = pd.MultiIndex.from_product([names, times])
+    lacking = wanted.difference(pd.MultiIndex.from_frame(plan[[ID, TIME]]))
+    return [f"series '{name}': {freq.text(time)}" if _by_series(evidence) else freq.text(time) for name, time in lacking]
+
+
+# In the order in which a person would look: what cannot be read, what is twice, what is off, what is missing.
+CHECKS: tuple[Callable[[Evidence], Result | None], ...] = (
+    _types, _keys, _frequency, _completeness, _freshness, _range, _series, _static, _future,
+)  # fmt: skip

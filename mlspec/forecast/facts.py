@@ -1,0 +1,47 @@
+"""What a history is like: how many series, how long, how often zero. What `auto` decides by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mlspec.forecast.features import default_lags
+from mlspec.forecast.frame import ID, TARGET, Panel
+
+# Mean interval between demands from which demand is intermittent (Syntetos & Boylan 2005).
+INTERMITTENT = 1.32
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`length`: median periods of a series at the first cutoff; `season` in periods; `intermittent`: share of the series;
+    `rows`: periods at the first cutoff that have all default lags; `fits`: series times windows.
+    """  # noqa: D205
+
+    series: int
+    length: int
+    season: int
+    intermittent: float
+    rows: int
+    fits: int
+
+
+def facts(first: Panel, windows: int) -> Facts:
+    """Look at the panel as known at the first cutoff of a backtest with `windows` windows."""
+    lengths = first.lengths()
+    rows = (lengths - max(default_lags(first.layout))).clip(lower=0).sum()
+    return Facts(
+        series=len(lengths),
+        length=int(lengths.median()),
+        season=first.layout.season,
+        intermittent=float((intervals(first) >= INTERMITTENT).mean()),
+        rows=int(rows),
+        fits=len(lengths) * windows,
+    )
+
+
+def intervals(panel: Panel) -> pd.Series:
+    """Return each series' mean interval between demands (ADI): periods over periods with a demand; infinite with none."""
+    groups = panel.frame[TARGET].ne(0).groupby(panel.frame[ID], sort=True)
+    return groups.size() / groups.sum().astype("float64")

@@ -1,0 +1,109 @@
+"""What a boosted model sees of a period: lags, rolling statistics, the calendar, covariates. Nothing from past the cutoff.
+
+Lags and rolling statistics of the target are mlforecast's, which feeds its own predictions back for lags shorter than the
+horizon. A past covariate enters only as it stood a whole horizon (or more) ago: that value is known for every period ahead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME, Layout, Panel
+
+# Calendar features by the base of the frequency: what may repeat within a year, a week, a day.
+CALENDAR: dict[str, tuple[str, ...]] = {
+    "min": ("hour", "dayofweek", "month"),
+    "h": ("hour", "dayofweek", "month"),
+    "D": ("dayofweek", "day", "month", "dayofyear"),
+    "B": ("dayofweek", "day", "month", "dayofyear"),
+    "W": ("month", "week"),
+    "MS": ("month",), "ME": ("month",),
+    "QS": ("quarter",), "QE": ("quarter",),
+    "YS": (), "YE": (),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Category texts to numbers, as they were in training; a category that was not there is missing."""
+
+    categories: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, panel: Panel) -> Encoder:
+        """Learn the categories of every covariate that is text."""
+        found: dict[str, list[str]] = {}
+        for frame in (panel.frame, panel.series):
+            for name in frame.columns:
+                if str(name).startswith(PREFIX) and frame[name].dtype == object:
+                    found[str(name)] = sorted(frame[name].dropna().unique())
+        return cls(found)
+
+    def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame` with every category as its number."""
+        coded = {
+            name: frame[name].map({text: float(code) for code, text in enumerate(texts)}).astype("float64")
+            for name, texts in self.categories.items() if name in frame
+        }  # fmt: skip
+        return frame.assign(**coded)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """`history`: unique_id, ds, y and every covariate; `ahead`: the same without y, for the periods after the cutoff."""
+
+    history: pd.DataFrame
+    ahead: pd.DataFrame
+    static: list[str]
+
+
+def default_lags(layout: Layout) -> tuple[int, ...]:
+    """Return the lags that are used when a spec names none: the latest periods, and one season with its neighbours."""
+    season = layout.season
+    short = [1, 2, 3, 4] if season not in (7, 24) else list(range(1, season + 1))
+    seasonal = [season // 4, season // 2, season] if season >= 12 else [season, 2 * season] if season > 1 else [6, 12]
+    return tuple(sorted({lag for lag in (*short, *seasonal) if lag >= 1}))
+
+
+def windows(layout: Layout) -> tuple[int, ...]:
+    """Return the lengths of the rolling means: a short one, and a season or its quarter."""
+    if layout.season >= 48:
+        return (4, layout.season // 4)
+    return (3, layout.season) if layout.season > 1 else (3, 6)
+
+
+def matrix(panel: Panel, encode: Encoder) -> Matrix:
+    """Return the frames that mlforecast is given, categories coded."""
+    layout = panel.layout
+    both = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
+    both = encode(_calendar(_lagged(both, layout), layout)).sort_values([ID, TIME], ignore_index=True)
+    static = list(layout.static)
+    if static:
+        both = both.merge(encode(panel.series)[[ID, *static]], on=ID, how="left")
+    beyond = both[TIME] > panel.cutoff
+    columns = [name for name in both.columns if name not in (*layout.past, "observed")]
+    return Matrix(
+        both.loc[~beyond, columns].reset_index(drop=True),
+        both.loc[beyond, [name for name in columns if name not in (TARGET, *static)]].reset_index(drop=True),
+        static,
+    )
+
+
+def _lagged(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """Add each past covariate as of `horizon` periods before, and as of one season before where that is longer."""
+    lags = sorted({layout.horizon, max(layout.season, layout.horizon)})
+    ordered = frame.sort_values([ID, TIME], ignore_index=True)
+    groups = ordered.groupby(ID, sort=False)
+    return ordered.assign(**{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags})
+
+
+def _calendar(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    return frame.assign(**{f"calendar_{part}": _part(frame[TIME], part) for part in CALENDAR[layout.frequency.base]})
+
+
+def _part(times: pd.Series, part: str) -> Any:
+    found = times.dt.isocalendar().week if part == "week" else getattr(times.dt, part)
+    return found.astype("float64")

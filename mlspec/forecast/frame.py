@@ -1,0 +1,82 @@
+"""The panel: all series as one long, regular frame, and what its columns mean.
+
+Inside mlspec columns have Nixtla's names, and a user's covariates stand behind a prefix so that no name can collide;
+users get their own names back at the door.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from mlspec.forecast.frequency import Frequency
+
+ID, TIME, TARGET, OBSERVED = "unique_id", "ds", "y", "observed"
+PREFIX = "x_"  # stands before a user's covariate
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the columns of a panel mean. Covariates carry the prefix; `season` is in periods, 1 for none."""
+
+    frequency: Frequency
+    horizon: int
+    season: int
+    known: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The history as known at its cutoff, and the known covariates beyond it.
+
+    `frame`: unique_id, ds, y, observed, known, past; sorted, every period from a series' first to the cutoff.
+    `series`: unique_id, static. `future`: unique_id, ds, known, for the `horizon` periods after the cutoff.
+    """
+
+    frame: pd.DataFrame
+    series: pd.DataFrame
+    future: pd.DataFrame
+    layout: Layout
+
+    @property
+    def cutoff(self) -> pd.Timestamp:
+        """The newest period of the history."""
+        return self.frame[TIME].max()
+
+    def until(self, cutoff: pd.Timestamp) -> Panel:
+        """Return the panel as it was known at `cutoff`: of what came later, only the known covariates over the horizon.
+
+        The one way to a backtest's window, so that no candidate can see past its cutoff.
+        """
+        frame, known = self.frame, [ID, TIME, *self.layout.known]
+        times = self.layout.frequency.after(cutoff, self.layout.horizon)
+        past = frame[frame[TIME] <= cutoff].reset_index(drop=True)
+        beyond = pd.concat([frame.loc[frame[TIME] > cutoff, known], self.future[known]], ignore_index=True)
+        beyond = beyond[beyond[TIME].isin(times) & beyond[ID].isin(past[ID].unique())]
+        return replace(self, frame=past, future=beyond.sort_values([ID, TIME], ignore_index=True))
+
+    def lengths(self) -> pd.Series:
+        """Return the number of periods of each series, by unique_id."""
+        return self.frame.groupby(ID, sort=True)[TIME].size()
+
+    def of(self, ids: pd.Index) -> Panel:
+        """Return the panel of some of the series."""
+        keep = [part[part[ID].isin(ids)].reset_index(drop=True) for part in (self.frame, self.series, self.future)]
+        return replace(self, frame=keep[0], series=keep[1], future=keep[2])
+
+
+def horizon_frame(panel: Panel) -> pd.DataFrame:
+    """Return unique_id and ds of every period to be forecast, sorted."""
+    times = panel.layout.frequency.after(panel.cutoff, panel.layout.horizon)
+    ids = panel.frame[ID].unique()
+    return pd.DataFrame({ID: ids.repeat(len(times)), TIME: list(times) * len(ids)})
+
+
+def describe(ids: list[str], limit: int = 5) -> str:
+    """Return names of series for a sentence: the first few, and how many more."""
+    shown = ", ".join(f"'{name}'" for name in ids[:limit])
+    return f"{shown} and {len(ids) - limit} more" if len(ids) > limit else shown

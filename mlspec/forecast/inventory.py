@@ -1,0 +1,107 @@
+"""Stock levels from the forecast distribution: periodic review with an order-up-to level.
+
+At each review an order brings the stock position up to S, and the next order arrives after review period R and lead time L:
+S has to last for L + R periods (Silver, Pyke & Thomas 2017, ch. 7, the (R, S) system). With D the demand forecast and E
+its error over the protection interval L + R,
+
+    safety_stock  = the service level's quantile of E, never below 0
+    order_up_to   = D(L + R) + safety_stock
+    reorder_point = D(L) + safety_stock
+
+The reorder point is the position that order_up_to is expected to leave at the next review; whoever may order between
+reviews orders when the position falls to it. The distribution of E is not assumed: it is that of the summed errors of the
+backtest, divided by the series' scale and pooled over series, which keeps the correlation of errors between periods that
+square-root-of-time rules leave out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlspec.errors import ModelError
+from mlspec.forecast.frame import ID, MEAN, TARGET
+from mlspec.forecast.quantiles import CUTOFF, STEP
+from mlspec.forecast.scales import SCALE
+from mlspec.spec.forecast import Inventory
+
+FORMULA = (
+    "order_up_to = forecast demand over lead time + review period + safety stock; safety stock = the service level's "
+    "quantile of the backtest's summed errors over that interval (Silver, Pyke & Thomas 2017, ch. 7, (R, S) system)"
+)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """`table`: unique_id, protection_demand, safety_stock, reorder_point, order_up_to; `samples`: errors behind them."""
+
+    table: pd.DataFrame
+    samples: int
+
+
+def protection(inventory: Inventory, horizon: int) -> int:
+    """Return lead time + review period, in periods. Raises ModelError when the forecast does not reach so far."""
+    periods = inventory.lead_time + inventory.review_period
+    if periods > horizon:
+        raise ModelError(
+            f"inventory: lead_time {inventory.lead_time} + review_period {inventory.review_period} is {periods} periods, "
+            f"and model.horizon reaches {horizon}",
+            hint=f"set model.horizon to {periods} or more",
+        )
+    return periods
+
+
+def levels(forecast: pd.DataFrame, backtest: pd.DataFrame, scale: pd.DataFrame, inventory: Inventory, horizon: int) -> Levels:
+    """Return the stock levels of every series.
+
+    `forecast`: unique_id, h, mean; `backtest`: the champion's rows; `scale`: unique_id and scale as of the cutoff.
+    """
+    periods = protection(inventory, horizon)
+    errors = summed_errors(backtest, periods)
+    margin = safety(errors, inventory.service_level)
+    table = pd.DataFrame({"protection_demand": _demand(forecast, periods)})
+    lead = _demand(forecast, inventory.lead_time).reindex(table.index, fill_value=0.0)
+    table["safety_stock"] = margin * scale.set_index(ID)[SCALE].reindex(table.index)
+    table["reorder_point"] = lead + table["safety_stock"]
+    table["order_up_to"] = table["protection_demand"] + table["safety_stock"]
+    return Levels(table.rename_axis(ID).reset_index(), len(errors))
+
+
+def _demand(forecast: pd.DataFrame, periods: int) -> pd.Series:
+    """Return each series' forecast summed over its first `periods` periods."""
+    return forecast[forecast[STEP] <= periods].groupby(ID, sort=True)[MEAN].sum()
+
+
+def summed_errors(backtest: pd.DataFrame, periods: int) -> npt.NDArray[np.float64]:
+    """Return actual minus forecast over each series' and cutoff's first `periods` periods, divided by the series' scale.
+
+    A sum with a period that has no actual value is left out. Raises ModelError when none is left.
+    """
+    rows = backtest[backtest[STEP] <= periods]
+    error = (rows[TARGET] - rows[MEAN]) / rows[SCALE]
+    sums = error.groupby([rows[ID], rows[CUTOFF]], sort=True).sum(min_count=periods)
+    found = np.sort(sums.dropna().to_numpy())
+    if not found.size:
+        raise ModelError(
+            "inventory: no backtest window has actual values over the whole protection interval",
+            hint="fill the gaps in the history, or use more backtest windows",
+        )
+    return found
+
+
+def safety(errors: npt.NDArray[np.float64], service_level: float) -> float:
+    """Return the quantile of the errors, at least 0; beyond the sample's reach, the normal distribution's.
+
+    With n errors the sample reaches to n / (n + 1). Past that the larger of its maximum and the normal quantile with the
+    errors' mean and deviation is taken, so that a higher service level never asks for less.
+    """
+    if service_level <= len(errors) / (len(errors) + 1):
+        return max(0.0, float(np.quantile(errors, service_level, method="weibull")))
+    deviation = float(errors.std(ddof=1)) if len(errors) > 1 else abs(float(errors[0]))
+    normal = float(errors.mean()) + NormalDist().inv_cdf(service_level) * deviation
+    return max(0.0, float(errors.max()), normal if math.isfinite(normal) else 0.0)

@@ -1,0 +1,135 @@
+"""From a spec's dataset to typed rows: series, time, target, covariates, and every value that could not be used.
+
+Reads and types only; whether the rows are good enough is for `contract` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mlspec.errors import DataError
+from mlspec.forecast import parse
+from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
+from mlspec.forecast.source import local_files
+from mlspec.forecast.table import Table, read_table
+from mlspec.spec.forecast import Dataset
+
+# Names that columns of the outputs have; a series column of that name would hide one.
+RESERVED = ("cutoff", "mean", "version")
+ONLY_SERIES = "all"  # the unique_id where a spec names no series columns
+MOST_SERIES = 100_000
+KEY, CHECK = "id_", "check_"  # prefixes of the user's series columns, and of columns that only a range check reads
+BAD = ["file", "row", "column", "value", "problem"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Typed rows as they stand in the source, bad ones left out and listed in `bad` (file, row, column, value, problem).
+
+    `frame`: unique_id, file, row, ds, y, the user's series columns (`id_`), covariates (`x_`), and columns that only a
+    range check reads (`check_`). `count` is the number of rows read; `kinds` says what each covariate is.
+    """
+
+    frame: pd.DataFrame
+    bad: pd.DataFrame
+    count: int
+    kinds: Mapping[str, parse.Kind]
+
+
+def load_history(dataset: Dataset, root: Path) -> Rows:
+    """Read the source of a dataset. Raises DataError when it cannot be read or lacks a column."""
+    _refuse_reserved(dataset)
+    cov = dataset.covariates
+    table = _table(dataset.source.uri, root, "dataset.source", _history_columns(dataset))
+    kinds = {name: parse.kind_of(table.columns[name]) for name in (*cov.known, *cov.past, *cov.static)}
+    parsed = {TIME: (dataset.time, parse.times(table.columns[dataset.time]))}
+    parsed |= {KEY + name: (name, parse.names(table.columns[name])) for name in dataset.series}
+    parsed[TARGET] = (dataset.target, parse.numbers(table.columns[dataset.target]))
+    parsed |= {PREFIX + name: (name, parse.covariate(table.columns[name], kind)) for name, kind in kinds.items()}
+    parsed |= {CHECK + name: (name, parse.numbers(table.columns[name])) for name in dataset.checks.range}
+    rows = _assemble(table, parsed, kinds, dataset.series)
+    if rows.frame[ID].nunique() > MOST_SERIES:
+        raise DataError(f"dataset.series: more than {MOST_SERIES:,} series", hint="split the forecast in several specs")
+    return rows
+
+
+def load_future(dataset: Dataset, root: Path, kinds: Mapping[str, parse.Kind]) -> Rows | None:
+    """Read the plan of known covariates, keyed by series and time or, where it has no series columns, by time alone."""
+    known = dataset.covariates.known
+    if dataset.future is None or not known:
+        return None
+    keyed = [*dataset.series, dataset.time, *known]
+    try:
+        table = _table(dataset.future.uri, root, "dataset.future", keyed)
+        series = dataset.series
+    except DataError:
+        table, series = _table(dataset.future.uri, root, "dataset.future", [dataset.time, *known]), ()
+    parsed = {TIME: (dataset.time, parse.times(table.columns[dataset.time]))}
+    parsed |= {KEY + name: (name, parse.names(table.columns[name])) for name in series}
+    parsed |= {PREFIX + name: (name, parse.covariate(table.columns[name], kinds[name])) for name in known}
+    return _assemble(table, parsed, kinds, series)
+
+
+def _history_columns(dataset: Dataset) -> list[str]:
+    cov = dataset.covariates
+    return [*dataset.series, dataset.time, dataset.target, *cov.known, *cov.past, *cov.static, *dataset.checks.range]
+
+
+def _table(uri: str | None, root: Path, where: str, columns: list[str]) -> Table:
+    table = read_table(local_files(uri, root, where), columns, where)
+    if not len(table):
+        raise DataError(f"{where}: '{uri}' has no rows", hint="it must hold the history of at least one series")
+    return table
+
+
+def _assemble(
+    table: Table, parsed: dict[str, tuple[str, parse.Parsed]], kinds: Mapping[str, parse.Kind], series: tuple[str, ...]
+) -> Rows:
+    """Put parsed columns side by side; leave out rows with a problem, and lines that are empty throughout."""
+    bad = pd.concat([_told(table, name, found.problems) for name, found in parsed.values()], ignore_index=True)
+    blank = _blank(table)
+    bad = bad[~bad["label"].isin(blank)]
+    frame = table.origin.assign(**{column: found.values for column, (_name, found) in parsed.items()})
+    frame = frame.drop(index=blank.union(bad["label"].unique()))
+    frame.insert(0, ID, join_ids([frame[KEY + name] for name in series], frame.index))
+    ragged = pd.DataFrame([vars(row) for row in table.ragged], columns=BAD)
+    bad = pd.concat([bad[BAD], ragged], ignore_index=True) if len(ragged) else bad[BAD]
+    count = len(table) - len(blank) + len(ragged)
+    return Rows(frame.reset_index(drop=True), bad.sort_values(["file", "row"], ignore_index=True), count, kinds)
+
+
+def _told(table: Table, name: str, problems: pd.Series) -> pd.DataFrame:
+    told = table.origin.loc[problems.index].assign(column=name, problem=problems.to_numpy(), label=problems.index)
+    told["value"] = [str(value)[:80] for value in table.columns[name].loc[problems.index]]
+    return told[[*BAD, "label"]]
+
+
+def _blank(table: Table) -> pd.Index:
+    """Return the labels of lines that hold nothing at all: the empty line at a file's end is no row."""
+    empty = pd.Series(True, index=table.origin.index)
+    for column in table.columns.values():
+        empty &= column == ""
+    return empty.index[empty]
+
+
+def join_ids(columns: list[pd.Series], index: pd.Index) -> pd.Series:
+    r"""Return one identifier a row: the values joined by `/`, with `/` and `\` inside a value escaped; one value as it is."""
+    if not columns:
+        return pd.Series(ONLY_SERIES, index=index, dtype=object)
+    if len(columns) == 1:
+        return columns[0]
+    escaped = [column.str.replace("\\", "\\\\", regex=False).str.replace("/", "\\/", regex=False) for column in columns]
+    return escaped[0].str.cat(escaped[1:], sep="/")
+
+
+def _refuse_reserved(dataset: Dataset) -> None:
+    clash = [name for name in (*dataset.series, dataset.time) if name in RESERVED]
+    if clash or (ID in dataset.series and len(dataset.series) > 1):
+        raise DataError(
+            f"dataset: the column name '{clash[0] if clash else ID}' is one that mlspec's outputs use",
+            hint="rename the column in the data and in the spec",
+        )

@@ -1,0 +1,147 @@
+"""What text in a data file means: strict numbers, ISO 8601 times, names, flags. What is no such thing is told, never guessed.
+
+Each parser takes one column and returns its values and, by row label, what is wrong with the rows that it refuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+# What stands for "no value" in a target or covariate column; an identifier is never missing because of its spelling.
+MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none"})
+FLAGS = {"true": 1.0, "false": 0.0}
+# A magnitude that no demand has, below which sums of squares stay finite and a float still counts in ones.
+LARGEST = 1e15
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
+_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
+_OFFSET = r".*[T ].*(?:Z|[+-][0-9]{2}:[0-9]{2})"
+_YEARS = (1700, 2200)  # what pandas' nanoseconds can hold, with room to forecast
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Values of one column, and `problems`: row label to what is wrong there. A refused row's value is missing."""
+
+    values: pd.Series
+    problems: pd.Series
+
+
+def numbers(column: pd.Series) -> Parsed:
+    """Parse a column of numbers: JSON's spelling (a leading + or . is fine), nothing else, at most 1e15 in size."""
+    if pd.api.types.is_bool_dtype(column):
+        return _refused_all(column, "is true or false, not a number")
+    if pd.api.types.is_numeric_dtype(column):
+        return _plausible(column.astype("float64"))
+    text = _text(column)
+    missing = text.isin(MISSING)
+    number = text.str.fullmatch(_NUMBER)
+    values = pd.Series(np.nan, index=column.index)
+    values[number] = text[number].astype("float64")
+    odd = text[~number & ~missing].map(_why_no_number)
+    parsed = _plausible(values)
+    return Parsed(parsed.values, pd.concat([odd, parsed.problems]))
+
+
+def _why_no_number(text: str) -> str:
+    if text.lower() in FLAGS:
+        return "is true or false, not a number"
+    if "," in text:
+        return "is not a number: write 1500.5, without a comma"
+    if text.strip().lower().lstrip("+-") in ("inf", "infinity"):
+        return "is not a finite number"
+    return "is not a number"
+
+
+def _plausible(values: pd.Series) -> Parsed:
+    wild = values.abs() > LARGEST
+    return Parsed(values.mask(wild), pd.Series(f"is larger than {LARGEST:g}: not a quantity", index=values.index[wild]))
+
+
+def times(column: pd.Series) -> Parsed:
+    """Parse a column of dates or times in ISO 8601. Times with an offset become UTC; mixing both kinds is refused."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return _in_years(column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column)
+    if pd.api.types.is_numeric_dtype(column):
+        return _refused_all(column, "is a number, not a date", pd.NaT)
+    text = _text(column)
+    iso, zoned = text.str.fullmatch(_ISO), text.str.fullmatch(_OFFSET)
+    mixed = iso & (zoned != bool(zoned[iso].mean() > 0.5))
+    good = text[iso & ~mixed]
+    found = pd.to_datetime(good, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
+    unreal = found.index[found.isna()]
+    parsed = _in_years(found.dropna().reindex(text.index))
+    told = [
+        text[~iso].map(_why_no_time),
+        pd.Series("mixes times with and without an offset", index=text.index[mixed]),
+        pd.Series(f"is no time that exists, between {_YEARS[0]} and {_YEARS[1]}", index=unreal),
+    ]
+    return Parsed(parsed.values, pd.concat([*told, parsed.problems[~parsed.problems.index.isin(pd.concat(told).index)]]))
+
+
+def _why_no_time(text: str) -> str:
+    if not text:
+        return "is empty"
+    if "/" in text or "." in text:
+        return "is not ISO 8601: day and month could be read either way; write 2024-02-01"
+    return "is not ISO 8601: write 2024-02-01 or 2024-02-01T13:00:00Z"
+
+
+def _in_years(values: pd.Series) -> Parsed:
+    outside = values.notna() & ~values.dt.year.between(*_YEARS)
+    problems = pd.Series("is empty", index=values.index[values.isna()])
+    wrong = pd.Series(f"is no time that exists, between {_YEARS[0]} and {_YEARS[1]}", index=values.index[outside])
+    return Parsed(values.mask(outside).astype("datetime64[ns]"), pd.concat([problems, wrong]))
+
+
+def names(column: pd.Series) -> Parsed:
+    """Parse a column of identifiers: the text as it stands (`001`, `NA`); only an empty one is refused."""
+    text = _text(column)
+    empty = text == ""
+    return Parsed(text, pd.Series("is empty, and names no series", index=text.index[empty]))
+
+
+Kind = Literal["number", "flag", "category"]
+
+
+def kind_of(column: pd.Series) -> Kind:
+    """Return what a covariate is: what most of its distinct values are, so that one wrong value changes nothing."""
+    if pd.api.types.is_bool_dtype(column):
+        return "flag"
+    if pd.api.types.is_numeric_dtype(column):
+        return "number"
+    distinct = pd.Series(_text(column).unique(), dtype=object)
+    distinct = distinct[~distinct.isin(MISSING)]
+    if distinct.empty or distinct.str.fullmatch(_NUMBER).mean() > 0.5:
+        return "number"
+    return "flag" if distinct.str.lower().isin(FLAGS).mean() > 0.5 else "category"
+
+
+def covariate(column: pd.Series, kind: Kind) -> Parsed:
+    """Parse a covariate of a kind. A flag becomes 1 or 0; a category stays text, its missing values None."""
+    if kind == "number":
+        return numbers(column)
+    text = _text(column)
+    missing = text.isin(MISSING)
+    if kind == "category":
+        return Parsed(text.where(~missing, None), pd.Series(dtype=object))
+    values = text.str.lower().map(FLAGS).astype("float64")
+    odd = text.index[values.isna() & ~missing]
+    return Parsed(values, pd.Series("is neither TRUE nor FALSE, as the rest of the column is", index=odd))
+
+
+def _text(column: pd.Series) -> pd.Series:
+    """Return a column as text; what a Parquet file leaves out becomes empty."""
+    if column.dtype != object:
+        whole = pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all())
+        column = column.astype("Int64") if whole else column
+    return column.astype(object).where(column.notna(), "").map(str)
+
+
+def _refused_all(column: pd.Series, problem: str, missing: object = np.nan) -> Parsed:
+    rows = column.index[column.notna()]
+    kind = "datetime64[ns]" if missing is pd.NaT else "float64"
+    return Parsed(pd.Series(missing, index=column.index, dtype=kind), pd.Series(problem, index=rows))

@@ -1,0 +1,74 @@
+"""Quantiles by conformal prediction: the errors of past forecasts, at the same distance from their cutoff, say how wide.
+
+Split conformal prediction on signed residuals (Vovk et al. 2005; Lei et al. 2018): residuals of the backtest are divided by
+their series' scale, pooled over series and, where they are few, over neighbouring steps of the horizon. In the backtest
+each window is calibrated on the other windows only, so its coverage is not its own echo.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlspec.forecast.frame import MEAN, TARGET
+from mlspec.forecast.scales import FLOOR, SCALE
+
+Array = npt.NDArray[np.float64]
+STEP, CUTOFF = "h", "cutoff"
+# Residuals wanted beyond the outermost quantile before neighbouring steps are left out.
+TAIL = 5
+
+
+def column(quantile: float) -> str:
+    """Return the column of a quantile: q0.1."""
+    return f"q{quantile:g}"
+
+
+def calibrated(rows: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
+    """Return backtest rows of one candidate with a column a quantile, each window calibrated on the others.
+
+    With a single window there is nothing to calibrate on, and the quantiles are missing.
+    """
+    parts = [
+        spread(window, rows[rows[CUTOFF] != cutoff], quantiles) for cutoff, window in rows.groupby(CUTOFF, sort=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def spread(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
+    """Return `forecast` (h, mean, scale, floor) with a column a quantile, from the residuals of `past` (h, y, mean, scale).
+
+    Quantiles never cross, as they are order statistics of one sample, and never pass the series' floor.
+    """
+    steps = _residuals_by_step(past)
+    need = math.ceil(TAIL / min(min(q, 1 - q) for q in quantiles))
+    found = np.full((len(forecast), len(quantiles)), np.nan)
+    for step, where in forecast.groupby(STEP, sort=True).indices.items():
+        pool = _pool(steps, int(str(step)), need)
+        if pool.size:
+            found[where] = np.quantile(pool, quantiles, method="weibull")
+    values = forecast[MEAN].to_numpy()[:, None] + found * forecast[SCALE].to_numpy()[:, None]
+    values = np.maximum(values, forecast[FLOOR].to_numpy()[:, None])
+    return forecast.assign(**{column(q): values[:, place] for place, q in enumerate(quantiles)})
+
+
+def _residuals_by_step(past: pd.DataFrame) -> dict[int, Array]:
+    residuals = ((past[TARGET] - past[MEAN]) / past[SCALE]).to_numpy()
+    return {
+        int(str(step)): residuals[where][np.isfinite(residuals[where])]
+        for step, where in past.groupby(STEP, sort=True).indices.items()
+    }
+
+
+def _pool(steps: dict[int, Array], step: int, need: int) -> Array:
+    """Return the residuals of `step` and of as many neighbours on both sides as it takes to have `need` of them."""
+    for reach in range(max([*steps, step], default=0) + 1):
+        near = [steps[other] for other in sorted(steps) if abs(other - step) <= reach]
+        pool = np.concatenate(near) if near else np.empty(0)
+        if pool.size >= need:
+            return pool
+    return np.concatenate([steps[other] for other in sorted(steps)]) if steps else np.empty(0)

@@ -1,0 +1,31 @@
+"""How large a series' movements are: what errors are divided by, so that series of all sizes can be pooled and compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mlspec.forecast.frame import ID, OBSERVED, TARGET, Panel
+
+SCALE, MASE_SCALE, RMSSE_SCALE, FLOOR = "scale", "mase_scale", "rmsse_scale", "floor"
+
+
+def scales(panel: Panel) -> pd.DataFrame:
+    """Return one row a series, from its history up to the cutoff and nothing later.
+
+    `mase_scale`: mean |y_t - y_(t-season)| (lag 1 while the history is no longer than a season); `rmsse_scale`: mean
+    (y_t - y_(t-1))^2; both NaN for a single period. `scale`: as mase_scale, but always above 0, for residuals to be pooled
+    by. `floor`: 0 where no value was ever negative, else -inf.
+    """
+    frame, season = panel.frame, panel.layout.season
+    groups = frame.groupby(ID, sort=True)
+    values, ids = frame[TARGET], frame[ID]
+    by_season = (values - groups[TARGET].shift(season)).abs().groupby(ids).mean()
+    by_one = values - groups[TARGET].shift(1)
+    mase = by_season.fillna(by_one.abs().groupby(ids).mean())
+    level = values.abs().groupby(ids).mean()
+    scale = mase.where(mase > 0, level).where(lambda found: found > 0, 1.0)
+    lowest = values.where(frame[OBSERVED]).groupby(ids).min()
+    floor = pd.Series(np.where(lowest >= 0, 0.0, -np.inf), index=lowest.index)
+    found = {SCALE: scale, MASE_SCALE: mase, RMSSE_SCALE: (by_one**2).groupby(ids).mean(), FLOOR: floor}
+    return pd.DataFrame(found).rename_axis(ID).reset_index()

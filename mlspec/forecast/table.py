@@ -1,0 +1,160 @@
+"""Reads the columns that a spec names from CSV and Parquet, as they stand in the file, with the row of each value.
+
+Everything in a CSV is text here: `001` and `NA` are names, and what a number is, `parse` decides.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from mlspec.errors import DataError
+
+MOST_ROWS = 100_000_000
+_HEADER_BYTES = 2**16
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """One row that cannot be used: its file and number (the header is row 1), the column, the value, what is wrong."""
+
+    file: str
+    row: int
+    column: str
+    value: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of all files of a source, in order. `origin` has `file` and `row` of each row; `ragged` could not be split."""
+
+    columns: dict[str, pd.Series]
+    origin: pd.DataFrame
+    ragged: tuple[BadRow, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.origin)
+
+
+def read_table(files: Sequence[Path], columns: Iterable[str], where: str) -> Table:
+    """Read `columns` of `files`. `where` is the spec's field, for messages.
+
+    Raises DataError for a file that cannot be read, and for columns that are not there.
+    """
+    wanted = list(dict.fromkeys(columns))
+    ragged: list[BadRow] = []
+    parts = [_read(file, wanted, where, ragged) for file in files]
+    rows = sum(part.num_rows for part in parts)
+    if rows > MOST_ROWS:
+        raise DataError(f"{where}: {rows:,} rows; at most {MOST_ROWS:,} are read")
+    frames = [part.to_pandas(date_as_object=False, strings_to_categorical=False) for part in parts]
+    whole = pd.concat(frames, ignore_index=True)
+    origin = whole[["file", "row"]]
+    return Table({name: whole[f"column {name}"] for name in wanted}, origin, tuple(ragged))
+
+
+def _read(file: Path, wanted: list[str], where: str, ragged: list[BadRow]) -> pa.Table:
+    read = _read_parquet if file.suffix.lower() == ".parquet" else _read_csv
+    try:
+        table, rows = read(file, wanted, where, ragged)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{where}: '{file.name}' cannot be read: {_first_line(error)}", hint=_HINTS[read is _read_csv]) from None
+    table = table.rename_columns([f"column {name}" for name in table.column_names])
+    return table.append_column("row", pa.array(rows, pa.int64())).append_column("file", pa.array([file.name] * len(rows)))
+
+
+_HINTS = {
+    True: "it must be comma-separated text in UTF-8 with a header line",
+    False: "write it again; it is no Parquet file, or was cut short",
+}
+
+
+def _read_csv(file: Path, wanted: list[str], where: str, ragged: list[BadRow]) -> tuple[pa.Table, list[int]]:
+    header = _header(file, where)
+    _refuse_missing(wanted, header, file, where)
+    broken: list[int] = []
+
+    def invalid(row: pa_csv.InvalidRow) -> str:
+        broken.append(row.number)
+        problem = f"has {row.actual_columns} fields, the header has {row.expected_columns}"
+        if row.text.strip():  # an empty line is no row
+            ragged.append(BadRow(file.name, row.number, "", row.text[:80], problem))
+        return "skip"
+
+    table = pa_csv.read_csv(
+        file,
+        read_options=pa_csv.ReadOptions(use_threads=False),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=invalid),
+        convert_options=pa_csv.ConvertOptions(
+            include_columns=wanted, column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+        ),
+    )
+    return table, _row_numbers(table.num_rows, broken)
+
+
+def _row_numbers(count: int, broken: list[int]) -> list[int]:
+    """Return the numbers of the rows that were read, when the header is row 1 and `broken` ones were left out."""
+    left_out = set(broken)
+    return [row for row in range(2, count + len(left_out) + 2) if row not in left_out][:count]
+
+
+def _header(file: Path, where: str) -> list[str]:
+    with file.open("rb") as stream:
+        start = stream.read(_HEADER_BYTES)
+    try:
+        lines = start.decode("utf-8-sig", errors="ignore" if len(start) == _HEADER_BYTES else "strict").splitlines()
+        header = next(csv.reader(lines), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{where}: '{file.name}' is not text in UTF-8: {error}", hint="save it as CSV in UTF-8") from None
+    if not any(header):
+        raise DataError(f"{where}: '{file.name}' is empty", hint="it must begin with a line of column names")
+    return header
+
+
+def _read_parquet(file: Path, wanted: list[str], where: str, _ragged: list[BadRow]) -> tuple[pa.Table, list[int]]:
+    schema = pa_parquet.read_schema(file)
+    _refuse_missing(wanted, schema.names, file, where)
+    table = pa_parquet.read_table(file, columns=wanted, use_threads=False, partitioning=None).select(wanted)
+    plain = [_plain(table.column(name)) for name in wanted]
+    return pa.table(plain, names=wanted), list(range(1, table.num_rows + 1))
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of a type that `parse` knows: text, bool, float64, int64 or timestamp. Anything else becomes text."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("us", getattr(kind, "tz", None)))
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return column.cast(pa.float64())
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return column
+    return column.cast(pa.string())
+
+
+def _refuse_missing(wanted: list[str], found: list[str], file: Path, where: str) -> None:
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise DataError(
+            f"{where}: '{file.name}' has no column {', '.join(repr(name) for name in missing)}",
+            hint=f"its columns are {', '.join(found[:30])}",
+        )
+    twice = sorted({name for name in wanted if found.count(name) > 1})
+    if twice:
+        raise DataError(f"{where}: '{file.name}' has more than one column {', '.join(map(repr, twice))}", hint="rename one")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+

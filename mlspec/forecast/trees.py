@@ -1,0 +1,104 @@
+"""Boosted trees as bytes that cannot run code, the same bytes for the same trees.
+
+scikit-learn's go through skops, which builds only types of a list that we trust; LightGBM's are its own text format. The
+archive has no clock in it, and skops' memory addresses are replaced by running numbers.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from typing import Any
+
+from mlspec.errors import MissingExtra, ModelError
+
+# What skops does not know by itself and a histogram booster needs: one class, arrays and numbers inside.
+TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
+LARGEST_BYTES = 2**30
+_ADDRESS = re.compile(r'(?<="__id__": )[0-9]+|(?<=")[0-9]+(?=\.npy")')
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def dump(model: Any, library: str) -> bytes:
+    """Return a fitted model's bytes."""
+    if library == "lightgbm":
+        return str(model.booster_.model_to_string()).encode()
+    import skops.io
+
+    return _renumbered(skops.io.dumps(model))
+
+
+def load(data: bytes, library: str) -> Any:
+    """Return the model that `dump` wrote; it has `predict`. Raises ModelError when `data` is not that."""
+    return _load_text(data) if library == "lightgbm" else _load_skops(data)
+
+
+def _load_text(data: bytes) -> Any:
+    try:
+        import lightgbm
+    except ImportError:
+        raise MissingExtra("lightgbm", "lightgbm") from None
+    try:
+        return lightgbm.Booster(model_str=data.decode())
+    except (lightgbm.basic.LightGBMError, UnicodeDecodeError):
+        raise damaged("its trees cannot be read") from None
+
+
+def _load_skops(data: bytes) -> Any:
+    import skops.io
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    members(data)  # sizes first: nothing is unpacked before
+    try:
+        foreign = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
+        if foreign:
+            raise damaged(f"it asks for {', '.join(sorted(foreign))}, which no model of mlspec holds")
+        model = skops.io.loads(data, trusted=TRUSTED)
+    except ModelError:
+        raise
+    except Exception:  # skops and numpy raise whatever a damaged file leads them to
+        raise damaged("its trees cannot be read") from None
+    if not isinstance(model, HistGradientBoostingRegressor):
+        raise damaged("it holds no boosted trees")
+    return model
+
+
+def archive(parts: dict[str, bytes]) -> bytes:
+    """Return a zip of named parts, in order, without a clock."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, data in parts.items():
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            packed.writestr(info, data, compresslevel=6)
+    return out.getvalue()
+
+
+def members(data: bytes) -> dict[str, bytes]:
+    """Return the parts of a zip by name. Raises ModelError when it is none, is damaged, or would unpack to too much."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            if sum(info.file_size for info in packed.infolist()) > LARGEST_BYTES:
+                raise damaged(f"it unpacks to more than {LARGEST_BYTES // 2**30} GiB")
+            return {info.filename: packed.read(info) for info in packed.infolist()}
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
+        raise damaged("it is no whole archive") from None
+
+
+def damaged(why: str) -> ModelError:
+    """Return the error for a model file that is not as mlspec wrote it."""
+    return ModelError(f"the model file cannot be trusted: {why}", hint="restore the file, or train again: mlspec apply")
+
+
+def _renumbered(data: bytes) -> bytes:
+    parts = members(data)
+    numbers: dict[str, str] = {}
+    schema = _ADDRESS.sub(lambda found: numbers.setdefault(found[0], str(len(numbers))), parts.pop("schema.json").decode())
+    arrays = {f"{numbers[name.removesuffix('.npy')]}.npy": content for name, content in parts.items()}
+    return archive({"schema.json": schema.encode()} | {name: arrays[name] for name in sorted(arrays, key=_number)})
+
+
+def _number(name: str) -> int:
+    return int(name.removesuffix(".npy"))

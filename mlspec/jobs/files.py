@@ -1,0 +1,47 @@
+"""Reads and writes the files that steps hand to one another: Parquet and JSON, the same bytes for the same content."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pa_parquet
+
+from mlspec.errors import DataError
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> Path:
+    """Write a frame as Parquet, whole or not at all."""
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    part = path.with_suffix(".part")
+    pa_parquet.write_table(table, part, compression="zstd")
+    return part.replace(path)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what `write_table` wrote. Raises DataError when it is not that."""
+    try:
+        return pa_parquet.read_table(path, use_threads=False, partitioning=None).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"'{path.name}' cannot be read: {str(error).splitlines()[0]}", hint="run the steps before this one again"
+        ) from None
+
+
+def write_json(value: Any, path: Path) -> Path:
+    """Write JSON, whole or not at all. Raises ValueError on NaN: a missing number is None."""
+    return write_bytes(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode(), path)
+
+
+def write_bytes(data: bytes, path: Path) -> Path:
+    """Write bytes, whole or not at all."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return part.replace(path)

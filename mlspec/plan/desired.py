@@ -1,0 +1,52 @@
+"""From a spec and what its data is now to the resources that must exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlspec.plan.fields import flatten, owner
+from mlspec.state.observed import SourceFacts
+from mlspec.state.resource import Json, Kind, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One forecast as its spec wants it, with the facts that the spec alone does not hold.
+
+    `spec` is the resolved spec as JSON, `source` what the data files are now, `code` mlspec's own version.
+    """
+
+    name: str
+    spec: Mapping[str, Json]
+    spec_hash: str
+    source: SourceFacts
+    code: str
+
+    def fields(self, kind: Kind) -> dict[str, Json]:
+        """Return the keys of the spec that shape one kind of resource."""
+        return {key: value for key, value in flatten(self.spec).items() if kind in owner(key)[0]}
+
+
+def data(wanted: Wanted) -> Resource:
+    """The checked data: what is read, and what it must hold."""
+    facts = {"data.digest": wanted.source.digest, "code.version": wanted.code}
+    return Resource("data", wanted.name, {**wanted.fields("data"), **facts})
+
+
+def model(wanted: Wanted) -> Resource:
+    """The judged model: what shapes it, the data it learnt from, the code that trained it."""
+    facts = {"data.digest": wanted.source.digest, "code.version": wanted.code}
+    return Resource("model", wanted.name, {**wanted.fields("model"), **facts})
+
+
+def deployment(wanted: Wanted, version: str) -> Resource:
+    """What serves, and everything that is kept with the release."""
+    facts = {"version": version, "spec_hash": wanted.spec_hash}
+    return Resource("deployment", wanted.name, {**wanted.fields("deployment"), **facts})
+
+
+def forecast(wanted: Wanted, version: str) -> Resource:
+    """The newest forecast: which version made it, from which data, for which stock policy."""
+    facts = {"version": version, "data.digest": wanted.source.digest}
+    return Resource("forecast", wanted.name, {**wanted.fields("forecast"), **facts})

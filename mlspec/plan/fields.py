@@ -1,0 +1,56 @@
+"""Which key of a spec makes which resource what it is, and what follows when it changes: one literal table.
+
+A key that no row names belongs to the deployment: it is kept with the release that it came with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mlspec.state.resource import Json, Kind
+
+# Prefix of the dotted key; the resources it shapes; what follows from a change. The longest prefix that fits counts.
+OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
+    ("dataset.source", ("data",), "reads and checks the data again"),
+    ("dataset.future", ("data",), "reads and checks the data again"),
+    ("dataset.checks", ("data",), "checks the data again"),
+    ("dataset.actuals", ("deployment",), "kept with the release"),
+    ("dataset", ("data", "model"), "checks the data, backtests and trains again"),
+    ("model", ("model",), "backtests and trains again"),
+    ("model.gate", ("model",), "judges again"),
+    ("inventory", ("forecast",), "computes the stock levels again"),
+    ("data.digest", ("data", "model", "forecast"), "the data changed"),
+    ("code.version", ("data", "model"), "mlspec itself changed"),
+    ("version", ("deployment", "forecast"), "another version serves"),
+    ("", ("deployment",), "kept with the release"),
+)
+
+
+def owner(key: str) -> tuple[tuple[Kind, ...], str]:
+    """Return the kinds of resource that `key` shapes, and the effect of a change."""
+    rows = [row for row in OWNERS if _covers(row[0], key)]
+    _, kinds, effect = max(rows, key=lambda row: len(row[0]))
+    return kinds, effect
+
+
+def _covers(prefix: str, key: str) -> bool:
+    return not prefix or key == prefix or key.startswith((f"{prefix}.", f"{prefix}["))
+
+
+def flatten(value: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
+    """Return nested mappings as one table of dotted keys; lists of mappings by index (`alerts[0].above`), others whole.
+
+    What is None is left out, so that an absent key and a key without a value are the same.
+    """
+    return dict(_leaves(value, prefix))
+
+
+def _leaves(value: Json, key: str) -> Iterator[tuple[str, Json]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{key}[{index}]")
+    elif value is not None and value not in ({}, [], ()):
+        yield key, list(value) if isinstance(value, tuple) else value

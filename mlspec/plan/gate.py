@@ -1,0 +1,105 @@
+"""May this version serve? Every rule of the gate against the backtest's figures; what is not known does not pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mlspec.state.resource import Json
+
+Outcome = Literal["pass", "fail", "inconclusive"]
+Metrics = Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rule said: its outcome and a sentence with the figures."""
+
+    outcome: Outcome
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The figures of one backtest: the champion's, the seasonal-naive floor's, those of what serves now, scored on the same
+    cutoffs (None where nothing serves), and the nominal coverage of the outermost quantiles.
+    """
+
+    champion: Metrics
+    floor: Metrics
+    incumbent: Metrics | None
+    interval: float | None
+
+
+def judge(rules: Sequence[Mapping[str, Json]], evidence: Evidence) -> tuple[Verdict, ...]:
+    """Return one verdict a rule, in order. No rules, no verdicts: everything passes."""
+    return tuple(_judge(rule, evidence) for rule in rules)
+
+
+def passes(verdicts: Sequence[Verdict]) -> bool:
+    """Return whether every rule holds. Inconclusive is not a pass."""
+    return all(verdict.outcome == "pass" for verdict in verdicts)
+
+
+def _judge(rule: Mapping[str, Json], evidence: Evidence) -> Verdict:
+    metric = rule["metric"]
+    value = evidence.champion.get(metric)
+    if value is None:
+        return Verdict("inconclusive", f"{metric} could not be measured")
+    if rule.get("against"):
+        return _against(rule, value, evidence)
+    if rule.get("within") is not None:
+        return _within(rule, value, evidence)
+    limits: tuple[tuple[str, bool], ...] = (
+        ("below", rule.get("below") is not None and value < rule["below"]),
+        ("above", rule.get("above") is not None and value > rule["above"]),
+    )
+    word, holds = next((word, holds) for word, holds in limits if rule.get(word) is not None)
+    return _verdict(holds, f"{metric} {_figure(value)} {{}} {word} {_figure(rule[word])}")
+
+
+def _within(rule: Mapping[str, Json], value: float, evidence: Evidence) -> Verdict:
+    metric, margin = rule["metric"], rule["within"]
+    ideal = 0.0 if metric == "bias" else evidence.interval
+    if ideal is None:
+        return Verdict("inconclusive", f"{metric} has no nominal value: the spec asks for fewer than two quantiles")
+    # A hair's breadth more than the margin, so that 0.85 is within 0.05 of 0.80 in binary fractions too.
+    holds = abs(value - ideal) <= margin + 1e-12
+    return _verdict(holds, f"{metric} {_figure(value)} {{}} within {_figure(margin)} of {_figure(ideal)}")
+
+
+def _against(rule: Mapping[str, Json], value: float, evidence: Evidence) -> Verdict:
+    metric, rival = rule["metric"], rule["against"]
+    metrics = evidence.floor if rival == "seasonal-naive" else evidence.incumbent
+    if metrics is None:
+        return Verdict("pass", "no version serves yet, so there is no champion to compare with")
+    other = metrics.get(metric)
+    if other is None:
+        return Verdict("inconclusive", f"{metric} of {rival} could not be measured")
+    loss, yardstick = _loss(metric, value, evidence), _loss(metric, other, evidence)
+    if rule.get("improves_by") is not None:
+        holds = loss <= yardstick * (1 - rule["improves_by"]) + 1e-12
+        claim = f"better than {rival}'s {_figure(other)} by at least {rule['improves_by']:.0%}"
+    else:
+        holds = loss <= yardstick * (1 + rule["not_worse_by"]) + 1e-12
+        claim = f"no worse than {rival}'s {_figure(other)} by more than {rule['not_worse_by']:.0%}"
+    change = f" ({loss / yardstick - 1:+.1%})" if yardstick else ""
+    return _verdict(holds, f"{metric} {_figure(value)}{change} {{}} {claim}")
+
+
+def _loss(metric: str, value: float, evidence: Evidence) -> float:
+    """Return how far a metric is from ideal: errors are their own loss, bias and coverage have an ideal."""
+    if metric == "bias":
+        return abs(value)
+    if metric == "coverage":
+        return abs(value - (evidence.interval or 0.0))
+    return value
+
+
+def _verdict(holds: bool, sentence: str) -> Verdict:
+    return Verdict("pass" if holds else "fail", sentence.format("is" if holds else "is not"))
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}"

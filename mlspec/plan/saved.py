@@ -1,0 +1,78 @@
+"""A plan as a file: written by `plan --out`, and carried out only if the world is still the one it was made for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from mlspec.errors import StalePlan
+from mlspec.state.plan import ACTIONS, Change, FieldChange, Plan
+from mlspec.state.resource import Json
+
+FORMAT = 1
+
+
+def to_text(plan: Plan, paths: tuple[str, ...]) -> str:
+    """Return the file's text. `paths` are the spec paths of the call, so that apply looks at the same specs."""
+    return (
+        json.dumps(
+            {"format": FORMAT, "kind": "mlspec plan", "paths": list(paths), **asdict(plan)}, indent=2, allow_nan=False
+        )
+        + "\n"
+    )
+
+
+def from_text(text: str, name: str) -> tuple[Plan, tuple[str, ...]]:
+    """Return the plan and its spec paths. Raises StalePlan if the file is not a plan that this mlspec can carry out."""
+    try:
+        value = json.loads(text)
+        found = value["format"] if value["kind"] == "mlspec plan" else None
+        plan = _plan(value) if found == FORMAT else None
+        paths = tuple(map(str, value["paths"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise StalePlan(f"{name} is not a whole plan file", hint="make it with `mlspec plan --out FILE`") from error
+    if plan is None:
+        raise StalePlan(f"{name} has plan format {found}, and this mlspec reads {FORMAT}", hint="plan with this mlspec")
+    return plan, paths
+
+
+def check_fresh(saved: Plan, now: Plan) -> None:
+    """Raise StalePlan, naming what moved, unless the world is the one that `saved` was made for."""
+    moved = [
+        f"{what} was {_said(before)}, is {_said(after)}"
+        for what, before, after in (
+            ("target", saved.target, now.target),
+            ("state lineage", saved.lineage, now.lineage),
+            ("state serial", saved.serial, now.serial),
+            ("git commit", saved.commit, now.commit),
+        )
+        if before != after
+    ]
+    names = sorted(saved.spec_hashes.keys() | now.spec_hashes.keys())
+    moved += [
+        f"the spec of {name} changed" for name in names if saved.spec_hashes.get(name) != now.spec_hashes.get(name)
+    ]
+    if not moved and _steps(saved) != _steps(now):
+        moved = ["what would be done is no longer what was planned (the data changed, or the plan file was edited)"]
+    if moved:
+        raise StalePlan(f"the saved plan is stale: {'; '.join(moved)}", hint="run `mlspec plan` again and look at it")
+
+
+def _said(value: str | int | None) -> str:
+    return "none" if value in (None, "") else str(value)
+
+
+def _steps(plan: Plan) -> list[tuple[str, str, Mapping[str, Json] | None]]:
+    return [(change.resource, change.action, change.after) for change in plan.changes]
+
+
+def _plan(value: dict[str, Json]) -> Plan:
+    changes = tuple(
+        Change(**{**change, "fields": tuple(FieldChange(**each) for each in change["fields"])})
+        for change in value["changes"]
+    )
+    if any(change.action not in (*ACTIONS, "none") for change in changes):
+        raise ValueError("unknown action")
+    words = {key: value[key] for key in ("target", "serial", "lineage", "spec_hashes", "commit")}
+    return Plan(**words, changes=changes, notes=tuple(value["notes"]), impact=tuple(value["impact"]))

@@ -1,0 +1,71 @@
+"""What a target shows of one forecast: the resources that apply made there, and whether they are still whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.resource import Json, Kind, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One resource as a target holds it. `facts` is what making it yielded; `damage` says what is missing or changed since."""
+
+    resource: Resource
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    files: Mapping[str, FileRef] = field(default_factory=dict)
+    damage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All that a target holds of one forecast, by kind of resource."""
+
+    forecast: str
+    seen: Mapping[Kind, Seen] = field(default_factory=dict)
+
+    def fields(self, kind: Kind) -> Mapping[str, Json] | None:
+        """The fields that a resource was made with; None where there is none, or where it is damaged."""
+        found = self.seen.get(kind)
+        return None if found is None or found.damage else found.resource.fields
+
+    def fact(self, kind: Kind, name: str) -> Json:
+        """One fact of a resource, or None."""
+        found = self.seen.get(kind)
+        return found.facts.get(name) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What a forecast's source files are now, without reading them as data: `digest` over their bytes, `size` in bytes."""
+
+    digest: str
+    files: tuple[str, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FiledStep:
+    """A finished step, as filed: outputs by role, and its facts."""
+
+    outputs: Mapping[str, FileRef]
+    facts: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Everything that one effect leaves behind, recorded in one transaction: all of it or nothing.
+
+    `forget` names kinds of resource that are no more. A condition given here replaces the one of its type.
+    """
+
+    forecast: str
+    seen: Seen | None = None
+    forget: tuple[Kind, ...] = ()
+    version: Version | None = None
+    release: Release | None = None
+    run: ForecastRun | None = None
+    events: tuple[Event, ...] = ()
+    conditions: tuple[Condition, ...] = ()

@@ -1,0 +1,102 @@
+"""What the engine asks of a target. `local` and, later, Google Cloud answer the same questions.
+
+The port is narrow on purpose: facts about sources, a lock, a store of files by content, finished steps by key, and settlements,
+which are recorded whole or not at all. `tests/targets/` holds every promise made here against each target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from mlspec.state.observed import FiledStep, Observed, Settlement, SourceFacts
+from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.resource import Json, Kind
+
+
+class Target(Protocol):
+    """Where forecasts live."""
+
+    @property
+    def name(self) -> str:
+        """The target's name in mlspec.yaml."""
+        ...
+
+    @property
+    def protect(self) -> bool:
+        """Whether a person has to say yes before anything is applied."""
+        ...
+
+    @property
+    def lineage(self) -> str:
+        """Identity of the state, made when it was first written; empty where nothing was ever applied."""
+        ...
+
+    @property
+    def serial(self) -> int:
+        """Number of writes to the state so far."""
+        ...
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all forecasts of which anything is recorded, sorted."""
+        ...
+
+    def source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+        """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
+        ...
+
+    def observe(self, forecast: str) -> Observed:
+        """Return what is held of one forecast; never writes."""
+        ...
+
+    def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
+        """Hold one forecast alone. Raises LockHeld, naming the holder, after `timeout` seconds."""
+        ...
+
+    def journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+        """Write a line of the journal: an effect is `started`, `done` or `failed`."""
+        ...
+
+    def step(self, forecast: str, step: str, key: str) -> FiledStep | None:
+        """Return the finished step of this key, if it was filed and its files are whole."""
+        ...
+
+    def file_step(
+        self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
+    ) -> FiledStep:
+        """Take a step's files into the store and record the step. Filing the same step twice is the same as once."""
+        ...
+
+    def settle(self, settlement: Settlement, at: str) -> None:
+        """Record one effect whole, with the journal's `done` line for its resource."""
+        ...
+
+    def path(self, ref: FileRef) -> Path:
+        """Return where a stored file can be read, after checking it against its sha256. Raises StateError if it is damaged."""
+        ...
+
+    def versions(self, forecast: str) -> tuple[Version, ...]:
+        """Return all versions, newest first."""
+        ...
+
+    def releases(self, forecast: str) -> tuple[Release, ...]:
+        """Return all releases, newest first."""
+        ...
+
+    def runs(self, forecast: str) -> tuple[ForecastRun, ...]:
+        """Return all forecasts made, newest first."""
+        ...
+
+    def events(self, forecast: str) -> tuple[Event, ...]:
+        """Return all events, newest first."""
+        ...
+
+    def conditions(self, forecast: str) -> tuple[Condition, ...]:
+        """Return the present conditions."""
+        ...
+
+    def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
+        """Take down what apply made. With `purge` the records and files go too, without it history stays."""
+        ...

@@ -1,0 +1,57 @@
+"""Files named by their content: `artifacts/sha256/ab/ab12…`. The same bytes are kept once, and never changed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from mlspec.errors import StateError
+from mlspec.state.record import FileRef
+from mlspec.targets.local import durable
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Artifacts:
+    """The store under one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, source: Path) -> FileRef:
+        """Keep a copy of `source` and return its name; a copy that is already there, and whole, is left alone."""
+        ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
+        place = self._place(ref)
+        if self.damage(ref) is not None or sha256_of(place) != ref.sha256:
+            durable.make_folder(place.parent)
+            durable.place(source, place)
+        return ref
+
+    def path(self, ref: FileRef) -> Path:
+        """Return the file's path. Raises StateError if it is gone or its bytes are not those that were stored."""
+        place = self._place(ref)
+        problem = self.damage(ref) or (None if sha256_of(place) == ref.sha256 else "was changed")
+        if problem:
+            raise StateError(
+                f"{ref.name} ({place}) {problem} since mlspec stored it",
+                hint="run `mlspec apply`: it makes what is missing again",
+            )
+        return place
+
+    def damage(self, ref: FileRef) -> str | None:
+        """Return what is wrong with a stored file as far as a look at its size can tell, or None."""
+        place = self._place(ref)
+        if not place.is_file():
+            return "was deleted"
+        return None if place.stat().st_size == ref.size else "was changed"
+
+    def discard(self, ref: FileRef) -> None:
+        """Remove a file that nothing names any more."""
+        durable.remove(self._place(ref))
+
+    def _place(self, ref: FileRef) -> Path:
+        return self.folder / "sha256" / ref.sha256[:2] / ref.sha256

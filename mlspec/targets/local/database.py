@@ -1,0 +1,142 @@
+"""The state file: one SQLite database, opened read-only by those who look and for writing by those who hold a lock.
+
+A rollback journal, not WAL: a reader leaves no file behind, so a second `apply` with nothing to do changes no byte of the
+folder, and a copy of one file is a copy of the state. `synchronous = EXTRA` syncs the folder too, so a commit survives a power cut
+(https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlspec.errors import StateError
+from mlspec.targets.local import durable
+from mlspec.targets.local.schema import SCHEMA_VERSION, script
+
+BUSY_SECONDS = 30.0
+_RECOVERY = "restore it from a backup, or move the folder aside and run `mlspec apply` to build it anew"
+
+
+class Database:
+    """One state file. Nothing is created until the first write."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection | None]:
+        """Yield a read-only connection, or None where nothing was ever written."""
+        if not self.path.exists():
+            yield None
+            return
+        with self._words():
+            connection = self._open_to_read()
+        try:
+            with self._words():
+                self._check(connection)
+                yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def writing(self, point: str) -> Iterator[sqlite3.Connection]:
+        """Yield a connection inside a transaction that is committed at the end, with the serial moved by one.
+
+        `point` names the write. Raises StateError if the file cannot be trusted or written; then nothing has changed.
+        """
+        durable.make_folder(self.path.parent)
+        with self._words():
+            connection = self._connect("rwc")
+        try:
+            with self._words():
+                connection.execute("BEGIN IMMEDIATE")
+                self._prepare(connection)
+                self._check(connection)
+                yield connection
+                connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'serial'")
+            durable.commit(connection, point)
+        finally:
+            connection.close()
+
+    def read(self, ask: Callable[[sqlite3.Connection], list[sqlite3.Row]]) -> list[sqlite3.Row]:
+        """Return what `ask` returns of a read-only connection; nothing where there is no state."""
+        with self.reading() as connection:
+            return [] if connection is None else ask(connection)
+
+    def meta(self, key: str) -> str | None:
+        """Return one word about the state itself: lineage, serial, schema_version."""
+        rows = self.read(lambda c: c.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchall())
+        return str(rows[0]["value"]) if rows else None
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        connection = self._connect("ro")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if "readonly" not in str(error).lower():
+                raise
+            # A killed writer left a journal that has to be rolled back first; only a writer may do that.
+            recovering = self._connect("rw")
+            try:
+                recovering.execute("SELECT 1 FROM sqlite_master").fetchall()
+            finally:
+                recovering.close()
+            connection = self._connect("ro")
+        return connection
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        if mode != "ro":
+            connection.execute("PRAGMA synchronous = EXTRA")
+        return connection
+
+    @staticmethod
+    def _prepare(connection: sqlite3.Connection) -> None:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            return
+        for statement in _statements(script()):
+            connection.execute(statement)
+        first = {"schema_version": str(SCHEMA_VERSION), "lineage": str(uuid.uuid4()), "serial": "0"}
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", first.items())
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            what = "is empty" if empty else "was not written by mlspec"
+            raise StateError(f"the state file {self.path} {what}", hint=_RECOVERY)
+        found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+        if found is None or not str(found[0]).isdigit():
+            raise StateError(f"the state file {self.path} does not say which schema it has", hint=_RECOVERY)
+        if int(found[0]) > SCHEMA_VERSION:
+            raise StateError(
+                f"the state file {self.path} was written by a newer mlspec (schema {found[0]}, this one reads {SCHEMA_VERSION})",
+                hint="pip install --upgrade mlspec",
+            )
+
+    @contextmanager
+    def _words(self) -> Iterator[None]:
+        """Say what SQLite says of a file that cannot be trusted, with a way out."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StateError(f"cannot use the state file {self.path}: {error}", hint=durable.way_out(error)) from error
+        except sqlite3.DatabaseError as error:
+            raise StateError(f"the state file {self.path} is damaged: {error}", hint=_RECOVERY) from error
+
+
+def _statements(text: str) -> Iterator[str]:
+    """Split a script into statements that can run inside one transaction (executescript would commit)."""
+    statement = ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,84 @@
+"""Every write of the local target, in one place: what returns from here survives a power cut.
+
+Nothing else in `targets/local` opens a file for writing or commits a transaction. Each function is one write point, named
+for the tests that kill the process before and after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlspec.errors import StateError
+
+
+def commit(connection: sqlite3.Connection, point: str) -> None:
+    """Commit the open transaction. `point` names the write in tests and in messages."""
+    with words_for(point):
+        connection.commit()
+
+
+def make_folder(folder: Path) -> None:
+    """Create `folder` and its parents; nothing happens if it is there."""
+    with words_for(f"create {folder.name}"):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def place(source: Path, destination: Path) -> None:
+    """Copy `source` to `destination` whole or not at all: temporary file, fsync, rename, fsync of the folder."""
+    with words_for(f"write {destination.name}"):
+        handle, name = tempfile.mkstemp(dir=destination.parent, prefix=".incoming-")
+        try:
+            with os.fdopen(handle, "wb") as copy, source.open("rb") as original:
+                while block := original.read(1 << 20):
+                    copy.write(block)
+                copy.flush()
+                os.fsync(copy.fileno())
+            Path(name).replace(destination)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                Path(name).unlink()
+            raise
+        _sync_folder(destination.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def words_for(what: str) -> Iterator[None]:
+    """Turn what the operating system and SQLite say of a failed write into words for the person who must act."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StateError(f"cannot {what} in the state file: {error}", hint=way_out(error)) from error
+    except OSError as error:
+        raise StateError(f"cannot {what}: {error.strerror or error}", hint=way_out(error)) from error
+
+
+def way_out(error: sqlite3.Error | OSError) -> str:
+    """Return what a person can do about a failed read or write."""
+    text = str(error).lower()
+    if "full" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "make room on the disk, then run the same command again: it goes on from what was recorded"
+    if "readonly" in text or getattr(error, "errno", None) in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return "give yourself write permission on the target's folder, or set another `path` in mlspec.yaml"
+    if "locked" in text:
+        return "another program holds the state file open; run the command again when it is done"
+    return "restore the target's folder from a backup, or move it aside and apply anew"
+
+
+def remove(path: Path) -> None:
+    """Remove a file; one that is already gone is as good."""
+    with words_for(f"remove {path.name}"):
+        path.unlink(missing_ok=True)

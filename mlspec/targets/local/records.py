@@ -1,0 +1,78 @@
+"""Nouns to rows and back. JSON in a row is canonical, so the same noun is the same bytes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mlspec.state.observed import FiledStep, Seen
+from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.resource import Json, Resource
+
+
+def to_json(value: Json) -> str:
+    """Return canonical JSON; ValueError on NaN, which has none."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def files_to_json(files: Mapping[str, FileRef]) -> str:
+    """Return file references by role as JSON."""
+    return to_json({role: asdict(ref) for role, ref in files.items()})
+
+
+def files_of(value: Mapping[str, Any]) -> dict[str, FileRef]:
+    """Return file references by role from parsed JSON."""
+    return {role: FileRef(**ref) for role, ref in value.items()}
+
+
+def seen_of(row: sqlite3.Row) -> Seen:
+    """Return a resource as it was recorded."""
+    resource = Resource(row["kind"], row["forecast"], json.loads(row["fields"]))
+    return Seen(resource, json.loads(row["facts"]), files_of(json.loads(row["files"])))
+
+
+def step_of(row: sqlite3.Row) -> FiledStep:
+    """Return a finished step."""
+    return FiledStep(files_of(json.loads(row["outputs"])), json.loads(row["facts"]))
+
+
+def version_to_json(version: Version) -> str:
+    """Return a version's whole record."""
+    return to_json(asdict(version))
+
+
+def version_of(row: sqlite3.Row) -> Version:
+    """Return a version from its record."""
+    record = json.loads(row["record"])
+    return Version(**{**record, "files": files_of(record["files"]), "reasons": tuple(record["reasons"])})
+
+
+def run_to_json(run: ForecastRun) -> str:
+    """Return a forecast's whole record."""
+    return to_json(asdict(run))
+
+
+def run_of(row: sqlite3.Row) -> ForecastRun:
+    """Return a made forecast from its record."""
+    record = json.loads(row["record"])
+    return ForecastRun(**{**record, "files": files_of(record["files"])})
+
+
+def release_of(row: sqlite3.Row) -> Release:
+    """Return a release."""
+    words = {key: row[key] for key in ("forecast", "release", "version", "created", "spec_hash")}
+    return Release(**words, spec=json.loads(row["spec"]))
+
+
+def event_of(row: sqlite3.Row) -> Event:
+    """Return an event."""
+    return Event(row["forecast"], row["at"], row["type"], row["reason"], row["message"], row["version"])
+
+
+def condition_of(row: sqlite3.Row) -> Condition:
+    """Return a condition."""
+    words = ("forecast", "type", "status", "reason", "message", "since")
+    return Condition(**{key: row[key] for key in words})

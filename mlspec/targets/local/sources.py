@@ -1,0 +1,50 @@
+"""A forecast's source files on this machine, looked at as bytes: which, how large, which digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlspec.errors import DataError
+from mlspec.state.observed import SourceFacts
+from mlspec.state.resource import Json
+from mlspec.targets.local.artifacts import sha256_of
+
+
+def look(spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    """Return what the source and future files are now. Raises DataError where one is missing, unreadable or not local."""
+    dataset = spec["dataset"]
+    files = _files(dataset["source"], "dataset.source", root)
+    if dataset.get("future"):
+        files += _files(dataset["future"], "dataset.future", root)
+    total = hashlib.sha256()
+    size = 0
+    for file in files:
+        try:
+            # By content alone: a file that is only renamed is the same data.
+            total.update(f"{sha256_of(file)}\n".encode())
+            size += file.stat().st_size
+        except OSError as error:
+            raise DataError(
+                f"cannot read {file.relative_to(root)}: {error.strerror}", hint="check its permissions"
+            ) from error
+    return SourceFacts(total.hexdigest(), tuple(file.relative_to(root).as_posix() for file in files), size)
+
+
+def _files(source: Mapping[str, Json], field: str, root: Path) -> list[Path]:
+    uri = source.get("uri")
+    if uri is None or "://" in uri:
+        raise DataError(
+            f"{field} is {uri or 'a query'}, and the local target reads files of this project only",
+            hint="export it to a CSV or Parquet file under data/, and name that in a `targets: {local: …}` overlay",
+        )
+    found = sorted(path for path in root.glob(uri) if path.is_file()) if "*" in uri else [root / uri]
+    if not found:
+        raise DataError(f"{field}: no file matches {uri}", hint=f"looked in {root}")
+    for path in found:
+        if not path.is_file():
+            raise DataError(f"{field}: there is no file {uri}", hint=f"paths start at the project's root, {root}")
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise DataError(f"{field}: {uri} leads out of the project", hint="copy the file into the project")
+    return found

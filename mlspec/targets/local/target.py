@@ -1,0 +1,228 @@
+"""The embedded target: one folder on this machine, keeping every promise of `targets.base.Target`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from mlspec.state.observed import FiledStep, Observed, Seen, Settlement, SourceFacts
+from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.resource import Json, Kind
+from mlspec.targets.local import records as rows
+from mlspec.targets.local.artifacts import Artifacts
+from mlspec.targets.local.database import Database
+from mlspec.targets.local.lock import hold
+from mlspec.targets.local.schema import RECORDS
+from mlspec.targets.local.sources import look
+
+
+class LocalTarget:
+    """One folder: `state.db`, `artifacts/`, `locks/`. Made when something is first applied."""
+
+    def __init__(self, folder: Path, *, name: str = "local", protect: bool = False) -> None:
+        self.folder = folder
+        self.name = name
+        self.protect = protect
+        self._database = Database(folder / "state.db")
+        self._artifacts = Artifacts(folder / "artifacts")
+
+    @property
+    def lineage(self) -> str:
+        """Identity of the state; empty where nothing was ever applied."""
+        return self._database.meta("lineage") or ""
+
+    @property
+    def serial(self) -> int:
+        """Number of writes to the state so far."""
+        return int(self._database.meta("serial") or 0)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all forecasts of which anything is recorded, sorted."""
+        ask = "SELECT forecast FROM resources UNION SELECT forecast FROM events ORDER BY forecast"
+        return tuple(row["forecast"] for row in self._rows(ask))
+
+    def source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+        """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
+        return look(spec, root)
+
+    def observe(self, forecast: str) -> Observed:
+        """Return what is held of one forecast, with what is missing of its files; never writes."""
+        found = [rows.seen_of(row) for row in self._rows("SELECT * FROM resources WHERE forecast = ?", forecast)]
+        return Observed(forecast, {seen.resource.kind: self._with_damage(seen) for seen in found})
+
+    def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
+        """Hold one forecast alone."""
+        return hold(self.folder / "locks" / f"{forecast}.lock", forecast, operation, since, timeout)
+
+    def journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+        """Write a line of the journal."""
+        with self._database.writing(f"journal {phase} {resource}") as connection:
+            _journal(connection, forecast, resource, phase, detail, at)
+
+    def step(self, forecast: str, step: str, key: str) -> FiledStep | None:
+        """Return the finished step of this key, if it was filed and its files are whole."""
+        ask = "SELECT outputs, facts FROM steps WHERE forecast = ? AND step = ? AND key = ?"
+        for row in self._rows(ask, forecast, step, key):
+            filed = rows.step_of(row)
+            return None if any(self._artifacts.damage(ref) for ref in filed.outputs.values()) else filed
+        return None
+
+    def file_step(
+        self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
+    ) -> FiledStep:
+        """Take a step's files into the store and record the step, once."""
+        refs = {role: self._artifacts.put(path) for role, path in sorted(outputs.items())}
+        with self._database.writing(f"file step {step}") as connection:
+            connection.execute(
+                "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (forecast, step, key, rows.files_to_json(refs), rows.to_json(dict(facts)), at),
+            )
+        return FiledStep(refs, facts)
+
+    def settle(self, settlement: Settlement, at: str) -> None:
+        """Record one effect whole, with the journal's `done` line for its resource."""
+        done = settlement.seen.resource.address if settlement.seen else None
+        with self._database.writing(f"settle {done or settlement.forecast}") as connection:
+            _settle(connection, settlement, at)
+            if done:
+                _journal(connection, settlement.forecast, done, "done", "", at)
+
+    def path(self, ref: FileRef) -> Path:
+        """Return where a stored file can be read, after checking it against its sha256."""
+        return self._artifacts.path(ref)
+
+    def versions(self, forecast: str) -> tuple[Version, ...]:
+        """Return all versions, newest first."""
+        return tuple(
+            map(
+                rows.version_of, self._rows("SELECT record FROM versions WHERE forecast = ? ORDER BY id DESC", forecast)
+            )
+        )
+
+    def releases(self, forecast: str) -> tuple[Release, ...]:
+        """Return all releases, newest first."""
+        return tuple(
+            map(
+                rows.release_of, self._rows("SELECT * FROM releases WHERE forecast = ? ORDER BY release DESC", forecast)
+            )
+        )
+
+    def runs(self, forecast: str) -> tuple[ForecastRun, ...]:
+        """Return all forecasts made, newest first."""
+        return tuple(
+            map(rows.run_of, self._rows("SELECT record FROM runs WHERE forecast = ? ORDER BY id DESC", forecast))
+        )
+
+    def events(self, forecast: str) -> tuple[Event, ...]:
+        """Return all events, newest first."""
+        return tuple(
+            map(rows.event_of, self._rows("SELECT * FROM events WHERE forecast = ? ORDER BY id DESC", forecast))
+        )
+
+    def conditions(self, forecast: str) -> tuple[Condition, ...]:
+        """Return the present conditions."""
+        return tuple(map(rows.condition_of, self._rows("SELECT * FROM conditions WHERE forecast = ?", forecast)))
+
+    def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
+        """Take down what apply made. With `purge` the records and files go too, without it history stays."""
+        files = self._files(forecast) if purge else {}
+        with self._database.writing(f"forget {forecast}") as connection:
+            for kind in kinds:
+                connection.execute("DELETE FROM resources WHERE forecast = ? AND kind = ?", (forecast, kind))
+            connection.execute("DELETE FROM conditions WHERE forecast = ?", (forecast,))
+            if purge:
+                _purge(connection, forecast)
+            else:
+                _event(connection, Event(forecast, at, "Normal", "Destroyed", "taken down; history and data are kept"))
+        kept = {ref.sha256 for name in self.names() for ref in self._files(name).values()}
+        for ref in files.values():
+            if ref.sha256 not in kept:
+                self._artifacts.discard(ref)
+
+    def _files(self, forecast: str) -> dict[str, FileRef]:
+        """Return every stored file that a record of this forecast names, by sha256."""
+        found = [
+            rows.step_of(row).outputs
+            for row in self._rows("SELECT outputs, facts FROM steps WHERE forecast = ?", forecast)
+        ]
+        found += [version.files for version in self.versions(forecast)] + [run.files for run in self.runs(forecast)]
+        return {ref.sha256: ref for files in found for ref in files.values()}
+
+    def _with_damage(self, seen: Seen) -> Seen:
+        for ref in seen.files.values():
+            problem = self._artifacts.damage(ref)
+            if problem:
+                return replace(seen, damage=f"{ref.name} {problem}")
+        return seen
+
+    def _rows(self, ask: str, *values: str) -> list[sqlite3.Row]:
+        return self._database.read(lambda connection: connection.execute(ask, values).fetchall())
+
+
+def _settle(connection: sqlite3.Connection, settlement: Settlement, at: str) -> None:
+    name = settlement.forecast
+    if version := settlement.version:
+        connection.execute(
+            "INSERT INTO versions (forecast, version, created, state, record) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (name, version.version, version.created, version.state, rows.version_to_json(version)),
+        )
+    if release := settlement.release:
+        words = (
+            name,
+            release.release,
+            release.version,
+            release.created,
+            release.spec_hash,
+            rows.to_json(dict(release.spec)),
+        )
+        connection.execute("INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?)", words)
+    if run := settlement.run:
+        connection.execute(
+            "INSERT INTO runs (forecast, version, created, record) VALUES (?, ?, ?, ?)",
+            (name, run.version, run.created, rows.run_to_json(run)),
+        )
+    if seen := settlement.seen:
+        what = (name, seen.resource.kind, rows.to_json(dict(seen.resource.fields)), rows.to_json(dict(seen.facts)))
+        connection.execute(
+            "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?)", (*what, rows.files_to_json(seen.files), at)
+        )
+    for kind in settlement.forget:
+        connection.execute("DELETE FROM resources WHERE forecast = ? AND kind = ?", (name, kind))
+    for event in settlement.events:
+        _event(connection, event)
+    _conditions(connection, settlement.conditions)
+
+
+def _conditions(connection: sqlite3.Connection, conditions: Iterable[Condition]) -> None:
+    for new in conditions:
+        # `since` says how long a status has held, so it stays while the status does.
+        connection.execute(
+            "INSERT INTO conditions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (forecast, type) DO UPDATE SET "
+            "since = CASE WHEN status = excluded.status THEN since ELSE excluded.since END, "
+            "status = excluded.status, reason = excluded.reason, message = excluded.message",
+            (new.forecast, new.type, new.status, new.reason, new.message, new.since),
+        )
+
+
+def _event(connection: sqlite3.Connection, event: Event) -> None:
+    connection.execute(
+        "INSERT INTO events (forecast, at, type, reason, message, version) VALUES (?, ?, ?, ?, ?, ?)",
+        (event.forecast, event.at, event.type, event.reason, event.message, event.version),
+    )
+
+
+def _journal(connection: sqlite3.Connection, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+    connection.execute(
+        "INSERT INTO journal (forecast, resource, phase, detail, at) VALUES (?, ?, ?, ?, ?)",
+        (forecast, resource, phase, detail, at),
+    )
+
+
+def _purge(connection: sqlite3.Connection, forecast: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('purging', ?)", (forecast,))
+    for table in ("runs", "releases", *(name for name in RECORDS if name not in ("runs", "releases"))):
+        connection.execute(f"DELETE FROM {table} WHERE forecast = ?", (forecast,))  # noqa: S608  (names of our own)
+    connection.execute("DELETE FROM meta WHERE key = 'purging'")
