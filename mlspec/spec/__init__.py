@@ -3,3 +3,9 @@
 Strict YAML reader, pydantic models, semantic checks, resolution against project and target, JSON Schema.
 Reads text; touches nothing else, knows no target and no data frame.
 """
+
+from mlspec.spec.faults import Fault, Problem
+from mlspec.spec.load import Loaded, load
+from mlspec.spec.resolve import Resolved
+
+__all__ = ["Fault", "Loaded", "Problem", "Resolved", "load"]

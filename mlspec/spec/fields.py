@@ -53,6 +53,23 @@ Quantile = Annotated[float, Field(gt=0, lt=1)]
 Lag = Annotated[int, Field(ge=1, le=10_000)]
 Season = Annotated[int, Field(ge=2, le=10_000)]
 
+# What each pattern asks for, in words; error messages read this.
+PATTERNS = {
+    r"^[1-9][0-9]? of [1-9][0-9]?$": "m of n, such as 2 of 3",
+    r"^[1-9][0-9]{0,8}(\.[0-9]{2})? [A-Z]{3}$": "an amount and a currency, such as 400 USD",
+    r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$": "a Google Cloud project id (6 to 30 lower-case letters, digits and hyphens), not its number",
+    r"^[a-z]+-[a-z]+[1-9][0-9]?$": "a region, such as southamerica-east1, not a zone or multi-region",
+    r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$": "a name: a lower-case letter first, then letters, digits and hyphens, 40 in all, no hyphen at the end",
+    r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$": "a name: a lower-case letter first, then letters, digits, hyphens and underscores, 40 in all",
+    r"^[a-z][a-z0-9_-]{0,62}$": "a label key: a lower-case letter first, then letters, digits, hyphens and underscores, 63 in all",
+    r"^[a-z0-9_-]{0,63}$": "a label value: up to 63 lower-case letters, digits, hyphens and underscores",
+    r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$": "an IANA time zone, such as Europe/Paris",
+    r"^([1-9][0-9]{0,3})?[A-Za-z]{1,4}(-[A-Z]{3})?$": "a pandas offset alias, such as D, W-FRI or MS",
+    r"^[A-Za-z][A-Za-z0-9_-]{0,254}$": "the name of a secret: a letter, then letters, digits, hyphens and underscores",
+    r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$": "the name of a Pub/Sub topic: a letter, then 2 to 254 letters, digits and . _ ~ + % -",
+    r"^[a-z][0-9a-z]*(-[0-9a-z]+){1,3}$": "a machine type, such as n2-standard-4",
+}
+
 ScoreMetric = Literal["wape", "mase", "rmsse", "bias", "pinball", "coverage"]
 RankMetric = Literal["wape", "mase", "rmsse", "pinball"]
 AlertMetric = Literal[

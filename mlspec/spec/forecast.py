@@ -6,13 +6,35 @@ are made from them. What needs more than one field, or the world, is checked in 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from mlspec.spec.fields import (
-    AlertMetric, AlertName, Column, Cron, Duration, Frequency, LabelKey, LabelValue, Lag, MachineType, Many, Name,
-    Owner, Quantile, RankMetric, ScoreMetric, Season, SecretName, Severity, Share, Text, Timezone, TopicName,
+    AlertMetric,
+    AlertName,
+    Column,
+    Cron,
+    Duration,
+    Frequency,
+    LabelKey,
+    LabelValue,
+    Lag,
+    MachineType,
+    Many,
+    Name,
+    Owner,
+    Quantile,
+    RankMetric,
+    ScoreMetric,
+    Season,
+    SecretName,
+    Severity,
+    Share,
+    Text,
+    Timezone,
+    TopicName,
 )  # fmt: skip
 
 
@@ -20,6 +42,11 @@ class Part(BaseModel):
     """One mapping of a spec: strict types, no unknown key, immutable once read."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+
+def _text_or(other: str) -> Any:
+    """Tell a union of a word and something else by whether the value is text, so that an error is about one of the two."""
+    return Discriminator(lambda value: "text" if isinstance(value, str) else other)
 
 
 # --- metadata ---------------------------------------------------------------------------------------------------------
@@ -82,7 +109,9 @@ class Freshness(Part):
 class Completeness(Part):
     """How many of the expected periods must be there."""
 
-    min: Share = Field(description="Share of periods present, between a series' first row and the newest period of all.")
+    min: Share = Field(
+        description="Share of periods present, between a series' first row and the newest period of all."
+    )
 
 
 class Range(Part):
@@ -96,9 +125,7 @@ class SeriesCount(Part):
     """How many series must be there."""
 
     min: int | None = Field(default=None, ge=1, description="Fewest series.")
-    max_missing: Share | None = Field(
-        default=None, description="Share of series that may lack the newest period."
-    )
+    max_missing: Share | None = Field(default=None, description="Share of series that may lack the newest period.")
 
 
 class Checks(Part):
@@ -176,7 +203,9 @@ class GradientBoosting(_Candidate):
     library: Literal["scikit-learn", "lightgbm"] = Field(
         default="scikit-learn", description="lightgbm needs the extra mlspec[lightgbm]."
     )
-    lags: Many[Lag] | None = Field(default=None, description="Lags used as features; chosen from the season, if left out.")
+    lags: Many[Lag] | None = Field(
+        default=None, description="Lags used as features; chosen from the season, if left out."
+    )
     season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
     iterations: int = Field(default=200, ge=1, le=10_000, description="Boosting rounds.")
     learning_rate: float = Field(default=0.05, gt=0, le=1, description="Shrinkage of each round.")
@@ -187,9 +216,11 @@ class Ensemble(_Candidate):
     """The plain mean of other candidates (Bates & Granger 1969; Makridakis et al. 2020)."""
 
     kind: Literal["ensemble"]
-    of: Literal["best-2", "best-3", "best-4", "best-5", "all"] | Many[Name] = Field(
-        default="best-3", description="`best-N` in the backtest's earlier windows, `all`, or a list of names."
-    )
+    of: Annotated[
+        Annotated[Literal["best-2", "best-3", "best-4", "best-5", "all"], Tag("text")]
+        | Annotated[Many[Name], Field(min_length=1, max_length=20), Tag("list")],
+        _text_or("list"),
+    ] = Field(default="best-3", description="`best-N` in the backtest's earlier windows, `all`, or a list of names.")
 
 
 Candidate = Annotated[
@@ -201,7 +232,9 @@ class Backtest(Part):
     """Rolling-origin evaluation (Tashman 2000): the last `windows` cutoffs, `step` periods apart."""
 
     windows: int = Field(default=4, ge=1, le=100, description="Number of cutoffs.")
-    step: int | None = Field(default=None, ge=1, le=10_000, description="Periods between cutoffs; the horizon, if left out.")
+    step: int | None = Field(
+        default=None, ge=1, le=10_000, description="Periods between cutoffs; the horizon, if left out."
+    )
     metric: RankMetric = Field(default="wape", description="What the champion is chosen by.")
 
 
@@ -214,7 +247,9 @@ class Rule(Part):
     within: float | None = Field(
         default=None, gt=0, description="Largest distance from the ideal: nominal coverage, or a bias of 0."
     )
-    against: Literal["seasonal-naive", "champion"] | None = Field(default=None, description="Compare with this instead.")
+    against: Literal["seasonal-naive", "champion"] | None = Field(
+        default=None, description="Compare with this instead."
+    )
     improves_by: float | None = Field(default=None, ge=0, lt=1, description="Relative improvement that is required.")
     not_worse_by: float | None = Field(default=None, ge=0, le=10, description="Relative loss that is tolerated.")
 
@@ -232,7 +267,11 @@ class Model(Part):
     quantiles: Many[Quantile] = Field(
         default=(0.1, 0.5, 0.9), min_length=1, max_length=99, description="Quantiles of the forecast, rising."
     )
-    candidates: Literal["auto"] | Annotated[Many[Candidate], Field(min_length=1, max_length=20)] = Field(
+    candidates: Annotated[
+        Annotated[Literal["auto"], Tag("text")]
+        | Annotated[Many[Candidate], Field(min_length=1, max_length=20), Tag("list")],
+        _text_or("list"),
+    ] = Field(
         default="auto", description="What competes in the backtest; `auto` lets mlspec look at the data and list them."
     )
     backtest: Backtest = Field(default=Backtest(), description="How candidates are compared.")
@@ -276,9 +315,17 @@ class Machine(Part):
 class Deployment(Part):
     """Where a version serves and how it gets there."""
 
-    serve: Literal["batch", "online", "both"] = Field(default="batch", description="Files on a schedule, an endpoint, or both.")
+    serve: Literal["batch", "online", "both"] = Field(
+        default="batch", description="Files on a schedule, an endpoint, or both."
+    )
     rollout: Rollout = Field(default=Rollout(), description="How a new version takes over.")
     machine: Machine = Field(default=Machine(), description="What an online endpoint runs on.")
+
+
+Threshold = Annotated[
+    Annotated[float, Tag("number")] | Annotated[Duration, Tag("text")],
+    Discriminator(lambda value: "text" if isinstance(value, str | timedelta) else "number"),
+]
 
 
 class Alert(Part):
@@ -286,7 +333,7 @@ class Alert(Part):
 
     name: AlertName = Field(description="Named by `rollback.on`, `inhibits` and `mlspec silence`.")
     metric: AlertMetric = Field(description="What is watched.")
-    above: float | Duration | None = Field(default=None, description="Fires above this value; a duration for data_age.")
+    above: Threshold | None = Field(default=None, description="Fires above this value; a duration for data_age.")
     below: float | None = Field(default=None, description="Fires below this value.")
     outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="Fires outside this range, [low, high]."
@@ -327,7 +374,9 @@ class Rollback(Part):
         default="seasonal-naive", description="Serves when no good version is left."
     )
     cooldown: Duration = Field(default="24h", validate_default=True, description="Least time between two rollbacks.")
-    max_attempts: int = Field(default=2, ge=1, le=10, description="Rollbacks before mlspec holds and asks for a person.")
+    max_attempts: int = Field(
+        default=2, ge=1, le=10, description="Rollbacks before mlspec holds and asks for a person."
+    )
 
 
 ReconcileMode = Literal["enforce", "observe", "pause"]

@@ -17,7 +17,9 @@ class LocalTarget(Part):
     """The embedded target: one folder on this machine."""
 
     type: Literal["local"]
-    path: str = Field(default=".mlspec", min_length=1, max_length=255, description="Folder, relative to the project's root.")
+    path: str = Field(
+        default=".mlspec", min_length=1, max_length=255, description="Folder, relative to the project's root."
+    )
     protect: bool = Field(default=False, description="Ask before anything is applied.")
 
 

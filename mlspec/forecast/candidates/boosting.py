@@ -1,7 +1,9 @@
 """Boosted trees: one global model over all series, on lags, rolling means, calendar and covariates, by mlforecast.
 
 Trees cannot extrapolate: each series is standardised by its own history first, so that levels and scales they have never
-seen become values they have, and is given its level back afterwards.
+seen become values they have, and is given its level back afterwards. Where levels wander, the model learns changes from
+period to period instead: if differencing lowers the variance of most series, that is, if their autocorrelation at lag 1 is
+above one half (Var(y_t - y_(t-1)) = 2 (1 - r_1) Var(y)).
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ import pandas as pd
 
 from mlspec.errors import MissingExtra, ModelError
 from mlspec.forecast import trees
-from mlspec.forecast.features import Encoder, default_lags, matrix, windows
-from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel, describe
+from mlspec.forecast.candidates.short import LEAST, with_short
+from mlspec.forecast.features import Encoder, Matrix, default_lags, matrix, windows
+from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe
 from mlspec.spec.forecast import GradientBoosting
 
 MODEL, ABOUT = "trees", "about.json"
@@ -31,21 +34,24 @@ class Boosted:
     candidate: GradientBoosting
     model: Any
     lags: tuple[int, ...]
+    differenced: bool
     encoder: Encoder
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
-        engine = _engine(self.model, self.lags, panel.layout)
-        _prepare(engine, panel, self.encoder)
+        return with_short(panel, LEAST, self._forecast)
+
+    def _forecast(self, panel: Panel) -> pd.DataFrame:
+        engine = _engine(self.model, self.lags, self.differenced, panel.layout)
+        frames = matrix(panel, self.encoder)
+        _prepare(engine, frames)
         engine.models_ = {MEAN: self.model}
-        ahead = matrix(panel, self.encoder).ahead
-        ahead = ahead if len(ahead.columns) > len([ID, TIME]) else None
-        found = engine.predict(panel.layout.horizon, X_df=ahead)
-        return found.sort_values([ID, TIME], ignore_index=True).astype({MEAN: "float64"})
+        ahead = frames.ahead if len(frames.ahead.columns) > len([ID, TIME]) else None
+        return engine.predict(panel.layout.horizon, X_df=ahead).astype({MEAN: "float64"})
 
     def dump(self) -> bytes:
         """Return a zip of the trees and `about.json`: the same model gives the same bytes."""
-        about = {"lags": self.lags, "categories": self.encoder.categories}
+        about = {"lags": self.lags, "differenced": self.differenced, "categories": self.encoder.categories}
         return trees.archive(
             {MODEL: trees.dump(self.model, self.candidate.library), ABOUT: json.dumps(about, sort_keys=True).encode()}
         )
@@ -55,13 +61,14 @@ def fit(candidate: GradientBoosting, panel: Panel, seed: int) -> Boosted:
     """Fit to a panel. Raises ModelError when too little history is left beyond the longest lag."""
     lags = tuple(candidate.lags or default_lags(panel.layout))
     _refuse_short(candidate, panel, lags)
-    encoder = Encoder.of(panel)
-    engine = _engine(_estimator(candidate, seed), lags, panel.layout)
-    features, target = _prepare(engine, panel, encoder, return_X_y=True)
+    panel = panel.of(panel.lengths().loc[lambda length: length >= LEAST].index)
+    encoder, differenced = Encoder.of(panel), wanders(panel)
+    engine = _engine(_estimator(candidate, seed), lags, differenced, panel.layout)
+    features, target = _prepare(engine, matrix(panel, encoder), return_X_y=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a column without a value is told by the data contract, not here
         engine.fit_models(features, target)
-    return Boosted(candidate, engine.models_[MEAN], lags, encoder)
+    return Boosted(candidate, engine.models_[MEAN], lags, differenced, encoder)
 
 
 def load(candidate: GradientBoosting, data: bytes) -> Boosted:
@@ -69,30 +76,38 @@ def load(candidate: GradientBoosting, data: bytes) -> Boosted:
     parts = trees.members(data)
     try:
         about = json.loads(parts[ABOUT])
-        lags, categories = tuple(map(int, about["lags"])), dict(about["categories"])
+        lags, differenced = tuple(map(int, about["lags"])), bool(about["differenced"])
+        encoder = Encoder(dict(about["categories"]))
     except (KeyError, ValueError, TypeError):
         raise trees.damaged("it does not say what it was trained on") from None
-    return Boosted(candidate, trees.load(parts.get(MODEL, b""), candidate.library), lags, Encoder(categories))
+    return Boosted(candidate, trees.load(parts.get(MODEL, b""), candidate.library), lags, differenced, encoder)
 
 
-def _prepare(engine: Any, panel: Panel, encoder: Encoder, **options: Any) -> Any:
-    frames = matrix(panel, encoder)
+def wanders(panel: Panel) -> bool:
+    """Return whether differencing lowers the variance of most series."""
+    groups = panel.frame.groupby(ID, sort=True)[TARGET]
+    changes = (panel.frame[TARGET] - groups.shift(1)).groupby(panel.frame[ID], sort=True).var()
+    levels = groups.var()
+    return bool((changes < levels)[levels > 0].mean() > 0.5)
+
+
+def _prepare(engine: Any, frames: Matrix, **options: Any) -> Any:
     return engine.preprocess(
         frames.history, static_features=frames.static, dropna=False, as_numpy=True, validate_data=False, **options
     )
 
 
-def _engine(model: Any, lags: tuple[int, ...], layout: Layout) -> Any:
+def _engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
     from mlforecast import MLForecast
     from mlforecast.lag_transforms import RollingMean
-    from mlforecast.target_transforms import LocalStandardScaler
+    from mlforecast.target_transforms import Differences, LocalStandardScaler
 
     return MLForecast(
         models={MEAN: model},
         freq=layout.frequency.offset,
         lags=list(lags),
         lag_transforms={1: [RollingMean(window, min_samples=1) for window in windows(layout)]},
-        target_transforms=[LocalStandardScaler()],
+        target_transforms=[*([Differences([1])] if differenced else []), LocalStandardScaler()],
         num_threads=1,
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from mlspec.errors import ModelError
+from mlspec.forecast.candidates.short import LEAST, with_short
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, describe
 
 Build = Callable[[int], Any]  # a season (1 for none) to a statsforecast model
@@ -22,38 +23,27 @@ Build = Callable[[int], Any]  # a season (1 for none) to a statsforecast model
 class Local:
     """A statistical candidate. `build` makes the model for a season.
 
-    A series shorter than `seasons` times the season is forecast without one; one shorter than `least` periods by its last
-    value, as there is nothing to estimate.
+    A series shorter than `seasons` times the season is forecast without one.
     """
 
     label: str
     build: Build
     season: int
     seasons: int
-    least: int = 4
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean, series by series."""
+        return with_short(panel, LEAST, self._forecast)
+
+    def _forecast(self, panel: Panel) -> pd.DataFrame:
         lengths = panel.lengths()
-        seasonal = lengths >= self.season * self.seasons if self.season > 1 else lengths < 0
-        tiny = lengths < self.least
-        groups = [
-            (lengths.index[seasonal & ~tiny], lambda: self.build(self.season)),
-            (lengths.index[~seasonal & ~tiny], lambda: self.build(1)),
-            (lengths.index[tiny], _last_value),
-        ]
-        parts = [_run(self.label, build(), panel.of(ids)) for ids, build in groups if len(ids)]
-        return pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
+        seasonal = (lengths >= self.season * self.seasons) & (self.season > 1)
+        groups = [(self.season, lengths.index[seasonal]), (1, lengths.index[~seasonal])]
+        return pd.concat([_run(self.label, self.build(season), panel.of(ids)) for season, ids in groups if len(ids)])
 
     def dump(self) -> bytes | None:
         """Return None: a forecast learns anew from the panel."""
         return None
-
-
-def _last_value() -> Any:
-    from statsforecast.models import Naive
-
-    return Naive()
 
 
 def _run(label: str, model: Any, panel: Panel) -> pd.DataFrame:

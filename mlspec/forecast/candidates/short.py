@@ -1,0 +1,28 @@
+"""Series that have just begun: too short for any model to estimate, they are forecast by their last value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, horizon_frame
+
+# Periods below which a level and a spread cannot be told apart.
+LEAST = 4
+
+
+def with_short(panel: Panel, least: int, forecast: Callable[[Panel], pd.DataFrame]) -> pd.DataFrame:
+    """Return unique_id, ds, mean of all series, sorted: `forecast` for those of `least` periods or more."""
+    lengths = panel.lengths()
+    long, short = lengths.index[lengths >= least], lengths.index[lengths < least]
+    parts = [forecast(panel.of(long))] if len(long) else []
+    parts += [last_value(panel.of(short))] if len(short) else []
+    return pd.concat(parts)[[ID, TIME, MEAN]].sort_values([ID, TIME], ignore_index=True)
+
+
+def last_value(panel: Panel) -> pd.DataFrame:
+    """Return unique_id, ds, mean: each series' last value."""
+    last = panel.frame.groupby(ID, sort=True)[TARGET].last()
+    ahead = horizon_frame(panel)
+    return ahead.assign(**{MEAN: ahead[ID].map(last).astype("float64")})

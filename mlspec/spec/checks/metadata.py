@@ -1,0 +1,39 @@
+"""Names and labels against the limits of everything that is named after a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlspec.spec.faults import Problem
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.names import name_problem
+
+MAX_LABELS = 64 - 8  # Google Cloud allows 64 on a resource; mlspec sets up to 8 of its own
+
+
+def name(forecast: Forecast) -> Iterator[Problem]:
+    """The name must make a valid name of every resource that derives from it."""
+    problem = name_problem(forecast.metadata.name)
+    if problem:
+        yield Problem(("metadata", "name"), "name", problem, "choose another name")
+
+
+def labels(forecast: Forecast) -> Iterator[Problem]:
+    """Labels: not too many, none of Google's own."""
+    found = forecast.metadata.labels
+    if len(found) > MAX_LABELS:
+        yield Problem(
+            ("metadata", "labels"), "labels", f"{len(found)} labels, and a spec may have {MAX_LABELS}", "drop some"
+        )
+    for key in found:
+        if key.startswith("goog"):
+            yield Problem(
+                ("metadata", "labels", key),
+                "labels",
+                f"'{key}': labels that begin with goog are reserved",
+                None,
+                on_key=True,
+            )
+
+
+CHECKS = (name, labels)

@@ -1,0 +1,34 @@
+"""When: cron expressions that fire, time zones that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlspec.spec.calendar import cron_problem, timezone_problem
+from mlspec.spec.faults import Problem
+from mlspec.spec.forecast import Forecast
+
+
+def crons(forecast: Forecast) -> Iterator[Problem]:
+    """Both expressions fire, and not all the time."""
+    for key in ("forecast", "retrain"):
+        expression = getattr(forecast.schedule, key)
+        problem = cron_problem(expression) if expression is not None else None
+        if problem:
+            yield Problem(("schedule", key), "cron", *problem)
+
+
+def timezone(forecast: Forecast) -> Iterator[Problem]:
+    """The time zone is in the IANA database."""
+    problem = timezone_problem(forecast.schedule.timezone)
+    if problem:
+        message, hint = problem
+        yield Problem(
+            ("schedule", "timezone"),
+            "timezone",
+            message,
+            hint if hint and len(hint) < 80 else "such as Europe/Paris or UTC",
+        )
+
+
+CHECKS = (crons, timezone)

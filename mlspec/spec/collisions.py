@@ -1,0 +1,37 @@
+"""Two specs that would make the same thing: the same name, or names that become the same where a service allows less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mlspec.spec.document import Document
+from mlspec.spec.faults import Fault, Problem
+from mlspec.spec.names import derived_names
+
+
+class Named(Protocol):
+    """A spec that has a name."""
+
+    @property
+    def name(self) -> str:
+        """The forecast's name."""
+        ...
+
+
+def collisions(found: Sequence[tuple[Document, Named]]) -> list[Fault]:
+    """Return a fault for each spec that collides with one before it, naming that one's file."""
+    faults: list[Fault] = []
+    owners: dict[tuple[str, str], tuple[str, Document]] = {}
+    for document, spec in found:
+        for kind, name in {"forecast": spec.name, **derived_names(spec.name)}.items():
+            owner, first = owners.setdefault((kind, name), (spec.name, document))
+            if first is document:
+                continue
+            same = f"the name '{spec.name}' is taken by {first.name}" if owner == spec.name else None
+            message = (
+                same or f"'{spec.name}' collides with '{owner}' in {first.name}: both would have the {kind} '{name}'"
+            )
+            faults.append(document.fault(Problem(("metadata", "name"), "collision", message, "choose another name")))
+            break
+    return faults

@@ -1,0 +1,96 @@
+"""One file of the spec language: its text, its plain value, and where each part of it stands.
+
+Positions are found by reading the text again, and only when somebody asks: a right file never pays for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path as File
+from typing import Any
+
+from mlspec.spec import reader
+from mlspec.spec.faults import Fault, Path, Problem, dotted, holds
+from mlspec.spec.reader import Mark, Reading, Trouble
+
+
+@dataclass
+class Document:
+    """A file that was read. `name` is how the user knows it; `value` is empty where `faults` says why."""
+
+    file: File
+    name: str
+    text: str = ""
+    value: dict[str, Any] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    @cached_property
+    def _positions(self) -> Reading:
+        return reader.read(self.text, positions=True)
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    def mark(self, path: Path, *, on_key: bool = False) -> Mark:
+        """Return where a path stands; the nearest part above it that stands in this file, where it does not itself."""
+        places = self._positions
+        first, second = (places.keys, places.values) if on_key else (places.values, places.keys)
+        for depth in range(len(path), 0, -1):
+            found = first.get(path[:depth]) or second.get(path[:depth])
+            if found:
+                return found
+        return Mark(1, 1)
+
+    def holds(self, path: Path) -> bool:
+        """Return whether a path stands in this file."""
+        value: Any = self.value
+        for key in path:
+            if not holds(value, key):
+                return False
+            value = value[key]
+        return True
+
+    def fault(self, problem: Problem, place: Path | None = None) -> Fault:
+        """Return a problem with its place. `place` is the path in this file, where that differs from the problem's own."""
+        path = problem.path if place is None else place
+        return self._fault(
+            self.mark(path, on_key=problem.on_key), dotted(problem.path), problem.code, problem.message, problem.hint
+        )
+
+    def take(self, troubles: Iterable[Trouble]) -> None:
+        """Keep what the reader refused as faults of this file."""
+        self.faults += [
+            self._fault(trouble.mark, dotted(trouble.path), trouble.code, trouble.message, trouble.hint)
+            for trouble in troubles
+        ]
+
+    def _fault(self, mark: Mark, path: str, code: str, message: str, hint: str | None) -> Fault:
+        line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
+        return Fault(self.name, mark.line, mark.column, path, code, message, hint, line)
+
+
+def open_document(file: File, name: str) -> Document:
+    """Read one file. Never raises: a file that cannot be read has a fault."""
+    document = Document(file, name)
+    try:
+        if not file.is_file():
+            raise OSError(0, "is not a file")  # noqa: TRY301  (a device or a folder is as unreadable as a locked file)
+        with file.open("rb") as opened:
+            # One byte more than may be there tells that there is more, whatever the size.
+            raw = opened.read(reader.MAX_BYTES + 1)
+    except OSError as error:
+        document.faults.append(Fault(name, 1, 1, "", "unreadable", f"cannot read the file: {error.strerror}"))
+        return document
+    text = reader.decode(raw)
+    if isinstance(text, Trouble):
+        document.text = raw.decode("utf-8", "replace") if len(raw) <= reader.MAX_BYTES else ""
+        document.take([text])
+        return document
+    document.text = text
+    reading = reader.read(text)
+    document.take(reading.troubles)
+    document.value = reading.value or {}
+    return document

@@ -1,0 +1,76 @@
+"""What can be wrong with a spec: found by path (`Problem`), told by place in a file (`Fault`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+Key = str | int
+Path = tuple[Key, ...]
+
+_LISTED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong with one field, before it is known in which file and line that field stands.
+
+    `path` leads to the field: ("alerts", 0, "metric"). `code` is a stable word for machines, `message` a sentence that
+    says what is wrong, `hint` what to write instead. With `on_key` the problem is the key's, not the value's.
+    """
+
+    path: Path
+    code: str
+    message: str
+    hint: str | None = None
+    on_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A problem at its place. Line and column count from 1; `path` is dotted (`alerts[0].metric`), "" for the whole file.
+
+    `text` is the line that it stands in.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    code: str
+    message: str
+    hint: str | None = None
+    text: str = ""
+
+
+def dotted(path: Path) -> str:
+    """Return `path` as people write it: `alerts[0].metric`."""
+    text = ""
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+    return text
+
+
+def holds(value: Any, key: Key) -> bool:
+    """Return whether a plain value has something under `key`."""
+    if isinstance(value, dict):
+        return key in value
+    return isinstance(value, list) and isinstance(key, int) and key < len(value)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was most likely meant, or None."""
+    names = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return names[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return a hint that names the nearest known word; where none is near, the known words, if they are few."""
+    names = list(known)
+    near = nearest(word, names)
+    if near:
+        return f"did you mean '{near}'?"
+    return f"known: {', '.join(names)}" if names and len(names) <= _LISTED else None

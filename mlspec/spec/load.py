@@ -1,0 +1,133 @@
+"""From the paths of a call to resolved specs, or to every fault of every file, in one pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlspec.spec.collisions import collisions
+from mlspec.spec.document import Document, open_document
+from mlspec.spec.faults import Fault, Problem, did_you_mean
+from mlspec.spec.project import LocalTarget, Project
+from mlspec.spec.resolve import Resolved, overlay_faults, project_of, resolve
+
+PROJECT_FILE = "mlspec.yaml"
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a call found. `specs` are sorted by name, and complete only where `faults` is empty; `files` counts spec files."""
+
+    specs: tuple[Resolved, ...]
+    project: Project | None
+    faults: tuple[Fault, ...]
+    files: int
+    names: tuple[str, ...] = ()
+
+
+def load(paths: Sequence[Path], root: Path, target: str) -> Loaded:
+    """Read, resolve and check all specs under `paths` for `target`. Never raises on what a file holds.
+
+    `root` is the project's root: the folder of mlspec.yaml, which names the targets.
+    """
+    faults: list[Fault] = []
+    project_document, project = _project(root, faults)
+    known = {"local": LocalTarget(type="local"), **(project.targets if project else {})}
+    if target not in known:
+        name = PROJECT_FILE if project_document else str(root / PROJECT_FILE)
+        faults.append(
+            Fault(
+                name, 1, 1, "targets", "unknown-target", f"there is no target '{target}'", did_you_mean(target, known)
+            )
+        )
+    found: list[tuple[Document, Resolved]] = []
+    files = _files(paths, faults)
+    for file in files:
+        document = open_document(file, _name(file))
+        outcome = [] if document.faults else _resolve(document, project_document, known, target)
+        if isinstance(outcome, list):
+            faults += [*document.faults, *outcome]
+        else:
+            found.append((document, outcome))
+    faults += collisions(found)
+    specs = tuple(sorted((resolved for _, resolved in found), key=lambda resolved: resolved.name))
+    return Loaded(
+        specs, project, tuple(sorted(set(faults), key=_order)), len(files), tuple(_name(file) for file in files)
+    )
+
+
+def _order(fault: Fault) -> tuple[str, int, int, str]:
+    return fault.file, fault.line, fault.column, fault.message
+
+
+def _resolve(
+    document: Document, project: Document | None, known: Mapping[str, object], target: str
+) -> Resolved | list[Fault]:
+    kind = document.value.get("kind")
+    if kind == "Project":
+        return [
+            document.fault(
+                Problem(("kind",), "wrong-kind", "this is a project file, not a forecast", "name spec files only")
+            )
+        ]
+    outcome = resolve(document, project, target)
+    faults = overlay_faults(document, project, known)
+    if isinstance(outcome, list):
+        return [*outcome, *faults]
+    return faults or outcome
+
+
+def _project(root: Path, faults: list[Fault]) -> tuple[Document | None, Project | None]:
+    file = root / PROJECT_FILE
+    if not file.exists():
+        return None, None
+    document = open_document(file, PROJECT_FILE)
+    outcome = document.faults or project_of(document)
+    if isinstance(outcome, list):
+        faults += outcome
+        return document, None
+    return document, outcome
+
+
+def _files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
+    """Return every spec file, once each: files as named, folders by what they hold."""
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = list(_inside(path))
+            if not inside:
+                faults.append(
+                    Fault(_name(path), 1, 1, "", "no-specs", "the folder holds no .yaml file", "try `mlspec init`")
+                )
+            for file in inside:
+                found.setdefault(file.resolve(), file)
+        elif path.exists():
+            found.setdefault(path.resolve(), path)
+        else:
+            faults.append(Fault(_name(path), 1, 1, "", "no-such-file", "there is no such file or folder", _near(path)))
+    return list(found.values())
+
+
+def _inside(folder: Path) -> Iterable[Path]:
+    for parent, folders, files in os.walk(folder):  # does not follow links to folders: no loops
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(_SUFFIXES) and not name.startswith(".") and name != PROJECT_FILE:
+                yield Path(parent) / name
+
+
+def _near(path: Path) -> str | None:
+    names = sorted(child.name for child in path.parent.iterdir()) if path.parent.is_dir() else []
+    hint = did_you_mean(path.name, [name for name in names if name.endswith(_SUFFIXES)])
+    return hint or "a project begins with `mlspec init`"
+
+
+def _name(path: Path) -> str:
+    """Return a path as a user would type it: relative to where they stand, where that is shorter."""
+    try:
+        return path.absolute().relative_to(Path.cwd()).as_posix() or "."
+    except ValueError:
+        return path.as_posix()

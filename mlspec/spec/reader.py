@@ -1,0 +1,324 @@
+"""YAML text to plain values, strictly: what a spec may hold is a small, unambiguous part of YAML.
+
+Built on libyaml's events, with a stack of its own: composing nested input recursively crashes the process (100,000 `[` in libyaml's
+composer end in SIGSEGV), reading events does not. Refused here, each with its place: anchors, aliases, tags, merge keys, several
+documents, duplicate keys, keys that are not text, depth, size, characters that hide. Scalars follow JSON: `NO`, `010`, `1:30`
+and dates are text (YAML 1.1 would read False, 8, 90 and a date). Text is in NFC, as Terraform will have it.
+
+Positions are kept only when asked for: most files are right, and reading a thousand of them has to be quick.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from mlspec.spec.faults import Path
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 32
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_WORDS: dict[str, Any] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+# Controls, and characters that are not seen or turn the reading direction: what a reviewer sees must be what is read.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+_DIGITS_OF_A_DOUBLE = 18
+
+try:
+    from yaml._yaml import CParser as _Parser
+except ImportError:  # PyYAML was built without libyaml: its own parser says the same, more slowly
+    _Parser = yaml.Loader
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where something stands; line and column count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that the reader refuses."""
+
+    mark: Mark
+    code: str
+    message: str
+    hint: str | None = None
+    path: Path = ()
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read: plain values, or the reasons why not. `keys` and `values` are filled when positions were asked for."""
+
+    value: dict[str, Any] | None = None
+    troubles: list[Trouble] = field(default_factory=list)
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    values: dict[Path, Mark] = field(default_factory=dict)
+
+
+class _StopReading(Exception):  # noqa: N818  (a way out, no error of a caller)
+    """Reading cannot go on: the trouble says why."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.message)
+        self.trouble = trouble
+
+
+def decode(raw: bytes) -> str | Trouble:
+    """Return the text of a file's bytes, or why it is none. A byte order mark and CRLF are accepted."""
+    if len(raw) > MAX_BYTES:
+        size = f"{len(raw) // 1024} KiB" if len(raw) < 10 * MAX_BYTES else f"{len(raw) // 1024**2} MiB"
+        return Trouble(
+            Mark(1, 1), "too-large", f"the file has {size}, and a spec may have {MAX_BYTES // 1024}", "is it a spec?"
+        )
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return Trouble(Mark(1, 1), "encoding", "the file is UTF-16, and a spec is UTF-8", "save it as UTF-8")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        mark = Mark(before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        return Trouble(mark, "encoding", f"byte {error.start} is not UTF-8", "save the file as UTF-8")
+    text = text.replace("\r\n", "\n")
+    hidden = _HIDDEN.search(text) or re.search("\r", text)
+    if hidden:
+        char = hidden[0]
+        name = unicodedata.name(char, "a control character")
+        return Trouble(
+            _mark_at(text, hidden.start()),
+            "hidden-character",
+            f"U+{ord(char):04X} ({name}) is not allowed",
+            "remove it",
+        )
+    return text
+
+
+def _mark_at(text: str, offset: int) -> Mark:
+    return Mark(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+
+
+def read(text: str, *, positions: bool = False) -> Reading:
+    """Return what `text` holds. Never raises on any text: what is wrong stands in `troubles`."""
+    reading = Reading()
+    try:
+        _read(text, reading, positions)
+    except _StopReading as stop:
+        reading.troubles.append(stop.trouble)
+    except yaml.YAMLError as error:
+        reading.troubles.append(_syntax(error))
+    if reading.troubles:
+        reading.value = None
+        if not positions and any(trouble.code == "duplicate-key" for trouble in reading.troubles):
+            return read(text, positions=True)  # now it can say where the first one stands
+    return reading
+
+
+def _read(text: str, reading: Reading, positions: bool) -> None:
+    builder = _Builder(reading, positions)
+    next_event = _Parser(text).get_event
+    while True:
+        event = next_event()
+        kind = type(event)
+        if kind is StreamEndEvent:
+            break
+        handle = _HANDLERS.get(kind)
+        if handle is not None:
+            handle(builder, event)
+    reading.value = _one_mapping(builder.root)
+
+
+class _Builder:
+    """Builds plain values from events. `into` is the open collection, `key` the key that waits for its value, if any."""
+
+    __slots__ = ("documents", "into", "key", "path", "positions", "reading", "root", "stack")
+
+    def __init__(self, reading: Reading, positions: bool) -> None:
+        self.reading, self.positions = reading, positions
+        self.root: list[Any] = []
+        self.into: Any = self.root
+        self.path: Path = ()
+        self.key: str | None = None
+        self.stack: list[tuple[Any, Path]] = []
+        self.documents = 0
+
+    def scalar(self, event: Any) -> None:
+        if event.anchor is not None or event.tag is not None:
+            raise _StopReading(_special(event, self.path))
+        if self.key is None and type(self.into) is dict:
+            self.take_key(event)
+            return
+        if self.positions:
+            self.reading.values[self.here()] = _mark(event)
+        self.put(unicodedata.normalize("NFC", event.value) if event.style else _scalar(event, self.path))
+
+    def start(self, event: Any) -> None:
+        if event.anchor is not None or event.tag is not None:
+            raise _StopReading(_special(event, self.path))
+        if self.key is None and type(self.into) is dict:
+            raise _StopReading(Trouble(_mark(event), "key-not-text", "a key must be text", "quote it", self.path))
+        if len(self.stack) >= MAX_DEPTH:
+            raise _StopReading(Trouble(_mark(event), "too-deep", f"nested more than {MAX_DEPTH} levels deep"))
+        inner: Any = {} if type(event) is MappingStartEvent else []
+        here = self.here() if self.stack else ()
+        if self.positions:
+            self.reading.values[here] = _mark(event)
+        self.stack.append((self.into, self.path))
+        self.put(inner)
+        self.into, self.path = inner, here
+
+    def end(self, _event: Any) -> None:
+        self.into, self.path = self.stack.pop()
+
+    def document(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            what = "a file holds one spec, and here begins another"
+            raise _StopReading(Trouble(_mark(event), "several-documents", what, "give it a file of its own"))
+
+    def alias(self, event: Any) -> None:
+        what = f"aliases (*{event.anchor}) are not allowed"
+        raise _StopReading(Trouble(_mark(event), "alias", what, "write the value out", self.path))
+
+    def here(self) -> Path:
+        return (*self.path, len(self.into) if self.key is None else self.key)
+
+    def put(self, value: Any) -> None:
+        if self.key is None:
+            self.into.append(value)
+        else:
+            self.into[self.key] = value
+            self.key = None
+
+    def take_key(self, event: Any) -> None:
+        name = unicodedata.normalize("NFC", event.value)
+        if not event.style:
+            _refuse_odd_key(event, name, self.path)
+        where = (*self.path, name)
+        if name in self.into:
+            first = self.reading.keys.get(where)
+            also = f"; it stands in line {first.line} already" if first else ""
+            trouble = Trouble(
+                _mark(event), "duplicate-key", f"'{name}' is given twice{also}", "keep one of them", where
+            )
+            self.reading.troubles.append(trouble)
+        elif self.positions:
+            self.reading.keys[where] = _mark(event)
+        self.key = name
+
+
+_HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
+    ScalarEvent: _Builder.scalar,
+    MappingStartEvent: _Builder.start,
+    SequenceStartEvent: _Builder.start,
+    MappingEndEvent: _Builder.end,
+    SequenceEndEvent: _Builder.end,
+    DocumentStartEvent: _Builder.document,
+    AliasEvent: _Builder.alias,
+}
+
+
+def _refuse_odd_key(event: Any, name: str, path: Path) -> None:
+    if name == "<<":
+        raise _StopReading(
+            Trouble(_mark(event), "merge-key", "merge keys (<<) are not allowed", "write the keys out", path)
+        )
+    if type(_scalar(event, path)) is not str:
+        what = f"the key {name or '(empty)'} is not text"
+        raise _StopReading(Trouble(_mark(event), "key-not-text", what, f"write '{name}', if it is a name", path))
+
+
+def _scalar(event: Any, path: Path) -> Any:
+    """Return a plain scalar as JSON would read it, and as text where JSON knows no such thing."""
+    text: str = event.value
+    if text in _WORDS:
+        return _WORDS[text]
+    found = _NUMBER.fullmatch(text)
+    if not found:
+        return unicodedata.normalize("NFC", text)
+    if found[2] or found[3]:
+        number = float(text)
+        if number in (float("inf"), float("-inf")):
+            raise _StopReading(Trouble(_mark(event), "number", f"{text[:40]} is too large for a number", None, path))
+        return number
+    if len(text) > _DIGITS_OF_A_DOUBLE:
+        raise _StopReading(
+            Trouble(
+                _mark(event),
+                "number",
+                f"{text[:40]} has too many digits for a number",
+                "quote it, if it is a name",
+                path,
+            )
+        )
+    return int(text)
+
+
+def _one_mapping(root: list[Any]) -> dict[str, Any]:
+    if len(root) == 1 and type(root[0]) is dict:
+        return root[0]
+    what = "nothing" if not root or root[0] is None else "a list" if type(root[0]) is list else "a single value"
+    raise _StopReading(
+        Trouble(
+            Mark(1, 1), "not-a-mapping", f"expected one mapping of keys and values, found {what}", "try `mlspec init`"
+        )
+    )
+
+
+def _special(event: Any, path: Path) -> Trouble:
+    if event.anchor is not None:
+        return Trouble(
+            _mark(event),
+            "anchor",
+            f"anchors (&{event.anchor}) are not allowed",
+            "write the value where it is used",
+            path,
+        )
+    return Trouble(_mark(event), "tag", f"tags ({event.tag}) are not allowed", "write a plain value", path)
+
+
+def _mark(event: Any) -> Mark:
+    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _syntax(error: yaml.YAMLError) -> Trouble:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "this is not YAML")
+    context = getattr(error, "context", None)
+    place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
+    hint = next(
+        (hint for word, hint in _SYNTAX if word in problem), "look at the indentation and the quotes around this place"
+    )
+    return Trouble(place, "yaml", f"{problem}{f' ({context})' if context else ''}", hint)
+
+
+_SYNTAX = (
+    ("cannot start any token", "indent with spaces, not tabs; quote a value that begins with one of @ ` %"),
+    ("mapping values are not allowed", "quote a value that holds a colon; check the indentation"),
+    ("did not find expected key", "check the indentation of this line against the ones above"),
+    ("did not find expected ',' or ']'", "close the list with ]"),
+    ("did not find expected ',' or '}'", "close the mapping with }"),
+    ("unexpected end of stream", "close the quote or bracket that is open"),
+)

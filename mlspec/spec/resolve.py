@@ -1,0 +1,174 @@
+"""From documents to one forecast for one target: defaults, spec and overlay merged, then validated, every fault at its place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path as File
+from typing import Any
+
+from pydantic import ValidationError
+
+from mlspec.spec.checks import check
+from mlspec.spec.document import Document
+from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.project import Project
+from mlspec.spec.words import problems
+
+# An overlay says what differs in a target, not what the thing is.
+_FIXED = ("apiVersion", "kind", "targets")
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Where a spec's words come from, the first that has a word wins: the target's overlay, the spec, the project's defaults."""
+
+    spec: Document
+    project: Document | None
+    target: str
+
+    def merged(self) -> dict[str, Any]:
+        """Return the document that is validated. Mappings merge, lists and scalars replace."""
+        value: dict[str, Any] = {}
+        for document, prefix in reversed(self._sources()):
+            layer = _at(document.value, prefix)
+            if isinstance(layer, dict):
+                value = _merge(value, layer)
+        value.pop("targets", None)
+        return value
+
+    def place(self, path: Path) -> tuple[Document, Path] | None:
+        """Return the document and the path in it that a path of the merged document comes from; None for a default."""
+        for document, prefix in self._sources():
+            if document.holds((*prefix, *path)):
+                return document, (*prefix, *path)
+        return None
+
+    def fault(self, problem: Problem) -> Fault:
+        """Return a problem of the merged document at its place in the file that it comes from."""
+        path = problem.path
+        while path and self.place(path) is None:
+            path = path[:-1]
+        document, place = self.place(path) if path else (self.spec, ())  # type: ignore[misc]
+        return document.fault(problem, place)
+
+    def _sources(self) -> list[tuple[Document, Path]]:
+        sources: list[tuple[Document, Path]] = []
+        if isinstance(_at(self.spec.value, ("targets", self.target)), dict):
+            sources.append((self.spec, ("targets", self.target)))
+        sources.append((self.spec, ()))
+        if self.project is not None and isinstance(self.project.value.get("defaults"), dict):
+            sources.append((self.project, ("defaults",)))
+        return sources
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """One forecast as one target has it: valid, merged, every value with its origin."""
+
+    forecast: Forecast
+    file: File
+    layers: Layers
+
+    @property
+    def name(self) -> str:
+        """The forecast's name."""
+        return self.forecast.metadata.name
+
+    @cached_property
+    def json(self) -> dict[str, Any]:
+        """The resolved spec as JSON; what steps are given and what a release keeps."""
+        value: dict[str, Any] = self.forecast.model_dump(mode="json", by_alias=True, exclude={"targets"})
+        return value
+
+    @cached_property
+    def spec_hash(self) -> str:
+        """sha256 of the resolved spec: what it says, not how it is spelt."""
+        text = json.dumps(self.json, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def origins(self) -> dict[str, str]:
+        """Where each value comes from, by dotted path: `specs/demand.yaml:12`, or `default`."""
+        return {dotted(path): self._origin(path) for path in _leaf_paths(self.json, ())}
+
+    def _origin(self, path: Path) -> str:
+        found = self.layers.place(path)
+        if found is None:
+            return "default"
+        document, place = found
+        return f"{document.name}:{document.mark(place, on_key=True).line}"
+
+
+def resolve(spec: Document, project: Document | None, target: str) -> Resolved | list[Fault]:
+    """Return the spec resolved for `target`, or every fault of it."""
+    layers = Layers(spec, project, target)
+    merged = layers.merged()
+    try:
+        forecast = Forecast.model_validate(merged)
+    except ValidationError as error:
+        return [layers.fault(problem) for problem in problems(error, Forecast, merged)]
+    found = check(forecast)
+    if found:
+        return [layers.fault(problem) for problem in found]
+    return Resolved(forecast, spec.file, layers)
+
+
+def overlay_faults(spec: Document, project: Document | None, known: Mapping[str, Any]) -> list[Fault]:
+    """Return the faults of all overlays of a spec: unknown targets, fixed keys, and what does not validate once merged."""
+    overlays = spec.value.get("targets")
+    if not isinstance(overlays, dict):
+        return []
+    faults: list[Fault] = []
+    for name, overlay in overlays.items():
+        path: Path = ("targets", name)
+        if name not in known:
+            hint = did_you_mean(name, known)
+            faults.append(
+                spec.fault(Problem(path, "unknown-target", f"mlspec.yaml names no target '{name}'", hint, on_key=True))
+            )
+        elif isinstance(overlay, dict):
+            fixed = [key for key in _FIXED if key in overlay]
+            fixed += ["metadata.name"] if "name" in (overlay.get("metadata") or {}) else []
+            for key in fixed:
+                problem = Problem(
+                    (*path, *key.split(".")), "fixed-key", f"'{key}' is the same in every target", None, on_key=True
+                )
+                faults.append(spec.fault(problem))
+            outcome = resolve(spec, project, name)
+            faults += outcome if isinstance(outcome, list) else []
+    return faults
+
+
+def project_of(document: Document) -> Project | list[Fault]:
+    """Return the project that mlspec.yaml describes, or its faults."""
+    try:
+        return Project.model_validate(document.value)
+    except ValidationError as error:
+        return [document.fault(problem) for problem in problems(error, Project, document.value)]
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _at(value: Any, path: Path) -> Any:
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _leaf_paths(value: Any, path: Path) -> list[Path]:
+    if isinstance(value, dict) and value:
+        return [leaf for key, inner in value.items() for leaf in _leaf_paths(inner, (*path, key))]
+    if isinstance(value, list) and value and all(isinstance(inner, dict) for inner in value):
+        return [leaf for index, inner in enumerate(value) for leaf in _leaf_paths(inner, (*path, index))]
+    return [path]

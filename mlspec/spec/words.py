@@ -1,0 +1,174 @@
+"""pydantic's findings in a spec writer's words: what is wrong, what was expected, which name is nearest."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mlspec.spec import fields
+from mlspec.spec.faults import Path, Problem, did_you_mean, holds, nearest
+from mlspec.spec.forecast import Part
+
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "true or false"), (int, "a whole number"), (float, "a number"), (str, "text"), (list, "a list"), (dict, "a mapping"),
+)  # fmt: skip
+_EXPECTED = {
+    "string_type": "text", "int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number",
+    "bool_type": "true or false", "dict_type": "a mapping", "model_type": "a mapping", "tuple_type": "a list",
+    "model_attributes_type": "a mapping", "list_type": "a list", "int_parsing": "a whole number", "float_parsing": "a number",
+}  # fmt: skip
+# How YAML 1.1 would have read it; here it is text, and the writer has to be told.
+_ODD_NUMBER = re.compile(
+    r"0[xo]?[0-9a-fA-F]+|0b[01]+|[0-9][0-9_]*_[0-9_]+|[0-9]+(:[0-9]+)+|[-+]?\.(inf|nan)|\+[0-9].*|[0-9]*\.[0-9]*",
+    re.IGNORECASE,
+)
+_ODD_BOOL = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def problems(error: ValidationError, model: type[Part], value: Mapping[str, Any]) -> list[Problem]:
+    """Return one problem for each finding, at the path of the document that it is about."""
+    found = [(detail["type"], _problem(detail, model, value)) for detail in error.errors(include_url=False)]
+    # An entry that is refused is not counted, so a list of one wrong entry is "too short" as well: say the first only.
+    inner = {problem.path[:depth] for _, problem in found for depth in range(len(problem.path))}
+    return [problem for kind, problem in found if kind != "too_short" or problem.path not in inner]
+
+
+def _problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any]) -> Problem:
+    kind, context = detail["type"], detail.get("ctx", {})
+    path = _path(detail["loc"], value, kind)
+    if kind == "missing":
+        return Problem(path[:-1], "missing-key", f"'{path[-1]}' is required and missing", None, on_key=True)
+    if kind == "extra_forbidden":
+        known = key_names(model, path[:-1], value)
+        return Problem(
+            path, "unknown-key", f"unknown key '{path[-1]}'", did_you_mean(str(path[-1]), known), on_key=True
+        )
+    if kind == "union_tag_not_found":
+        return Problem(path, "missing-key", f"{context['discriminator']} is required and missing", None)
+    if kind in ("literal_error", "union_tag_invalid"):
+        return _not_one_of(kind, path, detail, context)
+    if kind in _EXPECTED:
+        return Problem(
+            path, "wrong-type", f"expected {_EXPECTED[kind]}, found {_found(detail['input'])}", _odd(detail["input"])
+        )
+    say = _SENTENCES.get(kind)
+    message = say(context) if say else str(detail["msg"]).removeprefix("Value error, ")
+    return Problem(path, "wrong-value", f"{_quoted(detail['input'])}{message}", None)
+
+
+def _not_one_of(kind: str, path: Path, detail: ErrorDetails, context: Mapping[str, Any]) -> Problem:
+    names = re.findall(r"'([^']*)'", str(context["expected" if kind == "literal_error" else "expected_tags"]))
+    given = detail["input"] if kind == "literal_error" else context["tag"]
+    where = path if kind == "literal_error" else (*path, str(context["discriminator"]).strip("'"))
+    near = nearest(given, names) if isinstance(given, str) else None
+    listed = f"'{names[0]}'" if len(names) == 1 else f"one of {', '.join(names)}"
+    return Problem(
+        where, "wrong-value", f"{_quoted(given)}expected {listed}", f"did you mean '{near}'?" if near else _odd(given)
+    )
+
+
+_SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "string_pattern_mismatch": lambda context: f"expected {fields.PATTERNS.get(context['pattern'], 'another form')}",
+    "string_too_short": lambda context: f"expected at least {context['min_length']} characters",
+    "string_too_long": lambda context: f"expected at most {context['max_length']} characters",
+    "greater_than": lambda context: f"expected more than {context['gt']}",
+    "greater_than_equal": lambda context: f"expected at least {context['ge']}",
+    "less_than": lambda context: f"expected less than {context['lt']}",
+    "less_than_equal": lambda context: f"expected at most {context['le']}",
+    "too_short": lambda context: f"expected at least {context['min_length']} entries, found {context['actual_length']}",
+    "too_long": lambda context: f"expected at most {context['max_length']} entries, found {context['actual_length']}",
+    "finite_number": lambda _context: "expected a finite number",
+    "value_error": lambda context: str(context["error"]),
+}
+
+
+def _path(loc: tuple[str | int, ...], value: Any, kind: str) -> Path:
+    """Return the document's path: pydantic's own, without the tags of unions, which stand in no file."""
+    found: list[str | int] = []
+    for index, part in enumerate(loc):
+        if holds(value, part):
+            value = value[part]
+        elif not (kind == "missing" and index == len(loc) - 1):
+            continue
+        if part != "[key]":
+            found.append(part)
+    return tuple(found)
+
+
+def _found(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    name = next((name for kind, name in _KINDS if isinstance(value, kind)), "something else")
+    return name if isinstance(value, list | dict) else f"{name}: {_short(value)}"
+
+
+def _quoted(value: Any) -> str:
+    return f"{_short(value)}: " if isinstance(value, str | int | float) else ""
+
+
+def _short(value: Any) -> str:
+    text = {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    text = text if len(text) <= 40 else f"{text[:40]}…"
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+def _odd(value: Any) -> str | None:
+    """Return a hint for text that YAML 1.1 would have read as something else, and for a number where text is wanted."""
+    if isinstance(value, str) and value.lower() in _ODD_BOOL:
+        return f"write {_ODD_BOOL[value.lower()]}"
+    if isinstance(value, str) and _ODD_NUMBER.fullmatch(value):
+        return "write a plain decimal number: no leading zero, underscore, colon, plus or base"
+    if isinstance(value, bool | int | float):
+        return f"quote it, if text is meant: '{_short(value)}'"
+    return None
+
+
+def key_names(model: type[Part], path: Path, value: Any) -> list[str]:
+    """Return the keys that may stand at `path` of a document; nothing where any may."""
+    part = part_at(model, path, value)
+    return [field.alias or name for name, field in part.model_fields.items()] if part else []
+
+
+def part_at(model: type[Part], path: Path, value: Any) -> type[Part] | None:
+    """Return the part of the language that a path of a document is read by; None for scalars and free mappings."""
+    found: list[type[Part]] = [model]
+    for step in path:
+        value = value[step] if holds(value, step) else None
+        if isinstance(step, int):
+            continue
+        field = next((field for name, field in _fields(found) if step in (name, field.alias)), None)
+        if field is None:
+            return None
+        found = parts_in(field.annotation)
+        if len(found) > 1 and isinstance(value, dict):
+            found = [part for part in found if tag_of(part) in (value.get("kind"), value.get("type"))]
+    if len(found) > 1 and isinstance(value, dict):
+        found = [part for part in found if tag_of(part) in (value.get("kind"), value.get("type"))]
+    return found[0] if len(found) == 1 else None
+
+
+def _fields(parts: list[type[Part]]) -> list[tuple[str, Any]]:
+    return [pair for part in parts for pair in part.model_fields.items()]
+
+
+def parts_in(annotation: Any) -> list[type[Part]]:
+    """Return the parts that an annotation names, through lists, unions and metadata."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return [annotation]
+    if get_origin(annotation) in (Annotated, Union, types.UnionType, tuple, dict, list):
+        return [part for inner in get_args(annotation) for part in parts_in(inner)]
+    return []
+
+
+def tag_of(part: type[Part]) -> str | None:
+    """Return the word that tells this part from its siblings in a union, or None."""
+    for name in ("kind", "type"):
+        field = part.model_fields.get(name)
+        if field is not None and get_origin(field.annotation) is Literal:
+            return str(get_args(field.annotation)[0])
+    return None
