@@ -62,8 +62,8 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=1)
-            error.message += f" Did you mean '{near[0]}'?" if near else ""
-            raise
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"{error.message}{hint}", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, without importing one."""
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
-def run(argv: list[str]) -> int:
+def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is the plainest table)
     """Run one command and return its exit code; what went wrong is said on stderr."""
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:

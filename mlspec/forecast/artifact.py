@@ -39,7 +39,8 @@ class Model:
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean: the plain mean of the members."""
         parts = [
-            forecast(families.load(member, data, panel, self.seed), panel, member.label) for member, data in self.members
+            forecast(families.load(member, data, panel, self.seed), panel, member.label)
+            for member, data in self.members
         ]
         mean = sum(part[MEAN] for part in parts) / len(parts)
         return parts[0][[ID, TIME]].assign(**{MEAN: mean})

@@ -33,7 +33,10 @@ def choose(facts: Facts) -> Choice:
     candidates: list[Candidate] = [SeasonalNaive(kind="seasonal-naive")]
     reasons = [_floor(facts)]
     if facts.intermittent >= 0.5:
-        candidates += [Croston(kind="croston", name="croston-sba"), Croston(kind="croston", name="croston-tsb", variant="tsb")]
+        candidates += [
+            Croston(kind="croston", name="croston-sba"),
+            Croston(kind="croston", name="croston-tsb", variant="tsb"),
+        ]
         reasons.append(f"croston-sba and croston-tsb: {facts.intermittent:.0%} of the series have intermittent demand")
     if facts.fits > MOST_FITS:
         reasons.append(f"no auto-ets and no theta: {facts.fits:,} fits of single series would take hours")
@@ -44,7 +47,9 @@ def choose(facts: Facts) -> Choice:
         candidates.append(GradientBoosting(kind="gradient-boosting"))
         reasons.append(f"gradient-boosting: {facts.rows:,} rows with all lags to learn from")
     else:
-        reasons.append(f"no gradient-boosting: {facts.rows:,} rows with all lags, {FEWEST_ROWS} are too few not to overfit")
+        reasons.append(
+            f"no gradient-boosting: {facts.rows:,} rows with all lags, {FEWEST_ROWS} are too few not to overfit"
+        )
     candidates.append(Ensemble(kind="ensemble", of="best-3"))
     reasons.append("ensemble: the mean of the best 3 is seldom worse than the best, and often better")
     return Choice(tuple(candidates), tuple(reasons))
@@ -53,7 +58,11 @@ def choose(facts: Facts) -> Choice:
 def _floor(facts: Facts) -> str:
     if facts.season > 1 and facts.length < facts.season:
         return f"seasonal-naive: the floor; histories of {facts.length} periods hold no season of {facts.season}, so the last value"
-    return f"seasonal-naive: the floor, with a season of {facts.season}" if facts.season > 1 else "seasonal-naive: the last value"
+    return (
+        f"seasonal-naive: the floor, with a season of {facts.season}"
+        if facts.season > 1
+        else "seasonal-naive: the last value"
+    )
 
 
 def _smoothing(facts: Facts) -> str:

@@ -47,7 +47,9 @@ def cutoffs(panel: Panel, backtest: Backtest) -> list[pd.Timestamp]:
     return [times[-1 - back + place * step] for place in range(backtest.windows)]
 
 
-def forecasts(panel: Panel, cuts: Sequence[pd.Timestamp], singles: dict[str, Candidate], seed: int, say: Say) -> pd.DataFrame:
+def forecasts(
+    panel: Panel, cuts: Sequence[pd.Timestamp], singles: dict[str, Candidate], seed: int, say: Say
+) -> pd.DataFrame:
     """Return unique_id, cutoff, ds, h, y (missing where unobserved), scales, and one column of means a key of `singles`."""
     windows, done, total = [], 0, len(cuts) * len(singles)
     for number, cutoff in enumerate(cuts, 1):

@@ -75,7 +75,11 @@ def enter(panel: Panel, model: Model, incumbent: Any) -> Field:
         candidate, members = families.from_json(incumbent)
         serving = Entrant(INCUMBENT, candidate.kind, tuple(members or [candidate]))
     return Field(
-        tuple(entrants), known or Entrant(FLOOR, floor.kind, (floor,)), serving, reasons, auto=model.candidates == "auto"
+        tuple(entrants),
+        known or Entrant(FLOOR, floor.kind, (floor,)),
+        serving,
+        reasons,
+        auto=model.candidates == "auto",
     )
 
 

@@ -63,12 +63,16 @@ def _types(evidence: Evidence) -> Result:
         return Result("types", True, f"all {evidence.rows.count:,} rows can be read")
     examples = [_bad_row(row) for row in bad.head(EXAMPLES).to_dict("records")]
     rows = len(bad[["file", "row"]].drop_duplicates())
-    return Result("types", False, f"{rows:,} of {evidence.rows.count:,} rows hold a value that cannot be used", rows, examples)
+    return Result(
+        "types", False, f"{rows:,} of {evidence.rows.count:,} rows hold a value that cannot be used", rows, examples
+    )
 
 
 def _bad_row(row: dict[str, Any]) -> str:
     place = f"{row['file']} row {row['row']}"
-    return f"{place}: {row['column']} '{row['value']}' {row['problem']}" if row["column"] else f"{place}: {row['problem']}"
+    return (
+        f"{place}: {row['column']} '{row['value']}' {row['problem']}" if row["column"] else f"{place}: {row['problem']}"
+    )
 
 
 def _keys(evidence: Evidence) -> Result:
@@ -93,7 +97,9 @@ def _frequency(evidence: Evidence) -> Result:
         f"{file} row {row}: {freq.text(time)} ({time.day_name()})"
         for file, row, time in off[["file", "row", TIME]].head(EXAMPLES).itertuples(index=False)
     ]
-    return Result("frequency", False, f"{len(off):,} rows have a date that does not belong to {freq.alias}", len(off), examples)
+    return Result(
+        "frequency", False, f"{len(off):,} rows have a date that does not belong to {freq.alias}", len(off), examples
+    )
 
 
 @dataclass(frozen=True)
@@ -192,8 +198,13 @@ def _series(evidence: Evidence) -> Result | None:
     late = wanted.max_missing is not None and len(behind) > wanted.max_missing * count
     said = [f"{count:,} series" + (f", at least {wanted.min:,} must be there" if few else "")]
     if len(behind):
-        said.append(f"{len(behind):,} of them lack the newest period" + (f", at most {wanted.max_missing:.1%} may" if late else ""))
-    examples = [f"series '{name}' ends {lag:,} periods before the newest" for name, lag in behind.head(EXAMPLES).items()]
+        said.append(
+            f"{len(behind):,} of them lack the newest period"
+            + (f", at most {wanted.max_missing:.1%} may" if late else "")
+        )
+    examples = [
+        f"series '{name}' ends {lag:,} periods before the newest" for name, lag in behind.head(EXAMPLES).items()
+    ]
     return Result("series", not (few or late), "; ".join(said), len(behind), examples)
 
 
@@ -206,7 +217,10 @@ def _static(evidence: Evidence) -> Result | None:
         values = rows[[ID, PREFIX + name]].drop_duplicates()
         moving = values[values[ID].duplicated(keep=False)].groupby(ID, sort=True)[PREFIX + name].agg(list)
         count += len(moving)
-        examples += [f"series '{key}': {name} is {' and '.join(map(str, seen[:3]))}" for key, seen in moving.head(EXAMPLES).items()]
+        examples += [
+            f"series '{key}': {name} is {' and '.join(map(str, seen[:3]))}"
+            for key, seen in moving.head(EXAMPLES).items()
+        ]
     said = f"{count:,} series change a static column" if count else f"{', '.join(columns)} is constant in each series"
     return Result("static", not count, said, count, examples[:EXAMPLES])
 
@@ -217,7 +231,9 @@ def _future(evidence: Evidence) -> Result | None:
     if not known:
         return None
     if evidence.future is None:
-        return Result("future", False, f"{', '.join(known)} must be known over the horizon, and dataset.future names no plan", 1)
+        return Result(
+            "future", False, f"{', '.join(known)} must be known over the horizon, and dataset.future names no plan", 1
+        )
     plan, freq = evidence.future, evidence.frequency
     if not plan.bad.empty:
         examples = [_bad_row(row) for row in plan.bad.head(EXAMPLES).to_dict("records")]
@@ -225,11 +241,15 @@ def _future(evidence: Evidence) -> Result | None:
     keyed = "each series" if _by_series(evidence) else "all series"
     twice = plan.frame[plan.frame.duplicated([ID, TIME])]
     if len(twice):
-        examples = [f"row {row}: {freq.text(time)}" for row, time in twice[["row", TIME]].head(EXAMPLES).itertuples(index=False)]
+        examples = [
+            f"row {row}: {freq.text(time)}" for row, time in twice[["row", TIME]].head(EXAMPLES).itertuples(index=False)
+        ]
         return Result("future", False, f"{len(twice):,} rows of the plan repeat a period", len(twice), examples)
     absent = _absent(evidence)
     if absent:
-        return Result("future", False, f"the plan lacks {len(absent):,} periods of the horizon", len(absent), absent[:EXAMPLES])
+        return Result(
+            "future", False, f"the plan lacks {len(absent):,} periods of the horizon", len(absent), absent[:EXAMPLES]
+        )
     return Result("future", True, f"the plan covers {evidence.horizon} periods for {keyed}")
 
 
@@ -245,7 +265,9 @@ def _absent(evidence: Evidence) -> list[str]:
     names = span.first.index if _by_series(evidence) else plan[ID].unique()
     wanted = pd.MultiIndex.from_product([names, times])
     lacking = wanted.difference(pd.MultiIndex.from_frame(plan[[ID, TIME]]))
-    return [f"series '{name}': {freq.text(time)}" if _by_series(evidence) else freq.text(time) for name, time in lacking]
+    return [
+        f"series '{name}': {freq.text(time)}" if _by_series(evidence) else freq.text(time) for name, time in lacking
+    ]
 
 
 # In the order in which a person would look: what cannot be read, what is twice, what is off, what is missing.

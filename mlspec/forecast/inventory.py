@@ -56,7 +56,9 @@ def protection(inventory: Inventory, horizon: int) -> int:
     return periods
 
 
-def levels(forecast: pd.DataFrame, backtest: pd.DataFrame, scale: pd.DataFrame, inventory: Inventory, horizon: int) -> Levels:
+def levels(
+    forecast: pd.DataFrame, backtest: pd.DataFrame, scale: pd.DataFrame, inventory: Inventory, horizon: int
+) -> Levels:
     """Return the stock levels of every series.
 
     `forecast`: unique_id, h, mean; `backtest`: the champion's rows; `scale`: unique_id and scale as of the cutoff.

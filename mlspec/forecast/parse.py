@@ -17,7 +17,9 @@ FLAGS = {"true": 1.0, "false": 0.0}
 # A magnitude that no demand has, below which sums of squares stay finite and a float still counts in ones.
 LARGEST = 1e15
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
-_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
+_ISO = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
 _OFFSET = r".*[T ].*(?:Z|[+-][0-9]{2}:[0-9]{2})"
 _YEARS = (1700, 2200)  # what pandas' nanoseconds can hold, with room to forecast
 
@@ -79,7 +81,9 @@ def times(column: pd.Series) -> Parsed:
         pd.Series("mixes times with and without an offset", index=text.index[mixed]),
         pd.Series(f"is no time that exists, between {_YEARS[0]} and {_YEARS[1]}", index=unreal),
     ]
-    return Parsed(parsed.values, pd.concat([*told, parsed.problems[~parsed.problems.index.isin(pd.concat(told).index)]]))
+    return Parsed(
+        parsed.values, pd.concat([*told, parsed.problems[~parsed.problems.index.isin(pd.concat(told).index)]])
+    )
 
 
 def _why_no_time(text: str) -> str:

@@ -26,7 +26,9 @@ def regular(rows: Rows, future: Rows | None, grid: pd.DatetimeIndex, layout: Lay
     frame[TARGET] = _filled(frame, layout.season)
     statics = kept.reset_index().groupby(ID, sort=True)[list(layout.static)].first() if layout.static else None
     series = pd.DataFrame({ID: alive}) if statics is None else statics.reset_index()
-    bare = Panel(frame[[ID, TIME, TARGET, OBSERVED, *layout.known, *layout.past]], series, frame[[ID, TIME]][:0], layout)
+    bare = Panel(
+        frame[[ID, TIME, TARGET, OBSERVED, *layout.known, *layout.past]], series, frame[[ID, TIME]][:0], layout
+    )
     return Panel(bare.frame, series, _plan(bare, future), layout)
 
 

@@ -50,7 +50,9 @@ def score_by(rows: pd.DataFrame, groups: pd.DataFrame, quantiles: Sequence[float
         if values.nunique() > MOST_GROUPS:
             continue
         by_value = rows.groupby(rows[ID].map(values), sort=True)
-        found += [{"column": str(name), "value": str(value), "metrics": score(part, quantiles)} for value, part in by_value]
+        found += [
+            {"column": str(name), "value": str(value), "metrics": score(part, quantiles)} for value, part in by_value
+        ]
     return found
 
 

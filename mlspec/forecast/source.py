@@ -48,10 +48,13 @@ def _matches(uri: str, root: Path, field: str) -> list[Path]:
 
 def _refuse_unreadable(file: Path, root: Path, uri: str, field: str) -> None:
     if not file.resolve().is_relative_to(root.resolve()):
-        raise DataError(f"{field}: '{uri}' leads outside the project", hint=f"put the file, not a link to it, below {root}")
+        raise DataError(
+            f"{field}: '{uri}' leads outside the project", hint=f"put the file, not a link to it, below {root}"
+        )
     if file.suffix.lower() not in SUFFIXES:
         raise DataError(
-            f"{field}: '{file.name}' is neither CSV nor Parquet", hint="the name must end in .csv or .parquet (not compressed)"
+            f"{field}: '{file.name}' is neither CSV nor Parquet",
+            hint="the name must end in .csv or .parquet (not compressed)",
         )
     if not file.is_file():
         raise DataError(f"{field}: there is no file '{uri}' in {root}", hint="correct the path in the spec")

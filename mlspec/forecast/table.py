@@ -66,9 +66,13 @@ def _read(file: Path, wanted: list[str], where: str, ragged: list[BadRow]) -> pa
     try:
         table, rows = read(file, wanted, where, ragged)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{where}: '{file.name}' cannot be read: {_first_line(error)}", hint=_HINTS[read is _read_csv]) from None
+        raise DataError(
+            f"{where}: '{file.name}' cannot be read: {_first_line(error)}", hint=_HINTS[read is _read_csv]
+        ) from None
     table = table.rename_columns([f"column {name}" for name in table.column_names])
-    return table.append_column("row", pa.array(rows, pa.int64())).append_column("file", pa.array([file.name] * len(rows)))
+    return table.append_column("row", pa.array(rows, pa.int64())).append_column(
+        "file", pa.array([file.name] * len(rows))
+    )
 
 
 _HINTS = {
@@ -92,7 +96,9 @@ def _read_csv(file: Path, wanted: list[str], where: str, ragged: list[BadRow]) -
     table = pa_csv.read_csv(
         file,
         read_options=pa_csv.ReadOptions(use_threads=False),
-        parse_options=pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=invalid),
+        parse_options=pa_csv.ParseOptions(
+            newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=invalid
+        ),
         convert_options=pa_csv.ConvertOptions(
             include_columns=wanted, column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
         ),
@@ -113,7 +119,9 @@ def _header(file: Path, where: str) -> list[str]:
         lines = start.decode("utf-8-sig", errors="ignore" if len(start) == _HEADER_BYTES else "strict").splitlines()
         header = next(csv.reader(lines), [])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{where}: '{file.name}' is not text in UTF-8: {error}", hint="save it as CSV in UTF-8") from None
+        raise DataError(
+            f"{where}: '{file.name}' is not text in UTF-8: {error}", hint="save it as CSV in UTF-8"
+        ) from None
     if not any(header):
         raise DataError(f"{where}: '{file.name}' is empty", hint="it must begin with a line of column names")
     return header
@@ -151,10 +159,10 @@ def _refuse_missing(wanted: list[str], found: list[str], file: Path, where: str)
         )
     twice = sorted({name for name in wanted if found.count(name) > 1})
     if twice:
-        raise DataError(f"{where}: '{file.name}' has more than one column {', '.join(map(repr, twice))}", hint="rename one")
+        raise DataError(
+            f"{where}: '{file.name}' has more than one column {', '.join(map(repr, twice))}", hint="rename one"
+        )
 
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-

@@ -95,7 +95,9 @@ def damaged(why: str) -> ModelError:
 def _renumbered(data: bytes) -> bytes:
     parts = members(data)
     numbers: dict[str, str] = {}
-    schema = _ADDRESS.sub(lambda found: numbers.setdefault(found[0], str(len(numbers))), parts.pop("schema.json").decode())
+    schema = _ADDRESS.sub(
+        lambda found: numbers.setdefault(found[0], str(len(numbers))), parts.pop("schema.json").decode()
+    )
     arrays = {f"{numbers[name.removesuffix('.npy')]}.npy": content for name, content in parts.items()}
     return archive({"schema.json": schema.encode()} | {name: arrays[name] for name in sorted(arrays, key=_number)})
 

@@ -65,7 +65,13 @@ def _facts(rows: Rows, results: list[Result]) -> dict[str, Any]:
 def _nothing(request: StepRequest, rows: Rows) -> StepResult:
     """Report a source in which not one row can be used."""
     result = Result("types", False, f"none of {rows.count:,} rows has a series, a date and a value", rows.count)
-    facts = _facts(rows, [result]) | {"series": 0, "start": None, "cutoff": None, "missing_periods": 0, "ended": _named([])}
+    facts = _facts(rows, [result]) | {
+        "series": 0,
+        "start": None,
+        "cutoff": None,
+        "missing_periods": 0,
+        "ended": _named([]),
+    }
     return StepResult({"quality": write_json(facts, request.out / "quality.json")}, facts)
 
 
@@ -82,5 +88,3 @@ def _naive_utc(request: StepRequest) -> pd.Timestamp:
     if moment.tzinfo is None:
         raise UsageError(f"option now '{text}' has no offset", hint="write 2024-02-01T06:00:00Z")
     return pd.Timestamp(moment).tz_convert("UTC").tz_localize(None)
-
-

@@ -36,7 +36,9 @@ def layout_of(spec: Forecast) -> Layout:
     def prefixed(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(PREFIX + name for name in names)
 
-    return Layout(found, spec.model.horizon, found.season, prefixed(cov.known), prefixed(cov.past), prefixed(cov.static))
+    return Layout(
+        found, spec.model.horizon, found.season, prefixed(cov.known), prefixed(cov.past), prefixed(cov.static)
+    )
 
 
 def input_of(request: StepRequest, role: str) -> Path:

@@ -24,7 +24,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     past = read_table(input_of(request, "backtest"))
     times = panel.layout.frequency.after(panel.cutoff, panel.layout.horizon)
     found = model.forecast(panel).merge(scales(panel), on=ID, how="left")
-    found = spread(found.assign(**{STEP: times.get_indexer(found[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles)
+    found = spread(
+        found.assign(**{STEP: times.get_indexer(found[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
+    )
     names = own_names(request, spec).reindex(found[ID]).reset_index(drop=True)
     named = {spec.dataset.time: found[TIME], "cutoff": panel.cutoff, "mean": found[MEAN]}
     named |= {column(q): found[column(q)] for q in spec.model.quantiles}

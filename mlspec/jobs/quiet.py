@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # statsforecast asks for its own ids-as-column setting, and lightgbm for feature names, in warnings that no user can act on.
-_LIBRARIES = ("statsforecast", "mlforecast", "utilsforecast", "coreforecast", "sklearn", "lightgbm", "statsmodels", "pandas")
+_LIBRARIES = (
+    "statsforecast",
+    "mlforecast",
+    "utilsforecast",
+    "coreforecast",
+    "sklearn",
+    "lightgbm",
+    "statsmodels",
+    "pandas",
+)
 
 
 @contextmanager

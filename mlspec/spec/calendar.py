@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
-from mlspec.spec.faults import did_you_mean
+from mlspec.spec.faults import did_you_mean, nearest
 
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -74,6 +74,7 @@ def timezone_problem(name: str) -> tuple[str, str | None] | None:
         return None
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):  # unknown, a path, a folder
-        return f"'{name}' is no IANA time zone", did_you_mean(name, sorted(available_timezones())) if name else None
+    except (KeyError, ValueError, OSError):  # unknown, a path out of the database, a folder of it
+        near = nearest(name, sorted(available_timezones()))
+        return f"'{name}' is no IANA time zone", f"did you mean '{near}'?" if near else "such as Europe/Paris or UTC"
     return None

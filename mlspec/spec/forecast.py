@@ -163,7 +163,7 @@ class _Candidate(Part):
     @property
     def label(self) -> str:
         """The name under which this candidate stands in tables."""
-        return self.name or self.kind  # type: ignore[attr-defined, no-any-return]
+        return self.name or self.kind  # type: ignore[attr-defined]
 
 
 class SeasonalNaive(_Candidate):

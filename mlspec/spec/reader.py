@@ -47,7 +47,7 @@ _DIGITS_OF_A_DOUBLE = 18
 try:
     from yaml._yaml import CParser as _Parser
 except ImportError:  # PyYAML was built without libyaml: its own parser says the same, more slowly
-    _Parser = yaml.Loader
+    _Parser = yaml.Loader  # type: ignore[misc,assignment]
 
 
 @dataclass(frozen=True, slots=True)

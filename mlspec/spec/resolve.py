@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlspec.spec.checks import check
+from mlspec.spec.checks import STAND_INS, check
 from mlspec.spec.document import Document
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted
 from mlspec.spec.forecast import Forecast
@@ -111,11 +111,24 @@ def resolve(spec: Document, project: Document | None, target: str) -> Resolved |
     try:
         forecast = Forecast.model_validate(merged)
     except ValidationError as error:
-        return [layers.fault(problem) for problem in problems(error, Forecast, merged)]
+        found = problems(error, Forecast, merged)
+        found += _of_the_rest(merged, frozenset(str(problem.path[0]) for problem in found if problem.path))
+        return [layers.fault(problem) for problem in found]
     found = check(forecast)
     if found:
         return [layers.fault(problem) for problem in found]
     return Resolved(forecast, spec.file, layers)
+
+
+def _of_the_rest(merged: Mapping[str, Any], invalid: frozenset[str]) -> list[Problem]:
+    """Return what the checks find in the parts that are valid, so that no round of mending brings up what could be said now."""
+    missing = frozenset(STAND_INS) - frozenset(merged)
+    rest = {key: value for key, value in merged.items() if key not in invalid}
+    try:
+        forecast = Forecast.model_validate({**STAND_INS, **rest})
+    except ValidationError:
+        return []
+    return check(forecast, invalid | missing)
 
 
 def overlay_faults(spec: Document, project: Document | None, known: Mapping[str, Any]) -> list[Fault]:

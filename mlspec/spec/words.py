@@ -58,7 +58,7 @@ def _problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any]) 
         )
     say = _SENTENCES.get(kind)
     message = say(context) if say else str(detail["msg"]).removeprefix("Value error, ")
-    return Problem(path, "wrong-value", f"{_quoted(detail['input'])}{message}", None)
+    return Problem(path, "wrong-value", f"{_quoted(detail['input'])}{message}", None, on_key="[key]" in detail["loc"])
 
 
 def _not_one_of(kind: str, path: Path, detail: ErrorDetails, context: Mapping[str, Any]) -> Problem:

@@ -50,7 +50,12 @@ def command(
     if name == "check":
         words.setdefault("now", now().isoformat())
     request = StepRequest(
-        name, _spec(spec_file, target), Path(root), _made(folder), {role: _file(path) for role, path in inputs.items()}, words
+        name,
+        _spec(spec_file, target),
+        Path(root),
+        _made(folder),
+        {role: _file(path) for role, path in inputs.items()},
+        words,
     )
     result = jobs.run(request, _say)
     outputs = {role: str(path) for role, path in result.outputs.items()}
@@ -82,9 +87,13 @@ def _spec(file: str, target: str) -> dict[str, Any]:
     try:
         value = json.loads(_file(file).read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
-        raise SpecError(f"'{file}' is not JSON: {error}", hint="give a spec file, or what mlspec show --output json says") from None
+        raise SpecError(
+            f"'{file}' is not JSON: {error}", hint="give a spec file, or what mlspec show --output json says"
+        ) from None
     if not isinstance(value, dict):
-        raise SpecError(f"'{file}' is not a resolved spec", hint="give a spec file, or one resolved spec as a JSON object")
+        raise SpecError(
+            f"'{file}' is not a resolved spec", hint="give a spec file, or one resolved spec as a JSON object"
+        )
     return value
 
 
@@ -99,5 +108,7 @@ def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"the folder '{folder}' cannot be made: {error.strerror}", hint="choose another --out") from None
+        raise UsageError(
+            f"the folder '{folder}' cannot be made: {error.strerror}", hint="choose another --out"
+        ) from None
     return folder

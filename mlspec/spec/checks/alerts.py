@@ -67,36 +67,42 @@ def _words(alert: Alert, path: Path) -> Iterator[Problem]:
         )
 
 
-def references(forecast: Forecast) -> Iterator[Problem]:
-    """What is named is there: alerts by rollback.on and inhibits, columns by `by`."""
-    names = [alert.name for alert in forecast.alerts]
-    columns = [*forecast.dataset.series, *forecast.dataset.covariates.static]
+def names(forecast: Forecast) -> Iterator[Problem]:
+    """Alerts have names of their own, and inhibit others that are there."""
+    known = [alert.name for alert in forecast.alerts]
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
-        if alert.name in names[:index]:
+        if alert.name in known[:index]:
             yield Problem(
                 (*path, "name"), "alert-twice", f"there is an alert '{alert.name}' already", "choose another name"
             )
-        for place, column in enumerate(alert.by):
-            if column not in columns:
-                yield Problem(
-                    (*path, "by", place),
-                    "reference",
-                    f"'{column}' is no series or static column",
-                    did_you_mean(column, columns),
-                )
         for place, other in enumerate(alert.inhibits):
             if other == alert.name:
                 yield Problem((*path, "inhibits", place), "reference", "an alert cannot inhibit itself", None)
-            elif other not in names:
-                yield Problem(
-                    (*path, "inhibits", place), "reference", f"there is no alert '{other}'", did_you_mean(other, names)
-                )
+            elif other not in known:
+                yield _no_alert((*path, "inhibits", place), other, known)
+
+
+def segments(forecast: Forecast) -> Iterator[Problem]:
+    """An alert is judged by columns that name or describe series."""
+    columns = [*forecast.dataset.series, *forecast.dataset.covariates.static]
+    for index, alert in enumerate(forecast.alerts):
+        for place, column in enumerate(alert.by):
+            if column not in columns:
+                message, hint = f"'{column}' is no series or static column", did_you_mean(column, columns)
+                yield Problem(("alerts", index, "by", place), "reference", message, hint)
+
+
+def rollbacks(forecast: Forecast) -> Iterator[Problem]:
+    """A rollback starts on alerts that are there."""
+    known = [alert.name for alert in forecast.alerts]
     for place, name in enumerate(forecast.rollback.on):
-        if name not in names:
-            yield Problem(
-                ("rollback", "on", place), "reference", f"there is no alert '{name}'", did_you_mean(name, names)
-            )
+        if name not in known:
+            yield _no_alert(("rollback", "on", place), name, known)
+
+
+def _no_alert(path: Path, name: str, known: list[str]) -> Problem:
+    return Problem(path, "reference", f"there is no alert '{name}'", did_you_mean(name, known))
 
 
 def circles(forecast: Forecast) -> Iterator[Problem]:
@@ -125,6 +131,3 @@ def receivers(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(("notify", index), "receiver", "expected one of pubsub and webhook", None)
         elif receiver.pubsub and receiver.pubsub.lower().startswith("goog"):
             yield Problem(("notify", index, "pubsub"), "receiver", "topics that begin with goog are reserved", None)
-
-
-CHECKS = (thresholds, references, circles, receivers)

@@ -124,6 +124,3 @@ def ranges(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(path, "range", "expected min, max or both", None, on_key=True)
         elif limits.min is not None and limits.max is not None and limits.min > limits.max:
             yield Problem(path, "range", f"min {limits.min:g} is above max {limits.max:g}", "swap them", on_key=True)
-
-
-CHECKS = (source, future, frequency, columns, ranges)

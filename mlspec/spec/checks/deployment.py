@@ -40,6 +40,3 @@ def replicas(forecast: Forecast) -> Iterator[Problem]:
             message,
             f"set max_replicas to {machine.min_replicas} or more",
         )
-
-
-CHECKS = (rollout, replicas)

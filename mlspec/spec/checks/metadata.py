@@ -34,6 +34,3 @@ def labels(forecast: Forecast) -> Iterator[Problem]:
                 None,
                 on_key=True,
             )
-
-
-CHECKS = (name, labels)

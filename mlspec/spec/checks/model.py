@@ -110,6 +110,3 @@ def inventory(forecast: Forecast) -> Iterator[Problem]:
     if periods > forecast.model.horizon:
         message = f"lead_time + review_period is {periods} periods, and the forecast reaches {forecast.model.horizon}"
         yield Problem(("inventory", "lead_time"), "inventory", message, f"set model.horizon to {periods} or more")
-
-
-CHECKS = (quantiles, candidates, gate, inventory)

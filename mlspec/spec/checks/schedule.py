@@ -22,13 +22,4 @@ def timezone(forecast: Forecast) -> Iterator[Problem]:
     """The time zone is in the IANA database."""
     problem = timezone_problem(forecast.schedule.timezone)
     if problem:
-        message, hint = problem
-        yield Problem(
-            ("schedule", "timezone"),
-            "timezone",
-            message,
-            hint if hint and len(hint) < 80 else "such as Europe/Paris or UTC",
-        )
-
-
-CHECKS = (crons, timezone)
+        yield Problem(("schedule", "timezone"), "timezone", *problem)

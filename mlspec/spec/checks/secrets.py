@@ -58,6 +58,3 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(value, tuple | list):
         for index, inner in enumerate(value):
             yield from _texts(inner, (*path, index))
-
-
-CHECKS = (secrets,)

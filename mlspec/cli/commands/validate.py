@@ -1,0 +1,47 @@
+"""`mlspec validate`: every error of every file at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mlspec.cli import options
+from mlspec.cli.faults import as_github, as_json, as_sarif, as_text
+from mlspec.cli.project import find_root, load_specs
+from mlspec.errors import Exit
+
+
+@click.command(short_help="Check spec files; say every error at once.")
+@options.paths
+@options.target
+@options.output("text", "json", "sarif", "github")
+@click.option("--data", is_flag=True, help="Look at the data too: the files and columns that the specs name are there.")
+def command(paths: tuple[Path, ...], target: str, output: str, data: bool) -> int:
+    """Check spec files, and say every error of every file at once.
+
+    PATH is a spec file or a folder of them; left out, it is specs/. Nothing is changed, and no data is read unless --data is given.
+    """
+    loaded = load_specs(paths, target)
+    faults = loaded.faults
+    if data and not faults:
+        from mlspec.cli.headers import data_faults
+
+        faults = tuple(fault for spec in loaded.specs for fault in data_faults(spec, find_root()))
+    if output == "json":
+        click.echo(as_json(faults, loaded.files))
+    elif output == "sarif":
+        click.echo(as_sarif(faults))
+    elif output == "github":
+        click.echo(as_github(faults), nl=bool(faults))
+    elif faults:
+        click.echo(as_text(faults))
+        click.echo(f"\n{_count(len(faults), 'error')} in {_count(loaded.files, 'file')}", err=True)
+    else:
+        for name in loaded.names:
+            click.echo(f"{name}: ok")
+    return Exit.FAILED if faults else Exit.DONE
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

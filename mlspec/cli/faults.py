@@ -1,0 +1,99 @@
+"""Faults as text for a person, and as JSON, SARIF and GitHub's workflow commands for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from mlspec import __version__
+from mlspec.cli.escape import printable
+from mlspec.spec import Fault
+
+_WIDEST = 160
+
+
+def as_text(faults: Sequence[Fault]) -> str:
+    """Return each fault as `file:line:col: message`, its line, a caret, and a hint."""
+    return "\n".join(_block(fault) for fault in faults)
+
+
+def _block(fault: Fault) -> str:
+    field = f"{fault.path}: " if fault.path else ""
+    place = click.style(printable(f"{fault.file}:{fault.line}:{fault.column}"), bold=True)
+    lines = [f"{place}: {printable(f'{field}{fault.message}')}"]
+    if fault.text.strip():
+        # A long line is shown around the place that is meant.
+        begin = max(0, fault.column - _WIDEST // 2) if len(fault.text) > _WIDEST else 0
+        shown = printable(fault.text[begin : begin + _WIDEST])
+        indent = len(printable(fault.text[begin : fault.column - 1]))
+        lines += [f"    {shown}", f"    {' ' * indent}{click.style('^', fg='red', bold=True)}"]
+    if fault.hint:
+        lines.append(f"    {click.style('hint', fg='cyan')}: {printable(fault.hint)}")
+    return "\n".join(lines)
+
+
+def as_json(faults: Sequence[Fault], files: int) -> str:
+    """Return the contract's JSON: valid, files, errors."""
+    errors = [
+        {
+            "file": fault.file,
+            "line": fault.line,
+            "column": fault.column,
+            "path": fault.path,
+            "code": fault.code,
+            "message": fault.message,
+            "hint": fault.hint,
+        }
+        for fault in faults
+    ]
+    return json.dumps({"valid": not faults, "files": files, "errors": errors}, indent=2, ensure_ascii=True)
+
+
+def as_sarif(faults: Sequence[Fault]) -> str:
+    """Return SARIF 2.1.0, which code hosts show beside the lines of a pull request."""
+    codes = sorted({fault.code for fault in faults})
+    run: dict[str, Any] = {
+        "tool": {"driver": {"name": "mlspec", "version": __version__, "rules": [{"id": code} for code in codes]}},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(fault) for fault in faults],
+    }
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _result(fault: Fault) -> dict[str, Any]:
+    message = f"{fault.path}: {fault.message}" if fault.path else fault.message
+    return {
+        "ruleId": fault.code,
+        "level": "error",
+        "message": {"text": f"{message} ({fault.hint})" if fault.hint else message},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": fault.file},
+                    "region": {"startLine": fault.line, "startColumn": fault.column},
+                }
+            }
+        ],
+    }
+
+
+def as_github(faults: Sequence[Fault]) -> str:
+    """Return workflow commands: GitHub shows each beside its line."""
+    return "\n".join(
+        f"::error file={_property(fault.file)},line={fault.line},col={fault.column},title={_property(fault.code)}::"
+        f"{_data(f'{fault.path}: {fault.message}' if fault.path else fault.message)}"
+        for fault in faults
+    )
+
+
+def _data(text: str) -> str:
+    # https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts: what may not stand in a command
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,49 @@
+"""From where a user stands to the project, its specs and its targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mlspec.cli.faults import as_text
+from mlspec.errors import SpecError, UsageError
+from mlspec.spec import Loaded, load
+from mlspec.spec.faults import did_you_mean
+from mlspec.spec.load import PROJECT_FILE
+
+
+def find_root() -> Path:
+    """Return the project's root: the nearest folder above with mlspec.yaml, or where the user stands."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / PROJECT_FILE).is_file()), here)
+
+
+def load_specs(paths: Sequence[Path], target: str) -> Loaded:
+    """Read all specs of a call. A path that is left out, or not found here, is looked for at the project's root."""
+    root = find_root()
+    return load([path if path.exists() or path.is_absolute() else root / path for path in paths], root, target)
+
+
+def open_specs(paths: Sequence[Path | str], target: str) -> Loaded:
+    """Read all specs of a call. Raises SpecError with every fault of every file."""
+    loaded = load_specs([Path(path) for path in paths], target)
+    if loaded.faults:
+        count = len(loaded.faults)
+        click.echo(as_text(loaded.faults), err=True)
+        raise SpecError(
+            f"{count} error{'s' if count > 1 else ''} in the specs; nothing was changed",
+            hint="mlspec explain FIELD says more",
+        )
+    return loaded
+
+
+def known_name(name: str, names: Sequence[str]) -> str:
+    """Return `name` if it is one of `names`. Raises UsageError with the nearest."""
+    if name in names:
+        return name
+    hint = did_you_mean(name, names) or "see `mlspec status`"
+    raise UsageError(
+        f"there is no forecast '{name}'", hint=hint if names else "nothing was applied yet: run `mlspec apply`"
+    )
