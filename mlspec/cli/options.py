@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from mlspec.spec.duration import parse_duration
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_PATHS = ("specs",)
@@ -29,3 +31,21 @@ def output(*choices: str) -> Callable[[Command], Command]:
     return click.option(
         "--output", type=click.Choice(choices), default=choices[0], show_default=True, help="Form of the output."
     )
+
+
+select = click.option(
+    "--select", multiple=True, metavar="SELECTOR",
+    help="Only these: a name, a pattern (store-*), new, modified, modified+. May be given again.",
+)  # fmt: skip
+lock_timeout = click.option(
+    "--lock-timeout", default="0s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: seconds(value),
+    help="How long to wait for a run that holds the lock: 30s, 10m.",
+)  # fmt: skip
+
+
+def seconds(text: str) -> float:
+    """Return a duration option in seconds."""
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError as error:
+        raise click.BadParameter(f"'{text}': {error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from mlspec.errors import StalePlan
 from mlspec.state.plan import ACTIONS, Change, FieldChange, Plan
@@ -13,28 +13,39 @@ from mlspec.state.resource import Json
 FORMAT = 1
 
 
-def to_text(plan: Plan, paths: tuple[str, ...]) -> str:
-    """Return the file's text. `paths` are the spec paths of the call, so that apply looks at the same specs."""
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A plan that was saved, with the paths and selectors of its call."""
+
+    plan: Plan
+    paths: tuple[str, ...]
+    select: tuple[str, ...]
+
+
+def to_text(plan: Plan, paths: tuple[str, ...], select: tuple[str, ...]) -> str:
+    """Return the file's text. `paths` and `select` are the call's, so that apply looks at the same specs."""
     return (
         json.dumps(
-            {"format": FORMAT, "kind": "mlspec plan", "paths": list(paths), **asdict(plan)}, indent=2, allow_nan=False
+            {"format": FORMAT, "kind": "mlspec plan", "paths": list(paths), "select": list(select), **asdict(plan)},
+            indent=2,
+            allow_nan=False,
         )
         + "\n"
     )
 
 
-def from_text(text: str, name: str) -> tuple[Plan, tuple[str, ...]]:
-    """Return the plan and its spec paths. Raises StalePlan if the file is not a plan that this mlspec can carry out."""
+def from_text(text: str, name: str) -> Saved:
+    """Return the plan and the call that it was made by. Raises StalePlan if the file is not a plan that this mlspec can carry out."""
     try:
         value = json.loads(text)
         found = value["format"] if value["kind"] == "mlspec plan" else None
         plan = _plan(value) if found == FORMAT else None
-        paths = tuple(map(str, value["paths"]))
+        call = tuple(map(str, value["paths"])), tuple(map(str, value["select"]))
     except (ValueError, KeyError, TypeError) as error:
         raise StalePlan(f"{name} is not a whole plan file", hint="make it with `mlspec plan --out FILE`") from error
     if plan is None:
         raise StalePlan(f"{name} has plan format {found}, and this mlspec reads {FORMAT}", hint="plan with this mlspec")
-    return plan, paths
+    return Saved(plan, *call)
 
 
 def check_fresh(saved: Plan, now: Plan) -> None:

@@ -1,0 +1,102 @@
+"""What a planner wants to know when apply is done: how good the candidates are, who serves and why, where to look next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from mlspec.cli.escape import printable
+from mlspec.cli.table import percent, table
+from mlspec.engine.outcome import Outcome
+from mlspec.state.record import Version
+
+_METRICS = ("wape", "mase", "rmsse", "bias", "pinball", "coverage")
+_SHARES = ("wape", "bias", "coverage")
+
+
+def as_text(outcomes: Sequence[Outcome]) -> str:
+    """Return the story of each forecast, and what to type next."""
+    parts = ["\n".join(_story(outcome)) for outcome in outcomes]
+    made = [outcome.forecast for outcome in outcomes if outcome.run]
+    if made:
+        names = made[0]
+        parts.append(
+            f"Next: mlspec status | mlspec forecast {names} | mlspec inventory {names} | mlspec report {names}"
+        )
+    return "\n\n".join(parts)
+
+
+def _story(outcome: Outcome) -> Iterable[str]:
+    name = click.style(outcome.forecast, bold=True)
+    if outcome.status == "nothing":
+        yield f"{name}: nothing to do"
+        return
+    version = outcome.version
+    if version is not None and outcome.recorded:
+        yield f"{name}: backtest over {len(version.facts['cutoffs'])} cutoffs, {version.facts['cutoffs'][0]} to {version.facts['cutoffs'][-1]}"
+        yield candidates(version)
+        yield from (f"  note: {printable(note)}" for note in version.facts["notes"])
+        yield from (f"  gate {printable(reason)}" for reason in version.reasons)
+    if outcome.status == "kept-out" and version is not None:
+        word = "keeps" if outcome.recorded else "kept"
+        yield f"{name}: the gate {word} {version.version} out; what served before still serves."
+        if not outcome.recorded:
+            yield from (f"  gate {printable(reason)}" for reason in version.reasons if not reason.startswith("pass"))
+        yield "  It is tried again when spec, data or code change."
+    if outcome.release is not None:
+        yield f"{name}: release {outcome.release.release} serves {outcome.release.version}"
+    if outcome.run is not None:
+        facts = outcome.run.facts
+        stock = ", with stock levels" if "inventory" in facts else ""
+        yield f"{name}: {facts['rows']:,} forecasts from {facts['start']} to {facts['end']}{stock}"
+    if outcome.error is not None:
+        yield f"{name}: {click.style('failed', fg='red')}: {printable(outcome.error.message)}"
+        if outcome.error.hint:
+            yield f"  {click.style('hint', fg='cyan')}: {printable(outcome.error.hint)}"
+
+
+def candidates(version: Version) -> str:
+    """Return the table of candidates, the best first, the champion marked."""
+    rows = sorted(version.facts["candidates"], key=lambda row: (row["metrics"]["wape"] is None, row["metrics"]["wape"]))
+    shown = [
+        [_marked(row["name"], version), *(_shown(name, row["metrics"][name]) for name in _METRICS)] for row in rows
+    ]
+    return table(
+        ["candidate", *(name.upper() if name in ("wape", "mase", "rmsse") else name for name in _METRICS)],
+        shown,
+        indent=2,
+    )
+
+
+def _marked(name: str, version: Version) -> str:
+    return f"{name} (champion)" if name == version.candidate else name
+
+
+def _shown(metric: str, value: float | None) -> Any:
+    return percent(value) if metric in _SHARES else None if value is None else f"{value:.3f}"
+
+
+def as_json(outcomes: Sequence[Outcome]) -> str:
+    """Return what came of each forecast, for machines."""
+    return json.dumps({"forecasts": [_outcome(outcome) for outcome in outcomes]}, indent=2, allow_nan=False)
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    version, error = outcome.version, outcome.error
+    return {
+        "name": outcome.forecast,
+        "status": outcome.status,
+        "version": version.version if version else None,
+        "candidate": version.candidate if version else None,
+        "metrics": dict(version.metrics) if version else {},
+        "gate": list(version.reasons) if version else [],
+        "release": outcome.release.release if outcome.release else None,
+        "run": {key: value for key, value in asdict(outcome.run).items() if key in ("cutoff", "created", "facts")}
+        if outcome.run
+        else None,
+        "error": {"message": error.message, "hint": error.hint} if error else None,
+    }

@@ -1,0 +1,97 @@
+"""`mlspec apply`: makes it so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mlspec.cli import apply_text, options, plan_text
+from mlspec.cli.planning import Planned, planned
+from mlspec.cli.progress import Progress
+from mlspec.engine.apply import apply
+from mlspec.engine.outcome import Outcome, exit_code
+from mlspec.errors import Exit, Refused, StalePlan, StoppedPartWay, Terminated, UsageError
+from mlspec.plan.saved import Saved, check_fresh, from_text
+
+
+@click.command(short_help="Make it so: data, checks, backtest, gate, deploy, forecast.")
+@options.paths
+@options.target
+@options.output("text", "json")
+@options.select
+@options.yes
+@options.lock_timeout
+def command(
+    paths: tuple[Path, ...], target: str, output: str, select: tuple[str, ...], yes: bool, lock_timeout: float
+) -> int:
+    """Make it so: check the data, backtest the candidates, judge them by the gate, deploy what passes, forecast.
+
+    PATH is a spec file, a folder of them, or one plan that `mlspec plan --out` saved. What is as its spec says is left alone; one
+    forecast that fails does not hold up the others.
+    """
+    saved = _saved(paths, select)
+    with Progress() as progress:
+        if saved is None:
+            click.echo(f"mlspec apply: reading {', '.join(map(str, paths))}", err=True)
+            found = planned(paths, target, select, progress)
+        else:
+            found = planned([Path(path) for path in saved.paths], saved.plan.target, saved.select, progress)
+            check_fresh(saved.plan, found.plan)
+        _show(found, output)
+        if not found.plan.empty:
+            _approve(found, yes=yes or saved is not None)
+        outcomes = _apply(found, lock_timeout)
+    if output == "json":
+        click.echo(apply_text.as_json(outcomes))
+    elif not found.plan.empty or exit_code(outcomes) != Exit.DONE:
+        click.echo(f"\n{apply_text.as_text(outcomes)}")
+    return exit_code(outcomes)
+
+
+def _saved(paths: tuple[Path, ...], select: tuple[str, ...]) -> Saved | None:
+    """Return the saved plan that the call names, if it names one."""
+    plans = [path for path in paths if path.is_file() and path.suffix not in (".yaml", ".yml")]
+    if not plans:
+        return None
+    if len(paths) > 1 or select:
+        raise UsageError(
+            "a saved plan is carried out alone and whole", hint="mlspec apply PLAN, without other paths or --select"
+        )
+    try:
+        text = plans[0].read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StalePlan(f"cannot read {plans[0]}: {error}", hint="make it with `mlspec plan --out FILE`") from error
+    return from_text(text, str(plans[0]))
+
+
+def _show(found: Planned, output: str) -> None:
+    """Show the plan: on stdout for a person, on stderr beside JSON."""
+    click.echo(plan_text.as_text(found.plan), err=output == "json")
+
+
+def _approve(found: Planned, *, yes: bool) -> None:
+    """Ask where something is destroyed or the target is protected; refuse where nobody can be asked."""
+    destroyed = [change.resource for change in found.plan.changes if change.action in ("delete", "replace")]
+    reasons = [f"{', '.join(destroyed)} would be destroyed"] if destroyed else []
+    reasons += [f"target '{found.plan.target}' is protected"] if found.engine.target.protect else []
+    if not reasons or yes:
+        return
+    said = " and ".join(reasons)
+    if not click.get_text_stream("stdin").isatty():
+        raise Refused(f"{said}, and there is no terminal to ask on", hint="look at `mlspec plan`, then add --yes")
+    click.confirm(f"{said}. Apply?", abort=True, err=True)
+
+
+def _apply(found: Planned, lock_timeout: float) -> tuple[Outcome, ...]:
+    target = found.engine.target
+    before = target.serial
+    try:
+        return apply(found.engine, found.specs, lock_timeout)
+    except (KeyboardInterrupt, Terminated) as signal:
+        if target.serial == before:
+            raise
+        name = "SIGINT" if isinstance(signal, KeyboardInterrupt) else "SIGTERM"
+        raise StoppedPartWay(
+            f"stopped by {name}; what was done is recorded", hint="run the same command again: it goes on from there"
+        ) from None

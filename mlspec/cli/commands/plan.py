@@ -1,0 +1,49 @@
+"""`mlspec plan`: what apply would do, and why; writes nothing but the file that --out names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mlspec.cli import options, plan_text
+from mlspec.cli.planning import planned
+from mlspec.errors import Exit, StateError
+from mlspec.plan.saved import to_text
+
+
+@click.command(short_help="Say what apply would do, and why.")
+@options.paths
+@options.target
+@options.output("text", "json")
+@options.select
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Save the plan, for `mlspec apply FILE`.",
+)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes, 0 when there are none.")
+def command(
+    paths: tuple[Path, ...],
+    target: str,
+    output: str,
+    select: tuple[str, ...],
+    out: Path | None,
+    detailed_exitcode: bool,
+) -> int:
+    """Say what apply would do, field by field, and what follows from it.
+
+    Makes no write, but for the file that --out names. A saved plan is bound to specs, state and commit: apply refuses it when one
+    of them has moved.
+    """
+    found = planned(paths, target, select)
+    if out is not None:
+        try:
+            out.write_text(to_text(found.plan, tuple(map(str, paths)), select), encoding="utf-8")
+        except OSError as error:
+            raise StateError(f"cannot write {out}: {error.strerror}", hint="choose another --out") from error
+    click.echo(plan_text.as_json(found.plan) if output == "json" else plan_text.as_text(found.plan))
+    if out is not None:
+        click.echo(f"saved: run `mlspec apply {out}` to carry it out", err=True)
+    return Exit.CHANGES if detailed_exitcode and not found.plan.empty else Exit.DONE

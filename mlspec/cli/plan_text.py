@@ -1,0 +1,80 @@
+"""A plan as text for a person and as JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from mlspec.cli.escape import printable
+from mlspec.state.plan import Change, Plan
+
+_SIGNS = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "replace": ("±", "yellow"),
+    "delete": ("-", "red"),
+    "run": (">", "cyan"),
+}
+_WORDS = {"create": "to create", "update": "to change", "replace": "to replace", "delete": "to delete", "run": "to run"}
+_FIELDS = 8
+_WIDEST = 48
+
+
+def as_text(plan: Plan) -> str:
+    """Return the plan as a person reads it: what, why, field by field, and what follows."""
+    if plan.empty:
+        lines = [
+            _kept(change)
+            for change in plan.changes
+            if "gate" in change.reason and change.resource.startswith("deployment.")
+        ]
+        lines += ["Nothing to do: everything is as the specs say."] if not lines else []
+    else:
+        lines = [line for change in plan.changes if change.action != "none" for line in _block(change)]
+        lines += [
+            "",
+            f"Plan: {', '.join(f'{count} {_WORDS[action]}' for action, count in plan.summary.items() if count)}.",
+        ]
+        lines += [f"  {sentence}" for sentence in plan.impact]
+    if plan.notes:
+        lines += ["", "Accepted, and without effect in this version:", *(f"  {printable(note)}" for note in plan.notes)]
+    return "\n".join(lines)
+
+
+def _kept(change: Change) -> str:
+    return f"{change.forecast}: {change.reason}."
+
+
+def _block(change: Change) -> list[str]:
+    sign, colour = _SIGNS[change.action]
+    lines = [
+        f"{click.style(sign, fg=colour, bold=True)} {click.style(change.resource, bold=True)}: {printable(change.reason)}"
+    ]
+    shown = [field for field in change.fields if field.field != "spec_hash"][:_FIELDS]
+    lines += [f"    {printable(field.field)}: {_value(field.before)} -> {_value(field.after)}" for field in shown]
+    if len(change.fields) > _FIELDS:
+        lines.append(f"    and {len(change.fields) - _FIELDS} more fields (--output json shows all)")
+    return lines
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "(not set)"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # A digest says nothing to a person beyond that it differs.
+    text = f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text
+    return printable(text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…")
+
+
+def as_json(plan: Plan) -> str:
+    """Return the contract's JSON, with notes and impact beside it."""
+    value = asdict(plan)
+    changes = [
+        {key: change[key] for key in ("forecast", "resource", "action", "reason", "before", "after")}
+        for change in value["changes"]
+    ]
+    words = {key: value[key] for key in ("target", "serial", "lineage", "commit", "spec_hashes", "notes", "impact")}
+    return json.dumps({**words, "changes": changes, "summary": plan.summary}, indent=2, allow_nan=False)

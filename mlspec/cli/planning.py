@@ -1,0 +1,42 @@
+"""What plan and apply do first: read the specs, open the target, make the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mlspec.cli.project import find_root, open_specs
+from mlspec.cli.select import selected
+from mlspec.cli.target import git_commit, open_engine, open_target
+from mlspec.engine.context import Engine, Tell
+from mlspec.engine.plan import make_plan
+from mlspec.spec import Resolved
+from mlspec.state.plan import Plan
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, the specs that it is about, and the engine that can carry it out."""
+
+    plan: Plan
+    specs: tuple[Resolved, ...]
+    engine: Engine
+
+
+def _quiet(_forecast: str, _step: str, _done: int, _total: int, _text: str) -> None:
+    return None
+
+
+def planned(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell = _quiet) -> Planned:
+    """Return the plan for the specs under `paths` that `select` takes."""
+    root = find_root()
+    loaded = open_specs(paths, target)
+    engine = open_engine(open_target(loaded.project, root, target), root, tell)
+    plan = make_plan(engine, loaded.specs, git_commit(root))
+    names = selected(plan, select, [spec.name for spec in loaded.specs])
+    if len(names) < len(loaded.specs):
+        specs = tuple(spec for spec in loaded.specs if spec.name in names)
+        plan = replace(make_plan(engine, specs, plan.commit))
+        return Planned(plan, specs, engine)
+    return Planned(plan, loaded.specs, engine)

@@ -1,0 +1,64 @@
+"""Shows what runs, how far it is and how long it takes: one line that rewrites itself on a terminal, a line a step elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from time import monotonic
+from types import TracebackType
+from typing import Self, TextIO
+
+import click
+
+from mlspec.cli.escape import printable
+
+_BAR = 16
+
+
+class Progress:
+    """Told by the engine, shown on stderr. Use it as a context manager: the last line is finished whatever happens."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self.live = self.stream.isatty()
+        self._current: tuple[str, str] | None = None
+        self._began = 0.0
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._finish(failed=kind is not None)
+
+    def __call__(self, forecast: str, step: str, done: int, total: int, text: str) -> None:
+        """Show that a step of a forecast has come so far."""
+        if self._current != (forecast, step):
+            self._finish()
+            self._current, self._began = (forecast, step), monotonic()
+            if not self.live:
+                click.echo(f"{forecast}: {step} …", file=self.stream)
+        self._last = text
+        if self.live:
+            self._draw(done, total, text)
+
+    def _draw(self, done: int, total: int, text: str) -> None:
+        filled = round(_BAR * done / total) if total else 0
+        bar = f"{'█' * filled}{'░' * (_BAR - filled)}"
+        head = " ".join(self._current or ())
+        line = f"{head}  {bar} {monotonic() - self._began:4.0f} s  {printable(text)}"
+        self.stream.write(f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}")
+        self.stream.flush()
+
+    def _finish(self, *, failed: bool = False) -> None:
+        if self._current is None:
+            return
+        forecast, step = self._current
+        taken = monotonic() - self._began
+        how = click.style("stopped", fg="red") if failed else printable(self._last)
+        if self.live:
+            self.stream.write("\r\x1b[2K")
+        click.echo(f"{forecast}: {step} {how} ({taken:.1f} s)", file=self.stream)
+        self._current = None

@@ -1,0 +1,44 @@
+"""`--select`: which forecasts of a call are meant, by name, by pattern, or by what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from mlspec.errors import UsageError
+from mlspec.spec.faults import did_you_mean
+from mlspec.state.plan import Plan
+
+_STATES = ("new", "modified", "modified+")
+
+
+def selected(plan: Plan, selectors: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that any selector takes, in order.
+
+    A selector is a name, a pattern (`store-*`), `new` (nothing of it is there yet), `modified` (something of it is there and its spec
+    differs) or `modified+` (anything would be done, for whatever reason). No selector takes all.
+    """
+    if not selectors:
+        return tuple(names)
+    taken = {name for selector in selectors for name in _taken(plan, selector, names)}
+    return tuple(name for name in names if name in taken)
+
+
+def _taken(plan: Plan, selector: str, names: Sequence[str]) -> list[str]:
+    if selector in _STATES:
+        return [name for name in names if _in_state(plan, selector, name)]
+    found = [name for name in names if fnmatchcase(name, selector)]
+    if not found and not any(sign in selector for sign in "*?["):
+        raise UsageError(f"--select: no forecast '{selector}'", hint=did_you_mean(selector, [*names, *_STATES]))
+    return found
+
+
+def _in_state(plan: Plan, state: str, name: str) -> bool:
+    changes = [change for change in plan.changes if change.forecast == name and change.action != "none"]
+    if state == "modified+":
+        return bool(changes)
+    new = any(change.before is None and change.resource.startswith("data.") for change in changes)
+    if state == "new":
+        return new
+    fields = {field.field for change in changes for field in change.fields} - {"data.digest", "code.version", "version"}
+    return not new and bool(fields)

@@ -1,0 +1,43 @@
+"""Aligned tables of text: words left, numbers right, user text made safe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mlspec.cli.escape import printable
+
+_GAP = "  "
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0) -> str:
+    """Return rows under their header. Numbers are shown to four significant digits, from 1000 on in whole units; None is `-`."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(header))]
+    titles = [printable(name) for name in header]
+    widths = [
+        max(len(titles[i]), *(len(row[i]) for row in cells)) if cells else len(titles[i]) for i in range(len(header))
+    ]
+    lines = [_line(titles, widths, numeric), *(_line(row, widths, numeric) for row in cells)]
+    return "\n".join(f"{' ' * indent}{line}" for line in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    words = (
+        cell.rjust(width) if numeric else cell.ljust(width)
+        for cell, width, numeric in zip(cells, widths, right, strict=True)
+    )
+    return _GAP.join(words).rstrip()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return printable(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+
+
+def percent(value: float | None) -> str:
+    """Return a share as a percentage, one digit behind the point; `-` for None."""
+    return "-" if value is None else f"{value:.1%}"

@@ -1,0 +1,67 @@
+"""From a target's name to the target itself, and to the engine around it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from mlspec import __version__
+from mlspec.cli.clock import now
+from mlspec.engine.context import Engine, Tell, model_libraries
+from mlspec.errors import TargetError, UsageError
+from mlspec.spec.faults import did_you_mean
+from mlspec.spec.project import LocalTarget as LocalSettings
+from mlspec.spec.project import Project
+from mlspec.state.step import Progress, StepRequest, StepResult
+from mlspec.targets.local.target import LocalTarget
+
+
+def open_target(project: Project | None, root: Path, name: str) -> LocalTarget:
+    """Return the target of this name. Raises UsageError where there is none, TargetError where this version cannot reach it."""
+    settings = (project.targets if project else {}).get(name)
+    if settings is None and name != "local":
+        known = ["local", *(project.targets if project else ())]
+        raise UsageError(f"there is no target '{name}'", hint=did_you_mean(name, known))
+    if settings is not None and not isinstance(settings, LocalSettings):
+        raise TargetError(
+            f"target '{name}' is on Google Cloud, and this version of mlspec applies to local targets only",
+            hint="validate and show work for it; apply with --target local",
+        )
+    settings = settings or LocalSettings(type="local")
+    return LocalTarget(root / settings.path, name=name, protect=settings.protect)
+
+
+def open_engine(target: LocalTarget, root: Path, tell: Tell) -> Engine:
+    """Return an engine on `target`: the one place where engine and jobs are introduced."""
+    return Engine(
+        target=target,
+        steps=_steps,
+        root=root,
+        clock=timestamp,
+        code=__version__,
+        libraries=model_libraries(),
+        tell=tell,
+    )
+
+
+def _steps(request: StepRequest, progress: Progress) -> StepResult:
+    from mlspec import jobs
+
+    return jobs.run(request, progress)
+
+
+def timestamp() -> str:
+    """Return the present moment as RFC 3339 in UTC, to the second."""
+    return now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def git_commit(root: Path) -> str | None:
+    """Return the commit that the project stands at, with `-dirty` behind it where specs differ from it; None without git."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    argv = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        found = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None
