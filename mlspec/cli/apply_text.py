@@ -37,7 +37,8 @@ def _story(outcome: Outcome) -> Iterable[str]:
         return
     version = outcome.version
     if version is not None and outcome.recorded:
-        yield f"{name}: backtest over {len(version.facts['cutoffs'])} cutoffs, {version.facts['cutoffs'][0]} to {version.facts['cutoffs'][-1]}"
+        cutoffs = version.facts["cutoffs"]
+        yield f"{name}: backtest over {len(cutoffs)} cutoffs, {cutoffs[0]} to {cutoffs[-1]}"
         yield candidates(version)
         yield from (f"  note: {printable(note)}" for note in version.facts["notes"])
         yield from (f"  gate {printable(reason)}" for reason in version.reasons)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlspec.cli.project import find_root, open_specs
@@ -24,8 +24,8 @@ class Planned:
     engine: Engine
 
 
-def _quiet(_forecast: str, _step: str, _done: int, _total: int, _text: str) -> None:
-    return None
+def _quiet(forecast: str, step: str, done: int, total: int, text: str) -> None:
+    """Show nothing: a plan runs no step."""
 
 
 def planned(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell = _quiet) -> Planned:
@@ -37,6 +37,5 @@ def planned(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tel
     names = selected(plan, select, [spec.name for spec in loaded.specs])
     if len(names) < len(loaded.specs):
         specs = tuple(spec for spec in loaded.specs if spec.name in names)
-        plan = replace(make_plan(engine, specs, plan.commit))
-        return Planned(plan, specs, engine)
+        return Planned(make_plan(engine, specs, plan.commit), specs, engine)
     return Planned(plan, loaded.specs, engine)

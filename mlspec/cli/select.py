@@ -15,8 +15,8 @@ _STATES = ("new", "modified", "modified+")
 def selected(plan: Plan, selectors: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """Return the names that any selector takes, in order.
 
-    A selector is a name, a pattern (`store-*`), `new` (nothing of it is there yet), `modified` (something of it is there and its spec
-    differs) or `modified+` (anything would be done, for whatever reason). No selector takes all.
+    A selector is a name, a pattern (`store-*`), `new` (nothing of it is there yet), `modified` (it is there and its spec differs)
+    or `modified+` (anything would be done, for whatever reason). No selector takes all.
     """
     if not selectors:
         return tuple(names)

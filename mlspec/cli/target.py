@@ -65,3 +65,11 @@ def git_commit(root: Path) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() or None if found.returncode == 0 else None
+
+
+def open_here(name: str) -> LocalTarget:
+    """Return the target of this name for commands that read what was applied and no spec: only mlspec.yaml is looked at."""
+    from mlspec.cli.project import find_root, open_specs
+
+    root = find_root()
+    return open_target(open_specs((), name).project, root, name)

@@ -35,7 +35,7 @@ def to_text(plan: Plan, paths: tuple[str, ...], select: tuple[str, ...]) -> str:
 
 
 def from_text(text: str, name: str) -> Saved:
-    """Return the plan and the call that it was made by. Raises StalePlan if the file is not a plan that this mlspec can carry out."""
+    """Return the plan and the call that it was made by. Raises StalePlan if the file is no plan for this mlspec."""
     try:
         value = json.loads(text)
         found = value["format"] if value["kind"] == "mlspec plan" else None

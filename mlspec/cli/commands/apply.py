@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from mlspec.cli import apply_text, options, plan_text
 from mlspec.cli.planning import Planned, planned
 from mlspec.cli.progress import Progress
-from mlspec.engine.apply import apply
+from mlspec.engine.apply import apply as apply_specs
 from mlspec.engine.outcome import Outcome, exit_code
 from mlspec.errors import Exit, Refused, StalePlan, StoppedPartWay, Terminated, UsageError
 from mlspec.plan.saved import Saved, check_fresh, from_text
@@ -41,7 +42,7 @@ def command(
         _show(found, output)
         if not found.plan.empty:
             _approve(found, yes=yes or saved is not None)
-        outcomes = _apply(found, lock_timeout)
+        outcomes: tuple[Outcome, ...] = _carry_out(found, lock_timeout)
     if output == "json":
         click.echo(apply_text.as_json(outcomes))
     elif not found.plan.empty or exit_code(outcomes) != Exit.DONE:
@@ -78,20 +79,20 @@ def _approve(found: Planned, *, yes: bool) -> None:
     if not reasons or yes:
         return
     said = " and ".join(reasons)
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise Refused(f"{said}, and there is no terminal to ask on", hint="look at `mlspec plan`, then add --yes")
     click.confirm(f"{said}. Apply?", abort=True, err=True)
 
 
-def _apply(found: Planned, lock_timeout: float) -> tuple[Outcome, ...]:
+def _carry_out(found: Planned, lock_timeout: float) -> tuple[Outcome, ...]:
     target = found.engine.target
     before = target.serial
     try:
-        return apply(found.engine, found.specs, lock_timeout)
-    except (KeyboardInterrupt, Terminated) as signal:
+        return apply_specs(found.engine, found.specs, lock_timeout)
+    except (KeyboardInterrupt, Terminated) as stopped:
         if target.serial == before:
             raise
-        name = "SIGINT" if isinstance(signal, KeyboardInterrupt) else "SIGTERM"
+        name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
         raise StoppedPartWay(
             f"stopped by {name}; what was done is recorded", hint="run the same command again: it goes on from there"
         ) from None

@@ -1,0 +1,63 @@
+"""`mlspec diff`: two releases, field by field."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+
+import click
+
+from mlspec.cli import options
+from mlspec.cli.escape import printable
+from mlspec.cli.project import known_name
+from mlspec.cli.target import open_here
+from mlspec.errors import UsageError
+from mlspec.plan.diff import differences
+from mlspec.plan.fields import flatten
+from mlspec.state.record import Release
+from mlspec.targets.base import Target
+
+
+@click.command(short_help="Compare two releases field by field.")
+@click.argument("name")
+@click.argument("first", metavar="R1")
+@click.argument("second", metavar="R2")
+@options.target
+@options.output("text", "json")
+def command(name: str, first: str, second: str, target: str, output: str) -> None:
+    """Compare two releases of a forecast: what in the spec differs, and which version served under each.
+
+    R1 and R2 are numbers of releases, as `mlspec history` shows them: 1 or r1.
+    """
+    where = open_here(target)
+    known_name(name, where.names())
+    old, new = (_release(where, name, text) for text in (first, second))
+    before = {**flatten(old.spec), "version": old.version}
+    changed = differences(before, {**flatten(new.spec), "version": new.version})
+    if output == "json":
+        fields = [{key: value for key, value in asdict(change).items() if key != "effect"} for change in changed]
+        click.echo(json.dumps({"forecast": name, "from": old.release, "to": new.release, "fields": fields}, indent=2))
+        return
+    click.echo(f"{name}: r{old.release} ({old.created}) -> r{new.release} ({new.created})")
+    for change in changed:
+        click.echo(f"  {printable(change.field)}: {_shown(change.before)} -> {_shown(change.after)}")
+    if not changed:
+        click.echo("  nothing differs")
+
+
+def _release(where: Target, name: str, text: str) -> Release:
+    found = re.fullmatch(r"r?([1-9][0-9]{0,8})", text)
+    releases = {release.release: release for release in where.releases(name)}
+    if found is None or int(found[1]) not in releases:
+        known = ", ".join(f"r{number}" for number in sorted(releases)) or "none yet"
+        raise UsageError(f"{name} has no release '{text}'", hint=f"releases: {known}")
+    return releases[int(found[1])]
+
+
+def _shown(value: object) -> str:
+    return (
+        "(not set)"
+        if value is None
+        else printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    )

@@ -1,0 +1,21 @@
+"""`mlspec forecast`: the newest forecast."""
+
+from __future__ import annotations
+
+import click
+
+from mlspec.cli import options, rows
+from mlspec.cli.made import newest_rows
+
+
+@click.command(short_help="Print the newest forecast.")
+@click.argument("name")
+@options.target
+@options.output("text", "json", "csv")
+@click.option(
+    "--series", multiple=True, callback=rows.pairs, metavar="COLUMN=VALUE", help="Only this series. May be given again."
+)
+@click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
+def command(name: str, target: str, output: str, series: dict[str, str], limit: int) -> None:
+    """Print the newest forecast: series, time, cutoff, mean, a column a quantile, version."""
+    rows.show(name, newest_rows(name, target, "forecast").where(series), output, limit)

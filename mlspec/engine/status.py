@@ -1,0 +1,82 @@
+"""What is so now, per forecast: from what a target shows, never from what somebody remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from mlspec.plan.ready import ready, why_not
+from mlspec.plan.schedule import next_run
+from mlspec.state.observed import Observed
+from mlspec.state.record import Condition, ForecastRun
+from mlspec.state.resource import Json
+from mlspec.targets.base import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One forecast now. `serving` holds a version and its traffic in percent; times are RFC 3339 in UTC, or None."""
+
+    name: str
+    ready: bool
+    why: str
+    conditions: tuple[Condition, ...]
+    serving: tuple[Mapping[str, Json], ...]
+    champion: str | None
+    candidate: str | None
+    metrics: Mapping[str, float | None]
+    last_run: ForecastRun | None
+    next_run: str | None
+
+
+def status(target: Target, name: str, now: datetime) -> Status:
+    """Return the state of one forecast as recorded, with damage to what apply made."""
+    observed = target.observe(name)
+    conditions = _with_damage(target.conditions(name), observed, f"{now:%Y-%m-%dT%H:%M:%SZ}")
+    traffic: Mapping[str, int] = observed.fact("deployment", "traffic") or {}
+    champion = observed.fact("deployment", "version")
+    version = next((found for found in target.versions(name) if found.version == champion), None)
+    return Status(
+        name=name,
+        ready=ready(conditions),
+        why=why_not(conditions),
+        conditions=conditions,
+        serving=tuple({"version": key, "traffic": share} for key, share in traffic.items()),
+        champion=champion,
+        candidate=version.candidate if version else None,
+        metrics=version.metrics if version else {},
+        last_run=next(iter(target.runs(name)), None),
+        next_run=_next(target, name, now),
+    )
+
+
+def not_applied(name: str, now: str) -> Status:
+    """Return the state of a forecast of which nothing stands."""
+    message = "nothing is applied: run `mlspec apply`"
+    condition = Condition(name, "Deployed", "Unknown", "NotApplied", message, now)
+    return Status(name, False, message, (condition,), (), None, None, {}, None, None)
+
+
+def _with_damage(conditions: tuple[Condition, ...], observed: Observed, now: str) -> tuple[Condition, ...]:
+    damaged = {"data": "DataReady", "model": "ModelReady", "deployment": "Deployed", "forecast": "Deployed"}
+    broken = {damaged[kind]: seen.damage for kind, seen in observed.seen.items() if seen.damage}
+    return tuple(
+        replace(
+            found,
+            status="False",
+            reason="Damaged",
+            message=f"{broken[found.type]}; `mlspec apply` makes it again",
+            since=now,
+        )
+        if found.type in broken
+        else found
+        for found in conditions
+    )
+
+
+def _next(target: Target, name: str, now: datetime) -> str | None:
+    release = next(iter(target.releases(name)), None)
+    schedule = release.spec["schedule"] if release else None
+    found = next_run(schedule["forecast"], schedule["timezone"], now) if schedule else None
+    return f"{found:%Y-%m-%dT%H:%M:%SZ}" if found else None
