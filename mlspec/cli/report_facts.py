@@ -1,0 +1,136 @@
+"""Gathers what the report says from what apply recorded and stored: files become plain lists here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from mlspec.cli.made import newest_run
+from mlspec.cli.rows import Rows, read_rows
+from mlspec.engine.status import status
+from mlspec.errors import StateError
+from mlspec.render.chart import Value
+from mlspec.render.report import ReportFacts, SeriesFacts
+from mlspec.state.record import FileRef, Release, Version
+from mlspec.targets.base import Target
+
+_STOCK_ROWS = 50
+_EVENTS = 30
+
+
+def gather(target: Target, name: str, now: datetime) -> ReportFacts:
+    """Return the facts of one forecast's report. Raises StateError where nothing has been forecast yet."""
+    run = newest_run(target, name)
+    observed = target.observe(name)
+    version = next((found for found in target.versions(name) if found.version == run.version), None)
+    release = next((found for found in target.releases(name) if found.version == run.version), None)
+    if version is None or release is None or "data" not in observed.seen:
+        raise StateError(
+            f"{name} is taken down, and a report is of what stands", hint="mlspec apply, then mlspec report"
+        )
+    said = status(target, name, now)
+    checked = observed.seen["data"]
+    backtest = _table(target, version.files["backtest"])
+    judged = [row for row in backtest if row["candidate"] == version.candidate]
+    spec = release.spec
+    return ReportFacts(
+        name=name,
+        description=spec["metadata"]["description"],
+        owner=spec["metadata"]["owner"],
+        target_column=spec["dataset"]["target"],
+        version={"version": version.version, "candidate": version.candidate, "metrics": version.metrics},
+        release=observed.fact("deployment", "release"),
+        run={key: run.facts[key] for key in ("start", "end", "cutoff")},
+        candidates=sorted(
+            version.facts["candidates"], key=lambda row: (row["metrics"]["wape"] is None, row["metrics"]["wape"])
+        ),
+        gate=version.reasons,
+        by=version.facts["by"],
+        by_step=_wape_by(judged, "h"),
+        by_cutoff=_wape_by(judged, "cutoff"),
+        series=_series(target, release, run.files, checked.files, judged),
+        quality=checked.facts,
+        inventory=_stock(target, run.files, run.facts, len(spec["dataset"]["series"])),
+        events=[asdict(event) for event in target.events(name)[:_EVENTS]],
+        interval=version.facts["interval"],
+        ready=said.ready,
+        why=said.why,
+        made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        lineage=_lineage(version, release),
+    )
+
+
+def _lineage(version: Version, release: Release) -> dict[str, Any]:
+    words = {
+        "version": version.version,
+        "created": version.created,
+        **version.lineage,
+        "release_spec_hash": release.spec_hash,
+    }
+    return {key.replace("_", " "): value for key, value in words.items()}
+
+
+def _table(target: Target, ref: FileRef) -> list[dict[str, Any]]:
+    rows = read_rows(target.path(ref))
+    return [dict(zip(rows.columns, row, strict=True)) for row in rows.values]
+
+
+def _wape_by(rows: Iterable[Mapping[str, Any]], column: str) -> list[tuple[Any, Value]]:
+    """Return WAPE (sum of absolute errors over sum of absolute actuals) for each value of a column, in order."""
+    errors: dict[Any, float] = defaultdict(float)
+    actuals: dict[Any, float] = defaultdict(float)
+    for row in rows:
+        if row["y"] is not None and row["mean"] is not None:
+            errors[row[column]] += abs(row["y"] - row["mean"])
+            actuals[row[column]] += abs(row["y"])
+    return [(key, errors[key] / actuals[key] if actuals[key] else None) for key in sorted(errors)]
+
+
+def _series(
+    target: Target,
+    release: Release,
+    made: Mapping[str, FileRef],
+    checked: Mapping[str, FileRef],
+    judged: list[dict[str, Any]],
+) -> list[SeriesFacts]:
+    columns, time = release.spec["dataset"]["series"], release.spec["dataset"]["time"]
+    names = {
+        row["unique_id"]: tuple(row[f"id_{column}"] for column in columns) for row in _table(target, checked["series"])
+    }
+    history, forecast, backtest = defaultdict(list), defaultdict(list), defaultdict(list)
+    for row in _table(target, checked["panel"]):
+        history[names[row["unique_id"]]].append((row["ds"], row["y"]))
+    for row in judged:
+        backtest[names[row["unique_id"]]].append((row["ds"], row["mean"]))
+    for row in _table(target, made["forecast"]):
+        forecast[tuple(row[column] for column in columns)].append(row)
+    quantiles = sorted(release.spec["model"]["quantiles"])
+    low, high = (f"q{quantiles[0]:g}", f"q{quantiles[-1]:g}") if len(quantiles) > 1 else ("", "")
+    return [
+        SeriesFacts(
+            name=" · ".join(f"{column} {value}" for column, value in zip(columns, key, strict=True))
+            or release.spec["dataset"]["target"],
+            history=history[key],
+            mean=[(row[time], row["mean"]) for row in rows],
+            low=[row[low] for row in rows] if low else (),
+            high=[row[high] for row in rows] if high else (),
+            backtest=backtest[key],
+        )
+        for key, rows in forecast.items()
+    ]
+
+
+def _stock(target: Target, files: Mapping[str, FileRef], facts: Mapping[str, Any], words: int) -> dict[str, Any] | None:
+    if "inventory" not in files:
+        return None
+    rows: Rows = read_rows(target.path(files["inventory"]))
+    return {
+        "columns": rows.columns,
+        "rows": rows.values[:_STOCK_ROWS],
+        "hidden": max(0, len(rows.values) - _STOCK_ROWS),
+        "words": words,
+        "facts": facts["inventory"],
+    }

@@ -1,0 +1,159 @@
+"""Charts as SVG text: lines with an interval, and bars. Pure: numbers in, text out; every word of a user is escaped.
+
+Colours come from the page's CSS by class, so that one chart serves light, dark and print.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, HEIGHT = 720, 220
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 26
+
+Value = float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: its name, its class in the page's CSS, and a value (or a gap, None) for each position of the chart."""
+
+    name: str
+    style: str
+    values: Sequence[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """An area between two lines, where both have values."""
+
+    name: str
+    low: Sequence[Value]
+    high: Sequence[Value]
+
+
+def ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Return round numbers that span [low, high]: steps of 1, 2 or 5 times a power of ten (Heckbert 1990, "nice numbers")."""
+    span = (high - low) or abs(high) or 1.0
+    raw = span / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next((factor * power for factor in (1, 2, 5) if raw <= factor * power), 10 * power)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [index * step for index in range(first, max(last, first + 1) + 1)]
+
+
+def line_chart(
+    title: str, labels: Sequence[str], lines: Sequence[Line], band: Band | None = None, split: int | None = None
+) -> str:
+    """Return lines over positions that `labels` name, with a band, and a rule at position `split` (where a forecast begins)."""
+    values = [value for line in lines for value in line.values if value is not None]
+    values += [value for side in ((band.low, band.high) if band else ()) for value in side if value is not None]
+    if not values:
+        return _frame(title, ['<text class="tick" x="360" y="110" text-anchor="middle">no data</text>'])
+    scale = _Scale(ticks(min(0.0, *values) if min(values) >= 0 else min(values), max(values)), len(labels))
+    parts = [*scale.grid(), *scale.times(labels)]
+    if split is not None:
+        x = scale.x(split - 0.5)
+        parts.append(f'<line class="split" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
+    if band is not None:
+        parts.append(_area(band, scale))
+    parts += [path for line in lines for path in _paths(line, scale)]
+    parts += _hover(labels, lines, band, scale)
+    return _frame(title, parts)
+
+
+def bar_chart(title: str, labels: Sequence[str], values: Sequence[Value], *, share: bool = True) -> str:
+    """Return one bar a label. Shares are written as percentages."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return _frame(title, ['<text class="tick" x="360" y="110" text-anchor="middle">no data</text>'])
+    scale = _Scale(ticks(min(0.0, *known), max(known)), len(labels), share=share)
+    width = max(2.0, (WIDTH - LEFT - RIGHT) / max(len(labels), 1) * 0.6)
+    parts = [*scale.grid(), *scale.times(labels)]
+    for index, (label, value) in enumerate(zip(labels, values, strict=True)):
+        if value is None:
+            continue
+        top, bottom = sorted((scale.y(value), scale.y(0.0)))
+        parts.append(
+            f'<rect class="bar" x="{scale.x(index) - width / 2:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bottom - top:.1f}">'
+            f"<title>{escape(label)}: {scale.written(value)}</title></rect>"
+        )
+    return _frame(title, parts)
+
+
+class _Scale:
+    """From positions and values to the chart's own units."""
+
+    def __init__(self, marks: Sequence[float], count: int, *, share: bool = False) -> None:
+        self.marks, self.count, self.share = marks, count, share
+        self.low, self.high = marks[0], marks[-1]
+
+    def x(self, position: float) -> float:
+        return round(LEFT + (position + 0.5) * (WIDTH - LEFT - RIGHT) / max(self.count, 1), 1)
+
+    def y(self, value: float) -> float:
+        return round(HEIGHT - BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM), 1)
+
+    def written(self, value: float) -> str:
+        if self.share:
+            return f"{value:.1%}"
+        return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+    def grid(self) -> Iterable[str]:
+        for mark in self.marks:
+            y = self.y(mark)
+            yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
+            yield f'<text class="tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{self.written(mark)}</text>'
+
+    def times(self, labels: Sequence[str]) -> Iterable[str]:
+        step = max(1, math.ceil(len(labels) / 7))
+        for index in range(0, len(labels), step):
+            text = escape(labels[index])
+            yield f'<text class="tick" x="{self.x(index)}" y="{HEIGHT - 8}" text-anchor="middle">{text}</text>'
+
+
+def _paths(line: Line, scale: _Scale) -> Iterable[str]:
+    """Yield one polyline a run of values: a gap stays a gap."""
+    run: list[str] = []
+    for index, value in enumerate([*line.values, None]):
+        if value is not None:
+            run.append(f"{scale.x(index)},{scale.y(value)}")
+        elif run:
+            yield f'<polyline class="{escape(line.style)}" points="{" ".join(run)}"/>'
+            run = []
+
+
+def _area(band: Band, scale: _Scale) -> str:
+    known = [
+        (i, low, high)
+        for i, (low, high) in enumerate(zip(band.low, band.high, strict=True))
+        if low is not None and high is not None
+    ]
+    upper = [f"{scale.x(i)},{scale.y(high)}" for i, _, high in known]
+    lower = [f"{scale.x(i)},{scale.y(low)}" for i, low, _ in reversed(known)]
+    return f'<polygon class="band" points="{" ".join(upper + lower)}"/>'
+
+
+def _hover(labels: Sequence[str], lines: Sequence[Line], band: Band | None, scale: _Scale) -> Iterable[str]:
+    """Yield an unseen column a position whose title says every value there: browsers show it, screen readers read it."""
+    width = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
+    for index, label in enumerate(labels):
+        said = [f"{line.name} {scale.written(value)}" for line in lines if (value := line.values[index]) is not None]
+        low, high = (band.low[index], band.high[index]) if band else (None, None)
+        if band and low is not None and high is not None:
+            said.append(f"{band.name} {scale.written(low)} to {scale.written(high)}")
+        if said:
+            x = scale.x(index) - width / 2
+            yield (
+                f'<rect class="hit" x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{HEIGHT - TOP - BOTTOM}">'
+                f"<title>{escape(label)}: {escape(', '.join(said))}</title></rect>"
+            )
+
+
+def _frame(title: str, parts: Iterable[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" preserveAspectRatio="xMidYMid meet">'
+        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+    )
