@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path as File
 from typing import Any
 
-from mlspec.spec import reader
 from mlspec.spec.faults import Fault, Path, Problem, dotted, holds
-from mlspec.spec.reader import Mark, Reading, Trouble
+from mlspec.spec.reader import Reading, read
+from mlspec.spec.decode import MAX_BYTES, Mark, Trouble, decode
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Document:
 
     @cached_property
     def _positions(self) -> Reading:
-        return reader.read(self.text, positions=True)
+        return read(self.text, positions=True)
 
     @cached_property
     def _lines(self) -> list[str]:
@@ -80,17 +80,17 @@ def open_document(file: File, name: str) -> Document:
             raise OSError(0, "is not a file")  # noqa: TRY301  (a device or a folder is as unreadable as a locked file)
         with file.open("rb") as opened:
             # One byte more than may be there tells that there is more, whatever the size.
-            raw = opened.read(reader.MAX_BYTES + 1)
+            raw = opened.read(MAX_BYTES + 1)
     except OSError as error:
         document.faults.append(Fault(name, 1, 1, "", "unreadable", f"cannot read the file: {error.strerror}"))
         return document
-    text = reader.decode(raw)
+    text = decode(raw)
     if isinstance(text, Trouble):
-        document.text = raw.decode("utf-8", "replace") if len(raw) <= reader.MAX_BYTES else ""
+        document.text = raw.decode("utf-8", "replace") if len(raw) <= MAX_BYTES else ""
         document.take([text])
         return document
     document.text = text
-    reading = reader.read(text)
+    reading = read(text)
     document.take(reading.troubles)
     document.value = reading.value or {}
     return document

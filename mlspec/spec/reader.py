@@ -28,9 +28,10 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from mlspec.spec.decode import HIDDEN, Mark, Trouble, named
 from mlspec.spec.faults import Path
+from mlspec.spec.syntax import syntax_trouble
 
-MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
@@ -38,35 +39,12 @@ _WORDS: dict[str, Any] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-# Controls, and characters that are not seen or turn the reading direction: what a reviewer sees must be what is read.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
 _DIGITS_OF_A_DOUBLE = 18
 
 try:
     from yaml._yaml import CParser as _Parser
 except ImportError:  # PyYAML was built without libyaml: its own parser says the same, more slowly
     _Parser = yaml.Loader  # type: ignore[misc,assignment]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where something stands; line and column count from 1."""
-
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Something that the reader refuses."""
-
-    mark: Mark
-    code: str
-    message: str
-    hint: str | None = None
-    path: Path = ()
 
 
 @dataclass(slots=True)
@@ -87,39 +65,6 @@ class _StopReading(Exception):  # noqa: N818  (a way out, no error of a caller)
         self.trouble = trouble
 
 
-def decode(raw: bytes) -> str | Trouble:
-    """Return the text of a file's bytes, or why it is none. A byte order mark and CRLF are accepted."""
-    if len(raw) > MAX_BYTES:
-        size = f"{len(raw) // 1024} KiB" if len(raw) < 10 * MAX_BYTES else f"{len(raw) // 1024**2} MiB"
-        return Trouble(
-            Mark(1, 1), "too-large", f"the file has {size}, and a spec may have {MAX_BYTES // 1024}", "is it a spec?"
-        )
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return Trouble(Mark(1, 1), "encoding", "the file is UTF-16, and a spec is UTF-8", "save it as UTF-8")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        mark = Mark(before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
-        return Trouble(mark, "encoding", f"byte {error.start} is not UTF-8", "save the file as UTF-8")
-    text = text.replace("\r\n", "\n")
-    hidden = _HIDDEN.search(text) or re.search("\r", text)
-    if hidden:
-        char = hidden[0]
-        name = unicodedata.name(char, "a control character")
-        return Trouble(
-            _mark_at(text, hidden.start()),
-            "hidden-character",
-            f"U+{ord(char):04X} ({name}) is not allowed",
-            "remove it",
-        )
-    return text
-
-
-def _mark_at(text: str, offset: int) -> Mark:
-    return Mark(text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
-
-
 def read(text: str, *, positions: bool = False) -> Reading:
     """Return what `text` holds. Never raises on any text: what is wrong stands in `troubles`."""
     reading = Reading()
@@ -128,7 +73,7 @@ def read(text: str, *, positions: bool = False) -> Reading:
     except _StopReading as stop:
         reading.troubles.append(stop.trouble)
     except yaml.YAMLError as error:
-        reading.troubles.append(_syntax(error))
+        reading.troubles.append(syntax_trouble(error, text.split("\n")))
     if reading.troubles:
         reading.value = None
         if not positions and any(trouble.code == "duplicate-key" for trouble in reading.troubles):
@@ -301,24 +246,3 @@ def _special(event: Any, path: Path) -> Trouble:
 
 def _mark(event: Any) -> Mark:
     return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
-
-
-def _syntax(error: yaml.YAMLError) -> Trouble:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "this is not YAML")
-    context = getattr(error, "context", None)
-    place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
-    hint = next(
-        (hint for word, hint in _SYNTAX if word in problem), "look at the indentation and the quotes around this place"
-    )
-    return Trouble(place, "yaml", f"{problem}{f' ({context})' if context else ''}", hint)
-
-
-_SYNTAX = (
-    ("cannot start any token", "indent with spaces, not tabs; quote a value that begins with one of @ ` %"),
-    ("mapping values are not allowed", "quote a value that holds a colon; check the indentation"),
-    ("did not find expected key", "check the indentation of this line against the ones above"),
-    ("did not find expected ',' or ']'", "close the list with ]"),
-    ("did not find expected ',' or '}'", "close the mapping with }"),
-    ("unexpected end of stream", "close the quote or bracket that is open"),
-)

@@ -1,0 +1,109 @@
+"""`mlspec init`: a new project, or the spec for a data file."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import click
+import yaml
+
+from mlspec.assets import assets
+from mlspec.cli.escape import printable
+from mlspec.cli.profiling import look
+from mlspec.errors import DataError, StateError, UsageError
+from mlspec.render.project import project_files, spec_file
+from mlspec.spec.schema import json_schema
+
+_EXAMPLE = "demand"
+
+
+@click.command(short_help="Start a project, or write the spec for a data file.")
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--from",
+    "data",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Look at this CSV or Parquet file and write its spec.",
+)
+@click.option("--name", help="The forecast's name; the file's, if left out.")
+@click.option("--time", help="The column that holds dates.")
+@click.option("--series", help="Columns that name a series, separated by commas; '' for a single series.")
+@click.option("--target", help="The column to forecast.")
+@click.option("--frequency", help="The length of a period: D, W-FRI, MS …")
+@click.option("--horizon", type=click.IntRange(1, 1000), help="Periods ahead.")
+def command(
+    folder: Path, data: Path | None, name: str | None, time: str | None, series: str | None, target: str | None,
+    frequency: str | None, horizon: int | None,
+) -> None:  # fmt: skip
+    """Start a project in DIR: mlspec.yaml, a spec, sample data, CI files. Nothing that is there is overwritten.
+
+    With --from it looks at a data file and writes the spec for it, each guess with its reason.
+    """
+    if data is None:
+        if any(word is not None for word in (name, time, series, target, frequency, horizon)):
+            raise UsageError("these options describe a data file", hint="name it: mlspec init --from data.csv")
+        files, copies = _example()
+        spec = _EXAMPLE
+    else:
+        words = {"time": time, "target": target, "frequency": frequency, "horizon": horizon}
+        listed = None if series is None else tuple(part for part in series.split(",") if part)
+        spec = _name(name or data.stem)
+        uri, copies = _place(folder, data)
+        files = {f"specs/{spec}.yaml": spec_file({"name": spec, "uri": uri, "profile": look(data, words, listed)})}
+    files |= project_files({"name": _name(folder.resolve().name or "forecasts"), "spec": spec})
+    files["mlspec.schema.json"] = json.dumps(json_schema("any"), indent=2) + "\n"
+    _write(folder, files, copies)
+    there = "" if folder == Path() else f"cd {folder} && "
+    click.echo(f"Next: {there}mlspec validate --data && mlspec apply")
+
+
+def _example() -> tuple[dict[str, str], dict[str, Path]]:
+    """Return the shipped example: its spec, and the data files that the spec names."""
+    text = (assets("specs") / f"{_EXAMPLE}.yaml").read_text(encoding="utf-8")
+    dataset = yaml.safe_load(text)["dataset"]
+    named = [dataset["source"]["uri"], *([dataset["future"]["uri"]] if dataset.get("future") else [])]
+    return {f"specs/{_EXAMPLE}.yaml": text}, {uri: assets("data") / Path(uri).name for uri in named}
+
+
+def _place(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
+    """Return the path that a spec in `folder` names the file by, and the copy that it takes, if it lies outside."""
+    if not data.is_file():
+        raise DataError(f"there is no file {data}", hint="give the path of a CSV or Parquet file")
+    if data.suffix.lower() not in (".csv", ".parquet"):
+        raise DataError(f"{data.name} is neither .csv nor .parquet", hint="export it as one of them")
+    try:
+        return data.resolve().relative_to(folder.resolve()).as_posix(), {}
+    except ValueError:
+        return f"data/{data.name}", {f"data/{data.name}": data}
+
+
+def _name(text: str) -> str:
+    """Return the nearest text that may name a forecast."""
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-").lstrip("0123456789-")[:40].strip("-")
+    return name or "forecast"
+
+
+def _write(folder: Path, files: dict[str, str], copies: dict[str, Path]) -> None:
+    """Write what is not there yet, and say of each file what became of it."""
+    kept = 0
+    for path in sorted({*files, *copies}):
+        place = folder / path
+        if place.exists():
+            click.echo(f"  kept   {printable(path)}")
+            kept += 1
+            continue
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if path in copies:
+                shutil.copyfile(copies[path], place)
+            else:
+                place.write_text(files[path], encoding="utf-8")
+        except OSError as error:
+            raise StateError(f"cannot write {place}: {error.strerror}", hint="choose another folder") from error
+        click.echo(f"  wrote  {printable(path)}")
+    if kept:
+        click.echo("Nothing that was there is changed.")

@@ -1,0 +1,17 @@
+"""Asks the science room for a profile of a data file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mlspec.errors import MissingExtra
+
+
+def look(file: Path, words: dict[str, Any], series: tuple[str, ...] | None) -> Any:
+    """Return the profile of a CSV or Parquet file. Raises DataError where the file does not tell, MissingExtra without pandas."""
+    try:
+        from mlspec.jobs.profile import profile_file
+    except ImportError as error:
+        raise MissingExtra(error.name or "pandas", "forecast") from None
+    return profile_file(file, words, series)

@@ -1,0 +1,315 @@
+"""Looks at a data file and says which spec would fit it, with a reason for each guess.
+
+A pure function of a frame of text. What is guessed: the time column, the columns that name a series, the target, the length of a
+period, the horizon, and which other columns help or would leak the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from mlspec.errors import DataError
+from mlspec.forecast.frequency import SEASONS
+from mlspec.forecast.parse import MISSING, numbers, times
+
+_TIME_NAMES = re.compile(r"date|time|day|week|month|period|^ds$|^dt", re.IGNORECASE)
+_TARGET_NAMES = re.compile(
+    r"sales|units|demand|qty|quantity|count|cnt|volume|orders|^y$|value|amount|target", re.IGNORECASE
+)
+_ROW_NUMBERS = re.compile(r"instant|index|row|^id$|^unnamed", re.IGNORECASE)
+_MOST_SERIES_COLUMNS = 3
+# Share of series and of steps that have to agree before a guess is made.
+_AGREE = 0.9
+_HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "MS": 6, "ME": 6, "QS": 4, "QE": 4, "YS": 2, "YE": 2}
+_STEPS = ((7, "W"), (1, "D"))
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the user has said already; what is None is guessed."""
+
+    time: str | None = None
+    series: tuple[str, ...] | None = None
+    target: str | None = None
+    frequency: str | None = None
+    horizon: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a spec for this data would say. `reasons` maps a key of the spec to a sentence; `left_out` a column to why."""
+
+    time: str
+    series: tuple[str, ...]
+    target: str
+    frequency: str
+    season: int
+    horizon: int
+    static: tuple[str, ...]
+    past: tuple[str, ...]
+    windows: int
+    lowest: float | None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def profile(frame: pd.DataFrame, hints: Hints) -> Profile:
+    """Return the profile of a frame whose columns are all text. Raises DataError with what was looked at and what to say."""
+    if len(frame) < 2:
+        raise DataError(f"the file has {len(frame)} row(s), and a history has many", hint="is it the right file?")
+    for name in (hints.time, hints.target, *(hints.series or ())):
+        if name is not None and name not in frame:
+            raise DataError(f"there is no column '{name}'", hint=f"columns: {', '.join(frame.columns[:30])}")
+    time, dates, why_time = _time(frame, hints)
+    figures = _figures(frame.drop(columns=[time]))
+    series, why_series = _series(frame, dates, figures, time, hints)
+    target, why_target = _target(figures, series, hints)
+    frequency, why_frequency = _frequency(frame, dates, series, hints)
+    base = re.sub(r"^[0-9]+|-.*$", "", frequency)
+    length = int(dates.nunique())
+    horizon = hints.horizon or max(1, min(_HORIZONS.get(base, 4), length // 5))
+    windows = max(1, min(4, (length - max(SEASONS.get(base, 1), 2) - 1) // horizon))
+    rest = [name for name in frame.columns if name not in {time, target, *series}]
+    static, past, left_out = _others(frame, figures, rest, series, target)
+    lowest = float(figures[target].min())
+    return Profile(
+        time=time, series=series, target=target, frequency=frequency, season=SEASONS.get(base, 1), horizon=horizon,
+        static=static, past=past, windows=windows, lowest=0.0 if lowest >= 0 else None, left_out=left_out,
+        reasons={
+            "time": why_time, "series": why_series, "target": why_target, "frequency": why_frequency,
+            "horizon": f"{length:,} periods of history; {windows} backtest windows of {horizon} fit behind a season",
+            "demand": _demand(figures[target]),
+        },
+    )  # fmt: skip
+
+
+def _time(frame: pd.DataFrame, hints: Hints) -> tuple[str, pd.Series, str]:
+    tried: list[str] = []
+    for name in [hints.time] if hints.time else sorted(frame.columns, key=lambda each: not _TIME_NAMES.search(each)):
+        parsed = times(frame[name])
+        bad = len(parsed.problems)
+        if not bad and parsed.values.notna().all() and not _plain_number(frame[name]):
+            return (
+                name,
+                parsed.values,
+                "named by the caller" if hints.time else f"every one of {len(frame):,} values is an ISO 8601 date",
+            )
+        if hints.time or _TIME_NAMES.search(name):
+            tried.append(f"{name} ('{frame[name].iloc[0]}')")
+    looked = f": looked at {', '.join(tried)}" if tried else ""
+    raise DataError(
+        f"no column holds dates{looked}",
+        hint="dates are ISO 8601, such as 2024-02-01; convert the column, or name another with --time",
+    )
+
+
+def _plain_number(column: pd.Series) -> bool:
+    return bool(column.str.fullmatch(r"[0-9]+").all())
+
+
+def _figures(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the columns that hold numbers, as numbers; missing values are NaN."""
+    found = {}
+    for name in frame.columns:
+        parsed = numbers(frame[name])
+        if parsed.problems.empty and parsed.values.notna().any():
+            found[name] = parsed.values
+    return found
+
+
+def _series(
+    frame: pd.DataFrame, dates: pd.Series, figures: Mapping[str, pd.Series], time: str, hints: Hints
+) -> tuple[tuple[str, ...], str]:
+    if hints.series is not None:
+        return hints.series, "named by the caller"
+    if dates.is_unique:
+        return (), f"one row a period in {len(dates):,} rows: a single series"
+    candidates = [name for name in frame.columns if name != time and _names_things(frame[name], figures.get(name))]
+    chosen: list[str] = []
+    for _ in range(_MOST_SERIES_COLUMNS):
+        if _unique(frame, dates, chosen):
+            break
+        rest = [name for name in candidates if name not in chosen]
+        if not rest:
+            break
+        # The column that splits the rows best; among equals the plainest, so that a code made of others comes last.
+        chosen.append(
+            max(
+                rest,
+                key=lambda name: (
+                    _groups(frame, dates, [*chosen, name]),
+                    not _ROW_NUMBERS.search(name),
+                    -_joined(frame, name, rest),
+                ),
+            )
+        )
+    if not _unique(frame, dates, chosen):
+        raise DataError(
+            f"no columns tell the series apart: looked at {', '.join(candidates) or 'none'}",
+            hint="name them with --series",
+        )
+    whole = _parents(chosen, candidates)
+    series = tuple(name for name in frame.columns if name in {*chosen, *whole})
+    count = frame.groupby(list(series), sort=False).ngroups
+    return series, f"{count:,} series, each with one row a period"
+
+
+def _names_things(column: pd.Series, figures: pd.Series | None) -> bool:
+    """Whether a column may name a series: few values that come again and again, whole numbers if numbers at all."""
+    if column.isin(MISSING).any() or column.nunique() > max(1, len(column) // 2):
+        return False
+    return figures is None or bool((figures % 1 == 0).all() and figures.nunique() <= max(50, len(column) // 10))
+
+
+def _unique(frame: pd.DataFrame, dates: pd.Series, names: Sequence[str]) -> bool:
+    return not frame.assign(**{"\0": dates}).duplicated([*names, "\0"]).any()
+
+
+def _groups(frame: pd.DataFrame, dates: pd.Series, names: Sequence[str]) -> int:
+    return int((~frame.assign(**{"\0": dates}).duplicated([*names, "\0"])).sum())
+
+
+def _joined(frame: pd.DataFrame, name: str, others: Sequence[str]) -> int:
+    """Return how many other candidates a column determines: a joined code (`1_95`) determines its parts."""
+    return sum(1 for other in others if other != name and _determines(frame, name, other))
+
+
+def _determines(frame: pd.DataFrame, name: str, other: str) -> bool:
+    return bool((frame.groupby(name, sort=False)[other].nunique() <= 1).all())
+
+
+def _parents(chosen: Sequence[str], candidates: Sequence[str]) -> list[str]:
+    """Return columns that look like the upper part of a series' name: an id beside the chosen, such as Store beside Dept."""
+    wanted = re.compile(r"(store|shop|site|region|warehouse|country|market|location)s?(_?id)?$", re.IGNORECASE)
+    return [name for name in candidates if name not in chosen and wanted.search(name)] if chosen else []
+
+
+def _target(figures: Mapping[str, pd.Series], series: Sequence[str], hints: Hints) -> tuple[str, str]:
+    if hints.target is not None:
+        if hints.target not in figures:
+            raise DataError(f"the column '{hints.target}' does not hold numbers", hint="name another with --target")
+        return hints.target, "named by the caller"
+    rest = {name: values for name, values in figures.items() if name not in series and not _ROW_NUMBERS.search(name)}
+    named = [name for name in rest if _TARGET_NAMES.search(name)]
+    if named:
+        # Where several are named so, the largest is the sum of the others more often than not.
+        chosen = max(named, key=lambda name: float(rest[name].abs().sum()))
+        return chosen, "its name says so"
+    varying = [name for name, values in rest.items() if values.nunique() > 2]
+    if len(varying) == 1:
+        return varying[0], "the only column of numbers that varies"
+    raise DataError(
+        f"which column is to be forecast? numbers are in {', '.join(rest) or 'none'}", hint="name it with --target"
+    )
+
+
+def _frequency(frame: pd.DataFrame, dates: pd.Series, series: Sequence[str], hints: Hints) -> tuple[str, str]:
+    if hints.frequency is not None:
+        return hints.frequency, "named by the caller"
+    ordered = frame.assign(**{"\0": dates}).sort_values("\0")
+    steps = (ordered.groupby(list(series), sort=False)["\0"] if series else ordered["\0"]).diff().dropna()
+    if steps.empty:
+        raise DataError("every series has one row, which shows no frequency", hint="name it with --frequency")
+    hours = steps / pd.Timedelta(hours=1)
+    if (hours == 1).mean() >= _AGREE:
+        return "h", f"hourly: {(hours == 1).sum():,} of {len(steps):,} steps are an hour"
+    for days, alias in _STEPS:
+        same = hours == days * 24
+        if same.mean() >= _AGREE:
+            return _anchored(
+                alias, dates
+            ), f"{int(same.sum()):,} of {len(steps):,} steps are {days} day{'s' if days > 1 else ''}"
+    for alias, months, first in (
+        ("MS", 1, True),
+        ("ME", 1, False),
+        ("QS", 3, True),
+        ("QE", 3, False),
+        ("YS", 12, True),
+        ("YE", 12, False),
+    ):
+        on = dates.dt.day == 1 if first else dates.dt.is_month_end
+        between = hours.between(months * 27.9 * 24, months * 31.1 * 24)
+        if on.mean() >= _AGREE and between.mean() >= _AGREE:
+            return (
+                alias,
+                f"{int(between.sum()):,} of {len(steps):,} steps are {months} month(s), on its {'first' if first else 'last'} day",
+            )
+    common = steps.mode().iloc[0]
+    raise DataError(
+        f"the steps between dates have no common length; the most common is {common}", hint="name it with --frequency"
+    )
+
+
+def _anchored(alias: str, dates: pd.Series) -> str:
+    if alias != "W":
+        return alias
+    day = dates.dt.day_name().mode().iloc[0]
+    return f"W-{str(day)[:3].upper()}"
+
+
+def _others(
+    frame: pd.DataFrame, figures: Mapping[str, pd.Series], rest: Sequence[str], series: Sequence[str], target: str
+) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
+    """Sort the columns that are left: constant in a series, known up to the cutoff, or left out with a reason."""
+    leaks = _parts_of(figures, rest, target)
+    static: list[str] = []
+    past: list[str] = []
+    left_out: dict[str, str] = {}
+    for name in rest:
+        reason = _why_not(frame, figures, name, series, leaks)
+        if reason:
+            left_out[name] = reason
+        elif series and _constant(frame, name, series):
+            static.append(name)
+        else:
+            past.append(name)
+    return tuple(static), tuple(past), left_out
+
+
+def _why_not(  # noqa: PLR0911  (a ladder of reasons, the first that holds)
+    frame: pd.DataFrame, figures: Mapping[str, pd.Series], name: str, series: Sequence[str], leaks: frozenset[str]
+) -> str | None:
+    column = frame[name]
+    if name in leaks:
+        return "is a part of the target: it would leak the answer"
+    if column.isin(MISSING).mean() > 0.3:
+        return f"{column.isin(MISSING).mean():.0%} of it is missing"
+    if column.nunique() <= 1:
+        return "never varies"
+    if series and _determines(frame, name, series[-1]) and _constant(frame, name, series):
+        return "only names the series once more"
+    if name in figures and figures[name].is_monotonic_increasing and figures[name].is_unique:
+        return "counts the rows"
+    if name not in figures and not _constant(frame, name, series) and not _flag(column):
+        return "is text that varies in a series"
+    return None
+
+
+def _flag(column: pd.Series) -> bool:
+    return bool(column.str.lower().isin(["true", "false"]).all())
+
+
+def _constant(frame: pd.DataFrame, name: str, series: Sequence[str]) -> bool:
+    return bool(series) and bool((frame.groupby(list(series), sort=False)[name].nunique() <= 1).all())
+
+
+def _parts_of(figures: Mapping[str, pd.Series], rest: Sequence[str], target: str) -> frozenset[str]:
+    """Return columns that add up to the target in pairs (casual + registered = total), or equal it."""
+    total = figures[target]
+    known = [name for name in rest if name in figures]
+    found = {name for name in known if np.allclose(figures[name], total, equal_nan=False)}
+    for index, one in enumerate(known):
+        for other in known[index + 1 :]:
+            if np.allclose(figures[one] + figures[other], total, equal_nan=False):
+                found |= {one, other}
+    return frozenset(found)
+
+
+def _demand(target: pd.Series) -> str:
+    zeros = float((target == 0).mean())
+    return f"intermittent: {zeros:.0%} of the values are zero" if zeros > 0.3 else f"{zeros:.0%} of the values are zero"

@@ -1,0 +1,67 @@
+"""Reads a whole data file as text and profiles it: what `mlspec init --from` asks for."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlspec.errors import DataError
+from mlspec.forecast.profile import Hints, Profile, profile
+
+_MOST_ROWS = 1_000_000
+
+
+def profile_file(file: Path, words: dict[str, Any], series: tuple[str, ...] | None) -> Profile:
+    """Return the profile of a CSV or Parquet file. Raises DataError where it cannot be read or does not tell.
+
+    `words` are what the user has said of it (time, target, frequency, horizon); `series` the columns that name one series.
+    """
+    frame = _parquet(file) if file.suffix.lower() == ".parquet" else _csv(file)
+    if frame.columns.has_duplicates:
+        raise DataError(
+            f"{file.name}: the column '{frame.columns[frame.columns.duplicated()][0]}' is there twice",
+            hint="rename one",
+        )
+    return profile(frame, Hints(series=series, **words))
+
+
+def _csv(file: Path) -> pd.DataFrame:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            header = next(csv.reader(opened), [])
+        if len(header) < 2:
+            raise DataError(
+                f"{file.name} has no header of two or more columns separated by commas",
+                hint="is it separated by ; or tabs?",
+            )
+        frame = pd.read_csv(
+            file, dtype=str, keep_default_na=False, nrows=_MOST_ROWS, encoding="utf-8-sig", header=0, names=header
+        )
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file.name}: byte {error.start} is not UTF-8", hint="save the file as UTF-8") from error
+    except (OSError, pd.errors.ParserError, csv.Error, ValueError) as error:
+        raise DataError(
+            f"cannot read {file.name}: {error}", hint="a CSV file is UTF-8, with a header, separated by commas"
+        ) from error
+    return frame.fillna("")
+
+
+def _parquet(file: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(file).head(_MOST_ROWS)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {file.name}: {error}", hint="is it a Parquet file?") from error
+    return pd.DataFrame({str(name): _as_text(frame[name]) for name in frame.columns})
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    missing = column.isna()
+    if pd.api.types.is_datetime64_any_dtype(column):
+        whole = (column.dropna() == column.dropna().dt.normalize()).all()
+        text = column.dt.strftime("%Y-%m-%d" if whole else "%Y-%m-%dT%H:%M:%S")
+    else:
+        text = column.astype(str)
+    return text.mask(missing, "")

@@ -1,0 +1,41 @@
+"""The files of a new project, as text by path."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+from mlspec.render.environment import environment
+from mlspec.render.yaml_text import listed, quoted
+
+# Where each template goes in a project.
+FILES = {
+    "mlspec.yaml.j2": "mlspec.yaml",
+    "README.md.j2": "README.md",
+    "gitignore.j2": ".gitignore",
+    "github.yml.j2": ".github/workflows/forecasts.yml",
+    "cloudbuild.yaml.j2": "cloudbuild.yaml",
+}
+
+
+def project_files(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return every file of a project but its specs and data. `facts`: name (the project's), spec (name of its first spec)."""
+    return {path: _render(template, facts) for template, path in FILES.items()}
+
+
+def spec_file(facts: Mapping[str, Any]) -> str:
+    """Return the spec for a profiled file. `facts`: name, uri, and the profile's own words under `profile`."""
+    return _render("spec.yaml.j2", facts)
+
+
+def _render(template: str, facts: Mapping[str, Any]) -> str:
+    made = environment().overlay()
+    made.filters.update(yaml=quoted, yaml_list=listed, comment=comment)
+    return made.get_template(f"project/{template}").render(**facts)
+
+
+def comment(text: str, indent: int = 2) -> str:
+    """Return text as comment lines: whatever it holds, nothing of it is read as YAML."""
+    flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return "\n".join(f"{' ' * indent}# {line}" for line in textwrap.wrap(flat, 110, break_on_hyphens=False))

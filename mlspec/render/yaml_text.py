@@ -1,0 +1,27 @@
+"""Values as YAML that reads back as the same value: the one way in which text of a user enters a spec that mlspec writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./ -]*[A-Za-z0-9_]|[A-Za-z_]")
+_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+
+
+def quoted(value: str | float) -> str:
+    """Return a scalar for block or flow style. Text that any YAML reader might take for something else is in double quotes.
+
+    Double-quoted YAML reads JSON's escapes as JSON does (YAML 1.2, 5.7), so the quoting is JSON's.
+    """
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    return json.dumps(value, ensure_ascii=True)
+
+
+def listed(values: Sequence[str]) -> str:
+    """Return a list in flow style."""
+    return f"[{', '.join(quoted(value) for value in values)}]"

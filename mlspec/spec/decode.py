@@ -1,0 +1,69 @@
+"""A file's bytes to text that a reviewer can trust: UTF-8, of a size that a spec has, with no character that hides."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from mlspec.spec.faults import Path
+
+MAX_BYTES = 256 * 1024
+
+# Controls, and characters that are not seen or turn the reading direction: what a reviewer sees must be what is read. The last
+# range of the first row are line breaks to YAML 1.1, where `git diff` shows one line; surrogates and non-characters are no text.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
+    "\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+    "\ud800-\udfff\ufffe\uffff\U000e0000-\U000e0fff]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where something stands; line and column count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that is refused before anybody asks what it means."""
+
+    mark: Mark
+    code: str
+    message: str
+    hint: str | None = None
+    path: Path = ()
+
+
+def decode(raw: bytes) -> str | Trouble:
+    """Return the text of a file's bytes, or why it is none. A byte order mark and CRLF are accepted."""
+    if len(raw) > MAX_BYTES:
+        what = f"the file is larger than {MAX_BYTES // 1024} KiB, the most that a spec may have"
+        return Trouble(Mark(1, 1), "too-large", what, "is it a spec? data stands in files of its own")
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4]:
+        return Trouble(Mark(1, 1), "encoding", "the file is UTF-16 or UTF-32, and a spec is UTF-8", "save it as UTF-8")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # utf-8-sig counts from behind the byte order mark
+        offset = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
+        line, column = _place(raw[:offset].decode("utf-8-sig", "replace"))
+        return Trouble(Mark(line, column), "encoding", f"byte {offset} is not UTF-8", "save the file as UTF-8")
+    text = text.replace("\r\n", "\n")
+    hidden = HIDDEN.search(text)
+    if hidden:
+        mark = Mark(*_place(text[: hidden.start()]))
+        return Trouble(mark, "hidden-character", f"{named(hidden[0])} is not allowed", "remove it")
+    return text
+
+
+def named(char: str) -> str:
+    """Return a character that is not seen by its number and name: `U+200B (ZERO WIDTH SPACE)`."""
+    return f"U+{ord(char):04X} ({unicodedata.name(char, 'a control character').lower()})"
+
+
+def _place(before: str) -> tuple[int, int]:
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
