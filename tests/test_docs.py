@@ -55,7 +55,9 @@ def shows(printed: list[str], expected: list[str]) -> str | None:
 
 def test_the_readme_is_a_session_that_runs(tmp_path: Path) -> None:
     project = tmp_path / "project"
-    shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".git", ".mlspec", ".venv*", "tests", "*_cache", "dist"))
+    shutil.copytree(
+        ROOT, project, ignore=shutil.ignore_patterns(".git", ".mlspec", ".venv*", "tests", "*_cache", "dist")
+    )
     environment = {
         **os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "NO_COLOR": "1", "COLUMNS": "120", "HOME": str(tmp_path),
@@ -82,7 +84,9 @@ def test_every_link_leads_to_a_file(document: Path) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_stands_in_the_readme(name: str) -> None:
-    asked = subprocess.run([sys.executable, "-m", "mlspec", name, "--help"], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        [sys.executable, "-m", "mlspec", name, "--help"], capture_output=True, text=True, check=False
+    )
     assert asked.returncode == 0, asked.stderr
     assert "Usage: mlspec" in asked.stdout
     assert f"mlspec {name}" in (ROOT / "README.md").read_text()

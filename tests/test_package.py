@@ -27,7 +27,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (used / "infra" / ".terraform" / "provider").write_text("binary")
     (used / "data" / ".mlspec").mkdir()
     (used / "data" / ".mlspec" / "state.db").write_text("state")
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel"], cwd=used, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel"], cwd=used, check=True, capture_output=True
+    )
     (built,) = (used / "dist").glob("*.whl")
     return built
 

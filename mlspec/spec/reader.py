@@ -112,6 +112,8 @@ class _Builder:
     def scalar(self, event: Any) -> None:
         if event.anchor is not None or event.tag is not None:
             raise _StopReading(_special(event, self.path))
+        if event.style == '"':
+            _refuse_hidden(event, self.path)
         if self.key is None and type(self.into) is dict:
             self.take_key(event)
             return
@@ -142,6 +144,8 @@ class _Builder:
         if self.documents > 1:
             what = "a file holds one spec, and here begins another"
             raise _StopReading(Trouble(_mark(event), "several-documents", what, "give it a file of its own"))
+        if event.version is not None or event.tags:
+            raise _StopReading(Trouble(Mark(1, 1), "directive", "directives (%YAML, %TAG) are not allowed", "remove the line"))
 
     def alias(self, event: Any) -> None:
         what = f"aliases (*{event.anchor}) are not allowed"
@@ -183,6 +187,14 @@ _HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
     DocumentStartEvent: _Builder.document,
     AliasEvent: _Builder.alias,
 }
+
+
+def _refuse_hidden(event: Any, path: Path) -> None:
+    """Refuse in an escape (`\\u202e`) what may not stand in the file as itself; a newline or tab is fine in a value."""
+    found = HIDDEN.search(event.value)
+    if found:
+        what = f"{named(found[0])} is not allowed, escaped or not"
+        raise _StopReading(Trouble(_mark(event), "hidden-character", what, "remove it", path))
 
 
 def _refuse_odd_key(event: Any, name: str, path: Path) -> None:

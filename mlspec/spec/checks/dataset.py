@@ -31,6 +31,8 @@ def source(forecast: Forecast) -> Iterator[Problem]:
         yield from _uri(found.uri, (*path, "uri"))
     elif not re.match(r"\s*(select|with)\s", found.query or "", re.IGNORECASE):
         yield Problem((*path, "query"), "source", "expected a query that begins with SELECT or WITH", None)
+    elif ";" in (found.query or "").rstrip().removesuffix(";"):
+        yield Problem((*path, "query"), "source", "expected one statement, found a semicolon inside", "keep one SELECT")
 
 
 def future(forecast: Forecast) -> Iterator[Problem]:

@@ -1,0 +1,69 @@
+"""The gate: every rule holds, or the version does not serve."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlspec.plan.gate import Evidence, judge, passes
+
+CHAMPION = {"wape": 0.10, "bias": -0.04, "coverage": 0.85, "mase": None}
+FLOOR = {"wape": 0.125, "bias": 0.08, "coverage": 0.6, "mase": 1.0}
+
+
+def outcome(
+    rule: dict[str, Any], incumbent: dict[str, float | None] | None = None, interval: float | None = 0.8
+) -> str:
+    (verdict,) = judge([rule], Evidence(CHAMPION, FLOOR, incumbent, interval))
+    return verdict.outcome
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ({"metric": "wape", "below": 0.11}, "pass"),
+        ({"metric": "wape", "below": 0.10}, "fail"),
+        ({"metric": "coverage", "above": 0.8}, "pass"),
+        ({"metric": "coverage", "above": 0.85}, "fail"),
+        ({"metric": "coverage", "within": 0.05}, "pass"),
+        ({"metric": "coverage", "within": 0.04}, "fail"),
+        ({"metric": "bias", "within": 0.04}, "pass"),
+        ({"metric": "bias", "within": 0.03}, "fail"),
+        ({"metric": "wape", "against": "seasonal-naive", "improves_by": 0.2}, "pass"),
+        ({"metric": "wape", "against": "seasonal-naive", "improves_by": 0.21}, "fail"),
+        ({"metric": "bias", "against": "seasonal-naive", "not_worse_by": 0.0}, "pass"),
+        ({"metric": "coverage", "against": "seasonal-naive", "not_worse_by": 0.0}, "pass"),
+        ({"metric": "mase", "below": 2.0}, "inconclusive"),
+    ],
+)
+def test_a_rule_compares_as_it_says(rule: dict[str, Any], expected: str) -> None:
+    assert outcome(rule) == expected
+
+
+def test_the_first_version_has_no_champion_to_beat() -> None:
+    assert outcome({"metric": "wape", "against": "champion", "not_worse_by": 0.02}) == "pass"
+
+
+@pytest.mark.parametrize(
+    ("wape", "expected"), [(0.10, "pass"), (0.0981, "pass"), (0.09, "fail"), (None, "inconclusive")]
+)
+def test_a_new_version_is_held_against_the_one_that_serves(wape: float | None, expected: str) -> None:
+    assert outcome({"metric": "wape", "against": "champion", "not_worse_by": 0.02}, {"wape": wape}) == expected
+
+
+def test_coverage_without_an_interval_is_inconclusive() -> None:
+    assert outcome({"metric": "coverage", "within": 0.05}, interval=None) == "inconclusive"
+
+
+def test_no_rules_let_everything_pass_and_one_doubt_keeps_it_out() -> None:
+    assert passes(judge([], Evidence(CHAMPION, FLOOR, None, 0.8)))
+    doubtful = [{"metric": "wape", "below": 1.0}, {"metric": "mase", "below": 1.0}]
+    assert not passes(judge(doubtful, Evidence(CHAMPION, FLOOR, None, 0.8)))
+
+
+@given(value=st.floats(0, 10), limit=st.floats(0, 10))
+def test_a_sentence_says_what_the_outcome_says(value: float, limit: float) -> None:
+    (verdict,) = judge([{"metric": "wape", "below": limit}], Evidence({"wape": value}, FLOOR, None, 0.8))
+    assert (verdict.outcome == "pass") == (value < limit)
+    assert ("is not below" in verdict.sentence) == (verdict.outcome == "fail")
