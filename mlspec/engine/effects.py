@@ -75,16 +75,32 @@ def judge(work: Work) -> None:
     lineage = _lineage(work)
     name = f"v{digest({'forecast': work.name, **lineage}, 10)}"
     known = _record(work, name)
-    work.version = known if known and _whole(work, known) else _backtest(work, name, lineage, at)
+    if known is None:
+        work.version = _backtest(work, name, lineage, _incumbent(work))
+    else:
+        _heal(work, known)
+        work.version = known
     _settle_version(work, work.version, at)
     if work.version.state == "rejected":
         raise GateClosed(f"{work.name}: the gate kept {name} out")
 
 
-def _backtest(work: Work, name: str, lineage: Mapping[str, Json], at: str) -> Version:
+def _heal(work: Work, version: Version) -> None:
+    """Make the lost files of a known version again: the same input, what it was held against included, gives the same bytes."""
+    if _whole(work, version):
+        return
+    _backtest(work, version.version, version.lineage, version.facts["incumbent"])
+    if not _whole(work, version):
+        raise StateError(
+            f"{work.name}: the lost files of {version.version} cannot be made again as they were",
+            hint="restore the target's folder from a backup, or change model.seed to train another version",
+        )
+
+
+def _backtest(work: Work, name: str, lineage: Mapping[str, Json], incumbent: Json) -> Version:
     wanted = work.wanted
     panel = _inputs(_seen(work, "data"), "panel", "series", "future")
-    backtest = run_step(work.engine, wanted, "backtest", panel, {"incumbent": _incumbent(work)})
+    backtest = run_step(work.engine, wanted, "backtest", panel, {"incumbent": incumbent})
     facts, files = backtest.facts, dict(backtest.outputs)
     evidence = Evidence(facts["metrics"], facts["floor"], facts["incumbent"], facts["interval"])
     verdicts = judge_rules(wanted.spec["model"]["gate"], evidence)
@@ -94,14 +110,14 @@ def _backtest(work: Work, name: str, lineage: Mapping[str, Json], at: str) -> Ve
     return Version(
         forecast=work.name,
         version=name,
-        created=at,
+        created=work.engine.clock(),
         candidate=facts["champion"],
         metrics=facts["metrics"],
         lineage=lineage,
         state="passed" if passes(verdicts) else "rejected",
         files=files,
         reasons=tuple(f"{verdict.outcome}: {verdict.sentence}" for verdict in verdicts),
-        facts={key: facts[key] for key in _KEPT},
+        facts={**{key: facts[key] for key in _KEPT}, "incumbent": incumbent},
     )
 
 

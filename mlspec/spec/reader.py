@@ -145,7 +145,9 @@ class _Builder:
             what = "a file holds one spec, and here begins another"
             raise _StopReading(Trouble(_mark(event), "several-documents", what, "give it a file of its own"))
         if event.version is not None or event.tags:
-            raise _StopReading(Trouble(Mark(1, 1), "directive", "directives (%YAML, %TAG) are not allowed", "remove the line"))
+            raise _StopReading(
+                Trouble(Mark(1, 1), "directive", "directives (%YAML, %TAG) are not allowed", "remove the line")
+            )
 
     def alias(self, event: Any) -> None:
         what = f"aliases (*{event.anchor}) are not allowed"

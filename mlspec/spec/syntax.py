@@ -35,14 +35,24 @@ _ROWS = (
     _Row(("while scanning an alias",), "a value cannot begin with *", _QUOTE, True),
     _Row(("while scanning an anchor",), "a value cannot begin with &", _QUOTE, True),
     _Row(("unknown escape character",), "a backslash and this letter mean nothing", "single quotes take a \\ as it is"),
-    _Row(("escape character code", "escape sequence of"), "this number is no character", "single quotes take a \\ as it is"),
+    _Row(
+        ("escape character code", "escape sequence of"),
+        "this number is no character",
+        "single quotes take a \\ as it is",
+    ),
     _Row(("while scanning a quoted scalar",), "this quote is never closed", "close it", True),
     _Row(("while scanning a block scalar",), "expected a line break after | or >", f"{_QUOTE}, if it is one line"),
     _Row(("while parsing a flow sequence",), "this list is not closed, or lacks a comma", "close it with ]", True),
     _Row(("while parsing a flow mapping",), "this mapping is not closed, or lacks a comma", "close it with }}", True),
     _Row(("expected node content", "while parsing a flow node"), "expected a value", "write one, or drop this sign"),
-    _Row(("while parsing a block mapping", "while parsing a block collection"), "expected a key or an entry here", _INDENT),
-    _Row(("expected the node content", "while parsing a block node"), "expected a value", "write one, or drop this sign"),
+    _Row(
+        ("while parsing a block mapping", "while parsing a block collection"),
+        "expected a key or an entry here",
+        _INDENT,
+    ),
+    _Row(
+        ("expected the node content", "while parsing a block node"), "expected a value", "write one, or drop this sign"
+    ),
     _Row(("directive", "incompatible YAML"), "directives (%) are not allowed", "remove the line"),
     _Row(("expected <document start>", "'<document start>'"), "expected the end of the file", _INDENT),
     _Row(("while scanning a tag",), "a value cannot begin with !", _QUOTE, True),

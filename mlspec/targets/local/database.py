@@ -48,13 +48,13 @@ class Database:
 
         `point` names the write. Raises StateError if the file cannot be trusted or written; then nothing has changed.
         """
-        durable.make_folder(self.path.parent)
+        if not self.path.exists():
+            self._create()
         with self._words():
-            connection = self._connect("rwc")
+            connection = self._connect("rw")
         try:
             with self._words():
                 connection.execute("BEGIN IMMEDIATE")
-                self._prepare(connection)
                 self._check(connection)
                 yield connection
                 connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'serial'")
@@ -98,19 +98,24 @@ class Database:
             connection.execute("PRAGMA synchronous = EXTRA")
         return connection
 
-    @staticmethod
-    def _prepare(connection: sqlite3.Connection) -> None:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            return
-        for statement in _statements(script()):
-            connection.execute(statement)
-        first = {"schema_version": str(SCHEMA_VERSION), "lineage": str(uuid.uuid4()), "serial": "0"}
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", first.items())
+    def _create(self) -> None:
+        """Make the state file whole under another name, then put it in place: there is never an empty one."""
+        durable.make_folder(self.path.parent)
+        draft = self.path.with_name(f".{self.path.name}-{uuid.uuid4().hex}")
+        with self._words():
+            connection = sqlite3.connect(draft, isolation_level=None)
+            try:
+                connection.executescript(script())
+                first = {"schema_version": str(SCHEMA_VERSION), "lineage": str(uuid.uuid4()), "serial": "0"}
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", first.items())
+            finally:
+                connection.close()
+        durable.publish(draft, self.path)
 
     def _check(self, connection: sqlite3.Connection) -> None:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-            empty = not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            what = "is empty" if empty else "was not written by mlspec"
+            written = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            what = "was not written by mlspec" if written else "is empty, which mlspec never leaves it"
             raise StateError(f"the state file {self.path} {what}", hint=_RECOVERY)
         found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         if found is None or not str(found[0]).isdigit():
@@ -130,13 +135,3 @@ class Database:
             raise StateError(f"cannot use the state file {self.path}: {error}", hint=durable.way_out(error)) from error
         except sqlite3.DatabaseError as error:
             raise StateError(f"the state file {self.path} is damaged: {error}", hint=_RECOVERY) from error
-
-
-def _statements(text: str) -> Iterator[str]:
-    """Split a script into statements that can run inside one transaction (executescript would commit)."""
-    statement = ""
-    for line in text.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

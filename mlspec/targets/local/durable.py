@@ -47,6 +47,17 @@ def place(source: Path, destination: Path) -> None:
         _sync_folder(destination.parent)
 
 
+def publish(draft: Path, destination: Path) -> None:
+    """Give a finished file its name, unless somebody was quicker: then theirs stays and the draft goes."""
+    with words_for(f"write {destination.name}"):
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, destination)
+        draft.unlink()
+        _sync_folder(destination.parent)
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

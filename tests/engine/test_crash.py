@@ -1,0 +1,110 @@
+"""kill -9 at every write: the next run converges, with one version, one release, one deployment.
+
+All writes of the local target go through `durable`. A child process is forked for each write point and killed before or after it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlspec.engine.apply import apply
+from mlspec.engine.plan import make_plan
+from mlspec.targets.local import durable
+from tests.engine.steps import engine, spec
+from tests.examples import project
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+WRITES = ("commit", "place", "make_folder", "publish")
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Run `work` in a forked process and return how it ended: 0, or minus the signal."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Killer:
+    """Wraps each write; at the n-th point (before and after each write count) the process kills itself."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.count = at, 0
+
+    def point(self) -> None:
+        self.count += 1
+        if self.count == self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def wrap(self, write: Callable[..., None]) -> Callable[..., None]:
+        def wrapped(*words: object) -> None:
+            self.point()
+            write(*words)
+            self.point()
+
+        return wrapped
+
+    def install(self) -> None:
+        for name in WRITES:
+            setattr(durable, name, self.wrap(getattr(durable, name)))
+
+
+def apply_killed_at(root: Path, point: int, report: Path | None = None) -> int:
+    def work() -> None:
+        killer = Killer(point)
+        killer.install()
+        apply(engine(root), [spec()])
+        if report:
+            report.write_text(str(killer.count))
+
+    return in_child(work)
+
+
+@pytest.fixture(scope="module")
+def points(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many write points one apply has."""
+    folder = tmp_path_factory.mktemp("probe")
+    assert apply_killed_at(project(folder / "project"), 0, folder / "count") == 0
+    return int((folder / "count").read_text())
+
+
+def converges(root: Path) -> None:
+    (outcome,) = apply(engine(root), [spec()])
+    assert outcome.error is None
+    target = engine(root).target
+    assert make_plan(engine(root), [spec()], None).empty
+    assert len(target.versions("demand")) == 1
+    assert len(target.releases("demand")) == 1
+    assert len(target.runs("demand")) == 1
+    assert target.observe("demand").fact("deployment", "traffic") == {target.versions("demand")[0].version: 100}
+
+
+def test_an_apply_killed_at_any_write_is_finished_by_the_next(tmp_path: Path, points: int) -> None:
+    assert points >= 40
+    for point in range(1, points + 1):
+        root = project(tmp_path / str(point))
+        assert apply_killed_at(root, point) == -signal.SIGKILL
+        converges(root)
+        shutil.rmtree(root)
+
+
+def test_two_kills_in_a_row_are_finished_too(tmp_path: Path, points: int) -> None:
+    chance = random.Random(3)
+    for number in range(25):
+        root = project(tmp_path / str(number))
+        for _ in range(2):
+            apply_killed_at(root, chance.randint(1, points))
+        converges(root)
+        shutil.rmtree(root)

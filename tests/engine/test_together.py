@@ -1,0 +1,63 @@
+"""Several runs at once: one works, the others wait or say who works; two forecasts never block each other."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mlspec.engine.apply import apply
+from mlspec.errors import Exit, LockHeld
+from tests.engine.steps import engine, spec
+from tests.engine.test_crash import in_child
+from tests.examples import project
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+def test_a_held_lock_names_its_holder(tmp_path: Path) -> None:
+    root = project(tmp_path / "p")
+    with engine(root).target.lock("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
+        (outcome,) = apply(engine(root), [spec()])
+    assert outcome.exit_code == Exit.LOCKED
+    assert isinstance(outcome.error, LockHeld)
+    assert f"pid {os.getpid()} on " in outcome.error.message
+    assert "since 2024-03-01T00:00:00Z" in outcome.error.message
+
+
+def test_another_forecast_is_not_held_up(tmp_path: Path) -> None:
+    root = project(tmp_path / "p")
+    with engine(root).target.lock("other", "apply", "t", 0.0):
+        (outcome,) = apply(engine(root), [spec()])
+    assert outcome.status == "applied"
+
+
+def test_a_holder_that_died_holds_nothing(tmp_path: Path) -> None:
+    root = project(tmp_path / "p")
+
+    def die_holding() -> None:
+        engine(root).target.lock("demand", "apply", "t", 0.0).__enter__()
+        os._exit(9)
+
+    assert in_child(die_holding) == 9
+    (outcome,) = apply(engine(root), [spec()])
+    assert outcome.status == "applied"
+
+
+def test_a_crowd_makes_one_version(tmp_path: Path) -> None:
+    root = project(tmp_path / "p")
+    children = []
+    for _ in range(8):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                code = apply(engine(root), [spec()], lock_timeout=60.0)[0].exit_code
+            finally:
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert codes == [0] * 8
+    target = engine(root).target
+    assert (len(target.versions("demand")), len(target.releases("demand")), len(target.runs("demand"))) == (1, 1, 1)

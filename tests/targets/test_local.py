@@ -1,0 +1,221 @@
+"""What the port promises, kept by the embedded target; and what it says when its files cannot be trusted."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mlspec.errors import DataError, StateError
+from mlspec.state.observed import Seen, Settlement
+from mlspec.state.record import Condition, Event, Release, Version
+from mlspec.state.resource import Resource
+from mlspec.targets.local import durable
+from mlspec.targets.local.target import LocalTarget
+
+T = "2024-03-01T00:00:00Z"
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> LocalTarget:
+    return LocalTarget(tmp_path / ".mlspec")
+
+
+def version(name: str = "v1") -> Version:
+    return Version("demand", name, T, "theta", {"wape": 0.1}, {"seed": 0}, "passed")
+
+
+def write(target: LocalTarget) -> None:
+    target.settle(Settlement("demand", events=(Event("demand", T, "Normal", "R", "m"),)), T)
+
+
+def test_nothing_was_written_and_reading_writes_nothing(target: LocalTarget) -> None:
+    assert (target.serial, target.lineage, target.names()) == (0, "", ())
+    assert target.observe("demand").seen == {}
+    assert not target.folder.exists()
+
+
+def test_a_settlement_is_whole_or_not_at_all(target: LocalTarget) -> None:
+    release = Release("demand", 1, "unknown", T, "h", {})
+    with pytest.raises(StateError, match="FOREIGN KEY"):
+        target.settle(Settlement("demand", seen=Seen(Resource("deployment", "demand", {})), release=release), T)
+    assert target.observe("demand").seen == {}
+    assert target.releases("demand") == ()
+
+
+def test_what_was_settled_reads_back(target: LocalTarget) -> None:
+    release = Release("demand", 1, "v1", T, "h", {"model": {"horizon": 2}})
+    seen = Seen(Resource("deployment", "demand", {"version": "v1"}), {"traffic": {"v1": 100}})
+    target.settle(Settlement("demand", seen=seen, version=version(), release=release), T)
+    assert target.versions("demand") == (version(),)
+    assert target.releases("demand") == (release,)
+    assert target.observe("demand").seen["deployment"] == seen
+    assert target.names() == ("demand",)
+
+
+def test_since_moves_only_when_the_status_does(target: LocalTarget) -> None:
+    for since, status in (("t1", "True"), ("t2", "True"), ("t3", "False")):
+        condition = Condition("demand", "DataReady", status, "R", since, since)  # type: ignore[arg-type]
+        target.settle(Settlement("demand", conditions=(condition,)), T)
+        (found,) = target.conditions("demand")
+        assert (found.since, found.message) == ({"t1": "t1", "t2": "t1", "t3": "t3"}[since], since)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET message = 'x'", "DELETE FROM events"])
+def test_a_record_is_never_changed(target: LocalTarget, statement: str) -> None:
+    write(target)
+    with (
+        sqlite3.connect(target.folder / "state.db") as connection,
+        pytest.raises(sqlite3.IntegrityError, match="never changed"),
+    ):
+        connection.execute(statement)
+    connection.close()
+
+
+def test_a_file_is_kept_once_and_checked_when_read(target: LocalTarget, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("same")
+    (tmp_path / "b.txt").write_text("same")
+    filed = target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"}, {"n": 1}, T)
+    assert filed.outputs["a"].sha256 == filed.outputs["b"].sha256
+    path = target.path(filed.outputs["a"])
+    assert path.read_text() == "same"
+    assert target.step("demand", "check", "k") == filed
+    assert target.step("demand", "check", "other") is None
+    path.write_text("edit")
+    with pytest.raises(StateError, match="was changed"):
+        target.path(filed.outputs["a"])
+    path.unlink()
+    assert target.step("demand", "check", "k") is None
+    target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"}, {"n": 1}, T)
+    assert target.step("demand", "check", "k") == filed
+
+
+def test_destroy_keeps_history_and_purge_does_not(target: LocalTarget, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    filed = target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt"}, {}, T)
+    seen = Seen(Resource("data", "demand", {}), {}, filed.outputs)
+    target.settle(Settlement("demand", seen=seen, version=version()), T)
+    target.settle(Settlement("other", version=Version("other", "v9", T, "theta", {}, {}, "passed")), T)
+    target.forget("demand", ("data",), purge=False, at=T)
+    assert target.observe("demand").seen == {}
+    assert target.versions("demand") == (version(),)
+    target.forget("demand", ("data",), purge=True, at=T)
+    assert target.versions("demand") == ()
+    assert target.events("demand") == ()
+    assert target.versions("other") != ()
+    with pytest.raises(StateError, match="was deleted"):
+        target.path(filed.outputs["a"])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"not a database at all, but long enough to be one", "damaged"), (b"", "is empty")]
+)
+def test_a_state_file_that_is_none_is_refused_and_kept(target: LocalTarget, content: bytes, said: str) -> None:
+    target.folder.mkdir()
+    file = target.folder / "state.db"
+    file.write_bytes(content)
+    with pytest.raises(StateError, match=said) as caught:
+        target.names()
+    assert caught.value.hint
+    assert file.read_bytes() == content
+
+
+def test_a_truncated_state_file_is_refused(target: LocalTarget) -> None:
+    write(target)
+    file = target.folder / "state.db"
+    file.write_bytes(file.read_bytes()[:5000])
+    with pytest.raises(StateError):
+        target.events("demand")
+    with pytest.raises(StateError):
+        write(target)
+
+
+def test_another_programs_database_is_refused(target: LocalTarget) -> None:
+    target.folder.mkdir()
+    with sqlite3.connect(target.folder / "state.db") as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    with pytest.raises(StateError, match="not written by mlspec"):
+        write(target)
+
+
+def test_a_newer_state_is_refused_with_the_way_out(target: LocalTarget) -> None:
+    write(target)
+    with sqlite3.connect(target.folder / "state.db") as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    connection.close()
+    with pytest.raises(StateError, match="newer mlspec") as caught:
+        target.serial  # noqa: B018
+    assert caught.value.hint == "pip install --upgrade mlspec"
+
+
+def test_a_full_disk_loses_nothing(target: LocalTarget, tmp_path: Path) -> None:
+    write(target)
+    big = tmp_path / "big.bin"
+    big.write_bytes(b"x" * 200_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    import signal
+
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(StateError) as caught:
+            target.file_step("demand", "check", "k", {"big": big}, {}, T)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert "make room" in (caught.value.hint or "")
+    assert len(target.events("demand")) == 1
+    assert not list(target.folder.rglob(".incoming-*"))
+
+
+def test_the_way_out_fits_what_went_wrong() -> None:
+    assert "permission" in durable.way_out(PermissionError(13, "denied"))
+    assert "make room" in durable.way_out(sqlite3.OperationalError("database or disk is full"))
+    assert "another program" in durable.way_out(sqlite3.OperationalError("database is locked"))
+    assert "backup" in durable.way_out(OSError(5, "input/output error"))
+
+
+def spec(uri: str | None, future: str | None = None) -> dict[str, object]:
+    return {
+        "dataset": {
+            "source": {"uri": uri, "query": None if uri else "SELECT 1"},
+            "future": {"uri": future} if future else None,
+        }
+    }
+
+
+def test_a_source_is_its_bytes_whatever_its_name(target: LocalTarget, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x")
+    (tmp_path / "b.csv").write_text("x")
+    first, second = target.source(spec("a.csv"), tmp_path), target.source(spec("b.csv"), tmp_path)
+    assert first.digest == second.digest
+    assert target.source(spec("*.csv"), tmp_path).files == ("a.csv", "b.csv")
+    assert target.source(spec("a.csv", "b.csv"), tmp_path).size == 2
+    (tmp_path / "a.csv").write_text("y")
+    assert target.source(spec("a.csv"), tmp_path).digest != first.digest
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("no.csv", "no file"),
+        ("no*.csv", "no file matches"),
+        ("gs://b/o.csv", "files of this project"),
+        (None, "a query"),
+    ],
+)
+def test_a_source_out_of_reach_is_said(target: LocalTarget, tmp_path: Path, uri: str | None, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        target.source(spec(uri), tmp_path)
+
+
+def test_a_link_out_of_the_project_is_not_followed(target: LocalTarget, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("x")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(DataError, match="leads out"):
+        target.source(spec("a.csv"), root)
