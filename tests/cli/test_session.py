@@ -1,0 +1,252 @@
+"""A team's day on the command line, with the real pipeline on a small history."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mlspec.cli import main as front
+from tests.examples import project, sales, spec_text
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Mlspec = Callable[..., Said]
+
+
+@pytest.fixture
+def mlspec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Mlspec:
+    """Run a command in a fresh project."""
+    monkeypatch.chdir(project(tmp_path / "shop"))
+
+    def run(*words: str) -> Said:
+        code = front.run(list(words))
+        return Said(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def applied(mlspec: Mlspec) -> Mlspec:
+    """The same project, after the first apply."""
+    said = mlspec("apply")
+    assert said.code == 0, said.err + said.out
+    return mlspec
+
+
+def test_apply_ends_with_what_a_planner_wants(mlspec: Mlspec) -> None:
+    said = mlspec("apply", "specs/demand.yaml")
+    assert said.code == 0, said.err
+    assert "seasonal-naive (champion)" in said.out
+    assert "gate pass: wape" in said.out
+    assert "release 1 serves v" in said.out
+    assert "Next: mlspec status" in said.out
+    assert said.err.startswith("mlspec apply: reading specs/demand.yaml")
+    again = mlspec("apply", "specs/demand.yaml")
+    assert (again.code, again.out) == (0, "Nothing to do: everything is as the specs say.\n")
+
+
+def test_apply_tells_machines_in_json_alone_on_stdout(mlspec: Mlspec) -> None:
+    said = mlspec("apply", "--output", "json")
+    (forecast,) = json.loads(said.out)["forecasts"]
+    assert (forecast["name"], forecast["status"], forecast["release"], forecast["error"]) == (
+        "demand",
+        "applied",
+        1,
+        None,
+    )
+
+
+def test_plan_says_what_and_why_and_its_exit_code_says_whether(mlspec: Mlspec) -> None:
+    said = mlspec("plan", "--detailed-exitcode")
+    assert said.code == 2
+    assert "+ model.demand: does not exist yet" in said.out
+    value = json.loads(mlspec("plan", "--output", "json").out)
+    assert value["summary"] == {"create": 2, "update": 0, "replace": 0, "delete": 0, "run": 2}
+    assert set(value["changes"][0]) == {"forecast", "resource", "action", "reason", "before", "after"}
+    assert not Path(".mlspec").exists()
+
+
+def test_a_changed_spec_is_planned_field_by_field(applied: Mlspec) -> None:
+    text = (
+        Path("specs/demand.yaml")
+        .read_text()
+        .replace("horizon: 2", "horizon: 3")
+        .replace("review_period: 1", "review_period: 2")
+    )
+    Path("specs/demand.yaml").write_text(text)
+    said = applied("plan")
+    assert "~ model.demand: model.horizon changed: backtests and trains again" in said.out
+    assert "model.horizon: 2 -> 3" in said.out
+    assert "> forecast.demand: inventory.review_period, version changed" in said.out
+
+
+def test_a_saved_plan_is_carried_out_once_and_then_refused(mlspec: Mlspec) -> None:
+    assert mlspec("plan", "--out", "p.plan").code == 0
+    assert mlspec("apply", "p.plan").code == 0
+    stale = mlspec("apply", "p.plan")
+    assert stale.code == 1
+    assert "the saved plan is stale: state lineage was none" in stale.err
+    assert mlspec("apply", "p.plan", "specs").code == 2
+    Path("junk.plan").write_text("{")
+    assert "is not a whole plan file" in mlspec("apply", "junk.plan").err
+
+
+def test_selectors_choose_by_name_pattern_and_change(applied: Mlspec) -> None:
+    Path("specs/second.yaml").write_text(spec_text("second"))
+    assert "data.second" in applied("plan", "--select", "new").out
+    assert "data.demand" not in applied("plan", "--select", "new").out
+    assert applied("plan", "--select", "modified").out.startswith("Nothing to do")
+    assert "data.second" in applied("plan", "--select", "sec*").out
+    unknown = applied("plan", "--select", "secnd")
+    assert (unknown.code, "did you mean 'second'?" in unknown.err) == (2, True)
+
+
+def test_status_says_ready_and_check_exits_3_when_not(applied: Mlspec) -> None:
+    assert re.search(r"demand +ready +v[0-9a-f]{10} 100 %", applied("status").out)
+    assert applied("status", "--check").code == 0
+    Path("specs/second.yaml").write_text(spec_text("second"))
+    said = applied("status", "--check")
+    assert said.code == 3
+    assert "second: nothing is applied" in said.out
+    (value,) = json.loads(applied("status", "demand", "--output", "json").out)["forecasts"]
+    assert set(value) == {
+        "name", "ready", "conditions", "serving", "champion", "pinned", "metrics", "alerts", "last_run", "next_run",
+    }  # fmt: skip
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(applied: Mlspec) -> None:
+    for command in ("forecast", "inventory", "history", "report"):
+        said = applied(command, "demnd")
+        assert (said.code, "did you mean 'demand'?" in said.err) == (2, True)
+    assert "Did you mean 'apply'?" in applied("aply").err
+
+
+def test_the_forecast_is_in_long_format_under_the_users_names(applied: Mlspec) -> None:
+    rows = list(csv.DictReader(io.StringIO(applied("forecast", "demand", "--output", "csv").out)))
+    assert [row["shop"] for row in rows] == ["001", "001", "NA", "NA"]
+    assert list(rows[0]) == ["shop", "day", "cutoff", "mean", "q0.1", "q0.5", "q0.9", "version"]
+    assert rows[0]["day"] == "2024-02-12"
+    value = json.loads(applied("forecast", "demand", "--output", "json", "--series", "shop=NA").out)
+    assert [row["day"] for row in value["rows"]] == ["2024-02-12", "2024-02-13"]
+    assert "more rows" in applied("forecast", "demand", "--limit", "1").out
+    assert applied("forecast", "demand", "--series", "shp=NA").code == 2
+    assert applied("forecast", "demand", "--series", "NA").code == 2
+
+
+def test_stock_levels_add_up(applied: Mlspec) -> None:
+    for row in json.loads(applied("inventory", "demand", "--output", "json").out)["rows"]:
+        assert row["order_up_to"] == pytest.approx(row["protection_demand"] + row["safety_stock"])
+        assert row["reorder_point"] <= row["order_up_to"]
+
+
+def test_history_and_diff_tell_what_changed(applied: Mlspec) -> None:
+    text = Path("specs/demand.yaml").read_text().replace("name: demand", "name: demand\n  owner: planner@example.com")
+    Path("specs/demand.yaml").write_text(text)
+    assert applied("apply").code == 0
+    value = json.loads(applied("history", "demand", "--output", "json").out)
+    assert [(release["release"], release["state"]) for release in value["releases"]] == [
+        (2, "serving"),
+        (1, "superseded"),
+    ]
+    assert len(value["versions"]) == 1
+    assert "Deployed: release 2" in applied("history", "demand").out
+    assert "metadata.owner: (not set) -> planner@example.com" in applied("diff", "demand", "r1", "2").out
+    fields = json.loads(applied("diff", "demand", "1", "2", "--output", "json").out)["fields"]
+    assert fields == [{"field": "metadata.owner", "before": None, "after": "planner@example.com"}]
+    assert "releases: r1, r2" in applied("diff", "demand", "1", "9").err
+    assert "nothing differs" in applied("diff", "demand", "1", "1").out
+
+
+def test_the_report_is_one_file_that_asks_the_network_for_nothing(applied: Mlspec) -> None:
+    assert applied("report", "demand").code == 0
+    page = Path("demand-report.html").read_text()
+    assert "<svg" in page
+    assert not re.search(r"(src|href)=", page)
+    assert "http" not in page.replace("http-equiv", "")
+    assert applied("report", "demand", "--out", "no/such/folder.html").code == 1
+
+
+def test_destroy_asks_and_keeps_history(applied: Mlspec) -> None:
+    refused = applied("destroy", "demand")
+    assert (refused.code, "add --yes" in refused.err) == (1, True)
+    assert applied("destroy", "demand", "--yes").code == 0
+    assert "nothing is applied" in applied("status").out
+    assert "Destroyed" in applied("history", "demand").out
+    again = applied("apply")
+    assert "release 2 serves" in again.out
+    assert applied("destroy", "demand", "--yes", "--purge").code == 0
+    assert applied("history", "demand").code == 2
+
+
+def test_a_protected_target_is_not_touched_without_a_yes(mlspec: Mlspec) -> None:
+    Path("mlspec.yaml").write_text(Path("mlspec.yaml").read_text() + "targets: {local: {type: local, protect: true}}\n")
+    said = mlspec("apply")
+    assert (said.code, "target 'local' is protected" in said.err) == (1, True)
+    assert not Path(".mlspec").exists()
+    assert mlspec("apply", "--yes").code == 0
+
+
+def test_a_cloud_target_is_refused_in_words(mlspec: Mlspec) -> None:
+    Path("mlspec.yaml").write_text(
+        Path("mlspec.yaml").read_text() + "targets: {dev: {type: gcp, project: acme-dev, region: europe-west1}}\n"
+    )
+    assert mlspec("validate", "--target", "dev").code == 0
+    said = mlspec("apply", "--target", "dev")
+    assert (said.code, "Google Cloud" in said.err) == (1, True)
+    assert "did you mean 'dev'?" in mlspec("plan", "--target", "dv").err
+
+
+def test_an_invalid_spec_changes_nothing(applied: Mlspec) -> None:
+    Path("specs/broken.yaml").write_text(spec_text("broken").replace("horizon", "horzion"))
+    said = applied("apply")
+    assert said.code == 1
+    assert "did you mean 'horizon'?" in said.err
+    assert "nothing was changed" in said.err
+
+
+def test_data_that_breaks_its_contract_is_refused_and_the_old_version_serves_on(applied: Mlspec) -> None:
+    lines = sales().splitlines()
+    Path("data/sales.csv").write_text(
+        "\n".join([*lines[:20], lines[20].rsplit(",", 1)[0] + ',"1,5"', *lines[22:]]) + "\n"
+    )
+    said = applied("apply")
+    assert said.code == 1
+    assert "the data breaks its contract" in said.out
+    assert "keeps serving" in said.out
+    assert applied("status", "--check").code == 3
+    assert len(applied("forecast", "demand", "--output", "csv").out.splitlines()) == 5
+
+
+def test_the_gate_keeps_out_what_it_should_and_says_so_again(mlspec: Mlspec) -> None:
+    Path("specs/demand.yaml").write_text(spec_text(gate="[{metric: wape, below: 0.0001}]"))
+    first, second = mlspec("apply"), mlspec("apply")
+    assert (first.code, second.code) == (3, 3)
+    assert "gate fail: wape" in first.out
+    assert "the gate kept v" in second.out
+    assert mlspec("forecast", "demand").code == 1
+
+
+def test_a_forecast_without_inventory_says_what_to_add(mlspec: Mlspec) -> None:
+    text = "\n".join(line for line in spec_text().splitlines() if not line.startswith("inventory"))
+    Path("specs/demand.yaml").write_text(text)
+    assert mlspec("apply").code == 0
+    said = mlspec("inventory", "demand")
+    assert (said.code, "add `inventory:` to its spec" in said.err) == (1, True)
+
+
+def test_nothing_yet_is_no_error(mlspec: Mlspec) -> None:
+    assert "demand: nothing is applied" in mlspec("status").out
+    Path("specs/demand.yaml").unlink()
+    assert "No forecasts yet" in mlspec("status").out
