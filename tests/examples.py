@@ -41,7 +41,9 @@ def spec_json(name: str = "demand") -> dict[str, Any]:
     forecast = Forecast.model_validate(
         {
             "apiVersion": "mlspec/v1", "kind": "Forecast", "metadata": {"name": name},
-            "dataset": {"source": {"uri": "data/sales.csv"}, "time": "day", "series": ["shop"], "target": "units", "frequency": "D"},
+            "dataset": {
+                "source": {"uri": "data/sales.csv"}, "time": "day", "series": ["shop"], "target": "units", "frequency": "D",
+            },
             "model": {
                 "horizon": 2, "candidates": [{"kind": "seasonal-naive", "season": 7}], "backtest": {"windows": 2, "step": 2},
                 "gate": [{"metric": "wape", "below": 0.9}],

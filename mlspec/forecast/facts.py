@@ -17,7 +17,7 @@ INTERMITTENT = 1.32
 class Facts:
     """`length`: median periods of a series at the first cutoff; `season` in periods; `intermittent`: share of the series;
     `rows`: periods at the first cutoff that have all default lags; `fits`: series times windows.
-    """  # noqa: D205
+    """
 
     series: int
     length: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +32,27 @@ def profile_file(file: Path, words: dict[str, Any], series: tuple[str, ...] | No
 def _csv(file: Path) -> pd.DataFrame:
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
-            header = next(csv.reader(opened), [])
-        if len(header) < 2:
-            raise DataError(
-                f"{file.name} has no header of two or more columns separated by commas",
-                hint="is it separated by ; or tabs?",
-            )
-        frame = pd.read_csv(
-            file, dtype=str, keep_default_na=False, nrows=_MOST_ROWS, encoding="utf-8-sig", header=0, names=header
-        )
+            reader = csv.reader(opened)
+            header = next(reader, [])
+            rows = [row for row in islice(reader, _MOST_ROWS) if row]
     except UnicodeDecodeError as error:
         raise DataError(f"{file.name}: byte {error.start} is not UTF-8", hint="save the file as UTF-8") from error
-    except (OSError, pd.errors.ParserError, csv.Error, ValueError) as error:
-        raise DataError(
-            f"cannot read {file.name}: {error}", hint="a CSV file is UTF-8, with a header, separated by commas"
-        ) from error
-    return frame.fillna("")
+    except (OSError, csv.Error) as error:
+        raise DataError(f"cannot read {file.name}: {error}", hint="a CSV file is UTF-8, separated by commas") from error
+    if len(header) < 2:
+        what = f"{file.name} has no header of two or more columns separated by commas"
+        raise DataError(what, hint="is it separated by ; or tabs?")
+    if len(set(header)) < len(header):
+        raise _twice(file, next(name for name in header if header.count(name) > 1))
+    ragged = next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None)
+    if ragged:
+        what = f"cannot read {file.name}: row {ragged} has {len(rows[ragged - 2])} fields, the header has {len(header)}"
+        raise DataError(what, hint="quote values that hold a comma")
+    return pd.DataFrame(rows, columns=header, dtype=str)
+
+
+def _twice(file: Path, name: str) -> DataError:
+    return DataError(f"{file.name}: the column '{name}' is there twice", hint="rename one")
 
 
 def _parquet(file: Path) -> pd.DataFrame:

@@ -36,9 +36,10 @@ def compare(wanted: Resource, observed: Observed) -> Change:
         return Change(wanted.forecast, wanted.address, action, "does not exist yet", None, wanted.fields)
     before = seen.resource.fields
     fields = differences(before, wanted.fields)
-    if not fields and not seen.damage:
+    failed = observed.failed.get(wanted.kind)
+    if not fields and not seen.damage and not failed:
         return Change(wanted.forecast, wanted.address, "none", "is as it shall be", before, wanted.fields)
-    reason = seen.damage or _reason(fields)
+    reason = seen.damage or (_reason(fields) if fields else f"the last attempt failed: {failed}")
     return Change(wanted.forecast, wanted.address, action, reason, before, wanted.fields, fields)
 
 

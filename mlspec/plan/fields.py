@@ -6,6 +6,7 @@ A key that no row names belongs to the deployment: it is kept with the release t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from mlspec.state.resource import Json, Kind
 
@@ -26,6 +27,7 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
 )
 
 
+@lru_cache(maxsize=4096)  # a thousand specs have the same few hundred keys
 def owner(key: str) -> tuple[tuple[Kind, ...], str]:
     """Return the kinds of resource that `key` shapes, and the effect of a change."""
     rows = [row for row in OWNERS if _covers(row[0], key)]

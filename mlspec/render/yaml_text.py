@@ -13,13 +13,15 @@ _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 def quoted(value: str | float) -> str:
     """Return a scalar for block or flow style. Text that any YAML reader might take for something else is in double quotes.
 
-    Double-quoted YAML reads JSON's escapes as JSON does (YAML 1.2, 5.7), so the quoting is JSON's.
+    Double-quoted YAML reads JSON's escapes (YAML 1.2, 5.7), so the quoting is JSON's; but for pairs of surrogates, which YAML
+    does not join, so what needs them is written by YAML's own eight digits.
     """
     if not isinstance(value, str):
         return json.dumps(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return json.dumps(value, ensure_ascii=True)
+    escaped = "".join(f"\\U{ord(char):08x}" if ord(char) > 0xFFFF else json.dumps(char)[1:-1] for char in value)
+    return f'"{escaped}"'
 
 
 def listed(values: Sequence[str]) -> str:

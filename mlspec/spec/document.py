@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path as File
 from typing import Any
 
+from mlspec.spec.decode import MAX_BYTES, Mark, Trouble, decode
 from mlspec.spec.faults import Fault, Path, Problem, dotted, holds
 from mlspec.spec.reader import Reading, read
-from mlspec.spec.decode import MAX_BYTES, Mark, Trouble, decode
 
 
 @dataclass

@@ -169,28 +169,28 @@ class _Candidate(Part):
 class SeasonalNaive(_Candidate):
     """The value one season ago. The floor that every other candidate has to beat."""
 
-    kind: Literal["seasonal-naive"]
+    kind: Literal["seasonal-naive"] = Field(description="Which kind of candidate this is.")
     season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
 
 
 class AutoEts(_Candidate):
     """Exponential smoothing, its form chosen per series by AICc (Hyndman & Khandakar 2008)."""
 
-    kind: Literal["auto-ets"]
+    kind: Literal["auto-ets"] = Field(description="Which kind of candidate this is.")
     season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
 
 
 class Theta(_Candidate):
     """Dynamic optimised theta (Fiorucci et al. 2016): strong on short series with a trend."""
 
-    kind: Literal["theta"]
+    kind: Literal["theta"] = Field(description="Which kind of candidate this is.")
     season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
 
 
 class Croston(_Candidate):
     """For intermittent demand: sizes and intervals smoothed apart (Croston 1972)."""
 
-    kind: Literal["croston"]
+    kind: Literal["croston"] = Field(description="Which kind of candidate this is.")
     variant: Literal["classic", "optimized", "sba", "tsb"] = Field(
         default="sba", description="sba is Syntetos & Boylan's correction (2005); tsb decays when demand stops."
     )
@@ -199,7 +199,7 @@ class Croston(_Candidate):
 class GradientBoosting(_Candidate):
     """One boosted-trees model over all series, on lags, rolling means, calendar and covariates."""
 
-    kind: Literal["gradient-boosting"]
+    kind: Literal["gradient-boosting"] = Field(description="Which kind of candidate this is.")
     library: Literal["scikit-learn", "lightgbm"] = Field(
         default="scikit-learn", description="lightgbm needs the extra mlspec[lightgbm]."
     )
@@ -215,7 +215,7 @@ class GradientBoosting(_Candidate):
 class Ensemble(_Candidate):
     """The plain mean of other candidates (Bates & Granger 1969; Makridakis et al. 2020)."""
 
-    kind: Literal["ensemble"]
+    kind: Literal["ensemble"] = Field(description="Which kind of candidate this is.")
     of: Annotated[
         Annotated[Literal["best-2", "best-3", "best-4", "best-5", "all"], Tag("text")]
         | Annotated[Many[Name], Field(min_length=1, max_length=20), Tag("list")],

@@ -1,7 +1,8 @@
 """Every Google Cloud name that derives from a forecast's, with its limits: one table, read by checks, documents and templates.
 
-A derived name that would be too long is cut and closed by six hex digits of the whole, so that two long names stay two. Limits
-are those of the services' documentation; where hyphens are not allowed, `-` becomes `_`.
+A derived name that would be too long keeps its ending, and the forecast's name in it is cut and closed by six hex digits of the
+whole, so that two long names stay two. Where hyphens are not allowed, `-` becomes `_`. Limits are those of the services'
+documentation (each row says which page); they are checked before anything is rendered, because some are told by the API alone.
 """
 
 from __future__ import annotations
@@ -10,53 +11,66 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+_HASH_DIGITS = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """One kind of name: what it is made of, how long it may be, and what it must look like."""
+    """One kind of name: what it is made of, how long it may be, what it must look like, and the page that says so."""
 
     kind: str
     template: str
     longest: int
-    pattern: str
+    pattern: re.Pattern[str]
+    source: str
     underscores: bool = False
 
     def of(self, forecast: str) -> str:
         """Return the name for one forecast: deterministic, and within the limits."""
-        name = self.template.format(name=forecast)
-        name = name.replace("-", "_") if self.underscores else name
-        if len(name) <= self.longest:
-            return name
-        mark = "_" if self.underscores else "-"
-        tail = hashlib.sha256(forecast.encode()).hexdigest()[:6]
-        return f"{name[: self.longest - 7].rstrip('-_')}{mark}{tail}"
+        room = self.longest - len(self.template) + len("{name}")
+        name = self.template.format(name=forecast if len(forecast) <= room else _short(forecast, room))
+        return name.replace("-", "_") if self.underscores else name
 
 
-_HOST = r"[a-z]([a-z0-9-]*[a-z0-9])?"
+def _short(forecast: str, room: int) -> str:
+    tail = hashlib.sha256(forecast.encode()).hexdigest()[:_HASH_DIGITS]
+    return f"{forecast[: room - _HASH_DIGITS - 1].rstrip('-')}-{tail}"
+
+
+_ACCOUNT = re.compile(r"[a-z](?:[-a-z0-9]{4,28}[a-z0-9])")
+_HOST = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
+_PUBSUB = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
+_TABLE = re.compile(r"[A-Za-z0-9_]+")
+
 NAMES: tuple[Derived, ...] = (
-    Derived("service account of the training job", "{name}-train", 30, r"[a-z]([-a-z0-9]{4,28})[a-z0-9]"),
-    Derived("service account of the server", "{name}-serve", 30, r"[a-z]([-a-z0-9]{4,28})[a-z0-9]"),
+    Derived("service account of training", "{name}-train", 30, _ACCOUNT, "iam/docs/service-accounts-create"),
+    Derived("service account of serving", "{name}-serve", 30, _ACCOUNT, "iam/docs/service-accounts-create"),
+    # 63 in all, and unique in the world: a target adds a hyphen and eight digits of its own.
+    Derived("bucket", "{name}-models", 54, re.compile(r"[a-z0-9][-a-z0-9]+[a-z0-9]"), "storage/docs/buckets"),
+    Derived("Pub/Sub topic", "{name}-alerts", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
+    Derived("Pub/Sub subscription", "{name}-alerts-push", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
+    Derived("Cloud Run service", "{name}-serve", 49, _HOST, "run/docs/deploying"),
+    Derived("Cloud Run job", "{name}-step", 63, _HOST, "run/docs/create-jobs"),
+    Derived("Cloud Function", "{name}-redeploy", 63, _HOST, "functions/docs/reference/rest/v2"),
+    Derived("Cloud Scheduler job", "{name}-reconcile", 500, _WORD, "scheduler/docs/reference/rest"),
+    Derived("BigQuery dataset", "mlspec_{name}", 1024, _TABLE, "bigquery/docs/datasets", underscores=True),
+    Derived("BigQuery table", "{name}_forecast", 1024, _TABLE, "bigquery/docs/tables", underscores=True),
+    Derived("secret", "{name}-webhook", 255, _WORD, "secret-manager/docs/creating-and-accessing-secrets"),
     Derived(
-        "Cloud Storage bucket (before the project's own suffix)", "{name}-models", 40, r"[a-z0-9][a-z0-9-]*[a-z0-9]"
+        "log-based metric", "mlspec/{name}/errors", 100, re.compile(r"[A-Za-z0-9_.,+!*',()%/-]+"), "logging/quotas"
     ),
-    Derived("Pub/Sub topic", "{name}-alerts", 255, r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"),
-    Derived("Pub/Sub subscription", "{name}-alerts-push", 255, r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"),
-    Derived("Cloud Run job", "{name}-step", 49, _HOST),
-    Derived("Cloud Function", "{name}-redeploy", 63, _HOST),
-    Derived("Cloud Scheduler job", "{name}-reconcile", 500, r"[A-Za-z0-9_-]+"),
-    Derived("BigQuery dataset", "mlspec_{name}", 1024, r"[A-Za-z0-9_]+", underscores=True),
-    Derived("Secret Manager secret", "{name}-webhook", 255, r"[A-Za-z0-9_-]+"),
-    Derived("log-based metric", "mlspec/{name}/errors", 100, r"[A-Za-z0-9_.,+!*',()%/-]+"),
-    Derived("Airflow DAG", "mlspec_{name}", 250, r"[A-Za-z0-9_.-]+", underscores=True),
-    Derived("label value", "{name}", 63, r"[a-z0-9_-]+"),
+    Derived("Vertex AI pipeline job", "{name}-run", 128, re.compile(r"[a-z0-9][-a-z0-9]*"), "vertex-ai/docs/reference"),
+    # Airflow: dag_id is a key of 250 characters, of letters, digits, dashes, dots and underscores.
+    Derived("Airflow DAG", "mlspec_{name}", 250, re.compile(r"[A-Za-z0-9_.-]+"), "airflow/dag_id", underscores=True),
+    Derived("label value", "{name}", 63, re.compile(r"[a-z0-9_-]+"), "resource-manager/docs/labels-overview"),
 )
-ENDPOINT_DIGITS = 10
+_ENDPOINTS = 9_999_999_999
 
 
 def endpoint_id(forecast: str) -> str:
-    """Return the Vertex AI endpoint's id: at most ten digits, the first not 0. Terraform does not check it, the API does."""
-    number = int(hashlib.sha256(forecast.encode()).hexdigest(), 16)
-    return str(1 + number % (10**ENDPOINT_DIGITS - 1))
+    """Return the Vertex AI endpoint's id: one to ten digits, the first not 0. Terraform does not check it, the API does."""
+    return str(1 + int(hashlib.sha256(forecast.encode()).hexdigest(), 16) % _ENDPOINTS)
 
 
 def derived_names(forecast: str) -> dict[str, str]:
@@ -66,12 +80,10 @@ def derived_names(forecast: str) -> dict[str, str]:
 
 def name_problem(forecast: str) -> str | None:
     """Return why a forecast cannot have this name, or None."""
-    if "goog" in forecast or forecast.replace("0", "o").startswith("goog"):
-        return "Cloud Storage and Pub/Sub refuse names with goog in them"
-    if "--" in forecast:
-        return "two hyphens in a row are not allowed in every name that derives from it"
+    if "goog" in forecast.replace("0", "o"):
+        return "Cloud Storage refuses bucket names with goog in them, and likenesses such as g00g"
     for row in NAMES:
         name = row.of(forecast)
-        if not re.fullmatch(row.pattern, name):
+        if not row.pattern.fullmatch(name):
             return f"the {row.kind} would be '{name}', which Google Cloud refuses"
     return None

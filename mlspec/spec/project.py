@@ -16,7 +16,7 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[1-9][0-9]?$")
 class LocalTarget(Part):
     """The embedded target: one folder on this machine."""
 
-    type: Literal["local"]
+    type: Literal["local"] = Field(description="Which kind of target this is.")
     path: str = Field(
         default=".mlspec", min_length=1, max_length=255, description="Folder, relative to the project's root."
     )
@@ -26,7 +26,7 @@ class LocalTarget(Part):
 class GcpTarget(Part):
     """One Google Cloud project and region."""
 
-    type: Literal["gcp"]
+    type: Literal["gcp"] = Field(description="Which kind of target this is.")
     project: ProjectId = Field(description="Google Cloud project id.")
     region: Region = Field(description="Region, not zone.", examples=["southamerica-east1"])
     protect: bool = Field(default=False, description="Ask before anything is applied.")

@@ -30,7 +30,12 @@ def json_schema(kind: str) -> dict[str, Any]:
     definitions["PartialForecast"] = partial
     reference = {"$ref": "#/$defs/PartialForecast"}
     if kind == "forecast":
-        schema["properties"]["targets"]["additionalProperties"] = reference
+        targets = schema["properties"]["targets"]
+        schema["properties"]["targets"] = {
+            "type": "object",
+            "description": targets["description"],
+            "additionalProperties": reference,
+        }
     else:
         defaults = schema["properties"]["defaults"]
         schema["properties"]["defaults"] = {

@@ -21,10 +21,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """All that a target holds of one forecast, by kind of resource."""
+    """All that a target holds of one forecast, by kind of resource.
+
+    `failed` says what the last attempt at a resource failed with, where nothing has succeeded since.
+    """
 
     forecast: str
     seen: Mapping[Kind, Seen] = field(default_factory=dict)
+    failed: Mapping[Kind, str] = field(default_factory=dict)
 
     def fields(self, kind: Kind) -> Mapping[str, Json] | None:
         """The fields that a resource was made with; None where there is none, or where it is damaged."""

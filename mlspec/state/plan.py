@@ -37,10 +37,20 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why one forecast cannot be planned: what is wrong, and what to do about it."""
+
+    forecast: str
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All changes, bound to the state (serial, lineage), the specs (hash by forecast) and the commit they were made for.
 
     `notes` are sentences on what a spec asks for and nothing acts on yet; `impact` on what follows (trainings, cost).
+    `obstacles` name the forecasts that no change is known for: their data is not there.
     """
 
     target: str
@@ -51,6 +61,7 @@ class Plan:
     commit: str | None = None
     notes: tuple[str, ...] = ()
     impact: tuple[str, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
 
     @property
     def summary(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mlspec.state.resource import Json
+from mlspec.state.resource import Json, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,12 @@ class Event:
 
 
 ConditionType = Literal["DataReady", "ModelReady", "Deployed", "Healthy", "Paused"]
+# Which condition tells how a resource is. A batch version is deployed when its forecast is made.
+CONDITION_OF: dict[Kind, ConditionType] = {
+    "data": "DataReady", "model": "ModelReady", "deployment": "Deployed", "forecast": "Deployed",
+}  # fmt: skip
+# Reasons of a condition that say that an attempt failed, and has to be made again even if nothing else changes.
+FAILURES = ("DataRefused", "StepFailed")
 
 
 @dataclass(frozen=True, slots=True)

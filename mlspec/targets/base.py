@@ -66,7 +66,10 @@ class Target(Protocol):
     def file_step(
         self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
     ) -> FiledStep:
-        """Take a step's files into the store and record the step. Filing the same step twice is the same as once."""
+        """Take a step's files into the store and record the step. Filing the same step twice is the same as once.
+
+        Only the holder of the forecast's lock files steps.
+        """
         ...
 
     def settle(self, settlement: Settlement, at: str) -> None:

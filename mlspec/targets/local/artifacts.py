@@ -22,19 +22,21 @@ class Artifacts:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, source: Path) -> FileRef:
-        """Keep a copy of `source` and return its name; a copy that is already there, and whole, is left alone."""
+    def put(self, source: Path, owner: str) -> FileRef:
+        """Keep a copy of `source` and return its name; a copy that is already there, and whole, is left alone.
+
+        `owner` is a forecast whose lock the caller holds: it names the draft.
+        """
         ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
         place = self._place(ref)
-        if self.damage(ref) is not None or sha256_of(place) != ref.sha256:
+        if self.damage(ref) is not None:
             durable.make_folder(place.parent)
-            durable.place(source, place)
+            durable.place(source, place, self.folder / f"{owner}.part")
         return ref
 
     def path(self, ref: FileRef) -> Path:
         """Return the file's path. Raises StateError if it is gone or its bytes are not those that were stored."""
-        place = self._place(ref)
-        problem = self.damage(ref) or (None if sha256_of(place) == ref.sha256 else "was changed")
+        place, problem = self._place(ref), self.damage(ref)
         if problem:
             raise StateError(
                 f"{ref.name} ({place}) {problem} since mlspec stored it",
@@ -43,11 +45,14 @@ class Artifacts:
         return place
 
     def damage(self, ref: FileRef) -> str | None:
-        """Return what is wrong with a stored file as far as a look at its size can tell, or None."""
+        """Return what is wrong with a stored file, or None. Reads all of it: a changed byte need not change the size."""
         place = self._place(ref)
-        if not place.is_file():
+        try:
+            return None if place.stat().st_size == ref.size and sha256_of(place) == ref.sha256 else "was changed"
+        except FileNotFoundError:
             return "was deleted"
-        return None if place.stat().st_size == ref.size else "was changed"
+        except OSError as error:
+            return f"cannot be read ({error.strerror})"
 
     def discard(self, ref: FileRef) -> None:
         """Remove a file that nothing names any more."""

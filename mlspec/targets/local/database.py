@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mlspec.errors import StateError
 from mlspec.targets.local import durable
+from mlspec.targets.local.lock import alone
 from mlspec.targets.local.schema import SCHEMA_VERSION, script
 
 BUSY_SECONDS = 30.0
@@ -30,11 +31,11 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
         """Yield a read-only connection, or None where nothing was ever written."""
-        if not self.path.exists():
+        with self._words():
+            connection = self._open_to_read() if self.path.exists() else None
+        if connection is None:
             yield None
             return
-        with self._words():
-            connection = self._open_to_read()
         try:
             with self._words():
                 self._check(connection)
@@ -99,18 +100,11 @@ class Database:
         return connection
 
     def _create(self) -> None:
-        """Make the state file whole under another name, then put it in place: there is never an empty one."""
+        """Put the state file in place whole: there is never an empty one, and never two lineages."""
         durable.make_folder(self.path.parent)
-        draft = self.path.with_name(f".{self.path.name}-{uuid.uuid4().hex}")
-        with self._words():
-            connection = sqlite3.connect(draft, isolation_level=None)
-            try:
-                connection.executescript(script())
-                first = {"schema_version": str(SCHEMA_VERSION), "lineage": str(uuid.uuid4()), "serial": "0"}
-                connection.executemany("INSERT INTO meta VALUES (?, ?)", first.items())
-            finally:
-                connection.close()
-        durable.publish(draft, self.path)
+        with alone(self.path.parent):
+            if not self.path.exists():  # another run may have been quicker
+                durable.publish(_first_content(), self.path, self.path.with_name(f".{self.path.name}.part"))
 
     def _check(self, connection: sqlite3.Connection) -> None:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
@@ -131,7 +125,19 @@ class Database:
         """Say what SQLite says of a file that cannot be trusted, with a way out."""
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise StateError(f"cannot use the state file {self.path}: {error}", hint=durable.way_out(error)) from error
         except sqlite3.DatabaseError as error:
             raise StateError(f"the state file {self.path} is damaged: {error}", hint=_RECOVERY) from error
+
+
+def _first_content() -> bytes:
+    """Return the bytes of a state file in which nothing is recorded yet, with a lineage of its own."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        connection.executescript(script())
+        first = {"schema_version": str(SCHEMA_VERSION), "lineage": str(uuid.uuid4()), "serial": "0"}
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", first.items())
+        return connection.serialize()
+    finally:
+        connection.close()

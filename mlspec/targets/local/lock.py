@@ -45,6 +45,18 @@ def hold(path: Path, forecast: str, operation: str, since: str, timeout: float) 
             file.truncate(0)
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process is inside this block for `folder`, which must be there; for what takes a moment."""
+    with durable.words_for(f"open {folder.name}"):
+        descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _holder(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip() or "it has just started"
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlspec.state.observed import FiledStep, Observed, Seen, Settlement, SourceFacts
-from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.record import CONDITION_OF, FAILURES, Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind
 from mlspec.targets.local import records as rows
 from mlspec.targets.local.artifacts import Artifacts
@@ -51,7 +51,9 @@ class LocalTarget:
     def observe(self, forecast: str) -> Observed:
         """Return what is held of one forecast, with what is missing of its files; never writes."""
         found = [rows.seen_of(row) for row in self._rows("SELECT * FROM resources WHERE forecast = ?", forecast)]
-        return Observed(forecast, {seen.resource.kind: self._with_damage(seen) for seen in found})
+        failures = {each.type: each.message for each in self.conditions(forecast) if each.reason in FAILURES}
+        failed = {kind: failures[type_] for kind, type_ in CONDITION_OF.items() if type_ in failures}
+        return Observed(forecast, {seen.resource.kind: self._with_damage(seen) for seen in found}, failed)
 
     def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
         """Hold one forecast alone."""
@@ -74,7 +76,7 @@ class LocalTarget:
         self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
     ) -> FiledStep:
         """Take a step's files into the store and record the step, once."""
-        refs = {role: self._artifacts.put(path) for role, path in sorted(outputs.items())}
+        refs = {role: self._artifacts.put(path, forecast) for role, path in sorted(outputs.items())}
         with self._database.writing(f"file step {step}") as connection:
             connection.execute(
                 "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -128,19 +130,23 @@ class LocalTarget:
 
     def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
         """Take down what apply made. With `purge` the records and files go too, without it history stays."""
-        files = self._files(forecast) if purge else {}
+        # A purged file goes before the commit that forgets it: a purge that is killed can be run again, and leaves no litter.
+        doomed = self._only_of(forecast) if purge else ()
         with self._database.writing(f"forget {forecast}") as connection:
             for kind in kinds:
                 connection.execute("DELETE FROM resources WHERE forecast = ? AND kind = ?", (forecast, kind))
             connection.execute("DELETE FROM conditions WHERE forecast = ?", (forecast,))
             if purge:
                 _purge(connection, forecast)
+                for ref in doomed:
+                    self._artifacts.discard(ref)
             else:
                 _event(connection, Event(forecast, at, "Normal", "Destroyed", "taken down; history and data are kept"))
-        kept = {ref.sha256 for name in self.names() for ref in self._files(name).values()}
-        for ref in files.values():
-            if ref.sha256 not in kept:
-                self._artifacts.discard(ref)
+
+    def _only_of(self, forecast: str) -> tuple[FileRef, ...]:
+        """Return the stored files that this forecast names and no other."""
+        shared = {sha256 for name in self.names() if name != forecast for sha256 in self._files(name)}
+        return tuple(ref for sha256, ref in self._files(forecast).items() if sha256 not in shared)
 
     def _files(self, forecast: str) -> dict[str, FileRef]:
         """Return every stored file that a record of this forecast names, by sha256."""

@@ -1,0 +1,204 @@
+"""`mlspec validate` and what stands around it: outputs for machines, quick starts, escapes, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlspec.cli import main as front
+from mlspec.cli.escape import printable
+from tests.examples import project, spec_text
+
+HEAVY = ("pandas", "numpy", "sklearn", "pyarrow", "google", "statsforecast", "mlforecast", "scipy")
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = project(tmp_path, demand=spec_text().replace("horizon: 2", "horzion: 2").replace("units", "'::error::%0A'"))
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_text_shows_place_line_caret_and_hint(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["validate", "specs/demand.yaml"]) == 1
+    said = capsys.readouterr()
+    assert (
+        "specs/demand.yaml:12:3: model.horzion: unknown key 'horzion'\n      horzion: 2\n      ^\n    hint: did you mean 'horizon'?"
+        in said.out
+    )
+    assert "2 errors in 1 file" in said.err
+
+
+def test_json_is_the_contracts(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["validate", "--output", "json"]) == 1
+    value = json.loads(capsys.readouterr().out)
+    assert (value["valid"], value["files"]) == (False, 1)
+    assert set(value["errors"][0]) == {"file", "line", "column", "path", "code", "message", "hint"}
+
+
+def test_sarif_names_rules_and_places(broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["validate", "--output", "sarif"]) == 1
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("specs/demand.yaml", 11)
+    assert {row["id"] for row in run["tool"]["driver"]["rules"]} == {"missing-key", "unknown-key"}
+
+
+def test_a_file_cannot_forge_a_workflow_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project(tmp_path, demand=spec_text() + 'alerts: "::set-output name=x::y%0A::warning::z"\n'))
+    front.run(["validate", "--output", "github"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    assert all(line.startswith("::error file=specs/demand.yaml,") for line in lines)
+
+
+def test_right_specs_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project(tmp_path))
+    assert front.run(["validate"]) == 0
+    assert capsys.readouterr().out == "specs/demand.yaml: ok\n"
+    for form in ("json", "sarif", "github"):
+        assert front.run(["validate", "--output", form]) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("target: units", "target: unit", "sales.csv has no column 'unit'"),
+        ("series: [shop]", "series: [shops]", "did you mean 'shop'?"),
+        ("data/sales.csv", "data/sale.csv", "did you mean 'sales.csv'?"),
+    ],
+)
+def test_with_data_it_looks_at_files_and_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str
+) -> None:
+    monkeypatch.chdir(project(tmp_path, demand=spec_text().replace(old, new)))
+    assert front.run(["validate"]) == 0
+    assert front.run(["validate", "--data"]) == 1
+    assert said in capsys.readouterr().out
+
+
+def test_with_data_parquet_is_looked_at_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    root = project(tmp_path, demand=spec_text().replace("sales.csv", "*.parquet"))
+    pq.write_table(pa.table({"shop": ["a"], "day": ["2024-01-01"], "unit": [1.0]}), root / "data/sales.parquet")
+    monkeypatch.chdir(root)
+    assert front.run(["validate", "--data"]) == 1
+    assert "sales.parquet has no column 'units'" in capsys.readouterr().out
+    (root / "data/sales.parquet").write_bytes(b"no parquet")
+    assert front.run(["validate", "--data"]) == 1
+
+
+def test_show_says_where_each_value_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project(tmp_path))
+    assert front.run(["show"]) == 0
+    out = capsys.readouterr().out
+    assert any(
+        line.startswith("  horizon: 2 ") and line.endswith("# specs/demand.yaml:12") for line in out.splitlines()
+    )
+    assert any(line.startswith("  serve: batch ") and line.endswith("# default") for line in out.splitlines())
+    assert front.run(["show", "--output", "json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)["forecasts"]
+    assert shown["origins"]["model.horizon"] == "specs/demand.yaml:12"
+
+
+def test_explain_and_schema_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["explain"],
+        ["explain", "alerts.metric"],
+        ["explain", "model.horizon", "--output", "json"],
+        ["schema", "--kind", "any"],
+    ):
+        assert front.run(words) == 0
+        assert capsys.readouterr().out
+    assert front.run(["explain", "rollback.cooldwn"]) == 2
+    assert "did you mean 'rollback.cooldown'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["--version"], ["--help"], ["validate"], ["schema"], ["explain", "model"], ["plan"], ["status"], ["show"]]
+)
+def test_quick_commands_import_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
+    root = project(tmp_path / "p")
+    code = (
+        "import sys\nfrom mlspec.cli.main import run\ncode = run(sys.argv[1:])\n"
+        f"heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "print('heavy:', heavy, file=sys.stderr)\nsys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "heavy: []"
+
+
+def test_an_unchanged_project_is_planned_and_applied_without_anything_heavy(tmp_path: Path) -> None:
+    root = project(tmp_path / "p")
+    command = [sys.executable, "-m", "mlspec", "apply"]
+    assert subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0
+    test_quick_commands_import_nothing_heavy(tmp_path / "other", ["plan"])
+    code = f"import sys\nfrom mlspec.cli.main import run\nrun(['apply'])\nprint([n for n in {HEAVY!r} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_could_move_a_cursor_is_shown_and_not_obeyed() -> None:
+    assert printable("a\x1b[31mb\u202ec\rd\n::e") == "a\\x1b[31mb\\u202ec\\rd\n ::e"
+    assert printable("plain é") == "plain é"
+
+
+def test_a_defect_says_so_and_asks_for_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_words: object, **_more: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(front.cli, "main", fail)
+    assert front.run(["plan"]) == 1
+    assert "a defect of mlspec, not of your input" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_anything_was_changed_says_so(
+    number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front.cli, "main", lambda **_: os.kill(os.getpid(), number))
+    assert front.run(["plan"]) == code
+
+
+@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_part_way_is_recorded_and_gone_on_with(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+    said: str,
+) -> None:
+    from mlspec import jobs
+
+    monkeypatch.chdir(project(tmp_path))
+    real = jobs.run
+
+    def interrupted(request: object, progress: object) -> object:
+        if request.step == "train":  # type: ignore[attr-defined]
+            os.kill(os.getpid(), number)
+        return real(request, progress)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jobs, "run", interrupted)
+    assert front.run(["apply"]) == 4
+    assert f"stopped by {said}; what was done is recorded" in capsys.readouterr().err
+    monkeypatch.setattr(jobs, "run", real)
+    assert front.run(["apply"]) == 0
