@@ -37,8 +37,8 @@ class Band:
 def ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Return round numbers that span [low, high]: steps of 1, 2 or 5 times a power of ten (Heckbert 1990, "nice numbers")."""
     span = high - low
-    if span < 1e-9 * max(abs(low), abs(high), 1e-290):
-        span = abs(high) or 1.0  # all values are one: any round steps around it will do
+    if span <= max(1e-9 * max(abs(low), abs(high)), 1e-200):
+        span = max(abs(high), 1e-200)  # all values are one: any round steps around it will do
     raw = span / count
     power = 10.0 ** math.floor(math.log10(raw))
     step = next((factor * power for factor in (1, 2, 5) if raw <= factor * power), 10 * power)

@@ -16,7 +16,9 @@ _HASH_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """One kind of name: what it is made of, how long it may be, what it must look like, and the page that says so."""
+    """One kind of name: what it is made of, how long it may be, what it must look like, and the page (below
+    https://cloud.google.com) that says so.
+    """
 
     kind: str
     template: str
@@ -60,7 +62,6 @@ NAMES: tuple[Derived, ...] = (
     Derived(
         "log-based metric", "mlspec/{name}/errors", 100, re.compile(r"[A-Za-z0-9_.,+!*',()%/-]+"), "logging/quotas"
     ),
-    Derived("Vertex AI pipeline job", "{name}-run", 128, re.compile(r"[a-z0-9][-a-z0-9]*"), "vertex-ai/docs/reference"),
     # Airflow: dag_id is a key of 250 characters, of letters, digits, dashes, dots and underscores.
     Derived("Airflow DAG", "mlspec_{name}", 250, re.compile(r"[A-Za-z0-9_.-]+"), "airflow/dag_id", underscores=True),
     Derived("label value", "{name}", 63, re.compile(r"[a-z0-9_-]+"), "resource-manager/docs/labels-overview"),

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,32 +28,33 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def place(source: Path, destination: Path) -> None:
-    """Copy `source` to `destination` whole or not at all: temporary file, fsync, rename, fsync of the folder."""
+def place(source: Path, destination: Path, draft: Path) -> None:
+    """Copy `source` to `destination` whole or not at all: into `draft`, fsync, rename, fsync of the folder.
+
+    `draft` is on the same disk and the caller's alone; what a killed run left there is written over.
+    """
     with words_for(f"write {destination.name}"):
-        handle, name = tempfile.mkstemp(dir=destination.parent, prefix=".incoming-")
         try:
-            with os.fdopen(handle, "wb") as copy, source.open("rb") as original:
+            with draft.open("wb") as copy, source.open("rb") as original:
                 while block := original.read(1 << 20):
                     copy.write(block)
                 copy.flush()
                 os.fsync(copy.fileno())
-            Path(name).replace(destination)
+            draft.replace(destination)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                Path(name).unlink()
+            draft.unlink(missing_ok=True)
             raise
         _sync_folder(destination.parent)
 
 
-def publish(draft: Path, destination: Path) -> None:
-    """Give a finished file its name, unless somebody was quicker: then theirs stays and the draft goes."""
+def publish(content: bytes, destination: Path, draft: Path) -> None:
+    """Write `content` to `destination` whole or not at all, as `place` does."""
     with words_for(f"write {destination.name}"):
-        with draft.open("rb") as file:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, destination)
-        draft.unlink()
+        draft.replace(destination)
         _sync_folder(destination.parent)
 
 
