@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 
-from mlspec.spec.faults import did_you_mean, nearest
+from mlspec.spec.faults import nearest
 
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -18,25 +19,33 @@ FREQUENCIES: dict[str, tuple[str, ...]] = {
     "MS": (), "ME": (), "QS": _MONTHS, "QE": _MONTHS, "YS": _MONTHS, "YE": _MONTHS,
 }  # fmt: skip
 _OLD = {"M": "ME or MS", "Q": "QE or QS", "A": "YE or YS", "Y": "YE or YS", "H": "h", "T": "min"}
+_FREQUENCY_EXAMPLES = "such as D for days, W-FRI for weeks that end on a Friday, MS for months by their first day"
 _FREQUENCY = re.compile(r"([1-9][0-9]{0,3})?([A-Za-z]+)(?:-([A-Z]{3}))?")
 
 # A run of the pipeline takes minutes; more often than this is a typing error (`* * * * *`), not a schedule.
-SHORTEST = timedelta(minutes=5)
+SHORTEST_MINUTES = 5
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # a leap year begins: 29 February is within a year of it
+_CRON_EXAMPLE = "such as 0 6 * * MON: at 06:00 on Mondays"
+# Files of the time zone database that are not zones of the world.
+_THIS_MACHINES = ("localtime", "posixrules", "Factory")
+_ZONE_EXAMPLE = "such as Europe/Paris or UTC"
 
 
 def frequency_problem(text: str) -> tuple[str, str | None] | None:
     """Return what is wrong with a frequency, and a hint; None if it is one."""
     found = _FREQUENCY.fullmatch(text)
     alias, anchor = (found[2], found[3]) if found else (text, None)
+    if alias in FREQUENCIES and anchor in (None, *FREQUENCIES[alias]):
+        return None
     if alias in _OLD:
         return f"'{text}' is pandas' old spelling", f"write {_OLD[alias]}"
     if alias not in FREQUENCIES:
-        return f"'{text}' is no frequency", did_you_mean(alias, FREQUENCIES)
-    if anchor is not None and anchor not in FREQUENCIES[alias]:
-        known = FREQUENCIES[alias]
-        return f"'{alias}' has no anchor '{anchor}'", did_you_mean(anchor, known) if known else f"write {alias}"
-    return None
+        near = nearest(alias, FREQUENCIES)
+        return f"'{text}' is no frequency", f"did you mean '{near}'?" if near else _FREQUENCY_EXAMPLES
+    if not FREQUENCIES[alias]:
+        return f"'{alias}' has no anchor, found '{anchor}'", f"write {text.partition('-')[0]}"
+    near = nearest(str(anchor), FREQUENCIES[alias])
+    return f"'{alias}' has no anchor '{anchor}'", f"did you mean '{alias}-{near}'?" if near else _FREQUENCY_EXAMPLES
 
 
 @lru_cache(maxsize=256)
@@ -44,25 +53,33 @@ def cron_problem(expression: str) -> tuple[str, str | None] | None:
     """Return what is wrong with a cron expression, and a hint; None if it fires, and not too often."""
     from cronsim import CronSim, CronSimError
 
-    if len(expression.split()) != 5:
-        return (
-            f"expected five fields (minute hour day month weekday), found {len(expression.split())}",
-            "such as 0 6 * * MON",
-        )
+    fields = expression.split()
+    if len(fields) != 5:
+        return f"expected five fields (minute hour day month weekday), found {len(fields)}", _CRON_EXAMPLE
+    if "L" in fields[2] + fields[4] or "#" in expression:
+        return f"'{expression}': not every scheduler knows L and #", "name days by number or weekday: 0 6 1 * *"
     try:
         fires = CronSim(expression, _ANY_DAY)
-        moments = [next(fires) for _ in range(12)]
+        next(fires)
     except CronSimError as error:
-        return f"'{expression}' is no cron expression: {error}", "such as 0 6 * * MON: at 06:00 on Mondays"
+        # A day that no month of the list has is told as a bad day; with any month it would be a good one.
+        if fields[3] != "*" and cron_problem(" ".join((*fields[:3], "*", fields[4]))) is None:
+            return f"'{expression}' never fires: no month of {fields[3]} has a day {fields[2]}", "correct the day or month"
+        return f"'{expression}' is no cron expression: {str(error).lower()}", _CRON_EXAMPLE
     except StopIteration:
-        return f"'{expression}' never fires", "is there such a day in that month?"
-    gaps = [later - earlier for earlier, later in pairwise(moments)]
-    if min(gaps) < SHORTEST:
-        return (
-            f"'{expression}' fires every {min(gaps).total_seconds() / 60:g} minutes, and 5 is the least",
-            "such as 0 * * * *: every hour",
-        )
+        return f"'{expression}' never fires", "correct the day or month"
+    least = _least_gap(sorted(fires.minutes), sorted(fires.hours))
+    if least < SHORTEST_MINUTES:
+        every = "every minute" if least == 1 else f"{least} minutes apart"
+        return f"'{expression}' fires {every}, and {SHORTEST_MINUTES} minutes is the least", "such as 0 * * * *: every hour"
     return None
+
+
+def _least_gap(minutes: Sequence[int], hours: Sequence[int]) -> int:
+    """Return the fewest minutes between two fires: in one hour, or over the turn of one into the next."""
+    inside = [later - earlier for earlier, later in pairwise(minutes)]
+    turns = any((hour + 1) % 24 in hours for hour in hours)
+    return min([*inside, 60 - minutes[-1] + minutes[0]] if turns else [*inside, 60])
 
 
 @lru_cache(maxsize=256)
@@ -72,9 +89,11 @@ def timezone_problem(name: str) -> tuple[str, str | None] | None:
 
     if name == "UTC":
         return None
+    if name in _THIS_MACHINES or name.startswith(("posix/", "right/")):
+        return f"'{name}' means another time zone on another machine", _ZONE_EXAMPLE
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, a path out of the database, a folder of it
         near = nearest(name, sorted(available_timezones()))
-        return f"'{name}' is no IANA time zone", f"did you mean '{near}'?" if near else "such as Europe/Paris or UTC"
+        return f"'{name}' is no IANA time zone", f"did you mean '{near}'?" if near else _ZONE_EXAMPLE
     return None

@@ -14,6 +14,7 @@ from typing import Any
 from mlspec.spec.decode import MAX_BYTES, Mark, Trouble, decode
 from mlspec.spec.faults import Fault, Path, Problem, dotted, holds
 from mlspec.spec.reader import Reading, read
+from mlspec.spec.secrecy import blotted
 
 
 @dataclass
@@ -69,7 +70,9 @@ class Document:
 
     def _fault(self, mark: Mark, path: str, code: str, message: str, hint: str | None) -> Fault:
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
-        return Fault(self.name, mark.line, mark.column, path, code, message, hint, line)
+        # A fault is printed, logged and sent to a code host: a key that stands in the file must not travel with it.
+        path, message, line = blotted(path), blotted(message), blotted(line)
+        return Fault(self.name, mark.line, mark.column, path, code, message, hint and blotted(hint), line)
 
 
 def open_document(file: File, name: str) -> Document:

@@ -16,7 +16,7 @@ from mlspec.forecast.frequency import SEASONS
 from mlspec.spec import load
 from mlspec.spec.calendar import FREQUENCIES
 from mlspec.spec.checks.alerts import DIRECTIONS
-from mlspec.spec.checks.secrets import looks_secret
+from mlspec.spec.secrecy import looks_secret
 from mlspec.spec.explain import all_paths, explain, near
 from mlspec.spec.names import NAMES, derived_names, endpoint_id, name_problem
 from mlspec.spec.reader import read
