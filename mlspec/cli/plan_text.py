@@ -23,25 +23,30 @@ _FIELDS = 8
 _WIDEST = 48
 
 
-def as_text(plan: Plan) -> str:
-    """Return the plan as a person reads it: what, why, field by field, and what follows."""
-    if plan.empty:
+def as_text(plan: Plan, *, obstacles: bool = True) -> str:
+    """Return the plan as a person reads it: what, why, field by field, what follows, and what cannot be planned."""
+    lines: list[str] = []
+    if plan.empty and not plan.obstacles:
         lines = [
             _kept(change)
             for change in plan.changes
             if "gate" in change.reason and change.resource.startswith("deployment.")
         ]
         lines += ["Nothing to do: everything is as the specs say."] if not lines else []
-    else:
+    elif not plan.empty:
         lines = [line for change in plan.changes if change.action != "none" for line in _block(change)]
         lines += [
             "",
             f"Plan: {', '.join(f'{count} {_WORDS[action]}' for action, count in plan.summary.items() if count)}.",
         ]
         lines += [f"  {sentence}" for sentence in plan.impact]
+    for obstacle in plan.obstacles if obstacles else ():
+        said = f"{click.style('error', fg='red', bold=True)}: {obstacle.forecast}: {printable(obstacle.message)}"
+        hint = [f"  {click.style('hint', fg='cyan')}: {printable(obstacle.hint)}"] if obstacle.hint else []
+        lines += ["", said, *hint]
     if plan.notes:
         lines += ["", "Accepted, and without effect in this version:", *(f"  {printable(note)}" for note in plan.notes)]
-    return "\n".join(lines)
+    return "\n".join(lines).lstrip("\n")
 
 
 def _kept(change: Change) -> str:
@@ -70,11 +75,14 @@ def _value(value: Any) -> str:
 
 
 def as_json(plan: Plan) -> str:
-    """Return the contract's JSON, with notes and impact beside it."""
+    """Return the contract's JSON, with notes, impact and obstacles (as `errors`) beside it."""
     value = asdict(plan)
     changes = [
         {key: change[key] for key in ("forecast", "resource", "action", "reason", "before", "after")}
         for change in value["changes"]
     ]
     words = {key: value[key] for key in ("target", "serial", "lineage", "commit", "spec_hashes", "notes", "impact")}
-    return json.dumps({**words, "changes": changes, "summary": plan.summary}, indent=2, allow_nan=False)
+    errors = value["obstacles"]
+    return json.dumps(
+        {**words, "changes": changes, "errors": errors, "summary": plan.summary}, indent=2, allow_nan=False
+    )

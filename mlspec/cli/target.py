@@ -59,6 +59,7 @@ def timestamp() -> str:
 def git_commit(root: Path) -> str | None:
     """Return the commit that the project stands at, with `-dirty` behind it where specs differ from it; None without git."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment["GIT_OPTIONAL_LOCKS"] = "0"  # to look writes nothing, not even git's own index
     argv = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         found = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=10)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import Work, deploy, forecast, judge, read_data
-from mlspec.engine.outcome import Outcome
-from mlspec.errors import DataError, GateClosed, MlspecError
+from mlspec.engine.outcome import Outcome, Status
+from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated
+from mlspec.plan.desired import Wanted
 from mlspec.plan.diff import changes
 from mlspec.state.observed import Settlement
 from mlspec.state.plan import Change
-from mlspec.state.record import Condition, ConditionType, Event
+from mlspec.state.record import CONDITION_OF, Condition, Event
 from mlspec.state.resource import Kind
 
 _EFFECTS: dict[Kind, Callable[[Work], None]] = {
@@ -25,37 +26,49 @@ _EFFECTS: dict[Kind, Callable[[Work], None]] = {
     "deployment": deploy,
     "forecast": forecast,
 }
-_CONDITIONS: dict[Kind, ConditionType] = {
-    "data": "DataReady",
-    "model": "ModelReady",
-    "deployment": "Deployed",
-    "forecast": "Deployed",
-}
 
 
 def apply(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0) -> tuple[Outcome, ...]:
-    """Apply each spec and return what came of it, in order. One that fails does not hold up the others."""
-    return tuple(_apply_one(engine, spec, lock_timeout) for spec in specs)
+    """Apply each spec and return what came of it, in order. One that fails does not hold up the others.
+
+    A signal ends the run: as StoppedPartWay if anything was written by then, as itself if not.
+    """
+    works: list[Work] = []
+    try:
+        return tuple(_apply_one(engine, spec, lock_timeout, works) for spec in specs)
+    except (KeyboardInterrupt, Terminated) as stopped:
+        if not any(work.written for work in works):
+            raise
+        name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
+        raise StoppedPartWay(
+            f"stopped by {name}; what was done is recorded", hint="run the same command again: it goes on from there"
+        ) from None
 
 
-def _apply_one(engine: Engine, spec: Spec, lock_timeout: float) -> Outcome:
+def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Work]) -> Outcome:
     work: Work | None = None
     try:
-        if all(change.action == "none" for change in changes(engine.wanted(spec), engine.target.observe(spec.name))):
-            return _nothing(engine, spec)
+        if not _due(engine, engine.wanted(spec)):
+            return _as_it_was(engine, spec.name)
         with engine.target.lock(spec.name, "apply", engine.clock(), lock_timeout):
             work = Work(engine, engine.wanted(spec))
+            works.append(work)
             return _under_lock(work)
     except MlspecError as error:
         return Outcome(spec.name, "failed", error=error, recorded=bool(work and work.settled))
 
 
-def _nothing(engine: Engine, spec: Spec) -> Outcome:
-    observed = engine.target.observe(spec.name)
-    wanted = observed.fact("model", "version")
-    version = next((found for found in engine.target.versions(spec.name) if found.version == wanted), None)
-    kept_out = observed.fact("model", "state") == "rejected"
-    return Outcome(spec.name, "kept-out" if kept_out else "nothing", version=version)
+def _due(engine: Engine, wanted: Wanted) -> bool:
+    return any(change.action != "none" for change in changes(wanted, engine.target.observe(wanted.name)))
+
+
+def _as_it_was(engine: Engine, name: str) -> Outcome:
+    """Return the outcome of a run that had nothing to do: all is as it shall be, or the gate's no still stands."""
+    observed = engine.target.observe(name)
+    status: Status = "kept-out" if observed.fact("model", "state") == "rejected" else "nothing"
+    judged = observed.fact("model", "version")
+    version = next((found for found in engine.target.versions(name) if found.version == judged), None)
+    return Outcome(name, status, version=version)
 
 
 def _under_lock(work: Work) -> Outcome:
@@ -63,6 +76,7 @@ def _under_lock(work: Work) -> Outcome:
         change = _next(work, kind)
         if change.action == "none":
             continue
+        work.written = True
         work.engine.target.journal(work.name, change.resource, "started", change.reason, work.engine.clock())
         try:
             effect(work)
@@ -71,8 +85,10 @@ def _under_lock(work: Work) -> Outcome:
         except BaseException as error:
             _say_failed(work, kind, change, error)
             raise
-    version = work.version or _nothing(work.engine, _Applied(work)).version
-    return Outcome(work.name, "applied", version=version, release=work.release, run=work.run, recorded=True)
+    found = _as_it_was(work.engine, work.name)
+    if not work.written or found.status == "kept-out":
+        return found  # another run did it while this one waited; or a lost file was mended, and the gate's no stands
+    return Outcome(work.name, "applied", found.version, work.release, work.run, recorded=True)
 
 
 def _next(work: Work, kind: Kind) -> Change:
@@ -81,7 +97,7 @@ def _next(work: Work, kind: Kind) -> Change:
 
 
 def _say_failed(work: Work, kind: Kind, change: Change, error: BaseException) -> None:
-    """Record that an effect failed, and why; what was settled before it stays."""
+    """Record that an effect failed, and why; what was settled before it stays, and what served goes on serving."""
     target, at = work.engine.target, work.engine.clock()
     told = error.message if isinstance(error, MlspecError) else f"stopped by {type(error).__name__}"
     target.journal(work.name, change.resource, "failed", told, at)
@@ -89,16 +105,5 @@ def _say_failed(work: Work, kind: Kind, change: Change, error: BaseException) ->
         return
     reason = "DataRefused" if isinstance(error, DataError) else "StepFailed"
     event = Event(work.name, at, "Warning", reason, told)
-    condition = Condition(work.name, _CONDITIONS[kind], "False", reason, told, at)
-    # A version that serves goes on serving, so only a data or model condition of its own turns false.
-    conditions = (condition,) if kind in ("data", "model") else ()
-    target.settle(Settlement(work.name, events=(event,), conditions=conditions), at)
-
-
-class _Applied:
-    """A wanted forecast, as the engine's Spec."""
-
-    def __init__(self, work: Work) -> None:
-        self.name = work.wanted.name
-        self.json = work.wanted.spec
-        self.spec_hash = work.wanted.spec_hash
+    condition = Condition(work.name, CONDITION_OF[kind], "False", reason, told, at)
+    target.settle(Settlement(work.name, events=(event,), conditions=(condition,)), at)

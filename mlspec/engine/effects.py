@@ -7,7 +7,7 @@ target, not from memory, so that a run which starts in the middle does the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mlspec.engine.context import Engine
 from mlspec.engine.pipeline import run_step
@@ -26,14 +26,18 @@ _KEPT = ("champion_candidate", "candidates", "by", "floor", "cutoffs", "interval
 
 @dataclass
 class Work:
-    """One forecast being applied. `version`, `release` and `run` are what this run made; `settled` counts its effects."""
+    """One forecast being applied. `version`, `release` and `run` are what this run made; `settled` counts its effects.
+
+    `written` says that the state was touched: from then on a signal stops a run part-way.
+    """
 
     engine: Engine
     wanted: Wanted
     version: Version | None = None
     release: Release | None = None
     run: ForecastRun | None = None
-    settled: int = field(default=0)
+    settled: int = 0
+    written: bool = False
 
     @property
     def name(self) -> str:
@@ -102,7 +106,7 @@ def _backtest(work: Work, name: str, lineage: Mapping[str, Json], incumbent: Jso
     panel = _inputs(_seen(work, "data"), "panel", "series", "future")
     backtest = run_step(work.engine, wanted, "backtest", panel, {"incumbent": incumbent})
     facts, files = backtest.facts, dict(backtest.outputs)
-    evidence = Evidence(facts["metrics"], facts["floor"], facts["incumbent"], facts["interval"])
+    evidence = Evidence(facts["metrics"], facts["floor"], facts["incumbent"], facts["interval"], facts["deployed"])
     verdicts = judge_rules(wanted.spec["model"]["gate"], evidence)
     if passes(verdicts):
         inputs = {**panel, **_inputs(files, "backtest")}
@@ -148,15 +152,15 @@ def deploy(work: Work) -> None:
     version = _judged(work)
     number = max((found.release for found in work.engine.target.releases(work.name)), default=0) + 1
     work.release = Release(work.name, number, version.version, at, work.wanted.spec_hash, work.wanted.spec)
-    message = f"release {number}: {version.version} ({version.candidate}) serves 100 % of series"
+    serving = _serving(work, number, version, at)
     facts = {"release": number, "version": version.version, "traffic": {version.version: 100}}
     work.settle(
         Settlement(
             work.name,
             seen=Seen(desired.deployment(work.wanted, version.version), facts, _inputs(version.files, "model")),
             release=work.release,
-            events=(Event(work.name, at, "Normal", "Deployed", message, version.version),),
-            conditions=(Condition(work.name, "Deployed", "True", "Serving", message, at),),
+            events=(Event(work.name, at, "Normal", "Deployed", serving.message, version.version),),
+            conditions=(serving,),
         )
     )
 
@@ -164,13 +168,14 @@ def deploy(work: Work) -> None:
 def forecast(work: Work) -> None:
     """Make the forecast, and the stock levels where the spec asks for them."""
     wanted, at = work.wanted, work.engine.clock()
-    version, checked = _judged(work), _seen(work, "data")
+    observed = work.engine.target.observe(work.name)
+    version, checked = _judged(work), observed.seen["data"].files
     backtest = _inputs(version.files, "backtest")
     inputs = {**_inputs(checked, "panel", "series", "future"), **backtest, **_inputs(version.files, "model")}
     made = run_step(work.engine, wanted, "forecast", inputs, {"version": version.version})
     files, facts = dict(made.outputs), dict(made.facts)
     if wanted.spec["inventory"]:
-        inputs = {**_inputs(checked, "panel", "series"), **backtest, **_inputs(made.outputs, "forecast")}
+        inputs = {**_inputs(checked, "panel", "series", "future"), **backtest, **_inputs(made.outputs, "forecast")}
         stock = run_step(work.engine, wanted, "inventory", inputs, {})
         files |= stock.outputs
         facts["inventory"] = dict(stock.facts)
@@ -182,8 +187,14 @@ def forecast(work: Work) -> None:
             seen=Seen(desired.forecast(wanted, version.version), facts, files),
             run=work.run,
             events=(Event(work.name, at, "Normal", "ForecastMade", message, version.version),),
+            conditions=(_serving(work, observed.fact("deployment", "release"), version, at),),
         )
     )
+
+
+def _serving(work: Work, release: int, version: Version, at: str) -> Condition:
+    message = f"release {release}: {version.version} ({version.candidate}) serves 100 % of series"
+    return Condition(work.name, "Deployed", "True", "Serving", message, at)
 
 
 def _broken(work: Work, facts: Mapping[str, Json]) -> DataError:

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlspec.engine.context import Engine
+from mlspec.errors import TargetError
 from mlspec.plan.desired import Wanted
 from mlspec.state.observed import FiledStep
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json, Kind, digest
-from mlspec.state.step import StepName, StepRequest
+from mlspec.state.step import StepName, StepRequest, StepResult
 
 # Which resource's keys a step reads; the gate judges figures and changes none.
 _READS: dict[StepName, tuple[Kind, ...]] = {
@@ -50,8 +51,24 @@ def run_step(
             inputs={role: engine.target.path(ref) for role, ref in inputs.items()},
             options=options,
         )
-        result = engine.steps(request, lambda done, total, text: engine.tell(wanted.name, step, done, total, text))
+        result = _run(engine, wanted.name, request)
         return engine.target.file_step(wanted.name, step, key, result.outputs, result.facts, engine.clock())
+
+
+def _run(engine: Engine, name: str, request: StepRequest) -> StepResult:
+    """Run one step, and say what the machine lacks for it in words that someone can act on."""
+    try:
+        return engine.steps(request, lambda done, total, text: engine.tell(name, request.step, done, total, text))
+    except OSError as error:
+        raise TargetError(
+            f"{name}: {request.step} cannot use a file: {error}",
+            hint=f"steps write to {tempfile.gettempdir()} first: make room there, or set TMPDIR to another folder",
+        ) from error
+    except MemoryError as error:
+        raise TargetError(
+            f"{name}: there is not enough memory for {request.step}",
+            hint="list fewer candidates under model.candidates, or apply on a larger machine",
+        ) from error
 
 
 def _key(

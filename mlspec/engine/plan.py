@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlspec.engine.context import Engine, Spec
+from mlspec.errors import DataError
 from mlspec.plan.diff import changes
 from mlspec.plan.notes import notes
-from mlspec.state.plan import Change, Plan
+from mlspec.state.plan import Change, Obstacle, Plan
 
 
 def make_plan(engine: Engine, specs: Sequence[Spec], commit: str | None) -> Plan:
-    """Return what apply would do for `specs`. Raises DataError where a spec's data is not there."""
+    """Return what apply would do for `specs`; a spec whose data is not there is an obstacle, and holds up no other."""
     target = engine.target
     found: list[Change] = []
+    obstacles: list[Obstacle] = []
     for spec in specs:
-        found += changes(engine.wanted(spec), target.observe(spec.name))
+        try:
+            found += changes(engine.wanted(spec), target.observe(spec.name))
+        except DataError as error:
+            obstacles.append(Obstacle(spec.name, error.message, error.hint))
     return Plan(
         target=target.name,
         serial=target.serial,
@@ -25,6 +30,7 @@ def make_plan(engine: Engine, specs: Sequence[Spec], commit: str | None) -> Plan
         commit=commit,
         notes=tuple(note for spec in specs for note in notes(spec.name, spec.json)),
         impact=_impact(found),
+        obstacles=tuple(obstacles),
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from mlspec.plan.ready import ready, why_not
 from mlspec.plan.schedule import next_run
 from mlspec.state.observed import Observed
-from mlspec.state.record import Condition, ForecastRun
+from mlspec.state.record import CONDITION_OF, Condition, ForecastRun
 from mlspec.state.resource import Json
 from mlspec.targets.base import Target
 
@@ -59,8 +59,7 @@ def not_applied(name: str, now: str) -> Status:
 
 
 def _with_damage(conditions: tuple[Condition, ...], observed: Observed, now: str) -> tuple[Condition, ...]:
-    damaged = {"data": "DataReady", "model": "ModelReady", "deployment": "Deployed", "forecast": "Deployed"}
-    broken = {damaged[kind]: seen.damage for kind, seen in observed.seen.items() if seen.damage}
+    broken = {CONDITION_OF[kind]: seen.damage for kind, seen in observed.seen.items() if seen.damage}
     return tuple(
         replace(
             found,

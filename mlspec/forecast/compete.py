@@ -25,6 +25,9 @@ from mlspec.spec.forecast import Candidate, Ensemble, Model, SeasonalNaive
 # Labels that no candidate of a spec can have: the floor and the version that serves, where they are not candidates too.
 CHAMPION = "champion"  # the column that marks the champion's rows
 FLOOR, INCUMBENT = "(floor)", "(serving)"
+# The champion with the members that it will serve with, in every window: what the serving version is fairly held against. Its own
+# members were chosen with a look at these windows too, while the champion's score in the table never looks ahead.
+DEPLOYED = "(to serve)"
 # Under `auto`, how much worse than the best single candidate in the backtest the ensemble may be and still be champion:
 # of two equals the mean is the safer, as its members' errors do not all fall in the same period.
 PREFERENCE = 0.01
@@ -118,6 +121,10 @@ def run(panel: Panel, model: Model, field: Field, say: Say) -> Outcome:
     champion = crown(field, scores, model.backtest.metric)
     keys = best(wide, [_key(member) for member in champion.members], champion.pick, rank)
     members = tuple(member for member in champion.members if _key(member) in keys)
+    if field.incumbent:
+        fixed = Entrant(DEPLOYED, champion.kind, members)
+        fixed_rows = calibrated(entrant_rows(fixed, wide, [_key(member) for member in members], rank), model.quantiles)
+        scores[DEPLOYED] = score(fixed_rows, model.quantiles)
     whole = pd.concat(rows, ignore_index=True)
     whole[CHAMPION] = whole[CANDIDATE] == champion.label
     return Outcome(whole, scores, champion, members, cuts)

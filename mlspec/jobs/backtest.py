@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mlspec.forecast import candidates as families
-from mlspec.forecast.compete import INCUMBENT, Field, Outcome, by_label, enter
+from mlspec.forecast.compete import DEPLOYED, INCUMBENT, Field, Outcome, by_label, enter
 from mlspec.forecast.compete import run as compete
 from mlspec.forecast.frame import ID, PREFIX
 from mlspec.forecast.scores import nominal, score_by
@@ -45,6 +45,7 @@ def _facts(spec: Forecast, field: Field, outcome: Outcome) -> dict[str, Any]:
         "metrics": outcome.scores[champion.label],
         "floor": outcome.scores[field.floor.label],
         "incumbent": outcome.scores[INCUMBENT] if field.incumbent else None,
+        "deployed": outcome.scores[DEPLOYED] if field.incumbent else None,
         "candidates": by_label(outcome.scores, field.entrants),
         "auto": list(field.reasons),
         "notes": list(outcome.notes),

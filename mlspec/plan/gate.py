@@ -23,13 +23,15 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The figures of one backtest: the champion's, the seasonal-naive floor's, those of what serves now, scored on the same
-    cutoffs (None where nothing serves), and the nominal coverage of the outermost quantiles.
+    cutoffs (None where nothing serves), and the nominal coverage of the outermost quantiles. `deployed` is the champion as it would
+    serve, its members fixed: what serves is fixed too, so only this is fairly held against it (None: the champion's own figures).
     """
 
     champion: Metrics
     floor: Metrics
     incumbent: Metrics | None
     interval: float | None
+    deployed: Metrics | None = None
 
 
 def judge(rules: Sequence[Mapping[str, Json]], evidence: Evidence) -> tuple[Verdict, ...]:
@@ -74,6 +76,11 @@ def _against(rule: Mapping[str, Json], value: float, evidence: Evidence) -> Verd
     metrics = evidence.floor if rival == "seasonal-naive" else evidence.incumbent
     if metrics is None:
         return Verdict("pass", "no version serves yet, so there is no champion to compare with")
+    if rival == "champion" and evidence.deployed is not None:
+        fixed = evidence.deployed.get(metric)
+        if fixed is None:
+            return Verdict("inconclusive", f"{metric} could not be measured")
+        value = fixed
     other = metrics.get(metric)
     if other is None:
         return Verdict("inconclusive", f"{metric} of {rival} could not be measured")
@@ -85,7 +92,8 @@ def _against(rule: Mapping[str, Json], value: float, evidence: Evidence) -> Verd
         holds = loss <= yardstick * (1 + rule["not_worse_by"]) + 1e-12
         claim = f"no worse than {rival}'s {_figure(other)} by more than {rule['not_worse_by']:.0%}"
     change = f" ({loss / yardstick - 1:+.1%})" if yardstick else ""
-    return _verdict(holds, f"{metric} {_figure(value)}{change} {{}} {claim}")
+    served = " as it would serve" if rival == "champion" and evidence.deployed is not None else ""
+    return _verdict(holds, f"{metric} {_figure(value)}{served}{change} {{}} {claim}")
 
 
 def _loss(metric: str, value: float, evidence: Evidence) -> float:
@@ -98,7 +106,9 @@ def _loss(metric: str, value: float, evidence: Evidence) -> float:
 
 
 def _verdict(holds: bool, sentence: str) -> Verdict:
-    return Verdict("pass" if holds else "fail", sentence.format("is" if holds else "is not"))
+    return Verdict(
+        "pass" if holds else "fail", sentence.format("is" if holds else "is not").replace("is not no worse", "is worse")
+    )
 
 
 def _figure(value: float) -> str:

@@ -11,6 +11,7 @@ from mlspec.state.plan import ACTIONS, Change, FieldChange, Plan
 from mlspec.state.resource import Json
 
 FORMAT = 1
+_TYPES = {"target": str, "serial": int, "lineage": str, "spec_hashes": dict, "commit": str | None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,12 @@ def from_text(text: str, name: str) -> Saved:
     """Return the plan and the call that it was made by. Raises StalePlan if the file is no plan for this mlspec."""
     try:
         value = json.loads(text)
-        found = value["format"] if value["kind"] == "mlspec plan" else None
+        found = value["format"]
+        if value["kind"] != "mlspec plan":
+            raise ValueError("a file of another kind")  # noqa: TRY301  (said in the same words as all that is no plan)
         plan = _plan(value) if found == FORMAT else None
         call = tuple(map(str, value["paths"])), tuple(map(str, value["select"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StalePlan(f"{name} is not a whole plan file", hint="make it with `mlspec plan --out FILE`") from error
     if plan is None:
         raise StalePlan(f"{name} has plan format {found}, and this mlspec reads {FORMAT}", hint="plan with this mlspec")
@@ -85,5 +88,7 @@ def _plan(value: dict[str, Json]) -> Plan:
     )
     if any(change.action not in (*ACTIONS, "none") for change in changes):
         raise ValueError("unknown action")
-    words = {key: value[key] for key in ("target", "serial", "lineage", "spec_hashes", "commit")}
+    words = {key: value[key] for key in _TYPES}
+    if not all(isinstance(words[key], type_) for key, type_ in _TYPES.items()):
+        raise TypeError("a word of another type")
     return Plan(**words, changes=changes, notes=tuple(value["notes"]), impact=tuple(value["impact"]))

@@ -18,13 +18,20 @@ FREQUENCIES: dict[str, tuple[str, ...]] = {
     "min": (), "h": (), "D": (), "B": (), "W": _DAYS,
     "MS": (), "ME": (), "QS": _MONTHS, "QE": _MONTHS, "YS": _MONTHS, "YE": _MONTHS,
 }  # fmt: skip
-_OLD = {"M": "ME or MS", "Q": "QE or QS", "A": "YE or YS", "Y": "YE or YS", "H": "h", "T": "min"}
+_OLD = {
+    "M": ("ME", "MS"), "Q": ("QE", "QS"), "A": ("YE", "YS"), "Y": ("YE", "YS"), "AS": ("YS",), "H": ("h",), "T": ("min",),
+}  # fmt: skip
+_WORDS = {
+    "hourly": "h", "hour": "h", "daily": "D", "day": "D", "weekly": "W-SUN", "week": "W-SUN", "monthly": "MS", "month": "MS",
+    "quarterly": "QS", "quarter": "QS", "yearly": "YS", "year": "YS", "annual": "YS", "minute": "min", "minutes": "min",
+}  # fmt: skip
 _FREQUENCY_EXAMPLES = "such as D for days, W-FRI for weeks that end on a Friday, MS for months by their first day"
-_FREQUENCY = re.compile(r"([1-9][0-9]{0,3})?([A-Za-z]+)(?:-([A-Z]{3}))?")
+_FREQUENCY = re.compile(r"([1-9][0-9]{0,3})?([A-Za-z]+)(?:-([A-Za-z]+))?")
 
 # A run of the pipeline takes minutes; more often than this is a typing error (`* * * * *`), not a schedule.
 SHORTEST_MINUTES = 5
 _ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # a leap year begins: 29 February is within a year of it
+_LAST_OR_NTH = re.compile(r"(?:^|[0-9,])LW?(?:$|[,-])|#")
 _CRON_EXAMPLE = "such as 0 6 * * MON: at 06:00 on Mondays"
 # Files of the time zone database that are not zones of the world.
 _THIS_MACHINES = ("localtime", "posixrules", "Factory")
@@ -34,18 +41,21 @@ _ZONE_EXAMPLE = "such as Europe/Paris or UTC"
 def frequency_problem(text: str) -> tuple[str, str | None] | None:
     """Return what is wrong with a frequency, and a hint; None if it is one."""
     found = _FREQUENCY.fullmatch(text)
-    alias, anchor = (found[2], found[3]) if found else (text, None)
-    if alias in FREQUENCIES and anchor in (None, *FREQUENCIES[alias]):
+    count, alias, anchor = (found[1] or "", found[2], found[3]) if found else ("", text, None)
+    if found and alias in FREQUENCIES and anchor in (None, *FREQUENCIES[alias]):
         return None
-    if alias in _OLD:
-        return f"'{text}' is pandas' old spelling", f"write {_OLD[alias]}"
+    if found and alias in _OLD:
+        modern = [f"{count}{each}{f'-{anchor}' if anchor else ''}" for each in _OLD[alias]]
+        return f"'{text}' is pandas' old spelling", f"write {' or '.join(modern)}"
     if alias not in FREQUENCIES:
-        near = nearest(alias, FREQUENCIES)
-        return f"'{text}' is no frequency", f"did you mean '{near}'?" if near else _FREQUENCY_EXAMPLES
-    if not FREQUENCIES[alias]:
-        return f"'{alias}' has no anchor, found '{anchor}'", f"write {text.partition('-')[0]}"
-    near = nearest(str(anchor), FREQUENCIES[alias])
-    return f"'{alias}' has no anchor '{anchor}'", f"did you mean '{alias}-{near}'?" if near else _FREQUENCY_EXAMPLES
+        near = _WORDS.get(alias.lower()) or nearest(alias, FREQUENCIES)
+        if near is None:
+            return f"'{text}' is no frequency", _FREQUENCY_EXAMPLES
+        alias = near
+    anchors = FREQUENCIES[alias.partition("-")[0]]
+    day = nearest(anchor[:3], anchors) if anchor else None
+    meant = f"{count}{alias}-{day}" if day else f"{count}{alias}"
+    return f"'{text}' is no frequency", f"did you mean '{meant}'?"
 
 
 @lru_cache(maxsize=256)
@@ -56,7 +66,7 @@ def cron_problem(expression: str) -> tuple[str, str | None] | None:
     fields = expression.split()
     if len(fields) != 5:
         return f"expected five fields (minute hour day month weekday), found {len(fields)}", _CRON_EXAMPLE
-    if "L" in fields[2] + fields[4] or "#" in expression:
+    if _LAST_OR_NTH.search(fields[2]) or _LAST_OR_NTH.search(fields[4]):
         return f"'{expression}': not every scheduler knows L and #", "name days by number or weekday: 0 6 1 * *"
     try:
         fires = CronSim(expression, _ANY_DAY)
@@ -64,14 +74,20 @@ def cron_problem(expression: str) -> tuple[str, str | None] | None:
     except CronSimError as error:
         # A day that no month of the list has is told as a bad day; with any month it would be a good one.
         if fields[3] != "*" and cron_problem(" ".join((*fields[:3], "*", fields[4]))) is None:
-            return f"'{expression}' never fires: no month of {fields[3]} has a day {fields[2]}", "correct the day or month"
+            return (
+                f"'{expression}' never fires: no month of {fields[3]} has a day {fields[2]}",
+                "correct the day or month",
+            )
         return f"'{expression}' is no cron expression: {str(error).lower()}", _CRON_EXAMPLE
     except StopIteration:
         return f"'{expression}' never fires", "correct the day or month"
     least = _least_gap(sorted(fires.minutes), sorted(fires.hours))
     if least < SHORTEST_MINUTES:
         every = "every minute" if least == 1 else f"{least} minutes apart"
-        return f"'{expression}' fires {every}, and {SHORTEST_MINUTES} minutes is the least", "such as 0 * * * *: every hour"
+        return (
+            f"'{expression}' fires {every}, and {SHORTEST_MINUTES} minutes is the least",
+            "such as 0 * * * *: every hour",
+        )
     return None
 
 

@@ -43,7 +43,7 @@ LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
 Cron = Annotated[str, StringConstraints(min_length=9, max_length=100)]
 Timezone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")]
-Frequency = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,3})?[A-Za-z]{1,4}(-[A-Z]{3})?$")]
+Frequency = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,24}$")]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,254}$")]
 TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$")]
 MachineType = Annotated[str, StringConstraints(pattern=r"^[a-z][0-9a-z]*(-[0-9a-z]+){1,3}$")]
@@ -64,7 +64,7 @@ PATTERNS = {
     r"^[a-z][a-z0-9_-]{0,62}$": "a label key: up to 63 lower-case letters, digits, hyphens and underscores, a letter first",
     r"^[a-z0-9_-]{0,63}$": "a label value: up to 63 lower-case letters, digits, hyphens and underscores",
     r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$": "an IANA time zone, such as Europe/Paris",
-    r"^([1-9][0-9]{0,3})?[A-Za-z]{1,4}(-[A-Z]{3})?$": "a pandas offset alias, such as D, W-FRI or MS",
+    r"^[0-9A-Za-z-]{1,24}$": "a pandas offset alias, such as D, W-FRI or MS",
     r"^[A-Za-z][A-Za-z0-9_-]{0,254}$": "the name of a secret: a letter, then letters, digits, hyphens and underscores",
     r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$": "the name of a Pub/Sub topic: a letter, then 2 to 254 letters, digits and . _ ~ + % -",
     r"^[a-z][0-9a-z]*(-[0-9a-z]+){1,3}$": "a machine type, such as n2-standard-4",

@@ -57,8 +57,8 @@ class Reading:
     values: dict[Path, Mark] = field(default_factory=dict)
 
 
-class _StopReading(Exception):  # noqa: N818  (a way out, no error of a caller)
-    """Reading cannot go on: the trouble says why."""
+class _StopReading(Exception):
+    """A way out: reading cannot go on, and the trouble says why."""
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(trouble.message)
@@ -111,25 +111,28 @@ class _Builder:
 
     def scalar(self, event: Any) -> None:
         if event.anchor is not None or event.tag is not None:
-            raise _StopReading(_special(event, self.path))
-        if event.style == '"':
-            _refuse_hidden(event, self.path)
+            raise _StopReading(_special(event, self.here()))
         if self.key is None and type(self.into) is dict:
             self.take_key(event)
             return
         if self.positions:
             self.reading.values[self.here()] = _mark(event)
-        self.put(unicodedata.normalize("NFC", event.value) if event.style else _scalar(event, self.path))
+        try:
+            self.put(_text(event.value) if event.style else _scalar(event.value))
+        except ValueError as error:
+            code, message, hint = error.args
+            raise _StopReading(Trouble(_mark(event), code, message, hint, self.here())) from None
 
     def start(self, event: Any) -> None:
         if event.anchor is not None or event.tag is not None:
-            raise _StopReading(_special(event, self.path))
+            raise _StopReading(_special(event, self.here()))
         if self.key is None and type(self.into) is dict:
-            raise _StopReading(Trouble(_mark(event), "key-not-text", "a key must be text", "quote it", self.path))
+            what, hint = "a key must be text", "quote it; templates such as {{ name }} are not read"
+            raise _StopReading(Trouble(_mark(event), "key-not-text", what, hint, self.path))
         if len(self.stack) >= MAX_DEPTH:
             raise _StopReading(Trouble(_mark(event), "too-deep", f"nested more than {MAX_DEPTH} levels deep"))
         inner: Any = {} if type(event) is MappingStartEvent else []
-        here = self.here() if self.stack else ()
+        here = self.here()
         if self.positions:
             self.reading.values[here] = _mark(event)
         self.stack.append((self.into, self.path))
@@ -151,10 +154,13 @@ class _Builder:
 
     def alias(self, event: Any) -> None:
         what = f"aliases (*{event.anchor}) are not allowed"
-        raise _StopReading(Trouble(_mark(event), "alias", what, "write the value out", self.path))
+        raise _StopReading(Trouble(_mark(event), "alias", what, "write the value out", self.here()))
 
     def here(self) -> Path:
-        return (*self.path, len(self.into) if self.key is None else self.key)
+        """Return the path of the value that is read next; where a key is, the path of its mapping."""
+        if self.key is not None:
+            return (*self.path, self.key)
+        return (*self.path, len(self.into)) if self.stack and type(self.into) is list else self.path
 
     def put(self, value: Any) -> None:
         if self.key is None:
@@ -164,17 +170,19 @@ class _Builder:
             self.key = None
 
     def take_key(self, event: Any) -> None:
-        name = unicodedata.normalize("NFC", event.value)
-        if not event.style:
-            _refuse_odd_key(event, name, self.path)
+        try:
+            name = _text(event.value)
+            if not event.style:
+                _refuse_odd_key(name)
+        except ValueError as error:
+            code, message, hint = error.args
+            raise _StopReading(Trouble(_mark(event), code, message, hint, self.path)) from None
         where = (*self.path, name)
         if name in self.into:
             first = self.reading.keys.get(where)
             also = f"; it stands in line {first.line} already" if first else ""
-            trouble = Trouble(
-                _mark(event), "duplicate-key", f"'{name}' is given twice{also}", "keep one of them", where
-            )
-            self.reading.troubles.append(trouble)
+            what = f"'{name}' is given twice{also}"
+            self.reading.troubles.append(Trouble(_mark(event), "duplicate-key", what, "keep one of them", where))
         elif self.positions:
             self.reading.keys[where] = _mark(event)
         self.key = name
@@ -191,47 +199,41 @@ _HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
 }
 
 
-def _refuse_hidden(event: Any, path: Path) -> None:
-    """Refuse in an escape (`\\u202e`) what may not stand in the file as itself; a newline or tab is fine in a value."""
-    found = HIDDEN.search(event.value)
-    if found:
-        what = f"{named(found[0])} is not allowed, escaped or not"
-        raise _StopReading(Trouble(_mark(event), "hidden-character", what, "remove it", path))
+# What is wrong with a scalar is raised as ValueError(code, message, hint); the builder knows the place.
 
 
-def _refuse_odd_key(event: Any, name: str, path: Path) -> None:
+def _refuse_odd_key(name: str) -> None:
     if name == "<<":
-        raise _StopReading(
-            Trouble(_mark(event), "merge-key", "merge keys (<<) are not allowed", "write the keys out", path)
-        )
-    if type(_scalar(event, path)) is not str:
+        raise ValueError("merge-key", "merge keys (<<) are not allowed", "write the keys out")
+    if type(_scalar(name)) is not str:
         what = f"the key {name or '(empty)'} is not text"
-        raise _StopReading(Trouble(_mark(event), "key-not-text", what, f"write '{name}', if it is a name", path))
+        raise ValueError("key-not-text", what, f"write '{name}', if it is a name")
 
 
-def _scalar(event: Any, path: Path) -> Any:
+def _text(text: str) -> str:
+    """Return text in NFC. What may not stand in a file as itself may not come in by an escape (`\\u202e`) either."""
+    if text.isascii() and text.isprintable():
+        return text
+    hidden = HIDDEN.search(text)
+    if hidden:
+        raise ValueError("hidden-character", f"{named(hidden[0])} is not allowed, escaped or not", "remove it")
+    return unicodedata.normalize("NFC", text)
+
+
+def _scalar(text: str) -> Any:
     """Return a plain scalar as JSON would read it, and as text where JSON knows no such thing."""
-    text: str = event.value
     if text in _WORDS:
         return _WORDS[text]
     found = _NUMBER.fullmatch(text)
     if not found:
-        return unicodedata.normalize("NFC", text)
+        return _text(text)
     if found[2] or found[3]:
         number = float(text)
         if number in (float("inf"), float("-inf")):
-            raise _StopReading(Trouble(_mark(event), "number", f"{text[:40]} is too large for a number", None, path))
+            raise ValueError("number", f"{text[:40]} is too large for a number", None)
         return number
     if len(text) > _DIGITS_OF_A_DOUBLE:
-        raise _StopReading(
-            Trouble(
-                _mark(event),
-                "number",
-                f"{text[:40]} has too many digits for a number",
-                "quote it, if it is a name",
-                path,
-            )
-        )
+        raise ValueError("number", f"{text[:40]}… has too many digits for a number", "quote it, if it is a name")
     return int(text)
 
 
@@ -248,14 +250,10 @@ def _one_mapping(root: list[Any]) -> dict[str, Any]:
 
 def _special(event: Any, path: Path) -> Trouble:
     if event.anchor is not None:
-        return Trouble(
-            _mark(event),
-            "anchor",
-            f"anchors (&{event.anchor}) are not allowed",
-            "write the value where it is used",
-            path,
-        )
-    return Trouble(_mark(event), "tag", f"tags ({event.tag}) are not allowed", "write a plain value", path)
+        what, hint = f"anchors (&{event.anchor}) are not allowed", "write the value where it is used"
+        return Trouble(_mark(event), "anchor", what, hint, path)
+    tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+    return Trouble(_mark(event), "tag", f"tags ({tag}) are not allowed", "write a plain value", path)
 
 
 def _mark(event: Any) -> Mark:

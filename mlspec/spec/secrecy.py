@@ -24,7 +24,9 @@ _FORMS = re.compile(
 )
 _WORD = re.compile(r"[0-9A-Za-z+/_=-]{24,}")
 # Measured on 18 to 48 random bytes in base64: 90 to 99 % are told; of 86,000 words from Python sources 6, of 60,000 paths none.
-_SWITCHES = 0.28  # of all neighbours, how many change between digits, lower case and upper case (a capital may begin a word)
+_SWITCHES = (
+    0.28  # of all neighbours, how many change between digits, lower case and upper case (a capital may begin a word)
+)
 _MARKS = 8  # a random word has no more than one in so many of + / _ = -
 
 

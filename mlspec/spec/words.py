@@ -13,29 +13,30 @@ from pydantic_core import ErrorDetails
 from mlspec.spec import fields
 from mlspec.spec.faults import Path, Problem, did_you_mean, holds, nearest
 from mlspec.spec.forecast import Part
+from mlspec.spec.hints import instead, share
 
 _KINDS: tuple[tuple[type, str], ...] = (
-    (bool, "true or false"), (int, "a whole number"), (float, "a number"), (str, "text"), (list, "a list"), (dict, "a mapping"),
+    (int, "a whole number"), (float, "a number"), (str, "text"), (list, "a list"), (dict, "a mapping"),
 )  # fmt: skip
 _EXPECTED = {
     "string_type": "text", "int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number",
     "bool_type": "true or false", "dict_type": "a mapping", "model_type": "a mapping", "tuple_type": "a list",
     "model_attributes_type": "a mapping", "list_type": "a list", "int_parsing": "a whole number", "float_parsing": "a number",
 }  # fmt: skip
-# How YAML 1.1 would have read it; here it is text, and the writer has to be told.
-_ODD_NUMBER = re.compile(
-    r"0[xo]?[0-9a-fA-F]+|0b[01]+|[0-9][0-9_]*_[0-9_]+|[0-9]+(:[0-9]+)+|[-+]?\.(inf|nan)|\+[0-9].*|[0-9]*\.[0-9]*",
-    re.IGNORECASE,
-)
-_ODD_BOOL = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+# So many are enough for one round of mending, and a hostile file cannot make us look for the nearest name a hundred thousand times.
+MOST = 100
 
 
 def problems(error: ValidationError, model: type[Part], value: Mapping[str, Any]) -> list[Problem]:
     """Return one problem for each finding, at the path of the document that it is about."""
-    found = [(detail["type"], _problem(detail, model, value)) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    found = [(detail["type"], _problem(detail, model, value)) for detail in details[:MOST]]
     # An entry that is refused is not counted, so a list of one wrong entry is "too short" as well: say the first only.
     inner = {problem.path[:depth] for _, problem in found for depth in range(len(problem.path))}
-    return [problem for kind, problem in found if kind != "too_short" or problem.path not in inner]
+    told = [problem for kind, problem in found if kind != "too_short" or problem.path not in inner]
+    if len(details) > MOST:
+        told.append(Problem((), "too-many", f"{len(details) - MOST} more errors are not shown", "mend these first"))
+    return told
 
 
 def _problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any]) -> Problem:
@@ -54,11 +55,20 @@ def _problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any]) 
         return _not_one_of(kind, path, detail, context)
     if kind in _EXPECTED:
         return Problem(
-            path, "wrong-type", f"expected {_EXPECTED[kind]}, found {_found(detail['input'])}", _odd(detail["input"])
+            path,
+            "wrong-type",
+            f"expected {_EXPECTED[kind]}, found {_found(detail['input'])}",
+            instead(_EXPECTED[kind], detail["input"]),
         )
     say = _SENTENCES.get(kind)
     message = say(context) if say else str(detail["msg"]).removeprefix("Value error, ")
-    return Problem(path, "wrong-value", f"{_quoted(detail['input'])}{message}", None, on_key="[key]" in detail["loc"])
+    return Problem(
+        path,
+        "wrong-value",
+        f"{_quoted(detail['input'])}{message}",
+        share(context, detail["input"]),
+        on_key="[key]" in detail["loc"],
+    )
 
 
 def _not_one_of(kind: str, path: Path, detail: ErrorDetails, context: Mapping[str, Any]) -> Problem:
@@ -68,20 +78,24 @@ def _not_one_of(kind: str, path: Path, detail: ErrorDetails, context: Mapping[st
     near = nearest(given, names) if isinstance(given, str) else None
     listed = f"'{names[0]}'" if len(names) == 1 else f"one of {', '.join(names)}"
     return Problem(
-        where, "wrong-value", f"{_quoted(given)}expected {listed}", f"did you mean '{near}'?" if near else _odd(given)
+        where, "wrong-value", f"{_quoted(given)}expected {listed}", f"did you mean '{near}'?" if near else None
     )
 
 
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "string_pattern_mismatch": lambda context: f"expected {fields.PATTERNS.get(context['pattern'], 'another form')}",
-    "string_too_short": lambda context: f"expected at least {context['min_length']} characters",
-    "string_too_long": lambda context: f"expected at most {context['max_length']} characters",
-    "greater_than": lambda context: f"expected more than {context['gt']}",
-    "greater_than_equal": lambda context: f"expected at least {context['ge']}",
-    "less_than": lambda context: f"expected less than {context['lt']}",
-    "less_than_equal": lambda context: f"expected at most {context['le']}",
-    "too_short": lambda context: f"expected at least {context['min_length']} entries, found {context['actual_length']}",
-    "too_long": lambda context: f"expected at most {context['max_length']} entries, found {context['actual_length']}",
+    "string_too_short": lambda context: f"expected at least {_counted(context['min_length'], 'character')}",
+    "string_too_long": lambda context: f"expected at most {_counted(context['max_length'], 'character')}",
+    "greater_than": lambda context: f"expected more than {context['gt']:.15g}",
+    "greater_than_equal": lambda context: f"expected at least {context['ge']:.15g}",
+    "less_than": lambda context: f"expected less than {context['lt']:.15g}",
+    "less_than_equal": lambda context: f"expected at most {context['le']:.15g}",
+    "too_short": lambda context: (
+        f"expected at least {_counted(context['min_length'], 'entry')}, found {context['actual_length']}"
+    ),
+    "too_long": lambda context: (
+        f"expected at most {_counted(context['max_length'], 'entry')}, found {context['actual_length']}"
+    ),
     "finite_number": lambda _context: "expected a finite number",
     "value_error": lambda context: str(context["error"]),
 }
@@ -103,6 +117,8 @@ def _path(loc: tuple[str | int, ...], value: Any, kind: str) -> Path:
 def _found(value: Any) -> str:
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return _short(value)
     name = next((name for kind, name in _KINDS if isinstance(value, kind)), "something else")
     return name if isinstance(value, list | dict) else f"{name}: {_short(value)}"
 
@@ -117,15 +133,14 @@ def _short(value: Any) -> str:
     return f"'{text}'" if isinstance(value, str) else text
 
 
-def _odd(value: Any) -> str | None:
-    """Return a hint for text that YAML 1.1 would have read as something else, and for a number where text is wanted."""
-    if isinstance(value, str) and value.lower() in _ODD_BOOL:
-        return f"write {_ODD_BOOL[value.lower()]}"
-    if isinstance(value, str) and _ODD_NUMBER.fullmatch(value):
-        return "write a plain decimal number: no leading zero, underscore, colon, plus or base"
-    if isinstance(value, bool | int | float):
-        return f"quote it, if text is meant: '{_short(value)}'"
-    return None
+def _counted(number: int, noun: str) -> str:
+    return (
+        f"{number} {noun}"
+        if number == 1
+        else f"{number} {noun.removesuffix('y')}ies"
+        if noun[-1] == "y"
+        else f"{number} {noun}s"
+    )
 
 
 def key_names(model: type[Part], path: Path, value: Any) -> list[str]:

@@ -81,8 +81,10 @@ ConditionType = Literal["DataReady", "ModelReady", "Deployed", "Healthy", "Pause
 CONDITION_OF: dict[Kind, ConditionType] = {
     "data": "DataReady", "model": "ModelReady", "deployment": "Deployed", "forecast": "Deployed",
 }  # fmt: skip
-# Reasons of a condition that say that an attempt failed, and has to be made again even if nothing else changes.
+# Reasons of a condition that say that an attempt failed, and has to be made again even if nothing else changes; and what was
+# attempted. A release runs no step, so where Deployed says that one failed it is the forecast's.
 FAILURES = ("DataRefused", "StepFailed")
+FAILED_KIND: dict[ConditionType, Kind] = {"DataReady": "data", "ModelReady": "model", "Deployed": "forecast"}
 
 
 @dataclass(frozen=True, slots=True)

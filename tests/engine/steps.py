@@ -62,6 +62,7 @@ class Steps:
             "champion": "seasonal-naive", "champion_candidate": candidate, "cutoffs": ["2024-02-07"], "windows": 1,
             "metrics": self.metrics, "floor": METRICS, "incumbent": METRICS if request.options["incumbent"] else None,
             "candidates": [{"name": "seasonal-naive", "kind": "seasonal-naive", "metrics": self.metrics}],
+            "deployed": self.metrics if request.options["incumbent"] else None,
             "by": [], "auto": [], "notes": [], "interval": 0.8,
         }  # fmt: skip
 

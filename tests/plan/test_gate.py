@@ -67,3 +67,13 @@ def test_a_sentence_says_what_the_outcome_says(value: float, limit: float) -> No
     (verdict,) = judge([{"metric": "wape", "below": limit}], Evidence({"wape": value}, FLOOR, None, 0.8))
     assert (verdict.outcome == "pass") == (value < limit)
     assert ("is not below" in verdict.sentence) == (verdict.outcome == "fail")
+
+
+def test_what_serves_is_held_against_the_champion_as_it_would_serve() -> None:
+    rule = {"metric": "wape", "against": "champion", "not_worse_by": 0.02}
+    (verdict,) = judge([rule], Evidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": 0.09}))
+    assert (verdict.outcome, "as it would serve" in verdict.sentence) == ("pass", True)
+    (worse,) = judge([rule], Evidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": 0.10}))
+    assert (worse.outcome, "is worse than champion's 0.09" in worse.sentence) == ("fail", True)
+    (unknown,) = judge([rule], Evidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": None}))
+    assert unknown.outcome == "inconclusive"

@@ -11,8 +11,8 @@ from mlspec.cli import apply_text, options, plan_text
 from mlspec.cli.planning import Planned, planned
 from mlspec.cli.progress import Progress
 from mlspec.engine.apply import apply as apply_specs
-from mlspec.engine.outcome import Outcome, exit_code
-from mlspec.errors import Exit, Refused, StalePlan, StoppedPartWay, Terminated, UsageError
+from mlspec.engine.outcome import exit_code
+from mlspec.errors import Exit, Refused, StalePlan, UsageError
 from mlspec.plan.saved import Saved, check_fresh, from_text
 
 
@@ -37,12 +37,13 @@ def command(
             click.echo(f"mlspec apply: reading {', '.join(map(str, paths))}", err=True)
             found = planned(paths, target, select, progress)
         else:
+            click.echo(f"mlspec apply: carrying out {paths[0]}", err=True)
             found = planned([Path(path) for path in saved.paths], saved.plan.target, saved.select, progress)
             check_fresh(saved.plan, found.plan)
         _show(found, output)
         if not found.plan.empty:
             _approve(found, yes=yes or saved is not None)
-        outcomes: tuple[Outcome, ...] = _carry_out(found, lock_timeout)
+        outcomes = apply_specs(found.engine, found.specs, lock_timeout)
     if output == "json":
         click.echo(apply_text.as_json(outcomes))
     elif not found.plan.empty or exit_code(outcomes) != Exit.DONE:
@@ -67,8 +68,10 @@ def _saved(paths: tuple[Path, ...], select: tuple[str, ...]) -> Saved | None:
 
 
 def _show(found: Planned, output: str) -> None:
-    """Show the plan: on stdout for a person, on stderr beside JSON."""
-    click.echo(plan_text.as_text(found.plan), err=output == "json")
+    """Show the plan: on stdout for a person, on stderr beside JSON. What cannot be planned is said with what came of it."""
+    shown = plan_text.as_text(found.plan, obstacles=False)
+    if shown:
+        click.echo(shown, err=output == "json")
 
 
 def _approve(found: Planned, *, yes: bool) -> None:
@@ -81,18 +84,5 @@ def _approve(found: Planned, *, yes: bool) -> None:
     said = " and ".join(reasons)
     if not sys.stdin.isatty():
         raise Refused(f"{said}, and there is no terminal to ask on", hint="look at `mlspec plan`, then add --yes")
-    click.confirm(f"{said}. Apply?", abort=True, err=True)
-
-
-def _carry_out(found: Planned, lock_timeout: float) -> tuple[Outcome, ...]:
-    target = found.engine.target
-    before = target.serial
-    try:
-        return apply_specs(found.engine, found.specs, lock_timeout)
-    except (KeyboardInterrupt, Terminated) as stopped:
-        if target.serial == before:
-            raise
-        name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
-        raise StoppedPartWay(
-            f"stopped by {name}; what was done is recorded", hint="run the same command again: it goes on from there"
-        ) from None
+    if not click.confirm(f"{said}. Apply?", err=True):
+        raise Refused("not applied: you said no; nothing was changed")

@@ -34,8 +34,12 @@ def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float,
             raise Refused(
                 f"{', '.join(names)}: {what} would be destroyed, and there is no terminal to ask on", hint="add --yes"
             )
-        click.confirm(f"Destroy {what} of {', '.join(names)}?", abort=True, err=True)
+        if not click.confirm(f"Destroy {what} of {', '.join(names)}?", err=True):
+            raise Refused("not destroyed: you said no; nothing was changed")
     for name in names:
+        if not purge and not where.observe(name).seen:
+            click.echo(f"{name}: nothing of it stands; history is kept")
+            continue
         with where.lock(name, "destroy", timestamp(), lock_timeout):
             where.forget(name, KINDS, purge=purge, at=timestamp())
         click.echo(f"{name}: destroyed{', with its history' if purge else '; history is kept'}")

@@ -38,12 +38,15 @@ def command(
     of them has moved.
     """
     found = planned(paths, target, select)
-    if out is not None:
+    blocked = bool(found.plan.obstacles)
+    if out is not None and not blocked:
         try:
             out.write_text(to_text(found.plan, tuple(map(str, paths)), select), encoding="utf-8")
         except OSError as error:
             raise StateError(f"cannot write {out}: {error.strerror}", hint="choose another --out") from error
     click.echo(plan_text.as_json(found.plan) if output == "json" else plan_text.as_text(found.plan))
+    if blocked:
+        return Exit.FAILED
     if out is not None:
         click.echo(f"saved: run `mlspec apply {out}` to carry it out", err=True)
     return Exit.CHANGES if detailed_exitcode and not found.plan.empty else Exit.DONE

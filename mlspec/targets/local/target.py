@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlspec.state.observed import FiledStep, Observed, Seen, Settlement, SourceFacts
-from mlspec.state.record import CONDITION_OF, FAILURES, Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.record import FAILED_KIND, FAILURES, Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind
 from mlspec.targets.local import records as rows
 from mlspec.targets.local.artifacts import Artifacts
@@ -51,8 +51,7 @@ class LocalTarget:
     def observe(self, forecast: str) -> Observed:
         """Return what is held of one forecast, with what is missing of its files; never writes."""
         found = [rows.seen_of(row) for row in self._rows("SELECT * FROM resources WHERE forecast = ?", forecast)]
-        failures = {each.type: each.message for each in self.conditions(forecast) if each.reason in FAILURES}
-        failed = {kind: failures[type_] for kind, type_ in CONDITION_OF.items() if type_ in failures}
+        failed = {FAILED_KIND[row.type]: row.message for row in self.conditions(forecast) if row.reason in FAILURES}
         return Observed(forecast, {seen.resource.kind: self._with_damage(seen) for seen in found}, failed)
 
     def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:

@@ -1,0 +1,60 @@
+"""What to write instead of a value of the wrong type: the same value, as the spec language spells it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_LONGEST = 40
+_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_NUMBERS = ("a whole number", "a number")
+
+
+def instead(wanted: str, value: Any) -> str | None:
+    """Return what to write where `wanted` (words.py's name of a type) is expected and `value` was found; None if unknown."""
+    if isinstance(value, str) and len(value) <= _LONGEST:
+        return _instead_of_text(wanted, value)
+    if wanted == "text" and isinstance(value, bool | int | float):
+        return f"quote it, if text is meant: '{str(value).lower()}'"
+    if wanted == "a whole number" and isinstance(value, float) and value.is_integer():
+        return f"write {int(value)}" if abs(value) < 1e15 else None
+    return None
+
+
+def share(limits: Any, value: Any) -> str | None:
+    """Return a hint for a percentage where a share of at most 1 is expected; `limits` are the bounds that it broke."""
+    most = [limits[key] for key in ("lt", "le") if key in limits]
+    is_percentage = isinstance(value, int | float) and 1 < value <= 100
+    return f"write {value / 100:g} for {value:g} %" if most == [1] and is_percentage else None
+
+
+def _instead_of_text(wanted: str, text: str) -> str | None:
+    if wanted == "a list" and re.fullmatch(r"[\w-]+", text):
+        return f"write [{text}]"
+    if wanted == "true or false":
+        if text in ("true", "false"):
+            return "drop the quotes"
+        return f"write {_BOOLEANS[text.lower()]}" if text.lower() in _BOOLEANS else None
+    return _number(text) if wanted in _NUMBERS else None
+
+
+def _number(text: str) -> str | None:
+    """Return how to write a number that another language, or YAML 1.1, would have read from `text`."""
+    if _PLAIN.fullmatch(text):
+        return "drop the quotes"
+    if re.fullmatch(r"0[0-7]+", text):
+        return f"write {int(text)}, or {int(text, 8)} if it is octal"
+    if re.fullmatch(r"0([xX][0-9a-fA-F]+|[bB][01]+|[oO][0-7]+)", text):
+        return f"write {int(text, 0)}"
+    if re.fullmatch(r"[-+]?\.(inf|nan)", text, re.IGNORECASE):
+        return "write a finite number"
+    if re.fullmatch(r"[0-9]+(:[0-9]+)+", text):
+        return "write one number, without colons"
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)? ?%", text):
+        return f"write {float(text.rstrip('% ')) / 100:g}"
+    if re.fullmatch(r"[0-9]+,[0-9]+", text):
+        return f"write {text.replace(',', '.')}, or {text.replace(',', '')} if the comma parts thousands"
+    if re.fullmatch(r"\+?[0-9_]*\.?[0-9_]*", text, re.ASCII) and re.search("[0-9]", text):
+        return f"write {float(text.replace('_', '')):.15g}"
+    return "write it in the digits 0 to 9" if text.isnumeric() else None
