@@ -411,6 +411,9 @@ class Inventory(Part):
     review_period: int = Field(default=1, ge=1, le=1000, description="Periods between two looks at the stock.")
 
 
+MAX_TARGETS = 50
+
+
 class Forecast(Part):
     """One forecast: its data, model, schedule, alert thresholds, rollback policy, and what stock it is for."""
 
@@ -428,5 +431,6 @@ class Forecast(Part):
     budget: Budget = Field(default=Budget(), description="A guard on what reconcile starts by itself.")
     inventory: Inventory | None = Field(default=None, description="What the forecast is for.")
     targets: dict[Name, dict[str, Any]] = Field(
-        default={}, description="What differs in one target: any part of this document, merged over the rest."
-    )
+        default={}, max_length=MAX_TARGETS,
+        description="What differs in one target: any part of this document, merged over the rest.",
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 _LONGEST = 40
@@ -25,7 +26,7 @@ def instead(wanted: str, value: Any) -> str | None:
 def share(limits: Any, value: Any) -> str | None:
     """Return a hint for a percentage where a share of at most 1 is expected; `limits` are the bounds that it broke."""
     most = [limits[key] for key in ("lt", "le") if key in limits]
-    is_percentage = isinstance(value, int | float) and 1 < value <= 100
+    is_percentage = isinstance(value, int | float) and 2 <= value <= 100
     return f"write {value / 100:g} for {value:g} %" if most == [1] and is_percentage else None
 
 
@@ -39,22 +40,20 @@ def _instead_of_text(wanted: str, text: str) -> str | None:
     return _number(text) if wanted in _NUMBERS else None
 
 
+# How a number is written elsewhere (other languages, YAML 1.1, spreadsheets), and how it is written here.
+_SPELLINGS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
+    (_PLAIN, lambda _: "drop the quotes"),
+    (re.compile(r"0[0-7]+"), lambda text: f"write {int(text)}, or {int(text, 8)} if it is octal"),
+    (re.compile(r"0([xX][0-9a-fA-F]+|[bB][01]+|[oO][0-7]+)"), lambda text: f"write {int(text, 0)}"),
+    (re.compile(r"[-+]?\.?(inf|nan|infinity)", re.IGNORECASE), lambda _: "write a finite number"),
+    (re.compile(r"[0-9]+(:[0-9]+)+"), lambda _: "write one number, without colons"),
+    (re.compile(r"[0-9]+(\.[0-9]+)? ?%"), lambda text: f"write {float(text.rstrip('% ')) / 100:g}"),
+    (re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+"), lambda text: f"write {text.replace(',', '')}"),
+    (re.compile(r"[0-9]+,[0-9]+"), lambda text: f"write {text.replace(',', '.')}"),
+    (re.compile(r"\+?([0-9][0-9_]*\.?[0-9]*|\.[0-9]+)"), lambda text: f"write {float(text.replace('_', '')):.15g}"),
+)
+
+
 def _number(text: str) -> str | None:
-    """Return how to write a number that another language, or YAML 1.1, would have read from `text`."""
-    if _PLAIN.fullmatch(text):
-        return "drop the quotes"
-    if re.fullmatch(r"0[0-7]+", text):
-        return f"write {int(text)}, or {int(text, 8)} if it is octal"
-    if re.fullmatch(r"0([xX][0-9a-fA-F]+|[bB][01]+|[oO][0-7]+)", text):
-        return f"write {int(text, 0)}"
-    if re.fullmatch(r"[-+]?\.(inf|nan)", text, re.IGNORECASE):
-        return "write a finite number"
-    if re.fullmatch(r"[0-9]+(:[0-9]+)+", text):
-        return "write one number, without colons"
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)? ?%", text):
-        return f"write {float(text.rstrip('% ')) / 100:g}"
-    if re.fullmatch(r"[0-9]+,[0-9]+", text):
-        return f"write {text.replace(',', '.')}, or {text.replace(',', '')} if the comma parts thousands"
-    if re.fullmatch(r"\+?[0-9_]*\.?[0-9_]*", text, re.ASCII) and re.search("[0-9]", text):
-        return f"write {float(text.replace('_', '')):.15g}"
-    return "write it in the digits 0 to 9" if text.isnumeric() else None
+    written = next((write(text) for spelling, write in _SPELLINGS if spelling.fullmatch(text)), None)
+    return written or ("write it in the digits 0 to 9" if text.isnumeric() else None)

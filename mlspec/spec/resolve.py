@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path as File
 from typing import Any
@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from mlspec.spec.checks import STAND_INS, check
 from mlspec.spec.document import Document
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted
-from mlspec.spec.forecast import Forecast
+from mlspec.spec.forecast import MAX_TARGETS, Forecast
 from mlspec.spec.project import Project
 from mlspec.spec.words import problems
 
 # An overlay says what differs in a target, not what the thing is.
-_FIXED = ("apiVersion", "kind", "targets")
+_FIXED: tuple[Path, ...] = (("apiVersion",), ("kind",), ("targets",), ("metadata", "name"))
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,6 @@ class Layers:
             layer = _at(document.value, prefix)
             if isinstance(layer, dict):
                 value = _merge(value, layer)
-        value.pop("targets", None)
         return value
 
     def place(self, path: Path) -> tuple[Document, Path] | None:
@@ -50,11 +49,13 @@ class Layers:
 
     def fault(self, problem: Problem) -> Fault:
         """Return a problem of the merged document at its place in the file that it comes from."""
-        path = problem.path
-        while path and self.place(path) is None:
-            path = path[:-1]
-        document, place = self.place(path) if path else (self.spec, ())  # type: ignore[misc]
-        return document.fault(problem, place)
+        path, found = problem.path, None
+        while path and found is None:
+            found = self.place(path)
+            path = path if found else path[:-1]
+        document, place = found or (self.spec, ())
+        layer = place[: len(place) - len(path)]  # such as targets.prod, where an overlay says it
+        return document.fault(replace(problem, path=(*layer, *problem.path)), place)
 
     def _sources(self) -> list[tuple[Document, Path]]:
         sources: list[tuple[Document, Path]] = []
@@ -137,7 +138,7 @@ def overlay_faults(spec: Document, project: Document | None, known: Mapping[str,
     if not isinstance(overlays, dict):
         return []
     faults: list[Fault] = []
-    for name, overlay in overlays.items():
+    for name, overlay in list(overlays.items())[:MAX_TARGETS]:
         path: Path = ("targets", name)
         if name not in known:
             hint = did_you_mean(name, known)
@@ -145,22 +146,26 @@ def overlay_faults(spec: Document, project: Document | None, known: Mapping[str,
                 spec.fault(Problem(path, "unknown-target", f"mlspec.yaml names no target '{name}'", hint, on_key=True))
             )
         elif isinstance(overlay, dict):
-            fixed = [key for key in _FIXED if key in overlay]
-            fixed += ["metadata.name"] if "name" in (overlay.get("metadata") or {}) else []
-            for key in fixed:
-                problem = Problem(
-                    (*path, *key.split(".")), "fixed-key", f"'{key}' is the same in every target", None, on_key=True
-                )
-                faults.append(spec.fault(problem))
+            faults += _fixed(spec, path, "is the same in every target")
             outcome = resolve(spec, project, name)
             faults += outcome if isinstance(outcome, list) else []
     return faults
 
 
+def _fixed(document: Document, prefix: Path, why: str) -> list[Fault]:
+    """Return a fault for each key under `prefix` that only a spec itself may give."""
+    found = [(*prefix, *key) for key in _FIXED if document.holds((*prefix, *key))]
+    return [
+        document.fault(Problem(path, "fixed-key", f"'{dotted(path[len(prefix) :])}' {why}", "remove it", on_key=True))
+        for path in found
+    ]
+
+
 def project_of(document: Document) -> Project | list[Fault]:
     """Return the project that mlspec.yaml describes, or its faults."""
     try:
-        return Project.model_validate(document.value)
+        project = Project.model_validate(document.value)
+        return _fixed(document, ("defaults",), "is each spec's own") or project
     except ValidationError as error:
         return [document.fault(problem) for problem in problems(error, Project, document.value)]
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mlspec.spec import fields
-from mlspec.spec.faults import Path, Problem, did_you_mean, holds, nearest
+from mlspec.spec.faults import Key, Path, Problem, did_you_mean, holds, nearest
 from mlspec.spec.forecast import Part
 from mlspec.spec.hints import instead, share
 
@@ -29,7 +29,7 @@ MOST = 100
 
 def problems(error: ValidationError, model: type[Part], value: Mapping[str, Any]) -> list[Problem]:
     """Return one problem for each finding, at the path of the document that it is about."""
-    details = error.errors(include_url=False)
+    details = _without_echoes(error.errors(include_url=False))
     found = [(detail["type"], _problem(detail, model, value)) for detail in details[:MOST]]
     # An entry that is refused is not counted, so a list of one wrong entry is "too short" as well: say the first only.
     inner = {problem.path[:depth] for _, problem in found for depth in range(len(problem.path))}
@@ -37,6 +37,23 @@ def problems(error: ValidationError, model: type[Part], value: Mapping[str, Any]
     if len(details) > MOST:
         told.append(Problem((), "too-many", f"{len(details) - MOST} more errors are not shown", "mend these first"))
     return told
+
+
+def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out the missing key that is there, misspelt: the unknown key says so already."""
+    unknown: dict[tuple[Key, ...], list[str]] = {}
+    for detail in details[:MOST]:
+        if detail["type"] == "extra_forbidden":
+            unknown.setdefault(detail["loc"][:-1], []).append(str(detail["loc"][-1]))
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "missing" or not _near_one(str(detail["loc"][-1]), unknown.get(detail["loc"][:-1], []))
+    ]
+
+
+def _near_one(name: str, words: list[str]) -> bool:
+    return any(nearest(word, [name]) for word in words)
 
 
 def _problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any]) -> Problem:

@@ -15,7 +15,7 @@ TSB_ALPHA = 0.1
 def fit(candidate: Croston, panel: Panel, seed: int) -> Local:
     """Return the candidate; its parameters are estimated at each forecast. It knows no season."""
     del panel, seed
-    return Local(candidate.label, lambda _season: _build(candidate.variant), season=1, seasons=1)
+    return Local(candidate.label, lambda _season: _build(candidate.variant), season=1, seasons=1, least=1)
 
 
 def _build(variant: str) -> Any:

@@ -23,17 +23,19 @@ Build = Callable[[int], Any]  # a season (1 for none) to a statsforecast model
 class Local:
     """A statistical candidate. `build` makes the model for a season.
 
-    A series shorter than `seasons` times the season is forecast without one.
+    A series shorter than `seasons` times the season is forecast without one, and one of fewer than `least` periods by its
+    last value.
     """
 
     label: str
     build: Build
     season: int
     seasons: int
+    least: int = LEAST
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean, series by series."""
-        return with_short(panel, LEAST, self._forecast)
+        return with_short(panel, self.least, self._forecast)
 
     def _forecast(self, panel: Panel) -> pd.DataFrame:
         lengths = panel.lengths()

@@ -12,7 +12,7 @@ from mlspec.spec.forecast import SeasonalNaive
 def fit(candidate: SeasonalNaive, panel: Panel, seed: int) -> Local:
     """Return the candidate; there is nothing to learn before the forecast."""
     del seed
-    return Local(candidate.label, _build, candidate.season or panel.layout.season, seasons=1)
+    return Local(candidate.label, _build, candidate.season or panel.layout.season, seasons=1, least=1)
 
 
 def _build(season: int) -> Any:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, horizon_frame
 
-# Periods below which a level and a spread cannot be told apart.
-LEAST = 4
+# Periods that exponential smoothing and theta need at the least; statsforecast refuses fewer than 7.
+LEAST = 8
 
 
 def with_short(panel: Panel, least: int, forecast: Callable[[Panel], pd.DataFrame]) -> pd.DataFrame:

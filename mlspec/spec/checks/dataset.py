@@ -4,49 +4,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from mlspec.spec.calendar import frequency_problem
+from mlspec.spec.checks.addresses import EXAMPLE, address_problem
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
-_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/[^/\s].*")
-_TABLE = re.compile(r"bq://[a-z][a-z0-9-]{4,28}[a-z0-9]\.[A-Za-z0-9_]{1,1024}\.[A-Za-z0-9_-]{1,1024}")
-_SUFFIXES = (".csv", ".parquet")
+_SELECT = re.compile(r"(?:select|with)\b", re.IGNORECASE)
+# What is no code in BigQuery's SQL: text in quotes (a backslash escapes), names in backticks, comments.
+_NO_CODE = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|--[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
+# The columns of the forecast and inventory tables, beside the series columns and the time.
+RESERVED = re.compile(
+    r"cutoff|mean|version|q0?\.[0-9]+|protection_demand|safety_stock|reorder_point|order_up_to", re.IGNORECASE
+)
 
 
 def source(forecast: Forecast) -> Iterator[Problem]:
     """A source is a uri or a query, and one that mlspec reads."""
     found = forecast.dataset.source
     path: Path = ("dataset", "source")
-    if (found.uri is None) == (found.query is None):
-        what = "both" if found.uri is not None else "neither"
-        yield Problem(
-            path,
-            "source",
-            f"expected one of uri and query, found {what}",
-            "keep one of them" if what == "both" else None,
-        )
+    if found.uri is not None and found.query is not None:
+        yield Problem(path, "source", "expected one of uri and query, found both", "keep one of them")
     elif found.uri is not None:
-        yield from _uri(found.uri, (*path, "uri"))
-    elif not re.match(r"\s*(select|with)\s", found.query or "", re.IGNORECASE):
-        yield Problem((*path, "query"), "source", "expected a query that begins with SELECT or WITH", None)
-    elif ";" in (found.query or "").rstrip().removesuffix(";"):
-        yield Problem((*path, "query"), "source", "expected one statement, found a semicolon inside", "keep one SELECT")
+        yield from _address(found.uri, (*path, "uri"))
+    elif found.query is not None:
+        yield from _query(found.query, (*path, "query"))
+    else:
+        yield Problem(path, "source", "expected uri or query, found neither", EXAMPLE)
 
 
 def future(forecast: Forecast) -> Iterator[Problem]:
     """Covariates that are known over the horizon are read from somewhere."""
     dataset = forecast.dataset
     if dataset.future is not None:
-        yield from _uri(dataset.future.uri, ("dataset", "future", "uri"))
+        yield from _address(dataset.future.uri, ("dataset", "future", "uri"))
         if not dataset.covariates.known:
-            yield Problem(
-                ("dataset", "future"),
-                "reference",
-                "nothing is read from it: covariates.known is empty",
-                "name its columns there",
-            )
+            message = "nothing is read from it: covariates.known is empty"
+            yield Problem(("dataset", "future"), "reference", message, "name its columns there")
     elif dataset.covariates.known:
         yield Problem(
             ("dataset", "covariates", "known"), "reference", "they are read from dataset.future, which is missing",
@@ -54,36 +49,19 @@ def future(forecast: Forecast) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _uri(uri: str, path: Path) -> Iterator[Problem]:
-    problem = _uri_problem(uri)
+def _address(uri: str, path: Path) -> Iterator[Problem]:
+    problem = address_problem(uri)
     if problem:
-        yield Problem(
-            path, "uri", problem, "a path such as data/sales.csv, gs://bucket/object or bq://project.dataset.table"
-        )
+        yield Problem(path, "uri", *problem)
 
 
-def _uri_problem(uri: str) -> str | None:
-    scheme = _SCHEME.match(uri)
-    if uri.startswith("gs://"):
-        return None if _BUCKET.fullmatch(uri) else "expected gs://bucket/object"
-    if uri.startswith("bq://"):
-        return None if _TABLE.fullmatch(uri) else "expected bq://project.dataset.table"
-    if scheme and len(scheme[1]) > 1:
-        return f"addresses of the kind {scheme[1]}: are not read"
-    rules = (
-        (uri.startswith(("/", "\\")) or bool(scheme), "absolute paths are not read: a spec is for every machine"),
-        (uri.startswith("~"), "~ is not the same on two machines"),
-        ("\\" in uri, "expected / between folders"),
-        ("%" in uri, "percent signs are not allowed in paths"),
-        (
-            any(part in ("", ".", "..") for part in uri.split("/")),
-            "a path stays in the project: no empty part, no . and no ..",
-        ),
-        (uri.startswith("-"), "a path does not begin with a hyphen"),
-        ("*" in uri.rpartition("/")[0], "* is allowed in the file's name only"),
-        (not uri.lower().endswith(_SUFFIXES), "expected a file that ends in .csv or .parquet"),
-    )
-    return next((sentence for broken, sentence in rules if broken), None)
+def _query(query: str, path: Path) -> Iterator[Problem]:
+    code = _NO_CODE.sub(" ", query).strip()
+    if not _SELECT.match(code):
+        hint = "such as SELECT week, store, units FROM `acme-prod.sales.weekly`"
+        yield Problem(path, "source", "expected a query that begins with SELECT or WITH", hint)
+    elif ";" in code.rstrip("; \t\n"):
+        yield Problem(path, "source", "expected one statement, found several", "keep the SELECT")
 
 
 def frequency(forecast: Forecast) -> Iterator[Problem]:
@@ -93,36 +71,58 @@ def frequency(forecast: Forecast) -> Iterator[Problem]:
         yield Problem(("dataset", "frequency"), "frequency", *problem)
 
 
-def columns(forecast: Forecast) -> Iterator[Problem]:
-    """A column has one role."""
+def roles(forecast: Forecast) -> list[tuple[Path, str]]:
+    """Return every column that the dataset names, with the path that names it, in the order of the language."""
     dataset, covariates = forecast.dataset, forecast.dataset.covariates
-    roles: list[tuple[Path, str]] = [(("dataset", "time"), dataset.time), (("dataset", "target"), dataset.target)]
-    roles += [(("dataset", "series", index), name) for index, name in enumerate(dataset.series)]
+    found: list[tuple[Path, str]] = [(("dataset", "time"), dataset.time)]
+    found += [(("dataset", "series", index), name) for index, name in enumerate(dataset.series)]
+    found.append((("dataset", "target"), dataset.target))
     for kind in ("known", "past", "static"):
-        roles += [
-            (("dataset", "covariates", kind, index), name) for index, name in enumerate(getattr(covariates, kind))
-        ]
+        names: tuple[str, ...] = getattr(covariates, kind)
+        found += [(("dataset", "covariates", kind, index), name) for index, name in enumerate(names)]
+    return found
+
+
+def columns(forecast: Forecast) -> Iterator[Problem]:
+    """A column has one role, and none that is printed with the forecast has the name of one that is made."""
     first: dict[str, Path] = {}
-    for path, name in roles:
+    for path, name in roles(forecast):
         if name in first:
-            yield Problem(path, "column-twice", f"the column '{name}' has a role already", "a column has one role")
+            role = ".".join(map(str, first[name][1:2] if len(first[name]) < 4 else first[name][1:3]))
+            yield Problem(path, "column-twice", f"the column '{name}' is the {role} already", "a column has one role")
         first.setdefault(name, path)
+        if path[1] in ("time", "series") and RESERVED.fullmatch(name):
+            message = f"'{name}' is a column of mlspec's own in the forecast that it writes"
+            yield Problem(path, "column-reserved", message, "rename the column in the data")
+    if forecast.dataset.covariates.static and not forecast.dataset.series:
+        message = "a single series has no static columns: a constant tells a model nothing"
+        yield Problem(("dataset", "covariates", "static"), "reference", message, "name the series columns, or drop these")
 
 
 def ranges(forecast: Forecast) -> Iterator[Problem]:
-    """A range is of a column that is read, has a limit, and is not upside down."""
-    known = [forecast.dataset.target, *forecast.dataset.covariates.known, *forecast.dataset.covariates.past]
+    """A range is of a column of numbers that is read, has a limit, and is not upside down."""
+    covariates = forecast.dataset.covariates
+    known = [forecast.dataset.target, *covariates.known, *covariates.past]
     for name, limits in forecast.dataset.checks.range.items():
         path: Path = ("dataset", "checks", "range", name)
         if name not in known:
-            yield Problem(
-                path,
-                "reference",
-                f"'{name}' is no column of numbers that this dataset reads",
-                did_you_mean(name, known),
-                on_key=True,
-            )
+            message = f"'{name}' is no column of numbers that this dataset reads"
+            yield Problem(path, "reference", message, did_you_mean(name, known), on_key=True)
         if limits.min is None and limits.max is None:
-            yield Problem(path, "range", "expected min, max or both", None, on_key=True)
+            yield Problem(path, "range", "expected min, max or both", "such as {min: 0}", on_key=True)
         elif limits.min is not None and limits.max is not None and limits.min > limits.max:
             yield Problem(path, "range", f"min {limits.min:g} is above max {limits.max:g}", "swap them", on_key=True)
+
+
+def contract(forecast: Forecast) -> Iterator[Problem]:
+    """Each part of the data contract says something that data can keep."""
+    checks = forecast.dataset.checks
+    path: Path = ("dataset", "checks")
+    if checks.freshness is not None and checks.freshness.max_age == timedelta(0):
+        message = "no data is 0 old: the newest period ends before it is read"
+        yield Problem((*path, "freshness", "max_age"), "range", message, "such as 10d")
+    if checks.series is not None and checks.series.min is None and checks.series.max_missing is None:
+        yield Problem((*path, "series"), "range", "expected min, max_missing or both", "such as {min: 1}")
+    if checks.series is not None and not forecast.dataset.series and (checks.series.min or 0) > 1:
+        message = f"dataset.series is empty: there is one series, never {checks.series.min}"
+        yield Problem((*path, "series", "min"), "reference", message, "name the series columns")

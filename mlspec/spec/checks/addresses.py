@@ -1,0 +1,82 @@
+"""Where data may be read from: a file of the project, an object in Cloud Storage, a table in BigQuery. Nothing else.
+
+What is refused is refused for a reason that the writer is told: another machine has other absolute paths and another `~`,
+`..` leaves the project, and an address of the web could be one of the cloud's own metadata server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from mlspec.spec.faults import nearest
+
+Words = tuple[str, str]  # what is wrong, and what to do
+
+SUFFIXES = (".csv", ".parquet")
+EXAMPLE = "such as data/sales.csv, gs://bucket/sales/*.parquet or bq://project.dataset.table"
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+_DRIVE = re.compile(r"[A-Za-z]:")
+# https://cloud.google.com/storage/docs/buckets#naming and https://cloud.google.com/bigquery/docs/tables#table_naming
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
+_TABLE = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]\.[A-Za-z0-9_]{1,1024}\.[A-Za-z0-9_-]{1,1024}")
+_WEB = ("http", "https", "ftp")
+_KNOWN = ("gs", "bq")
+_ALIASES = {"s3": "gs", "gcs": "gs", "bigquery": "bq"}
+
+
+def address_problem(uri: str) -> Words | None:
+    """Return what is wrong with an address and what to do about it, or None."""
+    if uri.startswith("gs://"):
+        return _object(uri.removeprefix("gs://"))
+    if uri.startswith("bq://"):
+        good = _TABLE.fullmatch(uri.removeprefix("bq://"))
+        return None if good else ("expected bq://project.dataset.table", "such as bq://acme-prod.sales.weekly")
+    scheme = _SCHEME.match(uri)
+    return _scheme(scheme[1].lower()) if scheme else _first(_OF_A_PATH, uri)
+
+
+def _scheme(name: str) -> Words:
+    problem = f"addresses that begin with {name}: are not read"
+    if name == "file":
+        return problem, "write the path itself, relative to the project's root: data/sales.csv"
+    if name in _WEB:
+        return problem, "download the file into the project, or put it in a bucket: gs://bucket/object"
+    meant = _ALIASES.get(name) or nearest(name, _KNOWN) or (name if name in _KNOWN else None)
+    return problem, f"did you mean {meant}://?" if meant else EXAMPLE
+
+
+def _object(rest: str) -> Words | None:
+    bucket, _, name = rest.partition("/")
+    if not _BUCKET.fullmatch(bucket) or not name:
+        return "expected gs://bucket/object", "such as gs://acme-sales/weekly/*.parquet"
+    return _first(_OF_A_NAME, name)
+
+
+Rule = tuple[Callable[[str], bool], str, str]
+
+_OF_A_NAME: tuple[Rule, ...] = (
+    (lambda name: any(part in ("", ".", "..") for part in name.split("/")),
+     "a path leads down only: no .., no . and no empty part", "write it down from the project's root, or the bucket"),
+    (lambda name: "\\" in name, "expected / between folders", "write / for \\"),
+    (lambda name: "%" in name, "% is not allowed: nothing is decoded here", "write the character itself, or rename the file"),
+    (lambda name: "?" in name or "[" in name, "of wildcards only * is read", "use *"),
+    (lambda name: "**" in name or "*" in name.rpartition("/")[0],
+     "* is allowed in the file's name only", "put the files in one folder"),
+    (lambda name: name != name.strip(), "a space begins or ends it", "remove the space"),
+    (lambda name: not name.lower().endswith(SUFFIXES),
+     "expected a file that ends in .csv or .parquet, not compressed", EXAMPLE),
+)  # fmt: skip
+_RELATIVE = "write it relative to the project's root: data/sales.csv"
+_OF_A_PATH: tuple[Rule, ...] = (
+    (lambda path: path.startswith(("/", "\\")) or bool(_DRIVE.match(path)),
+     "absolute paths are not read: another machine has others", _RELATIVE),
+    (lambda path: path.startswith("~"), "~ is another folder on another machine", _RELATIVE),
+    (lambda path: path.startswith("-"), "a path does not begin with a hyphen: tools take it for an option", "rename the file"),
+    (lambda path: ":" in path or "|" in path, "colons and bars are not allowed: some systems cannot name such a file", "rename the file"),
+    *_OF_A_NAME,
+)  # fmt: skip
+
+
+def _first(rules: tuple[Rule, ...], text: str) -> Words | None:
+    return next(((problem, hint) for broken, problem, hint in rules if broken(text)), None)
