@@ -22,8 +22,8 @@ def as_text(faults: Sequence[Fault]) -> str:
 
 def _block(fault: Fault) -> str:
     field = f"{fault.path}: " if fault.path else ""
-    place = click.style(printable(f"{fault.file}:{fault.line}:{fault.column}"), bold=True)
-    lines = [f"{place}: {printable(f'{field}{fault.message}')}"]
+    place = click.style(_one_line(f"{fault.file}:{fault.line}:{fault.column}"), bold=True)
+    lines = [f"{place}: {_one_line(f'{field}{fault.message}')}"]
     if fault.text.strip():
         # A long line is shown around the place that is meant.
         begin = max(0, fault.column - _WIDEST // 2) if len(fault.text) > _WIDEST else 0
@@ -31,8 +31,13 @@ def _block(fault: Fault) -> str:
         indent = len(printable(fault.text[begin : fault.column - 1]))
         lines += [f"    {shown}", f"    {' ' * indent}{click.style('^', fg='red', bold=True)}"]
     if fault.hint:
-        lines.append(f"    {click.style('hint', fg='cyan')}: {printable(fault.hint)}")
+        lines.append(f"    {click.style('hint', fg='cyan')}: {_one_line(fault.hint)}")
     return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    """Return text of a user that cannot pass for a line of ours."""
+    return printable(text.replace("\n", "\\n"))
 
 
 def as_json(faults: Sequence[Fault], files: int) -> str:
@@ -65,6 +70,8 @@ def as_sarif(faults: Sequence[Fault]) -> str:
 
 
 def _result(fault: Fault) -> dict[str, Any]:
+    from urllib.parse import quote  # a file's name is not an address: a space and a percent sign are escaped in it
+
     message = f"{fault.path}: {fault.message}" if fault.path else fault.message
     return {
         "ruleId": fault.code,
@@ -73,7 +80,7 @@ def _result(fault: Fault) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": fault.file},
+                    "artifactLocation": {"uri": quote(fault.file, safe="/:")},
                     "region": {"startLine": fault.line, "startColumn": fault.column},
                 }
             }

@@ -86,7 +86,7 @@ def enter(panel: Panel, model: Model, incumbent: Any) -> Field:
     )
 
 
-def _entrant(candidate: Candidate, singles: list[Candidate]) -> Entrant:
+def _entrant(candidate: Candidate, singles: Sequence[Candidate]) -> Entrant:
     if not isinstance(candidate, Ensemble):
         return Entrant(candidate.label, candidate.kind, (candidate,))
     of = candidate.of

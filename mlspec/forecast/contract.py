@@ -142,7 +142,8 @@ def _completeness(evidence: Evidence) -> Result:
         return Result("gaps", True, f"no period is missing in {len(span.first):,} series")
     worst = missing[missing > 0].sort_values(ascending=False, kind="stable")
     examples = [_gap(evidence, name, int(span.first[name]), lacks) for name, lacks in worst.head(EXAMPLES).items()]
-    said = f"{lacking:,} of {expected:,} periods have no value in {len(worst):,} series ({share:.2%} are there, {least:.2%} must be)"
+    missed = f"{lacking:,} of {expected:,} periods have no value in {len(worst):,} series"
+    said = f"{missed} ({share:.2%} are there, {least:.2%} must be)"
     if share >= least:
         return Result("gaps", True, f"{said}; each is filled and never scored", lacking, examples)
     return Result("gaps", False, said, lacking, examples)
@@ -258,7 +259,8 @@ def _by_series(evidence: Evidence) -> bool:
 
 
 def _absent(evidence: Evidence) -> list[str]:
-    assert evidence.future is not None
+    if evidence.future is None:
+        return []
     plan, freq = evidence.future.frame, evidence.frequency
     span = spans(evidence.rows.frame, evidence.grid)
     times = freq.after(evidence.grid[span.newest], evidence.horizon)

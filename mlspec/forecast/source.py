@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 
 from mlspec.errors import DataError
@@ -37,8 +36,7 @@ def local_files(uri: str | None, root: Path, field: str) -> list[Path]:
 def _matches(uri: str, root: Path, field: str) -> list[Path]:
     if "\0" in uri or Path(uri).is_absolute() or ".." in Path(uri).parts or uri.startswith("~"):
         raise DataError(f"{field}: '{uri}' is not a path inside the project", hint=f"write it relative to {root}")
-    names = glob.glob(uri, root_dir=root, recursive=False) if "*" in uri else [uri]
-    files = sorted(root / name for name in names)
+    files = sorted(root.glob(uri)) if "*" in uri else [root / uri]
     if not files:
         raise DataError(f"{field}: no file matches '{uri}' in {root}", hint="correct the path in the spec")
     if len(files) > MOST_FILES:

@@ -54,11 +54,11 @@ def _load_skops(data: bytes) -> Any:
     try:
         foreign = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
         if foreign:
-            raise damaged(f"it asks for {', '.join(sorted(foreign))}, which no model of mlspec holds")
+            raise damaged(f"it asks for {', '.join(sorted(foreign))}, which no model of mlspec holds")  # noqa: TRY301
         model = skops.io.loads(data, trusted=TRUSTED)
     except ModelError:
         raise
-    except Exception:  # skops and numpy raise whatever a damaged file leads them to
+    except Exception:  # noqa: BLE001  (skops and numpy raise whatever a damaged file leads them to)
         raise damaged("its trees cannot be read") from None
     if not isinstance(model, HistGradientBoostingRegressor):
         raise damaged("it holds no boosted trees")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 
-from mlspec.spec.faults import nearest
+from mlspec.spec.faults import Words, nearest
 
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -38,7 +38,7 @@ _THIS_MACHINES = ("localtime", "posixrules", "Factory")
 _ZONE_EXAMPLE = "such as Europe/Paris or UTC"
 
 
-def frequency_problem(text: str) -> tuple[str, str | None] | None:
+def frequency_problem(text: str) -> Words | None:
     """Return what is wrong with a frequency, and a hint; None if it is one."""
     found = _FREQUENCY.fullmatch(text)
     count, alias, anchor = (found[1] or "", found[2], found[3]) if found else ("", text, None)
@@ -59,7 +59,7 @@ def frequency_problem(text: str) -> tuple[str, str | None] | None:
 
 
 @lru_cache(maxsize=256)
-def cron_problem(expression: str) -> tuple[str, str | None] | None:
+def cron_problem(expression: str) -> Words | None:
     """Return what is wrong with a cron expression, and a hint; None if it fires, and not too often."""
     from cronsim import CronSim, CronSimError
 
@@ -71,16 +71,8 @@ def cron_problem(expression: str) -> tuple[str, str | None] | None:
     try:
         fires = CronSim(expression, _ANY_DAY)
         next(fires)
-    except CronSimError as error:
-        # A day that no month of the list has is told as a bad day; with any month it would be a good one.
-        if fields[3] != "*" and cron_problem(" ".join((*fields[:3], "*", fields[4]))) is None:
-            return (
-                f"'{expression}' never fires: no month of {fields[3]} has a day {fields[2]}",
-                "correct the day or month",
-            )
-        return f"'{expression}' is no cron expression: {str(error).lower()}", _CRON_EXAMPLE
-    except StopIteration:
-        return f"'{expression}' never fires", "correct the day or month"
+    except (CronSimError, StopIteration) as error:
+        return _no_cron(expression, fields, error)
     least = _least_gap(sorted(fires.minutes), sorted(fires.hours))
     if least < SHORTEST_MINUTES:
         every = "every minute" if least == 1 else f"{least} minutes apart"
@@ -91,6 +83,14 @@ def cron_problem(expression: str) -> tuple[str, str | None] | None:
     return None
 
 
+def _no_cron(expression: str, fields: Sequence[str], error: Exception) -> Words:
+    # A day that no month of the list has is told as a bad day; with any month it would be a good one.
+    if fields[3] != "*" and cron_problem(" ".join((*fields[:3], "*", fields[4]))) is None:
+        message = f"'{expression}' never fires: no month of {fields[3]} has a day {fields[2]}"
+        return message, "correct the day or the month"
+    return f"'{expression}' is no cron expression: {str(error).lower()}", _CRON_EXAMPLE
+
+
 def _least_gap(minutes: Sequence[int], hours: Sequence[int]) -> int:
     """Return the fewest minutes between two fires: in one hour, or over the turn of one into the next."""
     inside = [later - earlier for earlier, later in pairwise(minutes)]
@@ -99,7 +99,7 @@ def _least_gap(minutes: Sequence[int], hours: Sequence[int]) -> int:
 
 
 @lru_cache(maxsize=256)
-def timezone_problem(name: str) -> tuple[str, str | None] | None:
+def timezone_problem(name: str) -> Words | None:
     """Return what is wrong with the name of a time zone, and a hint; None if it is one."""
     from zoneinfo import ZoneInfo, available_timezones
 

@@ -9,6 +9,7 @@ from typing import Any
 
 Key = str | int
 Path = tuple[Key, ...]
+Words = tuple[str, str]  # what is wrong, and what to do about it
 
 _LISTED = 12
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlspec.spec.collisions import collisions
 from mlspec.spec.document import Document, open_document
-from mlspec.spec.faults import Fault, Problem, did_you_mean
+from mlspec.spec.faults import Fault, Problem, did_you_mean, nearest
 from mlspec.spec.project import LocalTarget, Project
 from mlspec.spec.resolve import Resolved, overlay_faults, project_of, resolve
 
@@ -67,12 +67,10 @@ def _resolve(
     document: Document, project: Document | None, known: Mapping[str, object], target: str
 ) -> Resolved | list[Fault]:
     kind = document.value.get("kind")
-    if kind == "Project":
-        return [
-            document.fault(
-                Problem(("kind",), "wrong-kind", "this is a project file, not a forecast", "name spec files only")
-            )
-        ]
+    if isinstance(kind, str) and kind != "Forecast" and not nearest(kind, ["Forecast"]):
+        what = "the project's file" if kind == "Project" else f"a {kind[:40]}"
+        hint = "a folder of specs holds forecasts only"
+        return [document.fault(Problem(("kind",), "wrong-kind", f"this is {what}, not a Forecast", hint))]
     outcome = resolve(document, project, target)
     faults = overlay_faults(document, project, known)
     if isinstance(outcome, list):
@@ -94,25 +92,29 @@ def _project(root: Path, faults: list[Fault]) -> tuple[Document | None, Project 
 
 def _files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
     """Return every spec file, once each: files as named, folders by what they hold."""
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
-            inside = list(_inside(path))
+            inside = list(_inside(path, faults))
             if not inside:
                 faults.append(
                     Fault(_name(path), 1, 1, "", "no-specs", "the folder holds no .yaml file", "try `mlspec init`")
                 )
             for file in inside:
-                found.setdefault(file.resolve(), file)
+                found.setdefault(os.path.realpath(file), file)
         elif path.exists():
-            found.setdefault(path.resolve(), path)
+            found.setdefault(os.path.realpath(path), path)
         else:
             faults.append(Fault(_name(path), 1, 1, "", "no-such-file", "there is no such file or folder", _near(path)))
     return list(found.values())
 
 
-def _inside(folder: Path) -> Iterable[Path]:
-    for parent, folders, files in os.walk(folder):  # does not follow links to folders: no loops
+def _inside(folder: Path, faults: list[Fault]) -> Iterable[Path]:
+    def refuse(error: OSError) -> None:
+        what = f"cannot read the folder: {error.strerror}"
+        faults.append(Fault(_name(Path(error.filename)), 1, 1, "", "unreadable", what))
+
+    for parent, folders, files in os.walk(folder, onerror=refuse):  # does not follow links to folders: no loops
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(_SUFFIXES) and not name.startswith(".") and name != PROJECT_FILE:

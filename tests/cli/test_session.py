@@ -87,7 +87,7 @@ def test_a_changed_spec_is_planned_field_by_field(applied: Mlspec) -> None:
     )
     Path("specs/demand.yaml").write_text(text)
     said = applied("plan")
-    assert "~ model.demand: model.horizon changed: backtests and trains again" in said.out
+    assert "~ model.demand: model.horizon changed: checks the data, backtests and trains again" in said.out
     assert "model.horizon: 2 -> 3" in said.out
     assert "> forecast.demand: inventory.review_period, version changed" in said.out
 

@@ -82,7 +82,7 @@ def test_another_service_level_computes_stock_and_trains_nothing() -> None:
 def test_a_reason_names_fields_and_what_follows_from_them() -> None:
     changed = with_spec(model={"horizon": 5})
     judged = next(change for change in changes(changed, seen_of(WANTED)) if change.resource == "model.demand")
-    assert judged.reason == "model.horizon changed: backtests and trains again"
+    assert judged.reason == "model.horizon changed: checks the data, backtests and trains again"
     assert [(field.field, field.before, field.after) for field in judged.fields] == [("model.horizon", 2, 5)]
 
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from mlspec.forecast.frequency import SEASONS
 from mlspec.spec import load
 from mlspec.spec.calendar import FREQUENCIES
-from mlspec.spec.checks.alerts import DIRECTIONS
-from mlspec.spec.secrecy import looks_secret
+from mlspec.spec.checks.metrics import METRICS
 from mlspec.spec.explain import all_paths, explain, near
 from mlspec.spec.names import NAMES, derived_names, endpoint_id, name_problem
 from mlspec.spec.reader import read
 from mlspec.spec.schema import json_schema
+from mlspec.spec.secrecy import looks_secret
 from tests.examples import project, spec_text
 
 HERE = Path(__file__).parent
@@ -62,7 +62,7 @@ def test_a_fault_in_the_defaults_is_told_where_it_stands(tmp_path: Path) -> None
     root = project(tmp_path)
     (root / "mlspec.yaml").write_text("apiVersion: mlspec/v1\nkind: Project\nname: p\ndefaults:\n  model: {seed: x}\n")
     (fault,) = load([root / "specs"], root, "local").faults
-    assert (Path(fault.file).name, fault.line, fault.path) == ("mlspec.yaml", 5, "model.seed")
+    assert (Path(fault.file).name, fault.line, fault.path) == ("mlspec.yaml", 5, "defaults.model.seed")
 
 
 @pytest.mark.parametrize(
@@ -219,4 +219,4 @@ def test_the_tables_of_two_rooms_agree() -> None:
     assert set(SEASONS) == set(FREQUENCIES)
     metric = explain("alerts.metric")
     assert metric is not None
-    assert set(DIRECTIONS) == set(metric.type.removeprefix("one of ").split(", "))
+    assert set(METRICS) == set(metric.type.removeprefix("one of ").split(", "))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mlspec.cli import options
+from mlspec.cli.escape import printable
 from mlspec.cli.faults import as_github, as_json, as_sarif, as_text
 from mlspec.cli.project import find_root, load_specs
 from mlspec.errors import Exit
@@ -39,7 +40,7 @@ def command(paths: tuple[Path, ...], target: str, output: str, data: bool) -> in
         click.echo(f"\n{_count(len(faults), 'error')} in {_count(loaded.files, 'file')}", err=True)
     else:
         for name in loaded.names:
-            click.echo(f"{name}: ok")
+            click.echo(f"{printable(name)}: ok")
     return Exit.FAILED if faults else Exit.DONE
 
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mlspec.errors import ModelError
 from mlspec.forecast.frame import Panel
-from mlspec.spec.forecast import Candidate, Ensemble, GradientBoosting
+from mlspec.spec.forecast import Candidate, GradientBoosting
 
 # kind: the module of its family, below this package.
 FAMILIES = {

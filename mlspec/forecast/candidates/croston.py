@@ -21,7 +21,7 @@ def fit(candidate: Croston, panel: Panel, seed: int) -> Local:
 def _build(variant: str) -> Any:
     from statsforecast.models import TSB, CrostonClassic, CrostonOptimized, CrostonSBA
 
-    models = {
+    models: dict[str, Any] = {
         "classic": CrostonClassic,
         "optimized": CrostonOptimized,
         "sba": CrostonSBA,

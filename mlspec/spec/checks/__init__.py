@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mlspec.spec.checks import alerts, dataset, deployment, metadata, model, schedule, secrets
+from mlspec.spec.checks import alerts, dataset, deployment, gate, metadata, model, schedule, secrets
 from mlspec.spec.faults import Problem
 from mlspec.spec.forecast import Forecast
 
@@ -24,15 +24,18 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (dataset.frequency, ("dataset",)),
     (dataset.columns, ("dataset",)),
     (dataset.ranges, ("dataset",)),
+    (dataset.contract, ("dataset",)),
     (model.quantiles, ("model",)),
     (model.candidates, ("model",)),
-    (model.gate, ("model",)),
+    (gate.gate, ("model",)),
     (model.inventory, ("model", "inventory")),
     (schedule.crons, ("schedule",)),
     (schedule.timezone, ("schedule",)),
     (deployment.rollout, ("deployment",)),
     (deployment.replicas, ("deployment",)),
+    (deployment.budget, ("budget",)),
     (alerts.thresholds, ("alerts",)),
+    (alerts.intervals, ("alerts", "model")),
     (alerts.names, ("alerts",)),
     (alerts.segments, ("alerts", "dataset")),
     (alerts.circles, ("alerts",)),

@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mlspec.spec.faults import nearest
-
-Words = tuple[str, str]  # what is wrong, and what to do
+from mlspec.spec.faults import Words, nearest
 
 SUFFIXES = (".csv", ".parquet")
 EXAMPLE = "such as data/sales.csv, gs://bucket/sales/*.parquet or bq://project.dataset.table"
@@ -73,7 +71,8 @@ _OF_A_PATH: tuple[Rule, ...] = (
      "absolute paths are not read: another machine has others", _RELATIVE),
     (lambda path: path.startswith("~"), "~ is another folder on another machine", _RELATIVE),
     (lambda path: path.startswith("-"), "a path does not begin with a hyphen: tools take it for an option", "rename the file"),
-    (lambda path: ":" in path or "|" in path, "colons and bars are not allowed: some systems cannot name such a file", "rename the file"),
+    (lambda path: ":" in path or "|" in path,
+     "colons and bars are not allowed: not every system can name such a file", "rename the file"),
     *_OF_A_NAME,
 )  # fmt: skip
 

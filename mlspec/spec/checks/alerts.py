@@ -2,58 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from mlspec.spec.checks.metrics import METRICS, edge_problem, number_problem
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Alert, Forecast
 
-# The side on which a metric is bad. An error is bad above, coverage below; where both sides are bad, a range says so.
-DIRECTIONS: dict[str, tuple[str, ...]] = {
-    "wape": ("above",), "mase": ("above",), "rmsse": ("above",), "pinball": ("above",),
-    "bias": ("outside",), "coverage": ("below", "outside"),
-    "psi": ("above",), "ks": ("above",), "data_age": ("above",), "volume": ("below", "outside"),
-    "new_series": ("above",), "vanished_series": ("above",), "error_rate": ("above",), "latency": ("above",),
-}  # fmt: skip
-_SHARES = ("coverage", "ks", "error_rate")  # between 0 and 1
+_SIDES = ("above", "below", "outside")
 _DRIFT = ("psi", "ks")
+# Of the server as a whole, or of this moment: no series and no number of periods to take them over.
+_NOT_BY_SERIES = ("error_rate", "latency", "new_series", "vanished_series")
+_OF_NOW = ("data_age",)
 
 
 def thresholds(forecast: Forecast) -> Iterator[Problem]:
     """Each alert has one threshold, on the side where its metric is bad, of a size that it can reach."""
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
-        sides = [side for side in ("above", "below", "outside") if getattr(alert, side) is not None]
-        allowed = DIRECTIONS[alert.metric]
+        sides = [side for side in _SIDES if getattr(alert, side) is not None]
+        allowed = METRICS[alert.metric].sides
         if len(sides) != 1:
-            said = " and ".join(sides) or "none"
-            yield Problem(
-                path, "threshold", f"expected one of above, below and outside, found {said}", f"write {allowed[0]}"
-            )
+            message = f"expected one of above, below and outside, found {' and '.join(sides) or 'none'}"
+            yield Problem(path, "threshold", message, f"write {' or '.join(allowed)}, for {alert.metric}")
         elif sides[0] not in allowed:
             message = f"{alert.metric} is not bad {sides[0]} a value"
-            yield Problem(
-                (*path, sides[0]), "threshold-direction", message, f"write {' or '.join(allowed)}", on_key=True
-            )
+            hint = f"write {' or '.join(allowed)}"
+            yield Problem((*path, sides[0]), "threshold-direction", message, hint, on_key=True)
         else:
-            yield from _size(alert, sides[0], path)
+            yield from _size(alert, sides[0], (*path, sides[0]))
         yield from _words(alert, path)
 
 
 def _size(alert: Alert, side: str, path: Path) -> Iterator[Problem]:
     value = getattr(alert, side)
-    is_duration = isinstance(value, timedelta)
-    if is_duration != (alert.metric == "data_age"):
-        expected = "a duration, such as 10d" if alert.metric == "data_age" else "a number"
-        yield Problem((*path, side), "threshold", f"{alert.metric} is compared with {expected}", None)
+    if isinstance(value, timedelta) or alert.metric == "data_age":
+        yield from _age(alert, value, path)
+    elif isinstance(value, tuple):
+        yield from _range(alert, value, path)
+    else:
+        problem = number_problem(alert.metric, value) or edge_problem(alert.metric, side, value)
+        if problem:
+            yield Problem(path, "threshold", *problem)
+
+
+def _age(alert: Alert, value: timedelta | float, path: Path) -> Iterator[Problem]:
+    if not isinstance(value, timedelta):
+        yield Problem(path, "threshold", "data_age is compared with a duration, not a number", "such as 10d")
+    elif alert.metric != "data_age":
+        yield Problem(path, "threshold", f"{alert.metric} is compared with a number, not a duration", "such as 0.2")
+    elif not value:
+        yield Problem(path, "threshold", "data is always older than 0: this alert would always fire", "such as 10d")
+
+
+def _range(alert: Alert, value: Sequence[float], path: Path) -> Iterator[Problem]:
+    low, high = value
+    metric = METRICS[alert.metric]
+    wrong = [problem for number in value if (problem := number_problem(alert.metric, number))]
+    for problem in wrong:
+        yield Problem(path, "threshold", *problem)
+    if wrong:
         return
-    numbers = [] if is_duration else list(value) if isinstance(value, tuple) else [value]
-    if len(numbers) == 2 and numbers[0] >= numbers[1]:
-        yield Problem((*path, side), "threshold", f"{numbers[0]:g} is not below {numbers[1]:g}", "write [low, high]")
-    if alert.metric in _SHARES and any(not 0 <= number <= 1 for number in numbers):
-        yield Problem((*path, side), "threshold", f"{alert.metric} is a share between 0 and 1", "write 0.7 for 70 %")
-    elif alert.metric != "bias" and any(number < 0 for number in numbers):
-        yield Problem((*path, side), "threshold", f"{alert.metric} is never negative", None)
+    if low >= high:
+        yield Problem(path, "threshold", f"{low:g} is not below {high:g}", "write [low, high]")
+    elif alert.metric == "bias" and not low <= 0 <= high:
+        message = f"a forecast without bias would be outside {low:g} to {high:g}"
+        yield Problem(path, "threshold", message, "write a range around 0, such as [-0.1, 0.1]")
+    elif (low, high) == (metric.low, metric.high):
+        yield Problem(path, "threshold", f"{alert.metric} is never outside {low:g} to {high:g}", "narrow the range")
 
 
 def _words(alert: Alert, path: Path) -> Iterator[Problem]:
@@ -62,9 +78,26 @@ def _words(alert: Alert, path: Path) -> Iterator[Problem]:
         if agree > of:
             yield Problem((*path, "for"), "threshold", f"{agree} of {of} can never agree", f"write {of} of {agree}")
     if alert.baseline is not None and alert.metric not in _DRIFT:
-        yield Problem(
-            (*path, "baseline"), "threshold", f"{alert.metric} has no baseline", f"only {' and '.join(_DRIFT)} have one"
-        )
+        message = f"{alert.metric} has no baseline"
+        yield Problem((*path, "baseline"), "threshold", message, f"only {' and '.join(_DRIFT)} have one", on_key=True)
+    if alert.window is not None and alert.metric in _OF_NOW:
+        message = f"{alert.metric} is of this moment: it has no window"
+        yield Problem((*path, "window"), "threshold", message, "leave window out", on_key=True)
+    if alert.by and alert.metric in _NOT_BY_SERIES:
+        message = f"{alert.metric} is one number for all series"
+        yield Problem((*path, "by"), "threshold", message, "leave by out", on_key=True)
+
+
+def intervals(forecast: Forecast) -> Iterator[Problem]:
+    """What an alert watches can be measured with the quantiles that are forecast."""
+    count = len(forecast.model.quantiles)
+    for index, alert in enumerate(forecast.alerts):
+        needed = METRICS[alert.metric].quantiles
+        if count < needed:
+            message = (
+                f"{alert.metric} needs {needed} quantiles or more, and there {'is' if count == 1 else 'are'} {count}"
+            )
+            yield Problem(("alerts", index, "metric"), "threshold", message, "add them to model.quantiles")
 
 
 def names(forecast: Forecast) -> Iterator[Problem]:
@@ -73,14 +106,28 @@ def names(forecast: Forecast) -> Iterator[Problem]:
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
         if alert.name in known[:index]:
-            yield Problem(
-                (*path, "name"), "alert-twice", f"there is an alert '{alert.name}' already", "choose another name"
-            )
-        for place, other in enumerate(alert.inhibits):
-            if other == alert.name:
-                yield Problem((*path, "inhibits", place), "reference", "an alert cannot inhibit itself", None)
-            elif other not in known:
-                yield _no_alert((*path, "inhibits", place), other, known)
+            message = f"there is an alert '{alert.name}' already"
+            yield Problem((*path, "name"), "alert-twice", message, "choose another name")
+        if alert.name in alert.inhibits:
+            place = alert.inhibits.index(alert.name)
+            yield Problem((*path, "inhibits", place), "reference", "an alert cannot inhibit itself", "name others")
+        others = tuple(other for other in known if other != alert.name)
+        yield from _alerts_named(alert.inhibits, (*path, "inhibits"), others, but=alert.name)
+
+
+def rollbacks(forecast: Forecast) -> Iterator[Problem]:
+    """A rollback starts on alerts that are there."""
+    known = tuple(alert.name for alert in forecast.alerts)
+    yield from _alerts_named(forecast.rollback.on, ("rollback", "on"), known)
+
+
+def _alerts_named(found: Sequence[str], path: Path, known: Sequence[str], but: str | None = None) -> Iterator[Problem]:
+    for place, name in enumerate(found):
+        if name in found[:place]:
+            yield Problem((*path, place), "reference", f"'{name}' is named twice", "name each once")
+        elif name not in known and name != but:
+            hint = did_you_mean(name, dict.fromkeys(known)) or "add it to alerts"
+            yield Problem((*path, place), "reference", f"there is no alert '{name}'", hint)
 
 
 def segments(forecast: Forecast) -> Iterator[Problem]:
@@ -88,21 +135,12 @@ def segments(forecast: Forecast) -> Iterator[Problem]:
     columns = [*forecast.dataset.series, *forecast.dataset.covariates.static]
     for index, alert in enumerate(forecast.alerts):
         for place, column in enumerate(alert.by):
-            if column not in columns:
-                message, hint = f"'{column}' is no series or static column", did_you_mean(column, columns)
-                yield Problem(("alerts", index, "by", place), "reference", message, hint)
-
-
-def rollbacks(forecast: Forecast) -> Iterator[Problem]:
-    """A rollback starts on alerts that are there."""
-    known = [alert.name for alert in forecast.alerts]
-    for place, name in enumerate(forecast.rollback.on):
-        if name not in known:
-            yield _no_alert(("rollback", "on", place), name, known)
-
-
-def _no_alert(path: Path, name: str, known: list[str]) -> Problem:
-    return Problem(path, "reference", f"there is no alert '{name}'", did_you_mean(name, known))
+            path: Path = ("alerts", index, "by", place)
+            if column in alert.by[:place]:
+                yield Problem(path, "reference", f"'{column}' is named twice", "name each once")
+            elif column not in columns:
+                hint = did_you_mean(column, columns) or "name it in dataset.series or covariates.static"
+                yield Problem(path, "reference", f"'{column}' is no series or static column", hint)
 
 
 def circles(forecast: Forecast) -> Iterator[Problem]:
@@ -116,18 +154,20 @@ def circles(forecast: Forecast) -> Iterator[Problem]:
                 reached.add(name)
                 todo += quiets.get(name, ())
         if alert.name in reached:
-            yield Problem(
-                ("alerts", index, "inhibits"),
-                "reference",
-                f"'{alert.name}' inhibits itself through others",
-                "break the circle",
-            )
+            message = f"'{alert.name}' inhibits itself through others: all of them would be silent"
+            yield Problem(("alerts", index, "inhibits"), "reference", message, "break the circle")
 
 
 def receivers(forecast: Forecast) -> Iterator[Problem]:
-    """A receiver is a topic or a webhook."""
+    """A receiver is a topic or a webhook, and each is named once."""
     for index, receiver in enumerate(forecast.notify):
+        path: Path = ("notify", index)
         if (receiver.pubsub is None) == (receiver.webhook is None):
-            yield Problem(("notify", index), "receiver", "expected one of pubsub and webhook", None)
+            found = "neither" if receiver.pubsub is None else "both"
+            hint = "such as {pubsub: demand-alerts} or {webhook: {secret: oncall-url}}"
+            yield Problem(path, "receiver", f"expected one of pubsub and webhook, found {found}", hint)
         elif receiver.pubsub and receiver.pubsub.lower().startswith("goog"):
-            yield Problem(("notify", index, "pubsub"), "receiver", "topics that begin with goog are reserved", None)
+            message = "Pub/Sub keeps topics that begin with goog for itself"
+            yield Problem((*path, "pubsub"), "receiver", message, "choose another topic")
+        elif receiver in forecast.notify[:index]:
+            yield Problem(path, "receiver", "this receiver is named already: it would be told twice", "drop one")

@@ -96,7 +96,9 @@ def columns(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(path, "column-reserved", message, "rename the column in the data")
     if forecast.dataset.covariates.static and not forecast.dataset.series:
         message = "a single series has no static columns: a constant tells a model nothing"
-        yield Problem(("dataset", "covariates", "static"), "reference", message, "name the series columns, or drop these")
+        yield Problem(
+            ("dataset", "covariates", "static"), "reference", message, "name the series columns, or drop these"
+        )
 
 
 def ranges(forecast: Forecast) -> Iterator[Problem]:

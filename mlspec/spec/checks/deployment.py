@@ -1,32 +1,34 @@
-"""How a version takes over, and what it runs on."""
+"""How a version takes over, what it runs on, and what it may cost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlspec.spec.faults import Problem
+from mlspec.spec.currencies import CURRENCIES
+from mlspec.spec.faults import Path, Problem, did_you_mean, nearest
 from mlspec.spec.forecast import Forecast
+
+_ROLLOUT: Path = ("deployment", "rollout")
 
 
 def rollout(forecast: Forecast) -> Iterator[Problem]:
-    """Steps rise to 100, and belong to a canary."""
+    """Steps rise to 100 and belong to a canary; what waits, waits for some time."""
     found = forecast.deployment.rollout
-    path = ("deployment", "rollout", "steps")
-    if found.strategy != "canary":
-        if found.steps:
-            yield Problem(
-                path, "rollout", f"{found.strategy} has no steps", "write strategy: canary, or drop the steps"
-            )
-        return
-    if not found.steps:
-        yield Problem(path[:-1], "rollout", "a canary needs steps", "such as steps: [10, 50, 100]")
-    elif list(found.steps) != sorted(set(found.steps)) or found.steps[-1] != 100:
-        yield Problem(
-            path,
-            "rollout",
-            f"{list(found.steps)}: steps rise, and end at 100",
-            f"such as {sorted({*found.steps, 100})}",
-        )
+    path: Path = (*_ROLLOUT, "steps")
+    if found.strategy != "canary" and found.steps:
+        hint = "write strategy: canary, or drop the steps"
+        yield Problem(path, "rollout", f"{found.strategy} has no steps", hint, on_key=True)
+    elif found.strategy == "canary" and not found.steps:
+        yield Problem(_ROLLOUT, "rollout", "a canary needs steps", "such as steps: [10, 50, 100]")
+    elif found.steps and (list(found.steps) != sorted(set(found.steps)) or found.steps[-1] != 100):
+        message, hint = f"{list(found.steps)}: steps rise, and end at 100", f"such as {sorted({*found.steps, 100})}"
+        yield Problem(path, "rollout", message, hint)
+    waits = found.strategy != "all-at-once"
+    if waits and not found.interval:
+        yield Problem((*_ROLLOUT, "interval"), "rollout", f"{found.strategy} waits between steps", "such as 1h")
+    elif not waits and "interval" in found.model_fields_set:
+        message, hint = "all-at-once waits for nothing", "write strategy: canary or blue-green, or drop the interval"
+        yield Problem((*_ROLLOUT, "interval"), "rollout", message, hint, on_key=True)
 
 
 def replicas(forecast: Forecast) -> Iterator[Problem]:
@@ -34,9 +36,14 @@ def replicas(forecast: Forecast) -> Iterator[Problem]:
     machine = forecast.deployment.machine
     if machine.min_replicas > machine.max_replicas:
         message = f"min_replicas {machine.min_replicas} is above max_replicas {machine.max_replicas}"
-        yield Problem(
-            ("deployment", "machine", "min_replicas"),
-            "replicas",
-            message,
-            f"set max_replicas to {machine.min_replicas} or more",
-        )
+        hint = f"set max_replicas to {machine.min_replicas} or more"
+        yield Problem(("deployment", "machine", "min_replicas"), "replicas", message, hint)
+
+
+def budget(forecast: Forecast) -> Iterator[Problem]:
+    """Money is of a currency that there is."""
+    monthly = forecast.budget.monthly
+    currency = monthly.rpartition(" ")[2] if monthly else None
+    if currency is not None and currency not in CURRENCIES:
+        hint = did_you_mean(currency, CURRENCIES) if nearest(currency, CURRENCIES) else "such as 400 USD"
+        yield Problem(("budget", "monthly"), "budget", f"'{currency}' is no ISO 4217 currency", hint)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlspec.spec.faults import Problem
+from mlspec.spec.faults import Path, Problem
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.names import name_problem
 
-MAX_LABELS = 64 - 8  # Google Cloud allows 64 on a resource; mlspec sets up to 8 of its own
+# Google Cloud allows 64 on a resource (resource-manager/docs/labels-overview); mlspec sets up to 8 of its own.
+MAX_LABELS = 64 - 8
 
 
 def name(forecast: Forecast) -> Iterator[Problem]:
@@ -21,16 +22,10 @@ def name(forecast: Forecast) -> Iterator[Problem]:
 def labels(forecast: Forecast) -> Iterator[Problem]:
     """Labels: not too many, none of Google's own."""
     found = forecast.metadata.labels
+    path: Path = ("metadata", "labels")
     if len(found) > MAX_LABELS:
-        yield Problem(
-            ("metadata", "labels"), "labels", f"{len(found)} labels, and a spec may have {MAX_LABELS}", "drop some"
-        )
+        yield Problem(path, "labels", f"{len(found)} labels, and a spec may have {MAX_LABELS}", "drop some")
     for key in found:
         if key.startswith("goog"):
-            yield Problem(
-                ("metadata", "labels", key),
-                "labels",
-                f"'{key}': labels that begin with goog are reserved",
-                None,
-                on_key=True,
-            )
+            message = f"'{key}': Google keeps labels that begin with goog for itself"
+            yield Problem((*path, key), "labels", message, "choose another key", on_key=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mlspec.spec.faults import Path, Problem
+from mlspec.spec.faults import Key, Path, Problem
 from mlspec.spec.forecast import Forecast, Part
 from mlspec.spec.secrecy import looks_secret
 
@@ -28,6 +28,7 @@ def _texts(value: Any, path: Path, found: list[tuple[Path, str]]) -> list[tuple[
         if len(value) >= _SHORTEST:
             found.append((path, value))
         return found
+    pairs: list[tuple[Key, Any]]
     if isinstance(value, Part):
         pairs = [(name.rstrip("_"), inner) for name, inner in value.__dict__.items() if name != _SEEN_ELSEWHERE]
     elif isinstance(value, dict):

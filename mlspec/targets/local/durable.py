@@ -82,7 +82,8 @@ def way_out(error: sqlite3.Error | OSError) -> str:
     text = str(error).lower()
     if "full" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "make room on the disk, then run the same command again: it goes on from what was recorded"
-    if "readonly" in text or getattr(error, "errno", None) in (errno.EACCES, errno.EROFS, errno.EPERM):
+    denied = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR)
+    if "readonly" in text or "unable to open" in text or getattr(error, "errno", None) in denied:
         return "give yourself write permission on the target's folder, or set another `path` in mlspec.yaml"
     if "locked" in text:
         return "another program holds the state file open; run the command again when it is done"

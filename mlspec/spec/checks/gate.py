@@ -1,0 +1,66 @@
+"""The gate's rules: each has one form, and compares a metric with something that it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlspec.spec.checks.metrics import METRICS, edge_problem, number_problem
+from mlspec.spec.faults import Path, Problem, Words
+from mlspec.spec.forecast import Forecast, Rule
+
+_LIMITS = ("below", "above", "within")
+_MARGINS = ("improves_by", "not_worse_by")
+_FORMS = "such as {metric: wape, below: 0.2} or {metric: wape, against: seasonal-naive, improves_by: 0.05}"
+
+
+def gate(forecast: Forecast) -> Iterator[Problem]:
+    """Each rule has one form, of a metric that the quantiles allow, with a limit that can be met and missed."""
+    count = len(forecast.model.quantiles)
+    for index, rule in enumerate(forecast.model.gate):
+        path: Path = ("model", "gate", index)
+        problem = _form(rule)
+        if problem:
+            yield Problem(path, "gate", *problem)
+        else:
+            yield from _limit(rule, path)
+        needed = METRICS[rule.metric].quantiles
+        if count < needed:
+            message = (
+                f"{rule.metric} needs {needed} quantiles or more, and there {'is' if count == 1 else 'are'} {count}"
+            )
+            yield Problem((*path, "metric"), "gate", message, "add them to model.quantiles")
+
+
+def _form(rule: Rule) -> Words | None:
+    limits = [name for name in _LIMITS if getattr(rule, name) is not None]
+    margins = [name for name in _MARGINS if getattr(rule, name) is not None]
+    ideal = METRICS[rule.metric].ideal
+    if rule.against is not None:
+        alone = len(margins) == 1 and not limits
+        return (
+            None
+            if alone
+            else ("a rule with `against` has one of improves_by and not_worse_by, and nothing else", _FORMS)
+        )
+    if margins:
+        return f"`{margins[0]}` needs `against`", _FORMS
+    if len(limits) != 1:
+        return f"expected one of below, above, within or against, found {' and '.join(limits) or 'none'}", _FORMS
+    if limits == ["within"] and not ideal:
+        return (
+            "`within` is a distance from an ideal, which only coverage and bias have",
+            f"write below, for {rule.metric}",
+        )
+    if limits == ["above"] and not ideal:
+        return f"{rule.metric} is an error: a version should be below a limit, not above", "write below"
+    return None
+
+
+def _limit(rule: Rule, path: Path) -> Iterator[Problem]:
+    side = next((name for name in _LIMITS if getattr(rule, name) is not None), None)
+    if side is None:
+        return
+    number = getattr(rule, side)
+    problem = number_problem(rule.metric, number) or edge_problem(rule.metric, side, number)
+    if problem:
+        yield Problem((*path, side), "gate", *problem)

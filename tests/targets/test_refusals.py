@@ -1,0 +1,145 @@
+"""What the embedded target says, and leaves alone, when its folder cannot be used as it should be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlspec.errors import StateError
+from mlspec.state.observed import Seen, Settlement
+from mlspec.state.record import Event, FileRef
+from mlspec.state.resource import Resource
+from mlspec.targets.local import durable
+from mlspec.targets.local.target import LocalTarget
+from tests.engine.test_crash import in_child
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+T = "2024-03-01T00:00:00Z"
+NOBODY = 65534
+
+
+def write(target: LocalTarget) -> None:
+    target.settle(Settlement("demand", events=(Event("demand", T, "Normal", "R", "m"),)), T)
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that another user can reach, which pytest's own are not."""
+    folder = Path(tempfile.mkdtemp(prefix="mlspec-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_folder_without_write_permission_can_be_read_and_refuses_writes_in_words(shared: Path) -> None:
+    target = LocalTarget(shared / ".mlspec")
+    write(target)
+    said = shared / "said"
+    said.touch()
+    said.chmod(0o666)
+    for folder in (target.folder, target.folder / "locks"):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o555)
+    (target.folder / "state.db").chmod(0o444)
+
+    def as_somebody_else() -> None:
+        if os.getuid() == 0:  # root may write anywhere, so that nothing would be shown
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        words = [str(len(target.events("demand")))]
+        for attempt in (lambda: write(target), lambda: target.lock("demand", "apply", T, 0.0).__enter__()):
+            try:
+                attempt()
+            except StateError as error:
+                words.append(error.hint or "")
+        said.write_text("\n".join(words))
+
+    assert in_child(as_somebody_else) == 0
+    events, *hints = said.read_text().splitlines()
+    assert events == "1"
+    assert len(hints) == 2
+    assert all("write permission" in hint for hint in hints)
+    target.folder.chmod(0o755)
+
+
+def test_a_path_that_leads_through_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    target = LocalTarget(tmp_path / "file" / ".mlspec")
+    with pytest.raises(StateError, match="Not a directory") as caught:
+        write(target)
+    assert "another `path`" in (caught.value.hint or "")
+
+
+def test_a_disk_that_fills_up_while_a_file_is_copied_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = LocalTarget(tmp_path / ".mlspec")
+    (tmp_path / "panel").write_text("x")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable.os, "fsync", full)
+        with pytest.raises(StateError, match="No space left") as caught:
+            target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+    assert "make room" in (caught.value.hint or "")
+    assert [path for path in target.folder.rglob("*") if path.is_file()] == []
+    filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+    assert target.path(filed.outputs["panel"]).read_text() == "x"
+
+
+def test_a_state_folder_that_was_copied_whole_goes_on_as_it_was(tmp_path: Path) -> None:
+    target = LocalTarget(tmp_path / ".mlspec")
+    write(target)
+    shutil.copytree(target.folder, tmp_path / "copy")
+    copy = LocalTarget(tmp_path / "copy")
+    assert (copy.lineage, copy.serial) == (target.lineage, target.serial)
+    write(copy)
+    assert copy.serial == target.serial + 1
+
+
+def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(tmp_path: Path) -> None:
+    target = LocalTarget(tmp_path / ".mlspec")
+    (tmp_path / "own").write_text("own")
+    (tmp_path / "both").write_text("both")
+    for name, files in (("demand", ("own", "both")), ("other", ("both",))):
+        filed = target.file_step(name, "check", "k", {file: tmp_path / file for file in files}, {}, T)
+        target.settle(Settlement(name, seen=Seen(Resource("data", name, {}), {}, filed.outputs)), T)
+
+    def purge_and_die() -> None:
+        def die(*_words: object) -> None:
+            os._exit(9)
+
+        durable.commit = die  # type: ignore[assignment]
+        target.forget("demand", ("data",), purge=True, at=T)
+
+    assert in_child(purge_and_die) == 9
+    assert "demand" in target.names()
+    target.forget("demand", ("data",), purge=True, at=T)
+    assert target.names() == ("other",)
+    stored = [path.read_text() for path in (target.folder / "artifacts").rglob("*") if path.is_file()]
+    assert stored == ["both"]
+
+
+def test_a_stored_file_that_cannot_be_read_is_damage_and_no_crash(tmp_path: Path) -> None:
+    target = LocalTarget(tmp_path / ".mlspec")
+    (tmp_path / "panel").write_text("x")
+    filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+    target.settle(Settlement("demand", seen=Seen(Resource("data", "demand", {}), {}, filed.outputs)), T)
+    path = target.path(filed.outputs["panel"])
+    path.unlink()
+    path.mkdir()
+    assert target.observe("demand").seen["data"].damage in (
+        "panel was changed",
+        "panel cannot be read (Is a directory)",
+    )
+    with pytest.raises(StateError):
+        target.path(FileRef("0" * 64, 1, "nothing"))
