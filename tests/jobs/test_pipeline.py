@@ -223,6 +223,10 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, text: str, said: str
     assert caught.value.hint
 
 
+def test_a_file_without_a_row_breaks_the_contract(tmp_path: Path) -> None:
+    assert not Pipeline(tmp_path).data("shop,day,units\n").check()["ok"]
+
+
 def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
     run = Pipeline(tmp_path).data(sales())
     run.check()

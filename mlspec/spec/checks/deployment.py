@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from mlspec.spec.currencies import CURRENCIES
 from mlspec.spec.faults import Path, Problem, did_you_mean, nearest
-from mlspec.spec.forecast import Forecast
+from mlspec.spec.forecast import Forecast, Rollout
 
 _ROLLOUT: Path = ("deployment", "rollout")
+# Compared with, not asked of `model_fields_set`: a resolved spec says all its defaults, and is itself a right spec.
+_UNSAID = Rollout().interval
 
 
 def rollout(forecast: Forecast) -> Iterator[Problem]:
@@ -26,7 +28,7 @@ def rollout(forecast: Forecast) -> Iterator[Problem]:
     waits = found.strategy != "all-at-once"
     if waits and not found.interval:
         yield Problem((*_ROLLOUT, "interval"), "rollout", f"{found.strategy} waits between steps", "such as 1h")
-    elif not waits and "interval" in found.model_fields_set:
+    elif not waits and found.interval != _UNSAID:
         message, hint = "all-at-once waits for nothing", "write strategy: canary or blue-green, or drop the interval"
         yield Problem((*_ROLLOUT, "interval"), "rollout", message, hint, on_key=True)
 

@@ -1,0 +1,303 @@
+"""What one field alone cannot tell: each row is a change to a right spec, and what is said of it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from mlspec.spec.checks import CHECKS, STAND_INS, check
+from mlspec.spec.checks.addresses import address_problem
+from mlspec.spec.checks.metadata import MAX_LABELS
+from mlspec.spec.checks.metrics import METRICS
+from mlspec.spec.faults import Problem, dotted
+from mlspec.spec.forecast import Forecast
+from tests.examples import spec_json
+
+WAPE = {"name": "a", "metric": "wape", "above": 0.2}
+TWO = [{"kind": "theta"}, {"kind": "auto-ets"}]
+
+
+def found(changes: dict[str, Any]) -> list[Problem]:
+    """Return the problems of a right spec after changes: {"model.quantiles": [0.5, 0.1]}."""
+    value = copy.deepcopy(spec_json())
+    for path, change in changes.items():
+        *above, last = path.split(".")
+        place = value
+        for key in above:
+            place = place[key]
+        place[last] = change
+    return check(Forecast.model_validate(value))
+
+
+def row(path: str, says: str, **changes: Any) -> Any:
+    """One row of a table: what is changed (`__` stands for a dot), where the fault is, what it says."""
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    return pytest.param(named, path, says, id=f"{path}-{says}")
+
+
+def test_a_resolved_spec_with_all_its_defaults_is_a_right_spec_itself() -> None:
+    assert found({}) == []
+
+
+@pytest.mark.parametrize(("changes", "path", "says"), [
+    row("schedule.forecast", "five fields", schedule__forecast="0 6 * * MON 7"),
+    row("schedule.forecast", "never fires", schedule__forecast="0 0 31 2 *"),
+    row("schedule.retrain", "never fires: no month of 4,6 has a day 31", schedule__retrain="0 0 31 4,6 *"),
+    row("schedule.forecast", "every minute", schedule__forecast="* * * * *"),
+    row("schedule.forecast", "4 minutes apart", schedule__forecast="*/4 * * * *"),
+    row("schedule.forecast", "2 minutes apart", schedule__forecast="58,0 23,0 * * *"),
+    row("schedule.forecast", "bad minute", schedule__forecast="99 6 * * *"),
+    row("schedule.forecast", "bad day-of-week", schedule__forecast="0 6 * * LUN"),
+    row("schedule.forecast", "L and #", schedule__forecast="0 6 L * *"),
+    row("schedule.forecast", "L and #", schedule__forecast="0 6 * * FRI#2"),
+    row("schedule.timezone", "no IANA", schedule__timezone="CET+1"),
+    row("schedule.timezone", "no IANA", schedule__timezone="Europe"),
+    row("schedule.timezone", "no IANA", schedule__timezone="America/Sao-Paulo"),
+    row("schedule.timezone", "another machine", schedule__timezone="localtime"),
+    row("schedule.timezone", "another machine", schedule__timezone="right/UTC"),
+    row("dataset.frequency", "no frequency", dataset__frequency="W-FRIDAY"),
+    row("dataset.frequency", "no frequency", dataset__frequency="D-FRI"),
+    row("dataset.frequency", "no frequency", dataset__frequency="0D"),
+    row("dataset.frequency", "no frequency", dataset__frequency="fortnight"),
+    row("dataset.frequency", "old spelling", dataset__frequency="M"),
+])  # fmt: skip
+def test_calendars_are_ones_that_there_are(changes: dict[str, Any], path: str, says: str) -> None:
+    _only(changes, path, says)
+
+
+@pytest.mark.parametrize(("frequency", "hint"), [
+    ("W-FRIDAY", "'W-FRI'"), ("w-fri", "'W-FRI'"), ("weekly", "'W-SUN'"), ("Daily", "'D'"), ("7d", "'7D'"), ("15T", "15min"),
+    ("M", "ME or MS"), ("A-DEC", "YE-DEC"), ("W-XYZ", "'W'"), ("fortnight", "such as"),
+])  # fmt: skip
+def test_a_frequency_is_answered_with_the_one_that_was_meant(frequency: str, hint: str) -> None:
+    (problem,) = found({"dataset.frequency": frequency})
+    assert hint in str(problem.hint)
+
+
+@pytest.mark.parametrize("expression", [
+    "0 6 * * MON", "*/5 * * * *", "0 0 29 2 *", "0 6 1 JUL *", "58,0 2,4 * * *", "0 0 31 2 MON", "0 6 * * 7", "15 3 1-7 * 1-5",
+])  # fmt: skip
+def test_a_cron_expression_that_fires_is_taken(expression: str) -> None:
+    assert found({"schedule.forecast": expression}) == []
+
+
+@pytest.mark.parametrize(("changes", "path", "says"), [
+    row("dataset.source", "found both", dataset__source={"uri": "a.csv", "query": "SELECT 1"}),
+    row("dataset.source", "found neither", dataset__source={}),
+    row("dataset.source.query", "SELECT or WITH", dataset__source={"query": "DROP TABLE x"}),
+    row("dataset.source.query", "SELECT or WITH", dataset__source={"query": "selection"}),
+    row("dataset.source.query", "one statement", dataset__source={"query": "SELECT 1; DROP TABLE x"}),
+    row("dataset.source.uri", "leads down only", dataset__source={"uri": "../x.csv"}),
+    row("dataset.source.uri", "begin with http:", dataset__source={"uri": "http://169.254.169.254/x.csv"}),
+    row("dataset.future.uri", "absolute", dataset__covariates={"known": ["p"]}, dataset__future={"uri": "/x.csv"}),
+    row("dataset.future", "nothing is read", dataset__future={"uri": "x.csv"}),
+    row("dataset.covariates.known", "dataset.future, which is missing", dataset__covariates={"known": ["promo"]}),
+    row("dataset.target", "is the time already", dataset__target="day"),
+    row("dataset.target", "is the series already", dataset__target="shop"),
+    row("dataset.covariates.past[0]", "is the target already", dataset__covariates={"past": ["units"]}),
+    row("dataset.covariates.static[0]", "is the covariates.past already", dataset__covariates={"past": ["p"], "static": ["p"]}),
+    row("dataset.series[1]", "is the series already", dataset__series=["shop", "shop"]),
+    row("dataset.series[0]", "mlspec's own", dataset__series=["q0.5"]),
+    row("dataset.time", "mlspec's own", dataset__time="Cutoff"),
+    row("dataset.covariates.static", "single series", dataset__series=[], dataset__covariates={"static": ["kind"]}),
+    row("dataset.checks.range.unit", "no column of numbers", dataset__checks={"range": {"unit": {"min": 0}}}),
+    row("dataset.checks.range.shop", "no column of numbers", dataset__checks={"range": {"shop": {"min": 0}}}),
+    row("dataset.checks.range.units", "min, max or both", dataset__checks={"range": {"units": {}}}),
+    row("dataset.checks.range.units", "above max", dataset__checks={"range": {"units": {"min": 2, "max": 1}}}),
+    row("dataset.checks.freshness.max_age", "no data is 0 old", dataset__checks={"freshness": {"max_age": "0d"}}),
+    row("dataset.checks.series", "min, max_missing or both", dataset__checks={"series": {}}),
+    row("dataset.checks.series.min", "there is one series", dataset__series=[], dataset__checks={"series": {"min": 2}}),
+])  # fmt: skip
+def test_the_dataset_says_where_and_what_once(changes: dict[str, Any], path: str, says: str) -> None:
+    _only(changes, path, says)
+
+
+@pytest.mark.parametrize("query", [
+    "SELECT a FROM t", "select*from t", "\n  WITH x AS (SELECT 1) SELECT * FROM x;\n",
+    "-- of the week\nSELECT 1", "/* a; b */ SELECT ';'",
+    "SELECT 'it\\'s; fine'", "SELECT `a;b` FROM t # one; two",
+])  # fmt: skip
+def test_one_select_is_taken_whatever_its_quotes_hold(query: str) -> None:
+    assert found({"dataset.source": {"query": query}}) == []
+
+
+@pytest.mark.parametrize(("uri", "says"), [
+    ("../x.csv", "down only"), ("a/../../x.csv", "down only"), ("a/./b.csv", "down only"), ("a//b.csv", "down only"),
+    ("data/", "down only"),
+    ("/etc/passwd", "absolute"), ("\\\\host\\share\\x.csv", "absolute"), ("C:\\x.csv", "absolute"), ("c:/x.csv", "absolute"),
+    ("~/x.csv", "~"), ("~root/x.csv", "~"), ("a\\b.csv", "between folders"), ("%2e%2e/x.csv", "%"), ("-x.csv", "hyphen"),
+    ("x.csv.gz", ".csv or .parquet"), ("x", ".csv or .parquet"), (" x.csv", "space"), ("data/*/x.csv", "file's name only"),
+    ("data/**.csv", "file's name only"), ("data/[ab].csv", "only *"), ("data/x?.csv", "only *"), ("data/a|b.csv", "bars"),
+    ("http://metadata.google.internal/x.csv", "http:"), ("https://example.com/x.csv", "https:"), ("HTTP://[::1]/x.csv", "http:"),
+    ("file:///etc/passwd", "file:"), ("simplecache::http://a/x.csv", "simplecache:"), ("s3://bucket/x.csv", "s3:"),
+    ("gs:bucket/x.csv", "gs:"),
+    ("github://org:repo@/x.csv", "github:"), ("gs://bucket", "gs://bucket/object"), ("gs:///x.csv", "gs://bucket/object"),
+    ("gs://B/x.csv", "gs://bucket/object"), ("gs://*/x.csv", "gs://bucket/object"), ("gs://bucket/../x.csv", "down only"),
+    ("gs://bucket/*/x.csv", "file's name only"), ("gs://bucket/x.txt", ".csv or .parquet"), ("bq://a.b", "bq://project.dataset.table"),
+    ("bq://acme-prod.sales.weekly`; DROP", "bq://project.dataset.table"), ("bq://acme-prod.my-set.t", "bq://project.dataset.table"),
+])  # fmt: skip
+def test_an_address_that_is_not_read_is_refused_with_its_reason(uri: str, says: str) -> None:
+    problem = address_problem(uri)
+    assert problem is not None
+    assert says in problem[0]
+    assert problem[1]
+
+
+@pytest.mark.parametrize("uri", [
+    "sales.csv", "data/Sales 2024.CSV", "data/sales-*.parquet", "データ/売上.csv", "gs://acme-sales/weekly/*.parquet", "bq://acme-prod.sales.weekly",
+])  # fmt: skip
+def test_an_address_in_the_project_or_the_cloud_is_taken(uri: str) -> None:
+    assert address_problem(uri) is None
+
+
+@pytest.mark.parametrize(("changes", "path", "says"), [
+    row("model.quantiles[1]", "0.1 follows 0.5", model__quantiles=[0.5, 0.1]),
+    row("model.quantiles[1]", "given twice", model__quantiles=[0.5, 0.5]),
+    row("model.quantiles[1]", "share the column", model__quantiles=[0.5, 0.5000000001]),
+    row("model.candidates[1]", "already", model__candidates=[{"kind": "theta"}, {"kind": "theta", "season": 12}]),
+    row("model.candidates[0].name", "something else", model__candidates=[{"kind": "theta", "name": "seasonal-naive"}]),
+    row("model.candidates[0].name", "something else", model__candidates=[{"kind": "theta", "name": "champion"}]),
+    row("model.candidates[2].of", "best-3 needs 3", model__candidates=[*TWO, {"kind": "ensemble"}]),
+    row("model.candidates[0].of", "all needs 2", model__candidates=[{"kind": "ensemble", "of": "all"}]),
+    row("model.candidates[2].of[1]", "no candidate 'ets'", model__candidates=[*TWO, {"kind": "ensemble", "of": ["theta", "ets"]}]),
+    row("model.candidates[2].of[0]", "no candidate 'all'", model__candidates=[*TWO, {"kind": "ensemble", "of": ["all", "theta"]}]),
+    row("model.candidates[2].of[1]", "named twice", model__candidates=[*TWO, {"kind": "ensemble", "of": ["theta", "theta"]}]),
+    row("model.candidates[2].of", "mean of one", model__candidates=[*TWO, {"kind": "ensemble", "of": ["theta"]}]),
+    row("model.candidates[0].lags", "one lag or more", model__candidates=[{"kind": "gradient-boosting", "lags": []}]),
+    row("model.candidates[0].lags[2]", "1 is given twice", model__candidates=[{"kind": "gradient-boosting", "lags": [1, 2, 1]}]),
+    row("inventory.lead_time", "= 3 periods", inventory={"service_level": 0.9, "lead_time": 2}),
+])  # fmt: skip
+def test_the_model_is_one_that_can_be_fitted(changes: dict[str, Any], path: str, says: str) -> None:
+    _only(changes, path, says)
+
+
+@pytest.mark.parametrize(("rule", "path", "says"), [
+    ({"metric": "wape"}, "", "found none"),
+    ({"metric": "wape", "below": 0.2, "above": 0.1}, "", "found below and above"),
+    ({"metric": "wape", "within": 0.2}, "", "only coverage and bias have"),
+    ({"metric": "wape", "above": 0.2}, "", "is an error"),
+    ({"metric": "wape", "improves_by": 0.1}, "", "needs `against`"),
+    ({"metric": "wape", "against": "champion"}, "", "one of improves_by and not_worse_by"),
+    ({"metric": "wape", "against": "champion", "improves_by": 0.1, "not_worse_by": 0.1}, "", "one of improves_by and not_worse_by"),
+    ({"metric": "wape", "against": "champion", "improves_by": 0.1, "below": 0.1}, "", "one of improves_by and not_worse_by"),
+    ({"metric": "wape", "below": -0.1}, ".below", "never negative"),
+    ({"metric": "wape", "below": 0.0}, ".below", "never below 0"),
+    ({"metric": "wape", "below": 15.0}, ".below", "this would be 1500%"),
+    ({"metric": "coverage", "above": 80.0}, ".above", "share between 0 and 1"),
+    ({"metric": "coverage", "above": 1.0}, ".above", "never above 1"),
+    ({"metric": "bias", "within": 20.0}, ".within", "relative to the demand"),
+])  # fmt: skip
+def test_a_rule_of_the_gate_has_one_form(rule: dict[str, Any], path: str, says: str) -> None:
+    _only({"model.gate": [rule]}, f"model.gate[0]{path}", says)
+
+
+def test_coverage_needs_two_quantiles_in_the_gate_and_in_alerts() -> None:
+    one = {"model.quantiles": [0.5]}
+    _only(one | {"model.gate": [{"metric": "coverage", "within": 0.05}]}, "model.gate[0].metric", "there is 1")
+    _only(one | {"alerts": [{"name": "a", "metric": "coverage", "below": 0.7}]}, "alerts[0].metric", "there is 1")
+
+
+@pytest.mark.parametrize(("alert", "path", "says"), [
+    ({"metric": "wape"}, "", "found none"),
+    ({"metric": "wape", "above": 0.2, "below": 0.1}, "", "found above and below"),
+    ({"metric": "wape", "below": 0.2}, ".below", "not bad below"),
+    ({"metric": "coverage", "above": 0.9}, ".above", "not bad above"),
+    ({"metric": "bias", "above": 0.1}, ".above", "not bad above"),
+    ({"metric": "wape", "outside": [0.0, 0.1]}, ".outside", "not bad outside"),
+    ({"metric": "volume", "above": 5}, ".above", "not bad above"),
+    ({"metric": "wape", "above": "10d"}, ".above", "not a duration"),
+    ({"metric": "data_age", "above": 10}, ".above", "not a number"),
+    ({"metric": "data_age", "above": "0d"}, ".above", "always fire"),
+    ({"metric": "data_age", "above": "10d", "window": 3}, ".window", "no window"),
+    ({"metric": "wape", "above": -0.2}, ".above", "never negative"),
+    ({"metric": "wape", "above": 20}, ".above", "this would be 2000%"),
+    ({"metric": "ks", "above": 1}, ".above", "never above 1"),
+    ({"metric": "coverage", "below": 80}, ".below", "share between 0 and 1"),
+    ({"metric": "coverage", "below": 0}, ".below", "never below 0"),
+    ({"metric": "coverage", "outside": [0.9, 0.7]}, ".outside", "0.9 is not below 0.7"),
+    ({"metric": "coverage", "outside": [0, 1]}, ".outside", "never outside"),
+    ({"metric": "bias", "outside": [0.1, 0.2]}, ".outside", "without bias"),
+    ({"metric": "wape", "above": 0.2, "for": "3 of 2"}, ".for", "can never agree"),
+    ({"metric": "wape", "above": 0.2, "baseline": "training"}, ".baseline", "has no baseline"),
+    ({"metric": "wape", "above": 0.2, "by": ["shp"]}, ".by[0]", "no series or static column"),
+    ({"metric": "wape", "above": 0.2, "by": ["shop", "shop"]}, ".by[1]", "named twice"),
+    ({"metric": "latency", "above": 0.2, "by": ["shop"]}, ".by", "one number for all series"),
+    ({"metric": "wape", "above": 0.2, "inhibits": ["a"]}, ".inhibits[0]", "inhibit itself"),
+    ({"metric": "wape", "above": 0.2, "inhibits": ["b"]}, ".inhibits[0]", "no alert 'b'"),
+])  # fmt: skip
+def test_an_alert_can_fire_and_means_something(alert: dict[str, Any], path: str, says: str) -> None:
+    _only({"alerts": [{"name": "a", **alert}]}, f"alerts[0]{path}", says)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_takes_a_threshold_on_each_side_where_it_is_bad(metric: str) -> None:
+    right: dict[str, Any] = {"above": 0.5, "below": 0.5, "outside": [-0.1, 0.1] if metric == "bias" else [0.1, 0.9]}
+    if metric == "data_age":
+        right["above"] = "10d"
+    for side in METRICS[metric].sides:
+        assert found({"alerts": [{"name": "a", "metric": metric, side: right[side]}]}) == []
+
+
+@pytest.mark.parametrize(("changes", "path", "says"), [
+    row("alerts[1].name", "an alert 'a' already", alerts=[WAPE, WAPE]),
+    row("rollback.on[0]", "no alert 'b'", alerts=[WAPE], rollback={"on": ["b"]}),
+    row("rollback.on[1]", "named twice", alerts=[WAPE], rollback={"on": ["a", "a"]}),
+    row("notify[0]", "found both", notify=[{"pubsub": "topic", "webhook": {"secret": "s"}}]),
+    row("notify[0]", "found neither", notify=[{"severity": "info"}]),
+    row("notify[0].pubsub", "goog", notify=[{"pubsub": "google-alerts"}]),
+    row("notify[1]", "told twice", notify=[{"pubsub": "topic"}, {"pubsub": "topic"}]),
+    row("deployment.rollout", "needs steps", deployment__rollout={"strategy": "canary"}),
+    row("deployment.rollout.steps", "blue-green has no steps", deployment__rollout={"strategy": "blue-green", "steps": [100]}),
+    row("deployment.rollout.steps", "end at 100", deployment__rollout={"strategy": "canary", "steps": [10, 50]}),
+    row("deployment.rollout.steps", "steps rise", deployment__rollout={"strategy": "canary", "steps": [50, 10, 100]}),
+    row("deployment.rollout.steps", "steps rise", deployment__rollout={"strategy": "canary", "steps": [50, 50, 100]}),
+    row("deployment.rollout.interval", "waits", deployment__rollout={"strategy": "canary", "steps": [100], "interval": "0s"}),
+    row("deployment.rollout.interval", "waits for nothing", deployment__rollout={"interval": "2h"}),
+    row("deployment.machine.min_replicas", "above max_replicas", deployment__machine={"min_replicas": 2}),
+    row("budget.monthly", "no ISO 4217 currency", budget={"monthly": "400 EUO"}),
+    row("metadata.labels.goog-x", "Google keeps", metadata__labels={"goog-x": "1"}),
+    row("metadata.labels", "57 labels", metadata__labels={f"k{i}": "v" for i in range(MAX_LABELS + 1)}),
+    row("metadata.name", "goog", metadata__name="my-google-sales"),
+    row("metadata.name", "goog", metadata__name="g00gle"),
+])  # fmt: skip
+def test_references_and_limits_hold(changes: dict[str, Any], path: str, says: str) -> None:
+    _only(changes, path, says)
+
+
+def test_alerts_that_inhibit_one_another_in_a_circle_are_refused() -> None:
+    names = ("a", "b", "c")
+    alerts = [{**WAPE, "name": name, "inhibits": [names[(i + 1) % 3]]} for i, name in enumerate(names)]
+    problems = found({"alerts": alerts})
+    assert [dotted(problem.path) for problem in problems] == [f"alerts[{i}].inhibits" for i in range(3)]
+    assert found({"alerts": [*alerts[:2], {**WAPE, "name": "c"}]}) == []
+
+
+def test_every_problem_says_what_to_do() -> None:
+    changes: dict[str, Any] = {
+        "schedule.timezone": "Nowhere/Town", "dataset.frequency": "x", "model.quantiles": [0.5, 0.1], "rollback": {"on": ["x"]},
+        "model.gate": [{"metric": "wape"}], "notify": [{}], "dataset.source": {"uri": "/x"}, "metadata.labels": {"goog": ""},
+    }  # fmt: skip
+    problems = found(changes)
+    assert len(problems) == len(changes)
+    for problem in problems:
+        assert problem.hint, problem.message
+
+
+def test_a_check_is_left_out_where_its_part_is_not_valid() -> None:
+    forecast = Forecast.model_validate({**spec_json(), "alerts": [WAPE, WAPE], "rollback": {"on": ["x"]}})
+    assert [problem.code for problem in check(forecast)] == ["alert-twice", "reference"]
+    assert check(forecast, frozenset({"alerts"})) == []
+
+
+def test_what_stands_in_for_an_invalid_part_is_right_itself() -> None:
+    assert check(Forecast.model_validate(STAND_INS)) == []
+    parts = set(Forecast.model_fields)
+    assert all(parts.issuperset(each) for _, each in CHECKS)
+
+
+def _only(changes: dict[str, Any], path: str, says: str) -> None:
+    problems = found(changes)
+    assert [(dotted(problem.path), says in problem.message) for problem in problems] == [(path, True)], problems
+    assert problems[0].hint
