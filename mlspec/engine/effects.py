@@ -24,6 +24,9 @@ from mlspec.state.resource import Json, Kind, digest
 _KEPT = ("champion_candidate", "candidates", "by", "floor", "cutoffs", "interval", "auto", "notes")
 
 
+_PLACES = 3  # of a broken check are named
+
+
 @dataclass
 class Work:
     """One forecast being applied. `version`, `release` and `run` are what this run made; `settled` counts its effects.
@@ -199,11 +202,15 @@ def _serving(work: Work, release: int, version: Version, at: str) -> Condition:
 
 def _broken(work: Work, facts: Mapping[str, Json]) -> DataError:
     broken = [check for check in facts["checks"] if not check["ok"]]
-    lines = [f"  {check['check']}: {check['message']}" for check in broken]
-    said = "\n".join([f"{work.name}: the data breaks its contract", *lines])
+    said = "\n".join(["the data breaks its contract", *(line for check in broken for line in _told(check))])
     serving = work.engine.target.observe(work.name).fact("deployment", "version")
     kept = f"; {serving} keeps serving" if serving else ""
     return DataError(said, hint=f"correct the data, or dataset.checks in the spec{kept}")
+
+
+def _told(check: Mapping[str, Json]) -> list[str]:
+    """Return a broken check's sentence, and the first places where it broke."""
+    return [f"  {check['check']}: {check['message']}", *(f"    {place}" for place in check["examples"][:_PLACES])]
 
 
 def _settle_version(work: Work, version: Version, at: str) -> None:

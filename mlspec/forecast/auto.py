@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from mlspec.forecast.facts import Facts
 from mlspec.spec.forecast import AutoEts, Candidate, Croston, Ensemble, GradientBoosting, SeasonalNaive, Theta
 
-__all__ = ["Choice", "choose"]
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -24,51 +22,66 @@ class Choice:
 
 # Rows of complete lags below which a global model has too little to learn from.
 FEWEST_ROWS = 200
-# Fits of one-series models (series x windows) beyond which they would run for an hour or more on one core.
-MOST_FITS = 60_000
+# Fits of one-series models (series x windows) beyond which they would run for the better part of an hour: ETS takes 50 to
+# 150 ms a fit on one core, theta 3 to 10.
+MOST_FITS_ETS, MOST_FITS_THETA = 20_000, 300_000
+# Share of series with intermittent demand from which Croston's family competes.
+INTERMITTENT_SHARE = 0.25
 
 
 def choose(facts: Facts) -> Choice:
     """Return the list for these facts."""
-    candidates: list[Candidate] = [SeasonalNaive(kind="seasonal-naive")]
-    reasons = [_floor(facts)]
-    if facts.intermittent >= 0.5:
-        candidates += [
-            Croston(kind="croston", name="croston-sba"),
-            Croston(kind="croston", name="croston-tsb", variant="tsb"),
-        ]
-        reasons.append(f"croston-sba and croston-tsb: {facts.intermittent:.0%} of the series have intermittent demand")
-    if facts.fits > MOST_FITS:
-        reasons.append(f"no auto-ets and no theta: {facts.fits:,} fits of single series would take hours")
-    else:
-        candidates += [AutoEts(kind="auto-ets"), Theta(kind="theta")]
-        reasons.append(_smoothing(facts))
-    if facts.rows >= FEWEST_ROWS:
-        candidates.append(GradientBoosting(kind="gradient-boosting"))
-        reasons.append(f"gradient-boosting: {facts.rows:,} rows with all lags to learn from")
-    else:
-        reasons.append(
-            f"no gradient-boosting: {facts.rows:,} rows with all lags, {FEWEST_ROWS} are too few not to overfit"
-        )
-    candidates.append(Ensemble(kind="ensemble", of="best-3"))
-    reasons.append("ensemble: the mean of the best 3 is seldom worse than the best, and often better")
-    return Choice(tuple(candidates), tuple(reasons))
-
-
-def _floor(facts: Facts) -> str:
-    if facts.season > 1 and facts.length < facts.season:
-        return f"seasonal-naive: the floor; histories of {facts.length} periods hold no season of {facts.season}, so the last value"
-    return (
-        f"seasonal-naive: the floor, with a season of {facts.season}"
-        if facts.season > 1
-        else "seasonal-naive: the last value"
+    parts = (_floor(facts), _croston(facts), _smoothing(facts), _boosting(facts), _ensemble())
+    return Choice(
+        tuple(candidate for part in parts for candidate in part.candidates),
+        tuple(reason for part in parts for reason in part.reasons),
     )
 
 
-def _smoothing(facts: Facts) -> str:
-    if facts.season > 1 and facts.length < 2 * facts.season:
-        return (
-            f"auto-ets and theta, without a season: {facts.length} periods at the first cutoff are less than two seasons "
-            f"of {facts.season}"
-        )
-    return f"auto-ets and theta: {facts.length} periods at the first cutoff are enough for level, trend and season"
+def _floor(facts: Facts) -> Choice:
+    floor = SeasonalNaive(kind="seasonal-naive")
+    if facts.season == 1:
+        return Choice((floor,), ("seasonal-naive: the floor; this frequency has no season, so it is the last value",))
+    if facts.length < facts.season:
+        why = f"the last value, as {facts.length} periods at the first cutoff hold no season of {facts.season}"
+        return Choice((floor,), (f"seasonal-naive: the floor; {why}",))
+    return Choice((floor,), (f"seasonal-naive: the floor, with a season of {facts.season} periods",))
+
+
+def _croston(facts: Facts) -> Choice:
+    if facts.intermittent < INTERMITTENT_SHARE:
+        return Choice((), ())
+    names = (Croston(kind="croston", name="croston-sba"), Croston(kind="croston", name="croston-tsb", variant="tsb"))
+    return Choice(
+        names, (f"croston-sba, croston-tsb: {facts.intermittent:.0%} of the series have intermittent demand",)
+    )
+
+
+def _smoothing(facts: Facts) -> Choice:
+    found: list[Candidate] = []
+    left_out: list[str] = []
+    for candidate, most in ((AutoEts(kind="auto-ets"), MOST_FITS_ETS), (Theta(kind="theta"), MOST_FITS_THETA)):
+        if facts.fits <= most:
+            found.append(candidate)
+        else:
+            left_out.append(f"no {candidate.kind}: {facts.fits:,} fits of single series would take too long")
+    if found and facts.season > 1 and facts.length < 2 * facts.season:
+        why = f"without a season, as {facts.length} periods at the first cutoff are less than two seasons of {facts.season}"
+    else:
+        why = f"{facts.length} periods at the first cutoff are enough for level, trend and season"
+    told = [f"{', '.join(candidate.label for candidate in found)}: {why}"] if found else []
+    return Choice(tuple(found), (*told, *left_out))
+
+
+def _boosting(facts: Facts) -> Choice:
+    if facts.rows < FEWEST_ROWS:
+        return Choice((), (f"no gradient-boosting: of {facts.rows:,} rows with all lags it would learn by heart",))
+    return Choice(
+        (GradientBoosting(kind="gradient-boosting"),),
+        (f"gradient-boosting: {facts.rows:,} rows with all lags to learn from",),
+    )
+
+
+def _ensemble() -> Choice:
+    why = "ensemble: the mean of the best 3 is seldom worse than the best of them, and often better"
+    return Choice((Ensemble(kind="ensemble", of="best-3"),), (why,))

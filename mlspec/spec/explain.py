@@ -2,139 +2,126 @@
 
 from __future__ import annotations
 
-import types
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+import re
+from dataclasses import dataclass, replace
 
 from pydantic.fields import FieldInfo
 
-from mlspec.spec import fields
-from mlspec.spec.duration import format_duration
+from mlspec.spec import example
 from mlspec.spec.faults import nearest
 from mlspec.spec.forecast import Forecast, Part
+from mlspec.spec.kinds import choices, default_words, type_words
+from mlspec.spec.project import Project
 from mlspec.spec.words import parts_in, tag_of
+
+# The documents of the language, each with the example that is quoted and the field under which any part of a Forecast may stand,
+# behind so many words of the user's own.
+KINDS: dict[str, tuple[type[Part], str, str, int]] = {
+    "forecast": (Forecast, example.FORECAST, "targets", 1),
+    "project": (Project, example.PROJECT, "defaults", 0),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One field of the language. `default` is None where there is none; `below` maps the keys under it to their sentences."""
+    """One field of the language.
+
+    `default` is None where there is none, `values` are the words it may be (none where any may), `below` maps the keys under it
+    to their sentences. `path` is "" for the whole document.
+    """
 
     path: str
     type: str
     required: bool
     default: str | None
+    values: tuple[str, ...]
     description: str
-    examples: tuple[str, ...]
+    example: str | None
     below: dict[str, str]
 
 
-def explain(path: str, root: type[Part] = Forecast) -> Explanation | None:
-    """Return what a dotted path means, or None where there is no such field. Indices are left out: `alerts.metric`."""
-    if not path:
-        return Explanation("", "a mapping", True, None, _doc(root), (), _below([root]))
-    found: list[type[Part]] = [root]
-    field: FieldInfo | None = None
-    part: type[Part] | None = None
-    for word in path.replace("[]", "").split("."):
-        part = next((each for each in found if tag_of(each) == word), None)
-        if part is not None and len(found) > 1:
-            found, field = [part], None
-            continue
-        field = next((info for each in found for key, info in _fields(each) if key == word), None)
-        if field is None:
+def explain(path: str, kind: str = "forecast") -> Explanation | None:
+    """Return what a dotted path means in one kind of document, or None where there is no such field.
+
+    Indices may stand in it or be left out (`alerts[0].metric`, `alerts.metric`), and so may a user's own words, such as the
+    column in `dataset.checks.range.units.min` or the target in `targets.prod.model`.
+    """
+    root, text, overlay, own = KINDS[kind]
+    words = re.sub(r"\[[0-9]*\]", "", path).split(".") if path else []
+    if words[:1] == [overlay] and len(words) > 1 + own:
+        found = explain(".".join(words[1 + own :]))
+        return None if found is None else replace(found, path=path, required=False)
+    parts, field = [root], None
+    for index, word in enumerate(words):
+        step = _step(parts, field, word)
+        if step is None:
             return None
-        found = parts_in(field.annotation)
+        parts, field = step
+        words[index] = word
+    return _explanation(path, parts, field, example.example_at(text, words))
+
+
+def _step(
+    parts: list[type[Part]], field: FieldInfo | None, word: str
+) -> tuple[list[type[Part]], FieldInfo | None] | None:
+    """Go one word down: into the part of that kind, the field of that name, or past a key that is the user's own."""
+    tagged = [part for part in parts if tag_of(part) == word]
+    if tagged and len(parts) > 1:
+        return tagged, None
+    below = next((info for part in parts for key, info in fields_of(part) if key == word), None)
+    if below is not None:
+        return parts_in(below.annotation), below
+    return (parts, None) if parts and field is not None and "dict[" in str(field.annotation) else None
+
+
+def _explanation(path: str, parts: list[type[Part]], field: FieldInfo | None, shown: str | None) -> Explanation:
+    below = _below(parts)
     if field is None:
-        return Explanation(path, "a mapping", False, None, _doc(found[0]), (), _below(found))
+        return Explanation(path, "a mapping", not path, None, (), _doc(parts[0]), shown, below)
+    given = next(iter(field.examples or ()), None)
     return Explanation(
-        path, type_words(field.annotation, field.metadata), field.is_required(), _default(field), field.description or "",
-        tuple(map(str, field.examples or ())), _below(found),
+        path, type_words(field.annotation, field.metadata), field.is_required(), default_words(field), choices(field.annotation),
+        field.description or "", shown if given is None else str(given), below,
     )  # fmt: skip
 
 
-def all_paths(root: type[Part] = Forecast, prefix: str = "") -> list[str]:
+def all_paths(kind: str = "forecast") -> list[str]:
     """Return every path that can be explained, in the order of the language."""
+    return _paths(KINDS[kind][0], "")
+
+
+def _paths(root: type[Part], prefix: str) -> list[str]:
     found: list[str] = []
-    for key, field in _fields(root):
+    for key, field in fields_of(root):
         path = f"{prefix}{key}"
         found.append(path)
         parts = parts_in(field.annotation)
-        if len(parts) == 1:
-            found += all_paths(parts[0], f"{path}.")
-        for part in parts if len(parts) > 1 else ():
-            found += [f"{path}.{tag_of(part)}", *all_paths(part, f"{path}.{tag_of(part)}.")]
+        for part in parts:
+            inside = path if len(parts) == 1 else f"{path}.{tag_of(part)}"
+            found += [] if len(parts) == 1 else [inside]
+            found += _paths(part, f"{inside}.")
     return found
 
 
-def near(path: str) -> str | None:
-    """Return the path that was most likely meant."""
-    known = all_paths()
-    last = path.rsplit(".", 1)[-1]
-    ending = [each for each in known if each.rsplit(".", 1)[-1] == last]
-    return nearest(path, known) or (ending[0] if ending else None)
+def near(path: str, kind: str = "forecast") -> str | None:
+    """Return the path that was most likely meant: one of nearly the same spelling, or one with the same last word."""
+    known = all_paths(kind)
+    parent, _, last = path.rpartition(".")
+    siblings = [each for each in known if each.rpartition(".")[0] == parent]
+    same = [each for each in known if each.rpartition(".")[2] == last]
+    return nearest(path, siblings) or nearest(path, known) or next(iter(same), None)
 
 
-def _fields(part: type[Part]) -> list[tuple[str, FieldInfo]]:
+def fields_of(part: type[Part]) -> list[tuple[str, FieldInfo]]:
+    """Return the keys of a part, as a user writes them, with what pydantic knows of each."""
     return [(field.alias or name, field) for name, field in part.model_fields.items()]
 
 
 def _below(parts: list[type[Part]]) -> dict[str, str]:
     if len(parts) == 1:
-        return {key: field.description or "" for key, field in _fields(parts[0])}
+        return {key: field.description or "" for key, field in fields_of(parts[0])}
     return {tag: _doc(part) for part in parts if (tag := tag_of(part))}
 
 
 def _doc(part: type[Part]) -> str:
     return " ".join((part.__doc__ or "").split())
-
-
-def _default(field: FieldInfo) -> str | None:
-    value = field.default
-    if field.is_required() or value is None:
-        return None
-    if isinstance(value, timedelta):
-        return format_duration(value)
-    if isinstance(value, Part):
-        return None
-    if isinstance(value, tuple):
-        return None if value and isinstance(value[0], Part) else str(list(value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-_SCALARS: dict[Any, str] = {
-    str: "text", int: "a whole number", float: "a number", bool: "true or false", timedelta: "a duration (90s, 15m, 24h, 3d, 2w)",
-}  # fmt: skip
-_BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
-
-
-def type_words(annotation: Any, metadata: Any = ()) -> str:
-    """Return a type in words, with its limits."""
-    if get_origin(annotation) is Annotated:
-        inner, *more = get_args(annotation)
-        return type_words(inner, [*metadata, *more])
-    pattern = next((getattr(each, "pattern", None) for each in metadata if getattr(each, "pattern", None)), None)
-    if pattern in fields.PATTERNS:
-        return fields.PATTERNS[pattern]
-    words = _plain_words(annotation)
-    bounds = [
-        f"{word} {getattr(each, key)}"
-        for each in metadata
-        for key, word in _BOUNDS
-        if getattr(each, key, None) is not None
-    ]
-    return f"{words}, {', '.join(bounds)}" if bounds else words
-
-
-def _plain_words(annotation: Any) -> str:
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if annotation in _SCALARS:
-        return _SCALARS[annotation]
-    if origin is Literal:
-        return f"one of {', '.join(map(str, arguments))}" if len(arguments) > 1 else str(arguments[0])
-    if origin in (Union, types.UnionType):
-        known = [type_words(each) for each in arguments if each is not type(None)]
-        return " or ".join(dict.fromkeys(known))
-    if origin is tuple:
-        return f"a list of {type_words(arguments[0])}" if not parts_in(arguments[0]) else "a list of mappings"
-    return "a mapping"

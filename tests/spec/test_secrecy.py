@@ -17,7 +17,8 @@ from tests.examples import project, spec_text
 KEYS = {
     "google": "AI" + "zaSy" + "D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T",
     "oauth": "GOC" + "SPX-abcdefghij0123456789KLMN", "github": "gh" + "p_" + "a1B2c3D4e5F6" * 3,
-    "slack": "xo" + "xb-123456789012-AbCdEf", "aws": "AK" + "IA" + "ABCDEFGHIJKLMNOP", "stripe": "sk_" + "live_" + "0123456789abcdefghij",
+    "slack": "xo" + "xb-123456789012-AbCdEf", "aws": "AK" + "IA" + "ABCDEFGHIJKLMNOP",
+    "stripe": "sk_" + "live_" + "0123456789abcdefghij",
     "pem": "-----BEGIN " + "PRIVATE KEY-----",
     "jwt": "ey" + "JhbGciOiJIUzI1NiJ9.ey" + "JzdWIiOiIxMjM0NTY3ODkwIn0.s5vC1xQm",
     "webhook": "https://hooks.slack.com/services/" + "T00/B00/abcdefgh", "password": "postgres://planner:hunter2hunter2@db/sales",

@@ -1,7 +1,8 @@
 """Exponential smoothing, its form chosen per series by AICc (Hyndman & Khandakar 2008).
 
-With a season above 24 periods the seasonal states are too many to estimate (R's `ets` refuses them): the series is then
-seasonally adjusted by STL (Cleveland et al. 1990), smoothed, and given last season's pattern back, as R's `stlf` does.
+With a season above 12 periods the seasonal states are too many to estimate well: the series is then seasonally adjusted
+by STL (Cleveland et al. 1990), smoothed, and given last season's pattern back. R's `forecast` draws the line at 12 too;
+on hourly and weekly series the difference is a factor, in accuracy and in time (benchmarks/README.md).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from mlspec.forecast.candidates.local import Local
 from mlspec.forecast.frame import Panel
 from mlspec.spec.forecast import AutoEts
 
-LONGEST_STATE = 24
+LONGEST_STATE = 12
 
 
 def fit(candidate: AutoEts, panel: Panel, seed: int) -> Local:

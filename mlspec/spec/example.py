@@ -1,0 +1,116 @@
+"""One example of everything that a spec and a project file may say. `explain` and the reference page quote it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import yaml
+
+FORECAST = """\
+apiVersion: mlspec/v1
+kind: Forecast
+metadata:
+  name: demand
+  owner: supply-chain@example.com
+  description: Weekly sales per store and department
+  labels: {cost-center: cc-1234}
+dataset:
+  source: {uri: data/sales.csv}
+  time: date
+  series: [store, dept]
+  target: units
+  frequency: W-FRI
+  actuals: {available_after: 3d, min_coverage: 0.95}
+  covariates: {known: [promo, holiday], past: [price], static: [store_type]}
+  future: {uri: data/promo_plan.csv}
+  checks:
+    freshness: {max_age: 10d}
+    completeness: {min: 0.98}
+    range: {units: {min: 0, max: 100000}}
+    series: {min: 1, max_missing: 0.02}
+model:
+  horizon: 8
+  quantiles: [0.1, 0.5, 0.9]
+  candidates:
+    - {kind: seasonal-naive, season: 52}
+    - {kind: auto-ets, name: smooth, season: 52}
+    - {kind: theta, season: 52}
+    - {kind: croston, variant: sba}
+    - {kind: gradient-boosting, library: lightgbm, lags: [1, 2, 3, 4, 13, 52], season: 52, iterations: 300,
+       learning_rate: 0.1, max_leaves: 31}
+    - {kind: ensemble, of: best-3}
+  backtest: {windows: 4, step: 4, metric: wape}
+  gate:
+    - {metric: wape, below: 0.15}
+    - {metric: coverage, above: 0.7}
+    - {metric: coverage, within: 0.05}
+    - {metric: wape, against: seasonal-naive, improves_by: 0.05}
+    - {metric: wape, against: champion, not_worse_by: 0.02}
+  seed: 7
+schedule: {forecast: 0 6 * * MON, retrain: 0 4 1 * *, timezone: America/Sao_Paulo}
+deployment:
+  serve: batch
+  rollout: {strategy: canary, steps: [10, 50, 100], interval: 1h}
+  machine: {type: n2-standard-4, min_replicas: 1, max_replicas: 3}
+alerts:
+  - {name: accuracy, metric: wape, above: 0.2, window: 4, for: 2 of 3, by: [store], severity: critical}
+  - {name: bias, metric: bias, outside: [-0.1, 0.1], window: 4}
+  - {name: coverage, metric: coverage, below: 0.7, window: 8}
+  - {name: drift, metric: psi, above: 0.25, baseline: same-season}
+  - {name: stale, metric: data_age, above: 10d, severity: critical, inhibits: [accuracy, bias, coverage, drift]}
+  - {name: errors, metric: error_rate, above: 0.01, severity: critical}
+notify:
+  - {pubsub: demand-alerts, severity: warning}
+  - {webhook: {secret: demand-oncall-url}, severity: critical}
+rollback: {on: [accuracy, errors], to: last-good, fallback: seasonal-naive, cooldown: 24h, max_attempts: 2}
+reconcile: {mode: enforce, resources: {model: observe}}
+budget: {trainings_per_week: 3, monthly: 400 USD}
+inventory: {service_level: 0.95, lead_time: 2, review_period: 1}
+targets:
+  prod: {deployment: {serve: both}}
+"""
+
+PROJECT = """\
+apiVersion: mlspec/v1
+kind: Project
+name: acme-forecasts
+defaults: {notify: [{pubsub: forecast-alerts}]}
+targets:
+  local: {type: local, path: .mlspec, protect: false}
+  prod: {type: gcp, project: acme-prod, region: southamerica-east1, protect: true}
+"""
+
+
+def example_at(text: str, words: list[str]) -> str | None:
+    """Return what stands at a path of an example, as YAML; None where it says nothing there.
+
+    Indices are left out of `words`; where a list or a mapping of free keys is passed, the first entry that goes on is taken,
+    and a word that names an entry's kind or type chooses it.
+    """
+    value = _first(yaml.load(text, Loader=yaml.BaseLoader), words)  # noqa: S506  (it makes text, lists and mappings only)
+    if value is None:
+        return None
+    shown: str = yaml.dump(
+        value, Dumper=_AsWritten, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
+    )
+    return shown.removesuffix("...\n").rstrip()
+
+
+class _AsWritten(yaml.SafeDumper):
+    """Everything is text here, so that `8` and `on` stand as they were written and not in quotes."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+
+def _first(value: Any, words: list[str]) -> Any:
+    if not words:
+        return value
+    word, *rest = words
+    if isinstance(value, dict) and word in value:
+        return _first(value[word], rest)
+    entries = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
+    tagged = [each for each in entries if isinstance(each, dict) and word in (each.get("kind"), each.get("type"))]
+    if tagged:
+        return _first(tagged[0], rest)
+    found = (_first(each, words) for each in entries if isinstance(each, dict))
+    return next((each for each in found if each is not None), None)
