@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from mlspec.spec.project import LocalTarget as LocalSettings
 from mlspec.spec.project import Project
 from mlspec.state.step import Progress, StepRequest, StepResult
 from mlspec.targets.local.target import LocalTarget
+
+
+# Not `describe --dirty`, which writes git's index: to look changes nothing.
+_GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
 def open_target(project: Project | None, root: Path, name: str) -> LocalTarget:
@@ -59,13 +64,14 @@ def timestamp() -> str:
 def git_commit(root: Path) -> str | None:
     """Return the commit that the project stands at, with `-dirty` behind it where specs differ from it; None without git."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    environment["GIT_OPTIONAL_LOCKS"] = "0"  # to look writes nothing, not even git's own index
-    argv = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    argv = ["git", "--no-optional-locks", "-C", str(root), *_GIT_STATUS]
     try:
         found = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found.stdout.strip() or None if found.returncode == 0 else None
+    commit = re.search(r"^# branch\.oid ([0-9a-f]{40,64})$", found.stdout, re.MULTILINE)
+    dirty = any(not line.startswith("#") for line in found.stdout.splitlines())
+    return f"{commit[1]}{'-dirty' if dirty else ''}" if commit else None
 
 
 def open_here(name: str) -> LocalTarget:

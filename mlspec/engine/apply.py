@@ -13,9 +13,8 @@ from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import Work, deploy, forecast, judge, read_data
 from mlspec.engine.outcome import Outcome, Status
 from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated
-from mlspec.plan.desired import Wanted
 from mlspec.plan.diff import changes
-from mlspec.state.observed import Settlement
+from mlspec.state.observed import Observed, Settlement
 from mlspec.state.plan import Change
 from mlspec.state.record import CONDITION_OF, Condition, Event
 from mlspec.state.resource import Kind
@@ -48,8 +47,9 @@ def apply(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0) -> t
 def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Work]) -> Outcome:
     work: Work | None = None
     try:
-        if not _due(engine, engine.wanted(spec)):
-            return _as_it_was(engine, spec.name)
+        observed = engine.target.observe(spec.name)
+        if all(change.action == "none" for change in changes(engine.wanted(spec), observed)):
+            return _as_it_was(engine, observed)
         with engine.target.lock(spec.name, "apply", engine.clock(), lock_timeout):
             work = Work(engine, engine.wanted(spec))
             works.append(work)
@@ -58,17 +58,12 @@ def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Work
         return Outcome(spec.name, "failed", error=error, recorded=bool(work and work.settled))
 
 
-def _due(engine: Engine, wanted: Wanted) -> bool:
-    return any(change.action != "none" for change in changes(wanted, engine.target.observe(wanted.name)))
-
-
-def _as_it_was(engine: Engine, name: str) -> Outcome:
+def _as_it_was(engine: Engine, observed: Observed) -> Outcome:
     """Return the outcome of a run that had nothing to do: all is as it shall be, or the gate's no still stands."""
-    observed = engine.target.observe(name)
     status: Status = "kept-out" if observed.fact("model", "state") == "rejected" else "nothing"
     judged = observed.fact("model", "version")
-    version = next((found for found in engine.target.versions(name) if found.version == judged), None)
-    return Outcome(name, status, version=version)
+    version = next((found for found in engine.target.versions(observed.forecast) if found.version == judged), None)
+    return Outcome(observed.forecast, status, version=version)
 
 
 def _under_lock(work: Work) -> Outcome:
@@ -85,7 +80,7 @@ def _under_lock(work: Work) -> Outcome:
         except BaseException as error:
             _say_failed(work, kind, change, error)
             raise
-    found = _as_it_was(work.engine, work.name)
+    found = _as_it_was(work.engine, work.engine.target.observe(work.name))
     if not work.written or found.status == "kept-out":
         return found  # another run did it while this one waited; or a lost file was mended, and the gate's no stands
     return Outcome(work.name, "applied", found.version, work.release, work.run, recorded=True)

@@ -16,11 +16,15 @@ from mlspec.targets.base import Target
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One forecast now. `serving` holds a version and its traffic in percent; times are RFC 3339 in UTC, or None."""
+    """One forecast now. `serving` holds a version and its traffic in percent; times are RFC 3339 in UTC, or None.
+
+    `why` says what keeps it from being ready, `kept_out` which newer version the gate keeps from serving; empty, if nothing does.
+    """
 
     name: str
     ready: bool
     why: str
+    kept_out: str
     conditions: tuple[Condition, ...]
     serving: tuple[Mapping[str, Json], ...]
     champion: str | None
@@ -41,6 +45,7 @@ def status(target: Target, name: str, now: datetime) -> Status:
         name=name,
         ready=ready(conditions),
         why=why_not(conditions),
+        kept_out=_kept_out(conditions),
         conditions=conditions,
         serving=tuple({"version": key, "traffic": share} for key, share in traffic.items()),
         champion=champion,
@@ -55,7 +60,11 @@ def not_applied(name: str, now: str) -> Status:
     """Return the state of a forecast of which nothing stands."""
     message = "nothing is applied: run `mlspec apply`"
     condition = Condition(name, "Deployed", "Unknown", "NotApplied", message, now)
-    return Status(name, False, message, (condition,), (), None, None, {}, None, None)
+    return Status(name, False, message, "", (condition,), (), None, None, {}, None, None)
+
+
+def _kept_out(conditions: tuple[Condition, ...]) -> str:
+    return next((found.message for found in conditions if found.reason == "GateClosed"), "")
 
 
 def _with_damage(conditions: tuple[Condition, ...], observed: Observed, now: str) -> tuple[Condition, ...]:

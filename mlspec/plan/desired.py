@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from mlspec.plan.fields import flatten, owner
 from mlspec.state.observed import SourceFacts
-from mlspec.state.resource import Json, Kind, Resource
+from mlspec.state.resource import KINDS, Json, Kind, Resource
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wanted:
     """One forecast as its spec wants it, with the facts that the spec alone does not hold.
 
@@ -23,9 +24,17 @@ class Wanted:
     source: SourceFacts
     code: str
 
-    def fields(self, kind: Kind) -> dict[str, Json]:
+    def fields(self, kind: Kind) -> Mapping[str, Json]:
         """Return the keys of the spec that shape one kind of resource."""
-        return {key: value for key, value in flatten(self.spec).items() if kind in owner(key)[0]}
+        return self._by_kind[kind]
+
+    @cached_property
+    def _by_kind(self) -> dict[Kind, dict[str, Json]]:
+        found: dict[Kind, dict[str, Json]] = {kind: {} for kind in KINDS}
+        for key, value in flatten(self.spec).items():
+            for kind in owner(key)[0]:
+                found[kind][key] = value
+        return found
 
 
 def data(wanted: Wanted) -> Resource:

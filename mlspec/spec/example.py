@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from textwrap import indent
+from typing import Any
 
 import yaml
 
@@ -81,25 +82,35 @@ targets:
 """
 
 
-def example_at(text: str, words: list[str]) -> str | None:
-    """Return what stands at a path of an example, as YAML; None where it says nothing there.
+def example_at(text: str, words: list[str]) -> Any:
+    """Return what stands at a path of an example, every scalar as text; None where the example says nothing there.
 
     Indices are left out of `words`; where a list or a mapping of free keys is passed, the first entry that goes on is taken,
     and a word that names an entry's kind or type chooses it.
     """
-    value = _first(yaml.load(text, Loader=yaml.BaseLoader), words)  # noqa: S506  (it makes text, lists and mappings only)
-    if value is None:
-        return None
+    return _first(yaml.load(text, Loader=yaml.BaseLoader), words)  # noqa: S506  (it makes text, lists and mappings only)
+
+
+def written(value: Any, key: str | None = None) -> str:
+    """Return a value of an example as YAML, behind its key if it has one."""
     shown: str = yaml.dump(
         value, Dumper=_AsWritten, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
     )
-    return shown.removesuffix("...\n").rstrip()
+    shown = shown.removesuffix("...\n").rstrip()
+    if key is None:
+        return shown
+    return f"{key}:\n{indent(shown, '  ')}" if "\n" in shown else f"{key}: {shown}"
+
+
+_TAGS = {yaml.ScalarNode: "str", yaml.SequenceNode: "seq", yaml.MappingNode: "map"}
 
 
 class _AsWritten(yaml.SafeDumper):
     """Everything is text here, so that `8` and `on` stand as they were written and not in quotes."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    def resolve(self, kind: type[yaml.Node], _value: Any, _implicit: Any) -> str:
+        """Take every scalar for text."""
+        return f"tag:yaml.org,2002:{_TAGS[kind]}"
 
 
 def _first(value: Any, words: list[str]) -> Any:

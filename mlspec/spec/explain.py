@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -51,13 +52,13 @@ def explain(path: str, kind: str = "forecast") -> Explanation | None:
     if words[:1] == [overlay] and len(words) > 1 + own:
         found = explain(".".join(words[1 + own :]))
         return None if found is None else replace(found, path=path, required=False)
-    parts, field = [root], None
-    for index, word in enumerate(words):
+    parts: list[type[Part]] = [root]
+    field: FieldInfo | None = None
+    for word in words:
         step = _step(parts, field, word)
         if step is None:
             return None
         parts, field = step
-        words[index] = word
     return _explanation(path, parts, field, example.example_at(text, words))
 
 
@@ -71,17 +72,19 @@ def _step(
     below = next((info for part in parts for key, info in fields_of(part) if key == word), None)
     if below is not None:
         return parts_in(below.annotation), below
-    return (parts, None) if parts and field is not None and "dict[" in str(field.annotation) else None
+    return (parts, None) if parts and field is not None and get_origin(field.annotation) is dict else None
 
 
-def _explanation(path: str, parts: list[type[Part]], field: FieldInfo | None, shown: str | None) -> Explanation:
+def _explanation(path: str, parts: list[type[Part]], field: FieldInfo | None, shown: Any) -> Explanation:
     below = _below(parts)
     if field is None:
-        return Explanation(path, "a mapping", not path, None, (), _doc(parts[0]), shown, below)
-    given = next(iter(field.examples or ()), None)
+        quoted = example.written(shown) if path and shown is not None else None
+        return Explanation(path, "a mapping", not path, None, (), _doc(parts[0]), quoted, below)
+    shown = next(iter(field.examples or ()), shown)
+    quoted = None if shown is None else example.written(shown, path.rpartition(".")[2])
     return Explanation(
         path, type_words(field.annotation, field.metadata), field.is_required(), default_words(field), choices(field.annotation),
-        field.description or "", shown if given is None else str(given), below,
+        field.description or "", quoted, below,
     )  # fmt: skip
 
 

@@ -72,7 +72,10 @@ class Source(Part):
         description="A path relative to the project's root, gs://bucket/object (CSV or Parquet, * allowed) or "
         "bq://project.dataset.table.", examples=["data/sales.csv", "gs://acme/sales/*.parquet"],
     )  # fmt: skip
-    query: str | None = Field(default=None, max_length=65_536, description="A BigQuery SELECT.")
+    query: str | None = Field(
+        default=None, max_length=65_536, description="A BigQuery SELECT, instead of a uri.",
+        examples=["SELECT week, store, units FROM `acme-prod.sales.weekly`"],
+    )  # fmt: skip
 
 
 class Actuals(Part):
@@ -158,7 +161,9 @@ class Dataset(Part):
 
 
 class _Candidate(Part):
-    name: Name | None = Field(default=None, description="Name in tables and in `of`; the kind, if left out.")
+    name: Name | None = Field(
+        default=None, description="Name in tables and in `of`; the kind, if left out.", examples=["smooth"]
+    )
 
     @property
     def label(self) -> str:

@@ -26,6 +26,10 @@ def type_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
         return type_words(inner, [*metadata, *more])
+    if get_origin(annotation) in (Union, types.UnionType):
+        known = [each for each in get_args(annotation) if each is not type(None)]
+        if len(known) == 1:
+            return type_words(known[0], metadata)
     limits = list(_flat(metadata))
     pattern = next((found for each in limits if (found := getattr(each, "pattern", None))), None)
     if pattern in fields.PATTERNS:

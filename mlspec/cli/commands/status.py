@@ -34,10 +34,15 @@ def command(names: tuple[str, ...], target: str, output: str, check: bool) -> in
     found = [
         status(where, name, now()) if where.observe(name).seen else not_applied(name, timestamp()) for name in wanted
     ]
+    if loaded.faults:
+        click.echo("some specs cannot be read, and are left out: `mlspec validate` says why", err=True)
     if output == "json":
         click.echo(json.dumps({"forecasts": [as_json(each) for each in found]}, indent=2, allow_nan=False))
     else:
         click.echo(as_text(found))
+        described = {spec.name for spec in loaded.specs}
+        for name in () if loaded.faults else (each.name for each in found if each.name not in described):
+            click.echo(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` takes it down")
     return Exit.NOT_WELL if check and not all(each.ready for each in found) else Exit.DONE
 
 
@@ -61,7 +66,7 @@ def as_text(found: list[Status]) -> str:
     lines = [
         table(["forecast", "state", "serving", "model", "backtest WAPE", "data up to", "last run", "next run"], rows)
     ]
-    lines += [f"{each.name}: {printable(each.why)}" for each in found if not each.ready]
+    lines += [f"{each.name}: {printable(each.why or each.kept_out)}" for each in found if each.why or each.kept_out]
     return "\n".join(lines)
 
 

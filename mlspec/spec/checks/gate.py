@@ -14,7 +14,7 @@ _FORMS = "such as {metric: wape, below: 0.2} or {metric: wape, against: seasonal
 
 
 def gate(forecast: Forecast) -> Iterator[Problem]:
-    """Each rule has one form, of a metric that the quantiles allow, with a limit that can be met and missed."""
+    """Each rule of the gate has one form, of a metric that the quantiles allow, with a limit that can be met and missed."""
     count = len(forecast.model.quantiles)
     for index, rule in enumerate(forecast.model.gate):
         path: Path = ("model", "gate", index)

@@ -13,14 +13,14 @@ MAX_LABELS = 64 - 8
 
 
 def name(forecast: Forecast) -> Iterator[Problem]:
-    """The name must make a valid name of every resource that derives from it."""
+    """The forecast's name makes a name that Google Cloud takes, for every resource that derives from it."""
     problem = name_problem(forecast.metadata.name)
     if problem:
         yield Problem(("metadata", "name"), "name", problem, "choose another name")
 
 
 def labels(forecast: Forecast) -> Iterator[Problem]:
-    """Labels: not too many, none of Google's own."""
+    """There are no more labels than a resource may have, and none of Google's own."""
     found = forecast.metadata.labels
     path: Path = ("metadata", "labels")
     if len(found) > MAX_LABELS:

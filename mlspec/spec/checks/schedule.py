@@ -10,7 +10,7 @@ from mlspec.spec.forecast import Forecast
 
 
 def crons(forecast: Forecast) -> Iterator[Problem]:
-    """Both expressions fire, and not all the time."""
+    """A cron expression has five fields and fires, and not more often than every five minutes."""
     for key in ("forecast", "retrain"):
         expression = getattr(forecast.schedule, key)
         problem = cron_problem(expression) if expression is not None else None

@@ -18,6 +18,9 @@ from mlspec.targets.local.lock import hold
 from mlspec.targets.local.schema import RECORDS
 from mlspec.targets.local.sources import look
 
+_RESOURCES = "SELECT * FROM resources WHERE forecast = ?"
+_CONDITIONS = "SELECT * FROM conditions WHERE forecast = ?"
+
 
 class LocalTarget:
     """One folder: `state.db`, `artifacts/`, `locks/`. Made when something is first applied."""
@@ -50,9 +53,13 @@ class LocalTarget:
 
     def observe(self, forecast: str) -> Observed:
         """Return what is held of one forecast, with what is missing of its files; never writes."""
-        found = [rows.seen_of(row) for row in self._rows("SELECT * FROM resources WHERE forecast = ?", forecast)]
-        failed = {FAILED_KIND[row.type]: row.message for row in self.conditions(forecast) if row.reason in FAILURES}
-        return Observed(forecast, {seen.resource.kind: self._with_damage(seen) for seen in found}, failed)
+        with self._database.reading() as connection:
+            if connection is None:
+                return Observed(forecast)
+            seen = [rows.seen_of(row) for row in connection.execute(_RESOURCES, (forecast,))]
+            conditions = [rows.condition_of(row) for row in connection.execute(_CONDITIONS, (forecast,))]
+        failed = {FAILED_KIND[each.type]: each.message for each in conditions if each.reason in FAILURES}
+        return Observed(forecast, {each.resource.kind: self._with_damage(each) for each in seen}, failed)
 
     def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
         """Hold one forecast alone."""
@@ -125,7 +132,7 @@ class LocalTarget:
 
     def conditions(self, forecast: str) -> tuple[Condition, ...]:
         """Return the present conditions."""
-        return tuple(map(rows.condition_of, self._rows("SELECT * FROM conditions WHERE forecast = ?", forecast)))
+        return tuple(map(rows.condition_of, self._rows(_CONDITIONS, forecast)))
 
     def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
         """Take down what apply made. With `purge` the records and files go too, without it history stays."""
