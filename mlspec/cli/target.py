@@ -17,7 +17,6 @@ from mlspec.spec.project import Project
 from mlspec.state.step import Progress, StepRequest, StepResult
 from mlspec.targets.local.target import LocalTarget
 
-
 # Not `describe --dirty`, which writes git's index: to look changes nothing.
 _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
