@@ -99,7 +99,9 @@ def written(value: Any, key: str | None = None) -> str:
     shown = shown.removesuffix("...\n").rstrip()
     if key is None:
         return shown
-    return f"{key}:\n{indent(shown, '  ')}" if "\n" in shown else f"{key}: {shown}"
+    # A block stands below its key even where it has one line: `range: units: {min: 0}` is no YAML.
+    below = isinstance(value, dict | list) and shown[0] not in "[{"
+    return f"{key}:\n{indent(shown, '  ')}" if below else f"{key}: {shown}"
 
 
 _TAGS = {yaml.ScalarNode: "str", yaml.SequenceNode: "seq", yaml.MappingNode: "map"}
