@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from textwrap import indent
+from typing import get_args
 
 import pytest
 
 from mlspec.spec.checks import CHECKS, check
-from mlspec.spec.checks.metrics import METRICS
 from mlspec.spec.example import FORECAST, PROJECT
 from mlspec.spec.explain import KINDS, all_paths, explain, near
+from mlspec.spec.fields import AlertMetric
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.names import NAMES
 from mlspec.spec.project import Project
@@ -76,7 +77,7 @@ def test_the_words_that_a_value_may_be_are_listed() -> None:
         for path in ("alerts.metric", "deployment.serve", "model.candidates.ensemble.of", "model.horizon")
     }
     assert [found.values for found in values.values() if found] == [
-        tuple(METRICS), ("batch", "online", "both"), ("best-2", "best-3", "best-4", "best-5", "all"), (),
+        get_args(AlertMetric), ("batch", "online", "both"), ("best-2", "best-3", "best-4", "best-5", "all"), (),
     ]  # fmt: skip
 
 
