@@ -39,6 +39,7 @@ def _story(outcome: Outcome) -> Iterable[str]:
     if version is not None and outcome.recorded:
         cutoffs = version.facts["cutoffs"]
         yield f"{name}: backtest over {len(cutoffs)} cutoffs, {cutoffs[0]} to {cutoffs[-1]}"
+        yield from (f"  auto: {printable(reason)}" for reason in version.facts["auto"])
         yield candidates(version)
         yield from (f"  note: {printable(note)}" for note in version.facts["notes"])
         yield from (f"  gate {printable(reason)}" for reason in version.reasons)

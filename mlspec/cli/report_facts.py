@@ -60,6 +60,7 @@ def gather(target: Target, name: str, now: datetime) -> ReportFacts:
         why=said.why,
         made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         lineage=_lineage(version, release),
+        auto=version.facts["auto"],
     )
 
 

@@ -55,6 +55,7 @@ class ReportFacts:
     why: str
     made: str
     lineage: Mapping[str, Any] = field(default_factory=dict)
+    auto: Sequence[str] = ()
 
 
 def report(facts: ReportFacts) -> str:
