@@ -63,7 +63,16 @@ def test_no_text_of_a_user_becomes_a_tag(text: str) -> None:
 
 def test_the_page_says_what_serves_and_how_good_it_is() -> None:
     page = report(FACTS)
-    for words in ("release 1 serves", "theta", "10.0%", "79.0%", "80% interval", "seasonal-naive: the floor", "wape is below 0.2", "shop 1"):
+    for words in (
+        "release 1 serves",
+        "theta",
+        "10.0%",
+        "79.0%",
+        "80% interval",
+        "seasonal-naive: the floor",
+        "wape is below 0.2",
+        "shop 1",
+    ):
         assert words in page
     assert "not ready" in report(replace(FACTS, ready=False, why="nothing serves"))
 
