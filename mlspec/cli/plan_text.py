@@ -23,8 +23,11 @@ _FIELDS = 8
 _WIDEST = 48
 
 
-def as_text(plan: Plan, *, obstacles: bool = True) -> str:
-    """Return the plan as a person reads it: what, why, field by field, what follows, and what cannot be planned."""
+def as_text(plan: Plan, *, before_apply: bool = False) -> str:
+    """Return the plan as a person reads it: what, why, field by field, what follows, and what cannot be planned.
+
+    Before apply, which ends with what it could not do, that is left out; so are the notes where there is nothing to do.
+    """
     lines: list[str] = []
     if plan.empty and not plan.obstacles:
         lines = [
@@ -40,11 +43,11 @@ def as_text(plan: Plan, *, obstacles: bool = True) -> str:
             f"Plan: {', '.join(f'{count} {_WORDS[action]}' for action, count in plan.summary.items() if count)}.",
         ]
         lines += [f"  {sentence}" for sentence in plan.impact]
-    for obstacle in plan.obstacles if obstacles else ():
+    for obstacle in () if before_apply else plan.obstacles:
         said = f"{click.style('error', fg='red', bold=True)}: {obstacle.forecast}: {printable(obstacle.message)}"
         hint = [f"  {click.style('hint', fg='cyan')}: {printable(obstacle.hint)}"] if obstacle.hint else []
         lines += ["", said, *hint]
-    if plan.notes:
+    if plan.notes and not (before_apply and plan.empty):
         lines += ["", "Accepted, and without effect in this version:", *(f"  {printable(note)}" for note in plan.notes)]
     return "\n".join(lines).lstrip("\n")
 

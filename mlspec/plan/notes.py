@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
+from pydantic import BaseModel
+
+from mlspec.spec.forecast import Actuals, Budget, Machine, Reconcile, Rollback, Rollout
 from mlspec.state.resource import Json
 
 _Say = Callable[[Json], str | None]
@@ -20,47 +23,51 @@ def _counted(noun: str, ending: str) -> _Say:
 
 def _schedule(value: Json) -> str | None:
     named = [word for word in ("forecast", "retrain") if value.get(word)]
-    return (
-        f"{' and '.join(named)} are kept with the release; run `mlspec apply` yourself until a scheduler does"
-        if named
-        else None
-    )
+    if not named:
+        return None
+    are = "are" if len(named) > 1 else "is"
+    return f"{' and '.join(named)} {are} kept with the release; run `mlspec apply` yourself until a scheduler does"
 
 
 def _deployment(value: Json) -> str | None:
     asked = []
     if value["serve"] != "batch":
         asked.append(f"serve: {value['serve']} makes batch forecasts only")
-    if value["rollout"]["strategy"] != "all-at-once":
+    if value["rollout"] != _default(Rollout):
         asked.append(f"rollout: {value['rollout']['strategy']} takes over all at once")
+    if value["machine"] != _default(Machine):
+        asked.append("machine is for an endpoint, and this version has none")
     return "; ".join(asked) or None
 
 
-def _rollback(value: Json) -> str | None:
-    return "is kept with the release; no alert starts a rollback in this version" if value["on"] else None
+def _dataset(value: Json) -> str | None:
+    if value["actuals"] == _default(Actuals):
+        return None
+    return "actuals is kept with the release; no forecast is held against its actuals in this version"
 
 
-def _reconcile(value: Json) -> str | None:
-    return (
-        None
-        if value["mode"] == "enforce" and not value["resources"]
-        else "is kept with the release; there is no loop yet"
-    )
+def _metadata(value: Json) -> str | None:
+    return "labels are kept with the release; the local target has nothing to label" if value["labels"] else None
 
 
-def _budget(value: Json) -> str | None:
-    asked = [key for key, limit in value.items() if limit is not None]
-    return "guards what a loop starts by itself; there is no loop yet" if asked else None
+def _other_than(part: type[BaseModel], sentence: str) -> _Say:
+    return lambda value: sentence if value != _default(part) else None
+
+
+def _default(part: type[BaseModel]) -> Json:
+    return part().model_dump(mode="json", by_alias=True)
 
 
 _SENTENCES: tuple[tuple[str, _Say], ...] = (
+    ("metadata", _metadata),
+    ("dataset", _dataset),
     ("schedule", _schedule),
     ("deployment", _deployment),
     ("alerts", _counted("threshold", "kept with the release; nothing watches them in this version")),
     ("notify", _counted("receiver", "kept with the release; nothing is sent in this version")),
-    ("rollback", _rollback),
-    ("reconcile", _reconcile),
-    ("budget", _budget),
+    ("rollback", _other_than(Rollback, "is kept with the release; no alert starts a rollback in this version")),
+    ("reconcile", _other_than(Reconcile, "is kept with the release; there is no loop yet")),
+    ("budget", _other_than(Budget, "guards what a loop starts by itself; there is no loop yet")),
 )
 
 
@@ -68,8 +75,3 @@ def notes(name: str, spec: Mapping[str, Json]) -> tuple[str, ...]:
     """Return a sentence for each part of a resolved spec that is accepted, kept, and without effect in this version."""
     said = ((key, say(spec[key])) for key, say in _SENTENCES)
     return tuple(f"{name}: {key}: {sentence}" for key, sentence in said if sentence)
-
-
-def shared(all_notes: Sequence[str]) -> tuple[str, ...]:
-    """Return notes once each, in order."""
-    return tuple(dict.fromkeys(all_notes))

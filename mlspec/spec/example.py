@@ -82,13 +82,28 @@ targets:
 """
 
 
-def example_at(text: str, words: list[str]) -> Any:
-    """Return what stands at a path of an example, every scalar as text; None where the example says nothing there.
+def as_text(text: str) -> Any:
+    """Return an example with every scalar as the text that stands there."""
+    return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  (it makes text, lists and mappings only)
+
+
+def example_at(value: Any, words: list[str]) -> Any:
+    """Return what stands at a path of an example; None where the example says nothing there.
 
     Indices are left out of `words`; where a list or a mapping of free keys is passed, the first entry that goes on is taken,
     and a word that names an entry's kind or type chooses it.
     """
-    return _first(yaml.load(text, Loader=yaml.BaseLoader), words)  # noqa: S506  (it makes text, lists and mappings only)
+    if not words:
+        return value
+    word, *rest = words
+    if isinstance(value, dict) and word in value:
+        return example_at(value[word], rest)
+    entries = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
+    tagged = [each for each in entries if isinstance(each, dict) and word in (each.get("kind"), each.get("type"))]
+    if tagged:
+        return example_at(tagged[0], rest)
+    found = (example_at(each, words) for each in entries if isinstance(each, dict))
+    return next((each for each in found if each is not None), None)
 
 
 def written(value: Any, key: str | None = None) -> str:
@@ -113,17 +128,3 @@ class _AsWritten(yaml.SafeDumper):
     def resolve(self, kind: type[yaml.Node], _value: Any, _implicit: Any) -> str:
         """Take every scalar for text."""
         return f"tag:yaml.org,2002:{_TAGS[kind]}"
-
-
-def _first(value: Any, words: list[str]) -> Any:
-    if not words:
-        return value
-    word, *rest = words
-    if isinstance(value, dict) and word in value:
-        return _first(value[word], rest)
-    entries = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
-    tagged = [each for each in entries if isinstance(each, dict) and word in (each.get("kind"), each.get("type"))]
-    if tagged:
-        return _first(tagged[0], rest)
-    found = (_first(each, words) for each in entries if isinstance(each, dict))
-    return next((each for each in found if each is not None), None)

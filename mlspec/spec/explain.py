@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, get_origin
 
@@ -59,7 +60,7 @@ def explain(path: str, kind: str = "forecast") -> Explanation | None:
         if step is None:
             return None
         parts, field = step
-    return _explanation(path, parts, field, example.example_at(text, words))
+    return _explanation(path, parts, field, example.example_at(example.as_text(text), words))
 
 
 def _step(
@@ -90,20 +91,25 @@ def _explanation(path: str, parts: list[type[Part]], field: FieldInfo | None, sh
 
 def all_paths(kind: str = "forecast") -> list[str]:
     """Return every path that can be explained, in the order of the language."""
-    return _paths(KINDS[kind][0], "")
+    return [path for path, _, _ in _walk(KINDS[kind][0], "")]
 
 
-def _paths(root: type[Part], prefix: str) -> list[str]:
-    found: list[str] = []
+def places(kind: str) -> list[tuple[str, type[Part], str]]:
+    """Return (path, the part that the field is of, its key) for every field."""
+    return [(path, part, key) for path, part, key in _walk(KINDS[kind][0], "") if key]
+
+
+def _walk(root: type[Part], prefix: str) -> Iterator[tuple[str, type[Part], str]]:
+    """Yield (path, part, key) for each field, and with no key for each part that is told from its siblings by a word."""
     for key, field in fields_of(root):
         path = f"{prefix}{key}"
-        found.append(path)
+        yield path, root, key
         parts = parts_in(field.annotation)
         for part in parts:
             inside = path if len(parts) == 1 else f"{path}.{tag_of(part)}"
-            found += [] if len(parts) == 1 else [inside]
-            found += _paths(part, f"{inside}.")
-    return found
+            if len(parts) > 1:
+                yield inside, part, ""
+            yield from _walk(part, f"{inside}.")
 
 
 def near(path: str, kind: str = "forecast") -> str | None:

@@ -1,9 +1,15 @@
 """No key of a spec is silent, and readiness is the sum of conditions."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from mlspec.plan.fields import flatten, owner
 from mlspec.plan.notes import notes
 from mlspec.plan.ready import ready, why_not
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.reader import read
 from mlspec.state.record import Condition, ConditionType
 from tests.examples import spec_json
 
@@ -15,23 +21,46 @@ def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("schedule", {"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"}, "schedule: forecast are kept"),
-        (
-            "deployment",
-            {"serve": "online", "rollout": {"strategy": "all-at-once"}},
-            "serve: online makes batch forecasts only",
-        ),
-        ("deployment", {"serve": "batch", "rollout": {"strategy": "canary"}}, "canary takes over all at once"),
-        ("alerts", [{}, {}], "2 thresholds kept"),
-        ("notify", [{}], "1 receiver kept"),
+        ("metadata", {"labels": {"team": "a"}}, "labels are kept"),
+        ("dataset", {"actuals": {"available_after": "3d"}}, "actuals is kept"),
+        ("schedule", {"forecast": "0 6 * * *"}, "schedule: forecast is kept"),
+        ("schedule", {"forecast": "0 6 * * *", "retrain": "0 4 1 * *"}, "schedule: forecast and retrain are kept"),
+        ("deployment", {"serve": "online"}, "serve: online makes batch forecasts only"),
+        ("deployment", {"rollout": {"strategy": "canary", "steps": [10, 100]}}, "canary takes over all at once"),
+        ("deployment", {"machine": {"type": "n2-standard-8"}}, "machine is for an endpoint"),
+        ("alerts", [{"name": name, "metric": "wape", "above": 0.2} for name in "ab"], "2 thresholds kept"),
+        ("notify", [{"pubsub": "topic"}], "1 receiver kept"),
         ("rollback", {"on": ["a"]}, "no alert starts a rollback"),
-        ("reconcile", {"mode": "pause", "resources": {}}, "there is no loop yet"),
-        ("budget", {"trainings_per_week": 3, "monthly": None}, "there is no loop yet"),
+        ("rollback", {"cooldown": "2h"}, "no alert starts a rollback"),
+        ("reconcile", {"mode": "pause"}, "there is no loop yet"),
+        ("budget", {"trainings_per_week": 3}, "there is no loop yet"),
     ],
 )
 def test_what_does_not_act_yet_is_said(key: str, value: object, said: str) -> None:
-    (note,) = notes("demand", {**spec_json(), key: value})
+    (note,) = notes("demand", with_part(key, value))
     assert said in note
+
+
+def with_part(key: str, value: object) -> dict[str, Any]:
+    """The example spec with one more part, resolved."""
+    spec = spec_json()
+    part = {**spec[key], **value} if isinstance(value, dict) else value
+    return Forecast.model_validate({**spec, key: part}).model_dump(mode="json", by_alias=True, exclude={"targets"})
+
+
+# Who and what: these show in reports and history, and act nowhere.
+NAMES = {"apiVersion", "kind", "metadata.name", "metadata.owner", "metadata.description"}
+
+
+def test_every_key_of_a_full_spec_acts_or_is_said_not_to() -> None:
+    text = (Path(__file__).parent.parent / "spec" / "full.yaml").read_text()
+    spec = Forecast.model_validate(read(text).value).model_dump(mode="json", by_alias=True, exclude={"targets"})
+    by_itself = flatten(spec_json())
+    said = {note.split(": ")[1] for note in notes("demand", spec)}
+    asked = {key for key, value in flatten(spec).items() if by_itself.get(key) != value and key not in NAMES}
+    silent = {key for key in asked if owner(key)[0] == ("deployment",)}
+    assert len(silent) > 20
+    assert {key for key in silent if key.split(".")[0].split("[")[0] not in said} == set()
 
 
 def condition(kind: ConditionType, status: str) -> Condition:

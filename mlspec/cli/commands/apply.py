@@ -69,7 +69,7 @@ def _saved(paths: tuple[Path, ...], select: tuple[str, ...]) -> Saved | None:
 
 def _show(found: Planned, output: str) -> None:
     """Show the plan: on stdout for a person, on stderr beside JSON. What cannot be planned is said with what came of it."""
-    shown = plan_text.as_text(found.plan, obstacles=False)
+    shown = plan_text.as_text(found.plan, before_apply=True)
     if shown:
         click.echo(shown, err=output == "json")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import click
 import yaml
 
 from mlspec.cli import options
+from mlspec.cli.escape import printable
 from mlspec.cli.project import open_specs
 from mlspec.spec import Resolved
+
+_WIDEST = 72
 
 
 @click.command(short_help="Show the resolved specs, and where each value came from.")
@@ -19,7 +23,10 @@ from mlspec.spec import Resolved
 @options.target
 @options.output("text", "json")
 def command(paths: tuple[Path, ...], target: str, output: str) -> None:
-    """Show specs as a target has them: defaults, mlspec.yaml and overrides merged, each value with its origin."""
+    """Show specs as a target has them: defaults, mlspec.yaml and overrides merged, each value with its origin.
+
+    The text is itself a spec: what is not said anywhere and has no default is left out of it. json says it as null.
+    """
     specs = open_specs(paths, target).specs
     if output == "json":
         value = [
@@ -31,32 +38,42 @@ def command(paths: tuple[Path, ...], target: str, output: str) -> None:
     click.echo("\n---\n".join("\n".join(_lines(spec)) for spec in specs))
 
 
-def _lines(spec: Resolved) -> list[str]:
-    pairs = list(_walk(spec.json, "", ""))
-    width = min(max(len(text) for text, _ in pairs), 72)
+def _lines(spec: Resolved) -> Iterator[str]:
+    pairs = list(_mapping(spec.json, "", ""))
+    width = min(max(len(text) for text, _ in pairs), _WIDEST)
     origins = spec.origins
-    return [f"{text.ljust(width)}  # {origins[path]}" if path in origins else text for text, path in pairs]
+    for text, path in pairs:
+        origin = origins.get(path)
+        yield printable(f"{text.ljust(width)}  # {origin}" if origin else text).replace("\n", "\\n")
 
 
-def _walk(value: Any, path: str, indent: str) -> list[tuple[str, str]]:
-    """Return (line of YAML, dotted path) for every value; a mapping's own line has no path of its own."""
-    lines: list[tuple[str, str]] = []
+def _mapping(value: dict[str, Any], path: str, indent: str) -> Iterator[tuple[str, str]]:
+    """Yield (line of YAML, dotted path) for every value; a mapping's own line has no path."""
     for key, inner in value.items():
+        if inner is None:
+            continue
         below = f"{path}.{key}" if path else str(key)
-        head = f"{indent}{_scalar(key)}:"
+        head = f"{indent}{_flow(key)}:"
         if isinstance(inner, dict) and inner:
-            lines += [(head, ""), *_walk(inner, below, f"{indent}  ")]
-        elif isinstance(inner, list) and inner and all(isinstance(each, dict) for each in inner):
-            lines.append((head, ""))
+            inside = list(_mapping(inner, below, f"{indent}  "))
+            yield from (
+                [(head, ""), *inside] if inside else []
+            )  # a mapping without a word in it would be read as nothing
+        elif isinstance(inner, list) and any(isinstance(each, dict) for each in inner):
+            yield head, ""
             for index, each in enumerate(inner):
-                first, *rest = _walk(each, f"{below}[{index}]", f"{indent}    ")
-                lines += [(f"{indent}  - {first[0].lstrip()}", first[1]), *rest]
+                yield from _entry(each, f"{below}[{index}]", f"{indent}  ")
         else:
-            lines.append((f"{head} {_scalar(inner)}", below))
-    return lines
+            yield f"{head} {_flow(inner)}", below
 
 
-def _scalar(value: Any) -> str:
+def _entry(value: dict[str, Any], path: str, indent: str) -> Iterator[tuple[str, str]]:
+    first, *rest = _mapping(value, path, f"{indent}  ")
+    yield f"{indent}- {first[0].lstrip()}", first[1]
+    yield from rest
+
+
+def _flow(value: Any) -> str:
     """Return a value in YAML's flow style, on one line."""
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 20, allow_unicode=False)
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 20, allow_unicode=True)
     return text.removesuffix("\n...\n").strip()
