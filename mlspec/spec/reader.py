@@ -33,6 +33,7 @@ from mlspec.spec.faults import Path
 from mlspec.spec.syntax import syntax_trouble
 
 MAX_DEPTH = 32
+_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Any] = {
@@ -73,12 +74,24 @@ def read(text: str, *, positions: bool = False) -> Reading:
     except _StopReading as stop:
         reading.troubles.append(stop.trouble)
     except yaml.YAMLError as error:
-        reading.troubles.append(syntax_trouble(error, text.split("\n")))
+        deep = "nesting depth" in str(error)
+        reading.troubles.append(_too_deep(text, error) if deep else syntax_trouble(error, text.split("\n")))
     if reading.troubles:
         reading.value = None
         if not positions and any(trouble.code == "duplicate-key" for trouble in reading.troubles):
             return read(text, positions=True)  # now it can say where the first one stands
     return reading
+
+
+def _too_deep(text: str, error: yaml.YAMLError) -> Trouble:
+    """Return the place where text goes too deep. From 6.0.4 on PyYAML counts brackets itself, ahead of its first event, and names
+    the thousandth; read up to the first few dozen, the text shows the one that is too many.
+    """
+    opened = [found.end() for found in re.finditer(r"[\[{]", text)]
+    inner = read(text[: opened[2 * MAX_DEPTH]]) if len(opened) > 2 * MAX_DEPTH else Reading()
+    found = next((trouble for trouble in inner.troubles if trouble.code == "too-deep"), None)
+    place = syntax_trouble(error, text.split("\n")).mark
+    return found or Trouble(place, "too-deep", _DEEP)
 
 
 def _read(text: str, reading: Reading, positions: bool) -> None:
@@ -130,7 +143,7 @@ class _Builder:
             what, hint = "a key must be text", "quote it; templates such as {{ name }} are not read"
             raise _StopReading(Trouble(_mark(event), "key-not-text", what, hint, self.path))
         if len(self.stack) >= MAX_DEPTH:
-            raise _StopReading(Trouble(_mark(event), "too-deep", f"nested more than {MAX_DEPTH} levels deep"))
+            raise _StopReading(Trouble(_mark(event), "too-deep", _DEEP))
         inner: Any = {} if type(event) is MappingStartEvent else []
         here = self.here()
         if self.positions:

@@ -106,3 +106,10 @@ def test_bytes_that_are_no_honest_text_are_refused(raw: bytes, code: str) -> Non
 
 def test_a_byte_order_mark_and_windows_line_ends_are_accepted() -> None:
     assert decode(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n") == "a: 1\nb: 2\n"
+
+
+def test_depth_is_told_where_it_begins_or_where_the_parser_gave_up() -> None:
+    (trouble,) = read("a: " + "[" * 5000).troubles
+    assert (trouble.code, trouble.mark.column) == ("too-deep", 3 + MAX_DEPTH)
+    (late,) = read("a: [" + "[]," * 100 + "[" * 5000).troubles
+    assert late.code == "too-deep"
