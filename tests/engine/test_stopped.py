@@ -109,7 +109,7 @@ def test_a_kill_at_any_moment_is_finished_by_the_next_and_leaves_no_litter(tmp_p
     assert in_child(lambda: apply(engine(whole), [spec()])) == 0
     taken = time.monotonic() - began
     chance, killed = random.Random(5), 0
-    for number in range(16):
+    for number in range(40):
         root = project(tmp_path / str(number))
         moment = chance.uniform(0.05, 1.0) * taken
 
@@ -119,10 +119,17 @@ def test_a_kill_at_any_moment_is_finished_by_the_next_and_leaves_no_litter(tmp_p
             signal.setitimer(signal.ITIMER_REAL, moment)
             apply(engine(root), [spec()])
 
-        killed += in_child(apply_until) == -signal.SIGALRM
+        hit = in_child(apply_until) == -signal.SIGALRM
+        killed += hit
+        if not hit:
+            taken *= (
+                0.7  # the probe met a slow moment of the machine: this run outran its timer, so the next ones get less
+            )
         converges(root)
         assert litter(root) == set()
         shutil.rmtree(root)
+        if killed == 12:
+            break
     assert killed >= 4
 
 
