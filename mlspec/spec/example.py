@@ -115,7 +115,7 @@ def written(value: Any, key: str | None = None) -> str:
     if key is None:
         return shown
     # A block stands below its key even where it has one line: `range: units: {min: 0}` is no YAML.
-    below = isinstance(value, dict | list) and shown[0] not in "[{"
+    below = "\n" in shown or (isinstance(value, dict | list) and shown[0] not in "[{")
     return f"{key}:\n{indent(shown, '  ')}" if below else f"{key}: {shown}"
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlspec.spec.collisions import collisions
 from mlspec.spec.document import Document, open_document
 from mlspec.spec.faults import Fault, Problem, did_you_mean, nearest
-from mlspec.spec.project import LocalTarget, Project
+from mlspec.spec.project import Project
 from mlspec.spec.resolve import Resolved, overlay_faults, project_of, resolve
 
 PROJECT_FILE = "mlspec.yaml"
@@ -35,14 +35,11 @@ def load(paths: Sequence[Path], root: Path, target: str) -> Loaded:
     """
     faults: list[Fault] = []
     project_document, project = _project(root, faults)
-    known = {"local": LocalTarget(type="local"), **(project.targets if project else {})}
+    known = {"local", *(project.targets if project else _named(project_document))}
     if target not in known:
         name = PROJECT_FILE if project_document else str(root / PROJECT_FILE)
-        faults.append(
-            Fault(
-                name, 1, 1, "targets", "unknown-target", f"there is no target '{target}'", did_you_mean(target, known)
-            )
-        )
+        meant = did_you_mean(target, sorted(known))
+        faults.append(Fault(name, 1, 1, "targets", "unknown-target", f"there is no target '{target}'", meant))
     found: list[tuple[Document, Resolved]] = []
     files = _files(paths, faults)
     for file in files:
@@ -59,12 +56,18 @@ def load(paths: Sequence[Path], root: Path, target: str) -> Loaded:
     )
 
 
+def _named(document: Document | None) -> Collection[str]:
+    """Return the targets that a file names which is not valid: it has faults enough without one for each that uses it."""
+    found = document.value.get("targets") if document else None
+    return found if isinstance(found, dict) else ()
+
+
 def _order(fault: Fault) -> tuple[str, int, int, str]:
     return fault.file, fault.line, fault.column, fault.message
 
 
 def _resolve(
-    document: Document, project: Document | None, known: Mapping[str, object], target: str
+    document: Document, project: Document | None, known: Collection[str], target: str
 ) -> Resolved | list[Fault]:
     kind = document.value.get("kind")
     if isinstance(kind, str) and kind != "Forecast" and not nearest(kind, ["Forecast"]):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from mlspec.spec.checks import CHECKS
 from mlspec.spec.checks.metrics import METRICS
+from mlspec.spec.checks.project import targets
 from mlspec.spec.explain import Explanation, all_paths, explain
 from mlspec.spec.names import NAMES
 
@@ -88,7 +89,8 @@ def _row(found: Explanation) -> tuple[str, ...]:
 
 
 def _rules() -> str:
-    sentences = [" ".join((check.__doc__ or "").split()) for check, _ in CHECKS]
+    found = [*(check for check, _ in CHECKS), targets]
+    sentences = [" ".join((check.__doc__ or "").split()) for check in found]
     return "".join(f"- {sentence}\n" for sentence in sentences)
 
 

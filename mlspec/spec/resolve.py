@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path as File
@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlspec.spec.checks import STAND_INS, check
+from mlspec.spec.checks.project import targets
 from mlspec.spec.document import Document
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted
 from mlspec.spec.forecast import MAX_TARGETS, Forecast
@@ -132,7 +133,7 @@ def _of_the_rest(merged: Mapping[str, Any], invalid: frozenset[str]) -> list[Pro
     return check(forecast, invalid | missing)
 
 
-def overlay_faults(spec: Document, project: Document | None, known: Mapping[str, Any]) -> list[Fault]:
+def overlay_faults(spec: Document, project: Document | None, known: Collection[str]) -> list[Fault]:
     """Return the faults of all overlays of a spec: unknown targets, fixed keys, and what does not validate once merged."""
     overlays = spec.value.get("targets")
     if not isinstance(overlays, dict):
@@ -141,7 +142,7 @@ def overlay_faults(spec: Document, project: Document | None, known: Mapping[str,
     for name, overlay in list(overlays.items())[:MAX_TARGETS]:
         path: Path = ("targets", name)
         if name not in known:
-            hint = did_you_mean(name, known)
+            hint = did_you_mean(name, sorted(known))
             faults.append(
                 spec.fault(Problem(path, "unknown-target", f"mlspec.yaml names no target '{name}'", hint, on_key=True))
             )
@@ -165,9 +166,11 @@ def project_of(document: Document) -> Project | list[Fault]:
     """Return the project that mlspec.yaml describes, or its faults."""
     try:
         project = Project.model_validate(document.value)
-        return _fixed(document, ("defaults",), "is each spec's own") or project
     except ValidationError as error:
         return [document.fault(problem) for problem in problems(error, Project, document.value)]
+    faults = _fixed(document, ("defaults",), "is each spec's own")
+    faults += [document.fault(problem) for problem in targets(project)]
+    return faults or project
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -83,9 +83,14 @@ def _problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any]) 
         path,
         "wrong-value",
         f"{_quoted(detail['input'])}{message}",
-        share(context, detail["input"]),
+        share(context, detail["input"]) or _number_instead(detail),
         on_key="[key]" in detail["loc"],
     )
+
+
+def _number_instead(detail: ErrorDetails) -> str | None:
+    # A text where a number or a duration may stand is read as a duration; '20%' was meant for the other.
+    return instead("a number", detail["input"]) if detail["loc"][-1] == "text" else None
 
 
 def _not_one_of(kind: str, path: Path, detail: ErrorDetails, context: Mapping[str, Any]) -> Problem:

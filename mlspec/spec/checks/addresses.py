@@ -34,6 +34,11 @@ def address_problem(uri: str) -> Words | None:
     return _scheme(scheme[1].lower()) if scheme else _first(_OF_A_PATH, uri)
 
 
+def folder_problem(path: str) -> Words | None:
+    """Return why a path cannot be a folder of the project, and what to do about it, or None."""
+    return _first(_OF_A_FOLDER, path.removesuffix("/"))
+
+
 def _scheme(name: str) -> Words:
     problem = f"addresses that begin with {name}: are not read"
     if name == "file":
@@ -53,28 +58,40 @@ def _object(rest: str) -> Words | None:
 
 Rule = tuple[Callable[[str], bool], str, str]
 
-_OF_A_NAME: tuple[Rule, ...] = (
+_DOWN: tuple[Rule, ...] = (
     (lambda name: any(part in ("", ".", "..") for part in name.split("/")),
      "a path leads down only: no .., no . and no empty part", "write it down from the project's root, or the bucket"),
     (lambda name: "\\" in name, "expected / between folders", "write / for \\"),
     (lambda name: "%" in name, "% is not allowed: nothing is decoded here", "write the character itself, or rename the file"),
+    (lambda name: name != name.strip(), "a space begins or ends it", "remove the space"),
+)  # fmt: skip
+_OF_A_NAME: tuple[Rule, ...] = (
+    *_DOWN,
     (lambda name: "?" in name or "[" in name, "of wildcards only * is read", "use *"),
     (lambda name: "**" in name or "*" in name.rpartition("/")[0],
      "* is allowed in the file's name only", "put the files in one folder"),
-    (lambda name: name != name.strip(), "a space begins or ends it", "remove the space"),
     (lambda name: not name.lower().endswith(SUFFIXES),
      "expected a file that ends in .csv or .parquet, not compressed", EXAMPLE),
 )  # fmt: skip
-_RELATIVE = "write it relative to the project's root: data/sales.csv"
-_OF_A_PATH: tuple[Rule, ...] = (
+_RELATIVE = "write it relative to the project's root"
+_OF_THE_PROJECT: tuple[Rule, ...] = (
     (lambda path: path.startswith(("/", "\\")) or bool(_DRIVE.match(path)),
      "absolute paths are not read: another machine has others", _RELATIVE),
     (lambda path: path.startswith("~"), "~ is another folder on another machine", _RELATIVE),
-    (lambda path: path.startswith("-"), "a path does not begin with a hyphen: tools take it for an option", "rename the file"),
+    (lambda path: path.startswith("-"), "a path does not begin with a hyphen: tools take it for an option", "rename it"),
     (lambda path: ":" in path or "|" in path,
-     "colons and bars are not allowed: not every system can name such a file", "rename the file"),
-    *_OF_A_NAME,
+     "colons and bars are not allowed: not every system can name such a file", "rename it"),
 )  # fmt: skip
+_OF_A_PATH = (*_OF_THE_PROJECT, *_OF_A_NAME)
+_OF_A_FOLDER: tuple[Rule, ...] = (
+    *_OF_THE_PROJECT,
+    *_DOWN,
+    (
+        lambda path: any(char in path for char in "*?["),
+        "wildcards name files, and this is one folder",
+        "write its name",
+    ),
+)
 
 
 def _first(rules: tuple[Rule, ...], text: str) -> Words | None:

@@ -1,0 +1,31 @@
+"""The targets of mlspec.yaml: each keeps its state in a folder of its own, inside the project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from posixpath import normpath
+
+from mlspec.spec.checks.addresses import folder_problem
+from mlspec.spec.faults import Path, Problem
+from mlspec.spec.project import LocalTarget, Project
+
+_DEFAULT = LocalTarget(type="local").path
+
+
+def targets(project: Project) -> Iterator[Problem]:
+    """A local target has a folder of its own in the project, and `local` is one of them."""
+    owners: dict[str, str] = {} if "local" in project.targets else {normpath(_DEFAULT): "local"}
+    for name, target in project.targets.items():
+        path: Path = ("targets", name)
+        if not isinstance(target, LocalTarget):
+            if name == "local":
+                message = "'local' is the target on this machine: commands use it when no other is named"
+                yield Problem((*path, "type"), "target", message, "give this target another name")
+            continue
+        problem = folder_problem(target.path)
+        owner = owners.setdefault(normpath(target.path), name)
+        if problem:
+            yield Problem((*path, "path"), "target", *problem)
+        elif owner != name:
+            message = f"the folder {target.path} is of target '{owner}': one would take down what the other made"
+            yield Problem((*path, "path"), "target", message, f"such as path: .mlspec-{name}")

@@ -1,0 +1,61 @@
+"""mlspec.yaml: targets that keep apart what each of them made, and faults that are told once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlspec.spec import Fault, load
+from tests.examples import project, spec_text
+
+HEAD = "apiVersion: mlspec/v1\nkind: Project\nname: p\n"
+
+
+def said_of(root: Path, lines: str) -> tuple[Fault, ...]:
+    (root / "mlspec.yaml").write_text(HEAD + lines)
+    return load([root / "specs"], root, "local").faults
+
+
+@pytest.mark.parametrize(("path", "says"), [
+    ("/var/lib/mlspec", "absolute paths"), ("../state", "leads down only"), ("a/../../b", "leads down only"),
+    (".", "leads down only"), ("~/state", "another folder on another machine"), ("C:/state", "absolute paths"),
+    ("a//b", "leads down only"), ("a/*", "one folder"), ("st%61te", "% is not allowed"), ("-rf", "hyphen"),
+])  # fmt: skip
+def test_the_state_of_a_local_target_stays_in_the_project(tmp_path: Path, path: str, says: str) -> None:
+    (fault,) = said_of(project(tmp_path), f"targets:\n  lab: {{type: local, path: '{path}'}}\n")
+    assert (fault.line, fault.path, fault.code) == (5, "targets.lab.path", "target")
+    assert says in fault.message
+
+
+@pytest.mark.parametrize("path", [".mlspec-lab", "state/lab", "state/lab/", "état"])
+def test_a_folder_of_the_project_is_taken(tmp_path: Path, path: str) -> None:
+    assert said_of(project(tmp_path), f"targets:\n  lab: {{type: local, path: '{path}'}}\n") == ()
+
+
+@pytest.mark.parametrize(("lines", "owner"), [
+    ("  a: {type: local, path: s}\n  b: {type: local, path: s/}\n", "a"),
+    ("  b: {type: local}\n", "local"),
+    ("  local: {type: local, path: .other}\n  a: {type: local}\n  b: {type: local, path: .mlspec}\n", "a"),
+])  # fmt: skip
+def test_no_two_targets_share_a_folder(tmp_path: Path, lines: str, owner: str) -> None:
+    (fault,) = said_of(project(tmp_path), f"targets:\n{lines}")
+    assert fault.path == "targets.b.path"
+    assert f"is of target '{owner}'" in fault.message
+
+
+def test_local_is_on_this_machine(tmp_path: Path) -> None:
+    (fault,) = said_of(project(tmp_path), "targets: {local: {type: gcp, project: acme-prod, region: europe-west1}}\n")
+    assert (fault.path, fault.code) == ("targets.local.type", "target")
+
+
+def test_a_target_that_is_not_valid_is_not_called_unknown_as_well(tmp_path: Path) -> None:
+    root = project(tmp_path, demand=spec_text() + "targets: {prod: {model: {horizon: 3}}}\n")
+    (fault,) = said_of(root, "targets: {prod: {type: gcpp}}\n")
+    assert fault.path == "targets.prod.type"
+
+
+def test_a_percentage_as_a_threshold_is_answered_with_the_share(tmp_path: Path) -> None:
+    root = project(tmp_path, demand=spec_text() + "alerts: [{name: a, metric: wape, above: 20%}]\n")
+    (fault,) = load([root / "specs"], root, "local").faults
+    assert (fault.path, fault.hint) == ("alerts[0].above", "write 0.2")
