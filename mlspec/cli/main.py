@@ -26,6 +26,7 @@ COMMANDS = {
     "schema": "Print the JSON Schema of the spec language.",
     "explain": "Say what a field of a spec means.",
     "show": "Show the resolved specs, and where each value came from.",
+    "render": "Write the Terraform and the DAGs of specs.",
     "plan": "Say what apply would do, and why.",
     "apply": "Make it so: data, checks, backtest, gate, deploy, forecast.",
     "status": "Say per forecast whether it is ready, and why.",

@@ -26,6 +26,11 @@ def load_specs(paths: Sequence[Path], target: str) -> Loaded:
     return load([path if path.exists() or path.is_absolute() else root / path for path in paths], root, target)
 
 
+def is_folder(path: Path, root: Path) -> bool:
+    """Return whether a path of a call is a folder: then the call is about all the specs in it."""
+    return (path if path.exists() or path.is_absolute() else root / path).is_dir()
+
+
 def open_specs(paths: Sequence[Path | str], target: str) -> Loaded:
     """Read all specs of a call. Raises SpecError with every fault of every file."""
     loaded = load_specs([Path(path) for path in paths], target)

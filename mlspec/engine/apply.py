@@ -67,23 +67,31 @@ def _as_it_was(engine: Engine, observed: Observed) -> Outcome:
 
 
 def _under_lock(work: Work) -> Outcome:
-    for kind, effect in _EFFECTS.items():
-        change = _next(work, kind)
-        if change.action == "none":
-            continue
-        work.written = True
-        work.engine.target.journal(work.name, change.resource, "started", change.reason, work.engine.clock())
-        try:
-            effect(work)
-        except GateClosed:
-            return Outcome(work.name, "kept-out", version=work.version, recorded=True)
-        except BaseException as error:
-            _say_failed(work, kind, change, error)
-            raise
+    try:
+        for kind, effect in _EFFECTS.items():
+            perform(work, kind, effect)
+    except GateClosed:
+        return Outcome(work.name, "kept-out", version=work.version, recorded=True)
     found = _as_it_was(work.engine, work.engine.target.observe(work.name))
     if not work.written or found.status == "kept-out":
         return found  # another run did it while this one waited; or a lost file was mended, and the gate's no stands
     return Outcome(work.name, "applied", found.version, work.release, work.run, recorded=True)
+
+
+def perform(work: Work, kind: Kind, effect: Callable[[Work], None]) -> None:
+    """Carry out one effect if its resource is not as it shall be, with the journal's lines around it."""
+    change = _next(work, kind)
+    if change.action == "none":
+        return
+    work.written = True
+    work.engine.target.journal(work.name, change.resource, "started", change.reason, work.engine.clock())
+    try:
+        effect(work)
+    except GateClosed:
+        raise
+    except BaseException as error:
+        _say_failed(work, kind, change, error)
+        raise
 
 
 def _next(work: Work, kind: Kind) -> Change:

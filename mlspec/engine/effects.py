@@ -14,9 +14,9 @@ from mlspec.engine.pipeline import run_step
 from mlspec.errors import DataError, GateClosed, StateError
 from mlspec.plan import desired
 from mlspec.plan.desired import Wanted
-from mlspec.plan.gate import Evidence, passes
+from mlspec.plan.gate import Evidence, Verdict, passes
 from mlspec.plan.gate import judge as judge_rules
-from mlspec.state.observed import Seen, Settlement
+from mlspec.state.observed import FiledStep, Seen, Settlement
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind, digest
 
@@ -31,7 +31,8 @@ _PLACES = 3  # of a broken check are named
 class Work:
     """One forecast being applied. `version`, `release` and `run` are what this run made; `settled` counts its effects.
 
-    `written` says that the state was touched: from then on a signal stops a run part-way.
+    `written` says that the state was touched: from then on a signal stops a run part-way. `moment` is what a scheduled run is about
+    (RFC 3339); the present, where nobody says.
     """
 
     engine: Engine
@@ -41,6 +42,7 @@ class Work:
     run: ForecastRun | None = None
     settled: int = 0
     written: bool = False
+    moment: str | None = None
 
     @property
     def name(self) -> str:
@@ -56,10 +58,8 @@ class Work:
 def read_data(work: Work) -> None:
     """Check the data and keep the panel. Raises DataError, with what broke where, if the contract is broken."""
     at = work.engine.clock()
-    filed = run_step(work.engine, work.wanted, "check", {}, {"now": at})
+    filed = _checked(work)
     facts = filed.facts
-    if not facts["ok"]:
-        raise _broken(work, facts)
     message = f"{facts['rows']:,} rows, {facts['series']:,} series, {facts['start']} to {facts['cutoff']}"
     seen = Seen(desired.data(work.wanted), dict(facts), filed.outputs)
     work.settle(
@@ -70,6 +70,49 @@ def read_data(work: Work) -> None:
             conditions=(Condition(work.name, "DataReady", "True", "ContractHolds", message, at),),
         )
     )
+
+
+def check_again(work: Work) -> Mapping[str, Json]:
+    """Check data that was read already, as of this run's moment. Raises DataError where it was fresh, and is stale now."""
+    facts = _checked(work).facts
+    return {name: facts[name] for name in ("rows", "series", "cutoff")}
+
+
+def _checked(work: Work) -> FiledStep:
+    filed = run_step(work.engine, work.wanted, "check", {}, {"now": work.moment or work.engine.clock()})
+    if not filed.facts["ok"]:
+        raise _broken(work, filed.facts)
+    return filed
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A backtest, and what the gate says of it."""
+
+    facts: Mapping[str, Json]
+    files: Mapping[str, FileRef]
+    verdicts: tuple[Verdict, ...]
+
+
+def backtest(work: Work, incumbent: Json) -> Tested:
+    """Run the backtest against `incumbent`, a candidate, and judge it by the gate; records nothing but the step's files."""
+    found = run_step(work.engine, work.wanted, "backtest", panel(work), {"incumbent": incumbent})
+    facts = found.facts
+    evidence = Evidence(facts["metrics"], facts["floor"], facts["incumbent"], facts["interval"], facts["deployed"])
+    return Tested(facts, found.outputs, judge_rules(work.wanted.spec["model"]["gate"], evidence))
+
+
+def train(work: Work, tested: Tested) -> Mapping[str, FileRef]:
+    """Train the champion of the backtest, and return its file; records nothing else."""
+    inputs = {**panel(work), **_inputs(tested.files, "backtest")}
+    return run_step(
+        work.engine, work.wanted, "train", inputs, {"candidate": tested.facts["champion_candidate"]}
+    ).outputs
+
+
+def panel(work: Work) -> dict[str, FileRef]:
+    """Return the files of the data that was checked last; none where none was."""
+    return _inputs(_seen(work, "data"), "panel", "series", "future")
 
 
 def judge(work: Work) -> None:
@@ -83,7 +126,7 @@ def judge(work: Work) -> None:
     name = f"v{digest({'forecast': work.name, **lineage}, 10)}"
     known = _record(work, name)
     if known is None:
-        work.version = _backtest(work, name, lineage, _incumbent(work))
+        work.version = _backtest(work, name, lineage, serving_candidate(work))
     else:
         _heal(work, known)
         work.version = known
@@ -105,15 +148,10 @@ def _heal(work: Work, version: Version) -> None:
 
 
 def _backtest(work: Work, name: str, lineage: Mapping[str, Json], incumbent: Json) -> Version:
-    wanted = work.wanted
-    panel = _inputs(_seen(work, "data"), "panel", "series", "future")
-    backtest = run_step(work.engine, wanted, "backtest", panel, {"incumbent": incumbent})
-    facts, files = backtest.facts, dict(backtest.outputs)
-    evidence = Evidence(facts["metrics"], facts["floor"], facts["incumbent"], facts["interval"], facts["deployed"])
-    verdicts = judge_rules(wanted.spec["model"]["gate"], evidence)
+    tested = backtest(work, incumbent)
+    facts, files, verdicts = tested.facts, dict(tested.files), tested.verdicts
     if passes(verdicts):
-        inputs = {**panel, **_inputs(files, "backtest")}
-        files |= run_step(work.engine, wanted, "train", inputs, {"candidate": facts["champion_candidate"]}).outputs
+        files |= train(work, tested)
     return Version(
         forecast=work.name,
         version=name,
@@ -239,7 +277,7 @@ def _settle_version(work: Work, version: Version, at: str) -> None:
     )
 
 
-def _incumbent(work: Work) -> Json:
+def serving_candidate(work: Work) -> Json:
     """Return the candidate that serves now, to be scored on the same cutoffs; None where nothing serves."""
     serves = work.engine.target.observe(work.name).fact("deployment", "version")
     versions = work.engine.target.versions(work.name)

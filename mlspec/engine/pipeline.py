@@ -26,6 +26,7 @@ _READS: dict[StepName, tuple[Kind, ...]] = {
     "train": ("model",),
     "forecast": ("model",),
     "inventory": ("model", "forecast"),
+    "evaluate": ("model", "deployment"),
 }
 
 

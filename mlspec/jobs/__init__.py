@@ -19,6 +19,7 @@ STEPS: dict[StepName, str] = {
     "train": "train",
     "forecast": "forecast",
     "inventory": "inventory",
+    "evaluate": "evaluate",
 }
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-import pandas as pd
-
-from mlspec.errors import UsageError
 from mlspec.forecast.contract import EXAMPLES, Evidence, Result, as_json, judge, spans
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME
 from mlspec.forecast.frequency import grid
 from mlspec.forecast.load import Rows, load_future, load_history
 from mlspec.forecast.regular import ended, names, regular
-from mlspec.jobs.context import layout_of, option, spec_of
+from mlspec.jobs.context import layout_of, spec_of
 from mlspec.jobs.files import write_json, write_table
+from mlspec.jobs.moment import moment
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 
@@ -29,7 +26,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         return _nothing(request, rows)
     progress(1, 3, "judge the data contract")
     periods = grid(rows.frame[TIME], layout.frequency)
-    evidence = Evidence(spec.dataset, rows, future, layout.frequency, periods, layout.horizon, _naive_utc(request))
+    evidence = Evidence(spec.dataset, rows, future, layout.frequency, periods, layout.horizon, moment(request, "check"))
     results = judge(evidence)
     span = spans(rows.frame, periods)
     newest = layout.frequency.text(periods[span.newest])
@@ -77,14 +74,3 @@ def _nothing(request: StepRequest, rows: Rows) -> StepResult:
 
 def _named(series: list[str]) -> dict[str, Any]:
     return {"count": len(series), "examples": series[:EXAMPLES]}
-
-
-def _naive_utc(request: StepRequest) -> pd.Timestamp:
-    text = option(request.options, "now", "check")
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise UsageError(f"option now '{text}' is no RFC 3339 time", hint="write 2024-02-01T06:00:00Z") from None
-    if moment.tzinfo is None:
-        raise UsageError(f"option now '{text}' has no offset", hint="write 2024-02-01T06:00:00Z")
-    return pd.Timestamp(moment).tz_convert("UTC").tz_localize(None)

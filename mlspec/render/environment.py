@@ -1,26 +1,62 @@
-"""The one Jinja environment: strict, and without a way out of its own folder."""
+"""The Jinja environments: strict, sandboxed, and without a way out of their own folders.
+
+A project may stand a template of its own in the place of any of mlspec's: a file of the same path under its `templates/`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mlspec.assets import assets
+from mlspec.render import quote
 
 
-@lru_cache(maxsize=1)
-def environment() -> Environment:
-    """Return the environment for mlspec's own templates. HTML is escaped; a name that is not given is an error."""
-    made = Environment(
-        loader=FileSystemLoader(assets("templates")),
+class _Folders(BaseLoader):
+    """Templates from the first folder that has them. A link that leads out of its folder is not followed."""
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self._folders = tuple(folder.resolve() for folder in folders)
+
+    def get_source(self, _environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        for folder in self._folders:
+            file = (folder / template).resolve()
+            if file.is_relative_to(folder) and file.is_file():
+                return file.read_text(encoding="utf-8"), str(file), lambda: True
+        raise TemplateNotFound(template)
+
+
+@lru_cache(maxsize=8)
+def environment(own: Path | None = None) -> Environment:
+    """Return the environment for mlspec's templates, those under `own` before them.
+
+    HTML is escaped; a name that is not given is an error.
+    """
+    folders = (own, assets("templates")) if own is not None else (assets("templates"),)
+    made = ImmutableSandboxedEnvironment(
+        loader=_Folders(folders),
         undefined=StrictUndefined,
-        autoescape=lambda name: bool(name and name.endswith(".html.j2")),  # noqa: S701  (YAML is quoted by a filter of its own)
+        autoescape=lambda name: bool(
+            name and name.endswith(".html.j2")
+        ),  # the other languages have filters of their own
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(number=number, percent=percent)
+    made.filters.update(
+        number=number,
+        percent=percent,
+        hcl=quote.hcl,
+        hcl_map=quote.hcl_map,
+        tf_name=quote.tf_name,
+        py=quote.py,
+        promql=quote.promql,
+        log_filter=quote.log_filter,
+    )
     return made
 
 

@@ -10,6 +10,14 @@ from mlspec.spec.fields import Name
 from mlspec.spec.forecast import Part
 
 ProjectId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+KmsKey = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/locations/[a-z0-9-]{2,32}/keyRings/[A-Za-z0-9_-]{1,63}"
+        r"/cryptoKeys/[A-Za-z0-9_-]{1,63}$"
+    ),
+]
+Network = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[1-9][0-9]?$")]
 
 
@@ -29,6 +37,14 @@ class GcpTarget(Part):
     type: Literal["gcp"] = Field(description="Which kind of target this is.")
     project: ProjectId = Field(description="Google Cloud project id.")
     region: Region = Field(description="Region, not zone.", examples=["southamerica-east1"])
+    kms_key: KmsKey | None = Field(
+        default=None, description="Key that encrypts everything, by its full name; the platform's own, if left out.",
+        examples=["projects/acme-keys/locations/southamerica-east1/keyRings/data/cryptoKeys/forecasts"],
+    )  # fmt: skip
+    network: Network | None = Field(
+        default=None, description="VPC network that endpoints are peered with; the platform's own, if left out.",
+        examples=["shared-vpc"],
+    )  # fmt: skip
     protect: bool = Field(default=False, description="Ask before anything is applied.")
 
 

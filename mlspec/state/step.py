@@ -12,14 +12,14 @@ from typing import Literal, Protocol
 
 from mlspec.state.resource import Json
 
-StepName = Literal["check", "backtest", "train", "forecast", "inventory"]
+StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
 
 
 @dataclass(frozen=True, slots=True)
 class StepRequest:
     """`spec` is the resolved forecast as JSON; `root` the project's root; `inputs` files by role; `out` an empty folder.
 
-    `options` are a step's own words: `candidate` (train), `version` and `cutoff` (forecast), `now` (check; RFC 3339).
+    `options` are a step's own words: `candidate` (train), `version` and `cutoff` (forecast), `now` (check, evaluate; RFC 3339).
     """
 
     step: StepName

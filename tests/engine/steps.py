@@ -82,6 +82,12 @@ class Steps:
     def inventory(self, _request: StepRequest) -> dict[str, Any]:
         return {"outputs": ("inventory",), "protection_periods": 2, "service_level": 0.95, "formula": "f"}
 
+    def evaluate(self, request: StepRequest) -> dict[str, Any]:
+        values = [
+            {"name": alert["name"], "segments": {"": [self.metrics["wape"]] * 9}} for alert in request.spec["alerts"]
+        ]
+        return {"outputs": ("evaluation",), "periods": 9, "metrics": self.metrics, "alerts": values}
+
 
 class Spec(SimpleNamespace):
     """A resolved spec as the engine sees it."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import click
 
+from mlspec.cli import options as shared
 from mlspec.cli.clock import now
-from mlspec.errors import SpecError, UsageError
+from mlspec.errors import Exit, SpecError, StalePlan, UsageError
+from mlspec.spec import Resolved
 from mlspec.state.step import StepName, StepRequest
 
-STEPS: tuple[StepName, ...] = ("check", "backtest", "train", "forecast", "inventory")
+# With --out, on files; without, on the target's record.
+FILE_STEPS: tuple[StepName, ...] = get_args(StepName)
+TARGET_STEPS = ("check", "backtest", "gate", "train", "register", "roll-out", "forecast", "evaluate")
+_ALL = tuple(dict.fromkeys((*TARGET_STEPS, *FILE_STEPS)))
 
 
 def _pairs(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -23,43 +28,115 @@ def _pairs(_context: click.Context, parameter: click.Parameter, values: tuple[st
     return pairs
 
 
-@click.command(short_help="Run one step of the pipeline, as a task or a container does.")
-@click.argument("name", metavar="STEP", type=click.Choice(STEPS))
-@click.option("--spec", "spec_file", required=True, metavar="FILE", help="A spec, or a resolved spec as JSON.")
-@click.option("--in", "inputs", multiple=True, callback=_pairs, metavar="ROLE=FILE", help="A file of an earlier step.")
-@click.option("--option", "options", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A word for the step.")
-@click.option("--out", required=True, metavar="DIR", help="Folder for the outputs; made where it is not there.")
-@click.option("--root", default=".", metavar="DIR", help="The project's root, which data paths are relative to.")
-@click.option("--target", default="local", help="Target whose overrides the spec gets.")
-def command(
-    name: StepName, spec_file: str, inputs: dict[str, str], options: dict[str, str], out: str, root: str, target: str
-) -> None:
-    """Run one step of the pipeline: check, backtest, train, forecast or inventory.
+def _moment(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    from datetime import datetime
 
-    Prints the step's facts as JSON; the files that it writes stand under their roles in `outputs`.
+    if value is None:
+        return None
+    try:
+        zone = datetime.fromisoformat(value).tzinfo
+    except ValueError:
+        zone = None
+    if zone is None:
+        raise click.BadParameter(f"'{value}' is no RFC 3339 time, such as 2026-02-01T06:00:00Z", param=parameter)
+    return value
+
+
+@click.command(short_help="Run one step of the pipeline, as a task or a container does.")
+@click.argument("name", metavar="STEP", type=click.Choice(_ALL))
+@click.option("--spec", "spec_file", required=True, metavar="FILE", help="A spec, or a resolved spec as JSON.")
+@click.option("--target", default="local", help="Target whose overrides the spec gets, and whose record is kept.")
+@click.option(
+    "--at", "moment", callback=_moment, metavar="TIME", help="The moment that the run is about; now, if left out."
+)
+@click.option("--release", metavar="ID", help="Refuse to run for a spec that has moved on since a DAG was rendered.")
+@shared.lock_timeout
+@click.option("--out", metavar="DIR", help="Run on files instead: folder for the outputs.")
+@click.option(
+    "--in", "inputs", multiple=True, callback=_pairs, metavar="ROLE=FILE", help="On files: one of an earlier step."
+)
+@click.option(
+    "--option", "options", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="On files: a word for the step."
+)
+@click.option(
+    "--root", default=".", metavar="DIR", help="On files: the project's root, which data paths are relative to."
+)
+def command(
+    name: str,
+    spec_file: str,
+    target: str,
+    moment: str | None,
+    release: str | None,
+    lock_timeout: float,
+    out: str | None,
+    inputs: dict[str, str],
+    options: dict[str, str],
+    root: str,
+) -> int:
+    """Run one step: check, backtest, gate, train, register, roll-out, forecast, evaluate; on files also inventory.
+
+    Without --out the step runs on the target's record: it takes what earlier steps filed there, does what is missing before it, and
+    does nothing twice. Exit code 3 says that the gate keeps the version out, or that a threshold is broken.
+
+    With --out it runs on files alone, and records nothing. Prints the step's facts as JSON.
 
     \b
+    mlspec step gate --spec specs/demand.yaml
     mlspec step check --spec specs/demand.yaml --out run/check
     mlspec step backtest --spec specs/demand.yaml --in panel=run/check/panel.parquet \\
         --in series=run/check/series.parquet --out run/backtest
     """
+    if out is None:
+        if inputs or options:
+            raise UsageError("--in and --option are for a step on files", hint="add --out DIR, or leave them out")
+        return _on_target(name, spec_file, target, moment, release, lock_timeout)
+    if name not in FILE_STEPS:
+        raise UsageError(f"step {name} works on a target's record", hint="leave out --out")
+    return _on_files(name, _spec(spec_file, target), inputs, options, moment, Path(out), Path(root))
+
+
+def _on_target(
+    name: str, spec_file: str, target: str, moment: str | None, release: str | None, lock_timeout: float
+) -> int:
+    from mlspec.cli.project import find_root, open_specs
+    from mlspec.cli.target import open_engine, open_target, timestamp
+    from mlspec.engine import steps
+
+    if name not in steps.TARGET_STEPS:
+        raise UsageError(f"step {name} works on files", hint="add --out DIR")
+    loaded = open_specs((spec_file,), target)
+    spec = _single(spec_file, loaded.specs)
+    if release is not None and not spec.spec_hash.startswith(release):
+        raise StalePlan(
+            f"{spec.name}: this run is for release {release}, and the spec has moved on to {spec.spec_hash[: len(release)]}",
+            hint="render and deploy the DAG again: mlspec render",
+        )
+    root = find_root()
+    engine = open_engine(open_target(loaded.project, root, target), root, lambda _f, _s, _d, _t, text: _say(0, 0, text))
+    facts = steps.run_on_target(engine, spec, cast("Any", name), moment or timestamp(), lock_timeout)
+    click.echo(json.dumps({"forecast": spec.name, "step": name, **facts}, indent=2, allow_nan=False))
+    return Exit.DONE if facts["well"] else Exit.NOT_WELL
+
+
+def _on_files(
+    name: StepName,
+    spec: dict[str, Any],
+    inputs: dict[str, str],
+    options: dict[str, str],
+    moment: str | None,
+    out: Path,
+    root: Path,
+) -> int:
     from mlspec import jobs
 
-    folder = Path(out)
     words: dict[str, Any] = {key: _word(value) for key, value in options.items()}
-    if name == "check":
-        words.setdefault("now", now().isoformat())
-    request = StepRequest(
-        name,
-        _spec(spec_file, target),
-        Path(root),
-        _made(folder),
-        {role: _file(path) for role, path in inputs.items()},
-        words,
-    )
+    if name in {"check", "evaluate"}:
+        words.setdefault("now", moment or now().isoformat())
+    request = StepRequest(name, spec, root, _made(out), {role: _file(path) for role, path in inputs.items()}, words)
     result = jobs.run(request, _say)
     outputs = {role: str(path) for role, path in result.outputs.items()}
     click.echo(json.dumps({"facts": dict(result.facts), "outputs": outputs}, indent=2, allow_nan=False))
+    return Exit.DONE
 
 
 def _say(_done: int, _total: int, what: str) -> None:
@@ -76,14 +153,17 @@ def _word(value: str) -> Any:
         raise UsageError(f"the value '{value[:60]}' is not JSON: {error}", hint="quote it for the shell") from None
 
 
+def _single(file: str, specs: tuple[Resolved, ...]) -> Resolved:
+    if len(specs) != 1:
+        raise UsageError(f"'{file}' holds {len(specs)} forecasts; a step runs one", hint="name one spec file")
+    return specs[0]
+
+
 def _spec(file: str, target: str) -> dict[str, Any]:
     if not file.endswith(".json"):
         from mlspec.cli.project import open_specs
 
-        found = open_specs((file,), target).specs
-        if len(found) != 1:
-            raise UsageError(f"'{file}' holds {len(found)} forecasts; a step runs one", hint="name one spec file")
-        return dict(found[0].json)
+        return dict(_single(file, open_specs((file,), target).specs).json)
     try:
         value = json.loads(_file(file).read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:

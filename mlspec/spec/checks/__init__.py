@@ -17,7 +17,6 @@ Check = Callable[[Forecast], Iterable[Problem]]
 
 # Each check, and the parts of a spec that it looks at.
 CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
-    (metadata.name, ("metadata",)),
     (metadata.labels, ("metadata",)),
     (dataset.source, ("dataset",)),
     (dataset.future, ("dataset",)),

@@ -169,5 +169,8 @@ def receivers(forecast: Forecast) -> Iterator[Problem]:
         elif receiver.pubsub and receiver.pubsub.lower().startswith("goog"):
             message = "Pub/Sub keeps topics that begin with goog for itself"
             yield Problem((*path, "pubsub"), "receiver", message, "choose another topic")
+        elif receiver.pubsub and receiver.pubsub.startswith("mlspec-"):
+            message = "topics that begin with mlspec- are mlspec's own"
+            yield Problem((*path, "pubsub"), "receiver", message, "choose another topic")
         elif receiver in forecast.notify[:index]:
             yield Problem(path, "receiver", "this receiver is named already: it would be told twice", "drop one")

@@ -1,0 +1,89 @@
+"""`mlspec render`: the Terraform and the DAGs of specs, as files; the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from jinja2 import TemplateError
+
+from mlspec.cli import options
+from mlspec.cli.project import find_root, is_folder, open_specs
+from mlspec.cli.rendering import own_templates, place_of, sources, template_error
+from mlspec.errors import StateError, UsageError
+from mlspec.render import manifest
+from mlspec.render.rendering import rendered, shared
+
+
+@click.command(short_help="Write the Terraform and the DAGs of specs.")
+@options.paths
+@options.target
+@click.option(
+    "--out", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to."
+)
+def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
+    """Write what specs are compiled to: terraform/NAME/*.tf and dags/mlspec_NAME.py.
+
+    A target on Google Cloud gets both, a local target a DAG alone. A file of the same path under the project's own templates/
+    stands in the place of mlspec's. What an earlier rendering wrote and this one does not is removed; a file that was changed
+    by hand since is kept, and named.
+    """
+    root = find_root()
+    loaded = open_specs(paths, target)
+    place, own, found = place_of(loaded.project, target), own_templates(root), sources(loaded.specs, root)
+    whole = any(is_folder(path, root) for path in paths)
+    try:
+        files = {path: text for source in found for path, text in rendered(source, target, place, own).items()}
+        files |= shared(found, place, own) if whole else {}
+    except TemplateError as error:
+        raise template_error(error, own) from None
+    _write(out, files, whole)
+    count = f"{len(files)} file{'s' if len(files) > 1 else ''}"
+    click.echo(f"{out}: {count} for {len(found)} forecast{'s' if len(found) > 1 else ''} on target {target}")
+    if place is not None and not whole and any(source.json["notify"] for source in found):
+        click.echo(
+            "topics and secrets that specs share are rendered with the whole folder: mlspec render specs/", err=True
+        )
+
+
+def _write(out: Path, files: Mapping[str, str], whole: bool) -> None:
+    """Make the folder hold these files, each written whole, and none that an earlier rendering left behind."""
+    record = out / manifest.NAME
+    try:
+        if out.is_dir() and any(out.iterdir()) and not record.is_file():
+            raise UsageError(
+                f"'{out}' is not empty, and mlspec did not render into it", hint="name a new folder with --out"
+            )
+        before = manifest.from_text(record.read_text(encoding="utf-8")) if record.is_file() else {}
+        for path in manifest.left_behind(before, files, whole):
+            _remove(out, path, before.pop(path))
+        for path, text in files.items():
+            _put(out / path, text)
+        kept = {} if whole else before
+        _put(record, manifest.to_text({**kept, **manifest.made(files)}))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(f"cannot write to '{out}': {error}", hint="choose another --out") from None
+
+
+def _put(file: Path, text: str) -> None:
+    if file.is_file() and file.read_bytes() == text.encode():
+        return  # its time stays, so that what watches files sees only what changed
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.part")
+    part.write_bytes(text.encode())
+    os.replace(part, file)  # noqa: PTH105  (the same call, and it says that it replaces)
+
+
+def _remove(out: Path, path: str, digest: str) -> None:
+    file = out / path
+    if not file.is_file():
+        return
+    if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+        click.echo(f"{file}: no spec asks for it now; it was changed by hand, so it is kept", err=True)
+        return
+    file.unlink()
+    if not any(file.parent.iterdir()):
+        file.parent.rmdir()

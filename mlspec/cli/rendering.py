@@ -1,0 +1,54 @@
+"""From a call's specs and target to rendered text: what `render` writes and `plan` hands to Terraform."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import TemplateError
+
+from mlspec.errors import SpecError, TargetError
+from mlspec.render.place import Place
+from mlspec.render.rendering import Source
+from mlspec.spec import Resolved
+from mlspec.spec.project import GcpTarget, Project
+
+OWN_TEMPLATES = "templates"
+
+
+def place_of(project: Project | None, target: str) -> Place | None:
+    """Return where on Google Cloud a target is; None for a local one."""
+    found = project.targets.get(target) if project else None
+    if not isinstance(found, GcpTarget):
+        return None
+    return Place(target, found.project, found.region, found.kms_key, found.network)
+
+
+def sources(specs: Sequence[Resolved], root: Path) -> list[Source]:
+    """Return specs as what the templates are given. Raises SpecError for one outside the project: a DAG could not name it."""
+    return [Source(spec.name, spec.json, spec.spec_hash, _relative(spec.file, root)) for spec in specs]
+
+
+def _relative(file: Path, root: Path) -> str:
+    try:
+        return file.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        raise SpecError(
+            f"'{file}' is not in the project's folder '{root}': a DAG names its spec relative to it",
+            hint="move the spec below the folder of mlspec.yaml",
+        ) from None
+
+
+def own_templates(root: Path) -> Path | None:
+    """Return the project's own folder of templates, whose files stand in the place of mlspec's; None where there is none."""
+    folder = root / OWN_TEMPLATES
+    return folder if (folder / "terraform").is_dir() or (folder / "airflow").is_dir() else None
+
+
+def template_error(error: TemplateError, own: Path | None) -> TargetError:
+    """Return a template's error in words: where it is and what to do. mlspec's own have none, so it is about the project's."""
+    where = f"{getattr(error, 'name', None) or own}:{getattr(error, 'lineno', None) or '?'}"
+    return TargetError(
+        f"the template {where} cannot be rendered: {error.message or type(error).__name__}",
+        hint=f"correct it, or remove it from {own} to take mlspec's own",
+    )

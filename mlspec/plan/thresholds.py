@@ -1,0 +1,78 @@
+"""Is an alert's threshold broken? Facts in, a state out; what is not known is `no-data`, neither good nor bad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mlspec.spec.duration import parse_duration
+from mlspec.state.resource import Json
+
+_DAY = 86_400.0  # seconds
+State = Literal["ok", "firing", "no-data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one alert says: its state, the worst segment's newest value, and a sentence with the figures."""
+
+    alert: str
+    state: State
+    value: float | None
+    sentence: str
+
+
+def judge(alert: Mapping[str, Json], segments: Mapping[str, Sequence[float | None]]) -> Judged:
+    """Return an alert's state from its values, by segment, the newest evaluation first.
+
+    One segment that fires makes the alert fire; without a value in any, there is no verdict.
+    """
+    agree, of = (int(number) for number in (alert["for"] or "1 of 1").split(" of "))
+    name, metric = alert["name"], alert["metric"]
+    broken = {
+        segment: values[0]
+        for segment, values in segments.items()
+        if sum(bool(breaks(alert, value)) for value in values[:of]) >= agree
+    }
+    known = [values[0] for values in segments.values() if values and values[0] is not None]
+    if broken:
+        segment, value = next(iter(broken.items()))
+        where = f" in {segment}" if segment else ""
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        return Judged(
+            name, "firing", value, f"{name}: {metric}{where} is {_figure(metric, value)}, {limit(alert)}{more}"
+        )
+    if not known:
+        return Judged(name, "no-data", None, f"{name}: {metric} has too little data for a verdict")
+    return Judged(name, "ok", known[0], f"{name}: {metric} is {_figure(metric, known[0])}")
+
+
+def breaks(alert: Mapping[str, Json], value: float | None) -> bool | None:
+    """Return whether one value is beyond the threshold; None where there is no value."""
+    if value is None:
+        return None
+    low, high = _limits(alert)
+    return (low is not None and value < low) or (high is not None and value > high)
+
+
+def limit(alert: Mapping[str, Json]) -> str:
+    """Return the threshold in words."""
+    if alert["outside"]:
+        return f"outside {alert['outside'][0]:g} to {alert['outside'][1]:g}"
+    word = "above" if alert["above"] is not None else "below"
+    found = alert[word]
+    return f"{word} {found if isinstance(found, str) else format(found, 'g')}"
+
+
+def _limits(alert: Mapping[str, Json]) -> tuple[float | None, float | None]:
+    if alert["outside"]:
+        return alert["outside"][0], alert["outside"][1]
+    high = alert["above"]
+    return alert["below"], parse_duration(high).total_seconds() if isinstance(high, str) else high
+
+
+def _figure(metric: str, value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value / _DAY:.1f} days" if metric == "data_age" else f"{value:.4g}"

@@ -1,0 +1,51 @@
+"""From a resolved spec to its Airflow DAG: one Python file that imports `airflow.sdk` alone at its top.
+
+Every text of the spec stands in a table of constants as a Python literal and is never a task's argument, so Airflow's own Jinja
+does not see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlspec.render.environment import environment
+from mlspec.spec.names import derived_names
+from mlspec.state.resource import Json
+
+_TIMEOUT = 6 * 3600  # one step, as the job on Cloud Run has it
+_RUN_TIMEOUT = 24 * 3600
+_RELEASE_DIGITS = 12
+_LONGEST_TAG = 100  # Airflow's own limit
+
+
+def dag_file(spec: Mapping[str, Json], spec_hash: str, target: str, file: str, own: Path | None = None) -> str:
+    """Return the text of one forecast's DAG. `file` is its spec, relative to the project's root; `spec_hash` its digest."""
+    metadata, names = spec["metadata"], derived_names(spec["metadata"]["name"])
+    schedule = spec["schedule"]
+    facts = {
+        "name": metadata["name"],
+        "target": target,
+        "dag_id": names["Airflow DAG"],
+        "job": names["Cloud Run job"],
+        "release": release(spec_hash),
+        "file": file,
+        "owner": metadata["owner"] or "mlspec",
+        "description": metadata["description"],
+        "tags": [tag[:_LONGEST_TAG] for tag in ("mlspec", metadata["name"], f"target:{target}")],
+        "timezone": schedule["timezone"],
+        "crons": sorted({schedule[word] for word in ("forecast", "retrain") if schedule[word]}),
+        "timeout_seconds": _TIMEOUT,
+        "run_timeout_seconds": _RUN_TIMEOUT,
+    }
+    return environment(own).get_template("airflow/dag.py.j2").render(facts)
+
+
+def dag_name(spec: Mapping[str, Json]) -> str:
+    """Return the name of the DAG's file."""
+    return f"{derived_names(spec['metadata']['name'])['Airflow DAG']}.py"
+
+
+def release(spec_hash: str) -> str:
+    """Return the id that ties a DAG to the spec it was rendered from."""
+    return spec_hash[:_RELEASE_DIGITS]

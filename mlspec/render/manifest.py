@@ -1,0 +1,51 @@
+"""Which files a rendering holds, and which of an earlier one it leaves behind: a folder stays what was rendered into it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+
+from mlspec.state.resource import Json
+
+NAME = ".mlspec-render.json"
+_FORMAT = 1
+
+
+def made(files: Mapping[str, str]) -> dict[str, str]:
+    """Return the sha256 of each file, by path."""
+    return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in sorted(files.items())}
+
+
+def to_text(digests: Mapping[str, str]) -> str:
+    """Return the manifest as it stands in the folder."""
+    return json.dumps({"format": _FORMAT, "files": dict(sorted(digests.items()))}, indent=1) + "\n"
+
+
+def from_text(text: str) -> dict[str, str]:
+    """Return what an earlier rendering holds; nothing where the text is no manifest: then nothing is taken for mlspec's own."""
+    try:
+        value: Json = json.loads(text)
+        files = value["files"] if value["format"] == _FORMAT else {}
+        return {path: digest for path, digest in files.items() if _inside(path) and isinstance(digest, str)}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _inside(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/") and "\\" not in path
+
+
+def left_behind(before: Collection[str], now: Collection[str], whole: bool) -> list[str]:
+    """Return the files of an earlier rendering that this one does not make again.
+
+    `whole` says that all specs were rendered; if not, only folders that were rendered again are looked at.
+    """
+    folders = {_folder(path) for path in now}
+    gone = (path for path in before if path not in now)
+    return sorted(path for path in gone if whole or _folder(path) in folders)
+
+
+def _folder(path: str) -> str:
+    """Return what a file belongs to: its folder in terraform/; a DAG is a folder of its own."""
+    return path.rpartition("/")[0] if path.startswith("terraform/") else path

@@ -1,0 +1,120 @@
+r"""How a value enters each language that mlspec renders: one function a language, each round-trip tested against its real parser.
+
+Whatever text a spec holds arrives as data: nothing of it is read as code, a template or the end of a string.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+
+from mlspec.state.resource import Json
+
+_BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+# What HCL's quoted templates know of escapes (github.com/hashicorp/hcl, hclsyntax/spec.md, "Quoted templates").
+_HCL_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+_PYTHON_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+
+
+def hcl(value: Json) -> str:
+    """Return a value as an HCL expression on one line. Raises TypeError for what HCL has no literal for (NaN, infinities)."""
+    if isinstance(value, str):
+        return hcl_text(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{hcl_key(key)} = {hcl(inner)}" for key, inner in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(hcl(inner) for inner in value)}]"
+    return _number(value)
+
+
+def hcl_text(text: str) -> str:
+    """Return text as a quoted template that holds no template: `${` and `%{` are doubled, as the language says."""
+    escaped = "".join(_HCL_ESCAPES.get(char) or _hcl_char(char) for char in text)
+    return f'"{escaped.replace("${", "$${").replace("%{", "%%{")}"'
+
+
+def hcl_key(text: str) -> str:
+    """Return text as the key of an object."""
+    return text if _BARE_KEY.fullmatch(text) else hcl_text(text)
+
+
+def hcl_map(value: Mapping[str, Json], indent: int) -> str:
+    """Return a mapping over several lines, its equals signs below one another as `terraform fmt` has them."""
+    if not value:
+        return "{}"
+    keys = {key: hcl_key(key) for key in value}
+    width = max(map(len, keys.values()))
+    lines = [f"{' ' * (indent + 2)}{keys[key]:<{width}} = {hcl(inner)}" for key, inner in value.items()]
+    return "\n".join(["{", *lines, f"{' ' * indent}}}"])
+
+
+def tf_name(text: str) -> str:
+    """Return text as the name of a resource or block: itself where it can be one, else told apart by a digest of the whole."""
+    if _BARE_KEY.fullmatch(text):
+        return text
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '_', text)}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _hcl_char(char: str) -> str:
+    if char.isprintable():
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"
+
+
+def py(value: Json) -> str:
+    """Return a value as a Python literal, quoted as `ruff format` quotes. Raises TypeError for NaN and infinities."""
+    if isinstance(value, str):
+        return _py_text(value)
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{py(key)}: {py(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(py(inner) for inner in value)}]"
+    return _number(value)
+
+
+def _py_text(text: str) -> str:
+    # Double quotes, but where single ones save escapes: the rule of the formatter that the text is held against.
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    escaped = "".join(f"\\{quote}" if char == quote else _PYTHON_ESCAPES.get(char) or _py_char(char) for char in text)
+    return f"{quote}{escaped}{quote}"
+
+
+def _py_char(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
+
+
+def _number(value: Json) -> str:
+    if not isinstance(value, int | float):
+        raise TypeError(f"{type(value).__name__} has no literal")
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise TypeError(f"{value} has no literal") from None
+
+
+def promql(text: str) -> str:
+    """Return text as a PromQL string in double quotes (prometheus.io/docs/prometheus/latest/querying/basics, "String literals").
+
+    PromQL follows Go's escapes.
+    """
+    return _in_double_quotes(text)
+
+
+def log_filter(text: str) -> str:
+    """Return text as a string of Cloud Logging's and Monitoring's filter languages, in double quotes.
+
+    Source: cloud.google.com/logging/docs/view/logging-query-language, "String literals and identifiers".
+    """
+    return _in_double_quotes(text)
+
+
+def _in_double_quotes(text: str) -> str:
+    escaped = "".join(_HCL_ESCAPES.get(char) or _hcl_char(char) for char in text)
+    return f'"{escaped}"'

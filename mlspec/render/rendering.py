@@ -1,0 +1,42 @@
+"""What specs are compiled to for one target, as text by path: `terraform/NAME/*.tf` and `dags/mlspec_NAME.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlspec.render.dag import dag_file, dag_name
+from mlspec.render.place import Place
+from mlspec.render.terraform import forecast_files, shared_files
+from mlspec.state.resource import Json
+
+# No forecast's name begins with an underscore.
+SHARED = "_project"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One resolved spec to render: its JSON, its digest, and its file relative to the project's root."""
+
+    name: str
+    json: Mapping[str, Json]
+    spec_hash: str
+    file: str
+
+
+def rendered(source: Source, target: str, place: Place | None, own: Path | None = None) -> dict[str, str]:
+    """Return the files of one forecast. Without a `place` (a local target) there is a DAG and no infrastructure."""
+    files = {f"dags/{dag_name(source.json)}": dag_file(source.json, source.spec_hash, target, source.file, own)}
+    if place is not None:
+        made = forecast_files(source.json, place, own)
+        files |= {f"terraform/{source.name}/{name}": text for name, text in made.items()}
+    return files
+
+
+def shared(sources: Sequence[Source], place: Place | None, own: Path | None = None) -> dict[str, str]:
+    """Return the files of what all specs of a project share: topics and secrets named under `notify`."""
+    if place is None:
+        return {}
+    made = shared_files([source.json for source in sources], place, own)
+    return {f"terraform/{SHARED}/{name}": text for name, text in made.items()}

@@ -1,0 +1,35 @@
+"""Tools that some tests need and pip does not install beside the project: where they are, and what is said where they are not.
+
+On a laptop a test whose tool is missing is skipped with a sentence that says how to get it; where MLSPEC_TOOLS is `required`, as in
+CI, it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+# What gets each tool. Those in environments of their own are made by scripts/tools.
+HINTS = {
+    "terraform": "install terraform 1.9 or newer: https://developer.hashicorp.com/terraform/install",
+    "airflow": "run scripts/tools",
+    "checkov": "run scripts/tools",
+    "hadolint": "run scripts/tools",
+    "zizmor": "run scripts/tools",
+}
+FOLDER = Path(os.environ.get("MLSPEC_TOOLS_DIR", Path(__file__).parent.parent / ".tools"))
+
+
+def needs(tool: str) -> str:
+    """Return the path of a tool; skips the test, or fails it in CI, where there is none."""
+    own = FOLDER / tool / "bin" / tool
+    found = str(own) if own.is_file() else shutil.which(tool)
+    if found is None:
+        said = f"this test needs {tool}: {HINTS[tool]}"
+        if os.environ.get("MLSPEC_TOOLS") == "required":
+            pytest.fail(said)
+        pytest.skip(said)
+    return found
