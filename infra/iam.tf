@@ -1,0 +1,445 @@
+# Who may do what: one resource a grant, its role a literal, so that this page can be read and a scanner can judge it.
+#
+#  - Members are added (_iam_member); no grant here removes another's (_iam_binding, _iam_policy).
+#  - A grant stands on the narrowest thing that takes one; on the project stands only what knows no smaller place.
+#  - No role has admin, editor or owner in its name. Rights that only such a role has come by a custom role.
+
+# --- custom roles ---------------------------------------------------------------------------------------------------------
+
+# Registers versions and deploys them.
+resource "google_project_iam_custom_role" "model_operator" {
+  project     = var.project_id
+  role_id     = "mlspecModelOperator"
+  title       = "mlspec model operator"
+  description = "Trains, registers and deploys models; cannot delete one"
+  permissions = [
+    "aiplatform.customJobs.cancel",
+    "aiplatform.customJobs.create",
+    "aiplatform.customJobs.get",
+    "aiplatform.customJobs.list",
+    "aiplatform.endpoints.deploy",
+    "aiplatform.endpoints.get",
+    "aiplatform.endpoints.list",
+    "aiplatform.endpoints.predict",
+    "aiplatform.endpoints.undeploy",
+    "aiplatform.endpoints.update",
+    "aiplatform.models.get",
+    "aiplatform.models.list",
+    "aiplatform.models.update",
+    "aiplatform.models.upload",
+  ]
+
+  depends_on = [google_project_service.api]
+}
+
+# Moves traffic between versions that are there, nothing else.
+resource "google_project_iam_custom_role" "model_redeployer" {
+  project     = var.project_id
+  role_id     = "mlspecModelRedeployer"
+  title       = "mlspec model redeployer"
+  description = "Deploys, undeploys and moves traffic among registered models"
+  permissions = [
+    "aiplatform.endpoints.deploy",
+    "aiplatform.endpoints.get",
+    "aiplatform.endpoints.list",
+    "aiplatform.endpoints.undeploy",
+    "aiplatform.endpoints.update",
+    "aiplatform.models.get",
+    "aiplatform.models.list",
+  ]
+
+  depends_on = [google_project_service.api]
+}
+
+# What applying a forecast's Terraform takes, by the types of resources that mlspec renders. It reads no secret's value, no
+# object and no table's rows.
+resource "google_project_iam_custom_role" "forecast_applier" {
+  project     = var.project_id
+  role_id     = "mlspecForecastApplier"
+  title       = "mlspec forecast applier"
+  description = "Makes, changes and removes what a forecast's rendered Terraform holds"
+  permissions = [
+    "aiplatform.endpoints.create",
+    "aiplatform.endpoints.delete",
+    "aiplatform.endpoints.get",
+    "aiplatform.endpoints.list",
+    "aiplatform.endpoints.update",
+    "bigquery.datasets.create",
+    "bigquery.datasets.delete",
+    "bigquery.datasets.get",
+    "bigquery.datasets.update",
+    "bigquery.tables.create",
+    "bigquery.tables.delete",
+    "bigquery.tables.get",
+    "bigquery.tables.list",
+    "bigquery.tables.update",
+    "compute.networks.get",
+    "compute.subnetworks.get",
+    "compute.subnetworks.use",
+    "iam.serviceAccounts.create",
+    "iam.serviceAccounts.delete",
+    "iam.serviceAccounts.get",
+    "iam.serviceAccounts.getIamPolicy",
+    "iam.serviceAccounts.list",
+    "iam.serviceAccounts.update",
+    "logging.logMetrics.create",
+    "logging.logMetrics.delete",
+    "logging.logMetrics.get",
+    "logging.logMetrics.list",
+    "logging.logMetrics.update",
+    "monitoring.alertPolicies.create",
+    "monitoring.alertPolicies.delete",
+    "monitoring.alertPolicies.get",
+    "monitoring.alertPolicies.list",
+    "monitoring.alertPolicies.update",
+    "monitoring.dashboards.create",
+    "monitoring.dashboards.delete",
+    "monitoring.dashboards.get",
+    "monitoring.dashboards.list",
+    "monitoring.dashboards.update",
+    "monitoring.notificationChannels.get",
+    "monitoring.notificationChannels.list",
+    "pubsub.topics.get",
+    "pubsub.topics.getIamPolicy",
+    "resourcemanager.projects.get",
+    "resourcemanager.projects.getIamPolicy",
+    "run.jobs.create",
+    "run.jobs.delete",
+    "run.jobs.get",
+    "run.jobs.getIamPolicy",
+    "run.jobs.list",
+    "run.jobs.update",
+    "run.operations.get",
+    "secretmanager.secrets.create",
+    "secretmanager.secrets.delete",
+    "secretmanager.secrets.get",
+    "secretmanager.secrets.getIamPolicy",
+    "secretmanager.secrets.list",
+    "secretmanager.secrets.update",
+    "serviceusage.services.use",
+    "storage.buckets.get",
+    "storage.buckets.getIamPolicy",
+  ]
+
+  depends_on = [google_project_service.api]
+}
+
+# Handing out a right is a right of its own, and is only ever granted together with the list of roles that it may hand out.
+resource "google_project_iam_custom_role" "forecast_granter" {
+  project     = var.project_id
+  role_id     = "mlspecForecastGranter"
+  title       = "mlspec forecast granter"
+  description = "Grants to a forecast's accounts what its Terraform says, out of a fixed list of roles"
+  permissions = [
+    "bigquery.datasets.setIamPolicy",
+    "iam.serviceAccounts.setIamPolicy",
+    "pubsub.topics.setIamPolicy",
+    "resourcemanager.projects.setIamPolicy",
+    "run.jobs.setIamPolicy",
+    "secretmanager.secrets.setIamPolicy",
+    "storage.buckets.setIamPolicy",
+  ]
+
+  depends_on = [google_project_service.api]
+}
+
+# --- dag: Composer and its tasks ------------------------------------------------------------------------------------------
+# Each forecast adds roles/run.jobsExecutorWithOverrides on its own job.
+
+resource "google_project_iam_member" "dag_composer_worker" {
+  #checkov:skip=CKV_GCP_49:Composer refuses to make an environment whose account lacks this role on the project
+  project = var.project_id
+  role    = "roles/composer.worker"
+  member  = google_service_account.dag.member
+}
+
+resource "google_project_iam_member" "dag_watches_executions" {
+  project = var.project_id
+  role    = "roles/run.viewer"
+  member  = google_service_account.dag.member
+}
+
+resource "google_project_iam_member" "dag_operates_models" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.model_operator.id
+  member  = google_service_account.dag.member
+}
+
+resource "google_pubsub_topic_iam_member" "dag_publishes_alerts" {
+  project = var.project_id
+  topic   = google_pubsub_topic.alerts.name
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.dag.member
+}
+
+# --- redeploy: the function -----------------------------------------------------------------------------------------------
+# Each forecast that serves adds roles/iam.serviceAccountUser on its own NAME-serve.
+
+resource "google_project_iam_member" "redeploy_writes_logs" {
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.redeploy.member
+}
+
+resource "google_project_iam_member" "redeploy_writes_metrics" {
+  project = var.project_id
+  role    = "roles/monitoring.metricWriter"
+  member  = google_service_account.redeploy.member
+}
+
+resource "google_project_iam_member" "redeploy_redeploys_models" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.model_redeployer.id
+  member  = google_service_account.redeploy.member
+}
+
+resource "google_storage_bucket_iam_member" "redeploy_reads_models" {
+  bucket = google_storage_bucket.mlspec["models"].name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.redeploy.member
+}
+
+# The condition names what is kept out, and not what is let in: listing asks about the bucket itself.
+resource "google_storage_bucket_iam_member" "redeploy_writes_state" {
+  bucket = google_storage_bucket.mlspec["state"].name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.redeploy.member
+
+  condition {
+    title      = "all but Terraform state"
+    expression = "!resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.mlspec["state"].name}/objects/${local.terraform_prefix}\")"
+  }
+}
+
+# --- reconcile: the loop --------------------------------------------------------------------------------------------------
+
+resource "google_project_iam_member" "reconcile_writes_logs" {
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.reconcile.member
+}
+
+resource "google_project_iam_member" "reconcile_writes_metrics" {
+  project = var.project_id
+  role    = "roles/monitoring.metricWriter"
+  member  = google_service_account.reconcile.member
+}
+
+resource "google_project_iam_member" "reconcile_reads_metrics" {
+  project = var.project_id
+  role    = "roles/monitoring.viewer"
+  member  = google_service_account.reconcile.member
+}
+
+resource "google_project_iam_member" "reconcile_redeploys_models" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.model_redeployer.id
+  member  = google_service_account.reconcile.member
+}
+
+resource "google_pubsub_topic_iam_member" "reconcile_publishes_alerts" {
+  project = var.project_id
+  topic   = google_pubsub_topic.alerts.name
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.reconcile.member
+}
+
+resource "google_storage_bucket_iam_member" "reconcile_reads_data" {
+  bucket = google_storage_bucket.mlspec["data"].name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.reconcile.member
+}
+
+resource "google_storage_bucket_iam_member" "reconcile_reads_models" {
+  bucket = google_storage_bucket.mlspec["models"].name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.reconcile.member
+}
+
+resource "google_storage_bucket_iam_member" "reconcile_writes_state" {
+  bucket = google_storage_bucket.mlspec["state"].name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.reconcile.member
+
+  condition {
+    title      = "all but Terraform state"
+    expression = "!resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.mlspec["state"].name}/objects/${local.terraform_prefix}\")"
+  }
+}
+
+# --- tick: Cloud Scheduler ------------------------------------------------------------------------------------------------
+
+resource "google_cloud_run_v2_job_iam_member" "tick_starts_reconcile" {
+  count    = var.reconcile_schedule == null ? 0 : 1
+  project  = var.project_id
+  location = var.region
+  name     = google_cloud_run_v2_job.reconcile[0].name
+  role     = "roles/run.invoker"
+  member   = google_service_account.tick.member
+}
+
+# --- push: Pub/Sub calls the function -------------------------------------------------------------------------------------
+
+# A function of the second generation is a Cloud Run service, and is called as one.
+resource "google_cloud_run_v2_service_iam_member" "push_calls_redeploy" {
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.redeploy.name
+  role     = "roles/run.invoker"
+  member   = google_service_account.push.member
+}
+
+# On this one account: on the project it would let Pub/Sub be anyone.
+resource "google_service_account_iam_member" "pubsub_mints_push_tokens" {
+  service_account_id = google_service_account.push.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = google_project_service_identity.agent["pubsub.googleapis.com"].member
+}
+
+# --- fbuild: the build of the function ------------------------------------------------------------------------------------
+
+resource "google_project_iam_member" "fbuild_writes_logs" {
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.fbuild.member
+}
+
+# Cloud Functions copies the source into a bucket of its own first, which is made at the first deployment.
+resource "google_project_iam_member" "fbuild_reads_staged_source" {
+  project = var.project_id
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.fbuild.member
+
+  condition {
+    title      = "only staged function sources"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}\")"
+  }
+}
+
+resource "google_storage_bucket_iam_member" "fbuild_reads_source" {
+  bucket = google_storage_bucket.mlspec["source"].name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.fbuild.member
+}
+
+resource "google_artifact_registry_repository_iam_member" "fbuild_writes_functions" {
+  project    = var.project_id
+  location   = var.region
+  repository = google_artifact_registry_repository.functions.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.fbuild.member
+}
+
+# --- build: applies the forecasts -----------------------------------------------------------------------------------------
+
+resource "google_project_iam_member" "build_writes_logs" {
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.build.member
+}
+
+resource "google_project_iam_member" "build_applies_forecasts" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.forecast_applier.id
+  member  = google_service_account.build.member
+}
+
+# The list is every role that a rendered forecast grants. A role that is missing here fails its apply with a 403.
+resource "google_project_iam_member" "build_grants_to_forecasts" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.forecast_granter.id
+  member  = google_service_account.build.member
+
+  condition {
+    title = "only what a forecast grants"
+    expression = format("api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([%s])", join(", ", [
+      "'roles/bigquery.dataEditor'",
+      "'roles/bigquery.dataViewer'",
+      "'roles/bigquery.jobUser'",
+      "'roles/bigquery.readSessionUser'",
+      "'roles/iam.serviceAccountUser'",
+      "'roles/logging.logWriter'",
+      "'roles/monitoring.metricWriter'",
+      "'roles/pubsub.publisher'",
+      "'roles/run.jobsExecutorWithOverrides'",
+      "'roles/secretmanager.secretAccessor'",
+      "'roles/storage.objectCreator'",
+      "'roles/storage.objectUser'",
+      "'roles/storage.objectViewer'",
+      "'${google_project_iam_custom_role.model_operator.id}'",
+      "'${google_project_iam_custom_role.model_redeployer.id}'",
+    ]))
+  }
+}
+
+resource "google_artifact_registry_repository_iam_member" "build_writes_images" {
+  project    = var.project_id
+  location   = var.region
+  repository = google_artifact_registry_repository.mlspec.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.build.member
+}
+
+resource "google_storage_bucket_iam_member" "build_writes_state" {
+  bucket = google_storage_bucket.mlspec["state"].name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.build.member
+}
+
+resource "google_storage_bucket_iam_member" "build_writes_dags" {
+  bucket = google_storage_bucket.mlspec["dags"].name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.build.member
+
+  condition {
+    title      = "only DAGs, and listing"
+    expression = "resource.type == \"storage.googleapis.com/Bucket\" || resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.mlspec["dags"].name}/objects/dags/\")"
+  }
+}
+
+resource "google_service_account_iam_member" "github_acts_as_build" {
+  count              = var.github == null ? 0 : 1
+  service_account_id = google_service_account.build.name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "principal://iam.googleapis.com/${local.identity_pool}/subject/repo:${var.github.owner}/${var.github.repository}:ref:refs/heads/${var.github.branch}"
+}
+
+resource "google_secret_manager_secret_iam_member" "cloudbuild_reads_github_token" {
+  count     = local.make_connection ? 1 : 0
+  project   = var.project_id
+  secret_id = split("/versions/", var.github.token_secret_version)[0]
+  role      = "roles/secretmanager.secretAccessor"
+  member    = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-cloudbuild.iam.gserviceaccount.com"
+}
+
+# --- Google's own agents --------------------------------------------------------------------------------------------------
+
+resource "google_pubsub_topic_iam_member" "monitoring_publishes_alerts" {
+  project = var.project_id
+  topic   = google_pubsub_topic.alerts.name
+  role    = "roles/pubsub.publisher"
+  member  = google_project_service_identity.agent["monitoring.googleapis.com"].member
+}
+
+resource "google_pubsub_topic_iam_member" "secret_manager_publishes_rotation" {
+  project = var.project_id
+  topic   = google_pubsub_topic.secret_rotation.name
+  role    = "roles/pubsub.publisher"
+  member  = google_project_service_identity.agent["secretmanager.googleapis.com"].member
+}
+
+# A dead letter takes two rights: to write it there, and to take it from here.
+
+resource "google_pubsub_topic_iam_member" "pubsub_publishes_dead_letters" {
+  project = var.project_id
+  topic   = google_pubsub_topic.alerts_dead.name
+  role    = "roles/pubsub.publisher"
+  member  = google_project_service_identity.agent["pubsub.googleapis.com"].member
+}
+
+resource "google_pubsub_subscription_iam_member" "pubsub_takes_dead_letters" {
+  project      = var.project_id
+  subscription = google_pubsub_subscription.alerts_push.name
+  role         = "roles/pubsub.subscriber"
+  member       = google_project_service_identity.agent["pubsub.googleapis.com"].member
+}

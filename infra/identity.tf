@@ -1,0 +1,44 @@
+# Who acts. One account a job, no keys, and no workload runs as a default account. A forecast adds two of its own, NAME-train and
+# NAME-serve, from its own Terraform.
+
+resource "google_service_account" "dag" {
+  project      = var.project_id
+  account_id   = "mlspec-dag"
+  display_name = "mlspec: Composer, starts the steps of a forecast"
+}
+
+resource "google_service_account" "redeploy" {
+  project      = var.project_id
+  account_id   = "mlspec-redeploy"
+  display_name = "mlspec: the function that redeploys or rolls back"
+}
+
+resource "google_service_account" "reconcile" {
+  project      = var.project_id
+  account_id   = "mlspec-reconcile"
+  display_name = "mlspec: the reconcile job"
+}
+
+resource "google_service_account" "build" {
+  project      = var.project_id
+  account_id   = "mlspec-build"
+  display_name = "mlspec: Cloud Build, applies the forecasts' Terraform"
+}
+
+resource "google_service_account" "fbuild" {
+  project      = var.project_id
+  account_id   = "mlspec-fbuild"
+  display_name = "mlspec: builds the function's container"
+}
+
+resource "google_service_account" "tick" {
+  project      = var.project_id
+  account_id   = "mlspec-tick"
+  display_name = "mlspec: Cloud Scheduler, starts the reconcile job"
+}
+
+resource "google_service_account" "push" {
+  project      = var.project_id
+  account_id   = "mlspec-push"
+  display_name = "mlspec: Pub/Sub, calls the function"
+}

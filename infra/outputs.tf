@@ -1,0 +1,61 @@
+output "buckets" {
+  description = "Bucket names by purpose: data, models, state, source, dags, access-logs."
+  value       = merge({ for purpose, bucket in google_storage_bucket.mlspec : purpose => bucket.name }, { access-logs = google_storage_bucket.access_logs.name })
+}
+
+output "composer" {
+  description = "The Composer environment, and the folder that it reads DAGs from."
+  value = {
+    name    = google_composer_environment.mlspec.name
+    airflow = google_composer_environment.mlspec.config[0].airflow_uri
+    dags    = "gs://${google_storage_bucket.mlspec["dags"].name}/dags"
+  }
+}
+
+output "images" {
+  description = "Where step images are pushed to."
+  value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.mlspec.repository_id}"
+}
+
+output "kms_key" {
+  description = "The key that everything is encrypted with."
+  value       = local.kms_key
+}
+
+output "kms_members" {
+  description = "Who needs roles/cloudkms.cryptoKeyEncrypterDecrypter on the key; granted here when the key is made here."
+  value       = local.kms_members
+}
+
+output "network" {
+  description = "The network and subnetwork that jobs reach sources through."
+  value       = { network = local.network, subnetwork = local.subnetwork }
+}
+
+output "notification_channel" {
+  description = "The channel that a forecast's alert policies tell: it leads to the redeploy function."
+  value       = google_monitoring_notification_channel.alerts.id
+}
+
+output "service_accounts" {
+  description = "E-mail addresses of the platform's accounts."
+  value = {
+    build     = google_service_account.build.email
+    dag       = google_service_account.dag.email
+    fbuild    = google_service_account.fbuild.email
+    push      = google_service_account.push.email
+    reconcile = google_service_account.reconcile.email
+    redeploy  = google_service_account.redeploy.email
+    tick      = google_service_account.tick.email
+  }
+}
+
+output "topics" {
+  description = "Topics that forecasts name: alerts, and what Secret Manager tells when a secret is due."
+  value       = { alerts = google_pubsub_topic.alerts.id, secret_rotation = google_pubsub_topic.secret_rotation.id }
+}
+
+output "workload_identity_provider" {
+  description = "What a GitHub workflow names to act as the build account; null when the pool is given or GitHub is not used."
+  value       = one(google_iam_workload_identity_pool_provider.github[*].name)
+}

@@ -1,0 +1,87 @@
+# The reconcile loop: looks at every forecast, compares, moves a rollout one step. Off until reconcile_schedule is set.
+
+resource "google_cloud_run_v2_job" "reconcile" {
+  count               = var.reconcile_schedule == null ? 0 : 1
+  project             = var.project_id
+  location            = var.region
+  name                = "mlspec-reconcile"
+  deletion_protection = true
+  deletion_policy     = "PREVENT"
+
+  binary_authorization { use_default = true }
+
+  template {
+    task_count  = 1
+    parallelism = 1
+
+    template {
+      service_account       = google_service_account.reconcile.email
+      encryption_key        = local.kms_key
+      execution_environment = "EXECUTION_ENVIRONMENT_GEN2"
+      max_retries           = 1
+      timeout               = "1500s" # ends before the next run of a half-hourly schedule
+
+      containers {
+        image = var.step_image
+        args  = ["reconcile"]
+
+        resources { limits = { cpu = "1", memory = "1Gi" } }
+
+        env {
+          name  = "MLSPEC_PROJECT"
+          value = var.project_id
+        }
+        env {
+          name  = "MLSPEC_REGION"
+          value = var.region
+        }
+        env {
+          name  = "MLSPEC_STATE"
+          value = "gs://${google_storage_bucket.mlspec["state"].name}"
+        }
+      }
+
+      vpc_access {
+        egress = "ALL_TRAFFIC"
+        network_interfaces {
+          network    = local.network
+          subnetwork = local.subnetwork
+        }
+      }
+    }
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.agent]
+}
+
+resource "google_cloud_scheduler_job" "reconcile" {
+  count            = var.reconcile_schedule == null ? 0 : 1
+  project          = var.project_id
+  region           = var.region
+  name             = "mlspec-reconcile"
+  description      = "Starts the reconcile job"
+  schedule         = var.reconcile_schedule
+  time_zone        = "Etc/UTC" # a zone with summer time skips a run in March and doubles one in October
+  attempt_deadline = "60s"
+
+  retry_config {
+    retry_count          = 3
+    min_backoff_duration = "10s"
+    max_backoff_duration = "120s"
+    max_doublings        = 3
+  }
+
+  http_target {
+    http_method = "POST"
+    uri         = "https://run.googleapis.com/v2/${google_cloud_run_v2_job.reconcile[0].id}:run"
+    headers     = { "Content-Type" = "application/json" }
+    body        = base64encode("{}")
+
+    oauth_token { # a Google API takes an OAuth token; OIDC is for services of our own
+      service_account_email = google_service_account.tick.email
+      scope                 = "https://www.googleapis.com/auth/cloud-platform"
+    }
+  }
+
+  depends_on = [google_cloud_run_v2_job_iam_member.tick_starts_reconcile, google_project_service_identity.agent]
+}

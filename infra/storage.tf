@@ -1,0 +1,72 @@
+# The buckets. Each has an owner in the sentence behind it; who may read or write which is in iam.tf.
+
+locals {
+  buckets = {
+    data   = "panels as they were read"
+    models = "trained models and how they were judged"
+    state  = "records of mlspec, Terraform state of the forecasts, snapshots of Composer"
+    source = "source of the redeploy function"
+    dags   = "the bucket of the Composer environment: rendered DAGs, Airflow's logs"
+  }
+}
+
+resource "google_storage_bucket" "mlspec" {
+  for_each                    = local.buckets
+  project                     = var.project_id
+  name                        = "${var.project_id}-mlspec-${each.key}"
+  location                    = upper(var.region)
+  storage_class               = "STANDARD"
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = false
+  deletion_policy             = "PREVENT"
+
+  encryption { default_kms_key_name = local.kms_key }
+  versioning { enabled = true }
+  soft_delete_policy { retention_duration_seconds = 604800 } # 7 days
+
+  logging {
+    log_bucket        = google_storage_bucket.access_logs.name
+    log_object_prefix = each.key
+  }
+
+  # Ten earlier versions of an object are kept, and every one for 30 days.
+  lifecycle_rule {
+    action { type = "Delete" }
+    condition {
+      num_newer_versions         = 10
+      days_since_noncurrent_time = 30
+      with_state                 = "ARCHIVED"
+    }
+  }
+  lifecycle_rule {
+    action { type = "AbortIncompleteMultipartUpload" }
+    condition { age = 7 }
+  }
+
+  lifecycle { prevent_destroy = true }
+  depends_on = [google_kms_crypto_key_iam_member.agent]
+}
+
+resource "google_storage_bucket" "access_logs" {
+  #checkov:skip=CKV_GCP_62:This bucket receives the access logs; its own would be written into itself without end
+  project                     = var.project_id
+  name                        = "${var.project_id}-mlspec-access-logs"
+  location                    = upper(var.region)
+  storage_class               = "STANDARD"
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = false
+  deletion_policy             = "PREVENT"
+
+  encryption { default_kms_key_name = local.kms_key }
+  versioning { enabled = true }
+
+  lifecycle_rule {
+    action { type = "Delete" }
+    condition { age = 400 } # as long as audit logs: see logging.tf
+  }
+
+  lifecycle { prevent_destroy = true }
+  depends_on = [google_kms_crypto_key_iam_member.agent]
+}
