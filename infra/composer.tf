@@ -12,7 +12,7 @@ resource "google_composer_environment" "mlspec" {
 
   config {
     environment_size           = "ENVIRONMENT_SIZE_SMALL" # its preset of workers is enough to start containers
-    resilience_mode            = "HIGH_RESILIENCE"
+    resilience_mode            = "STANDARD_RESILIENCE"    # a run that dies with its zone is finished by the next one
     enable_private_environment = true
     enable_private_builds_only = true
 
