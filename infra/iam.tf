@@ -51,6 +51,21 @@ resource "google_project_iam_custom_role" "model_redeployer" {
   depends_on = [google_project_service.api]
 }
 
+# Writes a forecast's rows into its own table.
+resource "google_project_iam_custom_role" "table_writer" {
+  project     = var.project_id
+  role_id     = "mlspecTableWriter"
+  title       = "mlspec table writer"
+  description = "Reads and writes the rows of a table; cannot change or remove the table"
+  permissions = [
+    "bigquery.tables.get",
+    "bigquery.tables.getData",
+    "bigquery.tables.updateData",
+  ]
+
+  depends_on = [google_project_service.api]
+}
+
 # What applying a forecast's Terraform takes, by the types of resources that mlspec renders. It reads no secret's value, no
 # object and no table's rows.
 resource "google_project_iam_custom_role" "forecast_applier" {
@@ -71,6 +86,7 @@ resource "google_project_iam_custom_role" "forecast_applier" {
     "bigquery.tables.create",
     "bigquery.tables.delete",
     "bigquery.tables.get",
+    "bigquery.tables.getIamPolicy",
     "bigquery.tables.list",
     "bigquery.tables.update",
     "compute.networks.get",
@@ -97,10 +113,23 @@ resource "google_project_iam_custom_role" "forecast_applier" {
     "monitoring.dashboards.get",
     "monitoring.dashboards.list",
     "monitoring.dashboards.update",
+    "monitoring.notificationChannels.create",
+    "monitoring.notificationChannels.delete",
     "monitoring.notificationChannels.get",
     "monitoring.notificationChannels.list",
+    "monitoring.notificationChannels.update",
+    "pubsub.subscriptions.create",
+    "pubsub.subscriptions.delete",
+    "pubsub.subscriptions.get",
+    "pubsub.subscriptions.getIamPolicy",
+    "pubsub.subscriptions.update",
+    "pubsub.topics.attachSubscription",
+    "pubsub.topics.create",
+    "pubsub.topics.delete",
+    "pubsub.topics.detachSubscription",
     "pubsub.topics.get",
     "pubsub.topics.getIamPolicy",
+    "pubsub.topics.update",
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
     "run.jobs.create",
@@ -119,6 +148,11 @@ resource "google_project_iam_custom_role" "forecast_applier" {
     "serviceusage.services.use",
     "storage.buckets.get",
     "storage.buckets.getIamPolicy",
+    "storage.managedFolders.create",
+    "storage.managedFolders.delete",
+    "storage.managedFolders.get",
+    "storage.managedFolders.getIamPolicy",
+    "storage.managedFolders.list",
   ]
 
   depends_on = [google_project_service.api]
@@ -131,13 +165,15 @@ resource "google_project_iam_custom_role" "forecast_granter" {
   title       = "mlspec forecast granter"
   description = "Grants to a forecast's accounts what its Terraform says, out of a fixed list of roles"
   permissions = [
-    "bigquery.datasets.setIamPolicy",
+    "bigquery.tables.setIamPolicy",
     "iam.serviceAccounts.setIamPolicy",
+    "pubsub.subscriptions.setIamPolicy",
     "pubsub.topics.setIamPolicy",
     "resourcemanager.projects.setIamPolicy",
     "run.jobs.setIamPolicy",
     "secretmanager.secrets.setIamPolicy",
     "storage.buckets.setIamPolicy",
+    "storage.managedFolders.setIamPolicy",
   ]
 
   depends_on = [google_project_service.api]
@@ -159,10 +195,14 @@ resource "google_project_iam_member" "dag_watches_executions" {
   member  = google_service_account.dag.member
 }
 
-resource "google_project_iam_member" "dag_operates_models" {
-  project = var.project_id
-  role    = google_project_iam_custom_role.model_operator.id
-  member  = google_service_account.dag.member
+# The two steps that change what serves run as the reconcile job, and not under this account.
+resource "google_cloud_run_v2_job_iam_member" "dag_starts_reconcile" {
+  count    = var.step_image == null ? 0 : 1
+  project  = var.project_id
+  location = var.region
+  name     = google_cloud_run_v2_job.reconcile[0].name
+  role     = "roles/run.jobsExecutorWithOverrides"
+  member   = google_service_account.dag.member
 }
 
 resource "google_pubsub_topic_iam_member" "dag_publishes_alerts" {
@@ -231,9 +271,9 @@ resource "google_project_iam_member" "reconcile_reads_metrics" {
   member  = google_service_account.reconcile.member
 }
 
-resource "google_project_iam_member" "reconcile_redeploys_models" {
+resource "google_project_iam_member" "reconcile_operates_models" {
   project = var.project_id
-  role    = google_project_iam_custom_role.model_redeployer.id
+  role    = google_project_iam_custom_role.model_operator.id
   member  = google_service_account.reconcile.member
 }
 
@@ -353,7 +393,6 @@ resource "google_project_iam_member" "build_grants_to_forecasts" {
   condition {
     title = "only what a forecast grants"
     expression = format("api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([%s])", join(", ", [
-      "'roles/bigquery.dataEditor'",
       "'roles/bigquery.dataViewer'",
       "'roles/bigquery.jobUser'",
       "'roles/bigquery.readSessionUser'",
@@ -361,13 +400,13 @@ resource "google_project_iam_member" "build_grants_to_forecasts" {
       "'roles/logging.logWriter'",
       "'roles/monitoring.metricWriter'",
       "'roles/pubsub.publisher'",
+      "'roles/pubsub.subscriber'",
       "'roles/run.jobsExecutorWithOverrides'",
       "'roles/secretmanager.secretAccessor'",
       "'roles/storage.objectCreator'",
       "'roles/storage.objectUser'",
       "'roles/storage.objectViewer'",
-      "'${google_project_iam_custom_role.model_operator.id}'",
-      "'${google_project_iam_custom_role.model_redeployer.id}'",
+      "'${google_project_iam_custom_role.table_writer.id}'",
     ]))
   }
 }

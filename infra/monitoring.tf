@@ -87,7 +87,7 @@ resource "google_monitoring_alert_policy" "key_disabled" {
 }
 
 resource "google_monitoring_alert_policy" "reconcile_failed" {
-  count                 = var.reconcile_schedule == null ? 0 : 1
+  count                 = var.step_image == null ? 0 : 1
   project               = var.project_id
   display_name          = "mlspec: the reconcile job fails"
   combiner              = "OR"

@@ -1,7 +1,8 @@
-# The reconcile loop: looks at every forecast, compares, moves a rollout one step. Off until reconcile_schedule is set.
+# What changes which model serves runs here, under one account: the steps of a DAG that register and roll out, and the reconcile loop.
+# Made once there is an image; it runs on a schedule of its own where reconcile_schedule says one.
 
 resource "google_cloud_run_v2_job" "reconcile" {
-  count               = var.reconcile_schedule == null ? 0 : 1
+  count               = var.step_image == null ? 0 : 1
   project             = var.project_id
   location            = var.region
   name                = "mlspec-reconcile"
@@ -18,12 +19,12 @@ resource "google_cloud_run_v2_job" "reconcile" {
       service_account       = google_service_account.reconcile.email
       encryption_key        = local.kms_key
       execution_environment = "EXECUTION_ENVIRONMENT_GEN2"
-      max_retries           = 1
+      max_retries           = 0       # the caller reads the exit code, and tries again where that helps
       timeout               = "1500s" # ends before the next run of a half-hourly schedule
 
       containers {
         image = var.step_image
-        args  = ["reconcile"]
+        args  = ["reconcile", "--once"]
 
         resources { limits = { cpu = "1", memory = "1Gi" } }
 

@@ -98,7 +98,7 @@ variable "composer_image" {
 }
 
 variable "reconcile_schedule" {
-  description = "Cron expression in UTC at which the reconcile job runs; null makes neither the job nor its schedule."
+  description = "Cron expression in UTC at which the reconcile job runs by itself; null makes no schedule."
   type        = string
   default     = null
 
@@ -109,7 +109,7 @@ variable "reconcile_schedule" {
 }
 
 variable "step_image" {
-  description = "Image of mlspec that the reconcile job runs, by digest; needed once reconcile_schedule is set."
+  description = "Image of mlspec that the reconcile job runs, by digest; null makes no job, and DAGs cannot register or roll out."
   type        = string
   default     = null
 
