@@ -83,6 +83,7 @@ def test_it_is_formatted_as_terraform_formats():
             str(INFRA),
         ],
         capture_output=True,
+        check=False,
         text=True,
     )
     assert (done.returncode, done.stdout) == (0, "")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from traceback import extract_tb
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, TemplateSyntaxError
 
 from mlspec.errors import SpecError, TargetError
 from mlspec.render.place import Place
@@ -47,8 +48,15 @@ def own_templates(root: Path) -> Path | None:
 
 def template_error(error: TemplateError, own: Path | None) -> TargetError:
     """Return a template's error in words: where it is and what to do. mlspec's own have none, so it is about the project's."""
-    where = f"{getattr(error, 'name', None) or own}:{getattr(error, 'lineno', None) or '?'}"
     return TargetError(
-        f"the template {where} cannot be rendered: {error.message or type(error).__name__}",
+        f"the template {_place(error)} cannot be rendered: {error.message or type(error).__name__}",
         hint=f"correct it, or remove it from {own} to take mlspec's own",
     )
+
+
+def _place(error: TemplateError) -> str:
+    """Return FILE:LINE of a template's error: a syntax error knows, any other has it among the calls that led to it."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"{error.filename or error.name}:{error.lineno}"
+    calls = [call for call in extract_tb(error.__traceback__) if call.filename.endswith(".j2")]
+    return f"{calls[-1].filename}:{calls[-1].lineno}" if calls else str(error)

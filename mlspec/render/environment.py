@@ -5,8 +5,9 @@ A project may stand a template of its own in the place of any of mlspec's: a fil
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
@@ -26,8 +27,13 @@ class _Folders(BaseLoader):
         for folder in self._folders:
             file = (folder / template).resolve()
             if file.is_relative_to(folder) and file.is_file():
-                return file.read_text(encoding="utf-8"), str(file), lambda: True
+                return file.read_text(encoding="utf-8"), str(file), partial(_same, file, file.stat())
         raise TemplateNotFound(template)
+
+
+def _same(file: Path, seen: os.stat_result) -> bool:
+    found = file.stat()
+    return (found.st_mtime_ns, found.st_size) == (seen.st_mtime_ns, seen.st_size)
 
 
 @lru_cache(maxsize=8)

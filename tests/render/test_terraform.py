@@ -1,0 +1,190 @@
+"""A spec's Terraform: formatted, the same bytes every time, one literal resource a grant, and every name within its limits."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlspec.render.place import Place
+from mlspec.render.terraform import forecast_files
+from tests import terraform_core
+from tests.render.specs import PLACE, SPECS, all_files, resolved, sources, write
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return all_files(tmp_path_factory.mktemp("specs"))
+
+
+def of(files: dict[str, str], name: str) -> str:
+    return "\n".join(text for path, text in sorted(files.items()) if path.startswith(f"terraform/{name}/"))
+
+
+def resources(text: str) -> dict[str, str]:
+    found = re.findall(r'^resource "(\w+)" "([\w.-]+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+    return {f"{kind}.{name}": body for kind, name, body in found}
+
+
+def test_it_is_formatted_as_terraform_formats(files: dict[str, str], tmp_path: Path) -> None:
+    write(files, tmp_path)
+    checked = terraform_core.run("fmt", "-check", "-recursive", "-diff", folder=tmp_path)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+RENDER = """
+import hashlib, sys
+from pathlib import Path
+from tests.render.specs import all_files
+files = all_files(Path(sys.argv[1]))
+print(len(files), hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest())
+"""
+
+
+def test_nothing_of_the_machine_changes_a_byte(tmp_path: Path) -> None:
+    said = set()
+    for seed, zone, language in (
+        ("0", "UTC", "C"),
+        ("1", "Asia/Tokyo", "C.UTF-8"),
+        ("random", "America/Sao_Paulo", "tr_TR.UTF-8"),
+    ):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": language, "LANG": language}
+        done = subprocess.run(
+            [sys.executable, "-c", RENDER, str(tmp_path)],
+            env=environment, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+        )  # fmt: skip
+        said.add(done.stdout)
+    assert len(said) == 1
+
+
+def test_a_batch_forecast_has_no_endpoint_and_nobody_who_serves(files: dict[str, str]) -> None:
+    assert "google_vertex_ai_endpoint" not in of(files, "minimal")
+    assert "google_service_account.serve" not in resources(of(files, "minimal"))
+    assert "google_vertex_ai_endpoint.this" in resources(of(files, "online"))
+    assert "google_service_account.serve" in resources(of(files, "both"))
+
+
+def test_the_loop_alone_moves_traffic(files: dict[str, str]) -> None:
+    assert "ignore_changes = [traffic_split]" in of(files, "online")
+
+
+def test_each_threshold_is_a_policy_that_tells_who_asked(files: dict[str, str]) -> None:
+    found = resources(of(files, "told"))
+    policies = {name: body for name, body in found.items() if name.startswith("google_monitoring_alert_policy.")}
+    assert sorted(name.split(".")[1] for name in policies) == ["accuracy", "bias", "stale", "under"]
+    accuracy = policies["google_monitoring_alert_policy.accuracy"]
+    for line in (
+        "channel.redeploy.id",
+        "channel.notify_shared-alerts.id",
+        "channel.notify_odd_topic_name_1_",
+        '"CRITICAL"',
+        '"rollback"',
+    ):
+        assert line in accuracy
+    assert "redeploy" not in policies["google_monitoring_alert_policy.bias"]
+    assert "notify_odd" not in policies["google_monitoring_alert_policy.bias"]
+    assert "severity" not in policies["google_monitoring_alert_policy.under"]
+    assert policies["google_monitoring_alert_policy.bias"].count("conditions {") == 2
+    assert "threshold_value         = 864000.0" in policies["google_monitoring_alert_policy.stale"]
+
+
+def test_two_of_three_is_counted_by_mlspec_and_watched_by_monitoring(files: dict[str, str]) -> None:
+    accuracy = resources(of(files, "told"))["google_monitoring_alert_policy.accuracy"]
+    assert "mlspec/breaches" in accuracy
+    assert "threshold_value         = 1.5" in accuracy
+
+
+def test_what_an_endpoint_counts_itself_is_read_from_vertex_ai(files: dict[str, str]) -> None:
+    found = resources(of(files, "online"))
+    assert "> 0.01" in found["google_monitoring_alert_policy.errors"]
+    assert "> 250.0" in found["google_monitoring_alert_policy.slow"]  # milliseconds there, seconds in the spec
+
+
+def test_what_the_spec_reads_elsewhere_is_granted_and_no_more(files: dict[str, str]) -> None:
+    assert 'bucket = "acme.sales_data"' in of(files, "bucket")
+    table = resources(of(files, "table"))["google_bigquery_table_iam_member.train_reads_weekly"]
+    assert re.findall(r'= "(.*)"', table) == ["acme-prod", "sales", "weekly", "roles/bigquery.dataViewer"]
+    assert "train_reads_tables_fast" in of(files, "query")
+    assert "train_reads_tables_fast" not in of(files, "minimal")
+
+
+def test_topics_and_secrets_that_specs_share_are_made_once(files: dict[str, str]) -> None:
+    shared = resources(of(files, "_project"))
+    assert (
+        sum(name.startswith("google_pubsub_topic.") for name in shared) == 3
+    )  # two of `told`, one of the full example
+    assert sorted(name for name in shared if name.startswith("google_secret_manager_secret.")) == [
+        "google_secret_manager_secret.demand-oncall-url", "google_secret_manager_secret.oncall-url",
+    ]  # fmt: skip
+    assert "secret_data" not in of(files, "_project")
+
+
+@pytest.mark.parametrize("name", [*SPECS, "_project"])
+def test_a_grant_is_one_resource_with_a_literal_role_and_never_a_powerful_one(files: dict[str, str], name: str) -> None:
+    text = of(files, name)
+    grants = {address: body for address, body in resources(text).items() if "_iam_" in address}
+    assert grants
+    assert "for_each" not in text
+    assert "_iam_binding" not in text
+    assert "_iam_policy" not in text
+    for address, body in grants.items():
+        (role,) = re.findall(r'^ +role += "([^"]+)"$', body, re.MULTILINE)
+        assert not re.search(r"admin|editor|owner", role, re.IGNORECASE), address
+        assert "allUsers" not in body
+        assert "allAuthenticatedUsers" not in body
+
+
+def test_a_given_key_and_network_are_used_everywhere(tmp_path: Path) -> None:
+    key = "projects/acme-keys/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    place = Place("prod", "acme-prod", "europe-west1", kms_key=key, network="shared-vpc")
+    text = "\n".join(forecast_files(resolved(SPECS["online"], tmp_path).json, place).values())
+    assert f'kms_key = "{key}"' in text
+    assert "keyRings/mlspec" not in text
+    assert "global/networks/shared-vpc" in text
+
+
+def test_a_projects_own_template_stands_in_the_place_of_ours_file_by_file(tmp_path: Path) -> None:
+    own = tmp_path / "templates"
+    (own / "terraform" / "forecast").mkdir(parents=True)
+    (own / "terraform" / "forecast" / "backend.tf.j2").write_text("# {{ name }} keeps its state here\n")
+    spec = resolved(SPECS["minimal"], tmp_path).json
+    ours, theirs = forecast_files(spec, PLACE), forecast_files(spec, PLACE, own)
+    assert theirs["backend.tf"] == "# minimal keeps its state here\n"
+    assert {name: text for name, text in theirs.items() if name != "backend.tf"} == {
+        name: text for name, text in ours.items() if name != "backend.tf"
+    }
+
+
+def test_a_template_reaches_no_file_outside_its_folder(tmp_path: Path) -> None:
+    from jinja2 import TemplateNotFound
+
+    from mlspec.render.environment import environment
+
+    own = tmp_path / "templates"
+    own.mkdir()
+    (tmp_path / "secret.txt").write_text("s3cret")
+    (own / "link.txt").symlink_to(tmp_path / "secret.txt")
+    for name in ("link.txt", "../secret.txt", "/etc/passwd"):
+        with pytest.raises(TemplateNotFound):
+            environment(own).get_template(name)
+
+
+def test_a_template_runs_no_code(tmp_path: Path) -> None:
+    from jinja2.exceptions import SecurityError
+
+    from mlspec.render.environment import environment
+
+    own = tmp_path / "templates"
+    own.mkdir()
+    (own / "x.j2").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
+    with pytest.raises(SecurityError):
+        environment(own).get_template("x.j2").render()
+
+
+def test_every_forecast_is_told_apart(tmp_path: Path) -> None:
+    names = [source.name for source in sources(tmp_path)]
+    assert len(set(names)) == len(names) >= 12
