@@ -10,11 +10,23 @@ from jinja2 import TemplateError, TemplateSyntaxError
 
 from mlspec.errors import SpecError, TargetError
 from mlspec.render.place import Place
-from mlspec.render.rendering import Source
+from mlspec.render.rendering import Source, rendered, shared
 from mlspec.spec import Resolved
 from mlspec.spec.project import GcpTarget, Project
 
 OWN_TEMPLATES = "templates"
+
+
+def texts(
+    specs: Sequence[Resolved], project: Project | None, target: str, root: Path, *, with_shared: bool
+) -> dict[str, str]:
+    """Return everything that specs are compiled to, as text by path. Raises TargetError for a template that cannot be rendered."""
+    place, own, found = place_of(project, target), own_templates(root), sources(specs, root)
+    try:
+        files = {path: text for source in found for path, text in rendered(source, target, place, own).items()}
+        return files | (shared(found, place, own) if with_shared else {})
+    except TemplateError as error:
+        raise template_error(error, own) from None
 
 
 def place_of(project: Project | None, target: str) -> Place | None:

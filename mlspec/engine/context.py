@@ -10,7 +10,7 @@ from typing import Protocol
 from mlspec.plan.desired import Wanted
 from mlspec.state.resource import Json
 from mlspec.state.step import Steps
-from mlspec.targets.base import Target
+from mlspec.targets.base import Sight, Target
 
 
 class Tell(Protocol):
@@ -37,6 +37,19 @@ class Spec(Protocol):
     @property
     def spec_hash(self) -> str:
         """Digest of the resolved spec."""
+        ...
+
+
+class Planning(Protocol):
+    """What a plan is made with: something to look at, and what a spec wants there. An Engine is one."""
+
+    @property
+    def target(self) -> Sight:
+        """The target, as far as it can be looked at."""
+        ...
+
+    def wanted(self, spec: Spec) -> Wanted:
+        """Return what a spec wants, with what its data is now."""
         ...
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlspec.engine.context import Engine, Spec
+from mlspec.engine.context import Planning, Spec
 from mlspec.errors import DataError
 from mlspec.plan.diff import changes
 from mlspec.plan.notes import notes
 from mlspec.state.plan import Change, Obstacle, Plan
 
 
-def make_plan(engine: Engine, specs: Sequence[Spec], commit: str | None) -> Plan:
+def make_plan(engine: Planning, specs: Sequence[Spec], commit: str | None) -> Plan:
     """Return what apply would do for `specs`; a spec whose data is not there is an obstacle, and holds up no other."""
     target = engine.target
     found: list[Change] = []

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlspec.render.dag import dag_name
 from mlspec.render.environment import environment
 from mlspec.render.place import Place
 from mlspec.render.policies import VALUE, Policy, policies
@@ -25,6 +26,7 @@ _FILES = {
     "storage.tf": True,
     "warehouse.tf": True,
     "job.tf": True,
+    "dag.tf": True,
     "endpoint.tf": False,
     "alerts.tf": True,
     "logs.tf": True,
@@ -84,6 +86,7 @@ def _facts(spec: Mapping[str, Json], place: Place) -> dict[str, Any]:
         "names": {short: names[kind] for short, kind in _NAMES.items()},
         "labels": dict(sorted({**spec["metadata"]["labels"], **MANAGED_BY, "mlspec-forecast": name}.items())),
         "description": spec["metadata"]["description"],
+        "dag": dag_name(spec),
         "online": online,
         "policies": found,
         "rolls_back": any(policy.rolls_back for policy in found),

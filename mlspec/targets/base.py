@@ -16,8 +16,8 @@ from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release,
 from mlspec.state.resource import Json, Kind
 
 
-class Target(Protocol):
-    """Where forecasts live."""
+class Sight(Protocol):
+    """A target as far as it can be looked at: all that a plan needs."""
 
     @property
     def name(self) -> str:
@@ -39,16 +39,20 @@ class Target(Protocol):
         """Number of writes to the state so far."""
         ...
 
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all forecasts of which anything is recorded, sorted."""
-        ...
-
     def source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
         """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
         ...
 
     def observe(self, forecast: str) -> Observed:
         """Return what is held of one forecast; never writes."""
+        ...
+
+
+class Target(Sight, Protocol):
+    """Where forecasts live: it can be looked at, and written to."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all forecasts of which anything is recorded, sorted."""
         ...
 
     def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:

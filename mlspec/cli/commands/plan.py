@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mlspec.cli import options, plan_text
-from mlspec.cli.planning import planned
+from mlspec.cli.planning import looked_at
 from mlspec.errors import Exit, StateError
 from mlspec.plan.saved import to_text
 
@@ -37,16 +37,16 @@ def command(
     Makes no write, but for the file that --out names. A saved plan is bound to specs, state and commit: apply refuses it when one
     of them has moved.
     """
-    found = planned(paths, target, select)
-    blocked = bool(found.plan.obstacles)
+    plan = looked_at(paths, target, select)
+    blocked = bool(plan.obstacles)
     if out is not None and not blocked:
         try:
-            out.write_text(to_text(found.plan, tuple(map(str, paths)), select), encoding="utf-8")
+            out.write_text(to_text(plan, tuple(map(str, paths)), select), encoding="utf-8")
         except OSError as error:
             raise StateError(f"cannot write {out}: {error.strerror}", hint="choose another --out") from error
-    click.echo(plan_text.as_json(found.plan) if output == "json" else plan_text.as_text(found.plan))
+    click.echo(plan_text.as_json(plan) if output == "json" else plan_text.as_text(plan))
     if blocked:
         return Exit.FAILED
     if out is not None:
         click.echo(f"saved: run `mlspec apply {out}` to carry it out", err=True)
-    return Exit.CHANGES if detailed_exitcode and not found.plan.empty else Exit.DONE
+    return Exit.CHANGES if detailed_exitcode and not plan.empty else Exit.DONE

@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from jinja2 import TemplateError
 
 from mlspec.cli import options
 from mlspec.cli.project import find_root, is_folder, open_specs
-from mlspec.cli.rendering import own_templates, place_of, sources, template_error
+from mlspec.cli.rendering import place_of, texts
 from mlspec.errors import StateError, UsageError
 from mlspec.render import manifest
-from mlspec.render.rendering import rendered, shared
 
 
 @click.command(short_help="Write the Terraform and the DAGs of specs.")
@@ -33,17 +31,14 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
     """
     root = find_root()
     loaded = open_specs(paths, target)
-    place, own, found = place_of(loaded.project, target), own_templates(root), sources(loaded.specs, root)
     whole = any(is_folder(path, root) for path in paths)
-    try:
-        files = {path: text for source in found for path, text in rendered(source, target, place, own).items()}
-        files |= shared(found, place, own) if whole else {}
-    except TemplateError as error:
-        raise template_error(error, own) from None
+    files = texts(loaded.specs, loaded.project, target, root, with_shared=whole)
     _write(out, files, whole)
     count = f"{len(files)} file{'s' if len(files) > 1 else ''}"
-    click.echo(f"{out}: {count} for {len(found)} forecast{'s' if len(found) > 1 else ''} on target {target}")
-    if place is not None and not whole and any(source.json["notify"] for source in found):
+    click.echo(
+        f"{out}: {count} for {len(loaded.specs)} forecast{'s' if len(loaded.specs) > 1 else ''} on target {target}"
+    )
+    if place_of(loaded.project, target) and not whole and any(spec.json["notify"] for spec in loaded.specs):
         click.echo(
             "topics and secrets that specs share are rendered with the whole folder: mlspec render specs/", err=True
         )

@@ -1,0 +1,87 @@
+"""What a forecast costs a month on Google Cloud, roughly: list prices times how much of each thing a spec asks for.
+
+A rough figure with its assumptions beside it is worth more than none; it is no quote. Prices are list prices of us-central1 in USD
+(cloud.google.com/vertex-ai/pricing, /run/pricing, /stackdriver/pricing, /secret-manager/pricing), as of 2025; other regions
+differ by up to a half.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlspec.plan.schedule import runs_per_month
+from mlspec.state.resource import Json
+
+HOURS = 730.0  # of a month, as Google bills
+# Family of machines: USD an hour for one vCPU, and for one GiB, as a Vertex AI endpoint is billed.
+MACHINES = {"e2": (0.0251, 0.0034), "n1": (0.0364, 0.0049), "n2": (0.0364, 0.0049), "c2": (0.0391, 0.0052)}
+# Kind of machine: GiB for one vCPU.
+_MEMORY = {"standard": 4.0, "highmem": 8.0, "highcpu": 1.0}
+_MACHINE = re.compile(r"([a-z][0-9]+)-(standard|highmem|highcpu)-([0-9]+)")
+# The job of the pipeline's steps: 4 vCPU at 0.000018 and 16 GiB at 0.000002 USD a second.
+JOB_SECOND = 4 * 0.000018 + 16 * 0.000002
+RUN_MINUTES = 30.0
+CONDITION = 0.10  # an alert's condition a month
+SECRET = 0.06  # a version of a secret a month
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """USD a month, the sentences that say what it is made of, and what could not be counted."""
+
+    usd: float
+    parts: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+
+
+def monthly(spec: Mapping[str, Json]) -> Cost:
+    """Return the rough cost of one resolved spec."""
+    parts: list[tuple[float, str]] = []
+    unknown: list[str] = []
+    if spec["deployment"]["serve"] != "batch":
+        machine = spec["deployment"]["machine"]
+        hourly = hourly_price(machine["type"])
+        if hourly is None:
+            unknown.append(f"the endpoint's {machine['type']}")
+        else:
+            price = hourly * machine["min_replicas"] * HOURS
+            parts.append((price, f"{machine['min_replicas']} x {machine['type']} all month for the endpoint"))
+    crons = [spec["schedule"][word] for word in ("forecast", "retrain") if spec["schedule"][word]]
+    runs = sum(runs_per_month(cron) for cron in crons)
+    if runs:
+        parts.append(
+            (runs * RUN_MINUTES * 60 * JOB_SECOND, f"{runs:.0f} runs of {RUN_MINUTES:.0f} minutes on 4 vCPU, 16 GiB")
+        )
+    conditions = sum(2 if alert["outside"] and not alert["for"] else 1 for alert in spec["alerts"])
+    if conditions:
+        parts.append((conditions * CONDITION, f"{conditions} conditions of alerts"))
+    secrets = sum(bool(receiver["webhook"]) for receiver in spec["notify"])
+    if secrets:
+        parts.append((secrets * SECRET, f"{secrets} secret{'s' if secrets > 1 else ''}"))
+    return Cost(
+        sum(price for price, _ in parts), tuple(f"{price:.2f} USD: {what}" for price, what in parts), tuple(unknown)
+    )
+
+
+def hourly_price(machine: str) -> float | None:
+    """Return USD an hour for one machine of a type; None where the table does not know it."""
+    found = _MACHINE.fullmatch(machine)
+    if not found or found[1] not in MACHINES:
+        return None
+    cpu, memory = MACHINES[found[1]]
+    count = int(found[3])
+    return count * (cpu + memory * _MEMORY[found[2]])
+
+
+def sentences(name: str, spec: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return what plan says of the cost: the sum, what it is made of, what it leaves out, and the budget where it is above it."""
+    cost = monthly(spec)
+    made = "; ".join(cost.parts) or "nothing that is billed by the month"
+    more = f", and {' and '.join(cost.unknown)}, whose price is not known here" if cost.unknown else ""
+    said = [f"{name}: roughly {cost.usd:.0f} USD a month{more} ({made}; list prices, without storage and traffic)"]
+    budget = spec["budget"]["monthly"]
+    if budget and budget.endswith(" USD") and cost.usd > float(budget.split(" ", maxsplit=1)[0]):
+        said.append(f"{name}: that is above its budget of {budget} a month")
+    return tuple(said)

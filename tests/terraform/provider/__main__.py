@@ -1,0 +1,113 @@
+"""The provider's process.
+
+`python -m tests.terraform.provider --reattach FOLDER` serves the cloud in FOLDER until it is interrupted, and prints the
+line to set before `terraform` is called by hand. Without a folder it reads folders from standard input, one a line, and
+answers each with the value of TF_REATTACH_PROVIDERS as a line of JSON: that is how the tests use one process for many
+clouds. It ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from tests.terraform import overlay, schema
+from tests.terraform.provider.cloud import Cloud
+from tests.terraform.provider.messages import MESSAGES, message
+from tests.terraform.provider.service import REQUESTS, Provider
+
+LARGE = 64 << 20  # the whole schema in one message
+
+
+def handler(call: Callable[[Any], Any], request: str) -> grpc.RpcMethodHandler:
+    def answer(given: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return call(given)
+        except Exception as fault:  # noqa: BLE001  (Terraform prints it; the traceback goes to the log of the process)
+            traceback.print_exc(file=sys.stderr)
+            context.abort(grpc.StatusCode.INTERNAL, f"{type(fault).__name__}: {fault}")
+
+    return grpc.unary_unary_rpc_method_handler(
+        answer, MESSAGES[request].FromString, lambda found: found.SerializeToString()
+    )
+
+
+def serve(provider: Provider, socket: Path) -> grpc.Server:
+    """A server on a socket in the file system: nothing outside of this machine can reach it."""
+    limits = [("grpc.max_send_message_length", LARGE), ("grpc.max_receive_message_length", LARGE)]
+    server = grpc.server(futures.ThreadPoolExecutor(10), options=limits)
+    calls = {name: handler(getattr(provider, name), request) for name, request in REQUESTS.items()}
+    silence = grpc.unary_stream_rpc_method_handler(
+        lambda _request, _context: iter(()), MESSAGES["Empty"].FromString, lambda found: found.SerializeToString()
+    )
+    shutdown = handler(lambda _request: message("Empty"), "Empty")  # it outlives a run of Terraform
+    server.add_generic_rpc_handlers(
+        (
+            grpc.method_handlers_generic_handler("tfplugin5.Provider", calls),
+            grpc.method_handlers_generic_handler("plugin.GRPCController", {"Shutdown": shutdown}),
+            grpc.method_handlers_generic_handler("plugin.GRPCStdio", {"StreamStdio": silence}),
+        )
+    )
+    server.add_insecure_port(f"unix:{socket}")
+    server.start()
+    return server
+
+
+class Process:
+    """Every cloud that was opened so far: a server for google and one for google-beta each."""
+
+    def __init__(self, schema_file: Path, sockets: Path):
+        self.schema = json.loads(schema_file.read_text())
+        self.sockets = sockets
+        self.servers: list[grpc.Server] = []
+
+    def open(self, folder: Path) -> str:
+        """The value of TF_REATTACH_PROVIDERS for a cloud."""
+        cloud = Cloud(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        beta = {**self.schema, "resources": {**self.schema["resources"], **overlay.BETA_SCHEMA}}
+        found = {}
+        for name, blocks in (("hashicorp/google", self.schema), ("hashicorp/google-beta", beta)):
+            socket = self.sockets / str(len(self.servers))
+            self.servers.append(serve(Provider(blocks, overlay.RESOURCES, overlay.DATA, cloud), socket))
+            address = {"Network": "unix", "String": str(socket)}
+            # Test: Terraform leaves a process alone that it did not start
+            found[name] = {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": os.getpid(), "Test": True, "Addr": address}
+        return json.dumps(found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reattach", metavar="FOLDER", type=Path, help="serve this one cloud, for use by hand")
+    parser.add_argument("--cache", metavar="FOLDER", type=Path, default=Path(tempfile.gettempdir(), "terraform-schema"))
+    options = parser.parse_args()
+    schema_file = schema.cached(options.cache, overlay.stable_types(), overlay.DATA)
+    sockets = Path(tempfile.mkdtemp(prefix="tf"))  # a socket's path has little room: not below a test's own folder
+    try:
+        process = Process(schema_file, sockets)
+        if options.reattach:
+            print(f"export TF_REATTACH_PROVIDERS='{process.open(options.reattach)}'", flush=True)
+            process.servers[-1].wait_for_termination()
+        for line in sys.stdin:
+            print(process.open(Path(line.strip())), flush=True)
+        for server in process.servers:
+            server.stop(None)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

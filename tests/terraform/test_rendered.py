@@ -1,0 +1,90 @@
+"""Real Terraform on what specs are compiled to: made once, then nothing to do; drift is seen; taken down, nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.render.specs import SPECS, all_files, write
+from tests.terraform.harness import Terraform
+from tests.terraform.provider.cloud import Cloud
+from tests.tools import needs
+
+IMAGE = f"southamerica-east1-docker.pkg.dev/acme-prod/mlspec/step@sha256:{'0' * 64}"
+NAMES = [*SPECS, "demand", "_project"]
+
+Open = Callable[[str], Terraform]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return all_files(tmp_path_factory.mktemp("specs"))
+
+
+@pytest.fixture
+def opened(files: dict[str, str], terraform_env: dict[str, str], tmp_path: Path) -> Open:
+    """Terraform, initialised, on one rendered folder."""
+
+    def start(name: str) -> Terraform:
+        root = write(files, tmp_path / "build")
+        found = Terraform(root / "terraform" / name, {**terraform_env, "TF_VAR_image": IMAGE}, needs("terraform"))
+        found.init().expect(0)
+        return found
+
+    return start
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_made_once_and_taken_down_whole(opened: Open, cloud: Cloud, name: str) -> None:
+    terraform = opened(name)
+    terraform.validate().expect(0)
+    terraform.plan().expect(2)
+    terraform.apply().expect(0)
+    assert cloud.resources()
+    terraform.plan().expect(0)
+    terraform.apply("-var=protect=false").expect(0)
+    terraform.destroy("-var=protect=false").expect(0)
+    assert cloud.resources() == []
+
+
+def test_what_holds_data_refuses_to_be_destroyed_while_it_is_protected(opened: Open, cloud: Cloud) -> None:
+    terraform = opened("minimal")
+    terraform.apply().expect(0)
+    refused = terraform.destroy()
+    assert refused.returncode == 1
+    assert "deletion_protection" in refused.text
+    assert [found for found in cloud.resources() if "bigquery_table" in str(found)]
+
+
+def test_an_edit_by_hand_is_drift_and_is_mended(opened: Open, cloud: Cloud) -> None:
+    terraform = opened("alerts")
+    terraform.apply().expect(0)
+    policies = cloud.resources("google_monitoring_alert_policy")
+    cloud.edit(next(found for found in policies if "bias" in found.values["display_name"]), display_name="mine")
+    terraform.plan().expect(2)
+    terraform.apply().expect(0)
+    terraform.plan().expect(0)
+
+
+def test_traffic_that_the_loop_moved_is_no_drift(opened: Open, cloud: Cloud) -> None:
+    terraform = opened("online")
+    terraform.apply().expect(0)
+    cloud.edit(cloud.get("google_vertex_ai_endpoint"), traffic_split='{"1": 100}')
+    terraform.plan().expect(0)
+
+
+def test_a_new_dag_is_one_change(opened: Open) -> None:
+    terraform = opened("minimal")
+    terraform.apply().expect(0)
+    dag = terraform.folder.parents[1] / "dags" / "mlspec_minimal.py"
+    dag.write_text(dag.read_text() + "# another text\n")
+    assert terraform.changes() == {"google_storage_bucket_object.dag": ["update"]}
+
+
+def test_an_image_without_a_digest_is_refused(opened: Open) -> None:
+    terraform = opened("minimal")
+    refused = terraform.plan("-var=image=europe-docker.pkg.dev/acme/mlspec/step:latest")
+    assert refused.returncode == 1
+    assert "by digest" in refused.text
