@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.render.specs import all_files
 from tests.tools import needs
 
 INFRA = Path(__file__).parent.parent / "infra"
@@ -87,3 +88,51 @@ def test_it_is_formatted_as_terraform_formats():
         text=True,
     )
     assert (done.returncode, done.stdout) == (0, "")
+
+
+# What making a resource of each rendered type asks for, beside the verbs below: names differ from type to type.
+PERMISSIONS = {
+    "google_bigquery_dataset": "bigquery.datasets", "google_bigquery_table": "bigquery.tables",
+    "google_cloud_run_v2_job": "run.jobs",
+    "google_logging_metric": "logging.logMetrics", "google_monitoring_alert_policy": "monitoring.alertPolicies",
+    "google_monitoring_dashboard": "monitoring.dashboards", "google_pubsub_topic": "pubsub.topics",
+    "google_monitoring_notification_channel": "monitoring.notificationChannels",
+    "google_pubsub_subscription": "pubsub.subscriptions",
+    "google_secret_manager_secret": "secretmanager.secrets", "google_service_account": "iam.serviceAccounts",
+    "google_storage_managed_folder": "storage.managedFolders", "google_vertex_ai_endpoint": "aiplatform.endpoints",
+}  # fmt: skip
+# Objects are written with a role on the bucket of DAGs; a grant on the project with a condition on which roles it may hand out.
+ELSEWHERE = {"google_storage_bucket_object"}
+GRANTED_ON = {
+    "google_project_iam_member": "resourcemanager.projects", "google_storage_bucket_iam_member": "storage.buckets",
+    "google_cloud_run_v2_job_iam_member": "run.jobs", "google_bigquery_table_iam_member": "bigquery.tables",
+    "google_pubsub_topic_iam_member": "pubsub.topics", "google_pubsub_subscription_iam_member": "pubsub.subscriptions",
+    "google_secret_manager_secret_iam_member": "secretmanager.secrets", "google_service_account_iam_member": "iam.serviceAccounts",
+    "google_storage_managed_folder_iam_member": "storage.managedFolders",
+}  # fmt: skip
+
+
+def permissions(role: str) -> set[str]:
+    (body,) = re.findall(
+        rf'"google_project_iam_custom_role" "{role}" \{{\n.*?permissions = \[(.*?)\]',
+        (INFRA / "iam.tf").read_text(),
+        re.DOTALL,
+    )
+    return set(re.findall(r'"([\w.]+)"', body))
+
+
+def test_cloud_build_may_make_and_grant_exactly_what_forecasts_render(tmp_path):
+    text = "\n".join(text for path, text in all_files(tmp_path).items() if path.endswith(".tf"))
+    types = set(re.findall(r'^resource "(\w+)"', text, re.MULTILINE))
+    made = {kind for kind in types if not kind.endswith("_iam_member")}
+    assert made == set(PERMISSIONS) | ELSEWHERE
+    assert types - made == set(GRANTED_ON)
+    applier, granter = permissions("forecast_applier"), permissions("forecast_granter")
+    for kind in PERMISSIONS.values():
+        assert {f"{kind}.create", f"{kind}.delete", f"{kind}.get"} <= applier, kind
+    for kind in GRANTED_ON.values():
+        assert f"{kind}.setIamPolicy" in granter, kind
+    granted = set(re.findall(r'^ +role += "(.+)"$', text, re.MULTILINE))
+    listed = set(re.findall(r"\"'(roles/[\w.]+)'\"", (INFRA / "iam.tf").read_text()))
+    assert listed == {role for role in granted if role.startswith("roles/")}
+    assert {role.rsplit("/")[-1] for role in granted if not role.startswith("roles/")} == {"mlspecTableWriter"}

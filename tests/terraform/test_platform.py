@@ -23,7 +23,8 @@ GITHUB = {
 VARIANTS = {
     "the least": LEAST,
     "everything": {
-        **LEAST, "step_image": IMAGE, "reconcile_schedule": "*/30 * * * *", "alert_emails": ["oncall@example.com"], "github": GITHUB,
+        **LEAST, "step_image": IMAGE, "reconcile_schedule": "*/30 * * * *", "github": GITHUB,
+        "alert_emails": ["oncall@example.com"],
     },
     "given": {
         **LEAST, "step_image": IMAGE, "github": GITHUB,

@@ -74,8 +74,14 @@ def _run(folder: Path, environment: Mapping[str, str], *words: str) -> str:
     argv = [find_terraform(), *(word for word in words if word)]
     try:
         done = subprocess.run(
-            argv, cwd=folder, env=dict(environment), capture_output=True, text=True, encoding="utf-8", check=False, timeout=_TIMEOUT,
-        )  # fmt: skip
+            argv,
+            cwd=folder,
+            env=dict(environment),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=_TIMEOUT,
+        )
     except subprocess.TimeoutExpired:
         raise TargetError(f"terraform {words[0]} did not end in {_TIMEOUT // 60} minutes", hint="try again") from None
     if done.returncode != 0:

@@ -1,0 +1,192 @@
+"""`mlspec plan --target prod`: terraform's changes, the DAG's, and the steps to come, forecast by forecast, with the rough cost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlspec.cli import main as front
+from tests.examples import project, spec_text
+from tests.terraform.provider.cloud import Cloud
+from tests.tools import needs
+
+PROJECT = """\
+apiVersion: mlspec/v1
+kind: Project
+name: acme
+targets:
+  prod: {type: gcp, project: acme-prod, region: europe-west1, protect: true}
+"""
+IMAGE = f"europe-west1-docker.pkg.dev/acme-prod/mlspec/step@sha256:{'0' * 64}"
+ONLINE = """\
+deployment: {serve: online, machine: {type: n2-standard-4, min_replicas: 2, max_replicas: 3}}
+schedule: {forecast: "0 6 * * MON"}
+budget: {monthly: 100 USD}
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terraform_env: dict[str, str]) -> Path:
+    """A project whose Terraform keeps its state in a folder of ours: a template of its own says so."""
+    needs("terraform")
+    folder = project(tmp_path / "acme", demand=spec_text("demand") + ONLINE, returns=spec_text("returns"))
+    (folder / "mlspec.yaml").write_text(PROJECT)
+    for kind, name in (("forecast", "{{ name }}"), ("project", "_project")):
+        own = folder / "templates" / "terraform" / kind
+        own.mkdir(parents=True)
+        path = (tmp_path / "tfstate").as_posix()
+        (own / "backend.tf.j2").write_text(
+            f'terraform {{\n  backend "local" {{\n    path = "{path}/{name}.tfstate"\n  }}\n}}\n'
+        )
+    monkeypatch.chdir(folder)
+    for key, value in terraform_env.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("TF_VAR_image", IMAGE)
+    return folder
+
+
+def plan(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any]]:
+    capsys.readouterr()
+    code = front.run(["plan", "--target", "prod", "--output", "json", *words])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def terraform_apply(root: Path, environment: dict[str, str]) -> None:
+    """What a person does today: render, and apply each folder."""
+    from tests.terraform.harness import Terraform
+
+    assert front.run(["render", "--target", "prod", "--out", "build"]) == 0
+    for folder in sorted((root / "build" / "terraform").iterdir()):
+        terraform = Terraform(folder, {**environment, "TF_VAR_image": IMAGE}, needs("terraform"))
+        terraform.run("init", "-input=false").expect(0)
+        terraform.apply().expect(0)
+
+
+def actions(value: dict[str, Any]) -> dict[str, str]:
+    return {change["resource"]: change["action"] for change in value["changes"]}
+
+
+def test_a_new_project_is_all_to_be_made_forecast_by_forecast(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, value = plan(capsys)
+    assert code == 0
+    assert list(actions(value).items()) == [
+        ("infra._project", "none"),
+        ("infra.demand", "create"), ("dag.demand", "create"), ("data.demand", "run"), ("model.demand", "create"),
+        ("deployment.demand", "create"), ("forecast.demand", "run"),
+        ("infra.returns", "create"), ("dag.returns", "create"), ("data.returns", "run"), ("model.returns", "create"),
+        ("deployment.returns", "create"), ("forecast.returns", "run"),
+    ]  # fmt: skip
+    (infra,) = [change for change in value["changes"] if change["resource"] == "infra.demand"]
+    assert infra["after"]["google_vertex_ai_endpoint.this"] == "create"
+    assert infra["reason"].endswith(" to add")
+    assert (value["target"], value["serial"], value["lineage"]) == ("prod", 0, "")
+    assert any("later" in note for note in value["notes"])
+
+
+def test_the_cost_is_said_with_what_it_is_made_of_and_held_against_the_budget(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = plan(capsys)[1]["impact"]
+    (cost,) = [line for line in said if line.startswith("demand: roughly")]
+    assert "2 x n2-standard-4 all month for the endpoint" in cost
+    assert "4 runs of 30 minutes" in cost
+    assert "demand: that is above its budget of 100 USD a month" in said
+    assert any(line.startswith("returns: roughly 0 USD") for line in said)
+
+
+def test_what_was_applied_is_not_planned_again_and_a_change_is(
+    root: Path, capsys: pytest.CaptureFixture[str], terraform_env: dict[str, str]
+) -> None:
+    terraform_apply(root, terraform_env)
+    found = actions(plan(capsys)[1])
+    assert {
+        found[name] for name in ("infra._project", "infra.demand", "dag.demand", "infra.returns", "dag.returns")
+    } == {"none"}
+    (root / "specs" / "demand.yaml").write_text(spec_text("demand") + ONLINE.replace("MON", "TUE"))
+    value = plan(capsys)[1]
+    found = actions(value)
+    assert (found["infra.demand"], found["dag.demand"], found["dag.returns"]) == ("none", "update", "none")
+    (dag,) = [change for change in value["changes"] if change["resource"] == "dag.demand"]
+    assert "its text changed" in dag["reason"]
+
+
+def test_an_edit_by_hand_shows_as_a_change_with_its_values(
+    root: Path, capsys: pytest.CaptureFixture[str], terraform_env: dict[str, str], cloud: Cloud
+) -> None:
+    terraform_apply(root, terraform_env)
+    cloud.edit(cloud.get("google_vertex_ai_endpoint"), display_name="mine")
+    capsys.readouterr()
+    assert front.run(["plan", "--target", "prod", "specs/demand.yaml", "--detailed-exitcode"]) == 2
+    said = capsys.readouterr().out
+    assert "~ infra.demand: 1 to change" in said
+    assert "google_vertex_ai_endpoint.this.display_name: mine -> mlspec-demand" in said
+
+
+def test_what_would_be_lost_is_said(
+    root: Path, capsys: pytest.CaptureFixture[str], terraform_env: dict[str, str]
+) -> None:
+    terraform_apply(root, terraform_env)
+    (root / "specs" / "demand.yaml").write_text(spec_text("demand"))
+    impact = plan(capsys)[1]["impact"]
+    assert "demand: google_vertex_ai_endpoint.this: what is deployed there stops" in impact
+
+
+def test_a_plan_writes_nothing_into_the_project(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(path for path in root.rglob("*"))
+    plan(capsys)
+    assert sorted(path for path in root.rglob("*")) == before
+
+
+def test_without_terraform_it_says_how_to_get_it(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert front.run(["plan", "--target", "prod"]) == 1
+    said = capsys.readouterr().err
+    assert "terraform is not installed" in said
+    assert "install terraform" in said
+
+
+def test_without_an_image_it_says_what_to_set(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TF_VAR_image")
+    assert front.run(["plan", "--target", "prod", "specs/demand.yaml"]) == 1
+    assert "export TF_VAR_image=" in capsys.readouterr().err
+
+
+def test_terraforms_own_error_is_passed_on(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_VAR_image", "step:latest")
+    assert front.run(["plan", "--target", "prod", "specs/demand.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert "terraform plan failed for demand" in said
+    assert "by digest" in said
+    assert "Traceback" not in said
+
+
+def test_terraform_sees_no_more_of_the_environment_than_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from mlspec.targets.gcp.terraform import allowed
+
+    seen = allowed(
+        {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "x", "GOOGLE_CLOUD_PROJECT": "p", "DB_PASSWORD": "y"}, tmp_path
+    )
+    assert set(seen) == {
+        "PATH",
+        "GOOGLE_CLOUD_PROJECT",
+        "TF_PLUGIN_CACHE_DIR",
+        "TF_IN_AUTOMATION",
+        "TF_INPUT",
+        "CHECKPOINT_DISABLE",
+    }
+
+
+def test_apply_says_that_it_comes_later(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["apply", "--target", "prod", "--yes"]) == 1
+    assert "local targets only" in capsys.readouterr().err
