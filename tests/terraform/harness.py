@@ -145,10 +145,13 @@ class ProviderProcess:
             self.process.wait()
 
 
-def environment(reattach: str, home: Path) -> dict[str, str]:
-    """Nothing of the caller's: no credentials, no settings, no plugin cache, no call home."""
+def environment(reattach: str, home: Path, program: str) -> dict[str, str]:
+    """Nothing of the caller's: no credentials, no settings, no plugin cache, no call home.
+
+    The program's own folder comes first, so that code under test that calls plain `terraform` finds the same one.
+    """
     return {
-        "PATH": os.environ["PATH"],
+        "PATH": os.pathsep.join([str(Path(program).parent), os.environ["PATH"]]),
         "HOME": str(home),
         "TF_REATTACH_PROVIDERS": reattach,
         "TF_CLI_CONFIG_FILE": os.devnull,

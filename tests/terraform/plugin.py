@@ -18,13 +18,17 @@ Start = Callable[[str | Mapping[str, str] | Path], Terraform]
 
 
 @pytest.fixture(scope="session")
-def google_provider(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ProviderProcess]:
-    """One process of the stand-in for each worker."""
+def schema_cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the schema is kept from one run of the tests to the next."""
     cache = getattr(request.config, "cache", None)  # without the plugin of that name there is none to keep it in
-    folder = cache.mkdir("terraform-schema") if cache else tmp_path_factory.mktemp("schema")
-    process = ProviderProcess(Path(folder), tmp_path_factory.mktemp("provider") / "stderr.txt")
+    return Path(cache.mkdir("terraform-schema")) if cache else tmp_path_factory.mktemp("schema")
+
+
+@pytest.fixture(scope="session")
+def google_provider(schema_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderProcess]:
+    """One process of the stand-in for each worker."""
+    needs("terraform")
+    process = ProviderProcess(schema_cache, tmp_path_factory.mktemp("provider") / "stderr.txt")
     yield process
     process.stop()
 
@@ -40,7 +44,7 @@ def terraform_env(google_provider: ProviderProcess, cloud: Cloud, tmp_path: Path
     """The environment in which any `terraform`, whoever starts it, meets this test's cloud."""
     home = tmp_path / "home"
     home.mkdir()
-    return environment(google_provider.open(cloud.folder), home)
+    return environment(google_provider.open(cloud.folder), home, needs("terraform"))
 
 
 @pytest.fixture
