@@ -15,6 +15,7 @@ from mlspec.state.resource import Json
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 # What HCL's quoted templates know of escapes (github.com/hashicorp/hcl, hclsyntax/spec.md, "Quoted templates").
 _HCL_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+_HCL_SPECIAL = re.compile(r'["\\]|[$%]\{')
 _PYTHON_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
@@ -34,6 +35,8 @@ def hcl(value: Json) -> str:
 
 def hcl_text(text: str) -> str:
     """Return text as a quoted template that holds no template: `${` and `%{` are doubled, as the language says."""
+    if text.isprintable() and not _HCL_SPECIAL.search(text):
+        return f'"{text}"'
     escaped = "".join(_HCL_ESCAPES.get(char) or _hcl_char(char) for char in text)
     return f'"{escaped.replace("${", "$${").replace("%{", "%%{")}"'
 

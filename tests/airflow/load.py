@@ -24,7 +24,7 @@ def said(dag):
         "timeouts": sorted({task.execution_timeout.total_seconds() for task in tasks.values()}),
         "callbacks": sorted({bool(task.on_failure_callback) for task in tasks.values()}),
         # What Airflow would render with Jinja before a task runs.
-        "templated": sorted({str(getattr(task, field)) for task in tasks.values() for field in task.template_fields}),
+        "templated": sorted({field for task in tasks.values() for field in task.template_fields}),
     }
 
 
