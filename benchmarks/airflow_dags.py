@@ -114,7 +114,10 @@ def _config(index: int, choose: Path) -> str:
             {
                 "task_id": name, "dependencies": before,
                 **(
-                    {"operator": f"{_OPERATORS}.python.BranchPythonOperator", "python_callable_name": name, "python_callable_file": str(choose)}
+                    {
+                        "operator": f"{_OPERATORS}.python.BranchPythonOperator",
+                        "python_callable_name": name, "python_callable_file": str(choose),
+                    }
                     if name in ("gate", "evaluate")
                     else {"operator": f"{_OPERATORS}.bash.BashOperator", "bash_command": f"mlspec step {name}"}
                 ),

@@ -2,6 +2,11 @@
 # has approved the build. GitHub's own workflows may act as the same account by workload identity, on that branch only.
 
 locals {
+  substitutions = merge(
+    { _TARGET = var.target, _REGION = var.region },
+    var.build_worker_pool == null ? {} : { _WORKER_POOL = var.build_worker_pool },
+  )
+
   make_connection = var.github != null && var.build_repository == null && var.build_connection == null
   make_repository = var.github != null && var.build_repository == null
   make_pool       = var.github != null && var.workload_identity_pool == null
@@ -50,9 +55,33 @@ resource "google_cloudbuild_trigger" "apply" {
     push { branch = "^${var.github.branch}$" }
   }
 
-  substitutions = var.build_worker_pool == null ? {} : { _WORKER_POOL = var.build_worker_pool }
+  substitutions = merge(local.substitutions, { _APPLY = "true" })
 
   depends_on = [google_project_iam_member.build_writes_logs]
+}
+
+# A pull request is planned, and the plan is the build's output.
+resource "google_cloudbuild_trigger" "plan" {
+  #checkov:skip=CKV2_MLSPEC_11:it may look and nothing else, and a stranger's pull request waits for a comment of an owner
+  count           = var.github == null ? 0 : 1
+  project         = var.project_id
+  location        = var.region
+  name            = "mlspec-plan"
+  description     = "Tests, validates, renders and plans the specs of a pull request"
+  service_account = google_service_account.plan.id
+  filename        = "cloudbuild.yaml"
+
+  repository_event_config {
+    repository = local.build_repository
+    pull_request {
+      branch          = "^${var.github.branch}$"
+      comment_control = "COMMENTS_ENABLED_FOR_EXTERNAL_CONTRIBUTORS_ONLY"
+    }
+  }
+
+  substitutions = local.substitutions
+
+  depends_on = [google_project_iam_member.plan_writes_logs]
 }
 
 # Ids of pools stay taken for 30 days after a deletion.

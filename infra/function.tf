@@ -1,4 +1,4 @@
-# The function that hears an alert and redeploys or rolls back.
+# The function that hears an alert and wakes the reconcile loop, which redeploys or rolls back. Its source: functions/redeploy.
 
 resource "google_storage_bucket_object" "redeploy" {
   bucket = google_storage_bucket.mlspec["source"].name
@@ -12,7 +12,7 @@ resource "google_cloudfunctions2_function" "redeploy" {
   project         = var.project_id
   location        = var.region
   name            = "mlspec-redeploy"
-  description     = "Redeploys or rolls back a model when an alert arrives"
+  description     = "Wakes the reconcile loop when an alert arrives, to redeploy or roll back"
   kms_key_name    = local.kms_key
   deletion_policy = "PREVENT"
 
@@ -55,7 +55,7 @@ resource "google_cloudfunctions2_function" "redeploy" {
     environment_variables = {
       MLSPEC_PROJECT = var.project_id
       MLSPEC_REGION  = var.region
-      MLSPEC_STATE   = "gs://${google_storage_bucket.mlspec["state"].name}"
+      MLSPEC_TARGET  = var.target
     }
   }
 

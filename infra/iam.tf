@@ -32,25 +32,6 @@ resource "google_project_iam_custom_role" "model_operator" {
   depends_on = [google_project_service.api]
 }
 
-# Moves traffic between versions that are there, nothing else.
-resource "google_project_iam_custom_role" "model_redeployer" {
-  project     = var.project_id
-  role_id     = "mlspecModelRedeployer"
-  title       = "mlspec model redeployer"
-  description = "Deploys, undeploys and moves traffic among registered models"
-  permissions = [
-    "aiplatform.endpoints.deploy",
-    "aiplatform.endpoints.get",
-    "aiplatform.endpoints.list",
-    "aiplatform.endpoints.undeploy",
-    "aiplatform.endpoints.update",
-    "aiplatform.models.get",
-    "aiplatform.models.list",
-  ]
-
-  depends_on = [google_project_service.api]
-}
-
 # Writes a forecast's rows into its own table.
 resource "google_project_iam_custom_role" "table_writer" {
   project     = var.project_id
@@ -158,6 +139,18 @@ resource "google_project_iam_custom_role" "forecast_applier" {
   depends_on = [google_project_service.api]
 }
 
+# What planning takes: to look at what applying would change.
+resource "google_project_iam_custom_role" "forecast_reader" {
+  project     = var.project_id
+  role_id     = "mlspecForecastReader"
+  title       = "mlspec forecast reader"
+  description = "Looks at what a forecast's rendered Terraform holds"
+  permissions = [
+    for permission in google_project_iam_custom_role.forecast_applier.permissions : permission
+    if can(regex("[.](get|list|getIamPolicy)$", permission))
+  ]
+}
+
 # Handing out a right is a right of its own, and is only ever granted together with the list of roles that it may hand out.
 resource "google_project_iam_custom_role" "forecast_granter" {
   project     = var.project_id
@@ -213,7 +206,6 @@ resource "google_pubsub_topic_iam_member" "dag_publishes_alerts" {
 }
 
 # --- redeploy: the function -----------------------------------------------------------------------------------------------
-# Each forecast that serves adds roles/iam.serviceAccountUser on its own NAME-serve.
 
 resource "google_project_iam_member" "redeploy_writes_logs" {
   project = var.project_id
@@ -227,28 +219,14 @@ resource "google_project_iam_member" "redeploy_writes_metrics" {
   member  = google_service_account.redeploy.member
 }
 
-resource "google_project_iam_member" "redeploy_redeploys_models" {
-  project = var.project_id
-  role    = google_project_iam_custom_role.model_redeployer.id
-  member  = google_service_account.redeploy.member
-}
-
-resource "google_storage_bucket_iam_member" "redeploy_reads_models" {
-  bucket = google_storage_bucket.mlspec["models"].name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.redeploy.member
-}
-
-# The condition names what is kept out, and not what is let in: listing asks about the bucket itself.
-resource "google_storage_bucket_iam_member" "redeploy_writes_state" {
-  bucket = google_storage_bucket.mlspec["state"].name
-  role   = "roles/storage.objectUser"
-  member = google_service_account.redeploy.member
-
-  condition {
-    title      = "all but Terraform state"
-    expression = "!resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.mlspec["state"].name}/objects/${local.terraform_prefix}\")"
-  }
+# All that an alert may start: the loop. What serves is not this account's to change.
+resource "google_cloud_run_v2_job_iam_member" "redeploy_starts_reconcile" {
+  count    = var.step_image == null ? 0 : 1
+  project  = var.project_id
+  location = var.region
+  name     = google_cloud_run_v2_job.reconcile[0].name
+  role     = "roles/run.jobsExecutorWithOverrides"
+  member   = google_service_account.redeploy.member
 }
 
 # --- reconcile: the loop --------------------------------------------------------------------------------------------------
@@ -410,6 +388,43 @@ resource "google_project_iam_member" "build_grants_to_forecasts" {
     ]))
   }
 }
+
+# --- plan: Cloud Build on a pull request ----------------------------------------------------------------------------------
+# It runs what a pull request says, so it may look and nothing else: no data, no models, no secret's value, no write.
+
+resource "google_project_iam_member" "plan_writes_logs" {
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.plan.member
+}
+
+resource "google_project_iam_member" "plan_reads_forecasts" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.forecast_reader.id
+  member  = google_service_account.plan.member
+}
+
+resource "google_storage_bucket_iam_member" "plan_reads_state" {
+  bucket = google_storage_bucket.mlspec["state"].name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.plan.member
+}
+
+resource "google_storage_bucket_iam_member" "plan_reads_dags" {
+  bucket = google_storage_bucket.mlspec["dags"].name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.plan.member
+}
+
+resource "google_artifact_registry_repository_iam_member" "plan_reads_images" {
+  project    = var.project_id
+  location   = var.region
+  repository = google_artifact_registry_repository.mlspec.name
+  role       = "roles/artifactregistry.reader"
+  member     = google_service_account.plan.member
+}
+
+# --- build: what it makes -------------------------------------------------------------------------------------------------
 
 resource "google_artifact_registry_repository_iam_member" "build_writes_images" {
   project    = var.project_id

@@ -25,6 +25,12 @@ resource "google_service_account" "build" {
   display_name = "mlspec: Cloud Build, applies the forecasts' Terraform"
 }
 
+resource "google_service_account" "plan" {
+  project      = var.project_id
+  account_id   = "mlspec-plan"
+  display_name = "mlspec: Cloud Build, plans pull requests"
+}
+
 resource "google_service_account" "fbuild" {
   project      = var.project_id
   account_id   = "mlspec-fbuild"

@@ -21,6 +21,18 @@ variable "region" {
   }
 }
 
+variable "target" {
+  description = "Name of the target in mlspec.yaml that this project is."
+  type        = string
+  default     = "prod"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", var.target))
+    error_message = "target is a name from mlspec.yaml: lower-case letters, digits and hyphens."
+  }
+}
+
 variable "function_archive" {
   description = "Path of the zip with the redeploy function's source."
   type        = string

@@ -118,6 +118,17 @@ def test_what_was_applied_has_nothing_left_to_do_and_destroy_leaves_nothing(terr
     assert cloud.resources() == []
 
 
+def test_the_platforms_types_settle_too(terraform: Start, cloud: Cloud) -> None:
+    """Those that the test above does not hold: networks, DNS, policies on images, functions, Composer, data sources."""
+    tf = terraform(Path(__file__).parent / "sample")
+    tf.apply().expect(0)
+    tf.plan().expect(0)
+    tf.fmt().expect(0)
+    assert tf.run("output", "-raw", "dags").stdout.startswith("gs://europe-west1-mlspec-")
+    tf.destroy().expect(0)
+    assert [resource.type for resource in cloud.resources()] == ["google_project_service_identity"]
+
+
 def test_what_an_apply_makes_refers_to_each_other_as_at_google(terraform: Start, cloud: Cloud) -> None:
     tf = terraform(FORECAST)
     tf.apply().expect(0)

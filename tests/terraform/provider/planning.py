@@ -184,8 +184,8 @@ class Known:
         if name == "number":
             project = self("project")
             return UNKNOWN if project is UNKNOWN else project_number(str(project))
-        if value is None and name == "project":
-            return self.settings.get("project")
+        if value is None and name in ("project", "region", "location", "zone"):
+            return self.settings.get(name) or (None if name == "project" else self.settings.get("region"))
         return value
 
     def resolve(self, template: Template | Any) -> Any:
@@ -239,7 +239,9 @@ def filled(block: Mapping[str, Any], values: Values, facts: Known, rules: Rules,
     for name, nested in block["block_types"].items():
         elements = result.get(name)
         if elements is UNKNOWN:
-            blank = dict.fromkeys((*nested["block"]["attributes"], *nested["block"]["block_types"]))
+            inner = nested["block"]["attributes"].items()
+            blank = {key: UNKNOWN if inside.get("computed") else None for key, inside in inner}
+            blank |= {key: [] for key in nested["block"]["block_types"]}
             elements = [{**blank, **element} for element in rules.kept.get(name, [])]
         if isinstance(elements, list):
             result[name] = [filled(nested["block"], element, facts, rules, f"{path}{name}.") for element in elements]

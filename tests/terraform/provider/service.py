@@ -173,9 +173,7 @@ class Provider:
         if rules.lives_in:
             found = self.cloud.find(rules.lives_in, id_)
             if found is None:
-                return message(
-                    "DataResponse", diagnostics=[error(f"Error: {rules.lives_in} {id_!r} not found: Error 404")]
-                )
+                return message("DataResponse", diagnostics=[error(f"{rules.lives_in} {id_!r} not found: Error 404")])
             live = found.values
         state = dict(config)
         for name in block["attributes"]:

@@ -1,0 +1,33 @@
+# The image in which the pipeline's steps run, as a job on Cloud Run: this mlspec, and this project's specs, data and templates.
+# The base is pinned to a patch release; Cloud Build pushes by digest, and only the digest is ever deployed.
+FROM python:3.12.12-slim-trixie AS build
+WORKDIR /src
+COPY pyproject.toml README.md mlspec.yaml ./
+COPY mlspec mlspec
+COPY templates templates
+COPY infra infra
+COPY specs specs
+COPY data data
+RUN python -m venv /opt/mlspec \
+    && /opt/mlspec/bin/pip install --no-cache-dir --disable-pip-version-check '.[forecast]'
+
+FROM python:3.12.12-slim-trixie
+LABEL org.opencontainers.image.title="mlspec step" \
+      org.opencontainers.image.description="Runs one step of a forecast's pipeline"
+# OpenMP, which scikit-learn's and LightGBM's trees run on; the newest that the release has is wanted, so it is not pinned.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --no-install-recommends --yes libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=build /opt/mlspec /opt/mlspec
+WORKDIR /project
+COPY mlspec.yaml ./
+COPY specs specs
+COPY data data
+ENV PATH=/opt/mlspec/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+# A number, so that a platform which forbids root can see that this is not root.
+USER 65532:65532
+ENTRYPOINT ["mlspec"]
+CMD ["--help"]

@@ -1,0 +1,119 @@
+"""The redeploy function: an alert arrives, and the reconcile loop looks at that forecast now, not at its next turn.
+
+Pub/Sub pushes two kinds of messages here: incidents of Cloud Monitoring, and what DAGs and the loop publish themselves. Both
+only say where to look. What is done, rolling back among it, the loop decides from what it observes, so a message that comes
+twice, late or out of order does no harm.
+
+Answers: 204 for what was dealt with, and for what no second delivery would make better (it is logged as a warning); 500 where the
+loop could not be started, so that Pub/Sub delivers again and, after ten times, puts the message among the dead letters. Who may
+call at all, Cloud Run decides by the caller's token.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import re
+
+import functions_framework
+
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+LOOP = "mlspec-reconcile"
+MOST = 256 * 1024  # a message that is larger is not one of ours
+# What needs nobody: an incident that is over, a run whose gate did its work.
+QUIET = {"resolved", "closed", "gate-closed"}
+
+
+class Junk(ValueError):
+    """A message that is none: delivering it again would not help."""
+
+
+@functions_framework.http
+def on_alert(request):
+    """Answer one push of Pub/Sub."""
+    try:
+        forecast, state = read(request.get_data(cache=False)[: MOST + 1])
+    except Junk as error:
+        say("WARNING", "not a message of ours", reason=str(error))
+        return "", 204
+    if state in QUIET:
+        say("INFO", "nothing to do", forecast=forecast, state=state)
+        return "", 204
+    try:
+        wake(forecast)
+    except Exception as error:  # noqa: BLE001  (whatever it is, Pub/Sub shall deliver again)
+        say("ERROR", "the loop could not be started", forecast=forecast, error=type(error).__name__)
+        return "", 500
+    say("NOTICE", "the loop looks at a forecast", forecast=forecast, state=state)
+    return "", 204
+
+
+def read(body: bytes) -> tuple[str, str]:
+    """Return the forecast that a push is about, and the state that it tells. Raises Junk for anything else."""
+    if len(body) > MOST:
+        raise Junk("larger than any message of ours")
+    message = as_mapping(decoded(body)).get("message")
+    try:
+        data = base64.b64decode(as_mapping(message).get("data") or "", validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise Junk("its data is not base64") from None
+    value = as_mapping(decoded(data))
+    incident = value.get("incident")
+    if incident is not None:
+        # cloud.google.com/monitoring/support/notification-options, "Schema structure", version 1.2
+        labels = as_mapping(as_mapping(incident).get("policy_user_labels"))
+        return named(labels.get("mlspec-forecast")), word(as_mapping(incident).get("state"))
+    return named(value.get("forecast")), word(value.get("event"))
+
+
+def decoded(text: bytes) -> object:
+    """Return JSON's value. Raises Junk where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise Junk("not JSON") from None
+
+
+def as_mapping(value: object) -> dict:
+    """Return a JSON object. Raises Junk where it is none."""
+    if not isinstance(value, dict):
+        raise Junk("not of the shape of a message")
+    return value
+
+
+def named(value: object) -> str:
+    """Return a forecast's name; it becomes a word of a command. Raises Junk where it cannot be one."""
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise Junk("it names no forecast")
+    return value
+
+
+def word(value: object) -> str:
+    """Return a state or an event. Raises Junk where it is none."""
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z-]{0,40}", value):
+        raise Junk("it says nothing that happened")
+    return value
+
+
+def wake(forecast: str) -> None:
+    """Start the reconcile job for one forecast, and do not wait for it."""
+    from google.cloud import run_v2
+
+    place = f"projects/{os.environ['MLSPEC_PROJECT']}/locations/{os.environ['MLSPEC_REGION']}"
+    words = ["reconcile", "--once", "--target", os.environ["MLSPEC_TARGET"], "--select", forecast]
+    overrides = {"container_overrides": [{"args": words}]}
+    jobs().run_job(request=run_v2.RunJobRequest(name=f"{place}/jobs/{LOOP}", overrides=overrides), timeout=60)
+
+
+def jobs():
+    """Return the client of Cloud Run's jobs; made per call, because an instance handles one call at a time and sleeps between."""
+    from google.cloud import run_v2
+
+    return run_v2.JobsClient()
+
+
+def say(severity: str, message: str, **fields: str) -> None:
+    """Write one line of structured log."""
+    print(json.dumps({"severity": severity, "message": message, "mlspec": fields}), flush=True)

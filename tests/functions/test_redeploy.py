@@ -1,0 +1,180 @@
+"""The redeploy function as Google runs it: real framework, real client, and Cloud Run's API stood in for on loopback."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import functions_framework
+import pytest
+from flask.testing import FlaskClient
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import run_v2
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "infra" / "functions" / "redeploy" / "main.py"
+
+
+class CloudRun(BaseHTTPRequestHandler):
+    """Takes what the client sends for a job to be run."""
+
+    asked: ClassVar[list[tuple[str, list[str]]]] = []
+    status = 200
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        words = [word for each in body["overrides"]["containerOverrides"] for word in each["args"]]
+        type(self).asked.append((self.path.split("?")[0], words))
+        answer = (
+            {"name": "operations/1"} if self.status == 200 else {"error": {"code": self.status, "message": "later"}}
+        )
+        text = json.dumps(answer).encode()
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def cloud_run() -> Iterator[type[CloudRun]]:
+    CloudRun.asked, CloudRun.status = [], 200
+    server = ThreadingHTTPServer(("127.0.0.1", 0), CloudRun)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    CloudRun.address = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]
+    yield CloudRun
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def function(cloud_run: Any, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """The function in its framework; its client speaks to loopback."""
+    monkeypatch.setenv("MLSPEC_PROJECT", "acme-prod")
+    monkeypatch.setenv("MLSPEC_REGION", "europe-west1")
+    monkeypatch.setenv("MLSPEC_TARGET", "prod")
+    app = functions_framework.create_app("on_alert", str(SOURCE), "http")
+    client = run_v2.JobsClient(
+        credentials=AnonymousCredentials(), transport="rest", client_options={"api_endpoint": cloud_run.address}
+    )
+    monkeypatch.setattr(sys.modules["main"], "jobs", lambda: client)
+    return app.test_client()
+
+
+def push(value: object, raw: bytes | None = None) -> bytes:
+    """A push of Pub/Sub, as its documentation has it."""
+    data = base64.b64encode(json.dumps(value).encode() if raw is None else raw).decode()
+    envelope = {
+        "message": {"data": data, "messageId": "1", "attributes": {}},
+        "subscription": "projects/p/subscriptions/s",
+    }
+    return json.dumps(envelope).encode()
+
+
+def incident(state: str = "open", forecast: str = "demand") -> dict[str, Any]:
+    """An incident of Monitoring, as its documentation has it."""
+    return {
+        "version": "1.2",
+        "incident": {
+            "incident_id": "0.abc", "state": state, "policy_name": "mlspec demand: accuracy", "condition_name": "above 0.2",
+            "policy_user_labels": {"mlspec-forecast": forecast, "mlspec-action": "rollback"}, "summary": "it is bad",
+        },
+    }  # fmt: skip
+
+
+def said(forecast: str = "demand", event: str = "threshold-broken") -> dict[str, Any]:
+    """What a DAG publishes."""
+    return {
+        "version": 1,
+        "forecast": forecast,
+        "event": event,
+        "about": "",
+        "release": "0123",
+        "run": "2026-01-05T00:00:00Z",
+    }
+
+
+LOOP = "/v2/projects/acme-prod/locations/europe-west1/jobs/mlspec-reconcile:run"
+WORDS = ["reconcile", "--once", "--target", "prod", "--select", "demand"]
+
+
+@pytest.mark.parametrize("message", [incident(), said(), said(event="task-failed")])
+def test_an_alert_makes_the_loop_look_at_its_forecast(function: FlaskClient, cloud_run: Any, message: object) -> None:
+    assert function.post("/", data=push(message)).status_code == 204
+    assert cloud_run.asked == [(LOOP, WORDS)]
+
+
+def test_a_message_that_comes_twice_only_looks_twice(function: FlaskClient, cloud_run: Any) -> None:
+    for _ in range(2):
+        assert function.post("/", data=push(incident())).status_code == 204
+    assert cloud_run.asked == [(LOOP, WORDS)] * 2
+
+
+@pytest.mark.parametrize("message", [incident("closed"), said(event="resolved"), said(event="gate-closed")])
+def test_what_is_over_wakes_nobody(function: FlaskClient, cloud_run: Any, message: object) -> None:
+    assert function.post("/", data=push(message)).status_code == 204
+    assert cloud_run.asked == []
+
+
+def test_where_the_loop_cannot_be_started_pubsub_delivers_again(
+    function: FlaskClient, cloud_run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud_run.status = 503
+    assert function.post("/", data=push(incident())).status_code == 500
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["severity"] == "ERROR"
+
+
+JUNK: list[bytes] = [
+    b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b"{}", b'{"message": null}', b'{"message": {"data": 7}}',
+    b'{"message": {"data": "%%%"}}', push(None), push([]), push("x"), push({}), push({"incident": []}), push({"incident": {}}),
+    push({"incident": {"state": "open"}}), push({"forecast": "demand"}), push({"forecast": 7, "event": "x"}), push(None, b"\xff"),
+    push(said(event="Robert'); DROP")), push(said(event="")), b"x" * 400_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", JUNK)
+def test_junk_is_acknowledged_logged_and_acted_on_by_nobody(
+    function: FlaskClient, cloud_run: Any, capsys: pytest.CaptureFixture[str], body: bytes
+) -> None:
+    assert function.post("/", data=body).status_code == 204
+    assert cloud_run.asked == []
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["severity"] == "WARNING"
+
+
+@pytest.mark.parametrize(
+    "name", ["--yes", "demand --yes", "../x", "Demand", "demand\n--yes", "a" * 41, "démand", "$(id)", "", "{{x}}"]
+)
+def test_a_name_that_no_forecast_has_reaches_no_command_and_no_log(
+    function: FlaskClient, cloud_run: Any, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    for message in (incident(forecast=name), said(forecast=name)):
+        assert function.post("/", data=push(message)).status_code == 204
+    assert cloud_run.asked == []
+    logged = capsys.readouterr().out
+    assert not name or name not in logged
+
+
+def test_the_archive_is_the_source_and_the_same_bytes_every_time(tmp_path: Path) -> None:
+    archives: list[bytes] = []
+    pack: Callable[[str], Any] = lambda name: subprocess.run(  # noqa: E731
+        [ROOT / "scripts" / "function-archive", tmp_path / name], check=True, capture_output=True, cwd=ROOT
+    )
+    for name in ("a.zip", "b.zip"):
+        pack(name)
+        archives.append((tmp_path / name).read_bytes())
+    assert archives[0] == archives[1]
+    assert archives[0].count(b"main.py") == 2  # the entry, and the directory at the end
+    assert archives[0].count(b"requirements.txt") == 2
