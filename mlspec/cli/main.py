@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from mlspec import __version__
-from mlspec.cli.escape import printable
+from mlspec.cli.escape import say_error
 from mlspec.errors import Exit, MlspecError, Terminated
 
 # name: what --help says of it. The module is mlspec.cli.commands.<name>, the click command in it is `command`.
@@ -116,13 +116,6 @@ def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is t
 
 def _terminate(_signum: int, _frame: FrameType | None) -> None:
     raise Terminated
-
-
-def say_error(error: MlspecError) -> None:
-    """Print an error and what to do about it, with control characters of user text made visible."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {printable(error.message)}", err=True)
-    if error.hint:
-        click.echo(f"{click.style('hint', fg='cyan')}: {printable(error.hint)}", err=True)
 
 
 def _say_defect(argv: list[str]) -> int:

@@ -1,4 +1,7 @@
-"""What terraform would do for each forecast, from the same text that `mlspec render` writes."""
+"""A forecast's infrastructure and its DAG: what terraform would do, from the text that `mlspec render` writes, and doing just that.
+
+What was planned is what is applied: terraform keeps its plan in the folder, and refuses it itself where the state has moved since.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,33 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol
 
 from mlspec.engine.context import Spec
+from mlspec.errors import Exit, MlspecError, StoppedPartWay, Terminated
 from mlspec.plan import infra
 from mlspec.plan.desired import Wanted
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
 from mlspec.targets.base import Sight
 
-# Asked for terraform's plan of one folder, as `terraform show -json` says it.
-Terraform = Callable[[Path], Mapping[str, Json]]
+
+class Terraform(Protocol):
+    """Whoever runs terraform in a folder of rendered files."""
+
+    def plan(self, folder: Path) -> Mapping[str, Json]:
+        """Return its plan as `terraform show -json` says it, and keep it in the folder. Raises TargetError where it cannot."""
+        ...
+
+    def apply(self, folder: Path) -> None:
+        """Carry out the plan that the folder keeps. Raises TargetError with terraform's own words."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a plan is made with where nothing can be carried out: a target that is only looked at."""
+    """What a plan is made with where nothing can be recorded: a target that is only looked at."""
 
     target: Sight
     root: Path
@@ -31,17 +46,78 @@ class Look:
         return Wanted(spec.name, spec.json, spec.spec_hash, self.target.source(spec.json, self.root), self.code)
 
 
-def infrastructure(
-    files: Mapping[str, str], names: Sequence[str], terraform: Terraform, tell: Callable[[str], None]
-) -> tuple[Change, ...]:
-    """Return terraform's changes for the rendered `files` of `names`, in order. Raises TargetError where terraform cannot plan."""
-    found: list[Change] = []
-    with tempfile.TemporaryDirectory(prefix="mlspec-plan-") as folder:
-        root = Path(folder)
-        for path, text in files.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_bytes(text.encode())
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of one folder of rendered files."""
+
+    name: str
+    status: Literal["nothing", "applied", "failed", "held"]
+    error: MlspecError | None = None
+
+
+class Infrastructure:
+    """The rendered `files` in a folder of their own, as long as it is open; `tell` is told what is being done."""
+
+    def __init__(self, files: Mapping[str, str], terraform: Terraform, tell: Callable[[str], None]) -> None:
+        self._files, self._terraform, self._tell = files, terraform, tell
+        self._folder = tempfile.TemporaryDirectory(prefix="mlspec-plan-")
+
+    def __enter__(self) -> Infrastructure:
+        for path, text in self._files.items():
+            file = Path(self._folder.name, path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.cleanup()
+
+    def changes(self, names: Sequence[str]) -> tuple[Change, ...]:
+        """Return terraform's changes for each name, in order. Raises TargetError where terraform cannot plan."""
+        found: list[Change] = []
         for name in names:
-            tell(f"terraform plan: {name}")
-            found += infra.changes(name, terraform(root / "terraform" / name))
-    return tuple(found)
+            self._tell(f"terraform plan: {name}")
+            found += infra.changes(name, self._terraform.plan(self._at(name)))
+        return tuple(found)
+
+    def apply(self, names: Sequence[str], planned: Sequence[Change], first: str) -> tuple[Made, ...]:
+        """Carry out what was planned, name by name; one that fails holds up no other, but `first`, which all stand on.
+
+        A signal ends the run between two calls of terraform, or makes terraform end its own: StoppedPartWay if anything was made.
+        """
+        made: list[Made] = []
+        try:
+            for name in names:
+                made.append(self._apply(name, planned, held=any(each.name == first and each.error for each in made)))
+        except (KeyboardInterrupt, Terminated) as stopped:
+            if not any(each.status == "applied" for each in made):
+                raise
+            raise StoppedPartWay(
+                f"stopped by {type(stopped).__name__}; what terraform made is in its state",
+                hint="run the same command again",
+            ) from None
+        return tuple(made)
+
+    def _apply(self, name: str, planned: Sequence[Change], *, held: bool) -> Made:
+        if all(change.action == "none" for change in infra.of_terraform(planned) if change.forecast == name):
+            return Made(name, "nothing")
+        if held:
+            return Made(name, "held")
+        self._tell(f"terraform apply: {name}")
+        try:
+            self._terraform.apply(self._at(name))
+        except MlspecError as error:
+            return Made(name, "failed", error)
+        return Made(name, "applied")
+
+    def _at(self, name: str) -> Path:
+        return Path(self._folder.name, "terraform", name)
+
+
+def exit_code(made: Sequence[Made]) -> Exit:
+    """Return the exit code of a run: what failed stopped it part-way, where anything else was made."""
+    if not any(each.status in ("failed", "held") for each in made):
+        return Exit.DONE
+    return Exit.PARTIAL if any(each.status == "applied" for each in made) else Exit.FAILED

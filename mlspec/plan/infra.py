@@ -33,6 +33,11 @@ def changes(forecast: str, shown: Mapping[str, Json]) -> tuple[Change, ...]:
     return (infra, *(_change(forecast, "dag", [each]) for each in dag))
 
 
+def of_terraform(found: Sequence[Change]) -> tuple[Change, ...]:
+    """Return those changes that terraform carries out."""
+    return tuple(change for change in found if change.resource.startswith(("infra.", "dag.")))
+
+
 def _change(forecast: str, kind: str, found: Sequence[Mapping[str, Json]]) -> Change:
     acting = [(each, action) for each in found if (action := _action(each)) != "none"]
     resource = f"{kind}.{forecast}"

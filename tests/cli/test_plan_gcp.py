@@ -10,7 +10,7 @@ import pytest
 
 from mlspec.cli import main as front
 from tests.examples import project, spec_text
-from tests.terraform.provider.cloud import Cloud
+from tests.terraform.provider.cloud import Cloud, Fault
 from tests.tools import needs
 
 PROJECT = """\
@@ -83,7 +83,7 @@ def test_a_new_project_is_all_to_be_made_forecast_by_forecast(root: Path, capsys
     assert infra["after"]["google_vertex_ai_endpoint.this"] == "create"
     assert infra["reason"].endswith(" to add")
     assert (value["target"], value["serial"], value["lineage"]) == ("prod", 0, "")
-    assert any("later" in note for note in value["notes"])
+    assert any("left to the DAG" in note for note in value["notes"])
 
 
 def test_the_cost_is_said_with_what_it_is_made_of_and_held_against_the_budget(
@@ -187,6 +187,71 @@ def test_terraform_sees_no_more_of_the_environment_than_it_needs(
     }
 
 
-def test_apply_says_that_it_comes_later(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_apply_makes_what_was_planned_once(root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud) -> None:
+    assert front.run(["apply", "--target", "prod", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "demand: infrastructure and DAG are as the spec says" in said
+    assert "_project: is as it shall be" in said
+    made = len(cloud.resources())
+    assert cloud.get("google_storage_bucket_object", "mlspec_demand.py")
+    assert front.run(["apply", "--target", "prod"]) == 0
+    assert "demand: is as it shall be" in capsys.readouterr().out
+    assert len(cloud.resources()) == made
+
+
+def test_a_protected_target_is_asked_for_and_nobody_there_is_a_no(
+    root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud
+) -> None:
+    assert front.run(["apply", "--target", "prod"]) == 1
+    assert "target 'prod' is protected" in capsys.readouterr().err
+    assert cloud.resources() == []
+
+
+def test_what_would_be_destroyed_is_named_before_it_is(
+    root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud
+) -> None:
+    (root / "mlspec.yaml").write_text(PROJECT.replace(", protect: true", ""))
+    assert front.run(["apply", "--target", "prod"]) == 0
+    (root / "specs" / "demand.yaml").write_text(spec_text("demand"))
+    capsys.readouterr()
+    assert front.run(["apply", "--target", "prod"]) == 1
+    assert "google_vertex_ai_endpoint.this" in capsys.readouterr().err
+    assert cloud.resources("google_vertex_ai_endpoint")
+    assert front.run(["apply", "--target", "prod", "--yes"]) == 0
+    assert cloud.resources("google_vertex_ai_endpoint") == []
+
+
+def test_one_forecast_that_fails_holds_up_no_other_and_is_gone_on_with(
+    root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud
+) -> None:
+    cloud.fail(Fault("google_vertex_ai_endpoint", "create", "Error 429: Quota exceeded"))
+    assert front.run(["apply", "--target", "prod", "--yes"]) == 4
+    said = capsys.readouterr()
+    assert "demand: failed" in said.out
+    assert "returns: infrastructure and DAG are as the spec says" in said.out
+    assert "Quota exceeded" in said.err
+    assert "Traceback" not in said.err
+    assert front.run(["apply", "--target", "prod", "--yes"]) == 0
+    assert front.run(["plan", "--target", "prod", "--output", "json"]) == 0
+
+
+def test_what_specs_share_comes_first_and_all_wait_for_it(
+    root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud
+) -> None:
+    (root / "specs" / "demand.yaml").write_text(spec_text("demand") + "notify: [{pubsub: shared-alerts}]\n")
+    cloud.fail(Fault("google_pubsub_topic", "create", "Error 503", id=".*shared-alerts"))
     assert front.run(["apply", "--target", "prod", "--yes"]) == 1
-    assert "local targets only" in capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert "_project: failed" in said
+    assert "demand: waits" in said
+    assert cloud.resources("google_cloud_run_v2_job") == []
+
+
+def test_a_saved_plan_is_carried_out_and_refused_once_the_world_moved(
+    root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud, tmp_path: Path
+) -> None:
+    saved = str(tmp_path / "plan.json")
+    assert front.run(["plan", "--target", "prod", "--out", saved]) == 0
+    assert front.run(["apply", saved]) == 0
+    assert front.run(["apply", saved]) == 1
+    assert "no longer what was planned" in capsys.readouterr().err

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mlspec.cli import apply_text, options, plan_text
-from mlspec.cli.planning import Planned, planned
+from mlspec.cli.escape import say_error
+from mlspec.cli.planning import planned
 from mlspec.cli.progress import Progress
 from mlspec.engine.apply import apply as apply_specs
 from mlspec.engine.outcome import exit_code
 from mlspec.errors import Exit, Refused, StalePlan, UsageError
+from mlspec.plan import infra
 from mlspec.plan.saved import Saved, check_fresh, from_text
+from mlspec.spec.project import GcpTarget
+from mlspec.state.plan import Plan
+
+if TYPE_CHECKING:
+    from mlspec.cli import google_cloud
 
 
 @click.command(short_help="Make it so: data, checks, backtest, gate, deploy, forecast.")
@@ -32,6 +41,15 @@ def command(
     forecast that fails does not hold up the others.
     """
     saved = _saved(paths, select)
+    wanted = saved.plan.target if saved else target
+    if wanted != "local":
+        from mlspec.cli import google_cloud
+
+        settings = google_cloud.settings_of(wanted)
+        if settings is not None:
+            call = (tuple(map(Path, saved.paths)), saved.select) if saved else (paths, select)
+            with google_cloud.opened(call[0], wanted, settings, call[1]) as cloud:
+                return _on_google_cloud(cloud, settings, saved, output, yes=yes)
     with Progress() as progress:
         if saved is None:
             click.echo(f"mlspec apply: reading {', '.join(map(str, paths))}", err=True)
@@ -40,9 +58,10 @@ def command(
             click.echo(f"mlspec apply: carrying out {paths[0]}", err=True)
             found = planned([Path(path) for path in saved.paths], saved.plan.target, saved.select, progress)
             check_fresh(saved.plan, found.plan)
-        _show(found, output)
+        _show(found.plan, output)
         if not found.plan.empty:
-            _approve(found, yes=yes or saved is not None)
+            destroyed = [change.resource for change in found.plan.changes if change.action in ("delete", "replace")]
+            _approve(found.plan.target, destroyed, protect=found.engine.target.protect, yes=yes or saved is not None)
         outcomes = apply_specs(found.engine, found.specs, lock_timeout)
     if output == "json":
         click.echo(apply_text.as_json(outcomes))
@@ -67,18 +86,40 @@ def _saved(paths: tuple[Path, ...], select: tuple[str, ...]) -> Saved | None:
     return from_text(text, str(plans[0]))
 
 
-def _show(found: Planned, output: str) -> None:
+def _on_google_cloud(
+    found: google_cloud.Opened, settings: GcpTarget, saved: Saved | None, output: str, *, yes: bool
+) -> int:
+    """Make the infrastructure and the DAGs as planned; the steps of the forecasts are the DAGs' own."""
+    from mlspec.cli import google_cloud
+    from mlspec.engine.infrastructure import exit_code as made_code
+
+    if saved is not None:
+        check_fresh(saved.plan, found.plan)
+    _show(found.plan, output)
+    if any(change.action != "none" for change in infra.of_terraform(found.plan.changes)):
+        _approve(found.plan.target, found.lost, protect=settings.protect, yes=yes or saved is not None)
+    made = found.apply()
+    if output == "json":
+        click.echo(google_cloud.as_json(made))
+    else:
+        click.echo(f"\n{google_cloud.as_text(made)}")
+    for each in made:
+        if each.error:
+            say_error(each.error)
+    return made_code(made)
+
+
+def _show(plan: Plan, output: str) -> None:
     """Show the plan: on stdout for a person, on stderr beside JSON. What cannot be planned is said with what came of it."""
-    shown = plan_text.as_text(found.plan, before_apply=True)
+    shown = plan_text.as_text(plan, before_apply=True)
     if shown:
         click.echo(shown, err=output == "json")
 
 
-def _approve(found: Planned, *, yes: bool) -> None:
+def _approve(target: str, destroyed: Sequence[str], *, protect: bool, yes: bool) -> None:
     """Ask where something is destroyed or the target is protected; refuse where nobody can be asked."""
-    destroyed = [change.resource for change in found.plan.changes if change.action in ("delete", "replace")]
     reasons = [f"{', '.join(destroyed)} would be destroyed"] if destroyed else []
-    reasons += [f"target '{found.plan.target}' is protected"] if found.engine.target.protect else []
+    reasons += [f"target '{target}' is protected"] if protect else []
     if not reasons or yes:
         return
     said = " and ".join(reasons)

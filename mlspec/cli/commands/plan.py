@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from mlspec.cli import options, plan_text
-from mlspec.cli.planning import looked_at
+from mlspec.cli.planning import planned
 from mlspec.errors import Exit, StateError
 from mlspec.plan.saved import to_text
+from mlspec.state.plan import Plan
 
 
 @click.command(short_help="Say what apply would do, and why.")
@@ -37,7 +38,7 @@ def command(
     Makes no write, but for the file that --out names. A saved plan is bound to specs, state and commit: apply refuses it when one
     of them has moved.
     """
-    plan = looked_at(paths, target, select)
+    plan = _plan(paths, target, select)
     blocked = bool(plan.obstacles)
     if out is not None and not blocked:
         try:
@@ -50,3 +51,15 @@ def command(
     if out is not None:
         click.echo(f"saved: run `mlspec apply {out}` to carry it out", err=True)
     return Exit.CHANGES if detailed_exitcode and not plan.empty else Exit.DONE
+
+
+def _plan(paths: tuple[Path, ...], target: str, select: tuple[str, ...]) -> Plan:
+    if target == "local":
+        return planned(paths, target, select).plan
+    from mlspec.cli import google_cloud
+
+    settings = google_cloud.settings_of(target)
+    if settings is None:
+        return planned(paths, target, select).plan
+    with google_cloud.opened(paths, target, settings, select) as found:
+        return found.plan

@@ -1,4 +1,4 @@
-"""Runs terraform on rendered files, and reads what it would do. Writes nothing but a folder of its own, and holds no lock.
+"""Runs terraform on rendered files: reads what it would do, holding no lock, and does just that.
 
 terraform sees an allow-listed environment: where it finds programs and settings, Google's credentials, and the variables of the
 rendered files. Nothing of its output is shown but its own errors, because a plan may hold what must not be shown.
@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlspec.errors import TargetError
@@ -23,7 +25,7 @@ _KEPT = (
 )  # fmt: skip
 _KEPT_PREFIXES = ("GOOGLE_", "CLOUDSDK_")
 _SET = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
-_TIMEOUT = 1800
+_PLAN = "plan.tfplan"
 _INSTALL = (
     "install terraform 1.9 or newer (https://developer.hashicorp.com/terraform/install), or look at mlspec render"
 )
@@ -37,26 +39,49 @@ def find_terraform() -> str:
     return found
 
 
-def plan(folder: Path, environment: Mapping[str, str]) -> Mapping[str, Json]:
-    """Return terraform's plan for a folder of rendered files, as `terraform show -json` says it.
+@dataclass(frozen=True, slots=True)
+class Terraform:
+    """terraform, with what it may see of the environment."""
 
-    Raises TargetError with terraform's own words where it cannot plan.
-    """
-    if not environment.get("TF_VAR_image") and (folder / "job.tf").is_file():
-        raise TargetError(
-            "the image of the pipeline's steps is not named",
-            hint="export TF_VAR_image=REGION-docker.pkg.dev/PROJECT/mlspec/step@sha256:…, as Cloud Build printed it",
-        )
-    _run(
-        folder,
-        environment,
-        "init",
-        "-no-color",
-        "-lockfile=readonly" if (folder / ".terraform.lock.hcl").is_file() else "",
-    )
-    _run(folder, environment, "plan", "-no-color", "-lock=false", "-out=plan.tfplan")
-    value: Mapping[str, Json] = json.loads(_run(folder, environment, "show", "-json", "-no-color", "plan.tfplan"))
-    return value
+    environment: Mapping[str, str]
+
+    def plan(self, folder: Path) -> Mapping[str, Json]:
+        """Return terraform's plan for a folder of rendered files, as `terraform show -json` says it, and keep it there.
+
+        Raises TargetError with terraform's own words where it cannot plan.
+        """
+        if not self.environment.get("TF_VAR_image") and (folder / "job.tf").is_file():
+            raise TargetError(
+                "the image of the pipeline's steps is not named",
+                hint="export TF_VAR_image=REGION-docker.pkg.dev/PROJECT/mlspec/step@sha256:…, as Cloud Build printed it",
+            )
+        self._run(folder, "init", "-no-color")
+        self._run(folder, "plan", "-no-color", "-lock=false", f"-out={_PLAN}")
+        value: Mapping[str, Json] = json.loads(self._run(folder, "show", "-json", "-no-color", _PLAN))
+        return value
+
+    def apply(self, folder: Path) -> None:
+        """Carry out the plan that `plan` kept in the folder; terraform refuses it where its state has moved since."""
+        self._run(folder, "apply", "-no-color", "-auto-approve", _PLAN)
+
+    def _run(self, folder: Path, *words: str) -> str:
+        # In a session of its own: a Ctrl-C reaches us, and we ask terraform once to end. Asked twice it would drop its state.
+        with subprocess.Popen(
+            [find_terraform(), *words], cwd=folder, env=dict(self.environment), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True,
+        ) as process:  # fmt: skip
+            try:
+                out, said = process.communicate()
+            except BaseException:
+                process.send_signal(signal.SIGINT)
+                process.communicate()
+                raise
+        if process.returncode != 0:
+            raise TargetError(
+                f"terraform {words[0]} failed for {folder.name}:\n{_error(said)}",
+                hint="mlspec render writes the same files, for you to run terraform on",
+            )
+        return out
 
 
 def allowed(environment: Mapping[str, str], cache: Path) -> dict[str, str]:
@@ -68,28 +93,6 @@ def allowed(environment: Mapping[str, str], cache: Path) -> dict[str, str]:
 def allowed_here() -> dict[str, str]:
     """Return what terraform may see of this process's environment."""
     return allowed(os.environ, cache_folder())
-
-
-def _run(folder: Path, environment: Mapping[str, str], *words: str) -> str:
-    argv = [find_terraform(), *(word for word in words if word)]
-    try:
-        done = subprocess.run(
-            argv,
-            cwd=folder,
-            env=dict(environment),
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=_TIMEOUT,
-        )
-    except subprocess.TimeoutExpired:
-        raise TargetError(f"terraform {words[0]} did not end in {_TIMEOUT // 60} minutes", hint="try again") from None
-    if done.returncode != 0:
-        raise TargetError(
-            f"terraform {words[0]} failed for {folder.name}:\n{_error(done.stderr)}",
-            hint="mlspec render writes the same files, for you to run terraform on",
-        )
-    return done.stdout
 
 
 def _error(text: str) -> str:
