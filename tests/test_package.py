@@ -64,3 +64,20 @@ def test_an_installed_wheel_starts_a_project_that_validates(wheel: Path, tmp_pat
     assert made.returncode == 0, made.stderr
     checked = mlspec("validate", "--data")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_an_installed_wheel_renders_the_same_bytes_as_this_checkout(wheel: Path, tmp_path: Path) -> None:
+    installed, project = tmp_path / "site", tmp_path / "project"
+    zipfile.ZipFile(wheel).extractall(installed)
+    (project / "specs").mkdir(parents=True)
+    shutil.copy(ROOT / "tests" / "spec" / "full.yaml", project / "specs" / "demand.yaml")
+    shutil.copy(ROOT / "tests" / "spec" / "full-project.yaml", project / "mlspec.yaml")
+    rendered = []
+    for where in (installed, ROOT):
+        out = tmp_path / f"out-{where.name}"
+        argv = [sys.executable, "-m", "mlspec", "render", "--target", "prod", "--out", str(out)]
+        environment = {**os.environ, "PYTHONPATH": str(where)}
+        subprocess.run(argv, cwd=project, env=environment, capture_output=True, check=True)
+        rendered.append({path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()})
+    assert rendered[0] == rendered[1]
+    assert len(rendered[0]) > 15

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.render.specs import SPECS, all_files, write
+from mlspec.render.rendering import Source, rendered
+from mlspec.render.terraform import forecast_files
+from tests.render.specs import PLACE, SPECS, all_files, with_words, write
+from tests.render.test_quote import HOSTILE
 from tests.terraform.harness import Terraform
 from tests.terraform.provider.cloud import Cloud
+from tests.terraform_core import evaluate
 from tests.tools import needs
 
 IMAGE = f"southamerica-east1-docker.pkg.dev/acme-prod/mlspec/step@sha256:{'0' * 64}"
@@ -88,3 +96,44 @@ def test_an_image_without_a_digest_is_refused(opened: Open) -> None:
     refused = terraform.plan("-var=image=europe-docker.pkg.dev/acme/mlspec/step:latest")
     assert refused.returncode == 1
     assert "by digest" in refused.text
+
+
+# Free text of a spec: at most 1,024 characters, in NFC, as the reader hands it on.
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=60).map(
+    lambda text: unicodedata.normalize("NFC", text)
+)
+
+
+@pytest.mark.parametrize("start", range(0, len(HOSTILE), 12))
+def test_hostile_text_is_made_as_it_was_written(
+    start: int, terraform_env: dict[str, str], cloud: Cloud, tmp_path: Path
+) -> None:
+    """Every family of injection that we know, through real Terraform, to where a person would read it."""
+    said = " ".join(unicodedata.normalize("NFC", text) for text in HOSTILE[start : start + 12])[:1024]
+    source = with_words({"description": said}, tmp_path)
+    json = {**source.json, "deployment": {**source.json["deployment"], "serve": "both"}}
+    root = write(rendered(Source(source.name, json, source.spec_hash, source.file), "prod", PLACE), tmp_path / "build")
+    terraform = Terraform(
+        root / "terraform" / source.name, {**terraform_env, "TF_VAR_image": IMAGE}, needs("terraform")
+    )
+    terraform.init().expect(0)
+    terraform.apply().expect(0)
+    assert cloud.get("google_bigquery_dataset").values["description"] == said
+    assert cloud.get("google_vertex_ai_endpoint").values["description"] == said
+
+
+@settings(max_examples=8)
+@given(st.lists(texts, min_size=8, max_size=8))
+def test_any_text_is_a_literal_in_the_file_that_it_stands_in(found: list[str]) -> None:
+    """Through Terraform's own parser, eight descriptions a run: the file is one block, and its text is the text."""
+    with tempfile.TemporaryDirectory() as name:
+        read = []
+        for text in found:
+            source = with_words({"description": text}, Path(name))
+            (line,) = [
+                line
+                for line in forecast_files(source.json, PLACE)["warehouse.tf"].splitlines()
+                if line.startswith("  description ")
+            ]
+            read.append(line.split("=", 1)[1].strip())
+        assert evaluate(f"[{', '.join(read)}]") == found
