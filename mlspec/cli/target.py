@@ -29,8 +29,8 @@ def open_target(project: Project | None, root: Path, name: str) -> LocalTarget:
         raise UsageError(f"there is no target '{name}'", hint=did_you_mean(name, known))
     if settings is not None and not isinstance(settings, LocalSettings):
         raise TargetError(
-            f"target '{name}' is on Google Cloud, and this version of mlspec applies to local targets only",
-            hint="validate and show work for it; apply with --target local",
+            f"target '{name}': this version of mlspec keeps no record on Google Cloud of what serves there",
+            hint="validate, render, plan and apply work for it; all else with --target local",
         )
     settings = settings or LocalSettings(type="local")
     return LocalTarget(root / settings.path, name=name, protect=settings.protect)

@@ -26,7 +26,7 @@ def _schedule(value: Json) -> str | None:
     if not named:
         return None
     are = "are" if len(named) > 1 else "is"
-    return f"{' and '.join(named)} {are} kept with the release; run `mlspec apply` yourself until a scheduler does"
+    return f"{' and '.join(named)} {are} kept with the release; the DAG that `mlspec render` writes runs at these times"
 
 
 def _deployment(value: Json) -> str | None:
@@ -43,7 +43,7 @@ def _deployment(value: Json) -> str | None:
 def _dataset(value: Json) -> str | None:
     if value["actuals"] == _default(Actuals):
         return None
-    return "actuals is kept with the release; no forecast is held against its actuals in this version"
+    return "actuals is for the step `evaluate` of a DAG's run; apply holds no forecast against its actuals"
 
 
 def _metadata(value: Json) -> str | None:
@@ -63,7 +63,12 @@ _SENTENCES: tuple[tuple[str, _Say], ...] = (
     ("dataset", _dataset),
     ("schedule", _schedule),
     ("deployment", _deployment),
-    ("alerts", _counted("threshold", "kept with the release; nothing watches them in this version")),
+    (
+        "alerts",
+        _counted(
+            "threshold", "kept with the release; apply looks at none of them, the step `evaluate` of a DAG's run does"
+        ),
+    ),
     ("notify", _counted("receiver", "kept with the release; nothing is sent in this version")),
     ("rollback", _other_than(Rollback, "is kept with the release; no alert starts a rollback in this version")),
     ("reconcile", _other_than(Reconcile, "is kept with the release; there is no loop yet")),

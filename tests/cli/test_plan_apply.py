@@ -229,7 +229,17 @@ def test_a_state_file_that_cannot_be_trusted_is_said_by_every_command_and_left_a
     assert Path(".mlspec/state.db").read_bytes().startswith(b"not a database")
 
 
-HEAVY = "pandas", "numpy", "sklearn", "pyarrow", "google", "statsforecast", "mlforecast"
+HEAVY = (
+    "pandas",
+    "numpy",
+    "sklearn",
+    "pyarrow",
+    "google.cloud",
+    "google.api_core",
+    "grpc",
+    "statsforecast",
+    "mlforecast",
+)
 
 
 @pytest.mark.parametrize(

@@ -203,8 +203,14 @@ def test_a_cloud_target_is_refused_in_words(mlspec: Mlspec) -> None:
         Path("mlspec.yaml").read_text() + "targets: {dev: {type: gcp, project: acme-dev, region: europe-west1}}\n"
     )
     assert mlspec("validate", "--target", "dev").code == 0
-    said = mlspec("apply", "--target", "dev")
-    assert (said.code, "Google Cloud" in said.err) == (1, True)
+    for words in (
+        ("status",),
+        ("forecast", "demand"),
+        ("history", "demand"),
+        ("step", "check", "--spec", "specs/demand.yaml"),
+    ):
+        said = mlspec(*words, "--target", "dev")
+        assert (said.code, "keeps no record on Google Cloud" in said.err) == (1, True)
     assert "did you mean 'dev'?" in mlspec("plan", "--target", "dv").err
 
 

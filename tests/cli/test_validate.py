@@ -15,7 +15,18 @@ from mlspec.cli import main as front
 from mlspec.cli.escape import printable
 from tests.examples import project, spec_text
 
-HEAVY = ("pandas", "numpy", "sklearn", "pyarrow", "google", "statsforecast", "mlforecast", "scipy")
+HEAVY = (
+    "pandas",
+    "numpy",
+    "sklearn",
+    "pyarrow",
+    "google.cloud",
+    "google.api_core",
+    "grpc",
+    "statsforecast",
+    "mlforecast",
+    "scipy",
+)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
     ("key", "value", "said"),
     [
         ("metadata", {"labels": {"team": "a"}}, "labels are kept"),
-        ("dataset", {"actuals": {"available_after": "3d"}}, "actuals is kept"),
+        ("dataset", {"actuals": {"available_after": "3d"}}, "actuals is for the step"),
         ("schedule", {"forecast": "0 6 * * *"}, "schedule: forecast is kept"),
         ("schedule", {"forecast": "0 6 * * *", "retrain": "0 4 1 * *"}, "schedule: forecast and retrain are kept"),
         ("deployment", {"serve": "online"}, "serve: online makes batch forecasts only"),
