@@ -234,7 +234,7 @@ HEAVY = (
     "numpy",
     "sklearn",
     "pyarrow",
-    "google.cloud",
+    "google.protobuf",
     "google.api_core",
     "grpc",
     "statsforecast",
@@ -257,7 +257,7 @@ def test_what_only_looks_imports_no_data_frame(mlspec: Mlspec, quick: Steps, wor
 
 def test_what_does_not_act_yet_is_said_by_plan_always_and_by_apply_when_it_acts(mlspec: Mlspec, quick: Steps) -> None:
     Path("specs/demand.yaml").write_text(spec_text() + "alerts: [{name: accuracy, metric: wape, above: 0.2}]\n")
-    note = "demand: alerts: 1 threshold kept with the release; nothing watches them in this version"
+    note = "demand: alerts: 1 threshold kept with the release; apply looks at none of them"
     assert note in mlspec("plan").out
     assert note in mlspec("apply").out
     assert note in mlspec("plan").out

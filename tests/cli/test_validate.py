@@ -20,7 +20,7 @@ HEAVY = (
     "numpy",
     "sklearn",
     "pyarrow",
-    "google.cloud",
+    "google.protobuf",
     "google.api_core",
     "grpc",
     "statsforecast",
