@@ -23,10 +23,12 @@ _LOUDNESS = ("info", "warning", "critical")
 # Severities of a policy: cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies, "Severity". `info` has none.
 _SEVERITY = {"critical": "CRITICAL", "warning": "WARNING"}
 _OF_ENDPOINT = ("error_rate", "latency")
-# Vertex AI's own: cloud.google.com/monitoring/api/metrics_gcp, aiplatform.
-_ERRORS = "aiplatform.googleapis.com/prediction/online/error_count"
-_REQUESTS = "aiplatform.googleapis.com/prediction/online/prediction_count"
-_LATENCIES = "aiplatform.googleapis.com/prediction/online/prediction_latencies_bucket"
+# Vertex AI's own (cloud.google.com/monitoring/api/metrics_gcp), as PromQL spells them: the first slash of a name is a colon there,
+# every other sign that is no letter an underscore (cloud.google.com/monitoring/promql/promql-mapping).
+_ERRORS = "aiplatform_googleapis_com:prediction_online_error_count"
+_REQUESTS = "aiplatform_googleapis_com:prediction_online_prediction_count"
+_LATENCIES = "aiplatform_googleapis_com:prediction_online_prediction_latencies_bucket"
+_ENDPOINT = "aiplatform.googleapis.com/Endpoint"
 _MILLISECONDS = 1000.0
 
 
@@ -124,11 +126,11 @@ def _sides(alert: Mapping[str, Json]) -> list[tuple[str, Literal["COMPARISON_GT"
 
 def _of_endpoint(alert: Mapping[str, Json], endpoint: str) -> Condition:
     """Return the condition on what Vertex AI itself counts: the share of failed requests, or the 95th percentile in seconds."""
-    of = f"endpoint_id={promql(endpoint)}"
+    of = f"{{monitored_resource={promql(_ENDPOINT)},endpoint_id={promql(endpoint)}}}"
     words, _, value = _sides(alert)[0]
     if alert["metric"] == "error_rate":
-        failed, all_ = (f"sum(rate({{__name__={promql(name)},{of}}}[10m]))" for name in (_ERRORS, _REQUESTS))
+        failed, all_ = (f"sum(rate({name}{of}[10m]))" for name in (_ERRORS, _REQUESTS))
         return Condition(f"share of failed requests {words}", query=f"{failed} / {all_} > {value!r}")
-    buckets = f"sum by (le) (rate({{__name__={promql(_LATENCIES)},{of}}}[10m]))"
+    buckets = f"sum by (le) (rate({_LATENCIES}{of}[10m]))"
     query = f"histogram_quantile(0.95, {buckets}) > {value * _MILLISECONDS!r}"
     return Condition(f"95th percentile of the latency {words} s", query=query)

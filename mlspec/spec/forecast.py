@@ -338,7 +338,9 @@ class Alert(Part):
 
     name: AlertName = Field(description="Named by `rollback.on`, `inhibits` and `mlspec silence`.")
     metric: AlertMetric = Field(description="What is watched.")
-    above: Threshold | None = Field(default=None, description="Fires above this value; a duration for data_age.")
+    above: Threshold | None = Field(
+        default=None, description="Fires above this value; a duration for data_age, seconds for latency."
+    )
     below: float | None = Field(default=None, description="Fires below this value.")
     outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="Fires outside this range, [low, high]."

@@ -188,3 +188,14 @@ def test_a_template_runs_no_code(tmp_path: Path) -> None:
 def test_every_forecast_is_told_apart(tmp_path: Path) -> None:
     names = [source.name for source in sources(tmp_path)]
     assert len(set(names)) == len(names) >= 12
+
+
+def test_the_promql_of_a_policy_is_promql(files: dict[str, str]) -> None:
+    import promql_parser
+
+    queries = re.findall(r'^ +query +(?:.*?)= "(.*)"$', of(files, "online"), re.MULTILINE)
+    assert len(queries) == 2
+    for query in queries:
+        found = promql_parser.parse(query.replace('\\"', '"'))
+        assert isinstance(found, promql_parser.BinaryExpr)
+        assert str(found.op) == ">"

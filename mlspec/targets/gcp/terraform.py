@@ -84,10 +84,10 @@ class Terraform:
         return out
 
 
-def allowed(environment: Mapping[str, str], cache: Path) -> dict[str, str]:
-    """Return what terraform may see. Providers are kept in `cache`: a hundred forecasts load one once."""
+def allowed(environment: Mapping[str, str], cache: Path | None) -> dict[str, str]:
+    """Return what terraform may see. Providers are kept in `cache`, so that a hundred forecasts load one once."""
     kept = {key: value for key, value in environment.items() if key in _KEPT or key.startswith(_KEPT_PREFIXES)}
-    return {"TF_PLUGIN_CACHE_DIR": str(cache), **kept, **_SET}
+    return {**({"TF_PLUGIN_CACHE_DIR": str(cache)} if cache else {}), **kept, **_SET}
 
 
 def allowed_here() -> dict[str, str]:
@@ -103,9 +103,11 @@ def _error(text: str) -> str:
     return "\n".join(f"  {line}" for line in said[start : start + 12])
 
 
-def cache_folder() -> Path:
-    """Return the folder for providers, made: below the user's cache."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "mlspec" / "terraform"
-    folder.mkdir(parents=True, exist_ok=True)
+def cache_folder() -> Path | None:
+    """Return the folder for providers, made, below the user's cache; None where it cannot be: then each forecast loads its own."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec" / "terraform"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
     return folder
