@@ -34,7 +34,7 @@ def place_of(project: Project | None, target: str) -> Place | None:
     found = project.targets.get(target) if project else None
     if not isinstance(found, GcpTarget):
         return None
-    return Place(target, found.project, found.region, found.kms_key, found.network)
+    return Place(target, found.project, found.region, found.kms_key)
 
 
 def sources(specs: Sequence[Resolved], root: Path) -> list[Source]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One target on Google Cloud. `kms_key` and `network` are given in mlspec.yaml where the platform did not make its own."""
+    """One target on Google Cloud. `kms_key` is given in mlspec.yaml where the platform did not make its own."""
 
     target: str
     project: str
     region: str
     kms_key: str | None = None
-    network: str | None = None
 
     @property
     def key(self) -> str:

@@ -17,7 +17,6 @@ KmsKey = Annotated[
         r"/cryptoKeys/[A-Za-z0-9_-]{1,63}$"
     ),
 ]
-Network = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[1-9][0-9]?$")]
 
 
@@ -40,10 +39,6 @@ class GcpTarget(Part):
     kms_key: KmsKey | None = Field(
         default=None, description="Key that encrypts everything, by its full name; the platform's own, if left out.",
         examples=["projects/acme-keys/locations/southamerica-east1/keyRings/data/cryptoKeys/forecasts"],
-    )  # fmt: skip
-    network: Network | None = Field(
-        default=None, description="VPC network that endpoints are peered with; the platform's own, if left out.",
-        examples=["shared-vpc"],
     )  # fmt: skip
     protect: bool = Field(default=False, description="Ask before anything is applied.")
 

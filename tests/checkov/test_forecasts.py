@@ -25,9 +25,12 @@ def scanned(files: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     return scan(write(files, tmp_path_factory.mktemp("rendered")))
 
 
-def test_nothing_fails_and_nothing_is_skipped(scanned: Scan) -> None:
+def test_nothing_fails_and_what_is_skipped_says_why(scanned: Scan) -> None:
     assert [str(finding) for finding in scanned.failed] == []
-    assert scanned.skipped == ()
+    assert {(found.check, found.resource) for found in scanned.skipped} == {
+        ("CKV2_GCP_33", "google_vertex_ai_endpoint.this")
+    }
+    assert all("only the second splits traffic" in found.reason for found in scanned.skipped)
 
 
 def test_every_grant_is_judged_by_our_policies(scanned: Scan, files: dict[str, str]) -> None:

@@ -138,13 +138,12 @@ def test_a_grant_is_one_resource_with_a_literal_role_and_never_a_powerful_one(fi
         assert "allAuthenticatedUsers" not in body
 
 
-def test_a_given_key_and_network_are_used_everywhere(tmp_path: Path) -> None:
+def test_a_given_key_is_used_everywhere(tmp_path: Path) -> None:
     key = "projects/acme-keys/locations/europe-west1/keyRings/r/cryptoKeys/k"
-    place = Place("prod", "acme-prod", "europe-west1", kms_key=key, network="shared-vpc")
+    place = Place("prod", "acme-prod", "europe-west1", kms_key=key)
     text = "\n".join(forecast_files(resolved(SPECS["online"], tmp_path).json, place).values())
     assert f'kms_key = "{key}"' in text
     assert "keyRings/mlspec" not in text
-    assert "global/networks/shared-vpc" in text
 
 
 def test_a_projects_own_template_stands_in_the_place_of_ours_file_by_file(tmp_path: Path) -> None:
