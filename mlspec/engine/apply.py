@@ -90,7 +90,7 @@ def perform(work: Work, kind: Kind, effect: Callable[[Work], None]) -> None:
     except GateClosed:
         raise
     except BaseException as error:
-        _say_failed(work, kind, change, error)
+        say_failed(work, kind, error)
         raise
 
 
@@ -99,11 +99,11 @@ def _next(work: Work, kind: Kind) -> Change:
     return next(change for change in found if change.resource == f"{kind}.{work.name}")
 
 
-def _say_failed(work: Work, kind: Kind, change: Change, error: BaseException) -> None:
+def say_failed(work: Work, kind: Kind, error: BaseException) -> None:
     """Record that an effect failed, and why; what was settled before it stays, and what served goes on serving."""
     target, at = work.engine.target, work.engine.clock()
     told = error.message if isinstance(error, MlspecError) else f"stopped by {type(error).__name__}"
-    target.journal(work.name, change.resource, "failed", told, at)
+    target.journal(work.name, f"{kind}.{work.name}", "failed", told, at)
     if not isinstance(error, MlspecError):
         return
     reason = "DataRefused" if isinstance(error, DataError) else "StepFailed"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from mlspec.engine.apply import perform
+from mlspec.engine.apply import perform, say_failed
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import (
     Tested,
@@ -24,7 +24,7 @@ from mlspec.engine.effects import (
     train,
 )
 from mlspec.engine.evaluation import evaluate
-from mlspec.errors import GateClosed
+from mlspec.errors import DataError, GateClosed
 from mlspec.plan.diff import changes
 from mlspec.plan.gate import passes
 from mlspec.state.resource import KINDS, Json, Kind
@@ -62,7 +62,11 @@ def _make(work: Work, last: Kind) -> None:
 
 def _check(work: Work) -> Mapping[str, Json]:
     _make(work, "data")
-    return {"well": True, **check_again(work)}
+    try:
+        return {"well": True, **check_again(work)}
+    except DataError as error:
+        say_failed(work, "data", error)
+        raise
 
 
 def _backtest(work: Work) -> Mapping[str, Json]:

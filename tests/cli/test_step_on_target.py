@@ -84,3 +84,20 @@ def test_a_wrong_call_changes_nothing(
     assert front.run(["step", *words, "--spec", "specs/demand.yaml"]) == code
     assert said in capsys.readouterr().err
     assert not (root / ".mlspec").exists()
+
+
+def test_data_that_was_fresh_and_is_stale_now_is_told_until_it_is_fresh_again(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = (root / "specs" / "demand.yaml").read_text()
+    checks = "  frequency: D\n  checks: {freshness: {max_age: 2d}}\n"
+    (root / "specs" / "demand.yaml").write_text(spec.replace("  frequency: D\n", checks))
+    assert step(capsys, "forecast", BEFORE)[0] == 0
+    capsys.readouterr()
+    assert front.run(["step", "check", "--spec", "specs/demand.yaml", "--at", "2024-03-01T00:00:00Z"]) == 1
+    assert "freshness" in capsys.readouterr().err
+    assert front.run(["status", "--check"]) == 3
+    assert "the data breaks its contract" in capsys.readouterr().out
+    (root / "data" / "sales.csv").write_text(sales(days=60))
+    assert step(capsys, "check", "2024-03-01T00:00:00Z")[0] == 0
+    assert front.run(["status", "--check"]) == 0
