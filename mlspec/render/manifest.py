@@ -17,9 +17,18 @@ def made(files: Mapping[str, str]) -> dict[str, str]:
     return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in sorted(files.items())}
 
 
-def to_text(digests: Mapping[str, str]) -> str:
+def to_text(digests: Mapping[str, str], target: str) -> str:
     """Return the manifest as it stands in the folder."""
-    return json.dumps({"format": _FORMAT, "files": dict(sorted(digests.items()))}, indent=1) + "\n"
+    return json.dumps({"format": _FORMAT, "target": target, "files": dict(sorted(digests.items()))}, indent=1) + "\n"
+
+
+def target_of(text: str) -> str | None:
+    """Return the target that an earlier rendering was for; None where the text does not say."""
+    try:
+        found = json.loads(text)["target"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def from_text(text: str) -> dict[str, str]:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from mlspec.cli import main as front
+from mlspec.errors import TargetError
+from mlspec.targets.gcp.terraform import Terraform
 from tests.examples import project, spec_text
 from tests.terraform.provider.cloud import Cloud, Fault
 from tests.tools import needs
@@ -56,11 +58,11 @@ def plan(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str
 
 def terraform_apply(root: Path, environment: dict[str, str]) -> None:
     """What a person does today: render, and apply each folder."""
-    from tests.terraform.harness import Terraform
+    from tests.terraform import harness
 
     assert front.run(["render", "--target", "prod", "--out", "build"]) == 0
     for folder in sorted((root / "build" / "terraform").iterdir()):
-        terraform = Terraform(folder, {**environment, "TF_VAR_image": IMAGE}, needs("terraform"))
+        terraform = harness.Terraform(folder, {**environment, "TF_VAR_image": IMAGE}, needs("terraform"))
         terraform.run("init", "-input=false").expect(0)
         terraform.apply().expect(0)
 
@@ -255,3 +257,24 @@ def test_a_saved_plan_is_carried_out_and_refused_once_the_world_moved(
     assert front.run(["apply", saved]) == 0
     assert front.run(["apply", saved]) == 1
     assert "no longer what was planned" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("said", "helps"), [
+    ("Error: storage.NewClient() failed: dialing: google: could not find default credentials.", "gcloud auth application-default login"),
+    ("Error: Saved plan is stale", "run the same command again"),
+    ("Error: Error acquiring the state lock", "another terraform works on this forecast"),
+    ("Error: Invalid value for variable", "mlspec render writes the same files"),
+])  # fmt: skip
+def test_terraforms_words_come_with_what_helps(
+    said: str, helps: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terraform that says this and fails, as the real one does where nobody is signed in or another run was faster."""
+    program = tmp_path / "bin" / "terraform"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    with pytest.raises(TargetError) as raised:
+        Terraform({"PATH": "/bin:/usr/bin"}).apply(tmp_path)
+    assert helps in str(raised.value.hint)
+    assert said in raised.value.message

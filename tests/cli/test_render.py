@@ -149,3 +149,11 @@ def test_a_spec_outside_the_project_is_refused(root: Path, tmp_path: Path, capsy
     (tmp_path / "stray.yaml").write_text(spec_text("stray"))
     assert render(str(tmp_path / "stray.yaml")) == 1
     assert "not in the project's folder" in capsys.readouterr().err
+
+
+def test_a_folder_is_of_one_target(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    render("--target", "prod")
+    before = files(root)
+    assert render() == 2
+    assert "holds target 'prod'" in capsys.readouterr().err
+    assert files(root) == before

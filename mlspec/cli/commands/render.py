@@ -33,7 +33,7 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
     loaded = open_specs(paths, target)
     whole = any(is_folder(path, root) for path in paths)
     files = texts(loaded.specs, loaded.project, target, root, with_shared=whole)
-    _write(out, files, whole)
+    _write(out, files, target, whole=whole)
     count = f"{len(files)} file{'s' if len(files) > 1 else ''}"
     click.echo(
         f"{out}: {count} for {len(loaded.specs)} forecast{'s' if len(loaded.specs) > 1 else ''} on target {target}"
@@ -44,7 +44,7 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
         )
 
 
-def _write(out: Path, files: Mapping[str, str], whole: bool) -> None:
+def _write(out: Path, files: Mapping[str, str], target: str, *, whole: bool) -> None:
     """Make the folder hold these files, each written whole, and none that an earlier rendering left behind."""
     record = out / manifest.NAME
     try:
@@ -52,13 +52,18 @@ def _write(out: Path, files: Mapping[str, str], whole: bool) -> None:
             raise UsageError(
                 f"'{out}' is not empty, and mlspec did not render into it", hint="name a new folder with --out"
             )
-        before = manifest.from_text(record.read_text(encoding="utf-8")) if record.is_file() else {}
+        text = record.read_text(encoding="utf-8") if record.is_file() else ""
+        before, held = manifest.from_text(text), manifest.target_of(text)
+        if held not in (None, target):
+            raise UsageError(
+                f"'{out}' holds target '{held}'", hint=f"render target '{target}' into a folder of its own"
+            )
         for path in manifest.left_behind(before, files, whole):
             _remove(out, path, before.pop(path))
         for path, text in files.items():
             _put(out / path, text)
         kept = {} if whole else before
-        _put(record, manifest.to_text({**kept, **manifest.made(files)}))
+        _put(record, manifest.to_text({**kept, **manifest.made(files)}, target))
     except (OSError, UnicodeDecodeError) as error:
         raise StateError(f"cannot write to '{out}': {error}", hint="choose another --out") from None
 

@@ -77,10 +77,7 @@ class Terraform:
                 process.communicate()
                 raise
         if process.returncode != 0:
-            raise TargetError(
-                f"terraform {words[0]} failed for {folder.name}:\n{_error(said)}",
-                hint="mlspec render writes the same files, for you to run terraform on",
-            )
+            raise TargetError(f"terraform {words[0]} failed for {folder.name}:\n{_error(said)}", hint=_hint(said))
         return out
 
 
@@ -93,6 +90,23 @@ def allowed(environment: Mapping[str, str], cache: Path | None) -> dict[str, str
 def allowed_here() -> dict[str, str]:
     """Return what terraform may see of this process's environment."""
     return allowed(os.environ, cache_folder())
+
+
+# What terraform says, and what helps; it is terraform's own words that are read, so nothing here decides anything.
+_HELPS = (
+    ("could not find default credentials", "sign in: gcloud auth application-default login"),
+    ("storage: bucket doesn't exist", "apply infra/ first: it makes the bucket that keeps the state"),
+    ("Saved plan is stale", "another run changed the state since: run the same command again"),
+    (
+        "Error acquiring the state lock",
+        "another terraform works on this forecast: wait for it, and run the same command again",
+    ),
+)
+
+
+def _hint(said: str) -> str:
+    found = (hint for words, hint in _HELPS if words in said)
+    return next(found, "mlspec render writes the same files, for you to run terraform on")
 
 
 def _error(text: str) -> str:
