@@ -260,7 +260,7 @@ def test_a_saved_plan_is_carried_out_and_refused_once_the_world_moved(
 
 
 @pytest.mark.parametrize(("said", "helps"), [
-    ("Error: storage.NewClient() failed: dialing: google: could not find default credentials.", "gcloud auth application-default login"),
+    ("Error: dialing: google: could not find default credentials.", "gcloud auth application-default login"),
     ("Error: Saved plan is stale", "run the same command again"),
     ("Error: Error acquiring the state lock", "another terraform works on this forecast"),
     ("Error: Invalid value for variable", "mlspec render writes the same files"),
