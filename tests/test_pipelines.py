@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,24 @@ def test_the_image_holds_what_is_there_and_runs_as_nobody() -> None:
     bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
     assert all(re.search(r":\d+\.\d+\.\d+-", base) for base in bases)
     assert not any(word in line.lower() for line in lines for word in ("secret", "password", "token"))
+
+
+def test_what_the_image_copies_is_enough_to_install_from(tmp_path: Path) -> None:
+    lines = (ROOT / "Dockerfile").read_text().split("\nFROM ")[0].splitlines()
+    for line in lines:
+        if line.startswith("COPY "):
+            for name in line.split()[1:-1]:
+                source = ROOT / name
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "dist").glob("mlspec-*.whl"))
 
 
 def test_the_workflow_of_a_project_is_as_zizmor_wants_it(tmp_path: Path) -> None:
