@@ -228,9 +228,16 @@ def forecast(work: Work) -> None:
             seen=Seen(desired.forecast(wanted, version.version), facts, files),
             run=work.run,
             events=(Event(work.name, at, "Normal", "ForecastMade", message, version.version),),
-            conditions=(_serving(work, observed.fact("deployment", "release"), version, at),),
+            conditions=(_serving(work, observed.fact("deployment", "release"), version, at), *_unjudged(work, at)),
         )
     )
+
+
+def _unjudged(work: Work, at: str) -> tuple[Condition, ...]:
+    """Return that health is not known, where it was judged before: a new forecast is not what the old evidence is about."""
+    if not any(found.type == "Healthy" for found in work.engine.target.conditions(work.name)):
+        return ()
+    return (Condition(work.name, "Healthy", "Unknown", "NotEvaluated", "the newest forecast is not evaluated yet", at),)
 
 
 def _serving(work: Work, release: int, version: Version, at: str) -> Condition:
