@@ -83,7 +83,7 @@ def _gate(work: Work) -> Mapping[str, Json]:
     """Say whether the version may serve. A no is recorded with the version; a yes is, once it is registered."""
     _make(work, "data")
     if not _stale(work, "model"):
-        return {"well": work.engine.target.observe(work.name).fact("model", "state") != "rejected"}
+        return {"well": _may_serve(work)}
     verdicts = _tested(work).verdicts
     if not passes(verdicts):
         _make(work, "model")
@@ -99,13 +99,14 @@ def _train(work: Work) -> Mapping[str, Json]:
 
 def _register(work: Work) -> Mapping[str, Json]:
     _make(work, "model")
-    return {"well": True, "version": work.engine.target.observe(work.name).fact("model", "version")}
+    return {"well": _may_serve(work), "version": work.engine.target.observe(work.name).fact("model", "version")}
 
 
 def _roll_out(work: Work) -> Mapping[str, Json]:
     _make(work, "deployment")
     observed = work.engine.target.observe(work.name)
-    return {"well": True, **{name: observed.fact("deployment", name) for name in ("version", "release", "traffic")}}
+    named = {name: observed.fact("deployment", name) for name in ("version", "release", "traffic")}
+    return {"well": _may_serve(work), **named}
 
 
 def _forecast(work: Work) -> Mapping[str, Json]:
@@ -120,6 +121,11 @@ def _evaluate(work: Work) -> Mapping[str, Json]:
         {"name": each.alert, "state": each.state, "value": each.value, "message": each.sentence} for each in judged
     ]
     return {"well": all(each.state != "firing" for each in judged), "alerts": alerts}
+
+
+def _may_serve(work: Work) -> bool:
+    """Return whether the judged version passed the gate; one that was kept out is neither registered nor rolled out later on."""
+    return bool(work.engine.target.observe(work.name).fact("model", "state") != "rejected")
 
 
 def _stale(work: Work, kind: Kind) -> bool:

@@ -74,7 +74,8 @@ def test_a_closed_gate_is_no_error_and_the_verdict_stands(root: Path) -> None:
     assert "train" not in steps.asked
     (version,) = engine(root).target.versions("demand")
     assert version.state == "rejected"
-    assert run(root, "gate", steps=steps) == [False]
+    assert run(root, "gate", "register", "roll-out", steps=steps) == [False, False, False]
+    assert engine(root).target.releases("demand") == ()
     assert len(engine(root).target.versions("demand")) == 1
 
 
