@@ -1,6 +1,6 @@
 # The image in which the pipeline's steps run, as a job on Cloud Run: this mlspec, and this project's specs, data and templates.
 # The base is pinned to a patch release; Cloud Build pushes by digest, and only the digest is ever deployed.
-FROM python:3.12.12-slim-trixie AS build
+FROM python:3.12.14-slim-trixie AS build
 WORKDIR /src
 COPY pyproject.toml README.md mlspec.yaml ./
 COPY mlspec mlspec
@@ -11,7 +11,7 @@ COPY data data
 RUN python -m venv /opt/mlspec \
     && /opt/mlspec/bin/pip install --no-cache-dir --disable-pip-version-check '.[forecast]'
 
-FROM python:3.12.12-slim-trixie
+FROM python:3.12.14-slim-trixie
 LABEL org.opencontainers.image.title="mlspec step" \
       org.opencontainers.image.description="Runs one step of a forecast's pipeline"
 # OpenMP, which scikit-learn's and LightGBM's trees run on; the newest that the release has is wanted, so it is not pinned.

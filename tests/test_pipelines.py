@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mlspec.cli import main as front
 from mlspec.render.project import project_files
 from tests.tools import needs
 
@@ -63,6 +64,27 @@ def test_a_pull_request_applies_nothing() -> None:
         assert apply["args"][-1].lstrip().startswith('test "${_APPLY}" = true')
 
 
+@pytest.mark.parametrize("name", BUILDS)
+def test_every_command_of_a_build_is_one_and_a_pull_request_is_planned_as_it_stands(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if name == "ours":
+        shutil.copy(ROOT / "mlspec.yaml", tmp_path)
+        for folder in ("specs", "data"):
+            shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".mlspec"))
+    else:
+        assert front.run(["init", "."]) == 0
+    build = yaml.safe_load(BUILDS[name])
+    text = "\n".join(str(step["args"][-1]) for step in build["steps"])
+    for key, value in build["substitutions"].items():
+        text = text.replace(f"${{{key}}}", value)
+    calls = [call.split() for call in re.findall(r"(?m)^\s*(?:\.venv/bin/)?mlspec ([^>|#\n]+)", text)]
+    assert [call[0] for call in calls] == ["validate", "render", "plan", "apply"]
+    for call in calls[:-1]:
+        assert front.run(call) == 0, call
+
+
 def test_the_triggers_set_what_the_build_reads() -> None:
     text = (ROOT / "infra" / "build.tf").read_text()
     declared = set(yaml.safe_load(BUILDS["ours"])["substitutions"])
@@ -88,6 +110,8 @@ def test_the_image_holds_what_is_there_and_runs_as_nobody() -> None:
             assert (ROOT / name).exists(), name
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert {name for names in copied for name in names} <= allowed
+    # State of a local target may lie within what is copied.
+    assert "**/.mlspec" in (ROOT / ".dockerignore").read_text().splitlines()
     assert [line for line in lines if line.startswith("USER ")] == ["USER 65532:65532"]
     bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
     assert all(re.search(r":\d+\.\d+\.\d+-", base) for base in bases)

@@ -122,6 +122,14 @@ def test_a_message_that_comes_twice_only_looks_twice(function: FlaskClient, clou
     assert cloud_run.asked == [(LOOP, WORDS)] * 2
 
 
+@pytest.mark.parametrize("name", ["new", "modified"])
+def test_a_forecast_named_as_a_selector_is_looked_at_with_all_others(
+    function: FlaskClient, cloud_run: Any, name: str
+) -> None:
+    assert function.post("/", data=push(incident(forecast=name))).status_code == 204
+    assert cloud_run.asked == [(LOOP, WORDS[:4])]
+
+
 @pytest.mark.parametrize("message", [incident("closed"), said(event="resolved"), said(event="gate-closed")])
 def test_what_is_over_wakes_nobody(function: FlaskClient, cloud_run: Any, message: object) -> None:
     assert function.post("/", data=push(message)).status_code == 204

@@ -21,6 +21,7 @@ import functions_framework
 
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 LOOP = "mlspec-reconcile"
+SELECTORS = {"new", "modified"}  # words of --select; a forecast of that name would be taken for one
 MOST = 256 * 1024  # a message that is larger is not one of ours
 # What needs nobody: an incident that is over, a run whose gate did its work.
 QUIET = {"resolved", "closed", "gate-closed"}
@@ -98,11 +99,13 @@ def word(value: object) -> str:
 
 
 def wake(forecast: str) -> None:
-    """Start the reconcile job for one forecast, and do not wait for it."""
+    """Start the reconcile job for one forecast, or for all where none can be selected by that name; does not wait for it."""
     from google.cloud import run_v2
 
     place = f"projects/{os.environ['MLSPEC_PROJECT']}/locations/{os.environ['MLSPEC_REGION']}"
-    words = ["reconcile", "--once", "--target", os.environ["MLSPEC_TARGET"], "--select", forecast]
+    words = ["reconcile", "--once", "--target", os.environ["MLSPEC_TARGET"]]
+    if forecast not in SELECTORS:
+        words += ["--select", forecast]
     overrides = {"container_overrides": [{"args": words}]}
     jobs().run_job(request=run_v2.RunJobRequest(name=f"{place}/jobs/{LOOP}", overrides=overrides), timeout=60)
 
