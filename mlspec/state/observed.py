@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mlspec.state.ledger import Ledger
+from mlspec.state.notice import Pending
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind, Resource
 
@@ -23,12 +25,15 @@ class Seen:
 class Observed:
     """All that a target holds of one forecast, by kind of resource.
 
-    `failed` says what the last attempt at a resource failed with, where nothing has succeeded since.
+    `failed` says what the last attempt at a resource failed with, where nothing has succeeded since; `ledger` is what the loop
+    remembers.
     """
 
     forecast: str
     seen: Mapping[Kind, Seen] = field(default_factory=dict)
     failed: Mapping[Kind, str] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    conditions: tuple[Condition, ...] = ()
 
     def fields(self, kind: Kind) -> Mapping[str, Json] | None:
         """The fields that a resource was made with; None where there is none, or where it is damaged."""
@@ -62,7 +67,8 @@ class FiledStep:
 class Settlement:
     """Everything that one effect leaves behind, recorded in one transaction: all of it or nothing.
 
-    `forget` names kinds of resource that are no more. A condition given here replaces the one of its type.
+    `forget` names kinds of resource that are no more. A condition given here replaces the one of its type, a ledger the one before
+    it; `notices` are put into the outbox, once each.
     """
 
     forecast: str
@@ -73,3 +79,5 @@ class Settlement:
     run: ForecastRun | None = None
     events: tuple[Event, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    ledger: Ledger | None = None
+    notices: tuple[Pending, ...] = ()

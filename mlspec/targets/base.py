@@ -6,14 +6,16 @@ which are recorded whole or not at all. `tests/targets/` holds every promise mad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from mlspec.state.notice import Pending
 from mlspec.state.observed import FiledStep, Observed, Settlement, SourceFacts
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind
+from mlspec.state.served import Served
 
 
 class Sight(Protocol):
@@ -102,6 +104,26 @@ class Target(Sight, Protocol):
 
     def conditions(self, forecast: str) -> tuple[Condition, ...]:
         """Return the present conditions."""
+        ...
+
+    def due(self, at: str) -> tuple[Pending, ...]:
+        """Return the notices whose next attempt is due at `at`, the longest overdue first."""
+        ...
+
+    def undelivered(self, forecast: str) -> tuple[Pending, ...]:
+        """Return the notices of a forecast that a receiver has not taken, newest first."""
+        ...
+
+    def told(self, pending: Pending, delivered_at: str | None) -> None:
+        """Record how an attempt at delivery went: `pending` carries the attempts and the next moment; None was not delivered."""
+        ...
+
+    def count_served(self, minutes: Sequence[Served]) -> None:
+        """Add a server's counts to those of the same minute and version."""
+        ...
+
+    def served(self, forecast: str, since: str) -> tuple[Served, ...]:
+        """Return what servers counted from the minute `since` (RFC 3339) on, oldest first."""
         ...
 
     def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:

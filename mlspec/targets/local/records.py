@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mlspec.state.ledger import Ledger, ledger_of
+from mlspec.state.notice import Notice, Pending
 from mlspec.state.observed import FiledStep, Seen
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Resource
+from mlspec.state.served import Served
 
 
 def to_json(value: Json) -> str:
@@ -76,3 +79,31 @@ def condition_of(row: sqlite3.Row) -> Condition:
     """Return a condition."""
     words = ("forecast", "type", "status", "reason", "message", "since")
     return Condition(**{key: row[key] for key in words})
+
+
+def ledger_to_json(ledger: Ledger) -> str:
+    """Return a ledger's whole record."""
+    return to_json(asdict(ledger))
+
+
+def ledger_from(row: sqlite3.Row) -> Ledger:
+    """Return a ledger from its record."""
+    return ledger_of(json.loads(row["record"]))
+
+
+def notice_to_json(notice: Notice) -> str:
+    """Return a notice's whole record."""
+    return to_json(asdict(notice))
+
+
+def pending_of(row: sqlite3.Row) -> Pending:
+    """Return a line of the outbox."""
+    return Pending(
+        Notice(**json.loads(row["record"])), row["receiver"], row["attempts"], row["next_at"], row["problem"]
+    )
+
+
+def served_of(row: sqlite3.Row) -> Served:
+    """Return one minute of a server."""
+    words = {key: row[key] for key in ("forecast", "version", "minute", "requests", "errors")}
+    return Served(**words, took=tuple(json.loads(row["took"])))

@@ -1,4 +1,4 @@
-"""The tables of the state file, schema version 1.
+"""The tables of the state file, schema version 2.
 
 Records are inserted once: triggers refuse to update them, and to delete them outside a purge. What moves (observed resources,
 conditions) has tables of its own. JSON columns hold canonical JSON.
@@ -6,7 +6,7 @@ conditions) has tables of its own. JSON columns hold canonical JSON.
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 RECORDS = ("steps", "versions", "releases", "runs", "events", "journal")
 
@@ -59,6 +59,25 @@ CREATE TABLE conditions (
 ) STRICT;
 """
 
+# Since schema 2: what the loop remembers, whom it still has to tell, and what servers of predictions counted.
+LOOP = """
+CREATE TABLE ledgers (forecast TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
+
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY, forecast TEXT NOT NULL, notice TEXT NOT NULL, receiver TEXT NOT NULL, record TEXT NOT NULL,
+  attempts INTEGER NOT NULL, next_at TEXT, delivered_at TEXT, problem TEXT NOT NULL,
+  UNIQUE (forecast, notice, receiver)
+) STRICT;
+
+CREATE TABLE served (
+  forecast TEXT NOT NULL, version TEXT NOT NULL, minute TEXT NOT NULL,
+  requests INTEGER NOT NULL, errors INTEGER NOT NULL, took TEXT NOT NULL,
+  PRIMARY KEY (forecast, minute, version)
+) STRICT;
+"""
+# What moves, and goes with a forecast that is purged.
+MOVING = ("resources", "conditions", "ledgers", "outbox", "served")
+
 
 def script() -> str:
     """Return the SQL that makes an empty state file, its triggers included."""
@@ -69,4 +88,4 @@ def script() -> str:
         f"WHEN (SELECT value FROM meta WHERE key = 'purging') IS NOT OLD.forecast BEGIN {refuse} END;\n"
         for table in RECORDS  # names of our own, no user's text
     )
-    return TABLES + triggers
+    return TABLES + LOOP + triggers

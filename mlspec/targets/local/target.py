@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from mlspec.state.ledger import Ledger
+from mlspec.state.notice import Pending
 from mlspec.state.observed import FiledStep, Observed, Seen, Settlement, SourceFacts
 from mlspec.state.record import FAILED_KIND, FAILURES, Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind
+from mlspec.state.served import Served
 from mlspec.targets.local import records as rows
 from mlspec.targets.local.artifacts import Artifacts
 from mlspec.targets.local.database import Database
 from mlspec.targets.local.lock import hold
-from mlspec.targets.local.schema import RECORDS
+from mlspec.targets.local.schema import MOVING, RECORDS
 from mlspec.targets.local.sources import look
 
 _RESOURCES = "SELECT * FROM resources WHERE forecast = ?"
 _CONDITIONS = "SELECT * FROM conditions WHERE forecast = ?"
+_LEDGER = "SELECT record FROM ledgers WHERE forecast = ?"
+_DUE = "SELECT * FROM outbox WHERE delivered_at IS NULL AND next_at IS NOT NULL AND next_at <= ? ORDER BY next_at, id"
+_OUTBOX = "SELECT * FROM outbox WHERE forecast = ? AND delivered_at IS NULL ORDER BY id DESC"
 
 
 class LocalTarget:
@@ -57,9 +63,11 @@ class LocalTarget:
             if connection is None:
                 return Observed(forecast)
             seen = [rows.seen_of(row) for row in connection.execute(_RESOURCES, (forecast,))]
-            conditions = [rows.condition_of(row) for row in connection.execute(_CONDITIONS, (forecast,))]
+            conditions = tuple(rows.condition_of(row) for row in connection.execute(_CONDITIONS, (forecast,)))
+            ledger = next(map(rows.ledger_from, connection.execute(_LEDGER, (forecast,))), Ledger())
         failed = {FAILED_KIND[each.type]: each.message for each in conditions if each.reason in FAILURES}
-        return Observed(forecast, {each.resource.kind: self._with_damage(each) for each in seen}, failed)
+        whole = {each.resource.kind: self._with_damage(each) for each in seen}
+        return Observed(forecast, whole, failed, ledger, conditions)
 
     def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
         """Hold one forecast alone."""
@@ -134,6 +142,35 @@ class LocalTarget:
         """Return the present conditions."""
         return tuple(map(rows.condition_of, self._rows(_CONDITIONS, forecast)))
 
+    def due(self, at: str) -> tuple[Pending, ...]:
+        """Return the notices whose next attempt is due, the longest overdue first."""
+        return tuple(map(rows.pending_of, self._rows(_DUE, at)))
+
+    def undelivered(self, forecast: str) -> tuple[Pending, ...]:
+        """Return the notices of a forecast that a receiver has not taken, newest first."""
+        return tuple(map(rows.pending_of, self._rows(_OUTBOX, forecast)))
+
+    def told(self, pending: Pending, delivered_at: str | None) -> None:
+        """Record how an attempt at delivery went: `pending` carries the attempts and the next moment."""
+        with self._database.writing(f"told {pending.receiver}") as connection:
+            connection.execute(
+                "UPDATE outbox SET attempts = ?, next_at = ?, problem = ?, delivered_at = ? "
+                "WHERE forecast = ? AND notice = ? AND receiver = ?",
+                (pending.attempts, pending.next_at, pending.problem, delivered_at,
+                 pending.notice.forecast, pending.notice.id, pending.receiver),
+            )  # fmt: skip
+
+    def count_served(self, minutes: Sequence[Served]) -> None:
+        """Add a server's counts to those of its minute."""
+        with self._database.writing("count served") as connection:
+            for each in minutes:
+                _add_served(connection, each)
+
+    def served(self, forecast: str, since: str) -> tuple[Served, ...]:
+        """Return what servers counted from the minute `since` on, oldest first."""
+        ask = "SELECT * FROM served WHERE forecast = ? AND minute >= ? ORDER BY minute, version"
+        return tuple(map(rows.served_of, self._rows(ask, forecast, since)))
+
     def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
         """Take down what apply made. With `purge` the records and files go too, without it history stays."""
         # A purged file goes before the commit that forgets it: a purge that is killed can be run again, and leaves no litter.
@@ -141,7 +178,9 @@ class LocalTarget:
         with self._database.writing(f"forget {forecast}") as connection:
             for kind in kinds:
                 connection.execute("DELETE FROM resources WHERE forecast = ? AND kind = ?", (forecast, kind))
-            connection.execute("DELETE FROM conditions WHERE forecast = ?", (forecast,))
+            # A forecast that is taken down is not watched: what the loop remembered of it would bind the next one of its name.
+            for table in MOVING[1:]:
+                connection.execute(f"DELETE FROM {table} WHERE forecast = ?", (forecast,))  # noqa: S608  (names of our own)
             if purge:
                 _purge(connection, forecast)
                 for ref in doomed:
@@ -203,6 +242,15 @@ def _settle(connection: sqlite3.Connection, settlement: Settlement, at: str) -> 
         )
     for kind in settlement.forget:
         connection.execute("DELETE FROM resources WHERE forecast = ? AND kind = ?", (name, kind))
+    if settlement.ledger is not None:
+        record = rows.ledger_to_json(settlement.ledger)
+        connection.execute("INSERT OR REPLACE INTO ledgers VALUES (?, ?)", (name, record))
+    for each in settlement.notices:
+        connection.execute(
+            "INSERT INTO outbox (forecast, notice, receiver, record, attempts, next_at, problem) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (name, each.notice.id, each.receiver, rows.notice_to_json(each.notice), each.attempts, each.next_at, each.problem),
+        )  # fmt: skip
     for event in settlement.events:
         _event(connection, event)
     _conditions(connection, settlement.conditions)
@@ -223,6 +271,18 @@ def _event(connection: sqlite3.Connection, event: Event) -> None:
     connection.execute(
         "INSERT INTO events (forecast, at, type, reason, message, version) VALUES (?, ?, ?, ?, ?, ?)",
         (event.forecast, event.at, event.type, event.reason, event.message, event.version),
+    )
+
+
+def _add_served(connection: sqlite3.Connection, new: Served) -> None:
+    ask = "SELECT * FROM served WHERE forecast = ? AND minute = ? AND version = ?"
+    key = (new.forecast, new.minute, new.version)
+    old = next(map(rows.served_of, connection.execute(ask, key)), None)
+    took = [sum(pair) for pair in zip(new.took, old.took, strict=True)] if old else list(new.took)
+    counts = (new.requests + (old.requests if old else 0), new.errors + (old.errors if old else 0))
+    connection.execute(
+        "INSERT OR REPLACE INTO served (forecast, minute, version, requests, errors, took) VALUES (?, ?, ?, ?, ?, ?)",
+        (*key, *counts, rows.to_json(took)),
     )
 
 

@@ -1,0 +1,151 @@
+"""What the loop remembers of one forecast, so that a restart changes no decision: alerts, rollout, rollbacks, hold, quarantine.
+
+The ledger moves; what it says of the past stands in events too. It is settled in the same transaction as the effect that it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from mlspec.state.resource import Json
+
+AlertState = Literal["ok", "pending", "firing", "no-data", "silenced", "inhibited", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecord:
+    """One alert as it stands. `since` moves with `state`; `incident` names one stretch of trouble, and is empty without one.
+
+    `value` is the worst segment's newest value, `version` the one that the evidence is about, where it is about one.
+    """
+
+    name: str
+    state: AlertState
+    since: str
+    value: float | None = None
+    message: str = ""
+    incident: str = ""
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A version on its way to all traffic: `step` counts from 0, `since` is when that step began."""
+
+    version: str
+    release: int
+    stable_version: str
+    stable_release: int
+    step: int
+    started: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A release that is held: nothing newer is promoted until a person resumes, or the spec changes from `spec_hash`."""
+
+    release: int
+    version: str
+    by: str
+    reason: str
+    at: str
+    spec_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """A version that turned out bad. It is named by its lineage, so a change of spec, data or code makes another one."""
+
+    version: str
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """One rollback by the loop: which version gave way to which, when, and the incident that asked for it."""
+
+    at: str
+    version: str
+    to: str
+    incident: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """An alert that a person muted: nobody is told and nothing acts until `until`."""
+
+    alert: str
+    until: str
+    by: str
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Work that failed: `key` is the digest of its inputs. Tried again at `next_at`, or, when None, once the inputs change."""
+
+    key: str
+    count: int
+    at: str
+    next_at: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All that the loop remembers of one forecast. Times are RFC 3339 in UTC.
+
+    `slots` are the newest moments of each schedule that were dealt with; `trainings` when the loop started each; `rollbacks` those
+    since a promoted version last proved good; `evaluated` is the digest of what was evaluated last; `acted` the incidents that a
+    rollback was made for.
+    """
+
+    alerts: tuple[AlertRecord, ...] = ()
+    rollout: Rollout | None = None
+    hold: Hold | None = None
+    quarantined: tuple[Quarantine, ...] = ()
+    rollbacks: tuple[RolledBack, ...] = ()
+    acted: tuple[str, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    failure: Failure | None = None
+    slots: Mapping[str, str] = field(default_factory=dict)
+    trainings: tuple[str, ...] = ()
+    evaluated: str = ""
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def bad(self) -> frozenset[str]:
+        """Names of the versions in quarantine."""
+        return frozenset(each.version for each in self.quarantined)
+
+    def alert(self, name: str) -> AlertRecord | None:
+        """Return one alert's record, if it was ever judged."""
+        return next((each for each in self.alerts if each.name == name), None)
+
+    def with_alert(self, record: AlertRecord) -> Ledger:
+        """Return the ledger with one alert's record in place of its last."""
+        return replace(self, alerts=(*(each for each in self.alerts if each.name != record.name), record))
+
+
+_MANY = {
+    "alerts": AlertRecord, "quarantined": Quarantine, "rollbacks": RolledBack, "silences": Silence,
+}  # fmt: skip
+_ONE = {"rollout": Rollout, "hold": Hold, "failure": Failure}
+_WORDS = ("acted", "trainings")
+
+
+def ledger_of(value: Mapping[str, Json]) -> Ledger:
+    """Return the ledger whose `asdict` is `value`. A key that is not there has its default."""
+    found: dict[str, Json] = dict(value)
+    for name, many in _MANY.items():
+        found[name] = tuple(many(**each) for each in found.get(name, ()))
+    for name, one in _ONE.items():
+        found[name] = one(**found[name]) if found.get(name) else None
+    for name in _WORDS:
+        found[name] = tuple(found.get(name, ()))
+    return Ledger(**found)
