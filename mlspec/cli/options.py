@@ -37,6 +37,7 @@ select = click.option(
     "--select", multiple=True, metavar="SELECTOR",
     help="Only these: a name, a pattern (store-*), new, modified, modified+. May be given again.",
 )  # fmt: skip
+reason = click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the history.")
 lock_timeout = click.option(
     "--lock-timeout", default="0s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: seconds(value),
     help="How long to wait for a run that holds the lock: 30s, 10m.",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlspec.cli.project import find_root, open_specs
+from mlspec.cli.project import find_root, load_specs, open_specs
 from mlspec.cli.select import selected
 from mlspec.cli.target import git_commit, open_engine, open_target
 from mlspec.engine.context import Engine, Tell
 from mlspec.engine.plan import make_plan
-from mlspec.spec import Resolved
+from mlspec.spec import Fault, Resolved
 from mlspec.state.plan import Plan
 
 
@@ -24,11 +24,33 @@ class Planned:
     engine: Engine
 
 
-def _quiet(forecast: str, step: str, done: int, total: int, text: str) -> None:
-    """Show nothing: a plan runs no step."""
+@dataclass(frozen=True)
+class LookedAt:
+    """The specs that can be read, the faults of those that cannot, and the engine for both."""
+
+    specs: tuple[Resolved, ...]
+    faults: tuple[Fault, ...]
+    engine: Engine
 
 
-def planned(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell = _quiet) -> Planned:
+def looked_at(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell) -> LookedAt:
+    """Return the specs under `paths` that `select` takes, for the loop: a file with a fault holds up no other."""
+    root = find_root()
+    loaded = load_specs(paths, target)
+    engine = open_engine(open_target(loaded.project, root, target), root, tell)
+    specs = loaded.specs
+    if select:
+        plan = make_plan(engine, specs, None)
+        names = selected(plan, select, [spec.name for spec in specs])
+        specs = tuple(spec for spec in specs if spec.name in names)
+    return LookedAt(specs, loaded.faults, engine)
+
+
+def quiet(forecast: str, step: str, done: int, total: int, text: str) -> None:
+    """Show nothing."""
+
+
+def planned(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell = quiet) -> Planned:
     """Return the plan for the specs under `paths` that `select` takes. Raises TargetError where apply cannot reach the target."""
     root = find_root()
     loaded = open_specs(paths, target)

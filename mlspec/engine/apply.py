@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.effects import Work, deploy, forecast, judge, read_data
+from mlspec.engine.effects import Work, forecast, judge, read_data
+from mlspec.engine.moves import deploy
 from mlspec.engine.outcome import Outcome, Status
 from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated
 from mlspec.plan.diff import changes
@@ -19,7 +20,7 @@ from mlspec.state.plan import Change
 from mlspec.state.record import CONDITION_OF, Condition, Event
 from mlspec.state.resource import Kind
 
-_EFFECTS: dict[Kind, Callable[[Work], None]] = {
+EFFECTS: dict[Kind, Callable[[Work], None]] = {
     "data": read_data,
     "model": judge,
     "deployment": deploy,
@@ -68,10 +69,11 @@ def _as_it_was(engine: Engine, observed: Observed) -> Outcome:
 
 def _under_lock(work: Work) -> Outcome:
     try:
-        for kind, effect in _EFFECTS.items():
+        for kind, effect in EFFECTS.items():
             perform(work, kind, effect)
     except GateClosed:
-        return Outcome(work.name, "kept-out", version=work.version, recorded=True)
+        perform(work, "forecast", forecast)  # by what serves: a version that is kept out holds up no forecast
+        return Outcome(work.name, "kept-out", version=work.version, run=work.run, recorded=True)
     found = _as_it_was(work.engine, work.engine.target.observe(work.name))
     if not work.written or found.status == "kept-out":
         return found  # another run did it while this one waited; or a lost file was mended, and the gate's no stands

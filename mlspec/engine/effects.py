@@ -1,4 +1,4 @@
-"""The four effects of applying one forecast: read the data, judge a model, deploy it, make the forecast.
+"""The effects of applying one forecast: read the data, judge a model, make the forecast. What serves is moved in `moves`.
 
 Each runs the steps it needs, asks `plan` what follows, and settles once. What one effect learns the next one reads from the
 target, not from memory, so that a run which starts in the middle does the same.
@@ -7,7 +7,7 @@ target, not from memory, so that a run which starts in the middle does the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlspec.engine.context import Engine
 from mlspec.engine.pipeline import run_step
@@ -16,7 +16,8 @@ from mlspec.plan import desired
 from mlspec.plan.desired import Wanted
 from mlspec.plan.gate import Evidence, Verdict, passes
 from mlspec.plan.gate import judge as judge_rules
-from mlspec.state.observed import FiledStep, Seen, Settlement
+from mlspec.plan.serving import stable, traffic
+from mlspec.state.observed import FiledStep, Observed, Seen, Settlement
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind, digest
 
@@ -104,7 +105,7 @@ def backtest(work: Work, incumbent: Json) -> Tested:
 
 def train(work: Work, tested: Tested) -> Mapping[str, FileRef]:
     """Train the champion of the backtest, and return its file; records nothing else."""
-    inputs = {**panel(work), **_inputs(tested.files, "backtest")}
+    inputs = {**panel(work), **files_of(tested.files, "backtest")}
     return run_step(
         work.engine, work.wanted, "train", inputs, {"candidate": tested.facts["champion_candidate"]}
     ).outputs
@@ -112,7 +113,7 @@ def train(work: Work, tested: Tested) -> Mapping[str, FileRef]:
 
 def panel(work: Work) -> dict[str, FileRef]:
     """Return the files of the data that was checked last; none where none was."""
-    return _inputs(_seen(work, "data"), "panel", "series", "future")
+    return files_of(_seen(work, "data"), "panel", "series", "future")
 
 
 def judge(work: Work) -> None:
@@ -122,25 +123,28 @@ def judge(work: Work) -> None:
     data or code change, and what passed comes back at once when a spec is set back.
     """
     at = work.engine.clock()
-    lineage = _lineage(work)
-    name = f"v{digest({'forecast': work.name, **lineage}, 10)}"
-    known = _record(work, name)
-    if known is None:
-        work.version = _backtest(work, name, lineage, serving_candidate(work))
-    else:
-        _heal(work, known)
-        work.version = known
+    work.version = make_version(work)
     _settle_version(work, work.version, at)
     if work.version.state == "rejected":
-        raise GateClosed(f"{work.name}: the gate kept {name} out")
+        raise GateClosed(f"{work.name}: the gate kept {work.version.version} out")
 
 
-def _heal(work: Work, version: Version) -> None:
+def make_version(work: Work) -> Version:
+    """Return the version of this spec, data and code: as it was judged before, or backtested and trained now. Records none."""
+    name = version_name(work)
+    before = record(work, name)
+    if before is None:
+        return _backtest(work, name, _lineage(work), serving_candidate(work))
+    heal(work, before)
+    return before
+
+
+def heal(work: Work, version: Version) -> None:
     """Make the lost files of a known version again: the same input, what it was held against included, gives the same bytes."""
-    if _whole(work, version):
+    if whole(work, version):
         return
     _backtest(work, version.version, version.lineage, version.facts["incumbent"])
-    if not _whole(work, version):
+    if not whole(work, version):
         raise StateError(
             f"{work.name}: the lost files of {version.version} cannot be made again as they were",
             hint="restore the target's folder from a backup, or change model.seed to train another version",
@@ -166,6 +170,11 @@ def _backtest(work: Work, name: str, lineage: Mapping[str, Json], incumbent: Jso
     )
 
 
+def version_name(work: Work) -> str:
+    """Return the name that the version of this spec, data and code has."""
+    return f"v{digest({'forecast': work.name, **_lineage(work)}, 10)}"
+
+
 def _lineage(work: Work) -> dict[str, Json]:
     """Return all that shapes a version: its name is the digest of this."""
     wanted = work.wanted
@@ -178,7 +187,8 @@ def _lineage(work: Work) -> dict[str, Json]:
     }
 
 
-def _whole(work: Work, version: Version) -> bool:
+def whole(work: Work, version: Version) -> bool:
+    """Return whether every file of a version is there, and as it was stored."""
     try:
         for ref in version.files.values():
             work.engine.target.path(ref)
@@ -187,62 +197,49 @@ def _whole(work: Work, version: Version) -> bool:
     return True
 
 
-def deploy(work: Work) -> None:
-    """Let the judged version serve all series, under a new release."""
-    at = work.engine.clock()
-    version = _judged(work)
-    number = max((found.release for found in work.engine.target.releases(work.name)), default=0) + 1
-    work.release = Release(work.name, number, version.version, at, work.wanted.spec_hash, work.wanted.spec)
-    serving = _serving(work, number, version, at)
-    facts = {"release": number, "version": version.version, "traffic": {version.version: 100}}
-    work.settle(
-        Settlement(
-            work.name,
-            seen=Seen(desired.deployment(work.wanted, version.version), facts, _inputs(version.files, "model")),
-            release=work.release,
-            events=(Event(work.name, at, "Normal", "Deployed", serving.message, version.version),),
-            conditions=(serving,),
-        )
-    )
-
-
 def forecast(work: Work) -> None:
-    """Make the forecast, and the stock levels where the spec asks for them."""
+    """Make the forecast by what serves, each series by its version, and the stock levels where the spec asks for them."""
     wanted, at = work.wanted, work.engine.clock()
     observed = work.engine.target.observe(work.name)
-    version, checked = _judged(work), observed.seen["data"].files
-    backtest = _inputs(version.files, "backtest")
-    inputs = {**_inputs(checked, "panel", "series", "future"), **backtest, **_inputs(version.files, "model")}
-    made = run_step(work.engine, wanted, "forecast", inputs, {"version": version.version})
+    checked = files_of(observed.seen["data"].files, "panel", "series", "future")
+    shares = traffic(observed)
+    serving = {name: known(work, name) for name in shares}
+    main = str(observed.fact("deployment", "version"))
+    made = run_step(work.engine, wanted, "forecast", {**checked, **_models(serving)}, {"traffic": dict(shares)})
     files, facts = dict(made.outputs), dict(made.facts)
     if wanted.spec["inventory"]:
-        inputs = {**_inputs(checked, "panel", "series", "future"), **backtest, **_inputs(made.outputs, "forecast")}
+        inputs = {**checked, **files_of(serving[main].files, "backtest"), **files_of(made.outputs, "forecast")}
         stock = run_step(work.engine, wanted, "inventory", inputs, {})
         files |= stock.outputs
         facts["inventory"] = dict(stock.facts)
-    work.run = ForecastRun(work.name, version.version, wanted.source.digest, facts["cutoff"], at, files, facts)
-    message = f"{facts['rows']:,} rows for {facts['start']} to {facts['end']}, by {version.version}"
+    work.run = ForecastRun(work.name, main, wanted.source.digest, facts["cutoff"], at, files, facts)
+    message = f"{facts['rows']:,} rows for {facts['start']} to {facts['end']}, by {' and '.join(shares)}"
+    resource = desired.forecast(replace(wanted, waiting={}), main, shares)
     work.settle(
         Settlement(
             work.name,
-            seen=Seen(desired.forecast(wanted, version.version), facts, files),
+            seen=Seen(resource, facts, files),
             run=work.run,
-            events=(Event(work.name, at, "Normal", "ForecastMade", message, version.version),),
-            conditions=(_serving(work, observed.fact("deployment", "release"), version, at), *_unjudged(work, at)),
+            events=(Event(work.name, at, "Normal", "ForecastMade", message, main),),
+            conditions=(serving_condition(observed, serving, at),),
         )
     )
 
 
-def _unjudged(work: Work, at: str) -> tuple[Condition, ...]:
-    """Return that health is not known, where it was judged before: a new forecast is not what the old evidence is about."""
-    if not any(found.type == "Healthy" for found in work.engine.target.conditions(work.name)):
-        return ()
-    return (Condition(work.name, "Healthy", "Unknown", "NotEvaluated", "the newest forecast is not evaluated yet", at),)
+def _models(serving: Mapping[str, Version]) -> dict[str, FileRef]:
+    """Return each serving version's model and backtest, under the version's name."""
+    return {
+        f"{role}-{name}": version.files[role] for name, version in serving.items() for role in ("model", "backtest")
+    }
 
 
-def _serving(work: Work, release: int, version: Version, at: str) -> Condition:
-    message = f"release {release}: {version.version} ({version.candidate}) serves 100 % of series"
-    return Condition(work.name, "Deployed", "True", "Serving", message, at)
+def serving_condition(observed: Observed, serving: Mapping[str, Version], at: str) -> Condition:
+    """Return that a forecast is deployed: which release, which version, which share."""
+    release, shares = observed.fact("deployment", "release"), traffic(observed)
+    parts = [
+        f"{name} ({serving[name].candidate}) serves {share} % of series" for name, share in shares.items() if share
+    ]
+    return Condition(observed.forecast, "Deployed", "True", "Serving", f"release {release}: {' and '.join(parts)}", at)
 
 
 def _broken(work: Work, facts: Mapping[str, Json]) -> DataError:
@@ -260,7 +257,7 @@ def _told(check: Mapping[str, Json]) -> list[str]:
 
 def _settle_version(work: Work, version: Version, at: str) -> None:
     passed = version.state == "passed"
-    serves = work.engine.target.observe(work.name).fact("deployment", "version")
+    serves = stable(work.engine.target.observe(work.name))
     reason = "GatePassed" if passed else "GateClosed"
     told = f"{version.version}: {version.candidate}, {'the gate lets it serve' if passed else 'the gate keeps it out'}"
     conditions = [Condition(work.name, "ModelReady", "True" if passed or serves else "False", reason, told, at)]
@@ -286,15 +283,14 @@ def _settle_version(work: Work, version: Version, at: str) -> None:
 
 def serving_candidate(work: Work) -> Json:
     """Return the candidate that serves now, to be scored on the same cutoffs; None where nothing serves."""
-    serves = work.engine.target.observe(work.name).fact("deployment", "version")
+    serves = stable(work.engine.target.observe(work.name))
     versions = work.engine.target.versions(work.name)
     return next((found.facts["champion_candidate"] for found in versions if found.version == serves), None)
 
 
-def _judged(work: Work) -> Version:
-    """Return the version that the model resource names, from the records."""
-    name = work.engine.target.observe(work.name).fact("model", "version")
-    found = _record(work, name)
+def known(work: Work, name: str) -> Version:
+    """Return a version that the state names, from the records."""
+    found = record(work, name)
     if found is None:
         raise StateError(
             f"{work.name}: the state names {name} and holds no record of it",
@@ -303,7 +299,8 @@ def _judged(work: Work) -> Version:
     return found
 
 
-def _record(work: Work, name: str) -> Version | None:
+def record(work: Work, name: str) -> Version | None:
+    """Return a version's record, if there is one."""
     return next((found for found in work.engine.target.versions(work.name) if found.version == name), None)
 
 
@@ -312,6 +309,6 @@ def _seen(work: Work, kind: Kind) -> Mapping[str, FileRef]:
     return found.files if found else {}
 
 
-def _inputs(files: Mapping[str, FileRef], *roles: str) -> dict[str, FileRef]:
+def files_of(files: Mapping[str, FileRef], *roles: str) -> dict[str, FileRef]:
     """Return the files of these roles; one that a spec does not ask for (`future`) is not there."""
     return {role: files[role] for role in roles if role in files}

@@ -1,51 +1,107 @@
-"""How forecasts turned out: the evidence on which the loop rolls back, and a person looks."""
+"""How forecasts turned out, and what the alerts make of it: the evidence on which the loop acts, and a person looks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mlspec.engine.effects import Work, panel
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError
+from mlspec.plan import telling
+from mlspec.plan.alerting import Moved, active, advance, settled
+from mlspec.plan.health import healthy
+from mlspec.plan.moments import day_or_hour
+from mlspec.plan.rollback import proved
+from mlspec.plan.rollout import judges
+from mlspec.plan.serving import stable, traffic
 from mlspec.plan.thresholds import Judged, judge
-from mlspec.state.observed import Settlement
-from mlspec.state.record import Condition, Event
+from mlspec.state.ledger import Ledger
+from mlspec.state.observed import Observed, Settlement
+from mlspec.state.record import Event
+from mlspec.state.resource import Json, digest
 
 _NEWEST = 60  # forecasts are held against their actuals
+_SAID = {"firing": "AlertFiring", "resolved": "AlertResolved", "no-data": "AlertNoData"}
+
+
+def key(work: Work, observed: Observed) -> str:
+    """Return the digest of all that an evaluation depends on: where it is as it was, there is nothing new to judge."""
+    now = work.engine.clock()
+    data = observed.seen.get("data")
+    return digest(
+        [
+            {role: ref.sha256 for role, ref in data.files.items()} if data else None,
+            work.wanted.spec_hash,
+            day_or_hour(now, work.wanted.spec["dataset"]["frequency"]),
+            sorted(observed.ledger.bad),
+            sorted(traffic(observed)),
+            sorted(each.alert for each in active(observed.ledger.silences, now)),
+            observed.ledger.hold is not None,
+        ],
+        32,
+    )
 
 
 def evaluate(work: Work) -> tuple[Judged, ...]:
-    """Hold the forecasts that were made against what came, judge each alert, and record what fires.
+    """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
+    at, spec, observed = work.engine.clock(), work.wanted.spec, work.engine.target.observe(work.name)
+    facts = _measured(work, observed)
+    found = {each["name"]: each for each in facts["alerts"]}
+    judged = {alert["name"]: judge(alert, found[alert["name"]]["segments"]) for alert in spec["alerts"]}
+    own = {
+        alert["name"]: {
+            version: judge(alert, segments).state
+            for version, segments in found[alert["name"]].get("by_version", {}).items()
+        }
+        for alert in spec["alerts"]
+    }
+    moved = advance(work.name, spec["alerts"], judged, observed.ledger, at)
+    ledger = settled(moved, observed.ledger, at)
+    ledger = replace(ledger, evaluated=key(work, observed), metrics=facts["metrics"], own=own)
+    work.settle(
+        Settlement(
+            work.name,
+            events=_events(work.name, moved, observed.ledger, at),
+            conditions=(healthy(work.name, ledger, at),),
+            ledger=_trusted(spec, observed, ledger),
+            notices=telling.pending(spec, telling.of_alerts(spec, moved, stable(observed), at), at),
+        )
+    )
+    return tuple(judged.values())
 
-    What serves is not changed here: that a threshold is broken is evidence for the loop.
-    """
-    at, spec = work.engine.clock(), work.wanted.spec
+
+def _measured(work: Work, observed: Observed) -> Mapping[str, Json]:
+    """Return the facts of the step `evaluate`, on the newest forecasts and the data that was checked last."""
     runs = [run for run in work.engine.target.runs(work.name) if "forecast" in run.files][:_NEWEST]
     inputs = panel(work)
     if not inputs:
         raise StateError(f"{work.name}: there is no checked data to evaluate on", hint="run the step check before it")
-    inputs |= {f"forecast-{number}": run.files["forecast"] for number, run in enumerate(runs, 1)}
-    found = run_step(work.engine, work.wanted, "evaluate", inputs, {"now": work.moment or at})
-    measured = {each["name"]: each["segments"] for each in found.facts["alerts"]}
-    judged = tuple(judge(alert, measured[alert["name"]]) for alert in spec["alerts"])
-    firing = [each for each in judged if each.state == "firing"]
-    work.settle(
-        Settlement(
-            work.name,
-            events=tuple(Event(work.name, at, "Warning", "ThresholdBroken", each.sentence) for each in firing),
-            conditions=(_healthy(work.name, judged, at),),
-        )
-    )
-    return judged
+    for number, run in enumerate(runs, 1):
+        inputs |= {f"{role}-{number}": run.files[role] for role in ("forecast", "shadow") if role in run.files}
+    options = {
+        "now": work.moment or work.engine.clock(),
+        "quarantined": sorted(observed.ledger.bad),
+        "versions": sorted(traffic(observed)),
+    }
+    return run_step(work.engine, work.wanted, "evaluate", inputs, options).facts
 
 
-def _healthy(name: str, judged: Sequence[Judged], at: str) -> Condition:
-    firing = [each.sentence for each in judged if each.state == "firing"]
-    if firing:
-        return Condition(name, "Healthy", "False", "ThresholdBroken", "; ".join(firing), at)
-    known = [each for each in judged if each.state == "ok"]
-    if not known:
-        return Condition(name, "Healthy", "Unknown", "NoData", "no alert has enough data for a verdict yet", at)
-    return Condition(
-        name, "Healthy", "True", "WithinThresholds", f"{len(known)} of {len(judged)} alerts have data, none fires", at
-    )
+def _trusted(spec: Mapping[str, Json], observed: Observed, ledger: Ledger) -> Ledger:
+    """Return the ledger with the count of rollbacks begun anew, where a version that came in after them has proved good."""
+    serves = stable(observed)
+    gave_way = {name for each in ledger.rollbacks for name in (each.version, each.to)}
+    if ledger.rollbacks and serves and serves not in gave_way and proved(judges(spec), ledger, serves):
+        return replace(ledger, rollbacks=())
+    return ledger
+
+
+def _events(name: str, moved: Sequence[Moved], before: Ledger, at: str) -> tuple[Event, ...]:
+    """Return an event for each alert that fires now, is over, or has lost its data; the first evaluation of all tells no loss."""
+    found = []
+    for each in moved:
+        was, state = before.alert(each.record.name), each.record.state
+        if state in _SAID and (was.state != state if was else state == "firing"):
+            kind = "Normal" if state == "resolved" else "Warning"
+            found.append(Event(name, at, kind, _SAID[state], each.record.message))  # type: ignore[arg-type]
+    return tuple(found)

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from mlspec.plan.ready import ready, why_not
 from mlspec.plan.schedule import next_run
+from mlspec.plan.serving import stable, traffic
+from mlspec.state.ledger import Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.record import CONDITION_OF, Condition, ForecastRun
 from mlspec.state.resource import Json
@@ -19,6 +21,7 @@ class Status:
     """One forecast now. `serving` holds a version and its traffic in percent; times are RFC 3339 in UTC, or None.
 
     `why` says what keeps it from being ready, `kept_out` which newer version the gate keeps from serving; empty, if nothing does.
+    `metrics` are the champion's in its backtest; `ledger` is what the loop remembers, the realised metrics among it.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Status:
     champion: str | None
     candidate: str | None
     metrics: Mapping[str, float | None]
+    ledger: Ledger
     last_run: ForecastRun | None
     next_run: str | None
 
@@ -37,9 +41,8 @@ class Status:
 def status(target: Target, name: str, now: datetime) -> Status:
     """Return the state of one forecast as recorded, with damage to what apply made."""
     observed = target.observe(name)
-    conditions = _with_damage(target.conditions(name), observed, f"{now:%Y-%m-%dT%H:%M:%SZ}")
-    traffic: Mapping[str, int] = observed.fact("deployment", "traffic") or {}
-    champion = observed.fact("deployment", "version")
+    conditions = _with_damage(observed.conditions, observed, f"{now:%Y-%m-%dT%H:%M:%SZ}")
+    champion = stable(observed)
     version = next((found for found in target.versions(name) if found.version == champion), None)
     return Status(
         name=name,
@@ -47,10 +50,11 @@ def status(target: Target, name: str, now: datetime) -> Status:
         why=why_not(conditions),
         kept_out=_kept_out(conditions),
         conditions=conditions,
-        serving=tuple({"version": key, "traffic": share} for key, share in traffic.items()),
+        serving=tuple({"version": key, "traffic": share} for key, share in traffic(observed).items()),
         champion=champion,
         candidate=version.candidate if version else None,
         metrics=version.metrics if version else {},
+        ledger=observed.ledger,
         last_run=next(iter(target.runs(name)), None),
         next_run=_next(target, name, now),
     )
@@ -60,7 +64,7 @@ def not_applied(name: str, now: str) -> Status:
     """Return the state of a forecast of which nothing stands."""
     message = "nothing is applied: run `mlspec apply`"
     condition = Condition(name, "Deployed", "Unknown", "NotApplied", message, now)
-    return Status(name, False, message, "", (condition,), (), None, None, {}, None, None)
+    return Status(name, False, message, "", (condition,), (), None, None, {}, Ledger(), None, None)
 
 
 def _kept_out(conditions: tuple[Condition, ...]) -> str:

@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from mlspec.engine.apply import perform, say_failed
+from mlspec.engine.apply import EFFECTS, perform, say_failed
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import (
     Tested,
     Work,
     backtest,
     check_again,
-    deploy,
-    forecast,
-    judge,
-    read_data,
     serving_candidate,
     train,
 )
@@ -30,13 +26,6 @@ from mlspec.plan.gate import passes
 from mlspec.state.resource import KINDS, Json, Kind
 
 TargetStep = Literal["check", "backtest", "gate", "train", "register", "roll-out", "forecast", "evaluate"]
-
-_EFFECTS: dict[Kind, Callable[[Work], None]] = {
-    "data": read_data,
-    "model": judge,
-    "deployment": deploy,
-    "forecast": forecast,
-}
 
 
 def run_on_target(
@@ -57,7 +46,7 @@ def run_on_target(
 def _make(work: Work, last: Kind) -> None:
     """Carry out the effects up to one resource, those that are not as they shall be."""
     for kind in KINDS[: KINDS.index(last) + 1]:
-        perform(work, kind, _EFFECTS[kind])
+        perform(work, kind, EFFECTS[kind])
 
 
 def _check(work: Work) -> Mapping[str, Json]:

@@ -1,40 +1,93 @@
-"""Step `forecast`: the model's forecast of every series over the horizon, with quantiles, under the user's column names."""
+"""Step `forecast`: every series over the horizon, with quantiles, by the version that it belongs to, under the user's names."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
+from mlspec.errors import UsageError
 from mlspec.forecast import artifact
 from mlspec.forecast.compete import CHAMPION
-from mlspec.forecast.frame import ID, MEAN, TIME
+from mlspec.forecast.frame import ID, MEAN, TIME, Panel
 from mlspec.forecast.quantiles import STEP, column, spread
 from mlspec.forecast.scales import scales
-from mlspec.jobs.context import input_of, option, own_names, panel_of, spec_of
+from mlspec.jobs.context import input_of, own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_table
+from mlspec.spec.forecast import Forecast
+from mlspec.state.split import bucket, key_of, version_for
 from mlspec.state.step import Progress, StepRequest, StepResult
+
+VERSION = "version"
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Forecast from the panel's cutoff. The residuals of the backtest say how wide the quantiles are."""
+    """Forecast from the panel's cutoff.
+
+    The option `traffic` says which share of the series each version has, in percent; its model and its backtest, whose residuals
+    say how wide the quantiles are, are the inputs `model-VERSION` and `backtest-VERSION`. A version with no share forecasts all
+    series beside the others: the output `shadow`. One `version` alone has the inputs `model` and `backtest`.
+    """
     spec = spec_of(request)
-    version = str(option(request.options, "version", "forecast"))
-    panel = panel_of(request, spec)
-    model = artifact.load(input_of(request, "model").read_bytes())
-    progress(0, 1, f"forecast with {model.label}")
-    past = read_table(input_of(request, "backtest"))
+    panel, names = panel_of(request, spec), own_names(request, spec)
+    traffic = _traffic(request)
+    made = {}
+    for place, version in enumerate(traffic):
+        progress(place, len(traffic), f"forecast with {version}")
+        made[version] = _by(request, spec, panel, names, version, alone=len(traffic) == 1)
+    progress(len(traffic), len(traffic), "forecast made")
+    out = _split(made, names, traffic)
+    files = {"forecast": write_table(out, request.out / "forecast.parquet")}
+    shadows = [made[version] for version, share in traffic.items() if share == 0]
+    if shadows:
+        files["shadow"] = write_table(_plain(pd.concat(shadows)), request.out / "shadow.parquet")
+    text = panel.layout.frequency.text
+    times = panel.layout.frequency.after(panel.cutoff, panel.layout.horizon)
+    facts = {
+        "rows": len(out), "series": len(names), "cutoff": text(panel.cutoff), "start": text(times[0]), "end": text(times[-1]),
+    }  # fmt: skip
+    return StepResult(files, facts)
+
+
+def _traffic(request: StepRequest) -> dict[str, int]:
+    """Return each version's share. Raises UsageError where the caller names no version."""
+    found = request.options.get("traffic") or request.options.get("version")
+    if not found:
+        raise UsageError("step forecast needs the option 'version'", hint="add --option version=VALUE")
+    return dict(found) if isinstance(found, Mapping) else {str(found): 100}
+
+
+def _by(
+    request: StepRequest, spec: Forecast, panel: Panel, names: pd.DataFrame, version: str, *, alone: bool
+) -> pd.DataFrame:
+    """Return one version's forecast of all series, by unique_id."""
+    role = "" if alone and "model" in request.inputs else f"-{version}"
+    model = artifact.load(input_of(request, f"model{role}").read_bytes())
+    past = read_table(input_of(request, f"backtest{role}"))
     times = panel.layout.frequency.after(panel.cutoff, panel.layout.horizon)
     found = model.forecast(panel).merge(scales(panel), on=ID, how="left")
     found = spread(
         found.assign(**{STEP: times.get_indexer(found[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
     )
-    names = own_names(request, spec).reindex(found[ID]).reset_index(drop=True)
+    own = names.reindex(found[ID]).reset_index(drop=True)
     named = {spec.dataset.time: found[TIME], "cutoff": panel.cutoff, "mean": found[MEAN]}
     named |= {column(q): found[column(q)] for q in spec.model.quantiles}
-    out = pd.concat([names, pd.DataFrame(named)], axis=1).assign(version=version)
-    progress(1, 1, "forecast made")
-    text = panel.layout.frequency.text
-    facts = {
-        "rows": len(out), "series": int(found[ID].nunique()), "cutoff": text(panel.cutoff),
-        "start": text(times[0]), "end": text(times[-1]),
-    }  # fmt: skip
-    return StepResult({"forecast": write_table(out, request.out / "forecast.parquet")}, facts)
+    out = pd.concat([own, pd.DataFrame(named)], axis=1).assign(**{VERSION: version})
+    return out.set_index(pd.Index(found[ID], name=ID))
+
+
+def _split(made: Mapping[str, pd.DataFrame], names: pd.DataFrame, traffic: Mapping[str, int]) -> pd.DataFrame:
+    """Return each series' rows by the version that it belongs to, in the order of series and time."""
+    belongs = {
+        key: version_for(bucket(key_of(list(row))), traffic) for key, row in zip(names.index, _rows(names), strict=True)
+    }
+    parts = [rows[[belongs[key] == version for key in rows.index]] for version, rows in made.items()]
+    return _plain(pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0])
+
+
+def _rows(names: pd.DataFrame) -> list[tuple[str, ...]]:
+    return [tuple(map(str, row)) for row in names.itertuples(index=False)]
+
+
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.reset_index(drop=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from mlspec.plan.fields import flatten, owner
@@ -15,7 +15,8 @@ from mlspec.state.resource import KINDS, Json, Kind, Resource
 class Wanted:
     """One forecast as its spec wants it, with the facts that the spec alone does not hold.
 
-    `spec` is the resolved spec as JSON, `source` what the data files are now, `code` mlspec's own version.
+    `spec` is the resolved spec as JSON, `source` what the data files are now, `code` mlspec's own version. `waiting` holds facts
+    of a kind of resource as they were when it was made, where newer ones are no reason yet: new data alone does not train.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Wanted:
     spec_hash: str
     source: SourceFacts
     code: str
+    waiting: Mapping[Kind, Mapping[str, Json]] = field(default_factory=dict)
 
     def fields(self, kind: Kind) -> Mapping[str, Json]:
         """Return the keys of the spec that shape one kind of resource."""
@@ -45,7 +47,7 @@ def data(wanted: Wanted) -> Resource:
 
 def model(wanted: Wanted) -> Resource:
     """The judged model: what shapes it, the data it learnt from, the code that trained it."""
-    facts = {"data.digest": wanted.source.digest, "code.version": wanted.code}
+    facts = {"data.digest": wanted.source.digest, "code.version": wanted.code, **wanted.waiting.get("model", {})}
     return Resource("model", wanted.name, {**wanted.fields("model"), **facts})
 
 
@@ -55,7 +57,13 @@ def deployment(wanted: Wanted, version: str) -> Resource:
     return Resource("deployment", wanted.name, {**wanted.fields("deployment"), **facts})
 
 
-def forecast(wanted: Wanted, version: str) -> Resource:
-    """The newest forecast: which version made it, from which data, for which stock policy."""
-    facts = {"version": version, "data.digest": wanted.source.digest}
+def forecast(wanted: Wanted, version: str, traffic: Mapping[str, int] | None = None) -> Resource:
+    """The newest forecast: which version made it, or which versions which share of the series, from which data, for which stock."""
+    facts: dict[str, Json] = {
+        "version": version,
+        "data.digest": wanted.source.digest,
+        **wanted.waiting.get("forecast", {}),
+    }
+    if traffic and len(traffic) > 1:
+        facts["traffic"] = dict(traffic)
     return Resource("forecast", wanted.name, {**wanted.fields("forecast"), **facts})

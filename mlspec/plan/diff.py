@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mlspec.plan import desired
 from mlspec.plan.desired import Wanted
 from mlspec.plan.fields import owner
+from mlspec.plan.serving import Kept, fits, kept, traffic
 from mlspec.state.observed import Observed
 from mlspec.state.plan import Action, Change, FieldChange
 from mlspec.state.resource import Json, Kind, Resource
@@ -20,12 +21,23 @@ def changes(wanted: Wanted, observed: Observed) -> tuple[Change, ...]:
     """Return what would have to be done for one forecast, in order."""
     checked = compare(desired.data(wanted), observed)
     judged = compare(desired.model(wanted), observed)
-    if judged.action == "none" and observed.fact("model", "state") == "rejected":
-        return (checked, judged, *(_kept_out(wanted, observed, kind) for kind in ("deployment", "forecast")))
+    held = kept(observed, wanted.spec_hash) if judged.action == "none" else None
+    if held is not None:
+        return checked, judged, _kept_out(wanted, observed, held), _made_by(wanted, observed, held.version, held.reason)
     version = AFTER_THE_GATE if judged.action != "none" else str(observed.fact("model", "version"))
     deployed = compare(desired.deployment(wanted, version), observed)
-    made = compare(desired.forecast(wanted, version), observed)
-    return checked, judged, deployed, made
+    return checked, judged, deployed, _made_by(wanted, observed, version, "", moved=deployed.action != "none")
+
+
+def _made_by(wanted: Wanted, observed: Observed, version: str | None, reason: str, *, moved: bool = False) -> Change:
+    """Return what there is to do for the forecast, by the version that shall serve; nothing where none can make it."""
+    before = observed.fields("forecast")
+    if version is None:
+        return Change(wanted.name, f"forecast.{wanted.name}", "none", reason, before, before)
+    if reason and not fits(observed, wanted.spec):
+        said = f"{reason}; {version}, which serves, was made for forecasts of another shape"
+        return Change(wanted.name, f"forecast.{wanted.name}", "none", said, before, before)
+    return compare(desired.forecast(wanted, version, {} if moved else traffic(observed)), observed)
 
 
 def compare(wanted: Resource, observed: Observed) -> Change:
@@ -58,8 +70,13 @@ def _reason(fields: tuple[FieldChange, ...]) -> str:
     return f"{names}{more} changed: {'; '.join(effects)}"
 
 
-def _kept_out(wanted: Wanted, observed: Observed, kind: Kind) -> Change:
-    version = observed.fact("model", "version")
-    reason = f"the gate kept {version} out; it is not tried again until spec, data or code change"
-    before = observed.fields(kind)
-    return Change(wanted.name, f"{kind}.{wanted.name}", "none", reason, before, before)
+def _kept_out(wanted: Wanted, observed: Observed, held: Kept) -> Change:
+    """Return the deployment's change while a newer version is kept out: what serves goes on, and is mended."""
+    seen = observed.seen.get("deployment")
+    if held.version is not None and seen and fits(observed, wanted.spec):
+        resource = desired.deployment(wanted, held.version) if held.under else seen.resource
+        change = compare(resource, observed)
+        if change.action != "none":
+            return change
+    before = observed.fields("deployment")
+    return Change(wanted.name, f"deployment.{wanted.name}", "none", held.reason, before, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,44 @@ def next_run(expression: str | None, timezone: str, now: datetime) -> datetime |
     local = now.astimezone(ZoneInfo(timezone))
     found: datetime = next(CronSim(expression, local))
     return found.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The newest moment of a schedule that has come, and how many earlier ones went by without a run."""
+
+    slot: datetime
+    missed: int
+
+
+# How far back a schedule is looked through, nearest first: a frequent one has its newest moment in the last days.
+_LOOKS = (timedelta(days=2), timedelta(days=40), timedelta(days=400), timedelta(days=4000))
+
+
+def due(expression: str | None, timezone: str, handled: datetime, now: datetime) -> Due | None:
+    """Return what has come since the moment `handled` that was dealt with last; None where nothing has.
+
+    However many were missed, the newest alone is due: one run makes up for all. A clock that was set back makes nothing due twice.
+    """
+    if expression is None or handled >= now:
+        return None
+    for look in _LOOKS:
+        start = max(handled, now - look)
+        slots = _between(expression, timezone, start, now)
+        if slots or start == handled:
+            return Due(slots[-1], len(slots) - 1) if slots else None
+    return None
+
+
+def _between(expression: str, timezone: str, start: datetime, end: datetime) -> list[datetime]:
+    from cronsim import CronSim
+
+    found = []
+    for slot in CronSim(expression, start.astimezone(ZoneInfo(timezone))):
+        if slot > end:
+            break
+        found.append(slot.astimezone(UTC))
+    return found
 
 
 _WEEK, _YEAR = timedelta(days=7), timedelta(days=365)

@@ -10,7 +10,7 @@ from mlspec.spec.duration import parse_duration
 from mlspec.state.resource import Json
 
 _DAY = 86_400.0  # seconds
-State = Literal["ok", "firing", "no-data"]
+State = Literal["ok", "pending", "firing", "no-data"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +26,29 @@ class Judged:
 def judge(alert: Mapping[str, Json], segments: Mapping[str, Sequence[float | None]]) -> Judged:
     """Return an alert's state from its values, by segment, the newest evaluation first.
 
-    One segment that fires makes the alert fire; without a value in any, there is no verdict.
+    One segment that fires makes the alert fire; one that is beyond the threshold now, and has not been so often enough, makes it
+    pending; without a value in any, there is no verdict.
     """
     agree, of = (int(number) for number in (alert["for"] or "1 of 1").split(" of "))
     name, metric = alert["name"], alert["metric"]
-    broken = {
-        segment: values[0]
-        for segment, values in segments.items()
-        if sum(bool(breaks(alert, value)) for value in values[:of]) >= agree
-    }
+    beyond = {segment: sum(bool(breaks(alert, value)) for value in values[:of]) for segment, values in segments.items()}
+    broken = {segment: segments[segment][0] for segment, times in beyond.items() if times >= agree}
+    near = {segment: values[0] for segment, values in segments.items() if values and breaks(alert, values[0])}
     known = [values[0] for values in segments.values() if values and values[0] is not None]
-    if broken:
-        segment, value = next(iter(broken.items()))
-        where = f" in {segment}" if segment else ""
-        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
-        return Judged(
-            name, "firing", value, f"{name}: {metric}{where} is {_figure(metric, value)}, {limit(alert)}{more}"
-        )
+    if broken or near:
+        state: State = "firing" if broken else "pending"
+        return Judged(name, state, *_worst(alert, broken or near))
     if not known:
         return Judged(name, "no-data", None, f"{name}: {metric} has too little data for a verdict")
     return Judged(name, "ok", known[0], f"{name}: {metric} is {_figure(metric, known[0])}")
+
+
+def _worst(alert: Mapping[str, Json], broken: Mapping[str, float | None]) -> tuple[float | None, str]:
+    """Return the value of the segment that is named first, and a sentence with all that it says."""
+    metric, (segment, value) = alert["metric"], next(iter(broken.items()))
+    where = f" in {segment}" if segment else ""
+    more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+    return value, f"{alert['name']}: {metric}{where} is {_figure(metric, value)}, {limit(alert)}{more}"
 
 
 def breaks(alert: Mapping[str, Json], value: float | None) -> bool | None:

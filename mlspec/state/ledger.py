@@ -1,6 +1,6 @@
 """What the loop remembers of one forecast, so that a restart changes no decision: alerts, rollout, rollbacks, hold, quarantine.
 
-The ledger moves; what it says of the past stands in events too. It is settled in the same transaction as the effect that it is about.
+The ledger moves; what it says of the past stands in events too. It is settled in the transaction of the effect that it is about.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ AlertState = Literal["ok", "pending", "firing", "no-data", "silenced", "inhibite
 class AlertRecord:
     """One alert as it stands. `since` moves with `state`; `incident` names one stretch of trouble, and is empty without one.
 
-    `value` is the worst segment's newest value, `version` the one that the evidence is about, where it is about one.
+    `value` is the worst segment's newest value, `told` says that people were told of the incident.
     """
 
     name: str
@@ -27,7 +27,7 @@ class AlertRecord:
     value: float | None = None
     message: str = ""
     incident: str = ""
-    version: str | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,9 @@ class Failure:
 class Ledger:
     """All that the loop remembers of one forecast. Times are RFC 3339 in UTC.
 
-    `slots` are the newest moments of each schedule that were dealt with; `trainings` when the loop started each; `rollbacks` those
-    since a promoted version last proved good; `evaluated` is the digest of what was evaluated last; `acted` the incidents that a
-    rollback was made for.
+    `slots` are the newest moments of each schedule that were dealt with; `trainings` when the loop started each by itself;
+    `rollbacks` those since a promoted version last proved good; `acted` the incidents that a rollback was made for; `evaluated` is
+    the digest of what was evaluated last, `metrics` and `own` what came of it: over all that served, and per alert and version.
     """
 
     alerts: tuple[AlertRecord, ...] = ()
@@ -117,6 +117,7 @@ class Ledger:
     trainings: tuple[str, ...] = ()
     evaluated: str = ""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def bad(self) -> frozenset[str]:

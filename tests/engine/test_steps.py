@@ -113,7 +113,7 @@ def test_a_broken_threshold_is_evidence_and_moves_no_traffic(root: Path) -> None
     assert run(fresh, *TARGET_STEPS, steps=Steps(wape=0.3), alerts=[ALERT])[-1] is False
     target = engine(fresh).target
     assert "wape is 0.3, above 0.2" in next(
-        event.message for event in target.events("demand") if event.reason == "ThresholdBroken"
+        event.message for event in target.events("demand") if event.reason == "AlertFiring"
     )
     assert {found.type: found.status for found in target.conditions("demand")}["Healthy"] == "False"
     assert target.observe("demand").fact("deployment", "traffic") is not None

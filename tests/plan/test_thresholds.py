@@ -29,8 +29,9 @@ def test_a_value_breaks_a_threshold_only_beyond_it(
 
 
 @pytest.mark.parametrize(("values", "state"), [
-    ([0.3, 0.3, 0.1], "firing"), ([0.3, 0.1, 0.3], "firing"), ([0.3, 0.1, 0.1], "ok"), ([0.1, 0.3, 0.3], "firing"),
-    ([0.3, None, None], "ok"), ([None, None, None], "no-data"), ([], "no-data"), ([0.3, 0.1, 0.1, 0.3, 0.3], "ok"),
+    ([0.3, 0.3, 0.1], "firing"), ([0.3, 0.1, 0.3], "firing"), ([0.3, 0.1, 0.1], "pending"), ([0.1, 0.3, 0.3], "firing"),
+    ([0.3, None, None], "pending"), ([None, None, None], "no-data"), ([], "no-data"), ([0.3, 0.1, 0.1, 0.3, 0.3], "pending"),
+    ([0.1, 0.3, 0.1], "ok"),
 ])  # fmt: skip
 def test_two_of_three_evaluations_have_to_agree(values: list[float | None], state: str) -> None:
     assert judge(alert(above=0.2, **{"for": "2 of 3"}), {"": values}).state == state

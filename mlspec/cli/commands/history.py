@@ -25,11 +25,12 @@ def command(name: str, target: str, output: str, limit: int) -> None:
     where = open_here(target)
     known_name(name, where.names())
     releases, versions, events = where.releases(name), where.versions(name), where.events(name)
-    serving = where.observe(name).fact("deployment", "release")
+    observed = where.observe(name)
+    serving, bad = observed.fact("deployment", "release"), observed.ledger.bad
     if output == "json":
         value = {
-            "releases": [_release(each, serving) for each in releases],
-            "versions": [_version(each) for each in versions],
+            "releases": [_release(each, serving, bad) for each in releases],
+            "versions": [_version(each, bad) for each in versions],
             "events": [
                 {
                     "at": each.at,
@@ -44,12 +45,13 @@ def command(name: str, target: str, output: str, limit: int) -> None:
         click.echo(json.dumps(value, indent=2, allow_nan=False))
         return
     rows = [
-        [f"r{each.release}", each.version, each.created, each.spec_hash[:10], _state(each, serving)]
+        [f"r{each.release}", each.version, each.created, each.spec_hash[:10], _state(each, serving, bad)]
         for each in releases
     ]
     click.echo(table(["release", "version", "created", "spec", "state"], rows[:limit]))
     rows = [
-        [each.version, each.created, each.candidate, percent(each.metrics.get("wape")), each.state] for each in versions
+        [each.version, each.created, each.candidate, percent(each.metrics.get("wape")), _judged(each, bad)]
+        for each in versions
     ]
     click.echo(f"\n{table(['version', 'created', 'model', 'backtest WAPE', 'state'], rows[:limit])}\n")
     for event in events[:limit]:
@@ -58,16 +60,22 @@ def command(name: str, target: str, output: str, limit: int) -> None:
         click.echo(f"… and {len(events) - limit} older events (--limit shows more)")
 
 
-def _state(release: Release, serving: int | None) -> str:
-    return "serving" if release.release == serving else "superseded"
+def _state(release: Release, serving: int | None, bad: frozenset[str]) -> str:
+    if release.release == serving:
+        return "serving"
+    return "rolled-back" if release.version in bad else "superseded"
 
 
-def _release(release: Release, serving: int | None) -> dict[str, Any]:
+def _judged(version: Version, bad: frozenset[str]) -> str:
+    return "quarantined" if version.version in bad else version.state
+
+
+def _release(release: Release, serving: int | None, bad: frozenset[str]) -> dict[str, Any]:
     words = {key: getattr(release, key) for key in ("release", "version", "created", "spec_hash")}
-    return {**words, "state": _state(release, serving)}
+    return {**words, "state": _state(release, serving, bad)}
 
 
-def _version(version: Version) -> dict[str, Any]:
+def _version(version: Version, bad: frozenset[str]) -> dict[str, Any]:
     return {
         "version": version.version,
         "created": version.created,
@@ -75,7 +83,7 @@ def _version(version: Version) -> dict[str, Any]:
         "metrics": dict(version.metrics),
         "data_version": version.lineage["data_version"],
         "spec_hash": version.lineage["spec_hash"],
-        "state": version.state,
+        "state": _judged(version, bad),
         "gate": list(version.reasons),
         "lineage": dict(version.lineage),
     }

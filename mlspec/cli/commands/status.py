@@ -16,6 +16,7 @@ from mlspec.cli.table import percent, table
 from mlspec.cli.target import open_target, timestamp
 from mlspec.engine.status import Status, not_applied, status
 from mlspec.errors import Exit
+from mlspec.state.ledger import AlertRecord, Ledger
 
 
 @click.command(short_help="Say per forecast whether it is ready, and why.")
@@ -66,12 +67,38 @@ def as_text(found: list[Status]) -> str:
     lines = [
         table(["forecast", "state", "serving", "model", "backtest WAPE", "data up to", "last run", "next run"], rows)
     ]
-    lines += [f"{each.name}: {printable(each.why or each.kept_out)}" for each in found if each.why or each.kept_out]
+    lines += [f"{each.name}: {printable(line)}" for each in found for line in _sentences(each)]
     return "\n".join(lines)
 
 
+def _sentences(each: Status) -> list[str]:
+    """Return what a person has to know beside the table: why it is not ready, what is kept out, on its way, held, muted."""
+    ledger = each.ledger
+    found = [each.why or each.kept_out]
+    if ledger.rollout:
+        found.append(
+            f"{ledger.rollout.version} is on its way, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
+        )
+    if ledger.hold:
+        found.append(
+            f"release {ledger.hold.release} is held by {ledger.hold.by} since {ledger.hold.at}: {ledger.hold.reason}"
+        )
+    found += [f"{bad.version} is in quarantine since {bad.at}: {bad.reason}" for bad in ledger.quarantined]
+    found += [f"alert {alert.name} is {alert.state} since {alert.since}: {alert.message}" for alert in _loud(ledger)]
+    found += [
+        f"alert {mute.alert} is silent until {mute.until}, by {mute.by}: {mute.reason}" for mute in ledger.silences
+    ]
+    return [line for line in found if line]
+
+
+def _loud(ledger: Ledger) -> list[AlertRecord]:
+    """Return the alerts that are worth a line: all but those that are well, or that never had data."""
+    return [each for each in ledger.alerts if each.state not in ("ok", "no-data") or each.incident]
+
+
 def as_json(each: Status) -> dict[str, Any]:
-    """Return the contract's JSON of one forecast. Nothing watches alerts in this version: none is listed."""
+    """Return the contract's JSON of one forecast, with what else the loop remembers of it."""
+    ledger = each.ledger
     return {
         "name": each.name,
         "ready": each.ready,
@@ -80,9 +107,22 @@ def as_json(each: Status) -> dict[str, Any]:
         ],
         "serving": [dict(row) for row in each.serving],
         "champion": each.champion,
-        "pinned": None,
+        "pinned": asdict(ledger.hold) if ledger.hold else None,
         "metrics": dict(each.metrics),
-        "alerts": [],
+        "realised": dict(ledger.metrics),
+        "alerts": [
+            {
+                "name": alert.name,
+                "state": alert.state,
+                "value": alert.value,
+                "since": alert.since,
+                "message": alert.message,
+            }
+            for alert in ledger.alerts
+        ],
+        "rollout": asdict(ledger.rollout) if ledger.rollout else None,
+        "quarantined": [asdict(bad) for bad in ledger.quarantined],
+        "silences": [asdict(mute) for mute in ledger.silences],
         "last_run": each.last_run.created if each.last_run else None,
         "next_run": each.next_run,
     }

@@ -1,0 +1,31 @@
+"""`mlspec rollback`: to an earlier good release, by hand."""
+
+from __future__ import annotations
+
+import click
+
+from mlspec.cli import options
+from mlspec.cli.escape import printable
+from mlspec.cli.people import spec_of, who
+from mlspec.cli.progress import Progress
+from mlspec.engine import people
+
+
+@click.command(short_help="Move a forecast to an earlier good release, and hold it there.")
+@click.argument("name")
+@options.target
+@click.option(
+    "--to", type=click.IntRange(min=1), metavar="R", help="The release; the newest good one before, if left out."
+)
+@options.reason
+@options.lock_timeout
+def command(name: str, target: str, to: int | None, reason: str, lock_timeout: float) -> None:
+    """Move a forecast to an earlier good release now, make its forecast with it, and hold it there.
+
+    What served goes into quarantine: the loop never promotes it again. The hold ends with `mlspec resume`, or when
+    the spec changes.
+    """
+    with Progress() as progress:
+        engine, spec = spec_of(name, target, progress)
+        said = people.roll_back(engine, spec, to, who(), reason, lock_timeout)
+    click.echo(f"{name}: {printable(said)}")

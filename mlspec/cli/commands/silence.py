@@ -1,0 +1,31 @@
+"""`mlspec silence`: mutes an alert."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from mlspec.cli import options
+from mlspec.cli.escape import printable
+from mlspec.cli.people import alert_of, applied, who
+from mlspec.engine import people
+from mlspec.errors import UsageError
+
+
+@click.command(short_help="Mute an alert for a while.")
+@click.argument("name")
+@click.argument("alert")
+@options.target
+@click.option(
+    "--for", "span", required=True, metavar="DURATION", callback=lambda _c, _p, value: options.seconds(value),
+    help="How long: 30m, 2d.",
+)  # fmt: skip
+@options.reason
+def command(name: str, alert: str, target: str, span: float, reason: str) -> None:
+    """Mute an alert: nobody is told of it and nothing acts on it, until the time is over."""
+    if span <= 0:
+        raise UsageError("--for has to be longer than nothing", hint="such as --for 2d")
+    engine = applied(name, target)
+    alert_of(engine, name, alert)
+    click.echo(f"{name}: {printable(people.silence(engine, name, alert, timedelta(seconds=span), who(), reason))}")

@@ -1,0 +1,329 @@
+"""The loop's pass over one forecast: observe, mend, judge, roll back, train, roll out, forecast. Decides nothing itself.
+
+Level-triggered: a pass follows from what is seen and from the ledger, never from what woke it. So it may be run again, late, twice
+or after a crash, and one with nothing new to see writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from mlspec.engine import moves
+from mlspec.engine.apply import EFFECTS, perform
+from mlspec.engine.context import Engine, Spec
+from mlspec.engine.effects import Work, known, whole
+from mlspec.engine.evaluation import evaluate, key
+from mlspec.engine.outlook import Outlook, look, mode
+from mlspec.errors import DataError, GateClosed, LockHeld, MissingExtra, MlspecError, ModelError, Refused, SpecError
+from mlspec.plan import rollback, telling
+from mlspec.plan.backoff import failed
+from mlspec.plan.diff import changes
+from mlspec.plan.health import BY_ITSELF, healthy
+from mlspec.plan.moments import text
+from mlspec.plan.rollout import Abort, Shift, Wait, next_step
+from mlspec.plan.serving import stable, standing
+from mlspec.plan.training import recent
+from mlspec.state.ledger import RolledBack
+from mlspec.state.notice import Pending
+from mlspec.state.observed import Observed, Settlement
+from mlspec.state.record import Condition, Event
+from mlspec.state.resource import Kind, digest
+
+Status = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed"]
+# Trying again mends none of these: something has to change first.
+_PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
+
+
+@dataclass
+class Pass:
+    """One pass over one forecast: what was done, what waits and why, what was only reported, and the error that ended it."""
+
+    forecast: str
+    did: list[str] = field(default_factory=list)
+    waits: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
+    kept_out: bool = False
+    paused: bool = False
+    error: MlspecError | None = None
+    work: Work | None = None
+
+    @property
+    def status(self) -> Status:
+        """The word for it."""
+        if self.error:
+            return "waiting" if isinstance(self.error, LockHeld) else "failed"
+        if self.paused:
+            return "paused"
+        if self.kept_out:
+            return "kept-out"
+        return "done" if self.did else "waiting" if self.waits else "nothing"
+
+
+def reconcile_one(engine: Engine, spec: Spec, found: Pass, lock_timeout: float = 0.0) -> None:
+    """Make one pass over one forecast, and note in `found` what came of it, errors included: they hold up no other."""
+    try:
+        if spec.json["reconcile"]["mode"] == "pause":
+            _paused(engine, spec, found)
+        elif not _idle(engine, spec, found):
+            with engine.target.lock(spec.name, "reconcile", engine.clock(), lock_timeout):
+                _pass(engine, spec, found)
+    except MlspecError as error:
+        found.error = error
+
+
+def _idle(engine: Engine, spec: Spec, found: Pass) -> bool:
+    """Return whether there is nothing to do, so that no lock is taken; says what waits."""
+    ahead = look(engine, spec)
+    work = Work(engine, ahead.wanted)
+    _say_waiting(ahead, found)
+    found.error = ahead.missing
+    seen = ahead.todo or ahead.slots or _reported(ahead, ahead.observed.conditions, "") or _lost(ahead, "")
+    return not (seen or _news(work, ahead.observed) or _moves(work, ahead))
+
+
+def _news(work: Work, observed: Observed) -> bool:
+    """Return whether there is something to evaluate that was not evaluated."""
+    judged = bool(work.wanted.spec["alerts"]) and "data" in observed.seen and "forecast" in observed.seen
+    return judged and observed.ledger.evaluated != key(work, observed)
+
+
+def _moves(work: Work, ahead: Outlook) -> bool:
+    """Return whether traffic has to move: a rollout's next step, or a rollback."""
+    if mode(work.wanted.spec, "deployment") != "enforce" or "deployment" not in ahead.observed.seen:
+        return False
+    rollout = ahead.observed.ledger.rollout
+    if rollout and not isinstance(
+        next_step(rollout, work.wanted.spec, ahead.observed.ledger, work.engine.clock()), Wait
+    ):
+        return True
+    return not isinstance(_decision(work, ahead.observed), rollback.Stay)
+
+
+def _pass(engine: Engine, spec: Spec, found: Pass) -> None:
+    ahead = look(engine, spec)
+    found.waits.clear()
+    work = found.work = Work(engine, ahead.wanted)
+    try:
+        _step(work, ahead, "data", found)
+        _judge_what_serves(work, found)
+        ahead = look(engine, spec)  # what was learnt may ask for a training, or have moved what serves
+        work.wanted = ahead.wanted
+        _make(work, ahead, found)
+    except MlspecError as error:
+        _fail(work, ahead.key, error)
+        raise
+    _judge_again(work)
+    _close(work, ahead, found)
+
+
+def _step(work: Work, ahead: Outlook, kind: Kind, found: Pass) -> None:
+    """Carry out one resource's change, if it is the loop's to carry out."""
+    if any(each.resource.startswith(f"{kind}.") for each in ahead.todo):
+        change = ahead.change(kind)
+        perform(work, kind, EFFECTS[kind])
+        found.did.append(f"{change.resource}: {change.reason}")
+
+
+def _judge_what_serves(work: Work, found: Pass) -> None:
+    """Evaluate where there is news, then let what serves give way or a rollout go on, as the evidence says."""
+    _judge_again(work)
+    observed = work.engine.target.observe(work.name)
+    if mode(work.wanted.spec, "deployment") != "enforce" or "deployment" not in observed.seen:
+        return
+    _go_on(work, observed, found)
+    _give_way(work, found)
+
+
+def _judge_again(work: Work) -> None:
+    if _news(work, work.engine.target.observe(work.name)):
+        work.written = True
+        evaluate(work)
+
+
+def _go_on(work: Work, observed: Observed, found: Pass) -> None:
+    """Take a rollout to its next step, or back."""
+    rollout = observed.ledger.rollout
+    if rollout is None:
+        return
+    step = next_step(rollout, work.wanted.spec, observed.ledger, work.engine.clock())
+    if isinstance(step, Shift):
+        moves.shift(work, observed, step)
+        found.did.append(f"{rollout.version} serves {step.percent} %: {step.why}")
+    elif isinstance(step, Abort):
+        moves.give_back(work, observed, step.why)
+        found.did.append(f"{rollout.version} gave its traffic back: {step.why}")
+    else:
+        found.waits.append(f"{rollout.version} stays at its share: {step.why}")
+
+
+def _decision(work: Work, observed: Observed) -> rollback.Stay | rollback.RollBack | rollback.Give:
+    """Return what the alerts ask for, from everything that is recorded."""
+    ledger, target, serves = observed.ledger, work.engine.target, stable(observed)
+    if serves is None or not any(each.state == "firing" for each in ledger.alerts):
+        return rollback.Stay()
+    versions = target.versions(work.name)
+    falling_back = digest(moves.falling_back(work).wanted.fields("model"))
+    facts = rollback.Facts(
+        spec=work.wanted.spec,
+        spec_hash=work.wanted.spec_hash,
+        ledger=ledger,
+        releases=target.releases(work.name),
+        versions=versions,
+        serves=serves,
+        promoted=str(observed.fact("deployment", "since") or ""),
+        whole=frozenset(each.version for each in versions if each.state == "passed" and whole(work, each)),
+        fallbacks=frozenset(each.version for each in versions if each.lineage["spec_hash"] == falling_back),
+    )
+    return rollback.decide(facts, work.engine.clock())
+
+
+def _give_way(work: Work, found: Pass) -> None:
+    """Carry out a rollback, if the alerts ask for one."""
+    observed = work.engine.target.observe(work.name)
+    decision, at, serves = _decision(work, observed), work.engine.clock(), str(stable(observed))
+    if isinstance(decision, rollback.Stay):
+        if decision.why:
+            found.waits.append(decision.why)
+        return
+    ledger = replace(observed.ledger, acted=(*observed.ledger.acted, decision.incident))
+    if isinstance(decision, rollback.Give):
+        said = f"{decision.alert} fires, and {decision.why}; {serves} keeps serving, and a person is needed"
+        moves.hold(work, observed, BY_ITSELF, said, ledger, (telling.held(work.wanted.spec, serves, said, at),))
+        found.did.append(f"held: {said}")
+        return
+    version = known(work, decision.release.version) if decision.release else moves.fallback(work)
+    ledger = moves.quarantined(ledger, serves, decision.why, at)
+    done = RolledBack(at, serves, version.version, decision.incident)
+    ledger = replace(ledger, rollbacks=(*ledger.rollbacks, done), rollout=None)
+    what = f"release {decision.release.release}" if decision.release else f"the fallback, {version.candidate}"
+    said = f"{serves} gives way to {version.version} ({what}): {decision.why}"
+    moves.roll_back(work, version, ledger, said)
+    found.did.append(f"rolled back: {said}")
+
+
+def _make(work: Work, ahead: Outlook, found: Pass) -> None:
+    """Train what is due, let it take over, and make the forecast."""
+    try:
+        if ahead.training and ahead.training.by_itself and any(c.resource.startswith("model.") for c in ahead.todo):
+            _count_training(work)
+        _step(work, ahead, "model", found)
+    except GateClosed as closed:
+        found.kept_out = True
+        found.did.append(closed.message)
+    kinds: tuple[Kind, ...] = ("deployment", "forecast")
+    for kind in kinds:
+        _step(work, _look_again(work, ahead), kind, found)
+
+
+def _look_again(work: Work, ahead: Outlook) -> Outlook:
+    """Return the outlook after an effect: the same wants, against what is seen now."""
+    observed = work.engine.target.observe(work.name)
+    return replace(ahead, observed=observed, changes=changes(work.wanted, observed))
+
+
+def _count_training(work: Work) -> None:
+    """Record that the loop starts a training, before it does: a run that is killed has used its part of the budget."""
+    ledger, at = work.engine.target.observe(work.name).ledger, work.engine.clock()
+    started = (*recent(ledger.trainings, at), at)
+    work.settle(Settlement(work.name, ledger=replace(ledger, trainings=started)))
+
+
+def _close(work: Work, ahead: Outlook, found: Pass) -> None:
+    """Record what was dealt with: the schedules' moments, a failure that is over, what is only reported."""
+    before = work.engine.target.observe(work.name)
+    ledger, at = before.ledger, work.engine.clock()
+    slots = {**ledger.slots, **{name: text(each.slot) for name, each in ahead.slots.items()}}
+    after = replace(ledger, slots=slots, failure=None if not ahead.blocked else ledger.failure)
+    if standing(after, work.wanted.spec_hash) is None:
+        after = replace(after, hold=None)
+    conditions = (*_reported(ahead, before.conditions, at), *_lost(ahead, at))
+    events = [
+        *_missed(ahead, at),
+        *(
+            Event(work.name, at, "Warning", each.reason, each.message)
+            for each in conditions
+            if each.type == "DataReady"
+        ),
+    ]
+    if after.hold != ledger.hold:
+        conditions = (*conditions, healthy(work.name, after, at))
+    if after != ledger or conditions:
+        work.settle(Settlement(work.name, ledger=after, events=tuple(events), conditions=conditions))
+    _say_waiting(_look_again(work, ahead), found)
+
+
+def _missed(ahead: Outlook, at: str) -> list[Event]:
+    said = "{} earlier runs of {} were missed: this one makes up for them"
+    return [
+        Event(ahead.wanted.name, at, "Normal", "RunsMissed", said.format(each.missed, name))
+        for name, each in ahead.slots.items()
+        if each.missed
+    ]
+
+
+def _say_waiting(ahead: Outlook, found: Pass) -> None:
+    """Note what is not done, and why."""
+    if ahead.refused:
+        found.waits.append(f"training waits: {ahead.refused}")
+    failure = ahead.observed.ledger.failure
+    if ahead.blocked and failure:
+        when = f"is tried again at {failure.next_at}" if failure.next_at else "waits until spec, data or code change"
+        found.waits.append(f"what failed {when}: {failure.reason}")
+    found.reported = [f"{each.resource}: {each.reason}" for each in ahead.reported]
+
+
+def _reported(ahead: Outlook, conditions: tuple[Condition, ...], at: str) -> tuple[Condition, ...]:
+    """Return the condition Paused, where it is to be another than it is: what the loop sees and leaves to people."""
+    before = next((each for each in conditions if each.type == "Paused"), None)
+    name, reported = ahead.wanted.name, ahead.reported
+    if reported:
+        said = "; ".join(f"{each.resource}: {each.reason}" for each in reported)
+        now = Condition(name, "Paused", "True", "Observing", f"observed, and left as it is: {said}", at)
+    else:
+        now = Condition(name, "Paused", "False", "Enforcing", "the loop acts on what it sees", at)
+    if before is None and not reported:
+        return ()
+    same = before is not None and (before.status, before.reason, before.message) == (
+        now.status,
+        now.reason,
+        now.message,
+    )
+    return () if same else (now,)
+
+
+def _paused(engine: Engine, spec: Spec, found: Pass) -> None:
+    """Do nothing, and say so once."""
+    found.paused = True
+    observed = engine.target.observe(spec.name)
+    said = any(each.type == "Paused" and each.reason == "PausedBySpec" for each in observed.conditions)
+    if observed.seen and not said:
+        at = engine.clock()
+        condition = Condition(
+            spec.name, "Paused", "True", "PausedBySpec", "reconcile.mode is pause: nothing is done", at
+        )
+        with engine.target.lock(spec.name, "reconcile", at, 0.0):
+            engine.target.settle(Settlement(spec.name, conditions=(condition,)), at)
+
+
+def _fail(work: Work, work_key: str, error: MlspecError) -> None:
+    """Record that this work failed, and when it is tried again; tell people once trying again will not mend it."""
+    at, ledger = work.engine.clock(), work.engine.target.observe(work.name).ledger
+    failure = failed(ledger.failure, work_key, error.message, at, permanent=isinstance(error, _PERMANENT))
+    events: tuple[Event, ...] = ()
+    notices: tuple[Pending, ...] = ()
+    if failure.next_at is None:
+        said = f"stalled until spec, data or code change: {error.message}"
+        events = (Event(work.name, at, "Warning", "Stalled", said),)
+        notices = telling.pending(work.wanted.spec, (telling.stalled(work.wanted.spec, said, at),), at)
+    work.settle(Settlement(work.name, events=events, ledger=replace(ledger, failure=failure), notices=notices))
+
+
+def _lost(ahead: Outlook, at: str) -> tuple[Condition, ...]:
+    """Return the condition DataReady, where the source is gone and that was not said yet."""
+    if ahead.missing is None:
+        return ()
+    before = next((each for each in ahead.observed.conditions if each.type == "DataReady"), None)
+    if before and before.message == ahead.missing.message:
+        return ()
+    return (Condition(ahead.wanted.name, "DataReady", "False", "DataMissing", ahead.missing.message, at),)

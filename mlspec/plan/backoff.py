@@ -1,0 +1,34 @@
+"""When failed work is tried again: transient faults after a growing pause, permanent ones once their inputs change."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mlspec.plan.moments import moment, text
+from mlspec.state.ledger import Failure
+from mlspec.state.resource import digest
+
+FIRST = timedelta(seconds=30)
+LONGEST = timedelta(hours=1)
+MOST = 10  # attempts; then a person is needed, or an input that changes
+_SPREAD = 0.2
+
+
+def failed(before: Failure | None, key: str, reason: str, now: str, *, permanent: bool) -> Failure:
+    """Return the record of a failure: another attempt of the same work waits twice as long, up to an hour."""
+    count = before.count + 1 if before and before.key == key else 1
+    if permanent or count >= MOST:
+        return Failure(key, count, now, None, reason)
+    pause = min(FIRST * 2 ** (count - 1), LONGEST)
+    # A thousand forecasts that failed together shall not come back together; from the key, so that a restart changes nothing.
+    share = int(digest([key, count], 8), 16) / 0xFFFFFFFF
+    return Failure(key, count, now, text(moment(now) + pause * (1 + _SPREAD * share)), reason)
+
+
+def waits(failure: Failure | None, key: str, now: str) -> bool:
+    """Return whether the work of `key` has to wait. Another key is other work; a clock that was set back ends the wait."""
+    if failure is None or failure.key != key:
+        return False
+    if failure.next_at is None:
+        return True
+    return now < failure.next_at and moment(failure.next_at) - moment(now) <= 2 * LONGEST

@@ -1,0 +1,32 @@
+"""Moments as text and back: RFC 3339 in UTC outside, aware datetimes where something is counted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from mlspec.spec.duration import parse_duration
+
+
+def moment(text: str) -> datetime:
+    """Return the aware datetime of an RFC 3339 text."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def text(at: datetime) -> str:
+    """Return a moment as RFC 3339 in UTC, to the second."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def later(start: str, duration: str) -> str:
+    """Return the moment that lies a spec's duration (`24h`) after `start`."""
+    return text(moment(start) + parse_duration(duration))
+
+
+def earlier(start: str, span: timedelta) -> str:
+    """Return the moment that lies `span` before `start`."""
+    return text(moment(start) - span)
+
+
+def day_or_hour(at: str, frequency: str) -> str:
+    """Return the day of a moment, or its hour where periods are shorter than a day: how finely "now" matters to a measure."""
+    return at[:13] if frequency.lstrip("0123456789") in ("h", "min") else at[:10]

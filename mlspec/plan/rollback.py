@@ -1,0 +1,132 @@
+"""Shall the version that serves give way, and to which? Evidence about that version, the spec's policy, and what was done before.
+
+A rollback acts once an incident, only on the version that the evidence is about, never into a version that turned out bad, not
+within the cooldown of the last one, and at most `max_attempts` times until a promoted version has proved good again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlspec.plan.moments import later
+from mlspec.plan.serving import good_releases, standing
+from mlspec.state.ledger import AlertRecord, Ledger
+from mlspec.state.record import Release, Version
+from mlspec.state.resource import Json
+
+# Metrics that say how a version's own forecasts or answers turned out. The others are of the data: no version is to blame, so an
+# alert on them counts for whichever version served when it began.
+OF_A_VERSION = ("wape", "mase", "rmsse", "bias", "pinball", "coverage", "error_rate", "latency")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a decision is made from. `releases` newest first; `whole` names the versions whose files are there; `promoted` is when
+    the version that serves took over; `fallbacks` are the versions that only fell back."""
+
+    spec: Mapping[str, Json]
+    spec_hash: str
+    ledger: Ledger
+    releases: Sequence[Release]
+    versions: Sequence[Version]
+    serves: str
+    promoted: str
+    whole: frozenset[str]
+    fallbacks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Nothing gives way; `why` is empty where nothing asks for it."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Move all traffic to `release`, or to the fallback where it is None, for the incident."""
+
+    release: Release | None
+    incident: str
+    alert: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Keep serving what serves, hold it there, and ask for a person."""
+
+    incident: str
+    alert: str
+    why: str
+
+
+def decide(facts: Facts, now: str) -> Stay | RollBack | Give:
+    """Return what follows from the alerts as the ledger has them."""
+    ledger, policy = facts.ledger, facts.spec["rollback"]
+    asking = [each for each in ledger.alerts if each.name in policy["on"] and each.state == "firing"]
+    guilty = [each for each in asking if _about(each, facts)]
+    new = [each for each in guilty if each.incident not in ledger.acted]
+    if not new:
+        return Stay(_why_not(asking, guilty, facts.serves))
+    if standing(ledger, facts.spec_hash):
+        return Stay(f"{new[0].name} fires, and the release is held: a person decides")
+    if ledger.rollout is not None:
+        return Stay(f"{new[0].name} fires on {facts.serves}, and {ledger.rollout.version} is on its way to replace it")
+    if ledger.rollbacks and now < later(ledger.rollbacks[-1].at, policy["cooldown"]):
+        return Stay(
+            f"{new[0].name} fires within the cooldown, until {later(ledger.rollbacks[-1].at, policy['cooldown'])}"
+        )
+    return _act(facts, new[0])
+
+
+def _act(facts: Facts, alert: AlertRecord) -> RollBack | Give:
+    policy, ledger = facts.spec["rollback"], facts.ledger
+    if len(ledger.rollbacks) >= policy["max_attempts"]:
+        many = f"{len(ledger.rollbacks)} rollback{'s' if len(ledger.rollbacks) > 1 else ''} did not help"
+        return Give(alert.incident, alert.name, f"{many}, which is rollback.max_attempts")
+    release = _target(facts)
+    if release is not None:
+        return RollBack(release, alert.incident, alert.name, alert.message)
+    if facts.serves in facts.fallbacks:
+        return Give(alert.incident, alert.name, "no good version is left, and the fallback itself is what serves")
+    return RollBack(None, alert.incident, alert.name, alert.message)
+
+
+def _target(facts: Facts) -> Release | None:
+    """Return the release that takes over; None is the fallback's turn."""
+    if facts.spec["rollback"]["to"] == "fallback":
+        return None
+    good = good_releases(facts.releases, facts.versions, facts.serves, facts.ledger, facts.spec)
+    good = tuple(each for each in good if each.version in facts.whole - facts.fallbacks)
+    if facts.spec["rollback"]["to"] == "last-good":
+        return next(iter(good), None)
+    before = _previous(facts)
+    return next((each for each in good if before and each.version == before.version), None)
+
+
+def _previous(facts: Facts) -> Release | None:
+    """Return the release of another version that stood just before the one that serves."""
+    ordered = sorted(facts.releases, key=lambda each: each.release, reverse=True)
+    after = [each for place, each in enumerate(ordered) if any(e.version == facts.serves for e in ordered[: place + 1])]
+    return next((each for each in after if each.version != facts.serves), None)
+
+
+def _about(alert: AlertRecord, facts: Facts) -> bool:
+    """Return whether an alert is about the version that serves now."""
+    metric = next(each["metric"] for each in facts.spec["alerts"] if each["name"] == alert.name)
+    if metric in OF_A_VERSION:
+        return facts.ledger.own.get(alert.name, {}).get(facts.serves) == "firing"
+    return alert.since >= facts.promoted
+
+
+def _why_not(asking: Sequence[AlertRecord], guilty: Sequence[AlertRecord], serves: str) -> str:
+    if guilty:
+        return f"{guilty[0].name} still fires, and it was acted on"
+    return f"{asking[0].name} fires on an earlier version, not on {serves}" if asking else ""
+
+
+def proved(names: Sequence[str], ledger: Ledger, version: str) -> bool:
+    """Return whether the alerts that would roll it back say that a version is good, each with data of its own."""
+    return bool(names) and all(ledger.own.get(name, {}).get(version) == "ok" for name in names)

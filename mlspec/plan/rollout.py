@@ -1,0 +1,89 @@
+"""How a new version takes over, step by step, on evidence: pass, fail or inconclusive. What is not known moves nothing.
+
+As in Argo Rollouts (analysis: Successful, Failed, Inconclusive): a failed step gives all traffic back, an inconclusive one waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mlspec.plan.moments import later
+from mlspec.state.ledger import Ledger, Rollout
+from mlspec.state.resource import Json
+
+Verdict = Literal["pass", "fail", "inconclusive"]
+ALL = 100
+# Metrics that only a server of predictions has.
+SERVER = ("error_rate", "latency")
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Give the new version this share of traffic, in percent; at 100 the rollout is over."""
+
+    percent: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Leave traffic as it is; `inconclusive` says that evidence is missing, not time."""
+
+    why: str
+    inconclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Give all traffic back to the version before, and keep the new one out."""
+
+    why: str
+
+
+def shares(rollout: Mapping[str, Json]) -> tuple[int, ...]:
+    """Return the new version's share at each step, in percent: a canary's steps, nothing and then all for blue-green."""
+    if rollout["strategy"] == "canary":
+        return tuple(rollout["steps"])
+    return (0, ALL) if rollout["strategy"] == "blue-green" else (ALL,)
+
+
+def split(new: str, old: str, percent: int) -> dict[str, int]:
+    """Return the traffic of two versions; it sums to 100. The older one stands first: what it keeps stays where it was."""
+    return {new: ALL} if percent == ALL else {old: ALL - percent, new: percent}
+
+
+def judges(spec: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return the alerts that a new version is judged by: those that would roll it back and that can be measured for it."""
+    online = spec["deployment"]["serve"] != "batch"
+    metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
+    return tuple(name for name in spec["rollback"]["on"] if online or metric[name] not in SERVER)
+
+
+def verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[Verdict, str]:
+    """Return what the named alerts say of one version's own forecasts. Nobody to judge it is a pass: the gate did."""
+    own = {name: ledger.own.get(name, {}).get(version) for name in names}
+    firing = [name for name, state in own.items() if state == "firing"]
+    if firing:
+        return "fail", f"{', '.join(firing)} fires on what {version} forecast"
+    unknown = [name for name, state in own.items() if state != "ok"]
+    if unknown:
+        return "inconclusive", f"{', '.join(unknown)} has too little data on {version} yet"
+    return "pass", f"{', '.join(names)} is within its threshold" if names else "no alert under rollback.on judges it"
+
+
+def next_step(rollout: Rollout, spec: Mapping[str, Json], ledger: Ledger, now: str) -> Shift | Wait | Abort:
+    """Return what follows for a version on its way."""
+    policy = spec["deployment"]["rollout"]
+    found, why = verdict(judges(spec), ledger, rollout.version)
+    if found == "fail":
+        return Abort(why)
+    ready = later(rollout.since, policy["interval"])
+    if now < ready:
+        return Wait(f"the next step is due at {ready}")
+    if found == "inconclusive":
+        return Wait(why, inconclusive=True)
+    steps = shares(policy)
+    at = rollout.step + 1
+    return Shift(steps[at] if at < len(steps) else ALL, why)
