@@ -145,7 +145,8 @@ def _take_over(
     resource = desired.deployment(wanted, version.version)
     seen = Seen(resource, facts, files_of(version.files, "model"))
     now = replace(observed, seen={**observed.seen, "deployment": seen})
-    condition = serving_condition(now, {name: known(work, name) for name in traffic}, at)
+    serving = {name: version if name == version.version else known(work, name) for name in traffic}
+    condition = serving_condition(now, serving, at)
     deployed = Event(work.name, at, "Normal", "Deployed", condition.message, version.version)
     work.settle(
         Settlement(

@@ -186,7 +186,7 @@ def _give_way(work: Work, found: Pass) -> None:
         if decision.why:
             found.waits.append(decision.why)
         return
-    ledger = replace(observed.ledger, acted=(*observed.ledger.acted, decision.incident))
+    ledger = replace(observed.ledger, acted=(*observed.ledger.acted, rollback.acted(decision.incident, serves)))
     if isinstance(decision, rollback.Give):
         said = f"{decision.alert} fires, and {decision.why}; {serves} keeps serving, and a person is needed"
         moves.hold(work, observed, BY_ITSELF, said, ledger, (telling.held(work.wanted.spec, serves, said, at),))

@@ -78,15 +78,10 @@ def _by(
 
 def _split(made: Mapping[str, pd.DataFrame], names: pd.DataFrame, traffic: Mapping[str, int]) -> pd.DataFrame:
     """Return each series' rows by the version that it belongs to, in the order of series and time."""
-    belongs = {
-        key: version_for(bucket(key_of(list(row))), traffic) for key, row in zip(names.index, _rows(names), strict=True)
-    }
+    keys = map(key_of, names.astype(str).to_numpy().tolist())
+    belongs = {name: version_for(bucket(key), traffic) for name, key in zip(names.index, keys, strict=True)}
     parts = [rows[[belongs[key] == version for key in rows.index]] for version, rows in made.items()]
     return _plain(pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0])
-
-
-def _rows(names: pd.DataFrame) -> list[tuple[str, ...]]:
-    return [tuple(map(str, row)) for row in names.itertuples(index=False)]
 
 
 def _plain(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Shall the version that serves give way, and to which? Evidence about that version, the spec's policy, and what was done before.
 
-A rollback acts once an incident, only on the version that the evidence is about, never into a version that turned out bad, not
+A rollback acts once an incident and version, only on the version that the evidence is about, never into a version that turned out bad, not
 within the cooldown of the last one, and at most `max_attempts` times until a promoted version has proved good again.
 """
 
@@ -67,7 +67,7 @@ def decide(facts: Facts, now: str) -> Stay | RollBack | Give:
     ledger, policy = facts.ledger, facts.spec["rollback"]
     asking = [each for each in ledger.alerts if each.name in policy["on"] and each.state == "firing"]
     guilty = [each for each in asking if _about(each, facts)]
-    new = [each for each in guilty if each.incident not in ledger.acted]
+    new = [each for each in guilty if acted(each.incident, facts.serves) not in ledger.acted]
     if not new:
         return Stay(_why_not(asking, guilty, facts.serves))
     if standing(ledger, facts.spec_hash):
@@ -79,6 +79,11 @@ def decide(facts: Facts, now: str) -> Stay | RollBack | Give:
             f"{new[0].name} fires within the cooldown, until {later(ledger.rollbacks[-1].at, policy['cooldown'])}"
         )
     return _act(facts, new[0])
+
+
+def acted(incident: str, version: str) -> str:
+    """Return what is noted of an act: an incident moves a version once, however often it is delivered or read."""
+    return f"{incident}:{version}"
 
 
 def _act(facts: Facts, alert: AlertRecord) -> RollBack | Give:

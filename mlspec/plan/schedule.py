@@ -24,12 +24,14 @@ def next_run(expression: str | None, timezone: str, now: datetime) -> datetime |
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The newest moment of a schedule that has come, and how many earlier ones went by without a run."""
+    """The newest moment of a schedule that has come, and how many earlier ones went by without a run: at least so many, of a
+    schedule that comes round more than fifty times in the days looked through."""
 
     slot: datetime
     missed: int
 
 
+_OFTEN = 50
 # How far back a schedule is looked through, nearest first: a frequent one has its newest moment in the last days.
 _LOOKS = (timedelta(days=2), timedelta(days=40), timedelta(days=400), timedelta(days=4000))
 
@@ -41,12 +43,13 @@ def due(expression: str | None, timezone: str, handled: datetime, now: datetime)
     """
     if expression is None or handled >= now:
         return None
+    slots: list[datetime] = []
     for look in _LOOKS:
         start = max(handled, now - look)
         slots = _between(expression, timezone, start, now)
-        if slots or start == handled:
-            return Due(slots[-1], len(slots) - 1) if slots else None
-    return None
+        if start == handled or len(slots) > _OFTEN:
+            break
+    return Due(slots[-1], len(slots) - 1) if slots else None
 
 
 def _between(expression: str, timezone: str, start: datetime, end: datetime) -> list[datetime]:
@@ -61,7 +64,6 @@ def _between(expression: str, timezone: str, start: datetime, end: datetime) -> 
 
 
 _WEEK, _YEAR = timedelta(days=7), timedelta(days=365)
-_OFTEN = 50
 
 
 def runs_per_month(expression: str) -> float:

@@ -105,7 +105,7 @@ def spec(name: str = "demand", **parts: Any) -> Spec:
     return Spec(name=name, json=value, spec_hash=digest(value))
 
 
-def engine(root: Path, steps: Steps | None = None, code: str = "0.1.0") -> Engine:
+def engine(root: Path, steps: Steps | None = None, code: str = "0.1.0", now: str = "2024-03-01T00:00:00Z") -> Engine:
     """An engine on a local target under `root`, where the clock stands still."""
     target = LocalTarget(root / ".mlspec")
-    return Engine(target, steps or Steps(), root, lambda: "2024-03-01T00:00:00Z", code, {"numpy": "2"}, lambda *_: None)
+    return Engine(target, steps or Steps(), root, lambda: now, code, {"numpy": "2"}, lambda *_: None)

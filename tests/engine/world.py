@@ -1,0 +1,137 @@
+"""A small world in which time passes, data comes in and versions turn out well or badly, for stories about the loop."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mlspec.engine.loop import reconcile
+from mlspec.engine.reconcile import Pass
+from mlspec.plan.moments import text
+from mlspec.state.ledger import Ledger
+from mlspec.state.observed import Observed
+from mlspec.state.step import StepRequest
+from mlspec.targets.local.target import LocalTarget
+from tests.engine.steps import METRICS, Spec, Steps, engine, spec
+from tests.examples import project, sales
+
+ACCURACY = {
+    "name": "accuracy", "metric": "wape", "above": 0.2, "below": None, "outside": None, "window": None, "for": None,
+    "by": [], "baseline": None, "severity": "critical", "inhibits": [],
+}  # fmt: skip
+
+
+class Turned(Steps):
+    """Steps that know how each version's forecasts turned out: `well` by version, None where no period is mature yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.well: dict[str, float | None] = {}
+
+    def evaluate(self, request: StepRequest) -> dict[str, Any]:
+        serving, bad = request.options["versions"], request.options["quarantined"]
+        known = [self.well.get(name) for name in self.well if name not in bad]
+        overall = max((value for value in known if value is not None), default=None)
+        return {
+            "outputs": ("evaluation",), "periods": 9, "metrics": {**METRICS, "wape": overall},
+            "alerts": [
+                {
+                    "name": alert["name"], "segments": {"": [overall] * 9},
+                    "by_version": {name: {"": [self.well.get(name)] * 9} for name in serving},
+                }
+                for alert in request.spec["alerts"]
+            ],
+        }  # fmt: skip
+
+
+class World:
+    """One project with one forecast. Each `look` is a pass of the loop at the world's present moment."""
+
+    def __init__(self, folder: Path, **parts: Any) -> None:
+        self.root = project(folder / "project")
+        self.steps = Turned()
+        self.now = datetime.fromisoformat("2024-03-01T00:00:00+00:00")
+        self.spec = self.write(**parts)
+        self.days = 42
+
+    def write(self, **parts: Any) -> Spec:
+        """Commit another spec."""
+        parts.setdefault("alerts", [ACCURACY])
+        parts.setdefault("rollback", {"on": ["accuracy"]})
+        parts["model"] = {"candidates": "auto", **parts.get("model", {})}  # another model than the one that falls back
+        self.spec = spec(**parts)
+        return self.spec
+
+    def pass_time(self, **span: float) -> None:
+        """Let time go by."""
+        self.now += timedelta(**span)
+
+    def new_data(self) -> None:
+        """Let another day's rows come in."""
+        self.days += 1
+        (self.root / "data/sales.csv").write_text(sales(days=self.days))
+
+    def look(self, *others: Spec, code: str = "0.1.0") -> Pass:
+        """Make a pass, and return what it did to the world's own forecast."""
+        self.steps.asked.clear()
+        found = reconcile(self.engine(code), [self.spec, *others])
+        return found[0]
+
+    def engine(self, code: str = "0.1.0") -> Any:
+        """An engine at this moment; a new one each time, so that nothing is remembered but what is recorded."""
+        return engine(self.root, self.steps, code, text(self.now))
+
+    def bad(self, version: str, wape: float | None = 0.5) -> None:
+        """Let a version's forecasts turn out badly, from the next day on."""
+        self.well(version, wape)
+
+    def well(self, version: str, wape: float | None = 0.1) -> None:
+        """Let it be known how a version's forecasts turned out; evidence comes with a new day."""
+        self.steps.well[version] = wape
+        self.pass_time(days=1)
+
+    @property
+    def target(self) -> LocalTarget:
+        """The target, as anyone would open it."""
+        return LocalTarget(self.root / ".mlspec")
+
+    @property
+    def observed(self) -> Observed:
+        """What the target holds of the forecast."""
+        return self.target.observe("demand")
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the loop remembers."""
+        return self.observed.ledger
+
+    @property
+    def traffic(self) -> dict[str, int]:
+        """Each version's share now; never anything but 100 in all."""
+        found: dict[str, int] = self.observed.fact("deployment", "traffic")
+        assert sum(found.values()) == 100
+        return found
+
+    @property
+    def serves(self) -> str:
+        """The one version that serves everything."""
+        (found,) = self.traffic
+        return found
+
+    def events(self) -> list[str]:
+        """The reasons of all events, oldest first."""
+        return [event.reason for event in reversed(self.target.events("demand"))]
+
+    def promoted(self, **model: Any) -> str:
+        """Commit another model, let it take over, and return its version."""
+        self.write(
+            model=model, **{key: self.spec.json[key] for key in ("rollback", "deployment", "budget", "reconcile")}
+        )
+        self.look()
+        return self.serves
+
+    def state(self) -> dict[str, bytes]:
+        """Every byte under the target's folder."""
+        folder = self.root / ".mlspec"
+        return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
