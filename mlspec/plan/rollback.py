@@ -1,7 +1,7 @@
 """Shall the version that serves give way, and to which? Evidence about that version, the spec's policy, and what was done before.
 
-A rollback acts once an incident and version, only on the version that the evidence is about, never into a version that turned out bad, not
-within the cooldown of the last one, and at most `max_attempts` times until a promoted version has proved good again.
+A rollback acts once an incident and version, only on the version that the evidence is about, never into a version that turned out
+bad, not within the cooldown of the last one, and at most `max_attempts` times until a promoted version has proved good again.
 """
 
 from __future__ import annotations

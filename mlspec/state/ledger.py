@@ -101,8 +101,9 @@ class Ledger:
     """All that the loop remembers of one forecast. Times are RFC 3339 in UTC.
 
     `slots` are the newest moments of each schedule that were dealt with; `trainings` when the loop started each by itself;
-    `rollbacks` those since a promoted version last proved good; `acted` the incidents, with their versions, that were acted on; `evaluated` is
-    the digest of what was evaluated last, `metrics` and `own` what came of it: over all that served, and per alert and version.
+    `rollbacks` those since a promoted version last proved good; `acted` the incidents, with their versions, that were acted on;
+    `evaluated` is the digest of what was evaluated last, `metrics` and `own` what came of it: over all that served, and per alert
+    and version.
     """
 
     alerts: tuple[AlertRecord, ...] = ()
