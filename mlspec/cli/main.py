@@ -38,6 +38,7 @@ COMMANDS = {
     "rollback": "Move a forecast to an earlier good release, and hold it there.",
     "resume": "Lift a hold, so that the loop goes on.",
     "silence": "Mute an alert for a while.",
+    "rehearse": "Play a fault on a copy, and see alert, rollback and recovery happen.",
     "report": "Write one HTML file with the charts a person would look at.",
     "step": "Run one step of the pipeline, as a task or a container does.",
     "destroy": "Take down what apply made, and nothing else.",

@@ -23,7 +23,7 @@ from mlspec.plan.health import BY_ITSELF, healthy
 from mlspec.plan.moments import text
 from mlspec.plan.rollout import Abort, Shift, Wait, next_step
 from mlspec.plan.serving import stable, standing
-from mlspec.plan.training import recent
+from mlspec.plan.training import asking, learnt, recent
 from mlspec.state.ledger import RolledBack
 from mlspec.state.notice import Pending
 from mlspec.state.observed import Observed, Settlement
@@ -226,7 +226,8 @@ def _count_training(work: Work) -> None:
     """Record that the loop starts a training, before it does: a run that is killed has used its part of the budget."""
     ledger, at = work.engine.target.observe(work.name).ledger, work.engine.clock()
     started = (*recent(ledger.trainings, at), at)
-    work.settle(Settlement(work.name, ledger=replace(ledger, trainings=started)))
+    asked = tuple(learnt(each.incident) for each in asking(work.wanted.spec, ledger))
+    work.settle(Settlement(work.name, ledger=replace(ledger, trainings=started, acted=(*ledger.acted, *asked))))
 
 
 def _close(work: Work, ahead: Outlook, found: Pass) -> None:

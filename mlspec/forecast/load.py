@@ -44,7 +44,7 @@ def load_history(dataset: Dataset, root: Path) -> Rows:
     """Read the source of a dataset. Raises DataError when it cannot be read or lacks a column."""
     _refuse_reserved(dataset)
     cov = dataset.covariates
-    table = _table(dataset.source.uri, root, "dataset.source", _history_columns(dataset))
+    table = _table(dataset.source.uri, root, "dataset.source", history_columns(dataset))
     kinds = {name: parse.kind_of(table.columns[name]) for name in (*cov.known, *cov.past, *cov.static)}
     parsed = {TIME: (dataset.time, parse.times(table.columns[dataset.time]))}
     parsed |= {KEY + name: (name, parse.names(table.columns[name])) for name in dataset.series}
@@ -74,7 +74,8 @@ def load_future(dataset: Dataset, root: Path, kinds: Mapping[str, parse.Kind]) -
     return _assemble(table, parsed, kinds, series)
 
 
-def _history_columns(dataset: Dataset) -> list[str]:
+def history_columns(dataset: Dataset) -> list[str]:
+    """Return the columns of the source that a dataset names."""
     cov = dataset.covariates
     return [*dataset.series, dataset.time, dataset.target, *cov.known, *cov.past, *cov.static, *dataset.checks.range]
 

@@ -15,7 +15,7 @@ from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
 from mlspec.forecast.scales import scales
 from mlspec.forecast.scores import score
 
-CUTOFF = "cutoff"
+CUTOFF, LEAD = "cutoff", "lead"
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,40 @@ class Maturity:
 def matched(panel: Panel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp) -> pd.DataFrame:
     """Return forecasts beside their actuals, one row a series and mature period, sorted.
 
-    `forecasts` have unique_id, ds, cutoff, mean and a column a quantile; `now` is in UTC, without a zone. Columns are theirs and y,
+    `forecasts` have unique_id, ds, cutoff, mean and a column a quantile, and stand in the order in which they were made: of two
+    with the same cutoff the later one took the place of the earlier. `now` is in UTC, without a zone. Columns are theirs and y,
     with the scales that scaled errors are divided by.
     """
+    return beside_actuals(panel, newest(forecasts), maturity, now) if forecasts else pd.DataFrame()
+
+
+def newest(forecasts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return of each series and period the newest forecast that was made before it."""
+    made = pd.concat(forecasts, ignore_index=True).sort_values([TIME, CUTOFF], kind="stable")
+    return made.drop_duplicates([ID, TIME], keep="last")
+
+
+def by_lead(
+    panel: Panel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
+) -> dict[int, pd.DataFrame]:
+    """Return every forecast beside its actuals, by how many periods ahead it was made: 1 is the period after the cutoff."""
     if not forecasts:
-        return pd.DataFrame()
-    made = pd.concat(forecasts, ignore_index=True).sort_values([TIME, CUTOFF])
-    made = made.drop_duplicates([ID, TIME], keep="last")
+        return {}
+    made = pd.concat(forecasts, ignore_index=True).drop_duplicates([ID, TIME, CUTOFF], keep="last")
+    steps = {
+        cutoff: {
+            period: step for step, period in enumerate(panel.layout.frequency.after(cutoff, panel.layout.horizon), 1)
+        }
+        for cutoff in made[CUTOFF].unique()
+    }
+    made[LEAD] = [steps[cutoff].get(period, 0) for cutoff, period in zip(made[CUTOFF], made[TIME], strict=True)]
+    return {
+        int(step): beside_actuals(panel, part, maturity, now) for step, part in made.groupby(LEAD, sort=True) if step
+    }
+
+
+def beside_actuals(panel: Panel, made: pd.DataFrame, maturity: Maturity, now: pd.Timestamp) -> pd.DataFrame:
+    """Return the mature rows of forecasts, one a series and period, with what came true and the scales; sorted."""
     actuals = panel.frame.loc[panel.frame[OBSERVED], [ID, TIME, TARGET]]
     rows = made.merge(actuals, on=[ID, TIME], how="left")
     known = rows.groupby(TIME)[TARGET].agg(lambda values: values.notna().mean())
@@ -53,9 +80,14 @@ def windows(rows: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
 
     A window that the mature periods do not fill is empty: too little data is no value, not a good one.
     """
+    return [rows[rows[TIME].isin(inside)] for inside in spans(rows, length, count)]
+
+
+def spans(rows: pd.DataFrame, length: int, count: int) -> list[list[pd.Timestamp]]:
+    """Return the periods of the last `count` windows of `length` mature periods, newest first; none where they do not fill one."""
     periods = sorted(rows[TIME].unique()) if len(rows) else []
     ends = [len(periods) - back for back in range(count)]
-    return [rows[rows[TIME].isin(periods[end - length : end])] if end >= length else rows[:0] for end in ends]
+    return [periods[end - length : end] if end >= length else [] for end in ends]
 
 
 def value(rows: pd.DataFrame, metric: str, quantiles: Sequence[float]) -> float | None:

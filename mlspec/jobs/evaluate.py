@@ -6,57 +6,105 @@ here, which is `no-data`, never good.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from mlspec.forecast.frame import ID, PREFIX, TIME, Panel
 from mlspec.forecast.metrics import NAMES
-from mlspec.forecast.realised import Maturity, matched, value, windows
+from mlspec.forecast.realised import Maturity, beside_actuals, by_lead, matched, newest, value, windows
 from mlspec.jobs.context import own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_json
 from mlspec.jobs.moment import moment
 from mlspec.spec.forecast import Alert, Forecast
 from mlspec.state.step import Progress, StepRequest, StepResult
 
-FORECAST_ROLE = "forecast-"  # forecast-1 is the newest
+# forecast-1 is the newest; shadow-1 is what a version that serves nothing yet forecast beside it.
+FORECAST, SHADOW = "forecast-", "shadow-"
+VERSION = "version"
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Measure at `now` (RFC 3339). The facts list each alert's values, the newest evaluation first, by segment."""
+    """Measure at `now` (RFC 3339). The facts list each alert's values, the newest evaluation first, by segment.
+
+    Forecasts by the versions of the option `quarantined` count no more. `by_version` holds each version's own evidence, for those
+    of the option `versions`: on the series that it forecast, its shadows included, over as many mature periods as it has.
+    """
     spec, now = spec_of(request), moment(request, "evaluate")
     panel = panel_of(request, spec)
     progress(0, 1, "hold forecasts against their actuals")
     maturity = Maturity(pd.Timedelta(spec.dataset.actuals.available_after), spec.dataset.actuals.min_coverage)
-    rows = matched(panel, _forecasts(request, spec), maturity, now)
-    groups = _groups(request, spec)
+    every, shadows = _forecasts(request, spec, FORECAST), _forecasts(request, spec, SHADOW)
+    # What served is looked for before a version is left out: an older forecast does not count where a bad one took its place.
+    served = newest(every) if every else pd.DataFrame(columns=[ID, TIME, VERSION])
+    good = served[~served[VERSION].isin(request.options.get("quarantined") or ())]
+    rows = beside_actuals(panel, good, maturity, now) if len(good) else good
+    own = {name: _own(name, panel, [*shadows, served], maturity, now) for name in request.options.get("versions") or ()}
+    measure = _Measure(spec, panel, rows, own, _groups(request, spec), now)
     facts = {
         "periods": int(rows[TIME].nunique()) if len(rows) else 0,
         "metrics": {name: value(rows, name, spec.model.quantiles) for name in NAMES},
-        "alerts": [_measured(alert, spec, panel, rows, groups, now) for alert in spec.alerts],
+        "by_horizon": [
+            {"step": step, "metrics": {name: value(part, name, spec.model.quantiles) for name in NAMES}}
+            for step, part in by_lead(panel, every, maturity, now).items()
+        ],
+        "alerts": [measure.of(alert) for alert in spec.alerts],
     }
     progress(1, 1, "evaluated")
     return StepResult({"evaluation": write_json(facts, request.out / "evaluation.json")}, facts)
 
 
-def _measured(
-    alert: Alert, spec: Forecast, panel: Panel, rows: pd.DataFrame, groups: pd.DataFrame, now: pd.Timestamp
-) -> dict[str, Any]:
-    """Return one alert's values: a list a segment, the newest evaluation first, as many as `for` asks for."""
-    count = int(alert.for_.split(" of ")[1]) if alert.for_ else 1
-    if alert.metric == "data_age":
-        age = (now - panel.layout.frequency.end(panel.cutoff)).total_seconds()
-        return {"name": alert.name, "segments": {"": [max(age, 0.0)] * count}}
-    if alert.metric not in NAMES:
-        return {"name": alert.name, "segments": {"": [None] * count}}
-    found: dict[str, list[float | None]] = {}
-    for part in windows(rows, alert.window or 1, count):
-        for segment, inside in _segments(part, groups, alert.by):
-            found.setdefault(segment, []).append(value(inside, alert.metric, spec.model.quantiles))
-    return {
-        "name": alert.name,
-        "segments": {name: [*values, *[None] * (count - len(values))] for name, values in found.items()},
-    }
+def _own(
+    version: str, panel: Panel, forecasts: list[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
+) -> pd.DataFrame:
+    """Return what one version served, or forecast in the shadow of another, beside its actuals."""
+    made = [part for part in (rows[rows[VERSION] == version] for rows in forecasts) if len(part)]
+    return matched(panel, made, maturity, now)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What alerts are measured on: all that was forecast and came true, and what each version forecast of it."""
+
+    spec: Forecast
+    panel: Panel
+    rows: pd.DataFrame
+    own: Mapping[str, pd.DataFrame]
+    groups: pd.DataFrame
+    now: pd.Timestamp
+
+    def of(self, alert: Alert) -> dict[str, Any]:
+        """Return one alert's values, in all and by version: a list a segment, as long as `for` asks for."""
+        count = int(alert.for_.split(" of ")[1]) if alert.for_ else 1
+        if alert.metric == "data_age":
+            age = (self.now - self.panel.layout.frequency.end(self.panel.cutoff)).total_seconds()
+            return {"name": alert.name, "segments": {"": [max(age, 0.0)] * count}, "by_version": {}}
+        if alert.metric not in NAMES:
+            return {"name": alert.name, "segments": {"": [None] * count}, "by_version": {}}
+        length = alert.window or 1
+        return {
+            "name": alert.name,
+            "segments": self._values(alert, windows(self.rows, length, count)),
+            "by_version": {
+                name: self._values(alert, self._windows(rows, length, count)) for name, rows in self.own.items()
+            },
+        }
+
+    def _windows(self, own: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
+        """Return a version's own rows in the last windows. It need not fill one: one mature period is evidence about it."""
+        periods = sorted({*(self.rows[TIME] if len(self.rows) else ()), *(own[TIME] if len(own) else ())})
+        ends = [len(periods) - back for back in range(count)]
+        return [own[own[TIME].isin(periods[max(end - length, 0) : max(end, 0)])] if len(own) else own for end in ends]
+
+    def _values(self, alert: Alert, parts: Sequence[pd.DataFrame]) -> dict[str, list[float | None]]:
+        found: dict[str, list[float | None]] = {}
+        for place, part in enumerate(parts):
+            for segment, inside in _segments(part, self.groups, alert.by):
+                values = found.setdefault(segment, [None] * len(parts))
+                values[place] = value(inside, alert.metric, self.spec.model.quantiles)
+        return found
 
 
 def _segments(rows: pd.DataFrame, groups: pd.DataFrame, by: tuple[str, ...]) -> list[tuple[str, pd.DataFrame]]:
@@ -66,15 +114,17 @@ def _segments(rows: pd.DataFrame, groups: pd.DataFrame, by: tuple[str, ...]) -> 
     return [(f"{','.join(by)}={key}", part) for key, part in rows.groupby(keys, sort=True)]
 
 
-def _forecasts(request: StepRequest, spec: Forecast) -> list[pd.DataFrame]:
-    """Return the forecasts that were made, under unique_id and ds: they are kept under the user's own names."""
+def _forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[pd.DataFrame]:
+    """Return the forecasts that were made, the oldest first, under unique_id and ds: they are kept under the user's own names."""
     names = own_names(request, spec)
     keys = list(names.columns)
     ids = names.reset_index()
-    files = [path for role, path in sorted(request.inputs.items()) if role.startswith(FORECAST_ROLE)]
+    numbers = sorted(
+        (int(role.removeprefix(prefix)) for role in request.inputs if role.startswith(prefix)), reverse=True
+    )
     found = []
-    for path in files:
-        frame = read_table(path).rename(columns={spec.dataset.time: TIME})
+    for number in numbers:
+        frame = read_table(request.inputs[f"{prefix}{number}"]).rename(columns={spec.dataset.time: TIME})
         joined = frame.merge(ids, on=keys, how="inner") if keys else frame.assign(**{ID: ids[ID].iloc[0]})
         found.append(joined)
     return found

@@ -15,7 +15,7 @@ from mlspec.forecast.scales import scales
 from mlspec.jobs.context import input_of, own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_table
 from mlspec.spec.forecast import Forecast
-from mlspec.state.split import bucket, key_of, version_for
+from mlspec.state.split import bucket, version_for
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 VERSION = "version"
@@ -78,8 +78,7 @@ def _by(
 
 def _split(made: Mapping[str, pd.DataFrame], names: pd.DataFrame, traffic: Mapping[str, int]) -> pd.DataFrame:
     """Return each series' rows by the version that it belongs to, in the order of series and time."""
-    keys = map(key_of, names.astype(str).to_numpy().tolist())
-    belongs = {name: version_for(bucket(key), traffic) for name, key in zip(names.index, keys, strict=True)}
+    belongs = {key: version_for(bucket(key), traffic) for key in names.index}
     parts = [rows[[belongs[key] == version for key in rows.index]] for version, rows in made.items()]
     return _plain(pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0])
 

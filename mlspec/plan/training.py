@@ -10,7 +10,7 @@ from mlspec.plan import desired
 from mlspec.plan.desired import Wanted
 from mlspec.plan.diff import differences
 from mlspec.plan.moments import earlier
-from mlspec.state.ledger import Ledger
+from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.resource import Json
 
@@ -44,12 +44,24 @@ def training(wanted: Wanted, observed: Observed, *, due: bool) -> Training | Non
 def _newer(wanted: Wanted, observed: Observed, *, due: bool) -> Training | None:
     if due:
         return Training("the retrain schedule came round, and the data is newer", by_itself=True)
-    asks = [each.name for each in observed.ledger.alerts if each.state == "firing" and _learns(each.name, wanted.spec)]
-    return Training(f"{', '.join(asks)} fires, and the data is newer", by_itself=True) if asks else None
+    asks = asking(wanted.spec, observed.ledger)
+    names = ", ".join(each.name for each in asks)
+    return Training(f"{names} fires, and the data is newer", by_itself=True) if asks else None
 
 
-def _learns(name: str, spec: Mapping[str, Json]) -> bool:
-    return any(alert["name"] == name and alert["metric"] in _LEARN for alert in spec["alerts"])
+def asking(spec: Mapping[str, Json], ledger: Ledger) -> tuple[AlertRecord, ...]:
+    """Return the alerts that ask for a training now: each once an incident, and none while one that may roll back is undecided."""
+    metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
+    undecided = any(
+        each.name in spec["rollback"]["on"] and each.state in ("pending", "firing") for each in ledger.alerts
+    )
+    asks = [each for each in ledger.alerts if each.state == "firing" and metric.get(each.name) in _LEARN]
+    return () if undecided else tuple(each for each in asks if learnt(each.incident) not in ledger.acted)
+
+
+def learnt(incident: str) -> str:
+    """Return what is noted of a training that an incident asked for."""
+    return f"{incident}:trained"
 
 
 def over_budget(budget: Mapping[str, Json], ledger: Ledger, now: str) -> str | None:

@@ -1,0 +1,86 @@
+"""`mlspec rehearse`: a fire drill on a copy."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+
+from mlspec.cli import options
+from mlspec.cli.escape import printable
+from mlspec.cli.planning import quiet
+from mlspec.cli.project import find_root, known_name, open_specs
+from mlspec.cli.target import open_engine
+from mlspec.engine.context import Engine
+from mlspec.engine.rehearsal import FAULTS, Drill, Ending, Fault, Scene, periods_for
+from mlspec.errors import Exit
+from mlspec.targets.local.target import LocalTarget
+
+
+@click.command(short_help="Play a fault on a copy, and see alert, rollback and recovery happen.")
+@click.argument("name")
+@click.option("--fault", type=click.Choice(list(FAULTS)), required=True, help="What goes wrong.")
+@options.output("text", "json")
+def command(name: str, fault: Fault, output: str) -> int:
+    """Play a fault on a copy of the project, and tell what the loop does: alert, rollback, recovery.
+
+    The last periods of the real history are told again, one by one, with the fault in them; the loop runs as it would, at the
+    moments when each period's actuals come in. Your own state is not touched, and nobody is notified: what would be sent is listed.
+    Exits with 3 where something that has to happen did not.
+    """
+    root = find_root()
+    specs = {spec.name: spec for spec in open_specs(options.DEFAULT_PATHS, "local").specs}
+    spec = specs[known_name(name, tuple(specs))]
+    from mlspec.jobs.drill import Spoilt, stage
+
+    with tempfile.TemporaryDirectory(prefix="mlspec-drill-") as folder:
+        place = Path(folder) / "project"
+        base = open_engine(LocalTarget(place / ".mlspec"), place, quiet)
+        bad = Spoilt(base.steps, 3.0)
+        drill = Drill(stage(spec.json, root, place, periods_for(spec.json)), _at(replace(base, steps=bad)), bad, fault)
+        if output == "text":
+            click.echo(f"{name}: a drill on a copy of the project: {FAULTS[fault]}")
+        scenes = []
+        for scene in drill.scenes():
+            scenes.append(scene)
+            if output == "text":
+                _say(scene)
+        ending = drill.ending()
+    if output == "json":
+        told = {
+            "forecast": name,
+            "fault": fault,
+            "scenes": [asdict(each) for each in scenes],
+            "seen": dict(ending.seen),
+        }
+        click.echo(json.dumps({**told, "well": ending.well}, indent=2, allow_nan=False))
+    else:
+        _conclude(ending)
+    return Exit.DONE if ending.well else Exit.NOT_WELL
+
+
+def _at(base: Engine) -> Callable[[str], Engine]:
+    return lambda moment: replace(base, clock=lambda: moment)
+
+
+def _say(scene: Scene) -> None:
+    """Tell one period: what happens to the forecast, what the loop does, what the alerts say."""
+    if scene.fault:
+        click.echo(f"{scene.moment}  >> {scene.fault}")
+    for line in scene.said:
+        click.echo(f"{scene.moment}  {printable(line)}")
+    shares = ", ".join(f"{version} {share} %" for version, share in scene.traffic.items()) or "nothing"
+    states = ", ".join(f"{alert} {state}" for alert, state in scene.alerts.items()) or "none"
+    click.echo(f"{scene.moment}  serving: {shares}; alerts: {states}")
+    for line in scene.told:
+        click.echo(f"{scene.moment}  would tell {printable(line)}")
+
+
+def _conclude(ending: Ending) -> None:
+    click.echo("")
+    for what, seen in ending.seen.items():
+        click.echo(f"{'yes' if seen else 'NO '}  {what}")

@@ -1,0 +1,248 @@
+"""A fire drill: a fault is played on a copy, pass by pass, and what the loop does about it is told.
+
+The copy is a project of its own, with the last periods of the real history told again; nobody is notified, and nothing of the real
+state is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, Protocol
+
+from mlspec.engine.context import Engine
+from mlspec.engine.effects import Work, version_name
+from mlspec.engine.reconcile import Pass, reconcile_one
+from mlspec.plan.moments import moment, text
+from mlspec.plan.serving import stable, traffic
+from mlspec.state.resource import Json, digest
+
+Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
+FAULTS: dict[Fault, str] = {
+    "bad-model": "a new version passes the gate, and then forecasts three times what it should",
+    "drift": "from one period on, demand is twice what it was",
+    "late-actuals": "actuals stop coming for a while",
+    "outage": "the source is gone for two periods",
+}
+BAD_FACTOR, DRIFT_FACTOR = 3.0, 2.0
+STRIKES_AT = 2  # the period in which the fault begins
+SPARE = 6  # periods beyond those that an alert's windows need, for the fault to begin and to be over
+
+
+class Stage(Protocol):
+    """A project whose history is told again."""
+
+    @property
+    def spec(self) -> Mapping[str, Json]:
+        """The spec, as it is on the stage."""
+        ...
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """When each period's actuals are in; the first is the present before the drill."""
+        ...
+
+    def show(self, known: int, *, shift_from: int | None = None, factor: float = 1.0) -> None:
+        """Let the first `known` periods be known."""
+        ...
+
+    def hide(self) -> None:
+        """Let the source be gone."""
+        ...
+
+
+class Bad(Protocol):
+    """Steps that forecast badly for some versions."""
+
+    versions: set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """The spec of a drill, as the engine sees one."""
+
+    name: str
+    json: Mapping[str, Json]
+    spec_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One period of the drill: what was done to the forecast (`fault`), and what the loop saw and did.
+
+    `told` are the notices that would have been sent, by receiver.
+    """
+
+    moment: str
+    period: int
+    fault: str
+    said: tuple[str, ...]
+    traffic: Mapping[str, int]
+    alerts: Mapping[str, str]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it came out: each thing that had to be seen, and whether it was."""
+
+    seen: Mapping[str, bool]
+
+    @property
+    def well(self) -> bool:
+        """Whether all of it was seen."""
+        return all(self.seen.values())
+
+
+def periods_for(spec: Mapping[str, Json]) -> int:
+    """Return how many periods a drill tells again: those that the longest alert needs, and some before and after."""
+    needed = [(alert["window"] or 1) + int((alert["for"] or "1 of 1").split(" of ")[1]) for alert in spec["alerts"]]
+    return max(needed, default=1) + SPARE
+
+
+def played(spec: Mapping[str, Json]) -> Played:
+    """Return a spec of the stage."""
+    return Played(spec["metadata"]["name"], spec, digest(dict(spec)))
+
+
+@dataclass
+class Drill:
+    """One fault, played on one stage. `engine_at` gives an engine whose clock stands at a moment; `bad` spoils versions."""
+
+    stage: Stage
+    engine_at: Callable[[str], Engine]
+    bad: Bad
+    fault: Fault
+
+    def __post_init__(self) -> None:
+        """Begin before the first scene."""
+        self.spec = played(self.stage.spec)
+        self.over = False
+        self.heard: set[str] = set()
+        self.alerts: list[Mapping[str, str]] = []
+        self.events: list[str] = []
+        self.gaps = 0
+
+    def scenes(self) -> Iterator[Scene]:
+        """Play it, and yield what each period brought. It ends early once all is well again."""
+        self.stage.show(0)
+        yield self._scene(0, "")
+        for period in range(1, len(self.stage.moments)):
+            yield self._scene(period, self._play(period))
+            if self.over and self.ending().well:
+                return
+
+    def ending(self) -> Ending:
+        """Return what has to be seen for this fault, and whether it was."""
+        return Ending({what: seen(self) for what, seen in _EXPECTED[self.fault].items()})
+
+    def _play(self, period: int) -> str:
+        """Do to the stage what this period brings, and return it in words; empty where nothing unusual happens."""
+        first = period == STRIKES_AT
+        if self.fault == "drift":
+            self.over = self.over or period > STRIKES_AT
+            self.stage.show(period, shift_from=STRIKES_AT, factor=DRIFT_FACTOR)
+        elif self.fault == "bad-model":
+            self.over = self.over or period > STRIKES_AT
+            self.stage.show(period)
+            if first:
+                model = self.spec.json["model"]
+                self.spec = played({**self.spec.json, "model": {**model, "seed": model["seed"] + 1}})
+        elif period >= STRIKES_AT and not self.over and not self._enough(period):
+            if self.fault == "outage":
+                self.stage.hide()
+        else:
+            was, self.over = self.over, period > STRIKES_AT
+            self.stage.show(period)
+            return "it is over" if self.over and not was else ""
+        return FAULTS[self.fault] if first else ""
+
+    def _enough(self, period: int) -> bool:
+        """Return whether what was taken away comes back: late actuals once an alert on their age fired, a source in two periods."""
+        ages = [alert["name"] for alert in self.spec.json["alerts"] if alert["metric"] == "data_age"]
+        fired = any(state.get(name) == "firing" for state in self.alerts for name in ages)
+        return fired if self.fault == "late-actuals" else period >= STRIKES_AT + 2
+
+    def _scene(self, period: int, fault: str) -> Scene:
+        """Make the period's passes: when its actuals are in, and an hour before the next ones, so that schedules come round."""
+        moments = [self.stage.moments[period]]
+        if period + 1 < len(self.stage.moments):
+            moments.append(text(moment(self.stage.moments[period + 1]) - timedelta(hours=1)))
+        said = [line for at in moments for line in self._pass(at)]
+        target = self.engine_at(moments[0]).target
+        observed = target.observe(self.spec.name)
+        self.alerts.append({each.name: each.state for each in observed.ledger.alerts})
+        told = [f"{each.receiver}: {each.notice.message}" for each in reversed(target.undelivered(self.spec.name))]
+        new = tuple(line for line in told if line not in self.heard)
+        self.heard |= set(new)
+        return Scene(moments[0], period, fault, tuple(said), dict(traffic(observed)), self.alerts[-1], new)
+
+    def _pass(self, at: str) -> list[str]:
+        """Make a pass at a moment; a version that came in after the fault began is the bad one."""
+        engine, found = self.engine_at(at), Pass(self.spec.name)
+        before = {version.version for version in engine.target.versions(self.spec.name)}
+        if (
+            self.fault == "bad-model"
+            and before
+            and self.spec.spec_hash != played(self.stage.spec).spec_hash
+            and not self.bad.versions
+        ):
+            self.bad.versions.add(self._to_come(engine))
+        reconcile_one(engine, self.spec, found)
+        self.events = [event.reason for event in reversed(engine.target.events(self.spec.name))]
+        self.gaps += "deployment" not in engine.target.observe(self.spec.name).seen
+        error = [f"failed: {found.error.message.splitlines()[0]}"] if found.error else []
+        return [*found.did, *error]
+
+    def _to_come(self, engine: Engine) -> str:
+        """Return the name that the version of the changed spec will have: it follows from its lineage."""
+        return version_name(Work(engine, engine.wanted(self.spec)))
+
+
+def _fired(drill: Drill, metrics: Mapping[str, bool]) -> bool:
+    """Return whether an alert fired, on one of these metrics, or on any but these."""
+    names = [alert["name"] for alert in drill.spec.json["alerts"] if metrics.get(alert["metric"], metrics["other"])]
+    return any(state.get(name) == "firing" for state in drill.alerts for name in names)
+
+
+def _quiet(drill: Drill) -> bool:
+    return "firing" not in drill.alerts[-1].values()
+
+
+def _bad_gave_way(drill: Drill) -> bool:
+    observed = drill.engine_at(drill.stage.moments[0]).target.observe(drill.spec.name)
+    return bool(drill.bad.versions & observed.ledger.bad) and stable(observed) not in drill.bad.versions
+
+
+_QUALITY = {"data_age": False, "volume": False, "new_series": False, "vanished_series": False, "other": True}
+_AGE = {"data_age": True, "other": False}
+_SERVES: tuple[str, Callable[[Drill], bool]] = ("a version served all the time", lambda drill: drill.gaps == 0)
+# What has to be seen, in the order in which it comes.
+_EXPECTED: dict[Fault, dict[str, Callable[[Drill], bool]]] = {
+    "bad-model": dict((
+        ("an alert noticed it", lambda drill: _fired(drill, _QUALITY)),
+        ("the bad version gave way, and is in quarantine", _bad_gave_way),
+        ("no alert fires any more", _quiet),
+        _SERVES,
+    )),
+    "drift": dict((
+        ("an alert noticed it", lambda drill: _fired(drill, _QUALITY)),
+        ("the loop rolled back or trained on the newer data",
+         lambda drill: "RolledBack" in drill.events or drill.events.count("GatePassed") + drill.events.count("GateClosed") > 1),
+        _SERVES,
+    )),
+    "late-actuals": dict((
+        ("an alert on the age of the data noticed it", lambda drill: _fired(drill, _AGE)),
+        ("it ended when the actuals came", lambda drill: "AlertResolved" in drill.events),
+        ("nothing was rolled back", lambda drill: "RolledBack" not in drill.events),
+        _SERVES,
+    )),
+    "outage": dict((
+        ("the loop said that the source is gone", lambda drill: "DataMissing" in drill.events),
+        ("it went on when the source came back", lambda drill: "DataChecked" in drill.events[drill.events.index("DataMissing"):]
+         if "DataMissing" in drill.events else False),
+        ("nothing was rolled back", lambda drill: "RolledBack" not in drill.events),
+        _SERVES,
+    )),
+}  # fmt: skip

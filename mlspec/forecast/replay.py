@@ -1,0 +1,84 @@
+"""A source as it was known earlier: rows up to a period, the plan of known covariates for what came after, a level that shifts.
+
+For rehearsals: real history is told again, period by period, so that a fault can be played and what the loop does be seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mlspec.errors import DataError, ModelError
+from mlspec.forecast import parse
+from mlspec.forecast.frequency import Frequency, frequency, grid
+from mlspec.forecast.load import history_columns
+from mlspec.forecast.source import local_files
+from mlspec.forecast.table import read_table
+from mlspec.spec.forecast import Dataset
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A whole history, as text under the user's own columns. `times` has each row's period, `periods` all of them, oldest first."""
+
+    dataset: Dataset
+    rows: pd.DataFrame
+    times: pd.Series
+    periods: pd.DatetimeIndex
+    frequency: Frequency
+    plan: pd.DataFrame | None
+
+    def past(self, last: pd.Timestamp, *, shift_from: pd.Timestamp | None = None, factor: float = 1.0) -> pd.DataFrame:
+        """Return the rows up to the period `last`; from `shift_from` on the target is `factor` times what it was."""
+        found = self.rows[self.times <= last].copy()
+        if shift_from is not None:
+            shifted = self.times[found.index] >= shift_from
+            numbers = pd.to_numeric(found.loc[shifted, self.dataset.target], errors="coerce") * factor
+            found.loc[shifted, self.dataset.target] = numbers.astype(str)
+        return found
+
+    def future(self) -> pd.DataFrame | None:
+        """Return the plan of known covariates for every period, history included; None where the spec names none."""
+        known = self.dataset.covariates.known
+        if not known or self.plan is None:
+            return None
+        keys = [name for name in self.dataset.series if name in self.plan] + [self.dataset.time]
+        every = pd.concat([self.rows[[*keys, *known]], self.plan[[*keys, *known]]], ignore_index=True)
+        return every.drop_duplicates(keys)
+
+
+def replay(dataset: Dataset, root: Path) -> Replay:
+    """Read a dataset's whole source. Raises DataError where it cannot be read, as the step `check` does."""
+    table = read_table(
+        local_files(dataset.source.uri, root, "dataset.source"), history_columns(dataset), "dataset.source"
+    )
+    found = parse.times(table.columns[dataset.time])
+    kept = found.values.notna()
+    rows = pd.DataFrame(table.columns).astype(str)[kept].reset_index(drop=True)
+    times = found.values[kept].reset_index(drop=True)
+    freq = frequency(dataset.frequency)
+    return Replay(dataset, rows, times, grid(times, freq), freq, _plan(dataset, root))
+
+
+def _plan(dataset: Dataset, root: Path) -> pd.DataFrame | None:
+    if dataset.future is None or not dataset.covariates.known:
+        return None
+    files = local_files(dataset.future.uri, root, "dataset.future")
+    keys = [*dataset.series, dataset.time]
+    try:
+        return pd.DataFrame(read_table(files, [*keys, *dataset.covariates.known], "dataset.future").columns).astype(str)
+    except DataError:  # a plan without series columns is the same for all of them
+        columns = [dataset.time, *dataset.covariates.known]
+        return pd.DataFrame(read_table(files, columns, "dataset.future").columns).astype(str)
+
+
+def enough(replayed: Replay, periods: int) -> int:
+    """Return how many of the last `periods` can be told again. Raises ModelError where the history is too short for a drill."""
+    if len(replayed.periods) < periods + 2:
+        raise ModelError(
+            f"a rehearsal tells the last {periods} periods again, and there are {len(replayed.periods)}",
+            hint="bring more history, or shorten the windows of the alerts",
+        )
+    return periods
