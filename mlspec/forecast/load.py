@@ -17,10 +17,10 @@ from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
 from mlspec.forecast.source import local_files
 from mlspec.forecast.table import Table, read_table
 from mlspec.spec.forecast import Dataset
+from mlspec.state.split import ONLY_SERIES
 
 # Names that columns of the outputs have; a series column of that name would hide one.
 RESERVED = ("cutoff", "mean", "version")
-ONLY_SERIES = "all"  # the unique_id where a spec names no series columns
 MOST_SERIES = 100_000
 KEY, CHECK = "id_", "check_"  # prefixes of the user's series columns, and of columns that only a range check reads
 BAD = ["file", "row", "column", "value", "problem"]
