@@ -40,6 +40,16 @@ class MlspecError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by the class and what it holds, so that an error goes from one process to another whatever its own call takes."""
+        return _again, (type(self), self.message, self.hint)
+
+
+def _again(kind: type[MlspecError], message: str, hint: str | None) -> MlspecError:
+    found = kind.__new__(kind, message)
+    MlspecError.__init__(found, message, hint=hint)
+    return found
+
 
 class UsageError(MlspecError):
     """The call itself is wrong: a name that does not exist, options that exclude each other."""

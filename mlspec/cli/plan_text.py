@@ -48,7 +48,7 @@ def as_text(plan: Plan, *, before_apply: bool = False) -> str:
         hint = [f"  {click.style('hint', fg='cyan')}: {printable(obstacle.hint)}"] if obstacle.hint else []
         lines += ["", said, *hint]
     if plan.notes and not (before_apply and plan.empty):
-        lines += ["", "Accepted, and without effect in this version:", *(f"  {printable(note)}" for note in plan.notes)]
+        lines += ["", "Accepted, and more than apply alone does:", *(f"  {printable(note)}" for note in plan.notes)]
     return "\n".join(lines).lstrip("\n")
 
 

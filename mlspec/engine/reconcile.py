@@ -46,7 +46,6 @@ class Pass:
     kept_out: bool = False
     paused: bool = False
     error: MlspecError | None = None
-    work: Work | None = None
 
     @property
     def status(self) -> Status:
@@ -62,12 +61,27 @@ class Pass:
 
 def reconcile_one(engine: Engine, spec: Spec, found: Pass, lock_timeout: float = 0.0) -> None:
     """Make one pass over one forecast, and note in `found` what came of it, errors included: they hold up no other."""
+    if look_at(engine, spec, found):
+        work_on(engine, spec, found, lock_timeout)
+
+
+def look_at(engine: Engine, spec: Spec, found: Pass) -> bool:
+    """Return whether there is something to do for a forecast; takes no lock, but to say once that it is paused."""
     try:
         if spec.json["reconcile"]["mode"] == "pause":
             _paused(engine, spec, found)
-        elif not _idle(engine, spec, found):
-            with engine.target.lock(spec.name, "reconcile", engine.clock(), lock_timeout):
-                _pass(engine, spec, found)
+            return False
+        return not _idle(engine, spec, found)
+    except MlspecError as error:
+        found.error = error
+        return False
+
+
+def work_on(engine: Engine, spec: Spec, found: Pass, lock_timeout: float) -> None:
+    """Do what there is to do for a forecast, under its lock, and note it in `found`."""
+    try:
+        with engine.target.lock(spec.name, "reconcile", engine.clock(), lock_timeout):
+            _pass(engine, spec, found)
     except MlspecError as error:
         found.error = error
 
@@ -103,7 +117,7 @@ def _moves(work: Work, ahead: Outlook) -> bool:
 def _pass(engine: Engine, spec: Spec, found: Pass) -> None:
     ahead = look(engine, spec)
     found.waits.clear()
-    work = found.work = Work(engine, ahead.wanted)
+    work = Work(engine, ahead.wanted)
     try:
         _step(work, ahead, "data", found)
         _judge_what_serves(work, found)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +36,13 @@ from mlspec.errors import Exit, MlspecError, Refused, Terminated
     "--interval", default="60s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: options.seconds(value),
     help="How long to wait between two passes.",
 )  # fmt: skip
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=min(os.cpu_count() or 1, 4), show_default="the processors, 4 at most",
+    help="Forecasts that are worked on at once.",
+)  # fmt: skip
 def command(
     paths: tuple[Path, ...], target: str, output: str, select: tuple[str, ...], yes: bool, lock_timeout: float, once: bool,
-    interval: float,
+    interval: float, jobs: int,
 ) -> int:  # fmt: skip
     """Keep it so: check new data, forecast when due, judge by the alerts, retrain, roll out, roll back; then again.
 
@@ -46,7 +52,7 @@ def command(
     said: dict[str, str] = {}
     try:
         while True:
-            code = _pass(paths, target, output, select, lock_timeout, said, yes=yes)
+            code = _pass(_Call(paths, target, output, select, lock_timeout, jobs, yes), said)
             if once:
                 return code
             time.sleep(interval)
@@ -57,24 +63,33 @@ def command(
         return Exit.DONE
 
 
-def _pass(
-    paths: Sequence[Path], target: str, output: str, select: tuple[str, ...], lock_timeout: float, said: dict[str, str], *,
-    yes: bool,
-) -> int:  # fmt: skip
+@dataclass(frozen=True)
+class _Call:
+    """What the loop was called with."""
+
+    paths: Sequence[Path]
+    target: str
+    output: str
+    select: tuple[str, ...]
+    lock_timeout: float
+    jobs: int
+    yes: bool
+
+
+def _pass(call: _Call, said: dict[str, str]) -> int:
     """Make one pass over the specs as they are now. `said` holds what was said last of each forecast, so that it is said once."""
     with Progress() as progress:
-        found = looked_at(paths, target, select, progress)
-        if found.engine.target.protect and not yes:
-            raise Refused(f"target '{target}' is protected", hint="add --yes to let the loop act on it")
-        passes = reconcile(found.engine, found.specs, lock_timeout)
+        found = looked_at(call.paths, call.target, call.select, progress)
+        if found.engine.target.protect and not call.yes:
+            raise Refused(f"target '{call.target}' is protected", hint="add --yes to let the loop act on it")
+        passes = reconcile(found.engine, found.specs, call.lock_timeout, call.jobs)
     _deliver(found.engine)
     if found.faults:
         click.echo(faults_text(found.faults), err=True)
-    if output == "json":
+    if call.output == "json":
         click.echo(json.dumps({"at": timestamp(), "forecasts": [_as_json(each) for each in passes]}, allow_nan=False))
     else:
-        for each in passes:
-            _say(each, said)
+        _say(passes, said)
     worst = exit_code(passes)
     return max(worst, Exit.FAILED) if found.faults and worst in (Exit.DONE, Exit.NOT_WELL) else worst
 
@@ -83,21 +98,32 @@ def _deliver(engine: Engine) -> None:
     """Send what is due. A receiver that does not answer is told again by a later pass, and holds up nothing."""
 
 
-def _say(each: Pass, said: dict[str, str]) -> None:
-    """Say what one pass did, and what waits where that is news."""
-    for line in each.did:
-        click.echo(f"{timestamp()}  {each.forecast}: {printable(line)}")
-    waits = "; ".join([*each.waits, *(f"observed, not done: {line}" for line in each.reported)])
-    if each.error:
-        waits = f"{each.error.message} {waits}"
-    if waits and said.get(each.forecast) != waits:
-        if each.error:
-            say_error(MlspecError(f"{each.forecast}: {each.error.message}", hint=each.error.hint))
-        else:
-            click.echo(f"{timestamp()}  {each.forecast}: {printable(waits)}")
-    elif not each.did and each.forecast not in said:
-        click.echo(f"{timestamp()}  {each.forecast}: {'paused' if each.paused else 'is as it shall be'}")
-    said[each.forecast] = waits
+def _say(passes: Sequence[Pass], said: dict[str, str]) -> None:
+    """Say what one pass did, and what waits where that is news; how many are as they shall be, on the first one."""
+    calm = 0
+    for each in passes:
+        for line in each.did:
+            click.echo(f"{timestamp()}  {each.forecast}: {printable(line)}")
+        waits = _waits(each)
+        if waits and said.get(each.forecast) != waits:
+            if each.error:
+                say_error(MlspecError(f"{each.forecast}: {each.error.message}", hint=each.error.hint))
+            else:
+                click.echo(f"{timestamp()}  {each.forecast}: {printable(waits)}")
+        calm += not waits and not each.did and each.forecast not in said
+        said[each.forecast] = waits
+    if calm:
+        are = (
+            f"{calm} forecasts are as they"
+            if calm > 1
+            else f"{passes[0].forecast if len(passes) == 1 else '1 forecast'} is as it"
+        )
+        click.echo(f"{timestamp()}  {are} shall be")
+
+
+def _waits(each: Pass) -> str:
+    lines = [each.error.message] if each.error else ["paused"] if each.paused else []
+    return "; ".join([*lines, *each.waits, *(f"observed, not done: {line}" for line in each.reported)])
 
 
 def _as_json(each: Pass) -> dict[str, Any]:
