@@ -255,7 +255,9 @@ def test_what_only_looks_imports_no_data_frame(mlspec: Mlspec, quick: Steps, wor
     assert done.returncode == 0, done.stderr
 
 
-def test_what_apply_alone_does_not_do_is_said_by_plan_always_and_by_apply_when_it_acts(mlspec: Mlspec, quick: Steps) -> None:
+def test_what_apply_alone_does_not_do_is_said_by_plan_always_and_by_apply_when_it_acts(
+    mlspec: Mlspec, quick: Steps
+) -> None:
     Path("specs/demand.yaml").write_text(spec_text() + "alerts: [{name: accuracy, metric: wape, above: 0.2}]\n")
     note = "demand: loop: alerts acts while `mlspec reconcile` runs"
     assert note in mlspec("plan").out

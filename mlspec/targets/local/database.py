@@ -16,6 +16,7 @@ from pathlib import Path
 from mlspec.errors import StateError
 from mlspec.targets.local import durable
 from mlspec.targets.local.lock import alone
+from mlspec.targets.local.migrations import MIGRATIONS, statements
 from mlspec.targets.local.schema import SCHEMA_VERSION, script
 
 BUSY_SECONDS = 30.0
@@ -68,6 +69,38 @@ class Database:
         with self.reading() as connection:
             return [] if connection is None else ask(connection)
 
+    def migrate(self) -> Path | None:
+        """Bring a file of an older schema to this one, whole or not at all; return its backup, None where there was nothing to do.
+
+        The backup is a copy of the whole file as it was, beside it. Raises StateError where the file cannot be trusted.
+        """
+        if not self.path.exists():
+            return None
+        with alone(self.path.parent), self._words():
+            connection = self._connect("rw")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                found = self._schema(connection)
+                if found == SCHEMA_VERSION:
+                    return None
+                kept = self._back_up(connection, found)
+                for version in range(found, SCHEMA_VERSION):
+                    for statement in statements(MIGRATIONS[version]):
+                        connection.execute(statement)
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(SCHEMA_VERSION),))
+                connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'serial'")
+                durable.commit(connection, "migrate")
+            finally:
+                connection.close()
+        return kept
+
+    def _back_up(self, connection: sqlite3.Connection, schema: int) -> Path:
+        serial = connection.execute("SELECT value FROM meta WHERE key = 'serial'").fetchone()[0]
+        place = self.path.with_name(f"{self.path.name}.schema-{schema}.serial-{serial}.backup")
+        if not place.exists():
+            durable.publish(self.path.read_bytes(), place, place.with_suffix(".part"))
+        return place
+
     def meta(self, key: str) -> str | None:
         """Return one word about the state itself: lineage, serial, schema_version."""
         rows = self.read(lambda c: c.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchall())
@@ -107,18 +140,28 @@ class Database:
                 durable.publish(_first_content(), self.path, self.path.with_name(f".{self.path.name}.part"))
 
     def _check(self, connection: sqlite3.Connection) -> None:
+        found = self._schema(connection)
+        if found < SCHEMA_VERSION:
+            raise StateError(
+                f"the state file {self.path} was written by an older mlspec (schema {found}, this one uses {SCHEMA_VERSION})",
+                hint="`mlspec migrate` upgrades it in place, and keeps a backup",
+            )
+
+    def _schema(self, connection: sqlite3.Connection) -> int:
+        """Return the schema that a state file says it has. Raises StateError where it is none that this mlspec knows."""
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
             written = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             what = "was not written by mlspec" if written else "is empty, which mlspec never leaves it"
             raise StateError(f"the state file {self.path} {what}", hint=_RECOVERY)
         found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-        if found is None or not str(found[0]).isdigit():
+        if found is None or not str(found[0]).isdigit() or int(found[0]) < 1:
             raise StateError(f"the state file {self.path} does not say which schema it has", hint=_RECOVERY)
         if int(found[0]) > SCHEMA_VERSION:
             raise StateError(
                 f"the state file {self.path} was written by a newer mlspec (schema {found[0]}, this one reads {SCHEMA_VERSION})",
                 hint="pip install --upgrade mlspec",
             )
+        return int(found[0])
 
     @contextmanager
     def _words(self) -> Iterator[None]:

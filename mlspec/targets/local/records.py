@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
+from mlspec.errors import StateError
 from mlspec.state.ledger import Ledger, ledger_of
 from mlspec.state.notice import Notice, Pending
 from mlspec.state.observed import FiledStep, Seen
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Resource
 from mlspec.state.served import Served
+
+Noun = TypeVar("Noun")
+
+
+def _trusted(read: Callable[[sqlite3.Row], Noun]) -> Callable[[sqlite3.Row], Noun]:
+    """Say of a row that is no record of ours that somebody else wrote it, in place of what Python says."""
+
+    @wraps(read)
+    def reading(row: sqlite3.Row) -> Noun:
+        try:
+            return read(row)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StateError(
+                f"the state file holds a record that mlspec did not write: {error}",
+                hint="restore it from a backup, or move the target's folder aside and run `mlspec apply` to build it anew",
+            ) from error
+
+    return reading
 
 
 def to_json(value: Json) -> str:
@@ -31,12 +51,14 @@ def files_of(value: Mapping[str, Any]) -> dict[str, FileRef]:
     return {role: FileRef(**ref) for role, ref in value.items()}
 
 
+@_trusted
 def seen_of(row: sqlite3.Row) -> Seen:
     """Return a resource as it was recorded."""
     resource = Resource(row["kind"], row["forecast"], json.loads(row["fields"]))
     return Seen(resource, json.loads(row["facts"]), files_of(json.loads(row["files"])))
 
 
+@_trusted
 def step_of(row: sqlite3.Row) -> FiledStep:
     """Return a finished step."""
     return FiledStep(files_of(json.loads(row["outputs"])), json.loads(row["facts"]))
@@ -47,6 +69,7 @@ def version_to_json(version: Version) -> str:
     return to_json(asdict(version))
 
 
+@_trusted
 def version_of(row: sqlite3.Row) -> Version:
     """Return a version from its record."""
     record = json.loads(row["record"])
@@ -58,23 +81,27 @@ def run_to_json(run: ForecastRun) -> str:
     return to_json(asdict(run))
 
 
+@_trusted
 def run_of(row: sqlite3.Row) -> ForecastRun:
     """Return a made forecast from its record."""
     record = json.loads(row["record"])
     return ForecastRun(**{**record, "files": files_of(record["files"])})
 
 
+@_trusted
 def release_of(row: sqlite3.Row) -> Release:
     """Return a release."""
     words = {key: row[key] for key in ("forecast", "release", "version", "created", "spec_hash")}
     return Release(**words, spec=json.loads(row["spec"]))
 
 
+@_trusted
 def event_of(row: sqlite3.Row) -> Event:
     """Return an event."""
     return Event(row["forecast"], row["at"], row["type"], row["reason"], row["message"], row["version"])
 
 
+@_trusted
 def condition_of(row: sqlite3.Row) -> Condition:
     """Return a condition."""
     words = ("forecast", "type", "status", "reason", "message", "since")
@@ -86,6 +113,7 @@ def ledger_to_json(ledger: Ledger) -> str:
     return to_json(asdict(ledger))
 
 
+@_trusted
 def ledger_from(row: sqlite3.Row) -> Ledger:
     """Return a ledger from its record."""
     return ledger_of(json.loads(row["record"]))
@@ -96,6 +124,7 @@ def notice_to_json(notice: Notice) -> str:
     return to_json(asdict(notice))
 
 
+@_trusted
 def pending_of(row: sqlite3.Row) -> Pending:
     """Return a line of the outbox."""
     return Pending(
@@ -103,6 +132,7 @@ def pending_of(row: sqlite3.Row) -> Pending:
     )
 
 
+@_trusted
 def served_of(row: sqlite3.Row) -> Served:
     """Return one minute of a server."""
     words = {key: row[key] for key in ("forecast", "version", "minute", "requests", "errors")}

@@ -48,6 +48,10 @@ class LocalTarget:
         """Number of writes to the state so far."""
         return int(self._database.meta("serial") or 0)
 
+    def migrate(self) -> Path | None:
+        """Bring the state of an older mlspec to this one's schema; return its backup, None where there was nothing to do."""
+        return self._database.migrate()
+
     def names(self) -> tuple[str, ...]:
         """Return the names of all forecasts of which anything is recorded, sorted."""
         ask = "SELECT forecast FROM resources UNION SELECT forecast FROM events ORDER BY forecast"

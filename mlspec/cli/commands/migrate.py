@@ -1,0 +1,32 @@
+"""`mlspec migrate`: specs and state of an older version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mlspec.cli import options
+from mlspec.cli.project import find_root, open_specs
+from mlspec.cli.target import open_target
+
+
+@click.command(short_help="Upgrade specs and state of an older version, with a backup.")
+@options.paths
+@options.target
+def command(paths: tuple[Path, ...], target: str) -> None:
+    """Upgrade specs and state that an older mlspec wrote, in place.
+
+    The state is upgraded in one transaction, and a copy of it as it was stays beside it: to go back, put the copy in its place.
+    There is one version of the spec language so far, so no spec is changed.
+    """
+    root = find_root()
+    loaded = open_specs(paths, target)
+    where = open_target(loaded.project, root, target)
+    kept = where.migrate()
+    if kept is None:
+        click.echo(f"the state of target '{target}' needs no upgrade")
+    else:
+        click.echo(f"upgraded the state of target '{target}'; as it was, it is kept in {kept}")
+    count = len(loaded.specs)
+    click.echo(f"{count} spec{'s' if count != 1 else ''}: mlspec/v1 is the newest language, nothing to upgrade")
