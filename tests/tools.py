@@ -19,17 +19,25 @@ HINTS = {
     "checkov": "run scripts/tools",
     "hadolint": "run scripts/tools",
     "zizmor": "run scripts/tools",
+    "pubsub-emulator": "apt-get install google-cloud-cli-pubsub-emulator, and Java 17 (cloud.google.com/pubsub/docs/emulator)",
 }
+# What is no program of its own: where its files may stand.
+FILES = {"pubsub-emulator": "/usr/lib/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"}
 FOLDER = Path(os.environ.get("MLSPEC_TOOLS_DIR", Path(__file__).parent.parent / ".tools"))
 
 
 def needs(tool: str) -> str:
     """Return the path of a tool; skips the test, or fails it in CI, where there is none."""
     own = FOLDER / tool / "bin" / tool
-    found = str(own) if own.is_file() else shutil.which(tool)
+    found = str(own) if own.is_file() else _file(tool) or shutil.which(tool)
     if found is None:
         said = f"this test needs {tool}: {HINTS[tool]}"
         if os.environ.get("MLSPEC_TOOLS") == "required":
             pytest.fail(said)
         pytest.skip(said)
     return found
+
+
+def _file(tool: str) -> str | None:
+    folder, _, pattern = FILES.get(tool, "").rpartition("/")
+    return next((str(path) for path in sorted(Path(folder).glob(pattern))), None) if folder else None

@@ -26,24 +26,26 @@ class Planned:
 
 @dataclass(frozen=True)
 class LookedAt:
-    """The specs that can be read, the faults of those that cannot, and the engine for both."""
+    """The specs that can be read, the faults of those that cannot, the engine, and the target's folder."""
 
     specs: tuple[Resolved, ...]
     faults: tuple[Fault, ...]
     engine: Engine
+    folder: Path
 
 
 def looked_at(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell) -> LookedAt:
     """Return the specs under `paths` that `select` takes, for the loop: a file with a fault holds up no other."""
     root = find_root()
     loaded = load_specs(paths, target)
-    engine = open_engine(open_target(loaded.project, root, target), root, tell)
+    where = open_target(loaded.project, root, target)
+    engine = open_engine(where, root, tell)
     specs = loaded.specs
     if select:
         plan = make_plan(engine, specs, None)
         names = selected(plan, select, [spec.name for spec in specs])
         specs = tuple(spec for spec in specs if spec.name in names)
-    return LookedAt(specs, loaded.faults, engine)
+    return LookedAt(specs, loaded.faults, engine, where.folder)
 
 
 def quiet(forecast: str, step: str, done: int, total: int, text: str) -> None:

@@ -54,7 +54,7 @@ def _advance(
     tell = (
         (state == "firing" and not told)
         or (state == "resolved" and told and bool(incident))
-        or (state == "no-data" and before is not None and before.state not in ("no-data", "silenced", "inhibited"))
+        or (state == "no-data" and before is not None and before.state in ("ok", "pending", "resolved"))
     )
     record = AlertRecord(
         name=judged.alert,

@@ -27,7 +27,7 @@ def _of_alert(
         alert=record.name,
         kind="alert",
         state=record.state,
-        severity=severity,
+        severity="warning" if record.state == "no-data" and severity == "critical" else severity,
         at=now,
         since=record.since,
         message=record.message,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 Severity = Literal["info", "warning", "critical"]
@@ -43,3 +43,11 @@ class Pending:
     attempts: int = 0
     next_at: str | None = None
     problem: str = ""
+
+
+FORMAT = "mlspec/notice/v1"
+
+
+def as_message(notice: Notice) -> dict[str, object]:
+    """Return the one form in which a notice leaves mlspec, as JSON: the notice's own words, and the form's name."""
+    return {"format": FORMAT, **asdict(notice), "labels": dict(notice.labels)}

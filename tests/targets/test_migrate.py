@@ -129,6 +129,6 @@ def test_a_state_that_was_edited_by_hand_is_refused_in_words_and_left_alone(tmp_
     connection.close()
     before = (target.folder / "state.db").read_bytes()
     with pytest.raises(StateError) as found:
-        list(map(lambda read: read("demand"), (target.observe, target.versions)))
+        assert [read("demand") for read in (target.observe, target.versions)] == []
     assert found.value.hint
     assert (target.folder / "state.db").read_bytes() == before

@@ -17,8 +17,10 @@ from mlspec.cli.escape import printable, say_error
 from mlspec.cli.faults import as_text as faults_text
 from mlspec.cli.planning import looked_at
 from mlspec.cli.progress import Progress
+from mlspec.cli.senders import senders
 from mlspec.cli.target import timestamp
 from mlspec.engine.context import Engine
+from mlspec.engine.deliver import deliver
 from mlspec.engine.loop import exit_code, reconcile
 from mlspec.engine.reconcile import Pass
 from mlspec.errors import Exit, MlspecError, Refused, Terminated
@@ -83,7 +85,7 @@ def _pass(call: _Call, said: dict[str, str]) -> int:
         if found.engine.target.protect and not call.yes:
             raise Refused(f"target '{call.target}' is protected", hint="add --yes to let the loop act on it")
         passes = reconcile(found.engine, found.specs, call.lock_timeout, call.jobs)
-    _deliver(found.engine)
+    _deliver(found.engine, found.folder)
     if found.faults:
         click.echo(faults_text(found.faults), err=True)
     if call.output == "json":
@@ -94,8 +96,17 @@ def _pass(call: _Call, said: dict[str, str]) -> int:
     return max(worst, Exit.FAILED) if found.faults and worst in (Exit.DONE, Exit.NOT_WELL) else worst
 
 
-def _deliver(engine: Engine) -> None:
+def _deliver(engine: Engine, folder: Path) -> None:
     """Send what is due. A receiver that does not answer is told again by a later pass, and holds up nothing."""
+    for each in deliver(engine.target, senders(folder, timestamp), timestamp):
+        notice, pending = each.pending.notice, each.pending
+        if not each.problem:
+            click.echo(f"{timestamp()}  {notice.forecast}: told {pending.receiver}: {printable(notice.message)}")
+            continue
+        then = f"is tried again at {pending.next_at}" if pending.next_at else "is given up"
+        click.echo(
+            f"{timestamp()}  {notice.forecast}: {pending.receiver} was not told: {each.problem}; it {then}", err=True
+        )
 
 
 def _say(passes: Sequence[Pass], said: dict[str, str]) -> None:

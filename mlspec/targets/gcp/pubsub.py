@@ -1,0 +1,54 @@
+"""Publishes a notice to a Pub/Sub topic: its message as data, what a filter may ask for as attributes.
+
+The topic is made by Terraform, or by whoever owns it; nothing is made here. PUBSUB_EMULATOR_HOST leads Google's client to an
+emulator.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mlspec.errors import MissingExtra
+from mlspec.state.notice import Notice, as_message
+from mlspec.targets.notify.base import Undelivered
+
+TIMEOUT = 10.0  # seconds, retries of the client's own included
+# Codes of google.rpc that trying again does not mend.
+_LASTING = ("NotFound", "PermissionDenied", "InvalidArgument", "Unauthenticated", "Forbidden", "BadRequest")
+
+
+class PubSub:
+    """One topic of a project."""
+
+    def __init__(self, project: str, topic: str) -> None:
+        self._project, self._topic = project, topic
+
+    def send(self, notice: Notice) -> None:
+        """Publish it, and wait until Pub/Sub has it. Raises Undelivered where it has not."""
+        pubsub, problems, unauthorised = _clients()
+        data = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+        attributes = {"id": notice.id, "forecast": notice.forecast, "state": notice.state, "severity": notice.severity}
+        if notice.alert:
+            attributes["alert"] = notice.alert
+        try:
+            # One message: the client's batches and threads would only keep it waiting.
+            with pubsub.PublisherClient(pubsub.types.BatchSettings(max_messages=1)) as client:
+                topic = client.topic_path(self._project, self._topic)
+                client.publish(topic, data, timeout=TIMEOUT, **attributes).result(timeout=TIMEOUT)
+        except problems as error:
+            kind = type(error).__name__
+            raise Undelivered(f"Pub/Sub topic {self._topic}: {kind}", lasting=kind in _LASTING) from None
+        except unauthorised as error:
+            raise Undelivered(f"Pub/Sub topic {self._topic}: no credentials ({type(error).__name__})") from None
+
+
+def _clients() -> tuple[Any, tuple[type[Exception], ...], type[Exception]]:
+    try:
+        from google.api_core.exceptions import GoogleAPICallError, RetryError
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud import pubsub_v1
+    except ModuleNotFoundError:
+        missing = MissingExtra("google-cloud-pubsub", "gcp")
+        raise Undelivered(f"{missing.message}: {missing.hint}", lasting=True) from None
+    return pubsub_v1, (GoogleAPICallError, RetryError, TimeoutError), GoogleAuthError

@@ -1,0 +1,28 @@
+"""What every sender promises, and how it says that a notice was not taken."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mlspec.state.notice import Notice
+
+
+class Undelivered(Exception):
+    """A receiver did not take a notice. `problem` names no address and no secret.
+
+    `lasting` says that trying again the same way mends nothing; `after` is how many seconds the receiver asked to be left alone.
+    """
+
+    def __init__(self, problem: str, *, lasting: bool = False, after: float | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.lasting = lasting
+        self.after = after
+
+
+class Sender(Protocol):
+    """Whoever can bring a notice to one receiver."""
+
+    def send(self, notice: Notice) -> None:
+        """Bring it there, once. Raises Undelivered where it was not taken, or where nobody knows whether it was."""
+        ...

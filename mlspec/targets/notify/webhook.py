@@ -1,0 +1,99 @@
+"""Sends a notice to a webhook whose address is a secret, signed as the Standard Webhooks specification says.
+
+The headers are webhook-id, webhook-timestamp and webhook-signature, the signature is HMAC-SHA256 over `id.timestamp.body`
+(https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md). The key is what stands behind `#` in
+the address, which is never sent over the wire; an address without one is itself the key: who may receive is who knows it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from mlspec.errors import MissingExtra
+from mlspec.state.notice import Notice, as_message
+from mlspec.targets.notify.base import Undelivered
+
+TIMEOUT = 10.0  # seconds, for the connection and for each read
+# What may be otherwise in a while: a time-out, a conflict in time, too many requests, and all that is the server's own fault.
+AGAIN = (408, 425, 429)
+_PREFIX = "whsec_"
+
+
+class Webhook:
+    """One webhook. `address` is the secret's value, `clock` returns RFC 3339."""
+
+    def __init__(self, address: str, clock: Callable[[], str]) -> None:
+        parts = urlsplit(address.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Undelivered("the secret holds no http or https address", lasting=True)
+        self._url = parts._replace(fragment="").geturl()
+        self._key = signing_key(parts.fragment) if parts.fragment else self._url.encode()
+        self._clock = clock
+
+    def send(self, notice: Notice) -> None:
+        """Post it. Raises Undelivered for any answer but 2xx, and for none."""
+        try:
+            import urllib3
+        except ModuleNotFoundError:
+            missing = MissingExtra("urllib3", "notify")
+            raise Undelivered(f"{missing.message}: {missing.hint}", lasting=True) from None
+        body = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+        at = int(datetime.fromisoformat(self._clock()).timestamp())
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "mlspec",
+            "webhook-id": notice.id,
+            "webhook-timestamp": str(at),
+            "webhook-signature": sign(self._key, notice.id, at, body),
+        }
+        try:
+            with urllib3.PoolManager(timeout=TIMEOUT, retries=False) as pool:
+                answer = pool.request("POST", self._url, body=body, headers=headers, redirect=False)
+        except urllib3.exceptions.HTTPError as error:
+            # The library's own words hold the address, which is the secret.
+            raise Undelivered(f"no answer: {type(error).__name__}") from None
+        _judge(answer.status, answer.headers.get("retry-after"), at)
+
+
+def _judge(status: int, wait: str | None, now: int) -> None:
+    if 200 <= status < 300:
+        return
+    if 300 <= status < 400:
+        raise Undelivered(f"it answered {status}, a redirect, which is not followed: correct the secret", lasting=True)
+    lasting = status < 500 and status not in AGAIN
+    raise Undelivered(f"it answered {status}", lasting=lasting, after=seconds(wait, now))
+
+
+def sign(key: bytes, name: str, at: int, body: bytes) -> str:
+    """Return the signature of a message: version 1, base64 of the HMAC-SHA256 over its id, time and body."""
+    found = hmac.new(key, f"{name}.{at}.".encode() + body, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(found).decode()}"
+
+
+def signing_key(text: str) -> bytes:
+    """Return the key that a text names: base64, behind `whsec_` or bare, as the specification has it; else its own bytes."""
+    try:
+        return base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        return text.encode()
+
+
+def seconds(text: str | None, now: int) -> float | None:
+    """Return how long Retry-After asks to wait, in seconds or until a date (RFC 9110, 10.2.3); None where it is neither."""
+    if text is None:
+        return None
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        found = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(found.replace(tzinfo=found.tzinfo or UTC).timestamp() - now, 0.0)

@@ -1,0 +1,98 @@
+"""Notices arrive on a topic of Google's own Pub/Sub emulator, by Google's own client."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlspec.cli.senders import senders
+from mlspec.targets.gcp.pubsub import PubSub
+from mlspec.targets.notify.base import Undelivered
+from tests.notify.test_deliver import T, notice
+from tests.tools import needs
+
+pytestmark = pytest.mark.xdist_group("pubsub")
+PROJECT = "acme-test"
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[str]:
+    """The emulator's address; it runs for this module."""
+    jar = needs("pubsub-emulator")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    argv = ["java", "-jar", jar, "--host=127.0.0.1", f"--port={port}"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "started, listening" in line:
+                break
+        else:
+            pytest.fail(f"the emulator did not start: {''.join(lines)}")
+        yield f"127.0.0.1:{port}"
+        process.kill()
+
+
+@pytest.fixture
+def topic(emulator: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """A topic with a subscription, for one test: their names."""
+    from google.cloud import pubsub_v1
+
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator)
+    name = re.sub(r"\W", "-", request.node.name)[:60]
+    with pubsub_v1.PublisherClient() as publisher, pubsub_v1.SubscriberClient() as subscriber:
+        subscription = subscriber.subscription_path(PROJECT, f"{name}-s")
+        publisher.create_topic(name=publisher.topic_path(PROJECT, name))
+        subscriber.create_subscription(name=subscription, topic=publisher.topic_path(PROJECT, name))
+        yield name, subscription
+
+
+def pulled(subscription: str) -> list[tuple[dict[str, str], dict[str, object]]]:
+    from google.cloud import pubsub_v1
+
+    with pubsub_v1.SubscriberClient() as subscriber:
+        answer = subscriber.pull(subscription=subscription, max_messages=10, timeout=10)
+    return [(dict(each.message.attributes), json.loads(each.message.data)) for each in answer.received_messages]
+
+
+def test_a_notice_arrives_with_what_a_filter_may_ask_for(topic: tuple[str, str]) -> None:
+    name, subscription = topic
+    PubSub(PROJECT, name).send(notice())
+    ((attributes, message),) = pulled(subscription)
+    assert attributes == {
+        "id": "n1", "forecast": "demand", "alert": "accuracy", "state": "firing", "severity": "critical",
+    }  # fmt: skip
+    assert message["format"] == "mlspec/notice/v1"
+    assert message["message"] == "wape is high"
+
+
+def test_a_topic_that_is_not_there_is_said_and_not_tried_for_ever(topic: tuple[str, str]) -> None:
+    del topic
+    with pytest.raises(Undelivered, match="NotFound") as found:
+        PubSub(PROJECT, "nobody-made-it").send(notice())
+    assert found.value.lasting
+
+
+def test_the_project_comes_from_the_environment(
+    topic: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name, subscription = topic
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
+    senders(tmp_path, lambda: T)(f"pubsub:{name}").send(notice())
+    assert len(pulled(subscription)) == 1
+
+
+def test_without_a_project_it_is_said_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for key in ("PUBSUB_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"):
+        monkeypatch.delenv(key, raising=False)
+    with pytest.raises(Undelivered, match="GOOGLE_CLOUD_PROJECT"):
+        senders(tmp_path, lambda: T)("pubsub:demand-alerts")
