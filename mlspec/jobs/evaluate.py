@@ -1,17 +1,19 @@
 """Step `evaluate`: what each alert of the spec is about, measured on the forecasts that were made and the actuals that came since.
 
-It measures and judges nothing. A metric that no step of the pipeline can know (drift, errors and latency of a server) has no value
-here, which is `no-data`, never good.
+It measures and judges nothing. A metric that no step of the pipeline can know (errors and latency of a server) has no value here,
+which is `no-data`, never good.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from mlspec.forecast import drift
 from mlspec.forecast.frame import ID, PREFIX, TIME, Panel
 from mlspec.forecast.metrics import NAMES
 from mlspec.forecast.realised import Maturity, beside_actuals, by_lead, matched, newest, value, windows
@@ -75,6 +77,11 @@ class _Measure:
     groups: pd.DataFrame
     now: pd.Timestamp
 
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The panel as a wide table, made once for all alerts on the data."""
+        return drift.wide(self.panel)
+
     def of(self, alert: Alert) -> dict[str, Any]:
         """Return one alert's values, in all and by version: a list a segment, as long as `for` asks for."""
         count = int(alert.for_.split(" of ")[1]) if alert.for_ else 1
@@ -82,7 +89,7 @@ class _Measure:
             age = (self.now - self.panel.layout.frequency.end(self.panel.cutoff)).total_seconds()
             return {"name": alert.name, "segments": {"": [max(age, 0.0)] * count}, "by_version": {}}
         if alert.metric not in NAMES:
-            return {"name": alert.name, "segments": {"": [None] * count}, "by_version": {}}
+            return {"name": alert.name, "segments": self._of_the_data(alert, count), "by_version": {}}
         length = alert.window or 1
         return {
             "name": alert.name,
@@ -90,6 +97,18 @@ class _Measure:
             "by_version": {
                 name: self._values(alert, self._windows(rows, length, count)) for name, rows in self.own.items()
             },
+        }
+
+    def _of_the_data(self, alert: Alert, count: int) -> dict[str, list[float | None]]:
+        """Return a data metric's values by segment; of a server's metrics, none: they come from its own record."""
+        measure, season = _DATA.get(alert.metric), self.panel.layout.season
+        ids = self.groups.index
+        keys = _keys(self.groups, alert.by) if alert.by else pd.Series("", index=ids)
+        return {
+            str(segment): [
+                measure(self.table[members], season, alert, back) if measure else None for back in range(count)
+            ]
+            for segment, members in ids.to_series().groupby(keys, sort=True).groups.items()
         }
 
     def _windows(self, own: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
@@ -107,11 +126,37 @@ class _Measure:
         return found
 
 
+def _distance(table: pd.DataFrame, season: int, alert: Alert, back: int) -> float | None:
+    baseline = drift.Baseline(alert.baseline or "same-season", season)
+    expected, actual = drift.samples(table, baseline, alert.window or DRIFT_WINDOW, back)
+    return (drift.psi if alert.metric == "psi" else drift.ks)(expected, actual)
+
+
+def _volume(table: pd.DataFrame, season: int, _alert: Alert, back: int) -> float | None:
+    return drift.volume(table, season, back)
+
+
+def _moved(table: pd.DataFrame, _season: int, alert: Alert, back: int) -> float | None:
+    found = drift.came_and_went(table, alert.window or 1, back)
+    return None if found is None else found[0 if alert.metric == "new_series" else 1]
+
+
+DRIFT_WINDOW = 8  # periods, where an alert on drift names none: with four series, enough values for a verdict
+# Metrics of the data itself, measured as it stood so many periods ago.
+_DATA: dict[str, Callable[[pd.DataFrame, int, Alert, int], float | None]] = {
+    "psi": _distance, "ks": _distance, "volume": _volume, "new_series": _moved, "vanished_series": _moved,
+}  # fmt: skip
+
+
+def _keys(groups: pd.DataFrame, by: tuple[str, ...]) -> pd.Series:
+    """Return each series' segment, as it is named in what is said."""
+    return f"{','.join(by)}=" + groups[list(by)].astype(str).agg(",".join, axis=1)
+
+
 def _segments(rows: pd.DataFrame, groups: pd.DataFrame, by: tuple[str, ...]) -> list[tuple[str, pd.DataFrame]]:
     if not by or not len(rows):
         return [("", rows)] if not by else []
-    keys = rows[ID].map(groups[list(by)].astype(str).agg(",".join, axis=1))
-    return [(f"{','.join(by)}={key}", part) for key, part in rows.groupby(keys, sort=True)]
+    return [(str(key), part) for key, part in rows.groupby(rows[ID].map(_keys(groups, by)), sort=True)]
 
 
 def _forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[pd.DataFrame]:

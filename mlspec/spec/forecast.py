@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mlspec.spec.fields import (
     AlertMetric,
@@ -333,13 +333,27 @@ Threshold = Annotated[
 ]
 
 
+# Thresholds that a field agrees on, for alerts that name none. psi: a major shift (Siddiqi 2006, Credit Risk Scorecards, ch. 9).
+USUAL_ABOVE = {"psi": 0.25}
+_SIDES = ("above", "below", "outside")
+
+
 class Alert(Part):
     """One alert threshold. A metric without enough data is `no-data`: never healthy, never failed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual(cls, value: Any) -> Any:
+        """Fill in the threshold that the field agrees on, where none is named."""
+        if isinstance(value, dict) and value.get("metric") in USUAL_ABOVE and not any(side in value for side in _SIDES):
+            return {**value, "above": USUAL_ABOVE[value["metric"]]}
+        return value
 
     name: AlertName = Field(description="Named by `rollback.on`, `inhibits` and `mlspec silence`.")
     metric: AlertMetric = Field(description="What is watched.")
     above: Threshold | None = Field(
-        default=None, description="Fires above this value; a duration for data_age, seconds for latency."
+        default=None,
+        description="Fires above this value; a duration for data_age, seconds for latency. 0.25 for psi, if no threshold is named.",
     )
     below: float | None = Field(default=None, description="Fires below this value.")
     outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(

@@ -1,0 +1,126 @@
+"""How far the newest data has moved from what is usual: the distribution of demand, the volume of rows, which series come and go.
+
+Values are pooled over series as multiples of each series' own level in the season before the window, so that large and small series
+weigh alike, and slow growth, which every forecast follows, is no drift. A jump inside the window is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
+
+Array = npt.NDArray[np.float64]
+# Bins of a tenth each; fewer where a bin would hold less than ten values of the smaller sample, none below three bins.
+MOST_BINS, FEWEST_BINS, PER_BIN = 10, 3, 10
+FEWEST_VALUES = 20  # of each sample, for a distance between their distribution functions
+SMALLEST_SHARE = 1e-4  # of a bin that one sample leaves empty: the index has no value there
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a window is held against: `same-season`, the same periods of earlier seasons, or `training`, all that came before it."""
+
+    name: str
+    season: int
+
+
+def psi(expected: Array, actual: Array) -> float | None:
+    """Population stability index: sum (a - e) ln(a / e) over bins of equal shares of `expected` (Siddiqi 2006, ch. 9).
+
+    Less what it is on average for two samples of one distribution, (bins - 1) (1/n + 1/m) (Yurdakul & Naranjo 2020), so that small
+    samples are not drift by themselves; never below 0. None where there are too few values for three bins.
+    """
+    count = min(MOST_BINS, len(expected) // PER_BIN, len(actual) // PER_BIN)
+    if count < FEWEST_BINS:
+        return None
+    edges = np.unique(np.quantile(expected, np.linspace(0, 1, count + 1)[1:-1]))
+    shares = [
+        np.maximum(
+            np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1) / len(values),
+            SMALLEST_SHARE,
+        )
+        for values in (expected, actual)
+    ]
+    found = float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
+    return max(found - len(edges) * (1 / len(expected) + 1 / len(actual)), 0.0)
+
+
+def _shares(values: Array, edges: Array) -> Array:
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    return np.maximum(counts / len(values), SMALLEST_SHARE)
+
+
+def ks(expected: Array, actual: Array) -> float | None:
+    """Largest distance between two empirical distribution functions (Kolmogorov 1933, Smirnov 1948); None below twenty values."""
+    if min(len(expected), len(actual)) < FEWEST_VALUES:
+        return None
+    places = np.sort(np.concatenate([expected, actual]))
+    above = [np.searchsorted(np.sort(values), places, side="right") / len(values) for values in (expected, actual)]
+    return float(np.abs(above[0] - above[1]).max())
+
+
+def samples(table: pd.DataFrame, baseline: Baseline, window: int, back: int) -> tuple[Array, Array]:
+    """Return (expected, actual) for the window of `window` periods that ended `back` periods before the newest of a wide table."""
+    end = len(table) - back
+    actual = _scaled(table, end, window, baseline.season)
+    if baseline.name == "training":
+        return _before(table, end - window), actual
+    ends = range(end - baseline.season, window, -baseline.season) if baseline.season > 1 else range(0)
+    parts = [_scaled(table, each, window, baseline.season) for each in ends]
+    return (np.concatenate(parts) if parts else np.empty(0)), actual
+
+
+def wide(panel: Panel) -> pd.DataFrame:
+    """Return what was observed, a row a period and a column a series; missing elsewhere."""
+    frame = panel.frame
+    seen = frame.assign(**{TARGET: frame[TARGET].where(frame[OBSERVED])})
+    return seen.pivot(index=TIME, columns=ID, values=TARGET).sort_index()
+
+
+def _scaled(table: pd.DataFrame, end: int, window: int, season: int) -> Array:
+    """Return the values of the window that ends before row `end`, as multiples of each series' level in the season before it."""
+    start = end - window
+    before = table.iloc[max(start - max(season, window), 0) : max(start, 0)]
+    if start < 0 or len(before) < window:
+        return np.empty(0)
+    level = before.abs().mean()
+    found = (table.iloc[start:end] / level.where(level > 0)).to_numpy().ravel()
+    return found[np.isfinite(found)]
+
+
+def _before(table: pd.DataFrame, end: int) -> Array:
+    """Return all values before row `end`, as multiples of each series' level over them."""
+    past = table.iloc[: max(end, 0)]
+    level = past.abs().mean()
+    found = (past / level.where(level > 0)).to_numpy().ravel()
+    return found[np.isfinite(found)]
+
+
+def volume(table: pd.DataFrame, season: int, back: int) -> float | None:
+    """Return how many values the newest period has, relative to the median of the season before it; None without a past."""
+    counts = table.notna().sum(axis=1)
+    end = len(counts) - back
+    usual = counts.iloc[max(end - 1 - max(season, 2), 0) : max(end - 1, 0)]
+    if end < 1 or not len(usual) or usual.median() == 0:
+        return None
+    return float(counts.iloc[end - 1] / usual.median())
+
+
+def came_and_went(table: pd.DataFrame, window: int, back: int) -> tuple[float, float] | None:
+    """Return how many series were first seen, and how many were last seen before, in the newest `window` periods.
+
+    None where there are not twice as many periods.
+    """
+    seen = table.notna()
+    end = len(seen) - back
+    if end < 2 * window:
+        return None
+    start = end - window
+    now, ever = seen.iloc[start:end].any(), seen.iloc[:start].any()
+    lately = seen.iloc[start - window : start].any()
+    return float((now & ~ever).sum()), float((lately & ~now).sum())
