@@ -1,0 +1,178 @@
+"""kill -9 at every write of a pass: the next passes end where one that was not killed ends, each decision made once."""
+
+from __future__ import annotations
+
+import copy
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.test_crash import Killer, in_child
+from tests.engine.test_reconcile import CANARY, on_its_way, with_two_versions
+from tests.engine.world import World
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+TOLD = [{"pubsub": None, "webhook": {"secret": "oncall"}, "severity": "info"}]
+Story = Callable[[World], object]
+
+
+def fresh(world: World) -> None:
+    world.write(notify=TOLD)
+
+
+def turns_bad(world: World) -> None:
+    world.write(notify=TOLD)
+    _first, second = with_two_versions(world)
+    world.bad(second)
+
+
+def nothing_good_is_left(world: World) -> None:
+    world.write(notify=TOLD)
+    world.look()
+    world.bad(world.serves)
+
+
+def attempts_are_used_up(world: World) -> None:
+    world.write(notify=TOLD, rollback={"on": ["accuracy"], "max_attempts": 1})
+    _first, second = with_two_versions(world)
+    world.bad(second)
+    world.look()
+    world.pass_time(days=2)
+    world.bad(world.promoted(seed=2))
+
+
+def canary_begins(world: World) -> None:
+    world.write(notify=TOLD, deployment=CANARY)
+    world.look()
+    world.write(notify=TOLD, deployment=CANARY, model={"seed": 1})
+
+
+def canary_goes_on(world: World) -> None:
+    _first, second = on_its_way(world)
+    world.well(second)
+
+
+def canary_fails(world: World) -> None:
+    _first, second = on_its_way(world)
+    world.bad(second)
+
+
+def training_is_due(world: World) -> None:
+    world.write(
+        schedule={"forecast": None, "retrain": "0 4 * * *", "timezone": "UTC"}, budget={"trainings_per_week": 5}
+    )
+    world.look()
+    world.new_data()
+    world.pass_time(days=1)
+
+
+STORIES: tuple[Story, ...] = (
+    fresh, turns_bad, nothing_good_is_left, attempts_are_used_up, canary_begins, canary_goes_on, canary_fails, training_is_due,
+)  # fmt: skip
+
+
+def moved(world: World, folder: Path) -> World:
+    """The same world in another folder."""
+    other = copy.copy(world)
+    other.root = folder
+    other.steps = copy.deepcopy(world.steps)
+    shutil.copytree(world.root, folder)
+    return other
+
+
+def killed_at(world: World, point: int, report: Path | None = None) -> int:
+    def work() -> None:
+        killer = Killer(point)
+        killer.install()
+        world.look()
+        if report:
+            report.write_text(str(killer.count))
+
+    return in_child(work)
+
+
+def outcome(world: World) -> dict[str, Any]:
+    """Where a world ended, times left out."""
+    ledger, target = world.ledger, world.target
+    return {
+        "traffic": world.traffic,
+        "bad": ledger.bad,
+        "rollbacks": [(each.version, each.to) for each in ledger.rollbacks],
+        "hold": ledger.hold and (ledger.hold.version, ledger.hold.by),
+        "rollout": ledger.rollout and (ledger.rollout.version, ledger.rollout.stable_version, ledger.rollout.step),
+        "versions": sorted(version.version for version in target.versions("demand")),
+        "releases": [(release.release, release.version) for release in target.releases("demand")],
+        "alerts": [(each.name, each.state) for each in ledger.alerts],
+        "told": sorted((each.notice.kind, each.notice.state) for each in target.undelivered("demand")),
+        "whole": all(seen.damage is None for seen in world.observed.seen.values()),
+        "failed": ledger.failure,
+    }
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_a_pass_that_is_killed_anywhere_is_made_good_by_the_next(tmp_path: Path, story: Story) -> None:
+    before = World(tmp_path / "before")
+    story(before)
+    straight = moved(before, tmp_path / "straight")
+    count_file = tmp_path / "count"
+    assert killed_at(moved(before, tmp_path / "probe"), 0, count_file) == 0
+    straight.look()
+    straight.look()
+    wanted = outcome(straight)
+    for point in range(1, int(count_file.read_text()) + 1):
+        world = moved(before, tmp_path / f"at-{point}")
+        assert killed_at(world, point) == -9
+        world.look()
+        world.look()
+        assert outcome(world) == wanted, f"killed at write {point}"
+        still = world.state()
+        world.look()
+        assert world.state() == still, f"killed at write {point}"
+
+
+def test_two_passes_that_are_killed_one_after_the_other_are_made_good_too(tmp_path: Path) -> None:
+    before = World(tmp_path / "before")
+    turns_bad(before)
+    straight = moved(before, tmp_path / "straight")
+    straight.look()
+    straight.look()
+    wanted = outcome(straight)
+    chance = random.Random(4)
+    for number in range(15):
+        world = moved(before, tmp_path / f"pair-{number}")
+        for _ in range(2):
+            killed_at(world, chance.randint(1, 20))
+        world.look()
+        world.look()
+        assert outcome(world) == wanted
+
+
+def test_many_loops_at_once_roll_back_once(tmp_path: Path) -> None:
+    before = World(tmp_path / "before")
+    turns_bad(before)
+    straight = moved(before, tmp_path / "straight")
+    straight.look()
+    straight.look()
+    wanted = outcome(straight)
+    import os
+
+    for number in range(3):
+        world = moved(before, tmp_path / f"crowd-{number}")
+        children = []
+        for _ in range(12):
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    world.look()
+                    code = 0
+                finally:
+                    os._exit(code)
+            children.append(child)
+        assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 12
+        world.look()
+        assert outcome(world) == wanted
