@@ -12,6 +12,7 @@ def test_a_missing_tool_fails_where_all_are_required(
     tool: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     monkeypatch.setattr(tools, "FOLDER", tmp_path)
+    monkeypatch.setattr(tools, "FILES", {})
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setenv("MLSPEC_TOOLS", "required")
     with pytest.raises(pytest.fail.Exception, match=f"this test needs {tool}: "):
