@@ -19,7 +19,8 @@ def reconcile(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0, 
     A signal ends the pass: as StoppedPartWay if anything was to be done, as itself if not.
     """
     found = [Pass(spec.name) for spec in specs]
-    busy = [place for place, spec in enumerate(specs) if look_at(engine, spec, found[place])]
+    with engine.target.session():
+        busy = [place for place, spec in enumerate(specs) if look_at(engine, spec, found[place])]
     try:
         if min(at_once, len(busy)) > 1:
             works = [partial(_apart, engine, specs[place], found[place], lock_timeout) for place in busy]

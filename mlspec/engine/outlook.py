@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from mlspec.engine.context import Engine, Spec
@@ -74,7 +74,7 @@ def look(engine: Engine, spec: Spec) -> Outlook:
     refused = over_budget(wanted.spec["budget"], observed.ledger, now) if trained and trained.by_itself else None
     if refused:
         trained = None
-    wanted = replace(wanted, waiting=_waiting(wanted.spec, observed, train=trained is not None, slots=slots))
+    wanted = wanted.but(_waiting(wanted.spec, observed, train=trained is not None, slots=slots))
     key = digest([wanted.spec_hash, wanted.source.digest, wanted.code], 32)
     blocked = waits(observed.ledger.failure, key, now)
     return Outlook(wanted, observed, slots, trained, refused, changes(wanted, observed), key, blocked, missing)

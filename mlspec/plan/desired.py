@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from mlspec.plan.fields import flatten, owner
@@ -29,6 +29,12 @@ class Wanted:
     def fields(self, kind: Kind) -> Mapping[str, Json]:
         """Return the keys of the spec that shape one kind of resource."""
         return self._by_kind[kind]
+
+    def but(self, waiting: Mapping[Kind, Mapping[str, Json]]) -> Wanted:
+        """Return the same wants, with facts that stay as they were."""
+        other = replace(self, waiting=waiting)
+        other.__dict__["_by_kind"] = self._by_kind  # the same spec, taken apart once
+        return other
 
     @cached_property
     def _by_kind(self) -> dict[Kind, dict[str, Json]]:

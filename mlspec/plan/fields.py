@@ -5,7 +5,7 @@ A key that no row names belongs to the deployment: it is kept with the release t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 from mlspec.state.resource import Json, Kind
@@ -46,15 +46,21 @@ def flatten(value: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
 
     What is None is left out, so that an absent key and a key without a value are the same.
     """
-    return dict(_leaves(value, prefix))
+    found: dict[str, Json] = {}
+    _leaves(value, prefix, found)
+    return found
 
 
-def _leaves(value: Json, key: str) -> Iterator[tuple[str, Json]]:
-    if isinstance(value, Mapping) and value:
+def _leaves(value: Json, key: str, found: dict[str, Json]) -> None:
+    # Into one table and not by generators: a pass over ten thousand forecasts comes through here for every key of every spec.
+    if isinstance(value, dict) and value:
         for name, inner in value.items():
-            yield from _leaves(inner, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list | tuple) and value and all(isinstance(item, Mapping) for item in value):
-        for index, inner in enumerate(value):
-            yield from _leaves(inner, f"{key}[{index}]")
-    elif value is not None and value not in ({}, [], ()):
-        yield key, list(value) if isinstance(value, tuple) else value
+            _leaves(inner, f"{key}.{name}" if key else str(name), found)
+    elif isinstance(value, list | tuple):
+        if value and all(isinstance(item, dict) for item in value):
+            for index, inner in enumerate(value):
+                _leaves(inner, f"{key}[{index}]", found)
+        elif value:
+            found[key] = list(value)
+    elif value is not None and value != {}:
+        found[key] = value

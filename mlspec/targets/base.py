@@ -53,6 +53,13 @@ class Sight(Protocol):
 class Target(Sight, Protocol):
     """Where forecasts live: it can be looked at, and written to."""
 
+    def session(self) -> AbstractContextManager[None]:
+        """Make many looks at the state cheap for the length of a block; each still sees what was recorded before it.
+
+        Nothing is to be forked inside the block.
+        """
+        ...
+
     def names(self) -> tuple[str, ...]:
         """Return the names of all forecasts of which anything is recorded, sorted."""
         ...

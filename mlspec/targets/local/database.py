@@ -28,10 +28,28 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._kept: sqlite3.Connection | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keep one connection for all that is read inside the block: many short looks cost one opening.
+
+        Every look still sees what was committed before it. Not to be held across a fork.
+        """
+        with self.reading() as connection:
+            self._kept = connection
+            try:
+                yield
+            finally:
+                self._kept = None
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
         """Yield a read-only connection, or None where nothing was ever written."""
+        if self._kept is not None:
+            with self._words():
+                yield self._kept
+            return
         with self._words():
             connection = self._open_to_read() if self.path.exists() else None
         if connection is None:

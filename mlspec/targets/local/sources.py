@@ -42,9 +42,10 @@ def _files(source: Mapping[str, Json], field: str, root: Path) -> list[Path]:
     found = sorted(path for path in root.glob(uri) if path.is_file()) if "*" in uri else [root / uri]
     if not found:
         raise DataError(f"{field}: no file matches {uri}", hint=f"looked in {root}")
+    inside = root.resolve()
     for path in found:
         if not path.is_file():
             raise DataError(f"{field}: there is no file {uri}", hint=f"paths start at the project's root, {root}")
-        if not path.resolve().is_relative_to(root.resolve()):
+        if not path.resolve().is_relative_to(inside):
             raise DataError(f"{field}: {uri} leads out of the project", hint="copy the file into the project")
     return found

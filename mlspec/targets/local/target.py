@@ -48,6 +48,10 @@ class LocalTarget:
         """Number of writes to the state so far."""
         return int(self._database.meta("serial") or 0)
 
+    def session(self) -> AbstractContextManager[None]:
+        """Make many looks at the state cheap, for the length of a block."""
+        return self._database.session()
+
     def migrate(self) -> Path | None:
         """Bring the state of an older mlspec to this one's schema; return its backup, None where there was nothing to do."""
         return self._database.migrate()
@@ -70,7 +74,8 @@ class LocalTarget:
             conditions = tuple(rows.condition_of(row) for row in connection.execute(_CONDITIONS, (forecast,)))
             ledger = next(map(rows.ledger_from, connection.execute(_LEDGER, (forecast,))), Ledger())
         failed = {FAILED_KIND[each.type]: each.message for each in conditions if each.reason in FAILURES}
-        whole = {each.resource.kind: self._with_damage(each) for each in seen}
+        looked: dict[FileRef, str | None] = {}
+        whole = {each.resource.kind: self._with_damage(each, looked) for each in seen}
         return Observed(forecast, whole, failed, ledger, conditions)
 
     def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
@@ -206,11 +211,13 @@ class LocalTarget:
         found += [version.files for version in self.versions(forecast)] + [run.files for run in self.runs(forecast)]
         return {ref.sha256: ref for files in found for ref in files.values()}
 
-    def _with_damage(self, seen: Seen) -> Seen:
+    def _with_damage(self, seen: Seen, looked: dict[FileRef, str | None]) -> Seen:
+        """Return a resource with what is wrong with its files; a file that several name is read once (`looked`)."""
         for ref in seen.files.values():
-            problem = self._artifacts.damage(ref)
-            if problem:
-                return replace(seen, damage=f"{ref.name} {problem}")
+            if ref not in looked:
+                looked[ref] = self._artifacts.damage(ref)
+            if looked[ref]:
+                return replace(seen, damage=f"{ref.name} {looked[ref]}")
         return seen
 
     def _rows(self, ask: str, *values: str) -> list[sqlite3.Row]:
