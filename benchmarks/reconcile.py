@@ -1,7 +1,7 @@
 """What the loop costs where there is nothing to do, and how soon a rollback has moved traffic.
 
-Run: python benchmarks/reconcile.py. Prints ratios of one run on one machine; exits 1 beyond a bar. The forecasts are made by the loop
-itself, with steps that take no time; those beyond the first thousand are copies of their records under other names.
+Run: python benchmarks/reconcile.py. Prints ratios of one run on one machine; exits 1 beyond a bar. The forecasts are made by the
+loop itself, with steps that take no time; those beyond the first thousand are copies of their records under other names.
 """
 
 from __future__ import annotations
@@ -91,10 +91,11 @@ def copied(root: Path, old: list[str], new: list[str]) -> None:
             "UPDATE resources SET fields = ? WHERE forecast = ? AND kind = 'deployment'", (json.dumps(fields), name)
         )
     connection.commit()
-    for name in new:
-        observed = target.observe(name)
+    with target.session():
+        keys = {name: key(Work(engine, engine.wanted(specs[name])), target.observe(name)) for name in new}
+    for name, found in keys.items():
         record = json.loads(connection.execute("SELECT record FROM ledgers WHERE forecast = ?", (name,)).fetchone()[0])
-        record["evaluated"] = key(Work(engine, engine.wanted(specs[name])), observed)
+        record["evaluated"] = found
         connection.execute("UPDATE ledgers SET record = ? WHERE forecast = ?", (json.dumps(record), name))
     connection.commit()
     connection.close()
@@ -104,9 +105,8 @@ def timed(root: Path, *words: str) -> float:
     """Return the wall time of one command in a project, which has to succeed and say that all is well."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("mlspec")), *words], cwd=root, env=environment, capture_output=True, text=True, check=True
-    )  # fmt: skip
+    argv = [str(Path(sys.executable).with_name("mlspec")), *words]
+    done = subprocess.run(argv, cwd=root, env=environment, capture_output=True, text=True, check=True)
     took = time.perf_counter() - start
     assert words[0] != "reconcile" or "forecasts are as they shall be" in done.stdout, done.stdout
     return took

@@ -502,3 +502,42 @@ def test_the_alert_s_own_metric_is_named(world: World) -> None:
     world.bad(world.serves, 0.31)
     world.look()
     assert any("wape is 0.31, above 0.2" in event.message for event in world.target.events("demand"))
+
+
+def test_a_held_release_is_moved_by_nothing_not_even_its_own_alert(world: World) -> None:
+    first, _second = with_two_versions(world)
+    people.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    world.bad(first)
+    found = world.look()
+    assert world.traffic == {first: 100}
+    assert "a person decides" in found.waits[0]
+
+
+def test_a_held_release_stays_when_a_retrain_makes_a_newer_version(world: World) -> None:
+    world.write(schedule={"forecast": None, "retrain": "0 4 * * *", "timezone": "UTC"})
+    world.look()
+    first = world.serves
+    world.new_data()
+    world.pass_time(days=1)
+    world.look()
+    assert world.serves != first
+    people.roll_back(world.engine(), world.spec, 1, "ann", "looks odd")
+    world.new_data()
+    world.pass_time(days=1)
+    world.look()
+    assert len(world.target.versions("demand")) == 3
+    assert world.traffic == {first: 100}
+
+
+def test_what_a_person_resumed_is_not_held_again_for_the_same_incident(world: World) -> None:
+    world.look()
+    world.bad(world.serves)
+    world.look()
+    world.pass_time(days=2)
+    world.bad(world.serves)
+    world.look()
+    assert world.ledger.hold is not None
+    people.resume(world.engine(), "demand", "ann")
+    world.pass_time(days=2)
+    world.look()
+    assert world.ledger.hold is None

@@ -1,0 +1,109 @@
+"""What served is what is judged: each version by its own forecasts, and what a version in quarantine served no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mlspec.jobs.files import write_table
+from tests.examples import sales
+from tests.jobs.pipeline import Pipeline
+
+ALERT = {"name": "accuracy", "metric": "wape", "above": 0.2, "window": 2, "for": "1 of 2"}
+CUTOFF = pd.Timestamp("2024-02-11")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Pipeline:
+    found = Pipeline(tmp_path, alerts=[ALERT]).data(sales(days=46))
+    assert found.run("check", now="2024-02-17T00:00:00Z")["ok"]
+    return found
+
+
+def forecast(
+    shop: Pipeline, role: str, version: str, cutoff: str, factor: float, series: tuple[str, ...] = ("001", "NA")
+) -> None:
+    """Give the step a forecast of four days by one version: `factor` times what came true."""
+    panel = pd.read_parquet(shop.files["panel"])
+    names = pd.read_parquet(shop.files["series"])
+    assert set(series) <= set(names["id_shop"])
+    at = pd.Timestamp(cutoff)
+    rows = panel[(panel["ds"] > at) & (panel["ds"] <= at + pd.Timedelta(days=4))].merge(names, on="unique_id")
+    rows = rows[rows["id_shop"].isin(series)]
+    out = pd.DataFrame({"shop": rows["id_shop"], "day": rows["ds"], "cutoff": at, "mean": rows["y"] * factor})
+    out = out.assign(**dict.fromkeys(("q0.1", "q0.5", "q0.9"), out["mean"]), version=version)
+    shop.files[role] = write_table(out, shop.root / f"{role}.parquet")
+
+
+def judged(shop: Pipeline, **options: Any) -> dict[str, Any]:
+    facts = shop.run("evaluate", now="2024-02-17T00:00:00Z", **options)
+    (found,) = facts["alerts"]
+    return {**found, "facts": facts}
+
+
+def test_each_version_answers_for_what_it_served(shop: Pipeline) -> None:
+    forecast(shop, "forecast-2", "v1", "2024-02-09", 1.1)
+    forecast(shop, "forecast-1", "v2", "2024-02-11", 2.0)
+    found = judged(shop, versions=["v1", "v2"])
+    assert found["by_version"]["v2"][""][0] == pytest.approx(1.0)
+    assert found["segments"][""][0] == pytest.approx(1.0)
+    assert found["by_version"]["v1"][""] == [None, None]  # in the last windows the other one served
+
+
+def test_what_a_version_in_quarantine_served_counts_no_more_and_nothing_takes_its_place(shop: Pipeline) -> None:
+    forecast(shop, "forecast-2", "v1", "2024-02-09", 1.1)
+    forecast(shop, "forecast-1", "v2", "2024-02-11", 2.0)
+    found = judged(shop, versions=["v1"], quarantined=["v2"])
+    assert found["facts"]["periods"] == 2  # v1's own days; its older forecast of v2's days was never served
+    assert found["segments"][""][0] == pytest.approx(0.1)
+    assert found["by_version"]["v1"][""][0] == pytest.approx(0.1)
+
+
+def test_a_canary_answers_for_its_own_series_alone(shop: Pipeline) -> None:
+    forecast(shop, "forecast-1", "v1", "2024-02-11", 1.0, ("001",))
+    panel = pd.read_parquet(shop.files["forecast-1"])
+    forecast(shop, "forecast-2", "v2", "2024-02-11", 3.0, ("NA",))
+    both = pd.concat([panel, pd.read_parquet(shop.files.pop("forecast-2"))], ignore_index=True)
+    shop.files["forecast-1"] = write_table(both, shop.root / "both.parquet")
+    found = judged(shop, versions=["v1", "v2"])
+    assert found["by_version"]["v1"][""][0] == pytest.approx(0.0)
+    assert found["by_version"]["v2"][""][0] == pytest.approx(2.0)
+
+
+def test_a_shadow_is_evidence_about_its_version_and_about_nothing_else(shop: Pipeline) -> None:
+    forecast(shop, "forecast-1", "v1", "2024-02-11", 1.0)
+    forecast(shop, "shadow-1", "v2", "2024-02-11", 2.0)
+    found = judged(shop, versions=["v1", "v2"])
+    assert found["segments"][""][0] == pytest.approx(0.0)
+    assert found["by_version"]["v2"][""][0] == pytest.approx(1.0)
+
+
+def test_of_two_forecasts_with_one_cutoff_the_later_one_served(shop: Pipeline) -> None:
+    forecast(shop, "forecast-2", "v2", "2024-02-11", 3.0)
+    forecast(shop, "forecast-1", "v1", "2024-02-11", 1.0)
+    assert judged(shop, versions=["v1"])["segments"][""][0] == pytest.approx(0.0)
+
+
+def test_the_tenth_forecast_is_older_than_the_second(shop: Pipeline) -> None:
+    forecast(shop, "forecast-10", "v2", "2024-02-11", 3.0)
+    forecast(shop, "forecast-2", "v1", "2024-02-11", 1.0)
+    assert judged(shop, versions=["v1"])["segments"][""][0] == pytest.approx(0.0)
+
+
+def test_errors_are_told_by_how_far_ahead_they_were_made(shop: Pipeline) -> None:
+    forecast(shop, "forecast-1", "v1", "2024-02-11", 1.5)
+    steps = {each["step"]: each["metrics"]["wape"] for each in judged(shop)["facts"]["by_horizon"]}
+    assert set(steps) == {1, 2}  # the horizon of the spec
+    assert steps[1] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"), [("volume", 1.0), ("new_series", 0.0), ("vanished_series", 0.0), ("psi", None)]
+)
+def test_the_data_itself_is_measured(shop: Pipeline, metric: str, value: float | None) -> None:
+    side = {"below": 0.5} if metric == "volume" else {"above": 0.5}
+    shop.spec["alerts"] = [{"name": "it", "metric": metric, **side}]
+    assert judged(shop)["segments"] == {"": [value]}

@@ -1,0 +1,121 @@
+"""An alert's life: what was, what is measured and what is muted say what it becomes, and when people are told."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlspec.plan.alerting import advance, settled
+from mlspec.plan.telling import of_alerts
+from mlspec.plan.thresholds import Judged
+from mlspec.state.ledger import AlertRecord, Ledger, Silence, ledger_of
+from tests.engine.world import ACCURACY
+from tests.examples import spec_json
+
+T0, T1, T2 = (f"2024-03-0{day}T00:00:00Z" for day in (1, 2, 3))
+STALE = {**ACCURACY, "name": "stale", "metric": "data_age", "inhibits": ["accuracy"]}
+
+
+def step(ledger: Ledger, now: str, *alerts: dict[str, Any], **states: str) -> tuple[Ledger, list[str]]:
+    """Judge alerts (accuracy alone, unless others are given) and return the ledger and the names that people are told of."""
+    listed = alerts or (ACCURACY,)
+    judged = {name: Judged(name, state, 0.3, f"{name} is {state}") for name, state in states.items()}  # type: ignore[arg-type]
+    moved = advance("demand", listed, judged, ledger, now)
+    return settled(moved, ledger, now), [each.record.name for each in moved if each.tell]
+
+
+@pytest.mark.parametrize(("seen", "states", "told"), [
+    (["ok", "ok"], ["ok", "ok"], [0, 0]),
+    (["pending", "firing"], ["pending", "firing"], [0, 1]),
+    (["firing", "firing"], ["firing", "firing"], [1, 0]),
+    (["firing", "ok", "ok"], ["firing", "resolved", "ok"], [1, 1, 0]),
+    (["firing", "pending", "ok"], ["firing", "firing", "resolved"], [1, 0, 1]),
+    (["firing", "no-data", "ok"], ["firing", "no-data", "resolved"], [1, 0, 1]),
+    (["firing", "no-data", "firing"], ["firing", "no-data", "firing"], [1, 0, 0]),
+    (["ok", "no-data", "no-data"], ["ok", "no-data", "no-data"], [0, 1, 0]),
+    (["no-data", "ok"], ["no-data", "ok"], [0, 0]),
+    (["firing", "ok", "firing"], ["firing", "resolved", "firing"], [1, 1, 1]),
+])  # fmt: skip
+def test_an_alert_moves_and_people_are_told_once_an_incident(
+    seen: list[str], states: list[str], told: list[int]
+) -> None:
+    ledger, found, said = Ledger(), [], []
+    for day, state in enumerate(seen, 1):
+        ledger, names = step(ledger, f"2024-03-{day:02}T00:00:00Z", accuracy=state)
+        found.append(ledger.alerts[0].state)
+        said.append(len(names))
+    assert found == states
+    assert said == told
+
+
+def test_an_incident_keeps_its_name_until_it_is_over_and_the_next_one_has_another() -> None:
+    ledger, _ = step(Ledger(), T0, accuracy="firing")
+    first = ledger.alerts[0].incident
+    ledger, _ = step(ledger, T1, accuracy="no-data")
+    assert ledger.alerts[0].incident == first
+    ledger, _ = step(ledger, T2, accuracy="ok")
+    ledger, _ = step(ledger, "2024-03-04T00:00:00Z", accuracy="firing")
+    assert ledger.alerts[0].incident not in ("", first)
+
+
+def test_since_says_how_long_a_state_has_held() -> None:
+    ledger, _ = step(Ledger(), T0, accuracy="firing")
+    ledger, _ = step(ledger, T1, accuracy="firing")
+    assert ledger.alerts[0].since == T0
+
+
+def test_a_silenced_alert_tells_nobody_and_speaks_when_the_silence_ends() -> None:
+    mute = Ledger(silences=(Silence("accuracy", T2, "ann", "a strike", T0),))
+    ledger, told = step(mute, T0, accuracy="firing")
+    assert (ledger.alerts[0].state, told) == ("silenced", [])
+    ledger, told = step(ledger, T2, accuracy="firing")
+    assert (ledger.alerts[0].state, told, ledger.silences) == ("firing", ["accuracy"], ())
+
+
+def test_an_alert_that_fires_inhibits_those_it_names_and_no_longer_when_it_is_well() -> None:
+    ledger, told = step(Ledger(), T0, STALE, ACCURACY, stale="firing", accuracy="firing")
+    assert [each.state for each in ledger.alerts] == ["firing", "inhibited"]
+    assert told == ["stale"]
+    ledger, told = step(ledger, T1, STALE, ACCURACY, stale="ok", accuracy="firing")
+    assert [each.state for each in ledger.alerts] == ["resolved", "firing"]
+    assert told == ["stale", "accuracy"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["ok", "pending", "firing", "no-data"]), st.booleans()), max_size=12))
+def test_the_same_evidence_again_changes_nothing_and_tells_nobody(days: list[tuple[str, bool]]) -> None:
+    ledger = Ledger()
+    for day, (state, muted) in enumerate(days, 1):
+        now = f"2024-03-{day:02}T00:00:00Z"
+        if muted:
+            ledger = Ledger(
+                **{**asdict_shallow(ledger), "silences": (Silence("accuracy", f"{now[:-1]}.5Z", "a", "r", now),)}
+            )
+        ledger, _ = step(ledger, now, accuracy=state)
+        again, told = step(ledger, now, accuracy=state)
+        assert told == []
+        if ledger.alerts[0].state != "resolved":
+            assert again == ledger
+        assert ledger_of(asdict(ledger)) == ledger  # what is recorded is what is remembered
+
+
+def asdict_shallow(ledger: Ledger) -> dict[str, Any]:
+    return {name: getattr(ledger, name) for name in ("alerts", "acted", "slots")}
+
+
+def test_one_occurrence_has_one_name_however_often_it_is_looked_at() -> None:
+    spec = {**spec_json(), "alerts": [ACCURACY]}
+    moved = advance("demand", [ACCURACY], {"accuracy": Judged("accuracy", "firing", 0.3, "it fires")}, Ledger(), T0)
+    (first,) = of_alerts(spec, moved, "v1", T0)
+    (second,) = of_alerts(spec, moved, "v1", T1)
+    assert first.id == second.id
+    assert (first.severity, first.state, first.version) == ("critical", "firing", "v1")
+
+
+def test_a_record_of_an_alert_that_is_gone_from_the_spec_is_dropped() -> None:
+    before = Ledger(alerts=(AlertRecord("old", "firing", T0, incident="i"),))
+    ledger, _ = step(before, T1, accuracy="ok")
+    assert [each.name for each in ledger.alerts] == ["accuracy"]
