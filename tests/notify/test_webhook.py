@@ -15,7 +15,7 @@ from mlspec.targets.notify.base import Undelivered
 from mlspec.targets.notify.webhook import Webhook, seconds
 from tests.notify.receiver import receiving
 
-NOW = timestamp()  # a receiver refuses what is older than five minutes
+NOW = "2026-11-20T06:00:00Z"  # of what happened; a message is signed with the time at which it is sent
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -29,7 +29,7 @@ def notice(**words: object) -> Notice:
 
 def test_a_receiver_can_check_the_signature_with_the_specification_s_own_library() -> None:
     with receiving() as receiver:
-        Webhook(f"{receiver.url}#{KEY}", lambda: NOW).send(notice())
+        Webhook(f"{receiver.url}#{KEY}", timestamp).send(notice())
     ((headers, body),) = receiver.got
     found = Checker(KEY).verify(body.decode(), headers)
     assert found["format"] == "mlspec/notice/v1"
@@ -41,7 +41,7 @@ def test_a_receiver_can_check_the_signature_with_the_specification_s_own_library
 
 def test_an_address_without_a_key_is_itself_the_key() -> None:
     with receiving() as receiver:
-        Webhook(receiver.url, lambda: NOW).send(notice())
+        Webhook(receiver.url, timestamp).send(notice())
     ((headers, body),) = receiver.got
     import base64
 
@@ -58,7 +58,7 @@ def test_what_may_pass_is_tried_again_and_what_lasts_is_not(
     answer: tuple[int, dict[str, str]] | None, lasting: bool, after: float | None
 ) -> None:
     with receiving(answer) as receiver, pytest.raises(Undelivered) as found:
-        Webhook(f"{receiver.url}#{KEY}", lambda: NOW).send(notice())
+        Webhook(f"{receiver.url}#{KEY}", timestamp).send(notice())
     assert (found.value.lasting, found.value.after) == (lasting, after)
     assert len(receiver.got) == 1  # a redirect is not followed, and nothing is sent twice
     assert "cafe-secret" not in str(found.value)
@@ -69,7 +69,7 @@ def test_nobody_there_is_no_answer_and_names_no_address() -> None:
     with receiving() as receiver:
         url = receiver.url
     with pytest.raises(Undelivered) as found:
-        Webhook(url, lambda: NOW).send(notice())
+        Webhook(url, timestamp).send(notice())
     assert not found.value.lasting
     assert "cafe-secret" not in str(found.value)
 
@@ -77,7 +77,7 @@ def test_nobody_there_is_no_answer_and_names_no_address() -> None:
 @pytest.mark.parametrize("address", ["", "ftp://x/y", "file:///etc/passwd", "just text", "http://"])
 def test_an_address_that_is_none_is_refused_without_being_said(address: str) -> None:
     with pytest.raises(Undelivered, match="no http or https address") as found:
-        Webhook(address, lambda: NOW)
+        Webhook(address, timestamp)
     assert found.value.lasting
 
 
@@ -89,7 +89,7 @@ def test_retry_after_may_be_a_date() -> None:
 
 def test_what_is_sent_is_json_that_says_everything() -> None:
     with receiving() as receiver:
-        Webhook(receiver.url, lambda: NOW).send(
+        Webhook(receiver.url, timestamp).send(
             notice(value=0.3, version="v1", owner="a@example.com", labels={"team": "x"})
         )
     (_headers, body) = receiver.got[0]
