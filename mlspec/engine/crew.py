@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from types import FrameType
 from typing import Generic, TypeVar
 
 from mlspec.errors import Terminated
@@ -47,10 +49,13 @@ def together(works: Sequence[Callable[[], Result]], at_once: int, lost: Callable
     except (KeyboardInterrupt, Terminated):
         for hand in hands.values():
             hand.process.terminate()
-        deadline = time.monotonic() + PATIENCE
-        for hand in hands.values():
-            hand.process.join(max(deadline - time.monotonic(), 0.1))
-            hand.process.kill()
+        try:
+            deadline = time.monotonic() + PATIENCE
+            for hand in hands.values():
+                hand.process.join(max(deadline - time.monotonic(), 0.1))
+        finally:  # a second signal does not wait
+            for hand in hands.values():
+                hand.process.kill()
         raise
     return [results[place] for place in range(len(works))]
 
@@ -64,11 +69,21 @@ def _begin(place: int, work: Callable[[], Result]) -> _Hand[Result]:
 
 
 def _child(work: Callable[[], Result], pipe: Connection) -> None:
-    """Do the work and hand back its result. A signal ends it: what was done is recorded, and there is nothing to hand back."""
+    """Do the work and hand back its result. A signal ends it: what was done is recorded, and there is nothing to hand back.
+
+    One signal, however many come: a shell and systemd tell the whole group, and who began this process passes it on as well.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_once)
     try:
         pipe.send(work())
     except (KeyboardInterrupt, Terminated):
         os._exit(1)
+
+
+def _end_once(_signum: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
 
 
 def _end(hand: _Hand[Result], lost: Callable[[int, int], Result]) -> Result:

@@ -48,7 +48,7 @@ def command(
 ) -> int:  # fmt: skip
     """Keep it so: check new data, forecast when due, judge by the alerts, retrain, roll out, roll back; then again.
 
-    Specs are read anew for each pass, so a commit that is pulled is picked up. SIGTERM ends the loop; what it was doing is
+    Specs are read anew for each pass, so a commit that is pulled is picked up. SIGTERM or Ctrl-C ends the loop; what it was doing is
     recorded, and the next run goes on from there. With --output json each pass is one line.
     """
     said: dict[str, str] = {}
@@ -58,10 +58,11 @@ def command(
             if once:
                 return code
             time.sleep(interval)
-    except Terminated:
+    except (KeyboardInterrupt, Terminated) as stopped:
         if once:
             raise
-        click.echo("mlspec reconcile: ended by SIGTERM between two steps", err=True)
+        name = "SIGTERM" if isinstance(stopped, Terminated) else "SIGINT"
+        click.echo(f"mlspec reconcile: ended by {name} between two passes", err=True)
         return Exit.DONE
 
 

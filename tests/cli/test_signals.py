@@ -1,0 +1,176 @@
+"""Real signals to real processes: a run that is told to end records its step, a paused one still holds, a dead one holds nothing."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mlspec import jobs
+from mlspec.cli.main import run as mlspec
+from mlspec.engine.apply import apply
+from mlspec.errors import Exit
+from mlspec.state.step import Progress, StepRequest, StepResult
+from mlspec.targets.local.target import LocalTarget
+from tests.engine.steps import Steps, engine, spec
+from tests.examples import project, spec_text
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+PATIENCE = 10.0  # seconds, which is what Cloud Run and Kubernetes' hooks give at the least
+
+
+class Child:
+    """A process of its own, in a group of its own, that says when it has come to a certain place."""
+
+    def __init__(self, work: Callable[[Callable[[], None]], int]) -> None:
+        here, there = os.pipe()
+        self.said = here
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setpgid(0, 0)
+            code = 99
+            try:
+                code = work(lambda: os.write(there, b".") and None)
+            finally:
+                os._exit(code)
+        os.close(there)
+
+    def came(self, times: int = 1) -> None:
+        """Wait until the place was come to."""
+        for _ in range(times):
+            assert os.read(self.said, 1) == b".", "the process ended before it came there"
+
+    def ended(self) -> int:
+        """Return how the process ended, within the time that a scheduler gives it."""
+        descriptor = os.pidfd_open(self.pid)
+        ready, _, _ = select.select([descriptor], [], [], PATIENCE)
+        os.close(descriptor)
+        assert ready, "the process did not end in time"
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+@contextmanager
+def child(work: Callable[[Callable[[], None]], int]) -> Iterator[Child]:
+    started = Child(work)
+    try:
+        yield started
+    finally:
+        os.close(started.said)
+
+
+def wait_for_ever() -> None:
+    while True:
+        signal.pause()
+
+
+def told_at(step: str, said: Callable[[], None]) -> Callable[[StepRequest, Progress], StepResult]:
+    """Steps one of which says that it is reached, and never ends."""
+    quick = Steps()
+
+    def steps(request: StepRequest, progress: Progress) -> StepResult:
+        if request.step == step:
+            said()
+            wait_for_ever()
+        return quick(request, progress)
+
+    return steps
+
+
+def failures(target: LocalTarget) -> list[str]:
+    """The journal's lines of steps that did not end well."""
+    rows = target._database.read(lambda c: c.execute("SELECT detail FROM journal WHERE phase = 'failed'").fetchall())
+    return [row["detail"] for row in rows]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project(tmp_path / "project"))
+    return Path.cwd()
+
+
+def test_a_paused_holder_still_holds_and_is_named_and_its_death_frees_the_lock(tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+
+    def holding(said: Callable[[], None]) -> int:
+        with engine(root).target.lock("demand", "reconcile", "2024-03-01T00:00:00Z", 0.0):
+            said()
+            wait_for_ever()
+        return 0
+
+    with child(holding) as holder:
+        holder.came()
+        os.kill(holder.pid, signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(holder.pid, os.WUNTRACED)[1])
+        (outcome,) = apply(engine(root), [spec()])
+        assert outcome.exit_code == Exit.LOCKED
+        assert outcome.error is not None
+        assert f"pid {holder.pid} on " in outcome.error.message
+        assert engine(root).target.serial == 0
+        os.kill(holder.pid, signal.SIGKILL)
+        assert holder.ended() == -signal.SIGKILL
+    (outcome,) = apply(engine(root), [spec()])
+    assert outcome.status == "applied"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("jobs_at_once", ["1", "2"])
+def test_a_signal_to_the_whole_group_ends_a_pass_in_time_and_each_step_is_recorded(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, jobs_at_once: str
+) -> None:
+    """A shell and systemd tell every process of the group; the one that began them passes it on as well."""
+    (root / "specs/second.yaml").write_text(spec_text("second"))
+
+    def reconcile(said: Callable[[], None]) -> int:
+        monkeypatch.setattr(jobs, "run", told_at("train", said))
+        return mlspec(["reconcile", "--once", "--jobs", jobs_at_once])
+
+    at_once = int(jobs_at_once)
+    with child(reconcile) as loop:
+        loop.came(at_once)
+        os.killpg(loop.pid, number)
+        assert loop.ended() == Exit.PARTIAL
+    target = LocalTarget(root / ".mlspec")
+    assert len(failures(target)) == at_once
+    for name in ("demand", "second"):
+        with target.lock(name, "apply", "2024-03-01T00:00:00Z", 0.0):
+            pass
+    monkeypatch.setattr(jobs, "run", Steps())
+    assert mlspec(["reconcile", "--once"]) == Exit.DONE
+    assert mlspec(["status", "--check"]) == Exit.DONE
+
+
+def test_a_second_signal_ends_what_the_first_one_is_recording(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reconcile(said: Callable[[], None]) -> int:
+        def never_done(_target: LocalTarget, _name: str, _resource: str, phase: str, *_words: str) -> None:
+            if phase == "failed":
+                said()
+                wait_for_ever()
+
+        monkeypatch.setattr(jobs, "run", told_at("train", said))
+        monkeypatch.setattr(LocalTarget, "journal", never_done)
+        return mlspec(["reconcile", "--once"])
+
+    with child(reconcile) as loop:
+        for _ in range(2):
+            loop.came()
+            os.kill(loop.pid, signal.SIGTERM)
+        assert loop.ended() == Exit.PARTIAL
+    monkeypatch.setattr(jobs, "run", Steps())
+    assert mlspec(["reconcile", "--once"]) == Exit.DONE
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_between_two_passes_ends_the_loop_and_is_no_failure(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    monkeypatch.setattr(jobs, "run", Steps())
+    monkeypatch.setattr("mlspec.cli.commands.reconcile.time.sleep", lambda _seconds: signal.raise_signal(number))
+    assert mlspec(["reconcile", "--interval", "1h"]) == Exit.DONE
+    said = capfd.readouterr().err
+    assert f"ended by {number.name} between two passes" in said
+    assert "nothing was changed" not in said
