@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mlspec.errors import StateError
 from tests.engine.test_crash import Killer, in_child
 from tests.engine.test_reconcile import CANARY, on_its_way, with_two_versions
 from tests.engine.world import World
@@ -149,6 +151,29 @@ def test_two_passes_that_are_killed_one_after_the_other_are_made_good_too(tmp_pa
         world.look()
         world.look()
         assert outcome(world) == wanted
+
+
+@pytest.mark.parametrize("room", [-100_000, 0, 8_000])
+def test_a_pass_on_a_full_disk_is_made_good_once_there_is_room(tmp_path: Path, room: int) -> None:
+    """No file may grow beyond the state file and so many bytes: the state cannot be written, at the first write or at a later one."""
+    before = World(tmp_path / "before")
+    turns_bad(before)
+    straight = moved(before, tmp_path / "straight")
+    for world in (straight, moved(before, tmp_path / "full")):
+        if world is not straight:
+            limit = (world.root / ".mlspec/state.db").stat().st_size + room
+
+            def on_a_full_disk(world: World = world, limit: int = limit) -> None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+                error = world.look().error
+                assert isinstance(error, StateError)
+                assert "look at the disk" in (error.hint or "")
+
+            assert in_child(on_a_full_disk) == 0
+        for _ in range(3):
+            world.pass_time(minutes=2)
+            world.look()
+    assert outcome(world) == outcome(straight)
 
 
 def test_many_loops_at_once_roll_back_once(tmp_path: Path) -> None:

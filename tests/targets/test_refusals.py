@@ -77,20 +77,24 @@ def test_a_path_that_leads_through_a_file_is_said(tmp_path: Path) -> None:
     assert "another `path`" in (caught.value.hint or "")
 
 
-def test_a_disk_that_fills_up_while_a_file_is_copied_leaves_no_half_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("number", "said", "hint"),
+    [(errno.ENOSPC, "No space left", "make room"), (errno.EIO, "Input/output error", "look at the disk")],
+)
+def test_a_disk_that_fails_while_a_file_is_copied_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str, hint: str
 ) -> None:
     target = LocalTarget(tmp_path / ".mlspec")
     (tmp_path / "panel").write_text("x")
 
-    def full(_descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def fails(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(durable.os, "fsync", full)
-        with pytest.raises(StateError, match="No space left") as caught:
+        patch.setattr(durable.os, "fsync", fails)
+        with pytest.raises(StateError, match=said) as caught:
             target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
-    assert "make room" in (caught.value.hint or "")
+    assert hint in (caught.value.hint or "")
     assert [path for path in target.folder.rglob("*") if path.is_file()] == []
     filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
     assert target.path(filed.outputs["panel"]).read_text() == "x"

@@ -85,6 +85,11 @@ def way_out(error: sqlite3.Error | OSError) -> str:
     denied = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR)
     if "readonly" in text or "unable to open" in text or getattr(error, "errno", None) in denied:
         return "give yourself write permission on the target's folder, or set another `path` in mlspec.yaml"
+    if "i/o error" in text or getattr(error, "errno", None) == errno.EIO:  # SQLite says so of a quota that is used up, too
+        return (
+            "look at the disk, which is over its quota or failing, then run the same command again: it goes on from what was "
+            "recorded; what the disk has lost is in a backup of the target's folder"
+        )
     if "locked" in text:
         return "another program holds the state file open; run the command again when it is done"
     return "restore the target's folder from a backup, or move it aside and apply anew"
