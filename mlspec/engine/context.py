@@ -48,6 +48,11 @@ class Planning(Protocol):
         """The target, as far as it can be looked at."""
         ...
 
+    @property
+    def clock(self) -> Callable[[], str]:
+        """Returns the present moment, RFC 3339 in UTC."""
+        ...
+
     def wanted(self, spec: Spec) -> Wanted:
         """Return what a spec wants, with what its data is now."""
         ...

@@ -12,7 +12,7 @@ from mlspec.plan import telling
 from mlspec.plan.alerting import Moved, active, advance, settled
 from mlspec.plan.health import healthy
 from mlspec.plan.moments import day_or_hour
-from mlspec.plan.rollback import proved
+from mlspec.plan.rollback import cool_at, proved
 from mlspec.plan.rollout import judges
 from mlspec.plan.serving import stable, traffic
 from mlspec.plan.thresholds import Judged, judge
@@ -58,13 +58,19 @@ def evaluate(work: Work) -> tuple[Judged, ...]:
     }
     moved = advance(work.name, spec["alerts"], judged, observed.ledger, at)
     ledger = settled(moved, observed.ledger, at)
-    ledger = replace(ledger, evaluated=key(work, observed), metrics=facts["metrics"], own=own)
+    ledger = replace(
+        ledger,
+        evaluated=key(work, observed),
+        metrics=facts["metrics"],
+        by_horizon=tuple(facts.get("by_horizon", ())),
+        own=own,
+    )
     work.settle(
         Settlement(
             work.name,
             events=_events(work.name, moved, observed.ledger, at),
             conditions=(healthy(work.name, ledger, at),),
-            ledger=_trusted(spec, observed, ledger),
+            ledger=_trusted(spec, observed, ledger, at),
             notices=telling.pending(spec, telling.of_alerts(spec, moved, stable(observed), at), at),
         )
     )
@@ -87,13 +93,17 @@ def _measured(work: Work, observed: Observed) -> Mapping[str, Json]:
     return run_step(work.engine, work.wanted, "evaluate", inputs, options).facts
 
 
-def _trusted(spec: Mapping[str, Json], observed: Observed, ledger: Ledger) -> Ledger:
-    """Return the ledger with the count of rollbacks begun anew, where a version that came in after them has proved good."""
+def _trusted(spec: Mapping[str, Json], observed: Observed, ledger: Ledger, now: str) -> Ledger:
+    """Return the ledger with the count of rollbacks begun anew, where a version that came in after them has proved good.
+
+    Not before the cooldown of the last one is over: it is measured from that record.
+    """
     serves = stable(observed)
+    if not ledger.rollbacks or serves is None or now < cool_at(ledger, spec["rollback"]):
+        return ledger
     gave_way = {name for each in ledger.rollbacks for name in (each.version, each.to)}
-    if ledger.rollbacks and serves and serves not in gave_way and proved(judges(spec), ledger, serves):
-        return replace(ledger, rollbacks=())
-    return ledger
+    good = serves not in gave_way and proved(judges(spec), ledger, serves)
+    return replace(ledger, rollbacks=()) if good else ledger
 
 
 def _events(name: str, moved: Sequence[Moved], before: Ledger, at: str) -> tuple[Event, ...]:

@@ -138,9 +138,12 @@ def _take_over(
 ) -> None:
     """Settle a new release of a version with its traffic."""
     at, wanted = work.engine.clock(), work.wanted
+    # Another release of the version that serves is no new version: since when it serves stays as it is.
+    since = observed.fact("deployment", "since") if observed.fact("deployment", "version") == version.version else None
     work.release = Release(work.name, number, version.version, at, wanted.spec_hash, wanted.spec)
     facts: dict[str, Json] = {
-        "release": number, "version": version.version, "traffic": traffic, "shape": shape(wanted.spec), "since": at,
+        "release": number, "version": version.version, "traffic": traffic, "shape": shape(wanted.spec),
+        "since": since or at,
     }  # fmt: skip
     resource = desired.deployment(wanted, version.version)
     seen = Seen(resource, facts, files_of(version.files, "model"))

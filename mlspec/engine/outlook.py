@@ -19,6 +19,9 @@ from mlspec.state.plan import Change
 from mlspec.state.resource import Json, Kind, digest
 
 
+_SCHEDULED: Mapping[str, Kind] = {"forecast": "forecast", "retrain": "model"}
+
+
 @dataclass(frozen=True)
 class Outlook:
     """What is so, what is due, and the changes that follow.
@@ -51,6 +54,17 @@ class Outlook:
         )
 
     @property
+    def handled(self) -> Mapping[str, Due]:
+        """The schedules' moments that a pass deals with. Work that waits, has no budget or no data, or is only observed stays due."""
+        if self.blocked or self.missing:
+            return {}
+        return {
+            name: each
+            for name, each in self.slots.items()
+            if mode(self.wanted.spec, _SCHEDULED[name]) == "enforce" and not (name == "retrain" and self.refused)
+        }
+
+    @property
     def reported(self) -> tuple[Change, ...]:
         """The changes that the loop only reports."""
         return tuple(
@@ -69,7 +83,7 @@ def look(engine: Engine, spec: Spec) -> Outlook:
     """Return the outlook of one forecast. Raises DataError where its data is not there, and never was."""
     now, observed = engine.clock(), engine.target.observe(spec.name)
     wanted, missing = _wanted(engine, spec, observed)
-    slots = _slots(wanted.spec, observed, moment(now))
+    slots = slots_due(wanted.spec, observed, moment(now))
     trained = training(wanted, observed, due="retrain" in slots)
     refused = over_budget(wanted.spec["budget"], observed.ledger, now) if trained and trained.by_itself else None
     if refused:
@@ -92,7 +106,7 @@ def _wanted(engine: Engine, spec: Spec, observed: Observed) -> tuple[Wanted, Dat
         return Wanted(spec.name, spec.json, spec.spec_hash, facts, engine.code), error
 
 
-def _slots(spec: Mapping[str, Json], observed: Observed, now: datetime) -> dict[str, Due]:
+def slots_due(spec: Mapping[str, Json], observed: Observed, now: datetime) -> dict[str, Due]:
     """Return which schedules have come round since they were dealt with; before the first release, none has."""
     schedule = spec["schedule"]
     since = next(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlspec.engine.context import Planning, Spec
+from mlspec.engine.outlook import slots_due
 from mlspec.errors import DataError
 from mlspec.plan.diff import changes
+from mlspec.plan.moments import moment
 from mlspec.plan.notes import notes
+from mlspec.state.observed import Observed
 from mlspec.state.plan import Change, Obstacle, Plan
 
 
@@ -15,10 +18,13 @@ def make_plan(engine: Planning, specs: Sequence[Spec], commit: str | None) -> Pl
     """Return what apply would do for `specs`; a spec whose data is not there is an obstacle, and holds up no other."""
     target = engine.target
     found: list[Change] = []
+    backfilled: list[str] = []
     obstacles: list[Obstacle] = []
     for spec in specs:
         try:
-            found += changes(engine.wanted(spec), target.observe(spec.name))
+            observed = target.observe(spec.name)
+            found += changes(engine.wanted(spec), observed)
+            backfilled += _backfill(spec, observed, engine.clock()) if found[-1].action != "none" else []
         except DataError as error:
             obstacles.append(Obstacle(spec.name, error.message, error.hint))
     return Plan(
@@ -29,7 +35,7 @@ def make_plan(engine: Planning, specs: Sequence[Spec], commit: str | None) -> Pl
         spec_hashes={spec.name: spec.spec_hash for spec in specs},
         commit=commit,
         notes=tuple(note for spec in specs for note in notes(spec.name, spec.json)),
-        impact=_impact(found),
+        impact=(*_impact(found), *backfilled),
         obstacles=tuple(obstacles),
     )
 
@@ -42,3 +48,11 @@ def _impact(found: Sequence[Change]) -> tuple[str, ...]:
         f"backtests and trains {len(trained)}: {', '.join(trained)}",
         "costs nothing: the local target runs on this machine",
     )
+
+
+def _backfill(spec: Spec, observed: Observed, now: str) -> list[str]:
+    """Return how many runs of the schedule for forecasts one forecast makes up for now; nothing where it is none or one."""
+    due = slots_due(spec.json, observed, moment(now)).get("forecast")
+    if due is None or not due.missed:
+        return []
+    return [f"backfills {due.missed + 1} intervals of schedule.forecast with one forecast: {spec.name}"]

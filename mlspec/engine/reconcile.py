@@ -11,6 +11,7 @@ from typing import Literal
 
 from mlspec.engine import moves
 from mlspec.engine.apply import EFFECTS, perform
+from mlspec.engine.closing import close, unsaid, waiting
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import Work, known, whole
 from mlspec.engine.evaluation import evaluate, key
@@ -19,10 +20,9 @@ from mlspec.errors import DataError, GateClosed, LockHeld, MissingExtra, MlspecE
 from mlspec.plan import rollback, telling
 from mlspec.plan.backoff import failed
 from mlspec.plan.diff import changes
-from mlspec.plan.health import BY_ITSELF, healthy
-from mlspec.plan.moments import text
-from mlspec.plan.rollout import Abort, Shift, Wait, next_step
-from mlspec.plan.serving import stable, standing
+from mlspec.plan.health import BY_ITSELF
+from mlspec.plan.rollout import Abort, Shift, next_step
+from mlspec.plan.serving import stable
 from mlspec.plan.training import asking, learnt, recent
 from mlspec.state.ledger import RolledBack
 from mlspec.state.notice import Pending
@@ -31,6 +31,11 @@ from mlspec.state.record import Condition, Event
 from mlspec.state.resource import Kind, digest
 
 Status = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed"]
+Move = Shift | Abort | rollback.RollBack | rollback.Give
+_MOVES: dict[type[Move], str] = {
+    Shift: "a rollout would go on", Abort: "a rollout would be given up",
+    rollback.RollBack: "what serves would be rolled back", rollback.Give: "what serves would be held",
+}  # fmt: skip
 # Trying again mends none of these: something has to change first.
 _PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
 
@@ -90,10 +95,20 @@ def _idle(engine: Engine, spec: Spec, found: Pass) -> bool:
     """Return whether there is nothing to do, so that no lock is taken; says what waits."""
     ahead = look(engine, spec)
     work = Work(engine, ahead.wanted)
-    _say_waiting(ahead, found)
+    _say_what_is_left(work, ahead, found)
     found.error = ahead.missing
-    seen = ahead.todo or ahead.slots or _reported(ahead, ahead.observed.conditions, "") or _lost(ahead, "")
-    return not (seen or _news(work, ahead.observed) or _moves(work, ahead))
+    seen = ahead.todo or ahead.handled or unsaid(ahead, ahead.observed.conditions, found.reported, "")
+    moves_on = mode(spec.json, "deployment") == "enforce" and _move(work, ahead.observed)
+    return not (seen or _news(work, ahead.observed) or moves_on)
+
+
+def _say_what_is_left(work: Work, ahead: Outlook, found: Pass) -> None:
+    """Note what is not done and why, and what is only observed: changes, and a move of traffic."""
+    found.waits += waiting(ahead)
+    found.reported = [f"{each.resource}: {each.reason}" for each in ahead.reported]
+    if mode(work.wanted.spec, "deployment") == "observe":
+        move = _move(work, ahead.observed)
+        found.reported += [f"deployment.{work.name}: {_MOVES[type(move)]}: {move.why}"] if move else []
 
 
 def _news(work: Work, observed: Observed) -> bool:
@@ -102,16 +117,16 @@ def _news(work: Work, observed: Observed) -> bool:
     return judged and observed.ledger.evaluated != key(work, observed)
 
 
-def _moves(work: Work, ahead: Outlook) -> bool:
-    """Return whether traffic has to move: a rollout's next step, or a rollback."""
-    if mode(work.wanted.spec, "deployment") != "enforce" or "deployment" not in ahead.observed.seen:
-        return False
-    rollout = ahead.observed.ledger.rollout
-    if rollout and not isinstance(
-        next_step(rollout, work.wanted.spec, ahead.observed.ledger, work.engine.clock()), Wait
-    ):
-        return True
-    return not isinstance(_decision(work, ahead.observed), rollback.Stay)
+def _move(work: Work, observed: Observed) -> Move | None:
+    """Return how traffic has to move: a rollout's next step or its end, a rollback, or a hold; None where it stays."""
+    if "deployment" not in observed.seen:
+        return None
+    rollout = observed.ledger.rollout
+    step = next_step(rollout, work.wanted.spec, observed.ledger, work.engine.clock()) if rollout else None
+    if isinstance(step, Shift | Abort):
+        return step
+    decision = _decision(work, observed)
+    return None if isinstance(decision, rollback.Stay) else decision
 
 
 def _pass(engine: Engine, spec: Spec, found: Pass) -> None:
@@ -128,7 +143,9 @@ def _pass(engine: Engine, spec: Spec, found: Pass) -> None:
         _fail(work, ahead.key, error)
         raise
     _judge_again(work)
-    _close(work, ahead, found)
+    ahead = _look_again(work, ahead)
+    _say_what_is_left(work, ahead, found)
+    close(work, ahead, found.reported)
 
 
 def _step(work: Work, ahead: Outlook, kind: Kind, found: Pass) -> None:
@@ -244,69 +261,6 @@ def _count_training(work: Work) -> None:
     work.settle(Settlement(work.name, ledger=replace(ledger, trainings=started, acted=(*ledger.acted, *asked))))
 
 
-def _close(work: Work, ahead: Outlook, found: Pass) -> None:
-    """Record what was dealt with: the schedules' moments, a failure that is over, what is only reported."""
-    before = work.engine.target.observe(work.name)
-    ledger, at = before.ledger, work.engine.clock()
-    slots = {**ledger.slots, **{name: text(each.slot) for name, each in ahead.slots.items()}}
-    after = replace(ledger, slots=slots, failure=None if not ahead.blocked else ledger.failure)
-    if standing(after, work.wanted.spec_hash) is None:
-        after = replace(after, hold=None)
-    conditions = (*_reported(ahead, before.conditions, at), *_lost(ahead, at))
-    events = [
-        *_missed(ahead, at),
-        *(
-            Event(work.name, at, "Warning", each.reason, each.message)
-            for each in conditions
-            if each.type == "DataReady"
-        ),
-    ]
-    if after.hold != ledger.hold:
-        conditions = (*conditions, healthy(work.name, after, at))
-    if after != ledger or conditions:
-        work.settle(Settlement(work.name, ledger=after, events=tuple(events), conditions=conditions))
-    _say_waiting(_look_again(work, ahead), found)
-
-
-def _missed(ahead: Outlook, at: str) -> list[Event]:
-    said = "{} earlier runs of {} were missed: this one makes up for them"
-    return [
-        Event(ahead.wanted.name, at, "Normal", "RunsMissed", said.format(each.missed, name))
-        for name, each in ahead.slots.items()
-        if each.missed
-    ]
-
-
-def _say_waiting(ahead: Outlook, found: Pass) -> None:
-    """Note what is not done, and why."""
-    if ahead.refused:
-        found.waits.append(f"training waits: {ahead.refused}")
-    failure = ahead.observed.ledger.failure
-    if ahead.blocked and failure:
-        when = f"is tried again at {failure.next_at}" if failure.next_at else "waits until spec, data or code change"
-        found.waits.append(f"what failed {when}: {failure.reason}")
-    found.reported = [f"{each.resource}: {each.reason}" for each in ahead.reported]
-
-
-def _reported(ahead: Outlook, conditions: tuple[Condition, ...], at: str) -> tuple[Condition, ...]:
-    """Return the condition Paused, where it is to be another than it is: what the loop sees and leaves to people."""
-    before = next((each for each in conditions if each.type == "Paused"), None)
-    name, reported = ahead.wanted.name, ahead.reported
-    if reported:
-        said = "; ".join(f"{each.resource}: {each.reason}" for each in reported)
-        now = Condition(name, "Paused", "True", "Observing", f"observed, and left as it is: {said}", at)
-    else:
-        now = Condition(name, "Paused", "False", "Enforcing", "the loop acts on what it sees", at)
-    if before is None and not reported:
-        return ()
-    same = before is not None and (before.status, before.reason, before.message) == (
-        now.status,
-        now.reason,
-        now.message,
-    )
-    return () if same else (now,)
-
-
 def _paused(engine: Engine, spec: Spec, found: Pass) -> None:
     """Do nothing, and say so once."""
     found.paused = True
@@ -332,13 +286,3 @@ def _fail(work: Work, work_key: str, error: MlspecError) -> None:
         events = (Event(work.name, at, "Warning", "Stalled", said),)
         notices = telling.pending(work.wanted.spec, (telling.stalled(work.wanted.spec, said, at),), at)
     work.settle(Settlement(work.name, events=events, ledger=replace(ledger, failure=failure), notices=notices))
-
-
-def _lost(ahead: Outlook, at: str) -> tuple[Condition, ...]:
-    """Return the condition DataReady, where the source is gone and that was not said yet."""
-    if ahead.missing is None:
-        return ()
-    before = next((each for each in ahead.observed.conditions if each.type == "DataReady"), None)
-    if before and before.message == ahead.missing.message:
-        return ()
-    return (Condition(ahead.wanted.name, "DataReady", "False", "DataMissing", ahead.missing.message, at),)

@@ -47,14 +47,18 @@ def _advance(
     forecast: str, judged: Judged, before: AlertRecord | None, now: str, *, muted: bool, inhibited: bool
 ) -> Moved:
     incident = before.incident if before and before.state != "resolved" else ""
+    began = before.began if before and incident else ""
     state = _state(judged, before, muted=muted, inhibited=inhibited)
     if judged.state == "firing" and not incident:
-        incident = digest([forecast, judged.alert, now], 16)
-    told = bool(before and before.told)
+        incident, began = digest([forecast, judged.alert, now], 16), now
+    told = bool(before and before.told and before.incident)
+    lost = state == "no-data" and not incident
+    if lost:  # the first evaluation of all has lost nothing
+        told = before is None or (before.state == "no-data" and before.told)
     tell = (
         (state == "firing" and not told)
         or (state == "resolved" and told and bool(incident))
-        or (state == "no-data" and before is not None and before.state in ("ok", "pending", "resolved"))
+        or (lost and not told and not muted and not inhibited)
     )
     record = AlertRecord(
         name=judged.alert,
@@ -63,7 +67,8 @@ def _advance(
         value=judged.value,
         message=judged.sentence,
         incident="" if state in ("ok", "pending") else incident,
-        told=(told or state == "firing") and state not in ("ok", "pending", "resolved"),
+        began="" if state in ("ok", "pending") else began,
+        told=(told or tell) and state not in ("ok", "pending", "resolved"),
     )
     return Moved(record, tell)
 

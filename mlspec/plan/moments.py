@@ -8,8 +8,11 @@ from mlspec.spec.duration import parse_duration
 
 
 def moment(text: str) -> datetime:
-    """Return the aware datetime of an RFC 3339 text."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    """Return the aware datetime of an RFC 3339 text. Raises ValueError for one without a zone: it names no moment."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"'{text}' has no time zone")
+    return found.astimezone(UTC)
 
 
 def text(at: datetime) -> str:

@@ -74,11 +74,14 @@ def decide(facts: Facts, now: str) -> Stay | RollBack | Give:
         return Stay(f"{new[0].name} fires, and the release is held: a person decides")
     if ledger.rollout is not None:
         return Stay(f"{new[0].name} fires on {facts.serves}, and {ledger.rollout.version} is on its way to replace it")
-    if ledger.rollbacks and now < later(ledger.rollbacks[-1].at, policy["cooldown"]):
-        return Stay(
-            f"{new[0].name} fires within the cooldown, until {later(ledger.rollbacks[-1].at, policy['cooldown'])}"
-        )
+    if now < cool_at(ledger, policy):
+        return Stay(f"{new[0].name} fires within the cooldown, until {cool_at(ledger, policy)}")
     return _act(facts, new[0])
+
+
+def cool_at(ledger: Ledger, policy: Mapping[str, Json]) -> str:
+    """Return when the cooldown of the last rollback is over; the empty text, which is before every moment, without one."""
+    return later(ledger.rollbacks[-1].at, policy["cooldown"]) if ledger.rollbacks else ""
 
 
 def acted(incident: str, version: str) -> str:
@@ -123,7 +126,7 @@ def _about(alert: AlertRecord, facts: Facts) -> bool:
     metric = next(each["metric"] for each in facts.spec["alerts"] if each["name"] == alert.name)
     if metric in OF_A_VERSION:
         return facts.ledger.own.get(alert.name, {}).get(facts.serves) == "firing"
-    return alert.since >= facts.promoted
+    return (alert.began or alert.since) >= facts.promoted
 
 
 def _why_not(asking: Sequence[AlertRecord], guilty: Sequence[AlertRecord], serves: str) -> str:

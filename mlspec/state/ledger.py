@@ -5,8 +5,9 @@ The ledger moves; what it says of the past stands in events too. It is settled i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from mlspec.state.resource import Json
@@ -18,7 +19,7 @@ AlertState = Literal["ok", "pending", "firing", "no-data", "silenced", "inhibite
 class AlertRecord:
     """One alert as it stands. `since` moves with `state`; `incident` names one stretch of trouble, and is empty without one.
 
-    `value` is the worst segment's newest value, `told` says that people were told of the incident.
+    `began` is when the incident began, however its state has moved since. `value` is the worst segment's newest value, `told` says that people were told of the incident, or that its data is gone.
     """
 
     name: str
@@ -27,6 +28,7 @@ class AlertRecord:
     value: float | None = None
     message: str = ""
     incident: str = ""
+    began: str = ""
     told: bool = False
 
 
@@ -102,8 +104,8 @@ class Ledger:
 
     `slots` are the newest moments of each schedule that were dealt with; `trainings` when the loop started each by itself;
     `rollbacks` those since a promoted version last proved good; `acted` the incidents, with their versions, that were acted on;
-    `evaluated` is the digest of what was evaluated last, `metrics` and `own` what came of it: over all that served, and per alert
-    and version.
+    `evaluated` is the digest of what was evaluated last; `metrics`, `by_horizon` and `own` are what came of it: over all that served,
+    by how many periods ahead it was made, and per alert and version.
     """
 
     alerts: tuple[AlertRecord, ...] = ()
@@ -118,6 +120,7 @@ class Ledger:
     trainings: tuple[str, ...] = ()
     evaluated: str = ""
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    by_horizon: tuple[Mapping[str, Json], ...] = ()
     own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
@@ -138,16 +141,31 @@ _MANY = {
     "alerts": AlertRecord, "quarantined": Quarantine, "rollbacks": RolledBack, "silences": Silence,
 }  # fmt: skip
 _ONE = {"rollout": Rollout, "hold": Hold, "failure": Failure}
-_WORDS = ("acted", "trainings")
+_WORDS = ("acted", "trainings", "by_horizon")
+_TIMES = ("at", "since", "until", "next_at", "started", "began")
 
 
 def ledger_of(value: Mapping[str, Json]) -> Ledger:
-    """Return the ledger whose `asdict` is `value`. A key that is not there has its default."""
-    found: dict[str, Json] = dict(value)
+    """Return the ledger whose `asdict` is `value`. A key that is not there has its default.
+
+    Raises ValueError or TypeError for what no ledger is: it is better to stop than to decide on a moment that is none.
+    """
+    found: dict[str, Json] = {**value}
     for name, many in _MANY.items():
         found[name] = tuple(many(**each) for each in found.get(name, ()))
     for name, one in _ONE.items():
         found[name] = one(**found[name]) if found.get(name) else None
     for name in _WORDS:
         found[name] = tuple(found.get(name, ()))
+    for at in _moments(found):
+        if datetime.fromisoformat(at).tzinfo is None:
+            raise ValueError(f"'{at}' has no time zone")
     return Ledger(**found)
+
+
+def _moments(found: Mapping[str, Json]) -> Iterator[str]:
+    """Every moment that decisions are made from."""
+    yield from found["trainings"]
+    yield from found.get("slots", {}).values()
+    for record in (*(each for name in _MANY for each in found[name]), *(found[name] for name in _ONE if found[name])):
+        yield from (value for name in _TIMES if (value := getattr(record, name, None)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from mlspec.engine import people
+from mlspec.engine.plan import make_plan
 from mlspec.errors import Refused, UsageError
 from tests.engine.steps import spec
 from tests.engine.world import ACCURACY, World
@@ -71,6 +73,41 @@ def test_runs_that_were_missed_are_made_up_for_by_one_and_said(world: World) -> 
     assert said.startswith("3 earlier runs of forecast were missed")
 
 
+def test_a_plan_says_how_many_intervals_it_backfills(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    world.pass_time(days=4)
+    assert make_plan(world.engine(), [world.spec], None).impact == ()  # nothing newer to forecast from
+    world.new_data()
+    said = "backfills 4 intervals of schedule.forecast with one forecast: demand"
+    assert said in make_plan(world.engine(), [world.spec], None).impact
+    world.look()
+    assert not any("backfills" in line for line in make_plan(world.engine(), [world.spec], None).impact)
+
+
+def test_runs_with_nothing_newer_to_forecast_from_are_not_said_to_be_missed(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    world.pass_time(days=4)
+    world.look()
+    assert "RunsMissed" not in world.events()
+    before = world.state()
+    assert world.look().status == "nothing"
+    assert world.state() == before
+
+
+def test_a_clock_that_jumps_a_day_ahead_and_back_runs_each_moment_once(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    made = []
+    for jump in ({"days": 1, "hours": 7}, {"days": -1}, {"days": 1}, {"days": 1}):
+        world.new_data()
+        world.pass_time(**jump)
+        world.look()
+        made.append(len(world.target.runs("demand")))
+    assert made == [2, 2, 2, 3]  # to tomorrow's moment, back, there in truth, and on to the day after
+
+
 def test_a_clock_that_is_set_back_runs_nothing_twice(world: World) -> None:
     world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
     world.look()
@@ -133,6 +170,39 @@ def test_a_changed_spec_is_applied_and_another_code_trains_again(world: World) -
     assert world.serves not in (first, second)
 
 
+def test_a_run_that_failed_is_made_up_for_once_its_work_goes_on(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    world.new_data()
+    world.pass_time(hours=6)
+    world.steps.fails = "forecast"
+    assert world.look().status == "failed"
+    assert world.look().status == "waiting"
+    world.steps.fails = None
+    world.new_data()
+    world.look()
+    assert len(world.target.runs("demand")) == 2
+    assert "RunsMissed" not in world.events()
+
+
+def test_a_training_that_the_budget_refuses_is_made_once_there_is_budget(world: World) -> None:
+    world.write(
+        schedule={"forecast": None, "retrain": "0 4 1,2 * *", "timezone": "UTC"}, budget={"trainings_per_week": 1}
+    )
+    world.look()
+    for _ in range(2):
+        world.new_data()
+        world.pass_time(days=1)
+        world.look()
+    assert len(world.target.versions("demand")) == 2  # the second one has no budget left
+    before = world.state()
+    assert world.look().status == "waiting"
+    assert world.state() == before
+    world.pass_time(days=6)
+    world.look()
+    assert len(world.target.versions("demand")) == 3
+
+
 # --- modes --------------------------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +224,38 @@ def test_observe_says_what_it_sees_and_does_nothing(world: World) -> None:
     assert world.serves != serves
     (paused,) = [each for each in world.observed.conditions if each.type == "Paused"]
     assert paused.status == "False"
+
+
+def test_what_came_due_while_the_loop_observed_is_made_when_it_acts_again(world: World) -> None:
+    daily = {"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"}
+    world.write(schedule=daily)
+    world.look()
+    world.write(schedule=daily, reconcile={"mode": "observe"})
+    world.new_data()
+    world.pass_time(hours=7)
+    for _ in range(2):
+        assert any("forecast.demand" in line for line in world.look().reported)
+    assert len(world.target.runs("demand")) == 1
+    world.write(schedule=daily)
+    world.look()
+    assert len(world.target.runs("demand")) == 2
+
+
+def test_observe_tells_of_a_rollback_that_it_leaves_to_people(world: World) -> None:
+    _first, second = with_two_versions(world)
+    world.write(model={"seed": 1}, reconcile={"mode": "observe"})
+    world.bad(second)
+    found = world.look()
+    assert world.traffic == {second: 100}
+    assert any("rolled back" in line and "accuracy" in line for line in found.reported)
+    (paused,) = [each for each in world.observed.conditions if each.type == "Paused"]
+    assert "rolled back" in paused.message
+    before = world.state()
+    assert world.look().reported == found.reported
+    assert world.state() == before
+    world.write(model={"seed": 1})
+    world.look()
+    assert second in world.ledger.bad
 
 
 def test_one_kind_of_resource_can_be_left_alone(world: World) -> None:
@@ -285,6 +387,68 @@ def test_a_version_that_proves_good_gives_the_attempts_back(world: World) -> Non
     assert world.ledger.rollbacks == ()
 
 
+def test_what_the_data_says_blames_the_version_that_served_when_it_began(world: World) -> None:
+    drift = {**ACCURACY, "name": "drift", "metric": "psi"}
+    parts = {"alerts": [drift], "rollback": {"on": ["drift"], "cooldown": "72h"}}
+    world.write(**parts)
+    world.look()
+    first = world.serves
+    world.write(**parts, model={"seed": 1})
+    world.look()
+    world.bad(world.serves)
+    world.look()
+    assert world.serves == first
+    world.write(**parts, model={"seed": 2})
+    world.look()
+    third = world.serves
+    world.bad(third)
+    assert "within the cooldown" in world.look().waits[0]
+    world.write(**parts, model={"seed": 2}, metadata={"owner": "someone@example.com"})
+    world.look()  # another release of the same version
+    assert world.serves == third
+    world.well(third, None)
+    world.look()
+    assert world.ledger.alerts[0].state == "no-data"
+    world.bad(third)
+    world.pass_time(days=1)
+    world.look()
+    assert world.serves == first
+
+
+def test_a_silence_that_ends_blames_no_version_that_came_in_under_it(world: World) -> None:
+    parts = {"alerts": [{**ACCURACY, "name": "drift", "metric": "psi"}], "rollback": {"on": ["drift"]}}
+    world.write(**parts)
+    world.look()
+    people.silence(world.engine(), "demand", "drift", timedelta(days=5), "ann", "a strike")
+    world.bad(world.serves)
+    world.look()
+    world.pass_time(hours=1)
+    world.write(**parts, model={"seed": 1})
+    world.look()
+    second = world.serves
+    world.pass_time(days=6)
+    found = world.look()
+    assert world.ledger.alerts[0].state == "firing"
+    assert world.serves == second
+    assert "fires on an earlier version" in found.waits[0]
+
+
+def test_a_version_that_proves_good_does_not_end_the_cooldown(world: World) -> None:
+    world.write(rollback={"on": ["accuracy"], "cooldown": "72h"})
+    first, second = with_two_versions(world)
+    world.bad(second)
+    world.look()
+    third = world.promoted(seed=2)
+    world.well(third)
+    world.look()
+    world.bad(third)
+    assert "within the cooldown" in world.look().waits[0]
+    assert world.serves == third
+    world.pass_time(days=1)
+    world.look()
+    assert world.serves == first
+
+
 def test_without_data_nothing_is_healthy_and_nothing_moves(world: World) -> None:
     world.look()
     world.pass_time(days=1)
@@ -306,8 +470,6 @@ def test_an_alert_that_fires_asks_for_a_training_once_there_is_newer_data(world:
 
 def test_a_silenced_alert_moves_nothing_until_its_time_is_over(world: World) -> None:
     _first, second = with_two_versions(world)
-    from datetime import timedelta
-
     people.silence(world.engine(), "demand", "accuracy", timedelta(days=3), "ann", "a strike")
     world.bad(second)
     world.look()

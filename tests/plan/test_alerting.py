@@ -76,6 +76,15 @@ def test_a_silenced_alert_tells_nobody_and_speaks_when_the_silence_ends() -> Non
     assert (ledger.alerts[0].state, told, ledger.silences) == ("firing", ["accuracy"], ())
 
 
+def test_lost_data_of_a_silenced_alert_is_told_when_the_silence_ends() -> None:
+    ledger, _ = step(Ledger(silences=(Silence("accuracy", T2, "ann", "a move", T0),)), T0, accuracy="ok")
+    ledger, told = step(ledger, T1, accuracy="no-data")
+    assert (ledger.alerts[0].state, told) == ("no-data", [])
+    ledger, told = step(ledger, T2, accuracy="no-data")
+    assert told == ["accuracy"]
+    assert step(ledger, "2024-03-04T00:00:00Z", accuracy="no-data")[1] == []
+
+
 def test_an_alert_that_fires_inhibits_those_it_names_and_no_longer_when_it_is_well() -> None:
     ledger, told = step(Ledger(), T0, STALE, ACCURACY, stale="firing", accuracy="firing")
     assert [each.state for each in ledger.alerts] == ["firing", "inhibited"]

@@ -108,6 +108,10 @@ def _set(statement: str) -> Callable[[sqlite3.Connection], None]:
 EDITED = {
     "a ledger that is no JSON": "UPDATE ledgers SET record = '{'",
     "a ledger with a foreign key": """UPDATE ledgers SET record = '{"rollout": {"who": 1}}'""",
+    "a ledger that is a list": "UPDATE ledgers SET record = '[]'",
+    "a moment that is none": """UPDATE ledgers SET record = '{"slots": {"forecast": "soon"}}'""",
+    "a moment without a zone": """UPDATE ledgers SET record =
+        '{"failure": {"key": "k", "count": 1, "at": "2024-03-01T00:00:00", "next_at": null, "reason": "r"}}'""",
     "facts that are no JSON": "UPDATE resources SET facts = 'x'",
     "files that name no file": """UPDATE resources SET files = '{"model": {"sha": 1}}'""",
     "a version without its words": "UPDATE versions SET record = '{}'",

@@ -74,7 +74,7 @@ def as_text(found: list[Status]) -> str:
 def _sentences(each: Status) -> list[str]:
     """Return what a person has to know beside the table: why it is not ready, what is kept out, on its way, held, muted."""
     ledger = each.ledger
-    found = [each.why or each.kept_out]
+    found = [each.why or each.kept_out, _realised(ledger)]
     if ledger.rollout:
         found.append(
             f"{ledger.rollout.version} is on its way, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
@@ -89,6 +89,15 @@ def _sentences(each: Status) -> list[str]:
         f"alert {mute.alert} is silent until {mute.until}, by {mute.by}: {mute.reason}" for mute in ledger.silences
     ]
     return [line for line in found if line]
+
+
+def _realised(ledger: Ledger) -> str:
+    """Return how forecasts turned out, in all and by how far ahead they were made; nothing where no period is mature."""
+    if ledger.metrics.get("wape") is None:
+        return ""
+    steps = [f"{percent(each['metrics']['wape'])} at {each['step']}" for each in ledger.by_horizon]
+    ahead = f"; by periods ahead: {', '.join(steps)}" if len(steps) > 1 else ""
+    return f"realised WAPE {percent(ledger.metrics['wape'])}{ahead}"
 
 
 def _loud(ledger: Ledger) -> list[AlertRecord]:
@@ -110,6 +119,7 @@ def as_json(each: Status) -> dict[str, Any]:
         "pinned": asdict(ledger.hold) if ledger.hold else None,
         "metrics": dict(each.metrics),
         "realised": dict(ledger.metrics),
+        "realised_by_horizon": [dict(step) for step in ledger.by_horizon],
         "alerts": [
             {
                 "name": alert.name,
