@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mlspec.engine.effects import Work, panel
 from mlspec.engine.pipeline import run_step
@@ -16,7 +16,7 @@ from mlspec.plan.rollback import cool_at, proved
 from mlspec.plan.rollout import judges
 from mlspec.plan.serving import stable, traffic
 from mlspec.plan.thresholds import Judged, judge
-from mlspec.state.ledger import Ledger
+from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.record import Event
 from mlspec.state.resource import Json, digest
@@ -43,7 +43,15 @@ def key(work: Work, observed: Observed) -> str:
     )
 
 
-def evaluate(work: Work) -> tuple[Judged, ...]:
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What each alert says, and a sentence for each that fires now, is over, or has lost its data."""
+
+    judged: tuple[Judged, ...]
+    heard: tuple[str, ...]
+
+
+def evaluate(work: Work) -> Evaluated:
     """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
     at, spec, observed = work.engine.clock(), work.wanted.spec, work.engine.target.observe(work.name)
     facts = _measured(work, observed)
@@ -65,16 +73,19 @@ def evaluate(work: Work) -> tuple[Judged, ...]:
         by_horizon=tuple(facts.get("by_horizon", ())),
         own=own,
     )
+    news = _news(moved, observed.ledger)
     work.settle(
         Settlement(
             work.name,
-            events=_events(work.name, moved, observed.ledger, at),
+            events=tuple(_event(work.name, each, at) for each in news),
             conditions=(healthy(work.name, ledger, at),),
             ledger=_trusted(spec, observed, ledger, at),
             notices=telling.pending(spec, telling.of_alerts(spec, moved, stable(observed), at), at),
         )
     )
-    return tuple(judged.values())
+    return Evaluated(
+        tuple(judged.values()), tuple(f"alert {each.name} is {each.state}: {each.message}" for each in news)
+    )
 
 
 def _measured(work: Work, observed: Observed) -> Mapping[str, Json]:
@@ -106,12 +117,15 @@ def _trusted(spec: Mapping[str, Json], observed: Observed, ledger: Ledger, now: 
     return replace(ledger, rollbacks=()) if good else ledger
 
 
-def _events(name: str, moved: Sequence[Moved], before: Ledger, at: str) -> tuple[Event, ...]:
-    """Return an event for each alert that fires now, is over, or has lost its data; the first evaluation of all tells no loss."""
+def _news(moved: Sequence[Moved], before: Ledger) -> tuple[AlertRecord, ...]:
+    """Return the alerts that fire now, are over, or have lost their data; the first evaluation of all tells no loss."""
     found = []
     for each in moved:
         was, state = before.alert(each.record.name), each.record.state
         if state in _SAID and (was.state != state if was else state == "firing"):
-            kind = "Normal" if state == "resolved" else "Warning"
-            found.append(Event(name, at, kind, _SAID[state], each.record.message))  # type: ignore[arg-type]
+            found.append(each.record)
     return tuple(found)
+
+
+def _event(name: str, alert: AlertRecord, at: str) -> Event:
+    return Event(name, at, "Normal" if alert.state == "resolved" else "Warning", _SAID[alert.state], alert.message)

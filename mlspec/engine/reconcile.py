@@ -42,9 +42,13 @@ _PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
 
 @dataclass
 class Pass:
-    """One pass over one forecast: what was done, what waits and why, what was only reported, and the error that ended it."""
+    """One pass over one forecast: what was done, what waits and why, what was only reported, and the error that ended it.
+
+    `heard` is what became of alerts: those that fire now, are over, or have lost their data.
+    """
 
     forecast: str
+    heard: list[str] = field(default_factory=list)
     did: list[str] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
     reported: list[str] = field(default_factory=list)
@@ -142,7 +146,7 @@ def _pass(engine: Engine, spec: Spec, found: Pass) -> None:
     except MlspecError as error:
         _fail(work, ahead.key, error)
         raise
-    _judge_again(work)
+    _judge_again(work, found)
     ahead = _look_again(work, ahead)
     _say_what_is_left(work, ahead, found)
     close(work, ahead, found.reported)
@@ -158,7 +162,7 @@ def _step(work: Work, ahead: Outlook, kind: Kind, found: Pass) -> None:
 
 def _judge_what_serves(work: Work, found: Pass) -> None:
     """Evaluate where there is news, then let what serves give way or a rollout go on, as the evidence says."""
-    _judge_again(work)
+    _judge_again(work, found)
     observed = work.engine.target.observe(work.name)
     if mode(work.wanted.spec, "deployment") != "enforce" or "deployment" not in observed.seen:
         return
@@ -166,10 +170,10 @@ def _judge_what_serves(work: Work, found: Pass) -> None:
     _give_way(work, found)
 
 
-def _judge_again(work: Work) -> None:
+def _judge_again(work: Work, found: Pass) -> None:
     if _news(work, work.engine.target.observe(work.name)):
         work.written = True
-        evaluate(work)
+        found.heard += evaluate(work).heard
 
 
 def _go_on(work: Work, observed: Observed, found: Pass) -> None:

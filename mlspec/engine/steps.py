@@ -105,7 +105,7 @@ def _forecast(work: Work) -> Mapping[str, Json]:
 
 
 def _evaluate(work: Work) -> Mapping[str, Json]:
-    judged = evaluate(work)
+    judged = evaluate(work).judged
     alerts = [
         {"name": each.alert, "state": each.state, "value": each.value, "message": each.sentence} for each in judged
     ]

@@ -111,10 +111,10 @@ def _deliver(engine: Engine, folder: Path) -> None:
 
 
 def _say(passes: Sequence[Pass], said: dict[str, str]) -> None:
-    """Say what one pass did, and what waits where that is news; how many are as they shall be, on the first one."""
+    """Say what became of alerts, what one pass did, and what waits where that is news; how many are as they shall be, on the first one."""
     calm = 0
     for each in passes:
-        for line in each.did:
+        for line in (*each.heard, *each.did):
             click.echo(f"{timestamp()}  {each.forecast}: {printable(line)}")
         waits = _waits(each)
         if waits and said.get(each.forecast) != waits:
@@ -122,7 +122,7 @@ def _say(passes: Sequence[Pass], said: dict[str, str]) -> None:
                 say_error(MlspecError(f"{each.forecast}: {each.error.message}", hint=each.error.hint))
             else:
                 click.echo(f"{timestamp()}  {each.forecast}: {printable(waits)}")
-        calm += not waits and not each.did and each.forecast not in said
+        calm += not waits and not each.did and not each.heard and each.forecast not in said
         said[each.forecast] = waits
     if calm:
         are = (
@@ -142,6 +142,7 @@ def _as_json(each: Pass) -> dict[str, Any]:
     return {
         "name": each.forecast,
         "status": each.status,
+        "heard": each.heard,
         "did": each.did,
         "waits": each.waits,
         "observed": each.reported,
