@@ -170,15 +170,20 @@ def test_a_changed_spec_is_applied_and_another_code_trains_again(world: World) -
     assert world.serves not in (first, second)
 
 
-def test_a_run_that_failed_is_made_up_for_once_its_work_goes_on(world: World) -> None:
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_run_that_came_due_while_the_data_was_bad_is_made_once_it_is_good(world: World, gone: bool) -> None:
     world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
     world.look()
-    world.new_data()
+    if gone:
+        (world.root / "data/sales.csv").unlink()
+    else:
+        world.steps.data_ok = False
+        world.new_data()
+    world.look()
     world.pass_time(hours=6)
-    world.steps.fails = "forecast"
-    assert world.look().status == "failed"
-    assert world.look().status == "waiting"
-    world.steps.fails = None
+    world.look()
+    world.pass_time(hours=1)
+    world.steps.data_ok = True
     world.new_data()
     world.look()
     assert len(world.target.runs("demand")) == 2

@@ -1,0 +1,195 @@
+"""The rules, and how each is broken: a file of the package, a text in it, what stands there instead, and who has to notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ALERTS = "tests/plan/test_alerting.py"
+OUTBOX = "tests/notify/test_deliver.py"
+WEBHOOK = "tests/notify/test_webhook.py"
+STATE = "tests/targets/test_migrate.py"
+EVIDENCE = "tests/jobs/test_evaluate.py"
+
+
+def loop(test: str) -> str:
+    """One of the loop's stories."""
+    return f"tests/engine/test_reconcile.py::test_{test}"
+
+
+def crash(test: str) -> str:
+    """One of the loop's passes that are killed, or made by many at once."""
+    return f"tests/engine/test_reconcile_crash.py::test_{test}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One rule, broken."""
+
+    rule: str
+    file: str
+    old: str
+    new: str
+    named: str
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The tests that have to notice, as pytest takes them."""
+        return tuple(self.named.split())
+
+
+MUTATIONS = (
+    Mutation("a hold binds until a person resumes or the spec changes", "plan/serving.py",
+             "return ledger.hold if ledger.hold and ledger.hold.spec_hash == spec_hash else None", "return None",
+             loop("a_person_s_rollback_is_held_until_a_person_resumes")),
+    Mutation("a changed spec lifts a hold", "plan/serving.py",
+             "ledger.hold and ledger.hold.spec_hash == spec_hash else None", "ledger.hold else None",
+             loop("a_hold_ends_when_the_spec_changes")),
+    Mutation("a version in quarantine is not promoted", "plan/serving.py",
+             "if judged in observed.ledger.bad:", "if False:",
+             loop("a_version_in_quarantine_is_never_promoted_again_until_something_changes")),
+    Mutation("a version that gives way goes into quarantine", "engine/moves.py",
+             "    if version in ledger.bad:\n        return ledger\n", "    return ledger\n",
+             loop("a_version_that_turns_bad_gives_way_to_the_last_good_one_in_one_pass")),
+    Mutation("nobody goes back to a version in quarantine", "plan/serving.py",
+             "fit = each.version in passed and each.version not in ledger.bad and", "fit = each.version in passed and",
+             loop("a_rollback_to_what_cannot_serve_is_refused_with_the_reason")),
+    Mutation("no second rollback within the cooldown", "plan/rollback.py",
+             "if now < cool_at(ledger, policy):", "if False:",
+             loop("a_second_rollback_waits_for_the_cooldown")),
+    Mutation("a version that proves good does not end the cooldown", "engine/evaluation.py",
+             'serves is None or now < cool_at(ledger, spec["rollback"])', "serves is None",
+             loop("a_version_that_proves_good_does_not_end_the_cooldown")),
+    Mutation("at most max_attempts rollbacks", "plan/rollback.py",
+             'if len(ledger.rollbacks) >= policy["max_attempts"]:', "if False:",
+             loop("after_the_last_attempt_it_holds_and_asks_for_a_person")),
+    Mutation("a version that proved good gives the attempts back", "engine/evaluation.py",
+             "return replace(ledger, rollbacks=()) if good else ledger", "return ledger",
+             loop("a_version_that_proves_good_gives_the_attempts_back")),
+    Mutation("an incident acts once on a version", "plan/rollback.py",
+             "acted(each.incident, facts.serves) not in ledger.acted", "True",
+             loop("what_a_person_resumed_is_not_held_again_for_the_same_incident")),
+    Mutation("evidence about an earlier version moves nothing", "plan/rollback.py",
+             'return facts.ledger.own.get(alert.name, {}).get(facts.serves) == "firing"', "return True",
+             loop("evidence_about_an_earlier_version_moves_nothing")),
+    Mutation("without a good version the fallback serves", "plan/rollback.py",
+             "    if facts.serves in facts.fallbacks:\n", "    if True:\n",
+             loop("without_a_good_version_the_fallback_serves")),
+    Mutation("a fallback that is bad keeps serving", "plan/rollback.py",
+             "    if facts.serves in facts.fallbacks:\n", "    if False:\n",
+             loop("a_fallback_that_is_bad_too_keeps_serving_and_asks_for_a_person")),
+    Mutation("a rollout goes on with evidence only", "plan/rollout.py",
+             'if found == "inconclusive":', "if False:",
+             loop("a_canary_without_evidence_waits_however_long")),
+    Mutation("a rollout that fails gives its traffic back", "plan/rollout.py",
+             'if found == "fail":', "if False:",
+             loop("a_canary_that_fails_gives_its_traffic_back_and_is_kept_out")),
+    Mutation("a rollout waits its interval", "plan/rollout.py",
+             "if now < ready:", "if False:",
+             loop("a_canary_goes_on_step_by_step_on_evidence")),
+    Mutation("traffic sums to 100", "plan/rollout.py",
+             "{old: ALL - percent, new: percent}", "{old: ALL, new: percent}",
+             loop("a_canary_goes_on_step_by_step_on_evidence")),
+    Mutation("a version on its way is kept out when it fails", "engine/moves.py",
+             "_without(observed.ledger, rollout.version, why, at),", "observed.ledger,",
+             loop("a_canary_that_fails_gives_its_traffic_back_and_is_kept_out")),
+    Mutation("without data nothing is healthy", "plan/health.py",
+             "    if not known:\n", "    if False:\n",
+             loop("without_data_nothing_is_healthy_and_nothing_moves")),
+    Mutation("a value that is not there breaks no threshold", "plan/thresholds.py",
+             "    if value is None:\n        return None\n    low", "    if value is None:\n        return True\n    low",
+             "tests/plan/test_thresholds.py"),
+    Mutation("no data does not end an incident", "plan/alerting.py",
+             'if judged.state == "ok" and trouble:', 'if judged.state in ("ok", "no-data") and trouble:', ALERTS),
+    Mutation("people are told once an incident", "plan/alerting.py",
+             '(state == "firing" and not told)', '(state == "firing")', ALERTS),
+    Mutation("a silenced alert tells nobody and moves nothing", "plan/alerting.py",
+             'return "inhibited" if inhibited else "silenced" if muted else "firing"',
+             'return "inhibited" if inhibited else "firing"',
+             loop("a_silenced_alert_moves_nothing_until_its_time_is_over")),
+    Mutation("an alert that fires inhibits those it names", "plan/alerting.py",
+             'return "inhibited" if inhibited else "silenced" if muted else "firing"',
+             'return "silenced" if muted else "firing"', ALERTS),
+    Mutation("lost data of a silenced alert is told to nobody", "plan/alerting.py",
+             "(lost and not told and not muted and not inhibited)", "(lost and not told)", ALERTS),
+    Mutation("an alert on the data blames the version that served when it began", "plan/rollback.py",
+             "(alert.began or alert.since) >= facts.promoted", "alert.since >= facts.promoted",
+             loop("a_silence_that_ends_blames_no_version_that_came_in_under_it")),
+    Mutation("another release of a version is no new version", "engine/moves.py", '"since": since or at', '"since": at',
+             loop("what_the_data_says_blames_the_version_that_served_when_it_began")),
+    Mutation("a time without a zone is no moment", "plan/moments.py", "if found.tzinfo is None:", "if False:",
+             "tests/plan/test_schedule.py::test_a_time_without_a_zone_is_refused"),
+    Mutation("a ledger with a moment that is none is refused", "state/ledger.py",
+             "if datetime.fromisoformat(at).tzinfo is None:", "if False:", STATE),
+    Mutation("the loop trains within the budget", "plan/training.py",
+             "if most is None or len(started) < most:", "if True:",
+             loop("what_the_loop_trains_by_itself_stays_within_the_budget")),
+    Mutation("new data alone trains nothing", "engine/outlook.py",
+             "if model and not train:", "if False:",
+             loop("new_data_is_checked_and_forecast_and_trains_nothing")),
+    Mutation("a schedule's moment is dealt with once", "engine/closing.py",
+             "slots = {**ledger.slots, **{name: text(each.slot) for name, each in ahead.handled.items()}}",
+             "slots = dict(ledger.slots)",
+             loop("a_forecast_with_a_schedule_waits_for_its_moment_and_is_made_once")),
+    Mutation("what comes due while work waits stays due", "engine/outlook.py",
+             "if self.blocked or self.missing:\n            return {}", "if self.missing:\n            return {}",
+             loop("a_run_that_came_due_while_the_data_was_bad_is_made_once_it_is_good")),
+    Mutation("what comes due while the data is gone stays due", "engine/outlook.py",
+             "if self.blocked or self.missing:\n            return {}", "if self.blocked:\n            return {}",
+             loop("a_run_that_came_due_while_the_data_was_bad_is_made_once_it_is_good")),
+    Mutation("a training without a budget stays due", "engine/outlook.py",
+             'and not (name == "retrain" and self.refused)', "",
+             loop("a_training_that_the_budget_refuses_is_made_once_there_is_budget")),
+    Mutation("what is only observed stays due", "engine/outlook.py",
+             'if mode(self.wanted.spec, _SCHEDULED[name]) == "enforce" and not', "if not",
+             loop("what_came_due_while_the_loop_observed_is_made_when_it_acts_again")),
+    Mutation("observe does nothing", "engine/outlook.py",
+             'return "enforce" if kind == "data" and found == "observe" else found', 'return "enforce"',
+             loop("observe_says_what_it_sees_and_does_nothing")),
+    Mutation("pause does nothing", "engine/reconcile.py",
+             'if spec.json["reconcile"]["mode"] == "pause":', "if False:",
+             loop("pause_does_nothing_at_all")),
+    Mutation("what fails for good waits until an input changes", "plan/backoff.py",
+             "if permanent or count >= MOST:", "if count >= MOST:",
+             loop("work_that_fails_for_good_waits_until_an_input_changes")),
+    Mutation("one that fails holds up no other", "engine/reconcile.py",
+             "    except MlspecError as error:\n        found.error = error\n        return False",
+             "    except KeyError as error:\n        raise error\n        return False",
+             loop("one_forecast_that_fails_holds_up_no_other")),
+    Mutation("a source that is gone does not end the watch", "engine/outlook.py",
+             "        if seen is None:\n            raise\n", "        raise\n",
+             loop("data_that_is_gone_is_said_once_and_what_serves_is_still_watched")),
+    Mutation("one at a time works on a forecast", "engine/reconcile.py",
+             'with engine.target.lock(spec.name, "reconcile", engine.clock(), lock_timeout):', "if True:",
+             crash("many_loops_at_once_roll_back_once")),
+    Mutation("a move and what is remembered of it are one", "engine/moves.py",
+             "            ledger=ledger,\n            notices=_pending(work, notices),\n        )\n    )\n\n\ndef _settle(",
+             "        )\n    )\n    work.settle(Settlement(work.name, ledger=ledger, notices=_pending(work, notices)))\n\n\ndef _settle(",
+             crash("a_pass_that_is_killed_anywhere_is_made_good_by_the_next[turns_bad]")),
+    Mutation("the same notice goes into the outbox once", "targets/local/target.py",
+             '"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",\n            (name, each.notice.id',
+             '"VALUES (?, ?, ?, ?, ?, ?, ?)",\n            (name, each.notice.id + str(id(each))', OUTBOX),
+    Mutation("a notice that was not taken is sent again", "engine/deliver.py",
+             "        after = after_attempt(pending, clock(), error.problem, lasting=error.lasting, wait=error.after)\n"
+             "        target.told(after, None)",
+             "        after = after_attempt(pending, clock(), error.problem, lasting=error.lasting, wait=error.after)\n"
+             "        target.told(after, clock())", OUTBOX),
+    Mutation("a receiver that asks for time gets it", "plan/delivery.py",
+             "max(pause, timedelta(seconds=min(wait or 0.0, GIVE_UP.total_seconds())))", "pause", OUTBOX),
+    Mutation("a redirect of a webhook is not followed", "targets/notify/webhook.py",
+             "redirect=False)", "redirect=True, retries=2)", WEBHOOK),
+    Mutation("a message is signed with its time", "targets/notify/webhook.py",
+             'f"{name}.{at}.".encode() + body', 'f"{name}.".encode() + body', WEBHOOK),
+    Mutation("an older state is refused before it is upgraded", "targets/local/database.py",
+             "if found < SCHEMA_VERSION:", "if False:", STATE),
+    Mutation("an upgrade keeps a copy of what was", "targets/local/database.py",
+             "        if not place.exists():\n", "        if False:\n", STATE),
+    Mutation("a record that was edited by hand is refused", "targets/local/records.py",
+             "except (ValueError, TypeError, KeyError, AttributeError) as error:", "except ZeroDivisionError as error:", STATE),
+    Mutation("what a version in quarantine served counts no more", "jobs/evaluate.py",
+             'served[~served[VERSION].isin(request.options.get("quarantined") or ())]', "served", EVIDENCE),
+    Mutation("a period is judged by what served it", "forecast/realised.py",
+             'return made.drop_duplicates([ID, TIME], keep="last")', 'return made.drop_duplicates([ID, TIME], keep="first")',
+             EVIDENCE),
+    Mutation("forecasts stand in the order in which they were made", "jobs/evaluate.py",
+             "if role.startswith(prefix)), reverse=True\n", "if role.startswith(prefix))\n", EVIDENCE),
+)  # fmt: skip

@@ -1,0 +1,49 @@
+"""A new version takes over step by step: whatever the evidence says, all traffic is given to somebody."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlspec.plan.rollout import Abort, Shift, Wait, next_step, shares, split
+from mlspec.state.ledger import Ledger, Rollout
+from tests.engine.world import ACCURACY
+from tests.examples import spec_json
+
+T = "2024-03-01T00:00:00Z"
+STEPS = st.lists(st.integers(1, 99), unique=True, max_size=5).map(lambda steps: [*sorted(steps), 100])
+ROLLOUTS = st.one_of(
+    st.builds(lambda steps: {"strategy": "canary", "steps": steps, "interval": "1h"}, STEPS),
+    st.just({"strategy": "blue-green", "steps": [], "interval": "1h"}),
+)
+EVIDENCE = st.sampled_from(["ok", "firing", "pending", "no-data", None])
+
+
+@given(rollout=ROLLOUTS, evidence=st.lists(st.tuples(EVIDENCE, st.integers(0, 3)), max_size=20))
+def test_whatever_the_evidence_says_shares_sum_to_100_and_the_stable_version_is_one_of_them(
+    rollout: dict[str, object], evidence: list[tuple[str | None, int]]
+) -> None:
+    spec = {**spec_json(), "alerts": [ACCURACY]}
+    spec["rollback"] = {**spec["rollback"], "on": ["accuracy"]}
+    spec["deployment"] = {**spec["deployment"], "rollout": rollout}
+    under_way = Rollout("new", 2, "old", 1, 0, T, T)
+    served = [shares(rollout)[0]]
+    for state, hours in evidence:
+        now = f"2024-03-01T{hours:02}:00:00Z"
+        ledger = Ledger(own={"accuracy": {"new": state}} if state else {})
+        found = next_step(under_way, spec, ledger, now)
+        if state == "firing":
+            assert isinstance(found, Abort)
+            return
+        if state != "ok" or hours < 1:
+            assert isinstance(found, Wait)
+            continue
+        assert isinstance(found, Shift)
+        assert found.percent >= served[-1]
+        served.append(found.percent)
+        traffic = split("new", "old", found.percent)
+        assert sum(traffic.values()) == 100
+        assert ("old" in traffic) == (found.percent < 100)
+        if found.percent == 100:
+            return
+        under_way = Rollout("new", 2, "old", 1, under_way.step + 1, T, T)
