@@ -14,7 +14,7 @@ from mlspec import __version__
 from mlspec.cli.project import find_root, is_folder, open_specs
 from mlspec.cli.rendering import texts
 from mlspec.cli.select import selected
-from mlspec.cli.target import git_commit
+from mlspec.cli.target import git_commit, timestamp
 from mlspec.engine.infrastructure import Infrastructure, Look, Made
 from mlspec.engine.plan import make_plan
 from mlspec.plan import cost, infra
@@ -64,7 +64,7 @@ class Opened:
 def opened(paths: Sequence[Path], target: str, settings: GcpTarget, select: Sequence[str]) -> Iterator[Opened]:
     """Make the plan for the specs under `paths` that `select` takes, and keep what is needed to carry it out while it is open."""
     root, loaded = find_root(), open_specs(paths, target)
-    look = Look(sight.Unrecorded(target, settings.protect), root, __version__)
+    look = Look(sight.Unrecorded(target, settings.protect), root, timestamp, __version__)
     commit = git_commit(root)
     names = selected(make_plan(look, loaded.specs, commit), select, [spec.name for spec in loaded.specs])
     whole = any(is_folder(path, root) for path in paths) and not select

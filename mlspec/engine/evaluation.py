@@ -83,9 +83,7 @@ def evaluate(work: Work) -> Evaluated:
             notices=telling.pending(spec, telling.of_alerts(spec, moved, stable(observed), at), at),
         )
     )
-    return Evaluated(
-        tuple(judged.values()), tuple(f"alert {each.name} is {each.state}: {each.message}" for each in news)
-    )
+    return Evaluated(tuple(judged.values()), tuple(f"alert {each.name} is {each.state}: {each.said}" for each in news))
 
 
 def _measured(work: Work, observed: Observed) -> Mapping[str, Json]:

@@ -39,6 +39,7 @@ class Look:
 
     target: Sight
     root: Path
+    clock: Callable[[], str]
     code: str
 
     def wanted(self, spec: Spec) -> Wanted:

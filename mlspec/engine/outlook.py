@@ -18,7 +18,6 @@ from mlspec.state.observed import Observed, SourceFacts
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json, Kind, digest
 
-
 _SCHEDULED: Mapping[str, Kind] = {"forecast": "forecast", "retrain": "model"}
 
 
@@ -55,7 +54,7 @@ class Outlook:
 
     @property
     def handled(self) -> Mapping[str, Due]:
-        """The schedules' moments that a pass deals with. Work that waits, has no budget or no data, or is only observed stays due."""
+        """The schedules' moments that a pass deals with. Work that waits, has no budget or data, or is only observed stays due."""
         if self.blocked or self.missing:
             return {}
         return {

@@ -19,7 +19,8 @@ AlertState = Literal["ok", "pending", "firing", "no-data", "silenced", "inhibite
 class AlertRecord:
     """One alert as it stands. `since` moves with `state`; `incident` names one stretch of trouble, and is empty without one.
 
-    `began` is when the incident began, however its state has moved since. `value` is the worst segment's newest value, `told` says that people were told of the incident, or that its data is gone.
+    `began` is when the incident began, however its state has moved since. `value` is the worst segment's newest value, `told` says
+    that people were told of the incident, or that the alert's data is gone.
     """
 
     name: str
@@ -30,6 +31,11 @@ class AlertRecord:
     incident: str = ""
     began: str = ""
     told: bool = False
+
+    @property
+    def said(self) -> str:
+        """The message without the alert's name, where that was said already."""
+        return self.message.removeprefix(f"{self.name}: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +110,8 @@ class Ledger:
 
     `slots` are the newest moments of each schedule that were dealt with; `trainings` when the loop started each by itself;
     `rollbacks` those since a promoted version last proved good; `acted` the incidents, with their versions, that were acted on;
-    `evaluated` is the digest of what was evaluated last; `metrics`, `by_horizon` and `own` are what came of it: over all that served,
-    by how many periods ahead it was made, and per alert and version.
+    `evaluated` is the digest of what was evaluated last; `metrics`, `by_horizon` and `own` are what came of it: over all that
+    served, by how many periods ahead it was made, and per alert and version.
     """
 
     alerts: tuple[AlertRecord, ...] = ()

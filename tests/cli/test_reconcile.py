@@ -25,9 +25,14 @@ def watched(mlspec: Mlspec, quick: Steps) -> Mlspec:
 def test_a_pass_says_that_an_alert_fires_and_says_it_once(watched: Mlspec) -> None:
     said = watched("reconcile", "--once")
     assert said.code == 0, said.err
-    assert "demand: alert accuracy is firing: accuracy: wape is 0.1, above 0.05" in said.out
+    assert "demand: alert accuracy is firing: wape is 0.1, above 0.05" in said.out
     (again,) = json.loads(watched("reconcile", "--once", "--output", "json").out)["forecasts"]
     assert (again["status"], again["heard"]) == ("nothing", [])
+
+
+def test_status_tells_of_an_alert_once(watched: Mlspec) -> None:
+    watched("reconcile", "--once")
+    assert watched("status").out.count("wape is 0.1, above 0.05") == 1
 
 
 def test_status_tells_how_forecasts_turned_out_and_how_far_ahead(watched: Mlspec) -> None:

@@ -1,4 +1,4 @@
-"""Real signals to real processes: a run that is told to end records its step, a paused one still holds, a dead one holds nothing."""
+"""Real signals to real processes: a run told to end records its step, a paused one still holds, a dead one holds nothing."""
 
 from __future__ import annotations
 
@@ -142,6 +142,39 @@ def test_a_signal_to_the_whole_group_ends_a_pass_in_time_and_each_step_is_record
     monkeypatch.setattr(jobs, "run", Steps())
     assert mlspec(["reconcile", "--once"]) == Exit.DONE
     assert mlspec(["status", "--check"]) == Exit.DONE
+
+
+def test_what_one_of_several_processes_records_is_not_cut_off_by_a_signal_that_comes_twice(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "specs/second.yaml").write_text(spec_text("second"))
+    waits, go_on = os.pipe()
+    record = LocalTarget.journal
+
+    def reconcile(said: Callable[[], None]) -> int:
+        def slowly(target: LocalTarget, name: str, resource: str, phase: str, detail: str, now: str) -> None:
+            if phase == "failed":
+                said()
+                os.read(waits, 1)
+            record(target, name, resource, phase, detail, now)
+
+        monkeypatch.setattr(jobs, "run", told_at("train", said))
+        monkeypatch.setattr(LocalTarget, "journal", slowly)
+        return mlspec(["reconcile", "--once", "--jobs", "2"])
+
+    with child(reconcile) as loop:
+        loop.came(2)
+        workers = [int(pid) for pid in Path(f"/proc/{loop.pid}/task/{loop.pid}/children").read_text().split()]
+        os.kill(loop.pid, signal.SIGTERM)
+        loop.came(2)
+        for worker in workers:
+            os.kill(worker, signal.SIGTERM)
+            os.kill(worker, signal.SIGINT)
+        os.write(go_on, b"..")
+        assert loop.ended() == Exit.PARTIAL
+    os.close(waits)
+    os.close(go_on)
+    assert len(failures(LocalTarget(root / ".mlspec"))) == 2
 
 
 def test_a_second_signal_ends_what_the_first_one_is_recording(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

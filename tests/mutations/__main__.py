@@ -1,4 +1,4 @@
-"""Breaks each rule in a copy of the package and runs the tests that have to notice: scripts/mutations [WORD], WORD in a rule's name.
+"""Breaks each rule in a copy of the package and runs the tests that have to notice: scripts/mutations [WORD OF A RULE].
 
 Exits 1 where a rule can be broken and no test turns red, or where the text that a mutation replaces is not there any more.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.mutations.rules import MUTATIONS, Mutation
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COPIED = ("mlspec", "tests", "templates", "infra", "specs", "pyproject.toml")
+COPIED = ("mlspec", "tests", "templates", "infra", "specs", "docs", "pyproject.toml")
 PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 LONGEST = 180.0  # seconds that one mutation's tests may take; one that runs on for ever is not caught by a test
 GREEN, RED = 0, 1

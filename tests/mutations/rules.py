@@ -8,6 +8,7 @@ ALERTS = "tests/plan/test_alerting.py"
 OUTBOX = "tests/notify/test_deliver.py"
 WEBHOOK = "tests/notify/test_webhook.py"
 STATE = "tests/targets/test_migrate.py"
+SIGNALS = "tests/cli/test_signals.py"
 EVIDENCE = "tests/jobs/test_evaluate.py"
 
 
@@ -163,8 +164,15 @@ MUTATIONS = (
              crash("many_loops_at_once_roll_back_once")),
     Mutation("a move and what is remembered of it are one", "engine/moves.py",
              "            ledger=ledger,\n            notices=_pending(work, notices),\n        )\n    )\n\n\ndef _settle(",
-             "        )\n    )\n    work.settle(Settlement(work.name, ledger=ledger, notices=_pending(work, notices)))\n\n\ndef _settle(",
+             "        )\n    )\n"
+             "    work.settle(Settlement(work.name, ledger=ledger, notices=_pending(work, notices)))\n\n\ndef _settle(",
              crash("a_pass_that_is_killed_anywhere_is_made_good_by_the_next[turns_bad]")),
+    Mutation("what one of several processes records is not cut off", "engine/crew.py",
+             "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    raise Terminated", "    raise Terminated",
+             SIGNALS + "::test_what_one_of_several_processes_records_is_not_cut_off_by_a_signal_that_comes_twice"),
+    Mutation("a step that a signal stopped is recorded", "engine/apply.py",
+             "    except BaseException as error:\n        say_failed",
+             "    except Exception as error:\n        say_failed", SIGNALS),
     Mutation("the same notice goes into the outbox once", "targets/local/target.py",
              '"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",\n            (name, each.notice.id',
              '"VALUES (?, ?, ?, ?, ?, ?, ?)",\n            (name, each.notice.id + str(id(each))', OUTBOX),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mlspec.engine.deliver import deliver
 from mlspec.errors import StateError
 from mlspec.plan.delivery import GIVE_UP, after_attempt, receivers
-from mlspec.plan.moments import moment
+from mlspec.plan.moments import later, moment
 from mlspec.state.notice import Notice, Pending
 from mlspec.state.observed import Settlement
 from mlspec.targets.local.secrets import secret, variable
@@ -77,6 +77,14 @@ def test_what_was_not_taken_is_tried_again_when_it_is_due_with_the_same_id(tmp_p
     (second,) = deliver(target, to(mail), lambda: due)
     assert second.problem == ""
     assert mail.got == ["n1", "n1"]
+
+
+def test_a_receiver_that_asks_for_time_gets_it(tmp_path: Path) -> None:
+    busy = Mail(Undelivered("it answered 429", after=7200.0))
+    target = target_with(tmp_path, Pending(notice(), "webhook:x", 0, T))
+    (first,) = deliver(target, to(busy), lambda: T)
+    assert first.pending.next_at == later(T, "2h")
+    assert deliver(target, to(busy), lambda: later(T, "1h")) == ()
 
 
 def test_a_receiver_that_is_silent_holds_up_no_other_and_is_asked_once_a_pass(tmp_path: Path) -> None:

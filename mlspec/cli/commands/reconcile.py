@@ -48,8 +48,8 @@ def command(
 ) -> int:  # fmt: skip
     """Keep it so: check new data, forecast when due, judge by the alerts, retrain, roll out, roll back; then again.
 
-    Specs are read anew for each pass, so a commit that is pulled is picked up. SIGTERM or Ctrl-C ends the loop; what it was doing is
-    recorded, and the next run goes on from there. With --output json each pass is one line.
+    Specs are read anew for each pass, so a commit that is pulled is picked up. SIGTERM or Ctrl-C ends the loop; what it was
+    doing is recorded, and the next run goes on from there. With --output json each pass is one line.
     """
     said: dict[str, str] = {}
     try:
@@ -111,7 +111,7 @@ def _deliver(engine: Engine, folder: Path) -> None:
 
 
 def _say(passes: Sequence[Pass], said: dict[str, str]) -> None:
-    """Say what became of alerts, what one pass did, and what waits where that is news; how many are as they shall be, on the first one."""
+    """Say what became of alerts, what one pass did, and what waits where that is news; on the first one, how many are well."""
     calm = 0
     for each in passes:
         for line in (*each.heard, *each.did):

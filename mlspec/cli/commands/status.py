@@ -74,7 +74,11 @@ def as_text(found: list[Status]) -> str:
 def _sentences(each: Status) -> list[str]:
     """Return what a person has to know beside the table: why it is not ready, what is kept out, on its way, held, muted."""
     ledger = each.ledger
-    found = [each.why or each.kept_out, _realised(ledger)]
+    firing = "; ".join(alert.message for alert in ledger.alerts if alert.state == "firing")
+    found = [
+        "" if each.why == firing else each.why or each.kept_out,
+        _realised(ledger),
+    ]  # an alert has a line of its own
     if ledger.rollout:
         found.append(
             f"{ledger.rollout.version} is on its way, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
@@ -84,7 +88,7 @@ def _sentences(each: Status) -> list[str]:
             f"release {ledger.hold.release} is held by {ledger.hold.by} since {ledger.hold.at}: {ledger.hold.reason}"
         )
     found += [f"{bad.version} is in quarantine since {bad.at}: {bad.reason}" for bad in ledger.quarantined]
-    found += [f"alert {alert.name} is {alert.state} since {alert.since}: {alert.message}" for alert in _loud(ledger)]
+    found += [f"alert {alert.name} is {alert.state} since {alert.since}: {alert.said}" for alert in _loud(ledger)]
     found += [
         f"alert {mute.alert} is silent until {mute.until}, by {mute.by}: {mute.reason}" for mute in ledger.silences
     ]

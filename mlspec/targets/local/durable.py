@@ -85,7 +85,9 @@ def way_out(error: sqlite3.Error | OSError) -> str:
     denied = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR)
     if "readonly" in text or "unable to open" in text or getattr(error, "errno", None) in denied:
         return "give yourself write permission on the target's folder, or set another `path` in mlspec.yaml"
-    if "i/o error" in text or getattr(error, "errno", None) == errno.EIO:  # SQLite says so of a quota that is used up, too
+    if (
+        "i/o error" in text or getattr(error, "errno", None) == errno.EIO
+    ):  # SQLite says so of a quota that is used up, too
         return (
             "look at the disk, which is over its quota or failing, then run the same command again: it goes on from what was "
             "recorded; what the disk has lost is in a backup of the target's folder"
