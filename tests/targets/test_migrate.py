@@ -59,6 +59,21 @@ def test_the_loop_goes_on_from_a_migrated_state(tmp_path: Path) -> None:
     assert all(seen.damage is None for seen in target.observe("demand").seen.values())
 
 
+def test_a_step_that_an_older_mlspec_left_under_way_is_finished_by_the_loop(tmp_path: Path) -> None:
+    root = project(tmp_path / "project")
+    target = old(root / ".mlspec")
+    words = ("demand", "forecast.demand", "started", "data.digest changed", "2024-03-01T00:00:00Z")
+    with sqlite3.connect(target.folder / "state.db") as connection:
+        connection.execute("INSERT INTO journal (forecast, resource, phase, detail, at) VALUES (?, ?, ?, ?, ?)", words)
+    connection.close()
+    target.migrate()
+    (found,) = reconcile(engine(root, Steps()), [spec(model={"horizon": 3})])
+    assert found.error is None
+    (again,) = reconcile(engine(root, Steps()), [spec(model={"horizon": 3})])
+    assert again.status == "nothing"
+    assert len(target.runs("demand")) > 0
+
+
 @pytest.mark.parametrize("point", range(1, 9))
 def test_a_migration_that_is_killed_leaves_the_old_state_or_the_new_one_whole(tmp_path: Path, point: int) -> None:
     target = old(tmp_path / ".mlspec")
