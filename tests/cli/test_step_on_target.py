@@ -53,7 +53,7 @@ def test_a_forecast_is_judged_once_its_days_have_come(root: Path, capsys: pytest
     assert found["tight"]["message"].startswith("tight: wape in shop=001 is ")
     capsys.readouterr()
     assert front.run(["status", "--check"]) == 3
-    assert "tight: wape in shop=001" in capsys.readouterr().out
+    assert "alert tight is firing" in capsys.readouterr().out
     assert step(capsys, "forecast", AFTER)[0] == 0
     assert front.run(["status", "--check"]) == 3  # it fires until there is evidence that it is over
 

@@ -75,10 +75,8 @@ def _sentences(each: Status) -> list[str]:
     """Return what a person has to know beside the table: why it is not ready, what is kept out, on its way, held, muted."""
     ledger = each.ledger
     firing = "; ".join(alert.message for alert in ledger.alerts if alert.state == "firing")
-    found = [
-        "" if each.why == firing else each.why or each.kept_out,
-        _realised(ledger),
-    ]  # an alert has a line of its own
+    why = "" if each.why == firing else each.why  # an alert has a line of its own
+    found = [why or each.kept_out, _realised(ledger)]
     if ledger.rollout:
         found.append(
             f"{ledger.rollout.version} is on its way, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
