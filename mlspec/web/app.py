@@ -25,6 +25,7 @@ from mlspec.web.problem import Mistake, problem
 from mlspec.web.shelf import Shelf
 
 MOST_BYTES = 1_500_000  # Vertex AI's own bound
+MOST_READ = 10 * MOST_BYTES  # beyond that the connection is closed on whoever sends it
 BODY_SECONDS = 10.0  # for a whole body to come in; a request of that size needs no more on any line
 WHOLE_SECONDS = 60.0  # from headers to the last byte of the answer: a client that does not read is let go
 
@@ -92,23 +93,33 @@ class _Pages:
 
 async def _body(request: Request) -> bytes:
     """Return the body, whole and bounded. Raises Mistake."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" or "content-encoding" in request.headers:
-        raise Mistake("expected Content-Type: application/json, and no Content-Encoding", 415)
     said = request.headers.get("content-length", "0")
-    if not said.isdigit() or int(said[:12]) > MOST_BYTES:
+    if not said.isdecimal() or int(said[:12]) > MOST_READ:
         raise _too_large()
-    body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    raise _too_large()
+            body = await _read(request)
     except TimeoutError:
         raise Mistake(f"the body was not sent within {BODY_SECONDS:g} s", 408) from None
     except ClientDisconnect:
         raise Mistake("the client left") from None
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" or "content-encoding" in request.headers:
+        raise Mistake("expected Content-Type: application/json, and no Content-Encoding", 415)
+    return body
+
+
+async def _read(request: Request) -> bytes:
+    """Return the body. One that is somewhat too large is read to its end, so that its sender gets to read the answer."""
+    body, size = bytearray(), 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= MOST_BYTES:
+            body += chunk
+        elif size > MOST_READ:
+            break
+    if size > MOST_BYTES:
+        raise _too_large()
     return bytes(body)
 
 
@@ -148,7 +159,7 @@ class _Within:
 async def _mistake(_request: Request, error: Exception) -> Response:
     code, message = (error.code, error.message) if isinstance(error, Mistake) else (400, str(error))
     # What was not read of a body that is refused would be taken for the next request.
-    return _json(problem(code, message), code, {"connection": "close"} if code in (408, 413, 415) else None)
+    return _json(problem(code, message), code, {"connection": "close"} if code in (408, 413) else None)
 
 
 async def _http(_request: Request, error: Exception) -> Response:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from mlspec.errors import MlspecError, StateError
-from mlspec.plan.serving import traffic
+from mlspec.plan.serving import shape, traffic
 from mlspec.state.observed import Observed
 from mlspec.state.predicted import Predictions
 from mlspec.state.record import FileRef, Release, Version
@@ -109,7 +109,7 @@ class Shelf:
         """Return what a version predicts: as it was, where nothing changed; what it was before, where it fails on new data."""
         try:
             files = _files(observed, name, version)
-            basis = (release.spec_hash, sorted((role, ref.sha256) for role, ref in files.items()))
+            basis = (shape(release.spec), sorted((role, ref.sha256) for role, ref in files.items()))
             if before and before.basis == basis:
                 return before
             return Made(basis, self._predicted(release, files))

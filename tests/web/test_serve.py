@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mlspec.cli import main as front
 from tests.web.shop import SECOND, SHOPS, Server, Shop, mlspec, serving, until
 
 CANARY = {"rollout": {"strategy": "canary", "steps": [40, 100], "interval": "1h"}}
@@ -199,3 +200,11 @@ def test_a_port_that_is_taken_and_a_name_that_is_unknown_are_refused_in_words(ca
     assert (refused.returncode, "cannot listen on 127.0.0.1" in refused.stderr) == (2, True)
     unknown = mlspec(canary.root, "serve", "demnd")
     assert (unknown.returncode, "did you mean 'demand'?" in unknown.stderr) == (2, True)
+
+
+def test_without_its_libraries_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else name)
+    assert front.run(["serve"]) == 1
+    assert "pip install 'mlspec[serve]'" in capsys.readouterr().err

@@ -81,7 +81,7 @@ def _target(names: tuple[str, ...], target: str) -> Target:
 
 def _aip_port() -> int:
     text = os.environ.get("AIP_HTTP_PORT", "8080")
-    if not text.isdigit() or int(text) > 65535:
+    if not text.isdecimal() or int(text) > 65535:
         raise UsageError(f"AIP_HTTP_PORT is '{text}', and no port", hint="Vertex AI sets it to a number, such as 8080")
     return int(text)
 
