@@ -67,5 +67,6 @@ def test_a_canary_that_answers_well_goes_on_and_one_that_nobody_asks_waits(tmp_p
     shop.look()
     assert shop.traffic[second] == 40
     assert set(asked(shop)) == {200}
+    shop.now = now()
     shop.look()
     assert shop.traffic == {second: 100}
