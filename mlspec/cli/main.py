@@ -40,6 +40,7 @@ COMMANDS = {
     "silence": "Mute an alert for a while.",
     "rehearse": "Play a fault on a copy, and see alert, rollback and recovery happen.",
     "report": "Write one HTML file with the charts a person would look at.",
+    "serve": "Answer predictions over HTTP, with health and metrics.",
     "step": "Run one step of the pipeline, as a task or a container does.",
     "migrate": "Upgrade specs and state of an older version, with a backup.",
     "destroy": "Take down what apply made, and nothing else.",

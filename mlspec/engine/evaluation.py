@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from mlspec.engine.effects import Work, panel
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError
-from mlspec.plan import telling
+from mlspec.plan import answered, telling
 from mlspec.plan.alerting import Moved, active, advance, settled
 from mlspec.plan.health import healthy
 from mlspec.plan.moments import day_or_hour
@@ -28,6 +28,10 @@ _SAID = {"firing": "AlertFiring", "resolved": "AlertResolved", "no-data": "Alert
 def key(work: Work, observed: Observed) -> str:
     """Return the digest of all that an evaluation depends on: where it is as it was, there is nothing new to judge."""
     now = work.engine.clock()
+    return _key(work, observed, _served(work, observed, now), now)
+
+
+def _key(work: Work, observed: Observed, served: Sequence[Mapping[str, Json]], now: str) -> str:
     data = observed.seen.get("data")
     return digest(
         [
@@ -38,6 +42,7 @@ def key(work: Work, observed: Observed) -> str:
             sorted(traffic(observed)),
             sorted(each.alert for each in active(observed.ledger.silences, now)),
             observed.ledger.hold is not None,
+            *served,
         ],
         32,
     )
@@ -54,8 +59,8 @@ class Evaluated:
 def evaluate(work: Work) -> Evaluated:
     """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
     at, spec, observed = work.engine.clock(), work.wanted.spec, work.engine.target.observe(work.name)
-    facts = _measured(work, observed)
-    found = {each["name"]: each for each in facts["alerts"]}
+    facts, served = _measured(work, observed), _served(work, observed, at)
+    found = {each["name"]: each for each in (*facts["alerts"], *served)}
     judged = {alert["name"]: judge(alert, found[alert["name"]]["segments"]) for alert in spec["alerts"]}
     own = {
         alert["name"]: {
@@ -68,7 +73,7 @@ def evaluate(work: Work) -> Evaluated:
     ledger = settled(moved, observed.ledger, at)
     ledger = replace(
         ledger,
-        evaluated=key(work, observed),
+        evaluated=_key(work, observed, served, at),
         metrics=facts["metrics"],
         by_horizon=tuple(facts.get("by_horizon", ())),
         own=own,
@@ -100,6 +105,16 @@ def _measured(work: Work, observed: Observed) -> Mapping[str, Json]:
         "versions": sorted(traffic(observed)),
     }
     return run_step(work.engine, work.wanted, "evaluate", inputs, options).facts
+
+
+def _served(work: Work, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
+    """Return the values of the alerts on errors and latency: of what servers counted, and of no forecast."""
+    alerts = [alert for alert in work.wanted.spec["alerts"] if alert["metric"] in answered.METRICS]
+    if not alerts:
+        return ()
+    counted = work.engine.target.served(work.name, min(answered.since(alert, now) for alert in alerts))
+    good = [each for each in counted if each.version not in observed.ledger.bad]
+    return tuple(answered.measured(alert, good, traffic(observed), now) for alert in alerts)
 
 
 def _trusted(spec: Mapping[str, Json], observed: Observed, ledger: Ledger, now: str) -> Ledger:

@@ -1,7 +1,7 @@
 """Step `evaluate`: what each alert of the spec is about, measured on the forecasts that were made and the actuals that came since.
 
-It measures and judges nothing. A metric that no step of the pipeline can know (errors and latency of a server) has no value here,
-which is `no-data`, never good.
+It measures and judges nothing. A metric that no step of the pipeline can know (errors and latency of a server) has no value here:
+it is measured on what servers counted (`plan.answered`).
 """
 
 from __future__ import annotations

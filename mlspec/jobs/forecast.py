@@ -34,7 +34,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     made = {}
     for place, version in enumerate(traffic):
         progress(place, len(traffic), f"forecast with {version}")
-        made[version] = _by(request, spec, panel, names, version, alone=len(traffic) == 1)
+        made[version] = by(request, spec, panel, names, version, alone=len(traffic) == 1)
     progress(len(traffic), len(traffic), "forecast made")
     out = _split(made, names, traffic)
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
@@ -57,7 +57,7 @@ def _traffic(request: StepRequest) -> dict[str, int]:
     return dict(found) if isinstance(found, Mapping) else {str(found): 100}
 
 
-def _by(
+def by(
     request: StepRequest, spec: Forecast, panel: Panel, names: pd.DataFrame, version: str, *, alone: bool
 ) -> pd.DataFrame:
     """Return one version's forecast of all series, by unique_id."""

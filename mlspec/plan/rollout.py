@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mlspec.plan import answered
 from mlspec.plan.moments import later
 from mlspec.state.ledger import Ledger, Rollout
 from mlspec.state.resource import Json
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 ALL = 100
-# Metrics that only a server of predictions has.
-SERVER = ("error_rate", "latency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def judges(spec: Mapping[str, Json]) -> tuple[str, ...]:
     """Return the alerts that a new version is judged by: those that would roll it back and that can be measured for it."""
     online = spec["deployment"]["serve"] != "batch"
     metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
-    return tuple(name for name in spec["rollback"]["on"] if online or metric[name] not in SERVER)
+    return tuple(name for name in spec["rollback"]["on"] if online or metric[name] not in answered.METRICS)
 
 
 def verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[Verdict, str]:

@@ -359,7 +359,12 @@ class Alert(Part):
     outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="Fires outside this range, [low, high]."
     )
-    window: int | None = Field(default=None, ge=1, le=1000, description="Mature periods that the metric is taken over.")
+    window: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Mature periods that the metric is taken over; hours for error_rate and latency.",
+    )
     for_: str | None = Field(
         default=None, alias="for", pattern=r"^[1-9][0-9]? of [1-9][0-9]?$",
         description="Evaluations that must agree, `m of n`.", examples=["2 of 3"],

@@ -239,6 +239,10 @@ HEAVY = (
     "grpc",
     "statsforecast",
     "mlforecast",
+    "mlspec.web",
+    "prometheus_client",
+    "starlette",
+    "uvicorn",
 )
 
 

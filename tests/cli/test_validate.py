@@ -25,6 +25,10 @@ HEAVY = (
     "grpc",
     "statsforecast",
     "mlforecast",
+    "mlspec.web",
+    "prometheus_client",
+    "starlette",
+    "uvicorn",
     "scipy",
 )
 

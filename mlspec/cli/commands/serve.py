@@ -1,0 +1,102 @@
+"""`mlspec serve`: predictions over HTTP."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+
+import click
+
+from mlspec import jobs
+from mlspec.cli import options
+from mlspec.cli.escape import printable
+from mlspec.cli.project import find_root, known_name, load_specs
+from mlspec.cli.target import open_target, timestamp
+from mlspec.errors import Exit, MissingExtra, Terminated, UsageError
+from mlspec.targets.base import Target
+
+_LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
+
+
+@click.command(short_help="Answer predictions over HTTP, with health and metrics.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@options.target
+@click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1; 0.0.0.0 on Vertex AI]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="0 finds a free one.  [default: AIP_HTTP_PORT, or 8080]",
+)
+def command(names: tuple[str, ...], target: str, host: str | None, port: int | None) -> int:
+    """Answer predictions over HTTP by the versions that serve, in Vertex AI's contract; without NAME, of every forecast.
+
+    POST /v1/models/NAME:predict, GET /healthz, /readyz and /metrics. A rollout's step, a rollback and new data are answered by
+    without a restart; requests, errors and latency are counted for the alerts. On Vertex AI, AIP_HTTP_PORT, AIP_HEALTH_ROUTE and
+    AIP_PREDICT_ROUTE are honoured. SIGTERM finishes what is under way, and ends it with 0.
+    """
+    _equipped()
+    from mlspec.web import app, server
+    from mlspec.web.answer import Answering
+    from mlspec.web.counts import Counts
+    from mlspec.web.shelf import Shelf
+
+    routes = app.Routes(_route("AIP_PREDICT_ROUTE", names), _route("AIP_HEALTH_ROUTE", None))
+    where = _target(names, target)
+    on_vertex = "AIP_HTTP_PORT" in os.environ
+    listening = server.listen(
+        host or ("0.0.0.0" if on_vertex else "127.0.0.1"),  # noqa: S104  (Vertex AI's contract asks for it)
+        _aip_port() if port is None else port,
+    )
+    shelf = Shelf(where, names, jobs.predict, _say)
+    counts = Counts(shelf, timestamp)
+    answering = Answering(counts, time.perf_counter, _say)
+    address, found = listening.getsockname()[:2]
+    click.echo(f"mlspec serve: http://{f'[{address}]' if ':' in address else address}:{found}")
+    try:
+        server.run(app.make(shelf, answering, routes), listening, shelf, counts, where, _say)
+    except Terminated:
+        click.echo("mlspec serve: ended by SIGTERM", err=True)
+    return Exit.DONE
+
+
+def _equipped() -> None:
+    for needed in _LIBRARIES:
+        if importlib.util.find_spec(needed) is None:
+            raise MissingExtra(needed, "serve")
+    jobs.equipped()
+
+
+def _target(names: tuple[str, ...], target: str) -> Target:
+    """Return the target. Raises UsageError for a name that neither it nor a spec knows."""
+    root = find_root()
+    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
+    where = open_target(loaded.project, root, target)
+    known = tuple(sorted({*where.names(), *(spec.name for spec in loaded.specs)}))
+    for name in names:
+        known_name(name, known)
+    return where
+
+
+def _aip_port() -> int:
+    text = os.environ.get("AIP_HTTP_PORT", "8080")
+    if not text.isdecimal() or int(text) > 65535:
+        raise UsageError(f"AIP_HTTP_PORT is '{text}', and no port", hint="Vertex AI sets it to a number, such as 8080")
+    return int(text)
+
+
+def _route(variable: str, names: tuple[str, ...] | None) -> str | None:
+    """Return a path that Vertex AI asks for. Raises UsageError where it is none, or where it could mean several forecasts."""
+    path = os.environ.get(variable)
+    if path is None:
+        return None
+    if not path.startswith("/") or "{" in path:
+        raise UsageError(f"{variable} is '{path}', and no path", hint="Vertex AI sets it to a path, such as /predict")
+    if names is not None and len(names) != 1:
+        raise UsageError(f"{variable} is one path, and it is for one forecast", hint="name one: `mlspec serve NAME`")
+    return path
+
+
+def _say(text: str) -> None:
+    click.echo(f"{timestamp()}  {printable(text)}", err=True)

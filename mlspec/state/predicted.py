@@ -1,0 +1,34 @@
+"""What one version predicts for every series: small enough to be kept in memory, and read without a data frame."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlspec.state.resource import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """A forecast of all series over the horizon.
+
+    `cutoff` is the newest period that the version had seen, `until` the moment when that period was over (RFC 3339, UTC). `times`
+    are the periods of the forecast, `time` is the user's name for them. `places` says which series is the how-manieth, by its key
+    (`split.key_of`); `columns` holds mean and quantiles, all periods of the first series, then those of the second, and so on.
+    """
+
+    cutoff: str
+    until: str
+    time: str
+    times: tuple[str, ...]
+    places: Mapping[str, int]
+    columns: Mapping[str, array[float]]
+
+    def of(self, key: str, horizon: int) -> list[dict[str, Json]]:
+        """Return the next `horizon` periods of one series. Raises KeyError for a series that is not there."""
+        first = self.places[key] * len(self.times)
+        return [
+            {self.time: time, **{name: values[first + step] for name, values in self.columns.items()}}
+            for step, time in enumerate(self.times[:horizon])
+        ]
