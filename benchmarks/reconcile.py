@@ -27,7 +27,6 @@ from mlspec.engine.effects import Work  # noqa: E402
 from mlspec.engine.evaluation import key  # noqa: E402
 from mlspec.engine.loop import reconcile  # noqa: E402
 from mlspec.spec import load  # noqa: E402
-from mlspec.targets.local import durable  # noqa: E402
 from mlspec.targets.local.target import LocalTarget  # noqa: E402
 from tests.engine.steps import Steps  # noqa: E402
 from tests.engine.world import World  # noqa: E402
@@ -113,7 +112,7 @@ def timed(root: Path, *words: str) -> float:
 
 
 def one_pass_moves_traffic() -> tuple[int, float]:
-    """Return how many passes a rollback takes from the evidence to traffic moved, and its seconds."""
+    """Return how many passes it takes from the evidence to traffic moved and the forecast made anew, and their seconds."""
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder))
         world.look()
@@ -123,7 +122,7 @@ def one_pass_moves_traffic() -> tuple[int, float]:
         bad = world.promoted(seed=1)
         world.bad(bad)
         start, passes = time.perf_counter(), 0
-        while world.serves == bad:
+        while bad in {world.serves, world.target.runs("demand")[0].version}:
             world.look()
             passes += 1
         return passes, time.perf_counter() - start
@@ -131,7 +130,6 @@ def one_pass_moves_traffic() -> tuple[int, float]:
 
 def main() -> int:
     """Measure, print a table, and return 1 where a bar is not met."""
-    assert durable.commit
     names = [f"f{number}" for number in range(MORE)]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -146,7 +144,7 @@ def main() -> int:
         ("no-op reconcile --once of 1,000 forecasts / validate of them", thousand / validate, 2.0),
         ("no-op reconcile --once of 10,000 forecasts / of 1,000", ten_thousand / thousand, 11.0),
         ("its memory, GiB", memory, 1.0),
-        ("passes from a bad version's evidence to traffic moved", float(passes), 1.0),
+        ("passes from a bad version's evidence to traffic moved and the forecast made anew", float(passes), 1.0),
     ]
     for what, found, bar in rows:
         print(f"{'ok  ' if found <= bar else 'MISS'} {found:8.2f}  (bar {bar:g})  {what}")

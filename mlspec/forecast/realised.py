@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
+from mlspec.forecast.metrics import NAMES, Metrics
 from mlspec.forecast.scales import scales
 from mlspec.forecast.scores import score
 
@@ -56,23 +57,24 @@ def by_lead(
         for cutoff in made[CUTOFF].unique()
     }
     made[LEAD] = [steps[cutoff].get(period, 0) for cutoff, period in zip(made[CUTOFF], made[TIME], strict=True)]
-    return {
-        int(step): beside_actuals(panel, part, maturity, now) for step, part in made.groupby(LEAD, sort=True) if step
-    }
+    rows = beside_actuals(panel, made[made[LEAD] > 0], maturity, now, apart=(LEAD,))
+    return {int(step): rows[rows[LEAD] == step] for step in sorted(made[LEAD].unique()) if step}
 
 
-def beside_actuals(panel: Panel, made: pd.DataFrame, maturity: Maturity, now: pd.Timestamp) -> pd.DataFrame:
-    """Return the mature rows of forecasts, one a series and period, with what came true and the scales; sorted."""
+def beside_actuals(
+    panel: Panel, made: pd.DataFrame, maturity: Maturity, now: pd.Timestamp, apart: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """Return the mature rows of forecasts, one a series and period, with what came true and the scales; sorted.
+
+    Rows that differ in a column of `apart` are forecasts by themselves: each has to have enough of its series.
+    """
     actuals = panel.frame.loc[panel.frame[OBSERVED], [ID, TIME, TARGET]]
     rows = made.merge(actuals, on=[ID, TIME], how="left")
-    known = rows.groupby(TIME)[TARGET].agg(lambda values: values.notna().mean())
-    mature = [
-        period
-        for period, share in known.items()
-        if panel.layout.frequency.end(period) + maturity.delay <= now and share >= maturity.coverage
-    ]
-    rows = rows[rows[TIME].isin(mature) & rows[TARGET].notna()].merge(scales(panel), on=ID, how="left")
-    return rows.sort_values([TIME, ID], ignore_index=True)
+    over = {period: panel.layout.frequency.end(period) + maturity.delay <= now for period in rows[TIME].unique()}
+    known = rows.groupby([*apart, TIME])[TARGET]
+    share = known.transform("count") / known.transform("size")
+    mature = rows[TARGET].notna() & rows[TIME].map(over).astype(bool) & (share >= maturity.coverage)
+    return rows[mature].merge(scales(panel), on=ID, how="left").sort_values([TIME, ID], ignore_index=True)
 
 
 def windows(rows: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
@@ -90,6 +92,6 @@ def spans(rows: pd.DataFrame, length: int, count: int) -> list[list[pd.Timestamp
     return [periods[end - length : end] if end >= length else [] for end in ends]
 
 
-def value(rows: pd.DataFrame, metric: str, quantiles: Sequence[float]) -> float | None:
-    """Return one measure over the rows; None where there are none."""
-    return score(rows, quantiles)[metric] if len(rows) else None
+def measures(rows: pd.DataFrame, quantiles: Sequence[float]) -> Metrics:
+    """Return every measure over the rows; None for each where there are none."""
+    return score(rows, quantiles) if len(rows) else dict.fromkeys(NAMES)

@@ -16,7 +16,7 @@ import pandas as pd
 from mlspec.forecast import drift
 from mlspec.forecast.frame import ID, PREFIX, TIME, Panel
 from mlspec.forecast.metrics import NAMES
-from mlspec.forecast.realised import Maturity, beside_actuals, by_lead, matched, newest, value, windows
+from mlspec.forecast.realised import Maturity, beside_actuals, by_lead, matched, measures, newest, windows
 from mlspec.jobs.context import own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_json
 from mlspec.jobs.moment import moment
@@ -47,9 +47,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     measure = _Measure(spec, panel, rows, own, _groups(request, spec), now)
     facts = {
         "periods": int(rows[TIME].nunique()) if len(rows) else 0,
-        "metrics": {name: value(rows, name, spec.model.quantiles) for name in NAMES},
+        "metrics": measures(rows, spec.model.quantiles),
         "by_horizon": [
-            {"step": step, "metrics": {name: value(part, name, spec.model.quantiles) for name in NAMES}}
+            {"step": step, "metrics": measures(part, spec.model.quantiles)}
             for step, part in by_lead(panel, every, maturity, now).items()
         ],
         "alerts": [measure.of(alert) for alert in spec.alerts],
@@ -122,7 +122,7 @@ class _Measure:
         for place, part in enumerate(parts):
             for segment, inside in _segments(part, self.groups, alert.by):
                 values = found.setdefault(segment, [None] * len(parts))
-                values[place] = value(inside, alert.metric, self.spec.model.quantiles)
+                values[place] = measures(inside, self.spec.model.quantiles)[alert.metric]
         return found
 
 
@@ -160,19 +160,21 @@ def _segments(rows: pd.DataFrame, groups: pd.DataFrame, by: tuple[str, ...]) -> 
 
 
 def _forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[pd.DataFrame]:
-    """Return the forecasts that were made, the oldest first, under unique_id and ds: they are kept under the user's own names."""
-    names = own_names(request, spec)
-    keys = list(names.columns)
-    ids = names.reset_index()
+    """Return the forecasts that were made as one table, the oldest first, under unique_id and ds; none where none was made.
+
+    They are kept under the user's own names.
+    """
     numbers = sorted(
         (int(role.removeprefix(prefix)) for role in request.inputs if role.startswith(prefix)), reverse=True
     )
-    found = []
-    for number in numbers:
-        frame = read_table(request.inputs[f"{prefix}{number}"]).rename(columns={spec.dataset.time: TIME})
-        joined = frame.merge(ids, on=keys, how="inner") if keys else frame.assign(**{ID: ids[ID].iloc[0]})
-        found.append(joined)
-    return found
+    made = [read_table(request.inputs[f"{prefix}{number}"]) for number in numbers]
+    if not made:
+        return []
+    names = own_names(request, spec)
+    frame = pd.concat(made, ignore_index=True).rename(columns={spec.dataset.time: TIME})
+    if not len(names.columns):
+        return [frame.assign(**{ID: names.index[0]})]
+    return [frame.merge(names.reset_index(), on=list(names.columns), how="inner")]
 
 
 def _groups(request: StepRequest, spec: Forecast) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pytest
 
 from mlspec.forecast.frame import ID, TIME, Layout, Panel
 from mlspec.forecast.frequency import frequency
-from mlspec.forecast.realised import Maturity, matched, value, windows
+from mlspec.forecast.realised import Maturity, by_lead, matched, measures, windows
 
 DAYS = pd.date_range("2024-01-01", periods=10, freq="D")
 NOW = pd.Timestamp("2024-01-11")  # the end of the last day
@@ -60,7 +60,20 @@ def test_windows_go_back_one_period_each_and_a_short_one_is_empty() -> None:
 
 def test_measures_are_those_of_the_backtest() -> None:
     rows = matched(panel(), [made("2024-01-07", 11.0)], AT_ONCE, NOW)
-    assert value(rows, "wape", (0.1, 0.9)) == pytest.approx(0.1)
-    assert value(rows, "bias", (0.1, 0.9)) == pytest.approx(0.1)
-    assert value(rows, "coverage", (0.1, 0.9)) == 1.0
-    assert value(rows[:0], "wape", (0.1, 0.9)) is None
+    found = measures(rows, (0.1, 0.9))
+    assert [found["wape"], found["bias"], found["coverage"]] == pytest.approx([0.1, 0.1, 1.0])
+    assert set(measures(rows[:0], (0.1, 0.9)).values()) == {None}
+
+
+def test_each_lead_is_judged_by_itself() -> None:
+    short = panel(missing=("b", "2024-01-09"))
+    found = by_lead(short, [made("2024-01-07", 11.0), made("2024-01-06", 20.0)], AT_ONCE, NOW)
+    seen = {step: list(zip(part[TIME].dt.day, part["mean"], strict=True)) for step, part in found.items()}
+    # The 9th lacks a series, as the second day after the 7th and as the third after the 6th.
+    assert seen == {1: [(7, 20.0)] * 2 + [(8, 11.0)] * 2, 2: [(8, 20.0)] * 2, 3: [(10, 11.0)] * 2}
+
+
+def test_a_lead_without_a_mature_period_is_there_without_rows() -> None:
+    assert {step: len(part) for step, part in by_lead(panel(), [made("2024-01-09", 11.0)], AT_ONCE, NOW).items()} == {
+        1: 2, 2: 0, 3: 0,
+    }  # fmt: skip
