@@ -17,8 +17,10 @@ from mlspec.errors import StateError
 from mlspec.state.observed import Seen, Settlement
 from mlspec.state.resource import Resource
 from mlspec.state.step import StepRequest
+from mlspec.targets.local.artifacts import Artifacts
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.postgres import durable, files
+from mlspec.targets.postgres.files import Chunks
 from mlspec.targets.postgres.store import shared
 from tests.engine.steps import Steps, engine, spec
 from tests.engine.test_crash import in_child
@@ -90,6 +92,8 @@ def refused(attempt: Callable[[], object]) -> None:
 
 def test_a_holder_that_was_paused_past_the_end_of_its_session_writes_nothing(root: Path, tmp_path: Path) -> None:
     (tmp_path / "panel").write_text("stale")
+    (tmp_path / "kept").write_text("kept")
+    kept = target_at(root).file_step("demand", "train", "k", {"kept": tmp_path / "kept"}, {}, T).outputs["kept"]
 
     def work() -> None:
         target = target_at(root)
@@ -101,12 +105,13 @@ def test_a_holder_that_was_paused_past_the_end_of_its_session_writes_nothing(roo
             refused(lambda: target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T))
             refused(lambda: target.forget("demand", ("data",), purge=True, at=T))
             refused(lambda: target.observe("demand"))
+            refused(lambda: Chunks(target._database, Artifacts(target.folder / "x")).discard(kept, "demand"))  # type: ignore[arg-type]
 
     assert paused_while(work, lambda: takes_over(root)) == 0
     target = target_at(root)
     assert [each.message for each in target.events("demand")] == ["of the one who took over", "before the pause"]
-    assert behind(root, "SELECT count(*) FROM chunks") == [(0,)]
-    assert target.serial == 2
+    assert behind(root, "SELECT sha256 FROM chunks") == [(kept.sha256,)]
+    assert target.serial == 3
 
 
 def test_a_holder_that_was_paused_right_before_its_commit_commits_nothing(root: Path) -> None:

@@ -77,7 +77,7 @@ class Artifacts:
         except OSError as error:
             return f"cannot be read ({error.strerror})"
 
-    def discard(self, ref: FileRef) -> None:
+    def discard(self, ref: FileRef, owner: str) -> None:  # noqa: ARG002  (a lock on this machine cannot be lost)
         """Remove a file that nothing names any more."""
         durable.remove(self._place(ref))
 

@@ -57,10 +57,11 @@ class Database:
             connection.close()
 
     @contextmanager
-    def writing(self, point: str, forecast: str | None = None) -> Iterator[sqlite3.Connection]:  # noqa: ARG002  (a lock on this machine cannot be lost)
+    def writing(self, point: str, forecast: str | None = None) -> Iterator[sqlite3.Connection]:  # noqa: ARG002
         """Yield a connection inside a transaction that is committed at the end, with the serial moved by one.
 
-        `point` names the write. Raises StateError if the file cannot be trusted or written; then nothing has changed.
+        `point` names the write; a lock of `forecast` on this machine cannot be lost. Raises StateError if the file cannot be
+        trusted or written; then nothing has changed.
         """
         if not self.path.exists():
             self._create()

@@ -46,11 +46,11 @@ class Chunks:
             return "was deleted"
         return None if found["size"] == ref.size else "was changed"
 
-    def discard(self, ref: FileRef) -> None:
+    def discard(self, ref: FileRef, owner: str) -> None:
         """Remove a file that nothing names any more, and the copy of it here."""
-        with self._database.transaction(f"discard {ref.name}") as connection:
+        with self._database.transaction(f"discard {ref.name}", owner) as connection:
             connection.execute("DELETE FROM chunks WHERE sha256 = ?", (ref.sha256,))
-        self._copies.discard(ref)
+        self._copies.discard(ref, owner)
 
     def _send(self, ref: FileRef, source: Path, owner: str) -> None:
         with self._database.transaction(f"store {ref.name}", owner) as connection:

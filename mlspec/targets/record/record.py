@@ -147,7 +147,7 @@ class Record:
         """Take down what apply made. With `purge` the records and files go too, without it history stays."""
         # A purged file goes before the commit that forgets it: a purge that is killed can be run again, and leaves no litter.
         for ref in self._only_of(forecast) if purge else ():
-            self._stored.discard(ref)
+            self._stored.discard(ref, forecast)
         with self._database.writing(f"forget {forecast}", forecast) as connection:
             write.forget(connection, forecast, kinds)
             write.unwatch(connection, forecast)

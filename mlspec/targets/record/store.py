@@ -79,8 +79,8 @@ class Files(Protocol):
         """Return what is wrong with a stored file, as far as the store can tell without moving it, or None."""
         ...
 
-    def discard(self, ref: FileRef) -> None:
-        """Remove a file that nothing names any more."""
+    def discard(self, ref: FileRef, owner: str) -> None:
+        """Remove a file that nothing names any more. `owner` is a forecast whose lock the caller holds."""
         ...
 
 
