@@ -132,8 +132,8 @@ class World:
         self.look()
         return self.serves
 
-    def state(self) -> tuple[dict[str, bytes], Any]:
+    def state(self) -> dict[str, bytes]:
         """Every byte under the target's folder, and every row of its database."""
         folder = self.root / ".mlspec"
         files = {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-        return files, recorded(self.root) if url_of(self.root) else None
+        return {**files, "database": repr(recorded(self.root)).encode()} if url_of(self.root) else files

@@ -235,6 +235,22 @@ def test_a_schema_of_another_program_is_refused_and_left_alone(target: LocalTarg
     assert behind(root, "SELECT count(*) FROM pg_class WHERE relnamespace = 'mlspec'::regnamespace") == [(1,)]
 
 
+def test_a_crowd_that_makes_the_state_at_once_makes_one(target: LocalTarget, root: Path) -> None:
+    children = []
+    for number in range(12):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                write(target_at(root), message=str(number))
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 12
+    assert (len(target.events("demand")), target.serial) == (12, 12)
+
+
 def test_other_schemas_of_the_database_are_nobodys_business(target: LocalTarget, root: Path) -> None:
     behind(root, "CREATE TABLE public.meta (theirs int)")
     write(target)

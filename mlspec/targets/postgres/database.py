@@ -24,6 +24,7 @@ from mlspec.targets.record.schema import SCHEMA_VERSION
 from mlspec.targets.record.version import NEXT_SERIAL, begin, found_schema, refuse_older, upgraded
 
 _ONE_AT_A_TIME = 0x6D6C73706563  # "mlspec": who makes the tables holds the advisory lock of this number
+_TABLES = "SELECT relname FROM pg_class JOIN pg_namespace spaces ON spaces.oid = relnamespace WHERE nspname = ?"
 _BACKUP = f"`pg_dump --schema={SCHEMA} --file=mlspec.sql URL` keeps a copy"
 
 
@@ -152,14 +153,15 @@ class Database:
 
     def _schema(self, connection: Connection) -> int | None:
         """Return the schema that the state has, None where there is no state. Not to be asked inside a transaction."""
-        try:
+        tables = {
+            row["relname"] for row in connection.execute(_TABLES, (SCHEMA,))
+        }  # one look: another run may be making them
+        if "meta" in tables:
             return found_schema(connection, self.place, RECOVERY)
-        except psycopg.errors.UndefinedTable:
-            ask = "SELECT 1 FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = ? LIMIT 1"
-            if connection.execute(ask, (SCHEMA,)).fetchone():
-                said = f"{self.place} was not written by mlspec: the schema `{SCHEMA}` holds something else"
-                raise StateError(said, hint=RECOVERY) from None
-            return None
+        if tables:
+            said = f"{self.place} was not written by mlspec: the schema `{SCHEMA}` holds something else"
+            raise StateError(said, hint=RECOVERY)
+        return None
 
 
 def _shown(url: str) -> str:

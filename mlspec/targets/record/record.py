@@ -18,6 +18,8 @@ from mlspec.targets.record import rows, write
 from mlspec.targets.record.store import Database, Files, Value
 
 Noun = TypeVar("Noun")
+_RESOURCES = "SELECT * FROM resources WHERE forecast = ?"
+_LEDGER = "SELECT record FROM ledgers WHERE forecast = ?"
 _CONDITIONS = "SELECT * FROM conditions WHERE forecast = ?"
 _DUE = "SELECT * FROM outbox WHERE delivered_at IS NULL AND next_at IS NOT NULL AND next_at <= ? ORDER BY next_at, id"
 
@@ -54,14 +56,16 @@ class Record:
 
     def observe(self, forecast: str) -> Observed:
         """Return what is held of one forecast, with what is missing of its files; never writes."""
-        with self._database.session():
-            seen = self._read(rows.seen_of, "SELECT * FROM resources WHERE forecast = ?", forecast)
-            conditions = self.conditions(forecast)
-            ledgers = self._read(rows.ledger_from, "SELECT record FROM ledgers WHERE forecast = ?", forecast)
+        with self._database.session(), self._database.reading() as connection:
+            if connection is None:
+                return Observed(forecast)
+            seen = [rows.seen_of(row) for row in connection.execute(_RESOURCES, (forecast,))]
+            conditions = tuple(rows.condition_of(row) for row in connection.execute(_CONDITIONS, (forecast,)))
+            ledger = next(map(rows.ledger_from, connection.execute(_LEDGER, (forecast,))), Ledger())
             looked: dict[FileRef, str | None] = {}
             whole = {each.resource.kind: self._with_damage(each, looked) for each in seen}
         failed = {FAILED_KIND[each.type]: each.message for each in conditions if each.reason in FAILURES}
-        return Observed(forecast, whole, failed, next(iter(ledgers), Ledger()), conditions)
+        return Observed(forecast, whole, failed, ledger, conditions)
 
     def journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
         """Write a line of the journal."""
