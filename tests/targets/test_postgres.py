@@ -9,17 +9,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from mlspec.engine.apply import apply
-from mlspec.errors import StateError
+from mlspec.errors import StateError, Terminated
 from mlspec.state.observed import Seen, Settlement
 from mlspec.state.resource import Resource
 from mlspec.state.step import StepRequest
 from mlspec.targets.local.artifacts import Artifacts
 from mlspec.targets.local.target import LocalTarget
-from mlspec.targets.postgres import durable, files
+from mlspec.targets.postgres import connection, durable, files
+from mlspec.targets.postgres.connection import Connection
+from mlspec.targets.postgres.database import Database
 from mlspec.targets.postgres.files import Chunks
 from mlspec.targets.postgres.store import shared
 from tests.engine.steps import Steps, engine, spec
@@ -114,22 +117,42 @@ def test_a_holder_that_was_paused_past_the_end_of_its_session_writes_nothing(roo
     assert target.serial == 3
 
 
+def paused_commit(connection: Connection, point: str, commit: Callable[..., None] = durable.commit) -> None:
+    pause()
+    commit(connection, point)
+
+
 def test_a_holder_that_was_paused_right_before_its_commit_commits_nothing(root: Path) -> None:
     write(target_at(root), message="first")
 
     def work() -> None:
-        target, commit = target_at(root), durable.commit
-
-        def paused_commit(*words: object) -> None:
-            pause()
-            commit(*words)  # type: ignore[arg-type]
-
+        target = target_at(root)
         with target.lock("demand", "apply", T, 0.0):
             durable.commit = paused_commit  # type: ignore[assignment]
             refused(lambda: write(target, message="too late"))
 
     assert paused_while(work, lambda: takes_over(root)) == 0
     assert [each.message for each in target_at(root).events("demand")] == ["of the one who took over", "first"]
+
+
+def test_the_server_ends_a_run_that_is_paused_in_the_middle_of_a_write(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(target_at(root), message="first")
+    monkeypatch.setattr(connection, "_SETTINGS", connection._SETTINGS.replace("'20s'", "'100ms'"))
+
+    def work() -> None:
+        target = target_at(root)
+        with target.lock("demand", "apply", T, 0.0):
+            durable.commit = paused_commit  # type: ignore[assignment]
+            refused(lambda: write(target, message="too late"))
+
+    def meanwhile() -> None:
+        with target_at(root).lock("demand", "apply", T, 30.0):
+            write(target_at(root), message="of the one who waited")
+
+    assert paused_while(work, meanwhile) == 0
+    assert [each.message for each in target_at(root).events("demand")] == ["of the one who waited", "first"]
 
 
 def test_an_apply_that_was_paused_while_another_took_over_fails_and_leaves_one_release(
@@ -156,6 +179,28 @@ def test_an_apply_that_was_paused_while_another_took_over_fails_and_leaves_one_r
     target = target_at(root)
     assert (len(target.versions("demand")), len(target.releases("demand")), len(target.runs("demand"))) == (1, 1, 1)
     assert not [each for each in target.events("demand") if each.type == "Warning"]
+
+
+def test_a_signal_that_breaks_into_a_statement_leaves_a_connection_to_record_it_on(root: Path) -> None:
+    def stop(*_words: object) -> None:
+        raise Terminated
+
+    def broken_into(held: Connection) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        held.execute("SELECT pg_sleep(60)")
+
+    target = target_at(root)
+    database = cast("Database", target._database)
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        with target.lock("demand", "apply", T, 0.0):
+            with pytest.raises(Terminated), database.writing("wait", "demand") as held:
+                broken_into(held)
+            write(target, message="stopped by SIGTERM")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert [each.message for each in target.events("demand")] == ["stopped by SIGTERM"]
+    assert target.serial == 1
 
 
 # --- files ------------------------------------------------------------------------------------------------------------------------

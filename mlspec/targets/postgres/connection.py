@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import conninfo, errors, rows
+from psycopg import conninfo, errors, pq, rows
 
-from mlspec.errors import StateError
+from mlspec.errors import StateError, Terminated
 from mlspec.targets.postgres.schema import SCHEMA
 from mlspec.targets.record.store import Value
 
@@ -21,11 +21,12 @@ _DEFAULTS = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
-# A run that is paused in the middle of a write would hold up all others: the server ends it, and its locks with it.
+# A run that is paused in the middle of a write would hold up all others: the server ends it, and its locks with it, before those
+# who wait give up.
 _SETTINGS = f"""
 SET search_path = {SCHEMA};
 SET lock_timeout = '30s';
-SET idle_in_transaction_session_timeout = '60s';
+SET idle_in_transaction_session_timeout = '20s';
 SET tcp_keepalives_idle = 30;
 SET tcp_keepalives_interval = 10;
 SET tcp_keepalives_count = 3;
@@ -51,11 +52,22 @@ class Connection:
 
     def execute(self, statement: str, values: Sequence[Value] = (), /) -> psycopg.Cursor[dict[str, Any]]:
         """Run one statement, with `?` where a value goes."""
-        return self.raw.execute(statement.replace("?", "%s").encode(), values or None)
+        try:
+            return self.raw.execute(statement.replace("?", "%s").encode(), values or None)
+        except Terminated:
+            self._give_up()
+            raise
 
     def run(self, script: str) -> None:
         """Run a script of many statements."""
         self.raw.execute(script.encode())
+
+    def _give_up(self) -> None:
+        """End a statement that SIGTERM broke into, as psycopg does for Ctrl-C: that is still to be recorded on this connection."""
+        if self.raw.info.transaction_status == pq.TransactionStatus.ACTIVE:
+            self.raw.cancel_safe(timeout=5.0)
+            while self.raw.pgconn.get_result():
+                pass
 
 
 @contextmanager
