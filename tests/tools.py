@@ -19,10 +19,14 @@ HINTS = {
     "checkov": "run scripts/tools",
     "hadolint": "run scripts/tools",
     "zizmor": "run scripts/tools",
+    "postgres": "apt-get install postgresql",
     "pubsub-emulator": "apt-get install google-cloud-cli-pubsub-emulator, and Java 17 (cloud.google.com/pubsub/docs/emulator)",
 }
-# What is no program of its own: where its files may stand.
-FILES = {"pubsub-emulator": "/usr/lib/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"}
+# What may not be on the PATH: where its files stand.
+FILES = {
+    "pubsub-emulator": "/usr/lib/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar",
+    "postgres": "/usr/lib/postgresql/*/bin/postgres",  # Debian keeps it off the PATH
+}
 FOLDER = Path(os.environ.get("MLSPEC_TOOLS_DIR", Path(__file__).parent.parent / ".tools"))
 
 
@@ -39,5 +43,5 @@ def needs(tool: str) -> str:
 
 
 def _file(tool: str) -> str | None:
-    folder, _, pattern = FILES.get(tool, "").rpartition("/")
-    return next((str(path) for path in sorted(Path(folder).glob(pattern))), None) if folder else None
+    pattern = FILES.get(tool)
+    return next((str(path) for path in sorted(Path("/").glob(pattern[1:]))), None) if pattern else None

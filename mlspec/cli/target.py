@@ -16,6 +16,7 @@ from mlspec.spec.project import LocalTarget as LocalSettings
 from mlspec.spec.project import Project
 from mlspec.state.step import Progress, StepRequest, StepResult
 from mlspec.targets.local.target import LocalTarget
+from mlspec.targets.record.store import Store
 
 # Not `describe --dirty`, which writes git's index: to look changes nothing.
 _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
@@ -33,7 +34,17 @@ def open_target(project: Project | None, root: Path, name: str) -> LocalTarget:
             hint="validate, render, plan and apply work for it; all else with --target local",
         )
     settings = settings or LocalSettings(type="local")
-    return LocalTarget(root / settings.path, name=name, protect=settings.protect)
+    folder = root / settings.path
+    return LocalTarget(folder, name=name, protect=settings.protect, store=_store(settings.state, folder))
+
+
+def _store(url: str | None, folder: Path) -> Store | None:
+    """Return the store that a team shares, None where the folder itself is the store."""
+    if url is None:
+        return None
+    from mlspec.targets.postgres.store import shared
+
+    return shared(url, folder)
 
 
 def open_engine(target: LocalTarget, root: Path, tell: Tell) -> Engine:

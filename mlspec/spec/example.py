@@ -78,6 +78,7 @@ name: acme-forecasts
 defaults: {notify: [{pubsub: forecast-alerts}]}
 targets:
   local: {type: local, path: .mlspec, protect: false}
+  team: {type: local, path: .mlspec-team, state: "postgresql://db.example.com/forecasts", protect: true}
   prod: {type: gcp, project: acme-prod, region: southamerica-east1, protect: true}
 """
 

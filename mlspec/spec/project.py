@@ -21,12 +21,17 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[1-9][0-9]?$")
 
 
 class LocalTarget(Part):
-    """The embedded target: one folder on this machine."""
+    """This machine: one folder, and where a team shares one loop a database."""
 
     type: Literal["local"] = Field(description="Which kind of target this is.")
     path: str = Field(
         default=".mlspec", min_length=1, max_length=255, description="Folder, relative to the project's root."
     )
+    state: str | None = Field(
+        default=None, min_length=1, max_length=1024,
+        description="URL of the PostgreSQL database that a team's record is in, without a password; the folder, if left out.",
+        examples=["postgresql://db.example.com/forecasts"],
+    )  # fmt: skip
     protect: bool = Field(default=False, description="Ask before anything is applied.")
 
 

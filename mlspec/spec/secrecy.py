@@ -21,6 +21,8 @@ _FORMS = re.compile(
     r"|A(?:KIA|SIA)[0-9A-Z]{16}|[rs]k_(?:live|test)_[0-9A-Za-z]{16,}|sk-[0-9A-Za-z_-]{32,}|npm_[0-9A-Za-z]{36}"
     r"|eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}(?:\.[0-9A-Za-z_-]*)?"  # JSON web token
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # the user:password of an address
+    r"|(?<=[?&]password=)[^&\s\"']+|(?<=[?&]sslpassword=)[^&\s\"']+"  # the same among its parameters
+    r"|[?&][^=&\s\"']*%[^=&\s\"']*=[^&\s\"']+"  # a parameter whose name is hidden: nobody has a reason to
 )
 _WORD = re.compile(r"[0-9A-Za-z+/_=-]{24,}")
 # Measured on 18 to 48 random bytes in base64: 90 to 99 % are told; of 86,000 words from Python sources 6, of 60,000 paths none.

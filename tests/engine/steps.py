@@ -13,8 +13,8 @@ from mlspec.engine.context import Engine
 from mlspec.errors import ModelError
 from mlspec.state.resource import digest
 from mlspec.state.step import Progress, StepRequest, StepResult
-from mlspec.targets.local.target import LocalTarget
 from tests.examples import spec_json
+from tests.stores import target_at
 
 METRICS = {"wape": 0.1, "mase": 1.0, "rmsse": 1.0, "bias": 0.0, "pinball": 0.1, "coverage": 0.8}
 
@@ -108,6 +108,5 @@ def spec(name: str = "demand", **parts: Any) -> Spec:
 
 
 def engine(root: Path, steps: Steps | None = None, code: str = "0.1.0", now: str = "2024-03-01T00:00:00Z") -> Engine:
-    """An engine on a local target under `root`, where the clock stands still."""
-    target = LocalTarget(root / ".mlspec")
-    return Engine(target, steps or Steps(), root, lambda: now, code, {"numpy": "2"}, lambda *_: None)
+    """An engine on the target of the project at `root`, where the clock stands still."""
+    return Engine(target_at(root), steps or Steps(), root, lambda: now, code, {"numpy": "2"}, lambda *_: None)

@@ -1,13 +1,13 @@
 """kill -9 at every write: the next run converges, with one version, one release, one deployment.
 
-All writes of the local target go through `durable`. A child process is forked for each write point and killed before or after it.
+All writes go through a `durable`: that of the folder, and that of the database. A child process is forked for each write point
+and killed before or after it.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +17,13 @@ import pytest
 from mlspec.engine.apply import apply
 from mlspec.engine.plan import make_plan
 from mlspec.targets.local import durable
+from mlspec.targets.postgres import durable as shared
 from tests.engine.steps import engine, spec
-from tests.examples import project
+from tests.stores import Home
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-WRITES = ("commit", "place", "make_folder", "publish")
+FOLDER = Home(None)
+WRITES = ("commit", "place", "make_folder")
 
 
 def in_child(work: Callable[[], None]) -> int:
@@ -38,10 +40,14 @@ def in_child(work: Callable[[], None]) -> int:
 
 
 class Killer:
-    """Wraps each write; at the n-th point (before and after each write count) the process kills itself."""
+    """Wraps each write; at the n-th point the process kills itself.
 
-    def __init__(self, at: int) -> None:
-        self.at, self.count = at, 0
+    Before and after each write of a folder count. Of a database the moments before each commit do: what stands there after one
+    stands there before the next.
+    """
+
+    def __init__(self, at: int, home: Home = FOLDER) -> None:
+        self.at, self.home, self.count = at, home, 0
 
     def point(self) -> None:
         self.count += 1
@@ -56,14 +62,24 @@ class Killer:
 
         return wrapped
 
+    def wrap_commit(self, commit: Callable[..., None]) -> Callable[..., None]:
+        def wrapped(*words: object) -> None:
+            self.point()
+            commit(*words)
+
+        return wrapped
+
     def install(self) -> None:
-        for name in WRITES:
-            setattr(durable, name, self.wrap(getattr(durable, name)))
+        if self.home.server:
+            shared.commit = self.wrap_commit(shared.commit)  # type: ignore[assignment]
+        else:
+            for name in WRITES:
+                setattr(durable, name, self.wrap(getattr(durable, name)))
 
 
-def apply_killed_at(root: Path, point: int, report: Path | None = None) -> int:
+def apply_killed_at(root: Path, point: int, home: Home, report: Path | None = None) -> int:
     def work() -> None:
-        killer = Killer(point)
+        killer = Killer(point, home)
         killer.install()
         apply(engine(root), [spec()])
         if report:
@@ -72,11 +88,9 @@ def apply_killed_at(root: Path, point: int, report: Path | None = None) -> int:
     return in_child(work)
 
 
-@pytest.fixture(scope="module")
-def points(tmp_path_factory: pytest.TempPathFactory) -> int:
+def points(home: Home, folder: Path) -> int:
     """How many write points one apply has."""
-    folder = tmp_path_factory.mktemp("probe")
-    assert apply_killed_at(project(folder / "project"), 0, folder / "count") == 0
+    assert apply_killed_at(home.project(folder / "probe"), 0, home, folder / "count") == 0
     return int((folder / "count").read_text())
 
 
@@ -91,20 +105,21 @@ def converges(root: Path) -> None:
     assert target.observe("demand").fact("deployment", "traffic") == {target.versions("demand")[0].version: 100}
 
 
-def test_an_apply_killed_at_any_write_is_finished_by_the_next(tmp_path: Path, points: int) -> None:
-    assert points >= 40
-    for point in range(1, points + 1):
-        root = project(tmp_path / str(point))
-        assert apply_killed_at(root, point) == -signal.SIGKILL
+def test_an_apply_killed_at_any_write_is_finished_by_the_next(tmp_path: Path, home: Home) -> None:
+    last = points(home, tmp_path)
+    assert last >= (20 if home.server else 40)
+    for point in range(1, last + 1):
+        root = home.project(tmp_path / str(point))
+        assert apply_killed_at(root, point, home) == -signal.SIGKILL
         converges(root)
-        shutil.rmtree(root)
+        home.leave(root)
 
 
-def test_two_kills_in_a_row_are_finished_too(tmp_path: Path, points: int) -> None:
-    chance = random.Random(3)
-    for number in range(25):
-        root = project(tmp_path / str(number))
+def test_two_kills_in_a_row_are_finished_too(tmp_path: Path, home: Home) -> None:
+    last, chance = points(home, tmp_path), random.Random(3)
+    for number in range(5 if home.server else 25):
+        root = home.project(tmp_path / str(number))
         for _ in range(2):
-            apply_killed_at(root, chance.randint(1, points))
+            apply_killed_at(root, chance.randint(1, last), home)
         converges(root)
-        shutil.rmtree(root)
+        home.leave(root)

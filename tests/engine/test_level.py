@@ -104,7 +104,7 @@ def test_a_run_that_waited_for_another_finds_nothing_left_to_do(root: Path, monk
         monkeypatch.undo()
         apply(engine(root), [spec()])
 
-    monkeypatch.setattr("mlspec.targets.local.lock.time.sleep", other_run_ends)
+    monkeypatch.setattr("mlspec.targets.record.locking.time.sleep", other_run_ends)
     steps = Steps()
     (outcome,) = apply(engine(root, steps), [spec()], lock_timeout=60.0)
     assert (outcome.status, steps.asked) == ("nothing", [])

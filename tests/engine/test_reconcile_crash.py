@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from mlspec.errors import StateError
-from tests.engine.test_crash import Killer, in_child
+from tests.engine.test_crash import FOLDER, Killer, in_child
 from tests.engine.test_reconcile import CANARY, on_its_way, with_two_versions
 from tests.engine.world import World
+from tests.stores import Home
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 TOLD = [{"pubsub": None, "webhook": {"secret": "oncall"}, "severity": "info"}]
@@ -77,18 +78,18 @@ STORIES: tuple[Story, ...] = (
 )  # fmt: skip
 
 
-def moved(world: World, folder: Path) -> World:
+def moved(world: World, folder: Path, home: Home | None = None) -> World:
     """The same world in another folder."""
     other = copy.copy(world)
     other.root = folder
     other.steps = copy.deepcopy(world.steps)
-    shutil.copytree(world.root, folder)
+    (home.copy if home else shutil.copytree)(world.root, folder)
     return other
 
 
-def killed_at(world: World, point: int, report: Path | None = None) -> int:
+def killed_at(world: World, point: int, home: Home = FOLDER, report: Path | None = None) -> int:
     def work() -> None:
-        killer = Killer(point)
+        killer = Killer(point, home)
         killer.install()
         world.look()
         if report:
@@ -117,23 +118,32 @@ def outcome(world: World) -> dict[str, Any]:
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 def test_a_pass_that_is_killed_anywhere_is_made_good_by_the_next(tmp_path: Path, story: Story) -> None:
-    before = World(tmp_path / "before")
+    killed_anywhere(tmp_path, story, FOLDER)
+
+
+def test_a_rollback_of_a_team_that_is_killed_anywhere_is_made_good_by_the_next(tmp_path: Path, team: Home) -> None:
+    killed_anywhere(tmp_path, turns_bad, team)
+
+
+def killed_anywhere(tmp_path: Path, story: Story, home: Home) -> None:
+    before = World(tmp_path / "before", home)
     story(before)
-    straight = moved(before, tmp_path / "straight")
+    straight = moved(before, tmp_path / "straight", home)
     count_file = tmp_path / "count"
-    assert killed_at(moved(before, tmp_path / "probe"), 0, count_file) == 0
+    assert killed_at(moved(before, tmp_path / "probe", home), 0, home, count_file) == 0
     straight.look()
     straight.look()
     wanted = outcome(straight)
     for point in range(1, int(count_file.read_text()) + 1):
-        world = moved(before, tmp_path / f"at-{point}")
-        assert killed_at(world, point) == -9
+        world = moved(before, tmp_path / f"at-{point}", home)
+        assert killed_at(world, point, home) == -9
         world.look()
         world.look()
         assert outcome(world) == wanted, f"killed at write {point}"
         still = world.state()
         world.look()
         assert world.state() == still, f"killed at write {point}"
+        home.leave(world.root)
 
 
 def test_two_passes_that_are_killed_one_after_the_other_are_made_good_too(tmp_path: Path) -> None:
@@ -176,17 +186,17 @@ def test_a_pass_on_a_full_disk_is_made_good_once_there_is_room(tmp_path: Path, r
     assert outcome(world) == outcome(straight)
 
 
-def test_many_loops_at_once_roll_back_once(tmp_path: Path) -> None:
-    before = World(tmp_path / "before")
+def test_many_loops_at_once_roll_back_once(tmp_path: Path, home: Home) -> None:
+    before = World(tmp_path / "before", home)
     turns_bad(before)
-    straight = moved(before, tmp_path / "straight")
+    straight = moved(before, tmp_path / "straight", home)
     straight.look()
     straight.look()
     wanted = outcome(straight)
     import os
 
-    for number in range(3):
-        world = moved(before, tmp_path / f"crowd-{number}")
+    for number in range(1 if home.server else 3):
+        world = moved(before, tmp_path / f"crowd-{number}", home)
         children = []
         for _ in range(12):
             child = os.fork()

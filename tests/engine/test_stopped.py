@@ -50,7 +50,7 @@ def test_a_signal_half_way_is_recorded_and_the_next_run_goes_on(root: Path, erro
 
 
 def test_a_signal_before_anything_is_written_is_no_part_way(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlspec.targets.local.lock.time.sleep", _terminate)
+    monkeypatch.setattr("mlspec.targets.record.locking.time.sleep", _terminate)
     with engine(root).target.lock("demand", "apply", "t", 0.0), pytest.raises(Terminated):
         apply(engine(root), [spec()], lock_timeout=60.0)
     assert engine(root).target.serial == 0

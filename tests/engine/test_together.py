@@ -11,13 +11,13 @@ from mlspec.engine.apply import apply
 from mlspec.errors import Exit, LockHeld
 from tests.engine.steps import engine, spec
 from tests.engine.test_crash import in_child
-from tests.examples import project
+from tests.stores import Home
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
-def test_a_held_lock_names_its_holder(tmp_path: Path) -> None:
-    root = project(tmp_path / "p")
+def test_a_held_lock_names_its_holder(tmp_path: Path, home: Home) -> None:
+    root = home.project(tmp_path / "p")
     with engine(root).target.lock("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
         (outcome,) = apply(engine(root), [spec()])
     assert outcome.exit_code == Exit.LOCKED
@@ -26,15 +26,15 @@ def test_a_held_lock_names_its_holder(tmp_path: Path) -> None:
     assert "since 2024-03-01T00:00:00Z" in outcome.error.message
 
 
-def test_another_forecast_is_not_held_up(tmp_path: Path) -> None:
-    root = project(tmp_path / "p")
+def test_another_forecast_is_not_held_up(tmp_path: Path, home: Home) -> None:
+    root = home.project(tmp_path / "p")
     with engine(root).target.lock("other", "apply", "t", 0.0):
         (outcome,) = apply(engine(root), [spec()])
     assert outcome.status == "applied"
 
 
-def test_a_holder_that_died_holds_nothing(tmp_path: Path) -> None:
-    root = project(tmp_path / "p")
+def test_a_holder_that_died_holds_nothing(tmp_path: Path, home: Home) -> None:
+    root = home.project(tmp_path / "p")
 
     def die_holding() -> None:
         engine(root).target.lock("demand", "apply", "t", 0.0).__enter__()
@@ -45,8 +45,8 @@ def test_a_holder_that_died_holds_nothing(tmp_path: Path) -> None:
     assert outcome.status == "applied"
 
 
-def test_a_crowd_makes_one_version(tmp_path: Path) -> None:
-    root = project(tmp_path / "p")
+def test_a_crowd_makes_one_version(tmp_path: Path, home: Home) -> None:
+    root = home.project(tmp_path / "p")
     children = []
     for _ in range(8):
         child = os.fork()

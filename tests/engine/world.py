@@ -15,6 +15,7 @@ from mlspec.state.step import StepRequest
 from mlspec.targets.local.target import LocalTarget
 from tests.engine.steps import METRICS, Spec, Steps, engine, spec
 from tests.examples import project, sales
+from tests.stores import Home, recorded, target_at, url_of
 
 ACCURACY = {
     "name": "accuracy", "metric": "wape", "above": 0.2, "below": None, "outside": None, "window": None, "for": None,
@@ -48,8 +49,8 @@ class Turned(Steps):
 class World:
     """One project with one forecast. Each `look` is a pass of the loop at the world's present moment."""
 
-    def __init__(self, folder: Path, **parts: Any) -> None:
-        self.root = project(folder / "project")
+    def __init__(self, folder: Path, home: Home | None = None, **parts: Any) -> None:
+        self.root = (home.project if home else project)(folder / "project")
         self.steps = Turned()
         self.now = datetime.fromisoformat("2024-03-01T00:00:00+00:00")
         self.spec = self.write(**parts)
@@ -94,7 +95,7 @@ class World:
     @property
     def target(self) -> LocalTarget:
         """The target, as anyone would open it."""
-        return LocalTarget(self.root / ".mlspec")
+        return target_at(self.root)
 
     @property
     def observed(self) -> Observed:
@@ -132,6 +133,7 @@ class World:
         return self.serves
 
     def state(self) -> dict[str, bytes]:
-        """Every byte under the target's folder."""
+        """Every byte under the target's folder, and every row of its database."""
         folder = self.root / ".mlspec"
-        return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+        files = {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+        return {**files, "database": repr(recorded(self.root)).encode()} if url_of(self.root) else files

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mlspec.cli.faults import as_github, as_json, as_sarif, as_text
 from mlspec.spec import Fault, load
 from tests.examples import project, spec_text
 
@@ -59,3 +60,47 @@ def test_a_percentage_as_a_threshold_is_answered_with_the_share(tmp_path: Path) 
     root = project(tmp_path, demand=spec_text() + "alerts: [{name: a, metric: wape, above: 20%}]\n")
     (fault,) = load([root / "specs"], root, "local").faults
     assert (fault.path, fault.hint) == ("alerts[0].above", "write 0.2")
+
+
+@pytest.mark.parametrize("url", [
+    "postgresql://db.example.com/forecasts", "postgresql://planner@db:5433/forecasts?sslmode=verify-full",
+    "postgresql://a,b:5433/forecasts?target_session_attrs=read-write", "postgresql:///?service=team", "postgresql:///db?host=/run/pg",
+])  # fmt: skip
+def test_the_database_of_a_team_is_taken(tmp_path: Path, url: str) -> None:
+    assert said_of(project(tmp_path), f"targets:\n  team: {{type: local, path: .team, state: '{url}'}}\n") == ()
+
+
+@pytest.mark.parametrize(("url", "says"), [
+    ("postgres://db/forecasts", "begins with postgresql://"), ("mysql://db/forecasts", "begins with postgresql://"),
+    ("db/forecasts", "begins with postgresql://"), ("postgresql:db", "begins with postgresql://"),
+    ("postgresql://db", "names no database"), ("postgresql://db/?sslmode=require", "names no database"),
+    ("postgresql://db/a b", "spaces"), ("postgresql://[db/a", "no URL"),
+])  # fmt: skip
+def test_what_is_no_url_of_a_database_is_refused(tmp_path: Path, url: str, says: str) -> None:
+    (fault,) = said_of(project(tmp_path), f"targets:\n  team: {{type: local, path: .team, state: '{url}'}}\n")
+    assert (fault.line, fault.path, fault.code) == (5, "targets.team.state", "target")
+    assert says in fault.message
+
+
+@pytest.mark.parametrize("url", [
+    "postgresql://planner:hunter2@db/forecasts", "postgresql://planner:@db/forecasts?password=hunter2",
+    "postgresql://db/forecasts?password=hunter2", "postgresql://db/forecasts?sslmode=require&sslpassword=hunter2",
+    "postgresql://db/forecasts?p%61ssword=hunter2", "postgres://planner:hunter2@db/forecasts",
+    "postgresql://u:hunter2@a:1,b:2/forecasts",
+])  # fmt: skip
+def test_a_password_in_the_url_of_a_database_is_refused_and_stands_in_no_output(tmp_path: Path, url: str) -> None:
+    (fault,) = said_of(project(tmp_path), f"targets:\n  team: {{type: local, path: .team, state: '{url}'}}\n")
+    assert (fault.path, fault.message) == ("targets.team.state", "a password must not stand in a file")
+    assert "PGPASSWORD" in (fault.hint or "")
+    assert "~/.pgpass" in (fault.hint or "")
+    said = as_text([fault]) + as_json([fault], 1) + as_sarif([fault]) + as_github([fault])
+    assert "hunter2" not in said
+
+
+def test_no_two_targets_share_a_database(tmp_path: Path) -> None:
+    lines = "".join(
+        f"  {name}: {{type: local, path: .{name}, state: 'postgresql://db/forecasts'}}\n" for name in ("a", "b")
+    )
+    (fault,) = said_of(project(tmp_path), f"targets:\n{lines}")
+    assert fault.path == "targets.b.state"
+    assert "is of target 'a'" in fault.message

@@ -1,4 +1,4 @@
-"""What the port promises, kept by the embedded target; and what it says when its files cannot be trusted."""
+"""What is so of the folder alone: its sources, its files, and what is said when they cannot be trusted."""
 
 from __future__ import annotations
 
@@ -9,69 +9,14 @@ from pathlib import Path
 import pytest
 
 from mlspec.errors import DataError, StateError
-from mlspec.state.observed import Seen, Settlement
-from mlspec.state.record import Condition, Event, Release, Version
-from mlspec.state.resource import Resource
 from mlspec.targets.local import durable
 from mlspec.targets.local.target import LocalTarget
-
-T = "2024-03-01T00:00:00Z"
+from tests.targets.nouns import T, write
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> LocalTarget:
     return LocalTarget(tmp_path / ".mlspec")
-
-
-def version(name: str = "v1") -> Version:
-    return Version("demand", name, T, "theta", {"wape": 0.1}, {"seed": 0}, "passed")
-
-
-def write(target: LocalTarget) -> None:
-    target.settle(Settlement("demand", events=(Event("demand", T, "Normal", "R", "m"),)), T)
-
-
-def test_nothing_was_written_and_reading_writes_nothing(target: LocalTarget) -> None:
-    assert (target.serial, target.lineage, target.names()) == (0, "", ())
-    assert target.observe("demand").seen == {}
-    assert not target.folder.exists()
-
-
-def test_a_settlement_is_whole_or_not_at_all(target: LocalTarget) -> None:
-    release = Release("demand", 1, "unknown", T, "h", {})
-    with pytest.raises(StateError, match="FOREIGN KEY"):
-        target.settle(Settlement("demand", seen=Seen(Resource("deployment", "demand", {})), release=release), T)
-    assert target.observe("demand").seen == {}
-    assert target.releases("demand") == ()
-
-
-def test_what_was_settled_reads_back(target: LocalTarget) -> None:
-    release = Release("demand", 1, "v1", T, "h", {"model": {"horizon": 2}})
-    seen = Seen(Resource("deployment", "demand", {"version": "v1"}), {"traffic": {"v1": 100}})
-    target.settle(Settlement("demand", seen=seen, version=version(), release=release), T)
-    assert target.versions("demand") == (version(),)
-    assert target.releases("demand") == (release,)
-    assert target.observe("demand").seen["deployment"] == seen
-    assert target.names() == ("demand",)
-
-
-def test_since_moves_only_when_the_status_does(target: LocalTarget) -> None:
-    for since, status in (("t1", "True"), ("t2", "True"), ("t3", "False")):
-        condition = Condition("demand", "DataReady", status, "R", since, since)  # type: ignore[arg-type]
-        target.settle(Settlement("demand", conditions=(condition,)), T)
-        (found,) = target.conditions("demand")
-        assert (found.since, found.message) == ({"t1": "t1", "t2": "t1", "t3": "t3"}[since], since)
-
-
-@pytest.mark.parametrize("statement", ["UPDATE events SET message = 'x'", "DELETE FROM events"])
-def test_a_record_is_never_changed(target: LocalTarget, statement: str) -> None:
-    write(target)
-    with (
-        sqlite3.connect(target.folder / "state.db") as connection,
-        pytest.raises(sqlite3.IntegrityError, match="never changed"),
-    ):
-        connection.execute(statement)
-    connection.close()
 
 
 def test_a_file_is_kept_once_and_checked_when_read(target: LocalTarget, tmp_path: Path) -> None:
@@ -90,23 +35,6 @@ def test_a_file_is_kept_once_and_checked_when_read(target: LocalTarget, tmp_path
     assert target.step("demand", "check", "k") is None
     target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"}, {"n": 1}, T)
     assert target.step("demand", "check", "k") == filed
-
-
-def test_destroy_keeps_history_and_purge_does_not(target: LocalTarget, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("x")
-    filed = target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt"}, {}, T)
-    seen = Seen(Resource("data", "demand", {}), {}, filed.outputs)
-    target.settle(Settlement("demand", seen=seen, version=version()), T)
-    target.settle(Settlement("other", version=Version("other", "v9", T, "theta", {}, {}, "passed")), T)
-    target.forget("demand", ("data",), purge=False, at=T)
-    assert target.observe("demand").seen == {}
-    assert target.versions("demand") == (version(),)
-    target.forget("demand", ("data",), purge=True, at=T)
-    assert target.versions("demand") == ()
-    assert target.events("demand") == ()
-    assert target.versions("other") != ()
-    with pytest.raises(StateError, match="was deleted"):
-        target.path(filed.outputs["a"])
 
 
 @pytest.mark.parametrize(
@@ -139,16 +67,6 @@ def test_another_programs_database_is_refused(target: LocalTarget) -> None:
     connection.close()
     with pytest.raises(StateError, match="not written by mlspec"):
         write(target)
-
-
-def test_a_newer_state_is_refused_with_the_way_out(target: LocalTarget) -> None:
-    write(target)
-    with sqlite3.connect(target.folder / "state.db") as connection:
-        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
-    connection.close()
-    with pytest.raises(StateError, match="newer mlspec") as caught:
-        target.serial  # noqa: B018
-    assert caught.value.hint == "pip install --upgrade mlspec"
 
 
 def test_a_full_disk_loses_nothing(target: LocalTarget, tmp_path: Path) -> None:

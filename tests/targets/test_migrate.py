@@ -10,8 +10,8 @@ import pytest
 
 from mlspec.engine.loop import reconcile
 from mlspec.errors import StateError
-from mlspec.targets.local.schema import SCHEMA_VERSION
 from mlspec.targets.local.target import LocalTarget
+from mlspec.targets.record.schema import SCHEMA_VERSION
 from tests.engine.steps import Steps, engine, spec
 from tests.engine.test_crash import Killer, in_child
 from tests.examples import project
@@ -41,8 +41,9 @@ def test_an_older_state_is_refused_with_the_way_on_and_not_touched(tmp_path: Pat
 def test_migrate_keeps_every_record_and_a_copy_of_what_was(tmp_path: Path) -> None:
     target = old(tmp_path / ".mlspec")
     before = (target.folder / "state.db").read_bytes()
-    kept = target.migrate()
-    assert kept is not None
+    said = target.migrate()
+    (kept,) = target.folder.glob("*.backup")
+    assert said == f"as it was, it is kept in {kept}"
     assert kept.read_bytes() == before
     assert [release.release for release in target.releases("demand")] == [2, 1]
     assert len(target.versions("demand")) == 2

@@ -27,6 +27,6 @@ def command(paths: tuple[Path, ...], target: str) -> None:
     if kept is None:
         click.echo(f"the state of target '{target}' needs no upgrade")
     else:
-        click.echo(f"upgraded the state of target '{target}'; as it was, it is kept in {kept}")
+        click.echo(f"upgraded the state of target '{target}'; {kept}")
     count = len(loaded.specs)
     click.echo(f"{count} spec{'s' if count != 1 else ''}: mlspec/v1 is the newest language, nothing to upgrade")

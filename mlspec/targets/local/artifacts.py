@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlspec.errors import StateError
 from mlspec.state.record import FileRef
 from mlspec.targets.local import durable
+from mlspec.targets.local.lock import alone
 
 
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file's bytes, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def blocks_of(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
+    """Yield a file's bytes, `size` at a time."""
+    with path.open("rb") as file:
+        while block := file.read(size):
+            yield block
 
 
 class Artifacts:
@@ -32,8 +41,19 @@ class Artifacts:
         place = self._place(ref)
         if self.damage(ref) is not None:
             durable.make_folder(place.parent)
-            durable.place(source, place, self.folder / f"{owner}.part")
+            durable.place(blocks_of(source), place, self.folder / f"{owner}.part")
         return ref
+
+    def receive(self, ref: FileRef, blocks: Iterable[bytes]) -> None:
+        """Keep a copy of a file whose bytes come from elsewhere; they are checked when it is read.
+
+        Processes of this machine that want the same file fetch it one after the other, and once.
+        """
+        place = self._place(ref)
+        durable.make_folder(place.parent)
+        with alone(place.parent):
+            if self.damage(ref) is not None:
+                durable.place(blocks, place, place.with_name("part"))
 
     def path(self, ref: FileRef) -> Path:
         """Return the file's path. Raises StateError if it is gone or its bytes are not those that were stored."""
@@ -57,7 +77,7 @@ class Artifacts:
         except OSError as error:
             return f"cannot be read ({error.strerror})"
 
-    def discard(self, ref: FileRef) -> None:
+    def discard(self, ref: FileRef, owner: str) -> None:  # noqa: ARG002  (a lock on this machine cannot be lost)
         """Remove a file that nothing names any more."""
         durable.remove(self._place(ref))
 

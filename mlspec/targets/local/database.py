@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from mlspec.errors import StateError
 from mlspec.targets.local import durable
 from mlspec.targets.local.lock import alone
-from mlspec.targets.local.migrations import MIGRATIONS, statements
-from mlspec.targets.local.schema import SCHEMA_VERSION, script
+from mlspec.targets.local.schema import script
+from mlspec.targets.record.kept import Kept
+from mlspec.targets.record.migrations import MIGRATIONS, statements
+from mlspec.targets.record.schema import SCHEMA_VERSION
+from mlspec.targets.record.version import NEXT_SERIAL, begin, found_schema, refuse_older, upgraded
 
 BUSY_SECONDS = 30.0
 _RECOVERY = "restore it from a backup, or move the folder aside and run `mlspec apply` to build it anew"
@@ -28,27 +31,18 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._kept: sqlite3.Connection | None = None
+        self._kept: Kept[sqlite3.Connection] = Kept()
 
-    @contextmanager
-    def session(self) -> Iterator[None]:
-        """Keep one connection for all that is read inside the block: many short looks cost one opening.
-
-        Every look still sees what was committed before it. Not to be held across a fork.
-        """
-        with self.reading() as connection:
-            self._kept = connection
-            try:
-                yield
-            finally:
-                self._kept = None
+    def session(self) -> AbstractContextManager[None]:
+        """Keep one connection for all that is read inside the block; every look still sees what was committed before it."""
+        return self._kept.session(self.reading())
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection | None]:
         """Yield a read-only connection, or None where nothing was ever written."""
-        if self._kept is not None:
+        if self._kept.connection is not None:
             with self._words():
-                yield self._kept
+                yield self._kept.connection
             return
         with self._words():
             connection = self._open_to_read() if self.path.exists() else None
@@ -63,10 +57,11 @@ class Database:
             connection.close()
 
     @contextmanager
-    def writing(self, point: str) -> Iterator[sqlite3.Connection]:
+    def writing(self, point: str, forecast: str | None = None) -> Iterator[sqlite3.Connection]:  # noqa: ARG002
         """Yield a connection inside a transaction that is committed at the end, with the serial moved by one.
 
-        `point` names the write. Raises StateError if the file cannot be trusted or written; then nothing has changed.
+        `point` names the write; a lock of `forecast` on this machine cannot be lost. Raises StateError if the file cannot be
+        trusted or written; then nothing has changed.
         """
         if not self.path.exists():
             self._create()
@@ -77,18 +72,13 @@ class Database:
                 connection.execute("BEGIN IMMEDIATE")
                 self._check(connection)
                 yield connection
-                connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'serial'")
+                connection.execute(NEXT_SERIAL)
             durable.commit(connection, point)
         finally:
             connection.close()
 
-    def read(self, ask: Callable[[sqlite3.Connection], list[sqlite3.Row]]) -> list[sqlite3.Row]:
-        """Return what `ask` returns of a read-only connection; nothing where there is no state."""
-        with self.reading() as connection:
-            return [] if connection is None else ask(connection)
-
-    def migrate(self) -> Path | None:
-        """Bring a file of an older schema to this one, whole or not at all; return its backup, None where there was nothing to do.
+    def migrate(self) -> str | None:
+        """Bring a file of an older schema to this one, whole or not at all; say where its backup is, None for nothing to do.
 
         The backup is a copy of the whole file as it was, beside it. Raises StateError where the file cannot be trusted.
         """
@@ -105,24 +95,18 @@ class Database:
                 for version in range(found, SCHEMA_VERSION):
                     for statement in statements(MIGRATIONS[version]):
                         connection.execute(statement)
-                connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(SCHEMA_VERSION),))
-                connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'serial'")
+                upgraded(connection)
                 durable.commit(connection, "migrate")
             finally:
                 connection.close()
-        return kept
+        return f"as it was, it is kept in {kept}"
 
     def _back_up(self, connection: sqlite3.Connection, schema: int) -> Path:
         serial = connection.execute("SELECT value FROM meta WHERE key = 'serial'").fetchone()[0]
         place = self.path.with_name(f"{self.path.name}.schema-{schema}.serial-{serial}.backup")
         if not place.exists():
-            durable.publish(self.path.read_bytes(), place, place.with_suffix(".part"))
+            durable.place([self.path.read_bytes()], place, place.with_suffix(".part"))
         return place
-
-    def meta(self, key: str) -> str | None:
-        """Return one word about the state itself: lineage, serial, schema_version."""
-        rows = self.read(lambda c: c.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchall())
-        return str(rows[0]["value"]) if rows else None
 
     def _open_to_read(self) -> sqlite3.Connection:
         connection = self._connect("ro")
@@ -155,15 +139,11 @@ class Database:
         durable.make_folder(self.path.parent)
         with alone(self.path.parent):
             if not self.path.exists():  # another run may have been quicker
-                durable.publish(_first_content(), self.path, self.path.with_name(f".{self.path.name}.part"))
+                durable.place([_first_content()], self.path, self.path.with_name(f".{self.path.name}.part"))
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        found = self._schema(connection)
-        if found < SCHEMA_VERSION:
-            raise StateError(
-                f"the state file {self.path} was written by an older mlspec (schema {found}, this one uses {SCHEMA_VERSION})",
-                hint="`mlspec migrate` upgrades it in place, and keeps a backup",
-            )
+        way_on = "`mlspec migrate` upgrades it in place, and keeps a backup"
+        refuse_older(self._schema(connection), f"the state file {self.path}", way_on)
 
     def _schema(self, connection: sqlite3.Connection) -> int:
         """Return the schema that a state file says it has. Raises StateError where it is none that this mlspec knows."""
@@ -171,15 +151,7 @@ class Database:
             written = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             what = "was not written by mlspec" if written else "is empty, which mlspec never leaves it"
             raise StateError(f"the state file {self.path} {what}", hint=_RECOVERY)
-        found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-        if found is None or not str(found[0]).isdigit() or int(found[0]) < 1:
-            raise StateError(f"the state file {self.path} does not say which schema it has", hint=_RECOVERY)
-        if int(found[0]) > SCHEMA_VERSION:
-            raise StateError(
-                f"the state file {self.path} was written by a newer mlspec (schema {found[0]}, this one reads {SCHEMA_VERSION})",
-                hint="pip install --upgrade mlspec",
-            )
-        return int(found[0])
+        return found_schema(connection, f"the state file {self.path}", _RECOVERY)
 
     @contextmanager
     def _words(self) -> Iterator[None]:
@@ -197,8 +169,7 @@ def _first_content() -> bytes:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.executescript(script())
-        first = {"schema_version": str(SCHEMA_VERSION), "lineage": str(uuid.uuid4()), "serial": "0"}
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", first.items())
+        begin(connection, str(uuid.uuid4()))
         return connection.serialize()
     finally:
         connection.close()

@@ -10,7 +10,7 @@ import contextlib
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlspec.errors import StateError
@@ -28,33 +28,21 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def place(source: Path, destination: Path, draft: Path) -> None:
-    """Copy `source` to `destination` whole or not at all: into `draft`, fsync, rename, fsync of the folder.
+def place(blocks: Iterable[bytes], destination: Path, draft: Path) -> None:
+    """Write `blocks` to `destination` whole or not at all: into `draft`, fsync, rename, fsync of the folder.
 
     `draft` is on the same disk and the caller's alone; what a killed run left there is written over.
     """
     with words_for(f"write {destination.name}"):
         try:
-            with draft.open("wb") as copy, source.open("rb") as original:
-                while block := original.read(1 << 20):
-                    copy.write(block)
-                copy.flush()
-                os.fsync(copy.fileno())
+            with draft.open("wb") as file:
+                file.writelines(blocks)
+                file.flush()
+                os.fsync(file.fileno())
             draft.replace(destination)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        _sync_folder(destination.parent)
-
-
-def publish(content: bytes, destination: Path, draft: Path) -> None:
-    """Write `content` to `destination` whole or not at all, as `place` does."""
-    with words_for(f"write {destination.name}"):
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(destination)
         _sync_folder(destination.parent)
 
 

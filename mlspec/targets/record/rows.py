@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import wraps
@@ -18,19 +17,20 @@ from mlspec.state.resource import Json, Resource
 from mlspec.state.served import Served
 
 Noun = TypeVar("Noun")
+Row = Mapping[str, Any]
 
 
-def _trusted(read: Callable[[sqlite3.Row], Noun]) -> Callable[[sqlite3.Row], Noun]:
+def _trusted(read: Callable[[Row], Noun]) -> Callable[[Row], Noun]:
     """Say of a row that is no record of ours that somebody else wrote it, in place of what Python says."""
 
     @wraps(read)
-    def reading(row: sqlite3.Row) -> Noun:
+    def reading(row: Row) -> Noun:
         try:
             return read(row)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StateError(
-                f"the state file holds a record that mlspec did not write: {error}",
-                hint="restore it from a backup, or move the target's folder aside and run `mlspec apply` to build it anew",
+                f"the state holds a record that mlspec did not write: {error}",
+                hint="restore it from a backup, or move it aside and run `mlspec apply` to build it anew",
             ) from error
 
     return reading
@@ -52,14 +52,14 @@ def files_of(value: Mapping[str, Any]) -> dict[str, FileRef]:
 
 
 @_trusted
-def seen_of(row: sqlite3.Row) -> Seen:
+def seen_of(row: Row) -> Seen:
     """Return a resource as it was recorded."""
     resource = Resource(row["kind"], row["forecast"], json.loads(row["fields"]))
     return Seen(resource, json.loads(row["facts"]), files_of(json.loads(row["files"])))
 
 
 @_trusted
-def step_of(row: sqlite3.Row) -> FiledStep:
+def step_of(row: Row) -> FiledStep:
     """Return a finished step."""
     return FiledStep(files_of(json.loads(row["outputs"])), json.loads(row["facts"]))
 
@@ -70,7 +70,7 @@ def version_to_json(version: Version) -> str:
 
 
 @_trusted
-def version_of(row: sqlite3.Row) -> Version:
+def version_of(row: Row) -> Version:
     """Return a version from its record."""
     record = json.loads(row["record"])
     return Version(**{**record, "files": files_of(record["files"]), "reasons": tuple(record["reasons"])})
@@ -82,27 +82,27 @@ def run_to_json(run: ForecastRun) -> str:
 
 
 @_trusted
-def run_of(row: sqlite3.Row) -> ForecastRun:
+def run_of(row: Row) -> ForecastRun:
     """Return a made forecast from its record."""
     record = json.loads(row["record"])
     return ForecastRun(**{**record, "files": files_of(record["files"])})
 
 
 @_trusted
-def release_of(row: sqlite3.Row) -> Release:
+def release_of(row: Row) -> Release:
     """Return a release."""
     words = {key: row[key] for key in ("forecast", "release", "version", "created", "spec_hash")}
     return Release(**words, spec=json.loads(row["spec"]))
 
 
 @_trusted
-def event_of(row: sqlite3.Row) -> Event:
+def event_of(row: Row) -> Event:
     """Return an event."""
     return Event(row["forecast"], row["at"], row["type"], row["reason"], row["message"], row["version"])
 
 
 @_trusted
-def condition_of(row: sqlite3.Row) -> Condition:
+def condition_of(row: Row) -> Condition:
     """Return a condition."""
     words = ("forecast", "type", "status", "reason", "message", "since")
     return Condition(**{key: row[key] for key in words})
@@ -114,7 +114,7 @@ def ledger_to_json(ledger: Ledger) -> str:
 
 
 @_trusted
-def ledger_from(row: sqlite3.Row) -> Ledger:
+def ledger_from(row: Row) -> Ledger:
     """Return a ledger from its record."""
     return ledger_of(json.loads(row["record"]))
 
@@ -125,7 +125,7 @@ def notice_to_json(notice: Notice) -> str:
 
 
 @_trusted
-def pending_of(row: sqlite3.Row) -> Pending:
+def pending_of(row: Row) -> Pending:
     """Return a line of the outbox."""
     return Pending(
         Notice(**json.loads(row["record"])), row["receiver"], row["attempts"], row["next_at"], row["problem"]
@@ -133,7 +133,7 @@ def pending_of(row: sqlite3.Row) -> Pending:
 
 
 @_trusted
-def served_of(row: sqlite3.Row) -> Served:
+def served_of(row: Row) -> Served:
     """Return one minute of a server."""
     words = {key: row[key] for key in ("forecast", "version", "minute", "requests", "errors")}
     return Served(**words, took=tuple(json.loads(row["took"])))

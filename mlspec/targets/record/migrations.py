@@ -1,10 +1,10 @@
-"""From one schema of the state file to the next, a script each. A script adds; what was recorded before stays as it was."""
+"""From one schema of the state to the next, a script each. A script adds; what was recorded before stays as it was."""
 
 from __future__ import annotations
 
-from mlspec.targets.local.schema import LOOP
+from mlspec.targets.record.schema import LOOP
 
-# The schema that a file has: what makes it the next one.
+# The schema that a state has: what makes it the next one.
 MIGRATIONS: dict[int, str] = {1: LOOP}
 
 

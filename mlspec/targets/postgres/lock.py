@@ -1,0 +1,67 @@
+"""One writer a forecast, on whichever machine: an advisory lock of the session, which the server frees when the session ends.
+
+What is written under a lock goes over the session that holds it (`Database.over`). That is the fence: a run that was paused while
+the server ended its session, and another run took over, has nothing left to write with.
+https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+
+from mlspec.targets.postgres.connection import Connection
+from mlspec.targets.postgres.database import Database
+from mlspec.targets.record.locking import holder_words, wait_for
+
+
+class SessionLocks:
+    """The locks of one database; the table `locks` says who holds them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def hold(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
+        """Hold one forecast alone, or raise LockHeld with the holder's own words after `timeout` seconds of waiting."""
+        with self._database.opened() as connection:
+            number = lock_number(forecast)
+            wait_for(lambda: _taken(connection, number), forecast, lambda: _holder(connection, forecast), timeout)
+            _say(connection, forecast, holder_words(operation, since))
+            try:
+                with self._database.over(connection, forecast):
+                    yield
+            finally:
+                _free(connection, forecast, number)
+
+
+def lock_number(forecast: str) -> int:
+    """Return the number of a forecast's lock: 64 bits of its sha256, so that no two forecasts meet."""
+    return int.from_bytes(hashlib.sha256(f"forecast {forecast}".encode()).digest()[:8], "big", signed=True)
+
+
+def _taken(connection: Connection, number: int) -> bool:
+    found = connection.execute("SELECT pg_try_advisory_lock(?) AS taken", (number,)).fetchone()
+    return bool(found and found["taken"])
+
+
+def _holder(connection: Connection, forecast: str) -> str:
+    found = connection.execute("SELECT holder FROM locks WHERE forecast = ?", (forecast,)).fetchone()
+    return str(found["holder"]) if found else ""
+
+
+def _say(connection: Connection, forecast: str, words: str) -> None:
+    connection.execute(
+        "INSERT INTO locks VALUES (?, ?) ON CONFLICT (forecast) DO UPDATE SET holder = excluded.holder",
+        (forecast, words),
+    )
+
+
+def _free(connection: Connection, forecast: str, number: int) -> None:
+    """Give a lock back now, not when the server notices that the session has ended; one that was lost is free already."""
+    with suppress(psycopg.Error):
+        connection.execute("DELETE FROM locks WHERE forecast = ?", (forecast,))
+        connection.execute("SELECT pg_advisory_unlock(?)", (number,))

@@ -1,0 +1,51 @@
+"""The record's tables in PostgreSQL, in a schema of their own, with the two tables that stand in for a folder: files and locks."""
+
+from __future__ import annotations
+
+from mlspec.targets.record.schema import LOOP, RECORDS, TABLES
+
+SCHEMA = "mlspec"
+
+# How SQLite's words are written here. Text sorts and compares byte by byte, as it does there, whatever language the server speaks.
+_WORDS = (
+    ("id INTEGER PRIMARY KEY", "id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
+    ("INTEGER", "BIGINT"),
+    ("TEXT", 'TEXT COLLATE "C"'),
+    (") STRICT", ")"),
+)
+# A file's bytes in parts of at most PART bytes. They are compressed already, where that pays: kept as they are.
+_FILES = """
+CREATE TABLE chunks (sha256 TEXT NOT NULL, part INTEGER NOT NULL, data BYTEA NOT NULL, PRIMARY KEY (sha256, part)) STRICT;
+ALTER TABLE chunks ALTER COLUMN data SET STORAGE EXTERNAL;
+"""
+# What the holder of a lock says of itself; the lock itself is the server's.
+_LOCKS = "CREATE TABLE locks (forecast TEXT PRIMARY KEY, holder TEXT NOT NULL) STRICT;\n"
+_REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    IF (SELECT value FROM mlspec.meta WHERE key = 'purging') = OLD.forecast THEN
+      RETURN OLD;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'a record is never changed';
+END $$;
+"""
+
+
+def in_postgres(script: str) -> str:
+    """Return a script that SQLite understands in PostgreSQL's words."""
+    for theirs, ours in _WORDS:
+        script = script.replace(theirs, ours)
+    return script
+
+
+def script() -> str:
+    """Return the SQL that makes an empty state inside the schema `mlspec`, its triggers included."""
+    triggers = "".join(
+        f"CREATE TRIGGER {table}_rows BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse();\n"
+        f"CREATE TRIGGER {table}_all BEFORE TRUNCATE ON {table} EXECUTE FUNCTION refuse();\n"
+        for table in RECORDS  # names of our own, no user's text
+    )
+    parts = "CREATE TRIGGER chunks_rows BEFORE UPDATE ON chunks FOR EACH ROW EXECUTE FUNCTION refuse();\n"
+    return in_postgres(TABLES + LOOP + _FILES + _LOCKS) + _REFUSE + triggers + parts

@@ -1,0 +1,37 @@
+"""How one waits for a lock, and what its holder says of itself: the same for every kind of lock."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from mlspec.errors import LockHeld
+
+_PAUSE = 0.2
+
+
+def wait_for(take: Callable[[], bool], forecast: str, holder: Callable[[], str], timeout: float) -> None:
+    """Return once `take` has taken the lock of a forecast. Raises LockHeld with the holder's own words after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not take():
+        if time.monotonic() >= deadline:
+            raise LockHeld(
+                f"another run holds '{forecast}': {holder() or 'it has just started'}",
+                hint="wait for it with --lock-timeout 10m; a holder that has died frees the lock by itself",
+            )
+        time.sleep(min(_PAUSE, max(deadline - time.monotonic(), 0.0)))
+
+
+def holder_words(operation: str, since: str) -> str:
+    """Return what this process says of itself while it holds a lock."""
+    return f"{operation} by {_user()}, pid {os.getpid()} on {socket.gethostname()}, since {since}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user often has no entry in the password file
+        return f"uid {os.getuid()}"

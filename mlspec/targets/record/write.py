@@ -1,0 +1,179 @@
+"""The statements that write a record, in words that every database understands: `INSERT … ON CONFLICT …`, and `?` for a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlspec.state.ledger import Ledger
+from mlspec.state.notice import Pending
+from mlspec.state.observed import Seen, Settlement
+from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.resource import Kind
+from mlspec.state.served import Served
+from mlspec.targets.record import rows
+from mlspec.targets.record.schema import MOVING, RECORDS
+from mlspec.targets.record.store import Connection
+
+
+def settlement(connection: Connection, new: Settlement, at: str) -> None:
+    """Write one effect and all that follows from it."""
+    if new.version:
+        _version(connection, new.forecast, new.version)
+    if new.release:
+        _release(connection, new.forecast, new.release)
+    if new.run:
+        _run(connection, new.forecast, new.run)
+    if new.seen:
+        _resource(connection, new.forecast, new.seen, at)
+    forget(connection, new.forecast, new.forget)
+    if new.ledger is not None:
+        _ledger(connection, new.forecast, new.ledger)
+    for pending in new.notices:
+        _notice(connection, new.forecast, pending)
+    for each in new.events:
+        event(connection, each)
+    _conditions(connection, new.conditions)
+
+
+def step(
+    connection: Connection,
+    forecast: str,
+    name: str,
+    key: str,
+    files: Mapping[str, FileRef],
+    facts: Mapping[str, Any],
+    at: str,
+) -> None:
+    """Write a finished step, once."""
+    connection.execute(
+        "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (forecast, name, key, rows.files_to_json(files), rows.to_json(dict(facts)), at),
+    )
+
+
+def journal(connection: Connection, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+    """Write a line of the journal."""
+    connection.execute(
+        "INSERT INTO journal (forecast, resource, phase, detail, at) VALUES (?, ?, ?, ?, ?)",
+        (forecast, resource, phase, detail, at),
+    )
+
+
+def event(connection: Connection, new: Event) -> None:
+    """Write an event."""
+    connection.execute(
+        "INSERT INTO events (forecast, at, type, reason, message, version) VALUES (?, ?, ?, ?, ?, ?)",
+        (new.forecast, new.at, new.type, new.reason, new.message, new.version),
+    )
+
+
+def told(connection: Connection, pending: Pending, delivered_at: str | None) -> None:
+    """Write how an attempt at delivery went."""
+    connection.execute(
+        "UPDATE outbox SET attempts = ?, next_at = ?, problem = ?, delivered_at = ? "
+        "WHERE forecast = ? AND notice = ? AND receiver = ?",
+        (pending.attempts, pending.next_at, pending.problem, delivered_at,
+         pending.notice.forecast, pending.notice.id, pending.receiver),
+    )  # fmt: skip
+
+
+def served(connection: Connection, new: Served) -> None:
+    """Add a server's counts to those of the same minute and version."""
+    ask = "SELECT * FROM served WHERE forecast = ? AND minute = ? AND version = ?"
+    key = (new.forecast, new.minute, new.version)
+    old = next(map(rows.served_of, connection.execute(ask, key)), None)
+    took = [sum(pair) for pair in zip(new.took, old.took, strict=True)] if old else list(new.took)
+    counts = (new.requests + (old.requests if old else 0), new.errors + (old.errors if old else 0))
+    connection.execute(
+        "INSERT INTO served (forecast, minute, version, requests, errors, took) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (forecast, minute, version) DO UPDATE SET "
+        "requests = excluded.requests, errors = excluded.errors, took = excluded.took",
+        (*key, *counts, rows.to_json(took)),
+    )
+
+
+def forget(connection: Connection, forecast: str, kinds: Iterable[Kind]) -> None:
+    """Remove resources that are no more."""
+    for kind in kinds:
+        connection.execute("DELETE FROM resources WHERE forecast = ? AND kind = ?", (forecast, kind))
+
+
+def unwatch(connection: Connection, forecast: str) -> None:
+    """Remove what is remembered of a forecast that was taken down: it would bind the next one of its name."""
+    for table in MOVING[1:]:
+        connection.execute(f"DELETE FROM {table} WHERE forecast = ?", (forecast,))  # noqa: S608  (names of our own)
+
+
+def purge(connection: Connection, forecast: str) -> None:
+    """Remove every record of a forecast: the one thing that the triggers let pass, under this word."""
+    connection.execute(
+        "INSERT INTO meta VALUES ('purging', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (forecast,)
+    )
+    for table in ("runs", "releases", *(name for name in RECORDS if name not in ("runs", "releases"))):
+        connection.execute(f"DELETE FROM {table} WHERE forecast = ?", (forecast,))  # noqa: S608  (names of our own)
+    connection.execute("DELETE FROM meta WHERE key = 'purging'")
+
+
+def _version(connection: Connection, forecast: str, new: Version) -> None:
+    connection.execute(
+        "INSERT INTO versions (forecast, version, created, state, record) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (forecast, new.version, new.created, new.state, rows.version_to_json(new)),
+    )
+
+
+def _release(connection: Connection, forecast: str, new: Release) -> None:
+    connection.execute(
+        "INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?)",
+        (forecast, new.release, new.version, new.created, new.spec_hash, rows.to_json(dict(new.spec))),
+    )
+
+
+def _run(connection: Connection, forecast: str, new: ForecastRun) -> None:
+    connection.execute(
+        "INSERT INTO runs (forecast, version, created, record) VALUES (?, ?, ?, ?)",
+        (forecast, new.version, new.created, rows.run_to_json(new)),
+    )
+
+
+def _resource(connection: Connection, forecast: str, new: Seen, at: str) -> None:
+    what = (forecast, new.resource.kind, rows.to_json(dict(new.resource.fields)), rows.to_json(dict(new.facts)))
+    connection.execute(
+        "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (forecast, kind) DO UPDATE SET "
+        "fields = excluded.fields, facts = excluded.facts, files = excluded.files, at = excluded.at",
+        (*what, rows.files_to_json(new.files), at),
+    )
+
+
+def _ledger(connection: Connection, forecast: str, new: Ledger) -> None:
+    connection.execute(
+        "INSERT INTO ledgers VALUES (?, ?) ON CONFLICT (forecast) DO UPDATE SET record = excluded.record",
+        (forecast, rows.ledger_to_json(new)),
+    )
+
+
+def _notice(connection: Connection, forecast: str, new: Pending) -> None:
+    connection.execute(
+        "INSERT INTO outbox (forecast, notice, receiver, record, attempts, next_at, problem) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            forecast,
+            new.notice.id,
+            new.receiver,
+            rows.notice_to_json(new.notice),
+            new.attempts,
+            new.next_at,
+            new.problem,
+        ),
+    )
+
+
+def _conditions(connection: Connection, conditions: Iterable[Condition]) -> None:
+    for new in conditions:
+        # `since` says how long a status has held, so it stays while the status does.
+        connection.execute(
+            "INSERT INTO conditions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (forecast, type) DO UPDATE SET "
+            "since = CASE WHEN conditions.status = excluded.status THEN conditions.since ELSE excluded.since END, "
+            "status = excluded.status, reason = excluded.reason, message = excluded.message",
+            (new.forecast, new.type, new.status, new.reason, new.message, new.since),
+        )

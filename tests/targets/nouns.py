@@ -1,0 +1,26 @@
+"""Nouns that the tests of a record write and read back."""
+
+from __future__ import annotations
+
+from mlspec.state.notice import Notice, Pending
+from mlspec.state.observed import Settlement
+from mlspec.state.record import Event, Version
+from mlspec.targets.local.target import LocalTarget
+
+T = "2024-03-01T00:00:00Z"
+
+
+def version(name: str = "v1", forecast: str = "demand") -> Version:
+    return Version(forecast, name, T, "theta", {"wape": 0.1}, {"seed": 0}, "passed")
+
+
+def event(message: str = "m", forecast: str = "demand") -> Event:
+    return Event(forecast, T, "Normal", "R", message)
+
+
+def write(target: LocalTarget, forecast: str = "demand", message: str = "m") -> None:
+    target.settle(Settlement(forecast, events=(event(message, forecast),)), T)
+
+
+def pending(notice: Notice, next_at: str | None = T) -> Pending:
+    return Pending(notice, "webhook:oncall", 0, next_at, "")
