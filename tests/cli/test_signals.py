@@ -19,6 +19,7 @@ from mlspec.state.step import Progress, StepRequest, StepResult
 from mlspec.targets.local.target import LocalTarget
 from tests.engine.steps import Steps, engine, spec
 from tests.examples import project, spec_text
+from tests.stores import behind
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 PATIENCE = 60.0  # seconds, after which a process has hung, however slow the machine is
@@ -83,10 +84,9 @@ def told_at(step: str, said: Callable[[], None]) -> Callable[[StepRequest, Progr
     return steps
 
 
-def failures(target: LocalTarget) -> list[str]:
+def failures(root: Path) -> list[str]:
     """The journal's lines of steps that did not end well."""
-    rows = target._database.read(lambda c: c.execute("SELECT detail FROM journal WHERE phase = 'failed'").fetchall())
-    return [row["detail"] for row in rows]
+    return [detail for (detail,) in behind(root, "SELECT detail FROM journal WHERE phase = 'failed'")]
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_signal_to_the_whole_group_ends_a_pass_and_each_step_is_recorded(
         os.killpg(loop.pid, number)
         assert loop.ended() == Exit.PARTIAL
     target = LocalTarget(root / ".mlspec")
-    assert len(failures(target)) == at_once
+    assert len(failures(root)) == at_once
     for name in ("demand", "second"):
         with target.lock(name, "apply", "2024-03-01T00:00:00Z", 0.0):
             pass
@@ -176,7 +176,7 @@ def test_what_one_of_several_processes_records_is_not_cut_off_by_a_signal_that_c
         assert loop.ended() == Exit.PARTIAL
     os.close(waits)
     os.close(go_on)
-    assert len(failures(LocalTarget(root / ".mlspec"))) == 2
+    assert len(failures(root)) == 2
 
 
 def test_a_second_signal_ends_what_the_first_one_is_recording(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
