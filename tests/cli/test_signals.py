@@ -89,6 +89,14 @@ def failures(root: Path) -> list[str]:
     return [detail for (detail,) in behind(root, "SELECT detail FROM journal WHERE phase = 'failed'")]
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Ctrl-C is heard: a process that a shell began in the background ignores it from the start, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(project(tmp_path / "project"))

@@ -174,8 +174,8 @@ MUTATIONS = (
              "    except BaseException as error:\n        say_failed",
              "    except Exception as error:\n        say_failed", SIGNALS),
     Mutation("the same notice goes into the outbox once", "targets/record/write.py",
-             "            new.notice.id,\n            new.receiver,", "            new.notice.id + str(id(new)),\n            new.receiver,",
-             OUTBOX),
+             "            new.notice.id,\n            new.receiver,",
+             "            new.notice.id + str(id(new)),\n            new.receiver,", OUTBOX),
     Mutation("a notice that was not taken is sent again", "engine/deliver.py",
              "        after = after_attempt(pending, clock(), error.problem, lasting=error.lasting, wait=error.after)\n"
              "        target.told(after, None)",
