@@ -1,0 +1,1 @@
+"""Google Cloud: its clients, unchanged, against servers on this machine."""

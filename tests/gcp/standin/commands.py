@@ -1,0 +1,91 @@
+"""A container, on this machine: a program that a test named for an image, really run, with what the job adds to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Hook:
+    """What runs in place of images that match `image`, a regular expression: a program, to which the job adds its words.
+
+    It sees the environment that leads clients to the stand-in, PATH and HOME, then `env`, then what the job sets.
+    """
+
+    image: str
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+
+
+@dataclass
+class Run:
+    """One program, from its start on."""
+
+    process: subprocess.Popen[bytes] | None
+    output: Path
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended; a container without a program ends at once."""
+        return self.process is None or self.process.poll() is not None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it ended well."""
+        return self.process is None or self.process.poll() == 0
+
+    @property
+    def exit_code(self) -> int:
+        """What it ended with."""
+        return 0 if self.process is None else int(self.process.wait())
+
+    def kill(self) -> None:
+        """End it and all that it started."""
+        if self.process is not None and self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class Commands:
+    """The hooks of one cloud and all that they started."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder = folder
+        self._environment = {**{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}, **environment}
+        self.hooks: list[Hook] = []
+        self.runs: list[Run] = []
+
+    def start(self, image: str, words: Sequence[str], env: dict[str, str]) -> Run:
+        """Run what stands for an image. Without a hook nothing runs, and it went well."""
+        hook = next((each for each in reversed(self.hooks) if re.search(each.image, image)), None)
+        folder = self._folder / str(len(self.runs) + 1)
+        folder.mkdir(parents=True)
+        output = folder / "output.txt"
+        run = Run(self._open(hook, words, env, folder) if hook else None, output)
+        self.runs.append(run)
+        return run
+
+    def _open(self, hook: Hook, words: Sequence[str], env: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+        argv = [*hook.command, *words]
+        with (folder / "output.txt").open("wb") as output:
+            output.write(f"$ {shlex.join(argv)}\n".encode())
+            output.flush()
+            return subprocess.Popen(
+                argv, cwd=hook.cwd or folder, env={**self._environment, **hook.env, **env},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """End all that still runs."""
+        for run in self.runs:
+            run.kill()

@@ -1,0 +1,116 @@
+"""gRPC's side of the stand-in: finds a method by its path, checks who calls, and answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any
+
+import grpc
+from google.longrunning import operations_pb2 as lro
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from tests.gcp.standin import standard
+from tests.gcp.standin.cloud import Cloud
+from tests.gcp.standin.identity import Identity
+from tests.gcp.standin.journal import Journal, reads
+from tests.gcp.standin.refused import CODES, Refused
+from tests.gcp.standin.rpcs import Rpc, methods, snake
+from tests.gcp.standin.services.table import GRPC
+
+_LIMITS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+_OPERATIONS = "google.longrunning.Operations"
+Answer = Callable[[Cloud, Rpc, Any], Any]
+
+
+class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """Everything that arrives over gRPC. `cloud` and `journal` are asked for at each call: a reset makes new ones."""
+
+    def __init__(
+        self, identity: Identity, cloud: Callable[[], Cloud], journal: Callable[[], Journal], cut: Callable[[int], None]
+    ) -> None:
+        self._identity, self._cloud, self._journal, self._cut = identity, cloud, journal, cut
+        self._known: dict[str, dict[str, Rpc]] = {}
+        self._loading = threading.Lock()
+
+    def start(self, port: str = "127.0.0.1:0") -> int:
+        """Return the port on which it listens now."""
+        server = grpc.server(futures.ThreadPoolExecutor(32), handlers=[self], options=_LIMITS)
+        found = server.add_insecure_port(port)
+        server.start()
+        self._server = server  # a server that nobody holds stops
+        return int(found)
+
+    def service(self, details: Any) -> Any:
+        """Return what handles a path; None for a method that does not exist: the server then says UNIMPLEMENTED."""
+        service, name = details.method[1:].split("/")
+        if service == _OPERATIONS:
+            rpc = Rpc(details.method, getattr(lro, f"{name}Request"), None)
+            return self._handler(rpc, _operation)
+        rpc = self._methods(service).get(details.method)
+        answer = self._meaning(rpc) if rpc else None
+        return self._handler(rpc, answer) if rpc and answer else None
+
+    def _methods(self, service: str) -> dict[str, Rpc]:
+        with self._loading:
+            if service in GRPC and service not in self._known:
+                self._known[service] = methods(GRPC[service].module, GRPC[service].client)
+            return self._known.get(service, {})
+
+    @staticmethod
+    def _meaning(rpc: Rpc) -> Answer | None:
+        kind = GRPC[rpc.service].load() if rpc.service in GRPC else None
+        if hasattr(kind, snake(rpc.name)):
+            return lambda cloud, rpc, request: getattr(cloud.service(kind), snake(rpc.name))(rpc, request)
+        return standard.method(rpc.name)
+
+    def _handler(self, rpc: Rpc, answer: Answer) -> Any:
+        def call(request: Any, context: grpc.ServicerContext) -> Any:
+            try:
+                return self._call(rpc, answer, request, context)
+            except Refused as refused:
+                context.abort_with_status(_status(refused))
+
+        return grpc.unary_unary_rpc_method_handler(call, rpc.request.FromString, _serialized)
+
+    def _call(self, rpc: Rpc, answer: Answer, request: Any, context: grpc.ServicerContext) -> Any:
+        cloud = self._cloud()
+
+        def effect() -> Any:
+            self._identity.check(dict(context.invocation_metadata()).get("authorization", ""))
+            with cloud.lock:
+                cloud.operations.tick()
+                found = answer(cloud, rpc, request)
+                if not callable(found):
+                    return _serialized(found)
+            return _serialized(found())  # what waits for a program waits without the lock
+
+        def cut() -> None:
+            self._cut(int(context.peer().rsplit(":", 1)[1]))
+
+        return self._journal().carry_out(rpc.audited, mutating=not reads(rpc.name), effect=effect, cut=cut)
+
+
+def _serialized(message: Any) -> bytes:
+    return message if isinstance(message, bytes) else message.SerializeToString()
+
+
+def _operation(cloud: Cloud, rpc: Rpc, request: Any) -> Any:
+    if rpc.name == "ListOperations":
+        return lro.ListOperationsResponse(operations=cloud.operations.below(request.name))
+    if rpc.name == "DeleteOperation":
+        return cloud.operations.delete(request.name)
+    found = cloud.operations.get(request.name)
+    return Empty() if rpc.name == "CancelOperation" else found
+
+
+def _status(refused: Refused) -> Any:
+    found = status_pb2.Status(code=CODES[refused.code][0], message=refused.message)
+    if refused.retry_after is not None:
+        delay = Duration(seconds=refused.retry_after)
+        found.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    return rpc_status.to_status(found)

@@ -1,0 +1,82 @@
+"""The test's side: starts the process, and asks it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+LONG_ENOUGH = 60
+"""Seconds after which a question is lost, not slow."""
+
+
+class Running:
+    """A stand-in in a process of its own. `environment` leads any client of Google's to it."""
+
+    def __init__(self, folder: Path, project: str = "acme-test") -> None:
+        self.folder, self.project = folder, project
+        argv = [sys.executable, "-m", "tests.gcp.standin", "--dir", str(folder), "--project", project, "--until-eof"]
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "stderr.txt").open("wb") as log:
+            self._process = subprocess.Popen(
+                argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self._process.stdout
+        if not self._process.stdout.readline().startswith("ready"):
+            raise RuntimeError(f"the stand-in did not start:\n{(folder / 'stderr.txt').read_text()}")
+        ready = json.loads((folder / "env.json").read_text())
+        self.environment: dict[str, str] = ready["environment"]
+        self._admin: str = ready["admin"]
+        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+    def _ask(self, question: str, **given: Any) -> Any:
+        request = urllib.request.Request(f"{self._admin}/{question}", json.dumps(given).encode(), method="POST")
+        try:
+            with self._direct.open(request, timeout=LONG_ENOUGH) as found:
+                return json.load(found)
+        except urllib.error.HTTPError as wrong:
+            with wrong:
+                raise ValueError(json.load(wrong)) from None
+
+    def reset(self) -> None:
+        """Empty the cloud, the journal, the faults, hooks and settings; end what still runs."""
+        self._ask("reset")
+
+    def fault(self, method: str, **how: Any) -> None:
+        """Let calls go wrong from now on: see `journal.Fault` for what can be said."""
+        self._ask("fault", method=method, **how)
+
+    def set(self, **settings: Any) -> None:
+        """Turn settings: see `cloud.Settings`."""
+        self._ask("settings", **settings)
+
+    def hook(
+        self, image: str, command: list[str], *, env: dict[str, str] | None = None, cwd: str | None = None
+    ) -> None:
+        """Let a program run in place of images: see `commands.Hook`."""
+        self._ask("hook", image=image, command=command, env=env or {}, cwd=cwd)
+
+    def outputs(self) -> list[str]:
+        """What each program said so far, after the line that started it."""
+        return list(self._ask("outputs"))
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Every call so far: method, mutating, and the answer's code."""
+        return list(self._ask("calls"))
+
+    def counted(self, *, mutating: bool | None = None) -> Counter[str]:
+        """How often each method was called; all of them, or those that change something, or those that do not."""
+        return Counter(call["method"] for call in self.calls() if mutating in {None, call["mutating"]})
+
+    def strangers(self) -> list[str]:
+        """What was asked for beyond Google's own hosts, each with its method."""
+        return list(self._ask("strangers"))

@@ -1,0 +1,107 @@
+"""What was called, what goes wrong by order of a test, and what tried to leave this machine."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from tests.gcp.standin.refused import Refused, code_named
+
+Answer = TypeVar("Answer")
+# How a name of a gRPC method begins that changes nothing; over HTTP a GET changes nothing.
+_READS = re.compile(r"(Get|List|Query|Search|Test|Access|Predict|RawPredict|Encrypt|Decrypt|Fetch|Wait|Check)(?![a-z])")
+
+
+@dataclass
+class Fault:
+    """An answer that will go wrong, as often as `count` says, after `skip` that go well.
+
+    `method` is a regular expression over names like `storage.objects.insert` and
+    `google.cloud.aiplatform.v1.EndpointService.DeployModel`. With a `code` nothing is done; `delay` (seconds) comes before
+    anything else; `lost` means done, and the connection cut before the answer.
+    """
+
+    method: str
+    code: str | int | None = None
+    message: str = "a fault that the test asked for"
+    retry_after: int | None = None
+    delay: float = 0.0
+    lost: bool = False
+    count: int = 1
+    skip: int = 0
+
+    def refuse(self) -> None:
+        """Raise what the fault answers with; nothing where it answers."""
+        if self.code is not None:
+            raise Refused(code_named(self.code), self.message, retry_after=self.retry_after)
+
+
+@dataclass
+class Call:
+    """One call, in the order of arrival. `mutating` is a guess by name: does it change anything?"""
+
+    method: str
+    mutating: bool
+    answer: str = "OK"
+
+
+@dataclass
+class Journal:
+    """All that a test asks about afterwards."""
+
+    calls: list[Call] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    """Hosts that somebody tried to reach and that are none of Google's."""
+    lock: Any = field(default_factory=threading.Lock, repr=False)
+
+    def add_fault(self, fault: Fault) -> None:
+        """Let calls go wrong from now on. Raises ValueError where it says nothing that can be done."""
+        re.compile(fault.method)
+        if fault.code is not None:
+            code_named(fault.code)
+        with self.lock:
+            self.faults.append(fault)
+
+    def _arrive(self, method: str, mutating: bool) -> tuple[Call, Fault | None]:
+        with self.lock:
+            call = Call(method, mutating)
+            self.calls.append(call)
+            return call, self._due(method)
+
+    def _due(self, method: str) -> Fault | None:
+        for fault in self.faults:
+            if fault.count > 0 and re.search(fault.method, method):
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
+                fault.count -= 1
+                return fault
+        return None
+
+    def carry_out(
+        self, method: str, *, mutating: bool, effect: Callable[[], Answer], cut: Callable[[], None]
+    ) -> Answer:
+        """Return the effect's answer, noted and, where a fault is due, gone wrong. Raises Refused."""
+        call, fault = self._arrive(method, mutating)
+        try:
+            if fault is not None:
+                time.sleep(fault.delay)
+                fault.refuse()
+            answer = effect()
+        except Refused as refused:
+            call.answer = refused.code
+            raise
+        if fault is not None and fault.lost:
+            call.answer = "lost"
+            cut()
+        return answer
+
+
+def reads(rpc: str) -> bool:
+    """Say whether a gRPC method changes nothing, by its name."""
+    return _READS.match(rpc) is not None

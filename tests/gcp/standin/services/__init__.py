@@ -1,0 +1,1 @@
+"""What each service means by its calls. A module is loaded with the first call to it."""

@@ -1,0 +1,164 @@
+"""Cloud Run's jobs: each execution runs the program that a test named for the image, as often as the job has tasks and retries.
+
+An execution moves when somebody looks: at it, at the list, or at the operation that RunJob answered with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.cloud.run_v2.types import Condition, Execution
+
+from tests.gcp.standin import standard
+from tests.gcp.standin.cloud import Cloud
+from tests.gcp.standin.commands import Run
+from tests.gcp.standin.refused import invalid, precondition
+from tests.gcp.standin.rpcs import Rpc
+
+RETRIES = 3  # what Cloud Run does where the job does not say
+
+
+@dataclass
+class _Task:
+    runs: list[Run] = field(default_factory=list)
+    cancelled: bool = False
+
+
+class Executions:
+    """The executions of one cloud, and the programs behind them."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._tasks: dict[str, list[_Task]] = {}
+
+    def start(self, job: Any, overrides: Any) -> Any:
+        """Return a new execution of a job, its programs started."""
+        template = job.template.template
+        found = Execution.pb()(name=f"{job.name}/executions/{job.name.rpartition('/')[2]}-{self._cloud.next_id()}")
+        found.job, found.uid = job.name, self._cloud.next_id()
+        found.template.CopyFrom(template)
+        found.task_count = overrides.task_count or job.template.task_count or 1
+        found.parallelism = job.template.parallelism
+        _override(found.template.containers[0], overrides.container_overrides)
+        self._cloud.stamp(found, created=True)
+        found.start_time.CopyFrom(found.create_time)
+        found.running_count = found.task_count
+        self._cloud.resources[found.name] = found
+        self._tasks[found.name] = [_Task() for _ in range(found.task_count)]
+        for index in range(found.task_count):
+            self._attempt(found, index)
+        return found
+
+    def _attempt(self, execution: Any, index: int) -> None:
+        task, container = self._tasks[execution.name][index], execution.template.containers[0]
+        told = {
+            "CLOUD_RUN_JOB": execution.job.rpartition("/")[2], "CLOUD_RUN_EXECUTION": execution.name.rpartition("/")[2],
+            "CLOUD_RUN_TASK_INDEX": str(index), "CLOUD_RUN_TASK_COUNT": str(execution.task_count),
+            "CLOUD_RUN_TASK_ATTEMPT": str(len(task.runs)),
+        }  # fmt: skip
+        env = {each.name: each.value for each in container.env}
+        task.runs.append(self._cloud.commands.start(container.image, container.args, {**env, **told}))
+
+    def look(self, execution: Any) -> Any:
+        """Return an execution as it stands now; a task that failed is tried again where it may be."""
+        if execution.HasField("completion_time"):
+            return execution
+        given = execution.template
+        retries = given.max_retries if given.WhichOneof("retries") else RETRIES
+        tasks = self._tasks[execution.name]
+        for index, task in enumerate(tasks):
+            last = task.runs[-1]
+            if last.done and not last.succeeded and not task.cancelled and len(task.runs) <= retries:
+                self._attempt(execution, index)
+        self._count(execution, tasks)
+        if not execution.running_count:
+            self._complete(execution)
+        return execution
+
+    @staticmethod
+    def _count(execution: Any, tasks: list[_Task]) -> None:
+        ended = [task for task in tasks if task.runs[-1].done]
+        execution.running_count = len(tasks) - len(ended)
+        execution.cancelled_count = sum(task.cancelled for task in ended)
+        execution.succeeded_count = sum(task.runs[-1].succeeded for task in ended if not task.cancelled)
+        execution.failed_count = len(ended) - execution.cancelled_count - execution.succeeded_count
+        execution.retried_count = sum(len(task.runs) - 1 for task in tasks)
+
+    def _complete(self, execution: Any) -> None:
+        execution.completion_time.CopyFrom(self._cloud.timestamp())
+        well = execution.succeeded_count == execution.task_count
+        state = Condition.State.CONDITION_SUCCEEDED if well else Condition.State.CONDITION_FAILED
+        condition = Condition.pb()(type_="Completed", state=state)
+        if execution.failed_count:
+            task = f"{execution.name.rpartition('/')[2]}-task0"
+            condition.message = f"Task {task} failed with message: The container exited with an error."
+            condition.execution_reason = Condition.ExecutionReason.NON_ZERO_EXIT_CODE
+        elif execution.cancelled_count:
+            condition.execution_reason = Condition.ExecutionReason.CANCELLED
+        execution.conditions.append(condition)
+        self._cloud.stamp(execution)
+
+    def get_execution(self, rpc: Rpc, request: Any) -> Any:
+        """Return an execution."""
+        return self.look(self._cloud.get(request.name))
+
+    def list_executions(self, rpc: Rpc, request: Any) -> Any:
+        """Return a job's executions, the newest first."""
+        found = [self.look(each) for each in self._cloud.below(request.parent, "executions")]
+        return standard.page(rpc, request, reversed(found))
+
+    def cancel_execution(self, rpc: Rpc, request: Any) -> Any:
+        """End an execution's programs."""
+        execution = self._cloud.get(request.name)
+        if execution.HasField("completion_time"):
+            raise precondition(f"{request.name} has completed.")
+        for task in self._tasks[execution.name]:
+            if not task.runs[-1].done:
+                task.cancelled = True
+                task.runs[-1].kill()
+        return self._cloud.operations.start(execution.job, lambda: self.look(execution), metadata=execution)
+
+
+class RunJobs:
+    """The jobs of one cloud; they are kept among its resources."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def create_job(self, rpc: Rpc, request: Any) -> Any:
+        """Make a job of one container."""
+        containers = request.job.template.template.containers
+        if len(containers) != 1 or not containers[0].image:
+            raise invalid("the stand-in runs jobs of one container with an image")
+        if not request.job_id:
+            raise invalid("job_id is required.")
+        return standard.create(self._cloud, rpc, request)
+
+    def run_job(self, rpc: Rpc, request: Any) -> Any:
+        """Start an execution. The operation is done when the execution is, well or not: its counts say which."""
+        job = self._cloud.get(request.name)
+        if request.etag not in {"", job.etag}:
+            raise precondition(f"{request.name} has changed since: its etag is another.")
+        executions: Executions = self._cloud.service(Executions)
+        execution = executions.start(job, request.overrides)
+        job.execution_count += 1
+        job.latest_created_execution.name = execution.name
+        job.latest_created_execution.create_time.CopyFrom(execution.create_time)
+        return self._cloud.operations.start(
+            job.name.rpartition("/jobs/")[0], lambda: execution, metadata=execution,
+            ready=lambda: executions.look(execution).HasField("completion_time"),
+        )  # fmt: skip
+
+
+def _override(container: Any, overrides: Any) -> None:
+    for each in overrides:
+        if each.name not in {"", container.name}:
+            raise invalid(f"The job has no container {each.name!r}.")
+        if each.clear_args or each.args:
+            del container.args[:]
+            container.args.extend(each.args)
+        names = {one.name for one in each.env}
+        kept = [one for one in container.env if one.name not in names]
+        del container.env[:]
+        container.env.extend([*kept, *each.env])

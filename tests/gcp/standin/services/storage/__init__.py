@@ -1,0 +1,1 @@
+"""Cloud Storage, JSON API v1: https://cloud.google.com/storage/docs/json_api/v1."""

@@ -1,0 +1,107 @@
+"""Vertex AI's jobs: a custom job's container is really run where a test named a program for its image.
+
+PENDING when made, RUNNING at the next look, then what the program ended with; without a program it went well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.cloud.aiplatform_v1.types import JobState
+from google.protobuf.empty_pb2 import Empty
+
+from tests.gcp.standin import standard
+from tests.gcp.standin.cloud import Cloud
+from tests.gcp.standin.commands import Run
+from tests.gcp.standin.refused import invalid, precondition
+from tests.gcp.standin.rpcs import Rpc
+from tests.gcp.standin.services.vertex_models import Models
+
+_ENDED = {JobState.JOB_STATE_SUCCEEDED, JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLED}
+_NO_IMAGE = ""
+
+
+class Jobs:
+    """The custom jobs and batch prediction jobs of one cloud; they are kept among its resources."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._runs: dict[str, Run] = {}
+
+    def create_custom_job(self, rpc: Rpc, request: Any) -> Any:
+        """Start a custom job: one container, the first worker pool's."""
+        pools = request.custom_job.job_spec.worker_pool_specs
+        if len(pools) != 1 or not pools[0].container_spec.image_uri:
+            raise invalid("the stand-in runs one worker pool with a container_spec.image_uri")
+        spec = pools[0].container_spec
+        job = self._created(rpc, request)
+        env = {"CLOUD_ML_PROJECT_ID": job.name.split("/")[1], **{each.name: each.value for each in spec.env}}
+        self._runs[job.name] = self._cloud.commands.start(spec.image_uri, spec.args, env)
+        return job
+
+    def create_batch_prediction_job(self, rpc: Rpc, request: Any) -> Any:
+        """Start a batch prediction of a model that is there. Nothing is predicted; it only says where it would be."""
+        given = request.batch_prediction_job
+        if given.model:
+            _, version = self._cloud.service(Models).find(given.model)
+        job = self._created(rpc, request)
+        if given.model:
+            job.model_version_id = version.version_id
+        prefix = given.output_config.gcs_destination.output_uri_prefix
+        if prefix:
+            job.output_info.gcs_output_directory = f"{prefix.rstrip('/')}/prediction-{job.name.rpartition('/')[2]}"
+        self._runs[job.name] = self._cloud.commands.start(_NO_IMAGE, [], {})
+        return job
+
+    def _created(self, rpc: Rpc, request: Any) -> Any:
+        job = standard.create(self._cloud, rpc, request)
+        if not job.display_name:
+            del self._cloud.resources[job.name]
+            raise invalid("display_name is required.")
+        job.state = JobState.JOB_STATE_PENDING
+        return job
+
+    def _look(self, job: Any) -> Any:
+        if job.state == JobState.JOB_STATE_PENDING:
+            job.state = JobState.JOB_STATE_RUNNING
+            job.start_time.CopyFrom(self._cloud.timestamp())
+        elif job.state == JobState.JOB_STATE_CANCELLING:
+            self._end(job, JobState.JOB_STATE_CANCELLED)
+        elif job.state == JobState.JOB_STATE_RUNNING and self._runs[job.name].done:
+            run = self._runs[job.name]
+            self._end(job, JobState.JOB_STATE_SUCCEEDED if run.succeeded else JobState.JOB_STATE_FAILED)
+            if not run.succeeded:
+                job.error.code = 3
+                job.error.message = f"The replica workerpool0-0 exited with a non-zero status of {run.exit_code}."
+        return job
+
+    def _end(self, job: Any, state: JobState) -> None:
+        job.state = state
+        job.end_time.CopyFrom(self._cloud.timestamp())
+        self._cloud.stamp(job)
+
+    def _get(self, rpc: Rpc, request: Any) -> Any:
+        return self._look(self._cloud.get(request.name))
+
+    def _list(self, rpc: Rpc, request: Any) -> Any:
+        kind = rpc.name.removeprefix("List")
+        for job in self._cloud.below(request.parent, kind[0].lower() + kind[1:]):
+            self._look(job)
+        return standard.list_(self._cloud, rpc, request)
+
+    def _cancel(self, rpc: Rpc, request: Any) -> Any:
+        job = self._cloud.get(request.name)
+        if job.state not in _ENDED:
+            self._runs[job.name].kill()
+            job.state = JobState.JOB_STATE_CANCELLING
+        return Empty()
+
+    def _delete(self, rpc: Rpc, request: Any) -> Any:
+        if self._cloud.get(request.name).state not in _ENDED:
+            raise precondition(f"{request.name} is not in a final state: cancel it first.")
+        return standard.delete(self._cloud, rpc, request)
+
+    get_custom_job = get_batch_prediction_job = _get
+    list_custom_jobs = list_batch_prediction_jobs = _list
+    cancel_custom_job = cancel_batch_prediction_job = _cancel
+    delete_custom_job = delete_batch_prediction_job = _delete

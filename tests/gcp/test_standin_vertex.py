@@ -1,0 +1,289 @@
+"""Vertex AI's own clients, unchanged: versions, aliases, traffic, predictions, jobs."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from google.cloud import aiplatform_v1 as vertex
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Value
+
+from tests.gcp.standin.harness import Running
+from tests.notify.receiver import receiving
+
+PARENT = "projects/acme-test/locations/southamerica-east1"
+OPTIONS = {"api_endpoint": "southamerica-east1-aiplatform.googleapis.com"}
+SMALL = {"automatic_resources": {"min_replica_count": 1, "max_replica_count": 1}}
+
+
+@pytest.fixture
+def models(standin: Running) -> vertex.ModelServiceClient:
+    return vertex.ModelServiceClient(client_options=OPTIONS)
+
+
+@pytest.fixture
+def endpoints(standin: Running) -> vertex.EndpointServiceClient:
+    return vertex.EndpointServiceClient(client_options=OPTIONS)
+
+
+@pytest.fixture
+def jobs(standin: Running) -> vertex.JobServiceClient:
+    return vertex.JobServiceClient(client_options=OPTIONS)
+
+
+def upload(models: vertex.ModelServiceClient, *aliases: str, parent: str = "", **fields: Any) -> Any:
+    model = {"display_name": "demand", "version_aliases": aliases, **fields}
+    request = {"parent": PARENT, "parent_model": parent, "model_id": "" if parent else "demand", "model": model}
+    return models.upload_model(request=request).result()
+
+
+def test_an_upload_under_a_name_is_its_next_version(models: vertex.ModelServiceClient) -> None:
+    first = upload(models)
+    second = upload(models, "candidate", parent=first.model)
+    assert first.model == f"{PARENT}/models/demand"
+    assert (first.model_version_id, second.model_version_id) == ("1", "2")
+    assert models.get_model(name=first.model).version_id == "1"
+    assert models.get_model(name=f"{first.model}@2").version_aliases == ["candidate"]
+    assert models.get_model(name=f"{first.model}@candidate").version_id == "2"
+    with pytest.raises(NotFound):
+        models.get_model(name=f"{first.model}@3")
+    with pytest.raises(AlreadyExists):
+        upload(models)
+    with pytest.raises(NotFound):
+        upload(models, parent=f"{PARENT}/models/nobody")
+
+
+def test_an_alias_is_on_one_version_and_is_taken_off_by_a_minus(models: vertex.ModelServiceClient) -> None:
+    name = upload(models, "live").model
+    upload(models, parent=name)
+    models.merge_version_aliases(name=f"{name}@2", version_aliases=["live", "default"])
+    found = {each.version_id: list(each.version_aliases) for each in models.list_model_versions(name=name)}
+    assert found == {"1": [], "2": ["live", "default"]}
+    assert models.get_model(name=name).version_id == "2"
+    models.merge_version_aliases(name=f"{name}@2", version_aliases=["-live"])
+    with pytest.raises(NotFound):
+        models.get_model(name=f"{name}@live")
+    with pytest.raises(InvalidArgument):
+        models.merge_version_aliases(name=f"{name}@2", version_aliases=["-default"])
+    with pytest.raises(InvalidArgument):
+        models.merge_version_aliases(name=f"{name}@2", version_aliases=["2"])
+
+
+def test_models_are_found_by_label_and_display_name(models: vertex.ModelServiceClient) -> None:
+    upload(models, labels={"forecast": "demand", "managed-by": "mlspec"})
+    other = {"display_name": "other model", "labels": {"forecast": "other"}}
+    models.upload_model(parent=PARENT, model=other).result()
+
+    def named(text: str) -> list[str]:
+        found = models.list_models(request={"parent": PARENT, "filter": text, "page_size": 1})
+        return sorted(each.display_name for each in found)
+
+    assert named("") == ["demand", "other model"]
+    assert named("labels.forecast=demand") == ["demand"]
+    assert named('labels.managed-by="mlspec" AND display_name="demand"') == ["demand"]
+    assert named('display_name="other model" OR labels.forecast:*') == ["demand", "other model"]
+    assert named("NOT labels.managed-by:*") == ["other model"]
+    with pytest.raises(InvalidArgument, match="no_such_field"):
+        named("no_such_field=1")
+    with pytest.raises(InvalidArgument, match="labels"):
+        upload(models, parent=f"{PARENT}/models/demand", labels={"Forecast": "x"})
+
+
+def test_a_models_labels_and_a_versions_are_changed_apart(models: vertex.ModelServiceClient) -> None:
+    name = upload(models).model
+    models.update_model(model={"name": name, "labels": {"team": "ops"}}, update_mask={"paths": ["labels"]})
+    versioned = {"name": f"{name}@1", "labels": {"run": "r1"}, "version_description": "first"}
+    models.update_model(model=versioned, update_mask={"paths": ["labels", "version_description"]})
+    found = models.get_model(name=name)
+    assert (dict(found.labels), found.version_description) == ({"team": "ops", "run": "r1"}, "first")
+    with pytest.raises(InvalidArgument):
+        models.update_model(model=versioned, update_mask={"paths": ["display_name"]})
+
+
+def test_a_version_is_deleted_unless_it_serves_or_stands_for_the_model(
+    models: vertex.ModelServiceClient, endpoints: vertex.EndpointServiceClient
+) -> None:
+    name = upload(models).model
+    with pytest.raises(FailedPrecondition, match="only version"):
+        models.delete_model_version(name=f"{name}@1")
+    upload(models, parent=name)
+    upload(models, parent=name)
+    endpoint = made(endpoints)
+    deploy(endpoints, endpoint, f"{name}@2", {"0": 100})
+    with pytest.raises(FailedPrecondition, match="default"):
+        models.delete_model_version(name=f"{name}@1")
+    with pytest.raises(FailedPrecondition, match="deployed"):
+        models.delete_model_version(name=f"{name}@2")
+    with pytest.raises(FailedPrecondition, match="deployed"):
+        models.delete_model(name=name)
+    models.delete_model_version(name=f"{name}@3").result()
+    assert [each.version_id for each in models.list_model_versions(name=name)] == ["1", "2"]
+    assert models.get_model(name=f"{name}@2").deployed_models[0].endpoint == endpoint
+    assert upload(models, parent=name).model_version_id == "4"
+
+
+def made(endpoints: vertex.EndpointServiceClient, id_: str = "demand") -> str:
+    request = {"parent": PARENT, "endpoint": {"display_name": "demand"}, "endpoint_id": id_}
+    return str(endpoints.create_endpoint(request=request).result().name)
+
+
+def deploy(endpoints: vertex.EndpointServiceClient, endpoint: str, model: str, split: dict[str, int]) -> str:
+    deployed = {"model": model, **SMALL}
+    answer = endpoints.deploy_model(endpoint=endpoint, deployed_model=deployed, traffic_split=split).result()
+    return str(answer.deployed_model.id)
+
+
+def test_traffic_is_split_in_whole_percents_that_sum_to_100(
+    models: vertex.ModelServiceClient, endpoints: vertex.EndpointServiceClient
+) -> None:
+    name = upload(models).model
+    upload(models, "candidate", parent=name)
+    endpoint = made(endpoints)
+    old = deploy(endpoints, endpoint, name, {"0": 100})
+    with pytest.raises(InvalidArgument, match="sum to 100"):
+        deploy(endpoints, endpoint, f"{name}@candidate", {"0": 10, old: 80})
+    with pytest.raises(InvalidArgument, match="not there"):
+        deploy(endpoints, endpoint, f"{name}@candidate", {"0": 10, "nobody": 90})
+    new = deploy(endpoints, endpoint, f"{name}@candidate", {"0": 10, old: 90})
+    found = endpoints.get_endpoint(name=endpoint)
+    assert dict(found.traffic_split) == {old: 90, new: 10}
+    assert {each.id: each.model_version_id for each in found.deployed_models} == {old: "1", new: "2"}
+    split = {"name": endpoint, "traffic_split": {new: 100}}
+    changed = endpoints.update_endpoint(endpoint=split, update_mask={"paths": ["traffic_split"]})
+    assert dict(changed.traffic_split) == {new: 100}
+    wrong = {"name": endpoint, "traffic_split": {new: 99}}
+    with pytest.raises(InvalidArgument, match="sum to 100"):
+        endpoints.update_endpoint(endpoint=wrong, update_mask={"paths": ["traffic_split"]})
+
+
+def test_what_has_traffic_is_not_undeployed_and_an_endpoint_with_models_not_deleted(
+    models: vertex.ModelServiceClient, endpoints: vertex.EndpointServiceClient
+) -> None:
+    name = upload(models).model
+    endpoint = made(endpoints)
+    old = deploy(endpoints, endpoint, name, {"0": 100})
+    new = deploy(endpoints, endpoint, name, {})
+    assert dict(endpoints.get_endpoint(name=endpoint).traffic_split) == {old: 100}
+    with pytest.raises(FailedPrecondition, match="traffic"):
+        endpoints.undeploy_model(endpoint=endpoint, deployed_model_id=old)
+    with pytest.raises(FailedPrecondition):
+        endpoints.delete_endpoint(name=endpoint)
+    endpoints.undeploy_model(endpoint=endpoint, deployed_model_id=old, traffic_split={new: 100}).result()
+    endpoints.undeploy_model(endpoint=endpoint, deployed_model_id=new).result()
+    assert dict(endpoints.get_endpoint(name=endpoint).traffic_split) == {}
+    endpoints.delete_endpoint(name=endpoint).result()
+    assert list(endpoints.list_endpoints(parent=PARENT)) == []
+
+
+def test_a_deployed_model_is_scaled_and_must_say_what_it_runs_on(
+    models: vertex.ModelServiceClient, endpoints: vertex.EndpointServiceClient
+) -> None:
+    name = upload(models).model
+    endpoint = made(endpoints)
+    with pytest.raises(InvalidArgument, match="resources"):
+        endpoints.deploy_model(endpoint=endpoint, deployed_model={"model": name})
+    deployed = deploy(endpoints, endpoint, name, {"0": 100})
+    wanted = {"id": deployed, "automatic_resources": {"max_replica_count": 3}}
+    mask = {"paths": ["automatic_resources.max_replica_count"]}
+    endpoints.mutate_deployed_model(endpoint=endpoint, deployed_model=wanted, update_mask=mask).result()
+    (found,) = endpoints.get_endpoint(name=endpoint).deployed_models
+    assert (found.automatic_resources.min_replica_count, found.automatic_resources.max_replica_count) == (1, 3)
+
+
+def test_a_change_by_somebody_else_in_between_is_noticed(endpoints: vertex.EndpointServiceClient) -> None:
+    read = endpoints.get_endpoint(name=made(endpoints))
+    read.description = "mine"
+    endpoints.update_endpoint(endpoint=read, update_mask={"paths": ["description"]})
+    with pytest.raises(Aborted):
+        endpoints.update_endpoint(endpoint=read, update_mask={"paths": ["description"]})
+
+
+def test_an_operation_takes_as_long_as_the_test_says(standin: Running, endpoints: vertex.EndpointServiceClient) -> None:
+    standin.set(operations_take=3)
+    request = {"parent": PARENT, "endpoint": {"display_name": "demand"}, "endpoint_id": "demand"}
+    operation = endpoints.create_endpoint(request=request)
+    assert list(endpoints.list_endpoints(parent=PARENT)) == []
+    assert not operation.done()
+    assert operation.done()
+    assert operation.result().name == f"{PARENT}/endpoints/demand"
+
+
+def test_predictions_follow_the_split_and_come_from_whoever_stands_behind(
+    standin: Running, models: vertex.ModelServiceClient, endpoints: vertex.EndpointServiceClient
+) -> None:
+    name = upload(models).model
+    upload(models, parent=name)
+    endpoint = made(endpoints)
+    client = vertex.PredictionServiceClient(client_options=OPTIONS)
+    instance = json_format.ParseDict({"series": "a"}, Value())
+    with pytest.raises(FailedPrecondition):
+        client.predict(endpoint=endpoint, instances=[instance])
+    old = deploy(endpoints, endpoint, f"{name}@1", {"0": 100})
+    deploy(endpoints, endpoint, f"{name}@2", {"0": 10, old: 90})
+    answers = [client.predict(endpoint=endpoint, instances=[instance]) for _ in range(100)]
+    assert Counter(each.model_version_id for each in answers) == {"1": 90, "2": 10}
+    assert [dict(each) for each in answers[0].predictions] == [{"series": "a"}]
+    with receiving((500, {})) as container:
+        standin.set(predictions={"*": container.url})
+        with pytest.raises(Exception, match="500"):
+            client.predict(endpoint=endpoint, instances=[instance])
+    assert container.got[0][1] == b'{"instances": [{"series": "a"}]}'
+
+
+def test_a_custom_jobs_program_is_run_and_its_exit_code_is_the_state(
+    standin: Running, jobs: vertex.JobServiceClient
+) -> None:
+    program = "import os, sys; print(os.environ['GREETING'], *sys.argv[1:]); sys.exit(int(sys.argv[-1]))"
+    standin.hook("step", [sys.executable, "-c", program])
+    states = []
+    for code in ("0", "3"):
+        container = {
+            "image_uri": "docker.pkg.dev/acme/step:1", "args": ["train", code], "env": [{"name": "GREETING", "value": "hi"}],
+        }  # fmt: skip
+        spec = {"worker_pool_specs": [{"container_spec": container}]}
+        job = jobs.create_custom_job(parent=PARENT, custom_job={"display_name": "train", "job_spec": spec})
+        assert job.state.name == "JOB_STATE_PENDING"
+        states.append(ended(jobs, job.name))
+    assert [each.state.name for each in states] == ["JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED"]
+    assert "non-zero status of 3" in states[1].error.message
+    assert [each.splitlines()[-1] for each in standin.outputs()] == ["hi train 0", "hi train 3"]
+
+
+def ended(jobs: vertex.JobServiceClient, name: str) -> Any:
+    while True:
+        found = jobs.get_custom_job(name=name)
+        if found.state.name not in {"JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_CANCELLING"}:
+            return found
+
+
+def test_a_job_is_cancelled_with_its_program(standin: Running, jobs: vertex.JobServiceClient) -> None:
+    standin.hook("step", [sys.executable, "-c", "import time; time.sleep(1000)"])
+    spec = {"worker_pool_specs": [{"container_spec": {"image_uri": "step"}}]}
+    job = jobs.create_custom_job(parent=PARENT, custom_job={"display_name": "train", "job_spec": spec})
+    with pytest.raises(FailedPrecondition):
+        jobs.delete_custom_job(name=job.name)
+    jobs.cancel_custom_job(name=job.name)
+    assert ended(jobs, job.name).state.name == "JOB_STATE_CANCELLED"
+    cancelled = jobs.list_custom_jobs(request={"parent": PARENT, "filter": 'state="JOB_STATE_CANCELLED"'})
+    assert [each.name for each in cancelled] == [job.name]
+    jobs.delete_custom_job(name=job.name).result()
+
+
+def test_a_batch_prediction_says_where_its_rows_would_be(
+    models: vertex.ModelServiceClient, jobs: vertex.JobServiceClient
+) -> None:
+    name = upload(models).model
+    job = {
+        "display_name": "forecast", "model": f"{name}@1",
+        "output_config": {"predictions_format": "jsonl", "gcs_destination": {"output_uri_prefix": "gs://acme/out"}},
+    }  # fmt: skip
+    made = jobs.create_batch_prediction_job(parent=PARENT, batch_prediction_job=job)
+    states = [jobs.get_batch_prediction_job(name=made.name).state.name for _ in range(2)]
+    assert states == ["JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"]
+    assert made.output_info.gcs_output_directory.startswith("gs://acme/out/prediction-")
+    with pytest.raises(NotFound):
+        jobs.create_batch_prediction_job(parent=PARENT, batch_prediction_job={**job, "model": f"{name}@9"})
