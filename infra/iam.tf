@@ -274,6 +274,20 @@ resource "google_storage_bucket_iam_member" "reconcile_reads_models" {
   member = google_service_account.reconcile.member
 }
 
+# May add a file, and can neither overwrite nor delete one: names are digests of what is in them.
+resource "google_storage_bucket_iam_member" "reconcile_adds_models" {
+  bucket = google_storage_bucket.mlspec["models"].name
+  role   = "roles/storage.objectCreator"
+  member = google_service_account.reconcile.member
+}
+
+# What it writes into a forecast's table it loads by a job; the tables are granted one by one, with each forecast.
+resource "google_project_iam_member" "reconcile_runs_loads" {
+  project = var.project_id
+  role    = "roles/bigquery.jobUser"
+  member  = google_service_account.reconcile.member
+}
+
 resource "google_storage_bucket_iam_member" "reconcile_writes_state" {
   bucket = google_storage_bucket.mlspec["state"].name
   role   = "roles/storage.objectUser"
@@ -432,6 +446,16 @@ resource "google_artifact_registry_repository_iam_member" "build_writes_images" 
   repository = google_artifact_registry_repository.mlspec.name
   role       = "roles/artifactregistry.writer"
   member     = google_service_account.build.member
+}
+
+# When the infrastructure stands, the loop makes the forecasts, under its own account: `mlspec apply --hand-over`.
+resource "google_cloud_run_v2_job_iam_member" "build_starts_reconcile" {
+  count    = var.step_image == null ? 0 : 1
+  project  = var.project_id
+  location = var.region
+  name     = google_cloud_run_v2_job.reconcile[0].name
+  role     = "roles/run.jobsExecutorWithOverrides"
+  member   = google_service_account.build.member
 }
 
 resource "google_storage_bucket_iam_member" "build_writes_state" {

@@ -17,8 +17,8 @@ resource "google_monitoring_metric_descriptor" "value" {
 resource "google_monitoring_metric_descriptor" "breaches" {
   project      = var.project_id
   type         = "custom.googleapis.com/mlspec/breaches"
-  display_name = "mlspec: breaches in a row"
-  description  = "How many evaluations in a row an alert of a forecast has been beyond its threshold"
+  display_name = "mlspec: breaches"
+  description  = "In how many of the last evaluations an alert of a forecast was beyond its threshold"
   metric_kind  = "GAUGE"
   value_type   = "DOUBLE"
   unit         = "1"

@@ -37,8 +37,8 @@ resource "google_cloud_run_v2_job" "reconcile" {
           value = var.region
         }
         env {
-          name  = "MLSPEC_STATE"
-          value = "gs://${google_storage_bucket.mlspec["state"].name}"
+          name  = "MLSPEC_RUNNER" # steps run as the forecasts' own jobs, which are larger and can neither record nor deploy
+          value = "cloud-run"
         }
       }
 
