@@ -26,4 +26,4 @@ def newest_rows(name: str, target: str, role: str) -> Rows:
         raise StateError(
             f"the forecast of {name} came without {role}", hint=f"add `{role}:` to its spec, then `mlspec apply`"
         )
-    return read_rows(where.path(run.files[role]))
+    return read_rows(where.path(name, run.files[role]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlspec.cli.project import find_root, load_specs, open_specs
 from mlspec.cli.select import selected
-from mlspec.cli.target import git_commit, open_engine, open_target
+from mlspec.cli.target import Opened, git_commit, open_engine, open_target
 from mlspec.engine.context import Engine, Tell
 from mlspec.engine.plan import make_plan
 from mlspec.spec import Fault, Resolved
@@ -26,12 +26,12 @@ class Planned:
 
 @dataclass(frozen=True)
 class LookedAt:
-    """The specs that can be read, the faults of those that cannot, the engine, and the target's folder."""
+    """The specs that can be read, the faults of those that cannot, the target, and the engine on it."""
 
     specs: tuple[Resolved, ...]
     faults: tuple[Fault, ...]
+    target: Opened
     engine: Engine
-    folder: Path
 
 
 def looked_at(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell) -> LookedAt:
@@ -45,7 +45,7 @@ def looked_at(paths: Sequence[Path], target: str, select: Sequence[str], tell: T
         plan = make_plan(engine, specs, None)
         names = selected(plan, select, [spec.name for spec in specs])
         specs = tuple(spec for spec in specs if spec.name in names)
-    return LookedAt(specs, loaded.faults, engine, where.folder)
+    return LookedAt(specs, loaded.faults, where, engine)
 
 
 def quiet(forecast: str, step: str, done: int, total: int, text: str) -> None:

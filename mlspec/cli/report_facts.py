@@ -33,7 +33,7 @@ def gather(target: Target, name: str, now: datetime) -> ReportFacts:
         )
     said = status(target, name, now)
     checked = observed.seen["data"]
-    backtest = _table(target, version.files["backtest"])
+    backtest = _table(target, name, version.files["backtest"])
     judged = [row for row in backtest if row["candidate"] == version.candidate]
     spec = release.spec
     return ReportFacts(
@@ -53,7 +53,7 @@ def gather(target: Target, name: str, now: datetime) -> ReportFacts:
         by_cutoff=_wape_by(judged, "cutoff"),
         series=_series(target, release, run.files, checked.files, judged),
         quality=checked.facts,
-        inventory=_stock(target, run.files, run.facts, len(spec["dataset"]["series"])),
+        inventory=_stock(target, name, run.files, run.facts, len(spec["dataset"]["series"])),
         events=[asdict(event) for event in target.events(name)[:_EVENTS]],
         interval=version.facts["interval"],
         ready=said.ready,
@@ -74,8 +74,8 @@ def _lineage(version: Version, release: Release) -> dict[str, Any]:
     return {key.replace("_", " "): value for key, value in words.items()}
 
 
-def _table(target: Target, ref: FileRef) -> list[dict[str, Any]]:
-    rows = read_rows(target.path(ref))
+def _table(target: Target, forecast: str, ref: FileRef) -> list[dict[str, Any]]:
+    rows = read_rows(target.path(forecast, ref))
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.values]
 
 
@@ -99,14 +99,15 @@ def _series(
 ) -> list[SeriesFacts]:
     columns, time = release.spec["dataset"]["series"], release.spec["dataset"]["time"]
     names = {
-        row["unique_id"]: tuple(row[f"id_{column}"] for column in columns) for row in _table(target, checked["series"])
+        row["unique_id"]: tuple(row[f"id_{column}"] for column in columns)
+        for row in _table(target, release.forecast, checked["series"])
     }
     history, forecast, backtest = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in _table(target, checked["panel"]):
+    for row in _table(target, release.forecast, checked["panel"]):
         history[names[row["unique_id"]]].append((row["ds"], row["y"]))
     for row in judged:
         backtest[names[row["unique_id"]]].append((row["ds"], row["mean"]))
-    for row in _table(target, made["forecast"]):
+    for row in _table(target, release.forecast, made["forecast"]):
         forecast[tuple(row[column] for column in columns)].append(row)
     quantiles = sorted(release.spec["model"]["quantiles"])
     low, high = (f"q{quantiles[0]:g}", f"q{quantiles[-1]:g}") if len(quantiles) > 1 else ("", "")
@@ -124,10 +125,12 @@ def _series(
     ]
 
 
-def _stock(target: Target, files: Mapping[str, FileRef], facts: Mapping[str, Any], words: int) -> dict[str, Any] | None:
+def _stock(
+    target: Target, forecast: str, files: Mapping[str, FileRef], facts: Mapping[str, Any], words: int
+) -> dict[str, Any] | None:
     if "inventory" not in files:
         return None
-    rows: Rows = read_rows(target.path(files["inventory"]))
+    rows: Rows = read_rows(target.path(forecast, files["inventory"]))
     return {
         "columns": rows.columns,
         "rows": rows.values[:_STOCK_ROWS],

@@ -5,34 +5,45 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
 from mlspec import __version__
 from mlspec.cli.clock import now
 from mlspec.engine.context import Engine, Tell, model_libraries
-from mlspec.errors import TargetError, UsageError
+from mlspec.errors import UsageError
 from mlspec.spec.faults import did_you_mean
+from mlspec.spec.place import Place
+from mlspec.spec.project import GcpTarget as GcpSettings
 from mlspec.spec.project import LocalTarget as LocalSettings
 from mlspec.spec.project import Project
 from mlspec.state.step import Progress, StepRequest, StepResult
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.record.store import Store
 
+if TYPE_CHECKING:
+    from mlspec.targets.gcp.target import GcpTarget
+
+Opened = Union[LocalTarget, "GcpTarget"]
+
+# Where steps run for a target on Google Cloud: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
+RUNNER = "MLSPEC_RUNNER"
 # Not `describe --dirty`, which writes git's index: to look changes nothing.
 _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
-def open_target(project: Project | None, root: Path, name: str) -> LocalTarget:
-    """Return the target of this name. Raises UsageError where there is none, TargetError where this version cannot reach it."""
+def open_target(project: Project | None, root: Path, name: str) -> Opened:
+    """Return the target of this name; nothing of it is asked yet. Raises UsageError where there is none."""
     settings = (project.targets if project else {}).get(name)
     if settings is None and name != "local":
         known = ["local", *(project.targets if project else ())]
         raise UsageError(f"there is no target '{name}'", hint=did_you_mean(name, known))
-    if settings is not None and not isinstance(settings, LocalSettings):
-        raise TargetError(
-            f"target '{name}': this version of mlspec keeps no record on Google Cloud of what serves there",
-            hint="validate, render, plan and apply work for it; all else with --target local",
-        )
+    if isinstance(settings, GcpSettings):
+        from mlspec.targets.gcp.target import GcpTarget
+
+        place = Place(name, settings.project, settings.region, settings.kms_key)
+        return GcpTarget(place, cache_folder() / settings.project, protect=settings.protect)
     settings = settings or LocalSettings(type="local")
     folder = root / settings.path
     return LocalTarget(folder, name=name, protect=settings.protect, store=_store(settings.state, folder))
@@ -47,7 +58,19 @@ def _store(url: str | None, folder: Path) -> Store | None:
     return shared(url, folder)
 
 
-def open_engine(target: LocalTarget, root: Path, tell: Tell) -> Engine:
+def cache_folder() -> Path:
+    """Return the folder for copies of what is kept elsewhere: the user's cache, or a temporary one where that cannot be written."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec"
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except (OSError, RuntimeError):
+        pass
+    return Path(tempfile.mkdtemp(prefix="mlspec-cache-"))
+
+
+def open_engine(target: Opened, root: Path, tell: Tell) -> Engine:
     """Return an engine on `target`: the one place where engine and jobs are introduced."""
     return Engine(
         target=target,
@@ -57,6 +80,7 @@ def open_engine(target: LocalTarget, root: Path, tell: Tell) -> Engine:
         code=__version__,
         libraries=model_libraries(),
         tell=tell,
+        far=None if isinstance(target, LocalTarget) or os.environ.get(RUNNER) != "cloud-run" else target.run_far,
     )
 
 
@@ -84,7 +108,7 @@ def git_commit(root: Path) -> str | None:
     return f"{commit[1]}{'-dirty' if dirty else ''}" if commit else None
 
 
-def open_here(name: str) -> LocalTarget:
+def open_here(name: str) -> Opened:
     """Return the target of this name for commands that read what was applied and no spec: only mlspec.yaml is looked at."""
     from mlspec.cli.project import find_root, open_specs
 

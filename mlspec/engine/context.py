@@ -9,7 +9,7 @@ from typing import Protocol
 
 from mlspec.plan.desired import Wanted
 from mlspec.state.resource import Json
-from mlspec.state.step import Steps
+from mlspec.state.step import FarStep, StepResult, Steps
 from mlspec.targets.base import Sight, Target
 
 
@@ -60,7 +60,10 @@ class Planning(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One run's surroundings. `clock` returns RFC 3339 in UTC; `code` is mlspec's version; `libraries` those of the models."""
+    """One run's surroundings. `clock` returns RFC 3339 in UTC; `code` is mlspec's version; `libraries` those of the models.
+
+    `far` runs steps where their files are; without it they run in this process.
+    """
 
     target: Target
     steps: Steps
@@ -69,6 +72,7 @@ class Engine:
     code: str
     libraries: Mapping[str, str]
     tell: Tell
+    far: Callable[[FarStep], StepResult] | None = None
 
     def wanted(self, spec: Spec) -> Wanted:
         """Return what a spec wants, with what its data is now. Raises DataError where the data is not there."""

@@ -191,7 +191,7 @@ def whole(work: Work, version: Version) -> bool:
     """Return whether every file of a version is there, and as it was stored."""
     try:
         for ref in version.files.values():
-            work.engine.target.path(ref)
+            work.engine.target.path(work.name, ref)
     except StateError:
         return False
     return True
@@ -213,6 +213,7 @@ def forecast(work: Work) -> None:
         files |= stock.outputs
         facts["inventory"] = dict(stock.facts)
     work.run = ForecastRun(work.name, main, wanted.source.digest, facts["cutoff"], at, files, facts)
+    work.engine.target.publish(work.name, wanted.spec, work.run)
     message = f"{facts['rows']:,} rows for {facts['start']} to {facts['end']}, by {' and '.join(shares)}"
     resource = desired.forecast(replace(wanted, waiting={}), main, shares)
     work.settle(

@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 
 from mlspec.engine.effects import Work, panel
 from mlspec.engine.pipeline import run_step
-from mlspec.errors import StateError
+from mlspec.errors import StateError, TargetError
 from mlspec.plan import answered, telling
 from mlspec.plan.alerting import Moved, active, advance, settled
 from mlspec.plan.health import healthy
 from mlspec.plan.moments import day_or_hour
+from mlspec.plan.points import points
 from mlspec.plan.rollback import cool_at, proved
 from mlspec.plan.rollout import judges
 from mlspec.plan.serving import stable, traffic
 from mlspec.plan.thresholds import Judged, judge
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed, Settlement
+from mlspec.state.point import Point
 from mlspec.state.record import Event
 from mlspec.state.resource import Json, digest
 
@@ -88,7 +90,17 @@ def evaluate(work: Work) -> Evaluated:
             notices=telling.pending(spec, telling.of_alerts(spec, moved, stable(observed), at), at),
         )
     )
+    _tell_monitors(work, points(spec["alerts"], found), at)
     return Evaluated(tuple(judged.values()), tuple(f"alert {each.name} is {each.state}: {each.said}" for each in news))
+
+
+def _tell_monitors(work: Work, found: Sequence[Point], at: str) -> None:
+    """Hand what was measured to whoever watches outside. One that cannot be told holds up no decision."""
+    try:
+        work.engine.target.measured(work.name, found, at)
+    except TargetError as error:
+        event = Event(work.name, at, "Warning", "MonitorsNotTold", error.message)
+        work.settle(Settlement(work.name, events=(event,)))
 
 
 def _measured(work: Work, observed: Observed) -> Mapping[str, Json]:

@@ -12,13 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol
 
-from mlspec.engine.context import Spec
 from mlspec.errors import Exit, MlspecError, StoppedPartWay, Terminated
 from mlspec.plan import infra
-from mlspec.plan.desired import Wanted
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
-from mlspec.targets.base import Sight
 
 
 class Terraform(Protocol):
@@ -31,20 +28,6 @@ class Terraform(Protocol):
     def apply(self, folder: Path) -> None:
         """Carry out the plan that the folder keeps. Raises TargetError with terraform's own words."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a plan is made with where nothing can be recorded: a target that is only looked at."""
-
-    target: Sight
-    root: Path
-    clock: Callable[[], str]
-    code: str
-
-    def wanted(self, spec: Spec) -> Wanted:
-        """Return what a spec wants, with what its data is called."""
-        return Wanted(spec.name, spec.json, spec.spec_hash, self.target.source(spec.json, self.root), self.code)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from mlspec.engine.effects import Work, files_of, heal, known, make_version, serving_condition, whole
 from mlspec.plan import desired, telling
 from mlspec.plan.rollout import ALL, Shift, shares, split
-from mlspec.plan.serving import kept, shape, stable
+from mlspec.plan.serving import kept, shape, stable, traffic
 from mlspec.state.ledger import Hold, Ledger, Quarantine, RolledBack, Rollout
 from mlspec.state.notice import Notice, Pending
 from mlspec.state.observed import Observed, Seen, Settlement
@@ -28,6 +28,9 @@ def deploy(work: Work) -> None:
     version = known(work, str(name))
     if not whole(work, version):
         heal(work, version)
+    if _only_damaged(work, observed, version):
+        mend(work, observed)
+        return
     before, at = stable(observed), work.engine.clock()
     steps = shares(work.wanted.spec["deployment"]["rollout"])
     rollout = None
@@ -36,9 +39,23 @@ def deploy(work: Work) -> None:
         was = observed.ledger.rollout
         stood = was.stable_release if was else observed.fact("deployment", "release")
         rollout = Rollout(version.version, number, before, stood, 0, at, at)
-    traffic = split(version.version, before or version.version, steps[0] if rollout else ALL)
+    shared = split(version.version, before or version.version, steps[0] if rollout else ALL)
     hold = observed.ledger.hold if held else None
-    _take_over(work, observed, version, number, traffic, replace(observed.ledger, rollout=rollout, hold=hold))
+    _take_over(work, observed, version, number, shared, replace(observed.ledger, rollout=rollout, hold=hold))
+
+
+def mend(work: Work, observed: Observed) -> None:
+    """Put what serves back to what is recorded, where somebody or something moved it; no new release, for nothing new is wanted."""
+    found, at = observed.seen["deployment"], work.engine.clock()
+    event = Event(work.name, at, "Warning", "DriftMended", f"{found.damage}; put back", str(found.facts["version"]))
+    _settle(work, observed, dict(traffic(observed)), observed.ledger, (event,), ())
+
+
+def _only_damaged(work: Work, observed: Observed, version: Version) -> bool:
+    """Return whether what is recorded is what is wanted, and only what stands is otherwise."""
+    found = observed.seen.get("deployment")
+    wanted = desired.deployment(work.wanted, version.version)
+    return bool(found and found.damage and dict(found.resource.fields) == dict(wanted.fields))
 
 
 def shift(work: Work, observed: Observed, step: Shift) -> None:
@@ -48,10 +65,10 @@ def shift(work: Work, observed: Observed, step: Shift) -> None:
         return
     done = step.percent == ALL
     moved = None if done else replace(rollout, step=rollout.step + 1, since=at)
-    traffic = split(rollout.version, rollout.stable_version, step.percent)
+    shared = split(rollout.version, rollout.stable_version, step.percent)
     reason, word = ("RolledOut", "serves everything") if done else ("RolloutStep", f"serves {step.percent} %")
     event = Event(work.name, at, "Normal", reason, f"{rollout.version} {word}: {step.why}", rollout.version)
-    _settle(work, observed, traffic, replace(observed.ledger, rollout=moved), (event,), ())
+    _settle(work, observed, shared, replace(observed.ledger, rollout=moved), (event,), ())
 
 
 def give_back(work: Work, observed: Observed, why: str) -> None:
@@ -150,6 +167,7 @@ def _take_over(
     now = replace(observed, seen={**observed.seen, "deployment": seen})
     serving = {name: version if name == version.version else known(work, name) for name in traffic}
     condition = serving_condition(now, serving, at)
+    work.engine.target.route(work.name, wanted.spec, traffic, version.version, serving)
     deployed = Event(work.name, at, "Normal", "Deployed", condition.message, version.version)
     work.settle(
         Settlement(
@@ -177,7 +195,9 @@ def _settle(
     found = observed.seen["deployment"]
     seen = replace(found, facts={**found.facts, "traffic": traffic})
     now = replace(observed, seen={**observed.seen, "deployment": seen})
-    condition = serving_condition(now, {name: known(work, name) for name in traffic}, work.engine.clock())
+    serving = {name: known(work, name) for name in traffic}
+    condition = serving_condition(now, serving, work.engine.clock())
+    work.engine.target.route(work.name, work.wanted.spec, traffic, str(found.facts["version"]), serving)
     work.settle(
         Settlement(
                 work.name, seen=seen, events=tuple(events), conditions=(condition,), ledger=ledger,

@@ -17,7 +17,7 @@ from mlspec.plan.desired import Wanted
 from mlspec.state.observed import FiledStep
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json, Kind, digest
-from mlspec.state.step import StepName, StepRequest, StepResult
+from mlspec.state.step import FarStep, StepName, StepRequest, StepResult
 
 # Which resource's keys a step reads; the gate judges figures and changes none.
 _READS: dict[StepName, tuple[Kind, ...]] = {
@@ -28,6 +28,8 @@ _READS: dict[StepName, tuple[Kind, ...]] = {
     "inventory": ("model", "forecast"),
     "evaluate": ("model", "deployment"),
 }
+# All others read what `check` wrote.
+_READS_SOURCES: tuple[StepName, ...] = ("check",)
 
 
 def run_step(
@@ -44,16 +46,30 @@ def run_step(
         engine.tell(wanted.name, step, 1, 1, "done before, taken from the store")
         return filed
     with tempfile.TemporaryDirectory(prefix="mlspec-") as folder:
-        request = StepRequest(
-            step=step,
-            spec=wanted.spec,
-            root=engine.root,
-            out=Path(folder),
-            inputs={role: engine.target.path(ref) for role, ref in inputs.items()},
-            options=options,
-        )
-        result = _run(engine, wanted.name, request)
+        out = Path(folder)
+        if engine.far:
+            engine.tell(wanted.name, step, 0, 0, "runs where its data is")
+            result = engine.far(FarStep(wanted.name, step, key, wanted.spec, inputs, options, out))
+        else:
+            result = _near(engine, wanted, step, inputs, options, out)
         return engine.target.file_step(wanted.name, step, key, result.outputs, result.facts, engine.clock())
+
+
+def _near(
+    engine: Engine,
+    wanted: Wanted,
+    step: StepName,
+    inputs: Mapping[str, FileRef],
+    options: Mapping[str, Json],
+    out: Path,
+) -> StepResult:
+    """Run a step in this process, with all that it reads brought near."""
+    with tempfile.TemporaryDirectory(prefix="mlspec-") as near:
+        spec, root = wanted.spec, engine.root
+        if step in _READS_SOURCES:
+            spec, root = engine.target.fetch(spec, root, Path(near))
+        files = {role: engine.target.path(wanted.name, ref) for role, ref in inputs.items()}
+        return _run(engine, wanted.name, StepRequest(step, spec, root, out, files, options))
 
 
 def _run(engine: Engine, name: str, request: StepRequest) -> StepResult:

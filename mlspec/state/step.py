@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from mlspec.state.record import FileRef
 from mlspec.state.resource import Json
 
 StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
@@ -28,6 +29,22 @@ class StepRequest:
     out: Path
     inputs: Mapping[str, Path] = field(default_factory=dict)
     options: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FarStep:
+    """A step that is run where its files are: `inputs` are named, not brought near; `key` is the digest of all that it depends on.
+
+    `out` is an empty folder here, for what comes back.
+    """
+
+    forecast: str
+    step: StepName
+    key: str
+    spec: Mapping[str, Json]
+    inputs: Mapping[str, FileRef]
+    options: Mapping[str, Json]
+    out: Path
 
 
 @dataclass(frozen=True, slots=True)

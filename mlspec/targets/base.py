@@ -13,6 +13,7 @@ from typing import Protocol
 
 from mlspec.state.notice import Pending
 from mlspec.state.observed import FiledStep, Observed, Settlement, SourceFacts
+from mlspec.state.point import Point
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind
 from mlspec.state.served import Served
@@ -89,7 +90,36 @@ class Target(Sight, Protocol):
         """Record one effect whole, with the journal's `done` line for its resource."""
         ...
 
-    def path(self, ref: FileRef) -> Path:
+    def fetch(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
+        """Bring what a spec reads near: return the spec as it is to be read, and the root that its paths start at.
+
+        `folder` is an empty one for what has to be fetched. Raises DataError where data is missing or out of reach.
+        """
+        ...
+
+    def route(
+        self,
+        forecast: str,
+        spec: Mapping[str, Json],
+        traffic: Mapping[str, int],
+        main: str,
+        versions: Mapping[str, Version],
+    ) -> None:
+        """Let whoever serves outside of mlspec follow `traffic` (percent by version), before that is recorded.
+
+        `main` carries the forecast. Nothing to do where the record itself is what servers go by. Twice with the same is as once.
+        """
+        ...
+
+    def publish(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
+        """Write a forecast where others read it, before it is recorded. Twice the same run is as once."""
+        ...
+
+    def measured(self, forecast: str, points: Sequence[Point], at: str) -> None:
+        """Hand what was measured at `at` to whoever watches outside of mlspec. Raises TargetError where they cannot be told."""
+        ...
+
+    def path(self, forecast: str, ref: FileRef) -> Path:
         """Return where a stored file can be read, after checking it against its sha256. Raises StateError if it is damaged."""
         ...
 

@@ -123,7 +123,7 @@ class Shelf:
             return Made((), f"it broke with {type(error).__name__}")
 
     def _predicted(self, release: Release, files: Mapping[str, FileRef]) -> Predictions:
-        inputs = {role: self._target.path(ref) for role, ref in files.items()}
+        inputs = {role: self._target.path(release.forecast, ref) for role, ref in files.items()}
         with tempfile.TemporaryDirectory(prefix="mlspec-") as folder:
             return self._predict(StepRequest("forecast", release.spec, Path(folder), Path(folder), inputs))
 

@@ -198,7 +198,13 @@ def test_a_protected_target_is_not_touched_without_a_yes(mlspec: Mlspec) -> None
     assert mlspec("apply", "--yes").code == 0
 
 
-def test_a_cloud_target_is_refused_in_words(mlspec: Mlspec) -> None:
+def test_a_cloud_target_without_credentials_says_how_to_sign_in(
+    mlspec: Mlspec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")  # nobody is asked whether this machine is Google's
     Path("mlspec.yaml").write_text(
         Path("mlspec.yaml").read_text() + "targets: {dev: {type: gcp, project: acme-dev, region: europe-west1}}\n"
     )
@@ -210,7 +216,7 @@ def test_a_cloud_target_is_refused_in_words(mlspec: Mlspec) -> None:
         ("step", "check", "--spec", "specs/demand.yaml"),
     ):
         said = mlspec(*words, "--target", "dev")
-        assert (said.code, "keeps no record on Google Cloud" in said.err) == (1, True)
+        assert (said.code, "gcloud auth application-default login" in said.err) == (1, True)
     assert "did you mean 'dev'?" in mlspec("plan", "--target", "dv").err
 
 

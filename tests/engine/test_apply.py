@@ -181,23 +181,23 @@ def test_a_file_that_is_deleted_is_found_and_made_again(root: Path) -> None:
     (first,) = apply(engine(root), [spec()])
     target = engine(root).target
     assert first.run is not None
-    target.path(first.run.files["forecast"]).unlink()
+    target.path("demand", first.run.files["forecast"]).unlink()
     said = status(target, "demand", NOW)
     assert not said.ready
     assert "was deleted" in said.why
     (again,) = apply(engine(root), [spec()])
     assert again.status == "applied"
     assert status(target, "demand", NOW).ready
-    assert target.path(first.run.files["forecast"]).exists()
+    assert target.path("demand", first.run.files["forecast"]).exists()
 
 
 def test_a_model_file_that_is_lost_comes_back_with_the_same_bytes(root: Path) -> None:
     (first,) = apply(engine(root), [spec()])
     target = engine(root).target
     assert first.version is not None
-    target.path(first.version.files["model"]).unlink()
+    target.path("demand", first.version.files["model"]).unlink()
     apply(engine(root), [spec()])
-    assert target.path(first.version.files["model"]).exists()
+    assert target.path("demand", first.version.files["model"]).exists()
     assert len(target.versions("demand")) == 1
 
 

@@ -63,16 +63,16 @@ def test_a_file_whose_bytes_changed_and_whose_size_did_not_is_found_and_made_aga
     (first,) = apply(engine(root), [spec()])
     assert first.run is not None
     target, ref = engine(root).target, first.run.files["forecast"]
-    path = target.path(ref)
+    path = target.path("demand", ref)
     path.write_bytes(bytes(reversed(path.read_bytes())))
     assert not ready(root)
     with pytest.raises(StateError, match="was changed"):
-        target.path(ref)
+        target.path("demand", ref)
     assert not make_plan(engine(root), [spec()], None).empty
     steps = Steps()
     apply(engine(root, steps), [spec()])
     assert steps.asked == ["forecast"]
-    assert target.path(ref).exists()
+    assert target.path("demand", ref).exists()
     assert ready(root)
 
 
@@ -85,10 +85,10 @@ def test_any_file_that_is_lost_is_made_again_as_it_was_even_after_others_came_to
     assert outcome.run is not None
     target = engine(root).target
     files = {**target.observe("demand").seen["data"].files, **outcome.version.files, **outcome.run.files}
-    target.path(files[role]).unlink()
+    target.path("demand", files[role]).unlink()
     (again,) = apply(engine(root), [spec()])
     assert again.status == "applied"
-    assert target.path(files[role]).exists()
+    assert target.path("demand", files[role]).exists()
     assert len(target.versions("demand")) == 2
     assert make_plan(engine(root), [spec()], None).empty
     (stock,) = apply(engine(root), [spec(inventory={"service_level": 0.9, "lead_time": 1, "review_period": 1})])
@@ -114,7 +114,7 @@ def test_a_run_that_waited_for_another_finds_nothing_left_to_do(root: Path, monk
 def test_a_lost_file_of_a_version_that_was_kept_out_does_not_let_it_in(root: Path) -> None:
     apply(engine(root, Steps(wape=0.95)), [spec()])
     target = engine(root).target
-    target.path(target.observe("demand").seen["data"].files["panel"]).unlink()
+    target.path("demand", target.observe("demand").seen["data"].files["panel"]).unlink()
     (again,) = apply(engine(root, Steps(wape=0.95)), [spec()])
     assert (again.status, again.exit_code) == ("kept-out", Exit.NOT_WELL)
     assert target.releases("demand") == ()

@@ -156,7 +156,7 @@ def test_what_the_loop_trains_by_itself_stays_within_the_budget(world: World) ->
 def test_a_file_that_was_deleted_is_made_again(world: World) -> None:
     world.look()
     target = world.target
-    path = target.path(target.observe("demand").seen["forecast"].files["forecast"])
+    path = target.path("demand", target.observe("demand").seen["forecast"].files["forecast"])
     path.unlink()
     assert "was deleted" in world.look().did[0]
     assert path.exists()

@@ -170,7 +170,7 @@ def test_a_rollback_is_told_to_a_real_webhook_and_no_secret_stands_in_the_state(
         for _ in range(4):
             world.pass_time(minutes=10)
             engine = world.engine()
-            deliver(engine.target, senders(world.target.folder, engine.clock), engine.clock)
+            deliver(engine.target, senders(world.target.secret, engine.clock), engine.clock)
     ids = [headers["webhook-id"] for headers, _body in receiver.got]
     assert len(set(ids)) == 2  # that it fires, and that it was rolled back
     assert len(ids) == 3  # the first attempt of one was answered with 500

@@ -87,7 +87,7 @@ def test_the_project_comes_from_the_environment(
 ) -> None:
     name, subscription = topic
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
-    senders(tmp_path, lambda: T)(f"pubsub:{name}").send(notice())
+    senders(str, lambda: T)(f"pubsub:{name}").send(notice())
     assert len(pulled(subscription)) == 1
 
 
@@ -95,4 +95,4 @@ def test_without_a_project_it_is_said_what_to_set(monkeypatch: pytest.MonkeyPatc
     for key in ("PUBSUB_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"):
         monkeypatch.delenv(key, raising=False)
     with pytest.raises(Undelivered, match="GOOGLE_CLOUD_PROJECT"):
-        senders(tmp_path, lambda: T)("pubsub:demand-alerts")
+        senders(str, lambda: T)("pubsub:demand-alerts")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mlspec.render.place import Place
 from mlspec.render.rendering import Source, rendered, shared
 from mlspec.spec.document import open_document
+from mlspec.spec.place import Place
 from mlspec.spec.resolve import Resolved, resolve
 
 PLACE = Place("prod", "acme-prod", "southamerica-east1")

@@ -146,7 +146,7 @@ def test_a_step_is_found_by_its_key_and_its_file_is_kept_once(target: LocalTarge
     outputs = {"a": tmp_path / "a", "b": tmp_path / "b"}
     filed = target.file_step("demand", "check", "k", outputs, {"n": 1}, T)
     assert filed.outputs["a"].sha256 == filed.outputs["b"].sha256
-    assert target.path(filed.outputs["a"]).read_text() == "same"
+    assert target.path("demand", filed.outputs["a"]).read_text() == "same"
     assert target.step("demand", "check", "k") == filed
     assert target.step("demand", "check", "other") is None
     assert target.file_step("demand", "check", "k", outputs, {"n": 1}, T) == filed
@@ -156,7 +156,7 @@ def test_a_step_is_found_by_its_key_and_its_file_is_kept_once(target: LocalTarge
 def test_a_file_reads_back_byte_by_byte(target: LocalTarget, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     filed = target.file_step("demand", "check", "k", {"file": tmp_path / "file"}, {}, T)
-    assert target.path(filed.outputs["file"]).read_bytes() == content
+    assert target.path("demand", filed.outputs["file"]).read_bytes() == content
     assert target.step("demand", "check", "k") == filed
 
 
@@ -170,10 +170,10 @@ def test_a_damaged_file_is_told_and_filing_it_again_mends_it(
     assert target.observe("demand").seen["data"].damage == said
     assert target.step("demand", "check", "k") is None
     with pytest.raises(StateError, match=said.removeprefix("panel ")):
-        target.path(filed.outputs["panel"])
+        target.path("demand", filed.outputs["panel"])
     target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
     assert target.step("demand", "check", "k") == filed
-    assert target.path(filed.outputs["panel"]).read_text() == "rows of a panel"
+    assert target.path("demand", filed.outputs["panel"]).read_text() == "rows of a panel"
 
 
 # --- taking down ------------------------------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_destroy_keeps_history_and_purge_does_not(target: LocalTarget, panel: Pa
     assert target.versions("demand") == target.releases("demand") == target.events("demand") == ()
     assert target.versions("other") != ()
     with pytest.raises(StateError, match="was deleted"):
-        target.path(filed.outputs["a"])
+        target.path("demand", filed.outputs["a"])
 
 
 def test_a_purge_leaves_a_file_that_another_forecast_names(target: LocalTarget, panel: Path) -> None:

@@ -24,13 +24,13 @@ def test_a_file_is_kept_once_and_checked_when_read(target: LocalTarget, tmp_path
     (tmp_path / "b.txt").write_text("same")
     filed = target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"}, {"n": 1}, T)
     assert filed.outputs["a"].sha256 == filed.outputs["b"].sha256
-    path = target.path(filed.outputs["a"])
+    path = target.path("demand", filed.outputs["a"])
     assert path.read_text() == "same"
     assert target.step("demand", "check", "k") == filed
     assert target.step("demand", "check", "other") is None
     path.write_text("edit")
     with pytest.raises(StateError, match="was changed"):
-        target.path(filed.outputs["a"])
+        target.path("demand", filed.outputs["a"])
     path.unlink()
     assert target.step("demand", "check", "k") is None
     target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"}, {"n": 1}, T)

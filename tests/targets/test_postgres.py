@@ -218,17 +218,17 @@ def test_a_file_of_many_parts_is_fetched_whole_on_another_machine(
     there = LocalTarget(elsewhere, store=shared(str(url_of(root)), elsewhere))
     assert there.step("demand", "train", "k") == filed
     assert not elsewhere.exists()
-    assert there.path(filed.outputs["model"]).read_bytes() == content
-    assert there.path(filed.outputs["model"]).is_relative_to(elsewhere)
+    assert there.path("demand", filed.outputs["model"]).read_bytes() == content
+    assert there.path("demand", filed.outputs["model"]).is_relative_to(elsewhere)
 
 
 def test_a_copy_that_was_spoilt_or_lost_is_fetched_again(target: LocalTarget, tmp_path: Path) -> None:
     (tmp_path / "panel").write_text("rows")
     filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
-    target.path(filed.outputs["panel"]).write_text("edit")
-    assert target.path(filed.outputs["panel"]).read_text() == "rows"
+    target.path("demand", filed.outputs["panel"]).write_text("edit")
+    assert target.path("demand", filed.outputs["panel"]).read_text() == "rows"
     shutil.rmtree(target.folder)
-    assert target.path(filed.outputs["panel"]).read_text() == "rows"
+    assert target.path("demand", filed.outputs["panel"]).read_text() == "rows"
 
 
 def test_bytes_that_were_changed_in_the_database_are_told_when_they_are_fetched(
@@ -241,7 +241,7 @@ def test_bytes_that_were_changed_in_the_database_are_told_when_they_are_fetched(
     behind(root, "DROP TRIGGER chunks_rows ON chunks", "UPDATE chunks SET data = 'swor'")
     shutil.rmtree(target.folder)
     with pytest.raises(StateError, match="was changed since") as caught:
-        target.path(filed.outputs["panel"])
+        target.path("demand", filed.outputs["panel"])
     assert filed.outputs["panel"].sha256 in (caught.value.hint or "")
 
 

@@ -97,7 +97,7 @@ def test_a_disk_that_fails_while_a_file_is_copied_leaves_no_half_of_it(
     assert hint in (caught.value.hint or "")
     assert [path for path in target.folder.rglob("*") if path.is_file()] == []
     filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
-    assert target.path(filed.outputs["panel"]).read_text() == "x"
+    assert target.path("demand", filed.outputs["panel"]).read_text() == "x"
 
 
 def test_a_state_folder_that_was_copied_whole_goes_on_as_it_was(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_stored_file_that_cannot_be_read_is_damage_and_no_crash(tmp_path: Path
     (tmp_path / "panel").write_text("x")
     filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
     target.settle(Settlement("demand", seen=Seen(Resource("data", "demand", {}), {}, filed.outputs)), T)
-    path = target.path(filed.outputs["panel"])
+    path = target.path("demand", filed.outputs["panel"])
     path.unlink()
     path.mkdir()
     assert target.observe("demand").seen["data"].damage in (
@@ -146,4 +146,4 @@ def test_a_stored_file_that_cannot_be_read_is_damage_and_no_crash(tmp_path: Path
         "panel cannot be read (Is a directory)",
     )
     with pytest.raises(StateError):
-        target.path(FileRef("0" * 64, 1, "nothing"))
+        target.path("demand", FileRef("0" * 64, 1, "nothing"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from mlspec.cli.progress import Progress
 from mlspec.engine.apply import apply as apply_specs
 from mlspec.engine.outcome import exit_code
 from mlspec.errors import Exit, Refused, StalePlan, UsageError
-from mlspec.plan import infra
 from mlspec.plan.saved import Saved, check_fresh, from_text
 from mlspec.spec.project import GcpTarget
 from mlspec.state.plan import Plan
@@ -32,8 +32,19 @@ if TYPE_CHECKING:
 @options.select
 @options.yes
 @options.lock_timeout
+@click.option(
+    "--hand-over",
+    is_flag=True,
+    help="On Google Cloud: when the infrastructure stands, let the loop's job make the forecasts.",
+)
 def command(
-    paths: tuple[Path, ...], target: str, output: str, select: tuple[str, ...], yes: bool, lock_timeout: float
+    paths: tuple[Path, ...],
+    target: str,
+    output: str,
+    select: tuple[str, ...],
+    yes: bool,
+    lock_timeout: float,
+    hand_over: bool,
 ) -> int:
     """Make it so: check the data, backtest the candidates, judge them by the gate, deploy what passes, forecast.
 
@@ -48,8 +59,11 @@ def command(
         settings = google_cloud.settings_of(wanted)
         if settings is not None:
             call = (tuple(map(Path, saved.paths)), saved.select) if saved else (paths, select)
-            with google_cloud.opened(call[0], wanted, settings, call[1]) as cloud:
-                return _on_google_cloud(cloud, settings, saved, output, yes=yes)
+            with Progress() as progress, google_cloud.opened(call[0], wanted, call[1], progress) as cloud:
+                shown = _Shown(output, yes=yes or saved is not None)
+                return _on_google_cloud(cloud, settings, saved, shown, None if hand_over else lock_timeout)
+    if hand_over:
+        raise UsageError("--hand-over is for a target on Google Cloud", hint="leave it out")
     with Progress() as progress:
         if saved is None:
             click.echo(f"mlspec apply: reading {', '.join(map(str, paths))}", err=True)
@@ -70,6 +84,14 @@ def command(
     return exit_code(outcomes)
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """How a run is shown, and whether somebody said yes to it."""
+
+    output: str
+    yes: bool
+
+
 def _saved(paths: tuple[Path, ...], select: tuple[str, ...]) -> Saved | None:
     """Return the saved plan that the call names, if it names one."""
     plans = [path for path in paths if path.is_file() and path.suffix not in (".yaml", ".yml")]
@@ -87,26 +109,33 @@ def _saved(paths: tuple[Path, ...], select: tuple[str, ...]) -> Saved | None:
 
 
 def _on_google_cloud(
-    found: google_cloud.Opened, settings: GcpTarget, saved: Saved | None, output: str, *, yes: bool
+    found: google_cloud.Opened,
+    settings: GcpTarget,
+    saved: Saved | None,
+    shown: _Shown,
+    lock_timeout: float | None,
 ) -> int:
-    """Make the infrastructure and the DAGs as planned; the steps of the forecasts are the DAGs' own."""
+    """Make the infrastructure and the DAGs as planned, then the forecasts that have it: here, or by the loop's job."""
     from mlspec.cli import google_cloud
-    from mlspec.engine.infrastructure import exit_code as made_code
 
     if saved is not None:
         check_fresh(saved.plan, found.plan)
-    _show(found.plan, output)
-    if any(change.action != "none" for change in infra.of_terraform(found.plan.changes)):
-        _approve(found.plan.target, found.lost, protect=settings.protect, yes=yes or saved is not None)
+    _show(found.plan, shown.output)
+    if not found.plan.empty:
+        _approve(found.plan.target, found.lost, protect=settings.protect, yes=shown.yes)
     made = found.apply()
-    if output == "json":
-        click.echo(google_cloud.as_json(made))
-    else:
-        click.echo(f"\n{google_cloud.as_text(made)}")
+    specs = google_cloud.standing(found.specs, made)
+    if lock_timeout is None:
+        google_cloud.hand_over(found, specs)
+    outcomes = () if lock_timeout is None else apply_specs(found.engine, specs, lock_timeout)
+    if shown.output == "json":
+        click.echo(google_cloud.as_json(made, outcomes))
+    elif not found.plan.empty:
+        click.echo(f"\n{google_cloud.as_text(made)}\n\n{apply_text.as_text(outcomes)}")
     for each in made:
         if each.error:
             say_error(each.error)
-    return made_code(made)
+    return google_cloud.exit_code(made, outcomes)
 
 
 def _show(plan: Plan, output: str) -> None:

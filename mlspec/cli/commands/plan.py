@@ -58,8 +58,7 @@ def _plan(paths: tuple[Path, ...], target: str, select: tuple[str, ...]) -> Plan
         return planned(paths, target, select).plan
     from mlspec.cli import google_cloud
 
-    settings = google_cloud.settings_of(target)
-    if settings is None:
+    if google_cloud.settings_of(target) is None:
         return planned(paths, target, select).plan
-    with google_cloud.opened(paths, target, settings, select) as found:
+    with google_cloud.opened(paths, target, select) as found:
         return found.plan

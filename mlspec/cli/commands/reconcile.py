@@ -18,8 +18,7 @@ from mlspec.cli.faults import as_text as faults_text
 from mlspec.cli.planning import looked_at
 from mlspec.cli.progress import Progress
 from mlspec.cli.senders import senders
-from mlspec.cli.target import timestamp
-from mlspec.engine.context import Engine
+from mlspec.cli.target import Opened, timestamp
 from mlspec.engine.deliver import deliver
 from mlspec.engine.loop import exit_code, reconcile
 from mlspec.engine.reconcile import Pass
@@ -85,8 +84,8 @@ def _pass(call: _Call, said: dict[str, str]) -> int:
         found = looked_at(call.paths, call.target, call.select, progress)
         if found.engine.target.protect and not call.yes:
             raise Refused(f"target '{call.target}' is protected", hint="add --yes to let the loop act on it")
-        passes = reconcile(found.engine, found.specs, call.lock_timeout, call.jobs)
-    _deliver(found.engine, found.folder)
+        passes = reconcile(found.engine, found.specs, call.lock_timeout, call.jobs if found.target.forks else 1)
+    _deliver(found.target)
     if found.faults:
         click.echo(faults_text(found.faults), err=True)
     if call.output == "json":
@@ -97,9 +96,9 @@ def _pass(call: _Call, said: dict[str, str]) -> int:
     return max(worst, Exit.FAILED) if found.faults and worst in (Exit.DONE, Exit.NOT_WELL) else worst
 
 
-def _deliver(engine: Engine, folder: Path) -> None:
+def _deliver(target: Opened) -> None:
     """Send what is due. A receiver that does not answer is told again by a later pass, and holds up nothing."""
-    for each in deliver(engine.target, senders(folder, timestamp), timestamp):
+    for each in deliver(target, senders(target.secret, timestamp, target.project), timestamp):
         notice, pending = each.pending.notice, each.pending
         if not each.problem:
             click.echo(f"{timestamp()}  {notice.forecast}: told {pending.receiver}: {printable(notice.message)}")

@@ -10,6 +10,7 @@ import click
 
 from mlspec.cli import options as shared
 from mlspec.cli.clock import now
+from mlspec.cli.structured import failures, say
 from mlspec.errors import Exit, SpecError, StalePlan, UsageError
 from mlspec.spec import Resolved
 from mlspec.state.step import StepName, StepRequest
@@ -78,7 +79,8 @@ def command(
     Without --out the step runs on the target's record: it takes what earlier steps filed there, does what is missing before it, and
     does nothing twice. Exit code 3 says that the gate keeps the version out, or that a threshold is broken.
 
-    With --out it runs on files alone, and records nothing. Prints the step's facts as JSON.
+    With --out it runs on files alone, and records nothing. Prints the step's facts as JSON. Files may be objects (gs://…):
+    they are fetched, and what the step wrote is put below --out, with its facts as result.json.
 
     \b
     mlspec step gate --spec specs/demand.yaml
@@ -92,7 +94,12 @@ def command(
         return _on_target(name, spec_file, target, moment, release, lock_timeout)
     if name not in FILE_STEPS:
         raise UsageError(f"step {name} works on a target's record", hint="leave out --out")
-    return _on_files(name, _spec(spec_file, target), inputs, options, moment, Path(out), Path(root))
+    words = _words(name, options, moment)
+    if out.startswith("gs://"):
+        from mlspec.cli import far_step
+
+        return far_step.run(name, spec_file, target, inputs, words, out)
+    return _on_files(name, _spec(spec_file, target), inputs, words, Path(out), Path(root))
 
 
 def _on_target(
@@ -112,8 +119,10 @@ def _on_target(
             hint="render and deploy the DAG again: mlspec render",
         )
     root = find_root()
-    engine = open_engine(open_target(loaded.project, root, target), root, lambda _f, _s, _d, _t, text: _say(0, 0, text))
-    facts = steps.run_on_target(engine, spec, cast("Any", name), moment or timestamp(), lock_timeout)
+    where = open_target(loaded.project, root, target)
+    engine = open_engine(where, root, lambda forecast, step, _d, _t, text: say("INFO", text, forecast, step=step))
+    with failures(spec.name, name):
+        facts = steps.run_on_target(engine, spec, cast("Any", name), moment or timestamp(), lock_timeout)
     click.echo(json.dumps({"forecast": spec.name, "step": name, **facts}, indent=2, allow_nan=False))
     return Exit.DONE if facts["well"] else Exit.NOT_WELL
 
@@ -122,16 +131,12 @@ def _on_files(
     name: StepName,
     spec: dict[str, Any],
     inputs: dict[str, str],
-    options: dict[str, str],
-    moment: str | None,
+    words: dict[str, Any],
     out: Path,
     root: Path,
 ) -> int:
     from mlspec import jobs
 
-    words: dict[str, Any] = {key: _word(value) for key, value in options.items()}
-    if name in {"check", "evaluate"}:
-        words.setdefault("now", moment or now().isoformat())
     request = StepRequest(name, spec, root, _made(out), {role: _file(path) for role, path in inputs.items()}, words)
     result = jobs.run(request, _say)
     outputs = {role: str(path) for role, path in result.outputs.items()}
@@ -139,13 +144,21 @@ def _on_files(
     return Exit.DONE
 
 
+def _words(name: str, options: dict[str, str], moment: str | None) -> dict[str, Any]:
+    """Return a step's own words; a step that looks at the clock has one."""
+    words: dict[str, Any] = {key: _word(value) for key, value in options.items()}
+    if name in {"check", "evaluate"}:
+        words.setdefault("now", moment or now().isoformat())
+    return words
+
+
 def _say(_done: int, _total: int, what: str) -> None:
     click.echo(what, err=True)
 
 
 def _word(value: str) -> Any:
-    """Return a value as JSON where it begins as a JSON object does (a candidate), as text otherwise."""
-    if not value.startswith("{"):
+    """Return a value as JSON where it begins as an object or a list does (a candidate, versions), as text otherwise."""
+    if not value.startswith(("{", "[")):
         return value
     try:
         return json.loads(value)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mlspec.state.observed import SourceFacts
+from mlspec.state.point import Point
+from mlspec.state.record import ForecastRun, Version
 from mlspec.state.resource import Json
 from mlspec.targets.local.artifacts import Artifacts
 from mlspec.targets.local.database import Database
 from mlspec.targets.local.lock import FileLocks
+from mlspec.targets.local.secrets import secret
 from mlspec.targets.local.sources import look
 from mlspec.targets.record.record import Record
 from mlspec.targets.record.store import Store
@@ -18,6 +21,8 @@ from mlspec.targets.record.store import Store
 
 class LocalTarget(Record):
     """One folder: `state.db`, `artifacts/`, `locks/`, made when something is first applied; or a store that a team shares."""
+
+    forks = True  # several forecasts may be worked on at once, in processes that are forked
 
     def __init__(self, folder: Path, *, name: str = "local", protect: bool = False, store: Store | None = None) -> None:
         store = store or embedded(folder)
@@ -30,6 +35,35 @@ class LocalTarget(Record):
     def source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
         """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
         return look(spec, root)
+
+    @property
+    def project(self) -> str | None:
+        """None: a machine belongs to no project of Google Cloud."""
+        return None
+
+    def secret(self, name: str) -> str:
+        """Return a secret's value. Raises StateError where there is none that only its owner can read."""
+        return secret(self.folder, name)
+
+    def fetch(self, spec: Mapping[str, Json], root: Path, _folder: Path) -> tuple[Mapping[str, Json], Path]:
+        """Return the spec and its root as they are: a local target reads files of the project where they lie."""
+        return spec, root
+
+    def route(
+        self,
+        forecast: str,
+        spec: Mapping[str, Json],
+        traffic: Mapping[str, int],
+        main: str,
+        versions: Mapping[str, Version],
+    ) -> None:
+        """Do nothing: `mlspec serve` and the batch forecast go by the record itself."""
+
+    def publish(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
+        """Do nothing: a forecast is read from the record."""
+
+    def measured(self, forecast: str, points: Sequence[Point], at: str) -> None:
+        """Do nothing: the loop itself watches."""
 
     def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
         """Hold one forecast alone."""

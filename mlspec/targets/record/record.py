@@ -98,7 +98,7 @@ class Record:
             if done:
                 write.journal(connection, name, done, "done", "", at)
 
-    def path(self, ref: FileRef) -> Path:
+    def path(self, _forecast: str, ref: FileRef) -> Path:
         """Return where a stored file can be read, after checking it against its sha256."""
         return self._stored.path(ref)
 

@@ -12,6 +12,8 @@ from mlspec.cli import main as front
 from mlspec.errors import TargetError
 from mlspec.targets.gcp.terraform import Terraform
 from tests.examples import project, spec_text
+from tests.gcp import platform
+from tests.gcp.standin.harness import Running
 from tests.terraform.provider.cloud import Cloud, Fault
 from tests.tools import needs
 
@@ -31,9 +33,17 @@ budget: {monthly: 100 USD}
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terraform_env: dict[str, str]) -> Path:
-    """A project whose Terraform keeps its state in a folder of ours: a template of its own says so."""
+def root(standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terraform_env: dict[str, str]) -> Path:
+    """A project whose Terraform keeps its state in a folder of ours: a template of its own says so.
+
+    Terraform's stand-in and Google's know nothing of one another: what the first makes is there in the second from the start.
+    """
     needs("terraform")
+    platform.buckets("acme-prod")
+    platform.forecast("acme-prod", "demand", online=True)
+    platform.forecast("acme-prod", "returns")
+    monkeypatch.setenv("MLSPEC_IMAGE", IMAGE)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = project(tmp_path / "acme", demand=spec_text("demand") + ONLINE, returns=spec_text("returns"))
     (folder / "mlspec.yaml").write_text(PROJECT)
     for kind, name in (("forecast", "{{ name }}"), ("project", "_project")):
@@ -85,7 +95,7 @@ def test_a_new_project_is_all_to_be_made_forecast_by_forecast(root: Path, capsys
     assert infra["after"]["google_vertex_ai_endpoint.this"] == "create"
     assert infra["reason"].endswith(" to add")
     assert (value["target"], value["serial"], value["lineage"]) == ("prod", 0, "")
-    assert any("left to the DAG" in note for note in value["notes"])
+    assert not any("left to the DAG" in note for note in value["notes"])
 
 
 def test_the_cost_is_said_with_what_it_is_made_of_and_held_against_the_budget(
@@ -193,11 +203,13 @@ def test_apply_makes_what_was_planned_once(root: Path, capsys: pytest.CaptureFix
     assert front.run(["apply", "--target", "prod", "--yes"]) == 0
     said = capsys.readouterr().out
     assert "demand: infrastructure and DAG are as the spec says" in said
+    assert "demand: release 1 serves" in said
     assert "_project: is as it shall be" in said
     made = len(cloud.resources())
     assert cloud.get("google_storage_bucket_object", "mlspec_demand.py")
     assert front.run(["apply", "--target", "prod"]) == 0
-    assert "demand: is as it shall be" in capsys.readouterr().out
+    assert "Nothing to do: everything is as the specs say." in capsys.readouterr().out
+    assert front.run(["plan", "--target", "prod", "--detailed-exitcode"]) == 0
     assert len(cloud.resources()) == made
 
 
@@ -256,7 +268,7 @@ def test_a_saved_plan_is_carried_out_and_refused_once_the_world_moved(
     assert front.run(["plan", "--target", "prod", "--out", saved]) == 0
     assert front.run(["apply", saved]) == 0
     assert front.run(["apply", saved]) == 1
-    assert "no longer what was planned" in capsys.readouterr().err
+    assert "state serial was 0, is" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("said", "helps"), [
@@ -278,3 +290,32 @@ def test_terraforms_words_come_with_what_helps(
         Terraform({"PATH": "/bin:/usr/bin"}).apply(tmp_path)
     assert helps in str(raised.value.hint)
     assert said in raised.value.message
+
+
+def test_a_build_hands_over_to_the_loop_s_own_account(
+    root: Path, capsys: pytest.CaptureFixture[str], standin: Running
+) -> None:
+    platform.loop("acme-prod")
+    assert front.run(["apply", "--target", "prod", "--yes", "--hand-over"]) == 0
+    assert "the job mlspec-reconcile makes the forecasts" in capsys.readouterr().err
+    (started,) = platform.executions("acme-prod", "mlspec-reconcile")
+    words = "reconcile --once --yes --target prod --select demand --select returns"
+    assert list(started.template.containers[0].args) == words.split()
+    assert platform.models_of("acme-prod") == []
+
+
+def test_who_may_not_look_at_the_data_plans_with_what_was_checked_last(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_words: object) -> None:
+        raise TargetError("cannot list gs://theirs/sales/: no access (403)")
+
+    monkeypatch.setattr("mlspec.targets.gcp.sources.Sources.look", denied)
+    value = plan(capsys, "specs/demand.yaml")[1]
+    assert "demand: this account may not look at its data: nothing is said of new data" in value["notes"]
+    assert actions(value)["data.demand"] == "run"
+
+
+def test_hand_over_is_for_google_cloud_alone(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["apply", "--hand-over"]) == 2
+    assert "--hand-over is for a target on Google Cloud" in capsys.readouterr().err

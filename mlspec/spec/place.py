@@ -1,4 +1,4 @@
-"""Where on Google Cloud a forecast is rendered for: the project's own names, which `infra/` makes and every forecast uses."""
+"""Where on Google Cloud a target lives: the names that `infra/` makes and that forecasts, and mlspec itself, go by."""
 
 from __future__ import annotations
 

@@ -1,0 +1,63 @@
+"""A step in a container on Google Cloud: it is handed addresses in buckets, and hands back files, facts, or what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mlspec.cli.project import find_root, open_specs
+from mlspec.cli.structured import failures, say
+from mlspec.cli.target import open_target
+from mlspec.errors import Exit, MlspecError, SpecError, UsageError
+from mlspec.state.step import StepName, StepRequest
+from mlspec.targets.local.target import LocalTarget
+
+SCHEME = "gs://"
+
+
+def run(
+    name: StepName, spec: str, target: str, inputs: Mapping[str, str], options: Mapping[str, Any], out: str
+) -> Exit:
+    """Run one step on files in buckets. What the step raises is written below `out` too, for whoever waits for it."""
+    from mlspec import jobs
+    from mlspec.targets.gcp.elsewhere import error_of
+
+    root = find_root()
+    where = open_target(open_specs((), target).project, root, target)
+    if isinstance(where, LocalTarget):
+        raise UsageError(f"target '{target}' is not on Google Cloud", hint="name one that is with --target")
+    with TemporaryDirectory(prefix="mlspec-") as folder:
+        near = {part: _made(folder, part) for part in ("spec", "in", "sources", "out")}
+        value = _resolved(where.take(spec, near["spec"]), spec)
+        forecast = str(value["metadata"]["name"])
+        with failures(forecast, name):
+            try:
+                files = {role: where.take(address, _made(folder, f"in/{role}")) for role, address in inputs.items()}
+                read, base = where.fetch(value, root, near["sources"]) if name == "check" else (value, root)
+                request = StepRequest(name, read, base, near["out"], files, options)
+                result = jobs.run(request, lambda _done, _total, what: say("INFO", what, forecast, step=name))
+            except MlspecError as error:
+                where.give(out, {}, error_of(error))
+                raise
+            outputs = {role: path.name for role, path in result.outputs.items()}
+            where.give(out, result.outputs, {"facts": dict(result.facts), "outputs": outputs})
+    return Exit.DONE
+
+
+def _resolved(file: Path, address: str) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(value, dict) and value["metadata"]["name"]:
+            return value
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise SpecError(f"'{address}' is not a resolved spec", hint="give what mlspec show --output json says") from None
+
+
+def _made(folder: str, part: str) -> Path:
+    path = Path(folder, part)
+    path.mkdir(parents=True, exist_ok=True)
+    return path

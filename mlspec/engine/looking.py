@@ -1,0 +1,40 @@
+"""Planning for somebody who may look at the record and not at the data: an account of a build, that of a pull request above all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mlspec.engine.context import Engine, Spec
+from mlspec.errors import TargetError
+from mlspec.plan.desired import Wanted
+from mlspec.state.observed import SourceFacts
+from mlspec.targets.base import Target
+
+
+@dataclass(frozen=True)
+class Looking:
+    """An engine that only looks. `unseen` names the forecasts whose data could not be looked at: it is taken to be as it was."""
+
+    engine: Engine
+    unseen: set[str] = field(default_factory=set)
+
+    @property
+    def target(self) -> Target:
+        """The engine's target."""
+        return self.engine.target
+
+    @property
+    def clock(self) -> Callable[[], str]:
+        """The engine's clock."""
+        return self.engine.clock
+
+    def wanted(self, spec: Spec) -> Wanted:
+        """Return what a spec wants, with what its data is now, or was when it was checked last."""
+        try:
+            return self.engine.wanted(spec)
+        except TargetError:
+            self.unseen.add(spec.name)
+            seen = self.target.observe(spec.name).seen.get("data")
+            digest = str(seen.resource.fields["data.digest"]) if seen else ""
+            return Wanted(spec.name, spec.json, spec.spec_hash, SourceFacts(digest, (), 0), self.engine.code)

@@ -1,0 +1,128 @@
+"""Calls to Google: tried again where that helps, refused in words for the person who must act.
+
+The clients' own retries are switched off where a call goes through here, so that there is one policy, and one place that keeps it:
+what the service names as passing (408, 429, 5xx, a broken connection) is tried again, the service's own `Retry-After` is waited
+out, pauses grow with full jitter, and after DEADLINE seconds the last answer stands
+(https://cloud.google.com/storage/docs/retry-strategy, https://google.aip.dev/194).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from mlspec.errors import MissingExtra, TargetError
+
+Answer = TypeVar("Answer")
+
+DEADLINE = 120.0  # seconds, from the first attempt on
+FIRST = 0.5  # seconds at most before the second attempt; doubled from there
+LONGEST = 30.0
+TIMEOUT = 60.0  # seconds for one attempt
+# HTTP statuses that may pass; gRPC's codes come as the same numbers from the clients' exceptions.
+PASSING = (408, 429, 500, 502, 503, 504)
+
+
+def patiently(call: Callable[[], Answer], what: str) -> Answer:
+    """Make a call that may be made twice, and again while its failure may pass. `what` says what is being done, for messages.
+
+    Raises TargetError where the answer is no for good, or nothing came in time. Google's NotFound, Conflict and PreconditionFailed
+    are answers, and pass through as they are.
+    """
+    tenacity = _tenacity()
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(passes),
+        wait=_pause(tenacity),
+        stop=tenacity.stop_after_delay(DEADLINE),
+        reraise=True,
+    )
+    with words(what):
+        found: Answer = attempts(call)
+        return found
+
+
+def passes(error: BaseException) -> bool:
+    """Return whether the same call may succeed in a while."""
+    from google.api_core.exceptions import GoogleAPICallError
+    from google.auth.exceptions import RefreshError, TransportError
+    from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout  # noqa: A004  (requests' own name)
+
+    if isinstance(error, GoogleAPICallError):
+        return error.code in PASSING
+    if isinstance(error, RefreshError):
+        return bool(error.retryable)
+    return isinstance(error, (TransportError, ChunkedEncodingError, ConnectionError, Timeout, OSError))
+
+
+def asked_to_wait(error: BaseException | None) -> float:
+    """Return for how many seconds a service asked to be left alone: `Retry-After` over HTTP, RetryInfo over gRPC; else 0."""
+    header = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
+    if str(header).isdigit():
+        return float(header)
+    delays = [each.retry_delay for each in getattr(error, "details", None) or () if hasattr(each, "retry_delay")]
+    return float(delays[0].seconds) if delays else 0.0
+
+
+def _pause(tenacity: Any) -> Callable[[Any], float]:
+    jitter = tenacity.wait_random_exponential(multiplier=FIRST, max=LONGEST)
+
+    def pause(state: Any) -> float:
+        return float(max(jitter(state), asked_to_wait(state.outcome.exception())))
+
+    return pause
+
+
+@contextmanager
+def words(what: str) -> Iterator[None]:
+    """Say what Google refused, and what helps. Its answers about what is there or not pass through."""
+    from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound, PreconditionFailed, RetryError
+    from google.auth.exceptions import GoogleAuthError
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except (NotFound, Conflict, PreconditionFailed):
+        raise
+    except (GoogleAPICallError, RetryError) as error:
+        raise TargetError(f"cannot {what}: {_said(error)}", hint=_hint(getattr(error, "code", None))) from error
+    except GoogleAuthError as error:
+        raise TargetError(
+            f"cannot {what}: Google does not know who asks ({type(error).__name__})",
+            hint="sign in: gcloud auth application-default login",
+        ) from error
+    except (RequestException, OSError) as error:
+        raise TargetError(
+            f"cannot {what}: Google cannot be reached ({type(error).__name__})",
+            hint="look at the network, or try again",
+        ) from error
+
+
+def _said(error: Any) -> str:
+    code = getattr(error, "code", None)
+    return f"{getattr(error, 'message', '') or error}".strip().split("\n")[0][:300] + (
+        f" ({int(code)})" if code else ""
+    )
+
+
+_HINTS = {
+    400: "mlspec sent what the service does not take: please report it, with the service's words",
+    401: "sign in: gcloud auth application-default login",
+    403: "`mlspec doctor` says which role or API is missing, and how to get it",
+    429: "a quota is used up: wait, or ask for more at https://console.cloud.google.com/iam-admin/quotas",
+}
+
+
+def _hint(code: Any) -> str:
+    return _HINTS.get(int(code) if code else 0, "try again in a while: what was done before is recorded")
+
+
+def _tenacity() -> Any:
+    try:
+        import google.api_core.exceptions
+        import requests
+        import tenacity
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "google-cloud-storage", "gcp") from None
+    del google, requests
+    return tenacity

@@ -1,0 +1,102 @@
+"""Google's clients, each made when it is first used, for the process that uses it: none survives a fork."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from mlspec.errors import MissingExtra
+
+Client = TypeVar("Client")
+
+
+class Clients:
+    """The clients of one project and region. Credentials are Application Default Credentials, never a key of ours."""
+
+    def __init__(self, project: str, region: str) -> None:
+        self.project, self.region = project, region
+        self._made: dict[tuple[int, str], Any] = {}
+
+    @property
+    def storage(self) -> Any:
+        """Cloud Storage."""
+        return self._once("storage", self._storage)
+
+    @property
+    def models(self) -> Any:
+        """Vertex AI's model registry, in the region."""
+        return self._once("models", lambda: self._vertex("ModelServiceClient"))
+
+    @property
+    def endpoints(self) -> Any:
+        """Vertex AI's endpoints, in the region."""
+        return self._once("endpoints", lambda: self._vertex("EndpointServiceClient"))
+
+    @property
+    def jobs(self) -> Any:
+        """Cloud Run's jobs."""
+        return self._once("jobs", self._jobs)
+
+    @property
+    def secrets(self) -> Any:
+        """Secret Manager."""
+        return self._once("secrets", self._secrets)
+
+    @property
+    def warehouse(self) -> Any:
+        """BigQuery."""
+        return self._once("warehouse", self._warehouse)
+
+    @property
+    def monitoring(self) -> Any:
+        """Cloud Monitoring's time series."""
+        return self._once("monitoring", self._monitoring)
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        for key in [key for key in self._made if key[0] == os.getpid()]:
+            client = self._made.pop(key)
+            client.close() if hasattr(client, "close") else client.transport.close()
+
+    def _once(self, name: str, make: Callable[[], Client]) -> Client:
+        key = (os.getpid(), name)
+        if key not in self._made:
+            try:
+                self._made[key] = make()
+            except ModuleNotFoundError as error:
+                raise MissingExtra(error.name or name, "gcp") from None
+        found: Client = self._made[key]
+        return found
+
+    def _storage(self) -> Any:
+        # A thread of the client's own that looks at each bucket, for traces that nobody reads here.
+        os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+        from google.cloud import storage
+
+        return storage.Client(project=self.project)
+
+    def _vertex(self, name: str) -> Any:
+        from google.cloud import aiplatform_v1
+
+        return getattr(aiplatform_v1, name)(client_options={"api_endpoint": f"{self.region}-aiplatform.googleapis.com"})
+
+    def _jobs(self) -> Any:
+        from google.cloud import run_v2
+
+        return run_v2.JobsClient()
+
+    def _warehouse(self) -> Any:
+        from google.cloud import bigquery
+
+        return bigquery.Client(project=self.project, location=self.region)
+
+    def _monitoring(self) -> Any:
+        from google.cloud import monitoring_v3
+
+        return monitoring_v3.MetricServiceClient()
+
+    def _secrets(self) -> Any:
+        from google.cloud import secretmanager_v1
+
+        return secretmanager_v1.SecretManagerServiceClient()

@@ -1,0 +1,46 @@
+"""Writes what mlspec measured to Cloud Monitoring, where policies rendered from the same spec watch it.
+
+The metrics are made by `infra/monitoring.tf`. A call takes at most 200 series, each with one point
+(https://cloud.google.com/monitoring/quotas#custom_metrics_quotas).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from mlspec.state.point import Point
+from mlspec.targets.gcp.calls import TIMEOUT, patiently
+from mlspec.targets.gcp.clients import Clients
+
+METRIC = "custom.googleapis.com/mlspec/{kind}"
+_MOST = 200
+
+
+def write(clients: Clients, forecast: str, points: Sequence[Point], at: str) -> None:
+    """Write the points of one evaluation, made at `at` (RFC 3339). Raises TargetError where they are not taken."""
+    for part in _batched(points):
+        series = [_series(clients, forecast, point, at) for point in part]
+        patiently(
+            lambda series=series: clients.monitoring.create_time_series(  # type: ignore[misc]
+                name=f"projects/{clients.project}", time_series=series, retry=None, timeout=TIMEOUT
+            ),
+            f"write the metrics of {forecast}",
+        )
+
+
+def _batched(points: Sequence[Point]) -> list[Sequence[Point]]:
+    return [points[begin : begin + _MOST] for begin in range(0, len(points), _MOST)]
+
+
+def _series(clients: Clients, forecast: str, point: Point, at: str) -> dict[str, Any]:
+    labels = {"forecast": forecast, "alert": point.alert, "segment": point.segment}
+    resource = {
+        "project_id": clients.project, "location": clients.region, "namespace": "mlspec", "job": forecast, "task_id": "evaluate",
+    }  # fmt: skip
+    return {
+        "metric": {"type": METRIC.format(kind=point.kind), "labels": labels},
+        "resource": {"type": "generic_task", "labels": resource},
+        "points": [{"interval": {"end_time": datetime.fromisoformat(at)}, "value": {"double_value": point.value}}],
+    }

@@ -1,0 +1,54 @@
+"""A forecast in the shape of its table in BigQuery: one row a series, period and quantile, null for the mean.
+
+The table is what `templates/terraform/forecast/warehouse.tf.j2` makes: series (JSON of its key columns), time, cutoff, quantile,
+value, version, run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlspec.state.resource import Json
+
+_MEAN = "mean"
+
+
+def long_table(source: Path, spec: Mapping[str, Json], run: str) -> Any:
+    """Return a forecast's file as a pyarrow table in the warehouse's shape. `run` is the digest of the run's inputs."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wide = pq.read_table(source)
+    keys = list(spec["dataset"]["series"])
+    series = pa.array(_series(wide, keys), pa.string())
+    parts = [
+        _part(pa, wide, series, spec["dataset"]["time"], run, quantile)
+        for quantile in (None, *spec["model"]["quantiles"])
+    ]
+    return pa.concat_tables(parts)
+
+
+def _part(pa: Any, wide: Any, series: Any, time: str, run: str, quantile: float | None) -> Any:
+    """Return the rows of the mean, or of one quantile."""
+    count = len(wide)
+    return pa.table(
+        {
+            "series": series,
+            "time": wide[time].cast(pa.timestamp("us", tz="UTC")),
+            "cutoff": wide["cutoff"].cast(pa.date32()),
+            "quantile": pa.array([quantile] * count, pa.float64()),
+            "value": wide[_MEAN if quantile is None else f"q{quantile:g}"].cast(pa.float64()),
+            "version": wide["version"].cast(pa.string()),
+            "run": pa.array([run] * count, pa.string()),
+        }
+    )
+
+
+def _series(wide: Any, keys: list[str]) -> list[str]:
+    """Return each row's key as JSON, its columns in the order of the spec."""
+    rows = wide.select(keys).to_pylist() if keys else [{}] * len(wide)
+    known: dict[tuple[Any, ...], str] = {}
+    return [known.setdefault(tuple(row.values()), json.dumps(row, ensure_ascii=False, default=str)) for row in rows]

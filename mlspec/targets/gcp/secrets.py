@@ -1,0 +1,25 @@
+"""Secrets of Secret Manager, by name: the newest version's value, read when it is used and kept nowhere."""
+
+from __future__ import annotations
+
+from mlspec.errors import StateError
+from mlspec.targets.gcp.calls import TIMEOUT, patiently
+from mlspec.targets.gcp.clients import Clients
+
+
+def secret(clients: Clients, name: str) -> str:
+    """Return a secret's value. Raises StateError where there is none, TargetError where it may not be read."""
+    from google.api_core.exceptions import FailedPrecondition, NotFound
+
+    version = f"projects/{clients.project}/secrets/{name}/versions/latest"
+    try:
+        found = patiently(
+            lambda: clients.secrets.access_secret_version(name=version, retry=None, timeout=TIMEOUT),
+            f"read the secret '{name}'",
+        )
+    except (NotFound, FailedPrecondition):
+        raise StateError(
+            f"there is no secret '{name}' in project {clients.project}, or no value in it",
+            hint=f"gcloud secrets versions add {name} --data-file=- --project={clients.project}",
+        ) from None
+    return str(found.payload.data.decode().strip())

@@ -1,0 +1,129 @@
+"""Makes Vertex AI follow the record.
+
+Versions that serve are registered, the one that carries the forecast is the default, and where a forecast serves online, its
+endpoint splits the traffic as the record says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mlspec.errors import TargetError
+from mlspec.spec.names import derived_names
+from mlspec.spec.place import Place
+from mlspec.state.observed import Seen
+from mlspec.state.record import Version
+from mlspec.state.resource import Json
+from mlspec.targets.gcp.calls import TIMEOUT, patiently
+from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.endpoint import Endpoint, Machine
+from mlspec.targets.gcp.registry import Registry, Wanted
+from mlspec.targets.gcp.storage import Bucket
+
+LOOP_JOB = "mlspec-reconcile"
+
+
+class Serving:
+    """What Vertex AI holds of one target's forecasts."""
+
+    def __init__(self, clients: Clients, place: Place, models: Bucket) -> None:
+        self._clients, self._place, self._models = clients, place, models
+        self._registry = Registry(clients)
+        self._defaults: dict[str, frozenset[str]] | None = None
+
+    def begin(self) -> None:
+        """Look at the whole registry once, for all the looks that follow."""
+        self._defaults = self._registry.defaults()
+
+    def end(self) -> None:
+        """Look anew from now on."""
+        self._defaults = None
+
+    def route(
+        self, forecast: str, spec: Mapping[str, Json], traffic: Mapping[str, int], main: str,
+        versions: Mapping[str, Version], confirm: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """Let Vertex AI serve `versions` as `traffic` says, in percent; `main` carries the forecast. Twice is as once."""
+        confirm()
+        models = {
+            name: self._registry.register(forecast, self._wanted(forecast, version))
+            for name, version in versions.items()
+        }
+        self._registry.promote(forecast, main)
+        if _online(spec):
+            self._endpoint(forecast).route(traffic, models, self._machine(forecast, spec), confirm)
+
+    def damage(self, forecast: str, seen: Seen) -> str | None:
+        """Return where Vertex AI does not follow a recorded deployment, or None."""
+        main, wanted = (
+            str(seen.facts.get("version")),
+            {key: share for key, share in seen.facts.get("traffic", {}).items() if share},
+        )
+        if main not in self._default(forecast):
+            return f"{main} is not the default version in the model registry"
+        if not _online({"deployment": {"serve": seen.resource.fields.get("deployment.serve")}}):
+            return None
+        found = self._endpoint(forecast).traffic()
+        if found is None:
+            return "the endpoint is gone"
+        return None if found == wanted else f"the endpoint splits its traffic {_words(found)}, not {_words(wanted)}"
+
+    def clear(self, forecast: str, *, purge: bool) -> None:
+        """Take down what serves; with `purge` the registered versions go too."""
+        self._endpoint(forecast).clear()
+        if purge:
+            self._registry.remove(forecast)
+
+    def _default(self, forecast: str) -> frozenset[str]:
+        if self._defaults is not None:
+            return self._defaults.get(forecast, frozenset())
+        return self._registry.defaults_of(forecast)
+
+    def _wanted(self, forecast: str, version: Version) -> Wanted:
+        folder = f"gs://{self._models.name}/{forecast}/versions/{version.version}"
+        return Wanted(
+            version.version, folder, self._image(), self._place.key, ("serve", forecast, "--target", self._place.target)
+        )
+
+    def _image(self) -> str:
+        """Return the image that steps and servers run in: the environment's, else the loop's own."""
+        from google.api_core.exceptions import NotFound
+
+        found = os.environ.get("MLSPEC_IMAGE")
+        if found:
+            return found
+        name = f"projects/{self._clients.project}/locations/{self._clients.region}/jobs/{LOOP_JOB}"
+        try:
+            job = patiently(
+                lambda: self._clients.jobs.get_job(name=name, retry=None, timeout=TIMEOUT),
+                f"look at the job {LOOP_JOB}",
+            )
+        except NotFound:
+            raise TargetError(
+                f"there is no job {LOOP_JOB} to tell which image serves",
+                hint="apply infra/ with step_image, or set MLSPEC_IMAGE",
+            ) from None
+        return str(job.template.template.containers[0].image)
+
+    def _endpoint(self, forecast: str) -> Endpoint:
+        number = derived_names(forecast)["Vertex AI endpoint"]
+        return Endpoint(
+            self._clients, f"projects/{self._clients.project}/locations/{self._clients.region}/endpoints/{number}"
+        )
+
+    def _machine(self, forecast: str, spec: Mapping[str, Json]) -> Machine:
+        wanted: Any = spec["deployment"]["machine"]
+        account = (
+            f"{derived_names(forecast)['service account of serving']}@{self._clients.project}.iam.gserviceaccount.com"
+        )
+        return Machine(wanted["type"], wanted["min_replicas"], wanted["max_replicas"], account)
+
+
+def _online(spec: Mapping[str, Json]) -> bool:
+    return bool(spec["deployment"]["serve"] != "batch")
+
+
+def _words(shares: Mapping[str, int]) -> str:
+    return " and ".join(f"{name} {share} %" for name, share in sorted(shares.items())) or "to nothing"

@@ -1,0 +1,100 @@
+"""A team's project on Google Cloud: what Terraform makes, made on the stand-in, and mlspec as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlspec.cli import main as front
+from mlspec.spec.names import derived_names
+from tests.examples import project, sales, spec_text
+from tests.gcp import platform
+from tests.gcp.platform import REGION
+from tests.gcp.standin.harness import ROOT, Running
+
+IMAGE = f"{REGION}-docker.pkg.dev/acme-test/mlspec/step@sha256:{'0' * 64}"
+
+
+class Acme:
+    """One project with one target, `dev`; its forecast `demand` reads gs://acme-test-mlspec-data/demand/*.csv."""
+
+    def __init__(self, standin: Running, folder: Path) -> None:
+        self.standin, self.project, self.place = standin, standin.project, platform.place(standin.project)
+        platform.buckets(self.project)
+        platform.forecast(self.project, "demand", image=IMAGE)
+        text = spec_text().replace("data/sales.csv", f"gs://{platform.bucket(self.project, 'data')}/demand/*.csv")
+        self.root = project(folder / "acme", demand=text)
+        target = f"{{type: gcp, project: {self.project}, region: {REGION}}}"
+        (self.root / "mlspec.yaml").write_text(
+            f"apiVersion: mlspec/v1\nkind: Project\nname: acme\ntargets: {{dev: {target}}}\n"
+        )
+        self.data(sales())
+
+    def data(self, text: str, name: str = "demand/sales.csv") -> None:
+        """Let the source hold this."""
+        bucket = platform.storage(self.project).bucket(platform.bucket(self.project, "data"))
+        bucket.blob(name).upload_from_string(text)
+
+    def say(self, **parts: str) -> None:
+        """Commit another spec: each part in place of its own, or added."""
+        path = self.root / "specs" / "demand.yaml"
+        lines, inside = [], False
+        for line in path.read_text().splitlines():
+            inside = line.partition(":")[0] in parts or (inside and line.startswith((" ", "-")))
+            if not inside:
+                lines.append(line)
+        path.write_text("\n".join([*lines, *(f"{key}: {text}" for key, text in parts.items()), ""]))
+
+    def online(self, *, rollout: str = "{strategy: all-at-once}") -> None:
+        """Let the forecast serve online too: the spec says so, and the endpoint's shell is there."""
+        self.say(deployment=f"{{serve: both, rollout: {rollout}}}")
+        platform.shell(self.project, "demand")
+
+    def run(self, *words: str) -> int:
+        """What a user types, without `mlspec`, on the target."""
+        return front.run([*words, "--target", "dev"])
+
+    def asked(self, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+        """What a command answers as JSON."""
+        capsys.readouterr()
+        self.run(*words, "--output", "json")
+        return json.loads(capsys.readouterr().out)
+
+    def endpoint(self) -> Any:
+        """The forecast's endpoint as it is."""
+        name = f"{self.place}/endpoints/{derived_names('demand')['Vertex AI endpoint']}"
+        return platform.endpoints().get_endpoint(name=name)
+
+    def traffic(self) -> dict[str, int]:
+        """Each version's share at the endpoint, in percent."""
+        found = self.endpoint()
+        named = {each.id: each.display_name for each in found.deployed_models}
+        return {named[key]: share for key, share in found.traffic_split.items()}
+
+    def versions(self) -> list[Any]:
+        """The versions in the model registry."""
+        return list(platform.models().list_model_versions(name=f"{self.place}/models/mlspec-demand"))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What everyone else reads of the forecast, in BigQuery."""
+        query = f"SELECT * FROM `{platform.table(self.project, 'demand')}` WHERE cutoff > '2000-01-01'"
+        return [dict(row) for row in platform.bigquery(self.project).query(query).result()]
+
+    def objects(self, role: str) -> list[str]:
+        """The names of a bucket's objects."""
+        found = platform.storage(self.project).list_blobs(platform.bucket(self.project, role))
+        return sorted(each.name for each in found)
+
+    def changed(self) -> Counter[str]:
+        """How often each method that changes something was called so far."""
+        return self.standin.counted(mutating=True)
+
+    def containers_run(self) -> None:
+        """Let the jobs' containers really run: this checkout's mlspec, in this project."""
+        code = "from mlspec.cli.main import main; main()"
+        self.standin.hook(".*", [sys.executable, "-c", code], cwd=str(self.root), env={"PYTHONPATH": str(ROOT)})

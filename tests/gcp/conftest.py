@@ -1,0 +1,39 @@
+"""Fixtures for every test against the stand-in for Google Cloud's servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gcp.acme import IMAGE, Acme
+from tests.gcp.standin.harness import Running
+
+
+@pytest.fixture(scope="session")
+def standin_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One process of the stand-in for each worker."""
+    found = Running(tmp_path_factory.mktemp("standin"))
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def standin(standin_process: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """The test's own cloud, empty; this process and those that it starts reach it. A test that asked for another host fails."""
+    standin_process.reset()
+    for key, value in standin_process.environment.items():
+        monkeypatch.setenv(key, value)
+    yield standin_process
+    assert standin_process.strangers() == [], "somebody tried to reach what is not Google's"
+
+
+@pytest.fixture
+def acme(standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Acme:
+    """The project, with the user standing in it."""
+    found = Acme(standin, tmp_path)
+    monkeypatch.chdir(found.root)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLSPEC_IMAGE", IMAGE)
+    return found

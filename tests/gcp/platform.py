@@ -1,0 +1,126 @@
+"""What `infra/` and a forecast's rendered Terraform make on Google Cloud, made on the stand-in: buckets, endpoint, table, job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlspec.spec.names import derived_names
+
+REGION = "europe-west1"
+ROLES = ("state", "models", "data")
+
+
+def bucket(project: str, role: str) -> str:
+    """The name of one of the platform's buckets."""
+    return f"{project}-mlspec-{role}"
+
+
+def buckets(project: str) -> None:
+    """Make the platform's buckets."""
+    for role in ROLES:
+        storage(project).create_bucket(bucket(project, role))
+
+
+def table(project: str, forecast: str) -> str:
+    """The name of a forecast's table in BigQuery."""
+    names = derived_names(forecast)
+    return f"{project}.{names['BigQuery dataset']}.{names['BigQuery table']}"
+
+
+def forecast(project: str, name: str, *, online: bool = False, image: str = "step") -> None:
+    """Make what a forecast's own Terraform makes: its table, its job and, where it serves online, its endpoint's shell."""
+    from google.cloud import bigquery as bq
+    from google.cloud import run_v2
+
+    fields = {
+        "series": "STRING", "time": "TIMESTAMP", "cutoff": "DATE", "quantile": "FLOAT64", "value": "FLOAT64",
+        "version": "STRING", "run": "STRING",
+    }  # fmt: skip
+    schema = [
+        bq.SchemaField(key, kind, mode="NULLABLE" if key == "quantile" else "REQUIRED") for key, kind in fields.items()
+    ]
+    bigquery(project).create_dataset(table(project, name).rpartition(".")[0])
+    made = bq.Table(table(project, name), schema=schema)
+    made.time_partitioning = bq.TimePartitioning(field="cutoff")
+    bigquery(project).create_table(made)
+    job = {"template": {"template": {"containers": [{"image": image}], "max_retries": 0}}}
+    run_v2.JobsClient().create_job(parent=place(project), job=job, job_id=derived_names(name)["Cloud Run job"]).result()
+    if online:
+        shell(project, name)
+
+
+def shell(project: str, name: str) -> None:
+    """Make the shell of a forecast's endpoint."""
+    endpoints().create_endpoint(
+        parent=place(project),
+        endpoint={"display_name": f"mlspec-{name}"},
+        endpoint_id=derived_names(name)["Vertex AI endpoint"],
+    ).result()
+
+
+def place(project: str) -> str:
+    """The region of a project, as Google's names begin."""
+    return f"projects/{project}/locations/{REGION}"
+
+
+def storage(project: str) -> Any:
+    """A client of Cloud Storage."""
+    from google.cloud import storage as gcs
+
+    return gcs.Client(project=project)
+
+
+def bigquery(project: str) -> Any:
+    """A client of BigQuery."""
+    from google.cloud import bigquery as bq
+
+    return bq.Client(project=project, location=REGION)
+
+
+def endpoints() -> Any:
+    """A client of Vertex AI's endpoints."""
+    from google.cloud import aiplatform_v1
+
+    return aiplatform_v1.EndpointServiceClient(client_options={"api_endpoint": f"{REGION}-aiplatform.googleapis.com"})
+
+
+def models() -> Any:
+    """A client of Vertex AI's model registry."""
+    from google.cloud import aiplatform_v1
+
+    return aiplatform_v1.ModelServiceClient(client_options={"api_endpoint": f"{REGION}-aiplatform.googleapis.com"})
+
+
+def loop(project: str, image: str = "step") -> None:
+    """Make the loop's own job."""
+    from google.cloud import run_v2
+
+    job = {"template": {"template": {"containers": [{"image": image}], "max_retries": 0}}}
+    run_v2.JobsClient().create_job(parent=place(project), job=job, job_id="mlspec-reconcile").result()
+
+
+def executions(project: str, job: str) -> list[Any]:
+    """What a job was started for."""
+    from google.cloud import run_v2
+
+    return list(run_v2.ExecutionsClient().list_executions(parent=f"{place(project)}/jobs/{job}"))
+
+
+def models_of(project: str) -> list[Any]:
+    """The models in the registry."""
+    return list(models().list_models(parent=place(project)))
+
+
+def points(project: str) -> list[Any]:
+    """What mlspec wrote to Cloud Monitoring in the last hour."""
+    from google.cloud import monitoring_v3
+
+    from mlspec.cli.clock import now as clock
+
+    now = int(clock().timestamp())
+    asked = {
+        "name": f"projects/{project}",
+        "filter": 'metric.type = starts_with("custom.googleapis.com/mlspec/")',
+        "interval": {"start_time": {"seconds": now - 3600}, "end_time": {"seconds": now + 60}},
+    }
+    return list(monitoring_v3.MetricServiceClient().list_time_series(request=asked))

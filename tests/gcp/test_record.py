@@ -1,0 +1,144 @@
+"""What the port promises of the record, kept on Cloud Storage too: the contract's tests, and what a lease can get wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlspec.errors import LockHeld, StateError
+from mlspec.spec.place import Place
+from mlspec.state.observed import Settlement
+from mlspec.targets.gcp import lease
+from mlspec.targets.gcp.target import GcpTarget, whose_turn
+from tests.gcp.standin.harness import ROOT, Running
+from tests.targets.nouns import T, event, write
+from tests.targets.test_contract import (  # noqa: F401  (they are collected here, with this module's own target)
+    panel,
+    test_a_file_reads_back_byte_by_byte,
+    test_a_later_settlement_replaces_what_moves_and_forgets_what_is_no_more,
+    test_a_notice_stands_in_the_outbox_once_until_it_was_taken,
+    test_a_purge_leaves_a_file_that_another_forecast_names,
+    test_a_settlement_is_whole_or_not_at_all,
+    test_a_step_is_found_by_its_key_and_its_file_is_kept_once,
+    test_a_version_is_recorded_once_however_often_it_is_settled,
+    test_destroy_keeps_history_and_purge_does_not,
+    test_records_are_told_newest_first_and_names_in_order,
+    test_since_moves_only_when_the_status_does,
+    test_the_longest_overdue_is_due_first,
+)
+
+REGION = "europe-west1"
+
+
+def opened(standin: Running, folder: Path) -> GcpTarget:
+    """The target, as any machine would open it."""
+    return GcpTarget(Place("dev", standin.project, REGION), folder)
+
+
+@pytest.fixture
+def target(standin: Running, tmp_path: Path) -> GcpTarget:
+    from google.cloud import storage
+
+    client = storage.Client(project=standin.project)
+    for role in ("state", "models"):
+        client.create_bucket(f"{standin.project}-mlspec-{role}")
+    return opened(standin, tmp_path / "cache")
+
+
+def test_two_that_write_at_once_are_not_both_heard(target: GcpTarget, standin: Running, tmp_path: Path) -> None:
+    write(target)
+    other = opened(standin, tmp_path / "other")
+    with target.lock("demand", "apply", T, 0.0):
+        other.settle(Settlement("demand", events=(event("behind the lock"),)), T)
+        with pytest.raises(StateError, match="the lock of 'demand' was lost"):
+            target.settle(Settlement("demand", events=(event("too late"),)), T)
+    assert [each.message for each in other.events("demand")] == ["behind the lock", "m"]
+
+
+def test_another_machine_is_told_who_holds_a_forecast_and_others_go_on(
+    target: GcpTarget, standin: Running, tmp_path: Path
+) -> None:
+    other = opened(standin, tmp_path / "other")
+    with target.lock("demand", "apply", T, 0.0):
+        with (
+            pytest.raises(LockHeld, match=rf"apply by .*, pid {os.getpid()} on .*, since {T}"),
+            other.lock("demand", "step", T, 0.0),
+        ):
+            pass
+        with other.lock("returns", "apply", T, 0.0):
+            write(other, "returns")
+    with other.lock("demand", "step", T, 0.0):
+        write(other)
+    assert target.names() == ("demand", "returns")
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from mlspec.spec.place import Place
+from mlspec.state.observed import Settlement
+from mlspec.state.record import Event
+from mlspec.targets.gcp import lease
+from mlspec.targets.gcp.target import GcpTarget
+from datetime import timedelta
+lease.LIFE, lease.SKEW = timedelta(seconds=1), timedelta(0)
+target = GcpTarget(Place("dev", sys.argv[1], "europe-west1"), Path(sys.argv[2]))
+with target.lock("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
+    print("held", flush=True)
+    sys.stdin.readline()
+    event = Event("demand", "2024-03-01T00:00:00Z", "Normal", "R", "woke up")
+    target.settle(Settlement("demand", events=(event,)), "2024-03-01T00:00:00Z")
+"""
+
+
+def test_a_holder_that_was_paused_past_its_lease_writes_nothing_when_it_wakes(
+    target: GcpTarget, standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import timedelta
+
+    write(target)
+    argv = [sys.executable, "-c", HOLDER, standin.project, str(tmp_path / "paused")]
+    with subprocess.Popen(
+        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdin
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        monkeypatch.setattr(lease, "LIFE", timedelta(seconds=1))
+        monkeypatch.setattr(lease, "SKEW", timedelta(0))
+        with target.lock("demand", "apply", T, 20.0):
+            write(target, message="took over")
+            holder.send_signal(signal.SIGCONT)
+            _, said = holder.communicate("go on\n", timeout=60)
+        assert holder.returncode == 1
+    assert "the lock of 'demand' was lost" in said
+    assert [each.message for each in target.events("demand")] == ["took over", "m"]
+
+
+def test_a_look_at_many_fetches_few(target: GcpTarget, standin: Running, tmp_path: Path) -> None:
+    names = [f"f{number:03}" for number in range(30)]
+    for name in names:
+        write(target, name)
+    cold = opened(standin, tmp_path / "cold")
+    with cold.session():
+        seen = [cold.observe(name).forecast for name in cold.names()]
+    assert seen == names
+    before = len(standin.calls())
+    colder = opened(standin, tmp_path / "colder")
+    with colder.session():
+        for name in colder.names():
+            assert colder.observe(name).forecast == name
+    assert len(standin.calls()) - before < 20
+
+
+def test_every_forecast_has_its_turn() -> None:
+    names = [f"f{number}" for number in range(29)]
+    seen = {name for turn in range(8) for name in whose_turn(names, turn)}
+    assert seen == set(names)
+    assert whose_turn([], 5) == frozenset()

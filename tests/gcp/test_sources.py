@@ -1,0 +1,87 @@
+"""What a forecast may read on Google Cloud: objects, tables, queries; new data is seen, and the same data is not."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from tests.examples import sales
+from tests.gcp import platform
+from tests.gcp.acme import Acme
+
+ONCE = ("reconcile", "--once")
+OBJECTS = "gs://acme-test-mlspec-data/demand/*.csv"
+
+
+def warehouse(acme: Acme, days: int) -> None:
+    """Let the table acme-test.sales.daily hold so many days."""
+    from google.cloud import bigquery as bq
+
+    client = platform.bigquery(acme.project)
+    client.create_dataset("acme-test.sales", exists_ok=True)
+    schema = [bq.SchemaField("shop", "STRING"), bq.SchemaField("day", "DATE"), bq.SchemaField("units", "INT64")]
+    client.delete_table("acme-test.sales.daily", not_found_ok=True)
+    client.create_table(bq.Table("acme-test.sales.daily", schema=schema))
+    rows = [{**row, "units": int(row["units"])} for row in csv.DictReader(io.StringIO(sales(days=days)))]
+    settings = bq.LoadJobConfig(schema=schema, write_disposition="WRITE_TRUNCATE")
+    client.load_table_from_json(rows, "acme-test.sales.daily", job_config=settings).result()
+
+
+def read_from(acme: Acme, source: str) -> None:
+    """Let the spec read from somewhere else."""
+    path = acme.root / "specs" / "demand.yaml"
+    path.write_text(path.read_text().replace(f"{{uri: {OBJECTS}}}", source))
+
+
+def forecast(acme: Acme, capsys: pytest.CaptureFixture[str]) -> Any:
+    return [
+        {key: value for key, value in row.items() if key != "version"}
+        for row in acme.asked(capsys, "forecast", "demand")["rows"]
+    ]
+
+
+@pytest.mark.parametrize("source", [
+    "{uri: 'bq://acme-test.sales.daily'}", "{query: 'SELECT shop, day, units FROM `acme-test.sales.daily`'}",
+], ids=["table", "query"])  # fmt: skip
+def test_bigquery_gives_what_the_same_rows_in_a_file_give(
+    acme: Acme, capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    assert acme.run(*ONCE) == 0
+    from_objects = forecast(acme, capsys)
+    acme.run("destroy", "demand", "--purge", "--yes")
+    warehouse(acme, 42)
+    read_from(acme, source)
+    assert acme.run(*ONCE) == 0
+    assert forecast(acme, capsys) == from_objects
+    before = acme.changed()
+    assert acme.run(*ONCE) == 0
+    assert {key: acme.changed()[key] - before[key] for key in acme.changed() if "jobs.insert" not in key}.keys()
+    assert acme.changed()["storage.objects.insert"] == before["storage.objects.insert"]
+    warehouse(acme, 43)
+    assert acme.run(*ONCE) == 0
+    assert forecast(acme, capsys) != from_objects
+
+
+def test_an_object_that_is_written_anew_with_the_same_bytes_is_the_same_data(acme: Acme) -> None:
+    acme.run(*ONCE)
+    acme.data(sales())
+    before = acme.changed()
+    acme.run(*ONCE)
+    assert acme.changed() == before
+
+
+def test_data_that_is_nowhere_is_said_with_its_address(acme: Acme, capsys: pytest.CaptureFixture[str]) -> None:
+    read_from(acme, "{uri: 'gs://acme-test-mlspec-data/elsewhere/*.csv'}")
+    assert acme.run(*ONCE) == 1
+    assert "no object matches gs://acme-test-mlspec-data/elsewhere/*.csv" in capsys.readouterr().err
+
+
+def test_a_query_that_bigquery_refuses_is_said_in_its_words(acme: Acme, capsys: pytest.CaptureFixture[str]) -> None:
+    read_from(acme, "{query: 'SELECT nothing FROM `acme-test.sales.nowhere`'}")
+    assert acme.run(*ONCE) == 1
+    said = capsys.readouterr().err
+    assert "BigQuery refuses the query" in said
+    assert "Traceback" not in said
