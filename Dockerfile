@@ -9,7 +9,7 @@ COPY infra infra
 COPY specs specs
 COPY data data
 RUN python -m venv /opt/mlspec \
-    && /opt/mlspec/bin/pip install --no-cache-dir --disable-pip-version-check '.[serve]'
+    && /opt/mlspec/bin/pip install --no-cache-dir --disable-pip-version-check '.[gcp,notify,serve]'
 
 FROM python:3.12.14-slim-trixie
 LABEL org.opencontainers.image.title="mlspec step" \

@@ -24,7 +24,7 @@ resource "google_cloud_run_v2_job" "reconcile" {
 
       containers {
         image = var.step_image
-        args  = ["reconcile", "--once"]
+        args  = ["reconcile", "--once", "--target", var.target, "--yes"] # whoever made this job said yes to what the loop does
 
         resources { limits = { cpu = "1", memory = "1Gi" } }
 

@@ -103,7 +103,7 @@ def wake(forecast: str) -> None:
     from google.cloud import run_v2
 
     place = f"projects/{os.environ['MLSPEC_PROJECT']}/locations/{os.environ['MLSPEC_REGION']}"
-    words = ["reconcile", "--once", "--target", os.environ["MLSPEC_TARGET"]]
+    words = ["reconcile", "--once", "--yes", "--target", os.environ["MLSPEC_TARGET"]]
     if forecast not in SELECTORS:
         words += ["--select", forecast]
     overrides = {"container_overrides": [{"args": words}]}
