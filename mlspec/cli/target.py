@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -19,6 +20,7 @@ from mlspec.spec.project import GcpTarget as GcpSettings
 from mlspec.spec.project import LocalTarget as LocalSettings
 from mlspec.spec.project import Project
 from mlspec.state.step import Progress, StepRequest, StepResult
+from mlspec.targets.base import Target
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.record.store import Store
 
@@ -56,6 +58,17 @@ def _store(url: str | None, folder: Path) -> Store | None:
     from mlspec.targets.postgres.store import shared
 
     return shared(url, folder)
+
+
+def open_served(project: Project | None, name: str, forecasts: Sequence[str]) -> Target | None:
+    """Return a target on Google Cloud as a server of these forecasts sees it; None where the target is elsewhere."""
+    settings = (project.targets if project else {}).get(name)
+    if not isinstance(settings, GcpSettings):
+        return None
+    from mlspec.targets.gcp.served import Served
+
+    place = Place(name, settings.project, settings.region, settings.kms_key)
+    return Served(place, cache_folder() / settings.project, forecasts)
 
 
 def cache_folder() -> Path:

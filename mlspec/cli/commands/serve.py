@@ -12,7 +12,7 @@ from mlspec import jobs
 from mlspec.cli import options
 from mlspec.cli.escape import printable
 from mlspec.cli.project import find_root, known_name, load_specs
-from mlspec.cli.target import open_target, timestamp
+from mlspec.cli.target import open_served, open_target, timestamp
 from mlspec.errors import Exit, MissingExtra, Terminated, UsageError
 from mlspec.targets.base import Target
 
@@ -72,6 +72,8 @@ def _target(names: tuple[str, ...], target: str) -> Target:
     """Return the target. Raises UsageError for a name that neither it nor a spec knows."""
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
+    if names and (served := open_served(loaded.project, target, names)):
+        return served  # Vertex AI starts it under an account that sees these forecasts alone
     where = open_target(loaded.project, root, target)
     known = tuple(sorted({*where.names(), *(spec.name for spec in loaded.specs)}))
     for name in names:

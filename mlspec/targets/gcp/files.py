@@ -24,29 +24,30 @@ class Files:
     def __init__(self, bucket: Bucket, forecast: str, copies: Artifacts) -> None:
         self._bucket, self._folder, self._copies = bucket, f"{forecast}/sha256/", copies
         self._listed: dict[str, int] | None = None
-        self._trusted = False
+        self._inside = self._trusted = False
 
     @contextmanager
     def looked_at(self, *, trusted: bool = False) -> Iterator[None]:
         """List the files once for the length of a block; `trusted` leaves even that out, and takes them to be whole."""
-        before = self._listed, self._trusted
-        self._listed, self._trusted = None, trusted
+        before = self._listed, self._inside, self._trusted
+        self._listed, self._inside, self._trusted = None, True, trusted
         try:
             yield
         finally:
-            self._listed, self._trusted = before
+            self._listed, self._inside, self._trusted = before
 
     def put(self, source: Path, _owner: str) -> FileRef:
         """Keep a copy of `source`, once; what is there under its name and is not it gives way."""
         ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
         self._copies.receive(ref, blocks_of(source))
-        if self.damage(ref) == "was changed":
+        problem = self.damage(ref)
+        if problem == "was changed":
             self._bucket.delete(self._name(ref))
-            self._sizes().pop(ref.sha256, None)
-        if ref.sha256 not in self._sizes():
+        if problem is not None:
             with suppress(Moved):  # the same bytes, by another run
                 durable.keep(self._bucket, self._name(ref), source)
-            self._sizes()[ref.sha256] = ref.size
+        if self._listed is not None:
+            self._listed[ref.sha256] = ref.size
         return ref
 
     def path(self, ref: FileRef) -> Path:
@@ -100,10 +101,12 @@ class Files:
         return None
 
     def _sizes(self) -> dict[str, int]:
-        if self._listed is None:
-            found = self._bucket.list(self._folder)
-            self._listed = {each.name.removeprefix(self._folder): each.size for each in found}
-        return self._listed
+        if self._listed is not None:
+            return self._listed
+        found = {each.name.removeprefix(self._folder): each.size for each in self._bucket.list(self._folder)}
+        if self._inside:
+            self._listed = found
+        return found
 
     def _name(self, ref: FileRef) -> str:
         return f"{self._folder}{ref.sha256}"

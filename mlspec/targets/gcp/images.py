@@ -50,6 +50,11 @@ class Images:
             return self._listed
         return {match[1]: each for each in self._bucket.list(FOLDER) if (match := _STATE.fullmatch(each.name))}
 
+    def generation(self, forecast: str) -> int:
+        """Return the generation of one forecast's record; NEW where there is none."""
+        seen = self._bucket.look(_name(forecast))
+        return seen.generation if seen else NEW
+
     @contextmanager
     def session(self) -> Iterator[None]:
         """Look at all generations once for the length of a block, and leave a pack behind where one would have helped."""

@@ -116,10 +116,14 @@ class GcpTarget:
     def observe(self, forecast: str) -> Observed:
         """Return what is held of one forecast, with what is missing of its files and what Vertex AI does otherwise."""
         one = self._of(forecast)
-        if self._turn is not None and forecast not in self._turn:
-            with one.files.looked_at(trusted=True):
-                return one.record.observe(forecast)
-        found = one.record.observe(forecast)
+        if one.lease is not None:
+            found = one.record.observe(forecast)
+        else:
+            trusted = self._turn is not None and forecast not in self._turn
+            with one.files.looked_at(trusted=trusted):
+                found = one.record.observe(forecast)
+            if trusted:
+                return found
         deployment = found.seen.get("deployment")
         if deployment is None or deployment.damage:
             return found
