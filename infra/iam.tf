@@ -281,6 +281,13 @@ resource "google_storage_bucket_iam_member" "reconcile_adds_models" {
   member = google_service_account.reconcile.member
 }
 
+# It waits for the forecasts' own jobs, in which steps run.
+resource "google_project_iam_member" "reconcile_watches_executions" {
+  project = var.project_id
+  role    = "roles/run.viewer"
+  member  = google_service_account.reconcile.member
+}
+
 # What it writes into a forecast's table it loads by a job; the tables are granted one by one, with each forecast.
 resource "google_project_iam_member" "reconcile_runs_loads" {
   project = var.project_id

@@ -37,6 +37,10 @@ resource "google_cloud_run_v2_job" "reconcile" {
           value = var.region
         }
         env {
+          name  = "MLSPEC_IMAGE" # what serves runs in the same image
+          value = var.step_image
+        }
+        env {
           name  = "MLSPEC_RUNNER" # steps run as the forecasts' own jobs, which are larger and can neither record nor deploy
           value = "cloud-run"
         }

@@ -71,9 +71,20 @@ def test_what_was_moved_behind_its_back_is_put_back(acme: Acme, capsys: pytest.C
     assert len(acme.asked(capsys, "history", "demand")["releases"]) == 1
 
 
-def test_what_is_taken_down_leaves_nothing_that_mlspec_made(acme: Acme) -> None:
+def test_an_account_that_may_not_look_at_vertex_ai_runs_steps_all_the_same(acme: Acme) -> None:
     acme.online()
     acme.run(*ONCE)
+    acme.standin.fault("ModelService|EndpointService", code=403, count=999)
+    assert acme.run("step", "evaluate", "--spec", "specs/demand.yaml") == 0
+    acme.data(sales(days=43))
+    assert acme.run("step", "check", "--spec", "specs/demand.yaml") == 0
+
+
+def test_what_is_taken_down_leaves_nothing_that_mlspec_made(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.online()
+    acme.containers_run()
+    monkeypatch.setenv("MLSPEC_RUNNER", "cloud-run")
+    assert acme.run(*ONCE) == 0
     assert acme.run("destroy", "demand", "--purge", "--yes") == 0
     assert acme.traffic() == {}
     assert list(acme.endpoint().deployed_models) == []

@@ -16,7 +16,7 @@ from pathlib import Path
 from mlspec.errors import LockHeld, TargetError
 from mlspec.spec.place import Place
 from mlspec.state.notice import Pending
-from mlspec.state.observed import FiledStep, Observed, Settlement, SourceFacts
+from mlspec.state.observed import FiledStep, Observed, Seen, Settlement, SourceFacts
 from mlspec.state.point import Point
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind
@@ -128,8 +128,18 @@ class GcpTarget:
         if deployment is None or deployment.damage:
             return found
         if one.lease is None or not one.looked:  # under a lease nobody else moves it: once is enough
-            one.strays, one.looked = self._serving.damage(forecast, deployment), True
+            one.strays, one.looked = self._strays(forecast, deployment), True
         return replace(found, seen={**found.seen, "deployment": replace(deployment, damage=one.strays)})
+
+    def _strays(self, forecast: str, deployment: Seen) -> str | None:
+        """Return where Vertex AI does otherwise than recorded.
+
+        An account that may not look there, as that of a forecast's own steps, knows of nothing; the loop's looks at every pass.
+        """
+        try:
+            return self._serving.damage(forecast, deployment)
+        except TargetError:
+            return None
 
     @contextmanager
     def lock(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
@@ -260,6 +270,8 @@ class GcpTarget:
         if purge:
             for stored in self._models.list(f"{forecast}/"):
                 self._models.delete(stored.name)
+            for stored in self._state.list(f"{FOLDER}{forecast}/steps/"):
+                self._state.delete(stored.name)
             one.database.remove()
 
     def _of(self, forecast: str) -> _One:
