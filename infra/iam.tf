@@ -41,6 +41,7 @@ resource "google_project_iam_custom_role" "table_writer" {
   permissions = [
     "bigquery.tables.get",
     "bigquery.tables.getData",
+    "bigquery.tables.update", # a load that replaces a partition asks for it
     "bigquery.tables.updateData",
   ]
 

@@ -295,7 +295,7 @@ def test_terraforms_words_come_with_what_helps(
 def test_a_build_hands_over_to_the_loop_s_own_account(
     root: Path, capsys: pytest.CaptureFixture[str], standin: Running
 ) -> None:
-    platform.loop("acme-prod")
+    platform.loop("acme-prod", image=IMAGE)
     assert front.run(["apply", "--target", "prod", "--yes", "--hand-over"]) == 0
     assert "the job mlspec-reconcile makes the forecasts" in capsys.readouterr().err
     (started,) = platform.executions("acme-prod", "mlspec-reconcile")
@@ -319,3 +319,24 @@ def test_who_may_not_look_at_the_data_plans_with_what_was_checked_last(
 def test_hand_over_is_for_google_cloud_alone(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert front.run(["apply", "--hand-over"]) == 2
     assert "--hand-over is for a target on Google Cloud" in capsys.readouterr().err
+
+
+def test_a_loop_that_holds_other_specs_is_not_handed_over_to(
+    root: Path, capsys: pytest.CaptureFixture[str], standin: Running
+) -> None:
+    platform.loop("acme-prod", image="the-one-before")
+    assert front.run(["apply", "--target", "prod", "--yes", "--hand-over"]) == 1
+    said = capsys.readouterr().err
+    assert "the job mlspec-reconcile runs the-one-before" in said
+    assert f"step_image={IMAGE}" in said
+    assert platform.executions("acme-prod", "mlspec-reconcile") == []
+
+
+def test_without_the_platform_it_is_said_what_to_apply_first(
+    root: Path, capsys: pytest.CaptureFixture[str], standin: Running
+) -> None:
+    standin.reset()
+    assert front.run(["plan", "--target", "prod"]) == 1
+    said = capsys.readouterr().err
+    assert "there is no bucket gs://acme-prod-mlspec-state" in said
+    assert "apply infra/ first" in said

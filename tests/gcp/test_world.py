@@ -152,3 +152,13 @@ def test_a_pass_with_nothing_to_do_asks_google_no_more_for_many_forecasts_than_f
         assert {each.status for each in reconcile(world.engine(), [world.spec, *others])} == {"nothing"}
         calls.append(len(standin.calls()) - before)
     assert calls[1] <= calls[0] <= 40
+
+
+def test_a_forecast_that_serves_online_no_more_leaves_its_endpoint_empty(world: Cloud) -> None:
+    world.look()
+    assert world.at_the_endpoint == {world.serves: 100}
+    world.write(deployment={**ONLINE, "serve": "batch"})
+    world.look()
+    (endpoint,) = platform.endpoints().list_endpoints(parent=platform.place(world.project))
+    assert list(endpoint.deployed_models) == []
+    assert dict(endpoint.traffic_split) == {}

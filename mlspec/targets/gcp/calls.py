@@ -27,8 +27,8 @@ PASSING = (408, 429, 500, 502, 503, 504)
 def patiently(call: Callable[[], Answer], what: str) -> Answer:
     """Make a call that may be made twice, and again while its failure may pass. `what` says what is being done, for messages.
 
-    Raises TargetError where the answer is no for good, or nothing came in time. Google's NotFound, Conflict and PreconditionFailed
-    are answers, and pass through as they are.
+    Raises TargetError where the answer is no for good, or nothing came in time. Google's NotFound and PreconditionFailed are
+    answers, and pass through as they are.
     """
     tenacity = _tenacity()
     attempts = tenacity.Retrying(
@@ -44,10 +44,12 @@ def patiently(call: Callable[[], Answer], what: str) -> Answer:
 
 def passes(error: BaseException) -> bool:
     """Return whether the same call may succeed in a while."""
-    from google.api_core.exceptions import GoogleAPICallError
+    from google.api_core.exceptions import Conflict, GoogleAPICallError
     from google.auth.exceptions import RefreshError, TransportError
     from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout  # noqa: A004  (requests' own name)
 
+    if isinstance(error, Conflict):
+        return True  # another change is under way: whoever calls looks again first
     if isinstance(error, GoogleAPICallError):
         return error.code in PASSING
     if isinstance(error, RefreshError):
@@ -68,7 +70,7 @@ def _pause(tenacity: Any) -> Callable[[Any], float]:
     jitter = tenacity.wait_random_exponential(multiplier=FIRST, max=LONGEST)
 
     def pause(state: Any) -> float:
-        return float(max(jitter(state), asked_to_wait(state.outcome.exception())))
+        return float(min(max(jitter(state), asked_to_wait(state.outcome.exception())), DEADLINE))
 
     return pause
 
@@ -76,13 +78,13 @@ def _pause(tenacity: Any) -> Callable[[Any], float]:
 @contextmanager
 def words(what: str) -> Iterator[None]:
     """Say what Google refused, and what helps. Its answers about what is there or not pass through."""
-    from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound, PreconditionFailed, RetryError
+    from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed, RetryError
     from google.auth.exceptions import GoogleAuthError
     from requests.exceptions import RequestException
 
     try:
         yield
-    except (NotFound, Conflict, PreconditionFailed):
+    except (NotFound, PreconditionFailed):
         raise
     except (GoogleAPICallError, RetryError) as error:
         raise TargetError(f"cannot {what}: {_said(error)}", hint=_hint(getattr(error, "code", None))) from error

@@ -48,7 +48,7 @@ class Database:
     @contextmanager
     def under(self, lease: Lease) -> Iterator[None]:
         """Stand on the record as it is now, for as long as a lease is held: whoever writes it meanwhile ends our writing."""
-        self._lease, self._stands_on = lease, self._now()
+        self._lease, self._stands_on = lease, self._images.fresh(self._forecast) or Image(NEW, b"")
         try:
             yield
         finally:

@@ -106,7 +106,7 @@ def _wait(operation: Any) -> None:
 
     try:
         operation.result(timeout=_LONG, retry=None)
-    except GoogleAPICallError:
+    except (GoogleAPICallError, TimeoutError):
         return
 
 

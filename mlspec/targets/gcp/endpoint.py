@@ -62,8 +62,10 @@ class Endpoint:
         from google.api_core.exceptions import NotFound
 
         try:
-            self._set({})
-            for version in sorted(self._deployed()):
+            deployed = self._deployed()
+            if deployed:
+                self._set({})
+            for version in sorted(deployed):
                 self._take_down(version, lambda: None)
         except NotFound:
             return

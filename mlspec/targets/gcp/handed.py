@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mlspec.errors import UsageError
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.elsewhere import RESULT
-from mlspec.targets.gcp.storage import Bucket
+from mlspec.targets.gcp.storage import NEW, Bucket, Moved
 
 SCHEME = "gs://"
 
@@ -46,5 +47,8 @@ def split(address: str) -> tuple[str, str]:
 
 def _over(bucket: Bucket, name: str, data: bytes) -> None:
     """Write an object over whatever an earlier run of the same step left."""
-    seen = bucket.look(name)
-    bucket.write(name, data, seen.generation if seen else 0)
+    while True:
+        seen = bucket.look(name)
+        with suppress(Moved):  # two executions of one step write the same
+            bucket.write(name, data, seen.generation if seen else NEW)
+            return

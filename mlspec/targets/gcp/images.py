@@ -79,6 +79,14 @@ class Images:
             known = self._fetched[forecast] = self._from_pack(forecast, seen) or self._fetch(forecast, seen)
         return known
 
+    def fresh(self, forecast: str) -> Image | None:
+        """Return a forecast's record as it is now, whatever a session has listed."""
+        listed, self._listed = self._listed, None
+        try:
+            return self.get(forecast)
+        finally:
+            self._listed = listed
+
     def put(self, forecast: str, data: bytes, expected: int) -> Image:
         """Write a forecast's record over the generation `expected`. Raises Moved where it is at another one."""
         image = Image(self._bucket.write(_name(forecast), data, expected), data)
@@ -98,7 +106,7 @@ class Images:
 
     def touch(self, forecast: str) -> None:
         """Write a record anew as it is, so that whoever stands on the generation before can write no more."""
-        while (image := self.get(forecast)) is not None:
+        while (image := self.fresh(forecast)) is not None:
             try:
                 self.put(forecast, image.data, image.generation)
             except Moved:

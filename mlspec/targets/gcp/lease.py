@@ -12,10 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from mlspec.errors import MlspecError, StateError
+from mlspec.targets.gcp.images import FOLDER
 from mlspec.targets.gcp.storage import NEW, Bucket, Moved, Stored
 from mlspec.targets.record.locking import holder_words, wait_for
 
@@ -33,12 +34,14 @@ class Lease:
     words: str
     generation: int
     renewed: float
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def renew(self) -> None:
         """Write the lease anew. Raises Moved where somebody else took it."""
-        began = time.monotonic()
-        self.generation = self.bucket.write(self.name, _content(self.words), self.generation)
-        self.renewed = began
+        with self._one_at_a_time:
+            began = time.monotonic()
+            self.generation = self.bucket.write(self.name, _content(self.words), self.generation)
+            self.renewed = began
 
     def confirm(self, forecast: str) -> None:
         """Raise StateError where this process may hold the lease no longer: before an effect that no precondition guards."""
@@ -47,6 +50,12 @@ class Lease:
                 self.renew()
                 return
             raise lost(forecast)
+
+
+def held(bucket: Bucket) -> frozenset[str]:
+    """Return the forecasts whose lease somebody holds: one list call."""
+    leases = (each for each in bucket.list(FOLDER) if each.name.endswith("/lease") and not _ran_out(each))
+    return frozenset(each.name.split("/")[1] for each in leases)
 
 
 def lost(forecast: str) -> StateError:

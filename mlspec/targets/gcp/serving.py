@@ -54,6 +54,10 @@ class Serving:
         self._registry.promote(forecast, main)
         if _online(spec):
             self._endpoint(forecast).route(traffic, models, self._machine(forecast, spec), confirm)
+        else:
+            self._endpoint(
+                forecast
+            ).clear()  # it served online once: Terraform cannot remove an endpoint that still does
 
     def damage(self, forecast: str, seen: Seen) -> str | None:
         """Return where Vertex AI does not follow a recorded deployment, or None."""
@@ -89,11 +93,19 @@ class Serving:
 
     def _image(self) -> str:
         """Return the image that steps and servers run in: the environment's, else the loop's own."""
+        return os.environ.get("MLSPEC_IMAGE") or self._loop_image()
+
+    def expect_image(self, image: str | None) -> None:
+        """Raise TargetError where the loop's job runs another image than this one, which holds the specs of now."""
+        if image and (found := self._loop_image()) != image:
+            raise TargetError(
+                f"the job {LOOP_JOB} runs {found}, which holds other specs than the image of this build",
+                hint=f"apply infra/ with step_image={image}, then the same command again",
+            )
+
+    def _loop_image(self) -> str:
         from google.api_core.exceptions import NotFound
 
-        found = os.environ.get("MLSPEC_IMAGE")
-        if found:
-            return found
         name = f"projects/{self._clients.project}/locations/{self._clients.region}/jobs/{LOOP_JOB}"
         try:
             job = patiently(

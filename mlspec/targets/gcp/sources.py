@@ -15,7 +15,7 @@ from mlspec.errors import DataError
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.storage import Bucket, Stored
+from mlspec.targets.gcp.storage import Bucket, NoBucket, Stored
 from mlspec.targets.gcp.warehouse import Warehouse
 from mlspec.targets.local import sources as files
 
@@ -106,14 +106,12 @@ class Sources:
         return found
 
     def _list(self, bucket: str, folder: str) -> tuple[Stored, ...]:
-        from google.api_core.exceptions import NotFound
-
         key = (bucket, folder)
         if self._folders is not None and key in self._folders:
             return self._folders[key]
         try:
             found = Bucket(self._clients, bucket).list(folder)
-        except NotFound:
+        except NoBucket:
             raise DataError(f"there is no bucket gs://{bucket}", hint="correct the address in the spec") from None
         if self._folders is not None:
             self._folders[key] = found

@@ -14,12 +14,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mlspec.errors import TargetError
 from mlspec.targets.gcp.calls import TIMEOUT, patiently
 from mlspec.targets.gcp.clients import Clients
 
 Answer = TypeVar("Answer")
 NEW = 0  # the generation that an object which is not there has
 _TOKEN = "mlspec-write"  # noqa: S105  (a name of metadata)
+
+
+class NoBucket(TargetError):
+    """There is no such bucket."""
 
 
 class Moved(Exception):
@@ -46,11 +51,16 @@ class Bucket:
 
     def list(self, prefix: str) -> tuple[Stored, ...]:
         """Return the objects under a prefix, sorted by name."""
+        from google.api_core.exceptions import NotFound
+
         asked = {"prefix": prefix, "retry": None, "timeout": TIMEOUT}
-        return self._ask(
-            lambda: tuple(map(_stored, self._clients.storage.list_blobs(self.name, **asked))),
-            f"list {self._of(prefix)}",
-        )
+        try:
+            return self._ask(
+                lambda: tuple(map(_stored, self._clients.storage.list_blobs(self.name, **asked))),
+                f"list {self._of(prefix)}",
+            )
+        except NotFound:
+            raise self._missing() from None
 
     def look(self, name: str) -> Stored | None:
         """Return what is known of an object, None where there is none."""
@@ -114,6 +124,8 @@ class Bucket:
             )
 
     def _write(self, name: str, expected: int, send: Callable[[Any, dict[str, Any]], None]) -> int:
+        from google.api_core.exceptions import NotFound
+
         token = uuid.uuid4().hex
         options = {"if_generation_match": expected, "checksum": "crc32c", "retry": None, "timeout": TIMEOUT}
 
@@ -123,7 +135,10 @@ class Bucket:
             send(blob, options)
             return int(blob.generation)
 
-        return self._ask(lambda: self._once(attempt, name, token), f"write {self._of(name)}")
+        try:
+            return self._ask(lambda: self._once(attempt, name, token), f"write {self._of(name)}")
+        except NotFound:
+            raise self._missing() from None
 
     def _once(self, attempt: Callable[[], int], name: str, token: str) -> int:
         from google.api_core.exceptions import PreconditionFailed
@@ -135,6 +150,11 @@ class Bucket:
             if found is None or found.metadata.get(_TOKEN) != token:
                 raise Moved(name) from None
             return found.generation  # written by an attempt of ours whose answer was lost
+
+    def _missing(self) -> NoBucket:
+        return NoBucket(
+            f"there is no bucket gs://{self.name}", hint="apply infra/ first: it makes the platform's buckets"
+        )
 
     def _ask(self, call: Callable[[], Answer], what: str) -> Answer:
         return patiently(call, what)

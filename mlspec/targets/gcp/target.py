@@ -6,6 +6,8 @@ makes Vertex AI follow it, and a look says where it does not.
 
 from __future__ import annotations
 
+import os
+import random
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,7 +24,7 @@ from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release,
 from mlspec.state.resource import Json, Kind
 from mlspec.state.served import Served
 from mlspec.state.step import FarStep, StepResult
-from mlspec.targets.gcp import handed, monitoring
+from mlspec.targets.gcp import handed, lease, monitoring
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.database import Database
 from mlspec.targets.gcp.elsewhere import Elsewhere, start
@@ -78,7 +80,7 @@ class GcpTarget:
         with self._images.session():
             self._sources.begin()
             self._serving.begin()
-            self._turn = whose_turn(self._images.names(), self.serial)
+            self._turn = whose_turn(self._images.names())
             try:
                 yield
             finally:
@@ -146,12 +148,12 @@ class GcpTarget:
         """Hold one forecast alone, on whichever machine."""
         one, name = self._of(forecast), f"{FOLDER}{forecast}/lease"
         with ExitStack() as stack:
-            lease = stack.enter_context(
+            held = stack.enter_context(
                 hold(self._state, name, forecast, operation, since, timeout, lambda: self._images.touch(forecast))
             )
-            stack.enter_context(one.database.under(lease))
+            stack.enter_context(one.database.under(held))
             stack.enter_context(one.files.looked_at())
-            one.lease, one.looked = lease, False
+            one.lease, one.looked = held, False
             try:
                 yield
             finally:
@@ -236,8 +238,10 @@ class GcpTarget:
 
     def due(self, at: str) -> tuple[Pending, ...]:
         """Return the notices of all forecasts whose next attempt is due, the longest overdue first."""
+        # One that is worked on could not record its delivery, and would be told again at every pass: it waits.
+        busy = lease.held(self._state)
         with self._images.session():
-            found = [each for name in self.names() for each in self._of(name).record.due(at)]
+            found = [each for name in self.names() if name not in busy for each in self._of(name).record.due(at)]
         return tuple(sorted(found, key=lambda each: each.next_at or ""))
 
     def undelivered(self, forecast: str) -> tuple[Pending, ...]:
@@ -265,6 +269,7 @@ class GcpTarget:
     def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
         """Take down what apply made. With `purge` the record and the files go too, without it history stays."""
         one = self._of(forecast)
+        _confirm(one.lease, forecast)
         self._serving.clear(forecast, purge=purge)
         one.record.forget(forecast, kinds, purge=purge, at=at)
         if purge:
@@ -296,6 +301,7 @@ class GcpTarget:
 
     def hand_over(self, names: Sequence[str]) -> None:
         """Let the loop's own job make these forecasts, under its account; does not wait for it."""
+        self._serving.expect_image(os.environ.get("TF_VAR_image"))  # noqa: SIM112  (terraform reads it by this name)
         chosen = [word for name in names for word in ("--select", name)]
         start(self._clients, LOOP_JOB, ["reconcile", "--once", "--yes", "--target", self.name, *chosen])
 
@@ -312,12 +318,14 @@ class _One:
     strays: str | None = None
 
 
-def whose_turn(names: Sequence[str], turn: int) -> frozenset[str]:
-    """Return the forecasts whose files and deployments are looked at in one pass: all of few, of many TURN at a time."""
-    begin = turn * TURN % len(names) if names else 0
-    return frozenset([*names[begin:], *names[:begin]][:TURN])
+def whose_turn(names: Sequence[str]) -> frozenset[str]:
+    """Return the forecasts whose files and deployments are looked at in one pass: all of few, of many TURN, by lot.
+
+    No pass knows of the one before, and a clock would keep step with the schedule that starts them.
+    """
+    return frozenset(random.sample(list(names), min(TURN, len(names))))
 
 
-def _confirm(lease: Lease | None, forecast: str) -> None:
-    if lease is not None:
-        lease.confirm(forecast)
+def _confirm(held: Lease | None, forecast: str) -> None:
+    if held is not None:
+        held.confirm(forecast)

@@ -18,7 +18,7 @@ from mlspec.targets.gcp.published import long_table
 
 _LONG = 1800.0  # seconds that a query may take
 # A query is asked for its own result's digest: whatever its tables, the same rows are the same data.
-_DIGEST = "SELECT COUNT(*) AS rows_, CAST(BIT_XOR(FARM_FINGERPRINT(TO_JSON_STRING(t))) AS STRING) AS digest FROM ({query}) AS t"
+_DIGEST = "SELECT COUNT(*) AS rows_, CAST(BIT_XOR(FARM_FINGERPRINT(TO_JSON_STRING(t))) AS STRING) AS digest FROM (\n{query}\n) AS t"
 
 
 class Warehouse:
@@ -74,7 +74,10 @@ class Warehouse:
         buffer = io.BytesIO()
         parquet.write_table(rows, buffer)
         settings = bigquery.LoadJobConfig(
-            source_format="PARQUET", write_disposition="WRITE_TRUNCATE", labels={"managed-by": "mlspec"}
+            source_format="PARQUET",
+            create_disposition="CREATE_NEVER",
+            write_disposition="WRITE_TRUNCATE",
+            labels={"managed-by": "mlspec"},
         )
 
         def once() -> None:
@@ -103,7 +106,7 @@ class Warehouse:
         return hashlib.sha256(words.encode()).hexdigest(), (uri,), int(table.num_bytes or 0)
 
     def _look_at_query(self, query: str, field: str) -> tuple[str, tuple[str, ...], int]:
-        (row,) = self._query(_DIGEST.format(query=query), field)
+        (row,) = self._query(_DIGEST.format(query=query.strip().rstrip(";")), field)
         words = f"{query} {row['rows_']} {row['digest']}"
         return hashlib.sha256(words.encode()).hexdigest(), ("query",), 0
 
