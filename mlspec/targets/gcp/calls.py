@@ -110,7 +110,7 @@ def _said(error: Any) -> str:
 _HINTS = {
     400: "mlspec sent what the service does not take: please report it, with the service's words",
     401: "sign in: gcloud auth application-default login",
-    403: "`mlspec doctor` says which role or API is missing, and how to get it",
+    403: "the account lacks a role, or the API is off: infra/iam.tf says which account may do what",
     429: "a quota is used up: wait, or ask for more at https://console.cloud.google.com/iam-admin/quotas",
 }
 
