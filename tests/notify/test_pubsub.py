@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,39 +13,16 @@ from mlspec.cli.senders import senders
 from mlspec.targets.gcp.pubsub import PubSub
 from mlspec.targets.notify.base import Undelivered
 from tests.notify.test_deliver import T, notice
-from tests.tools import needs
 
 pytestmark = pytest.mark.xdist_group("pubsub")
 PROJECT = "acme-test"
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[str]:
-    """The emulator's address; it runs for this module."""
-    jar = needs("pubsub-emulator")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    argv = ["java", "-jar", jar, "--host=127.0.0.1", f"--port={port}"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if "started, listening" in line:
-                break
-        else:
-            pytest.fail(f"the emulator did not start: {''.join(lines)}")
-        yield f"127.0.0.1:{port}"
-        process.kill()
-
-
 @pytest.fixture
-def topic(emulator: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+def topic(pubsub_emulator: str, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """A topic with a subscription, for one test: their names."""
     from google.cloud import pubsub_v1
 
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator)
     name = re.sub(r"\W", "-", request.node.name)[:60]
     with pubsub_v1.PublisherClient() as publisher, pubsub_v1.SubscriberClient() as subscriber:
         subscription = subscriber.subscription_path(PROJECT, f"{name}-s")

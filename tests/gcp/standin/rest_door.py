@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -52,6 +54,9 @@ class RestDoor:
             return self._call(request, peer)
         except Refused as refused:
             return error(refused)
+        except Exception as fault:  # noqa: BLE001  (the caller is told, by a status that no client tries again)
+            traceback.print_exc(file=sys.stderr)
+            return error(Refused("UNIMPLEMENTED", f"the stand-in broke: {type(fault).__name__}: {fault}"))
 
     def _call(self, request: Request, peer: int) -> Response:
         route, request = _routed(request)

@@ -52,7 +52,8 @@ def insert(warehouse: Warehouse, project: str, said: Json, media: bytes | None) 
 
 def _failed(job: Job, refused: Refused) -> None:
     job.wrong = refused
-    error = {"reason": refused.reason, "message": refused.message}
+    reason = {"invalidArgument": "invalid"}.get(refused.reason, refused.reason)  # BigQuery's own word
+    error = {"reason": reason, "message": refused.message}
     job.resource["status"] |= {"errorResult": error, "errors": [error]}
 
 

@@ -99,8 +99,9 @@ def list_rows(cloud: Cloud, request: Request) -> Response:
 def _page(found: pa.Table, request: Request) -> Json:
     start = int(request.query.get("pageToken") or request.query.get("startIndex") or 0)
     size = min(int(request.query.get("maxResults") or ROWS), ROWS)
-    more = {"pageToken": str(start + size)} if start + size < found.num_rows else {}
-    return {"totalRows": str(found.num_rows), "rows": values.rows(found.slice(start, size)), **more}
+    more = {"pageToken": str(start + size)} if size > 0 and start + size < found.num_rows else {}
+    rows = values.rows(found.slice(start, size))
+    return {"totalRows": str(found.num_rows), **({"rows": rows} if rows else {}), **more}
 
 
 def insert_job(cloud: Cloud, request: Request) -> Response:

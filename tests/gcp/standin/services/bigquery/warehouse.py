@@ -57,6 +57,7 @@ class Warehouse:
 
     def __post_init__(self) -> None:
         self.duck = duckdb.connect(":memory:", config={"threads": 1})
+        self.duck.execute("SET TimeZone = 'UTC'")
         # Another digest than BigQuery's, as good for telling one row from another.
         self.duck.execute("CREATE MACRO FARM_FINGERPRINT(x) AS CAST(hash(x) >> 1 AS BIGINT)")
 
@@ -130,14 +131,14 @@ class Warehouse:
 
     def select(self, sql: str, parameters: dict[str, Any] | None = None) -> pa.Table:
         """Return what a query in DuckDB's language finds."""
-        return self.duck.execute(sql, parameters or {}).to_arrow_table()
+        return self.duck.sql(sql, params=parameters or None).to_arrow_table()
 
     def query(self, text: str, project: str, default: Json | None, given: dict[str, Any]) -> tuple[str, pa.Table]:
         """Return the kind of a statement in BigQuery's language and what it finds. Raises Refused as BigQuery would."""
         try:
             statement = sqlglot.parse_one(text, read="bigquery")
             self._rename(statement, project, default)
-            return statement.key.upper(), self.select(statement.sql("duckdb"), given)
+            return statement.key.upper(), self.select(statement.sql("duckdb", identify=True), given)
         except (sqlglot.errors.SqlglotError, duckdb.Error) as wrong:
             raise Refused("INVALID_ARGUMENT", f"{wrong}", reason="invalidQuery") from None
 

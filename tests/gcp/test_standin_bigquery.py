@@ -1,0 +1,136 @@
+"""BigQuery's own client, unchanged: queries and loads that are carried out."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import pandas as pd
+import pytest
+from google.api_core.exceptions import BadRequest, Conflict, NotFound
+from google.cloud import bigquery, storage
+
+from tests.gcp.standin.harness import Running
+
+TABLE = "acme-test.sales.daily"
+SCHEMA = [
+    bigquery.SchemaField("day", "DATE", mode="REQUIRED"), bigquery.SchemaField("series", "STRING"),
+    bigquery.SchemaField("units", "FLOAT64"), bigquery.SchemaField("at", "TIMESTAMP"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def client(standin: Running) -> Iterator[bigquery.Client]:
+    with bigquery.Client() as found:
+        found.create_dataset("sales")
+        yield found
+
+
+def frame(*days: str, units: float = 1.0) -> pd.DataFrame:
+    at = [pd.Timestamp(day, tz="UTC") for day in days]
+    return pd.DataFrame({"day": [each.date() for each in at], "series": "a", "units": units, "at": at})
+
+
+def load(client: bigquery.Client, rows: pd.DataFrame, table: str = TABLE, disposition: str = "WRITE_APPEND") -> int:
+    config = bigquery.LoadJobConfig(
+        schema=SCHEMA, write_disposition=disposition, source_format="PARQUET",
+        time_partitioning=bigquery.TimePartitioning(field="day"),
+    )  # fmt: skip
+    file = io.BytesIO(rows.to_parquet())
+    return int(client.load_table_from_file(file, table, job_config=config).result().output_rows)
+
+
+def days(client: bigquery.Client) -> dict[str, float]:
+    found = client.query_and_wait(f"SELECT day, sum(units) AS units FROM `{TABLE}` GROUP BY day ORDER BY day")
+    return {row["day"].isoformat(): row["units"] for row in found}
+
+
+def test_a_frame_is_loaded_and_read_again(client: bigquery.Client) -> None:
+    assert load(client, frame("2024-01-01", "2024-01-02")) == 2
+    found = client.list_rows(TABLE).to_arrow(create_bqstorage_client=False)
+    assert found.column_names == ["day", "series", "units", "at"]
+    assert found.column("day").to_pylist() == [date(2024, 1, 1), date(2024, 1, 2)]
+    assert found.column("at")[0].as_py() == datetime(2024, 1, 1, tzinfo=UTC)
+    assert [row.units for row in client.list_rows(TABLE, page_size=1)] == [1.0, 1.0]
+    assert (client.get_table(TABLE).num_rows, client.get_table(TABLE).schema[0].mode) == (2, "REQUIRED")
+
+
+def test_a_query_takes_parameters_and_pages(client: bigquery.Client) -> None:
+    load(client, frame(*(f"2024-01-0{day}" for day in range(1, 8))))
+    config = bigquery.QueryJobConfig(
+        query_parameters=[
+            bigquery.ScalarQueryParameter("since", "DATE", date(2024, 1, 3)),
+            bigquery.ArrayQueryParameter("series", "STRING", ["a", "b"]),
+        ]
+    )
+    text = f"SELECT day, at, units FROM `{TABLE}` WHERE day >= @since AND series IN UNNEST(@series) ORDER BY day"
+    found = client.query(text, job_config=config).result(page_size=2)
+    rows = list(found)
+    assert [row["day"].day for row in rows] == [3, 4, 5, 6, 7]
+    assert rows[0]["at"] == datetime(2024, 1, 3, tzinfo=UTC)
+    assert found.total_rows == 5
+    table = client.query(text, job_config=config).to_arrow(create_bqstorage_client=False)
+    assert table.num_rows == 5
+
+
+def test_a_load_appends_replaces_all_or_replaces_a_day(client: bigquery.Client) -> None:
+    load(client, frame("2024-01-01", "2024-01-02"))
+    load(client, frame("2024-01-02"))
+    assert days(client) == {"2024-01-01": 1.0, "2024-01-02": 2.0}
+    load(client, frame("2024-01-02", units=7.0), f"{TABLE}$20240102", "WRITE_TRUNCATE")
+    assert days(client) == {"2024-01-01": 1.0, "2024-01-02": 7.0}
+    with pytest.raises(BadRequest, match="different partitions"):
+        load(client, frame("2024-01-03"), f"{TABLE}$20240102", "WRITE_TRUNCATE")
+    assert days(client) == {"2024-01-01": 1.0, "2024-01-02": 7.0}
+    load(client, frame("2024-01-05"), disposition="WRITE_TRUNCATE")
+    assert days(client) == {"2024-01-05": 1.0}
+    with pytest.raises(Conflict):
+        load(client, frame("2024-01-06"), disposition="WRITE_EMPTY")
+
+
+def test_text_is_loaded_from_the_caller_and_from_a_bucket(client: bigquery.Client) -> None:
+    text = b"day,series,units\n2024-01-01,a,1.5\n2024-01-02,,\n"
+    config = bigquery.LoadJobConfig(schema=SCHEMA[:3], skip_leading_rows=1, source_format="CSV")
+    client.load_table_from_file(io.BytesIO(text), TABLE, job_config=config).result()
+    assert [tuple(row.values()) for row in client.list_rows(TABLE)] == [
+        (date(2024, 1, 1), "a", 1.5), (date(2024, 1, 2), None, None),
+    ]  # fmt: skip
+    with storage.Client() as files:
+        blob = files.create_bucket("acme-data").blob("rows.jsonl")
+        blob.upload_from_string('{"day": "2024-01-03", "units": 3}\n')
+    lines = bigquery.LoadJobConfig(schema=SCHEMA[:3], source_format="NEWLINE_DELIMITED_JSON")
+    client.load_table_from_uri("gs://acme-data/rows.jsonl", TABLE, job_config=lines).result()
+    assert days(client)["2024-01-03"] == 3.0
+
+
+def test_a_query_may_write_what_it_finds_to_a_table(client: bigquery.Client) -> None:
+    load(client, frame("2024-01-01", "2024-01-02"))
+    target = "acme-test.sales.total"
+    config = bigquery.QueryJobConfig(destination=target, write_disposition="WRITE_TRUNCATE")
+    client.query(f"SELECT count(*) AS n, sum(CAST(units AS INT64)) AS units FROM `{TABLE}`", job_config=config).result()
+    assert [tuple(row.values()) for row in client.list_rows(target)] == [(2, 2)]
+    assert {each.table_id for each in client.list_tables("sales")} == {"daily", "total"}
+    client.delete_table(target)
+    with pytest.raises(NotFound):
+        client.get_table(target)
+
+
+def test_what_is_wrong_is_said_as_bigquery_says_it(client: bigquery.Client) -> None:
+    with pytest.raises(NotFound, match="nobody"):
+        client.query("SELECT 1 FROM sales.nobody").result()
+    with pytest.raises(BadRequest):
+        client.query("SELEC 1").result()
+    with pytest.raises(BadRequest, match="qualified"):
+        client.query("SELECT 1 FROM daily").result()
+    with pytest.raises(NotFound):
+        load(client, frame("2024-01-01"), "acme-test.nobody.daily")
+    with pytest.raises(Conflict):
+        client.create_dataset("sales")
+
+
+def test_a_job_is_done_once_even_where_the_answer_was_lost(standin: Running, client: bigquery.Client) -> None:
+    load(client, frame("2024-01-01"))
+    standin.fault("bigquery.jobs.insert", lost=True)
+    client.query(f"INSERT INTO `{TABLE}` (day, units) VALUES ('2024-01-09', 9)").result()
+    assert days(client) == {"2024-01-01": 1.0, "2024-01-09": 9.0}
