@@ -19,9 +19,9 @@ LOOP: dict[str, type[BaseModel] | None] = {
 def _deployment(value: Json) -> str | None:
     asked = []
     if value["serve"] != "batch":
-        asked.append(f"serve: {value['serve']} makes batch forecasts only")
+        asked.append(f"serve: {value['serve']} is `mlspec serve` on a local target, an endpoint on Google Cloud")
     if value["machine"] != _default(Machine):
-        asked.append("machine is for an endpoint, and this version has none")
+        asked.append("machine is an endpoint's, and a local target has none")
     return "; ".join(asked) or None
 
 
