@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from mlspec.engine.effects import Work, panel
 from mlspec.engine.pipeline import run_step
@@ -20,7 +21,7 @@ from mlspec.plan.thresholds import Judged, judge
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.point import Point
-from mlspec.state.record import Event
+from mlspec.state.record import Event, FileRef
 from mlspec.state.resource import Json, digest
 
 _NEWEST = 60  # forecasts are held against their actuals
@@ -61,7 +62,7 @@ class Evaluated:
 def evaluate(work: Work) -> Evaluated:
     """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
     at, spec, observed = work.engine.clock(), work.wanted.spec, work.engine.target.observe(work.name)
-    facts, served = _measured(work, observed), _served(work, observed, at)
+    facts, served = measured(work, observed), _served(work, observed, at)
     found = {each["name"]: each for each in (*facts["alerts"], *served)}
     judged = {alert["name"]: judge(alert, found[alert["name"]]["segments"]) for alert in spec["alerts"]}
     own = {
@@ -103,20 +104,25 @@ def _tell_monitors(work: Work, found: Sequence[Point], at: str) -> None:
         work.settle(Settlement(work.name, events=(event,)))
 
 
-def _measured(work: Work, observed: Observed) -> Mapping[str, Json]:
+def measured(
+    work: Work,
+    observed: Observed,
+    inputs: Mapping[str, FileRef] = MappingProxyType({}),
+    options: Mapping[str, Json] = MappingProxyType({}),
+) -> Mapping[str, Json]:
     """Return the facts of the step `evaluate`, on the newest forecasts and the data that was checked last."""
     runs = [run for run in work.engine.target.runs(work.name) if "forecast" in run.files][:_NEWEST]
-    inputs = panel(work)
-    if not inputs:
+    read = panel(work)
+    if not read:
         raise StateError(f"{work.name}: there is no checked data to evaluate on", hint="run the step check before it")
     for number, run in enumerate(runs, 1):
-        inputs |= {f"{role}-{number}": run.files[role] for role in ("forecast", "shadow") if role in run.files}
-    options = {
+        read |= {f"{role}-{number}": run.files[role] for role in ("forecast", "shadow") if role in run.files}
+    usual = {
         "now": work.moment or work.engine.clock(),
         "quarantined": sorted(observed.ledger.bad),
         "versions": sorted(traffic(observed)),
     }
-    return run_step(work.engine, work.wanted, "evaluate", inputs, options).facts
+    return run_step(work.engine, work.wanted, "evaluate", {**read, **inputs}, {**usual, **options}).facts
 
 
 def _served(work: Work, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mlspec.engine.effects import Work, files_of, heal, known, make_version, serving_condition, whole
 from mlspec.plan import desired, telling
-from mlspec.plan.rollout import ALL, Shift, shares, split
+from mlspec.plan.rollout import ALL, ROLLOUT, Shift, shares, split
 from mlspec.plan.serving import kept, shape, stable, traffic
 from mlspec.state.ledger import Hold, Ledger, Quarantine, RolledBack, Rollout
 from mlspec.state.notice import Notice, Pending
@@ -79,7 +79,7 @@ def give_back(work: Work, observed: Observed, why: str) -> None:
     ledger = replace(
         _without(observed.ledger, rollout.version, why, at),
         rollout=None,
-        rollbacks=(*observed.ledger.rollbacks, RolledBack(at, rollout.version, rollout.stable_version, "rollout")),
+        rollbacks=(*observed.ledger.rollbacks, RolledBack(at, rollout.version, rollout.stable_version, ROLLOUT)),
     )
     said = f"{rollout.version} gives back its traffic to {rollout.stable_version}: {why}"
     notice = telling.rolled_back(work.wanted.spec, rollout.version, said, at)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from mlspec.engine import moves
+from mlspec.engine import moves, weighing
 from mlspec.engine.apply import EFFECTS, perform
 from mlspec.engine.closing import close, unsaid, waiting
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.effects import Work, known, whole
+from mlspec.engine.effects import Work, whole
 from mlspec.engine.evaluation import evaluate, key
 from mlspec.engine.outlook import Outlook, look, mode
 from mlspec.errors import DataError, GateClosed, LockHeld, MissingExtra, MlspecError, ModelError, Refused, SpecError
@@ -110,6 +110,9 @@ def _say_what_is_left(work: Work, ahead: Outlook, found: Pass) -> None:
     """Note what is not done and why, and what is only observed: changes, and a move of traffic."""
     found.waits += waiting(ahead)
     found.reported = [f"{each.resource}: {each.reason}" for each in ahead.reported]
+    decision = _decision(work, ahead.observed)
+    if isinstance(decision, rollback.Stay) and decision.why and decision.why not in found.waits:
+        found.waits.append(decision.why)
     if mode(work.wanted.spec, "deployment") == "observe":
         move = _move(work, ahead.observed)
         found.reported += [f"deployment.{work.name}: {_MOVES[type(move)]}: {move.why}"] if move else []
@@ -185,6 +188,9 @@ def _go_on(work: Work, observed: Observed, found: Pass) -> None:
     if isinstance(step, Shift):
         moves.shift(work, observed, step)
         found.did.append(f"{rollout.version} serves {step.percent} %: {step.why}")
+    elif isinstance(step, Abort) and not weighing.helps(work, observed, rollout, step):
+        weighing.wait(work, observed, rollout)
+        found.waits.append(f"{rollout.version} stays at its share: {rollout.stable_version} would have done no better")
     elif isinstance(step, Abort):
         moves.give_back(work, observed, step.why)
         found.did.append(f"{rollout.version} gave its traffic back: {step.why}")
@@ -227,11 +233,15 @@ def _give_way(work: Work, found: Pass) -> None:
         moves.hold(work, observed, BY_ITSELF, said, ledger, (telling.held(work.wanted.spec, serves, said, at),))
         found.did.append(f"held: {said}")
         return
-    version = known(work, decision.release.version) if decision.release else moves.fallback(work)
+    chosen = weighing.first_better(work, observed, serves, decision)
+    if chosen is None:
+        weighing.stay(work, observed, serves, decision)
+        return
+    release, version = chosen
     ledger = moves.quarantined(ledger, serves, decision.why, at)
     done = RolledBack(at, serves, version.version, decision.incident)
     ledger = replace(ledger, rollbacks=(*ledger.rollbacks, done), rollout=None)
-    what = f"release {decision.release.release}" if decision.release else f"the fallback, {version.candidate}"
+    what = f"release {release.release}" if release else f"the fallback, {version.candidate}"
     said = f"{serves} gives way to {version.version} ({what}): {decision.why}"
     moves.roll_back(work, version, ledger, said)
     found.did.append(f"rolled back: {said}")
@@ -259,9 +269,10 @@ def _look_again(work: Work, ahead: Outlook) -> Outlook:
 
 def _count_training(work: Work) -> None:
     """Record that the loop starts a training, before it does: a run that is killed has used its part of the budget."""
-    ledger, at = work.engine.target.observe(work.name).ledger, work.engine.clock()
+    observed, at = work.engine.target.observe(work.name), work.engine.clock()
+    ledger = observed.ledger
     started = (*recent(ledger.trainings, at), at)
-    asked = tuple(learnt(each.incident) for each in asking(work.wanted.spec, ledger))
+    asked = tuple(learnt(each.incident) for each in asking(work.wanted.spec, observed))
     work.settle(Settlement(work.name, ledger=replace(ledger, trainings=started, acted=(*ledger.acted, *asked))))
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from mlspec.forecast import drift
 from mlspec.forecast.frame import ID, PREFIX, TIME, Panel
 from mlspec.forecast.metrics import NAMES
-from mlspec.forecast.realised import Maturity, beside_actuals, by_lead, matched, measures, newest, windows
+from mlspec.forecast.realised import CUTOFF, Maturity, beside_actuals, by_lead, matched, measures, newest, windows
 from mlspec.jobs.context import own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_json
 from mlspec.jobs.moment import moment
@@ -26,13 +26,16 @@ from mlspec.state.step import Progress, StepRequest, StepResult
 # forecast-1 is the newest; shadow-1 is what a version that serves nothing yet forecast beside it.
 FORECAST, SHADOW = "forecast-", "shadow-"
 VERSION = "version"
+_KEY = [ID, TIME, CUTOFF]  # what a forecast of one series and period is told from another by
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
     """Measure at `now` (RFC 3339). The facts list each alert's values, the newest evaluation first, by segment.
 
     Forecasts by the versions of the option `quarantined` count no more. `by_version` holds each version's own evidence, for those
-    of the option `versions`: on the series that it forecast, its shadows included, over as many mature periods as it has.
+    of the option `versions`: on the series that it forecast, its shadows included, over as many mature periods as it has; `made_at`
+    names the cutoffs of those forecasts. The option `instead` names one version of `versions` and another: the input `instead` has
+    what the other would have forecast from these cutoffs, and it is measured on the same series and periods.
     """
     spec, now = spec_of(request), moment(request, "evaluate")
     panel = panel_of(request, spec)
@@ -44,6 +47,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     good = served[~served[VERSION].isin(request.options.get("quarantined") or ())]
     rows = beside_actuals(panel, good, maturity, now) if len(good) else good
     own = {name: _own(name, panel, [*shadows, served], maturity, now) for name in request.options.get("versions") or ()}
+    for served_by, other in (request.options.get("instead") or {}).items():
+        made = _under_ids(request, spec, [read_table(request.inputs["instead"])])
+        own[other] = beside_actuals(panel, _same(made, own[served_by]), maturity, now)
     measure = _Measure(spec, panel, rows, own, _groups(request, spec), now)
     facts = {
         "periods": int(rows[TIME].nunique()) if len(rows) else 0,
@@ -64,6 +70,11 @@ def _own(
     """Return what one version served, or forecast in the shadow of another, beside its actuals."""
     made = [part for part in (rows[rows[VERSION] == version] for rows in forecasts) if len(part)]
     return matched(panel, made, maturity, now)
+
+
+def _same(made: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return of the forecasts that were `made` those of the same series, period and cutoff as `rows`."""
+    return made.merge(rows[_KEY], on=_KEY, how="inner") if len(rows) else made[:0]
 
 
 @dataclass(frozen=True)
@@ -91,13 +102,18 @@ class _Measure:
         if alert.metric not in NAMES:
             return {"name": alert.name, "segments": self._of_the_data(alert, count), "by_version": {}}
         length = alert.window or 1
+        parts = {name: self._windows(rows, length, count) for name, rows in self.own.items()}
         return {
             "name": alert.name,
             "segments": self._values(alert, windows(self.rows, length, count)),
-            "by_version": {
-                name: self._values(alert, self._windows(rows, length, count)) for name, rows in self.own.items()
-            },
+            "by_version": {name: self._values(alert, each) for name, each in parts.items()},
+            "made_at": {name: self._cutoffs(each) for name, each in parts.items()},
         }
+
+    def _cutoffs(self, parts: Sequence[pd.DataFrame]) -> list[str]:
+        """Return the cutoffs of the forecasts in some windows, oldest first."""
+        found = {cutoff for part in parts if len(part) for cutoff in part[CUTOFF]}
+        return [self.panel.layout.frequency.text(each) for each in sorted(found)]
 
     def _of_the_data(self, alert: Alert, count: int) -> dict[str, list[float | None]]:
         """Return a data metric's values by segment; of a server's metrics, none: they come from its own record."""
@@ -160,21 +176,21 @@ def _segments(rows: pd.DataFrame, groups: pd.DataFrame, by: tuple[str, ...]) -> 
 
 
 def _forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[pd.DataFrame]:
-    """Return the forecasts that were made as one table, the oldest first, under unique_id and ds; none where none was made.
-
-    They are kept under the user's own names.
-    """
+    """Return the forecasts that were made as one table, the oldest first; none where none was made."""
     numbers = sorted(
         (int(role.removeprefix(prefix)) for role in request.inputs if role.startswith(prefix)), reverse=True
     )
     made = [read_table(request.inputs[f"{prefix}{number}"]) for number in numbers]
-    if not made:
-        return []
+    return [_under_ids(request, spec, made)] if made else []
+
+
+def _under_ids(request: StepRequest, spec: Forecast, made: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return forecasts as one table under unique_id and ds; files have the user's own names."""
     names = own_names(request, spec)
     frame = pd.concat(made, ignore_index=True).rename(columns={spec.dataset.time: TIME})
     if not len(names.columns):
-        return [frame.assign(**{ID: names.index[0]})]
-    return [frame.merge(names.reset_index(), on=list(names.columns), how="inner")]
+        return frame.assign(**{ID: names.index[0]})
+    return frame.merge(names.reset_index(), on=list(names.columns), how="inner")
 
 
 def _groups(request: StepRequest, spec: Forecast) -> pd.DataFrame:

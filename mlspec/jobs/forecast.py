@@ -26,11 +26,14 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
 
     The option `traffic` says which share of the series each version has, in percent; its model and its backtest, whose residuals
     say how wide the quantiles are, are the inputs `model-VERSION` and `backtest-VERSION`. A version with no share forecasts all
-    series beside the others: the output `shadow`. One `version` alone has the inputs `model` and `backtest`.
+    series beside the others: the output `shadow`. One `version` alone has the inputs `model` and `backtest`; with the option
+    `cutoffs` it forecasts from each of these, earlier ones, as it would have done then.
     """
     spec = spec_of(request)
     panel, names = panel_of(request, spec), own_names(request, spec)
     traffic = _traffic(request)
+    if request.options.get("cutoffs"):
+        return _again(request, progress, spec, panel, names)
     made = {}
     for place, version in enumerate(traffic):
         progress(place, len(traffic), f"forecast with {version}")
@@ -47,6 +50,17 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         "rows": len(out), "series": len(names), "cutoff": text(panel.cutoff), "start": text(times[0]), "end": text(times[-1]),
     }  # fmt: skip
     return StepResult(files, facts)
+
+
+def _again(request: StepRequest, progress: Progress, spec: Forecast, panel: Panel, names: pd.DataFrame) -> StepResult:
+    """Forecast from earlier cutoffs by one version, each from what was known there."""
+    (version,), cutoffs, made = _traffic(request), request.options["cutoffs"], []
+    for place, cutoff in enumerate(cutoffs):
+        progress(place, len(cutoffs), f"forecast with {version} from {cutoff}")
+        made.append(by(request, spec, panel.until(pd.Timestamp(cutoff)), names, version, alone=True))
+    progress(len(cutoffs), len(cutoffs), "forecasts made")
+    out = _plain(pd.concat(made))
+    return StepResult({"forecast": write_table(out, request.out / "forecast.parquet")}, {"rows": len(out)})
 
 
 def _traffic(request: StepRequest) -> dict[str, int]:

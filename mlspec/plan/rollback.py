@@ -1,7 +1,8 @@
 """Shall the version that serves give way, and to which? Evidence about that version, the spec's policy, and what was done before.
 
 A rollback acts once an incident and version, only on the version that the evidence is about, never into a version that turned out
-bad, not within the cooldown of the last one, and at most `max_attempts` times until a promoted version has proved good again.
+bad or that would have done no better, not within the cooldown of the last one, and at most `max_attempts` times until a promoted
+version has proved good again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from mlspec.plan.moments import later
 from mlspec.plan.serving import good_releases, standing
+from mlspec.plan.weighing import weighed
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.record import Release, Version
 from mlspec.state.resource import Json
@@ -18,6 +20,9 @@ from mlspec.state.resource import Json
 # Metrics that say how a version's own forecasts or answers turned out. The others are of the data: no version is to blame, so an
 # alert on them counts for whichever version served when it began.
 OF_A_VERSION = ("wape", "mase", "rmsse", "bias", "pinball", "coverage", "error_rate", "latency")
+
+
+NO_BETTER = "nothing that could take over would have done better on the same periods: demand moved, not the model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,9 @@ class Stay:
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
-    """Move all traffic to `release`, or to the fallback where it is None, for the incident."""
+    """Move all traffic to the first of `targets` that would have done better, for the incident. None stands for the fallback."""
 
-    release: Release | None
+    targets: tuple[Release | None, ...]
     incident: str
     alert: str
     why: str
@@ -72,6 +77,8 @@ def decide(facts: Facts, now: str) -> Stay | RollBack | Give:
         return Stay(_why_not(asking, guilty, facts.serves))
     if standing(ledger, facts.spec_hash):
         return Stay(f"{new[0].name} fires, and the release is held: a person decides")
+    if weighed(new[0].incident, facts.serves, ledger.evaluated) in ledger.acted:
+        return Stay(f"{new[0].name} fires, and {NO_BETTER}")
     if ledger.rollout is not None:
         return Stay(f"{new[0].name} fires on {facts.serves}, and {ledger.rollout.version} is on its way to replace it")
     if now < cool_at(ledger, policy):
@@ -94,24 +101,23 @@ def _act(facts: Facts, alert: AlertRecord) -> RollBack | Give:
     if len(ledger.rollbacks) >= policy["max_attempts"]:
         many = f"{len(ledger.rollbacks)} rollback{'s' if len(ledger.rollbacks) > 1 else ''} did not help"
         return Give(alert.incident, alert.name, f"{many}, which is rollback.max_attempts")
-    release = _target(facts)
-    if release is not None:
-        return RollBack(release, alert.incident, alert.name, alert.message)
-    if facts.serves in facts.fallbacks:
-        return Give(alert.incident, alert.name, "no good version is left, and the fallback itself is what serves")
-    return RollBack(None, alert.incident, alert.name, alert.message)
+    targets = _targets(facts)
+    if targets:
+        return RollBack(targets, alert.incident, alert.name, alert.message)
+    return Give(alert.incident, alert.name, "no good version is left, and the fallback itself is what serves")
 
 
-def _target(facts: Facts) -> Release | None:
-    """Return the release that takes over; None is the fallback's turn."""
+def _targets(facts: Facts) -> tuple[Release | None, ...]:
+    """Return what may take over, in the order in which it is tried; the fallback comes last, unless it is what serves."""
+    last: tuple[None, ...] = () if facts.serves in facts.fallbacks else (None,)
     if facts.spec["rollback"]["to"] == "fallback":
-        return None
+        return last
     good = good_releases(facts.releases, facts.versions, facts.serves, facts.ledger, facts.spec)
     good = tuple(each for each in good if each.version in facts.whole - facts.fallbacks)
     if facts.spec["rollback"]["to"] == "last-good":
-        return next(iter(good), None)
+        return (*good, *last)
     before = _previous(facts)
-    return next((each for each in good if before and each.version == before.version), None)
+    return (*(each for each in good if before and each.version == before.version), *last)
 
 
 def _previous(facts: Facts) -> Release | None:

@@ -11,11 +11,13 @@ from typing import Literal
 
 from mlspec.plan import answered
 from mlspec.plan.moments import later
+from mlspec.plan.weighing import weighed
 from mlspec.state.ledger import Ledger, Rollout
 from mlspec.state.resource import Json
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 ALL = 100
+ROLLOUT = "rollout"  # stands for the incident where a rollout gives its traffic back
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,13 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """Give all traffic back to the version before, and keep the new one out."""
+    """Give all traffic back to the version before, if that would have done better, and keep the new one out.
+
+    `alerts` are those that fire on what the new one forecast.
+    """
 
     why: str
+    alerts: tuple[str, ...]
 
 
 def shares(rollout: Mapping[str, Json]) -> tuple[int, ...]:
@@ -63,8 +69,7 @@ def judges(spec: Mapping[str, Json]) -> tuple[str, ...]:
 def verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[Verdict, str]:
     """Return what the named alerts say of one version's own forecasts. Nobody to judge it is a pass: the gate did."""
     own = {name: ledger.own.get(name, {}).get(version) for name in names}
-    firing = [name for name, state in own.items() if state == "firing"]
-    if firing:
+    if firing := firing_on(names, ledger, version):
         return "fail", f"{', '.join(firing)} fires on what {version} forecast"
     unknown = [name for name, state in own.items() if state != "ok"]
     if unknown:
@@ -72,12 +77,19 @@ def verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[Verdict
     return "pass", f"{', '.join(names)} is within its threshold" if names else "no alert under rollback.on judges it"
 
 
+def firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tuple[str, ...]:
+    """Return which of the named alerts fire on what one version forecast."""
+    return tuple(name for name in names if ledger.own.get(name, {}).get(version) == "firing")
+
+
 def next_step(rollout: Rollout, spec: Mapping[str, Json], ledger: Ledger, now: str) -> Shift | Wait | Abort:
     """Return what follows for a version on its way."""
     policy = spec["deployment"]["rollout"]
     found, why = verdict(judges(spec), ledger, rollout.version)
+    if found == "fail" and weighed(ROLLOUT, rollout.version, ledger.evaluated) in ledger.acted:
+        return Wait(f"{why}, and {rollout.stable_version} would have done no better on the same periods")
     if found == "fail":
-        return Abort(why)
+        return Abort(why, firing_on(judges(spec), ledger, rollout.version))
     ready = later(rollout.since, policy["interval"])
     if now < ready:
         return Wait(f"the next step is due at {ready}")

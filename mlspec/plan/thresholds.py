@@ -59,6 +59,14 @@ def breaks(alert: Mapping[str, Json], value: float | None) -> bool | None:
     return (low is not None and value < low) or (high is not None and value > high)
 
 
+def excess(alert: Mapping[str, Json], value: float | None) -> float:
+    """Return how far a value is beyond the threshold, in the metric's unit; 0 within it, and where there is no value."""
+    if value is None:
+        return 0.0
+    low, high = _limits(alert)
+    return max(0.0, low - value if low is not None else 0.0, value - high if high is not None else 0.0)
+
+
 def limit(alert: Mapping[str, Json]) -> str:
     """Return the threshold in words."""
     if alert["outside"]:

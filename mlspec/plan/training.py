@@ -10,6 +10,8 @@ from mlspec.plan import desired
 from mlspec.plan.desired import Wanted
 from mlspec.plan.diff import differences
 from mlspec.plan.moments import earlier
+from mlspec.plan.serving import stable
+from mlspec.plan.weighing import weighed
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.resource import Json
@@ -44,19 +46,26 @@ def training(wanted: Wanted, observed: Observed, *, due: bool) -> Training | Non
 def _newer(wanted: Wanted, observed: Observed, *, due: bool) -> Training | None:
     if due:
         return Training("the retrain schedule came round, and the data is newer", by_itself=True)
-    asks = asking(wanted.spec, observed.ledger)
+    asks = asking(wanted.spec, observed)
     names = ", ".join(each.name for each in asks)
     return Training(f"{names} fires, and the data is newer", by_itself=True) if asks else None
 
 
-def asking(spec: Mapping[str, Json], ledger: Ledger) -> tuple[AlertRecord, ...]:
+def asking(spec: Mapping[str, Json], observed: Observed) -> tuple[AlertRecord, ...]:
     """Return the alerts that ask for a training now: each once an incident, and none while one that may roll back is undecided."""
-    metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
+    metric, ledger = {alert["name"]: alert["metric"] for alert in spec["alerts"]}, observed.ledger
     undecided = any(
-        each.name in spec["rollback"]["on"] and each.state in ("pending", "firing") for each in ledger.alerts
+        each.name in spec["rollback"]["on"] and each.state in ("pending", "firing") and not _weighed(each, observed)
+        for each in ledger.alerts
     )
     asks = [each for each in ledger.alerts if each.state == "firing" and metric.get(each.name) in _LEARN]
     return () if undecided else tuple(each for each in asks if learnt(each.incident) not in ledger.acted)
+
+
+def _weighed(alert: AlertRecord, observed: Observed) -> bool:
+    """Return whether no rollback would help against an alert, as far as is known: then a newer model may."""
+    serves, ledger = stable(observed), observed.ledger
+    return serves is not None and weighed(alert.incident, serves, ledger.evaluated) in ledger.acted
 
 
 def learnt(incident: str) -> str:

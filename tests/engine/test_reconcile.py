@@ -349,6 +349,55 @@ def test_a_fallback_that_is_bad_too_keeps_serving_and_asks_for_a_person(world: W
     assert (healthy.status, healthy.reason) == ("False", "NeedsAPerson")
 
 
+def test_where_demand_moved_no_version_is_blamed_and_a_newer_model_is_asked_for(world: World) -> None:
+    first, second = with_two_versions(world)
+    world.steps.otherwise = 0.5  # as any other would have done, the fallback too
+    world.bad(first)
+    world.bad(second)
+    found = world.look()
+    assert "demand moved, not the model" in found.waits[0]
+    assert world.traffic == {second: 100}
+    assert world.ledger.bad == frozenset()
+    assert world.ledger.rollbacks == ()
+    assert world.look().status == "waiting"  # until there is newer data, or other evidence
+    world.new_data()
+    found = world.look()
+    assert any(line.startswith("model.demand: data.digest changed") for line in found.did)
+    assert world.serves not in (first, second)
+    assert world.events().count("RollbackWouldNotHelp") == 1
+
+
+def test_what_would_not_have_helped_is_weighed_again_on_other_evidence(world: World) -> None:
+    first, second = with_two_versions(world)
+    world.steps.otherwise = 0.5
+    world.bad(first)
+    world.bad(second)
+    world.look()
+    assert world.serves == second
+    world.well(first)
+    world.look()
+    assert world.serves == first
+    assert world.ledger.bad == {second}
+
+
+def test_an_earlier_version_that_was_bad_unnoticed_is_passed_over(world: World) -> None:
+    first, second = with_two_versions(world)
+    third = world.promoted(seed=2)
+    world.steps.well[second] = 0.6  # known only after it was replaced
+    world.bad(third)
+    world.look()
+    assert world.serves == first
+    assert world.ledger.bad == {third}
+
+
+def test_a_version_that_undoes_half_of_the_trouble_takes_over(world: World) -> None:
+    first, second = with_two_versions(world)
+    world.steps.well[first] = 0.3  # beyond 0.2 too, by 0.1 against 0.2
+    world.bad(second, 0.4)
+    world.look()
+    assert world.serves == first
+
+
 def test_a_second_rollback_waits_for_the_cooldown(world: World) -> None:
     world.write(rollback={"on": ["accuracy"], "cooldown": "72h"})
     first, second = with_two_versions(world)
@@ -538,6 +587,21 @@ def test_a_canary_that_fails_gives_its_traffic_back_and_is_kept_out(world: World
     world.look()
     assert world.traffic == {first: 100}
     assert world.look().status == "nothing"
+
+
+def test_a_canary_that_does_no_worse_than_what_serves_would_have_keeps_its_share(world: World) -> None:
+    first, second = on_its_way(world)
+    world.bad(first)
+    world.bad(second)
+    found = world.look()
+    assert f"{first} would have done no better" in found.waits[0]
+    assert world.traffic == {first: 90, second: 10}
+    assert world.ledger.bad == frozenset()
+    assert world.look().did == []
+    world.well(first)
+    world.look()
+    assert world.traffic == {first: 100}
+    assert world.ledger.bad == {second}
 
 
 def test_blue_green_waits_once_beside_what_serves(world: World) -> None:

@@ -116,6 +116,9 @@ class Loop(RuleBasedStateMachine):
             assert evidence.get(each.version) is not None, "a version gave way without evidence of its own"
             assert evidence[each.version] > 0.2  # type: ignore[operator]
             assert held is None, "a held release was moved"
+            instead = evidence.get(each.to)
+            if instead is not None and each.incident != "rollout":
+                assert instead <= 0.2 or instead - 0.2 <= (evidence[each.version] - 0.2) / 2, "it mended too little"  # type: ignore[operator]
             assert len(before.rollbacks) < MOST or each.incident == "rollout"
             last = before.rollbacks[-1] if before.rollbacks else None
             if last and self.clock_is_right and each.incident != "rollout":

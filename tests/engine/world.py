@@ -24,22 +24,30 @@ ACCURACY = {
 
 
 class Turned(Steps):
-    """Steps that know how each version's forecasts turned out: `well` by version, None where no period is mature yet."""
+    """Steps that know how each version's forecasts turned out: `well` by version, None where no period is mature yet.
+
+    That is how a version would have done in place of another, too; `otherwise` is how one would have that `well` does not name.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.well: dict[str, float | None] = {}
+        self.otherwise: float | None = None
 
     def evaluate(self, request: StepRequest) -> dict[str, Any]:
         serving, bad = request.options["versions"], request.options["quarantined"]
         known = [self.well.get(name) for name in self.well if name not in bad]
+        others = (request.options.get("instead") or {}).values()
+        judged = {name: self.well.get(name) for name in serving}
+        judged |= {name: self.well.get(name, self.otherwise) for name in others}
         overall = max((value for value in known if value is not None), default=None)
         return {
             "outputs": ("evaluation",), "periods": 9, "metrics": {**METRICS, "wape": overall},
             "alerts": [
                 {
                     "name": alert["name"], "segments": {"": [overall] * 9},
-                    "by_version": {name: {"": [self.well.get(name)] * 9} for name in serving},
+                    "by_version": {name: {"": [value] * 9} for name, value in judged.items()},
+                    "made_at": {name: [] if value is None else ["2024-02-11"] for name, value in judged.items()},
                 }
                 for alert in request.spec["alerts"]
             ],

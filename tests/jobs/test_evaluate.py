@@ -87,6 +87,48 @@ def test_of_two_forecasts_with_one_cutoff_the_later_one_served(shop: Pipeline) -
     assert judged(shop, versions=["v1"])["segments"][""][0] == pytest.approx(0.0)
 
 
+def test_another_version_is_measured_on_the_very_rows_that_the_first_one_forecast(shop: Pipeline) -> None:
+    forecast(shop, "forecast-2", "v1", "2024-02-09", 2.0)
+    forecast(shop, "forecast-1", "v1", "2024-02-11", 2.0, ("001",))
+    parts = []
+    for cutoff, factor in (("2024-02-05", 9.0), ("2024-02-09", 1.2), ("2024-02-11", 1.3)):
+        forecast(shop, "instead", "v2", cutoff, factor)
+        parts.append(pd.read_parquet(shop.files["instead"]))
+    shop.files["instead"] = write_table(pd.concat(parts, ignore_index=True), shop.root / "instead.parquet")
+    found = judged(shop, versions=["v1"], instead={"v1": "v2"})
+    assert found["made_at"]["v1"] == ["2024-02-09", "2024-02-11"] == found["made_at"]["v2"]
+    values = found["by_version"]["v2"][""]
+    assert values[0] == pytest.approx(0.3)
+    assert 0.2 < values[1] < 0.3  # both cutoffs, and nothing of the one from which v1 forecast nothing
+    assert found["by_version"]["v1"][""][0] == pytest.approx(1.0)
+
+
+def test_a_version_in_place_of_itself_would_have_done_as_it_did(shop: Pipeline) -> None:
+    champion = shop.run("backtest", incumbent=None)["champion_candidate"]
+    shop.run("train", candidate=champion)
+    shop.run("forecast", version="v1", cutoffs=["2024-02-07", "2024-02-11"])
+    shop.files["forecast-1"] = shop.files["forecast"]
+    again = shop.run("forecast", version="v2", cutoffs=["2024-02-07", "2024-02-11"])
+    assert again == {"rows": 2 * 2 * shop.spec["model"]["horizon"]}
+    shop.files["instead"] = shop.files["forecast"]
+    found = judged(shop, versions=["v1"], instead={"v1": "v2"})["by_version"]
+    assert found["v1"] == found["v2"]
+    assert found["v1"][""][0] is not None
+
+
+def test_what_is_forecast_from_an_earlier_cutoff_is_what_was_forecast_there(tmp_path: Path) -> None:
+    then, now = (Pipeline(folder, alerts=[ALERT]) for folder in (tmp_path / "then", tmp_path / "now"))
+    for shop, days in ((then, 42), (now, 46)):
+        shop.root.mkdir()
+        shop.data(sales(days=days)).run("check", now="2024-02-17T00:00:00Z")
+    then.run("train", candidate=then.run("backtest", incumbent=None)["champion_candidate"])
+    made = then.run("forecast", version="v1")
+    before = pd.read_parquet(then.files["forecast"])
+    now.files |= {role: then.files[role] for role in ("model", "backtest")}
+    now.run("forecast", version="v1", cutoffs=[made["cutoff"]])
+    pd.testing.assert_frame_equal(pd.read_parquet(now.files["forecast"]), before)
+
+
 def test_the_tenth_forecast_is_older_than_the_second(shop: Pipeline) -> None:
     forecast(shop, "forecast-10", "v2", "2024-02-11", 3.0)
     forecast(shop, "forecast-2", "v1", "2024-02-11", 1.0)

@@ -1,0 +1,48 @@
+"""Would another version have done better on the same periods? If not, demand moved and not the model, and a rollback mends nothing.
+
+Both versions forecast the same series and periods from the same cutoffs, so that a hard week is hard for both: a paired comparison
+(Diebold and Mariano 1995, Comparing Predictive Accuracy, pair errors the same way).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mlspec.plan.thresholds import excess, judge
+from mlspec.state.resource import Json
+
+Segments = Mapping[str, Sequence[float | None]]
+# A version that breaks the threshold too has to undo at least this share of what the other is beyond it. Our own choice: a move of
+# traffic is not worth a difference that the next weeks' noise may turn around.
+UNDONE = 0.5
+
+
+def better(alert: Mapping[str, Json], own: Segments, other: Segments) -> bool:
+    """Return whether the `other` version would have done better than what serves (`own`), by one alert on quality.
+
+    Values by segment, the newest window first. What cannot be told (no value of the other) counts as better: the spec's policy
+    asks for a rollback, and nothing speaks against it.
+    """
+    if judge(alert, other).state != "firing":
+        return True
+    return _worst(alert, other) <= (1 - UNDONE) * _worst(alert, own)
+
+
+def _worst(alert: Mapping[str, Json], segments: Segments) -> float:
+    """Return how far the newest window is beyond the threshold, in the worst segment; 0 where none is."""
+    return max((excess(alert, values[0]) for values in segments.values() if values), default=0.0)
+
+
+def weighed(incident: str, version: str, evidence: str) -> str:
+    """Return what is noted where nothing would have done better, on this evidence: with more of it, it is weighed again."""
+    return f"{_weighing(incident, version)}{evidence}"
+
+
+def noted(acted: Sequence[str], incident: str, version: str, evidence: str) -> tuple[str, ...]:
+    """Return the notes with this weighing in place of an earlier one of the same incident and version."""
+    stem = _weighing(incident, version)
+    return (*(each for each in acted if not each.startswith(stem)), weighed(incident, version, evidence))
+
+
+def _weighing(incident: str, version: str) -> str:
+    return f"{incident}:{version}:weighed:"
