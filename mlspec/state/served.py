@@ -22,3 +22,5 @@ class Served:
 
 # Upper bounds in seconds: Prometheus' default buckets for latency (prometheus/client_golang, DefBuckets).
 LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+# How long minutes are kept: the language lets no alert look back further (`window` of 1000 hours, `for` of 99 evaluations).
+KEPT_HOURS = 1100

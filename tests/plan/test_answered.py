@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.plan.answered import LEAST, measured, percentile, since
+from mlspec.plan.moments import moment
 from mlspec.plan.thresholds import judge
-from mlspec.state.served import LATENCIES, Served
+from mlspec.spec.checks.metrics import METRICS
+from mlspec.state.served import KEPT_HOURS, LATENCIES, Served
 
 NOW = "2024-03-01T12:30:40Z"
 ALERT: dict[str, Any] = {
@@ -72,3 +75,12 @@ def test_the_95th_percentile_lies_in_the_bucket_of_the_request_that_it_is(took: 
     up_to = sum(count for bound, count in zip((0.0, *LATENCIES), took, strict=False) if bound < found)
     assert below <= 0.95 * requests
     assert up_to >= 0.95 * requests or found == LATENCIES[-1]
+
+
+def test_no_alert_can_look_back_further_than_counts_are_kept() -> None:
+    longest = {**ALERT, "window": 1000, "for": "99 of 99"}  # what the language takes at most
+    assert moment(NOW) - moment(since(longest, NOW)) < timedelta(hours=KEPT_HOURS)
+
+
+def test_a_threshold_on_latency_lies_within_what_can_be_measured() -> None:
+    assert METRICS["latency"].high == LATENCIES[-1]

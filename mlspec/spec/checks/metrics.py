@@ -43,7 +43,7 @@ METRICS: dict[str, Metric] = {
     "new_series": Metric(0, _ANY, ("above",)),
     "vanished_series": Metric(0, _ANY, ("above",)),
     "error_rate": Metric(0, 1, ("above",)),
-    "latency": Metric(0, _ANY, ("above",)),
+    "latency": Metric(0, 10.0, ("above",)),  # seconds: the last bound of the buckets that it is counted in
 }
 
 
@@ -56,6 +56,8 @@ def number_problem(name: str, number: float) -> Words | None:
         return f"{number:g}: {name} is a share between 0 and 1", "write 0.7 for 70 %"
     if number < metric.low and metric.low == 0:
         return f"{number:g}: {name} is never negative", "write a number above 0"
+    if name == "latency":
+        return f"{number:g}: latency is measured up to {metric.high:g} seconds", "write seconds, such as 0.5"
     return (
         f"{number:g}: {name} is relative to the demand: this would be {number:.0%}",
         f"write {number / 100:g} for {number:g} %",

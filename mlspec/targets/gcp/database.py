@@ -66,8 +66,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self, point: str, forecast: str | None = None) -> Iterator[sqlite3.Connection]:  # noqa: ARG002  (it is ours)
-        """Yield a connection inside a transaction that is written at the end, with the serial moved by one.
+    def writing(
+        self,
+        point: str,
+        forecast: str | None = None,  # noqa: ARG002  (it is ours)
+        *,
+        counts: bool = False,
+    ) -> Iterator[sqlite3.Connection]:
+        """Yield a connection inside a transaction that is written at the end; the serial moves by one, unless it only `counts`.
 
         Raises StateError where the lease was lost, or where the record was written by somebody else meanwhile.
         """
@@ -77,7 +83,8 @@ class Database:
             self._refuse_older(connection)
             connection.execute("BEGIN")
             yield connection
-            connection.execute(NEXT_SERIAL)
+            if not counts:
+                connection.execute(NEXT_SERIAL)
             connection.execute("COMMIT")
             data = connection.serialize()
         try:

@@ -57,8 +57,14 @@ class Database:
             connection.close()
 
     @contextmanager
-    def writing(self, point: str, forecast: str | None = None) -> Iterator[sqlite3.Connection]:  # noqa: ARG002
-        """Yield a connection inside a transaction that is committed at the end, with the serial moved by one.
+    def writing(
+        self,
+        point: str,
+        forecast: str | None = None,  # noqa: ARG002
+        *,
+        counts: bool = False,
+    ) -> Iterator[sqlite3.Connection]:
+        """Yield a connection inside a transaction that is committed at the end; the serial moves by one, unless it only `counts`.
 
         `point` names the write; a lock of `forecast` on this machine cannot be lost. Raises StateError if the file cannot be
         trusted or written; then nothing has changed.
@@ -72,7 +78,8 @@ class Database:
                 connection.execute("BEGIN IMMEDIATE")
                 self._check(connection)
                 yield connection
-                connection.execute(NEXT_SERIAL)
+                if not counts:
+                    connection.execute(NEXT_SERIAL)
             durable.commit(connection, point)
         finally:
             connection.close()

@@ -27,6 +27,9 @@ _ONE_AT_A_TIME = 0x6D6C73706563  # "mlspec": who makes the tables holds the advi
 _TABLES = "SELECT relname FROM pg_class JOIN pg_namespace spaces ON spaces.oid = relnamespace WHERE nspname = ?"
 _BACKUP = f"`pg_dump --schema={SCHEMA} --file=mlspec.sql URL` keeps a copy"
 
+# Writes come one after the other by it, also one that leaves it alone.
+_THIS_SERIAL = "SELECT value FROM meta WHERE key = 'serial' FOR UPDATE"
+
 
 class Database:
     """One state, in the schema `mlspec` of one database. Nothing is created until the first write, or the first lock."""
@@ -55,10 +58,10 @@ class Database:
                     yield connection if self._exists(connection) else None
 
     @contextmanager
-    def writing(self, point: str, forecast: str | None = None) -> Iterator[Connection]:
-        """Yield a connection inside a transaction that is committed at the end, with the serial moved by one."""
+    def writing(self, point: str, forecast: str | None = None, *, counts: bool = False) -> Iterator[Connection]:
+        """Yield a connection inside a transaction that is committed at the end; the serial moves by one, or it only `counts`."""
         with self.transaction(point, forecast) as connection:
-            connection.execute(NEXT_SERIAL)
+            connection.execute(_THIS_SERIAL if counts else NEXT_SERIAL)
             self._check(connection)
             yield connection
 
@@ -99,7 +102,7 @@ class Database:
             if self._schema(connection) in (None, SCHEMA_VERSION):
                 return None
             connection.execute("BEGIN")
-            connection.execute("SELECT value FROM meta WHERE key = 'serial' FOR UPDATE")
+            connection.execute(_THIS_SERIAL)
             for version in range(found_schema(connection, self.place, RECOVERY), SCHEMA_VERSION):
                 connection.run(in_postgres(MIGRATIONS[version]))
             upgraded(connection)

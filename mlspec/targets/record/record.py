@@ -137,10 +137,12 @@ class Record:
             write.told(connection, pending, delivered_at)
 
     def count_served(self, minutes: Sequence[Served]) -> None:
-        """Add a server's counts to those of its minute."""
-        with self._database.writing("count served") as connection:
+        """Add a server's counts to those of its minute; what is older than any alert looks back to is dropped."""
+        with self._database.writing("count served", counts=True) as connection:
             for each in minutes:
                 write.served(connection, each)
+            for forecast in sorted({each.forecast for each in minutes}):
+                write.forget_served(connection, forecast, max(each.minute for each in minutes))
 
     def served(self, forecast: str, since: str) -> tuple[Served, ...]:
         """Return what servers counted from the minute `since` on, oldest first."""

@@ -48,8 +48,12 @@ class Database(Protocol):
         """Yield a connection to read with, or None where nothing was ever written."""
         ...
 
-    def writing(self, point: str, forecast: str | None = None) -> AbstractContextManager[Connection]:
+    def writing(
+        self, point: str, forecast: str | None = None, *, counts: bool = False
+    ) -> AbstractContextManager[Connection]:
         """Yield a connection inside a transaction that is committed at the end, with the serial moved by one.
+
+        What only `counts` leaves the serial alone: a saved plan does not depend on it.
 
         Writes come one after the other, whoever makes them. `point` names the write. Where this run took the lock of `forecast` and
         has lost it, the write raises StateError, and there is no effect.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from mlspec.state.ledger import Ledger
@@ -10,7 +11,7 @@ from mlspec.state.notice import Pending
 from mlspec.state.observed import Seen, Settlement
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Kind
-from mlspec.state.served import Served
+from mlspec.state.served import KEPT_HOURS, Served
 from mlspec.targets.record import rows
 from mlspec.targets.record.schema import MOVING, RECORDS
 from mlspec.targets.record.store import Connection
@@ -91,6 +92,12 @@ def served(connection: Connection, new: Served) -> None:
         "requests = excluded.requests, errors = excluded.errors, took = excluded.took",
         (*key, *counts, rows.to_json(took)),
     )
+
+
+def forget_served(connection: Connection, forecast: str, now: str) -> None:
+    """Drop the counts of a forecast that no alert looks back to any more; `now` is RFC 3339."""
+    first = f"{datetime.fromisoformat(now) - timedelta(hours=KEPT_HOURS):%Y-%m-%dT%H:%M:00Z}"
+    connection.execute("DELETE FROM served WHERE forecast = ? AND minute < ?", (forecast, first))
 
 
 def forget(connection: Connection, forecast: str, kinds: Iterable[Kind]) -> None:
