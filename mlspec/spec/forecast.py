@@ -289,6 +289,17 @@ class Model(Part):
 # --- when, where, what if ---------------------------------------------------------------------------------------------
 
 
+class Training(Part):
+    """Where a model is backtested and trained; it changes nothing about the model."""
+
+    machine: MachineType | None = Field(
+        default=None,
+        description="Compute Engine machine type. On Google Cloud backtest and training run on it, as a Vertex AI custom job; in the "
+        "forecast's own Cloud Run job (4 vCPU, 16 GiB), if left out. The local target is this machine.",
+        examples=["n2-highmem-16"],
+    )
+
+
 class Schedule(Part):
     """When forecasts are made and models retrained."""
 
@@ -448,6 +459,7 @@ class Forecast(Part):
     metadata: Metadata = Field(description="Who and what.")
     dataset: Dataset = Field(description="The history and its contract.")
     model: Model = Field(description="What is forecast, and by what.")
+    training: Training = Field(default=Training(), description="Where a model is backtested and trained.")
     schedule: Schedule = Field(default=Schedule(), description="When.")
     deployment: Deployment = Field(default=Deployment(), description="Where a version serves.")
     alerts: Annotated[Many[Alert], Field(max_length=50)] = Field(default=(), description="Alert thresholds.")

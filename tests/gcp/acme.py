@@ -94,7 +94,7 @@ class Acme:
         """How often each method that changes something was called so far."""
         return self.standin.counted(mutating=True)
 
-    def containers_run(self) -> None:
-        """Let the jobs' containers really run: this checkout's mlspec, in this project."""
-        code = "from mlspec.cli.main import main; main()"
+    def containers_run(self, before: str = "") -> None:
+        """Let the jobs' containers really run: this checkout's mlspec, in this project, after the Python of `before`."""
+        code = f"{before}\nfrom mlspec.cli.main import main; main()"
         self.standin.hook(".*", [sys.executable, "-c", code], cwd=str(self.root), env={"PYTHONPATH": str(ROOT)})

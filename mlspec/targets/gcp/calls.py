@@ -30,7 +30,7 @@ def patiently(call: Callable[[], Answer], what: str) -> Answer:
     Raises TargetError where the answer is no for good, or nothing came in time. Google's NotFound and PreconditionFailed are
     answers, and pass through as they are.
     """
-    tenacity = _tenacity()
+    tenacity = tenacity_of_the_extra()
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception(passes),
         wait=_pause(tenacity),
@@ -119,7 +119,8 @@ def _hint(code: Any) -> str:
     return _HINTS.get(int(code) if code else 0, "try again in a while: what was done before is recorded")
 
 
-def _tenacity() -> Any:
+def tenacity_of_the_extra() -> Any:
+    """Return the library of retries. Raises MissingExtra where it, or another part of the extra, is missing."""
     try:
         import google.api_core.exceptions
         import requests

@@ -34,6 +34,11 @@ class Clients:
         return self._once("endpoints", lambda: self._vertex("EndpointServiceClient"))
 
     @property
+    def custom_jobs(self) -> Any:
+        """Vertex AI's custom jobs, in the region."""
+        return self._once("custom_jobs", lambda: self._vertex("JobServiceClient"))
+
+    @property
     def jobs(self) -> Any:
         """Cloud Run's jobs."""
         return self._once("jobs", self._jobs)

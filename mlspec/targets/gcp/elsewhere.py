@@ -1,26 +1,29 @@
-"""Runs a step as an execution of the forecast's own job on Cloud Run, and takes back what it wrote.
+"""Runs a step as an execution of the forecast's own job on Cloud Run, or as a custom job, and takes back what it wrote.
 
-The job runs `mlspec step NAME --spec gs://… --in ROLE=gs://… --out gs://…`: files in, files out, under an account that can neither
+Either runs `mlspec step NAME --spec gs://… --in ROLE=gs://… --out gs://…`: files in, files out, under an account that can neither
 record nor deploy. What an execution wrote is kept under the step's key, so a loop that was killed while it waited finds it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlspec import errors
 from mlspec.errors import MlspecError, TargetError
 from mlspec.spec.names import derived_names
+from mlspec.spec.place import Place
 from mlspec.state.step import FarStep, StepResult
+from mlspec.targets.gcp import custom
 from mlspec.targets.gcp.calls import TIMEOUT, patiently
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.images import FOLDER
 from mlspec.targets.gcp.storage import NEW, Bucket, Moved
 
 RESULT = "result.json"
+_HEAVY = ("backtest", "train")
 _LONG = 6 * 3600.0  # seconds: as long as the rendered job may take
 # What a step raises for a person; all else is the job's own failure.
 _KINDS = {kind.__name__: kind for kind in (errors.DataError, errors.ModelError, errors.SpecError, errors.UsageError)}
@@ -29,21 +32,32 @@ _KINDS = {kind.__name__: kind for kind in (errors.DataError, errors.ModelError, 
 class Elsewhere:
     """The jobs of one target's forecasts."""
 
-    def __init__(self, clients: Clients, state: Bucket, models: Bucket, target: str) -> None:
-        self._clients, self._state, self._models, self._target = clients, state, models, target
+    def __init__(
+        self, clients: Clients, state: Bucket, models: Bucket, place: Place, image: Callable[[], str]
+    ) -> None:
+        self._clients, self._state, self._models, self._place, self._image = clients, state, models, place, image
 
     def run(self, step: FarStep) -> StepResult:
         """Run a step, or take what an earlier execution of the same wrote. Raises what the step raised, or TargetError."""
         folder = f"{FOLDER}{step.forecast}/steps/{step.key}"
         if self._state.look(f"{folder}/{RESULT}") is None:
             self._put(f"{folder}/spec.json", dict(step.spec))
-            _wait(start(self._clients, derived_names(step.forecast)["Cloud Run job"], self._words(step, folder)))
+            self._run(step, self._words(step, folder))
         return self._taken(step, folder)
+
+    def _run(self, step: FarStep, words: list[str]) -> None:
+        """Run the job that fits the step: where the spec names a machine, what is heavy has it to itself."""
+        machine = step.spec["training"]["machine"]
+        if machine and step.step in _HEAVY:
+            wanted = custom.Wanted(step.forecast, step.step, step.key, machine, self._image(), words)
+            custom.run(self._clients, self._place, wanted)
+        else:
+            _wait(start(self._clients, derived_names(step.forecast)["Cloud Run job"], words))
 
     def _words(self, step: FarStep, folder: str) -> list[str]:
         """Return the words that the job is started with."""
         place = f"gs://{self._state.name}/{folder}"
-        words = ["step", step.step, "--target", self._target, "--spec", f"{place}/spec.json", "--out", place]
+        words = ["step", step.step, "--target", self._place.target, "--spec", f"{place}/spec.json", "--out", place]
         for role, ref in sorted(step.inputs.items()):
             words += ["--in", f"{role}=gs://{self._models.name}/{step.forecast}/sha256/{ref.sha256}"]
         for name, value in sorted(step.options.items()):

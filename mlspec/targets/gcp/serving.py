@@ -88,10 +88,10 @@ class Serving:
     def _wanted(self, forecast: str, version: Version) -> Wanted:
         folder = f"gs://{self._models.name}/{forecast}/versions/{version.version}"
         return Wanted(
-            version.version, folder, self._image(), self._place.key, ("serve", forecast, "--target", self._place.target)
+            version.version, folder, self.image(), self._place.key, ("serve", forecast, "--target", self._place.target)
         )
 
-    def _image(self) -> str:
+    def image(self) -> str:
         """Return the image that steps and servers run in: the environment's, else the loop's own."""
         return os.environ.get("MLSPEC_IMAGE") or self._loop_image()
 

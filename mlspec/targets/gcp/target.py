@@ -193,8 +193,8 @@ class GcpTarget:
         one.strays, one.looked = None, True
 
     def run_far(self, step: FarStep) -> StepResult:
-        """Run a step as an execution of the forecast's own job on Cloud Run."""
-        return Elsewhere(self._clients, self._state, self._models, self.name).run(step)
+        """Run a step in a container of the forecast's own."""
+        return Elsewhere(self._clients, self._state, self._models, self._place, self._serving.image).run(step)
 
     def take(self, address: str, folder: Path) -> Path:
         """Bring an object into `folder`, for a step that was handed its address."""

@@ -1,0 +1,102 @@
+"""Runs a step as a custom job of Vertex AI, on the machine that the spec names, under the forecast's own account.
+
+A job carries the step's key as a label: one that runs already, from a loop that was killed, is waited for and not started again
+(https://cloud.google.com/vertex-ai/docs/training/create-custom-job).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlspec.spec.names import derived_names
+from mlspec.spec.place import Place
+from mlspec.targets.gcp.calls import TIMEOUT, patiently, tenacity_of_the_extra
+from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.registry import OURS
+
+STEP_LABEL = "mlspec-step"
+_LONG = 6 * 3600  # seconds: as long as the forecast's job on Cloud Run may take
+_KEY = 32  # characters of a step's key: a label has 63 at most
+_FIRST, _LONGEST = 0.5, 30.0  # seconds between two looks at a job, at first and at most
+_UNDER_WAY = ("JOB_STATE_QUEUED", "JOB_STATE_PENDING", "JOB_STATE_RUNNING")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be run: the words of `mlspec step …`, for which step of which forecast, on which machine, in which image."""
+
+    forecast: str
+    step: str
+    key: str
+    machine: str
+    image: str
+    words: Sequence[str]
+
+
+def run(clients: Clients, place: Place, wanted: Wanted) -> None:
+    """Run a step's job to its end, or wait for the one that runs already; how it went is in what it wrote. Raises TargetError."""
+    name = _under_way(clients, wanted.key) or _start(clients, place, wanted)
+    _wait(clients, name)
+
+
+def _start(clients: Clients, place: Place, wanted: Wanted) -> str:
+    """Start the job and return its name. An answer that was lost is found again by the label."""
+
+    def once() -> str:
+        found = _under_way(clients, wanted.key)
+        if found is None:
+            request = {"parent": _parent(clients), "custom_job": _job(place, wanted)}
+            found = clients.custom_jobs.create_custom_job(request=request, retry=None, timeout=TIMEOUT).name
+        return str(found)
+
+    return patiently(once, f"start {wanted.step} of {wanted.forecast} on {wanted.machine}")
+
+
+def _job(place: Place, wanted: Wanted) -> dict[str, Any]:
+    account = f"{derived_names(wanted.forecast)['service account of training']}@{place.project}.iam.gserviceaccount.com"
+    pool = {
+        "machine_spec": {"machine_type": wanted.machine},
+        "replica_count": 1,
+        "container_spec": {"image_uri": wanted.image, "args": list(wanted.words)},
+    }
+    return {
+        "display_name": f"mlspec-{wanted.forecast}-{wanted.step}",
+        "labels": {**OURS, "mlspec-forecast": wanted.forecast, STEP_LABEL: wanted.key[:_KEY]},
+        "encryption_spec": {"kms_key_name": place.key},
+        "job_spec": {
+            "worker_pool_specs": [pool],
+            "service_account": account,
+            "scheduling": {"timeout": {"seconds": _LONG}},
+        },
+    }
+
+
+def _under_way(clients: Clients, key: str) -> str | None:
+    """Return the name of a job for this step that has not ended yet."""
+    asked = {"parent": _parent(clients), "filter": f'labels.{STEP_LABEL}="{key[:_KEY]}"'}
+    found = patiently(
+        lambda: list(clients.custom_jobs.list_custom_jobs(request=asked, retry=None, timeout=TIMEOUT)),
+        "look for the jobs that run",
+    )
+    return next((str(each.name) for each in found if each.state.name in _UNDER_WAY), None)
+
+
+def _wait(clients: Clients, name: str) -> None:
+    tenacity = tenacity_of_the_extra()
+    looks = tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda job: job.state.name in _UNDER_WAY),
+        wait=tenacity.wait_exponential(multiplier=_FIRST, max=_LONGEST),
+        stop=tenacity.stop_after_delay(_LONG),
+        retry_error_callback=lambda state: state.outcome.result(),
+    )
+    looks(
+        lambda: patiently(
+            lambda: clients.custom_jobs.get_custom_job(name=name, retry=None, timeout=TIMEOUT), "look at a job"
+        )
+    )
+
+
+def _parent(clients: Clients) -> str:
+    return f"projects/{clients.project}/locations/{clients.region}"
