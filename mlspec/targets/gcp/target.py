@@ -27,7 +27,8 @@ from mlspec.state.step import FarStep, StepResult
 from mlspec.targets.gcp import handed, lease, monitoring
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.database import Database
-from mlspec.targets.gcp.elsewhere import Elsewhere, start
+from mlspec.targets.gcp.elsewhere import Elsewhere
+from mlspec.targets.gcp.executions import Executions
 from mlspec.targets.gcp.files import Files
 from mlspec.targets.gcp.images import FOLDER, Images
 from mlspec.targets.gcp.lease import Lease, hold
@@ -303,7 +304,7 @@ class GcpTarget:
         """Let the loop's own job make these forecasts, under its account; does not wait for it."""
         self._serving.expect_image(os.environ.get("TF_VAR_image"))  # noqa: SIM112  (terraform reads it by this name)
         chosen = [word for name in names for word in ("--select", name)]
-        start(self._clients, LOOP_JOB, ["reconcile", "--once", "--yes", "--target", self.name, *chosen])
+        Executions(self._clients, LOOP_JOB).start(["reconcile", "--once", "--yes", "--target", self.name, *chosen])
 
 
 @dataclass
