@@ -1,8 +1,8 @@
 """Runs a step as an execution of the forecast's own job on Cloud Run, and takes back what it wrote.
 
 The job runs `mlspec step NAME --spec gs://… --in ROLE=gs://… --out gs://…`: files in, files out, under an account that can neither
-record nor deploy. What an execution wrote is kept under the step's key, so a loop that was killed while it waited finds it; one that
-still runs, by where it writes.
+record nor deploy. What an execution wrote is kept under the step's key, so a loop that was killed while it waited finds it;
+one that still runs is found by where it writes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ class Elsewhere:
 
     def _run(self, step: FarStep, folder: str) -> None:
         """Wait for the step's execution, begun where none runs. One that failed is told by what it wrote, or did not."""
-        executions, place = Executions(self._clients, derived_names(step.forecast)["Cloud Run job"]), self._place(folder)
+        executions, place = (
+            Executions(self._clients, derived_names(step.forecast)["Cloud Run job"]),
+            self._place(folder),
+        )
         found = executions.begin(self._words(step, place), place, lambda: self._done(folder))
         if found and not executions.wait(found):
             raise TargetError(
