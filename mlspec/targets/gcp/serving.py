@@ -32,15 +32,16 @@ class Serving:
     def __init__(self, clients: Clients, place: Place, models: Bucket) -> None:
         self._clients, self._place, self._models = clients, place, models
         self._registry = Registry(clients)
-        self._defaults: dict[str, frozenset[str]] | None = None
+        self._defaults: dict[str, frozenset[str]] | TargetError | None = None
+        self._session = False
 
     def begin(self) -> None:
-        """Look at the whole registry once, for all the looks that follow."""
-        self._defaults = self._registry.defaults()
+        """Look at the whole registry once, for all the looks that follow; a no is remembered as well, and said to each of them."""
+        self._session = True
 
     def end(self) -> None:
         """Look anew from now on."""
-        self._defaults = None
+        self._session, self._defaults = False, None
 
     def route(
         self, forecast: str, spec: Mapping[str, Json], traffic: Mapping[str, int], main: str,
@@ -79,9 +80,19 @@ class Serving:
             self._registry.remove(forecast)
 
     def _default(self, forecast: str) -> frozenset[str]:
-        if self._defaults is not None:
-            return self._defaults.get(forecast, frozenset())
-        return self._registry.defaults_of(forecast)
+        if not self._session:
+            return self._registry.defaults_of(forecast)
+        if self._defaults is None:
+            self._defaults = self._all_defaults()
+        if isinstance(self._defaults, TargetError):
+            raise self._defaults
+        return self._defaults.get(forecast, frozenset())
+
+    def _all_defaults(self) -> dict[str, frozenset[str]] | TargetError:
+        try:
+            return self._registry.defaults()
+        except TargetError as error:
+            return error
 
     def _wanted(self, forecast: str, version: Version) -> Wanted:
         folder = f"gs://{self._models.name}/{forecast}/versions/{version.version}"
