@@ -33,6 +33,7 @@ def dag_file(spec: Mapping[str, Json], spec_hash: str, target: str, file: str, o
         "owner": metadata["owner"] or "mlspec",
         "description": metadata["description"],
         "tags": [tag[:_LONGEST_TAG] for tag in ("mlspec", metadata["name"], f"target:{target}")],
+        "machine": spec["training"]["machine"],
         "timezone": schedule["timezone"],
         "crons": sorted({schedule[word] for word in ("forecast", "retrain") if schedule[word]}),
         "timeout_seconds": _TIMEOUT,

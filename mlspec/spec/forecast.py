@@ -294,8 +294,8 @@ class Training(Part):
 
     machine: MachineType | None = Field(
         default=None,
-        description="Compute Engine machine type. On Google Cloud backtest and training run on it, as a Vertex AI custom job; in the "
-        "forecast's own Cloud Run job (4 vCPU, 16 GiB), if left out. The local target is this machine.",
+        description="Compute Engine machine type: on Google Cloud backtest and train run on it, as a Vertex AI custom job. "
+        "Left out, they run in the forecast's own Cloud Run job (4 vCPU, 16 GiB). The local target is this machine.",
         examples=["n2-highmem-16"],
     )
 

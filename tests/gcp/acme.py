@@ -52,8 +52,12 @@ class Acme:
 
     def online(self, *, rollout: str = "{strategy: all-at-once}") -> None:
         """Let the forecast serve online too: the spec says so, and the endpoint's shell is there."""
-        self.say(deployment=f"{{serve: both, rollout: {rollout}}}")
+        self.serve(rollout=rollout)
         platform.shell(self.project, "demand")
+
+    def serve(self, **parts: str) -> None:
+        """Commit another deployment, online too: each part of it as YAML."""
+        self.say(deployment=f"{{serve: both, {', '.join(f'{key}: {text}' for key, text in parts.items())}}}")
 
     def run(self, *words: str) -> int:
         """What a user types, without `mlspec`, on the target."""

@@ -53,7 +53,9 @@ def test_a_start_whose_answer_is_lost_starts_one_job(heavy: Acme) -> None:
 
 def test_a_job_that_runs_already_is_waited_for_and_not_started_again(heavy: Acme, tmp_path: Path) -> None:
     go = tmp_path / "go"
-    waits = f"import os, sys, time\nwhile 'backtest' in sys.argv and not os.path.exists({str(go)!r}): time.sleep(0.05)\n"
+    waits = (
+        f"import os, sys, time\nwhile 'backtest' in sys.argv and not os.path.exists({str(go)!r}): time.sleep(0.05)\n"
+    )
     heavy.containers_run(before=waits)
     heavy.standin.fault("GetCustomJob", code=403, count=1)
     assert heavy.run(*ONCE) == 4  # the loop lost sight of the job; a person looks, and lets it try again at once

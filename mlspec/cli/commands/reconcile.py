@@ -98,7 +98,12 @@ def _pass(call: _Call, said: dict[str, str]) -> int:
 
 def _deliver(target: Opened) -> None:
     """Send what is due. A receiver that does not answer is told again by a later pass, and holds up nothing."""
-    for each in deliver(target, senders(target.secret, timestamp, target.project), timestamp):
+    try:
+        attempts = deliver(target, senders(target.secret, timestamp, target.project), timestamp)
+    except MlspecError as error:  # what the pass did is said all the same
+        say_error(error)
+        return
+    for each in attempts:
         notice, pending = each.pending.notice, each.pending
         if not each.problem:
             click.echo(f"{timestamp()}  {notice.forecast}: told {pending.receiver}: {printable(notice.message)}")

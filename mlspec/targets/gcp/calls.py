@@ -100,6 +100,20 @@ def words(what: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def still_there(what: str) -> Iterator[None]:
+    """Say that something went away while `what` was being done: an answer that nobody waited for, and another try may mend."""
+    from google.api_core.exceptions import NotFound, PreconditionFailed
+
+    try:
+        yield
+    except (NotFound, PreconditionFailed) as error:
+        raise TargetError(
+            f"cannot {what}: {_said(error)}",
+            hint="somebody removed or changed it meanwhile: run the same command again",
+        ) from error
+
+
 def _said(error: Any) -> str:
     code = getattr(error, "code", None)
     return f"{getattr(error, 'message', '') or error}".strip().split("\n")[0][:300] + (

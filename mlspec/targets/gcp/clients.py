@@ -44,6 +44,11 @@ class Clients:
         return self._once("jobs", self._jobs)
 
     @property
+    def executions(self) -> Any:
+        """What Cloud Run's jobs were started for."""
+        return self._once("executions", self._executions)
+
+    @property
     def secrets(self) -> Any:
         """Secret Manager."""
         return self._once("secrets", self._secrets)
@@ -90,6 +95,11 @@ class Clients:
         from google.cloud import run_v2
 
         return run_v2.JobsClient()
+
+    def _executions(self) -> Any:
+        from google.cloud import run_v2
+
+        return run_v2.ExecutionsClient()
 
     def _warehouse(self) -> Any:
         from google.cloud import bigquery

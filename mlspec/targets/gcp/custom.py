@@ -6,7 +6,7 @@ A job carries the step's key as a label: one that runs already, from a loop that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,21 +35,24 @@ class Wanted:
     words: Sequence[str]
 
 
-def run(clients: Clients, place: Place, wanted: Wanted) -> None:
-    """Run a step's job to its end, or wait for the one that runs already; how it went is in what it wrote. Raises TargetError."""
-    name = _under_way(clients, wanted.key) or _start(clients, place, wanted)
-    _wait(clients, name)
+def run(clients: Clients, place: Place, wanted: Wanted, done: Callable[[], bool]) -> None:
+    """Run a step's job to its end, or wait for the one that runs already; how it went is in what it wrote.
+
+    `done` says that one has ended meanwhile. Raises TargetError.
+    """
+    if name := _begin(clients, place, wanted, done):
+        _wait(clients, name)
 
 
-def _start(clients: Clients, place: Place, wanted: Wanted) -> str:
-    """Start the job and return its name. An answer that was lost is found again by the label."""
+def _begin(clients: Clients, place: Place, wanted: Wanted, done: Callable[[], bool]) -> str | None:
+    """Return the job that runs, started where none does. An answer that was lost is found again by the label."""
 
-    def once() -> str:
+    def once() -> str | None:
         found = _under_way(clients, wanted.key)
-        if found is None:
-            request = {"parent": _parent(clients), "custom_job": _job(place, wanted)}
-            found = clients.custom_jobs.create_custom_job(request=request, retry=None, timeout=TIMEOUT).name
-        return str(found)
+        if found or done():
+            return found
+        request = {"parent": _parent(clients), "custom_job": _job(place, wanted)}
+        return str(clients.custom_jobs.create_custom_job(request=request, retry=None, timeout=TIMEOUT).name)
 
     return patiently(once, f"start {wanted.step} of {wanted.forecast} on {wanted.machine}")
 
@@ -76,10 +79,7 @@ def _job(place: Place, wanted: Wanted) -> dict[str, Any]:
 def _under_way(clients: Clients, key: str) -> str | None:
     """Return the name of a job for this step that has not ended yet."""
     asked = {"parent": _parent(clients), "filter": f'labels.{STEP_LABEL}="{key[:_KEY]}"'}
-    found = patiently(
-        lambda: list(clients.custom_jobs.list_custom_jobs(request=asked, retry=None, timeout=TIMEOUT)),
-        "look for the jobs that run",
-    )
+    found = clients.custom_jobs.list_custom_jobs(request=asked, retry=None, timeout=TIMEOUT)
     return next((str(each.name) for each in found if each.state.name in _UNDER_WAY), None)
 
 

@@ -1,31 +1,23 @@
-"""A forecast's endpoint on Vertex AI: which versions are deployed there, and how the traffic is split among them.
+"""A forecast's endpoint on Vertex AI: which versions are deployed there, on which machines, and how the traffic is split.
 
-Terraform makes the endpoint's shell; this is all that happens inside. A version's deployment has an id that follows from its name,
-so a deployment whose answer was lost is found again. Traffic is set in one call that names every share, under the endpoint's etag.
+Terraform makes the endpoint's shell; this is all that happens inside. A deployment's id follows from its version and from what no
+call can change of it, its type of machine: a deployment whose answer was lost is found again, and another machine is another
+deployment, which takes over before the old one goes. Replicas are changed in place. Traffic is set in one call that names every
+share, under the endpoint's etag.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mlspec.errors import TargetError
 from mlspec.targets.gcp.calls import TIMEOUT, patiently
 from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.deployed import Machine, deployment_id, is_ours, replicas, some, strays
 
+_COUNTS = ["dedicated_resources.min_replica_count", "dedicated_resources.max_replica_count"]
 _LONG = 3600.0  # seconds: a machine has to be found, the image loaded, the model read
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What a version is served on."""
-
-    type: str
-    min_replicas: int
-    max_replicas: int
-    account: str
 
 
 class Endpoint:
@@ -34,14 +26,14 @@ class Endpoint:
     def __init__(self, clients: Clients, name: str) -> None:
         self._clients, self.name = clients, name
 
-    def traffic(self) -> dict[str, int] | None:
-        """Return each version's share in percent, as the endpoint says it; None where there is no endpoint."""
+    def strays(self, traffic: Mapping[str, int], machine: Machine) -> str | None:
+        """Return where the endpoint does otherwise than `traffic`, percent by version, on `machine` says, or None."""
         from google.api_core.exceptions import NotFound
 
         try:
-            return shares_of(self._get())
+            return strays(self._get(), traffic, machine)
         except NotFound:
-            return None
+            return "the endpoint is gone"
 
     def route(
         self, traffic: Mapping[str, int], models: Mapping[str, str], machine: Machine, confirm: Callable[[], None]
@@ -51,52 +43,67 @@ class Endpoint:
         `models` has each version's full name in the registry. `confirm` raises where this run may act no longer; it is asked before
         each effect. Raises TargetError where there is no endpoint.
         """
+        shares = {deployment_id(version, machine.type): share for version, share in traffic.items()}
         for version in traffic:
             self._deploy(version, models[version], machine, confirm)
-        self._split(traffic, confirm)
-        for version in sorted(set(self._deployed()) - set(traffic)):
-            self._take_down(version, confirm)
+            self._scale(version, machine, confirm)
+        self._split(shares, confirm)
+        for each in sorted(set(self._ours()) - set(shares)):
+            self._take_down(each, confirm)
 
     def clear(self) -> None:
         """Take everything down; nothing happens where there is no endpoint."""
         from google.api_core.exceptions import NotFound
 
         try:
-            deployed = self._deployed()
+            deployed = self._ours()
             if deployed:
                 self._set({})
-            for version in sorted(deployed):
-                self._take_down(version, lambda: None)
+            for each in sorted(deployed):
+                self._take_down(each, lambda: None)
         except NotFound:
             return
 
     def _deploy(self, version: str, model: str, machine: Machine, confirm: Callable[[], None]) -> None:
+        wanted = {
+            "id": deployment_id(version, machine.type),
+            "model": model,
+            "display_name": version,
+            "service_account": machine.account,
+            "dedicated_resources": {"machine_spec": {"machine_type": machine.type}, **machine.counts},
+        }
+
         def once() -> None:
-            if version in self._deployed():
+            if wanted["id"] in self._ours():
                 return
             confirm()
-            deployed = {
-                "id": deployment_id(version),
-                "model": model,
-                "display_name": version,
-                "service_account": machine.account,
-                "dedicated_resources": {
-                    "machine_spec": {"machine_type": machine.type},
-                    "min_replica_count": machine.min_replicas,
-                    "max_replica_count": machine.max_replicas,
-                },
-            }
-            self._client.deploy_model(endpoint=self.name, deployed_model=deployed, retry=None, timeout=TIMEOUT).result(
+            self._client.deploy_model(endpoint=self.name, deployed_model=wanted, retry=None, timeout=TIMEOUT).result(
                 timeout=_LONG
             )
 
         self._patiently(once, f"deploy {version}")
 
-    def _split(self, traffic: Mapping[str, int], confirm: Callable[[], None]) -> None:
+    def _scale(self, version: str, machine: Machine, confirm: Callable[[], None]) -> None:
+        """Let a version's deployment have as many replicas as it shall."""
+        which = deployment_id(version, machine.type)
+        changed = {"id": which, "dedicated_resources": machine.counts}
+
         def once() -> None:
-            if shares_of(self._get()) != {version: share for version, share in traffic.items() if share}:
+            found = self._ours().get(which)
+            if found is None or replicas(found) == machine.counts:
+                return  # one that is gone again is found out by the next look
+            confirm()
+            self._client.mutate_deployed_model(
+                endpoint=self.name, deployed_model=changed, update_mask={"paths": _COUNTS}, retry=None, timeout=TIMEOUT
+            ).result(timeout=_LONG)
+
+        self._patiently(once, f"scale {version}")
+
+    def _split(self, shares: Mapping[str, int], confirm: Callable[[], None]) -> None:
+        def once() -> None:
+            if some(self._get().traffic_split) != some(shares):
                 confirm()
-                self._set({deployment_id(version): share for version, share in traffic.items()})
+                self._set(shares)
 
         self._patiently(once, "split the traffic")
 
@@ -107,25 +114,20 @@ class Endpoint:
             endpoint=changed, update_mask={"paths": ["traffic_split"]}, retry=None, timeout=TIMEOUT
         )
 
-    def _take_down(self, version: str, confirm: Callable[[], None]) -> None:
+    def _take_down(self, which: str, confirm: Callable[[], None]) -> None:
         def once() -> None:
-            found = self._deployed().get(version)
-            if found is None:
+            if which not in self._ours():
                 return
             confirm()
             self._client.undeploy_model(
-                endpoint=self.name, deployed_model_id=found, retry=None, timeout=TIMEOUT
+                endpoint=self.name, deployed_model_id=which, retry=None, timeout=TIMEOUT
             ).result(timeout=_LONG)
 
-        self._patiently(once, f"take {version} down")
+        self._patiently(once, f"take the deployment {which} down")
 
-    def _deployed(self) -> dict[str, str]:
-        """Return the ids of what mlspec deployed here, by version."""
-        found: dict[str, str] = {}
-        for each in self._get().deployed_models:
-            if each.id == deployment_id(each.display_name):
-                found[each.display_name] = each.id
-        return found
+    def _ours(self) -> dict[str, Any]:
+        """Return what mlspec deployed here, by id."""
+        return {str(each.id): each for each in self._get().deployed_models if is_ours(each)}
 
     def _patiently(self, call: Callable[[], None], what: str) -> None:
         from google.api_core.exceptions import NotFound
@@ -146,15 +148,3 @@ class Endpoint:
     @property
     def _client(self) -> Any:
         return self._clients.endpoints
-
-
-def shares_of(endpoint: Any) -> dict[str, int]:
-    """Return the share of each version in percent; a deployment that is not mlspec's stands under its id."""
-    ours = (each for each in endpoint.deployed_models if each.id == deployment_id(each.display_name))
-    named: dict[str, str] = {str(each.id): str(each.display_name) for each in ours}
-    return {named.get(str(key), str(key)): int(share) for key, share in endpoint.traffic_split.items() if share}
-
-
-def deployment_id(version: str) -> str:
-    """Return the id of a version's deployment: ten digits at most, the first not 0."""
-    return str(1 + int(hashlib.sha256(version.encode()).hexdigest(), 16) % 9_999_999_999)

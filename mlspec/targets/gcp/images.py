@@ -10,10 +10,12 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from mlspec.errors import TargetError
 from mlspec.targets.gcp.storage import NEW, Bucket, Moved, Stored
 
 FOLDER = "forecasts/"
@@ -130,26 +132,24 @@ class Images:
             self._pack = self._read_pack()
         try:
             return Image(seen.generation, self._pack.read(f"{forecast}/{seen.generation}"))
-        except (KeyError, zipfile.BadZipFile):
+        except (KeyError, zipfile.BadZipFile, zlib.error):
             return None
 
     def _read_pack(self) -> zipfile.ZipFile:
-        found = self._bucket.read(_PACK)
-        try:
-            return zipfile.ZipFile(io.BytesIO(found[0] if found else _packed({}, lambda _: b"")))
-        except zipfile.BadZipFile:
-            return zipfile.ZipFile(io.BytesIO(_packed({}, lambda _: b"")))
+        """Return the pack, an empty one where none can be read: it saves calls, and nobody depends on it."""
+        with suppress(TargetError, zipfile.BadZipFile):
+            if (found := self._bucket.read(_PACK)) is not None:
+                return zipfile.ZipFile(io.BytesIO(found[0]))
+        return zipfile.ZipFile(io.BytesIO(_packed({}, lambda _: b"")))
 
     def _write_pack(self, listed: dict[str, Stored]) -> None:
-        """Leave a pack of everything that was looked at; a process that did so meanwhile is as good."""
+        """Leave a pack of everything that was looked at. One by another process is as good, and without it all goes on."""
         known = {name: image for name, image in self._fetched.items() if name in listed}
         generations = {f"{name}/{image.generation}": name for name, image in known.items()}
-        seen = self._bucket.look(_PACK)
-        try:
-            data = _packed(generations, lambda name: known[name].data)
+        data = _packed(generations, lambda name: known[name].data)
+        with suppress(Moved, TargetError):
+            seen = self._bucket.look(_PACK)
             self._bucket.write(_PACK, data, seen.generation if seen else NEW)
-        except Moved:
-            return
 
 
 def _packed(entries: dict[str, str], content: Callable[[str], bytes]) -> bytes:

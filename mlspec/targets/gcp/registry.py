@@ -45,7 +45,7 @@ class Registry:
         found = patiently(
             lambda: list(self._models.list_models(request=asked, retry=None, timeout=TIMEOUT)), "list the models"
         )
-        return {each.labels["mlspec-forecast"]: frozenset(each.version_aliases) for each in found}
+        return {each.labels.get("mlspec-forecast", ""): frozenset(each.version_aliases) for each in found}
 
     def defaults_of(self, forecast: str) -> frozenset[str]:
         """Return the aliases of one forecast's default version; none where there is no such model."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from mlspec.errors import TargetError
 from mlspec.spec.names import derived_names
@@ -18,11 +17,13 @@ from mlspec.state.record import Version
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.calls import TIMEOUT, patiently
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.endpoint import Endpoint, Machine
+from mlspec.targets.gcp.deployed import Machine
+from mlspec.targets.gcp.endpoint import Endpoint
 from mlspec.targets.gcp.registry import Registry, Wanted
 from mlspec.targets.gcp.storage import Bucket
 
 LOOP_JOB = "mlspec-reconcile"
+_MACHINE = ("type", "min_replicas", "max_replicas")  # keys of `deployment.machine`
 
 
 class Serving:
@@ -31,15 +32,16 @@ class Serving:
     def __init__(self, clients: Clients, place: Place, models: Bucket) -> None:
         self._clients, self._place, self._models = clients, place, models
         self._registry = Registry(clients)
-        self._defaults: dict[str, frozenset[str]] | None = None
+        self._defaults: dict[str, frozenset[str]] | TargetError | None = None
+        self._session = False
 
     def begin(self) -> None:
-        """Look at the whole registry once, for all the looks that follow."""
-        self._defaults = self._registry.defaults()
+        """Look at the whole registry once, for all the looks that follow; a no is remembered as well, and said to each of them."""
+        self._session = True
 
     def end(self) -> None:
         """Look anew from now on."""
-        self._defaults = None
+        self._session, self._defaults = False, None
 
     def route(
         self, forecast: str, spec: Mapping[str, Json], traffic: Mapping[str, int], main: str,
@@ -53,7 +55,8 @@ class Serving:
         }
         self._registry.promote(forecast, main)
         if _online(spec):
-            self._endpoint(forecast).route(traffic, models, self._machine(forecast, spec), confirm)
+            machine = self._machine(forecast, spec["deployment"]["machine"])
+            self._endpoint(forecast).route(traffic, models, machine, confirm)
         else:
             self._endpoint(
                 forecast
@@ -61,18 +64,14 @@ class Serving:
 
     def damage(self, forecast: str, seen: Seen) -> str | None:
         """Return where Vertex AI does not follow a recorded deployment, or None."""
-        main, wanted = (
-            str(seen.facts.get("version")),
-            {key: share for key, share in seen.facts.get("traffic", {}).items() if share},
-        )
+        main = str(seen.facts.get("version"))
         if main not in self._default(forecast):
             return f"{main} is not the default version in the model registry"
-        if not _online({"deployment": {"serve": seen.resource.fields.get("deployment.serve")}}):
+        recorded = seen.resource.fields
+        if recorded.get("deployment.serve") == "batch":
             return None
-        found = self._endpoint(forecast).traffic()
-        if found is None:
-            return "the endpoint is gone"
-        return None if found == wanted else f"the endpoint splits its traffic {_words(found)}, not {_words(wanted)}"
+        machine = self._machine(forecast, {key: recorded[f"deployment.machine.{key}"] for key in _MACHINE})
+        return self._endpoint(forecast).strays(seen.facts.get("traffic", {}), machine)
 
     def clear(self, forecast: str, *, purge: bool) -> None:
         """Take down what serves; with `purge` the registered versions go too."""
@@ -81,9 +80,19 @@ class Serving:
             self._registry.remove(forecast)
 
     def _default(self, forecast: str) -> frozenset[str]:
-        if self._defaults is not None:
-            return self._defaults.get(forecast, frozenset())
-        return self._registry.defaults_of(forecast)
+        if not self._session:
+            return self._registry.defaults_of(forecast)
+        if self._defaults is None:
+            self._defaults = self._all_defaults()
+        if isinstance(self._defaults, TargetError):
+            raise self._defaults
+        return self._defaults.get(forecast, frozenset())
+
+    def _all_defaults(self) -> dict[str, frozenset[str]] | TargetError:
+        try:
+            return self._registry.defaults()
+        except TargetError as error:
+            return error
 
     def _wanted(self, forecast: str, version: Version) -> Wanted:
         folder = f"gs://{self._models.name}/{forecast}/versions/{version.version}"
@@ -125,17 +134,11 @@ class Serving:
             self._clients, f"projects/{self._clients.project}/locations/{self._clients.region}/endpoints/{number}"
         )
 
-    def _machine(self, forecast: str, spec: Mapping[str, Json]) -> Machine:
-        wanted: Any = spec["deployment"]["machine"]
-        account = (
-            f"{derived_names(forecast)['service account of serving']}@{self._clients.project}.iam.gserviceaccount.com"
-        )
-        return Machine(wanted["type"], wanted["min_replicas"], wanted["max_replicas"], account)
+    def _machine(self, forecast: str, wanted: Mapping[str, Json]) -> Machine:
+        account = derived_names(forecast)["service account of serving"]
+        kind, fewest, most = (wanted[key] for key in _MACHINE)
+        return Machine(kind, fewest, most, f"{account}@{self._clients.project}.iam.gserviceaccount.com")
 
 
 def _online(spec: Mapping[str, Json]) -> bool:
     return bool(spec["deployment"]["serve"] != "batch")
-
-
-def _words(shares: Mapping[str, int]) -> str:
-    return " and ".join(f"{name} {share} %" for name, share in sorted(shares.items())) or "to nothing"

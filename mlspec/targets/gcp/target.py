@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from mlspec.errors import LockHeld, TargetError
+from mlspec.errors import LockHeld, StateError, TargetError
 from mlspec.spec.place import Place
 from mlspec.state.notice import Pending
 from mlspec.state.observed import FiledStep, Observed, Seen, Settlement, SourceFacts
@@ -25,9 +25,11 @@ from mlspec.state.resource import Json, Kind
 from mlspec.state.served import Served
 from mlspec.state.step import FarStep, StepResult
 from mlspec.targets.gcp import handed, lease, monitoring
+from mlspec.targets.gcp.calls import still_there
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.database import Database
-from mlspec.targets.gcp.elsewhere import Elsewhere, start
+from mlspec.targets.gcp.elsewhere import Elsewhere
+from mlspec.targets.gcp.executions import Executions
 from mlspec.targets.gcp.files import Files
 from mlspec.targets.gcp.images import FOLDER, Images
 from mlspec.targets.gcp.lease import Lease, hold
@@ -155,7 +157,8 @@ class GcpTarget:
             stack.enter_context(one.files.looked_at())
             one.lease, one.looked = held, False
             try:
-                yield
+                with still_there(f"work on {forecast}"):
+                    yield
             finally:
                 one.lease = None
 
@@ -241,8 +244,14 @@ class GcpTarget:
         # One that is worked on could not record its delivery, and would be told again at every pass: it waits.
         busy = lease.held(self._state)
         with self._images.session():
-            found = [each for name in self.names() if name not in busy for each in self._of(name).record.due(at)]
+            found = [each for name in self.names() if name not in busy for each in self._due(name, at)]
         return tuple(sorted(found, key=lambda each: each.next_at or ""))
+
+    def _due(self, forecast: str, at: str) -> tuple[Pending, ...]:
+        """Return one forecast's notices; none where its record cannot be read, which its own pass says."""
+        with suppress(StateError, TargetError):
+            return self._of(forecast).record.due(at)
+        return ()
 
     def undelivered(self, forecast: str) -> tuple[Pending, ...]:
         """Return the notices of a forecast that a receiver has not taken, newest first."""
@@ -303,7 +312,7 @@ class GcpTarget:
         """Let the loop's own job make these forecasts, under its account; does not wait for it."""
         self._serving.expect_image(os.environ.get("TF_VAR_image"))  # noqa: SIM112  (terraform reads it by this name)
         chosen = [word for name in names for word in ("--select", name)]
-        start(self._clients, LOOP_JOB, ["reconcile", "--once", "--yes", "--target", self.name, *chosen])
+        Executions(self._clients, LOOP_JOB).start(["reconcile", "--once", "--yes", "--target", self.name, *chosen])
 
 
 @dataclass

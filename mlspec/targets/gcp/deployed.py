@@ -1,0 +1,82 @@
+"""What stands at an endpoint, as Vertex AI shows it: which deployments are mlspec's, on which machines, with which shares.
+
+A deployment's id is the digest of its version and its type of machine, so that what is mlspec's is known by itself; what has
+another id is somebody else's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a version is served on."""
+
+    type: str
+    min_replicas: int
+    max_replicas: int
+    account: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many replicas, as Vertex AI is told."""
+        return {"min_replica_count": self.min_replicas, "max_replica_count": self.max_replicas}
+
+
+def deployment_id(version: str, machine: str) -> str:
+    """Return the id of a version's deployment on a type of machine: ten digits at most, the first not 0."""
+    return str(1 + int(hashlib.sha256(f"{version} {machine}".encode()).hexdigest(), 16) % 9_999_999_999)
+
+
+def is_ours(deployed: Any) -> bool:
+    """Return whether mlspec made a deployment."""
+    kind = deployed.dedicated_resources.machine_spec.machine_type
+    return bool(deployed.id == deployment_id(deployed.display_name, kind))
+
+
+def replicas(deployed: Any) -> dict[str, int]:
+    """Return the fewest and the most replicas of a deployment, as Machine.counts has them."""
+    found = deployed.dedicated_resources
+    return {"min_replica_count": found.min_replica_count, "max_replica_count": found.max_replica_count}
+
+
+def some(shares: Mapping[str, int]) -> dict[str, int]:
+    """Return the shares that are more than nothing."""
+    return {str(which): int(share) for which, share in shares.items() if share}
+
+
+def strays(endpoint: Any, traffic: Mapping[str, int], machine: Machine) -> str | None:
+    """Return where an endpoint does otherwise than `traffic`, percent by version, on `machine` says; None where it does not."""
+    found, wanted = _by_version(endpoint), some(traffic)
+    if found != wanted:
+        return f"the endpoint splits its traffic {_split(found)}, not {_split(wanted)}"
+    standing = {each.id: each for each in endpoint.deployed_models}
+    for version in sorted(traffic):
+        each = standing.get(deployment_id(version, machine.type))
+        if each is None:
+            return f"{version} is not deployed on {machine.type}"
+        if replicas(each) != machine.counts:
+            return f"{version} has {_range(replicas(each))} replicas, not {_range(machine.counts)}"
+    return None
+
+
+def _by_version(endpoint: Any) -> dict[str, int]:
+    """Return the share of each version in percent; a deployment that is not mlspec's stands under its id."""
+    names = {str(each.id): str(each.display_name) for each in endpoint.deployed_models if is_ours(each)}
+    found: Counter[str] = Counter()
+    for which, share in some(endpoint.traffic_split).items():
+        found[names.get(which, which)] += share
+    return dict(found)
+
+
+def _range(counts: Mapping[str, int]) -> str:
+    return f"{counts['min_replica_count']} to {counts['max_replica_count']}"
+
+
+def _split(shares: Mapping[str, int]) -> str:
+    return " and ".join(f"{name} {share} %" for name, share in sorted(shares.items())) or "to nothing"

@@ -1,0 +1,114 @@
+"""What a version is served on: another machine is another deployment, more replicas are not, and what strays is put back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.gcp import platform
+from tests.gcp.acme import Acme
+
+ONCE = ("reconcile", "--once")
+SMALL = "{type: n2-standard-2, min_replicas: 1, max_replicas: 1}"
+LARGE = "{type: n2-standard-8, min_replicas: 1, max_replicas: 1}"
+MANY = "{type: n2-standard-2, min_replicas: 2, max_replicas: 5}"
+
+
+@pytest.fixture
+def served(acme: Acme) -> Acme:
+    """The project, with its forecast served on a small machine."""
+    acme.online()
+    acme.serve(machine=SMALL)
+    assert acme.run(*ONCE) == 0
+    return acme
+
+
+def standing(acme: Acme) -> list[tuple[str, str, int, int]]:
+    """Each deployment: its version, its machine, its replicas."""
+    found = []
+    for each in acme.endpoint().deployed_models:
+        on = each.dedicated_resources
+        found.append((each.display_name, on.machine_spec.machine_type, on.min_replica_count, on.max_replica_count))
+    return found
+
+
+def methods(acme: Acme) -> list[str]:
+    """The calls so far that changed the endpoint, in order."""
+    names = (call["method"].rpartition(".")[2] for call in acme.standin.calls() if call["mutating"])
+    return [name for name in names if name in {"DeployModel", "UpdateEndpoint", "UndeployModel", "MutateDeployedModel"}]
+
+
+def releases(acme: Acme, capsys: pytest.CaptureFixture[str]) -> list[Any]:
+    return list(acme.asked(capsys, "history", "demand")["releases"])
+
+
+def test_another_machine_takes_over_the_same_version_before_the_old_one_goes(
+    served: Acme, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ((version, *_),) = standing(served)
+    before = len(methods(served))
+    served.serve(machine=LARGE)
+    assert served.run(*ONCE) == 0
+    assert standing(served) == [(version, "n2-standard-8", 1, 1)]
+    assert served.traffic() == {version: 100}
+    assert methods(served)[before:] == ["DeployModel", "UpdateEndpoint", "UndeployModel"]
+    assert [each["version"] for each in releases(served, capsys)] == [version, version]
+    calls = served.changed()
+    assert served.run(*ONCE) == 0
+    assert served.changed() == calls
+
+
+def test_replicas_change_in_place(served: Acme) -> None:
+    ((version, *_),) = standing(served)
+    before = len(methods(served))
+    served.serve(machine=MANY)
+    assert served.run(*ONCE) == 0
+    assert standing(served) == [(version, "n2-standard-2", 2, 5)]
+    assert methods(served)[before:] == ["MutateDeployedModel"]
+
+
+def test_replicas_that_somebody_changed_are_put_back_and_said(served: Acme, capsys: pytest.CaptureFixture[str]) -> None:
+    (deployed,) = served.endpoint().deployed_models
+    deployed.dedicated_resources.max_replica_count = 9
+    platform.endpoints().mutate_deployed_model(
+        endpoint=served.endpoint().name, deployed_model=deployed,
+        update_mask={"paths": ["dedicated_resources.max_replica_count"]},
+    ).result()  # fmt: skip
+    assert served.run(*ONCE) == 0
+    assert standing(served)[0][2:] == (1, 1)
+    (said,) = [
+        each["message"]
+        for each in served.asked(capsys, "history", "demand")["events"]
+        if each["reason"] == "DriftMended"
+    ]
+    assert said.endswith("has 1 to 9 replicas, not 1 to 1; put back")
+    assert len(releases(served, capsys)) == 1
+
+
+def test_a_deployment_that_somebody_put_on_another_machine_gives_way(served: Acme) -> None:
+    """As by hand in the console: the version deployed anew on a larger machine, the old deployment taken down."""
+    client, endpoint = platform.endpoints(), served.endpoint()
+    (old,) = endpoint.deployed_models
+    theirs = {
+        "id": "77", "model": served.versions()[0].name, "display_name": old.display_name,
+        "dedicated_resources": {"machine_spec": {"machine_type": "n2-standard-32"}, "min_replica_count": 1},
+    }  # fmt: skip
+    client.deploy_model(endpoint=endpoint.name, deployed_model=theirs, traffic_split={"0": 100, old.id: 0}).result()
+    client.undeploy_model(endpoint=endpoint.name, deployed_model_id=old.id).result()
+    assert served.run(*ONCE) == 0
+    assert (old.display_name, "n2-standard-2", 1, 1) in standing(served)
+    assert dict(served.endpoint().traffic_split)[old.id] == 100
+
+
+@pytest.mark.parametrize("method", ["DeployModel", "UpdateEndpoint", "UndeployModel"])
+def test_a_move_to_another_machine_that_breaks_off_is_gone_on_with(served: Acme, method: str) -> None:
+    ((version, *_),) = standing(served)
+    served.serve(machine=LARGE)
+    served.standin.fault(method, code=403)
+    assert served.run(*ONCE) != 0
+    assert served.traffic() == {version: 100}
+    assert served.run("resume", "demand") == 0
+    assert served.run(*ONCE) == 0
+    assert standing(served) == [(version, "n2-standard-8", 1, 1)]
+    assert served.traffic() == {version: 100}
