@@ -21,7 +21,14 @@ def texts(
     specs: Sequence[Resolved], project: Project | None, target: str, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
     """Return everything that specs are compiled to, as text by path. Raises TargetError for a template that cannot be rendered."""
-    place, own, found = place_of(project, target), own_templates(root), sources(specs, root)
+    return compiled(sources(specs, root), project, target, root, with_shared=with_shared)
+
+
+def compiled(
+    found: Sequence[Source], project: Project | None, target: str, root: Path, *, with_shared: bool
+) -> dict[str, str]:
+    """Return what `texts` does, of specs as the templates are given them."""
+    place, own = place_of(project, target), own_templates(root)
     try:
         files = {path: text for source in found for path, text in rendered(source, target, place, own).items()}
         return files | (shared(found, place, own) if with_shared else {})

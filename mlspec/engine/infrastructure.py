@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Literal, Protocol
 
 from mlspec.errors import Exit, MlspecError, StoppedPartWay, Terminated
-from mlspec.plan import infra
+from mlspec.plan import infra, takedown
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
 
@@ -27,6 +27,14 @@ class Terraform(Protocol):
 
     def apply(self, folder: Path) -> None:
         """Carry out the plan that the folder keeps. Raises TargetError with terraform's own words."""
+        ...
+
+    def made(self, folder: Path) -> Mapping[str, Json]:
+        """Return the folder's state as `terraform show -json` says it. Raises TargetError where it cannot be read."""
+        ...
+
+    def destroy(self, folder: Path, held: Sequence[str], image: str | None) -> None:
+        """Destroy what the state holds, `held` once its protection is taken off. Raises TargetError with terraform's own words."""
         ...
 
 
@@ -95,6 +103,17 @@ class Infrastructure:
         except MlspecError as error:
             return Made(name, "failed", error)
         return Made(name, "applied")
+
+    def standing(self, name: str) -> takedown.Standing:
+        """Return what stands of one name. Raises TargetError where terraform cannot say."""
+        self._tell(f"terraform show: {name}")
+        return takedown.standing(self._terraform.made(self._at(name)))
+
+    def take_down(self, name: str, found: takedown.Standing) -> None:
+        """Destroy what stands of one name, with its state alone. Raises TargetError; run again, it goes on from there."""
+        if found.made:
+            self._tell(f"terraform destroy: {name}")
+            self._terraform.destroy(self._at(name), found.held, found.image)
 
     def _at(self, name: str) -> Path:
         return Path(self._folder.name, "terraform", name)

@@ -73,7 +73,7 @@ def _fields(each: Mapping[str, Json], action: Action) -> list[FieldChange]:
     if action == "create":
         return [FieldChange(address, None, "to add")]
     if action == "delete":
-        return [FieldChange(address, "is there", None, _HOLDS.get(address.split(".")[0], ""))]
+        return [FieldChange(address, "is there", None, lost_with(address))]
     before, after = change.get("before") or {}, change.get("after") or {}
     unknown = change.get("after_unknown") or {}
     hidden = {**_marks(change.get("before_sensitive")), **_marks(change.get("after_sensitive"))}
@@ -105,14 +105,19 @@ def _any(value: Json) -> bool:
     return bool(value)
 
 
-# What is lost with a resource: said before it is taken down.
+# What is lost with a resource: said before it is taken down. Not the files in a managed folder, which stay without it
+# (google_storage_managed_folder, force_destroy).
 _HOLDS = {
     "google_bigquery_table": "the forecasts in it are lost",
     "google_bigquery_dataset": "the tables in it are lost",
-    "google_storage_managed_folder": "the files in it are lost",
     "google_secret_manager_secret": "its value is lost",
     "google_vertex_ai_endpoint": "what is deployed there stops",
 }
+
+
+def lost_with(address: str) -> str:
+    """Return what is lost with a cloud resource; empty where nothing is."""
+    return _HOLDS.get(address.split(".", maxsplit=1)[0], "")
 
 
 def losses(found: Sequence[Change]) -> tuple[str, ...]:
@@ -121,6 +126,7 @@ def losses(found: Sequence[Change]) -> tuple[str, ...]:
     for change in found:
         for field in change.fields:
             kind, name, *_ = field.field.split(".")
-            if kind in _HOLDS and (field.effect == _HOLDS[kind] or field.effect.endswith("made anew")):
-                said.append(f"{change.forecast}: {kind}.{name}: {_HOLDS[kind]}")
+            lost = lost_with(kind)
+            if lost and (field.effect == lost or field.effect.endswith("made anew")):
+                said.append(f"{change.forecast}: {kind}.{name}: {lost}")
     return tuple(dict.fromkeys(said))

@@ -9,6 +9,9 @@ import pytest
 
 from tests.gcp.acme import IMAGE, Acme
 from tests.gcp.standin.harness import Running
+from tests.terraform.harness import ProviderProcess, environment
+from tests.terraform.provider.cloud import Cloud
+from tests.tools import needs
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +40,31 @@ def acme(standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MLSPEC_IMAGE", IMAGE)
     return found
+
+
+@pytest.fixture(scope="session")
+def joined_process(
+    standin_process: Running, schema_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ProviderProcess]:
+    """Terraform's stand-in, joined to Google's: one process for each worker."""
+    needs("terraform")
+    log = tmp_path_factory.mktemp("joined") / "stderr.txt"
+    words = ("--cloud", "tests.gcp.joined:Joined")
+    process = ProviderProcess(schema_cache, log, *words, env=standin_process.environment)
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def terraform_too(
+    standin: Running, joined_process: ProviderProcess, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Cloud:
+    """Terraform's side of the test's cloud; `terraform` finds it, and keeps its states in the cloud's own bucket."""
+    home = tmp_path / "home"
+    home.mkdir()
+    found = environment(joined_process.open(cloud.folder), home, needs("terraform"))
+    for key, value in found.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("TF_VAR_image", IMAGE)
+    monkeypatch.setenv("MLSPEC_IMAGE", IMAGE)
+    return cloud

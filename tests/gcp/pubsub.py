@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.tools import needs
+from tests.waiting import free_port
 
 
 @pytest.fixture(scope="session")
 def pubsub_process() -> Iterator[str]:
     """The emulator's address; one process for each worker that asks."""
     jar = needs("pubsub-emulator")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     argv = ["java", "-jar", jar, "--host=127.0.0.1", f"--port={port}"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None

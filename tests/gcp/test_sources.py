@@ -11,6 +11,7 @@ import pytest
 from tests.examples import sales
 from tests.gcp import platform
 from tests.gcp.acme import Acme
+from tests.terraform.provider.cloud import Cloud
 
 ONCE = ("reconcile", "--once")
 OBJECTS = "gs://acme-test-mlspec-data/demand/*.csv"
@@ -47,7 +48,7 @@ def forecast(acme: Acme, capsys: pytest.CaptureFixture[str]) -> Any:
     "{uri: 'bq://acme-test.sales.daily'}", "{query: 'SELECT shop, day, units FROM `acme-test.sales.daily`'}",
 ], ids=["table", "query"])  # fmt: skip
 def test_bigquery_gives_what_the_same_rows_in_a_file_give(
-    acme: Acme, capsys: pytest.CaptureFixture[str], source: str
+    acme: Acme, terraform_too: Cloud, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:
     assert acme.run(*ONCE) == 0
     from_objects = forecast(acme, capsys)

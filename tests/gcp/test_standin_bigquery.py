@@ -134,3 +134,14 @@ def test_a_job_is_done_once_even_where_the_answer_was_lost(standin: Running, cli
     standin.fault("bigquery.jobs.insert", lost=True)
     client.query(f"INSERT INTO `{TABLE}` (day, units) VALUES ('2024-01-09', 9)").result()
     assert days(client) == {"2024-01-01": 1.0, "2024-01-09": 9.0}
+
+
+def test_a_dataset_that_holds_tables_goes_only_with_them(client: bigquery.Client) -> None:
+    load(client, frame("2024-01-01"))
+    with pytest.raises(BadRequest, match="still in use"):
+        client.delete_dataset("sales")
+    client.delete_dataset("sales", delete_contents=True)
+    with pytest.raises(NotFound):
+        client.get_dataset("sales")
+    with pytest.raises(NotFound):
+        client.get_table(TABLE)

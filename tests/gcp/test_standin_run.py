@@ -42,6 +42,24 @@ def test_a_job_runs_its_program_with_what_the_call_says_instead(standin: Running
     assert [each.name for each in jobs.list_jobs(parent=PARENT)] == [name]
 
 
+def test_a_job_that_is_changed_keeps_what_was_not_said(jobs: run.JobsClient) -> None:
+    name = made(jobs)
+    container = {"image": "docker.pkg.dev/acme/step:2"}
+    jobs.update_job(job={"name": name, "template": {"template": {"containers": [container]}}}).result()
+    job = jobs.get_job(name=name)
+    assert job.template.template.containers[0].image == "docker.pkg.dev/acme/step:2"
+    assert dict(job.labels) == {"forecast": "demand"}
+
+
+def test_a_job_goes_with_its_executions(jobs: run.JobsClient) -> None:
+    name = made(jobs)
+    jobs.run_job(name=name).result()
+    assert jobs.delete_job(name=name).result().name == name
+    with pytest.raises(NotFound):
+        jobs.get_job(name=name)
+    assert list(run.ExecutionsClient().list_executions(parent=name)) == []
+
+
 def test_a_program_that_fails_is_tried_again_and_the_execution_says_so(standin: Running, jobs: run.JobsClient) -> None:
     name = made(jobs, max_retries=1)
     overrides = {"container_overrides": [{"args": ["7"]}], "task_count": 2}

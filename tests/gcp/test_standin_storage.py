@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import google_crc32c
 import pytest
@@ -13,6 +15,8 @@ from google.cloud.storage import Bucket, Client
 from google.cloud.storage.exceptions import InvalidResponse
 
 from tests.gcp.standin.harness import Running
+from tests.terraform.harness import Terraform
+from tests.tools import needs
 
 
 @pytest.fixture
@@ -178,3 +182,31 @@ def test_a_bucket_is_one_of_its_kind_and_stays_while_it_holds_something(client: 
     assert bucket.test_iam_permissions(["storage.objects.get", "storage.objects.create"]) == [
         "storage.objects.get", "storage.objects.create",
     ]  # fmt: skip
+
+
+STATE = """\
+terraform {
+  backend "gcs" {
+    bucket = "acme-state"
+    prefix = "terraform"
+  }
+}
+resource "terraform_data" "kept" { input = "here" }
+"""
+
+
+def test_terraform_keeps_its_state_in_a_bucket_and_one_writes_at_a_time(
+    standin: Running, bucket: Bucket, tmp_path: Path
+) -> None:
+    """Its own backend, unchanged: Go's client sends in chunks and reads by the XML API."""
+    (tmp_path / "main.tf").write_text(STATE)
+    found = {**standin.environment, "HOME": str(tmp_path), "CHECKPOINT_DISABLE": "1"}
+    terraform = Terraform(tmp_path, found, needs("terraform"))
+    terraform.run("init", "-no-color").expect(0)
+    terraform.apply().expect(0)
+    state = json.loads(bucket.blob("terraform/default.tfstate").download_as_bytes())
+    assert [each["name"] for each in state["resources"]] == ["kept"]
+    assert terraform.state()["terraform_data.kept"]["input"] == "here"
+    terraform.plan().expect(0)
+    bucket.blob("terraform/default.tflock").upload_from_string('{"ID": "theirs"}')
+    assert "Error acquiring the state lock" in terraform.apply().text

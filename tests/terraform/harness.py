@@ -105,15 +105,15 @@ class Terraform:
 
 
 class ProviderProcess:
-    """The stand-in's process, for as many clouds as a worker needs."""
+    """The stand-in's process, for as many clouds as a worker needs; `words` and `env` are more of what it is started with."""
 
-    def __init__(self, cache: Path, log: Path):
+    def __init__(self, cache: Path, log: Path, *words: str, env: Mapping[str, str] | None = None):
         self.log = log
         with log.open("w") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.terraform.provider", "--cache", str(cache)],
+                [sys.executable, "-m", "tests.terraform.provider", "--cache", str(cache), *words],
                 cwd=ROOT,
-                env={**os.environ, "GRPC_VERBOSITY": "ERROR"},
+                env={**os.environ, "GRPC_VERBOSITY": "ERROR", **(env or {})},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

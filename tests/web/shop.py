@@ -10,9 +10,7 @@ import os
 import re
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -28,9 +26,9 @@ from mlspec.plan.moments import text
 from mlspec.spec import load
 from mlspec.targets.local.target import LocalTarget
 from tests.examples import project, sales, spec_text
+from tests.waiting import PATIENCE, until
 
 SHOPS = tuple(f"{number:03}" for number in range(12))
-PATIENCE = 90.0  # seconds until a condition that never comes fails a test
 ERRORS = {"name": "errors", "metric": "error_rate", "above": 0.1}
 SECOND = {"candidates": [{"kind": "croston"}]}  # another version
 
@@ -93,15 +91,6 @@ def mlspec(root: Path, *words: str, **environment: str) -> subprocess.CompletedP
     return subprocess.run(
         argv, cwd=root, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=PATIENCE
     )
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait for a condition, and return what it returned."""
-    end = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < end, "this never came"
-        threading.Event().wait(0.05)
-    return found
 
 
 @dataclass

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlspec.cli.clock import now
-from tests.web.shop import ERRORS, SECOND, SHOPS, Shop, broken, serving, until
+from tests.waiting import until
+from tests.web.shop import ERRORS, SECOND, SHOPS, Shop, broken, serving
 
 ONLINE = {"alerts": [ERRORS], "rollback": {"on": ["errors"], "cooldown": "1h"}}
 CANARY = {"serve": "online", "rollout": {"strategy": "canary", "steps": [40, 100], "interval": "1h"}}

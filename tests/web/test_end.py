@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from mlspec.web.server import listen
-from tests.web.shop import PATIENCE, SHOPS, Shop, serving, until
+from tests.waiting import PATIENCE, until
+from tests.web.shop import SHOPS, Shop, serving
 
 BODY = json.dumps({"instances": [{"shop": "001"}]}).encode()
 

@@ -11,7 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mlspec.cli import main as front
-from tests.web.shop import SECOND, SHOPS, Server, Shop, mlspec, serving, until
+from tests.waiting import until
+from tests.web.shop import SECOND, SHOPS, Server, Shop, mlspec, serving
 
 CANARY = {"rollout": {"strategy": "canary", "steps": [40, 100], "interval": "1h"}}
 

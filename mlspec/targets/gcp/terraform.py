@@ -1,4 +1,4 @@
-"""Runs terraform on rendered files: reads what it would do, holding no lock, and does just that.
+"""Runs terraform on rendered files: reads what it would do, holding no lock, and does just that; or takes down what it made.
 
 terraform sees an allow-listed environment: where it finds programs and settings, Google's credentials, and the variables of the
 rendered files. Nothing of its output is shown but its own errors, because a plan may hold what must not be shown.
@@ -11,9 +11,10 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from mlspec.errors import TargetError
 from mlspec.state.resource import Json
@@ -26,6 +27,10 @@ _KEPT = (
 _KEPT_PREFIXES = ("GOOGLE_", "CLOUDSDK_")
 _SET = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 _PLAN = "plan.tfplan"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_IMAGE = (
+    f"none@sha256:{'0' * 64}"  # where there is no job any more: the variable has to be given, and nothing is made of it
+)
 _INSTALL = (
     "install terraform 1.9 or newer (https://developer.hashicorp.com/terraform/install), or look at mlspec render"
 )
@@ -64,20 +69,37 @@ class Terraform:
         """Carry out the plan that `plan` kept in the folder; terraform refuses it where its state has moved since."""
         self._run(folder, "apply", "-no-color", "-auto-approve", _PLAN)
 
-    def _run(self, folder: Path, *words: str) -> str:
+    def made(self, folder: Path) -> Mapping[str, Json]:
+        """Return the folder's state, as `terraform show -json` says it. Raises TargetError where it cannot be read."""
+        self._run(folder, "init", "-no-color")
+        value: Mapping[str, Json] = json.loads(self._run(folder, "show", "-json", "-no-color"))
+        return value
+
+    def destroy(self, folder: Path, held: Sequence[str], image: str | None) -> None:
+        """Destroy all that the folder's state holds; first, protection is taken off `held`, and nothing else is changed.
+
+        `image` is what the job keeps until then. Run again after an end part-way, it goes on from there.
+        """
+        said = {"TF_VAR_protect": "false", "TF_VAR_image": image or _NO_IMAGE}
+        if held:
+            chosen = (f"-target={address}" for address in held)
+            self._run(folder, "apply", "-no-color", "-auto-approve", *chosen, said=said)
+        self._run(folder, "destroy", "-no-color", "-auto-approve", said=said)
+
+    def _run(self, folder: Path, *words: str, said: Mapping[str, str] = _NOTHING) -> str:
         # In a session of its own: a Ctrl-C reaches us, and we ask terraform once to end. Asked twice it would drop its state.
         with subprocess.Popen(
-            [find_terraform(), *words], cwd=folder, env=dict(self.environment), stdin=subprocess.DEVNULL,
+            [find_terraform(), *words], cwd=folder, env={**self.environment, **said}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True,
         ) as process:  # fmt: skip
             try:
-                out, said = process.communicate()
+                out, wrong = process.communicate()
             except BaseException:
                 process.send_signal(signal.SIGINT)
                 process.communicate()
                 raise
         if process.returncode != 0:
-            raise TargetError(f"terraform {words[0]} failed for {folder.name}:\n{_error(said)}", hint=_hint(said))
+            raise TargetError(f"terraform {words[0]} failed for {folder.name}:\n{_error(wrong)}", hint=_hint(wrong))
         return out
 
 

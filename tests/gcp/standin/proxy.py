@@ -26,7 +26,8 @@ class Proxy:
     def __init__(self, certificate: Path, grpc: int, http: int, stranger: Callable[[str], None]) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate)
-        self._context.set_alpn_protocols(["h2", "http/1.1"])
+        # Who takes either, as Go does, speaks JSON over HTTP; gRPC takes h2 alone.
+        self._context.set_alpn_protocols(["http/1.1", "h2"])
         self._grpc, self._http, self._stranger = grpc, http, stranger
         self._open: dict[int, tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
         self._loop = asyncio.new_event_loop()

@@ -64,7 +64,10 @@ Handler = Callable[[Cloud, Request], Response]
 
 @dataclass(frozen=True)
 class Route:
-    """A method and a path with names in braces; `audited` is the call's name in Google's audit log."""
+    """A method and a path with names in braces, `{+name}` where one may hold slashes.
+
+    `audited` is the call's name in Google's audit log.
+    """
 
     method: str
     path: str
@@ -74,6 +77,7 @@ class Route:
     def match(self, method: str, path: str) -> Mapping[str, str] | None:
         """Return the names, or None where it is another's."""
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/:]+)", re.escape(self.path))
+        pattern = re.sub(r"\\\{\\\+(\w+)\\\}", r"(?P<\1>.+)", pattern)
         found = re.fullmatch(pattern, path) if method == self.method else None
         return None if found is None else {key: unquote(value) for key, value in found.groupdict().items()}
 

@@ -6,8 +6,9 @@ import dataclasses
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -82,6 +83,19 @@ def _routed(request: Request) -> tuple[Route, Request]:
     )
 
 
+def _body(stream: BufferedIOBase, headers: Mapping[str, str]) -> bytes:
+    """Return a request's body; Go sends an upload in chunks, without a length (RFC 9112, 7.1)."""
+    if headers.get("transfer-encoding", "").lower() != "chunked":
+        return stream.read(int(headers.get("content-length") or 0))
+    body = b""
+    while size := int(stream.readline().partition(b";")[0], 16):
+        body += stream.read(size)
+        stream.readline()
+    while stream.readline().strip():
+        pass  # trailers
+    return body
+
+
 def _handler(call: Callable[[Request, int], Response]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -101,7 +115,7 @@ def _handler(call: Callable[[Request, int], Response]) -> type[BaseHTTPRequestHa
         def _request(self) -> Request:
             split = urlsplit(self.path)
             headers = {key.lower(): value for key, value in self.headers.items()}
-            body = self.rfile.read(int(headers.get("content-length") or 0))
+            body = _body(self.rfile, headers)
             query: dict[str, str] = {}
             for key, value in parse_qsl(split.query, keep_blank_values=True):
                 query[key] = f"{query[key]},{value}" if key in query else value  # a repeated key is a list

@@ -107,14 +107,14 @@ def page(rpc: Rpc, request: Any, found: Iterable[Any]) -> Any:
 
 
 def update(cloud: Cloud, rpc: Rpc, request: Any) -> Any:
-    """Change the fields that the mask names, or all that are set where there is none."""
+    """Change the fields that the mask names, or all that are set where there is none, or where the method takes none."""
     new = getattr(request, snake(rpc.name.removeprefix("Update")))
     current = cloud.get(new.name)
     check_labels(new)
     if getattr(new, "etag", "") not in {"", getattr(current, "etag", "")}:
         raise Refused("ABORTED", f"{new.name} has changed since: its etag is another.")
     changed = copy(current)
-    merge(changed, new, list(request.update_mask.paths))
+    merge(changed, new, list(request.update_mask.paths) if hasattr(request, "update_mask") else [])
 
     def land() -> Any:
         current.CopyFrom(changed)

@@ -9,6 +9,7 @@ clouds. It ends when its standard input does.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import shutil
@@ -67,14 +68,14 @@ def serve(provider: Provider, socket: Path) -> grpc.Server:
 class Process:
     """Every cloud that was opened so far: a server for google and one for google-beta each."""
 
-    def __init__(self, schema_file: Path, sockets: Path):
+    def __init__(self, schema_file: Path, sockets: Path, kind: Callable[[Path], Cloud]):
         self.schema = json.loads(schema_file.read_text())
-        self.sockets = sockets
+        self.sockets, self.kind = sockets, kind
         self.servers: list[grpc.Server] = []
 
     def open(self, folder: Path) -> str:
         """The value of TF_REATTACH_PROVIDERS for a cloud."""
-        cloud = Cloud(folder)
+        cloud = self.kind(folder)
         folder.mkdir(parents=True, exist_ok=True)
         beta = {**self.schema, "resources": {**self.schema["resources"], **overlay.BETA_SCHEMA}}
         found = {}
@@ -91,11 +92,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reattach", metavar="FOLDER", type=Path, help="serve this one cloud, for use by hand")
     parser.add_argument("--cache", metavar="FOLDER", type=Path, default=Path(tempfile.gettempdir(), "terraform-schema"))
+    parser.add_argument(
+        "--cloud", metavar="MODULE:CLASS", default=f"{Cloud.__module__}:Cloud", help="another kind of cloud"
+    )
     options = parser.parse_args()
+    module, _, name = options.cloud.partition(":")
     schema_file = schema.cached(options.cache, overlay.stable_types(), overlay.DATA)
     sockets = Path(tempfile.mkdtemp(prefix="tf"))  # a socket's path has little room: not below a test's own folder
     try:
-        process = Process(schema_file, sockets)
+        process = Process(schema_file, sockets, getattr(importlib.import_module(module), name))
         if options.reattach:
             print(f"export TF_REATTACH_PROVIDERS='{process.open(options.reattach)}'", flush=True)
             process.servers[-1].wait_for_termination()

@@ -135,6 +135,17 @@ class RunJobs:
             raise invalid("job_id is required.")
         return standard.create(self._cloud, rpc, request)
 
+    def delete_job(self, rpc: Rpc, request: Any) -> Any:
+        """Remove a job with its executions; the operation ends with what the job was."""
+        job = self._cloud.get(request.name)
+
+        def land() -> Any:
+            for name in [name for name in self._cloud.resources if name.startswith(f"{job.name}/")]:
+                del self._cloud.resources[name]
+            return self._cloud.resources.pop(job.name)
+
+        return self._cloud.operations.start(job.name.rpartition("/jobs/")[0], land)
+
     def run_job(self, rpc: Rpc, request: Any) -> Any:
         """Start an execution. The operation is done when the execution is, well or not: its counts say which."""
         job = self._cloud.get(request.name)

@@ -40,6 +40,13 @@ def get_dataset(cloud: Cloud, request: Request) -> Response:
     return answer(_warehouse(cloud).dataset(request.names["project"], request.names["dataset"]))
 
 
+def delete_dataset(cloud: Cloud, request: Request) -> Response:
+    """Remove a dataset; one that holds tables only where the caller says so."""
+    contents = request.query.get("deleteContents") == "true"
+    _warehouse(cloud).drop_dataset(request.names["project"], request.names["dataset"], contents=contents)
+    return Response(204)
+
+
 def list_datasets(cloud: Cloud, request: Request) -> Response:
     """Return a project's datasets."""
     found = [
@@ -176,6 +183,7 @@ ROUTES = [
     Route("POST", f"{_P}/datasets", "bigquery.datasets.insert", insert_dataset),
     Route("GET", f"{_P}/datasets", "bigquery.datasets.list", list_datasets),
     Route("GET", _D, "bigquery.datasets.get", get_dataset),
+    Route("DELETE", _D, "bigquery.datasets.delete", delete_dataset),
     Route("POST", f"{_D}/tables", "bigquery.tables.insert", insert_table),
     Route("GET", f"{_D}/tables", "bigquery.tables.list", list_tables),
     Route("GET", _T, "bigquery.tables.get", get_table),

@@ -81,6 +81,17 @@ class Warehouse:
             raise Refused("NOT_FOUND", f"Not found: Dataset {project}:{name}")
         return self.datasets[project, name]
 
+    def drop_dataset(self, project: str, name: str, *, contents: bool) -> None:
+        """Remove a dataset, and what is in it only with `contents`. Raises Refused."""
+        tables = self.names(project, name)
+        if tables and not contents:
+            said = f"Dataset {project}:{name} is still in use"
+            raise Refused("INVALID_ARGUMENT", said, reason="resourceInUse")
+        self.duck.execute(f'DROP SCHEMA "{project}.{name}" CASCADE')
+        del self.datasets[project, name]
+        for table in tables:
+            self.tables.pop(table, None)
+
     def names(self, project: str, dataset: str) -> list[Name]:
         """Return a dataset's tables; a query may have made one."""
         self.dataset(project, dataset)

@@ -100,6 +100,11 @@ def get_object(cloud: Cloud, request: Request) -> Response:
     return answer(found.resource(), request.query.get("fields"))
 
 
+def read_object(cloud: Cloud, request: Request) -> Response:
+    """Return an object's bytes, as the XML API does: Go's client reads by it, and so does Terraform its state."""
+    return _media(_target(cloud, request), request.headers.get("range"))
+
+
 def _media(found: Object, asked: str | None) -> Response:
     hashes = found.hashes
     headers = {
@@ -219,4 +224,5 @@ ROUTES = [
     Route("PATCH", _B, "storage.buckets.update", patch_bucket),
     Route("DELETE", _B, "storage.buckets.delete", delete_bucket),
     Route("GET", f"{_B}/iam/testPermissions", "storage.buckets.testIamPermissions", test_permissions),
+    Route("GET", "/{bucket}/{+object}", "storage.objects.get", read_object),
 ]

@@ -1,0 +1,33 @@
+"""Waits for conditions, never for a time: what other processes do comes when it comes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE = 90.0  # seconds until a condition that never comes fails a test
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait for a condition, and return what it returned."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, "this never came"
+        threading.Event().wait(0.05)
+    return found
+
+
+def free_port() -> int:
+    """A port on which nobody listens, for a server that has to be told one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes calls on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
