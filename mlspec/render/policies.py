@@ -126,11 +126,12 @@ def _sides(alert: Mapping[str, Json]) -> list[tuple[str, Literal["COMPARISON_GT"
 
 def _of_endpoint(alert: Mapping[str, Json], endpoint: str) -> Condition:
     """Return the condition on what Vertex AI itself counts: the share of failed requests, or the 95th percentile in seconds."""
-    of = f"{{monitored_resource={promql(_ENDPOINT)},endpoint_id={promql(endpoint)}}}"
+    labels = f"monitored_resource={promql(_ENDPOINT)},endpoint_id={promql(endpoint)}"
+    of, whole = f"{{{labels}}}", f"{{{labels},latency_type={promql('total')}}}"
     words, _, value = _sides(alert)[0]
     if alert["metric"] == "error_rate":
         failed, all_ = (f"sum(rate({name}{of}[10m]))" for name in (_ERRORS, _REQUESTS))
         return Condition(f"share of failed requests {words}", query=f"{failed} / {all_} > {value!r}")
-    buckets = f"sum by (le) (rate({_LATENCIES}{of}[10m]))"
+    buckets = f"sum by (le) (rate({_LATENCIES}{whole}[10m]))"
     query = f"histogram_quantile(0.95, {buckets}) > {value * _MILLISECONDS!r}"
     return Condition(f"95th percentile of the latency {words} s", query=query)

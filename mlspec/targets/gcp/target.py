@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mlspec.errors import LockHeld, StateError, TargetError
+from mlspec.spec.names import derived_names
 from mlspec.spec.place import Place
 from mlspec.state.notice import Pending
 from mlspec.state.observed import FiledStep, Observed, Seen, Settlement, SourceFacts
@@ -27,7 +28,9 @@ from mlspec.state.step import FarStep, StepResult
 from mlspec.targets.gcp import handed, lease, monitoring
 from mlspec.targets.gcp.calls import still_there
 from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.counts import Counts
 from mlspec.targets.gcp.database import Database
+from mlspec.targets.gcp.deployed import deployment_id
 from mlspec.targets.gcp.elsewhere import Elsewhere
 from mlspec.targets.gcp.executions import Executions
 from mlspec.targets.gcp.files import Files
@@ -62,6 +65,7 @@ class GcpTarget:
         self._sources = Sources(self._clients)
         self._serving = Serving(self._clients, place, self._models)
         self._warehouse = Warehouse(self._clients)
+        self._counts = Counts(self._clients)
         self._kept: dict[str, _One] = {}
         self._turn: frozenset[str] | None = None
 
@@ -82,12 +86,14 @@ class GcpTarget:
         with self._images.session():
             self._sources.begin()
             self._serving.begin()
+            self._counts.begin()
             self._turn = whose_turn(self._images.names())
             try:
                 yield
             finally:
                 self._sources.end()
                 self._serving.end()
+                self._counts.end()
                 self._turn = None
                 self._clients.close()
 
@@ -271,8 +277,18 @@ class GcpTarget:
         )
 
     def served(self, forecast: str, since: str) -> tuple[Served, ...]:
-        """Return nothing: what an endpoint serves, Vertex AI counts, and Monitoring watches by the spec's alerts."""
-        del forecast, since
+        """Return what Vertex AI counted at the forecast's endpoint, a row an hour; nothing where this account may not read it.
+
+        Nothing is no verdict: an alert that nobody can measure moves nothing, and holds up no pass.
+        """
+        specs = [(each.version, each.spec["deployment"]) for each in self.releases(forecast)]
+        if not specs or specs[0][1]["serve"] == "batch":
+            return ()
+        machines = {wanted["machine"]["type"] for _, wanted in specs}
+        versions = {deployment_id(version, machine): version for version, _ in specs for machine in machines}
+        endpoint = derived_names(forecast)["Vertex AI endpoint"]
+        with suppress(TargetError):
+            return self._counts.of(forecast, endpoint, versions, since)
         return ()
 
     def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:

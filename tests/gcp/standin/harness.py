@@ -65,6 +65,10 @@ class Running:
         """Let a program run in place of images: see `commands.Hook`."""
         self._ask("hook", image=image, command=command, env=env or {}, cwd=cwd)
 
+    def predicted(self, **minute: Any) -> None:
+        """Let Vertex AI have counted a minute of a deployed model's requests: see `predicted.count`."""
+        self._ask("predicted", **minute)
+
     def outputs(self) -> list[str]:
         """What each program said so far, after the line that started it."""
         return list(self._ask("outputs"))

@@ -73,10 +73,17 @@ class Standin:
             "fault": lambda given: self.journal.add_fault(Fault(**given)),
             "settings": self._set,
             "hook": lambda given: self.cloud.commands.hooks.append(Hook(**given)),
+            "predicted": self._predicted,
             "calls": lambda _: self.journal.calls,
             "strangers": lambda _: self.journal.strangers,
             "outputs": lambda _: [run.output.read_text() for run in self.cloud.commands.runs if run.output.exists()],
         }
+
+    def _predicted(self, given: dict[str, Any]) -> None:
+        from tests.gcp.standin.services import predicted
+
+        with self.cloud.lock:
+            predicted.count(self.cloud, **given)
 
     def _reset(self, _: dict[str, Any]) -> None:
         self.cloud.close()

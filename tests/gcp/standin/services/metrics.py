@@ -16,6 +16,7 @@ from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.filters import matcher
 from tests.gcp.standin.refused import Refused, invalid
 from tests.gcp.standin.rpcs import Rpc
+from tests.gcp.standin.services import aligned
 
 MOST_SERIES = 200
 PERIOD = timedelta(seconds=5)  # between two points of a series
@@ -123,15 +124,22 @@ class Metrics:
             raise invalid(f"Unrecognized metric labels: {unknown}")
         return found.metric_kind
 
+    def count(self, project: str, series: Any) -> None:
+        """Add a point of a metric of Google's own: a DELTA, as services write their counts."""
+        self._series.setdefault(_key(project, series), series.__class__(
+            metric=series.metric, resource=series.resource, metric_kind=_Kind.DELTA
+        )).points.extend(series.points)  # fmt: skip
+
     def list_time_series(self, rpc: Rpc, request: Any) -> Any:
         """Return the series that the filter means, each with its points after the start and up to the end, newest first."""
-        if request.HasField("aggregation"):
-            raise Refused("UNIMPLEMENTED", "the stand-in does not aggregate: ask for the points")
+        period = aligned.period(request.aggregation) if request.HasField("aggregation") else None
         if "metric.type" not in request.filter:
             raise invalid("The filter must name a metric.type.")
         test, end = matcher(request.filter), request.interval.end_time.ToDatetime(UTC)
         start = request.interval.start_time.ToDatetime(UTC) if request.interval.HasField("start_time") else end
         found = [_between(each, start, end) for (name, *_), each in self._series.items() if name == request.name]
+        if period is not None:
+            found = [aligned.added_up(each, start, end, period) for each in found]
         asked = standard.copy(request)
         asked.filter = ""
         return standard.page(rpc, asked, [each for each in found if each.points and test(each)])
