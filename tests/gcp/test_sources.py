@@ -86,3 +86,51 @@ def test_a_query_that_bigquery_refuses_is_said_in_its_words(acme: Acme, capsys: 
     said = capsys.readouterr().err
     assert "BigQuery refuses the query" in said
     assert "Traceback" not in said
+
+
+def test_a_bucket_of_many_folders_is_listed_whole_inside_a_session(acme: Acme) -> None:
+    from mlspec.targets.gcp.clients import Clients
+    from mlspec.targets.gcp.sources import Sources
+
+    names = [f"f{number:02}" for number in range(30)]
+    for name in names:
+        acme.data(f"of {name}", f"{name}/sales.csv")
+        acme.data("not read", f"{name}/older/sales.csv")
+    clients = Clients(acme.project, "europe-west1")
+    sources = Sources(clients)
+
+    def looks() -> list[str]:
+        specs = ({"dataset": {"source": {"uri": f"gs://acme-test-mlspec-data/{name}/*.csv"}}} for name in names)
+        return [sources.look(spec, acme.root).digest for spec in specs]
+
+    one_by_one = looks()
+    before = acme.standin.counted()["storage.objects.list"]
+    sources.begin()
+    assert looks() == one_by_one
+    assert acme.standin.counted()["storage.objects.list"] - before == 3
+    sources.end()
+    clients.close()
+
+
+def test_a_bucket_that_may_not_be_listed_whole_is_listed_by_folder(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlspec.errors import TargetError
+    from mlspec.targets.gcp.clients import Clients
+    from mlspec.targets.gcp.sources import Sources
+    from mlspec.targets.gcp.storage import Bucket, Stored
+
+    listing = Bucket.list
+
+    def by_folder(self: Bucket, prefix: str, **more: int) -> tuple[Stored, ...]:
+        if not prefix:
+            raise TargetError("no access (403)")
+        return listing(self, prefix, **more)
+
+    monkeypatch.setattr(Bucket, "list", by_folder)
+    clients = Clients(acme.project, "europe-west1")
+    sources = Sources(clients)
+    sources.begin()
+    for number in range(5):
+        acme.data("x", f"f{number}/sales.csv")
+        spec = {"dataset": {"source": {"uri": f"gs://acme-test-mlspec-data/f{number}/*.csv"}}}
+        assert sources.look(spec, acme.root).files == (f"gs://acme-test-mlspec-data/f{number}/sales.csv",)
+    clients.close()

@@ -25,6 +25,7 @@ _RESPONSES = f'metric.type = "{_METRIC}/response_count"'
 _LATENCIES = f'metric.type = "{_METRIC}/prediction_latencies" AND metric.labels.latency_type = "total"'
 _FAILED = "5"  # how the class of codes begins that are the server's fault: what a client gets wrong is not counted
 _HOUR = timedelta(hours=1)
+_NEAR = timedelta(minutes=10)  # less than the hour, so that each window of an alert still holds one end of an hour
 _PAGE = 100_000  # points a page, the most there is
 
 
@@ -35,6 +36,10 @@ class _Span:
     end: datetime
     hours: int
     endpoint: str
+
+    def serves(self, end: datetime, hours: int) -> bool:
+        """Return whether its hours are as good as those up to a later moment: a pass over many takes its minutes."""
+        return timedelta(0) <= end - self.end < _NEAR and hours <= self.hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Counts:
         end = since + hours * _HOUR
         if self._kept is None:
             return self._asked(_Span(end, hours, endpoint))
-        known = next((each for span, each in self._kept.items() if span.end == end and span.hours >= hours), None)
+        known = next((each for span, each in self._kept.items() if span.serves(end, hours)), None)
         if known is None:
             # Twice as far as before each time: a thousand forecasts with windows of their own are a few questions.
             span = _Span(end, 1 << (hours - 1).bit_length(), "")

@@ -50,7 +50,8 @@ class Images:
         """Return what is known of each forecast's record; inside a session, as it was when that began."""
         if self._listed is not None:
             return self._listed
-        return {match[1]: each for each in self._bucket.list(FOLDER) if (match := _STATE.fullmatch(each.name))}
+        found = self._bucket.list(FOLDER, glob=f"{FOLDER}*/state.db")  # not what lies beside: steps are many
+        return {match[1]: each for each in found if (match := _STATE.fullmatch(each.name))}
 
     def generation(self, forecast: str) -> int:
         """Return the generation of one forecast's record; NEW where there is none."""

@@ -54,7 +54,7 @@ class Lease:
 
 def held(bucket: Bucket) -> frozenset[str]:
     """Return the forecasts whose lease somebody holds: one list call."""
-    leases = (each for each in bucket.list(FOLDER) if each.name.endswith("/lease") and not _ran_out(each))
+    leases = (each for each in bucket.list(FOLDER, glob=f"{FOLDER}*/lease") if not _ran_out(each))
     return frozenset(each.name.split("/")[1] for each in leases)
 
 

@@ -7,11 +7,13 @@ fetches it, into a folder of its own, and reads it there as any other file.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from mlspec.errors import DataError
+from mlspec.errors import DataError, TargetError
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import Clients
@@ -20,18 +22,21 @@ from mlspec.targets.gcp.warehouse import Warehouse
 from mlspec.targets.local import sources as files
 
 FIELDS = ("source", "future")
+FEW = 2  # folders of one bucket that are listed one by one, before the bucket is listed whole
+MOST = 20_000  # objects of a bucket that is listed whole, in 20 calls
 
 
 class Sources:
-    """The sources of one project's forecasts. Inside a session a folder of a bucket is listed once."""
+    """The sources of one project's forecasts. Inside a session a folder is listed once, and a bucket of many folders whole."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients, self._warehouse = clients, Warehouse(clients)
         self._folders: dict[tuple[str, str], tuple[Stored, ...]] | None = None
+        self._whole: dict[str, tuple[Stored, ...] | None] = {}
 
     def begin(self) -> None:
         """Remember from now on what was listed."""
-        self._folders = {}
+        self._folders, self._whole = {}, {}
         self._warehouse.begin()
 
     def end(self) -> None:
@@ -110,12 +115,35 @@ class Sources:
         if self._folders is not None and key in self._folders:
             return self._folders[key]
         try:
-            found = Bucket(self._clients, bucket).list(folder)
+            found = self._inside(bucket, folder)
+            found = Bucket(self._clients, bucket).list(folder) if found is None else found
         except NoBucket:
             raise DataError(f"there is no bucket gs://{bucket}", hint="correct the address in the spec") from None
         if self._folders is not None:
             self._folders[key] = found
         return found
+
+    def _inside(self, bucket: str, folder: str) -> tuple[Stored, ...] | None:
+        """Return what is under a folder, of a bucket that was listed whole; None where it was not."""
+        if self._folders is None or sum(one == bucket for one, _ in self._folders) < FEW:
+            return None
+        if bucket not in self._whole:
+            self._whole[bucket] = self._listed_whole(bucket)
+        whole = self._whole[bucket]
+        if whole is None:
+            return None
+        begin = bisect_left(whole, folder, key=lambda each: each.name)
+        return tuple(takewhile(lambda each: each.name.startswith(folder), whole[begin:]))
+
+    def _listed_whole(self, bucket: str) -> tuple[Stored, ...] | None:
+        """Return a bucket's objects; None where they are more than MOST, or where only parts of it may be listed."""
+        try:
+            found = Bucket(self._clients, bucket).list("", most=MOST + 1)
+        except NoBucket:
+            raise
+        except TargetError:
+            return None
+        return found if len(found) <= MOST else None
 
 
 def _matches(name: tuple[str, str, str], folder: str, pattern: str) -> bool:

@@ -49,11 +49,11 @@ class Bucket:
     def __init__(self, clients: Clients, name: str) -> None:
         self._clients, self.name = clients, name
 
-    def list(self, prefix: str) -> tuple[Stored, ...]:
-        """Return the objects under a prefix, sorted by name."""
+    def list(self, prefix: str, *, glob: str | None = None, most: int | None = None) -> tuple[Stored, ...]:
+        """Return the objects under a prefix, by name: those that a glob means, or the first so many; a call for a thousand."""
         from google.api_core.exceptions import NotFound
 
-        asked = {"prefix": prefix, "retry": None, "timeout": TIMEOUT}
+        asked = {"prefix": prefix, "match_glob": glob, "max_results": most, "retry": None, "timeout": TIMEOUT}
         try:
             return self._ask(
                 lambda: tuple(map(_stored, self._clients.storage.list_blobs(self.name, **asked))),

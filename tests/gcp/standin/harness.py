@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ class Running:
         """Let calls go wrong from now on: see `journal.Fault` for what can be said."""
         self._ask("fault", method=method, **how)
 
+    def calm(self) -> None:
+        """Let calls go well again, whatever faults were still to come."""
+        self._ask("calm")
+
     def set(self, **settings: Any) -> None:
         """Turn settings: see `cloud.Settings`."""
         self._ask("settings", **settings)
@@ -68,6 +73,10 @@ class Running:
     def predicted(self, **minute: Any) -> None:
         """Let Vertex AI have counted a minute of a deployed model's requests: see `predicted.count`."""
         self._ask("predicted", **minute)
+
+    def likewise(self, name: str, others: Sequence[str]) -> None:
+        """Let there be for each other forecast what there is for `name`: see `likewise.py`."""
+        self._ask("likewise", name=name, others=list(others))
 
     def outputs(self) -> list[str]:
         """What each program said so far, after the line that started it."""

@@ -71,13 +71,21 @@ class Standin:
         return {
             "reset": self._reset,
             "fault": lambda given: self.journal.add_fault(Fault(**given)),
+            "calm": lambda _: self.journal.faults.clear(),
             "settings": self._set,
             "hook": lambda given: self.cloud.commands.hooks.append(Hook(**given)),
             "predicted": self._predicted,
+            "likewise": self._likewise,
             "calls": lambda _: self.journal.calls,
             "strangers": lambda _: self.journal.strangers,
             "outputs": lambda _: [run.output.read_text() for run in self.cloud.commands.runs if run.output.exists()],
         }
+
+    def _likewise(self, given: dict[str, Any]) -> None:
+        from tests.gcp.standin.likewise import likewise
+
+        with self.cloud.lock:
+            likewise(self.cloud, **given)
 
     def _predicted(self, given: dict[str, Any]) -> None:
         from tests.gcp.standin.services import predicted

@@ -47,12 +47,12 @@ class Models:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._all: dict[str, Registered] = {}
+        self.all: dict[str, Registered] = {}
 
     def find(self, name: str) -> tuple[Registered, Any]:
         """Return a name's entry and the version that it means; without one the default. Raises Refused."""
         base, _, word = name.partition("@")
-        registered = self._all.get(base)
+        registered = self.all.get(base)
         found = registered.version(word or "default") if registered else None
         if registered is None or found is None:
             raise not_found(name)
@@ -70,12 +70,12 @@ class Models:
             self.find(base)
         else:
             base = f"{request.parent}/models/{request.model_id or self._cloud.next_id()}"
-            if base in self._all:
+            if base in self.all:
                 raise Refused("ALREADY_EXISTS", f"Model {base} already exists.")
         return self._cloud.operations.start(request.parent, lambda: self._add(base, request.model))
 
     def _add(self, base: str, given: Any) -> Any:
-        registered = self._all.setdefault(base, Registered())
+        registered = self.all.setdefault(base, Registered())
         registered.last += 1
         version = standard.copy(given)
         version.name, version.version_id = base, str(registered.last)
@@ -113,7 +113,7 @@ class Models:
     def list_models(self, rpc: Rpc, request: Any) -> Any:
         """Return the default version of each model."""
         below = f"{request.parent}/models/"
-        found = [self._shown(*self.find(name)) for name in sorted(self._all) if name.startswith(below)]
+        found = [self._shown(*self.find(name)) for name in sorted(self.all) if name.startswith(below)]
         return standard.page(rpc, request, found)
 
     def list_model_versions(self, rpc: Rpc, request: Any) -> Any:
@@ -179,7 +179,7 @@ class Models:
         self._not_deployed(base)
 
         def land() -> Empty:
-            self._all.pop(base, None)
+            self.all.pop(base, None)
             return Empty()
 
         return self._cloud.operations.start(base, land)
