@@ -37,11 +37,12 @@ def checked(loaded: Loaded, root: Path, target: str) -> Iterator[Finding]:
     folder = cache_folder() if place else root / (settings.path if isinstance(settings, LocalTarget) else ".mlspec")
     yield machine.folder(folder)
     yield machine.room(folder)
+    if place is not None:
+        yield machine.terraform()
     yield _specs(loaded)
     if place is None:
         yield _record(loaded, root, target)
     else:
-        yield machine.terraform()
         yield from _cloud(place, needs.on_google_cloud(specs, place))
 
 

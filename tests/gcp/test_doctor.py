@@ -172,8 +172,10 @@ def test_a_refused_question_is_not_a_miss(clinic: Clinic) -> None:
     clinic.standin.fault("GetCryptoKey$", code="PERMISSION_DENIED", count=9)
     code, said = clinic.run()
     assert (code, "Traceback" in said) == (3, False)
+    clinic.standin.fault("consumerQuotaMetrics", code=404, count=9)
     unsure = clinic.checks("unknown")
-    assert {"all", "key mlspec"} == set(unsure), unsure
+    assert {"all", "key mlspec", "4 vCPU for a step", "16 GiB for a step"} == set(unsure), unsure
+    assert "(403)" in unsure["key mlspec"]["said"]
 
 
 def test_a_bucket_elsewhere_and_one_without_versions_are_named(clinic: Clinic) -> None:
@@ -208,7 +210,7 @@ def test_without_a_network_nothing_can_be_told(clinic: Clinic, monkeypatch: pyte
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     code, said = clinic.run()
     assert code == 3
-    assert "cannot tell  login" in said
+    assert "cannot tell  login: cannot sign in to Google Cloud: Google cannot be reached" in said
     assert "Traceback" not in said
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from mlspec.errors import TargetError
 from mlspec.state.finding import Finding, Grant, Quota
+from mlspec.state.resource import Json
 from mlspec.targets.gcp.asking import PLATFORM, TIMEOUT, Asking, looked_at, unknown
 from mlspec.targets.gcp.calls import words
 
@@ -75,7 +76,7 @@ def quota(asking: Asking, wanted: Quota) -> Finding:
     )
 
     def look() -> Finding:
-        limit = limit_of(asking.get(url), place.region)
+        limit = limit_of(_metric(asking, url), place.region)
         if limit is None:
             return Finding("quotas", wanted.what, "unknown", f"Google names no limit of {wanted.id}")
         if 0 <= limit < wanted.needed:
@@ -83,6 +84,16 @@ def quota(asking: Asking, wanted: Quota) -> Finding:
         return Finding("quotas", wanted.what, "ok", f"{wanted.id} is {limit if limit >= 0 else 'unlimited'}")
 
     return looked_at("quotas", wanted.what, look, mend)
+
+
+def _metric(asking: Asking, url: str) -> dict[str, Json]:
+    """Return a metric; empty where Google knows none of that name, which is no limit that is too low."""
+    from google.api_core.exceptions import NotFound
+
+    try:
+        return asking.get(url)
+    except NotFound:
+        return {}
 
 
 def limit_of(metric: Any, region: str) -> int | None:

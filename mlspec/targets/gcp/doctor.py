@@ -21,30 +21,22 @@ def check_up(place: Place, needs: CloudNeeds, image: str | None) -> Iterator[Fin
         return
     except TargetError as error:
         absent = "DefaultCredentialsError" in error.message
-        yield Finding("account", "login", "missing" if absent else "unknown", error.message, error.hint or SIGN_IN)
-        yield Finding("account", "all else in the project", "unknown", "nothing can be asked without a login", SIGN_IN)
+        mend = SIGN_IN if absent else error.hint or ""
+        yield Finding("account", "login", "missing" if absent else "unknown", error.message, mend)
+        yield Finding("account", "all else in the project", "unknown", "nothing can be asked without a login")
         return
     with closing(asking):
         yield Finding("account", "login", "ok", asking.member.partition(":")[0])
-        yield from _of_project(asking, needs)
-        yield from _of_things(asking, needs, image)
+        yield from allowed.apis(asking, needs.apis)
+        yield from _standing(asking, needs, image)
+        yield from (allowed.grant(asking, each) for each in needs.grants)
+        yield from (allowed.quota(asking, each) for each in needs.quotas)
+        yield from (standing.topic(asking, each) for each in needs.topics)
+        yield from (standing.secret(asking, each) for each in needs.secrets)
 
 
-def _of_project(asking: Asking, needs: CloudNeeds) -> Iterator[Finding]:
-    yield from allowed.apis(asking, needs.apis)
-    for grant in needs.grants:
-        yield allowed.grant(asking, grant)
-    for quota in needs.quotas:
-        yield allowed.quota(asking, quota)
-
-
-def _of_things(asking: Asking, needs: CloudNeeds, image: str | None) -> Iterator[Finding]:
-    for bucket in needs.platform_buckets:
-        yield standing.bucket(asking, bucket)
+def _standing(asking: Asking, needs: CloudNeeds, image: str | None) -> Iterator[Finding]:
+    yield from (standing.bucket(asking, each) for each in needs.platform_buckets)
     yield standing.key(asking)
     yield standing.image(asking, image)
     yield standing.composer(asking, needs.airflow)
-    for topic in needs.topics:
-        yield standing.topic(asking, topic)
-    for secret in needs.secrets:
-        yield standing.secret(asking, secret)
