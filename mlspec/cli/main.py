@@ -42,6 +42,7 @@ COMMANDS = {
     "report": "Write one HTML file with the charts a person would look at.",
     "serve": "Answer predictions over HTTP, with health and metrics.",
     "step": "Run one step of the pipeline, as a task or a container does.",
+    "doctor": "Say what this machine and a target lack, and what mends it.",
     "migrate": "Upgrade specs and state of an older version, with a backup.",
     "destroy": "Take down what apply made, and nothing else.",
 }

@@ -146,7 +146,18 @@ def test_explain_and_schema_answer(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--version"], ["--help"], ["validate"], ["schema"], ["explain", "model"], ["plan"], ["status"], ["show"]]
+    "words",
+    [
+        ["--version"],
+        ["--help"],
+        ["validate"],
+        ["schema"],
+        ["explain", "model"],
+        ["plan"],
+        ["status"],
+        ["show"],
+        ["doctor"],
+    ],
 )
 def test_quick_commands_import_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     root = project(tmp_path / "p")

@@ -79,7 +79,7 @@ def _pause(tenacity: Any) -> Callable[[Any], float]:
 def words(what: str) -> Iterator[None]:
     """Say what Google refused, and what helps. Its answers about what is there or not pass through."""
     from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed, RetryError
-    from google.auth.exceptions import GoogleAuthError
+    from google.auth.exceptions import GoogleAuthError, TransportError
     from requests.exceptions import RequestException
 
     try:
@@ -88,15 +88,15 @@ def words(what: str) -> Iterator[None]:
         raise
     except (GoogleAPICallError, RetryError) as error:
         raise TargetError(f"cannot {what}: {_said(error)}", hint=_hint(getattr(error, "code", None))) from error
+    except (RequestException, TransportError, OSError) as error:
+        raise TargetError(
+            f"cannot {what}: Google cannot be reached ({type(error).__name__})",
+            hint="look at the network, or try again",
+        ) from error
     except GoogleAuthError as error:
         raise TargetError(
             f"cannot {what}: Google does not know who asks ({type(error).__name__})",
             hint="sign in: gcloud auth application-default login",
-        ) from error
-    except (RequestException, OSError) as error:
-        raise TargetError(
-            f"cannot {what}: Google cannot be reached ({type(error).__name__})",
-            hint="look at the network, or try again",
         ) from error
 
 

@@ -63,6 +63,16 @@ class Clients:
         """Cloud Monitoring's time series."""
         return self._once("monitoring", self._monitoring)
 
+    @property
+    def keys(self) -> Any:
+        """Cloud KMS."""
+        return self._once("keys", self._keys)
+
+    @property
+    def environments(self) -> Any:
+        """Composer's environments."""
+        return self._once("environments", self._environments)
+
     def close(self) -> None:
         """Close the connections of this process."""
         for key in [key for key in self._made if key[0] == os.getpid()]:
@@ -115,3 +125,13 @@ class Clients:
         from google.cloud import secretmanager_v1
 
         return secretmanager_v1.SecretManagerServiceClient()
+
+    def _keys(self) -> Any:
+        from google.cloud import kms_v1
+
+        return kms_v1.KeyManagementServiceClient()
+
+    def _environments(self) -> Any:
+        from google.cloud.orchestration.airflow import service_v1
+
+        return service_v1.EnvironmentsClient()

@@ -28,6 +28,10 @@ class Settings:
     """Permissions that testIamPermissions does not confirm."""
     disabled_services: list[str] = field(default_factory=list)
     """APIs that Service Usage calls DISABLED, as in `run.googleapis.com`."""
+    images: list[str] = field(default_factory=list)
+    """What was pushed to Artifact Registry: names of images by digest (`…/dockerImages/x@sha256:…`) or of tags."""
+    quotas: dict[str, int] = field(default_factory=dict)
+    """Limits in every region by metric, as in `run.googleapis.com/cpu_allocation`; a metric that is not here has none."""
     predictions: dict[str, str] = field(default_factory=dict)
     """Where a deployed model's container listens: a URL by model name (`…/models/x`), version (`…/models/x@2`) or `*`."""
 

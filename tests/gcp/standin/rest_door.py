@@ -27,6 +27,8 @@ def routes(host: str) -> list[Route]:
         from tests.gcp.standin.services.storage.routes import ROUTES
     elif host == "bigquery.googleapis.com":
         from tests.gcp.standin.services.bigquery.routes import ROUTES
+    elif host in ("artifactregistry.googleapis.com", "pubsub.googleapis.com"):
+        from tests.gcp.standin.services.shelves import ROUTES
     else:
         from tests.gcp.standin.services.projects import ROUTES
     return ROUTES

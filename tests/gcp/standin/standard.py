@@ -69,10 +69,10 @@ def _new_name(cloud: Cloud, parent: str, field: str, resource: Any, request: Any
 
 
 def collection(field: str) -> str:
-    """Return `batch_prediction_job` as the part of a name: `batchPredictionJobs`."""
+    """Return `batch_prediction_job` as the part of a name: `batchPredictionJobs`; a key is among `cryptoKeys`."""
     first, *rest = field.split("_")
     word = first + "".join(map(str.title, rest))
-    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{word}s"
 
 
 def get(cloud: Cloud, rpc: Rpc, request: Any) -> Any:

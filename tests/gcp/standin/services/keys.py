@@ -8,11 +8,14 @@ from typing import Any
 import google_crc32c
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from google.cloud.kms_v1.types import CryptoKeyVersion
 
+from tests.gcp.standin import standard
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.refused import invalid
 from tests.gcp.standin.rpcs import Rpc
 
+_ENABLED = CryptoKeyVersion.CryptoKeyVersionState.ENABLED
 _NONCE = 12  # bytes in front of each ciphertext
 
 
@@ -26,6 +29,22 @@ class Keys:
     def _key(self, name: str) -> AESGCM:
         self._cloud.get(name)
         return self._secret.setdefault(name, AESGCM(AESGCM.generate_key(256)))
+
+    def create_crypto_key(self, rpc: Rpc, request: Any) -> Any:
+        """Make a key, with a first version that is enabled unless the caller wants none."""
+        found = standard.create(self._cloud, rpc, request)
+        if not request.skip_initial_version_creation:
+            kept = self._cloud.get(found.name)
+            kept.primary.name, kept.primary.state = f"{found.name}/cryptoKeyVersions/1", _ENABLED
+        return self._cloud.get(found.name)
+
+    def create_crypto_key_version(self, rpc: Rpc, request: Any) -> Any:
+        """Make a version, which comes to be the primary one where there was none."""
+        kept = self._cloud.get(request.parent)
+        found = rpc.response(name=f"{request.parent}/cryptoKeyVersions/1", state=_ENABLED)
+        if not kept.primary.name:
+            kept.primary.CopyFrom(found)
+        return found
 
     def encrypt(self, rpc: Rpc, request: Any) -> Any:
         """Encrypt under a key that exists."""

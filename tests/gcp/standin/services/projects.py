@@ -10,7 +10,7 @@ from tests.gcp.standin.rest import Json, Request, Response, Route, answer, page
 # The APIs that mlspec's infrastructure turns on, and that a project here has unless the settings say otherwise.
 SERVICES = (
     "aiplatform", "artifactregistry", "bigquery", "bigquerystorage", "cloudbuild", "cloudfunctions", "cloudkms",
-    "cloudresourcemanager", "cloudscheduler", "composer", "eventarc", "iam", "logging", "monitoring", "pubsub", "run",
+    "cloudresourcemanager", "cloudscheduler", "composer", "compute", "eventarc", "iam", "logging", "monitoring", "pubsub", "run",
     "secretmanager", "serviceusage", "storage",
 )  # fmt: skip
 NUMBER = "123456789012"
@@ -59,6 +59,15 @@ def get_service(cloud: Cloud, request: Request) -> Response:
     return answer(_service(cloud, request.names["project"], name))
 
 
+def get_quota(cloud: Cloud, request: Request) -> Response:
+    """Return a metric with its limit, as v1beta1 has it; one that the settings do not name has no limit."""
+    _known(cloud, request.names["project"])
+    metric = request.names["metric"]
+    limit = str(cloud.settings.quotas.get(metric, -1))
+    buckets = [{"effectiveLimit": limit, "defaultLimit": limit}]
+    return answer({"metric": metric, "consumerQuotaLimits": [{"metric": metric, "quotaBuckets": buckets}]})
+
+
 ROUTES = [
     Route("GET", "/v3/projects/{project}", "cloudresourcemanager.projects.get", get_project),
     Route(
@@ -66,5 +75,9 @@ ROUTES = [
         test_permissions,
     ),
     Route("GET", "/v1/projects/{project}/services", "serviceusage.services.list", list_services),
+    Route(
+        "GET", "/v1beta1/projects/{project}/services/{service}/consumerQuotaMetrics/{metric}",
+        "serviceusage.consumerQuotaMetrics.get", get_quota,
+    ),
     Route("GET", "/v1/projects/{project}/services/{service}", "serviceusage.services.get", get_service),
 ]  # fmt: skip

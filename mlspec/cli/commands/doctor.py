@@ -1,0 +1,27 @@
+"""`mlspec doctor`: what this machine and a target have and lack."""
+
+from __future__ import annotations
+
+import click
+
+from mlspec.cli import options
+from mlspec.cli.check_up import as_json, as_text, checked
+from mlspec.cli.project import find_root, load_specs, open_specs
+from mlspec.errors import Exit
+
+
+@click.command(short_help="Say what this machine and a target lack, and what mends it.")
+@options.target
+@options.output("text", "json")
+def command(target: str, output: str) -> int:
+    """Say what this machine and a target have and lack, with the command that mends each. Changes nothing.
+
+    Exits with 3 unless everything is there; what nobody could tell counts as not there.
+    """
+    root = find_root()
+    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
+    if target != "local" and not (loaded.project and target in loaded.project.targets):
+        open_specs(options.DEFAULT_PATHS, target)  # says what is wrong with the name, or with mlspec.yaml
+    found = list(checked(loaded, root, target))
+    click.echo(as_json(found, target) if output == "json" else as_text(found))
+    return Exit.DONE if all(each.status == "ok" for each in found) else Exit.NOT_WELL

@@ -1,0 +1,117 @@
+"""What this machine has: Python, mlspec's optional parts, terraform, a folder to write to and room in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from mlspec.state.finding import Finding
+
+PYTHON = (3, 11)  # pyproject's requires-python
+TERRAFORM = (1, 9)  # required_version of the rendered files
+# Bytes: so that an apply does not end half-way on a full disk. Panels, models and backtests of some hundred series take less.
+ROOM = 1024**3
+_REQUIREMENT = re.compile(
+    r"([A-Za-z0-9._-]+)(?:\[([\w,]+)\])?(?:\[.*\])?\s*(?:>=\s*([0-9.]+))?[^;]*;.*extra == ['\"]([\w-]+)['\"]"
+)
+
+
+def python() -> Finding:
+    """Return whether this Python is new enough."""
+    said = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < PYTHON:
+        return Finding("machine", "Python", "missing", f"{said} is older than 3.11", "install Python 3.11 or newer")
+    return Finding("machine", "Python", "ok", said)
+
+
+def part(name: str) -> Finding:
+    """Return whether an optional part of mlspec is installed, by the floors that mlspec itself declares."""
+    mend = f"pip install 'mlspec[{name}]'"
+    try:
+        lacking = sorted(set(_lacking(name)))
+    except metadata.PackageNotFoundError:
+        return Finding("machine", f"mlspec[{name}]", "unknown", "mlspec itself is not installed by pip here", mend)
+    if lacking:
+        return Finding("machine", f"mlspec[{name}]", "missing", f"not there, or too old: {', '.join(lacking)}", mend)
+    return Finding("machine", f"mlspec[{name}]", "ok", "installed")
+
+
+def _lacking(extra_name: str) -> Iterator[str]:
+    for requirement in metadata.requires("mlspec") or ():
+        found = _REQUIREMENT.match(requirement)
+        if found is None or found[4] != extra_name:
+            continue
+        if found[1] == "mlspec":
+            for inner in (found[2] or "").split(","):
+                yield from _lacking(inner)
+        elif not _installed(found[1], found[3]):
+            yield found[1]
+
+
+def _installed(name: str, floor: str | None) -> bool:
+    try:
+        return numbers(metadata.version(name)) >= numbers(floor or "0")
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with: `1.9.0-rc1` is 1, 9, 0. Zeros at the end say nothing."""
+    found = re.match(r"v?([0-9]+(?:\.[0-9]+)*)", version)
+    parts = [int(part) for part in found[1].split(".")] if found else []
+    while parts and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts)
+
+
+def terraform() -> Finding:
+    """Return whether terraform is here and new enough."""
+    floor = ".".join(map(str, TERRAFORM))
+    mend = f"install terraform {floor} or newer: https://developer.hashicorp.com/terraform/install"
+    path = shutil.which("terraform")
+    if path is None:
+        return Finding("machine", "terraform", "missing", "not on the PATH", mend)
+    try:
+        argv = [path, "version", "-json"]
+        environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": os.environ.get("HOME", ""),
+            "CHECKPOINT_DISABLE": "1",
+        }
+        done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30, env=environment)
+        said = str(json.loads(done.stdout)["terraform_version"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+        return Finding("machine", "terraform", "unknown", f"it does not say its version ({type(error).__name__})", mend)
+    if numbers(said) < TERRAFORM:
+        return Finding("machine", "terraform", "missing", f"{said} is older than {floor}", mend)
+    return Finding("machine", "terraform", "ok", said)
+
+
+def folder(path: Path) -> Finding:
+    """Return whether a folder can be written to, or made; nothing is written."""
+    there = _nearest(path)
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Finding("machine", "folder", "missing", f"{there} cannot be written to", f"chmod u+rwx '{there}'")
+    return Finding("machine", "folder", "ok", str(path))
+
+
+def room(path: Path) -> Finding:
+    """Return whether the disk of a folder has room."""
+    free = shutil.disk_usage(_nearest(path)).free
+    said = f"{free / 1024**3:.1f} GiB free"
+    if free < ROOM:
+        return Finding(
+            "machine", "disk", "missing", f"{said}, below 1 GiB", f"make room on the disk of '{_nearest(path)}'"
+        )
+    return Finding("machine", "disk", "ok", said)
+
+
+def _nearest(path: Path) -> Path:
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())

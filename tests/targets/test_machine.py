@@ -1,0 +1,96 @@
+"""What a machine has: each miss is told with what mends it, and what cannot be told is not called a miss."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from mlspec.targets import machine
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("says", "status"),
+    [
+        ('echo \'{"terraform_version": "1.9.0"}\'', "ok"),
+        ('echo \'{"terraform_version": "1.14.0-rc1"}\'', "ok"),
+        ('echo \'{"terraform_version": "1.8.5"}\'', "missing"),
+        ("echo nonsense", "unknown"),
+        ("exit 1", "unknown"),
+    ],
+)
+def test_terraform_is_judged_by_its_version(
+    says: str, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, "terraform", says)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert machine.terraform().status == status
+
+
+def test_no_terraform_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = machine.terraform()
+    assert (found.status, "developer.hashicorp.com/terraform/install" in found.mend) == ("missing", True)
+
+
+def test_the_floors_are_those_of_the_project() -> None:
+    floor = ".".join(map(str, machine.TERRAFORM))
+    for kind in ("forecast", "project"):
+        text = (ROOT / f"templates/terraform/{kind}/versions.tf.j2").read_text()
+        assert f'required_version = ">= {floor}.0"' in text
+    wanted = re.search(r'requires-python = ">=([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert wanted is not None
+    assert machine.numbers(wanted[1]) == machine.PYTHON
+
+
+def test_a_part_of_mlspec_is_there_with_all_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    requires = [
+        "mlspec[forecast]; extra == 'serve'",
+        "pandas>=2.2; extra == 'forecast'",
+        "uvicorn>=0.34; extra == 'serve'",
+    ]
+    there = {"pandas": "2.2.0", "uvicorn": "0.40"}
+
+    def version(name: str) -> str:
+        if name not in there:
+            raise metadata.PackageNotFoundError(name)
+        return there[name]
+
+    monkeypatch.setattr(metadata, "requires", lambda _name: requires)
+    monkeypatch.setattr(metadata, "version", version)
+    assert machine.part("serve").status == "ok"
+    there["pandas"] = "2.1.9"
+    found = machine.part("serve")
+    assert (found.status, found.mend) == ("missing", "pip install 'mlspec[serve]'")
+    assert "pandas" in found.said
+    del there["uvicorn"]
+    assert "pandas, uvicorn" in machine.part("serve").said
+
+
+@pytest.mark.parametrize("name", ["forecast", "gcp", "lightgbm", "notify", "postgres", "serve"])
+def test_every_part_s_requirements_are_read(name: str) -> None:
+    assert any(f"extra == '{name}'" in line.replace('"', "'") for line in metadata.requires("mlspec") or ())
+    assert machine.part(name).status == "ok"
+
+
+def test_a_folder_that_is_not_there_yet_is_judged_by_the_one_above_it(tmp_path: Path) -> None:
+    assert machine.folder(tmp_path / "a" / "b").status == "ok"
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    assert machine.folder(tmp_path / "file").status == "missing"
+
+
+def test_a_full_disk_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.room(tmp_path / "new").status == "ok"
+    monkeypatch.setattr(machine, "ROOM", 2**80)
+    assert machine.room(tmp_path).status == "missing"
