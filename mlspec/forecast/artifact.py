@@ -17,6 +17,7 @@ from mlspec.forecast import candidates as families
 from mlspec.forecast import trees
 from mlspec.forecast.backtest import forecast
 from mlspec.forecast.frame import ID, MEAN, TIME, Panel
+from mlspec.forecast.workers import HERE, Workers
 from mlspec.spec.forecast import Candidate
 
 FORMAT = "mlspec-model/1"
@@ -46,14 +47,14 @@ class Model:
         return parts[0][[ID, TIME]].assign(**{MEAN: mean})
 
 
-def train(candidate: Any, panel: Panel, seed: int, say: Any) -> Model:
+def train(candidate: Any, panel: Panel, seed: int, say: Any, workers: Workers = HERE) -> Model:
     """Fit a candidate (JSON, an ensemble with its members) to all of the history."""
     single, members = families.from_json(candidate)
     fitted = []
     listed: Sequence[Candidate] = members or [single]
     for number, member in enumerate(listed):
         say(number, len(listed), f"train {member.label}")
-        fitted.append((member, families.fit(member, panel, seed).dump()))
+        fitted.append((member, families.fit(member, panel, seed, workers).dump()))
     say(len(listed), len(listed), "trained")
     return Model(candidate, tuple(fitted), seed)
 

@@ -29,9 +29,9 @@ MOST_FITS_ETS, MOST_FITS_THETA = 20_000, 300_000
 INTERMITTENT_SHARE = 0.25
 
 
-def choose(facts: Facts) -> Choice:
-    """Return the list for these facts."""
-    parts = (_floor(facts), _croston(facts), _smoothing(facts), _boosting(facts), _ensemble())
+def choose(facts: Facts, *, together: bool = False) -> Choice:
+    """Return the list for these facts, of candidates that several workers can learn `together` where they have to."""
+    parts = (_floor(facts), _croston(facts), _smoothing(facts), _boosting(facts, together=together), _ensemble())
     return Choice(
         tuple(candidate for part in parts for candidate in part.candidates),
         tuple(reason for part in parts for reason in part.reasons),
@@ -73,13 +73,14 @@ def _smoothing(facts: Facts) -> Choice:
     return Choice(tuple(found), (*told, *left_out))
 
 
-def _boosting(facts: Facts) -> Choice:
+def _boosting(facts: Facts, *, together: bool) -> Choice:
     if facts.rows < FEWEST_ROWS:
         return Choice((), (f"no gradient-boosting: of {facts.rows:,} rows with all lags it would learn by heart",))
-    return Choice(
-        (GradientBoosting(kind="gradient-boosting"),),
-        (f"gradient-boosting: {facts.rows:,} rows with all lags to learn from",),
-    )
+    why = f"gradient-boosting: {facts.rows:,} rows with all lags to learn from"
+    if together:
+        found = GradientBoosting(kind="gradient-boosting", library="lightgbm")
+        return Choice((found,), (f"{why}, by LightGBM, whose trees several workers can learn together",))
+    return Choice((GradientBoosting(kind="gradient-boosting"),), (why,))
 
 
 def _ensemble() -> Choice:

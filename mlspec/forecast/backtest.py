@@ -16,6 +16,7 @@ from mlspec.errors import ModelError
 from mlspec.forecast import candidates as families
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe
 from mlspec.forecast.scales import FLOOR, scales
+from mlspec.forecast.workers import HERE, Workers, blocks
 from mlspec.spec.forecast import Backtest, Candidate
 
 Say = Callable[[int, int, str], None]
@@ -48,7 +49,12 @@ def cutoffs(panel: Panel, backtest: Backtest) -> list[pd.Timestamp]:
 
 
 def forecasts(
-    panel: Panel, cuts: Sequence[pd.Timestamp], singles: dict[str, Candidate], seed: int, say: Say
+    panel: Panel,
+    cuts: Sequence[pd.Timestamp],
+    singles: dict[str, Candidate],
+    seed: int,
+    say: Say,
+    workers: Workers,
 ) -> pd.DataFrame:
     """Return unique_id, cutoff, ds, h, y (missing where unobserved), scales, and one column of means a key of `singles`."""
     windows, done, total = [], 0, len(cuts) * len(singles)
@@ -57,7 +63,7 @@ def forecasts(
         window = _actuals(panel, known, cutoff)
         for key, candidate in singles.items():
             say(done, total, f"backtest window {number} of {len(cuts)}: {candidate.label}")
-            found = forecast(families.fit(candidate, known, seed), known, candidate.label)
+            found = forecast(families.fit(candidate, known, seed, workers), known, candidate.label, workers)
             window = window.merge(found.rename(columns={MEAN: key}), on=[ID, TIME], how="left", validate="one_to_one")
             done += 1
         windows.append(window)
@@ -65,9 +71,13 @@ def forecasts(
     return pd.concat(windows, ignore_index=True)
 
 
-def forecast(fitted: families.Fitted, panel: Panel, label: str) -> pd.DataFrame:
-    """Return a candidate's means, no lower than a series' floor. Raises ModelError where one is not a finite number."""
-    found = fitted.forecast(panel)
+def forecast(fitted: families.Fitted, panel: Panel, label: str, workers: Workers = HERE) -> pd.DataFrame:
+    """Return a candidate's means, no lower than a series' floor. Raises ModelError where one is not a finite number.
+
+    A fitted candidate forecasts each series by itself, so that it does not matter which of them are forecast together.
+    """
+    parts = workers.each(fitted.forecast, blocks(panel, workers))
+    found = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
     odd = found.loc[~np.isfinite(found[MEAN]), ID].unique()
     if len(odd):
         raise ModelError(

@@ -20,6 +20,7 @@ from mlspec.forecast.frame import Panel
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.quantiles import calibrated
 from mlspec.forecast.scores import score
+from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import Candidate, Ensemble, Model, SeasonalNaive
 
 # Labels that no candidate of a spec can have: the floor and the version that serves, where they are not candidates too.
@@ -60,12 +61,12 @@ class Outcome:
         return self.rows[self.rows[CANDIDATE] == label]
 
 
-def enter(panel: Panel, model: Model, incumbent: Any) -> Field:
+def enter(panel: Panel, model: Model, incumbent: Any, workers: Workers) -> Field:
     """Return who competes. `incumbent` is the serving version's candidate as JSON, or None."""
     first = panel.until(cutoffs(panel, model.backtest)[0])
     reasons: tuple[str, ...] = ()
     if model.candidates == "auto":
-        chosen = choose(facts(first, model.backtest.windows))
+        chosen = choose(facts(first, model.backtest.windows), together=workers.count > 1)
         listed, reasons = chosen.candidates, chosen.reasons
     else:
         listed = model.candidates
@@ -100,13 +101,13 @@ def _entrant(candidate: Candidate, singles: Sequence[Candidate]) -> Entrant:
     return Entrant(candidate.label, candidate.kind, tuple(members), pick)
 
 
-def run(panel: Panel, model: Model, field: Field, say: Say) -> Outcome:
-    """Run the backtest and choose the champion by the spec's metric."""
+def run(panel: Panel, model: Model, field: Field, say: Say, workers: Workers) -> Outcome:
+    """Run the backtest by `workers` and choose the champion by the spec's metric."""
     everyone = [*field.entrants, field.floor, *([field.incumbent] if field.incumbent else [])]
     everyone = list({entrant.label: entrant for entrant in everyone}.values())
     singles = {_key(member): member for entrant in everyone for member in entrant.members}
     cuts = cutoffs(panel, model.backtest)
-    wide = forecasts(panel, cuts, singles, model.seed, say)
+    wide = forecasts(panel, cuts, singles, model.seed, say, workers)
 
     def rank(rows: pd.DataFrame) -> float:
         found = score(rows)[model.backtest.metric] if model.backtest.metric != "pinball" else score(rows)["wape"]

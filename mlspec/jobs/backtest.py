@@ -11,6 +11,7 @@ from mlspec.forecast.compete import DEPLOYED, INCUMBENT, Field, Outcome, by_labe
 from mlspec.forecast.compete import run as compete
 from mlspec.forecast.frame import ID, PREFIX
 from mlspec.forecast.scores import nominal, score_by
+from mlspec.jobs.cluster import workers
 from mlspec.jobs.context import own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_json, write_table
 from mlspec.spec.forecast import Forecast
@@ -21,8 +22,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     """Run the backtest. The option `incumbent`, a serving version's candidate, is scored beside the others."""
     spec = spec_of(request)
     panel = panel_of(request, spec)
-    field = enter(panel, spec.model, request.options.get("incumbent"))
-    outcome = compete(panel, spec.model, field, progress)
+    with workers(spec.training) as who:
+        field = enter(panel, spec.model, request.options.get("incumbent"), who)
+        outcome = compete(panel, spec.model, field, progress, who)
     text = panel.layout.frequency.text
     facts = _facts(spec, field, outcome) | {
         "cutoffs": [text(cutoff) for cutoff in outcome.cutoffs],

@@ -17,6 +17,7 @@ _LIBRARIES = (
     "lightgbm",
     "statsmodels",
     "pandas",
+    "ray",
 )
 
 

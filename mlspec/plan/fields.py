@@ -20,6 +20,9 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("model", ("model",), "backtests and trains again"),
     # The check looks for known covariates over the horizon, and leaves out series that ended more than a horizon ago.
     ("model.horizon", ("data", "model"), "checks the data, backtests and trains again"),
+    # How many learn together shapes the trees (docs/decisions/0013); where they are does not.
+    ("training.engine", ("model",), "backtests and trains again"),
+    ("training.workers", ("model",), "backtests and trains again"),
     ("model.gate", ("model",), "backtests and judges again"),
     ("inventory", ("forecast",), "computes the stock levels again"),
     ("data.digest", ("data", "model", "forecast"), "the data changed"),

@@ -48,7 +48,7 @@ model:
     - {metric: wape, against: seasonal-naive, improves_by: 0.05}
     - {metric: wape, against: champion, not_worse_by: 0.02}
   seed: 7
-training: {machine: n2-highmem-16}
+training: {machine: n2-highmem-16, engine: ray, address: "ray://ray-head.example.com:10001", workers: 8}
 schedule: {forecast: 0 6 * * MON, retrain: 0 4 1 * *, timezone: America/Sao_Paulo}
 deployment:
   serve: batch

@@ -47,6 +47,11 @@ Frequency = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,24}$")]
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,254}$")]
 TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$")]
 MachineType = Annotated[str, StringConstraints(pattern=r"^[a-z][0-9a-z]*(-[0-9a-z]+){1,3}$")]
+# Ray Client (https://docs.ray.io/en/latest/cluster/running-applications/job-submission/ray-client.html) and Ray on Vertex AI.
+RayAddress = Annotated[
+    str,
+    StringConstraints(max_length=512, pattern=r"^(ray://[A-Za-z0-9.-]+:[0-9]{1,5}|vertex_ray://[A-Za-z0-9./_-]+)$"),
+]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Quantile = Annotated[float, Field(gt=0, lt=1)]
@@ -55,6 +60,7 @@ Season = Annotated[int, Field(ge=2, le=10_000)]
 
 # What each pattern asks for, in words; error messages read this.
 PATTERNS = {
+    r"^(ray://[A-Za-z0-9.-]+:[0-9]{1,5}|vertex_ray://[A-Za-z0-9./_-]+)$": "ray://host:port or vertex_ray://…",
     r"^[1-9][0-9]? of [1-9][0-9]?$": "m of n, such as 2 of 3",
     r"^[1-9][0-9]{0,8}(\.[0-9]{2})? [A-Z]{3}$": "an amount and a currency, such as 400 USD",
     r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$": "a Google Cloud project id (6 to 30 lower-case letters, digits and hyphens), not its number",

@@ -27,6 +27,7 @@ from mlspec.spec.fields import (
     Owner,
     Quantile,
     RankMetric,
+    RayAddress,
     ScoreMetric,
     Season,
     SecretName,
@@ -290,7 +291,7 @@ class Model(Part):
 
 
 class Training(Part):
-    """Where a model is backtested and trained; it changes nothing about the model."""
+    """Where a model is backtested and trained: on which machine, or by the workers of a cluster."""
 
     machine: MachineType | None = Field(
         default=None,
@@ -298,6 +299,20 @@ class Training(Part):
         "Left out, they run in the forecast's own Cloud Run job (4 vCPU, 16 GiB). The local target is this machine.",
         examples=["n2-highmem-16"],
     )
+    engine: Literal["ray"] | None = Field(
+        default=None, description="A cluster that computes; needs the extra mlspec[ray]. One process, if left out."
+    )
+    address: RayAddress | None = Field(
+        default=None,
+        description="Where the cluster is: ray://host:10001, or vertex_ray:// and a persistent resource of Vertex AI; "
+        "one is started on this machine, if left out.",
+        examples=["ray://ray-head.example.com:10001"],
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=1000,
+        description="Workers of one CPU each, and shares that the series are dealt into; trees follow from their number. "
+        "4, if left out.",
+    )  # fmt: skip
 
 
 class Schedule(Part):

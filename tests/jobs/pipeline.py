@@ -24,7 +24,7 @@ class Pipeline:
         self.root = root
         self.spec = spec_json()
         for key, part in parts.items():
-            self.spec[key] = {**self.spec[key], **part} if isinstance(part, dict) else part
+            self.spec[key] = {**(self.spec[key] or {}), **part} if isinstance(part, dict) else part
         self.files: dict[str, Path] = {}
         self.facts: dict[str, dict[str, Any]] = {}
         self.said: list[str] = []

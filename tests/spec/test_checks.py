@@ -42,6 +42,9 @@ def test_a_resolved_spec_with_all_its_defaults_is_a_right_spec_itself() -> None:
 
 
 @pytest.mark.parametrize(("changes", "path", "says"), [
+    row("training.workers", "is a cluster's", training={"workers": 2}),
+    row("model.candidates[1].library", "scikit-learn's trees learn on one machine, and training.engine is ray",
+        model__candidates=[*TWO[:1], {"kind": "gradient-boosting"}], training={"engine": "ray"}),
     row("schedule.forecast", "five fields", schedule__forecast="0 6 * * MON 7"),
     row("schedule.forecast", "never fires", schedule__forecast="0 0 31 2 *"),
     row("schedule.retrain", "never fires: no month of 4,6 has a day 31", schedule__retrain="0 0 31 4,6 *"),

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mlspec.errors import ModelError
 from mlspec.forecast.frame import Panel
+from mlspec.forecast.workers import HERE, Workers
 from mlspec.spec.forecast import Candidate, GradientBoosting
 
 # kind: the module of its family, below this package.
@@ -41,8 +42,11 @@ class Fitted(Protocol):
 class Family(Protocol):
     """A module of this package."""
 
-    def fit(self, candidate: Any, panel: Panel, seed: int) -> Fitted:
-        """Fit a candidate to a panel. Raises ModelError when no series is long enough."""
+    def fit(self, candidate: Any, panel: Panel, seed: int, workers: Workers) -> Fitted:
+        """Fit a candidate to a panel, by `workers` where something is learned before the forecast.
+
+        Raises ModelError when no series is long enough.
+        """
         ...
 
 
@@ -53,9 +57,9 @@ def family(kind: str) -> Family:
     return found
 
 
-def fit(candidate: Candidate, panel: Panel, seed: int) -> Fitted:
+def fit(candidate: Candidate, panel: Panel, seed: int, workers: Workers = HERE) -> Fitted:
     """Fit one candidate that is no ensemble."""
-    return family(candidate.kind).fit(candidate, panel, seed)
+    return family(candidate.kind).fit(candidate, panel, seed, workers)
 
 
 def load(candidate: Candidate, data: bytes | None, panel: Panel, seed: int) -> Fitted:

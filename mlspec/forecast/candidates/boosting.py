@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -20,6 +21,7 @@ from mlspec.forecast import trees
 from mlspec.forecast.candidates.short import LEAST, with_short
 from mlspec.forecast.features import Encoder, Matrix, default_lags, matrix, windows
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe
+from mlspec.forecast.workers import Place, Workers, deal
 from mlspec.spec.forecast import GradientBoosting
 
 MODEL, ABOUT = "trees", "about.json"
@@ -57,18 +59,36 @@ class Boosted:
         )
 
 
-def fit(candidate: GradientBoosting, panel: Panel, seed: int) -> Boosted:
-    """Fit to a panel. Raises ModelError when too little history is left beyond the longest lag."""
+def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) -> Boosted:
+    """Fit to a panel: LightGBM by all workers, each with the features of its own series; scikit-learn's trees by one of them.
+
+    Raises ModelError when too little history is left beyond the longest lag.
+    """
     lags = tuple(candidate.lags or default_lags(panel.layout))
     _refuse_short(candidate, panel, lags)
     panel = panel.of(panel.lengths().loc[lambda length: length >= LEAST].index)
     encoder, differenced = Encoder.of(panel), wanders(panel)
-    engine = _engine(_estimator(candidate, seed), lags, differenced, panel.layout)
+    shares = deal(panel, workers.count if candidate.library == "lightgbm" else 1)
+    model = workers.together(partial(_learn, candidate, seed, lags, differenced, encoder), shares)[0]
+    return Boosted(candidate, model, lags, differenced, encoder)
+
+
+def _learn(
+    candidate: GradientBoosting,
+    seed: int,
+    lags: tuple[int, ...],
+    differenced: bool,
+    encoder: Encoder,
+    panel: Panel,
+    place: Place,
+) -> Any:
+    """Return the trees, from a share of the series; None but from the first of those who learn them together."""
+    engine = _engine(_estimator(candidate, seed, place), lags, differenced, panel.layout)
     features, target = _prepare(engine, matrix(panel, encoder), return_X_y=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a column without a value is told by the data contract, not here
         engine.fit_models(features, target)
-    return Boosted(candidate, engine.models_[MEAN], lags, differenced, encoder)
+    return engine.models_[MEAN] if place.rank == 0 else None
 
 
 def load(candidate: GradientBoosting, data: bytes) -> Boosted:
@@ -112,9 +132,9 @@ def _engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout
     )
 
 
-def _estimator(candidate: GradientBoosting, seed: int) -> Any:
+def _estimator(candidate: GradientBoosting, seed: int, place: Place) -> Any:
     if candidate.library == "lightgbm":
-        return _lightgbm(candidate, seed)
+        return _lightgbm(candidate, seed, place)
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(
@@ -126,7 +146,7 @@ def _estimator(candidate: GradientBoosting, seed: int) -> Any:
     )
 
 
-def _lightgbm(candidate: GradientBoosting, seed: int) -> Any:
+def _lightgbm(candidate: GradientBoosting, seed: int, place: Place) -> Any:
     try:
         from lightgbm import LGBMRegressor
     except ImportError:
@@ -140,7 +160,24 @@ def _lightgbm(candidate: GradientBoosting, seed: int) -> Any:
         force_row_wise=True,
         n_jobs=1,
         verbose=-1,
+        **_network(place),
     )
+
+
+def _network(place: Place) -> dict[str, Any]:
+    """Return what LightGBM has to know to learn with others (https://lightgbm.readthedocs.io/en/stable/Parallel-Learning-Guide.html).
+
+    `data`: each has some of the rows, and the sums of gradients in each bin are added up over all of them.
+    """
+    if len(place.addresses) == 1:
+        return {}
+    return {
+        "tree_learner": "data",
+        "num_machines": len(place.addresses),
+        "machines": ",".join(place.addresses),
+        "local_listen_port": int(place.addresses[place.rank].rpartition(":")[2]),
+        "time_out": 5,  # minutes to find the others
+    }
 
 
 def _refuse_short(candidate: GradientBoosting, panel: Panel, lags: tuple[int, ...]) -> None:

@@ -6,15 +6,16 @@ from typing import Any
 
 from mlspec.forecast.candidates.local import Local
 from mlspec.forecast.frame import Panel
+from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import Croston
 
 # TSB's smoothing of size and probability: the middle of the range that Teunter, Syntetos & Babai (2011) try.
 TSB_ALPHA = 0.1
 
 
-def fit(candidate: Croston, panel: Panel, seed: int) -> Local:
+def fit(candidate: Croston, panel: Panel, seed: int, workers: Workers) -> Local:
     """Return the candidate; its parameters are estimated at each forecast. It knows no season."""
-    del panel, seed
+    del panel, seed, workers
     return Local(candidate.label, lambda _season: _build(candidate.variant), season=1, seasons=1, least=1)
 
 

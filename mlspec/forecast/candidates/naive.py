@@ -6,12 +6,13 @@ from typing import Any
 
 from mlspec.forecast.candidates.local import Local
 from mlspec.forecast.frame import Panel
+from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import SeasonalNaive
 
 
-def fit(candidate: SeasonalNaive, panel: Panel, seed: int) -> Local:
+def fit(candidate: SeasonalNaive, panel: Panel, seed: int, workers: Workers) -> Local:
     """Return the candidate; there is nothing to learn before the forecast."""
-    del seed
+    del seed, workers
     return Local(candidate.label, _build, candidate.season or panel.layout.season, seasons=1, least=1)
 
 

@@ -11,14 +11,15 @@ from typing import Any
 
 from mlspec.forecast.candidates.local import Local
 from mlspec.forecast.frame import Panel
+from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import AutoEts
 
 LONGEST_STATE = 12
 
 
-def fit(candidate: AutoEts, panel: Panel, seed: int) -> Local:
+def fit(candidate: AutoEts, panel: Panel, seed: int, workers: Workers) -> Local:
     """Return the candidate; its parameters are estimated at each forecast."""
-    del seed
+    del seed, workers
     return Local(candidate.label, _build, candidate.season or panel.layout.season, seasons=2)
 
 

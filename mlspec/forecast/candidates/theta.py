@@ -6,12 +6,13 @@ from typing import Any
 
 from mlspec.forecast.candidates.local import Local
 from mlspec.forecast.frame import Panel
+from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import Theta
 
 
-def fit(candidate: Theta, panel: Panel, seed: int) -> Local:
+def fit(candidate: Theta, panel: Panel, seed: int, workers: Workers) -> Local:
     """Return the candidate; its parameters are estimated at each forecast."""
-    del seed
+    del seed, workers
     return Local(candidate.label, _build, candidate.season or panel.layout.season, seasons=2)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mlspec.spec.checks import alerts, dataset, deployment, gate, metadata, model, schedule, secrets
+from mlspec.spec.checks import alerts, dataset, deployment, gate, metadata, model, schedule, secrets, training
 from mlspec.spec.faults import Problem
 from mlspec.spec.forecast import Forecast
 
@@ -27,6 +27,8 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (model.quantiles, ("model",)),
     (model.candidates, ("model",)),
     (gate.gate, ("model",)),
+    (training.cluster, ("training",)),
+    (training.trees, ("model", "training")),
     (model.inventory, ("model", "inventory")),
     (schedule.crons, ("schedule",)),
     (schedule.timezone, ("schedule",)),

@@ -1,0 +1,66 @@
+"""Who computes: this process, or the workers of a cluster, each with its share of the series.
+
+Every family learns and forecasts through here, so that there is one way to compute for one machine and for many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from mlspec.forecast.frame import Panel
+
+T = TypeVar("T")
+# Periods of all series that are forecast at once: a matrix of 40 features over them takes about 1 GB.
+MOST_ROWS = 3_000_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of those who learn one model together: its rank, and where each of them listens (host:port), by rank."""
+
+    rank: int = 0
+    addresses: tuple[str, ...] = ("",)
+
+
+class Workers(Protocol):
+    """What does work on shares of a panel. `count` is the number of shares that it is dealt into."""
+
+    count: int
+
+    def each(self, work: Callable[[Panel], T], shares: Sequence[Panel]) -> list[T]:
+        """Do the work on each share by itself, and return what came of it, in order."""
+        ...
+
+    def together(self, work: Callable[[Panel, Place], T], shares: Sequence[Panel]) -> list[T]:
+        """Do the work on all shares at the same time, each told where the others are, and return what came of it, in order."""
+        ...
+
+
+class _Here:
+    """This process: a panel is one share."""
+
+    count = 1
+
+    def each(self, work: Callable[[Panel], T], shares: Sequence[Panel]) -> list[T]:
+        return [work(share) for share in shares]
+
+    def together(self, work: Callable[[Panel, Place], T], shares: Sequence[Panel]) -> list[T]:
+        (share,) = shares
+        return [work(share, Place())]
+
+
+HERE: Workers = _Here()
+
+
+def deal(panel: Panel, count: int) -> list[Panel]:
+    """Return a panel in `count` shares, or as many as it has series: one series to each in turn, so that shares are alike."""
+    ids = panel.lengths().index
+    count = min(count, len(ids))
+    return [panel.of(ids[place::count]) for place in range(count)] if count > 1 else [panel]
+
+
+def blocks(panel: Panel, workers: Workers) -> list[Panel]:
+    """Return the shares that are forecast one by one: as many as the workers, and none of more than MOST_ROWS periods or so."""
+    return deal(panel, max(workers.count, -(-len(panel.frame) // MOST_ROWS)))

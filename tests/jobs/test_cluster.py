@@ -1,0 +1,173 @@
+"""A cluster trains what one machine trains: a real one, started on this machine, on the example data that ships."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mlspec.errors import MissingExtra, ModelError, TargetError
+from mlspec.forecast import artifact
+from mlspec.forecast.frame import Panel
+from mlspec.forecast.workers import Place, deal
+from mlspec.jobs.cluster import workers
+from mlspec.jobs.context import panel_of, spec_of
+from mlspec.jobs.ray_cluster import Cluster, connected, same, versions
+from mlspec.spec.forecast import Forecast, Training
+from mlspec.spec.reader import read
+from mlspec.state.step import StepRequest
+from tests.jobs.pipeline import Pipeline
+
+pytestmark = pytest.mark.xdist_group("ray")
+ROOT = Path(__file__).resolve().parent.parent.parent
+RAY = {"engine": "ray", "workers": 2}
+CANDIDATES: list[dict[str, Any]] = [
+    {"kind": "seasonal-naive"},
+    {"kind": "theta"},
+    {"kind": "gradient-boosting", "library": "lightgbm"},
+]
+
+
+def demand(folder: Path, training: dict[str, Any] | None) -> Pipeline:
+    """The shipped forecast of weekly sales, checked."""
+    folder.mkdir()
+    run = Pipeline(folder)
+    spec = read((ROOT / "specs/demand.yaml").read_text()).value
+    spec["model"] |= {"candidates": CANDIDATES, "backtest": {"windows": 2, "step": 8, "metric": "wape"}}
+    run.spec = Forecast.model_validate({**spec, "training": training or {}}).model_dump(
+        mode="json", by_alias=True, exclude={"targets"}
+    )
+    shutil.copytree(ROOT / "data", folder / "data")
+    assert run.check()["ok"]
+    return run
+
+
+def boosted(run: Pipeline) -> Pipeline:
+    """Backtested, and the trees trained, whoever won."""
+    run.run("backtest", incumbent=None)
+    run.run("train", candidate=CANDIDATES[2])
+    return run
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    return boosted(demand(tmp_path_factory.mktemp("project") / "here", None))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with connected(Training.model_validate(RAY)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Pipeline:
+    """The same on a cluster: one for all steps here, as the start of one takes longer than all that is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlspec.jobs.ray_cluster.connected", lambda training: nullcontext(cluster))
+        return boosted(demand(tmp_path_factory.mktemp("project") / "there", RAY))
+
+
+def means(run: Pipeline, candidate: str) -> pd.Series:
+    rows = pd.read_parquet(run.files["backtest"])
+    mine = rows[rows["candidate"] == candidate]
+    return mine.set_index(["unique_id", "cutoff", "ds"])["mean"].sort_index()
+
+
+@pytest.mark.parametrize("candidate", ["seasonal-naive", "theta"])
+def test_what_learns_each_series_by_itself_forecasts_to_the_last_digit_as_on_one_machine(
+    here: Pipeline, there: Pipeline, candidate: str
+) -> None:
+    pd.testing.assert_series_equal(means(there, candidate), means(here, candidate), check_exact=True)
+
+
+def test_trees_learned_together_are_as_good_as_those_of_one_machine(here: Pipeline, there: Pipeline) -> None:
+    one, many = means(here, "gradient-boosting"), means(there, "gradient-boosting")
+    assert (one - many).abs().sum() / one.abs().sum() < 0.05  # measured 0.020: docs/decisions/0013
+    wape = [
+        next(each for each in run.facts["backtest"]["candidates"] if each["name"] == "gradient-boosting")["metrics"]
+        for run in (here, there)
+    ]
+    assert wape[1]["wape"] == pytest.approx(wape[0]["wape"], abs=0.01)  # 7.07 % and 7.13 %
+
+
+def test_what_a_cluster_trained_forecasts_on_one_machine_and_says_nothing_of_the_cluster(there: Pipeline) -> None:
+    there.spec = {**there.spec, "training": {}}
+    facts = there.run("forecast", version="v1")
+    assert facts["rows"] == 7 * 8
+    model = artifact.load(there.files["model"].read_bytes())
+    ((_candidate, trees),) = model.members
+    assert trees is not None
+    text = artifact.trees.members(trees)["trees"].decode()
+    assert "[machines: ]" in text
+    assert "[num_machines: 2]" in text
+
+
+def test_the_same_panel_and_as_many_workers_give_the_same_model_file(there: Pipeline, cluster: Cluster) -> None:
+    request = StepRequest("train", there.spec, there.root, there.root, dict(there.files), {})
+    spec = spec_of(request)
+    model = artifact.train(CANDIDATES[2], panel_of(request, spec), spec.model.seed, lambda *_: None, cluster)
+    again = hashlib.sha256(artifact.dump(model)).hexdigest()
+    assert again == hashlib.sha256(there.files["model"].read_bytes()).hexdigest()
+
+
+def refuse(_share: Panel, place: Place) -> str:
+    if place.rank == 1:
+        raise ModelError("too little history", hint="bring more")
+    return "learned"
+
+
+def stumble(_share: Panel) -> None:
+    raise KeyError("a defect")
+
+
+def test_what_a_worker_says_of_the_data_is_said_as_on_one_machine(here: Pipeline, cluster: Cluster) -> None:
+    request = StepRequest("train", here.spec, here.root, here.root, dict(here.files), {})
+    shares = deal(panel_of(request, spec_of(request)), cluster.count)
+    with pytest.raises(ModelError, match="too little history") as caught:
+        cluster.together(refuse, shares)
+    assert caught.value.hint == "bring more"
+    with pytest.raises(TargetError, match="a worker of the Ray cluster on this machine failed: 'a defect'"):
+        cluster.each(stumble, shares)
+
+
+def test_a_cluster_that_is_too_small_is_said_and_not_waited_for_for_ever(cluster: Cluster) -> None:
+    with pytest.raises(TargetError, match="had 0 of 1 workers free within 1 s") as caught:
+        Cluster(1, "on this machine", patience=1)
+    assert "training.workers" in str(caught.value.hint)
+
+
+def test_signals_stay_with_who_heard_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(*_words: Any, **_options: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise ConnectionError("ray client connection timeout")
+
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.init", init)
+    before = signal.getsignal(signal.SIGTERM)
+    training = Training.model_validate({**RAY, "address": "ray://ray.example.com:10001"})
+    with pytest.raises(TargetError, match=r"at ray://ray.example.com:10001 does not answer"), connected(training):
+        pass
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_worker_with_other_libraries_is_refused() -> None:
+    with pytest.raises(TargetError, match="has lightgbm 1, and here it is 4") as caught:
+        same({"mlspec": "2", "lightgbm": "4"}, {"mlspec": "2", "lightgbm": "1"})
+    assert "mlspec[ray]==2" in str(caught.value.hint)
+    same(versions(), versions())
+
+
+@pytest.mark.parametrize("package", ["ray", "lightgbm"])
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtra, match=package) as caught, workers(Training.model_validate(RAY)):
+        pass
+    assert caught.value.hint == "pip install 'mlspec[ray]'"
