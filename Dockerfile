@@ -8,8 +8,10 @@ COPY templates templates
 COPY infra infra
 COPY specs specs
 COPY data data
+# What specs ask for beyond that is added here: docker build --build-arg EXTRAS=gcp,notify,serve,lightgbm,ray
+ARG EXTRAS=gcp,notify,serve
 RUN python -m venv /opt/mlspec \
-    && /opt/mlspec/bin/pip install --no-cache-dir --disable-pip-version-check '.[gcp,notify,serve]'
+    && /opt/mlspec/bin/pip install --no-cache-dir --disable-pip-version-check ".[$EXTRAS]"
 
 FROM python:3.12.14-slim-trixie
 LABEL org.opencontainers.image.title="mlspec step" \

@@ -61,6 +61,8 @@ def _of_models(spec: Spec) -> Iterator[str]:
     found = [each for each in candidates if isinstance(each, Mapping)] if isinstance(candidates, Sequence) else []
     if any(each.get("library") == "lightgbm" for each in found):
         yield "lightgbm"
+    if spec["training"]["engine"]:
+        yield "ray"
 
 
 def _of_receivers(spec: Spec) -> Iterator[str]:
@@ -90,12 +92,16 @@ def _on_project(specs: Sequence[Spec], place: Place) -> Iterator[Grant]:
     deploys = (
         ("aiplatform.endpoints.deploy", "aiplatform.endpoints.get", "aiplatform.endpoints.update") if online else ()
     )
+    jobs = ("create", "get", "list") if any(spec["training"]["machine"] for spec in specs) else ()
     yield Grant(
         "register versions and deploy them", f"{own}/mlspecModelOperator",
-        ("aiplatform.models.get", "aiplatform.models.list", "aiplatform.models.update", "aiplatform.models.upload", *deploys),
+        ("aiplatform.models.get", "aiplatform.models.list", "aiplatform.models.update", "aiplatform.models.upload", *deploys,
+         *(f"aiplatform.customJobs.{act}" for act in jobs)),
     )  # fmt: skip
     yield Grant("load a forecast's table", "roles/bigquery.jobUser", ("bigquery.jobs.create",))
     yield Grant("write what alerts look at", "roles/monitoring.metricWriter", ("monitoring.timeSeries.create",))
+    if online:
+        yield Grant("read what endpoints counted", "roles/monitoring.viewer", ("monitoring.timeSeries.list",))
     yield Grant("watch the forecasts' jobs", "roles/run.viewer", ("run.executions.get", "run.jobs.get"))
 
 

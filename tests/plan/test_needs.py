@@ -36,6 +36,7 @@ TOPIC = {"pubsub": "demand-alerts", "webhook": None, "severity": "warning"}
         ({"deployment": {"serve": "both"}}, ("forecast", "serve")),
         ({"model": {"candidates": [{"kind": "gradient-boosting", "library": "lightgbm"}]}}, ("forecast", "lightgbm")),
         ({"model": {"candidates": "auto"}}, ("forecast",)),
+        ({"training": {"engine": "ray"}}, ("forecast", "ray")),
     ],
 )
 def test_a_part_of_mlspec_is_needed_where_a_spec_asks_for_it(parts: dict[str, Any], wanted: tuple[str, ...]) -> None:
@@ -66,7 +67,7 @@ def test_only_who_serves_online_has_to_deploy() -> None:
         return {permission for grant in grants for permission in grant.permissions}
 
     assert asked("online") - asked("batch") == {
-        "aiplatform.endpoints.deploy", "aiplatform.endpoints.get", "aiplatform.endpoints.update",
+        "aiplatform.endpoints.deploy", "aiplatform.endpoints.get", "aiplatform.endpoints.update", "monitoring.timeSeries.list",
     }  # fmt: skip
 
 
@@ -80,7 +81,9 @@ def test_what_a_custom_role_is_asked_for_it_holds() -> None:
     text = (ROOT / "infra/iam.tf").read_text()
     own = [
         grant
-        for grant in on_google_cloud([spec(deployment={"serve": "both"})], PLACE).grants
+        for grant in on_google_cloud(
+            [spec(deployment={"serve": "both"}, training={"machine": "n2-highmem-8"})], PLACE
+        ).grants
         if "/roles/" in grant.role
     ]
     assert len(own) == 2
