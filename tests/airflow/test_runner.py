@@ -30,15 +30,18 @@ class CloudRun(BaseHTTPRequestHandler):
 
     asked: ClassVar[list[tuple[str, list[str]]]] = []
     code = 0
+    says_so = True  # whether the operation of an execution that failed ends with an error
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         (override,) = body["overrides"]["containerOverrides"]
         type(self).asked.append((self.path.split("?")[0], override["args"]))
         kind = "type.googleapis.com/google.cloud.run.v2.Execution"
-        execution = {"@type": kind, "name": EXECUTION}
+        execution = {"@type": kind, "name": EXECUTION, "failedCount": int(self.code != 0)}
         outcome = (
-            {"response": execution} if self.code == 0 else {"error": {"code": 9, "message": "the container failed"}}
+            {"response": execution}
+            if self.code == 0 or not self.says_so
+            else {"error": {"code": 9, "message": "the container failed"}}
         )
         self._answer({"name": "operations/1", "done": True, "metadata": execution, **outcome})
 
@@ -60,7 +63,7 @@ class CloudRun(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def cloud_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[CloudRun]]:
-    CloudRun.asked, CloudRun.code = [], 0
+    CloudRun.asked, CloudRun.code, CloudRun.says_so = [], 0, True
     server = ThreadingHTTPServer(("127.0.0.1", 0), CloudRun)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -131,8 +134,9 @@ def test_what_changes_what_serves_runs_as_the_reconcile_job(dag: dict[str, Any],
     assert cloud_run.asked[0][0].endswith("/jobs/mlspec-reconcile:run")
 
 
-def test_a_containers_exit_code_is_the_steps_verdict(dag: dict[str, Any], cloud_run: Any) -> None:
-    cloud_run.code = 3
+@pytest.mark.parametrize("says_so", [True, False])
+def test_a_containers_exit_code_is_the_steps_verdict(dag: dict[str, Any], cloud_run: Any, says_so: bool) -> None:
+    cloud_run.code, cloud_run.says_so = 3, says_so
     assert dag["step"]("gate", AT) == 3
 
 

@@ -68,6 +68,7 @@ def test_a_program_that_fails_is_tried_again_and_the_execution_says_so(standin: 
     (kept,) = run.ExecutionsClient().list_executions(parent=name)
     assert (kept.conditions[0].state.name, kept.completion_time) == ("CONDITION_FAILED", found.completion_time)
     assert len(standin.outputs()) == 4
+    assert [each.last_attempt_result.exit_code for each in run.TasksClient().list_tasks(parent=found.name)] == [7, 7]
 
 
 def test_an_execution_is_cancelled_with_its_program(standin: Running, jobs: run.JobsClient) -> None:

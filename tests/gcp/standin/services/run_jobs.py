@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.cloud.run_v2.types import Condition, Execution
+from google.cloud.run_v2.types import Condition, Execution, Task
 
 from tests.gcp.standin import standard
 from tests.gcp.standin.cloud import Cloud
@@ -99,6 +99,18 @@ class Executions:
         execution.conditions.append(condition)
         self._cloud.stamp(execution)
 
+    def tasks(self, execution: Any) -> list[Any]:
+        """Return an execution's tasks, each with the exit code of its last attempt."""
+        found = []
+        for index, task in enumerate(self._tasks[self.look(execution).name]):
+            said = Task.pb()(
+                name=f"{execution.name}/tasks/{execution.name.rpartition('/')[2]}-task{index}", index=index
+            )
+            if task.runs[-1].done:
+                said.last_attempt_result.exit_code = task.runs[-1].exit_code
+            found.append(said)
+        return found
+
     def get_execution(self, rpc: Rpc, request: Any) -> Any:
         """Return an execution."""
         return self.look(self._cloud.get(request.name))
@@ -118,6 +130,18 @@ class Executions:
                 task.cancelled = True
                 task.runs[-1].kill()
         return self._cloud.operations.start(execution.job, lambda: self.look(execution), metadata=execution)
+
+
+class Tasks:
+    """The tasks of one cloud's executions."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def list_tasks(self, rpc: Rpc, request: Any) -> Any:
+        """Return an execution's tasks."""
+        executions: Executions = self._cloud.service(Executions)
+        return standard.page(rpc, request, executions.tasks(self._cloud.get(request.parent)))
 
 
 class RunJobs:

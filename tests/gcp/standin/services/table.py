@@ -39,6 +39,7 @@ GRPC = {
     "google.cloud.aiplatform.v1.JobService": Service(_VERTEX, "JobServiceClient", "vertex_jobs:Jobs"),
     "google.cloud.run.v2.Jobs": Service(_RUN, "JobsClient", "run_jobs:RunJobs"),
     "google.cloud.run.v2.Executions": Service(_RUN, "ExecutionsClient", "run_jobs:Executions"),
+    "google.cloud.run.v2.Tasks": Service(_RUN, "TasksClient", "run_jobs:Tasks"),
     "google.cloud.secretmanager.v1.SecretManagerService": Service(
         "google.cloud.secretmanager_v1", "SecretManagerServiceClient", "secrets:Secrets"
     ),
