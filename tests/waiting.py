@@ -11,9 +11,9 @@ from typing import Any
 PATIENCE = 90.0  # seconds until a condition that never comes fails a test
 
 
-def until(condition: Callable[[], Any]) -> Any:
+def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Wait for a condition, and return what it returned."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while not (found := condition()):
         assert time.monotonic() < end, "this never came"
         threading.Event().wait(0.05)

@@ -1,0 +1,185 @@
+"""The whole of it on Google Cloud, from an empty project to nothing left: real Terraform, Airflow, functions-framework, Pub/Sub's
+emulator, and mlspec in processes of its own, all led to the stand-ins by their environment alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.airflow.home import Home
+from tests.gcp import joined, platform
+from tests.gcp.acme import IMAGE
+from tests.gcp.function import served
+from tests.gcp.standin.harness import Running
+from tests.gcp.whole import AT_ONCE, BAD, CANARY, GOOD, INPUTS, LOOP, Whole, composer, guard
+from tests.notify.receiver import Receiver, receiving
+from tests.terraform.harness import ProviderProcess, Terraform, environment
+from tests.terraform.provider.cloud import Cloud
+from tests.terraform.test_platform import opened, unprotect
+from tests.tools import needs
+from tests.waiting import until
+
+pytestmark = pytest.mark.xdist_group("pubsub")
+LONG = 600.0  # seconds for a pass of the loop, each of whose steps is a process that starts anew
+IN_THE_ENVIRONMENT = "canary-7f3a-in-the-environment"
+# The DAG of a day on which nothing is trained: it checks the data, judges what was forecast, and tells.
+WATCH = ("--mark-success-pattern", "^(backtest|gate|train|register|roll_out|make_forecast)$")
+# What outlives a platform by Google's own rules, or stays on for others.
+STAYS = {
+    "google_kms_key_ring", "google_kms_crypto_key", "google_project_service", "google_project_service_identity",
+}  # fmt: skip
+
+
+@pytest.fixture
+def whole(
+    standin: Running, pubsub_emulator: str, schema_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Whole]:
+    """An empty project, and all that will work on it."""
+    folder = tmp_path / "whole"
+    (folder / "home").mkdir(parents=True)
+    own = {
+        "PYTHONPATH": guard(), "MLSPEC_TEST_STRANGERS": str(tmp_path / "strangers.txt"), "PUBSUB_EMULATOR_HOST": pubsub_emulator,
+    }  # fmt: skip
+    more = {"XDG_CACHE_HOME": str(folder / "cache"), "TF_VAR_image": IMAGE, "DB_PASSWORD": IN_THE_ENVIRONMENT}
+    for key, value in {**own, **more}.items():
+        monkeypatch.setenv(key, value)
+    with served(folder, Whole.project, "prod", standin.environment) as function:
+        there = {**standin.environment, joined.FUNCTION: function.address}
+        provider = ProviderProcess(
+            schema_cache, folder / "provider.txt", "--cloud", "tests.gcp.joined:Joined", env=there
+        )
+        cloud = Cloud(folder / "cloud")
+        for key, value in environment(provider.open(cloud.folder), folder / "home", needs("terraform")).items():
+            monkeypatch.setenv(key, value)
+        found = Whole(folder, standin, cloud, function, Home(folder / "airflow", folder / "dags", {}))
+        standin.hook(".*", found.container(), cwd=str(found.root), env=own)
+        yield found
+        provider.stop()
+    assert not (tmp_path / "strangers.txt").exists(), (tmp_path / "strangers.txt").read_text()
+
+
+def test_a_forecast_lives_on_google_cloud_from_an_empty_project_to_nothing_left(
+    whole: Whole,
+) -> None:
+    infra = the_platform_is_applied(whole)
+    first = a_forecast_is_applied(whole)
+    with receiving() as team:
+        whole.tell_at(team.url)
+        second = airflow_lets_a_newer_version_in_by_canary(whole, first)
+        actuals_let_it_have_everything(whole, second)
+        bad = somebody_lets_a_bad_version_serve(whole)
+        its_alert_rolls_it_back_by_way_of_the_function(whole, bad, second, team)
+    a_hand_at_the_endpoint_is_put_right(whole, second)
+    no_secret_is_anywhere(whole)
+    the_forecast_goes(whole)
+    the_platform_goes(whole, infra)
+    no_secret_is_anywhere(whole)
+
+
+def the_platform_is_applied(whole: Whole) -> Terraform:
+    infra = opened({**INPUTS, "project_id": whole.project}, whole.terraform_sees(), whole.folder / "infra")
+    infra.apply().expect(0)
+    assert whole.passes() == []
+    whole.airflow.settings.update(composer(whole.cloud))
+    migrated = whole.airflow.run("db", "migrate")
+    assert migrated.returncode == 0, migrated.stderr
+    return infra
+
+
+def a_forecast_is_applied(whole: Whole) -> str:
+    whole.commit(GOOD, CANARY)
+    whole.data(42)
+    done = whole.mlspec("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    (serving,) = whole.status()["serving"]
+    assert whole.traffic() == {serving["version"]: 100}
+    assert whole.mlspec("render", "--out", "build").returncode == 0
+    return str(serving["version"])
+
+
+def airflow_lets_a_newer_version_in_by_canary(whole: Whole, first: str) -> str:
+    whole.data(44)
+    in_composer(whole)
+    states = whole.dag("2024-02-14")
+    steps = ("check", "backtest", "gate", "train", "register", "roll_out", "make_forecast", "evaluate")
+    assert {name: states[name] for name in steps} == dict.fromkeys(steps, "success")
+    assert states["alert"] == "skipped"
+    acting = [words[:2] for words, _ in whole.passes()]
+    assert acting == [["step", "roll-out"], ["step", "register"]]
+    (second,) = whole.traffic().keys() - {first}
+    assert whole.traffic() == {first: 50, second: 50}
+    return second
+
+
+def in_composer(whole: Whole) -> None:
+    """What Airflow is about to run is what Terraform put into Composer's folder."""
+    (dag,) = (whole.root / "build" / "dags").glob("*.py")
+    put = whole.cloud.get("google_storage_bucket_object", dag.name).values
+    assert put["source_md5hash"] == hashlib.md5(dag.read_bytes()).hexdigest()
+
+
+def actuals_let_it_have_everything(whole: Whole, second: str) -> None:
+    whole.data(46)
+    whole.scheduler()
+    assert whole.traffic() == {second: 100}
+    assert "RolledOut" in whole.events()
+
+
+def somebody_lets_a_bad_version_serve(whole: Whole) -> str:
+    whole.commit(BAD, AT_ONCE)
+    done = whole.mlspec("apply", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert whole.mlspec("render", "--out", "build").returncode == 0
+    ((bad, share),) = whole.traffic().items()
+    assert share == 100
+    return bad
+
+
+def its_alert_rolls_it_back_by_way_of_the_function(whole: Whole, bad: str, good: str, team: Receiver) -> None:
+    whole.data(48)
+    in_composer(whole)
+    before = len(whole.passes())
+    assert whole.dag("2024-02-18", *WATCH)["alert"] == "success"
+    until(lambda: len(whole.passes()) > before and whole.passes()[0][1], LONG)
+    (words, _), *_ = whole.passes()
+    assert words == ["reconcile", "--once", "--yes", "--target", "prod", "--select", "demand"]
+    assert whole.function.said("NOTICE") == ["the loop looks at a forecast"]
+    assert whole.traffic() == {good: 100}
+    assert "RolledBack" in whole.events()
+    assert any(bad.encode() in body for _, body in team.got)
+
+
+def a_hand_at_the_endpoint_is_put_right(whole: Whole, serves: str) -> None:
+    (found,) = platform.endpoints().list_endpoints(parent=platform.place(whole.project))
+    del found.traffic_split[next(iter(found.traffic_split))]
+    platform.endpoints().update_endpoint(endpoint=found, update_mask={"paths": ["traffic_split"]})
+    assert whole.traffic() == {}
+    whole.scheduler()
+    assert whole.traffic() == {serves: 100}
+    assert "DriftMended" in whole.events()
+
+
+def no_secret_is_anywhere(whole: Whole) -> None:
+    planted = (IN_THE_ENVIRONMENT.encode(), b"cafe-secret-path")
+    assert [place for place, text in whole.written().items() if any(each in text for each in planted)] == []
+
+
+def the_forecast_goes(whole: Whole) -> None:
+    done = whole.mlspec("destroy", "demand", "--purge", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert platform.models_of(whole.project) == []
+    assert list(platform.endpoints().list_endpoints(parent=platform.place(whole.project))) == []
+    assert [each for each in whole.cloud.resources() if "demand" in each.id or "ops-hook" in each.id] == []
+    assert "demand: nothing is applied" in whole.mlspec("status").stdout
+
+
+def the_platform_goes(whole: Whole, infra: Terraform) -> None:
+    unprotect(infra.folder)
+    infra.apply().expect(0)
+    infra.destroy().expect(0)
+    assert {each.type for each in whole.cloud.resources()} <= STAYS
+    assert list(platform.storage(whole.project).list_buckets()) == []
+    assert LOOP not in [each.name.rpartition("/")[2] for each in whole.jobs()]
