@@ -1,8 +1,10 @@
 # Sourced by the other scripts: finds a Python, keeps one virtual environment, installs this checkout into it.
-# Settings: PYTHON (which interpreter), MLSPEC_VENV (which folder; .venv, if left out).
+# Settings: PYTHON (which interpreter), MLSPEC_VENV (which folder; .venv, if left out), MLSPEC_TOOLS_DIR (.tools).
 set -eu
 cd "$(dirname "$0")/.."
 VENV="${MLSPEC_VENV:-.venv}"
+TOOLS="${MLSPEC_TOOLS_DIR:-.tools}"
+UV="$TOOLS/uv/bin/uv"
 
 find_python() {
   for python in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
@@ -16,21 +18,36 @@ find_python() {
   exit 1
 }
 
+# environment FOLDER: make a virtual environment, if it is not there.
+environment() {
+  if [ -x "$1/bin/pip" ]; then
+    return
+  fi
+  python="$(find_python)"
+  echo "==> making the virtual environment $1 with $("$python" --version)"
+  if ! "$python" -m venv "$1"; then
+    echo "error: $python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2
+    exit 1
+  fi
+}
+
+# uv, which installs in seconds what pip needs minutes for.
+uv() {
+  if [ ! -x "$UV" ]; then
+    environment "$TOOLS/uv"
+    "$TOOLS/uv/bin/pip" install --quiet --disable-pip-version-check uv
+  fi
+  "$UV" "$@"
+}
+
 # install EXTRAS: make the environment if it is not there, and install what pyproject.toml says, once per change of it.
 install() {
   wanted="$1 $(cksum pyproject.toml)"
   if [ "$(cat "$VENV/.mlspec-$1" 2>/dev/null || true)" = "$wanted" ]; then
     return
   fi
-  python="$(find_python)"
-  if [ ! -x "$VENV/bin/pip" ]; then
-    echo "==> making the virtual environment $VENV with $("$python" --version)"
-    if ! "$python" -m venv "$VENV"; then
-      echo "error: $python cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2
-      exit 1
-    fi
-  fi
+  environment "$VENV"
   echo "==> installing mlspec[$1] from this folder (the first time this downloads about 200 MB)"
-  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[$1]"
+  uv pip install --quiet --python "$VENV/bin/python" --editable ".[$1]"
   echo "$wanted" > "$VENV/.mlspec-$1"
 }

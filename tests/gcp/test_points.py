@@ -27,7 +27,7 @@ from tests.gcp.acme import Acme
 from tests.gcp.standin.harness import Running
 
 ONCE = ("reconcile", "--once")
-STRIDE = 40
+STRIDE = 60
 EVER = 10**9
 FAULTS: dict[str, dict[str, Any]] = {
     "unavailable": {"code": 503}, "too many": {"code": 429, "retry_after": 3}, "timed out": {"code": 504}, "lost": {"lost": True},

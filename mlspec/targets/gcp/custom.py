@@ -87,7 +87,7 @@ def _wait(clients: Clients, name: str) -> None:
     tenacity = tenacity_of_the_extra()
     looks = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda job: job.state.name in _UNDER_WAY),
-        wait=tenacity.wait_exponential(multiplier=_FIRST, max=_LONGEST),
+        wait=tenacity.wait_exponential(multiplier=_FIRST, exp_base=4 / 3, max=_LONGEST),
         stop=tenacity.stop_after_delay(_LONG),
         retry_error_callback=lambda state: state.outcome.result(),
     )

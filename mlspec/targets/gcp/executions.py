@@ -17,7 +17,7 @@ from mlspec.targets.gcp.clients import Clients
 Answer = TypeVar("Answer")
 
 LONG = 6 * 3600.0  # seconds: as long as the rendered job may take
-_FIRST, _LONGEST = 1.0, 20.0  # seconds between two looks, longer each time
+_FIRST, _LONGEST = 0.5, 20.0  # seconds between two looks, longer each time by a third
 _PAGE = 100  # the newest executions, among which is one that still runs
 
 
@@ -93,4 +93,4 @@ def _pauses() -> Iterator[float]:
     until, pause = time.monotonic() + LONG, _FIRST
     while time.monotonic() < until:
         yield pause
-        pause = min(2 * pause, _LONGEST)
+        pause = min(4 / 3 * pause, _LONGEST)
