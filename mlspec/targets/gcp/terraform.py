@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,7 +100,9 @@ class Terraform:
                 process.communicate()
                 raise
         if process.returncode != 0:
-            raise TargetError(f"terraform {words[0]} failed for {folder.name}:\n{_error(wrong)}", hint=_hint(wrong))
+            raise TargetError(
+                f"terraform {words[0]} failed for {folder.name}:\n{_error(wrong)}", hint=_hint(wrong, folder.name)
+            )
         return out
 
 
@@ -119,14 +122,25 @@ _HELPS = (
     ("could not find default credentials", "sign in: gcloud auth application-default login"),
     ("storage: bucket doesn't exist", "apply infra/ first: it makes the bucket that keeps the state"),
     ("Saved plan is stale", "another run changed the state since: run the same command again"),
-    (
-        "Error acquiring the state lock",
-        "another terraform works on this forecast: wait for it, and run the same command again",
-    ),
 )
+# What a terraform that was killed leaves behind, and only a person can tell from one that still works.
+_LOCK = re.compile(r"Error acquiring the state lock.*?^\W*ID:\s+(\S+)", re.DOTALL | re.MULTILINE)
+_THERE = re.compile(r"Error 409.*?with ([\w.\[\]\"-]+),", re.DOTALL)
 
 
-def _hint(said: str) -> str:
+def _hint(said: str, name: str) -> str:
+    """Return what helps: commands are for the files of `mlspec render --out build`."""
+    there = f"mlspec render --target TARGET --out build, terraform -chdir=build/terraform/{name} init"
+    if lock := _LOCK.search(said):
+        return (
+            "another terraform works on this: wait for it, and run the same command again; if it was killed: "
+            f"{there}, terraform -chdir=build/terraform/{name} force-unlock {lock[1]}"
+        )
+    if known := _THERE.search(said):
+        return (
+            f"it is there, and terraform's state does not know it; if an apply was killed before it could note it: {there}, "
+            f"terraform -chdir=build/terraform/{name} import {known[1]} ID (the provider's page of the resource says which ID)"
+        )
     found = (hint for words, hint in _HELPS if words in said)
     return next(found, "mlspec render writes the same files, for you to run terraform on")
 
