@@ -25,6 +25,10 @@ def _deployment(value: Json) -> str | None:
     return "; ".join(asked) or None
 
 
+def _training(value: Json) -> str | None:
+    return "machine is a job's on Google Cloud; the local target trains on this one" if value["machine"] else None
+
+
 def _metadata(value: Json) -> str | None:
     return "labels are kept with the release; the local target has nothing to label" if value["labels"] else None
 
@@ -35,6 +39,7 @@ def _budget(value: Json) -> str | None:
 
 _SENTENCES: tuple[tuple[str, _Say], ...] = (
     ("metadata", _metadata),
+    ("training", _training),
     ("deployment", _deployment),
     ("budget", _budget),
 )

@@ -38,10 +38,12 @@ class Steps:
 
     def _file(self, request: StepRequest, role: str) -> Path:
         seen = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in request.inputs.items()}
+        # The states that are kept were made before a spec could say where training runs; it shapes no file.
+        spec = {key: value for key, value in request.spec.items() if key != "training"}
         path = request.out / f"{role}.bin"
         path.write_text(
             json.dumps(
-                {"role": role, "spec": dict(request.spec), "inputs": seen, "options": dict(request.options)},
+                {"role": role, "spec": spec, "inputs": seen, "options": dict(request.options)},
                 sort_keys=True,
             )
         )
