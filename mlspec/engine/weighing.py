@@ -9,6 +9,7 @@ from mlspec.engine import moves
 from mlspec.engine.effects import Work, files_of, known, panel
 from mlspec.engine.evaluation import measured
 from mlspec.engine.pipeline import run_step
+from mlspec.errors import DataError, ModelError, StateError, TargetError
 from mlspec.plan.rollback import NO_BETTER, RollBack
 from mlspec.plan.rollout import ROLLOUT, Abort
 from mlspec.plan.weighing import better, noted
@@ -56,7 +57,20 @@ def stay(work: Work, observed: Observed, serves: str, decision: RollBack) -> Non
 
 
 def _better(work: Work, observed: Observed, serves: str, name: str, version: Version) -> bool:
-    """Return whether a version would have done better than what serves, by one alert; what cannot be measured counts as better."""
+    """Return whether a version would have done better than what serves, by one alert; what cannot be told counts as better.
+
+    A file that is lost, or a model that cannot forecast from an earlier cutoff, must not hold up a rollback.
+    """
+    try:
+        return _does_better(work, observed, serves, name, version)
+    except (DataError, ModelError, StateError, TargetError) as error:
+        said = f"{version.version} cannot be weighed against {serves}: {error.message.splitlines()[0]}"
+        event = Event(work.name, work.engine.clock(), "Warning", "NotWeighed", said, version.version)
+        work.settle(Settlement(work.name, events=(event,)))
+        return True
+
+
+def _does_better(work: Work, observed: Observed, serves: str, name: str, version: Version) -> bool:
     cutoffs = _of(name, measured(work, observed)["alerts"]).get("made_at", {}).get(serves)
     if not cutoffs:  # the alert is not about forecasts
         return True

@@ -367,6 +367,25 @@ def test_where_demand_moved_no_version_is_blamed_and_a_newer_model_is_asked_for(
     assert world.events().count("RollbackWouldNotHelp") == 1
 
 
+def test_a_version_that_cannot_be_weighed_holds_up_no_rollback(world: World) -> None:
+    first, second = with_two_versions(world)
+    world.steps.weighable = False
+    world.bad(second)
+    world.look()
+    assert world.serves == first
+    assert world.ledger.bad == {second}
+    assert "NotWeighed" in world.events()
+
+
+def test_a_canary_gives_back_its_traffic_where_nothing_can_be_weighed(world: World) -> None:
+    first, second = on_its_way(world)
+    world.steps.weighable = False
+    world.bad(second)
+    world.look()
+    assert world.traffic == {first: 100}
+    assert world.ledger.bad == {second}
+
+
 def test_what_would_not_have_helped_is_weighed_again_on_other_evidence(world: World) -> None:
     first, second = with_two_versions(world)
     world.steps.otherwise = 0.5

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlspec.engine.loop import reconcile
 from mlspec.engine.reconcile import Pass
+from mlspec.errors import ModelError
 from mlspec.plan.moments import text
 from mlspec.state.ledger import Ledger
 from mlspec.state.observed import Observed
@@ -33,6 +34,12 @@ class Turned(Steps):
         super().__init__()
         self.well: dict[str, float | None] = {}
         self.otherwise: float | None = None
+        self.weighable = True  # whether a version can forecast from an earlier cutoff
+
+    def forecast(self, request: StepRequest) -> dict[str, Any]:
+        if request.options.get("cutoffs") and not self.weighable:
+            raise ModelError("too little history at an earlier cutoff")
+        return super().forecast(request)
 
     def evaluate(self, request: StepRequest) -> dict[str, Any]:
         serving, bad = request.options["versions"], request.options["quarantined"]
