@@ -1,4 +1,7 @@
-"""Google's clients, each made when it is first used, for the process that uses it: none survives a fork."""
+"""Google's clients, each made when it is first used, for the process that uses it: none survives a fork.
+
+Each says that it is mlspec that calls, so that audit logs tell it from people and from other programs of the same account.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from mlspec import __version__
 from mlspec.errors import MissingExtra
 
 Client = TypeVar("Client")
@@ -94,44 +98,52 @@ class Clients:
         os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
         from google.cloud import storage
 
-        return storage.Client(project=self.project)
+        return storage.Client(project=self.project, client_info=_ours())
 
     def _vertex(self, name: str) -> Any:
         from google.cloud import aiplatform_v1
 
-        return getattr(aiplatform_v1, name)(client_options={"api_endpoint": f"{self.region}-aiplatform.googleapis.com"})
+        regional = {"api_endpoint": f"{self.region}-aiplatform.googleapis.com"}
+        return getattr(aiplatform_v1, name)(client_options=regional, client_info=_ours())
 
     def _jobs(self) -> Any:
         from google.cloud import run_v2
 
-        return run_v2.JobsClient()
+        return run_v2.JobsClient(client_info=_ours())
 
     def _executions(self) -> Any:
         from google.cloud import run_v2
 
-        return run_v2.ExecutionsClient()
+        return run_v2.ExecutionsClient(client_info=_ours())
 
     def _warehouse(self) -> Any:
         from google.cloud import bigquery
 
-        return bigquery.Client(project=self.project, location=self.region)
+        return bigquery.Client(project=self.project, location=self.region, client_info=_ours())
 
     def _monitoring(self) -> Any:
         from google.cloud import monitoring_v3
 
-        return monitoring_v3.MetricServiceClient()
+        return monitoring_v3.MetricServiceClient(client_info=_ours())
 
     def _secrets(self) -> Any:
         from google.cloud import secretmanager_v1
 
-        return secretmanager_v1.SecretManagerServiceClient()
+        return secretmanager_v1.SecretManagerServiceClient(client_info=_ours())
 
     def _keys(self) -> Any:
         from google.cloud import kms_v1
 
-        return kms_v1.KeyManagementServiceClient()
+        return kms_v1.KeyManagementServiceClient(client_info=_ours())
 
     def _environments(self) -> Any:
         from google.cloud.orchestration.airflow import service_v1
 
-        return service_v1.EnvironmentsClient()
+        return service_v1.EnvironmentsClient(client_info=_ours())
+
+
+def _ours() -> Any:
+    """Return the user agent, as https://google.aip.dev/client-libraries/4210 has it."""
+    from google.api_core.gapic_v1.client_info import ClientInfo
+
+    return ClientInfo(user_agent=f"mlspec/{__version__}")

@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 from tests.gcp.standin import standard
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.identity import Identity
-from tests.gcp.standin.journal import Journal, reads
+from tests.gcp.standin.journal import Call, Journal, reads
 from tests.gcp.standin.refused import CODES, Refused
 from tests.gcp.standin.rpcs import Rpc, methods, snake
 from tests.gcp.standin.services.table import GRPC
@@ -92,7 +92,9 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
         def cut() -> None:
             self._cut(int(context.peer().rsplit(":", 1)[1]))
 
-        return self._journal().carry_out(rpc.audited, mutating=not reads(rpc.name), effect=effect, cut=cut)
+        agent = dict(context.invocation_metadata()).get("x-goog-api-client", "")
+        call = Call(rpc.audited, mutating=not reads(rpc.name), agent=agent, asked=repr(request))
+        return self._journal().carry_out(call, effect=effect, cut=cut)
 
 
 def _serialized(message: Any) -> bytes:

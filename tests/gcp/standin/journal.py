@@ -18,11 +18,13 @@ _READS = re.compile(r"(Get|List|Query|Search|Test|Access|Predict|RawPredict|Encr
 
 @dataclass
 class Fault:
-    """An answer that will go wrong, as often as `count` says, after `skip` that go well.
+    """An answer that will go wrong, as often as `count` says, after `skip` that go well, and then one in `every`; with `first`,
+    only what was not asked before.
 
     `method` is a regular expression over names like `storage.objects.insert` and
     `google.cloud.aiplatform.v1.EndpointService.DeployModel`. With a `code` nothing is done; `delay` (seconds) comes before
-    anything else; `lost` means done, and the connection cut before the answer.
+    anything else; `lost` means done, and the connection cut before the answer. `agent` is a regular expression over what the
+    caller says it is, such as `mlspec/0.1.0 gl-python/3.12`.
     """
 
     method: str
@@ -33,6 +35,26 @@ class Fault:
     lost: bool = False
     count: int = 1
     skip: int = 0
+    every: int = 1
+    agent: str = ""
+    first: bool = False
+    asked: set[str] = field(default_factory=set)
+
+    def about(self, call: Call) -> bool:
+        """Say whether a call is one that may go wrong."""
+        if self.count <= 0 or not (re.search(self.method, call.method) and re.search(self.agent, call.agent)):
+            return False
+        known = call.asked in self.asked
+        self.asked.add(call.asked)
+        return not (self.first and known)
+
+    def due(self) -> bool:
+        """Say whether a call that it is about goes wrong, and count it."""
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        self.count, self.skip = self.count - 1, self.every - 1
+        return True
 
     def refuse(self) -> None:
         """Raise what the fault answers with; nothing where it answers."""
@@ -42,10 +64,14 @@ class Fault:
 
 @dataclass
 class Call:
-    """One call, in the order of arrival. `mutating` is a guess by name: does it change anything?"""
+    """One call, in the order of arrival. `mutating` is a guess by name: does it change anything? `agent` is who says to call,
+    `asked` tells what is asked from anything else.
+    """
 
     method: str
     mutating: bool
+    agent: str = ""
+    asked: str = ""
     answer: str = "OK"
 
 
@@ -62,32 +88,20 @@ class Journal:
     def add_fault(self, fault: Fault) -> None:
         """Let calls go wrong from now on. Raises ValueError where it says nothing that can be done."""
         re.compile(fault.method)
+        re.compile(fault.agent)
         if fault.code is not None:
             code_named(fault.code)
         with self.lock:
             self.faults.append(fault)
 
-    def _arrive(self, method: str, mutating: bool) -> tuple[Call, Fault | None]:
+    def _arrive(self, call: Call) -> Fault | None:
         with self.lock:
-            call = Call(method, mutating)
             self.calls.append(call)
-            return call, self._due(method)
+            return next((each for each in self.faults if each.about(call) and each.due()), None)
 
-    def _due(self, method: str) -> Fault | None:
-        for fault in self.faults:
-            if fault.count > 0 and re.search(fault.method, method):
-                if fault.skip > 0:
-                    fault.skip -= 1
-                    continue
-                fault.count -= 1
-                return fault
-        return None
-
-    def carry_out(
-        self, method: str, *, mutating: bool, effect: Callable[[], Answer], cut: Callable[[], None]
-    ) -> Answer:
+    def carry_out(self, call: Call, *, effect: Callable[[], Answer], cut: Callable[[], None]) -> Answer:
         """Return the effect's answer, noted and, where a fault is due, gone wrong. Raises Refused."""
-        call, fault = self._arrive(method, mutating)
+        fault = self._arrive(call)
         try:
             if fault is not None:
                 time.sleep(fault.delay)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.parser import BytesParser
+from hashlib import sha256
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,6 +15,8 @@ from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.refused import Refused, invalid
 
 Json = dict[str, Any]
+_MADE_UP = rb"=+\d+==|\"(jobId|requestId)\": *\"[^\"]*\""
+"""Boundaries between the parts of a body, and ids by which a service knows a request again; an upload's id is another."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,13 @@ class Request:
     def json(self) -> Json:
         """Return the body. Raises Refused."""
         return _json(self.body)
+
+    @property
+    def asked(self) -> str:
+        """What tells this from any other request, but for what a client makes up anew when it asks again."""
+        body = re.sub(_MADE_UP, b"", self.body)
+        query = sorted((key, value) for key, value in self.query.items() if key != "upload_id")
+        return f"{self.method} {self.path} {query} {sha256(body).hexdigest()}"
 
     def parts(self) -> tuple[Json, str, bytes]:
         """Return a multipart body: the JSON part, then the other's type and bytes. Raises Refused."""

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.identity import Identity
-from tests.gcp.standin.journal import Journal
+from tests.gcp.standin.journal import Call, Journal
 from tests.gcp.standin.refused import Refused
 from tests.gcp.standin.rest import Request, Response, Route, answer, error
 
@@ -72,7 +72,8 @@ class RestDoor:
                 return route.handler(cloud, request)
 
         mutating = request.method not in {"GET", "HEAD"} and "testIamPermissions" not in route.audited
-        return self._journal().carry_out(route.audited, mutating=mutating, effect=effect, cut=lambda: self._cut(peer))
+        call = Call(route.audited, mutating, request.headers.get("user-agent", ""), request.asked)
+        return self._journal().carry_out(call, effect=effect, cut=lambda: self._cut(peer))
 
 
 def _routed(request: Request) -> tuple[Route, Request]:
