@@ -25,8 +25,7 @@ _SEVERITY = {"critical": "CRITICAL", "warning": "WARNING"}
 _OF_ENDPOINT = ("error_rate", "latency")
 # Vertex AI's own (cloud.google.com/monitoring/api/metrics_gcp), as PromQL spells them: the first slash of a name is a colon there,
 # every other sign that is no letter an underscore (cloud.google.com/monitoring/promql/promql-mapping).
-_ERRORS = "aiplatform_googleapis_com:prediction_online_error_count"
-_REQUESTS = "aiplatform_googleapis_com:prediction_online_prediction_count"
+_REQUESTS = "aiplatform_googleapis_com:prediction_online_response_count"  # a series a class of codes; 5xx are the server's fault
 _LATENCIES = "aiplatform_googleapis_com:prediction_online_prediction_latencies_bucket"
 _ENDPOINT = "aiplatform.googleapis.com/Endpoint"
 _MILLISECONDS = 1000.0
@@ -130,8 +129,9 @@ def _of_endpoint(alert: Mapping[str, Json], endpoint: str) -> Condition:
     of, whole = f"{{{labels}}}", f"{{{labels},latency_type={promql('total')}}}"
     words, _, value = _sides(alert)[0]
     if alert["metric"] == "error_rate":
-        failed, all_ = (f"sum(rate({name}{of}[10m]))" for name in (_ERRORS, _REQUESTS))
-        return Condition(f"share of failed requests {words}", query=f"{failed} / {all_} > {value!r}")
+        failed = f"{{{labels},response_code=~{promql('5.*')}}}"
+        share = " / ".join(f"sum(rate({_REQUESTS}{which}[10m]))" for which in (failed, of))
+        return Condition(f"share of failed requests {words}", query=f"{share} > {value!r}")
     buckets = f"sum by (le) (rate({_LATENCIES}{whole}[10m]))"
     query = f"histogram_quantile(0.95, {buckets}) > {value * _MILLISECONDS!r}"
     return Condition(f"95th percentile of the latency {words} s", query=query)

@@ -34,6 +34,7 @@ PARTS = 4  # of the points, so that they are tried at the same time
 EVER = 10**9
 FAULTS: dict[str, dict[str, Any]] = {
     "unavailable": {"code": 503}, "too many": {"code": 429, "retry_after": 3}, "timed out": {"code": 504}, "lost": {"lost": True},
+    "done too late": {"code": 504, "lost": True},
 }  # fmt: skip
 LOOKS_ON = re.compile(r"Operations\.GetOperation$|jobs\.get")
 Run = Callable[[StepRequest, Progress], StepResult]

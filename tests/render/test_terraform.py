@@ -61,6 +61,13 @@ def test_nothing_of_the_machine_changes_a_byte(tmp_path: Path) -> None:
     assert len(said) == 1
 
 
+def test_monitoring_counts_the_failed_requests_that_the_loop_counts(files: dict[str, str]) -> None:
+    (query,) = re.findall(r'"(sum.*)"', of(files, "online").replace('\\"', "'"))
+    named = re.compile(r"(\w+:\w+)\{.*?(response_code=~'5\.\*')?\}")
+    served = "aiplatform_googleapis_com:prediction_online_response_count"
+    assert named.findall(query)[:2] == [(served, "response_code=~'5.*'"), (served, "")]
+
+
 def test_a_batch_forecast_has_no_endpoint_and_nobody_who_serves(files: dict[str, str]) -> None:
     assert "google_vertex_ai_endpoint" not in of(files, "minimal")
     assert "google_service_account.serve" not in resources(of(files, "minimal"))

@@ -23,7 +23,7 @@ class Fault:
 
     `method` is a regular expression over names like `storage.objects.insert` and
     `google.cloud.aiplatform.v1.EndpointService.DeployModel`. With a `code` nothing is done; `delay` (seconds) comes before
-    anything else; `lost` means done, and the connection cut before the answer. `agent` is a regular expression over what the
+    anything else; `lost` means done, and the connection cut before the answer, or that code said. `agent` is a regular expression over what the
     caller says it is, such as `mlspec/0.1.0 gl-python/3.12`.
     """
 
@@ -94,23 +94,24 @@ class Journal:
         with self.lock:
             self.faults.append(fault)
 
-    def _arrive(self, call: Call) -> Fault | None:
+    def _arrive(self, call: Call) -> Fault:
         with self.lock:
             self.calls.append(call)
-            return next((each for each in self.faults if each.about(call) and each.due()), None)
+            return next((each for each in self.faults if each.about(call) and each.due()), Fault(""))
 
     def carry_out(self, call: Call, *, effect: Callable[[], Answer], cut: Callable[[], None]) -> Answer:
         """Return the effect's answer, noted and, where a fault is due, gone wrong. Raises Refused."""
         fault = self._arrive(call)
         try:
-            if fault is not None:
-                time.sleep(fault.delay)
+            time.sleep(fault.delay)
+            if not fault.lost:
                 fault.refuse()
             answer = effect()
+            fault.refuse()
         except Refused as refused:
             call.answer = refused.code
             raise
-        if fault is not None and fault.lost:
+        if fault.lost:
             call.answer = "lost"
             cut()
         return answer
