@@ -1,11 +1,14 @@
 """The whole of it on Google Cloud, from an empty project to nothing left: real Terraform, Airflow, functions-framework, Pub/Sub's
-emulator, and mlspec in processes of its own, all led to the stand-ins by their environment alone."""
+emulator, and mlspec in processes of its own, all led to the stand-ins by their environment alone. One in ten of mlspec's calls goes
+wrong, in each way there is; what happens to one call, `test_points.py` tries at every one."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +28,9 @@ from tests.waiting import until
 pytestmark = pytest.mark.xdist_group("pubsub")
 LONG = 600.0  # seconds for a pass of the loop, each of whose steps is a process that starts anew
 IN_THE_ENVIRONMENT = "canary-7f3a-in-the-environment"
+EVERY = 40  # so that one call in ten of mlspec goes wrong
+EVER = 10**9
+FAULTS: list[dict[str, Any]] = [{"code": 503}, {"code": 429, "retry_after": 1}, {"code": 504}, {"lost": True}]
 # The DAG of a day on which nothing is trained: it checks the data, judges what was forecast, and tells.
 WATCH = ("--mark-success-pattern", "^(backtest|gate|train|register|roll_out|make_forecast)$")
 # What outlives a platform by Google's own rules, or stays on for others.
@@ -56,6 +62,8 @@ def whole(
             monkeypatch.setenv(key, value)
         found = Whole(folder, standin, cloud, function, Home(folder / "airflow", folder / "dags", {}))
         standin.hook(".*", found.container(), cwd=str(found.root), env=own)
+        for place, fault in enumerate(FAULTS):
+            standin.fault(".", agent="^mlspec/", every=EVERY, skip=place * EVERY // len(FAULTS), count=EVER, **fault)
         yield found
         provider.stop()
     assert not (tmp_path / "strangers.txt").exists(), (tmp_path / "strangers.txt").read_text()
@@ -77,6 +85,7 @@ def test_a_forecast_lives_on_google_cloud_from_an_empty_project_to_nothing_left(
     the_forecast_goes(whole)
     the_platform_goes(whole, infra)
     no_secret_is_anywhere(whole)
+    much_went_wrong(whole)
 
 
 def the_platform_is_applied(whole: Whole) -> Terraform:
@@ -183,3 +192,10 @@ def the_platform_goes(whole: Whole, infra: Terraform) -> None:
     assert {each.type for each in whole.cloud.resources()} <= STAYS
     assert list(platform.storage(whole.project).list_buckets()) == []
     assert LOOP not in [each.name.rpartition("/")[2] for each in whole.jobs()]
+
+
+def much_went_wrong(whole: Whole) -> None:
+    """Faults of each kind happened to mlspec, often."""
+    wrong = Counter(each["answer"] for each in whole.standin.calls() if each["agent"].startswith("mlspec/"))
+    assert {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "lost"} <= wrong.keys()
+    assert wrong.total() - wrong["OK"] > wrong.total() / 20
