@@ -171,6 +171,8 @@ class _Told:
         try:
             value = json.loads(text)
         except ValueError:
+            value = None
+        if not isinstance(value, dict):
             self._text.append(text)
             return
         if found := terraform_said.wrong(value):
