@@ -79,7 +79,7 @@ def opened(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell
     order = (SHARED, *names) if whole else tuple(names)
     chosen = replace(loaded, specs=tuple(spec for spec in loaded.specs if spec.name in names))
     files = texts(chosen.specs, loaded.project, target, root, with_shared=whole)
-    with Infrastructure(files, terraform.Terraform(terraform.allowed_here()), _tell) as infrastructure:
+    with Infrastructure(files, terraform.Terraform(terraform.allowed_here(), _tell), _tell) as infrastructure:
         plan = _plan(looking, chosen, commit, infrastructure, order)
         yield Opened(plan, order, chosen.specs, where, looking.engine, infrastructure)
 

@@ -92,7 +92,8 @@ def opened(where: GcpTarget, names: Sequence[str], target: str) -> Iterator[Take
     found = [_source(where, known_name(name, known), loaded, root) for name in names]
     alone = not _needed_by_others(where, names, loaded)
     files = compiled(found, loaded.project, target, root, with_shared=alone)
-    with Infrastructure(files, terraform.Terraform(terraform.allowed_here()), partial(click.echo, err=True)) as made:
+    tell = partial(click.echo, err=True)
+    with Infrastructure(files, terraform.Terraform(terraform.allowed_here(), tell), tell) as made:
         standing = {name: made.standing(name) for name in (*names, *((SHARED,) if alone else ()))}
         yield Takedown(tuple(names), standing, where, made)
 

@@ -12,21 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol
 
+from mlspec.engine.going_on import Applying, carry_out
 from mlspec.errors import Exit, MlspecError, StoppedPartWay, Terminated
 from mlspec.plan import infra, takedown
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
 
 
-class Terraform(Protocol):
+class Terraform(Applying, Protocol):
     """Whoever runs terraform in a folder of rendered files."""
 
     def plan(self, folder: Path) -> Mapping[str, Json]:
         """Return its plan as `terraform show -json` says it, and keep it in the folder. Raises TargetError where it cannot."""
-        ...
-
-    def apply(self, folder: Path) -> None:
-        """Carry out the plan that the folder keeps. Raises TargetError with terraform's own words."""
         ...
 
     def made(self, folder: Path) -> Mapping[str, Json]:
@@ -99,7 +96,7 @@ class Infrastructure:
             return Made(name, "held")
         self._tell(f"terraform apply: {name}")
         try:
-            self._terraform.apply(self._at(name))
+            carry_out(self._terraform, self._at(name), self._tell)
         except MlspecError as error:
             return Made(name, "failed", error)
         return Made(name, "applied")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mlspec.cli import main as front
+from mlspec.engine.going_on import carry_out
 from mlspec.errors import TargetError
 from mlspec.targets.gcp.terraform import Terraform
 from tests.examples import project, spec_text
@@ -238,12 +239,12 @@ def test_what_would_be_destroyed_is_named_before_it_is(
 def test_one_forecast_that_fails_holds_up_no_other_and_is_gone_on_with(
     root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud
 ) -> None:
-    cloud.fail(Fault("google_vertex_ai_endpoint", "create", "Error 429: Quota exceeded"))
+    cloud.fail(Fault("google_vertex_ai_endpoint", "create", "Error 403: Permission denied"))
     assert front.run(["apply", "--target", "prod", "--yes"]) == 4
     said = capsys.readouterr()
     assert "demand: failed" in said.out
     assert "returns: infrastructure and DAG are as the spec says" in said.out
-    assert "Quota exceeded" in said.err
+    assert "Permission denied" in said.err
     assert "Traceback" not in said.err
     assert front.run(["apply", "--target", "prod", "--yes"]) == 0
     assert front.run(["plan", "--target", "prod", "--output", "json"]) == 0
@@ -289,7 +290,7 @@ def test_terraforms_words_come_with_what_helps(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
     with pytest.raises(TargetError) as raised:
-        Terraform({"PATH": "/bin:/usr/bin"}).apply(tmp_path)
+        carry_out(Terraform({"PATH": "/bin:/usr/bin"}, print), tmp_path, print)
     assert helps in str(raised.value.hint)
     assert said.splitlines()[0].strip("│ ") in raised.value.message
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
 from mlspec.errors import TargetError
 from mlspec.state.resource import Json
+from mlspec.state.wrong import Wrong
+from mlspec.targets.gcp import terraform_said
 
 _KEPT = (
     "PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -28,6 +32,7 @@ _KEPT = (
 _KEPT_PREFIXES = ("GOOGLE_", "CLOUDSDK_")
 _SET = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 _PLAN = "plan.tfplan"
+_ADOPTED = "adopted.tf.json"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NO_IMAGE = (
     f"none@sha256:{'0' * 64}"  # where there is no job any more: the variable has to be given, and nothing is made of it
@@ -47,9 +52,10 @@ def find_terraform() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Terraform:
-    """terraform, with what it may see of the environment."""
+    """terraform, with what it may see of the environment; `tell` is told what becomes of each resource."""
 
     environment: Mapping[str, str]
+    tell: Callable[[str], None]
 
     def plan(self, folder: Path) -> Mapping[str, Json]:
         """Return terraform's plan for a folder of rendered files, as `terraform show -json` says it, and keep it there.
@@ -63,12 +69,34 @@ class Terraform:
             )
         self._run(folder, "init", "-no-color")
         self._run(folder, "plan", "-no-color", "-lock=false", f"-out={_PLAN}")
+        return self.shown(folder)
+
+    def shown(self, folder: Path) -> Mapping[str, Json]:
+        """Return the plan that the folder keeps, as `terraform show -json` says it."""
         value: Mapping[str, Json] = json.loads(self._run(folder, "show", "-json", "-no-color", _PLAN))
         return value
 
-    def apply(self, folder: Path) -> None:
-        """Carry out the plan that `plan` kept in the folder; terraform refuses it where its state has moved since."""
-        self._run(folder, "apply", "-no-color", "-auto-approve", _PLAN)
+    def apply(self, folder: Path, *, slower: bool = False) -> tuple[Wrong, ...]:
+        """Carry out the plan that the folder keeps, and return what went wrong; terraform refuses it where its state has moved.
+
+        `slower`: one resource at a time.
+        """
+        return self._told(folder, "apply", *(("-parallelism=1",) if slower else ()), _PLAN)
+
+    def plan_again(self, folder: Path, adopt: Mapping[str, str]) -> Mapping[str, Json]:
+        """Return a new plan, kept in place of the first, that also takes these resources into the state, by their ids."""
+        blocks = [{"to": address, "id": id_} for address, id_ in adopt.items()]
+        (folder / _ADOPTED).write_text(json.dumps({"import": blocks}), encoding="utf-8")
+        self._run(folder, "plan", "-no-color", "-lock=false", f"-out={_PLAN}")
+        return self.shown(folder)
+
+    def failed(self, folder: Path, wrong: Sequence[Wrong], why: str | None) -> TargetError:
+        """Return the error of an apply: terraform's words, and what helps; `why` says why it does not go on."""
+        return terraform_said.failed("apply", folder.name, wrong, why)
+
+    def wait(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
 
     def made(self, folder: Path) -> Mapping[str, Json]:
         """Return the folder's state, as `terraform show -json` says it. Raises TargetError where it cannot be read."""
@@ -83,27 +111,78 @@ class Terraform:
         """
         said = {"TF_VAR_protect": "false", "TF_VAR_image": image or _NO_IMAGE}
         if held:
-            chosen = (f"-target={address}" for address in held)
-            self._run(folder, "apply", "-no-color", "-auto-approve", *chosen, said=said)
-        self._run(folder, "destroy", "-no-color", "-auto-approve", said=said)
+            self._do(folder, "apply", *(f"-target={address}" for address in held), said=said)
+        self._do(folder, "destroy", said=said)
 
-    def _run(self, folder: Path, *words: str, said: Mapping[str, str] = _NOTHING) -> str:
+    def _do(self, folder: Path, *words: str, said: Mapping[str, str]) -> None:
+        if wrong := self._told(folder, *words, said=said):
+            raise terraform_said.failed(words[0], folder.name, wrong)
+
+    def _told(self, folder: Path, command: str, *words: str, said: Mapping[str, str] = _NOTHING) -> tuple[Wrong, ...]:
+        """Run a command that acts, tell what becomes of each resource, and return what went wrong."""
+        told = _Told(self.tell)
+        code = self._carried_out(folder, [command, "-json", "-auto-approve", *words], said, told.line)
+        return told.errors() if code else ()
+
+    def _run(self, folder: Path, *words: str) -> str:
+        """Run a command that looks, and return what it said. Raises TargetError."""
+        out: list[str] = []
+        wrong: list[str] = []
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as apart:
+            code = self._carried_out(folder, words, _NOTHING, out.append, apart)
+            apart.seek(0)
+            wrong = apart.readlines()
+        if code:
+            raise terraform_said.failed(words[0], folder.name, [terraform_said.of_text("".join(wrong))])
+        return "".join(out)
+
+    def _carried_out(
+        self,
+        folder: Path,
+        words: Sequence[str],
+        said: Mapping[str, str],
+        line: Callable[[str], None],
+        errors: IO[str] | int = subprocess.STDOUT,
+    ) -> int:
+        """Run terraform, hand on each line as it comes, and return its exit code."""
         # In a session of its own: a Ctrl-C reaches us, and we ask terraform once to end. Asked twice it would drop its state.
         with subprocess.Popen(
             [find_terraform(), *words], cwd=folder, env={**self.environment, **said}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True,
+            stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", start_new_session=True,
         ) as process:  # fmt: skip
             try:
-                out, wrong = process.communicate()
+                for each in process.stdout or ():
+                    line(each)
             except BaseException:
                 process.send_signal(signal.SIGINT)
                 process.communicate()
                 raise
-        if process.returncode != 0:
-            raise TargetError(
-                f"terraform {words[0]} failed for {folder.name}:\n{_error(wrong)}", hint=_hint(wrong, folder.name)
-            )
-        return out
+        return process.returncode
+
+
+class _Told:
+    """What a terraform that acts has said so far."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._wrong, self._text = tell, list[Wrong](), list[str]()
+
+    def line(self, text: str) -> None:
+        """Take a line of JSON; any other is terraform's last word before it could speak so."""
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            self._text.append(text)
+            return
+        if found := terraform_said.wrong(value):
+            self._wrong.append(found)
+        if sentence := terraform_said.progress(value):
+            self._tell(sentence)
+
+    def errors(self) -> tuple[Wrong, ...]:
+        """Return what went wrong."""
+        return tuple(self._wrong) or (terraform_said.of_text("".join(self._text)),)
 
 
 def allowed(environment: Mapping[str, str], cache: Path | None) -> dict[str, str]:
@@ -115,42 +194,6 @@ def allowed(environment: Mapping[str, str], cache: Path | None) -> dict[str, str
 def allowed_here() -> dict[str, str]:
     """Return what terraform may see of this process's environment."""
     return allowed(os.environ, cache_folder())
-
-
-# What terraform says, and what helps; it is terraform's own words that are read, so nothing here decides anything.
-_HELPS = (
-    ("could not find default credentials", "sign in: gcloud auth application-default login"),
-    ("storage: bucket doesn't exist", "apply infra/ first: it makes the bucket that keeps the state"),
-    ("Saved plan is stale", "another run changed the state since: run the same command again"),
-)
-# What a terraform that was killed leaves behind, and only a person can tell from one that still works.
-_LOCK = re.compile(r"Error acquiring the state lock.*?^\W*ID:\s+(\S+)", re.DOTALL | re.MULTILINE)
-_THERE = re.compile(r"Error 409.*?with ([\w.\[\]\"-]+),", re.DOTALL)
-
-
-def _hint(said: str, name: str) -> str:
-    """Return what helps: commands are for the files of `mlspec render --out build`."""
-    there = f"mlspec render --target TARGET --out build, terraform -chdir=build/terraform/{name} init"
-    if lock := _LOCK.search(said):
-        return (
-            "another terraform works on this: wait for it, and run the same command again; if it was killed: "
-            f"{there}, terraform -chdir=build/terraform/{name} force-unlock {lock[1]}"
-        )
-    if known := _THERE.search(said):
-        return (
-            f"it is there, and terraform's state does not know it; if an apply was killed before it could note it: {there}, "
-            f"terraform -chdir=build/terraform/{name} import {known[1]} ID (the provider's page of the resource says which ID)"
-        )
-    found = (hint for words, hint in _HELPS if words in said)
-    return next(found, "mlspec render writes the same files, for you to run terraform on")
-
-
-def _error(text: str) -> str:
-    """Return terraform's first error without its frame."""
-    lines = [line.strip("│╷╵ ").rstrip() for line in text.splitlines()]
-    said = [line for line in lines if line]
-    start = next((index for index, line in enumerate(said) if line.startswith("Error:")), 0)
-    return "\n".join(f"  {line}" for line in said[start : start + 12])
 
 
 def cache_folder() -> Path | None:

@@ -23,8 +23,8 @@ class Fault:
 
     `method` is a regular expression over names like `storage.objects.insert` and
     `google.cloud.aiplatform.v1.EndpointService.DeployModel`. With a `code` nothing is done; `delay` (seconds) comes before
-    anything else; `lost` means done, and the connection cut before the answer, or that code said. `agent` is a regular expression over what the
-    caller says it is, such as `mlspec/0.1.0 gl-python/3.12`.
+    anything else; `lost` means done, and the connection cut before the answer, or that code said. `agent` is a regular
+    expression over what the caller says it is, such as `mlspec/0.1.0 gl-python/3.12`.
     """
 
     method: str

@@ -1,0 +1,80 @@
+"""How an apply goes on that was refused in part: adopt what is ours, ask for less, and do nothing that was not planned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mlspec.plan.adopting import Again, again, mendable, objection
+from mlspec.state.wrong import Wrong
+
+TOPIC = "google_pubsub_topic.alerts"
+LABELS = {"managed-by": "mlspec", "mlspec-forecast": "demand"}
+AFTER = {"project": "acme", "name": "alerts", "labels": LABELS}
+TAKEN = Wrong(
+    "Error: Error creating Topic: googleapi: Error 409: Resource already exists in the project, alreadyExists", TOPIC
+)
+MUCH = Wrong(
+    "Error: Error creating Service account: googleapi: Error 429: too many, rateLimitExceeded",
+    "google_service_account.x",
+)
+
+
+def planned(address: str = TOPIC, *actions: str, before: Any = None, after: Any = None) -> dict[str, Any]:
+    change = {"actions": list(actions or ("create",)), "before": before, "after": after or AFTER}
+    return {
+        "resource_changes": [
+            {"address": address, "mode": "managed", "type": address.split(".", maxsplit=1)[0], "change": change}
+        ]
+    }
+
+
+def test_what_is_there_is_adopted_by_its_id_and_too_much_is_asked_for_slower() -> None:
+    assert again([TAKEN], planned()) == Again({TOPIC: "projects/acme/topics/alerts"}, slower=False)
+    assert again([MUCH], planned()) == Again({}, slower=True)
+    assert again([TAKEN, MUCH], planned()) == Again({TOPIC: "projects/acme/topics/alerts"}, slower=True)
+
+
+@pytest.mark.parametrize("wrong", [
+    [], [Wrong("Error 403: no", TOPIC)], [TAKEN, Wrong("Error 403: no")], [Wrong(TAKEN.text, "google_kms_crypto_key.k")],
+    [Wrong(TAKEN.text, "")], [Wrong("Error 409: the dataset is still in use", TOPIC)],
+])  # fmt: skip
+def test_nothing_else_is_gone_on_from(wrong: list[Wrong]) -> None:
+    assert again(wrong, planned(wrong[-1].address if wrong else TOPIC)) is None or not mendable(wrong)
+
+
+def test_a_name_that_is_known_only_afterwards_is_not_guessed() -> None:
+    assert again([TAKEN], planned(after={"project": "acme", "labels": LABELS})) is None
+
+
+@pytest.mark.parametrize(("before", "ours"), [
+    ({"effective_labels": {**LABELS, "team": "x"}}, True), ({"labels": LABELS}, True),
+    ({"effective_labels": {**LABELS, "mlspec-forecast": "returns"}}, False), ({"labels": {}}, False), ({}, False),
+])  # fmt: skip
+def test_what_bears_the_forecast_s_labels_is_its_own(before: dict[str, Any], ours: bool) -> None:
+    found = objection(planned(), planned(TOPIC, "update", before=before), {TOPIC: "x"})
+    assert (found is None) is ours
+    assert ours or "somebody else made it" in str(found)
+
+
+@pytest.mark.parametrize(("before", "ours"), [
+    ({"name": "a", "description": "trains demand"}, True), ({"name": "a", "description": None}, True),
+    ({"name": "a", "description": "theirs"}, False),
+])  # fmt: skip
+def test_without_labels_it_is_its_own_where_nothing_would_change(before: dict[str, Any], ours: bool) -> None:
+    after = {"name": "a", "description": "trains demand"}
+    now = planned(TOPIC, "update", before=before, after=after)
+    assert (objection(planned(after=after), now, {TOPIC: "x"}) is None) is ours
+
+
+@pytest.mark.parametrize("actions", [("delete", "create"), ("delete",), ("update",)])
+def test_what_was_not_planned_is_not_done(actions: tuple[str, ...]) -> None:
+    assert "otherwise than planned" in str(objection(planned(), planned(TOPIC, *actions, before=AFTER), {}))
+    other = planned("google_pubsub_topic.other")
+    assert "google_pubsub_topic.other" in str(objection(planned(), other, {}))
+
+
+def test_what_is_done_already_is_no_objection() -> None:
+    assert objection(planned(), planned(TOPIC, "no-op", before=AFTER), {}) is None
+    assert objection(planned(), planned(), {}) is None
