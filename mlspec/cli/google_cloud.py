@@ -68,7 +68,9 @@ class Opened:
 
 
 @contextmanager
-def opened(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell = quiet) -> Iterator[Opened]:
+def opened(
+    paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell = quiet, lock_timeout: float = 0.0
+) -> Iterator[Opened]:
     """Make the plan for the specs under `paths` that `select` takes, and keep what is needed to carry it out while it is open."""
     root, loaded = find_root(), open_specs(paths, target)
     where = open_target(loaded.project, root, target)
@@ -79,7 +81,9 @@ def opened(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell
     order = (SHARED, *names) if whole else tuple(names)
     chosen = replace(loaded, specs=tuple(spec for spec in loaded.specs if spec.name in names))
     files = texts(chosen.specs, loaded.project, target, root, with_shared=whole)
-    with Infrastructure(files, terraform.Terraform(terraform.allowed_here(), _tell), _tell) as infrastructure:
+    with Infrastructure(
+        files, terraform.Terraform(terraform.allowed_here(), _tell, lock_timeout), _tell
+    ) as infrastructure:
         plan = _plan(looking, chosen, commit, infrastructure, order)
         yield Opened(plan, order, chosen.specs, where, looking.engine, infrastructure)
 

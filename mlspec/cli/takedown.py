@@ -84,7 +84,7 @@ class Takedown:
 
 
 @contextmanager
-def opened(where: GcpTarget, names: Sequence[str], target: str) -> Iterator[Takedown]:
+def opened(where: GcpTarget, names: Sequence[str], target: str, lock_timeout: float) -> Iterator[Takedown]:
     """Look at what stands, and keep what is needed to take it down while it is open. Raises UsageError for an unknown name."""
     root = find_root()
     loaded = load_specs([Path(path) for path in DEFAULT_PATHS], target)
@@ -93,7 +93,7 @@ def opened(where: GcpTarget, names: Sequence[str], target: str) -> Iterator[Take
     alone = not _needed_by_others(where, names, loaded)
     files = compiled(found, loaded.project, target, root, with_shared=alone)
     tell = partial(click.echo, err=True)
-    with Infrastructure(files, terraform.Terraform(terraform.allowed_here(), tell), tell) as made:
+    with Infrastructure(files, terraform.Terraform(terraform.allowed_here(), tell, lock_timeout), tell) as made:
         standing = {name: made.standing(name) for name in (*names, *((SHARED,) if alone else ()))}
         yield Takedown(tuple(names), standing, where, made)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,12 @@ def test_a_terraform_that_says_much_is_read_to_its_end(stand: Stand, tmp_path: P
     told: list[str] = []
     assert stand(TALKS, told.append).apply(tmp_path) == (Wrong("Error: too much", ADDRESS),)
     assert told == [f"  {ADDRESS}: made in 20 s"] * 2000
+
+
+def test_who_waits_for_a_lock_lets_terraform_wait_too(stand: Stand, tmp_path: Path) -> None:
+    asked = stand("import sys; print(*sys.argv[1:]); sys.exit(1)", print)
+    (wrong,) = replace(asked, lock_timeout=30.0).apply(tmp_path, slower=True)
+    assert wrong.text == "apply -json -auto-approve -lock-timeout=30s -parallelism=1 plan.tfplan"
 
 
 @pytest.mark.parametrize(("kind", "action", "said"), [

@@ -59,7 +59,7 @@ def command(
         settings = google_cloud.settings_of(wanted)
         if settings is not None:
             call = (tuple(map(Path, saved.paths)), saved.select) if saved else (paths, select)
-            with Progress() as progress, google_cloud.opened(call[0], wanted, call[1], progress) as cloud:
+            with Progress() as progress, google_cloud.opened(call[0], wanted, call[1], progress, lock_timeout) as cloud:
                 shown = _Shown(output, yes=yes or saved is not None)
                 return _on_google_cloud(cloud, settings, saved, shown, None if hand_over else lock_timeout)
     if hand_over:

@@ -60,7 +60,7 @@ def _on_google_cloud(
 ) -> Exit:
     from mlspec.cli import takedown
 
-    with takedown.opened(where, names, target) as found:
+    with takedown.opened(where, names, target, lock_timeout) as found:
         gone = () if purge else tuple(name for name in names if found.gone(name))
         for name in gone:
             _say_gone(name)

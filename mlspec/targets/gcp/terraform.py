@@ -52,10 +52,14 @@ def find_terraform() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Terraform:
-    """terraform, with what it may see of the environment; `tell` is told what becomes of each resource."""
+    """terraform, with what it may see of the environment; `tell` is told what becomes of each resource.
+
+    `lock_timeout`: seconds that it waits for whoever else works on the same state.
+    """
 
     environment: Mapping[str, str]
     tell: Callable[[str], None]
+    lock_timeout: float = 0.0
 
     def plan(self, folder: Path) -> Mapping[str, Json]:
         """Return terraform's plan for a folder of rendered files, as `terraform show -json` says it, and keep it there.
@@ -121,7 +125,8 @@ class Terraform:
     def _told(self, folder: Path, command: str, *words: str, said: Mapping[str, str] = _NOTHING) -> tuple[Wrong, ...]:
         """Run a command that acts, tell what becomes of each resource, and return what went wrong."""
         told = _Told(self.tell)
-        code = self._carried_out(folder, [command, "-json", "-auto-approve", *words], said, told.line)
+        patience = f"-lock-timeout={self.lock_timeout:.0f}s"
+        code = self._carried_out(folder, [command, "-json", "-auto-approve", patience, *words], said, told.line)
         return told.errors() if code else ()
 
     def _run(self, folder: Path, *words: str) -> str:
