@@ -50,8 +50,9 @@ def carry_out(terraform: Applying, folder: Path, tell: Callable[[str], None]) ->
         if way is None:
             break
         if way.slower:
-            tell(f"  Google asks for fewer calls at once: terraform goes on in {pause:.0f} s, one thing at a time")
-            terraform.wait(pause)
+            seconds = max(pause, min(way.delay, PAUSES[-1]))
+            tell(f"  Google asks for fewer calls at once: terraform goes on in {seconds:.0f} s, one thing at a time")
+            terraform.wait(seconds)
         adopted, slower = {**adopted, **way.adopt}, slower or way.slower
         if why := adopting.objection(planned, terraform.plan_again(folder, adopted), adopted):
             raise terraform.failed(folder, wrong, why)

@@ -1,8 +1,9 @@
 """How an apply goes on that Google refused in part: what it made before is adopted, too much at once is asked for one by one.
 
 A terraform that is killed between Google's answer and a note of it leaves a resource that its state does not know: the next apply
-is told that there is one already (409). It is mlspec's own if it bears the labels that this forecast's bear or, where its kind has
-no labels, if nothing of it would have to change. All else that a plan did not show stays as it is.
+is told that there is one already (409). It is mlspec's own if it bears the labels that this forecast's bear; where its kind has no
+labels, if its description is the forecast's and nothing of it would change. A managed folder has neither: it stands in a bucket of
+mlspec's own. All else that a plan did not show stays as it is.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ Shown = Mapping[str, Json]
 _THERE = re.compile(r"Error 409.*(already.?exists|exists already)", re.IGNORECASE | re.DOTALL)
 # What Google says where a quota of calls a minute is used up, or another change of the same policy is under way
 # (cloud.google.com/apis/design/errors, cloud.google.com/iam/docs/retry-strategy).
-_TOO_MUCH = re.compile(r"Error 429|RESOURCE_EXHAUSTED|rateLimitExceeded|concurrent policy changes")
+_TOO_MUCH = re.compile(r"Error 429|RESOURCE_EXHAUSTED|rateLimitExceeded|concurrent policy changes|Error 409.*\betag\b")
+_DELAY = re.compile(r'"?retryDelay"?:\s*"?(\d+)')  # google.rpc.RetryInfo, as JSON has it
 # The ids by which a resource is imported, from the page of each at
 # https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources.
 _IDS = {
@@ -36,14 +38,21 @@ _IDS = {
     "google_vertex_ai_endpoint": "projects/{project}/locations/{location}/endpoints/{name}",
 }
 _NOTHING = (["no-op"], ["read"])
+_TELLING = ("description", "display_name")
+# What is left of a replacement whose first half is done.
+_SECOND_HALF = {("delete", "create"): ["create"], ("create", "delete"): ["delete"]}
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """How to go on: what to adopt, by address with its id at Google, and whether to do one thing at a time."""
+    """How to go on: what to adopt, by address with its id at Google, and whether to do one thing at a time.
+
+    `delay`: seconds that Google asked to be left alone, 0 where it named none.
+    """
 
     adopt: Mapping[str, str]
     slower: bool
+    delay: float = 0.0
 
 
 def mendable(wrong: Sequence[Wrong]) -> bool:
@@ -57,7 +66,8 @@ def again(wrong: Sequence[Wrong], planned: Shown) -> Again | None:
         return None
     there = [each.address for each in wrong if not _TOO_MUCH.search(each.text)]
     adopt = {address: found for address in there if (found := _id(address, planned))}
-    return Again(adopt, slower=len(there) < len(wrong)) if len(adopt) == len(there) else None
+    delay = max((float(seconds) for each in wrong for seconds in _DELAY.findall(each.text)), default=0.0)
+    return Again(adopt, len(there) < len(wrong), delay) if len(adopt) == len(there) else None
 
 
 def objection(first: Shown, now: Shown, adopt: Mapping[str, str]) -> str | None:
@@ -67,7 +77,8 @@ def objection(first: Shown, now: Shown, adopt: Mapping[str, str]) -> str | None:
         address, actions = each["address"], each["change"]["actions"]
         if address in adopt and actions == ["update"]:
             continue  # whose it is, is asked below
-        if shown.get(address) != actions:
+        planned = shown.get(address, [])
+        if actions not in (planned, _SECOND_HALF.get(tuple(planned))):
             return f"{address} would now be changed otherwise than planned ({' and '.join(actions)})"
     return next((_not_ours(each) for each in _managed(now) if each["address"] in adopt and not _ours(each)), None)
 
@@ -89,7 +100,9 @@ def _ours(each: Mapping[str, Json]) -> bool:
     if wanted:
         has = before.get("effective_labels") or before.get("labels") or {}
         return all(has.get(key) == value for key, value in wanted.items())
-    return all(before[key] == value for key, value in after.items() if before.get(key) is not None)
+    told = (key for key in _TELLING if after.get(key))
+    same = (key for key in after if before.get(key) is not None)
+    return all(before.get(key) == after[key] for key in (*told, *same))
 
 
 def _not_ours(each: Mapping[str, Json]) -> str:

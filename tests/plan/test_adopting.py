@@ -59,11 +59,14 @@ def test_what_bears_the_forecast_s_labels_is_its_own(before: dict[str, Any], our
 
 
 @pytest.mark.parametrize(("before", "ours"), [
-    ({"name": "a", "description": "trains demand"}, True), ({"name": "a", "description": None}, True),
-    ({"name": "a", "description": "theirs"}, False),
+    ({"name": "a", "description": "trains demand"}, True), ({"name": "a", "description": "trains demand", "kept": None}, True),
+    ({"name": "a", "description": None}, False), ({"name": "a", "description": "theirs"}, False),
+    ({"name": "a", "description": "trains demand", "kept": False}, False),
 ])  # fmt: skip
-def test_without_labels_it_is_its_own_where_nothing_would_change(before: dict[str, Any], ours: bool) -> None:
-    after = {"name": "a", "description": "trains demand"}
+def test_without_labels_it_is_its_own_where_its_description_is_and_nothing_would_change(
+    before: dict[str, Any], ours: bool
+) -> None:
+    after = {"name": "a", "description": "trains demand", "kept": True}
     now = planned(TOPIC, "update", before=before, after=after)
     assert (objection(planned(after=after), now, {TOPIC: "x"}) is None) is ours
 
@@ -73,6 +76,20 @@ def test_what_was_not_planned_is_not_done(actions: tuple[str, ...]) -> None:
     assert "otherwise than planned" in str(objection(planned(), planned(TOPIC, *actions, before=AFTER), {}))
     other = planned("google_pubsub_topic.other")
     assert "google_pubsub_topic.other" in str(objection(planned(), other, {}))
+
+
+def test_a_replacement_whose_first_half_is_done_is_gone_on_with() -> None:
+    first = planned(TOPIC, "delete", "create", before=AFTER)
+    assert objection(first, planned(), {}) is None
+    assert objection(first, planned(TOPIC, "delete", before=AFTER), {}) is not None
+
+
+@pytest.mark.parametrize(("text", "seconds"), [
+    ('googleapi: Error 429: too many, "retryDelay": "34.5s"', 34.0), ("Error 409: the etag of the policy does not match", 0.0),
+    ("Error 409: There were concurrent policy changes. Please retry", 0.0),
+])  # fmt: skip
+def test_too_much_at_once_is_waited_out_as_long_as_google_says(text: str, seconds: float) -> None:
+    assert again([Wrong(text, TOPIC)], planned()) == Again({}, slower=True, delay=seconds)
 
 
 def test_what_is_done_already_is_no_objection() -> None:
