@@ -73,18 +73,13 @@ def _near(
 
 
 def _run(engine: Engine, name: str, request: StepRequest) -> StepResult:
-    """Run one step, and say what the machine lacks for it in words that someone can act on."""
+    """Run one step, and say what its files lack in words that someone can act on."""
     try:
         return engine.steps(request, lambda done, total, text: engine.tell(name, request.step, done, total, text))
     except OSError as error:
         raise TargetError(
             f"{name}: {request.step} cannot use a file: {error}",
             hint=f"steps write to {tempfile.gettempdir()} first: make room there, or set TMPDIR to another folder",
-        ) from error
-    except MemoryError as error:
-        raise TargetError(
-            f"{name}: there is not enough memory for {request.step}",
-            hint="list fewer candidates under model.candidates, or apply on a larger machine",
         ) from error
 
 

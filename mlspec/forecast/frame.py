@@ -64,7 +64,9 @@ class Panel:
         return self.frame.groupby(ID, sort=True)[TIME].size()
 
     def of(self, ids: pd.Index) -> Panel:
-        """Return the panel of some of the series."""
+        """Return the panel of some of the series: itself, and no copy, if of all."""
+        if self.series[ID].isin(ids).all():
+            return self
         keep = [part[part[ID].isin(ids)].reset_index(drop=True) for part in (self.frame, self.series, self.future)]
         return replace(self, frame=keep[0], series=keep[1], future=keep[2])
 

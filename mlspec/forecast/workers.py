@@ -5,7 +5,7 @@ Every family learns and forecasts through here, so that there is one way to comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -29,11 +29,11 @@ class Workers(Protocol):
 
     count: int
 
-    def each(self, work: Callable[[Panel], T], shares: Sequence[Panel]) -> list[T]:
+    def each(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
         """Do the work on each share by itself, and return what came of it, in order."""
         ...
 
-    def together(self, work: Callable[[Panel, Place], T], shares: Sequence[Panel]) -> list[T]:
+    def together(self, work: Callable[[Panel, Place], T], shares: Iterable[Panel]) -> list[T]:
         """Do the work on all shares at the same time, each told where the others are, and return what came of it, in order."""
         ...
 
@@ -43,10 +43,10 @@ class _Here:
 
     count = 1
 
-    def each(self, work: Callable[[Panel], T], shares: Sequence[Panel]) -> list[T]:
+    def each(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
         return [work(share) for share in shares]
 
-    def together(self, work: Callable[[Panel, Place], T], shares: Sequence[Panel]) -> list[T]:
+    def together(self, work: Callable[[Panel, Place], T], shares: Iterable[Panel]) -> list[T]:
         (share,) = shares
         return [work(share, Place())]
 
@@ -54,13 +54,17 @@ class _Here:
 HERE: Workers = _Here()
 
 
-def deal(panel: Panel, count: int) -> list[Panel]:
-    """Return a panel in `count` shares, or as many as it has series: one series to each in turn, so that shares are alike."""
+def deal(panel: Panel, count: int) -> Iterator[Panel]:
+    """Yield a panel in `count` shares, or as many as it has series: one series to each in turn, so that shares are alike.
+
+    A share is cut out when it is asked for, so that whoever deals never holds them all.
+    """
     ids = panel.lengths().index
     count = min(count, len(ids))
-    return [panel.of(ids[place::count]) for place in range(count)] if count > 1 else [panel]
+    for place in range(count):
+        yield panel.of(ids[place::count])
 
 
-def blocks(panel: Panel, workers: Workers) -> list[Panel]:
-    """Return the shares that are forecast one by one: as many as the workers, and none of more than MOST_ROWS periods or so."""
+def blocks(panel: Panel, workers: Workers) -> Iterator[Panel]:
+    """Yield the shares that are forecast one by one: as many as the workers, and none of more than MOST_ROWS periods or so."""
     return deal(panel, max(workers.count, -(-len(panel.frame) // MOST_ROWS)))

@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 from typing import Any
 
-from mlspec.errors import MissingExtra
+from mlspec.errors import MissingExtra, TargetError
 from mlspec.state.predicted import Predictions
 from mlspec.state.step import Progress, StepName, StepRequest, StepResult
 
@@ -25,14 +25,30 @@ STEPS: dict[StepName, str] = {
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Run one step. Raises DataError or ModelError for the reader, MissingExtra where the models are not installed."""
+    """Run one step. Raises DataError or ModelError for the reader, MissingExtra where the models are not installed.
+
+    Raises TargetError where this machine lacks the memory.
+    """
     equipped()
     from mlspec.jobs.quiet import alone
 
     module: Any = importlib.import_module(f"{__name__}.{STEPS[request.step]}")
-    with alone():
-        result: StepResult = module.run(request, progress)
+    try:
+        with alone():
+            result: StepResult = module.run(request, progress)
+    except MemoryError:
+        raise TargetError(f"there is not enough memory for {request.step}", hint=_larger(request.step)) from None
     return result
+
+
+def _larger(step: StepName) -> str:
+    """Return what helps where memory ends: what is large are the features of a panel, which backtest and train build."""
+    if step not in ("backtest", "train"):
+        return "run it on a machine with more"
+    return (
+        "let workers share it (training: {engine: ray, workers: 8}), run it on a machine with more "
+        "(on Google Cloud: training.machine), or list fewer candidates under model.candidates"
+    )
 
 
 def predict(request: StepRequest) -> Predictions:

@@ -26,6 +26,8 @@ def read_table(path: Path) -> pd.DataFrame:
     """Read what `write_table` wrote. Raises DataError when it is not that."""
     try:
         return pa_parquet.read_table(path, use_threads=False, partitioning=None).to_pandas()
+    except MemoryError:  # Arrow's own is one of its exceptions, too
+        raise
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"'{path.name}' cannot be read: {str(error).splitlines()[0]}", hint="run the steps before this one again"

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import cycle
@@ -56,8 +56,10 @@ def _begin(address: str | None, count: int, where: str) -> None:
         ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
     except (exceptions.RayError, OSError, RuntimeError, ValueError, ImportError) as error:
         raise TargetError(
-            f"the Ray cluster {where} does not answer: {_line(error)}",
-            hint="see that it runs, that this machine reaches it, and that Ray and Python have the same version there and here",
+            f"the Ray cluster {where} does not answer: {' '.join(str(error).split())}",
+            hint="see that it runs, that this machine reaches it, and that Ray and Python have the same version there and here; "
+            "one that was started with a token (Ray has them since 2.52) answers only where RAY_AUTH_MODE=token is set with "
+            "RAY_AUTH_TOKEN_PATH, the file that holds it",
         ) from None
     finally:
         for each, handler in heard.items():
@@ -70,20 +72,31 @@ class Cluster:
     def __init__(self, count: int, where: str, patience: float = PATIENCE) -> None:
         self.count, self._where = count, where
         seat: Any = ray.remote(num_cpus=1)(_Seat)
-        self._seats: list[Any] = [seat.remote() for _ in range(count)]
+        try:
+            self._seats: list[Any] = [seat.remote() for _ in range(count)]
+        except ModuleNotFoundError as error:  # Ray Client's server unpacks what is sent before a worker does
+            raise TargetError(f"the Ray cluster {where} cannot start a worker: {error}", hint=_same()) from None
         self._seated(patience)
 
-    def each(self, work: Callable[[Panel], T], shares: Sequence[Panel]) -> list[T]:
+    def each(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
         """Do the work on each share by itself."""
-        turns = zip(cycle(self._seats), shares, strict=False)
+        turns = zip(cycle(self._seats), self._sent(shares), strict=False)
         return self._results([seat.do.remote(work, share) for seat, share in turns])
 
-    def together(self, work: Callable[[Panel, Place], T], shares: Sequence[Panel]) -> list[T]:
+    def together(self, work: Callable[[Panel, Place], T], shares: Iterable[Panel]) -> list[T]:
         """Do the work on all shares at the same time."""
-        seats = self._seats[: len(shares)]
+        sent = list(self._sent(shares))
+        seats = self._seats[: len(sent)]
         addresses = tuple(self._results([seat.listen.remote() for seat in seats]))
-        turns = enumerate(zip(seats, shares, strict=True))
+        turns = enumerate(zip(seats, sent, strict=True))
         return self._results([seat.do.remote(work, share, Place(rank, addresses)) for rank, (seat, share) in turns])
+
+    def _sent(self, shares: Iterable[Panel]) -> Iterator[Any]:
+        """Yield where each share is in the cluster, one sent after the other; Ray lets go of it after the work."""
+        for share in shares:
+            with self._in_words():
+                sent = ray.put(share)
+            yield sent
 
     def _seated(self, patience: float) -> None:
         """Wait until all workers are there, equipped as this process is."""
@@ -99,11 +112,17 @@ class Cluster:
     def _results(self, asked: list[Any]) -> list[Any]:
         """Return results in order; raises as soon as one failed, as those who learn together would wait for it."""
         waiting = list(asked)
-        try:
+        with self._in_words():
             while waiting:
                 done, waiting = ray.wait(waiting)
                 ray.get(done)
             return list(ray.get(asked))
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Say what a worker says of the data as it says it, and anything else as a failure of the cluster."""
+        try:
+            yield
         except exceptions.RayTaskError as error:
             cause = getattr(error, "cause", None)
             raise (cause if isinstance(cause, MlspecError) else self._failed(cause or error)) from None
@@ -151,8 +170,12 @@ def same(wanted: dict[str, str], found: dict[str, str]) -> None:
     if other:
         raise TargetError(
             f"a worker of the Ray cluster has {', '.join(other)}",
-            hint=f"install the same there as here: pip install 'mlspec[ray]=={wanted['mlspec']}', and the versions that are named",
+            hint=f"{_same()}, and the versions that are named",
         )
+
+
+def _same() -> str:
+    return f"install the same there as here: pip install 'mlspec[ray]=={__version__}'"
 
 
 def _line(error: BaseException) -> str:

@@ -54,5 +54,5 @@ def test_a_large_panel_is_forecast_in_blocks_to_the_last_digit_as_whole(
     fitted = families.fit(candidate, whole, seed=0)
     expected = forecast(fitted, whole, candidate.label)
     monkeypatch.setattr(workers, "MOST_ROWS", 2 * DAYS)
-    assert len(blocks(whole, HERE)) == 3
+    assert len(list(blocks(whole, HERE))) == 3
     pd.testing.assert_frame_equal(forecast(fitted, whole, candidate.label), expected, check_exact=True)

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from mlspec import __version__
 from mlspec.errors import MissingExtra, ModelError, TargetError
 from mlspec.forecast import artifact
 from mlspec.forecast.frame import Panel
@@ -131,7 +133,7 @@ def stumble(_share: Panel) -> None:
 
 def test_what_a_worker_says_of_the_data_is_said_as_on_one_machine(here: Pipeline, cluster: Cluster) -> None:
     request = StepRequest("train", here.spec, here.root, here.root, dict(here.files), {})
-    shares = deal(panel_of(request, spec_of(request)), cluster.count)
+    shares = list(deal(panel_of(request, spec_of(request)), cluster.count))
     with pytest.raises(ModelError, match="too little history") as caught:
         cluster.together(refuse, shares)
     assert caught.value.hint == "bring more"
@@ -158,10 +160,32 @@ def test_signals_stay_with_who_heard_them(monkeypatch: pytest.MonkeyPatch) -> No
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_a_cluster_with_another_ray_is_refused_with_both_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(*_words: Any, **_options: Any) -> None:  # in Ray's own words
+        raise RuntimeError(
+            "Version mismatch: The cluster was started with:\n    Ray: 2.60.0\nThis process with:\n    Ray: 2.47.1\n"
+        )
+
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.init", init)
+    with pytest.raises(TargetError, match=r"started with: Ray: 2.60.0 This process with: Ray: 2.47.1") as caught:
+        connected(Training.model_validate(RAY)).__enter__()
+    assert "RAY_AUTH_TOKEN_PATH" in str(caught.value.hint)
+
+
+def test_a_cluster_without_mlspec_says_what_to_install_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(**_options: Any) -> Any:  # as Ray Client does when its server cannot unpack the worker
+        raise ModuleNotFoundError("No module named 'mlspec'")
+
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.remote", lambda **_: lambda _seat: SimpleNamespace(remote=refuses))
+    with pytest.raises(TargetError, match="cannot start a worker: No module named 'mlspec'") as caught:
+        Cluster(1, "at ray://ray.example.com:10001")
+    assert f"mlspec[ray]=={__version__}" in str(caught.value.hint)
+
+
 def test_a_worker_with_other_libraries_is_refused() -> None:
     with pytest.raises(TargetError, match="has lightgbm 1, and here it is 4") as caught:
         same({"mlspec": "2", "lightgbm": "4"}, {"mlspec": "2", "lightgbm": "1"})
-    assert "mlspec[ray]==2" in str(caught.value.hint)
+    assert f"mlspec[ray]=={__version__}" in str(caught.value.hint)
     same(versions(), versions())
 
 
