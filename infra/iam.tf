@@ -250,6 +250,13 @@ resource "google_project_iam_member" "reconcile_reads_metrics" {
   member  = google_service_account.reconcile.member
 }
 
+# What a step's container said before it ended without a result.
+resource "google_project_iam_member" "reconcile_reads_logs" {
+  project = var.project_id
+  role    = "roles/logging.viewer"
+  member  = google_service_account.reconcile.member
+}
+
 resource "google_project_iam_member" "reconcile_operates_models" {
   project = var.project_id
   role    = google_project_iam_custom_role.model_operator.id

@@ -102,6 +102,7 @@ def _on_project(specs: Sequence[Spec], place: Place) -> Iterator[Grant]:
     yield Grant("write what alerts look at", "roles/monitoring.metricWriter", ("monitoring.timeSeries.create",))
     if online:
         yield Grant("read what endpoints counted", "roles/monitoring.viewer", ("monitoring.timeSeries.list",))
+    yield Grant("read what a failed step said", "roles/logging.viewer", ("logging.logEntries.list",))
     yield Grant("watch the forecasts' jobs", "roles/run.viewer", ("run.executions.get", "run.jobs.get"))
 
 

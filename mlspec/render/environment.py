@@ -15,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mlspec.assets import assets
 from mlspec.render import quote
+from mlspec.spec.quoted import log_filter
 
 
 class _Folders(BaseLoader):
@@ -61,7 +62,7 @@ def environment(own: Path | None = None) -> Environment:
         tf_name=quote.tf_name,
         py=quote.py,
         promql=quote.promql,
-        log_filter=quote.log_filter,
+        log_filter=log_filter,
     )
     return made
 

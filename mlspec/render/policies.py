@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mlspec.render.quote import log_filter, promql
+from mlspec.render.quote import promql
 from mlspec.spec.duration import parse_duration
+from mlspec.spec.quoted import log_filter
 from mlspec.state.resource import Json
 
 VALUE = "custom.googleapis.com/mlspec/value"

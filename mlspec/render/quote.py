@@ -10,11 +10,10 @@ import json
 import re
 from collections.abc import Mapping
 
+from mlspec.spec.quoted import in_double_quotes
 from mlspec.state.resource import Json
 
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-# What HCL's quoted templates know of escapes (github.com/hashicorp/hcl, hclsyntax/spec.md, "Quoted templates").
-_HCL_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 _HCL_SPECIAL = re.compile(r'["\\]|[$%]\{')
 _PYTHON_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
@@ -37,8 +36,7 @@ def hcl_text(text: str) -> str:
     """Return text as a quoted template that holds no template: `${` and `%{` are doubled, as the language says."""
     if text.isprintable() and not _HCL_SPECIAL.search(text):
         return f'"{text}"'
-    escaped = "".join(_HCL_ESCAPES.get(char) or _hcl_char(char) for char in text)
-    return f'"{escaped.replace("${", "$${").replace("%{", "%%{")}"'
+    return in_double_quotes(text).replace("${", "$${").replace("%{", "%%{")
 
 
 def hcl_key(text: str) -> str:
@@ -61,12 +59,6 @@ def tf_name(text: str) -> str:
     if _BARE_KEY.fullmatch(text):
         return text
     return f"{re.sub(r'[^A-Za-z0-9_-]', '_', text)}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
-
-
-def _hcl_char(char: str) -> str:
-    if char.isprintable():
-        return char
-    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"
 
 
 def py(value: Json) -> str:
@@ -107,17 +99,4 @@ def promql(text: str) -> str:
 
     PromQL follows Go's escapes.
     """
-    return _in_double_quotes(text)
-
-
-def log_filter(text: str) -> str:
-    """Return text as a string of Cloud Logging's and Monitoring's filter languages, in double quotes.
-
-    Source: cloud.google.com/logging/docs/view/logging-query-language, "String literals and identifiers".
-    """
-    return _in_double_quotes(text)
-
-
-def _in_double_quotes(text: str) -> str:
-    escaped = "".join(_HCL_ESCAPES.get(char) or _hcl_char(char) for char in text)
-    return f'"{escaped}"'
+    return in_double_quotes(text)

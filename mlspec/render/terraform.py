@@ -12,9 +12,9 @@ from typing import Any
 from mlspec.render.dag import dag_name
 from mlspec.render.environment import environment
 from mlspec.render.policies import VALUE, Policy, policies
-from mlspec.render.quote import log_filter
 from mlspec.spec.names import derived_names
 from mlspec.spec.place import Place
+from mlspec.spec.quoted import log_filter
 from mlspec.state.resource import Json
 
 # Template below terraform/forecast: whether a forecast that serves batch only has it too.

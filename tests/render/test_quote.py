@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlspec.render import quote
+from mlspec.spec.quoted import log_filter
 from tests.terraform_core import evaluate
 
 # Every kind of injection that we know of, into any of the languages.
@@ -94,7 +95,7 @@ def test_a_promql_string_stays_one_label_of_one_selector(text: str) -> None:
 @example('" OR severity>=DEFAULT OR "')
 def test_a_string_of_a_log_filter_ends_where_its_quotes_do(text: str) -> None:
     # No parser of Google's filter languages is public; their strings take JSON's escapes, and eight digits beyond them.
-    quoted = quote.log_filter(text)
+    quoted = log_filter(text)
     assert ast.literal_eval(quoted) == text
     assert not any(ord(char) < 0x20 for char in quoted)
 

@@ -68,6 +68,11 @@ class Clients:
         return self._once("monitoring", self._monitoring)
 
     @property
+    def logs(self) -> Any:
+        """Cloud Logging's entries."""
+        return self._once("logs", self._logs)
+
+    @property
     def keys(self) -> Any:
         """Cloud KMS."""
         return self._once("keys", self._keys)
@@ -125,6 +130,11 @@ class Clients:
         from google.cloud import monitoring_v3
 
         return monitoring_v3.MetricServiceClient(client_info=_ours())
+
+    def _logs(self) -> Any:
+        from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
+
+        return LoggingServiceV2Client()
 
     def _secrets(self) -> Any:
         from google.cloud import secretmanager_v1

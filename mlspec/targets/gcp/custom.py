@@ -10,16 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlspec.errors import TargetError
 from mlspec.spec.names import derived_names
 from mlspec.spec.place import Place
+from mlspec.spec.quoted import log_filter
 from mlspec.targets.gcp.calls import TIMEOUT, patiently, tenacity_of_the_extra
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.registry import OURS
+from mlspec.targets.gcp.said import Ended, since
 
 STEP_LABEL = "mlspec-step"
 _LONG = 6 * 3600  # seconds: as long as the forecast's job on Cloud Run may take
 _KEY = 32  # characters of a step's key: a label has 63 at most
 _FIRST, _LONGEST = 0.5, 30.0  # seconds between two looks at a job, at first and at most
+# How a job ended that Vertex AI says nothing more about.
+_UNSAID = {"JOB_STATE_CANCELLED": "it was cancelled", "JOB_STATE_EXPIRED": "it took longer than it may"}
 _UNDER_WAY = ("JOB_STATE_QUEUED", "JOB_STATE_PENDING", "JOB_STATE_RUNNING")
 
 
@@ -35,13 +40,31 @@ class Wanted:
     words: Sequence[str]
 
 
-def run(clients: Clients, place: Place, wanted: Wanted, done: Callable[[], bool]) -> None:
-    """Run a step's job to its end, or wait for the one that runs already; how it went is in what it wrote.
+def run(clients: Clients, place: Place, wanted: Wanted, done: Callable[[], bool]) -> str | None:
+    """Run a step's job to its end, or wait for the one that runs already, and return its name; how it went is in what it wrote.
 
-    `done` says that one has ended meanwhile. Raises TargetError.
+    None where `done` says that one has ended meanwhile. Raises TargetError.
     """
     if name := _begin(clients, place, wanted, done):
         _wait(clients, name)
+    return name
+
+
+def ended(clients: Clients, name: str) -> Ended:
+    """Return why a job ended, as Vertex AI says it, and the filter of its log.
+
+    Source: https://cloud.google.com/logging/docs/api/v2/resource-list, `ml_job`.
+    """
+    from google.api_core.exceptions import NotFound
+
+    log = f'resource.type="ml_job" AND resource.labels.job_id={log_filter(name.rpartition("/")[2])}'
+    try:
+        found = patiently(
+            lambda: clients.custom_jobs.get_custom_job(name=name, retry=None, timeout=TIMEOUT), "look at a job"
+        )
+    except (NotFound, TargetError):
+        return Ended(log)
+    return Ended(log + since(found.create_time), found.error.message or _UNSAID.get(found.state.name, ""))
 
 
 def _begin(clients: Clients, place: Place, wanted: Wanted, done: Callable[[], bool]) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from mlspec.errors import MlspecError, TargetError
 from mlspec.spec.names import derived_names
 from mlspec.spec.place import Place
 from mlspec.state.step import FarStep, StepResult
-from mlspec.targets.gcp import custom
+from mlspec.targets.gcp import custom, said
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.executions import LONG, Executions
 from mlspec.targets.gcp.images import FOLDER
+from mlspec.targets.gcp.said import Ended
 from mlspec.targets.gcp.storage import NEW, Bucket, Moved
 
 RESULT = "result.json"
@@ -38,21 +40,25 @@ class Elsewhere:
     def run(self, step: FarStep) -> StepResult:
         """Run a step, or take what an earlier execution of the same wrote. Raises what the step raised, or TargetError."""
         folder = f"{FOLDER}{step.forecast}/steps/{step.key}"
+        ended = None
         if not self._done(folder):
             self._put(f"{folder}/spec.json", dict(step.spec))
-            self._run(step, folder)
-        return self._taken(step, folder)
+            ended = self._run(step, folder)
+        return self._taken(step, folder, ended)
 
     def _done(self, folder: str) -> bool:
         return self._state.look(f"{folder}/{RESULT}") is not None
 
-    def _run(self, step: FarStep, folder: str) -> None:
-        """Wait for the step's execution, begun where none runs. One that failed is told by what it wrote, or did not."""
+    def _run(self, step: FarStep, folder: str) -> Callable[[], Ended] | None:
+        """Wait for the step's execution, begun where none runs; return what asks how it ended.
+
+        One that failed is told by what it wrote, or did not.
+        """
         place, machine = self._folder(folder), step.spec["training"]["machine"]
         if machine and step.step in _HEAVY:
             wanted = custom.Wanted(step.forecast, step.step, step.key, machine, self._image(), self._words(step, place))
-            custom.run(self._clients, self._place, wanted, lambda: self._done(folder))
-            return
+            job = custom.run(self._clients, self._place, wanted, lambda: self._done(folder))
+            return partial(custom.ended, self._clients, job) if job else None
         executions = Executions(self._clients, derived_names(step.forecast)["Cloud Run job"])
         found = executions.begin(self._words(step, place), place, lambda: self._done(folder))
         if found and not executions.wait(found):
@@ -60,6 +66,7 @@ class Elsewhere:
                 f"{step.forecast}: {step.step} still runs after {LONG / 3600:.0f} hours",
                 hint=f"look at the log of {found}, or cancel it: then it is started anew",
             )
+        return partial(executions.ended, found) if found else None
 
     def _folder(self, folder: str) -> str:
         return f"gs://{self._state.name}/{folder}"
@@ -77,13 +84,15 @@ class Elsewhere:
                 ]
         return words
 
-    def _taken(self, step: FarStep, folder: str) -> StepResult:
+    def _taken(self, step: FarStep, folder: str, ended: Callable[[], Ended] | None) -> StepResult:
         """Return what an execution wrote. Raises what it raised."""
         found = self._state.read(f"{folder}/{RESULT}")
         if found is None:
+            what = f"{step.forecast}: {step.step}"
+            if ended:
+                raise said.without_result(self._clients, what, ended())
             raise TargetError(
-                f"{step.forecast}: {step.step} ended without a result",
-                hint=f"look at the log of the job's last execution: {folder}",
+                f"{what} ended without a result", hint=f"look at the log of the job's last execution: {folder}"
             )
         value: Mapping[str, Any] = json.loads(found[0])
         if wrong := value.get("error"):

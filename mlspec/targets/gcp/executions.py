@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from mlspec.errors import TargetError
+from mlspec.spec.quoted import log_filter
 from mlspec.targets.gcp.calls import TIMEOUT, patiently
 from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.said import Ended, since
 
 Answer = TypeVar("Answer")
 
 LONG = 6 * 3600.0  # seconds: as long as the rendered job may take
 _FIRST, _LONGEST = 0.5, 20.0  # seconds between two looks, longer each time by a third
+_LABEL = "run.googleapis.com/execution_name"
 _PAGE = 100  # the newest executions, among which is one that still runs
 
 
@@ -66,6 +69,24 @@ class Executions:
         except NotFound:
             return True
         return False
+
+    def ended(self, execution: str) -> Ended:
+        """Return why an execution ended, as Cloud Run says it, and the filter of its log.
+
+        Source: https://cloud.google.com/run/docs/logging, "View logs for jobs".
+        """
+        from google.api_core.exceptions import NotFound
+
+        log = f'resource.type="cloud_run_job" AND labels."{_LABEL}"={log_filter(execution.rpartition("/")[2])}'
+        try:
+            found = patiently(
+                lambda: self._clients.executions.get_execution(name=execution, retry=None, timeout=TIMEOUT),
+                f"look at {execution}",
+            )
+        except (NotFound, TargetError):
+            return Ended(log)
+        reasons = [each.message for each in found.conditions if each.type_ == "Completed"]
+        return Ended(log + since(found.create_time), *reasons[:1])
 
     def _running(self, mark: str) -> str | None:
         request = {"parent": self._name, "page_size": _PAGE}

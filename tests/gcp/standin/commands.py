@@ -32,6 +32,20 @@ class Run:
 
     process: subprocess.Popen[bytes] | None
     output: Path
+    errors: Path
+    told: bool = False
+    """Whether its log has been written."""
+
+    @property
+    def said(self) -> str:
+        """What was run, and all that it wrote: to stdout, then to stderr."""
+        return "".join(path.read_text(errors="replace") for path in (self.output, self.errors))
+
+    @property
+    def lines(self) -> tuple[list[str], list[str]]:
+        """What it wrote to stdout and to stderr, without the line that says what was run."""
+        first, second = (path.read_text(errors="replace").splitlines() for path in (self.output, self.errors))
+        return first[1:], second
 
     @property
     def done(self) -> bool:
@@ -42,6 +56,11 @@ class Run:
     def succeeded(self) -> bool:
         """Whether it ended well."""
         return self.process is None or self.process.poll() == 0
+
+    @property
+    def killed(self) -> bool:
+        """Whether SIGKILL ended it, as Linux does with what takes more memory than it may."""
+        return self.exit_code in {-signal.SIGKILL, 128 + signal.SIGKILL}
 
     @property
     def exit_code(self) -> int:
@@ -70,19 +89,21 @@ class Commands:
         hook = next((each for each in reversed(self.hooks) if re.search(each.image, image)), None)
         folder = self._folder / str(len(self.runs) + 1)
         folder.mkdir(parents=True)
-        output = folder / "output.txt"
-        run = Run(self._open(hook, words, env, folder) if hook else None, output)
+        for name in ("output.txt", "errors.txt"):
+            (folder / name).touch()
+        process = self._open(hook, words, env, folder) if hook else None
+        run = Run(process, folder / "output.txt", folder / "errors.txt")
         self.runs.append(run)
         return run
 
     def _open(self, hook: Hook, words: Sequence[str], env: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
         argv = [*hook.command, *words]
-        with (folder / "output.txt").open("wb") as output:
+        with (folder / "output.txt").open("wb") as output, (folder / "errors.txt").open("wb") as wrong:
             output.write(f"$ {shlex.join(argv)}\n".encode())
             output.flush()
             return subprocess.Popen(
                 argv, cwd=hook.cwd or folder, env={**self._environment, **hook.env, **env},
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=wrong, start_new_session=True,
             )  # fmt: skip
 
     def close(self) -> None:

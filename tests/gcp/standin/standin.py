@@ -78,7 +78,7 @@ class Standin:
             "likewise": self._likewise,
             "calls": lambda _: self.journal.calls,
             "strangers": lambda _: self.journal.strangers,
-            "outputs": lambda _: [run.output.read_text() for run in self.cloud.commands.runs if run.output.exists()],
+            "outputs": lambda _: [run.said for run in self.cloud.commands.runs],
         }
 
     def _likewise(self, given: dict[str, Any]) -> None:

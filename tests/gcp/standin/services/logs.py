@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from google.cloud.logging_v2.types import LogEntry
+from google.logging.type.log_severity_pb2 import LogSeverity
 
 from tests.gcp.standin import standard
 from tests.gcp.standin.cloud import Cloud
@@ -32,6 +36,22 @@ class Logs:
             self._keep(entry)
         return rpc.response()
 
+    def wrote(self, log: str, origin: LogEntry, line: str) -> None:
+        """Keep a line that a container wrote. JSON is kept as such, its `severity` as the entry's own.
+
+        Source: cloud.google.com/logging/docs/structured-logging, "Special JSON fields in messages".
+        """
+        entry = standard.copy(origin)
+        entry.log_name = log
+        found = _structured(line)
+        if found is None:
+            entry.text_payload = line
+        else:
+            if named := found.pop("severity", None):
+                entry.severity = LogSeverity.Value(named)
+            entry.json_payload.update(found)
+        self._keep(entry)
+
     def _keep(self, entry: Any) -> None:
         entry.receive_timestamp.CopyFrom(self._cloud.timestamp())
         if not entry.HasField("timestamp"):
@@ -43,7 +63,9 @@ class Logs:
         """Return the entries of the named projects that the filter means, by time."""
         names = tuple(f"{each}/logs/" for each in request.resource_names)
         found = [each for each in self._entries.values() if each.log_name.startswith(names)]
-        found.sort(key=lambda each: each.timestamp.ToNanoseconds(), reverse="desc" in request.order_by)
+        found.sort(key=lambda each: each.timestamp.ToNanoseconds())
+        if "desc" in request.order_by:
+            found.reverse()  # of one instant too, what came last comes first
         asked = standard.copy(request)
         asked.order_by = ""
         return standard.page(rpc, asked, found)
@@ -57,3 +79,11 @@ class Logs:
         """Remove a log with all its entries."""
         self._entries = {key: each for key, each in self._entries.items() if each.log_name != request.log_name}
         return rpc.response()
+
+
+def _structured(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

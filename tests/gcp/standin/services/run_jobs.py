@@ -15,6 +15,7 @@ from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.commands import Run
 from tests.gcp.standin.refused import invalid, precondition
 from tests.gcp.standin.rpcs import Rpc
+from tests.gcp.standin.services.run_logs import tell, why
 
 RETRIES = 3  # what Cloud Run does where the job does not say
 
@@ -23,6 +24,7 @@ RETRIES = 3  # what Cloud Run does where the job does not say
 class _Task:
     runs: list[Run] = field(default_factory=list)
     cancelled: bool = False
+    late: bool = False
 
 
 class Executions:
@@ -69,12 +71,23 @@ class Executions:
         tasks = self._tasks[execution.name]
         for index, task in enumerate(tasks):
             last = task.runs[-1]
+            self._late(execution, task)
+            if last.done and not last.told:
+                last.told = True
+                tell(self._cloud, execution, last, late=task.late)
             if last.done and not last.succeeded and not task.cancelled and len(task.runs) <= retries:
                 self._attempt(execution, index)
         self._count(execution, tasks)
         if not execution.running_count:
             self._complete(execution)
         return execution
+
+    def _late(self, execution: Any, task: _Task) -> None:
+        allowed = execution.template.timeout.ToSeconds()
+        age = self._cloud.timestamp().ToNanoseconds() - execution.start_time.ToNanoseconds()
+        if allowed and age >= allowed * 10**9 and not task.runs[-1].done:
+            task.late = True
+            task.runs[-1].kill()
 
     @staticmethod
     def _count(execution: Any, tasks: list[_Task]) -> None:
@@ -92,12 +105,16 @@ class Executions:
         condition = Condition.pb()(type_="Completed", state=state)
         if execution.failed_count:
             task = f"{execution.name.rpartition('/')[2]}-task0"
-            condition.message = f"Task {task} failed with message: The container exited with an error."
+            condition.message = f"Task {task} failed with message: {self._why(execution)}"
             condition.execution_reason = Condition.ExecutionReason.NON_ZERO_EXIT_CODE
         elif execution.cancelled_count:
             condition.execution_reason = Condition.ExecutionReason.CANCELLED
         execution.conditions.append(condition)
         self._cloud.stamp(execution)
+
+    def _why(self, execution: Any) -> str:
+        failed = next(each for each in self._tasks[execution.name] if not each.runs[-1].succeeded)
+        return why(failed.runs[-1], late=failed.late)
 
     def tasks(self, execution: Any) -> list[Any]:
         """Return an execution's tasks, each with the exit code of its last attempt."""

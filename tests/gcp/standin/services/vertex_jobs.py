@@ -5,9 +5,12 @@ PENDING when made, RUNNING at the next look, then what the program ended with; w
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from google.cloud.aiplatform_v1.types import JobState
+from google.cloud.logging_v2.types import LogEntry
+from google.logging.type.log_severity_pb2 import LogSeverity
 from google.protobuf.empty_pb2 import Empty
 
 from tests.gcp.standin import standard
@@ -15,10 +18,12 @@ from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.commands import Run
 from tests.gcp.standin.refused import invalid, precondition
 from tests.gcp.standin.rpcs import Rpc
+from tests.gcp.standin.services.logs import Logs
 from tests.gcp.standin.services.vertex_models import Models
 
 _ENDED = {JobState.JOB_STATE_SUCCEEDED, JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLED}
 _NO_IMAGE = ""
+_REPLICA = "workerpool0-0"
 
 
 class Jobs:
@@ -72,8 +77,21 @@ class Jobs:
             self._end(job, JobState.JOB_STATE_SUCCEEDED if run.succeeded else JobState.JOB_STATE_FAILED)
             if not run.succeeded:
                 job.error.code = 3
-                job.error.message = f"The replica workerpool0-0 exited with a non-zero status of {run.exit_code}."
+                job.error.message = _why(run)
+            self._tell(job, run)
         return job
+
+    def _tell(self, job: Any, run: Run) -> None:
+        """Write its lines into the log: stderr's as errors, each as JSON with the level beside it."""
+        project, name = job.name.split("/")[1], job.name.rpartition("/")[2]
+        origin = LogEntry.pb()()
+        origin.resource.type = "ml_job"
+        origin.resource.labels.update(project_id=project, job_id=name, task_name=_REPLICA)
+        for level, lines in zip(("INFO", "ERROR"), run.lines, strict=True):
+            origin.severity = LogSeverity.Value(level)
+            for line in lines:
+                said = line if line.startswith("{") else json.dumps({"message": line, "levelname": level})
+                self._cloud.service(Logs).wrote(f"projects/{project}/logs/{_REPLICA}", origin, said)
 
     def _end(self, job: Any, state: JobState) -> None:
         job.state = state
@@ -105,3 +123,9 @@ class Jobs:
     list_custom_jobs = list_batch_prediction_jobs = _list
     cancel_custom_job = cancel_batch_prediction_job = _cancel
     delete_custom_job = delete_batch_prediction_job = _delete
+
+
+def _why(run: Run) -> str:
+    if run.killed:
+        return f"The replica {_REPLICA} ran out-of-memory and exited with a non-zero status of 137."
+    return f"The replica {_REPLICA} exited with a non-zero status of {run.exit_code}."
