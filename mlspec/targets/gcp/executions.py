@@ -73,7 +73,7 @@ class Executions:
     def ended(self, execution: str) -> Ended:
         """Return why an execution ended, as Cloud Run says it, and the filter of its log.
 
-        Source: https://cloud.google.com/run/docs/logging, "View logs for jobs".
+        Source: https://cloud.google.com/run/docs/logging.
         """
         from google.api_core.exceptions import NotFound
 
