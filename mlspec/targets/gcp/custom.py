@@ -53,7 +53,7 @@ def run(clients: Clients, place: Place, wanted: Wanted, done: Callable[[], bool]
 def ended(clients: Clients, name: str) -> Ended:
     """Return why a job ended, as Vertex AI says it, and the filter of its log.
 
-    Source: https://cloud.google.com/logging/docs/api/v2/resource-list, `ml_job`.
+    The filter is the one by which gcloud itself finds a job's log.
     """
     from google.api_core.exceptions import NotFound
 
