@@ -51,10 +51,7 @@ def run(clients: Clients, place: Place, wanted: Wanted, done: Callable[[], bool]
 
 
 def ended(clients: Clients, name: str) -> Ended:
-    """Return why a job ended, as Vertex AI says it, and the filter of its log.
-
-    The filter is the one by which gcloud itself finds a job's log.
-    """
+    """Return why a job ended, as Vertex AI says it, and the filter of its log."""
     from google.api_core.exceptions import NotFound
 
     log = f'resource.type="ml_job" AND resource.labels.job_id={log_filter(name.rpartition("/")[2])}'

@@ -1,0 +1,96 @@
+"""A cluster that somebody else started, reached by Ray Client: `training.address: ray://…`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import ray
+
+from mlspec.errors import TargetError
+from mlspec.jobs.ray_cluster import connected
+from mlspec.spec.forecast import Training
+from tests.jobs.test_cluster import CANDIDATES, RAY, demand
+from tests.waiting import free_port, listens, until
+
+pytestmark = pytest.mark.xdist_group("ray")
+START = ("start", "--head", "--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats", "--block")
+LONG = 120.0
+# Python reads this first: what a cluster's machines know where nobody installed mlspec.
+BARE = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "mlspec":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+"""
+
+
+@contextmanager
+def head(**environment: str) -> Iterator[str]:
+    """A cluster of one machine, in processes of its own, and its address."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(
+        prefix="ray-", ignore_cleanup_errors=True
+    ) as folder:  # its sockets take no long path
+        own = (f"--port={free_port()}", f"--ray-client-server-port={port}", f"--temp-dir={folder}")
+        started = subprocess.Popen(
+            [Path(sys.executable).parent / "ray", *START, *own],
+            cwd=folder, env={**os.environ, "RAY_AUTH_MODE": "disabled", **environment},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            until(lambda: started.poll() is not None or listens(port), LONG)
+            assert started.poll() is None, "ray start has ended"
+            yield f"ray://127.0.0.1:{port}"
+        finally:
+            started.terminate()  # it stops what it started
+            started.wait(60)
+            with suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with head() as found:
+        yield found
+
+
+def test_a_cluster_that_is_there_trains_as_workers_of_this_machine_do(
+    address: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("project")
+    far, near = demand(folder / "far", RAY | {"address": address}), demand(folder / "near", RAY)
+    for each in (far, near):
+        each.run("train", candidate=CANDIDATES[2])
+    assert far.files["model"].read_bytes() == near.files["model"].read_bytes()
+
+
+def test_a_cluster_with_another_ray_is_refused_with_both_versions(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = ray.__version__
+    monkeypatch.setattr(ray, "__version__", "2.47.1")
+    training = Training.model_validate(RAY | {"address": address})
+    with pytest.raises(TargetError, match=f"Version mismatch: .* Ray: {there} .* Ray: 2.47.1"), connected(training):
+        pass
+
+
+def test_a_cluster_without_mlspec_says_what_to_install_there(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BARE)
+    with head(PYTHONPATH=str(tmp_path)) as bare:
+        training = Training.model_validate(RAY | {"address": bare})
+        with (
+            pytest.raises(TargetError, match="cannot start a worker: No module named 'mlspec'") as caught,
+            connected(training),
+        ):
+            pass
+    assert "mlspec[ray]==" in str(caught.value.hint)
