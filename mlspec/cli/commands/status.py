@@ -17,6 +17,7 @@ from mlspec.cli.target import open_target, timestamp
 from mlspec.engine.status import Status, not_applied, status
 from mlspec.errors import Exit
 from mlspec.state.ledger import AlertRecord, Ledger
+from mlspec.targets.base import Target
 
 
 @click.command(short_help="Say per forecast whether it is ready, and why.")
@@ -32,9 +33,7 @@ def command(names: tuple[str, ...], target: str, output: str, check: bool) -> in
     applied = where.names()
     known = tuple(sorted({*applied, *(spec.name for spec in loaded.specs)}))
     wanted = tuple(known_name(name, known) for name in names) or known
-    found = [
-        status(where, name, now()) if where.observe(name).seen else not_applied(name, timestamp()) for name in wanted
-    ]
+    found = [status(where, name, now()) if _known(where, name) else not_applied(name, timestamp()) for name in wanted]
     if loaded.faults:
         click.echo("some specs cannot be read, and are left out: `mlspec validate` says why", err=True)
     if output == "json":
@@ -45,6 +44,12 @@ def command(names: tuple[str, ...], target: str, output: str, check: bool) -> in
         for name in () if loaded.faults else (each.name for each in found if each.name not in described):
             click.echo(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` takes it down")
     return Exit.NOT_WELL if check and not all(each.ready for each in found) else Exit.DONE
+
+
+def _known(where: Target, name: str) -> bool:
+    """Return whether anything stands of a forecast, or a first attempt at it has failed."""
+    observed = where.observe(name)
+    return bool(observed.seen) or any(each.status == "False" for each in observed.conditions)
 
 
 def as_text(found: list[Status]) -> str:

@@ -63,7 +63,7 @@ class Elsewhere:
         found = executions.begin(self._words(step, place), place, lambda: self._done(folder))
         if found and not executions.wait(found):
             raise TargetError(
-                f"{step.forecast}: {step.step} still runs after {LONG / 3600:.0f} hours",
+                f"{step.step} still runs after {LONG / 3600:.0f} hours",
                 hint=f"look at the log of {found}, or cancel it: then it is started anew",
             )
         return partial(executions.ended, found) if found else None
@@ -88,11 +88,10 @@ class Elsewhere:
         """Return what an execution wrote. Raises what it raised."""
         found = self._state.read(f"{folder}/{RESULT}")
         if found is None:
-            what = f"{step.forecast}: {step.step}"
             if ended:
-                raise said.without_result(self._clients, what, ended())
+                raise said.without_result(self._clients, step.step, ended())
             raise TargetError(
-                f"{what} ended without a result", hint=f"look at the log of the job's last execution: {folder}"
+                f"{step.step} ended without a result", hint=f"look at the log of the job's last execution: {folder}"
             )
         value: Mapping[str, Any] = json.loads(found[0])
         if wrong := value.get("error"):
