@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.targets.test_contract import (  # noqa: F401  (they are collected her
     panel,
     test_a_file_reads_back_byte_by_byte,
     test_a_later_settlement_replaces_what_moves_and_forgets_what_is_no_more,
+    test_a_lock_is_held_alone_names_its_holder_and_is_free_again_at_once,
     test_a_notice_stands_in_the_outbox_once_until_it_was_taken,
     test_a_purge_leaves_a_file_that_another_forecast_names,
     test_a_settlement_is_whole_or_not_at_all,
@@ -30,6 +32,8 @@ from tests.targets.test_contract import (  # noqa: F401  (they are collected her
     test_records_are_told_newest_first_and_names_in_order,
     test_since_moves_only_when_the_status_does,
     test_the_longest_overdue_is_due_first,
+    test_what_was_settled_reads_back,
+    test_what_was_written_under_a_lock_is_seen_by_all_before_it_is_free,
 )
 
 REGION = "europe-west1"
@@ -48,6 +52,12 @@ def target(standin: Running, tmp_path: Path) -> GcpTarget:
     for role in ("state", "models"):
         client.create_bucket(f"{standin.project}-mlspec-{role}")
     return opened(standin, tmp_path / "cache")
+
+
+@pytest.fixture
+def another(target: GcpTarget, standin: Running, tmp_path: Path) -> Callable[[], GcpTarget]:
+    """Opens the same record as another machine would."""
+    return lambda: opened(standin, tmp_path / "another")
 
 
 def test_two_that_write_at_once_are_not_both_heard(target: GcpTarget, standin: Running, tmp_path: Path) -> None:

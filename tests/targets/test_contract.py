@@ -37,6 +37,12 @@ def target(root: Path) -> LocalTarget:
 
 
 @pytest.fixture
+def another(root: Path) -> Callable[[], LocalTarget]:
+    """Opens the same record as anyone else would."""
+    return lambda: target_at(root)
+
+
+@pytest.fixture
 def panel(tmp_path: Path) -> Path:
     (tmp_path / "panel").write_text("rows of a panel")
     return tmp_path / "panel"
@@ -66,7 +72,7 @@ def test_a_settlement_is_whole_or_not_at_all(target: LocalTarget) -> None:
 def test_what_was_settled_reads_back(target: LocalTarget) -> None:
     release = Release("demand", 1, "v1", T, "h", {"model": {"horizon": 2}})
     run = ForecastRun("demand", "v1", "d1", "2024-02-11", T, {"forecast": FileRef("a" * 64, 3, "f")}, {"rows": 4})
-    seen = Seen(Resource("deployment", "demand", {"version": "v1"}), {"traffic": {"v1": 100}})
+    seen = Seen(Resource("data", "demand", {"digest": "d1"}), {"cutoff": "2024-02-11"})
     ledger = Ledger(quarantined=(Quarantine("v0", "bad: 50 % — übel\n", T),), slots={"forecast": T})
     new = Settlement("demand", seen=seen, version=version(), release=release, run=run, events=(event(),), ledger=ledger)
     target.settle(new, T)
@@ -75,7 +81,7 @@ def test_what_was_settled_reads_back(target: LocalTarget) -> None:
     assert target.runs("demand") == (run,)
     assert target.events("demand") == (event(),)
     observed = target.observe("demand")
-    assert (observed.seen["deployment"], observed.ledger) == (seen, ledger)
+    assert (observed.seen["data"], observed.ledger) == (seen, ledger)
     assert target.names() == ("demand",)
 
 
@@ -281,8 +287,10 @@ def test_servers_that_count_at_once_lose_nothing(target: LocalTarget, root: Path
 # --- locks ------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_lock_is_held_alone_names_its_holder_and_is_free_again_at_once(target: LocalTarget, root: Path) -> None:
-    other = target_at(root)
+def test_a_lock_is_held_alone_names_its_holder_and_is_free_again_at_once(
+    target: LocalTarget, another: Callable[[], LocalTarget]
+) -> None:
+    other = another()
     for _ in range(2):
         with target.lock("demand", *LOCKED):
             with (
@@ -313,13 +321,13 @@ def test_a_lock_is_free_after_its_holder_failed_or_died(target: LocalTarget, roo
 
 
 def test_what_was_written_under_a_lock_is_seen_by_all_before_it_is_free(
-    target: LocalTarget, root: Path, panel: Path
+    target: LocalTarget, another: Callable[[], LocalTarget], panel: Path
 ) -> None:
     with target.lock("demand", *LOCKED):
         filed = target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
         write(target)
-        assert target_at(root).step("demand", "check", "k") == filed
-        assert target.observe("demand") == target_at(root).observe("demand")
+        assert another().step("demand", "check", "k") == filed
+        assert target.observe("demand") == another().observe("demand")
 
 
 def test_a_session_sees_what_others_record_meanwhile(target: LocalTarget, root: Path) -> None:
