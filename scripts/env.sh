@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 VENV="${MLSPEC_VENV:-.venv}"
 TOOLS="${MLSPEC_TOOLS_DIR:-.tools}"
 UV="$TOOLS/uv/bin/uv"
+# What is installed comes without byte code, and hundreds of processes import it: Python keeps what it compiled.
+unset PYTHONDONTWRITEBYTECODE
 
 find_python() {
   for python in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
