@@ -26,7 +26,7 @@ class Applying(Protocol):
         """Return the plan as `terraform show -json` says it."""
         ...
 
-    def plan_again(self, folder: Path, adopt: Mapping[str, str]) -> Mapping[str, Json]:
+    def plan_again(self, folder: Path, adopt: Mapping[str, str], *, slower: bool) -> Mapping[str, Json]:
         """Keep a new plan in the folder, that adopts resources by their ids, and return it. Raises TargetError."""
         ...
 
@@ -54,7 +54,11 @@ def carry_out(terraform: Applying, folder: Path, tell: Callable[[str], None]) ->
             tell(f"  Google asks for fewer calls at once: terraform goes on in {seconds:.0f} s, one thing at a time")
             terraform.wait(seconds)
         adopted, slower = {**adopted, **way.adopt}, slower or way.slower
-        if why := adopting.objection(planned, terraform.plan_again(folder, adopted), adopted):
+        try:
+            now = terraform.plan_again(folder, adopted, slower=slower)
+        except MlspecError as error:
+            raise terraform.failed(folder, wrong, f"it could not be planned again: {error.message}") from None
+        if why := adopting.objection(planned, now, adopted):
             raise terraform.failed(folder, wrong, why)
         for address in way.adopt:
             tell(f"  {address}: is there already, and is this forecast's own: adopted")

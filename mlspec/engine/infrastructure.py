@@ -50,6 +50,7 @@ class Infrastructure:
     def __init__(self, files: Mapping[str, str], terraform: Terraform, tell: Callable[[str], None]) -> None:
         self._files, self._terraform, self._tell = files, terraform, tell
         self._folder = tempfile.TemporaryDirectory(prefix="mlspec-plan-")
+        self._begun = False  # whether terraform was let loose on anything
 
     def __enter__(self) -> Infrastructure:
         for path, text in self._files.items():
@@ -74,14 +75,14 @@ class Infrastructure:
     def apply(self, names: Sequence[str], planned: Sequence[Change], first: str) -> tuple[Made, ...]:
         """Carry out what was planned, name by name; one that fails holds up no other, but `first`, which all stand on.
 
-        A signal ends the run between two calls of terraform, or makes terraform end its own: StoppedPartWay if anything was made.
+        A signal ends the run between two calls of terraform, or makes terraform end its own: StoppedPartWay if anything was begun.
         """
         made: list[Made] = []
         try:
             for name in names:
                 made.append(self._apply(name, planned, held=any(each.name == first and each.error for each in made)))
         except (KeyboardInterrupt, Terminated) as stopped:
-            if not any(each.status == "applied" for each in made):
+            if not self._begun:
                 raise
             raise StoppedPartWay(
                 f"stopped by {type(stopped).__name__}; what terraform made is in its state",
@@ -95,6 +96,7 @@ class Infrastructure:
         if held:
             return Made(name, "held")
         self._tell(f"terraform apply: {name}")
+        self._begun = True
         try:
             carry_out(self._terraform, self._at(name), self._tell)
         except MlspecError as error:

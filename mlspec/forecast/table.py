@@ -65,6 +65,8 @@ def _read(file: Path, wanted: list[str], where: str, ragged: list[BadRow]) -> pa
     read = _read_parquet if file.suffix.lower() == ".parquet" else _read_csv
     try:
         table, rows = read(file, wanted, where, ragged)
+    except MemoryError:  # Arrow's own is one of its exceptions, too
+        raise
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{where}: '{file.name}' cannot be read: {_first_line(error)}", hint=_HINTS[read is _read_csv]

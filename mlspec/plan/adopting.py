@@ -4,6 +4,9 @@ A terraform that is killed between Google's answer and a note of it leaves a res
 is told that there is one already (409). It is mlspec's own if it bears the labels that this forecast's bear; where its kind has no
 labels, if its description is the forecast's and nothing of it would change. A managed folder has neither: it stands in a bucket of
 mlspec's own. All else that a plan did not show stays as it is.
+
+What Google itself gives a name (alert policies, notification channels, dashboards) is never there already: cut off between the two,
+it is made a second time.
 """
 
 from __future__ import annotations
@@ -72,14 +75,13 @@ def again(wrong: Sequence[Wrong], planned: Shown) -> Again | None:
 
 def objection(first: Shown, now: Shown, adopt: Mapping[str, str]) -> str | None:
     """Return why a plan that adopts must not be carried out in place of the first one; None where it does nothing more."""
-    shown = {each["address"]: each["change"]["actions"] for each in _acting(first)}
+    shown = {each["address"]: each["change"] for each in _acting(first)}
     for each in _acting(now):
-        address, actions = each["address"], each["change"]["actions"]
-        if address in adopt and actions == ["update"]:
+        address, change = each["address"], each["change"]
+        if address in adopt and change["actions"] == ["update"]:
             continue  # whose it is, is asked below
-        planned = shown.get(address, [])
-        if actions not in (planned, _SECOND_HALF.get(tuple(planned))):
-            return f"{address} would now be changed otherwise than planned ({' and '.join(actions)})"
+        if address not in shown or not _as_shown(shown[address], change):
+            return f"{address} would now be changed otherwise than planned ({' and '.join(change['actions'])})"
     return next((_not_ours(each) for each in _managed(now) if each["address"] in adopt and not _ours(each)), None)
 
 
@@ -92,6 +94,23 @@ def _id(address: str, planned: Shown) -> str | None:
         return _IDS[found["type"]].format_map({k: v for k, v in found["change"]["after"].items() if v is not None})
     except KeyError:
         return None
+
+
+def _as_shown(planned: Mapping[str, Json], change: Mapping[str, Json]) -> bool:
+    """Return whether a change, or what is left of it, ends as it was planned and touches nothing else."""
+    if change["actions"] not in (planned["actions"], _SECOND_HALF.get(tuple(planned["actions"]))):
+        return False
+    before, after, wanted = change["before"] or {}, change["after"] or {}, planned["after"] or {}
+    open_ = {key for key, value in (planned.get("after_unknown") or {}).items() if _unknown(value)}
+    touched = {key for key in after if change["actions"] == ["update"] and before.get(key) != after[key]}
+    meant = {key for key in wanted if (planned["before"] or {}).get(key) != wanted[key]} | open_
+    return touched <= meant and all(after.get(key) == value for key, value in wanted.items() if key not in open_)
+
+
+def _unknown(value: Json) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_unknown, value.values()))
+    return any(map(_unknown, value)) if isinstance(value, list) else bool(value)
 
 
 def _ours(each: Mapping[str, Json]) -> bool:

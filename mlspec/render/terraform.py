@@ -48,6 +48,7 @@ _NAMES = {
     "endpoint": "Vertex AI endpoint",
 }
 MANAGED_BY = {"managed-by": "mlspec"}
+SHARED_BY_ALL = {**MANAGED_BY, "mlspec-shared": "notify"}
 _TILE_HEIGHT = 16
 _TILE_WIDTH = 24
 
@@ -68,7 +69,7 @@ def shared_files(specs: Sequence[Mapping[str, Json]], place: Place, own: Path | 
     receivers = [receiver for spec in specs for receiver in spec["notify"]]
     facts = {
         "place": place,
-        "labels": MANAGED_BY,
+        "labels": SHARED_BY_ALL,
         "topics": sorted({receiver["pubsub"] for receiver in receivers if receiver["pubsub"]}),
         "secrets": sorted({receiver["webhook"]["secret"] for receiver in receivers if receiver["webhook"]}),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mlspec.errors import Terminated
 from mlspec.state.wrong import Wrong
 from mlspec.targets.gcp import terraform_said
 from mlspec.targets.gcp.terraform import Terraform
@@ -55,10 +57,37 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stand:
 
 
 def test_a_ctrl_c_asks_terraform_once_to_end_and_waits_until_it_kept_its_state(stand: Stand, tmp_path: Path) -> None:
+    told: list[str] = []
+
     def stopped(text: str) -> None:
-        raise KeyboardInterrupt(text)
+        told.append(text)
+        if "made in" in text:
+            raise KeyboardInterrupt(text)
 
     with pytest.raises(KeyboardInterrupt, match="made in 20 s"):
+        stand(UNTIL_TOLD, stopped).apply(tmp_path)
+    assert (tmp_path / "kept").read_text() == "once"
+    assert told[1:] == ["  terraform ends what it has begun, and keeps its state: please wait"]
+
+
+def test_one_that_is_asked_twice_to_hurry_is_waited_for_all_the_same(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody who reads what it says may go away: it would die of that, and its state with it."""
+    waited = subprocess.Popen.communicate
+    again = [KeyboardInterrupt("twice"), Terminated()]
+
+    def hurried(process: subprocess.Popen[str], *words: Any, **given: Any) -> Any:
+        if again:
+            raise again.pop()
+        return waited(process, *words, **given)
+
+    def stopped(text: str) -> None:
+        if "made in" in text:
+            raise KeyboardInterrupt("once")
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", hurried)
+    with pytest.raises(KeyboardInterrupt, match="once"):
         stand(UNTIL_TOLD, stopped).apply(tmp_path)
     assert (tmp_path / "kept").read_text() == "once"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlspec.plan.adopting import Again, again, mendable, objection
+from mlspec.plan.adopting import Again, again, objection
 from mlspec.state.wrong import Wrong
 
 TOPIC = "google_pubsub_topic.alerts"
@@ -41,7 +41,7 @@ def test_what_is_there_is_adopted_by_its_id_and_too_much_is_asked_for_slower() -
     [Wrong(TAKEN.text, "")], [Wrong("Error 409: the dataset is still in use", TOPIC)],
 ])  # fmt: skip
 def test_nothing_else_is_gone_on_from(wrong: list[Wrong]) -> None:
-    assert again(wrong, planned(wrong[-1].address if wrong else TOPIC)) is None or not mendable(wrong)
+    assert again(wrong, planned(wrong[-1].address if wrong else TOPIC)) is None
 
 
 def test_a_name_that_is_known_only_afterwards_is_not_guessed() -> None:
@@ -76,6 +76,18 @@ def test_what_was_not_planned_is_not_done(actions: tuple[str, ...]) -> None:
     assert "otherwise than planned" in str(objection(planned(), planned(TOPIC, *actions, before=AFTER), {}))
     other = planned("google_pubsub_topic.other")
     assert "google_pubsub_topic.other" in str(objection(planned(), other, {}))
+
+
+@pytest.mark.parametrize(("now", "same"), [
+    ({"before": {"image": "a", "cpu": 1}, "after": {"image": "b", "cpu": 1}}, True),
+    ({"before": {"image": "a", "cpu": 1}, "after": {"image": "b", "cpu": 1, "etag": "x"}}, True),
+    ({"before": {"image": "a", "cpu": 1}, "after": {"image": "c", "cpu": 1}}, False),
+    ({"before": {"image": "a", "cpu": 2}, "after": {"image": "b", "cpu": 1}}, False),
+])  # fmt: skip
+def test_what_was_shown_is_done_and_no_hand_s_change_is_undone_with_it(now: dict[str, Any], same: bool) -> None:
+    first = planned(TOPIC, "update", before={"image": "a", "cpu": 1}, after={"image": "b", "cpu": 1})
+    first["resource_changes"][0]["change"]["after_unknown"] = {"etag": True, "nested": [{"id": False}]}
+    assert (objection(first, planned(TOPIC, "update", **now), {}) is None) is same
 
 
 def test_a_replacement_whose_first_half_is_done_is_gone_on_with() -> None:

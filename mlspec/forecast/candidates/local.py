@@ -55,6 +55,8 @@ def _run(label: str, model: Any, panel: Panel) -> pd.DataFrame:
     frame = panel.frame[[ID, TIME, TARGET]]
     try:
         found = engine.forecast(df=frame, h=panel.layout.horizon)
+    except MemoryError:  # no fault of the candidate
+        raise
     except Exception as error:  # the library raises bare Exception
         names = describe([str(name) for name in frame[ID].unique()])
         raise ModelError(

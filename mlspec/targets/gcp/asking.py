@@ -10,7 +10,7 @@ from mlspec.spec.place import Place
 from mlspec.state.finding import Finding
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.calls import words
-from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.clients import AGENT, Clients
 
 TIMEOUT = 10.0  # seconds for one question
 PLATFORM = "terraform -chdir=infra apply"
@@ -33,6 +33,7 @@ class Asking:
             self._credentials, _ = google.auth.default([_SCOPE])
             self._credentials.refresh(Request())
         self._session: Any = AuthorizedSession(self._credentials)
+        self._session.headers["User-Agent"] = AGENT
 
     @property
     def member(self) -> str:

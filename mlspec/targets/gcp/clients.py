@@ -13,6 +13,7 @@ from mlspec import __version__
 from mlspec.errors import MissingExtra
 
 Client = TypeVar("Client")
+AGENT = f"mlspec/{__version__}"
 
 
 class Clients:
@@ -134,7 +135,7 @@ class Clients:
     def _logs(self) -> Any:
         from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 
-        return LoggingServiceV2Client()
+        return LoggingServiceV2Client(client_info=_ours())
 
     def _secrets(self) -> Any:
         from google.cloud import secretmanager_v1
@@ -156,4 +157,4 @@ def _ours() -> Any:
     """Return the user agent, as https://google.aip.dev/client-libraries/4210 has it."""
     from google.api_core.gapic_v1.client_info import ClientInfo
 
-    return ClientInfo(user_agent=f"mlspec/{__version__}")
+    return ClientInfo(user_agent=AGENT)

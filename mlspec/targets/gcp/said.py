@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ ROLE = "roles/logging.viewer"
 LINES = 3  # a traceback's last line, and what stands around it
 _WIDTH = 300  # characters of one line; of a reason too
 _PAGE = 100  # the newest entries, among which are those that tell
+_PAGES = 5  # that are asked for until one holds any
 _ERROR = 500  # google.logging.type.LogSeverity.ERROR
 _CONSOLE = "https://console.cloud.google.com/logs/query"
 
@@ -70,7 +72,8 @@ def _entries(clients: Clients, log: str) -> Sequence[Any]:
 
     def once() -> Sequence[Any]:
         pages = clients.logs.list_log_entries(request=request, retry=None, timeout=TIMEOUT).pages
-        return list(next(iter(pages)).entries)
+        # A page may be empty though more follow (cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list).
+        return next((list(page.entries) for page in islice(pages, _PAGES) if page.entries), [])
 
     with still_there("read its log"):
         return patiently(once, "read its log")

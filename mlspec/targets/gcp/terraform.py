@@ -14,12 +14,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
 
-from mlspec.errors import TargetError
+from mlspec.errors import TargetError, Terminated
 from mlspec.state.resource import Json
 from mlspec.state.wrong import Wrong
 from mlspec.targets.gcp import terraform_said
@@ -33,6 +34,7 @@ _KEPT_PREFIXES = ("GOOGLE_", "CLOUDSDK_")
 _SET = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 _PLAN = "plan.tfplan"
 _ADOPTED = "adopted.tf.json"
+_ONE_BY_ONE = ("-parallelism=1",)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NO_IMAGE = (
     f"none@sha256:{'0' * 64}"  # where there is no job any more: the variable has to be given, and nothing is made of it
@@ -85,13 +87,13 @@ class Terraform:
 
         `slower`: one resource at a time.
         """
-        return self._told(folder, "apply", *(("-parallelism=1",) if slower else ()), _PLAN)
+        return self._told(folder, "apply", *(_ONE_BY_ONE if slower else ()), _PLAN)
 
-    def plan_again(self, folder: Path, adopt: Mapping[str, str]) -> Mapping[str, Json]:
+    def plan_again(self, folder: Path, adopt: Mapping[str, str], *, slower: bool) -> Mapping[str, Json]:
         """Return a new plan, kept in place of the first, that also takes these resources into the state, by their ids."""
         blocks = [{"to": address, "id": id_} for address, id_ in adopt.items()]
         (folder / _ADOPTED).write_text(json.dumps({"import": blocks}), encoding="utf-8")
-        self._run(folder, "plan", "-no-color", "-lock=false", f"-out={_PLAN}")
+        self._run(folder, "plan", "-no-color", "-lock=false", *(_ONE_BY_ONE if slower else ()), f"-out={_PLAN}")
         return self.shown(folder)
 
     def failed(self, folder: Path, wrong: Sequence[Wrong], why: str | None) -> TargetError:
@@ -160,9 +162,17 @@ class Terraform:
                     line(each)
             except BaseException:
                 process.send_signal(signal.SIGINT)
-                process.communicate()
+                self.tell("  terraform ends what it has begun, and keeps its state: please wait")
+                _wait_out(process)
                 raise
         return process.returncode
+
+
+def _wait_out(process: subprocess.Popen[str]) -> None:
+    """Wait until terraform has ended, however often somebody asks for less: one that nobody hears any more loses its state."""
+    while process.poll() is None:
+        with suppress(KeyboardInterrupt, Terminated):
+            process.communicate()
 
 
 class _Told:
