@@ -55,6 +55,7 @@ def _begin(address: str | None, count: int, where: str) -> None:
     try:
         ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
     except (exceptions.RayError, OSError, RuntimeError, ValueError, ImportError) as error:
+        ray.shutdown()  # half of a connection is none
         raise TargetError(
             f"the Ray cluster {where} does not answer: {' '.join(str(error).split())}",
             hint="see that it runs, that this machine reaches it, and that Ray and Python have the same version there and here; "
@@ -73,7 +74,8 @@ class Cluster:
         self.count, self._where = count, where
         seat: Any = ray.remote(num_cpus=1)(_Seat)
         try:
-            self._seats: list[Any] = [seat.remote() for _ in range(count)]
+            with self._in_words():
+                self._seats: list[Any] = [seat.remote() for _ in range(count)]
         except ModuleNotFoundError as error:  # Ray Client's server unpacks what is sent before a worker does
             raise TargetError(f"the Ray cluster {where} cannot start a worker: {error}", hint=_same()) from None
         self._seated(patience)

@@ -182,6 +182,15 @@ def test_a_cluster_without_mlspec_says_what_to_install_there(monkeypatch: pytest
     assert f"mlspec[ray]=={__version__}" in str(caught.value.hint)
 
 
+def test_a_cluster_that_goes_away_while_it_is_asked_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(**_options: Any) -> Any:  # as Ray Client does where its server has let go of the session
+        raise ConnectionError("Request can't be sent because the Ray client has already been disconnected")
+
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.remote", lambda **_: lambda _seat: SimpleNamespace(remote=refuses))
+    with pytest.raises(TargetError, match=r"at ray://ray\.example\.com:10001 failed: Request can't be sent"):
+        Cluster(1, "at ray://ray.example.com:10001")
+
+
 def test_a_worker_with_other_libraries_is_refused() -> None:
     with pytest.raises(TargetError, match="has lightgbm 1, and here it is 4") as caught:
         same({"mlspec": "2", "lightgbm": "4"}, {"mlspec": "2", "lightgbm": "1"})

@@ -23,19 +23,10 @@ from tests.waiting import free_port, listens, until
 pytestmark = pytest.mark.xdist_group("ray")
 START = ("start", "--head", "--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats", "--block")
 LONG = 120.0
-# Python reads this first: what a cluster's machines know where nobody installed mlspec.
-BARE = """
-import sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "mlspec":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Absent())
-"""
 
 
 @contextmanager
-def head(**environment: str) -> Iterator[str]:
+def head() -> Iterator[str]:
     """A cluster of one machine, in processes of its own, and its address."""
     port = free_port()
     with tempfile.TemporaryDirectory(
@@ -44,7 +35,7 @@ def head(**environment: str) -> Iterator[str]:
         own = (f"--port={free_port()}", f"--ray-client-server-port={port}", f"--temp-dir={folder}")
         started = subprocess.Popen(
             [Path(sys.executable).parent / "ray", *START, *own],
-            cwd=folder, env={**os.environ, "RAY_AUTH_MODE": "disabled", **environment},
+            cwd=folder, env={**os.environ, "RAY_AUTH_MODE": "disabled"},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
@@ -82,15 +73,3 @@ def test_a_cluster_with_another_ray_is_refused_with_both_versions(
     training = Training.model_validate(RAY | {"address": address})
     with pytest.raises(TargetError, match=f"Version mismatch: .* Ray: {there} .* Ray: 2.47.1"), connected(training):
         pass
-
-
-def test_a_cluster_without_mlspec_says_what_to_install_there(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(BARE)
-    with head(PYTHONPATH=str(tmp_path)) as bare:
-        training = Training.model_validate(RAY | {"address": bare})
-        with (
-            pytest.raises(TargetError, match="cannot start a worker: No module named 'mlspec'") as caught,
-            connected(training),
-        ):
-            pass
-    assert "mlspec[ray]==" in str(caught.value.hint)
