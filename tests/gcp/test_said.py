@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,24 +59,31 @@ def kept(acme: Acme, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
     return json.dumps(history["events"]), json.dumps(status)
 
 
+HERE, HEAVY = "", "{machine: n2-highmem-8}"
+
+
 @pytest.mark.parametrize(
-    ("code", "reason", "line"),
+    ("training", "kind", "code", "reason", "line"),
     [
-        (BUG, "The container exited with an error", "ValueError: no column [31m units"),
-        (KILLED, "The configured memory limit was reached", "Memory limit of 512Mi exceeded."),
+        (HERE, "cloud_run_job", BUG, "The container exited with an error", "ValueError: no column [31m units"),
+        (HERE, "cloud_run_job", KILLED, "The configured memory limit was reached", "Memory limit of 512Mi exceeded."),
+        (HEAVY, "ml_job", BUG, "exited with a non-zero status of 1", "ValueError: no column [31m units"),
+        (HEAVY, "ml_job", KILLED, "ran out-of-memory", "newest first: starts"),
     ],
-    ids=["a bug", "out of memory"],
+    ids=["a bug", "out of memory", "a bug of a custom job", "a custom job out of memory"],
 )
 def test_what_a_container_last_said_is_told_wherever_its_failure_is(
-    far: Acme, capsys: pytest.CaptureFixture[str], code: str, reason: str, line: str
+    far: Acme, capsys: pytest.CaptureFixture[str], training: str, kind: str, code: str, reason: str, line: str
 ) -> None:
+    if training:
+        far.say(training=training)
     backtest_dies(far, code)
     said = told(far, capsys)
     for text in (said, *kept(far, capsys)):
         assert "backtest ended without a result" in text
         assert reason in text
         assert line in text
-    assert f"{CONSOLE}resource.type%3D%22cloud_run_job%22" in said
+    assert f"{CONSOLE}resource.type%3D%22{kind}%22" in said
     assert far.standin.counted()[LIST] == 1
 
 
@@ -88,27 +96,6 @@ def test_a_step_that_takes_longer_than_its_job_may_is_told_so(far: Acme, capsys:
     for text in (said, *kept(far, capsys)):
         assert "The configured timeout was reached" in text
         assert "it has reached the maximum timeout of 1 seconds" in text
-
-
-@pytest.mark.parametrize(
-    ("code", "reason", "line"),
-    [
-        (BUG, "exited with a non-zero status of 1", "ValueError: no column [31m units"),
-        (KILLED, "ran out-of-memory", "newest first: starts"),
-    ],
-    ids=["a bug", "out of memory"],
-)
-def test_a_custom_job_is_told_in_its_own_words(
-    far: Acme, capsys: pytest.CaptureFixture[str], code: str, reason: str, line: str
-) -> None:
-    far.say(training="{machine: n2-highmem-8}")
-    backtest_dies(far, code)
-    said = told(far, capsys)
-    for text in (said, *kept(far, capsys)):
-        assert "backtest ended without a result" in text
-        assert reason in text
-        assert line in text
-    assert f"{CONSOLE}resource.type%3D%22ml_job%22" in said
 
 
 def test_what_looks_like_a_secret_is_blotted_out(far: Acme, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,3 +166,10 @@ def test_what_is_told_is_short_and_printable_whatever_the_log_holds(said: list[t
     found = last_lines([LogEntry(severity=level, text_payload=text) for level, text in said])
     assert len(found) <= 3
     assert all(line and line.isprintable() and len(line) <= 300 for line in found)
+
+
+def test_an_empty_page_of_a_log_is_not_its_end() -> None:
+    pages = [SimpleNamespace(entries=[]), SimpleNamespace(entries=[LogEntry(text_payload="the last line")])]
+    asked = SimpleNamespace(list_log_entries=lambda **_: SimpleNamespace(pages=iter(pages)))
+    clients: Any = SimpleNamespace(project="acme", logs=asked)
+    assert "it last said, newest first: the last line" in without_result(clients, "train", Ended("a filter")).message

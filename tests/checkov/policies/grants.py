@@ -5,6 +5,7 @@ They are Python because a policy in YAML says nothing, neither passed nor failed
 """
 
 import re
+from abc import abstractmethod
 
 from checkov.common.models.enums import CheckCategories, CheckResult
 from checkov.terraform.checks.resource.base_resource_check import BaseResourceCheck
@@ -34,8 +35,9 @@ class _Grant(BaseResourceCheck):
         written = re.sub(r"^\$\{(.*)\}$", r"\1", value) if isinstance(value, str) else ""
         return CheckResult.PASSED if written and self.allows(written) else CheckResult.FAILED
 
+    @abstractmethod
     def allows(self, written: str) -> bool:
-        raise NotImplementedError
+        """Return whether what is written is as it shall be."""
 
 
 class RolesAreLiteral(_Grant):
