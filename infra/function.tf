@@ -1,4 +1,5 @@
-# The function that hears an alert and wakes the reconcile loop, which redeploys or rolls back. Its source: functions/redeploy.
+# The function that hears an alert: it lets what serves give way where the record says so, and wakes the reconcile loop for the rest.
+# Its source: functions/redeploy, and mlspec itself.
 
 resource "google_storage_bucket_object" "redeploy" {
   bucket = google_storage_bucket.mlspec["source"].name
@@ -12,7 +13,7 @@ resource "google_cloudfunctions2_function" "redeploy" {
   project         = var.project_id
   location        = var.region
   name            = "mlspec-redeploy"
-  description     = "Wakes the reconcile loop when an alert arrives, to redeploy or roll back"
+  description     = "Redeploys the last good version when an alert arrives that asks for it, and wakes the reconcile loop"
   kms_key_name    = local.kms_key
   deletion_policy = "PREVENT"
 
@@ -39,11 +40,11 @@ resource "google_cloudfunctions2_function" "redeploy" {
     binary_authorization_policy    = "default"
     timeout_seconds                = 540
     available_cpu                  = "1"
-    available_memory               = "512Mi"
+    available_memory               = "1Gi" # Google's clients take 400 MB of it
 
-    # One at a time. The lock is the guard; this keeps two rollbacks from queueing for it.
+    # Each alert has a process of its own. A forecast's lock is the guard; few wait for the same one.
     min_instance_count               = 0
-    max_instance_count               = 1
+    max_instance_count               = 4
     max_instance_request_concurrency = 1
 
     direct_vpc_egress = "VPC_EGRESS_ALL_TRAFFIC"
@@ -52,11 +53,11 @@ resource "google_cloudfunctions2_function" "redeploy" {
       subnetwork = local.subnetwork
     }
 
-    environment_variables = {
+    environment_variables = merge({
       MLSPEC_PROJECT = var.project_id
       MLSPEC_REGION  = var.region
       MLSPEC_TARGET  = var.target
-    }
+    }, var.step_image == null ? {} : { MLSPEC_IMAGE = var.step_image }) # what serves runs in it
   }
 
   depends_on = [

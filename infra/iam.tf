@@ -32,6 +32,26 @@ resource "google_project_iam_custom_role" "model_operator" {
   depends_on = [google_project_service.api]
 }
 
+# Lets a version that served before serve again.
+resource "google_project_iam_custom_role" "traffic_operator" {
+  project     = var.project_id
+  role_id     = "mlspecTrafficOperator"
+  title       = "mlspec traffic operator"
+  description = "Deploys registered models and splits the traffic; cannot train, register or delete one"
+  permissions = [
+    "aiplatform.endpoints.deploy",
+    "aiplatform.endpoints.get",
+    "aiplatform.endpoints.list",
+    "aiplatform.endpoints.undeploy",
+    "aiplatform.endpoints.update",
+    "aiplatform.models.get",
+    "aiplatform.models.list",
+    "aiplatform.models.update", # the alias of the version that carries the forecast
+  ]
+
+  depends_on = [google_project_service.api]
+}
+
 # Writes a forecast's rows into its own table.
 resource "google_project_iam_custom_role" "table_writer" {
   project     = var.project_id
@@ -220,7 +240,39 @@ resource "google_project_iam_member" "redeploy_writes_metrics" {
   member  = google_service_account.redeploy.member
 }
 
-# All that an alert may start: the loop. What serves is not this account's to change.
+# What an endpoint answered is what an alert on its errors or its latency is judged by.
+resource "google_project_iam_member" "redeploy_reads_metrics" {
+  project = var.project_id
+  role    = "roles/monitoring.viewer"
+  member  = google_service_account.redeploy.member
+}
+
+resource "google_project_iam_member" "redeploy_moves_traffic" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.traffic_operator.id
+  member  = google_service_account.redeploy.member
+}
+
+# It decides by a forecast's record, under its lock, and records what it did.
+resource "google_storage_bucket_iam_member" "redeploy_writes_state" {
+  bucket = google_storage_bucket.mlspec["state"].name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.redeploy.member
+
+  condition {
+    title      = "all but Terraform state"
+    expression = "!resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.mlspec["state"].name}/objects/${local.terraform_prefix}\")"
+  }
+}
+
+# Whether a version's files are there. It adds none, and reads no data.
+resource "google_storage_bucket_iam_member" "redeploy_reads_models" {
+  bucket = google_storage_bucket.mlspec["models"].name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.redeploy.member
+}
+
+# All that an alert may start: the loop.
 resource "google_cloud_run_v2_job_iam_member" "redeploy_starts_reconcile" {
   count    = var.step_image == null ? 0 : 1
   project  = var.project_id

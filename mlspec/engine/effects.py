@@ -197,6 +197,11 @@ def whole(work: Work, version: Version) -> bool:
     return True
 
 
+def stands(work: Work, version: Version) -> bool:
+    """Return whether every file of a version is there, as far as a look tells: nothing is fetched for it."""
+    return all(work.engine.target.damage(work.name, ref) is None for ref in version.files.values())
+
+
 def forecast(work: Work) -> None:
     """Make the forecast by what serves, each series by its version, and the stock levels where the spec asks for them."""
     wanted, at = work.wanted, work.engine.clock()

@@ -7,7 +7,8 @@ from functools import partial
 
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.crew import together
-from mlspec.engine.reconcile import Pass, look_at, work_on
+from mlspec.engine.one_pass import Pass
+from mlspec.engine.reconcile import look_at, work_on
 from mlspec.errors import Exit, LockHeld, StoppedPartWay, TargetError, Terminated
 
 _WORST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)

@@ -6,66 +6,32 @@ or after a crash, and one with nothing new to see writes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
 
-from mlspec.engine import moves, weighing
 from mlspec.engine.apply import EFFECTS, perform
 from mlspec.engine.closing import close, unsaid, waiting
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.effects import Work, whole
-from mlspec.engine.evaluation import evaluate, key
+from mlspec.engine.effects import Work
+from mlspec.engine.giving_way import Move, decided, has_news, judge_again, judge_what_serves, move_due
+from mlspec.engine.one_pass import Pass
 from mlspec.engine.outlook import Outlook, look, mode
-from mlspec.errors import DataError, GateClosed, LockHeld, MissingExtra, MlspecError, ModelError, Refused, SpecError
+from mlspec.errors import DataError, GateClosed, MissingExtra, MlspecError, ModelError, Refused, SpecError
 from mlspec.plan import rollback, telling
 from mlspec.plan.backoff import failed
 from mlspec.plan.diff import changes
-from mlspec.plan.health import BY_ITSELF
-from mlspec.plan.rollout import Abort, Shift, next_step
-from mlspec.plan.serving import stable
+from mlspec.plan.rollout import Abort, Shift
 from mlspec.plan.training import asking, learnt, recent
-from mlspec.state.ledger import RolledBack
 from mlspec.state.notice import Pending
-from mlspec.state.observed import Observed, Settlement
+from mlspec.state.observed import Settlement
 from mlspec.state.record import Condition, Event
-from mlspec.state.resource import Kind, digest
+from mlspec.state.resource import Kind
 
-Status = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed"]
-Move = Shift | Abort | rollback.RollBack | rollback.Give
 _MOVES: dict[type[Move], str] = {
     Shift: "a rollout would go on", Abort: "a rollout would be given up",
     rollback.RollBack: "what serves would be rolled back", rollback.Give: "what serves would be held",
 }  # fmt: skip
 # Trying again mends none of these: something has to change first.
 _PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
-
-
-@dataclass
-class Pass:
-    """One pass over one forecast: what was done, what waits and why, what was only reported, and the error that ended it.
-
-    `heard` is what became of alerts: those that fire now, are over, or have lost their data.
-    """
-
-    forecast: str
-    heard: list[str] = field(default_factory=list)
-    did: list[str] = field(default_factory=list)
-    waits: list[str] = field(default_factory=list)
-    reported: list[str] = field(default_factory=list)
-    kept_out: bool = False
-    paused: bool = False
-    error: MlspecError | None = None
-
-    @property
-    def status(self) -> Status:
-        """The word for it."""
-        if self.error:
-            return "waiting" if isinstance(self.error, LockHeld) else "failed"
-        if self.paused:
-            return "paused"
-        if self.kept_out:
-            return "kept-out"
-        return "done" if self.did else "waiting" if self.waits else "nothing"
 
 
 def reconcile_one(engine: Engine, spec: Spec, found: Pass, lock_timeout: float = 0.0) -> None:
@@ -102,38 +68,20 @@ def _idle(engine: Engine, spec: Spec, found: Pass) -> bool:
     _say_what_is_left(work, ahead, found)
     found.error = ahead.missing
     seen = ahead.todo or ahead.handled or unsaid(ahead, ahead.observed.conditions, found.reported, "")
-    moves_on = mode(spec.json, "deployment") == "enforce" and _move(work, ahead.observed)
-    return not (seen or _news(work, ahead.observed) or moves_on)
+    moves_on = mode(spec.json, "deployment") == "enforce" and move_due(work, ahead.observed)
+    return not (seen or has_news(work, ahead.observed) or moves_on)
 
 
 def _say_what_is_left(work: Work, ahead: Outlook, found: Pass) -> None:
     """Note what is not done and why, and what is only observed: changes, and a move of traffic."""
     found.waits += waiting(ahead)
     found.reported = [f"{each.resource}: {each.reason}" for each in ahead.reported]
-    decision = _decision(work, ahead.observed)
+    decision = decided(work, ahead.observed)
     if isinstance(decision, rollback.Stay) and decision.why and decision.why not in found.waits:
         found.waits.append(decision.why)
     if mode(work.wanted.spec, "deployment") == "observe":
-        move = _move(work, ahead.observed)
+        move = move_due(work, ahead.observed)
         found.reported += [f"deployment.{work.name}: {_MOVES[type(move)]}: {move.why}"] if move else []
-
-
-def _news(work: Work, observed: Observed) -> bool:
-    """Return whether there is something to evaluate that was not evaluated."""
-    judged = bool(work.wanted.spec["alerts"]) and "data" in observed.seen and "forecast" in observed.seen
-    return judged and observed.ledger.evaluated != key(work, observed)
-
-
-def _move(work: Work, observed: Observed) -> Move | None:
-    """Return how traffic has to move: a rollout's next step or its end, a rollback, or a hold; None where it stays."""
-    if "deployment" not in observed.seen:
-        return None
-    rollout = observed.ledger.rollout
-    step = next_step(rollout, work.wanted.spec, observed.ledger, work.engine.clock()) if rollout else None
-    if isinstance(step, Shift | Abort):
-        return step
-    decision = _decision(work, observed)
-    return None if isinstance(decision, rollback.Stay) else decision
 
 
 def _pass(engine: Engine, spec: Spec, found: Pass) -> None:
@@ -142,14 +90,14 @@ def _pass(engine: Engine, spec: Spec, found: Pass) -> None:
     work = Work(engine, ahead.wanted)
     try:
         _step(work, ahead, "data", found)
-        _judge_what_serves(work, found)
+        judge_what_serves(work, found)
         ahead = look(engine, spec)  # what was learnt may ask for a training, or have moved what serves
         work.wanted = ahead.wanted
         _make(work, ahead, found)
     except MlspecError as error:
         _fail(work, ahead.key, error)
         raise
-    _judge_again(work, found)
+    judge_again(work, found)
     ahead = _look_again(work, ahead)
     _say_what_is_left(work, ahead, found)
     close(work, ahead, found.reported)
@@ -161,90 +109,6 @@ def _step(work: Work, ahead: Outlook, kind: Kind, found: Pass) -> None:
         change = ahead.change(kind)
         perform(work, kind, EFFECTS[kind])
         found.did.append(f"{change.resource}: {change.reason}")
-
-
-def _judge_what_serves(work: Work, found: Pass) -> None:
-    """Evaluate where there is news, then let what serves give way or a rollout go on, as the evidence says."""
-    _judge_again(work, found)
-    observed = work.engine.target.observe(work.name)
-    if mode(work.wanted.spec, "deployment") != "enforce" or "deployment" not in observed.seen:
-        return
-    _go_on(work, observed, found)
-    _give_way(work, found)
-
-
-def _judge_again(work: Work, found: Pass) -> None:
-    if _news(work, work.engine.target.observe(work.name)):
-        work.written = True
-        found.heard += evaluate(work).heard
-
-
-def _go_on(work: Work, observed: Observed, found: Pass) -> None:
-    """Take a rollout to its next step, or back."""
-    rollout = observed.ledger.rollout
-    if rollout is None:
-        return
-    step = next_step(rollout, work.wanted.spec, observed.ledger, work.engine.clock())
-    if isinstance(step, Shift):
-        moves.shift(work, observed, step)
-        found.did.append(f"{rollout.version} serves {step.percent} %: {step.why}")
-    elif isinstance(step, Abort) and not weighing.helps(work, observed, rollout, step):
-        weighing.wait(work, observed, rollout)
-        found.waits.append(f"{rollout.version} stays at its share: {rollout.stable_version} would have done no better")
-    elif isinstance(step, Abort):
-        moves.give_back(work, observed, step.why)
-        found.did.append(f"{rollout.version} gave its traffic back: {step.why}")
-    else:
-        found.waits.append(f"{rollout.version} stays at its share: {step.why}")
-
-
-def _decision(work: Work, observed: Observed) -> rollback.Stay | rollback.RollBack | rollback.Give:
-    """Return what the alerts ask for, from everything that is recorded."""
-    ledger, target, serves = observed.ledger, work.engine.target, stable(observed)
-    if serves is None or not any(each.state == "firing" for each in ledger.alerts):
-        return rollback.Stay()
-    versions = target.versions(work.name)
-    falling_back = digest(moves.falling_back(work).wanted.fields("model"))
-    facts = rollback.Facts(
-        spec=work.wanted.spec,
-        spec_hash=work.wanted.spec_hash,
-        ledger=ledger,
-        releases=target.releases(work.name),
-        versions=versions,
-        serves=serves,
-        promoted=str(observed.fact("deployment", "since") or ""),
-        whole=frozenset(each.version for each in versions if each.state == "passed" and whole(work, each)),
-        fallbacks=frozenset(each.version for each in versions if each.lineage["spec_hash"] == falling_back),
-    )
-    return rollback.decide(facts, work.engine.clock())
-
-
-def _give_way(work: Work, found: Pass) -> None:
-    """Carry out a rollback, if the alerts ask for one."""
-    observed = work.engine.target.observe(work.name)
-    decision, at, serves = _decision(work, observed), work.engine.clock(), str(stable(observed))
-    if isinstance(decision, rollback.Stay):
-        if decision.why:
-            found.waits.append(decision.why)
-        return
-    ledger = replace(observed.ledger, acted=(*observed.ledger.acted, rollback.acted(decision.incident, serves)))
-    if isinstance(decision, rollback.Give):
-        said = f"{decision.alert} fires, and {decision.why}; {serves} keeps serving, and a person is needed"
-        moves.hold(work, observed, BY_ITSELF, said, ledger, (telling.held(work.wanted.spec, serves, said, at),))
-        found.did.append(f"held: {said}")
-        return
-    chosen = weighing.first_better(work, observed, serves, decision)
-    if chosen is None:
-        weighing.stay(work, observed, serves, decision)
-        return
-    release, version = chosen
-    ledger = moves.quarantined(ledger, serves, decision.why, at)
-    done = RolledBack(at, serves, version.version, decision.incident)
-    ledger = replace(ledger, rollbacks=(*ledger.rollbacks, done), rollout=None)
-    what = f"release {release.release}" if release else f"the fallback, {version.candidate}"
-    said = f"{serves} gives way to {version.version} ({what}): {decision.why}"
-    moves.roll_back(work, version, ledger, said)
-    found.did.append(f"rolled back: {said}")
 
 
 def _make(work: Work, ahead: Outlook, found: Pass) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from mlspec.engine.answering import weigh_ahead
 from mlspec.engine.apply import EFFECTS, perform, say_failed
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import (
@@ -106,6 +107,7 @@ def _forecast(work: Work) -> Mapping[str, Json]:
 
 def _evaluate(work: Work) -> Mapping[str, Json]:
     judged = evaluate(work).judged
+    weigh_ahead(work)
     alerts = [
         {"name": each.alert, "state": each.state, "value": each.value, "message": each.sentence} for each in judged
     ]

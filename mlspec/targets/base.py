@@ -123,6 +123,10 @@ class Target(Sight, Protocol):
         """Return where a stored file can be read, after checking it against its sha256. Raises StateError if it is damaged."""
         ...
 
+    def damage(self, forecast: str, ref: FileRef) -> str | None:
+        """Return what is wrong with a stored file, or None; of one that is far away, by its name and size alone."""
+        ...
+
     def versions(self, forecast: str) -> tuple[Version, ...]:
         """Return all versions, newest first."""
         ...

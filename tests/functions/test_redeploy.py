@@ -1,12 +1,17 @@
-"""The redeploy function as Google runs it: real framework, real client, and Cloud Run's API stood in for on loopback."""
+"""What the redeploy function takes for an alert, and what it answers: real framework, real client, Cloud Run's API stood in for.
+
+What it moves, `tests/gcp/test_redeploy.py` shows.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +22,9 @@ import pytest
 from flask.testing import FlaskClient
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
+
+from mlspec.engine.one_pass import Pass
+from mlspec.spec.place import Place
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "infra" / "functions" / "redeploy" / "main.py"
@@ -60,8 +68,22 @@ def cloud_run() -> Iterator[type[CloudRun]]:
 
 
 @pytest.fixture
-def function(cloud_run: Any, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Place, str]]:
+    """The alerts that mlspec was asked to answer: it has nothing to say to them."""
+    found: list[tuple[Place, str]] = []
+
+    def answer(place: Place, forecast: str) -> Pass:
+        found.append((place, forecast))
+        return Pass(forecast)
+
+    monkeypatch.setattr("mlspec.cli.redeploy.redeploy", answer)
+    return found
+
+
+@pytest.fixture
+def function(cloud_run: Any, answers: list[Any], monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """The function in its framework; its client speaks to loopback."""
+    assert answers == []
     monkeypatch.setenv("MLSPEC_PROJECT", "acme-prod")
     monkeypatch.setenv("MLSPEC_REGION", "europe-west1")
     monkeypatch.setenv("MLSPEC_TARGET", "prod")
@@ -111,9 +133,26 @@ WORDS = ["reconcile", "--once", "--yes", "--target", "prod", "--select", "demand
 
 
 @pytest.mark.parametrize("message", [incident(), said(), said(event="task-failed")])
-def test_an_alert_makes_the_loop_look_at_its_forecast(function: FlaskClient, cloud_run: Any, message: object) -> None:
+def test_an_alert_is_answered_and_makes_the_loop_look_at_its_forecast(
+    function: FlaskClient, cloud_run: Any, answers: list[Any], message: object
+) -> None:
     assert function.post("/", data=push(message)).status_code == 204
+    assert answers == [(Place("prod", "acme-prod", "europe-west1"), "demand")]
     assert cloud_run.asked == [(LOOP, WORDS)]
+
+
+def test_an_alert_that_cannot_be_answered_wakes_the_loop_all_the_same(
+    function: FlaskClient, cloud_run: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(_place: Place, _forecast: str) -> Pass:
+        raise KeyError("a secret that nobody may read")
+
+    monkeypatch.setattr("mlspec.cli.redeploy.redeploy", defect)
+    assert function.post("/", data=push(said())).status_code == 204
+    assert cloud_run.asked == [(LOOP, WORDS)]
+    first, *_ = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["severity"], first["mlspec"]["error"]) == ("ERROR", "KeyError")
+    assert "secret" not in json.dumps(first)
 
 
 def test_a_message_that_comes_twice_only_looks_twice(function: FlaskClient, cloud_run: Any) -> None:
@@ -131,9 +170,9 @@ def test_a_forecast_named_as_a_selector_is_looked_at_with_all_others(
 
 
 @pytest.mark.parametrize("message", [incident("closed"), said(event="resolved"), said(event="gate-closed")])
-def test_what_is_over_wakes_nobody(function: FlaskClient, cloud_run: Any, message: object) -> None:
+def test_what_is_over_wakes_nobody(function: FlaskClient, cloud_run: Any, answers: list[Any], message: object) -> None:
     assert function.post("/", data=push(message)).status_code == 204
-    assert cloud_run.asked == []
+    assert cloud_run.asked == answers == []
 
 
 def test_where_the_loop_cannot_be_started_pubsub_delivers_again(
@@ -154,10 +193,10 @@ JUNK: list[bytes] = [
 
 @pytest.mark.parametrize("body", JUNK)
 def test_junk_is_acknowledged_logged_and_acted_on_by_nobody(
-    function: FlaskClient, cloud_run: Any, capsys: pytest.CaptureFixture[str], body: bytes
+    function: FlaskClient, cloud_run: Any, answers: list[Any], capsys: pytest.CaptureFixture[str], body: bytes
 ) -> None:
     assert function.post("/", data=body).status_code == 204
-    assert cloud_run.asked == []
+    assert cloud_run.asked == answers == []
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["severity"] == "WARNING"
 
@@ -166,11 +205,11 @@ def test_junk_is_acknowledged_logged_and_acted_on_by_nobody(
     "name", ["--yes", "demand --yes", "../x", "Demand", "demand\n--yes", "a" * 41, "démand", "$(id)", "", "{{x}}"]
 )
 def test_a_name_that_no_forecast_has_reaches_no_command_and_no_log(
-    function: FlaskClient, cloud_run: Any, capsys: pytest.CaptureFixture[str], name: str
+    function: FlaskClient, cloud_run: Any, answers: list[Any], capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     for message in (incident(forecast=name), said(forecast=name)):
         assert function.post("/", data=push(message)).status_code == 204
-    assert cloud_run.asked == []
+    assert cloud_run.asked == answers == []
     logged = capsys.readouterr().out
     assert not name or name not in logged
 
@@ -184,5 +223,28 @@ def test_the_archive_is_the_source_and_the_same_bytes_every_time(tmp_path: Path)
         pack(name)
         archives.append((tmp_path / name).read_bytes())
     assert archives[0] == archives[1]
-    assert archives[0].count(b"main.py") == 2  # the entry, and the directory at the end
-    assert archives[0].count(b"requirements.txt") == 2
+
+
+def test_the_archive_is_all_that_the_function_imports_of_ours_and_names_all_that_it_needs(tmp_path: Path) -> None:
+    archive = tmp_path / "redeploy.zip"
+    subprocess.run([ROOT / "scripts" / "function-archive", archive], check=True, capture_output=True, cwd=ROOT)
+    with zipfile.ZipFile(archive) as packed:
+        packed.extractall(tmp_path / "source")
+    code = (
+        "import sys; sys.path.insert(0, '.'); import main, mlspec.cli.redeploy as r; print(main.__file__, r.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=tmp_path / "source", capture_output=True, text=True, check=True
+    )
+    assert all(Path(place).is_relative_to(tmp_path / "source") for place in done.stdout.split())
+    named = {
+        re.match(r"[\w-]+", line)[0] for line in (tmp_path / "source" / "requirements.txt").read_text().splitlines()
+    }  # type: ignore[index]
+    assert {
+        "functions-framework",
+        "pydantic",
+        "google-cloud-aiplatform",
+        "google-cloud-storage",
+        "google-cloud-run",
+    } <= named
+    assert not named & {"pandas", "scikit-learn", "mlforecast"}

@@ -79,7 +79,7 @@ def test_a_forecast_lives_on_google_cloud_from_an_empty_project_to_nothing_left(
         second = airflow_lets_a_newer_version_in_by_canary(whole, first)
         actuals_let_it_have_everything(whole, second)
         bad = somebody_lets_a_bad_version_serve(whole)
-        its_alert_rolls_it_back_by_way_of_the_function(whole, bad, second, team)
+        the_function_rolls_it_back_on_its_alert(whole, bad, second, team)
     a_hand_at_the_endpoint_is_put_right(whole, second)
     no_secret_is_anywhere(whole)
     the_forecast_goes(whole)
@@ -147,7 +147,7 @@ def somebody_lets_a_bad_version_serve(whole: Whole) -> str:
     return bad
 
 
-def its_alert_rolls_it_back_by_way_of_the_function(whole: Whole, bad: str, good: str, team: Receiver) -> None:
+def the_function_rolls_it_back_on_its_alert(whole: Whole, bad: str, good: str, team: Receiver) -> None:
     whole.data(48)
     in_composer(whole)
     before = len(whole.passes())
@@ -155,7 +155,9 @@ def its_alert_rolls_it_back_by_way_of_the_function(whole: Whole, bad: str, good:
     until(lambda: len(whole.passes()) > before and whole.passes()[0][1], LONG)
     (words, _), *_ = whole.passes()
     assert words == ["reconcile", "--once", "--yes", "--target", "prod", "--select", "demand"]
-    assert whole.function.said("NOTICE") == ["the loop looks at a forecast"]
+    moved, woken = whole.function.said("NOTICE")  # before the loop's container was started
+    assert moved.startswith(f"rolled back: {bad} gives way to {good}")
+    assert woken == "the loop looks at a forecast"
     assert whole.traffic() == {good: 100}
     assert "RolledBack" in whole.events()
     assert any(bad.encode() in body for _, body in team.got)

@@ -10,6 +10,7 @@ WEBHOOK = "tests/notify/test_webhook.py"
 STATE = "tests/targets/test_migrate.py"
 SIGNALS = "tests/cli/test_signals.py"
 EVIDENCE = "tests/jobs/test_evaluate.py"
+ANSWERS = "tests/engine/test_answering.py"
 
 
 def loop(test: str) -> str:
@@ -58,7 +59,7 @@ MUTATIONS = (
              'if judge(alert, other).state != "firing":', "if True:",
              loop("where_demand_moved_no_version_is_blamed_and_a_newer_model_is_asked_for")
              + " " + loop("an_earlier_version_that_was_bad_unnoticed_is_passed_over")),
-    Mutation("a rollout is not given back to a version that would have done no better", "engine/reconcile.py",
+    Mutation("a rollout is not given back to a version that would have done no better", "engine/giving_way.py",
              "isinstance(step, Abort) and not weighing.helps(work, observed, rollout, step)", "False",
              loop("a_canary_that_does_no_worse_than_what_serves_would_have_keeps_its_share")),
     Mutation("a version that cannot be weighed holds up no rollback", "engine/weighing.py",
@@ -175,6 +176,15 @@ MUTATIONS = (
     Mutation("one at a time works on a forecast", "engine/reconcile.py",
              'with engine.target.lock(spec.name, "reconcile", engine.clock(), lock_timeout):', "if True:",
              crash("many_loops_at_once_roll_back_once")),
+    Mutation("an alert moves nothing of a forecast that people keep to themselves", "engine/answering.py",
+             " and not found.paused else None", " else None",
+             ANSWERS + "::test_a_forecast_that_people_keep_to_themselves_is_left_alone"),
+    Mutation("an alert is answered by one at a time", "engine/answering.py",
+             'with target.lock(forecast, "answer", clock(), lock_timeout):', "if True:",
+             ANSWERS + "::test_nothing_is_done_where_nothing_serves_or_somebody_is_at_work"),
+    Mutation("an answer takes what was filed, and no guess", "engine/answering.py",
+             "class Unmeasured(MlspecError):", "from mlspec.errors import DataError\n\n\nclass Unmeasured(DataError):",
+             ANSWERS + "::test_an_answer_weighs_by_what_was_filed_alone"),
     Mutation("a move and what is remembered of it are one", "engine/moves.py",
              "            ledger=ledger,\n            notices=_pending(work, notices),\n        )\n    )\n\n\ndef _settle(",
              "        )\n    )\n"

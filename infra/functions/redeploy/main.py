@@ -1,8 +1,10 @@
-"""The redeploy function: an alert arrives, and the reconcile loop looks at that forecast now, not at its next turn.
+"""The redeploy function: an alert arrives, and what serves gives way now, not at the reconcile loop's next turn.
 
 Pub/Sub pushes two kinds of messages here: incidents of Cloud Monitoring, and what DAGs and the loop publish themselves. Both
-only say where to look. What is done, rolling back among it, the loop decides from what it observes, so a message that comes
-twice, late or out of order does no harm.
+only say where to look. What follows is decided from the forecast's record and from what its endpoint counted, by the loop's own
+code (mlspec, which travels with this file) under the forecast's lock. So a message that comes twice, late, out of order or forged
+does no harm. Then the loop's job is started for that forecast: it makes the forecasts anew and tells people, and it decides where
+something has to be measured first.
 
 Answers: 204 for what was dealt with, and for what no second delivery would make better (it is logged as a warning); 500 where the
 loop could not be started, so that Pub/Sub delivers again and, after ten times, puts the message among the dead letters. Who may
@@ -42,6 +44,7 @@ def on_alert(request):
     if state in QUIET:
         say("INFO", "nothing to do", forecast=forecast, state=state)
         return "", 204
+    redeploy(forecast)
     try:
         wake(forecast)
     except Exception as error:  # noqa: BLE001  (whatever it is, Pub/Sub shall deliver again)
@@ -96,6 +99,25 @@ def word(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z-]{0,40}", value):
         raise Junk("it says nothing that happened")
     return value
+
+
+def redeploy(forecast: str) -> None:
+    """Let what serves give way where it has to. What cannot be decided or done here is the loop's, which is started next."""
+    from mlspec.cli.redeploy import redeploy as judge_what_serves
+    from mlspec.spec.place import Place
+
+    place = Place(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
+    try:
+        found = judge_what_serves(place, forecast)
+    except Exception as error:  # noqa: BLE001  (a defect here must not keep the loop asleep)
+        say("ERROR", "the alert could not be answered here", forecast=forecast, error=type(error).__name__)
+        return
+    for line in (*found.heard, *found.did):
+        say("NOTICE", line, forecast=forecast)
+    for line in found.waits:
+        say("INFO", line, forecast=forecast)
+    if found.error:
+        say("WARNING", "the alert could not be answered here", forecast=forecast, error=found.error.message)
 
 
 def wake(forecast: str) -> None:

@@ -225,6 +225,10 @@ class GcpTarget:
         """Return where a copy of a stored file can be read, after checking it against its sha256."""
         return self._of(forecast).files.path(ref)
 
+    def damage(self, forecast: str, ref: FileRef) -> str | None:
+        """Return what is wrong with a stored file, by its name and size, or None."""
+        return self._of(forecast).files.damage(ref)
+
     def versions(self, forecast: str) -> tuple[Version, ...]:
         """Return all versions, newest first."""
         return self._of(forecast).record.versions(forecast)

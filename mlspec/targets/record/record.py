@@ -102,6 +102,10 @@ class Record:
         """Return where a stored file can be read, after checking it against its sha256."""
         return self._stored.path(ref)
 
+    def damage(self, _forecast: str, ref: FileRef) -> str | None:
+        """Return what is wrong with a stored file, or None."""
+        return self._stored.damage(ref)
+
     def versions(self, forecast: str) -> tuple[Version, ...]:
         """Return all versions, newest first."""
         return self._read(rows.version_of, "SELECT record FROM versions WHERE forecast = ? ORDER BY id DESC", forecast)

@@ -1,0 +1,38 @@
+"""What one pass over one forecast came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mlspec.errors import LockHeld, MlspecError
+
+Status = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed"]
+
+
+@dataclass
+class Pass:
+    """One pass over one forecast: what was done, what waits and why, what was only reported, and the error that ended it.
+
+    `heard` is what became of alerts: those that fire now, are over, or have lost their data.
+    """
+
+    forecast: str
+    heard: list[str] = field(default_factory=list)
+    did: list[str] = field(default_factory=list)
+    waits: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
+    kept_out: bool = False
+    paused: bool = False
+    error: MlspecError | None = None
+
+    @property
+    def status(self) -> Status:
+        """The word for it."""
+        if self.error:
+            return "waiting" if isinstance(self.error, LockHeld) else "failed"
+        if self.paused:
+            return "paused"
+        if self.kept_out:
+            return "kept-out"
+        return "done" if self.did else "waiting" if self.waits else "nothing"
