@@ -25,8 +25,7 @@ from mlspec.plan.rollback import RollBack, Stay
 from mlspec.plan.rollout import Abort
 from mlspec.plan.serving import stable
 from mlspec.state.observed import SourceFacts
-from mlspec.state.resource import Json
-from mlspec.state.step import FarStep, StepRequest
+from mlspec.state.step import FarStep, Progress, StepRequest
 from mlspec.targets.base import Target
 
 
@@ -121,9 +120,9 @@ def _not_run(step: FarStep) -> NoReturn:
     raise Unmeasured(f"{step.step} has to be run for this decision: the next pass does")
 
 
-def _not_here(request: StepRequest, _progress: Json) -> NoReturn:
+def _not_here(request: StepRequest, progress: Progress) -> NoReturn:  # noqa: ARG001
     raise Unmeasured(f"{request.step} cannot be run here")
 
 
-def _to_nobody(_forecast: str, _step: str, _done: int, _total: int, _text: str) -> None:
+def _to_nobody(forecast: str, step: str, done: int, total: int, text: str) -> None:
     """Show no progress."""

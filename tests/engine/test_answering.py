@@ -14,9 +14,8 @@ from mlspec.engine.one_pass import Pass
 from mlspec.engine.steps import run_on_target
 from mlspec.errors import LockHeld
 from mlspec.plan.moments import text
-from tests.engine.test_reconcile import on_its_way, with_two_versions
 from tests.engine.test_served import ERRORS, count
-from tests.engine.world import World
+from tests.engine.world import World, on_its_way, with_two_versions
 
 
 @pytest.fixture

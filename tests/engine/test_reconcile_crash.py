@@ -14,8 +14,7 @@ import pytest
 
 from mlspec.errors import StateError
 from tests.engine.test_crash import FOLDER, Killer, in_child
-from tests.engine.test_reconcile import CANARY, on_its_way, with_two_versions
-from tests.engine.world import World
+from tests.engine.world import CANARY, World, on_its_way, with_two_versions
 from tests.stores import Home
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

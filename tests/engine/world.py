@@ -22,6 +22,7 @@ ACCURACY = {
     "name": "accuracy", "metric": "wape", "above": 0.2, "below": None, "outside": None, "window": None, "for": None,
     "by": [], "baseline": None, "severity": "critical", "inhibits": [],
 }  # fmt: skip
+CANARY = {"serve": "batch", "rollout": {"strategy": "canary", "steps": [10, 50, 100], "interval": "1h"}}
 
 
 class Turned(Steps):
@@ -152,3 +153,26 @@ class World:
         folder = self.root / ".mlspec"
         files = {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
         return {**files, "database": repr(recorded(self.root)).encode()} if url_of(self.root) else files
+
+
+def with_two_versions(world: World) -> tuple[str, str]:
+    """A world where a first version proved good, and a second one took over."""
+    world.look()
+    first = world.serves
+    world.well(first)
+    world.look()
+    return first, world.promoted(seed=1)
+
+
+def on_its_way(world: World, **deployment: object) -> tuple[str, str]:
+    """A world where a second version is at its rollout's first step."""
+    world.write(deployment=deployment or CANARY)
+    world.look()
+    first = world.serves
+    world.well(first)
+    world.look()
+    world.write(deployment=deployment or CANARY, model={"seed": 1})
+    world.look()
+    rollout = world.ledger.rollout
+    assert rollout is not None
+    return first, rollout.version

@@ -12,8 +12,7 @@ from mlspec.engine.people import roll_back
 from mlspec.spec.place import Place
 from mlspec.targets.gcp.target import GcpTarget
 from tests.engine.steps import engine, spec
-from tests.engine.test_reconcile import with_two_versions
-from tests.engine.world import World
+from tests.engine.world import World, with_two_versions
 from tests.gcp import platform
 from tests.gcp.standin.harness import Running
 from tests.stores import Home

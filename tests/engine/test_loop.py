@@ -1,0 +1,270 @@
+"""What the loop does by itself, and what is its to do: stories of one forecast, told by passes at chosen moments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlspec.engine.plan import make_plan
+from tests.engine.world import World, with_two_versions
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+# --- observe, plan, apply ----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_pass_makes_it_so_and_the_second_changes_no_byte(world: World) -> None:
+    assert world.look().status == "done"
+    before = world.state()
+    assert world.look().status == "nothing"
+    assert world.state() == before
+
+
+def test_new_data_is_checked_and_forecast_and_trains_nothing(world: World) -> None:
+    world.look()
+    world.new_data()
+    assert world.look().status == "done"
+    assert "train" not in world.steps.asked
+    assert "forecast" in world.steps.asked
+    assert len(world.target.versions("demand")) == 1
+    assert world.look().status == "nothing"
+
+
+def test_a_forecast_with_a_schedule_waits_for_its_moment_and_is_made_once(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    world.new_data()
+    world.look()
+    assert len(world.target.runs("demand")) == 1
+    world.pass_time(hours=6)
+    world.look()
+    assert len(world.target.runs("demand")) == 2
+    world.new_data()
+    world.look()
+    assert len(world.target.runs("demand")) == 2
+
+
+def test_runs_that_were_missed_are_made_up_for_by_one_and_said(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    world.new_data()
+    world.pass_time(days=4)
+    world.look()
+    assert len(world.target.runs("demand")) == 2
+    (said,) = [event.message for event in world.target.events("demand") if event.reason == "RunsMissed"]
+    assert said.startswith("3 earlier runs of forecast were missed")
+
+
+def test_a_plan_says_how_many_intervals_it_backfills(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    world.pass_time(days=4)
+    assert make_plan(world.engine(), [world.spec], None).impact == ()  # nothing newer to forecast from
+    world.new_data()
+    said = "backfills 4 intervals of schedule.forecast with one forecast: demand"
+    assert said in make_plan(world.engine(), [world.spec], None).impact
+    world.look()
+    assert not any("backfills" in line for line in make_plan(world.engine(), [world.spec], None).impact)
+
+
+def test_runs_with_nothing_newer_to_forecast_from_are_not_said_to_be_missed(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    world.pass_time(days=4)
+    world.look()
+    assert "RunsMissed" not in world.events()
+    before = world.state()
+    assert world.look().status == "nothing"
+    assert world.state() == before
+
+
+def test_a_clock_that_jumps_a_day_ahead_and_back_runs_each_moment_once(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    made = []
+    for jump in ({"days": 1, "hours": 7}, {"days": -1}, {"days": 1}, {"days": 1}):
+        world.new_data()
+        world.pass_time(**jump)
+        world.look()
+        made.append(len(world.target.runs("demand")))
+    assert made == [2, 2, 2, 3]  # to tomorrow's moment, back, there in truth, and on to the day after
+
+
+def test_a_clock_that_is_set_back_runs_nothing_twice(world: World) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    world.new_data()
+    world.pass_time(hours=7)
+    world.look()
+    world.pass_time(days=-1)
+    world.new_data()
+    world.look()
+    assert len(world.target.runs("demand")) == 2
+
+
+def test_a_retrain_that_is_due_trains_on_newer_data_only(world: World) -> None:
+    world.write(schedule={"forecast": None, "retrain": "0 4 * * *", "timezone": "UTC"})
+    world.look()
+    world.pass_time(days=1)
+    world.look()
+    assert len(world.target.versions("demand")) == 1
+    world.new_data()
+    world.look()
+    assert len(world.target.versions("demand")) == 1  # today's moment was dealt with
+    world.pass_time(days=1)
+    world.look()
+    assert len(world.target.versions("demand")) == 2
+
+
+def test_what_the_loop_trains_by_itself_stays_within_the_budget(world: World) -> None:
+    daily = {"forecast": None, "retrain": "0 4 * * *", "timezone": "UTC"}
+    world.write(schedule=daily, budget={"trainings_per_week": 2})
+    world.look()
+    for _ in range(5):
+        world.new_data()
+        world.pass_time(days=1)
+        found = world.look()
+    assert len(world.target.versions("demand")) == 3  # the first is a person's
+    assert "2 of 2 trainings of this week are used up" in found.waits[0]
+    world.write(schedule=daily, budget={"trainings_per_week": 2}, model={"seed": 7})
+    world.look()
+    assert len(world.target.versions("demand")) == 4  # a person's change is no matter of the budget
+    world.new_data()
+    world.pass_time(days=7)
+    world.look()
+    assert len(world.target.versions("demand")) == 5
+
+
+def test_a_file_that_was_deleted_is_made_again(world: World) -> None:
+    world.look()
+    target = world.target
+    path = target.path("demand", target.observe("demand").seen["forecast"].files["forecast"])
+    path.unlink()
+    assert "was deleted" in world.look().did[0]
+    assert path.exists()
+    assert world.look().status == "nothing"
+
+
+def test_a_changed_spec_is_applied_and_another_code_trains_again(world: World) -> None:
+    first, second = with_two_versions(world)
+    assert first != second
+    world.look(code="0.2.0")
+    assert world.serves not in (first, second)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_run_that_came_due_while_the_data_was_bad_is_made_once_it_is_good(world: World, gone: bool) -> None:
+    world.write(schedule={"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"})
+    world.look()
+    if gone:
+        (world.root / "data/sales.csv").unlink()
+    else:
+        world.steps.data_ok = False
+        world.new_data()
+    world.look()
+    world.pass_time(hours=6)
+    world.look()
+    world.pass_time(hours=1)
+    world.steps.data_ok = True
+    world.new_data()
+    world.look()
+    assert len(world.target.runs("demand")) == 2
+    assert "RunsMissed" not in world.events()
+
+
+def test_a_training_that_the_budget_refuses_is_made_once_there_is_budget(world: World) -> None:
+    world.write(
+        schedule={"forecast": None, "retrain": "0 4 1,2 * *", "timezone": "UTC"}, budget={"trainings_per_week": 1}
+    )
+    world.look()
+    for _ in range(2):
+        world.new_data()
+        world.pass_time(days=1)
+        world.look()
+    assert len(world.target.versions("demand")) == 2  # the second one has no budget left
+    before = world.state()
+    assert world.look().status == "waiting"
+    assert world.state() == before
+    world.pass_time(days=6)
+    world.look()
+    assert len(world.target.versions("demand")) == 3
+
+
+# --- modes -------------------------------------------------------------------------------------------------------------------
+
+
+def test_observe_says_what_it_sees_and_does_nothing(world: World) -> None:
+    world.look()
+    serves = world.serves
+    world.write(model={"seed": 5}, reconcile={"mode": "observe"})
+    found = world.look()
+    assert world.serves == serves
+    assert found.did == []
+    assert any("model.demand" in line for line in found.reported)
+    (paused,) = [each for each in world.observed.conditions if each.type == "Paused"]
+    assert (paused.status, paused.reason) == ("True", "Observing")
+    before = world.state()
+    world.look()
+    assert world.state() == before
+    world.write(model={"seed": 5})
+    world.look()
+    assert world.serves != serves
+    (paused,) = [each for each in world.observed.conditions if each.type == "Paused"]
+    assert paused.status == "False"
+
+
+def test_what_came_due_while_the_loop_observed_is_made_when_it_acts_again(world: World) -> None:
+    daily = {"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"}
+    world.write(schedule=daily)
+    world.look()
+    world.write(schedule=daily, reconcile={"mode": "observe"})
+    world.new_data()
+    world.pass_time(hours=7)
+    for _ in range(2):
+        assert any("forecast.demand" in line for line in world.look().reported)
+    assert len(world.target.runs("demand")) == 1
+    world.write(schedule=daily)
+    world.look()
+    assert len(world.target.runs("demand")) == 2
+
+
+def test_observe_tells_of_a_rollback_that_it_leaves_to_people(world: World) -> None:
+    _first, second = with_two_versions(world)
+    world.write(model={"seed": 1}, reconcile={"mode": "observe"})
+    world.bad(second)
+    found = world.look()
+    assert world.traffic == {second: 100}
+    assert any("rolled back" in line and "accuracy" in line for line in found.reported)
+    (paused,) = [each for each in world.observed.conditions if each.type == "Paused"]
+    assert "rolled back" in paused.message
+    before = world.state()
+    assert world.look().reported == found.reported
+    assert world.state() == before
+    world.write(model={"seed": 1})
+    world.look()
+    assert second in world.ledger.bad
+
+
+def test_one_kind_of_resource_can_be_left_alone(world: World) -> None:
+    world.look()
+    world.write(model={"seed": 5}, reconcile={"mode": "enforce", "resources": {"model": "observe"}})
+    world.new_data()
+    world.look()
+    assert len(world.target.versions("demand")) == 1
+    assert len(world.target.runs("demand")) == 2
+
+
+def test_pause_does_nothing_at_all(world: World) -> None:
+    world.look()
+    world.write(reconcile={"mode": "pause"})
+    world.new_data()
+    assert world.look().status == "paused"
+    assert len(world.target.runs("demand")) == 1
+    before = world.state()
+    world.look()
+    assert world.state() == before

@@ -1,0 +1,137 @@
+"""A version comes in by steps, on evidence, or gives its traffic back; and a person's word goes before what the loop would do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlspec.engine import people
+from mlspec.errors import Refused, UsageError
+from tests.engine.world import CANARY, World, on_its_way, with_two_versions
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+# --- rollouts ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_canary_goes_on_step_by_step_on_evidence(world: World) -> None:
+    first, second = on_its_way(world)
+    assert world.traffic == {first: 90, second: 10}
+    world.well(second)
+    world.look()
+    assert world.traffic == {first: 50, second: 50}
+    world.look()
+    assert world.traffic == {first: 50, second: 50}  # the interval has not passed
+    world.pass_time(hours=1)
+    world.look()
+    assert world.traffic == {second: 100}
+    assert world.ledger.rollout is None
+    assert world.target.runs("demand")[0].version == second
+
+
+def test_a_canary_without_evidence_waits_however_long(world: World) -> None:
+    first, second = on_its_way(world)
+    for _ in range(4):
+        world.pass_time(days=7)
+        found = world.look()
+    assert world.traffic == {first: 90, second: 10}
+    assert "too little data" in found.waits[0]
+
+
+def test_a_canary_that_fails_gives_its_traffic_back_and_is_kept_out(world: World) -> None:
+    first, second = on_its_way(world)
+    world.bad(second)
+    world.look()
+    assert world.traffic == {first: 100}
+    assert world.ledger.bad == {second}
+    world.pass_time(days=30)
+    world.look()
+    assert world.traffic == {first: 100}
+    assert world.look().status == "nothing"
+
+
+def test_a_canary_that_does_no_worse_than_what_serves_would_have_keeps_its_share(world: World) -> None:
+    first, second = on_its_way(world)
+    world.bad(first)
+    world.bad(second)
+    found = world.look()
+    assert f"{first} would have done no better" in found.waits[0]
+    assert world.traffic == {first: 90, second: 10}
+    assert world.ledger.bad == frozenset()
+    assert world.look().did == []
+    world.well(first)
+    world.look()
+    assert world.traffic == {first: 100}
+    assert world.ledger.bad == {second}
+
+
+def test_blue_green_waits_once_beside_what_serves(world: World) -> None:
+    blue_green = {"serve": "batch", "rollout": {"strategy": "blue-green", "steps": [], "interval": "2h"}}
+    first, second = on_its_way(world, **blue_green)
+    assert world.traffic == {first: 100, second: 0}
+    world.well(second)
+    world.look()
+    assert world.traffic == {second: 100}
+
+
+def test_a_newer_version_takes_the_place_of_one_that_is_on_its_way(world: World) -> None:
+    first, second = on_its_way(world)
+    world.write(deployment=CANARY, model={"seed": 2})
+    world.look()
+    rollout = world.ledger.rollout
+    assert rollout is not None
+    assert rollout.stable_version == first
+    assert rollout.version not in (first, second)
+    assert world.traffic == {first: 90, rollout.version: 10}
+
+
+# --- people ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_s_rollback_is_held_until_a_person_resumes(world: World) -> None:
+    first, second = with_two_versions(world)
+    people.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    assert world.traffic == {first: 100}
+    assert world.target.runs("demand")[0].version == first
+    world.new_data()
+    world.pass_time(days=40)
+    world.look()
+    assert world.serves == first
+    people.resume(world.engine(), "demand", "ann")
+    world.look()
+    assert world.serves == first  # what was rolled back stays in quarantine
+    people.resume(world.engine(), "demand", "ann", forgive=second)
+    world.look()
+    assert world.serves == second
+
+
+def test_a_hold_ends_when_the_spec_changes(world: World) -> None:
+    first, _second = with_two_versions(world)
+    people.roll_back(world.engine(), world.spec, 1, "ann", "looks odd")
+    third = world.promoted(seed=3)
+    assert third != first
+    assert world.ledger.hold is None
+
+
+def test_a_rollback_to_what_cannot_serve_is_refused_with_the_reason(world: World) -> None:
+    with_two_versions(world)
+    with pytest.raises(UsageError, match="no release 9"):
+        people.roll_back(world.engine(), world.spec, 9, "ann", "why")
+    with pytest.raises(Refused, match="is what serves now"):
+        people.roll_back(world.engine(), world.spec, 2, "ann", "why")
+    people.roll_back(world.engine(), world.spec, 1, "ann", "why")
+    with pytest.raises(Refused, match="in quarantine"):
+        people.roll_back(world.engine(), world.spec, 2, "ann", "why")
+    with pytest.raises(Refused, match="no earlier good release"):
+        people.roll_back(world.engine(), world.spec, None, "ann", "why")
+
+
+def test_there_is_nothing_to_resume_where_nothing_is_held(world: World) -> None:
+    world.look()
+    with pytest.raises(Refused, match="neither held nor stalled"):
+        people.resume(world.engine(), "demand", "ann")
