@@ -1,4 +1,5 @@
-"""How many calls to Google's APIs the loop makes over a thousand forecasts: where nothing is to do, and where one spec changed.
+"""How many calls to Google's APIs the loop makes over a thousand forecasts: where nothing is to do, for all or for one
+that is selected, and where one spec changed.
 
 Run: python benchmarks/gcp_calls.py. Counts at the tests' stand-in for Google's servers; exits 1 beyond a bar. One forecast is made
 by the product; the others are its objects, model and endpoint under other names, with what follows from a name (the spec's digest).
@@ -33,7 +34,7 @@ from tests.gcp.standin.harness import Running  # noqa: E402
 
 MANY = 1000
 STATE = "acme-test-mlspec-state"
-NO_OP, ONE = 40, 150
+NO_OP, ONE, SELECTED = 40, 150, 25
 ALERTS = "[{name: failing, metric: error_rate, above: 0.05, severity: critical}]"
 Row = tuple[str, int, int]
 
@@ -87,11 +88,11 @@ def generations(acme: Acme) -> dict[str, int]:
     return {f"{each.bucket.name}/{each.name}": each.generation for name in buckets for each in client.list_blobs(name)}
 
 
-def passed(acme: Acme) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """Return what a pass over all forecasts came to, and the calls that it made."""
+def passed(acme: Acme, *words: str) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """Return what a pass came to, over all forecasts if no words say otherwise, and the calls that it made."""
     before, said = acme.standin.counted(), io.StringIO()
     with redirect_stdout(said):
-        acme.run("reconcile", "--once", "--output", "json")
+        acme.run("reconcile", "--once", "--output", "json", *words)
     return json.loads(said.getvalue())["forecasts"], acme.standin.counted() - before
 
 
@@ -114,6 +115,9 @@ def measured(standin: Running, folder: Path, *, folders: bool) -> list[Row]:
         assert {each["status"] for each in found} == {"nothing"}
         print(f"     {what}, nothing to do: {dict(calls.most_common())}")
         rows += [(f"calls of a no-op pass over {MANY:,} forecasts, {what}", calls.total(), bar)] if bar else []
+    _, calls = passed(acme, "--select", "demand")  # what an alert starts
+    print(f"     {what}, nothing to do for the one that is selected: {dict(calls.most_common())}")
+    rows.append((f"calls of a no-op pass over one of {MANY:,} that is selected, {what}", calls.total(), SELECTED))
     before = generations(acme)
     acme.serve(machine="{max_replicas: 2}")
     found, calls = passed(acme)

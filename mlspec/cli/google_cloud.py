@@ -76,7 +76,7 @@ def opened(
     where = open_target(loaded.project, root, target)
     looking = Looking(open_engine(where, root, tell))
     commit = git_commit(root)
-    names = selected(make_plan(looking, loaded.specs, commit), select, [spec.name for spec in loaded.specs])
+    names = selected(lambda: make_plan(looking, loaded.specs, commit), select, [spec.name for spec in loaded.specs])
     whole = any(is_folder(path, root) for path in paths) and not select
     order = (SHARED, *names) if whole else tuple(names)
     chosen = replace(loaded, specs=tuple(spec for spec in loaded.specs if spec.name in names))

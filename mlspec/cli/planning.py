@@ -40,12 +40,8 @@ def looked_at(paths: Sequence[Path], target: str, select: Sequence[str], tell: T
     loaded = load_specs(paths, target)
     where = open_target(loaded.project, root, target)
     engine = open_engine(where, root, tell)
-    specs = loaded.specs
-    if select:
-        plan = make_plan(engine, specs, None)
-        names = selected(plan, select, [spec.name for spec in specs])
-        specs = tuple(spec for spec in specs if spec.name in names)
-    return LookedAt(specs, loaded.faults, where, engine)
+    names = selected(lambda: make_plan(engine, loaded.specs, None), select, [spec.name for spec in loaded.specs])
+    return LookedAt(tuple(spec for spec in loaded.specs if spec.name in names), loaded.faults, where, engine)
 
 
 def quiet(forecast: str, step: str, done: int, total: int, text: str) -> None:
@@ -57,9 +53,7 @@ def planned(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tel
     root = find_root()
     loaded = open_specs(paths, target)
     engine = open_engine(open_target(loaded.project, root, target), root, tell)
-    plan = make_plan(engine, loaded.specs, git_commit(root))
-    names = selected(plan, select, [spec.name for spec in loaded.specs])
-    if len(names) < len(loaded.specs):
-        specs = tuple(spec for spec in loaded.specs if spec.name in names)
-        return Planned(make_plan(engine, specs, plan.commit), specs, engine)
-    return Planned(plan, loaded.specs, engine)
+    commit = git_commit(root)
+    names = selected(lambda: make_plan(engine, loaded.specs, commit), select, [spec.name for spec in loaded.specs])
+    specs = tuple(spec for spec in loaded.specs if spec.name in names)
+    return Planned(make_plan(engine, specs, commit), specs, engine)

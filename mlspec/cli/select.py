@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
+from functools import cache
 
 from mlspec.errors import UsageError
 from mlspec.spec.faults import did_you_mean
@@ -12,21 +13,23 @@ from mlspec.state.plan import Plan
 _STATES = ("new", "modified", "modified+")
 
 
-def selected(plan: Plan, selectors: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names that any selector takes, in order.
+def selected(plan: Callable[[], Plan], selectors: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that any selector takes, in order; `plan` is asked at most once, and only where a selector is about it.
 
     A selector is a name, a pattern (`store-*`), `new` (nothing of it is there yet), `modified` (it is there and its spec differs)
-    or `modified+` (anything would be done, for whatever reason). No selector takes all.
+    or `modified+` (anything would be done, for whatever reason); each of the three takes what cannot be planned, too. No selector
+    takes all.
     """
     if not selectors:
         return tuple(names)
-    taken = {name for selector in selectors for name in _taken(plan, selector, names)}
+    once = cache(plan)
+    taken = {name for selector in selectors for name in _taken(once, selector, names)}
     return tuple(name for name in names if name in taken)
 
 
-def _taken(plan: Plan, selector: str, names: Sequence[str]) -> list[str]:
+def _taken(plan: Callable[[], Plan], selector: str, names: Sequence[str]) -> list[str]:
     if selector in _STATES:
-        return [name for name in names if _in_state(plan, selector, name)]
+        return [name for name in names if _in_state(plan(), selector, name)]
     found = [name for name in names if fnmatchcase(name, selector)]
     if not found and not any(sign in selector for sign in "*?["):
         raise UsageError(f"--select: no forecast '{selector}'", hint=did_you_mean(selector, [*names, *_STATES]))
@@ -34,6 +37,8 @@ def _taken(plan: Plan, selector: str, names: Sequence[str]) -> list[str]:
 
 
 def _in_state(plan: Plan, state: str, name: str) -> bool:
+    if any(each.forecast == name for each in plan.obstacles):
+        return True  # whatever it is: its data is not there, and nobody shall take that for "nothing to do"
     changes = [change for change in plan.changes if change.forecast == name and change.action != "none"]
     if state == "modified+":
         return bool(changes)

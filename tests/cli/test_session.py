@@ -113,6 +113,14 @@ def test_selectors_choose_by_name_pattern_and_change(applied: Mlspec) -> None:
     assert (unknown.code, "did you mean 'second'?" in unknown.err) == (2, True)
 
 
+def test_a_forecast_that_is_named_is_looked_at_alone(applied: Mlspec) -> None:
+    Path("specs/second.yaml").write_text(spec_text("second").replace("data/sales.csv", "data/not-there.csv"))
+    assert applied("plan").code == 1
+    for words in (("plan",), ("apply", "--yes"), ("reconcile", "--once")):
+        assert applied(*words, "--select", "demand").code == 0
+    assert applied("plan", "--select", "new").code == 1
+
+
 def test_status_says_ready_and_check_exits_3_when_not(applied: Mlspec) -> None:
     assert re.search(r"demand +ready +v[0-9a-f]{10} 100 %", applied("status").out)
     assert applied("status", "--check").code == 0
