@@ -38,7 +38,7 @@ resource "google_cloudfunctions2_function" "redeploy" {
     ingress_settings               = "ALLOW_INTERNAL_ONLY" # a push of the same project counts as internal
     all_traffic_on_latest_revision = true
     binary_authorization_policy    = "default"
-    timeout_seconds                = 540
+    timeout_seconds                = 1800 # a version that is deployed no more is deployed first, which takes minutes
     available_cpu                  = "1"
     available_memory               = "1Gi" # Google's clients take 400 MB of it
 
