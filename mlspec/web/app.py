@@ -1,7 +1,9 @@
 """The paths of the server, in Vertex AI's contract for containers and beside it, and the bounds of what comes in.
 
-Contract: cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements. Health is a GET that answers 200 where
-predictions can be made; a prediction is a POST of `{"instances": [...], "parameters": {...}}` in at most 1.5 MB.
+Contract: cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements. Health is a GET that answers 200 once all that
+is there to answer with was loaded, be it nothing: the first version is recorded when Vertex AI has found its container well, and
+a batch prediction job asks as soon as it has, and gives up soon. A prediction is a POST of
+`{"instances": [...], "parameters": {...}}` in at most 1.5 MB.
 """
 
 from __future__ import annotations
@@ -42,12 +44,14 @@ def make(shelf: Shelf, answering: Answering, routes: Routes) -> ASGIApp:
     """Return the application."""
     pages = _Pages(shelf, answering)
     predicts = ["/predict", *([routes.predict] if routes.predict else [])]
-    readies = ["/readyz", *([routes.health] if routes.health else [])]
+    # Before the others: the platform's path may be one of ours.
+    platform = [Route(routes.health, pages.loaded, methods=["GET"])] if routes.health else []
     table = [
+        *platform,
         Route("/v1/models/{name}:predict", pages.predict, methods=["POST"]),
         *(Route(path, pages.predict_the_only_one, methods=["POST"]) for path in dict.fromkeys(predicts)),
         Route("/healthz", pages.healthz, methods=["GET"]),
-        *(Route(path, pages.readyz, methods=["GET"]) for path in dict.fromkeys(readies)),
+        Route("/readyz", pages.readyz, methods=["GET"]),
         Route("/metrics", pages.metrics, methods=["GET"]),
     ]
     return _Within(Starlette(routes=table, exception_handlers={HTTPException: _http, Mistake: _mistake}), answering)
@@ -85,6 +89,9 @@ class _Pages:
         return _json(
             {"ready": ready, "forecasts": {name: why.get(name, "ready") for name in names}}, 200 if ready else 503
         )
+
+    async def loaded(self, _request: Request) -> Response:
+        return _json({"loaded": self.shelf.looked}, 200 if self.shelf.looked else 503)
 
     async def metrics(self, _request: Request) -> Response:
         page = await run_in_threadpool(self.answering.counts.page)

@@ -73,6 +73,11 @@ class Shelf:
         return tuple(self._kept)
 
     @property
+    def looked(self) -> bool:
+        """Whether the target was looked at, and all that it holds for these forecasts was loaded, or found not to be there."""
+        return self._serial is not None
+
+    @property
     def why_not_ready(self) -> dict[str, str]:
         """Why a forecast has nothing to answer with, by its name; empty where all have."""
         return {name: _why(found) for name, found in self._kept.items() if isinstance(found, str) or not found.any}

@@ -113,6 +113,17 @@ def test_it_starts_before_there_is_anything_to_answer_with(tmp_path: Path) -> No
         assert server.predict({"shop": "001"})[0] == 200
 
 
+def test_vertex_ai_finds_it_well_once_it_has_looked_and_not_before(canary: Shop, tmp_path: Path) -> None:
+    """The path is one of its own, as it is registered: alive is not enough for a job that asks at once and gives up soon."""
+    asked = {"AIP_HEALTH_ROUTE": "/healthz"}
+    with serving(canary.root, "demand", ready=False, **asked) as server:
+        until(lambda: server.ask("GET", "/healthz")[0] == 200)
+        assert server.predict({"shop": "001"})[0] == 200
+    with serving(Shop(tmp_path).root, "demand", ready=False, **asked) as server:
+        until(lambda: server.ask("GET", "/healthz")[0] == 200)
+        assert server.ask("GET", "/readyz")[0] == 503
+
+
 def test_a_single_series_has_no_name(tmp_path: Path) -> None:
     shop = Shop(tmp_path, shops=("001",), dataset={"series": []})
     shop.look()
