@@ -39,9 +39,9 @@ class Clients:
         return self._once("endpoints", lambda: self._vertex("EndpointServiceClient"))
 
     @property
-    def custom_jobs(self) -> Any:
-        """Vertex AI's custom jobs, in the region."""
-        return self._once("custom_jobs", lambda: self._vertex("JobServiceClient"))
+    def vertex_jobs(self) -> Any:
+        """Vertex AI's jobs, in the region."""
+        return self._once("vertex_jobs", lambda: self._vertex("JobServiceClient"))
 
     @property
     def jobs(self) -> Any:
