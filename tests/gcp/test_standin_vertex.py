@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections import Counter
 from typing import Any
 
 import pytest
 from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from google.cloud import aiplatform_v1 as vertex
+from google.cloud import storage
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Value
 
@@ -273,17 +275,125 @@ def test_a_job_is_cancelled_with_its_program(standin: Running, jobs: vertex.JobS
     jobs.delete_custom_job(name=job.name).result()
 
 
-def test_a_batch_prediction_says_where_its_rows_would_be(
-    models: vertex.ModelServiceClient, jobs: vertex.JobServiceClient
-) -> None:
-    name = upload(models).model
-    job = {
-        "display_name": "forecast", "model": f"{name}@1",
+# A container: alive at once, it answers each instance with its square, and a request that holds a zero with 500.
+SQUARES = """
+import http.server, json, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer(200 if self.path == os.environ["AIP_HEALTH_ROUTE"] else 404, {})
+    def do_POST(self):
+        found = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"]
+        print("asked", self.path, len(found), flush=True)
+        self.answer(500 if 0 in found else 200, {"predictions": [each * each for each in found]})
+    def answer(self, code, value):
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(json.dumps(value).encode())
+http.server.HTTPServer(("127.0.0.1", int(os.environ["AIP_HTTP_PORT"])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def squares(standin: Running, models: vertex.ModelServiceClient) -> dict[str, Any]:
+    """A batch prediction job as it is asked for, of a model whose container squares."""
+    storage.Client(project="acme-test").create_bucket("acme")
+    standin.hook("squares", [sys.executable, "-c", SQUARES])
+    container = {"image_uri": "squares", "predict_route": "/squares", "health_route": "/well"}
+    return {
+        "display_name": "forecast", "model": f"{upload(models, container_spec=container).model}@1",
+        "input_config": {"instances_format": "jsonl", "gcs_source": {"uris": ["gs://acme/in.jsonl"]}},
         "output_config": {"predictions_format": "jsonl", "gcs_destination": {"output_uri_prefix": "gs://acme/out"}},
+        "dedicated_resources": {
+            "machine_spec": {"machine_type": "n2-standard-4"}, "starting_replica_count": 1, "max_replica_count": 1,
+        },
+        "manual_batch_tuning_parameters": {"batch_size": 2},
     }  # fmt: skip
+
+
+def batch(jobs: vertex.JobServiceClient, job: dict[str, Any], *instances: int) -> Any:
+    """A job that has ended, after these instances."""
+    storage.Client(project="acme-test").bucket("acme").blob("in.jsonl").upload_from_string(
+        "\n".join(map(str, instances))
+    )
     made = jobs.create_batch_prediction_job(parent=PARENT, batch_prediction_job=job)
-    states = [jobs.get_batch_prediction_job(name=made.name).state.name for _ in range(2)]
-    assert states == ["JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"]
-    assert made.output_info.gcs_output_directory.startswith("gs://acme/out/prediction-")
-    with pytest.raises(NotFound):
-        jobs.create_batch_prediction_job(parent=PARENT, batch_prediction_job={**job, "model": f"{name}@9"})
+    assert made.state.name == "JOB_STATE_PENDING"
+    while (found := jobs.get_batch_prediction_job(name=made.name)).state.name == "JOB_STATE_RUNNING":
+        threading.Event().wait(0.05)
+    return found
+
+
+def written(job: Any) -> dict[str, list[str]]:
+    """The lines of each file in a job's folder."""
+    bucket, _, folder = job.output_info.gcs_output_directory.removeprefix("gs://").partition("/")
+    found = storage.Client(project="acme-test").list_blobs(bucket, prefix=f"{folder}/")
+    return {each.name.rpartition("/")[2]: each.download_as_text().splitlines() for each in found}
+
+
+def test_a_batch_prediction_asks_the_models_container_and_writes_down_what_it_answers(
+    standin: Running, jobs: vertex.JobServiceClient, squares: dict[str, Any]
+) -> None:
+    found = batch(jobs, squares, 1, 2, 3)
+    assert (found.state.name, found.model_version_id) == ("JOB_STATE_SUCCEEDED", "1")
+    assert found.completion_stats.successful_count == 3
+    assert found.output_info.gcs_output_directory.startswith("gs://acme/out/prediction-demand-20")
+    assert written(found) == {
+        "prediction.results-00000-of-00002": [f'{{"instance": {n}, "prediction": {n * n}}}' for n in (1, 2)],
+        "prediction.results-00001-of-00002": ['{"instance": 3, "prediction": 9}'],
+        "prediction.errors_stats-00000-of-00001": [],
+    }
+    assert [line for line in standin.outputs()[0].splitlines() if line.startswith("asked")] == [
+        "asked /squares 2", "asked /squares 1",
+    ]  # fmt: skip
+
+
+def test_instances_that_fail_are_counted_and_a_job_fails_where_all_of_them_do(
+    jobs: vertex.JobServiceClient, squares: dict[str, Any]
+) -> None:
+    some = batch(jobs, squares, 1, 0, 3)
+    assert some.state.name == "JOB_STATE_SUCCEEDED"
+    assert (some.completion_stats.successful_count, some.completion_stats.failed_count) == (1, 2)
+    (line,) = written(some)["prediction.errors_stats-00000-of-00001"]
+    assert line.startswith("('Post request fails. Cannot get predictions. Error: Exceeded retries: ")
+    assert line.endswith(", 2)")
+    none = batch(jobs, squares, 0)
+    assert none.state.name == "JOB_STATE_FAILED"
+    assert none.error.message.startswith("All 1 predictions failed: Post request fails.")
+
+
+def test_a_container_that_ends_or_instances_that_are_not_there_fail_a_batch_prediction(
+    standin: Running, jobs: vertex.JobServiceClient, squares: dict[str, Any]
+) -> None:
+    missing = {"instances_format": "jsonl", "gcs_source": {"uris": ["gs://acme/nobody.jsonl"]}}
+    assert "nobody.jsonl" in batch(jobs, {**squares, "input_config": missing}, 1).error.message
+    standin.hook("squares", [sys.executable, "-c", "raise SystemExit(3)"])
+    ended = batch(jobs, squares, 1)
+    assert ended.state.name == "JOB_STATE_FAILED"
+    assert ended.error.message == "Model server terminated: model server container exited with code 3."
+
+
+def test_a_batch_prediction_is_cancelled_with_its_container(
+    jobs: vertex.JobServiceClient, squares: dict[str, Any], standin: Running
+) -> None:
+    standin.hook("squares", [sys.executable, "-c", "import signal; signal.pause()"])
+    made = jobs.create_batch_prediction_job(parent=PARENT, batch_prediction_job=squares)
+    jobs.cancel_batch_prediction_job(name=made.name)
+    assert jobs.get_batch_prediction_job(name=made.name).state.name == "JOB_STATE_CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"display_name": ""}, InvalidArgument),
+        ({"dedicated_resources": {}}, InvalidArgument),
+        ({"input_config": {}}, InvalidArgument),
+        ({"output_config": {}}, InvalidArgument),
+        ({"model": f"{PARENT}/models/demand@9"}, NotFound),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_batch_prediction_that_lacks_something_is_refused(
+    jobs: vertex.JobServiceClient, squares: dict[str, Any], change: dict[str, Any], refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        jobs.create_batch_prediction_job(parent=PARENT, batch_prediction_job={**squares, **change})
+    assert not list(jobs.list_batch_prediction_jobs(parent=PARENT))

@@ -69,9 +69,13 @@ class Run:
 
     def kill(self) -> None:
         """End it and all that it started."""
+        self.end(signal.SIGKILL)
+
+    def end(self, how: signal.Signals) -> None:
+        """End it and all that it started by a signal, and wait until it is over."""
         if self.process is not None and self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+                os.killpg(self.process.pid, how)
             self.process.wait()
 
 

@@ -1,6 +1,7 @@
-"""Vertex AI's jobs: a custom job's container is really run where a test named a program for its image.
+"""Vertex AI's jobs: a custom job's container, and that of a batch prediction's model, is really run where a test named a program.
 
-PENDING when made, RUNNING at the next look, then what the program ended with; without a program it went well.
+PENDING when made, RUNNING at the next look, then what the program ended with, or what came of the predictions. Without a program a
+custom job went well, and a batch prediction waits for nobody and fails.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.commands import Run
 from tests.gcp.standin.refused import invalid, precondition
 from tests.gcp.standin.rpcs import Rpc
+from tests.gcp.standin.services import vertex_batch
 from tests.gcp.standin.services.logs import Logs
 from tests.gcp.standin.services.vertex_models import Models
 
 _ENDED = {JobState.JOB_STATE_SUCCEEDED, JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLED}
-_NO_IMAGE = ""
 _REPLICA = "workerpool0-0"
+_RESOURCES = {"CustomJob": "ml_job", "BatchPredictionJob": "aiplatform.googleapis.com/BatchPredictionJob"}
 
 
 class Jobs:
@@ -32,6 +34,7 @@ class Jobs:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._runs: dict[str, Run] = {}
+        self._predictions: dict[str, vertex_batch.Prediction] = {}
 
     def create_custom_job(self, rpc: Rpc, request: Any) -> Any:
         """Start a custom job: one container, the first worker pool's."""
@@ -45,17 +48,12 @@ class Jobs:
         return job
 
     def create_batch_prediction_job(self, rpc: Rpc, request: Any) -> Any:
-        """Start a batch prediction of a model that is there. Nothing is predicted; it only says where it would be."""
-        given = request.batch_prediction_job
-        if given.model:
-            _, version = self._cloud.service(Models).find(given.model)
+        """Start a batch prediction of a model that is there, by its container."""
+        vertex_batch.check(request.batch_prediction_job)
+        _, version = self._cloud.service(Models).find(request.batch_prediction_job.model)
         job = self._created(rpc, request)
-        if given.model:
-            job.model_version_id = version.version_id
-        prefix = given.output_config.gcs_destination.output_uri_prefix
-        if prefix:
-            job.output_info.gcs_output_directory = f"{prefix.rstrip('/')}/prediction-{job.name.rpartition('/')[2]}"
-        self._runs[job.name] = self._cloud.commands.start(_NO_IMAGE, [], {})
+        job.model_version_id = version.version_id
+        self._predictions[job.name] = vertex_batch.Prediction(self._cloud, job, version)
         return job
 
     def _created(self, rpc: Rpc, request: Any) -> Any:
@@ -72,20 +70,33 @@ class Jobs:
             job.start_time.CopyFrom(self._cloud.timestamp())
         elif job.state == JobState.JOB_STATE_CANCELLING:
             self._end(job, JobState.JOB_STATE_CANCELLED)
+        elif job.state == JobState.JOB_STATE_RUNNING and job.name in self._predictions:
+            self._look_at_prediction(job, self._predictions[job.name])
         elif job.state == JobState.JOB_STATE_RUNNING and self._runs[job.name].done:
             run = self._runs[job.name]
-            self._end(job, JobState.JOB_STATE_SUCCEEDED if run.succeeded else JobState.JOB_STATE_FAILED)
-            if not run.succeeded:
-                job.error.code = 3
-                job.error.message = _why(run)
-            self._tell(job, run)
+            self._ended(job, run, "" if run.succeeded else _why(run))
         return job
+
+    def _look_at_prediction(self, job: Any, found: vertex_batch.Prediction) -> None:
+        if not found.done:
+            return
+        job.output_info.gcs_output_directory = found.folder
+        job.completion_stats.successful_count = found.predicted
+        job.completion_stats.failed_count = sum(count for _, count in found.failed)
+        self._ended(job, found.run, found.error)
+
+    def _ended(self, job: Any, run: Run, error: str) -> None:
+        self._end(job, JobState.JOB_STATE_FAILED if error else JobState.JOB_STATE_SUCCEEDED)
+        if error:
+            job.error.code = 3
+            job.error.message = error
+        self._tell(job, run)
 
     def _tell(self, job: Any, run: Run) -> None:
         """Write its lines into the log: stderr's as errors, each as JSON with the level beside it."""
         project, name = job.name.split("/")[1], job.name.rpartition("/")[2]
         origin = LogEntry.pb()()
-        origin.resource.type = "ml_job"
+        origin.resource.type = _RESOURCES[job.DESCRIPTOR.name]
         origin.resource.labels.update(project_id=project, job_id=name, task_name=_REPLICA)
         for level, lines in zip(("INFO", "ERROR"), run.lines, strict=True):
             origin.severity = LogSeverity.Value(level)
@@ -110,7 +121,7 @@ class Jobs:
     def _cancel(self, rpc: Rpc, request: Any) -> Any:
         job = self._cloud.get(request.name)
         if job.state not in _ENDED:
-            self._runs[job.name].kill()
+            (self._runs.get(job.name) or self._predictions[job.name]).kill()
             job.state = JobState.JOB_STATE_CANCELLING
         return Empty()
 

@@ -35,7 +35,7 @@ class Predict:
             asked["parameters"] = json_format.MessageToDict(request.parameters)
 
         def answer() -> Any:
-            said = _posted(url, json.dumps(asked).encode()) if url else b""
+            said = posted(url, json.dumps(asked).encode()) if url else b""
             predictions = json.loads(said)["predictions"] if url else instances
             found = {
                 "predictions": predictions, "deployedModelId": deployed.id, "model": deployed.model,
@@ -49,7 +49,7 @@ class Predict:
         """Hand the body on as it is."""
         url = self._url(self._chosen(self._cloud.get(request.endpoint)))
         body = request.http_body.data
-        return lambda: rpc.response(content_type="application/json", data=_posted(url, body) if url else body)
+        return lambda: rpc.response(content_type="application/json", data=posted(url, body) if url else body)
 
     def _chosen(self, endpoint: Any) -> Any:
         shares = [(each, endpoint.traffic_split.get(each.id, 0)) for each in endpoint.deployed_models]
@@ -67,7 +67,8 @@ class Predict:
         return next((known[name] for name in names if name in known), None)
 
 
-def _posted(url: str, body: bytes) -> bytes:
+def posted(url: str, body: bytes) -> bytes:
+    """Return what a container answers. Raises Refused where it does not, or not well."""
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
