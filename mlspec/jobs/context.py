@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from mlspec.errors import SpecError, UsageError
-from mlspec.forecast.frame import ID, PREFIX, Layout, Panel, horizon_frame
+from mlspec.forecast.frame import ID, PREFIX, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import frequency
 from mlspec.forecast.load import KEY
 from mlspec.jobs.files import read_table
@@ -56,6 +56,11 @@ def panel_of(request: StepRequest, spec: Forecast) -> Panel:
     bare = Panel(frame, series[[ID, *layout.static]], frame[[ID, "ds"]][:0], layout)
     future = read_table(input_of(request, "future")) if layout.known else horizon_frame(bare)
     return Panel(frame, bare.series, future, layout)
+
+
+def cutoff_of(request: StepRequest) -> pd.Timestamp:
+    """Read the panel's newest period, and nothing else of it."""
+    return read_table(input_of(request, "panel"), [TIME])[TIME].max()
 
 
 def own_names(request: StepRequest, spec: Forecast) -> pd.DataFrame:

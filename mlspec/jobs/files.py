@@ -22,10 +22,10 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
     return part.replace(path)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read what `write_table` wrote. Raises DataError when it is not that."""
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read what `write_table` wrote, or some columns of it. Raises DataError when it is not that."""
     try:
-        return pa_parquet.read_table(path, use_threads=False, partitioning=None).to_pandas()
+        return pa_parquet.read_table(path, columns=columns, use_threads=False, partitioning=None).to_pandas()
     except MemoryError:  # Arrow's own is one of its exceptions, too
         raise
     except (pa.ArrowException, OSError) as error:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from mlspec.errors import UsageError
 from mlspec.forecast import artifact
 from mlspec.forecast.compete import CHAMPION
-from mlspec.forecast.frame import ID, MEAN, TIME, Panel
+from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel
 from mlspec.forecast.quantiles import STEP, column, spread
 from mlspec.forecast.scales import scales
-from mlspec.jobs.context import input_of, own_names, panel_of, spec_of
+from mlspec.jobs.context import cutoff_of, input_of, layout_of, own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_table
+from mlspec.jobs.predictions import VERSION, Expected, write_instances
 from mlspec.spec.forecast import Forecast
+from mlspec.state.resource import Json
 from mlspec.state.split import bucket, version_for
-from mlspec.state.step import Progress, StepRequest, StepResult
-
-VERSION = "version"
+from mlspec.state.step import INSTANCES, PREDICTIONS, Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
@@ -28,10 +29,19 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     say how wide the quantiles are, are the inputs `model-VERSION` and `backtest-VERSION`. A version with no share forecasts all
     series beside the others: the output `shadow`. One `version` alone has the inputs `model` and `backtest`; with the option
     `cutoffs` it forecasts from each of these, earlier ones, as it would have done then.
+
+    A server may forecast in its place: with the option `instances` the step writes what to ask it, and with the answers as inputs
+    (`predictions-…`) it writes what was answered.
     """
     spec = spec_of(request)
-    panel, names = panel_of(request, spec), own_names(request, spec)
-    traffic = _traffic(request)
+    names = own_names(request, spec)
+    if request.options.get(INSTANCES):
+        files = {INSTANCES: write_instances(names, request.out / "instances.jsonl")}
+        return StepResult(files, {"series": len(names)})
+    answers = [path for role, path in sorted(request.inputs.items()) if role.startswith(PREDICTIONS)]
+    if answers:
+        return _answered(request, spec, names, answers)
+    panel, traffic = panel_of(request, spec), _traffic(request)
     if request.options.get("cutoffs"):
         return _again(request, progress, spec, panel, names)
     made = {}
@@ -44,12 +54,24 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     shadows = [made[version] for version, share in traffic.items() if share == 0]
     if shadows:
         files["shadow"] = write_table(_plain(pd.concat(shadows)), request.out / "shadow.parquet")
-    text = panel.layout.frequency.text
-    times = panel.layout.frequency.after(panel.cutoff, panel.layout.horizon)
-    facts = {
-        "rows": len(out), "series": len(names), "cutoff": text(panel.cutoff), "start": text(times[0]), "end": text(times[-1]),
+    return StepResult(files, _facts(out, names, panel.layout, panel.cutoff))
+
+
+def _answered(request: StepRequest, spec: Forecast, names: pd.DataFrame, answers: Sequence[Path]) -> StepResult:
+    """Write the forecast that a batch prediction job's servers made, as the step itself would have written it."""
+    layout, cutoff = layout_of(spec), cutoff_of(request)
+    columns = (MEAN, *(column(q) for q in spec.model.quantiles))
+    found = Expected(names, layout, cutoff, spec.dataset.time, columns, _traffic(request)).read(answers)
+    out = _plain(_named(spec, cutoff, names, found))
+    files = {"forecast": write_table(out, request.out / "forecast.parquet")}
+    return StepResult(files, _facts(out, names, layout, cutoff))
+
+
+def _facts(out: pd.DataFrame, names: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
+    text, times = layout.frequency.text, layout.frequency.after(cutoff, layout.horizon)
+    return {
+        "rows": len(out), "series": len(names), "cutoff": text(cutoff), "start": text(times[0]), "end": text(times[-1]),
     }  # fmt: skip
-    return StepResult(files, facts)
 
 
 def _again(request: StepRequest, progress: Progress, spec: Forecast, panel: Panel, names: pd.DataFrame) -> StepResult:
@@ -83,10 +105,15 @@ def by(
     found = spread(
         found.assign(**{STEP: times.get_indexer(found[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
     )
+    return _named(spec, panel.cutoff, names, found.assign(**{VERSION: version}))
+
+
+def _named(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """Return unique_id, ds, mean, quantiles and version under the user's names, by unique_id."""
     own = names.reindex(found[ID]).reset_index(drop=True)
-    named = {spec.dataset.time: found[TIME], "cutoff": panel.cutoff, "mean": found[MEAN]}
+    named = {spec.dataset.time: found[TIME], "cutoff": cutoff, "mean": found[MEAN]}
     named |= {column(q): found[column(q)] for q in spec.model.quantiles}
-    out = pd.concat([own, pd.DataFrame(named)], axis=1).assign(**{VERSION: version})
+    out = pd.concat([own, pd.DataFrame({**named, VERSION: found[VERSION]})], axis=1)
     return out.set_index(pd.Index(found[ID], name=ID))
 
 

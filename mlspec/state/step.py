@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json
 
+# The option of `forecast` that asks for what a server is to be asked, and what its inputs begin with that are the answers.
+INSTANCES, PREDICTIONS = "instances", "predictions-"
 StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
 
 

@@ -1,0 +1,103 @@
+"""What a batch prediction job of Vertex AI is given and gives back: a line an instance, and a line an answer.
+
+An instance names one series, as a request to a server does; its answer is the server's own (`web.answer`). JSON writes a number as
+the shortest text that means it, so what is read here is what the server computed, to the last bit. Of the data it takes names and
+a cutoff: the panel itself is the server's. Source: cloud.google.com/vertex-ai/docs/predictions/get-batch-predictions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlspec.errors import TargetError
+from mlspec.forecast.frame import ID, TIME, Layout, describe
+from mlspec.jobs.files import write_bytes
+from mlspec.state.split import bucket, key_of, version_for
+
+VERSION = "version"
+_SHOWN = 60  # characters of a line that is repeated in a message
+_AGAIN = "run the same command again: another job is started"
+
+
+def write_instances(names: pd.DataFrame, path: Path) -> Path:
+    """Write an instance a series: its own columns, as they stand in the data. `names` holds them by unique_id."""
+    rows = (dict(zip(names.columns, row[1:], strict=True)) for row in names.itertuples(name=None))
+    return write_bytes("".join(f"{json.dumps(row)}\n" for row in rows).encode(), path)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The forecast that was asked for: of which series, by whom and from when, and what its columns are called.
+
+    `names` holds the series' own columns by unique_id, `traffic` the share of each version, `time` is the user's name of a period.
+    """
+
+    names: pd.DataFrame
+    layout: Layout
+    cutoff: pd.Timestamp
+    time: str
+    columns: tuple[str, ...]
+    traffic: Mapping[str, int]
+
+    def read(self, files: Iterable[Path]) -> pd.DataFrame:
+        """Return unique_id, ds, version, mean and quantiles, sorted, out of a job's files.
+
+        Raises TargetError where a series has no forecast, or one that is not by its version or not from this data.
+        """
+        ids = self.names.index.sort_values()
+        times = self.layout.frequency.after(self.cutoff, self.layout.horizon)
+        versions = {key: version_for(bucket(key), self.traffic) for key in ids}
+        values = self._values(files, {key: place for place, key in enumerate(ids)}, versions, times)
+        _refuse_holes([str(key) for key in ids[~np.isfinite(values).all(axis=(1, 2))]], len(ids))
+        found = pd.DataFrame({ID: ids.repeat(len(times)), TIME: list(times) * len(ids)})
+        found[list(self.columns)] = values.reshape(-1, len(self.columns))
+        return found.assign(**{VERSION: [versions[key] for key in found[ID]]})
+
+    def _values(
+        self, files: Iterable[Path], places: Mapping[str, int], versions: Mapping[str, str], times: pd.DatetimeIndex
+    ) -> npt.NDArray[np.float64]:
+        """Return what was predicted by series, period and column; NaN where nothing was."""
+        texts = [self.layout.frequency.text(time) for time in times]
+        values = np.full((len(places), len(times), len(self.columns)), np.nan)
+        for line in _lines(files):
+            try:
+                said = json.loads(line)
+                key = key_of({name: said["instance"][name] for name in self.names})
+                periods = {each[self.time]: each for each in said["prediction"]["forecast"]}
+                whose = said["prediction"]["version"], said["prediction"]["cutoff"]
+                values[places[key]] = [[periods[text][name] for name in self.columns] for text in texts]
+            except (ValueError, KeyError, TypeError) as error:
+                told = f"the batch prediction job wrote what is no forecast ({type(error).__name__}): {line[:_SHOWN]!r}"
+                raise TargetError(told, hint=_AGAIN) from None
+            self._refuse_others(key, whose, versions[key])
+        return values
+
+    def _refuse_others(self, key: str, whose: tuple[Any, Any], version: str) -> None:
+        right = version, self.layout.frequency.text(self.cutoff)
+        if whose != right:
+            told = " from ".join(map(str, whose))
+            raise TargetError(
+                f"the batch prediction job forecast '{key}' by {told}, not by {' from '.join(right)}", hint=_AGAIN
+            )
+
+
+def _lines(files: Iterable[Path]) -> Iterator[str]:
+    for path in files:
+        with path.open(encoding="utf-8") as stream:
+            yield from stream
+
+
+def _refuse_holes(missing: list[str], count: int) -> None:
+    if missing:
+        raise TargetError(
+            f"the batch prediction job forecast {count - len(missing):,} of {count:,} series, and left out {describe(missing)}",
+            hint=_AGAIN,
+        )
