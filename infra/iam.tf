@@ -13,6 +13,9 @@ resource "google_project_iam_custom_role" "model_operator" {
   title       = "mlspec model operator"
   description = "Trains, registers and deploys models; cannot delete one"
   permissions = [
+    "aiplatform.batchPredictionJobs.create",
+    "aiplatform.batchPredictionJobs.get",
+    "aiplatform.batchPredictionJobs.list",
     "aiplatform.customJobs.cancel",
     "aiplatform.customJobs.create",
     "aiplatform.customJobs.get",

@@ -92,11 +92,19 @@ def _on_project(specs: Sequence[Spec], place: Place) -> Iterator[Grant]:
     deploys = (
         ("aiplatform.endpoints.deploy", "aiplatform.endpoints.get", "aiplatform.endpoints.update") if online else ()
     )
-    jobs = ("create", "get", "list") if any(spec["training"]["machine"] for spec in specs) else ()
+    jobs = [
+        f"aiplatform.{kind}.{act}"
+        for kind, part, key in (
+            ("customJobs", "training", "machine"),
+            ("batchPredictionJobs", "deployment", "batch_machine"),
+        )
+        if any(spec[part][key] for spec in specs)
+        for act in ("create", "get", "list")
+    ]
     yield Grant(
         "register versions and deploy them", f"{own}/mlspecModelOperator",
         ("aiplatform.models.get", "aiplatform.models.list", "aiplatform.models.update", "aiplatform.models.upload", *deploys,
-         *(f"aiplatform.customJobs.{act}" for act in jobs)),
+         *jobs),
     )  # fmt: skip
     yield Grant("load a forecast's table", "roles/bigquery.jobUser", ("bigquery.jobs.create",))
     yield Grant("write what alerts look at", "roles/monitoring.metricWriter", ("monitoring.timeSeries.create",))

@@ -22,6 +22,8 @@ def _deployment(value: Json) -> str | None:
         asked.append(f"serve: {value['serve']} is `mlspec serve` on a local target, an endpoint on Google Cloud")
     if value["machine"] != _default(Machine):
         asked.append("machine is an endpoint's, and a local target has none")
+    if value["batch_machine"]:
+        asked.append("batch_machine is a job's on Google Cloud; the local target forecasts on this one")
     return "; ".join(asked) or None
 
 

@@ -33,13 +33,19 @@ def dag_file(spec: Mapping[str, Json], spec_hash: str, target: str, file: str, o
         "owner": metadata["owner"] or "mlspec",
         "description": metadata["description"],
         "tags": [tag[:_LONGEST_TAG] for tag in ("mlspec", metadata["name"], f"target:{target}")],
-        "machine": spec["training"]["machine"],
+        "elsewhere": _elsewhere(spec),
         "timezone": schedule["timezone"],
         "crons": sorted({schedule[word] for word in ("forecast", "retrain") if schedule[word]}),
         "timeout_seconds": _TIMEOUT,
         "run_timeout_seconds": _RUN_TIMEOUT,
     }
     return environment(own).get_template("airflow/dag.py.j2").render(facts)
+
+
+def _elsewhere(spec: Mapping[str, Json]) -> list[str]:
+    """Return the steps that start a job on a machine of their own."""
+    heavy = ["backtest", "train"] if spec["training"]["machine"] else []
+    return [*heavy, *(["forecast"] if spec["deployment"]["batch_machine"] else [])]
 
 
 def dag_name(spec: Mapping[str, Json]) -> str:

@@ -89,7 +89,7 @@ def _facts(spec: Mapping[str, Json], place: Place) -> dict[str, Any]:
         "description": spec["metadata"]["description"],
         "dag": dag_name(spec),
         "online": online,
-        "machine": spec["training"]["machine"],
+        "acts_as_train": bool(spec["training"]["machine"] or spec["deployment"]["batch_machine"]),
         "policies": found,
         "rolls_back": any(policy.rolls_back for policy in found),
         "receivers": sorted({topic for policy in found for topic in policy.channels}),

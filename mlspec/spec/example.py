@@ -54,6 +54,7 @@ deployment:
   serve: batch
   rollout: {strategy: canary, steps: [10, 50, 100], interval: 1h}
   machine: {type: n2-standard-4, min_replicas: 1, max_replicas: 3}
+  batch_machine: n2-highmem-32
 alerts:
   - {name: accuracy, metric: wape, above: 0.2, window: 4, for: 2 of 3, by: [store], severity: critical}
   - {name: bias, metric: bias, outside: [-0.1, 0.1], window: 4}

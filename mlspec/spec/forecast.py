@@ -351,6 +351,12 @@ class Deployment(Part):
     )
     rollout: Rollout = Field(default=Rollout(), description="How a new version takes over.")
     machine: Machine = Field(default=Machine(), description="What an online endpoint runs on.")
+    batch_machine: MachineType | None = Field(
+        default=None,
+        description="Compute Engine machine type: on Google Cloud the batch forecast is made on it, by a Vertex AI batch "
+        "prediction job. Left out, the forecast's own Cloud Run job makes it (4 vCPU, 16 GiB). The local target is this machine.",
+        examples=["n2-highmem-32"],
+    )
 
 
 Threshold = Annotated[

@@ -82,7 +82,8 @@ def test_what_a_custom_role_is_asked_for_it_holds() -> None:
     own = [
         grant
         for grant in on_google_cloud(
-            [spec(deployment={"serve": "both"}, training={"machine": "n2-highmem-8"})], PLACE
+            [spec(deployment={"serve": "both", "batch_machine": "n2-highmem-8"}, training={"machine": "n2-highmem-8"})],
+            PLACE,
         ).grants
         if "/roles/" in grant.role
     ]

@@ -27,6 +27,7 @@ def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
         ("deployment", {"serve": "online"}, "serve: online is `mlspec serve` on a local target"),
         ("deployment", {"rollout": {"strategy": "canary", "steps": [10, 100]}}, "deployment.rollout acts while"),
         ("deployment", {"machine": {"type": "n2-standard-8"}}, "machine is an endpoint's"),
+        ("deployment", {"batch_machine": "n2-highmem-8"}, "batch_machine is a job's on Google Cloud"),
         ("training", {"machine": "n2-highmem-16"}, "machine is a job's on Google Cloud"),
         ("alerts", [{"name": name, "metric": "wape", "above": 0.2} for name in "ab"], "alerts acts while"),
         ("notify", [{"pubsub": "topic"}], "notify acts while"),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlspec.render.dag import dag_file
-from tests.render.specs import all_files, with_words, write
+from tests.render.specs import SPECS, all_files, resolved, with_words, write
 from tests.render.test_quote import HOSTILE
 
 
@@ -57,6 +57,22 @@ def test_the_schedule_is_the_specs(dags: Path) -> None:
     assert '"timezone": "America/Sao_Paulo"' in weekly
     assert 'MultipleCronTriggerTimetable(*SPEC["crons"], timezone=SPEC["timezone"])' in twice
     assert "schedule=None" in never
+
+
+@pytest.mark.parametrize(
+    ("more", "steps"),
+    [
+        ("", set()),
+        ("training: {machine: n2-highmem-8}\n", {"backtest", "train"}),
+        ("deployment: {batch_machine: n2-highmem-8}\n", {"forecast"}),
+    ],
+)
+def test_what_starts_a_job_on_a_machine_of_its_own_runs_as_the_loop_does(
+    tmp_path: Path, more: str, steps: set[str]
+) -> None:
+    spec = resolved(SPECS["minimal"] + more, tmp_path)
+    acting = constants(dag_file(spec.json, spec.spec_hash, "prod", "specs/minimal.yaml"))["ACTING"]
+    assert acting == {"register", "roll-out", *steps}
 
 
 def constants(text: str) -> dict[str, object]:

@@ -119,6 +119,17 @@ def test_what_the_spec_reads_elsewhere_is_granted_and_no_more(files: dict[str, s
     assert "train_reads_tables_fast" not in of(files, "minimal")
 
 
+@pytest.mark.parametrize(
+    ("more", "acts"),
+    [("", False), ("training: {machine: n2-highmem-8}\n", True), ("deployment: {batch_machine: n2-highmem-8}\n", True)],
+)
+def test_the_loop_acts_as_the_steps_account_where_a_step_is_a_job_of_vertex_ai(
+    tmp_path: Path, more: str, acts: bool
+) -> None:
+    found = resources(forecast_files(resolved(SPECS["minimal"] + more, tmp_path).json, PLACE)["identity.tf"])
+    assert ("google_service_account_iam_member.reconcile_acts_as_train" in found) == acts
+
+
 def test_topics_and_secrets_that_specs_share_are_made_once(files: dict[str, str]) -> None:
     shared = resources(of(files, "_project"))
     assert (

@@ -259,6 +259,7 @@ def test_every_metric_takes_a_threshold_on_each_side_where_it_is_bad(metric: str
     row("deployment.rollout.interval", "waits", deployment__rollout={"strategy": "canary", "steps": [100], "interval": "0s"}),
     row("deployment.rollout.interval", "waits for nothing", deployment__rollout={"interval": "2h"}),
     row("deployment.machine.min_replicas", "above max_replicas", deployment__machine={"min_replicas": 2}),
+    row("deployment.batch_machine", "serve is online", deployment={"serve": "online", "batch_machine": "n2-highmem-8"}),
     row("budget.monthly", "no ISO 4217 currency", budget={"monthly": "400 EUO"}),
     row("metadata.labels.goog-x", "Google keeps", metadata__labels={"goog-x": "1"}),
     row("metadata.labels", "57 labels", metadata__labels={f"k{i}": "v" for i in range(MAX_LABELS + 1)}),

@@ -34,6 +34,7 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (schedule.timezone, ("schedule",)),
     (deployment.rollout, ("deployment",)),
     (deployment.replicas, ("deployment",)),
+    (deployment.batch, ("deployment",)),
     (deployment.budget, ("budget",)),
     (alerts.thresholds, ("alerts",)),
     (alerts.intervals, ("alerts", "model")),

@@ -42,6 +42,14 @@ def replicas(forecast: Forecast) -> Iterator[Problem]:
         yield Problem(("deployment", "machine", "min_replicas"), "replicas", message, hint)
 
 
+def batch(forecast: Forecast) -> Iterator[Problem]:
+    """A machine for the batch forecast is of a spec that serves one."""
+    deployment = forecast.deployment
+    if deployment.batch_machine is not None and deployment.serve == "online":
+        message, hint = "batch_machine makes a batch forecast, and serve is online", "write serve: both, or drop it"
+        yield Problem(("deployment", "batch_machine"), "serve", message, hint, on_key=True)
+
+
 def budget(forecast: Forecast) -> Iterator[Problem]:
     """Money is of a currency that there is."""
     monthly = forecast.budget.monthly
