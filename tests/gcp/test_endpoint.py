@@ -112,3 +112,11 @@ def test_a_move_to_another_machine_that_breaks_off_is_gone_on_with(served: Acme,
     assert served.run(*ONCE) == 0
     assert standing(served) == [(version, "n2-standard-8", 1, 1)]
     assert served.traffic() == {version: 100}
+
+
+def test_a_call_that_goes_wrong_once_while_everything_is_taken_down_is_made_again(served: Acme) -> None:
+    served.standin.fault("UpdateEndpoint", code=504, count=1)
+    served.say(deployment="{serve: batch}")
+    assert served.run(*ONCE) == 0
+    assert served.traffic() == {}
+    assert list(served.endpoint().deployed_models) == []

@@ -58,7 +58,7 @@ class Endpoint:
         try:
             deployed = self._ours()
             if deployed:
-                self._set({})
+                self._split({}, lambda: None)
             for each in sorted(deployed):
                 self._take_down(each, lambda: None)
         except NotFound:
