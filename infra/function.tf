@@ -38,13 +38,13 @@ resource "google_cloudfunctions2_function" "redeploy" {
     ingress_settings               = "ALLOW_INTERNAL_ONLY" # a push of the same project counts as internal
     all_traffic_on_latest_revision = true
     binary_authorization_policy    = "default"
-    timeout_seconds                = 1800 # a version that is deployed no more is deployed first, which takes minutes
+    timeout_seconds                = 540 # what takes longer, the loop's job goes on with
     available_cpu                  = "1"
     available_memory               = "1Gi" # Google's clients take 400 MB of it
 
-    # Each alert has a process of its own. A forecast's lock is the guard; few wait for the same one.
+    # One alert at a time an instance; a forecast's lock is the guard. Many forecasts may read the same bad data.
     min_instance_count               = 0
-    max_instance_count               = 4
+    max_instance_count               = 20
     max_instance_request_concurrency = 1
 
     direct_vpc_egress = "VPC_EGRESS_ALL_TRAFFIC"
@@ -57,7 +57,7 @@ resource "google_cloudfunctions2_function" "redeploy" {
       MLSPEC_PROJECT = var.project_id
       MLSPEC_REGION  = var.region
       MLSPEC_TARGET  = var.target
-    }, var.step_image == null ? {} : { MLSPEC_IMAGE = var.step_image }) # what serves runs in it
+    }, var.step_image == null ? {} : { MLSPEC_IMAGE = var.step_image }) # or it would have to look at the loop's job
   }
 
   depends_on = [

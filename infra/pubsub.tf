@@ -16,7 +16,7 @@ resource "google_pubsub_subscription" "alerts_push" {
   project                    = var.project_id
   name                       = "mlspec-alerts-push"
   topic                      = google_pubsub_topic.alerts.id
-  ack_deadline_seconds       = 600 # the longest; whoever is called again while a deployment takes longer finds the lock held
+  ack_deadline_seconds       = 600 # longer than the function's own limit, or Pub/Sub calls again while it works
   message_retention_duration = "86400s"
 
   expiration_policy { ttl = "" } # never: by default a month without alerts would end it

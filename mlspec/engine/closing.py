@@ -19,7 +19,9 @@ def close(work: Work, ahead: Outlook, left: Sequence[str]) -> None:
     before = work.engine.target.observe(work.name)
     ledger, at = before.ledger, work.engine.clock()
     slots = {**ledger.slots, **{name: text(each.slot) for name, each in ahead.handled.items()}}
-    after = replace(ledger, slots=slots, failure=None if not ahead.blocked else ledger.failure)
+    after = replace(
+        ledger, slots=slots, failure=None if not ahead.blocked else ledger.failure, spec=work.wanted.spec_hash
+    )
     if standing(after, work.wanted.spec_hash) is None:
         after = replace(after, hold=None)
     conditions = unsaid(ahead, before.conditions, left, at)

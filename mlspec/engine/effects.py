@@ -6,7 +6,7 @@ target, not from memory, so that a run which starts in the middle does the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlspec.engine.context import Engine
@@ -197,9 +197,10 @@ def whole(work: Work, version: Version) -> bool:
     return True
 
 
-def stands(work: Work, version: Version) -> bool:
-    """Return whether every file of a version is there, as far as a look tells: nothing is fetched for it."""
-    return all(work.engine.target.damage(work.name, ref) is None for ref in version.files.values())
+def complete(work: Work, versions: Sequence[Version]) -> frozenset[str]:
+    """Return the names of the versions all of whose files are there, as far as a look tells: nothing is fetched for it."""
+    lost = work.engine.target.damaged(work.name, {ref for each in versions for ref in each.files.values()})
+    return frozenset(each.version for each in versions if lost.isdisjoint(each.files.values()))
 
 
 def forecast(work: Work) -> None:

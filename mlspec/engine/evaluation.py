@@ -10,7 +10,7 @@ from mlspec.engine.effects import Work, panel
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError, TargetError
 from mlspec.plan import answered, telling
-from mlspec.plan.alerting import Moved, active, advance, settled
+from mlspec.plan.alerting import Moved, active, advance, settled, still
 from mlspec.plan.health import healthy
 from mlspec.plan.moments import day_or_hour
 from mlspec.plan.points import points
@@ -61,26 +61,52 @@ class Evaluated:
 
 def evaluate(work: Work) -> Evaluated:
     """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
-    at, spec, observed = work.engine.clock(), work.wanted.spec, work.engine.target.observe(work.name)
+    at, observed = work.engine.clock(), work.engine.target.observe(work.name)
     facts, served = measured(work, observed), _served(work, observed, at)
     found = {each["name"]: each for each in (*facts["alerts"], *served)}
-    judged = {alert["name"]: judge(alert, found[alert["name"]]["segments"]) for alert in spec["alerts"]}
-    own = {
+    ledger = replace(
+        observed.ledger,
+        evaluated=_key(work, observed, served, at),
+        metrics=facts["metrics"],
+        by_horizon=tuple(facts.get("by_horizon", ())),
+        made_with={"code": work.engine.code, "libraries": dict(work.engine.libraries)},
+    )
+    return _move_on(work, observed, found, ledger, at)
+
+
+def evaluate_served(work: Work) -> Evaluated:
+    """Move the alerts on a server's errors and latency on, by what it counted; the others stay, and are still to be evaluated."""
+    at, observed = work.engine.clock(), work.engine.target.observe(work.name)
+    found = {each["name"]: each for each in _served(work, observed, at)}
+    return _move_on(work, observed, found, observed.ledger, at)
+
+
+def server_alarms(work: Work, observed: Observed) -> bool:
+    """Return whether a server's counts make an alert fire of which there is no incident yet."""
+    found = {each["name"]: each for each in _served(work, observed, work.engine.clock())}
+    alerts = [alert for alert in work.wanted.spec["alerts"] if alert["name"] in found]
+    firing = (alert["name"] for alert in alerts if judge(alert, found[alert["name"]]["segments"]).state == "firing")
+    return any(still(name, observed.ledger.alert(name)).state != "firing" for name in firing)
+
+
+def _move_on(
+    work: Work, observed: Observed, found: Mapping[str, Mapping[str, Json]], ledger: Ledger, at: str
+) -> Evaluated:
+    """Move every alert on by what was `found` of it, and record that; one of which nothing was measured says what it said."""
+    spec = work.wanted.spec
+    anew = [alert for alert in spec["alerts"] if alert["name"] in found]
+    judged = {alert["name"]: still(alert["name"], ledger.alert(alert["name"])) for alert in spec["alerts"]}
+    judged |= {alert["name"]: judge(alert, found[alert["name"]]["segments"]) for alert in anew}
+    own = {alert["name"]: ledger.own.get(alert["name"], {}) for alert in spec["alerts"]}
+    own |= {
         alert["name"]: {
             version: judge(alert, segments).state
             for version, segments in found[alert["name"]].get("by_version", {}).items()
         }
-        for alert in spec["alerts"]
+        for alert in anew
     }
-    moved = advance(work.name, spec["alerts"], judged, observed.ledger, at)
-    ledger = settled(moved, observed.ledger, at)
-    ledger = replace(
-        ledger,
-        evaluated=_key(work, observed, served, at),
-        metrics=facts["metrics"],
-        by_horizon=tuple(facts.get("by_horizon", ())),
-        own=own,
-    )
+    moved = advance(work.name, spec["alerts"], judged, ledger, at)
+    ledger = replace(settled(moved, ledger, at), own=own, spec=work.wanted.spec_hash)
     news = _news(moved, observed.ledger)
     work.settle(
         Settlement(
@@ -91,7 +117,7 @@ def evaluate(work: Work) -> Evaluated:
             notices=telling.pending(spec, telling.of_alerts(spec, moved, stable(observed), at), at),
         )
     )
-    _tell_monitors(work, points(spec["alerts"], found), at)
+    _tell_monitors(work, points(anew, found), at)
     return Evaluated(tuple(judged.values()), tuple(f"alert {each.name} is {each.state}: {each.said}" for each in news))
 
 

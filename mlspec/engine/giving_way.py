@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mlspec.engine import moves, weighing
-from mlspec.engine.effects import Work, stands
+from mlspec.engine.effects import Work, complete
 from mlspec.engine.evaluation import evaluate, key
 from mlspec.engine.one_pass import Pass
 from mlspec.engine.outlook import mode
@@ -44,6 +44,11 @@ def move_due(work: Work, observed: Observed) -> Move | None:
 def judge_what_serves(work: Work, found: Pass) -> None:
     """Evaluate where there is news, then let what serves give way or a rollout go on, as the evidence says."""
     judge_again(work, found)
+    move(work, found)
+
+
+def move(work: Work, found: Pass) -> None:
+    """Let what serves give way or a rollout go on, as the recorded evidence says."""
     observed = work.engine.target.observe(work.name)
     if mode(work.wanted.spec, "deployment") != "enforce" or "deployment" not in observed.seen:
         return
@@ -92,7 +97,7 @@ def decided(work: Work, observed: Observed) -> rollback.Stay | rollback.RollBack
         versions=versions,
         serves=serves,
         promoted=str(observed.fact("deployment", "since") or ""),
-        whole=frozenset(each.version for each in versions if each.state == "passed" and stands(work, each)),
+        whole=complete(work, [each for each in versions if each.state == "passed"]),
         fallbacks=frozenset(each.version for each in versions if each.lineage["spec_hash"] == falling_back),
     )
     return rollback.decide(facts, work.engine.clock())

@@ -177,7 +177,7 @@ def _take_over(
             release=work.release,
             events=(*events, deployed),
             conditions=(condition,),
-            ledger=ledger,
+            ledger=replace(ledger, spec=wanted.spec_hash),
             notices=_pending(work, notices),
         )
     )

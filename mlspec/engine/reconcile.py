@@ -69,7 +69,9 @@ def _idle(engine: Engine, spec: Spec, found: Pass) -> bool:
     found.error = ahead.missing
     seen = ahead.todo or ahead.handled or unsaid(ahead, ahead.observed.conditions, found.reported, "")
     moves_on = mode(spec.json, "deployment") == "enforce" and move_due(work, ahead.observed)
-    return not (seen or has_news(work, ahead.observed) or moves_on)
+    # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
+    moved = bool(ahead.observed.seen) and ahead.observed.ledger.spec != spec.spec_hash
+    return not (seen or moved or has_news(work, ahead.observed) or moves_on)
 
 
 def _say_what_is_left(work: Work, ahead: Outlook, found: Pass) -> None:
@@ -164,4 +166,11 @@ def _fail(work: Work, work_key: str, error: MlspecError) -> None:
         said = f"stalled until spec, data or code change: {error.message}"
         events = (Event(work.name, at, "Warning", "Stalled", said),)
         notices = telling.pending(work.wanted.spec, (telling.stalled(work.wanted.spec, said, at),), at)
-    work.settle(Settlement(work.name, events=events, ledger=replace(ledger, failure=failure), notices=notices))
+    work.settle(
+        Settlement(
+            work.name,
+            events=events,
+            ledger=replace(ledger, failure=failure, spec=work.wanted.spec_hash),
+            notices=notices,
+        )
+    )

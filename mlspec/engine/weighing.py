@@ -10,8 +10,10 @@ from mlspec.engine.effects import Work, files_of, known, panel
 from mlspec.engine.evaluation import measured
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import DataError, ModelError, StateError, TargetError
+from mlspec.plan import answered
 from mlspec.plan.rollback import NO_BETTER, RollBack
 from mlspec.plan.rollout import ROLLOUT, Abort
+from mlspec.plan.serving import stable
 from mlspec.plan.weighing import better, noted
 from mlspec.state.ledger import Rollout
 from mlspec.state.observed import Observed, Settlement
@@ -31,6 +33,20 @@ def first_better(
         if _better(work, observed, serves, decision.alert, version):
             return release, version
     return None
+
+
+def measure(work: Work, observed: Observed, move: RollBack | Abort) -> None:
+    """Run the steps that a move is weighed by, so that they are filed when it is decided. Raises what they raise."""
+    if isinstance(move, Abort):
+        rollout = observed.ledger.rollout
+        before = known(work, rollout.stable_version) if rollout else None
+        asked = [(name, rollout.version, before) for name in move.alerts] if rollout and before else []
+        any(_does_better(work, observed, bad, name, version) for name, bad, version in asked)
+        return
+    for release in move.targets:
+        version = known(work, release.version) if release else moves.fallback(work)
+        if _does_better(work, observed, str(stable(observed)), move.alert, version):
+            return
 
 
 def helps(work: Work, observed: Observed, rollout: Rollout, step: Abort) -> bool:
@@ -71,6 +87,8 @@ def _better(work: Work, observed: Observed, serves: str, name: str, version: Ver
 
 
 def _does_better(work: Work, observed: Observed, serves: str, name: str, version: Version) -> bool:
+    if _of(name, work.wanted.spec["alerts"])["metric"] in answered.METRICS:
+        return True  # nothing that a server did can be done again
     cutoffs = _of(name, measured(work, observed)["alerts"]).get("made_at", {}).get(serves)
     if not cutoffs:  # the alert is not about forecasts
         return True

@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mlspec.plan.thresholds import Judged
+from mlspec.plan.thresholds import Judged, State
 from mlspec.state.ledger import AlertRecord, AlertState, Ledger, Silence
 from mlspec.state.resource import Json, digest
+
+# What was measured when a record got a state that says more than that.
+_SAID: dict[AlertState, State] = {"silenced": "firing", "inhibited": "firing", "resolved": "ok"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,13 @@ def advance(
         )
         for alert in alerts
     )
+
+
+def still(name: str, record: AlertRecord | None) -> Judged:
+    """Return what an alert says that was not measured anew: what it said last, whoever muted it then."""
+    if record is None:
+        return Judged(name, "no-data", None, f"{name}: not measured yet")
+    return Judged(name, _SAID.get(record.state, record.state), record.value, record.message)
 
 
 def _advance(

@@ -111,7 +111,8 @@ class Ledger:
     `slots` are the newest moments of each schedule that were dealt with; `trainings` when the loop started each by itself;
     `rollbacks` those since a promoted version last proved good; `acted` the incidents, with their versions, that were acted on;
     `evaluated` is the digest of what was evaluated last; `metrics`, `by_horizon` and `own` are what came of it: over all that
-    served, by how many periods ahead it was made, and per alert and version.
+    served, by how many periods ahead it was made, and per alert and version; `made_with` are the code and the libraries that
+    measured it. `spec` is the digest of the spec that was looked at last.
     """
 
     alerts: tuple[AlertRecord, ...] = ()
@@ -128,6 +129,8 @@ class Ledger:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     by_horizon: tuple[Mapping[str, Json], ...] = ()
     own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    made_with: Mapping[str, Json] = field(default_factory=dict)
+    spec: str = ""
 
     @property
     def bad(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ which are recorded whole or not at all. `tests/targets/` holds every promise mad
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -123,8 +123,8 @@ class Target(Sight, Protocol):
         """Return where a stored file can be read, after checking it against its sha256. Raises StateError if it is damaged."""
         ...
 
-    def damage(self, forecast: str, ref: FileRef) -> str | None:
-        """Return what is wrong with a stored file, or None; of one that is far away, by its name and size alone."""
+    def damaged(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return which of these stored files are gone or were changed; of files that are far away, by name and size alone."""
         ...
 
     def versions(self, forecast: str) -> tuple[Version, ...]:

@@ -38,8 +38,9 @@ class Steps:
 
     def _file(self, request: StepRequest, role: str) -> Path:
         seen = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in request.inputs.items()}
-        # The states that are kept were made before a spec could say where training runs; it shapes no file.
+        # The states that are kept were made before a spec could say where steps run; that shapes no file.
         spec = {key: value for key, value in request.spec.items() if key != "training"}
+        spec["deployment"] = {key: value for key, value in spec["deployment"].items() if key != "batch_machine"}
         path = request.out / f"{role}.bin"
         path.write_text(
             json.dumps(

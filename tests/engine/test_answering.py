@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from mlspec.engine.steps import run_on_target
 from mlspec.errors import LockHeld
 from mlspec.plan.moments import text
 from tests.engine.test_served import ERRORS, count
-from tests.engine.world import World, on_its_way, with_two_versions
+from tests.engine.world import ACCURACY, World, on_its_way, with_two_versions
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def dag(world: World) -> None:
 
 def answered(world: World) -> Pass:
     """Answer an alert, where no step can be run."""
-    return answer(world.target, "demand", lambda: text(world.now), "0.1.0")
+    return answer(world.target, "demand", lambda: text(world.now))
 
 
 def test_what_a_run_measured_is_acted_on_at_once_and_the_next_pass_makes_the_forecast(world: World) -> None:
@@ -122,32 +124,121 @@ def test_a_canary_that_turned_out_badly_gives_its_traffic_back(world: World) -> 
     assert world.steps.asked == []
 
 
-def test_a_server_that_fails_is_relieved_though_no_run_has_judged_it(world: World) -> None:
-    world.write(alerts=[ERRORS], rollback={"on": ["errors"]})
+def test_a_rollout_takes_no_step_on_a_message_s_word(world: World) -> None:
+    first, second = on_its_way(world)
+    world.well(second)
+    dag(world)
+    found = answered(world)
+    assert found.did == []
+    assert found.waits[0].startswith("a rollout goes on at the next pass")
+    assert world.traffic == {first: 90, second: 10}
+
+
+def failing(world: World) -> tuple[str, str]:
+    """A world where a second version took over, and an alert watches what its server answers."""
+    world.write(alerts=[ERRORS, ACCURACY], rollback={"on": ["errors"]})
     world.look()
     first = world.serves
     count(world, 100, 0)
     world.look()
-    world.write(alerts=[ERRORS], rollback={"on": ["errors"]}, model={"seed": 1})
+    world.write(alerts=[ERRORS, ACCURACY], rollback={"on": ["errors"]}, model={"seed": 1})
     world.look()
-    count(world, 100, 40, world.serves)
     world.steps.asked.clear()
+    return first, world.serves
+
+
+def nothing(_world: World) -> None:
+    """It was evaluated a moment ago."""
+
+
+def next_day(world: World) -> None:
+    """Nothing was evaluated today."""
+    world.pass_time(days=1)
+
+
+def newer_forecast(world: World) -> None:
+    """A pass evaluated, and made another forecast after that."""
+    world.new_data()
+    world.look()
+
+
+@pytest.mark.parametrize("since", [nothing, next_day, newer_forecast])
+def test_a_server_that_fails_is_relieved_whatever_was_evaluated_last(
+    world: World, since: Callable[[World], None]
+) -> None:
+    first, second = failing(world)
+    since(world)
+    count(world, 100, 40, second)
+    world.steps.asked.clear()
+    before = world.ledger
     found = answered(world)
     assert (found.status, world.traffic) == ("done", {first: 100})
     assert any(line.startswith("alert errors is firing") for line in found.heard)
     assert world.steps.asked == []
+    assert world.ledger.alert("accuracy") == before.alert("accuracy")
+    assert world.ledger.metrics == before.metrics
+    world.look()  # all the rest is judged, and the forecast is made anew
+    assert world.target.runs("demand")[0].version == first
+    assert world.look().status == "nothing"
 
 
-@pytest.mark.parametrize("mode", ["pause", "observe"])
-def test_a_forecast_that_people_keep_to_themselves_is_left_alone(world: World, mode: str) -> None:
+def test_a_server_that_is_well_needs_no_pass_of_its_own(world: World) -> None:
+    _, second = failing(world)
+    next_day(world)
+    count(world, 100, 0, second)
+    before = world.state()
+    assert answered(world).waits == ["evaluate has to be run for this decision: the next pass does"]
+    assert world.state() == before
+
+
+@pytest.mark.parametrize("reconcile", [
+    {"mode": "pause", "resources": {}}, {"mode": "observe", "resources": {}},
+    {"mode": "enforce", "resources": {"deployment": "pause"}}, {"mode": "enforce", "resources": {"deployment": "observe"}},
+], ids=str)  # fmt: skip
+def test_a_forecast_that_people_keep_to_themselves_is_left_alone(world: World, reconcile: dict[str, object]) -> None:
     _, second = with_two_versions(world)
     world.bad(second)
     dag(world)
-    world.write(model={"seed": 1}, reconcile={"mode": mode, "resources": {}})
+    world.write(model={"seed": 1}, reconcile=reconcile)
     world.look()
     before = world.state()
     assert answered(world).did == []
     assert world.state() == before
+    assert world.look().status in ("nothing", "paused", "waiting")
+    assert world.state() == before
+
+
+def test_a_spec_whose_version_was_kept_out_is_what_the_loop_goes_by_and_the_answer_leaves_it_to_that(
+    world: World,
+) -> None:
+    _, second = with_two_versions(world)
+    world.bad(second)
+    dag(world)
+    closed = [
+        {
+            "metric": "wape",
+            "below": 0.001,
+            "above": None,
+            "within": None,
+            "better_than": None,
+            "by": None,
+            "points": None,
+        }
+    ]
+    world.write(model={"seed": 2, "gate": closed}, rollback={"on": []})
+    assert world.look().kept_out
+    before = world.state()
+    assert answered(world).waits == ["the spec is not the newest release's any more: the next pass decides"]
+    assert (world.state(), world.traffic) == (before, {second: 100})
+
+
+def test_what_another_image_measured_is_found(world: World) -> None:
+    first, second = with_two_versions(world)
+    world.bad(second)
+    newer = replace(world.engine("0.2.0"), libraries={"numpy": "3"})
+    run_on_target(newer, world.spec, "evaluate", text(world.now))
+    assert answered(world).status == "done"
+    assert world.traffic == {first: 100}
 
 
 def test_a_release_that_a_person_holds_stays(world: World) -> None:

@@ -129,7 +129,7 @@ def said(forecast: str = "demand", event: str = "threshold-broken") -> dict[str,
 
 
 LOOP = "/v2/projects/acme-prod/locations/europe-west1/jobs/mlspec-reconcile:run"
-WORDS = ["reconcile", "--once", "--yes", "--target", "prod", "--select", "demand"]
+WORDS = ["reconcile", "--once", "--yes", "--lock-timeout", "10m", "--target", "prod", "--select", "demand"]
 
 
 @pytest.mark.parametrize("message", [incident(), said(), said(event="task-failed")])
@@ -166,7 +166,7 @@ def test_a_forecast_named_as_a_selector_is_looked_at_with_all_others(
     function: FlaskClient, cloud_run: Any, name: str
 ) -> None:
     assert function.post("/", data=push(incident(forecast=name))).status_code == 204
-    assert cloud_run.asked == [(LOOP, WORDS[:5])]
+    assert cloud_run.asked == [(LOOP, WORDS[:7])]
 
 
 @pytest.mark.parametrize("message", [incident("closed"), said(event="resolved"), said(event="gate-closed")])

@@ -23,8 +23,7 @@ from tests.gcp.test_counts import ago, model_of
 
 ONCE = ("reconcile", "--once")
 ALERTS = "[{name: failing, metric: error_rate, above: 0.05, severity: critical}]"
-LATER = ["reconcile", "--once", "--yes", "--target", "dev", "--select", "demand"]
-EVER = 10**6
+LATER = ["reconcile", "--once", "--yes", "--lock-timeout", "10m", "--target", "dev", "--select", "demand"]
 STARTED = "google.cloud.run.v2.Jobs.RunJob"
 
 
@@ -142,38 +141,44 @@ KILLED = """
 import os, signal, sys
 from datetime import timedelta
 from mlspec.targets.gcp import calls, endpoint, lease, registry, storage
-point, count = int(sys.argv[1]), 0
-patiently = calls.patiently
+point, after = sys.argv[1:3]
+seen, patiently = [], calls.patiently
 def counted(call, what):
-    global count
-    count += 1
-    if count == point:
+    if what.startswith(point) and any(each.startswith(after) for each in seen):
         os.kill(os.getpid(), signal.SIGKILL)
+    seen.append(what)
     return patiently(call, what)
 storage.patiently = registry.patiently = endpoint.patiently = counted
 lease.LIFE, lease.SKEW = timedelta(seconds=1), timedelta(0)
+import time
 from mlspec.cli.redeploy import redeploy
+from mlspec.errors import LockHeld
 from mlspec.spec.place import Place
-found = redeploy(Place("dev", sys.argv[2], sys.argv[3]), "demand")
+while isinstance((found := redeploy(Place("dev", *sys.argv[3:]), "demand")).error, LockHeld):
+    time.sleep(0.1)  # until the lease of the one that was killed has run out
 sys.exit(found.error.message if found.error else 0)
 """
+# Each effect of a rollback, by the words of its call, and what comes before it: the record is written at its end.
+EFFECTS = [
+    ("let ", "look"), ("deploy ", "look"), ("split the traffic", "look"), ("take the deployment", "look"),
+    ("write gs://acme-test-mlspec-state/forecasts/demand/state.db", "take the deployment"),
+]  # fmt: skip
 
 
-def killed_at(acme: Acme, point: int) -> int:
-    """Answer an alert in a process that is killed before its n-th call."""
-    argv = [sys.executable, "-c", KILLED, str(point), acme.project, platform.REGION]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(argv, env=environment, check=False).returncode
+def killed_before(acme: Acme, effect: str, after: str) -> int:
+    """Answer an alert in a process that is killed before an effect; return what it ended with."""
+    argv = [sys.executable, "-c", KILLED, effect, after, acme.project, platform.REGION]
+    return subprocess.run(argv, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False).returncode
 
 
-def test_a_function_that_is_killed_on_its_way_is_made_good_by_the_next_delivery(
+def test_a_function_that_is_killed_before_each_effect_is_made_good_by_the_next(
     acme: Acme, two: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, _ = two
     answered(acme, failed=40)
-    ends = [killed_at(acme, point) for point in (6, 13, 20, 27, 34, EVER)]
-    assert ends[:3] == [-signal.SIGKILL] * 3
-    assert ends[-1] == 0
+    ends = [killed_before(acme, effect, after) for effect, after in EFFECTS]
+    assert ends == [-signal.SIGKILL] * len(EFFECTS)
+    assert killed_before(acme, "never", "never") == 0
     assert acme.traffic() == {first: 100}
     assert [each.display_name for each in acme.endpoint().deployed_models] == [first]
     history = acme.asked(capsys, "history", "demand")

@@ -154,7 +154,9 @@ def the_function_rolls_it_back_on_its_alert(whole: Whole, bad: str, good: str, t
     assert whole.dag("2024-02-18", *WATCH)["alert"] == "success"
     until(lambda: len(whole.passes()) > before and whole.passes()[0][1], LONG)
     (words, _), *_ = whole.passes()
-    assert words == ["reconcile", "--once", "--yes", "--target", "prod", "--select", "demand"]
+    assert words == [
+        *["reconcile", "--once", "--yes", "--lock-timeout", "10m", "--target", "prod", "--select", "demand"]
+    ]
     moved, woken = whole.function.said("NOTICE")  # before the loop's container was started
     assert moved.startswith(f"rolled back: {bad} gives way to {good}")
     assert woken == "the loop looks at a forecast"

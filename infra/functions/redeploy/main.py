@@ -2,9 +2,10 @@
 
 Pub/Sub pushes two kinds of messages here: incidents of Cloud Monitoring, and what DAGs and the loop publish themselves. Both
 only say where to look. What follows is decided from the forecast's record and from what its endpoint counted, by the loop's own
-code (mlspec, which travels with this file) under the forecast's lock. So a message that comes twice, late, out of order or forged
-does no harm. Then the loop's job is started for that forecast: it makes the forecasts anew and tells people, and it decides where
-something has to be measured first.
+code (mlspec, which travels with this file), under the forecast's lock. So a message that comes twice, late, out of order or
+forged does no harm. Then the loop's job is started for that forecast: it makes the forecasts anew and tells people, and it decides where
+something has to be measured first. An answer that takes long (a version has to be deployed first) is not waited for with that: should
+this instance end, the job finds the lock free and goes on.
 
 Answers: 204 for what was dealt with, and for what no second delivery would make better (it is logged as a warning); 500 where the
 loop could not be started, so that Pub/Sub delivers again and, after ten times, puts the message among the dead letters. Who may
@@ -18,6 +19,7 @@ import binascii
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import functions_framework
 
@@ -25,6 +27,8 @@ NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 LOOP = "mlspec-reconcile"
 SELECTORS = {"new", "modified"}  # words of --select; a forecast of that name would be taken for one
 MOST = 256 * 1024  # a message that is larger is not one of ours
+QUICK = 20.0  # seconds for an answer before the loop's job is started beside it
+PATIENCE = "10m"  # that the job waits for whoever works on the forecast, this function for one
 # What needs nobody: an incident that is over, a run whose gate did its work.
 QUIET = {"resolved", "closed", "gate-closed"}
 
@@ -44,13 +48,15 @@ def on_alert(request):
     if state in QUIET:
         say("INFO", "nothing to do", forecast=forecast, state=state)
         return "", 204
-    redeploy(forecast)
-    try:
-        wake(forecast)
-    except Exception as error:  # noqa: BLE001  (whatever it is, Pub/Sub shall deliver again)
-        say("ERROR", "the loop could not be started", forecast=forecast, error=type(error).__name__)
-        return "", 500
-    say("NOTICE", "the loop looks at a forecast", forecast=forecast, state=state)
+    with ThreadPoolExecutor(1) as beside:
+        answer = beside.submit(redeploy, forecast)
+        wait([answer], timeout=QUICK)
+        try:
+            wake(forecast)
+        except Exception as error:  # noqa: BLE001  (whatever it is, Pub/Sub shall deliver again)
+            say("ERROR", "the loop could not be started", forecast=forecast, error=type(error).__name__)
+            return "", 500
+        say("NOTICE", "the loop looks at a forecast", forecast=forecast, state=state)
     return "", 204
 
 
@@ -103,11 +109,11 @@ def word(value: object) -> str:
 
 def redeploy(forecast: str) -> None:
     """Let what serves give way where it has to. What cannot be decided or done here is the loop's, which is started next."""
-    from mlspec.cli.redeploy import redeploy as judge_what_serves
-    from mlspec.spec.place import Place
-
-    place = Place(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
     try:
+        from mlspec.cli.redeploy import redeploy as judge_what_serves
+        from mlspec.spec.place import Place
+
+        place = Place(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
         found = judge_what_serves(place, forecast)
     except Exception as error:  # noqa: BLE001  (a defect here must not keep the loop asleep)
         say("ERROR", "the alert could not be answered here", forecast=forecast, error=type(error).__name__)
@@ -125,7 +131,7 @@ def wake(forecast: str) -> None:
     from google.cloud import run_v2
 
     place = f"projects/{os.environ['MLSPEC_PROJECT']}/locations/{os.environ['MLSPEC_REGION']}"
-    words = ["reconcile", "--once", "--yes", "--target", os.environ["MLSPEC_TARGET"]]
+    words = ["reconcile", "--once", "--yes", "--lock-timeout", PATIENCE, "--target", os.environ["MLSPEC_TARGET"]]
     if forecast not in SELECTORS:
         words += ["--select", forecast]
     overrides = {"container_overrides": [{"args": words}]}

@@ -6,7 +6,7 @@ are fetched, so a file that was changed is never used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,6 +70,11 @@ class Files:
         if size is None:
             return "was deleted"
         return None if size == ref.size else "was changed"
+
+    def damaged(self, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return which of these are gone or were changed."""
+        sizes = {} if self._trusted or not refs else self._sizes()
+        return frozenset(ref for ref in refs if not self._trusted and sizes.get(ref.sha256) != ref.size)
 
     def discard(self, ref: FileRef, owner: str) -> None:
         """Remove a file that nothing names any more, and the copy of it here."""

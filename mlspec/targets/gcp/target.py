@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -225,9 +225,9 @@ class GcpTarget:
         """Return where a copy of a stored file can be read, after checking it against its sha256."""
         return self._of(forecast).files.path(ref)
 
-    def damage(self, forecast: str, ref: FileRef) -> str | None:
-        """Return what is wrong with a stored file, by its name and size, or None."""
-        return self._of(forecast).files.damage(ref)
+    def damaged(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return which of these stored files are gone or were changed, by name and size: one list call."""
+        return self._of(forecast).files.damaged(refs)
 
     def versions(self, forecast: str) -> tuple[Version, ...]:
         """Return all versions, newest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -102,9 +102,9 @@ class Record:
         """Return where a stored file can be read, after checking it against its sha256."""
         return self._stored.path(ref)
 
-    def damage(self, _forecast: str, ref: FileRef) -> str | None:
-        """Return what is wrong with a stored file, or None."""
-        return self._stored.damage(ref)
+    def damaged(self, _forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return which of these stored files are gone or were changed."""
+        return frozenset(ref for ref in refs if self._stored.damage(ref))
 
     def versions(self, forecast: str) -> tuple[Version, ...]:
         """Return all versions, newest first."""
