@@ -3,9 +3,9 @@
 Pub/Sub pushes two kinds of messages here: incidents of Cloud Monitoring, and what DAGs and the loop publish themselves. Both
 only say where to look. What follows is decided from the forecast's record and from what its endpoint counted, by the loop's own
 code (mlspec, which travels with this file), under the forecast's lock. So a message that comes twice, late, out of order or
-forged does no harm. Then the loop's job is started for that forecast: it makes the forecasts anew and tells people, and it decides where
-something has to be measured first. An answer that takes long (a version has to be deployed first) is not waited for with that: should
-this instance end, the job finds the lock free and goes on.
+forged does no harm. Then the loop's job is started for that forecast: it makes the forecasts anew and tells people, and it
+decides where something has to be measured first. An answer that takes long (a version has to be deployed first) is not waited
+for with that: should this instance end, the job finds the lock free and goes on.
 
 Answers: 204 for what was dealt with, and for what no second delivery would make better (it is logged as a warning); 500 where the
 loop could not be started, so that Pub/Sub delivers again and, after ten times, puts the message among the dead letters. Who may
