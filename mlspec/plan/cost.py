@@ -8,7 +8,7 @@ differ by up to a half.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mlspec.plan.schedule import runs_per_month
@@ -22,9 +22,10 @@ _MEMORY = {"standard": 4.0, "highmem": 8.0, "highcpu": 1.0}
 _MACHINE = re.compile(r"([a-z][0-9]+)-(standard|highmem|highcpu)-([0-9]+)")
 # The job of the pipeline's steps: 4 vCPU at 0.000018 and 16 GiB at 0.000002 USD a second.
 JOB_SECOND = 4 * 0.000018 + 16 * 0.000002
-RUN_MINUTES = 30.0
+RUN_MINUTES = 30.0  # our own guess, of a run and of what a machine of its own does in one
 CONDITION = 0.10  # an alert's condition a month
 SECRET = 0.06  # a version of a secret a month
+Part = tuple[float | None, str]  # USD a month and what for; None where the price is not known here
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +39,54 @@ class Cost:
 
 def monthly(spec: Mapping[str, Json]) -> Cost:
     """Return the rough cost of one resolved spec."""
-    parts: list[tuple[float, str]] = []
-    unknown: list[str] = []
-    if spec["deployment"]["serve"] != "batch":
-        machine = spec["deployment"]["machine"]
-        hourly = hourly_price(machine["type"])
-        if hourly is None:
-            unknown.append(f"the endpoint's {machine['type']}")
-        else:
-            price = hourly * machine["min_replicas"] * HOURS
-            parts.append((price, f"{machine['min_replicas']} x {machine['type']} all month for the endpoint"))
-    crons = [spec["schedule"][word] for word in ("forecast", "retrain") if spec["schedule"][word]]
-    runs = sum(runs_per_month(cron) for cron in crons)
+    parts = [(price, what) for found in (_endpoint, _runs, _machines, _watching) for price, what in found(spec)]
+    known = [(price, what) for price, what in parts if price is not None]
+    return Cost(
+        sum(price for price, _ in known), tuple(f"{price:.2f} USD: {what}" for price, what in known),
+        tuple(what for price, what in parts if price is None),
+    )  # fmt: skip
+
+
+def _endpoint(spec: Mapping[str, Json]) -> Iterator[Part]:
+    if spec["deployment"]["serve"] == "batch":
+        return
+    machine = spec["deployment"]["machine"]
+    hourly, count = hourly_price(machine["type"]), machine["min_replicas"]
+    if hourly is None:
+        yield None, f"the endpoint's {machine['type']}"
+    else:
+        yield hourly * count * HOURS, f"{count} x {machine['type']} all month for the endpoint"
+
+
+def _runs(spec: Mapping[str, Json]) -> Iterator[Part]:
+    runs = sum(runs_per_month(cron) for word in ("forecast", "retrain") if (cron := spec["schedule"][word]))
     if runs:
-        parts.append(
-            (runs * RUN_MINUTES * 60 * JOB_SECOND, f"{runs:.0f} runs of {RUN_MINUTES:.0f} minutes on 4 vCPU, 16 GiB")
-        )
+        yield runs * RUN_MINUTES * 60 * JOB_SECOND, f"{runs:.0f} runs of {RUN_MINUTES:.0f} minutes on 4 vCPU, 16 GiB"
+
+
+def _machines(spec: Mapping[str, Json]) -> Iterator[Part]:
+    """What runs on machines of their own, beside the job that asks for them."""
+    for machine, word, what in (
+        (spec["training"]["machine"], "retrain", "training"),
+        (spec["deployment"]["batch_machine"], "forecast", "the batch forecast"),
+    ):
+        if not machine or not spec["schedule"][word]:
+            continue
+        hourly, runs = hourly_price(machine), runs_per_month(spec["schedule"][word])
+        if hourly is None:
+            yield None, f"{what}'s {machine}"
+        else:
+            said = f"{runs:.0f} x {RUN_MINUTES:.0f} minutes of {machine} for {what}"
+            yield hourly * runs * RUN_MINUTES / 60, said
+
+
+def _watching(spec: Mapping[str, Json]) -> Iterator[Part]:
     conditions = sum(2 if alert["outside"] and not alert["for"] else 1 for alert in spec["alerts"])
     if conditions:
-        parts.append((conditions * CONDITION, f"{conditions} conditions of alerts"))
+        yield conditions * CONDITION, f"{conditions} conditions of alerts"
     secrets = sum(bool(receiver["webhook"]) for receiver in spec["notify"])
     if secrets:
-        parts.append((secrets * SECRET, f"{secrets} secret{'s' if secrets > 1 else ''}"))
-    return Cost(
-        sum(price for price, _ in parts), tuple(f"{price:.2f} USD: {what}" for price, what in parts), tuple(unknown)
-    )
+        yield secrets * SECRET, f"{secrets} secret{'s' if secrets > 1 else ''}"
 
 
 def hourly_price(machine: str) -> float | None:
