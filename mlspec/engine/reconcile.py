@@ -70,8 +70,8 @@ def _idle(engine: Engine, spec: Spec, found: Pass) -> bool:
     seen = ahead.todo or ahead.handled or unsaid(ahead, ahead.observed.conditions, found.reported, "")
     moves_on = mode(spec.json, "deployment") == "enforce" and move_due(work, ahead.observed)
     # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
-    moved = bool(ahead.observed.seen) and ahead.observed.ledger.spec != spec.spec_hash
-    return not (seen or moved or has_news(work, ahead.observed) or moves_on)
+    another = ahead.observed.ledger.spec not in ("", spec.spec_hash)
+    return not (seen or another or has_news(work, ahead.observed) or moves_on)
 
 
 def _say_what_is_left(work: Work, ahead: Outlook, found: Pass) -> None:
