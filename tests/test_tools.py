@@ -1,6 +1,10 @@
-"""A tool that is missing is said on a laptop, and fails in CI."""
+"""What the tests themselves stand on: tools that are there, and tests of one group that are kept together."""
 
 from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +13,7 @@ from tests import tools
 
 @pytest.mark.parametrize("tool", tools.HINTS)
 def test_a_missing_tool_fails_where_all_are_required(
-    tool: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    tool: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tools, "FOLDER", tmp_path)
     monkeypatch.setattr(tools, "FILES", {})
@@ -20,3 +24,26 @@ def test_a_missing_tool_fails_where_all_are_required(
     monkeypatch.delenv("MLSPEC_TOOLS")
     with pytest.raises(pytest.skip.Exception, match=f"this test needs {tool}: "):
         tools.needs(tool)
+
+
+GROUPED = """
+import os
+import pathlib
+import pytest
+
+pytestmark = pytest.mark.xdist_group("one")
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_where(number):
+    pathlib.Path(os.environ["PYTEST_XDIST_WORKER"]).touch()
+"""
+
+
+def test_tests_that_share_something_of_this_machine_run_in_one_process(tmp_path: Path) -> None:
+    """Ray, Airflow's database and Pub/Sub's emulator are shared; where tests are scattered, it shows seldom and elsewhere."""
+    (tmp_path / "test_grouped.py").write_text(GROUPED)
+    words = ("-m", "pytest", "-q", "--numprocesses=2", "--dist=loadgroup", "-p", "no:cacheprovider")
+    done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert len(list(tmp_path.glob("gw*"))) == 1

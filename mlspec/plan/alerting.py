@@ -14,8 +14,11 @@ from mlspec.plan.thresholds import Judged, State
 from mlspec.state.ledger import AlertRecord, AlertState, Ledger, Silence
 from mlspec.state.resource import Json, digest
 
-# What was measured when a record got a state that says more than that.
-_SAID: dict[AlertState, State] = {"silenced": "firing", "inhibited": "firing", "resolved": "ok"}
+# What was measured when a record got its state.
+_MEASURED: dict[AlertState, State] = {
+    "ok": "ok", "pending": "pending", "firing": "firing", "no-data": "no-data",
+    "silenced": "firing", "inhibited": "firing", "resolved": "ok",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def still(name: str, record: AlertRecord | None) -> Judged:
     """Return what an alert says that was not measured anew: what it said last, whoever muted it then."""
     if record is None:
         return Judged(name, "no-data", None, f"{name}: not measured yet")
-    return Judged(name, _SAID.get(record.state, record.state), record.value, record.message)
+    return Judged(name, _MEASURED[record.state], record.value, record.message)
 
 
 def _advance(

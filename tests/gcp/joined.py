@@ -146,8 +146,9 @@ def _drop_topic(values: Values) -> None:
 
 def _make_subscription(values: Values) -> None:
     push = {"push_config": {"push_endpoint": os.environ[FUNCTION]}} if values["push_config"] else {}
+    patience = {"ack_deadline_seconds": int(values["ack_deadline_seconds"] or 10)}  # Google's own, where none is said
     with _subscriptions() as client:
-        client.create_subscription(request={"name": values["id"], "topic": values["topic"], **push})
+        client.create_subscription(request={"name": values["id"], "topic": values["topic"], **patience, **push})
 
 
 def _drop_subscription(values: Values) -> None:
