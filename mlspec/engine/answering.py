@@ -43,7 +43,8 @@ def answer(target: Target, forecast: str, clock: Callable[[], str]) -> Pass:
     try:
         if _due(target, forecast, clock, found):
             with target.lock(forecast, "answer", clock(), 0.0):
-                if work := _due(target, forecast, clock, found):
+                now = clock()  # one moment for what is asked and what is done: nothing comes due in between
+                if work := _due(target, forecast, lambda: now, found):
                     _judge(work, found)
     except Unmeasured as error:
         found.waits = [error.message]
@@ -57,7 +58,8 @@ def _judge(work: Work, found: Pass) -> None:
     try:
         judge_again(work, found)
     except Unmeasured:
-        found.heard += evaluate_served(work).heard
+        if server_alarms(work, work.engine.target.observe(work.name)):
+            found.heard += evaluate_served(work).heard
     if not _forward(move_due(work, work.engine.target.observe(work.name)), found):
         move(work, found)
 

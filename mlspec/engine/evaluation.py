@@ -71,28 +71,37 @@ def evaluate(work: Work) -> Evaluated:
         by_horizon=tuple(facts.get("by_horizon", ())),
         made_with={"code": work.engine.code, "libraries": dict(work.engine.libraries)},
     )
-    return _move_on(work, observed, found, ledger, at)
+    return _move_on(work, observed, found, ledger, at, whole=True)
 
 
 def evaluate_served(work: Work) -> Evaluated:
     """Move the alerts on a server's errors and latency on, by what it counted; the others stay, and are still to be evaluated."""
     at, observed = work.engine.clock(), work.engine.target.observe(work.name)
     found = {each["name"]: each for each in _served(work, observed, at)}
-    return _move_on(work, observed, found, observed.ledger, at)
+    return _move_on(work, observed, found, observed.ledger, at, whole=False)
 
 
 def server_alarms(work: Work, observed: Observed) -> bool:
-    """Return whether a server's counts make an alert fire of which there is no incident yet."""
+    """Return whether a server's counts make an alert fire, in all or on a version, that the record does not say fires."""
+    ledger = observed.ledger
     found = {each["name"]: each for each in _served(work, observed, work.engine.clock())}
-    alerts = [alert for alert in work.wanted.spec["alerts"] if alert["name"] in found]
-    firing = (alert["name"] for alert in alerts if judge(alert, found[alert["name"]]["segments"]).state == "firing")
-    return any(still(name, observed.ledger.alert(name)).state != "firing" for name in firing)
+    for alert in work.wanted.spec["alerts"]:
+        if (name := alert["name"]) not in found:
+            continue
+        known = {"": still(name, ledger.alert(name)).state, **ledger.own.get(name, {})}
+        parts = {"": found[name]["segments"], **found[name]["by_version"]}
+        if any(judge(alert, part).state == "firing" != known.get(who) for who, part in parts.items()):
+            return True
+    return False
 
 
 def _move_on(
-    work: Work, observed: Observed, found: Mapping[str, Mapping[str, Json]], ledger: Ledger, at: str
+    work: Work, observed: Observed, found: Mapping[str, Mapping[str, Json]], ledger: Ledger, at: str, *, whole: bool
 ) -> Evaluated:
-    """Move every alert on by what was `found` of it, and record that; one of which nothing was measured says what it said."""
+    """Move every alert on by what was `found` of it, and record that; one of which nothing was measured says what it said.
+
+    Whether a version has proved good is said by a `whole` evaluation alone.
+    """
     spec = work.wanted.spec
     anew = [alert for alert in spec["alerts"] if alert["name"] in found]
     judged = {alert["name"]: still(alert["name"], ledger.alert(alert["name"])) for alert in spec["alerts"]}
@@ -113,7 +122,7 @@ def _move_on(
             work.name,
             events=tuple(_event(work.name, each, at) for each in news),
             conditions=(healthy(work.name, ledger, at),),
-            ledger=_trusted(spec, observed, ledger, at),
+            ledger=_trusted(spec, observed, ledger, at) if whole else ledger,
             notices=telling.pending(spec, telling.of_alerts(spec, moved, stable(observed), at), at),
         )
     )

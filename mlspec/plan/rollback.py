@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlspec.plan import answered
 from mlspec.plan.moments import later
 from mlspec.plan.serving import good_releases, standing
 from mlspec.plan.weighing import weighed
@@ -77,8 +78,10 @@ def decide(facts: Facts, now: str) -> Stay | RollBack | Give:
         return Stay(_why_not(asking, guilty, facts.serves))
     if standing(ledger, facts.spec_hash):
         return Stay(f"{new[0].name} fires, and the release is held: a person decides")
-    if weighed(new[0].incident, facts.serves, ledger.evaluated) in ledger.acted:
-        return Stay(f"{new[0].name} fires, and {NO_BETTER}")
+    new = [each for each in new if weighed(each.incident, facts.serves, ledger.evaluated) not in ledger.acted]
+    if not new:
+        return Stay(f"{guilty[0].name} fires, and {NO_BETTER}")
+    new.sort(key=lambda each: _metric(each, facts) not in answered.METRICS)  # a server that fails waits for no weighing
     if ledger.rollout is not None:
         return Stay(f"{new[0].name} fires on {facts.serves}, and {ledger.rollout.version} is on its way to replace it")
     if now < cool_at(ledger, policy):
@@ -129,10 +132,13 @@ def _previous(facts: Facts) -> Release | None:
 
 def _about(alert: AlertRecord, facts: Facts) -> bool:
     """Return whether an alert is about the version that serves now."""
-    metric = next(each["metric"] for each in facts.spec["alerts"] if each["name"] == alert.name)
-    if metric in OF_A_VERSION:
+    if _metric(alert, facts) in OF_A_VERSION:
         return facts.ledger.own.get(alert.name, {}).get(facts.serves) == "firing"
     return (alert.began or alert.since) >= facts.promoted
+
+
+def _metric(alert: AlertRecord, facts: Facts) -> str:
+    return str(next(each["metric"] for each in facts.spec["alerts"] if each["name"] == alert.name))
 
 
 def _why_not(asking: Sequence[AlertRecord], guilty: Sequence[AlertRecord], serves: str) -> str:

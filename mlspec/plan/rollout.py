@@ -82,14 +82,27 @@ def firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tuple[str, 
     return tuple(name for name in names if ledger.own.get(name, {}).get(version) == "firing")
 
 
+def _of_servers(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return which of the named alerts watch a server: nothing that it did can be weighed."""
+    metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
+    return tuple(name for name in names if metric[name] in answered.METRICS)
+
+
+def _servers_first(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
+    first = _of_servers(names, spec)
+    return (*first, *(name for name in names if name not in first))
+
+
 def next_step(rollout: Rollout, spec: Mapping[str, Json], ledger: Ledger, now: str) -> Shift | Wait | Abort:
     """Return what follows for a version on its way."""
     policy = spec["deployment"]["rollout"]
     found, why = verdict(judges(spec), ledger, rollout.version)
-    if found == "fail" and weighed(ROLLOUT, rollout.version, ledger.evaluated) in ledger.acted:
+    firing = _servers_first(firing_on(judges(spec), ledger, rollout.version), spec)
+    known = weighed(ROLLOUT, rollout.version, ledger.evaluated) in ledger.acted
+    if found == "fail" and known and not _of_servers(firing, spec):
         return Wait(f"{why}, and {rollout.stable_version} would have done no better on the same periods")
     if found == "fail":
-        return Abort(why, firing_on(judges(spec), ledger, rollout.version))
+        return Abort(why, firing)
     ready = later(rollout.since, policy["interval"])
     if now < ready:
         return Wait(f"the next step is due at {ready}")

@@ -182,6 +182,24 @@ def test_a_server_that_fails_is_relieved_whatever_was_evaluated_last(
     assert world.look().status == "nothing"
 
 
+def test_a_server_that_fails_is_relieved_though_demand_moved_too(world: World) -> None:
+    both = {"rollback": {"on": ["accuracy", "errors"]}, "alerts": [ACCURACY, ERRORS]}
+    world.write(**both)
+    world.look()
+    first = world.serves
+    world.write(**both, model={"seed": 1})
+    world.look()
+    second = world.serves
+    world.steps.otherwise = 0.5  # whatever had served would have done no better
+    world.bad(second)
+    world.look()
+    assert (world.traffic, "RollbackWouldNotHelp" in world.events()) == ({second: 100}, True)
+    count(world, 100, 40, second)
+    world.steps.asked.clear()
+    assert answered(world).did[0].startswith(f"rolled back: {second} gives way to {first} (release 1): errors")
+    assert (world.traffic, world.steps.asked) == ({first: 100}, [])
+
+
 def test_a_server_that_is_well_needs_no_pass_of_its_own(world: World) -> None:
     _, second = failing(world)
     next_day(world)

@@ -97,9 +97,9 @@ class Batch:
     def _why(self, job: Any) -> Ended:
         """Return why a job has no predictions that can be used."""
         ended, failed = self._jobs.ended(job.name), job.completion_stats.failed_count
-        if ended.reason or job.state.name != WELL:
-            return ended
         told = [found[0].decode(errors="replace") for name in self._errors(job) if (found := self._state.read(name))]
+        if ended.reason or (job.state.name != WELL and not told):
+            return ended
         reason = told[0].partition("\n")[0] if told else "it wrote no predictions"
         return Ended(ended.log, f"{failed:,} instances failed: {reason}" if failed else reason)
 

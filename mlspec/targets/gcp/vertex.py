@@ -28,7 +28,7 @@ _FIRST, _LONGEST = 0.5, 30.0  # seconds between two looks at a job, at first and
 # How a job ended that Vertex AI says nothing more about.
 _UNSAID = {"JOB_STATE_CANCELLED": "it was cancelled", "JOB_STATE_EXPIRED": "it took longer than it may"}
 WELL = "JOB_STATE_SUCCEEDED"
-_UNDER_WAY = ("JOB_STATE_QUEUED", "JOB_STATE_PENDING", "JOB_STATE_RUNNING")
+_UNDER_WAY = tuple(f"JOB_STATE_{word}" for word in ("QUEUED", "PENDING", "RUNNING", "UPDATING", "PAUSED", "CANCELLING"))
 
 
 class Jobs:
@@ -59,15 +59,21 @@ class Jobs:
         return sorted(found, key=lambda job: job.create_time, reverse=True)
 
     def wait(self, name: str) -> Any:
-        """Wait until a job is over, and return it; one that still runs after LONG is returned as it is."""
+        """Wait until a job is over, and return it. Raises TargetError where it still runs after LONG."""
         tenacity = tenacity_of_the_extra()
         looks = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda job: job.state.name in _UNDER_WAY),
             wait=tenacity.wait_exponential(multiplier=_FIRST, exp_base=4 / 3, max=_LONGEST),
             stop=tenacity.stop_after_delay(LONG),
-            retry_error_callback=lambda state: state.outcome.result(),
+            retry_error_callback=lambda _state: None,
         )
-        return looks(lambda: self._look(name))
+        found = looks(lambda: self._look(name))
+        if found is None:
+            raise TargetError(
+                f"{name} still runs after {LONG / 3600:.0f} hours",
+                hint="look at it in the console, or cancel it: then it is started anew",
+            )
+        return found
 
     def ended(self, name: str) -> Ended:
         """Return why a job ended, as Vertex AI says it, and the filter of its log."""
