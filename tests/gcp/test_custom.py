@@ -62,6 +62,25 @@ def test_a_job_that_runs_already_is_waited_for_and_not_started_again(heavy: Acme
     assert [job.display_name for job in jobs(heavy)] == ["mlspec-demand-backtest", "mlspec-demand-train"]
 
 
+def test_a_job_that_outlasts_its_time_is_told_to_run_still_and_is_waited_for_again(
+    heavy: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    go = tmp_path / "go"
+    waits = (
+        f"import os, sys, time\nwhile 'backtest' in sys.argv and not os.path.exists({str(go)!r}): time.sleep(0.05)\n"
+    )
+    heavy.containers_run(before=waits)
+    with monkeypatch.context() as short:
+        short.setattr("mlspec.targets.gcp.vertex.LONG", 0)
+        assert heavy.run(*ONCE) == 4
+    (backtest,) = jobs(heavy)
+    assert f"{backtest.name} still runs after 0 hours" in capsys.readouterr().err
+    go.touch()
+    assert heavy.run("resume", "demand") == 0
+    assert heavy.run(*ONCE) == 0, heavy.standin.outputs()
+    assert [job.display_name for job in jobs(heavy)] == ["mlspec-demand-backtest", "mlspec-demand-train"]
+
+
 def test_a_training_that_fails_is_told_and_tried_anew_later(heavy: Acme, capsys: pytest.CaptureFixture[str]) -> None:
     heavy.say(model="{horizon: 3, candidates: [{kind: seasonal-naive, season: 7000}]}")
     assert heavy.run(*ONCE) != 0

@@ -207,7 +207,8 @@ MUTATIONS = (
              "class Unmeasured(MlspecError):", "from mlspec.errors import DataError\n\n\nclass Unmeasured(DataError):",
              ANSWERS + "::test_an_answer_weighs_by_what_was_filed_alone"),
     Mutation("a move and what is remembered of it are one", "engine/moves.py",
-             "            ledger=ledger,\n            notices=_pending(work, notices),\n        )\n    )\n\n\ndef _settle(",
+             "            ledger=replace(ledger, spec=wanted.spec_hash),\n            notices=_pending(work, notices),\n"
+             "        )\n    )\n\n\ndef _settle(",
              "        )\n    )\n"
              "    work.settle(Settlement(work.name, ledger=ledger, notices=_pending(work, notices)))\n\n\ndef _settle(",
              crash("a_pass_that_is_killed_anywhere_is_made_good_by_the_next[turns_bad]")),

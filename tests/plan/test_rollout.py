@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.plan.rollout import Abort, Shift, Wait, next_step, shares, split
+from mlspec.plan.rollout import ROLLOUT, Abort, Shift, Wait, next_step, shares, split
+from mlspec.plan.weighing import weighed
 from mlspec.state.ledger import Ledger, Rollout
+from tests.engine.test_served import ERRORS
 from tests.engine.world import ACCURACY
 from tests.examples import spec_json
 
@@ -47,3 +50,24 @@ def test_whatever_the_evidence_says_shares_sum_to_100_and_the_stable_version_is_
         if found.percent == 100:
             return
         under_way = Rollout("new", 2, "old", 1, under_way.step + 1, T, T)
+
+
+@pytest.mark.parametrize(("own", "follows"), [
+    ({"accuracy": "firing", "errors": "ok"}, Wait),  # nothing that serves would have done better
+    ({"accuracy": "firing", "errors": "firing"}, Abort),  # whose server fails is given up, however it forecasts
+    ({"accuracy": "ok", "errors": "firing"}, Abort),
+], ids=str)  # fmt: skip
+def test_a_version_that_was_weighed_well_is_given_up_all_the_same_where_its_server_fails(
+    own: dict[str, str], follows: type[Wait | Abort]
+) -> None:
+    spec = {**spec_json(), "alerts": [ACCURACY, ERRORS]}
+    spec["rollback"] = {**spec["rollback"], "on": ["accuracy", "errors"]}
+    rollout = {"strategy": "canary", "steps": [10, 100], "interval": "1h"}
+    spec["deployment"] = {**spec["deployment"], "serve": "both", "rollout": rollout}
+    ledger = Ledger(
+        own={name: {"new": state} for name, state in own.items()}, acted=(weighed(ROLLOUT, "new", "e"),), evaluated="e"
+    )
+    found = next_step(Rollout("new", 2, "old", 1, 0, T, T), spec, ledger, T)
+    assert isinstance(found, follows)
+    if isinstance(found, Abort):
+        assert found.alerts[0] == "errors"
