@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 from mlspec import jobs  # noqa: E402  (the tests' shop is beside the package)
 from mlspec.web.answer import Answering  # noqa: E402
 from mlspec.web.counts import Counts  # noqa: E402
-from mlspec.web.shelf import Answers, Shelf  # noqa: E402
+from mlspec.web.prediction_cache import Answers, Shelf  # noqa: E402
 from tests.web.shop import Shop, serving  # noqa: E402
 
 ROUNDS, BAR = 1000, 5.0  # milliseconds

@@ -22,7 +22,7 @@ from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, hor
 from mlspec.forecast.frequency import frequency
 from mlspec.forecast.workers import Workers
 from mlspec.jobs.cluster import workers
-from mlspec.jobs.quiet import alone
+from mlspec.jobs.runtime import alone
 from mlspec.spec.forecast import GradientBoosting, Training
 
 SERIES, DAYS = 4000, 1000

@@ -13,9 +13,9 @@ from mlspec.cli.escape import printable
 from mlspec.cli.rendering import place_of
 from mlspec.cli.target import cache_folder, open_target
 from mlspec.errors import MlspecError
-from mlspec.plan import needs
+from mlspec.plan.gcp import requirements
 from mlspec.spec import Loaded
-from mlspec.spec.place import Place
+from mlspec.spec.gcp.location import Place
 from mlspec.spec.project import LocalTarget
 from mlspec.state.finding import CloudNeeds, Finding
 from mlspec.targets import machine
@@ -32,7 +32,7 @@ def checked(loaded: Loaded, root: Path, target: str) -> Iterator[Finding]:
     postgres = isinstance(settings, LocalTarget) and settings.state is not None
     specs = [spec.json for spec in loaded.specs]
     yield machine.python()
-    for name in needs.extras(specs, gcp=place is not None, postgres=postgres):
+    for name in requirements.extras(specs, gcp=place is not None, postgres=postgres):
         yield machine.part(name)
     folder = cache_folder() if place else root / (settings.path if isinstance(settings, LocalTarget) else ".mlspec")
     yield machine.folder(folder)
@@ -43,7 +43,7 @@ def checked(loaded: Loaded, root: Path, target: str) -> Iterator[Finding]:
     if place is None:
         yield _record(loaded, root, target)
     else:
-        yield from _cloud(place, needs.on_google_cloud(specs, place))
+        yield from _cloud(place, requirements.on_google_cloud(specs, place))
 
 
 def _specs(loaded: Loaded) -> Finding:
@@ -62,7 +62,7 @@ def _record(loaded: Loaded, root: Path, target: str) -> Finding:
 
 
 def _cloud(place: Place, wanted: CloudNeeds) -> Iterator[Finding]:
-    from mlspec.targets.gcp.doctor import check_up
+    from mlspec.targets.gcp.doctor.checks import check_up
 
     images = (os.environ.get(name) for name in _IMAGES)
     yield from check_up(place, wanted, next(filter(None, images), None))

@@ -23,7 +23,7 @@ def run(
 ) -> Exit:
     """Run one step on files in buckets. What the step raises is written below `out` too, for whoever waits for it."""
     from mlspec import jobs
-    from mlspec.targets.gcp.elsewhere import error_of
+    from mlspec.targets.gcp.jobs.remote_steps import error_of
 
     root = find_root()
     where = open_target(open_specs((), target).project, root, target)

@@ -20,17 +20,17 @@ from mlspec.cli.target import git_commit, open_engine, open_target
 from mlspec.engine.context import Engine, Tell
 from mlspec.engine.infrastructure import Infrastructure, Made
 from mlspec.engine.infrastructure import exit_code as made_code
-from mlspec.engine.looking import Looking
 from mlspec.engine.outcome import Outcome
 from mlspec.engine.outcome import exit_code as steps_code
 from mlspec.engine.plan import make_plan
+from mlspec.engine.readonly_planner import Looking
 from mlspec.errors import Exit
-from mlspec.plan import cost, infra
+from mlspec.plan.gcp import cost, terraform_plan
 from mlspec.render.rendering import SHARED
 from mlspec.spec import Loaded, Resolved
 from mlspec.spec.project import GcpTarget
 from mlspec.state.plan import Plan
-from mlspec.targets.gcp import terraform
+from mlspec.targets.gcp.terraform import runner
 from mlspec.targets.local.target import LocalTarget
 
 
@@ -61,7 +61,7 @@ class Opened:
         """Addresses of cloud resources that would be destroyed, or destroyed and made anew."""
         return tuple(
             f"{change.forecast}: {address}"
-            for change in infra.of_terraform(self.plan.changes)
+            for change in terraform_plan.of_terraform(self.plan.changes)
             for address, action in (change.after or {}).items()
             if action in ("delete", "replace")
         )
@@ -81,9 +81,7 @@ def opened(
     order = (SHARED, *names) if whole else tuple(names)
     chosen = replace(loaded, specs=tuple(spec for spec in loaded.specs if spec.name in names))
     files = texts(chosen.specs, loaded.project, target, root, with_shared=whole)
-    with Infrastructure(
-        files, terraform.Terraform(terraform.allowed_here(), _tell, lock_timeout), _tell
-    ) as infrastructure:
+    with Infrastructure(files, runner.Terraform(runner.allowed_here(), _tell, lock_timeout), _tell) as infrastructure:
         plan = _plan(looking, chosen, commit, infrastructure, order)
         yield Opened(plan, order, chosen.specs, where, looking.engine, infrastructure)
 
@@ -101,7 +99,7 @@ def _plan(
         *plan.notes,
         *(f"{name}: this account may not look at its data: nothing is said of new data" for name in unseen),
     )
-    return replace(plan, changes=tuple(changes), notes=notes, impact=(*infra.losses(found), *said, *trainings))
+    return replace(plan, changes=tuple(changes), notes=notes, impact=(*terraform_plan.losses(found), *said, *trainings))
 
 
 def _tell(text: str) -> None:

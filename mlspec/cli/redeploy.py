@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mlspec.cli.target import cache_folder, timestamp
-from mlspec.engine.answering import answer
-from mlspec.engine.one_pass import Pass
-from mlspec.spec.place import Place
+from mlspec.engine.alert_handler import answer
+from mlspec.engine.pass_result import Pass
+from mlspec.spec.gcp.location import Place
 
 
 def redeploy(place: Place, forecast: str) -> Pass:

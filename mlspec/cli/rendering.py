@@ -11,7 +11,7 @@ from jinja2 import TemplateError, TemplateSyntaxError
 from mlspec.errors import SpecError, TargetError
 from mlspec.render.rendering import Source, rendered, shared
 from mlspec.spec import Resolved
-from mlspec.spec.place import Place
+from mlspec.spec.gcp.location import Place
 from mlspec.spec.project import GcpTarget, Project
 
 OWN_TEMPLATES = "templates"

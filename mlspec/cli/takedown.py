@@ -21,12 +21,12 @@ from mlspec.cli.rendering import compiled, sources
 from mlspec.cli.target import timestamp
 from mlspec.engine.infrastructure import Infrastructure
 from mlspec.errors import MlspecError, UsageError
-from mlspec.plan.takedown import Standing, sentences
+from mlspec.plan.gcp.terraform_state import Standing, sentences
 from mlspec.render.rendering import SHARED, Source
 from mlspec.spec import Loaded
 from mlspec.spec.forecast import Forecast
 from mlspec.state.resource import KINDS
-from mlspec.targets.gcp import terraform
+from mlspec.targets.gcp.terraform import runner
 
 if TYPE_CHECKING:
     from mlspec.targets.gcp.target import GcpTarget
@@ -93,7 +93,7 @@ def opened(where: GcpTarget, names: Sequence[str], target: str, lock_timeout: fl
     alone = not _needed_by_others(where, names, loaded)
     files = compiled(found, loaded.project, target, root, with_shared=alone)
     tell = partial(click.echo, err=True)
-    with Infrastructure(files, terraform.Terraform(terraform.allowed_here(), tell, lock_timeout), tell) as made:
+    with Infrastructure(files, runner.Terraform(runner.allowed_here(), tell, lock_timeout), tell) as made:
         standing = {name: made.standing(name) for name in (*names, *((SHARED,) if alone else ()))}
         yield Takedown(tuple(names), standing, where, made)
 

@@ -15,7 +15,7 @@ from mlspec.cli.clock import now
 from mlspec.engine.context import Engine, Tell, model_libraries
 from mlspec.errors import UsageError
 from mlspec.spec.faults import did_you_mean
-from mlspec.spec.place import Place
+from mlspec.spec.gcp.location import Place
 from mlspec.spec.project import GcpTarget as GcpSettings
 from mlspec.spec.project import LocalTarget as LocalSettings
 from mlspec.spec.project import Project
@@ -65,7 +65,7 @@ def open_served(project: Project | None, name: str, forecasts: Sequence[str]) ->
     settings = (project.targets if project else {}).get(name)
     if not isinstance(settings, GcpSettings):
         return None
-    from mlspec.targets.gcp.served import Served
+    from mlspec.targets.gcp.serving_view import Served
 
     place = Place(name, settings.project, settings.region, settings.kms_key)
     return Served(place, cache_folder() / settings.project, forecasts)

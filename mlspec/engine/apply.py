@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import Work, forecast, judge, read_data
-from mlspec.engine.moves import deploy
 from mlspec.engine.outcome import Outcome, Status
+from mlspec.engine.traffic import deploy
 from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated
 from mlspec.plan.diff import changes
 from mlspec.state.observed import Observed, Settlement

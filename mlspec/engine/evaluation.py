@@ -9,7 +9,7 @@ from types import MappingProxyType
 from mlspec.engine.effects import Work, panel
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError, TargetError
-from mlspec.plan import answered, telling
+from mlspec.plan import notices, serving_metrics
 from mlspec.plan.alerting import Moved, active, advance, settled, still
 from mlspec.plan.health import healthy
 from mlspec.plan.moments import day_or_hour
@@ -123,7 +123,7 @@ def _move_on(
             events=tuple(_event(work.name, each, at) for each in news),
             conditions=(healthy(work.name, ledger, at),),
             ledger=_trusted(spec, observed, ledger, at) if whole else ledger,
-            notices=telling.pending(spec, telling.of_alerts(spec, moved, stable(observed), at), at),
+            notices=notices.pending(spec, notices.of_alerts(spec, moved, stable(observed), at), at),
         )
     )
     _tell_monitors(work, points(anew, found), at)
@@ -162,12 +162,12 @@ def measured(
 
 def _served(work: Work, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
     """Return the values of the alerts on errors and latency: of what servers counted, and of no forecast."""
-    alerts = [alert for alert in work.wanted.spec["alerts"] if alert["metric"] in answered.METRICS]
+    alerts = [alert for alert in work.wanted.spec["alerts"] if alert["metric"] in serving_metrics.METRICS]
     if not alerts:
         return ()
-    counted = work.engine.target.served(work.name, min(answered.since(alert, now) for alert in alerts))
+    counted = work.engine.target.served(work.name, min(serving_metrics.since(alert, now) for alert in alerts))
     good = [each for each in counted if each.version not in observed.ledger.bad]
-    return tuple(answered.measured(alert, good, traffic(observed), now) for alert in alerts)
+    return tuple(serving_metrics.measured(alert, good, traffic(observed), now) for alert in alerts)
 
 
 def _trusted(spec: Mapping[str, Json], observed: Observed, ledger: Ledger, now: str) -> Ledger:

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol
 
-from mlspec.engine.going_on import Applying, carry_out
+from mlspec.engine.terraform_apply import Applying, carry_out
 from mlspec.errors import Exit, MlspecError, StoppedPartWay, Terminated
-from mlspec.plan import infra, takedown
+from mlspec.plan.gcp import terraform_plan, terraform_state
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
 
@@ -69,7 +69,7 @@ class Infrastructure:
         found: list[Change] = []
         for name in names:
             self._tell(f"terraform plan: {name}")
-            found += infra.changes(name, self._terraform.plan(self._at(name)))
+            found += terraform_plan.changes(name, self._terraform.plan(self._at(name)))
         return tuple(found)
 
     def apply(self, names: Sequence[str], planned: Sequence[Change], first: str) -> tuple[Made, ...]:
@@ -91,7 +91,7 @@ class Infrastructure:
         return tuple(made)
 
     def _apply(self, name: str, planned: Sequence[Change], *, held: bool) -> Made:
-        if all(change.action == "none" for change in infra.of_terraform(planned) if change.forecast == name):
+        if all(change.action == "none" for change in terraform_plan.of_terraform(planned) if change.forecast == name):
             return Made(name, "nothing")
         if held:
             return Made(name, "held")
@@ -103,12 +103,12 @@ class Infrastructure:
             return Made(name, "failed", error)
         return Made(name, "applied")
 
-    def standing(self, name: str) -> takedown.Standing:
+    def standing(self, name: str) -> terraform_state.Standing:
         """Return what stands of one name. Raises TargetError where terraform cannot say."""
         self._tell(f"terraform show: {name}")
-        return takedown.standing(self._terraform.made(self._at(name)))
+        return terraform_state.standing(self._terraform.made(self._at(name)))
 
-    def take_down(self, name: str, found: takedown.Standing) -> None:
+    def take_down(self, name: str, found: terraform_state.Standing) -> None:
         """Destroy what stands of one name, with its state alone. Raises TargetError; run again, it goes on from there."""
         if found.made:
             self._tell(f"terraform destroy: {name}")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.crew import together
-from mlspec.engine.one_pass import Pass
+from mlspec.engine.pass_result import Pass
+from mlspec.engine.process_pool import together
 from mlspec.engine.reconcile import look_at, work_on
 from mlspec.errors import Exit, LockHeld, StoppedPartWay, TargetError, Terminated
 

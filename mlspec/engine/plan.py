@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlspec.engine.context import Planning, Spec
-from mlspec.engine.outlook import slots_due
+from mlspec.engine.pass_plan import slots_due
 from mlspec.errors import DataError
 from mlspec.plan.diff import changes
 from mlspec.plan.moments import moment

@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mlspec.engine.apply import EFFECTS, perform
-from mlspec.engine.closing import close, unsaid, waiting
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import Work
-from mlspec.engine.giving_way import Move, decided, has_news, judge_again, judge_what_serves, move_due
-from mlspec.engine.one_pass import Pass
-from mlspec.engine.outlook import Outlook, look, mode
+from mlspec.engine.pass_end import close, unsaid, waiting
+from mlspec.engine.pass_plan import Outlook, look, mode
+from mlspec.engine.pass_result import Pass
+from mlspec.engine.rollback import Move, decided, has_news, judge_again, judge_what_serves, move_due
 from mlspec.errors import DataError, GateClosed, MissingExtra, MlspecError, ModelError, Refused, SpecError
-from mlspec.plan import rollback, telling
+from mlspec.plan import rollback
 from mlspec.plan.backoff import failed
 from mlspec.plan.diff import changes
+from mlspec.plan.notices import pending, stalled
 from mlspec.plan.rollout import Abort, Shift
 from mlspec.plan.training import asking, learnt, recent
 from mlspec.state.notice import Pending
@@ -165,7 +166,7 @@ def _fail(work: Work, work_key: str, error: MlspecError) -> None:
     if failure.next_at is None:
         said = f"stalled until spec, data or code change: {error.message}"
         events = (Event(work.name, at, "Warning", "Stalled", said),)
-        notices = telling.pending(work.wanted.spec, (telling.stalled(work.wanted.spec, said, at),), at)
+        notices = pending(work.wanted.spec, (stalled(work.wanted.spec, said, at),), at)
     work.settle(
         Settlement(
             work.name,

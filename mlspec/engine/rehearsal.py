@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from mlspec.engine.context import Engine
 from mlspec.engine.effects import Work, version_name
-from mlspec.engine.one_pass import Pass
+from mlspec.engine.pass_result import Pass
 from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import moment, text
 from mlspec.plan.serving import stable, traffic

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from mlspec.engine.answering import weigh_ahead
+from mlspec.engine.alert_handler import weigh_ahead
 from mlspec.engine.apply import EFFECTS, perform, say_failed
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import (

@@ -30,7 +30,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     Raises TargetError where this machine lacks the memory.
     """
     equipped()
-    from mlspec.jobs.quiet import alone
+    from mlspec.jobs.runtime import alone
 
     module: Any = importlib.import_module(f"{__name__}.{STEPS[request.step]}")
     try:
@@ -55,7 +55,7 @@ def predict(request: StepRequest) -> Predictions:
     """Return what one version predicts for every series, for a server. Raises as `run` does."""
     equipped()
     from mlspec.jobs import predictor
-    from mlspec.jobs.quiet import alone
+    from mlspec.jobs.runtime import alone
 
     with alone():
         return predictor.run(request)

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from mlspec.forecast import candidates as families
-from mlspec.forecast.compete import DEPLOYED, INCUMBENT, Field, Outcome, by_label, enter
-from mlspec.forecast.compete import run as compete
 from mlspec.forecast.frame import ID, PREFIX
 from mlspec.forecast.scores import nominal, score_by
+from mlspec.forecast.selection import DEPLOYED, INCUMBENT, Field, Outcome, by_label, enter
+from mlspec.forecast.selection import run as compete
 from mlspec.jobs.cluster import workers
 from mlspec.jobs.context import own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_json, write_table

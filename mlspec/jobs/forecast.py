@@ -9,10 +9,10 @@ import pandas as pd
 
 from mlspec.errors import UsageError
 from mlspec.forecast import artifact
-from mlspec.forecast.compete import CHAMPION
 from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel
 from mlspec.forecast.quantiles import STEP, column, spread
 from mlspec.forecast.scales import scales
+from mlspec.forecast.selection import CHAMPION
 from mlspec.jobs.context import cutoff_of, input_of, layout_of, own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.predictions import VERSION, Expected, write_instances

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from mlspec.errors import UsageError
-from mlspec.forecast.compete import CHAMPION
 from mlspec.forecast.frame import ID, MEAN
 from mlspec.forecast.inventory import FORMULA, levels, protection
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.quantiles import STEP
 from mlspec.forecast.scales import scales
+from mlspec.forecast.selection import CHAMPION
 from mlspec.jobs.context import input_of, own_names, panel_of, spec_of
 from mlspec.jobs.files import read_table, write_table
 from mlspec.spec.forecast import Forecast

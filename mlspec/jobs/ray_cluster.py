@@ -25,7 +25,7 @@ from mlspec import __version__
 from mlspec.errors import MlspecError, TargetError
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Place
-from mlspec.jobs.quiet import alone
+from mlspec.jobs.runtime import alone
 from mlspec.spec.forecast import Training
 
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlspec.plan import answered
+from mlspec.plan import serving_metrics
+from mlspec.plan.comparison import weighed
 from mlspec.plan.moments import later
 from mlspec.plan.serving import good_releases, standing
-from mlspec.plan.weighing import weighed
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.record import Release, Version
 from mlspec.state.resource import Json
@@ -81,7 +81,9 @@ def decide(facts: Facts, now: str) -> Stay | RollBack | Give:
     new = [each for each in new if weighed(each.incident, facts.serves, ledger.evaluated) not in ledger.acted]
     if not new:
         return Stay(f"{guilty[0].name} fires, and {NO_BETTER}")
-    new.sort(key=lambda each: _metric(each, facts) not in answered.METRICS)  # a server that fails waits for no weighing
+    new.sort(
+        key=lambda each: _metric(each, facts) not in serving_metrics.METRICS
+    )  # a server that fails waits for no weighing
     if ledger.rollout is not None:
         return Stay(f"{new[0].name} fires on {facts.serves}, and {ledger.rollout.version} is on its way to replace it")
     if now < cool_at(ledger, policy):

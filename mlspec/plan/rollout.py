@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mlspec.plan import answered
+from mlspec.plan import serving_metrics
+from mlspec.plan.comparison import weighed
 from mlspec.plan.moments import later
-from mlspec.plan.weighing import weighed
 from mlspec.state.ledger import Ledger, Rollout
 from mlspec.state.resource import Json
 
@@ -63,7 +63,7 @@ def judges(spec: Mapping[str, Json]) -> tuple[str, ...]:
     """Return the alerts that a new version is judged by: those that would roll it back and that can be measured for it."""
     online = spec["deployment"]["serve"] != "batch"
     metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
-    return tuple(name for name in spec["rollback"]["on"] if online or metric[name] not in answered.METRICS)
+    return tuple(name for name in spec["rollback"]["on"] if online or metric[name] not in serving_metrics.METRICS)
 
 
 def verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[Verdict, str]:
@@ -85,7 +85,7 @@ def firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tuple[str, 
 def _of_servers(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
     """Return which of the named alerts watch a server: nothing that it did can be weighed."""
     metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
-    return tuple(name for name in names if metric[name] in answered.METRICS)
+    return tuple(name for name in names if metric[name] in serving_metrics.METRICS)
 
 
 def _servers_first(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:

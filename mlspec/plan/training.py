@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlspec.plan import desired
+from mlspec.plan.comparison import weighed
 from mlspec.plan.desired import Wanted
 from mlspec.plan.diff import differences
 from mlspec.plan.moments import earlier
 from mlspec.plan.serving import stable
-from mlspec.plan.weighing import weighed
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.resource import Json

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlspec.render.environment import environment
-from mlspec.spec.names import derived_names
+from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.resource import Json
 
 _TIMEOUT = 6 * 3600  # one step, as the job on Cloud Run has it

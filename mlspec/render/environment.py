@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mlspec.assets import assets
 from mlspec.render import quote
-from mlspec.spec.quoted import log_filter
+from mlspec.spec.escaping import log_filter
 
 
 class _Folders(BaseLoader):

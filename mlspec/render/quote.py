@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 
-from mlspec.spec.quoted import in_double_quotes
+from mlspec.spec.escaping import in_double_quotes
 from mlspec.state.resource import Json
 
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlspec.render.dag import dag_file, dag_name
-from mlspec.render.terraform import forecast_files, shared_files
-from mlspec.spec.place import Place
+from mlspec.render.gcp.terraform import forecast_files, shared_files
+from mlspec.spec.gcp.location import Place
 from mlspec.state.resource import Json
 
 # No forecast's name begins with an underscore.

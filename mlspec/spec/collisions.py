@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mlspec.spec.document import Document
 from mlspec.spec.faults import Fault, Problem
-from mlspec.spec.names import derived_names
+from mlspec.spec.gcp.resource_names import derived_names
 
 
 class Named(Protocol):

@@ -10,11 +10,11 @@ from typing import Any, get_origin
 from pydantic.fields import FieldInfo
 
 from mlspec.spec import example
+from mlspec.spec.error_messages import parts_in, tag_of
 from mlspec.spec.faults import nearest
 from mlspec.spec.forecast import Forecast, Part
-from mlspec.spec.kinds import choices, default_words, type_words
 from mlspec.spec.project import Project
-from mlspec.spec.words import parts_in, tag_of
+from mlspec.spec.type_text import choices, default_words, type_words
 
 # The documents of the language, each with the example that is quoted and the field under which any part of a Forecast may stand,
 # behind so many words of the user's own.

@@ -9,7 +9,7 @@ from mlspec.spec.checks import CHECKS
 from mlspec.spec.checks.metrics import METRICS
 from mlspec.spec.checks.project import targets
 from mlspec.spec.explain import Explanation, all_paths, explain
-from mlspec.spec.names import NAMES
+from mlspec.spec.gcp.resource_names import NAMES
 
 _HEAD = """\
 # Every field of the language

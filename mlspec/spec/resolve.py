@@ -15,10 +15,10 @@ from pydantic import ValidationError
 from mlspec.spec.checks import STAND_INS, check
 from mlspec.spec.checks.project import targets
 from mlspec.spec.document import Document
+from mlspec.spec.error_messages import problems
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted
 from mlspec.spec.forecast import MAX_TARGETS, Forecast
 from mlspec.spec.project import Project
-from mlspec.spec.words import problems
 
 # An overlay says what differs in a target, not what the thing is.
 _FIXED: tuple[Path, ...] = (("apiVersion",), ("kind",), ("targets",), ("metadata", "name"))

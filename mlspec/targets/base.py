@@ -15,8 +15,8 @@ from mlspec.state.notice import Pending
 from mlspec.state.observed import FiledStep, Observed, Settlement, SourceFacts
 from mlspec.state.point import Point
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.request_counts import Served
 from mlspec.state.resource import Json, Kind
-from mlspec.state.served import Served
 
 
 class Sight(Protocol):

@@ -12,8 +12,8 @@ from mlspec.state.predicted import Predictions
 from mlspec.state.split import bucket, version_for
 from mlspec.web.counts import Counts
 from mlspec.web.instances import Asked, read
+from mlspec.web.prediction_cache import Answers
 from mlspec.web.problem import problem
-from mlspec.web.shelf import Answers
 
 NO_VERSION = ""  # what a request is counted under that no version could be asked
 

@@ -23,8 +23,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mlspec.web.answer import Answering
+from mlspec.web.prediction_cache import Shelf
 from mlspec.web.problem import Mistake, problem
-from mlspec.web.shelf import Shelf
 
 MOST_BYTES = 1_500_000  # Vertex AI's own bound
 MOST_READ = 10 * MOST_BYTES  # beyond that the connection is closed on whoever sends it

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from mlspec.state.predicted import Predictions
-from mlspec.state.served import LATENCIES, Served
+from mlspec.state.request_counts import LATENCIES, Served
 from mlspec.targets.base import Target
-from mlspec.web.shelf import Answers, Shelf
+from mlspec.web.prediction_cache import Answers, Shelf
 
 LABELS = ("forecast", "version")
 Place = tuple[str, str, str]  # forecast, version, minute

@@ -18,8 +18,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mlspec.errors import MlspecError, UsageError
 from mlspec.targets.base import Target
 from mlspec.web.counts import Counts
+from mlspec.web.prediction_cache import Shelf
 from mlspec.web.problem import problem
-from mlspec.web.shelf import Shelf
 
 TICK = 1.0  # seconds between two looks at the state, and at the clock for a minute that is over
 HEADER_SECONDS = 10.0  # for a client to say what it wants

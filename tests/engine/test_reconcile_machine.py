@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from mlspec.engine import people
+from mlspec.engine import manual_operations
 from mlspec.errors import Refused
 from mlspec.plan.moments import moment
 from mlspec.plan.serving import standing
@@ -86,7 +86,7 @@ class Loop(RuleBasedStateMachine):
     @rule()
     def a_person_rolls_back(self) -> None:
         try:
-            people.roll_back(self.world.engine(), self.world.spec, None, "ann", "a drill")
+            manual_operations.roll_back(self.world.engine(), self.world.spec, None, "ann", "a drill")
         except Refused:
             return
         self.after_pass()
@@ -94,13 +94,13 @@ class Loop(RuleBasedStateMachine):
     @rule()
     def a_person_resumes(self) -> None:
         try:
-            people.resume(self.world.engine(), "demand", "ann")
+            manual_operations.resume(self.world.engine(), "demand", "ann")
         except Refused:
             return
 
     @rule(days=st.integers(1, 3))
     def a_person_silences(self, days: int) -> None:
-        people.silence(self.world.engine(), "demand", "accuracy", timedelta(days=days), "ann", "noise")
+        manual_operations.silence(self.world.engine(), "demand", "accuracy", timedelta(days=days), "ann", "noise")
 
     @rule()
     def a_pass_is_made(self) -> None:

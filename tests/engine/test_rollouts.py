@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.engine import people
+from mlspec.engine import manual_operations
 from mlspec.errors import Refused, UsageError
 from tests.engine.world import CANARY, World, on_its_way, with_two_versions
 
@@ -95,24 +95,24 @@ def test_a_newer_version_takes_the_place_of_one_that_is_on_its_way(world: World)
 
 def test_a_person_s_rollback_is_held_until_a_person_resumes(world: World) -> None:
     first, second = with_two_versions(world)
-    people.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
     assert world.traffic == {first: 100}
     assert world.target.runs("demand")[0].version == first
     world.new_data()
     world.pass_time(days=40)
     world.look()
     assert world.serves == first
-    people.resume(world.engine(), "demand", "ann")
+    manual_operations.resume(world.engine(), "demand", "ann")
     world.look()
     assert world.serves == first  # what was rolled back stays in quarantine
-    people.resume(world.engine(), "demand", "ann", forgive=second)
+    manual_operations.resume(world.engine(), "demand", "ann", forgive=second)
     world.look()
     assert world.serves == second
 
 
 def test_a_hold_ends_when_the_spec_changes(world: World) -> None:
     first, _second = with_two_versions(world)
-    people.roll_back(world.engine(), world.spec, 1, "ann", "looks odd")
+    manual_operations.roll_back(world.engine(), world.spec, 1, "ann", "looks odd")
     third = world.promoted(seed=3)
     assert third != first
     assert world.ledger.hold is None
@@ -121,17 +121,17 @@ def test_a_hold_ends_when_the_spec_changes(world: World) -> None:
 def test_a_rollback_to_what_cannot_serve_is_refused_with_the_reason(world: World) -> None:
     with_two_versions(world)
     with pytest.raises(UsageError, match="no release 9"):
-        people.roll_back(world.engine(), world.spec, 9, "ann", "why")
+        manual_operations.roll_back(world.engine(), world.spec, 9, "ann", "why")
     with pytest.raises(Refused, match="is what serves now"):
-        people.roll_back(world.engine(), world.spec, 2, "ann", "why")
-    people.roll_back(world.engine(), world.spec, 1, "ann", "why")
+        manual_operations.roll_back(world.engine(), world.spec, 2, "ann", "why")
+    manual_operations.roll_back(world.engine(), world.spec, 1, "ann", "why")
     with pytest.raises(Refused, match="in quarantine"):
-        people.roll_back(world.engine(), world.spec, 2, "ann", "why")
+        manual_operations.roll_back(world.engine(), world.spec, 2, "ann", "why")
     with pytest.raises(Refused, match="no earlier good release"):
-        people.roll_back(world.engine(), world.spec, None, "ann", "why")
+        manual_operations.roll_back(world.engine(), world.spec, None, "ann", "why")
 
 
 def test_there_is_nothing_to_resume_where_nothing_is_held(world: World) -> None:
     world.look()
     with pytest.raises(Refused, match="neither held nor stalled"):
-        people.resume(world.engine(), "demand", "ann")
+        manual_operations.resume(world.engine(), "demand", "ann")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.engine import people
+from mlspec.engine import manual_operations
 from tests.engine.steps import spec
 from tests.engine.world import ACCURACY, World, with_two_versions
 
@@ -79,7 +79,7 @@ def test_the_alert_s_own_metric_is_named(world: World) -> None:
 
 def test_a_held_release_is_moved_by_nothing_not_even_its_own_alert(world: World) -> None:
     first, _second = with_two_versions(world)
-    people.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
     world.bad(first)
     found = world.look()
     assert world.traffic == {first: 100}
@@ -94,7 +94,7 @@ def test_a_held_release_stays_when_a_retrain_makes_a_newer_version(world: World)
     world.pass_time(days=1)
     world.look()
     assert world.serves != first
-    people.roll_back(world.engine(), world.spec, 1, "ann", "looks odd")
+    manual_operations.roll_back(world.engine(), world.spec, 1, "ann", "looks odd")
     world.new_data()
     world.pass_time(days=1)
     world.look()
@@ -110,7 +110,7 @@ def test_what_a_person_resumed_is_not_held_again_for_the_same_incident(world: Wo
     world.bad(world.serves)
     world.look()
     assert world.ledger.hold is not None
-    people.resume(world.engine(), "demand", "ann")
+    manual_operations.resume(world.engine(), "demand", "ann")
     world.pass_time(days=2)
     world.look()
     assert world.ledger.hold is None

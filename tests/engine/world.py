@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlspec.engine.loop import reconcile
-from mlspec.engine.one_pass import Pass
+from mlspec.engine.pass_result import Pass
 from mlspec.errors import ModelError
 from mlspec.plan.moments import text
 from mlspec.state.ledger import Ledger

@@ -23,8 +23,8 @@ from flask.testing import FlaskClient
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
 
-from mlspec.engine.one_pass import Pass
-from mlspec.spec.place import Place
+from mlspec.engine.pass_result import Pass
+from mlspec.spec.gcp.location import Place
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "infra" / "functions" / "redeploy" / "main.py"

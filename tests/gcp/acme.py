@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mlspec.cli import main as front
-from mlspec.spec.names import derived_names
+from mlspec.spec.gcp.resource_names import derived_names
 from tests.examples import project, sales, spec_text
 from tests.gcp import platform
 from tests.gcp.platform import REGION

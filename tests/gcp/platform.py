@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlspec.spec.names import derived_names
+from mlspec.spec.gcp.resource_names import derived_names
 
 REGION = "europe-west1"
 ROLES = ("state", "models", "data")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mlspec.spec.place import Place
-from mlspec.targets.gcp.sources import Sources
+from mlspec.spec.gcp.location import Place
+from mlspec.targets.gcp.data.sources import Sources
 from mlspec.targets.gcp.target import GcpTarget
 from tests.gcp import platform
 from tests.gcp.acme import IMAGE, Acme

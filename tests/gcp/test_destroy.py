@@ -13,7 +13,7 @@ from mlspec.cli import main as front
 from mlspec.engine.infrastructure import Infrastructure
 from mlspec.errors import Terminated
 from mlspec.targets.gcp.target import GcpTarget
-from mlspec.targets.gcp.terraform import Terraform
+from mlspec.targets.gcp.terraform.runner import Terraform
 from tests.examples import project, spec_text
 from tests.gcp import platform
 from tests.gcp.platform import REGION

@@ -12,8 +12,8 @@ import pytest
 from google.auth.transport.requests import AuthorizedSession
 
 from mlspec.cli import main as front
-from mlspec.targets.gcp.allowed import limit_of
-from mlspec.targets.gcp.standing import airflow
+from mlspec.targets.gcp.doctor.permissions import limit_of
+from mlspec.targets.gcp.doctor.resources import airflow
 from tests.examples import project, spec_text
 from tests.gcp import platform
 from tests.gcp.acme import IMAGE

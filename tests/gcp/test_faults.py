@@ -66,33 +66,9 @@ def test_every_call_may_go_wrong_once(
     assert acme.changed() == before
 
 
-KILLED = """
-import os, signal, sys
-from mlspec.targets.gcp import calls
-point, count = int(sys.argv[1]), 0
-patiently = calls.patiently
-def counted(call, what):
-    global count
-    count += 1
-    if count == point:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return patiently(call, what)
-for module in ("storage", "registry", "endpoint", "warehouse", "serving", "elsewhere", "monitoring", "secrets"):
-    __import__(f"mlspec.targets.gcp.{module}")
-    sys.modules[f"mlspec.targets.gcp.{module}"].patiently = counted
-from datetime import timedelta
-from mlspec.targets.gcp import lease
-lease.LIFE, lease.SKEW = timedelta(seconds=2), timedelta(0)
-from mlspec.cli.main import run
-code = run(["reconcile", "--once", "--lock-timeout", "30s", "--target", "dev"])
-print(count)
-sys.exit(code)
-"""
-
-
 def killed_at(acme: Acme, point: int) -> subprocess.CompletedProcess[str]:
     """A pass in a process of its own that is killed before its n-th call; 0 lets it live, and says how many it makes."""
-    argv = [sys.executable, "-c", KILLED, str(point)]
+    argv = [sys.executable, "-m", "tests.gcp.processes.killed_at_call", str(point)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(argv, cwd=acme.root, env=environment, capture_output=True, text=True, check=False)
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from mlspec.errors import Terminated
-from mlspec.state.wrong import Wrong
-from mlspec.targets.gcp import terraform_said
-from mlspec.targets.gcp.terraform import Terraform
+from mlspec.state.diagnostic import Wrong
+from mlspec.targets.gcp.terraform import output
+from mlspec.targets.gcp.terraform.runner import Terraform
 
 ADDRESS = "google_pubsub_topic.alerts"
 HOOK = {"resource": {"addr": ADDRESS}, "action": "create", "elapsed_seconds": 20, "id_value": "a value"}
@@ -110,17 +110,17 @@ def test_who_waits_for_a_lock_lets_terraform_wait_too(stand: Stand, tmp_path: Pa
     ("apply_start", "create", None), ("apply_complete", "read", None), ("outputs", "create", None),
 ])  # fmt: skip
 def test_what_is_told_is_what_became_of_a_resource(kind: str, action: str, said: str | None) -> None:
-    assert terraform_said.progress({"type": kind, "hook": {**HOOK, "action": action}}) == said
+    assert output.progress({"type": kind, "hook": {**HOOK, "action": action}}) == said
 
 
 @pytest.mark.parametrize("said", [{}, {"diagnostic": {"severity": "warning", "summary": "deprecated"}}, {"hook": HOOK}])
 def test_what_is_no_error_is_none(said: dict[str, Any]) -> None:
-    assert terraform_said.wrong(said) is None
+    assert output.wrong(said) is None
 
 
 def test_of_many_errors_the_first_are_told_and_the_rest_counted() -> None:
     found = [Wrong(f"Error: number {number}", ADDRESS) for number in range(5)]
-    message = terraform_said.failed("apply", "demand", found).message
+    message = output.failed("apply", "demand", found).message
     assert "number 2" in message
     assert "number 3" not in message
     assert message.endswith("and 2 more")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from mlspec.errors import LockHeld, StateError
-from mlspec.spec.place import Place
+from mlspec.spec.gcp.location import Place
 from mlspec.state.observed import Settlement
-from mlspec.targets.gcp import lease
+from mlspec.targets.gcp.record import lease
 from mlspec.targets.gcp.target import GcpTarget, whose_turn
 from tests.gcp.standin.harness import ROOT, Running
 from tests.targets.nouns import T, event, write
@@ -87,32 +87,13 @@ def test_another_machine_is_told_who_holds_a_forecast_and_others_go_on(
     assert target.names() == ("demand", "returns")
 
 
-HOLDER = """
-import sys
-from pathlib import Path
-from mlspec.spec.place import Place
-from mlspec.state.observed import Settlement
-from mlspec.state.record import Event
-from mlspec.targets.gcp import lease
-from mlspec.targets.gcp.target import GcpTarget
-from datetime import timedelta
-lease.LIFE, lease.SKEW = timedelta(seconds=1), timedelta(0)
-target = GcpTarget(Place("dev", sys.argv[1], "europe-west1"), Path(sys.argv[2]))
-with target.lock("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
-    print("held", flush=True)
-    sys.stdin.readline()
-    event = Event("demand", "2024-03-01T00:00:00Z", "Normal", "R", "woke up")
-    target.settle(Settlement("demand", events=(event,)), "2024-03-01T00:00:00Z")
-"""
-
-
 def test_a_holder_that_was_paused_past_its_lease_writes_nothing_when_it_wakes(
     target: GcpTarget, standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from datetime import timedelta
 
     write(target)
-    argv = [sys.executable, "-c", HOLDER, standin.project, str(tmp_path / "paused")]
+    argv = [sys.executable, "-m", "tests.gcp.processes.lease_holder", standin.project, str(tmp_path / "paused")]
     with subprocess.Popen(
         argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as holder:

@@ -19,7 +19,7 @@ from tests.gcp import platform
 from tests.gcp.acme import Acme
 from tests.gcp.function import Function, served
 from tests.gcp.standin.harness import ROOT
-from tests.gcp.test_counts import ago, model_of
+from tests.gcp.test_request_metrics import ago, model_of
 
 ONCE = ("reconcile", "--once")
 ALERTS = "[{name: failing, metric: error_rate, above: 0.05, severity: critical}]"
@@ -137,27 +137,6 @@ def test_a_function_that_may_not_move_traffic_says_so_and_leaves_it_to_the_loop(
     assert acme.traffic() == {first: 100}
 
 
-KILLED = """
-import os, signal, sys
-from datetime import timedelta
-from mlspec.targets.gcp import calls, endpoint, lease, registry, storage
-point, after = sys.argv[1:3]
-seen, patiently = [], calls.patiently
-def counted(call, what):
-    if what.startswith(point) and any(each.startswith(after) for each in seen):
-        os.kill(os.getpid(), signal.SIGKILL)
-    seen.append(what)
-    return patiently(call, what)
-storage.patiently = registry.patiently = endpoint.patiently = counted
-lease.LIFE, lease.SKEW = timedelta(seconds=1), timedelta(0)
-import time
-from mlspec.cli.redeploy import redeploy
-from mlspec.errors import LockHeld
-from mlspec.spec.place import Place
-while isinstance((found := redeploy(Place("dev", *sys.argv[3:]), "demand")).error, LockHeld):
-    time.sleep(0.1)  # until the lease of the one that was killed has run out
-sys.exit(found.error.message if found.error else 0)
-"""
 # Each effect of a rollback, by the words of its call, and what comes before it: the record is written at its end.
 EFFECTS = [
     ("let ", "look"), ("deploy ", "look"), ("split the traffic", "look"), ("take the deployment", "look"),
@@ -167,7 +146,15 @@ EFFECTS = [
 
 def killed_before(acme: Acme, effect: str, after: str) -> int:
     """Answer an alert in a process that is killed before an effect; return what it ended with."""
-    argv = [sys.executable, "-c", KILLED, effect, after, acme.project, platform.REGION]
+    argv = [
+        sys.executable,
+        "-m",
+        "tests.gcp.processes.killed_before_effect",
+        effect,
+        after,
+        acme.project,
+        platform.REGION,
+    ]
     return subprocess.run(argv, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False).returncode
 
 
@@ -191,7 +178,7 @@ def test_nothing_that_is_heavy_is_loaded_to_answer(acme: Acme, two: tuple[str, s
     assert two
     answered(acme, failed=40)
     code = (
-        "import json, sys\nfrom mlspec.cli.redeploy import redeploy\nfrom mlspec.spec.place import Place\n"
+        "import json, sys\nfrom mlspec.cli.redeploy import redeploy\nfrom mlspec.spec.gcp.location import Place\n"
         f"found = redeploy(Place('dev', {acme.project!r}, {platform.REGION!r}), 'demand')\n"
         "print(json.dumps([found.did, sorted({'pandas', 'numpy', 'sklearn', 'pyarrow', 'airflow'} & set(sys.modules))]))"
     )

@@ -90,7 +90,7 @@ def test_a_query_that_bigquery_refuses_is_said_in_its_words(acme: Acme, capsys: 
 
 def test_a_bucket_of_many_folders_is_listed_whole_inside_a_session(acme: Acme) -> None:
     from mlspec.targets.gcp.clients import Clients
-    from mlspec.targets.gcp.sources import Sources
+    from mlspec.targets.gcp.data.sources import Sources
 
     names = [f"f{number:02}" for number in range(30)]
     for name in names:
@@ -115,8 +115,8 @@ def test_a_bucket_of_many_folders_is_listed_whole_inside_a_session(acme: Acme) -
 def test_a_bucket_that_may_not_be_listed_whole_is_listed_by_folder(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlspec.errors import TargetError
     from mlspec.targets.gcp.clients import Clients
-    from mlspec.targets.gcp.sources import Sources
-    from mlspec.targets.gcp.storage import Bucket, Stored
+    from mlspec.targets.gcp.data.sources import Sources
+    from mlspec.targets.gcp.record.bucket import Bucket, Stored
 
     listing = Bucket.list
 

@@ -15,7 +15,7 @@ from mlspec import jobs
 from mlspec.errors import TargetError
 from mlspec.state.step import StepRequest
 from mlspec.web.answer import Answering
-from mlspec.web.shelf import Answers, Made
+from mlspec.web.prediction_cache import Answers, Made
 from tests.examples import sales
 from tests.jobs.pipeline import Pipeline
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.plan.alerting import advance, settled
-from mlspec.plan.telling import of_alerts
+from mlspec.plan.notices import of_alerts
 from mlspec.plan.thresholds import Judged
 from mlspec.state.ledger import AlertRecord, Ledger, Silence, ledger_of
 from tests.engine.world import ACCURACY

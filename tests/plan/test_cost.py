@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlspec.plan.cost import CONDITION, HOURS, JOB_SECOND, SECRET, hourly_price, monthly, sentences
+from mlspec.plan.gcp.cost import CONDITION, HOURS, JOB_SECOND, SECRET, hourly_price, monthly, sentences
 from tests.examples import spec_json
 
 DAILY = {"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"}

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlspec.plan.comparison import weighed
 from mlspec.plan.rollout import ROLLOUT, Abort, Shift, Wait, next_step, shares, split
-from mlspec.plan.weighing import weighed
 from mlspec.state.ledger import Ledger, Rollout
-from tests.engine.test_served import ERRORS
+from tests.engine.test_request_counts import ERRORS
 from tests.engine.world import ACCURACY
 from tests.examples import spec_json
 

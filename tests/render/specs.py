@@ -7,7 +7,7 @@ from typing import Any
 
 from mlspec.render.rendering import Source, rendered, shared
 from mlspec.spec.document import open_document
-from mlspec.spec.place import Place
+from mlspec.spec.gcp.location import Place
 from mlspec.spec.resolve import Resolved, resolve
 
 PLACE = Place("prod", "acme-prod", "southamerica-east1")

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlspec.render import quote
-from mlspec.spec.quoted import log_filter
+from mlspec.spec.escaping import log_filter
 from tests.terraform_core import evaluate
 
 # Every kind of injection that we know of, into any of the languages.

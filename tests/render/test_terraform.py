@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.render.terraform import forecast_files
-from mlspec.spec.place import Place
+from mlspec.render.gcp.terraform import forecast_files
+from mlspec.spec.gcp.location import Place
 from tests import terraform_core
 from tests.render.specs import PLACE, SPECS, all_files, resolved, sources, write
 

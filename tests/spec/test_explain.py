@@ -12,7 +12,7 @@ from mlspec.spec.example import FORECAST, PROJECT
 from mlspec.spec.explain import KINDS, all_paths, explain, near
 from mlspec.spec.fields import AlertMetric
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.names import NAMES
+from mlspec.spec.gcp.resource_names import NAMES
 from mlspec.spec.project import Project
 from mlspec.spec.reader import read
 from mlspec.spec.reference import reference

@@ -17,7 +17,7 @@ from mlspec.spec import load
 from mlspec.spec.calendar import FREQUENCIES
 from mlspec.spec.checks.metrics import METRICS
 from mlspec.spec.explain import all_paths, explain, near
-from mlspec.spec.names import NAMES, derived_names, endpoint_id
+from mlspec.spec.gcp.resource_names import NAMES, derived_names, endpoint_id
 from mlspec.spec.reader import read
 from mlspec.spec.schema import json_schema
 from mlspec.spec.secrecy import looks_secret

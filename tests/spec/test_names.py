@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.spec.names import NAMES, Derived, derived_names, endpoint_id
+from mlspec.spec.gcp.resource_names import NAMES, Derived, derived_names, endpoint_id
 
 LONGEST = 40  # what the language allows
 forecasts = st.from_regex(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", fullmatch=True)

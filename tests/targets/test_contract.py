@@ -14,8 +14,8 @@ from mlspec.state.ledger import Ledger, Quarantine
 from mlspec.state.notice import Notice, Pending
 from mlspec.state.observed import Seen, Settlement
 from mlspec.state.record import Condition, FileRef, ForecastRun, Release
+from mlspec.state.request_counts import Served
 from mlspec.state.resource import Resource
-from mlspec.state.served import Served
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.record.schema import RECORDS, SCHEMA_VERSION
 from tests.engine.test_crash import in_child

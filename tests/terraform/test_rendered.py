@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlspec.render.gcp.terraform import forecast_files
 from mlspec.render.rendering import Source, rendered
-from mlspec.render.terraform import forecast_files
 from tests.render.specs import PLACE, SPECS, all_files, with_words, write
 from tests.render.test_quote import HOSTILE
 from tests.terraform.harness import Terraform

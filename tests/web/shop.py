@@ -21,7 +21,7 @@ from mlspec.cli.clock import now
 from mlspec.cli.planning import quiet
 from mlspec.cli.target import open_engine
 from mlspec.engine.loop import reconcile
-from mlspec.engine.one_pass import Pass
+from mlspec.engine.pass_result import Pass
 from mlspec.plan.moments import text
 from mlspec.spec import load
 from mlspec.targets.local.target import LocalTarget

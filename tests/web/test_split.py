@@ -17,7 +17,7 @@ from mlspec.state.predicted import Predictions
 from mlspec.state.record import Release
 from mlspec.web.answer import Answering
 from mlspec.web.counts import Counts
-from mlspec.web.shelf import Answers, Made, Shelf
+from mlspec.web.prediction_cache import Answers, Made, Shelf
 
 values = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
     ["a/b", "a\\", "\\/", "1", "01"]

@@ -111,7 +111,7 @@ def redeploy(forecast: str) -> None:
     """Let what serves give way where it has to. What cannot be decided or done here is the loop's, which is started next."""
     try:
         from mlspec.cli.redeploy import redeploy as judge_what_serves
-        from mlspec.spec.place import Place
+        from mlspec.spec.gcp.location import Place
 
         place = Place(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
         found = judge_what_serves(place, forecast)

@@ -21,7 +21,7 @@ from mlspec.cli.senders import senders
 from mlspec.cli.target import Opened, timestamp
 from mlspec.engine.deliver import deliver
 from mlspec.engine.loop import exit_code, reconcile
-from mlspec.engine.one_pass import Pass
+from mlspec.engine.pass_result import Pass
 from mlspec.errors import Exit, MlspecError, Refused, Terminated
 
 

@@ -6,8 +6,8 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.people import applied, who
-from mlspec.engine import people
+from mlspec.cli.manual_operations import applied, who
+from mlspec.engine import manual_operations
 
 
 @click.command(short_help="Lift a hold, so that the loop goes on.")
@@ -16,4 +16,4 @@ from mlspec.engine import people
 @click.option("--forgive", metavar="VERSION", help="Take this version out of quarantine, so that it may serve again.")
 def command(name: str, target: str, forgive: str | None) -> None:
     """Lift a hold, or let work that failed be tried again. A version in quarantine stays there, but for --forgive."""
-    click.echo(f"{name}: {printable(people.resume(applied(name, target), name, who(), forgive))}")
+    click.echo(f"{name}: {printable(manual_operations.resume(applied(name, target), name, who(), forgive))}")

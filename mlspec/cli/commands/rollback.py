@@ -6,9 +6,9 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.people import spec_of, who
+from mlspec.cli.manual_operations import spec_of, who
 from mlspec.cli.progress import Progress
-from mlspec.engine import people
+from mlspec.engine import manual_operations
 
 
 @click.command(short_help="Move a forecast to an earlier good release, and hold it there.")
@@ -27,5 +27,5 @@ def command(name: str, target: str, to: int | None, reason: str, lock_timeout: f
     """
     with Progress() as progress:
         engine, spec = spec_of(name, target, progress)
-        said = people.roll_back(engine, spec, to, who(), reason, lock_timeout)
+        said = manual_operations.roll_back(engine, spec, to, who(), reason, lock_timeout)
     click.echo(f"{name}: {printable(said)}")

@@ -40,7 +40,7 @@ def command(names: tuple[str, ...], target: str, host: str | None, port: int | N
     from mlspec.web import app, server
     from mlspec.web.answer import Answering
     from mlspec.web.counts import Counts
-    from mlspec.web.shelf import Shelf
+    from mlspec.web.prediction_cache import Shelf
 
     routes = app.Routes(_route("AIP_PREDICT_ROUTE", names), _route("AIP_HEALTH_ROUTE", None))
     where = _target(names, target)

@@ -8,8 +8,8 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.people import alert_of, applied, who
-from mlspec.engine import people
+from mlspec.cli.manual_operations import alert_of, applied, who
+from mlspec.engine import manual_operations
 from mlspec.errors import UsageError
 
 
@@ -28,4 +28,6 @@ def command(name: str, alert: str, target: str, span: float, reason: str) -> Non
         raise UsageError("--for has to be longer than nothing", hint="such as --for 2d")
     engine = applied(name, target)
     alert_of(engine, name, alert)
-    click.echo(f"{name}: {printable(people.silence(engine, name, alert, timedelta(seconds=span), who(), reason))}")
+    click.echo(
+        f"{name}: {printable(manual_operations.silence(engine, name, alert, timedelta(seconds=span), who(), reason))}"
+    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from mlspec.spec.error_messages import parts_in, tag_of
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Candidate, Ensemble, Forecast, GradientBoosting
-from mlspec.spec.words import parts_in, tag_of
 
 _KINDS = tuple(tag_of(part) for part in parts_in(Candidate))
 # Words that `of`, the gate and the tables use for something else.

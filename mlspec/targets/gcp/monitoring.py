@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from mlspec.state.point import Point
-from mlspec.targets.gcp.calls import TIMEOUT, patiently
 from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.retry import TIMEOUT, patiently
 
 METRIC = "custom.googleapis.com/mlspec/{kind}"
 _MOST = 200

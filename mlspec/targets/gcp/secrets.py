@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mlspec.errors import StateError
-from mlspec.targets.gcp.calls import TIMEOUT, patiently
 from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.retry import TIMEOUT, patiently
 
 
 def secret(clients: Clients, name: str) -> str:

@@ -16,31 +16,33 @@ from functools import cached_property
 from pathlib import Path
 
 from mlspec.errors import LockHeld, StateError, TargetError
-from mlspec.spec.names import derived_names
-from mlspec.spec.place import Place
+from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.notice import Pending
 from mlspec.state.observed import FiledStep, Observed, Seen, Settlement, SourceFacts
 from mlspec.state.point import Point
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.request_counts import Served
 from mlspec.state.resource import Json, Kind
-from mlspec.state.served import Served
 from mlspec.state.step import FarStep, StepResult
-from mlspec.targets.gcp import handed, lease, monitoring
-from mlspec.targets.gcp.calls import still_there
+from mlspec.targets.gcp import monitoring
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.counts import Counts
-from mlspec.targets.gcp.database import Database
-from mlspec.targets.gcp.deployed import deployment_id
-from mlspec.targets.gcp.elsewhere import Elsewhere
-from mlspec.targets.gcp.executions import Executions
-from mlspec.targets.gcp.files import Files
-from mlspec.targets.gcp.images import FOLDER, Images
-from mlspec.targets.gcp.lease import Lease, hold
+from mlspec.targets.gcp.data.bigquery import Warehouse
+from mlspec.targets.gcp.data.sources import Sources
+from mlspec.targets.gcp.jobs import step_io
+from mlspec.targets.gcp.jobs.cloud_run import Executions
+from mlspec.targets.gcp.jobs.remote_steps import Elsewhere
+from mlspec.targets.gcp.record import lease
+from mlspec.targets.gcp.record.artifacts import Files
+from mlspec.targets.gcp.record.bucket import NEW, Bucket, Moved
+from mlspec.targets.gcp.record.database import Database
+from mlspec.targets.gcp.record.lease import Lease, hold
+from mlspec.targets.gcp.record.snapshots import FOLDER, Images
+from mlspec.targets.gcp.retry import still_there
 from mlspec.targets.gcp.secrets import secret
-from mlspec.targets.gcp.serving import LOOP_JOB, Serving
-from mlspec.targets.gcp.sources import Sources
-from mlspec.targets.gcp.storage import NEW, Bucket, Moved
-from mlspec.targets.gcp.warehouse import Warehouse
+from mlspec.targets.gcp.vertex.deployments import deployment_id
+from mlspec.targets.gcp.vertex.request_metrics import Counts
+from mlspec.targets.gcp.vertex.routing import LOOP_JOB, Serving
 from mlspec.targets.local.artifacts import Artifacts
 from mlspec.targets.record.record import Record
 
@@ -207,11 +209,11 @@ class GcpTarget:
 
     def take(self, address: str, folder: Path) -> Path:
         """Bring an object into `folder`, for a step that was handed its address."""
-        return handed.take(self._clients, address, folder)
+        return step_io.take(self._clients, address, folder)
 
     def give(self, address: str, files: Mapping[str, Path], value: Mapping[str, Json]) -> None:
         """Write a step's files and its result below an address."""
-        handed.give(self._clients, address, files, value)
+        step_io.give(self._clients, address, files, value)
 
     def publish(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
         """Write a forecast into its table, before it is recorded."""

@@ -17,7 +17,7 @@ from mlspec.errors import StateError
 from mlspec.targets.local import durable
 from mlspec.targets.local.lock import alone
 from mlspec.targets.local.schema import script
-from mlspec.targets.record.kept import Kept
+from mlspec.targets.record.connection_cache import Kept
 from mlspec.targets.record.migrations import MIGRATIONS, statements
 from mlspec.targets.record.schema import SCHEMA_VERSION
 from mlspec.targets.record.version import NEXT_SERIAL, begin, found_schema, refuse_older, upgraded

@@ -18,7 +18,7 @@ from mlspec.errors import StateError
 from mlspec.targets.postgres import durable
 from mlspec.targets.postgres.connection import RECOVERY, Connection, connected, words_of
 from mlspec.targets.postgres.schema import SCHEMA, in_postgres, script
-from mlspec.targets.record.kept import Kept
+from mlspec.targets.record.connection_cache import Kept
 from mlspec.targets.record.migrations import MIGRATIONS
 from mlspec.targets.record.schema import SCHEMA_VERSION
 from mlspec.targets.record.version import NEXT_SERIAL, begin, found_schema, refuse_older, upgraded

@@ -12,8 +12,8 @@ from mlspec.state.ledger import Ledger
 from mlspec.state.notice import Pending
 from mlspec.state.observed import FiledStep, Observed, Seen, Settlement
 from mlspec.state.record import FAILED_KIND, FAILURES, Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.request_counts import Served
 from mlspec.state.resource import Json, Kind
-from mlspec.state.served import Served
 from mlspec.targets.record import rows, write
 from mlspec.targets.record.store import Database, Files, Value
 

@@ -13,8 +13,8 @@ from mlspec.state.ledger import Ledger, ledger_of
 from mlspec.state.notice import Notice, Pending
 from mlspec.state.observed import FiledStep, Seen
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.request_counts import Served
 from mlspec.state.resource import Json, Resource
-from mlspec.state.served import Served
 
 Noun = TypeVar("Noun")
 Row = Mapping[str, Any]

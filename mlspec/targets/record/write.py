@@ -10,8 +10,8 @@ from mlspec.state.ledger import Ledger
 from mlspec.state.notice import Pending
 from mlspec.state.observed import Seen, Settlement
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
+from mlspec.state.request_counts import KEPT_HOURS, Served
 from mlspec.state.resource import Kind
-from mlspec.state.served import KEPT_HOURS, Served
 from mlspec.targets.record import rows
 from mlspec.targets.record.schema import MOVING, RECORDS
 from mlspec.targets.record.store import Connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from mlspec.spec.names import derived_names
+from mlspec.spec.gcp.resource_names import derived_names
 from tests.gcp.standin import standard
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.services.storage.objects import Bucket, Store

@@ -1,0 +1,1 @@
+"""Decisions about Google Cloud: requirements, costs, and what Terraform's plans and states say."""

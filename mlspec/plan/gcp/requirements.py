@@ -1,0 +1,131 @@
+"""What has to be there for a set of forecasts on a target, as data: packages, APIs, permissions, topics, secrets, quotas.
+
+The tables follow `infra/` and the rendered Terraform; tests hold them against both, so that a permission that is granted nowhere
+cannot be asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from mlspec.spec.gcp.location import Place
+from mlspec.state.finding import CloudNeeds, Grant, Quota
+from mlspec.state.resource import Json
+
+Spec = Mapping[str, Json]
+
+# What the platform and every forecast use; infra/services.tf turns these on, and more that only the platform itself needs.
+_APIS = (
+    "aiplatform", "artifactregistry", "bigquery", "cloudkms", "cloudresourcemanager", "composer", "compute", "iam",
+    "logging", "monitoring", "pubsub", "run", "serviceusage", "storage",
+)  # fmt: skip
+_BUCKETS = ("data", "models", "state", "dags")
+_FLOOR_OF_AIRFLOW = (3, 2)  # what a rendered DAG asks for
+_READS = ("storage.objects.get", "storage.objects.list")
+_WRITES = ("storage.objects.create", *_READS)
+_KEEPS = (*_WRITES, "storage.objects.delete")
+# One run of a forecast's job: 4 vCPU and 16 GiB, as its template has it. Cloud Run counts thousandths of a vCPU, and bytes.
+_QUOTAS = (
+    Quota("4 vCPU for a step", "run", "cpu_allocation", "CpuAllocPerProjectRegion", 4_000),
+    Quota("16 GiB for a step", "run", "mem_allocation", "MemAllocPerProjectRegion", 16 * 1024**3),
+)
+
+
+def extras(specs: Iterable[Spec], *, gcp: bool, postgres: bool) -> tuple[str, ...]:
+    """Return the optional parts of mlspec that specs and target ask for, in the order of their names."""
+    wanted = {"forecast"} | ({"gcp"} if gcp else set()) | ({"postgres"} if postgres else set())
+    for spec in specs:
+        wanted |= set(_of_models(spec)) | set(_of_receivers(spec))
+        if spec["deployment"]["serve"] != "batch":
+            wanted.add("serve")
+    return tuple(sorted(wanted))
+
+
+def on_google_cloud(specs: Sequence[Spec], place: Place) -> CloudNeeds:
+    """Return what Google Cloud has to hold and allow."""
+    secrets = tuple(sorted(set(_secrets(specs))))
+    apis = (*_APIS, *(("secretmanager",) if secrets else ()))
+    return CloudNeeds(
+        apis=tuple(f"{name}.googleapis.com" for name in sorted(apis)),
+        grants=(*_on_project(specs, place), *_on_buckets(specs, place)),
+        platform_buckets=tuple(place.bucket(role) for role in _BUCKETS),
+        topics=("mlspec-alerts", *sorted(set(_topics(specs)) - {"mlspec-alerts"})),
+        secrets=secrets,
+        quotas=_QUOTAS,
+        airflow=_FLOOR_OF_AIRFLOW,
+    )
+
+
+def _of_models(spec: Spec) -> Iterator[str]:
+    candidates = spec["model"]["candidates"]
+    found = [each for each in candidates if isinstance(each, Mapping)] if isinstance(candidates, Sequence) else []
+    if any(each.get("library") == "lightgbm" for each in found):
+        yield "lightgbm"
+    if spec["training"]["engine"]:
+        yield "ray"
+
+
+def _of_receivers(spec: Spec) -> Iterator[str]:
+    for receiver in spec["notify"]:
+        yield "gcp" if receiver["pubsub"] else "notify"
+
+
+def _topics(specs: Iterable[Spec]) -> Iterator[str]:
+    return (receiver["pubsub"] for spec in specs for receiver in spec["notify"] if receiver["pubsub"])
+
+
+def _secrets(specs: Iterable[Spec]) -> Iterator[str]:
+    return (receiver["webhook"]["secret"] for spec in specs for receiver in spec["notify"] if receiver["webhook"])
+
+
+def _on_project(specs: Sequence[Spec], place: Place) -> Iterator[Grant]:
+    own = f"projects/{place.project}/roles"
+    yield Grant(
+        "make a forecast's infrastructure", f"{own}/mlspecForecastApplier",
+        (
+            "bigquery.datasets.create", "bigquery.tables.create", "iam.serviceAccounts.create", "logging.logMetrics.create",
+            "monitoring.alertPolicies.create", "monitoring.dashboards.create", "pubsub.topics.create",
+            "resourcemanager.projects.getIamPolicy", "run.jobs.create",
+        ),
+    )  # fmt: skip
+    online = any(spec["deployment"]["serve"] != "batch" for spec in specs)
+    deploys = (
+        ("aiplatform.endpoints.deploy", "aiplatform.endpoints.get", "aiplatform.endpoints.update") if online else ()
+    )
+    jobs = [
+        f"aiplatform.{kind}.{act}"
+        for kind, part, key in (
+            ("customJobs", "training", "machine"),
+            ("batchPredictionJobs", "deployment", "batch_machine"),
+        )
+        if any(spec[part][key] for spec in specs)
+        for act in ("create", "get", "list")
+    ]
+    yield Grant(
+        "register versions and deploy them", f"{own}/mlspecModelOperator",
+        ("aiplatform.models.get", "aiplatform.models.list", "aiplatform.models.update", "aiplatform.models.upload", *deploys,
+         *jobs),
+    )  # fmt: skip
+    yield Grant("load a forecast's table", "roles/bigquery.jobUser", ("bigquery.jobs.create",))
+    yield Grant("write what alerts look at", "roles/monitoring.metricWriter", ("monitoring.timeSeries.create",))
+    if online:
+        yield Grant("read what endpoints counted", "roles/monitoring.viewer", ("monitoring.timeSeries.list",))
+    yield Grant("read what a failed step said", "roles/logging.viewer", ("logging.logEntries.list",))
+    yield Grant("watch the forecasts' jobs", "roles/run.viewer", ("run.executions.get", "run.jobs.get"))
+
+
+def _on_buckets(specs: Iterable[Spec], place: Place) -> Iterator[Grant]:
+    yield Grant("read the data", "roles/storage.objectViewer", _READS, place.bucket("data"))
+    yield Grant("keep models", "roles/storage.objectUser", _WRITES, place.bucket("models"))
+    yield Grant("keep the record", "roles/storage.objectUser", _KEEPS, place.bucket("state"))
+    yield Grant("put DAGs in their place", "roles/storage.objectUser", _WRITES, place.bucket("dags"))
+    for bucket in sorted(set(_sources(specs)) - {place.bucket(role) for role in _BUCKETS}):
+        yield Grant("read the data", "roles/storage.objectViewer", _READS, bucket)
+
+
+def _sources(specs: Iterable[Spec]) -> Iterator[str]:
+    for spec in specs:
+        for part in (spec["dataset"]["source"], spec["dataset"]["future"] or {}):
+            uri = part.get("uri") or ""
+            if uri.startswith("gs://"):
+                yield uri.removeprefix("gs://").partition("/")[0]

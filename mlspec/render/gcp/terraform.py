@@ -1,0 +1,130 @@
+"""From a resolved spec to its Terraform: one file a topic, from the templates under `terraform/`.
+
+Text is in the form that `terraform fmt` gives it, one literal resource a grant, so that a reader and a scanner see the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlspec.render.dag import dag_name
+from mlspec.render.environment import environment
+from mlspec.render.gcp.alert_policies import VALUE, Policy, policies
+from mlspec.spec.escaping import log_filter
+from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.resource_names import derived_names
+from mlspec.state.resource import Json
+
+# Template below terraform/forecast: whether a forecast that serves batch only has it too.
+_FILES = {
+    "versions.tf": True,
+    "backend.tf": True,
+    "main.tf": True,
+    "identity.tf": True,
+    "storage.tf": True,
+    "warehouse.tf": True,
+    "job.tf": True,
+    "dag.tf": True,
+    "endpoint.tf": False,
+    "alerts.tf": True,
+    "logs.tf": True,
+    "outputs.tf": True,
+}
+_SHARED_FILES = ("versions.tf", "backend.tf", "main.tf", "topics.tf", "secrets.tf")
+# How a template calls a name, and the row of the table of names that it is.
+_NAMES = {
+    "train": "service account of training",
+    "serve": "service account of serving",
+    "topic": "Pub/Sub topic",
+    "dead_topic": "dead letter topic",
+    "subscription": "Pub/Sub subscription",
+    "dead_subscription": "dead letter subscription",
+    "job": "Cloud Run job",
+    "dataset": "BigQuery dataset",
+    "table": "BigQuery table",
+    "failures": "log-based metric",
+    "endpoint": "Vertex AI endpoint",
+}
+MANAGED_BY = {"managed-by": "mlspec"}
+SHARED_BY_ALL = {**MANAGED_BY, "mlspec-shared": "notify"}
+_TILE_HEIGHT = 16
+_TILE_WIDTH = 24
+
+
+def forecast_files(spec: Mapping[str, Json], place: Place, own: Path | None = None) -> dict[str, str]:
+    """Return the Terraform of one resolved spec, by file name. `own` is the project's own folder of templates."""
+    facts = _facts(spec, place)
+    found = environment(own)
+    return {
+        file: found.get_template(f"terraform/forecast/{file}.j2").render(facts)
+        for file, always in _FILES.items()
+        if always or facts["online"]
+    }
+
+
+def shared_files(specs: Sequence[Mapping[str, Json]], place: Place, own: Path | None = None) -> dict[str, str]:
+    """Return the Terraform of what specs share: topics and secrets that they name under `notify`, each made once."""
+    receivers = [receiver for spec in specs for receiver in spec["notify"]]
+    facts = {
+        "place": place,
+        "labels": SHARED_BY_ALL,
+        "topics": sorted({receiver["pubsub"] for receiver in receivers if receiver["pubsub"]}),
+        "secrets": sorted({receiver["webhook"]["secret"] for receiver in receivers if receiver["webhook"]}),
+    }
+    found = environment(own)
+    return {file: found.get_template(f"terraform/project/{file}.j2").render(facts) for file in _SHARED_FILES}
+
+
+def _facts(spec: Mapping[str, Json], place: Place) -> dict[str, Any]:
+    name, names = spec["metadata"]["name"], derived_names(spec["metadata"]["name"])
+    online = spec["deployment"]["serve"] != "batch"
+    found = policies(spec, names["Vertex AI endpoint"] if online else None)
+    return {
+        "name": name,
+        "place": place,
+        "names": {short: names[kind] for short, kind in _NAMES.items()},
+        "labels": dict(sorted({**spec["metadata"]["labels"], **MANAGED_BY, "mlspec-forecast": name}.items())),
+        "description": spec["metadata"]["description"],
+        "dag": dag_name(spec),
+        "online": online,
+        "acts_as_train": bool(spec["training"]["machine"] or spec["deployment"]["batch_machine"]),
+        "policies": found,
+        "rolls_back": any(policy.rolls_back for policy in found),
+        "receivers": sorted({topic for policy in found for topic in policy.channels}),
+        "tiles": _tiles(name, found),
+        "failures_filter": f"jsonPayload.mlspec.forecast={log_filter(name)} AND severity>=ERROR",
+        **_sources(spec),
+    }
+
+
+def _sources(spec: Mapping[str, Json]) -> dict[str, Any]:
+    """Return what the spec reads that is not mlspec's own: buckets and BigQuery tables. A query's tables are not known here."""
+    source, future = spec["dataset"]["source"], spec["dataset"]["future"]
+    uris = [uri for uri in (source["uri"], future and future["uri"]) if uri]
+    buckets = {uri.removeprefix("gs://").split("/", 1)[0] for uri in uris if uri.startswith("gs://")}
+    tables = {uri.removeprefix("bq://") for uri in uris if uri.startswith("bq://")}
+    return {
+        "source_buckets": sorted(buckets),
+        "source_tables": [
+            dict(zip(("project", "dataset", "table"), table.rsplit(".", 2), strict=True)) for table in sorted(tables)
+        ],
+        "from_bigquery": bool(tables or source["query"]),
+    }
+
+
+def _tiles(name: str, found: Sequence[Policy]) -> list[dict[str, Any]]:
+    """Return the dashboard: one chart an alert that mlspec measures, two in a row."""
+    series = f'metric.type={log_filter(VALUE)} AND resource.type="generic_task" AND metric.labels.forecast={log_filter(name)}'
+    measured = [policy for policy in found if not policy.conditions[0].query]
+    return [
+        {
+            "x": index % 2 * _TILE_WIDTH,
+            "y": index // 2 * _TILE_HEIGHT,
+            "title": policy.name,
+            "filter": f"{series} AND metric.labels.alert={log_filter(policy.name)}",
+            "aligner": policy.conditions[0].aligner,
+        }
+        for index, policy in enumerate(measured)
+    ]

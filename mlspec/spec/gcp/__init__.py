@@ -1,0 +1,1 @@
+"""What a spec means on Google Cloud: the location of a target and the names of its resources."""

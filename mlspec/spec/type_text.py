@@ -1,0 +1,114 @@
+"""What a field may hold, in words: its type with its limits, the words it may be, its default. Read from pydantic's fields."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from mlspec.spec import fields
+from mlspec.spec.duration import format_duration
+from mlspec.spec.error_messages import parts_in
+
+_SCALARS: dict[Any, str] = {
+    str: "text", int: "a whole number", float: "a number", bool: "true or false", timedelta: "a duration (90s, 15m, 24h, 3d, 2w)",
+}  # fmt: skip
+_PLURALS = {"text": "texts", "a whole number": "whole numbers", "a number": "numbers"}
+_BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
+
+
+def type_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """Return a type in words, with its limits."""
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        return type_words(inner, [*metadata, *more])
+    if get_origin(annotation) in (Union, types.UnionType):
+        known = [each for each in get_args(annotation) if each is not type(None)]
+        if len(known) == 1:
+            return type_words(known[0], metadata)
+    limits = list(_flat(metadata))
+    pattern = next((found for each in limits if (found := getattr(each, "pattern", None))), None)
+    if pattern in fields.PATTERNS:
+        return fields.PATTERNS[pattern]
+    words = _plain(annotation)
+    bounds = [
+        f"{say} {value:g}" for key, say in _BOUNDS for each in limits if (value := getattr(each, key, None)) is not None
+    ]
+    return ", ".join([words, *bounds, *_lengths(limits, annotation)])
+
+
+def _flat(metadata: Sequence[Any]) -> Iterator[Any]:
+    for each in metadata:
+        yield from _flat(each.metadata) if isinstance(each, FieldInfo) else (each,)
+
+
+def _lengths(limits: Sequence[Any], annotation: Any) -> list[str]:
+    of = "characters" if annotation is str else "entries"
+    least = max((found for each in limits if (found := getattr(each, "min_length", None))), default=0)
+    most = min((found for each in limits if (found := getattr(each, "max_length", None))), default=None)
+    if most is None:
+        return []
+    if least == most:
+        return [f"{most} {of}"]
+    return [f"{least} to {most} {of}" if least else f"at most {most} {of}"]
+
+
+def _plain(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation in _SCALARS:
+        return _SCALARS[annotation]
+    if origin is Literal:
+        return f"one of {', '.join(map(str, arguments))}" if len(arguments) > 1 else str(arguments[0])
+    if origin in (Union, types.UnionType):
+        known = [type_words(each) for each in arguments if each is not type(None)]
+        return " or ".join(dict.fromkeys(known))
+    if origin is tuple:
+        return _list(arguments[0])
+    if origin is dict:
+        return (
+            "a mapping"
+            if arguments[1] in (Any, dict[str, Any])
+            else f"a mapping from {' to '.join(map(type_words, arguments))}"
+        )
+    return "a mapping"
+
+
+def _list(entry: Any) -> str:
+    if parts_in(entry):
+        return "a list of mappings"
+    words, comma, limits = type_words(entry).partition(", ")
+    if words in _PLURALS:
+        return f"a list of {_PLURALS[words]}{f', each {limits}' if comma and 'characters' not in limits else ''}"
+    return f"a list, each entry {words}{comma}{limits}"
+
+
+def choices(annotation: Any) -> tuple[str, ...]:
+    """Return the words that a value may be, through lists and unions; nothing where any text or number may stand."""
+    if get_origin(annotation) is Literal:
+        return tuple(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Annotated, Union, types.UnionType, tuple):
+        return tuple(dict.fromkeys(word for each in get_args(annotation) for word in choices(each)))
+    return ()
+
+
+def default_words(field: FieldInfo) -> str | None:
+    """Return a default as a spec would write it; None where there is none, or where the parts below say it."""
+    if field.is_required() or field.default is None or isinstance(field.default, BaseModel):
+        return None
+    return _written(field.default)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_none=True)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_written(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'

@@ -1,0 +1,130 @@
+"""BigQuery: tables and queries that forecasts read, and the table that each forecast is written to."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlspec.errors import DataError, TargetError
+from mlspec.spec.gcp.resource_names import derived_names
+from mlspec.state.record import ForecastRun
+from mlspec.state.resource import Json
+from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.data.forecast_table import long_table
+from mlspec.targets.gcp.retry import TIMEOUT, patiently
+
+_LONG = 1800.0  # seconds that a query may take
+# A query is asked for its own result's digest: whatever its tables, the same rows are the same data.
+_DIGEST = "SELECT COUNT(*) AS rows_, CAST(BIT_XOR(FARM_FINGERPRINT(TO_JSON_STRING(t))) AS STRING) AS digest FROM (\n{query}\n) AS t"
+
+
+class Warehouse:
+    """BigQuery in one project. Inside a session each table is looked at once."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._seen: dict[str, tuple[str, tuple[str, ...], int]] | None = None
+
+    def begin(self) -> None:
+        """Remember from now on what was looked at."""
+        self._seen = {}
+
+    def end(self) -> None:
+        """Look anew from now on."""
+        self._seen = None
+
+    def look(self, source: Mapping[str, Json], field: str) -> tuple[str, tuple[str, ...], int]:
+        """Return the digest of a table's or query's present state, what it is called, and its size in bytes."""
+        key = str(source.get("uri") or source["query"])
+        if self._seen is not None and key in self._seen:
+            return self._seen[key]
+        found = self._look_at_query(key, field) if source.get("query") else self._look_at_table(key, field)
+        if self._seen is not None:
+            self._seen[key] = found
+        return found
+
+    def fetch(self, source: Mapping[str, Json], destination: Path, field: str) -> None:
+        """Write a table's or a query's rows to a Parquet file."""
+        from pyarrow import parquet
+
+        query = source.get("query") or f"SELECT * FROM `{str(source['uri']).removeprefix('bq://')}`"  # noqa: S608  (checked by the spec)
+        rows = self._query(query, field)
+        parquet.write_table(
+            patiently(lambda: rows.to_arrow(create_bqstorage_client=False), f"read {field}"), destination
+        )
+
+    def publish(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun, source: Path) -> None:
+        """Write a forecast into its table: of each cutoff the newest one, whole or not at all, and twice as once.
+
+        The rows of one cutoff are one partition, which a load job replaces in one step
+        (https://cloud.google.com/bigquery/docs/managing-partitioned-table-data#write-to-partition).
+        """
+        from google.api_core.exceptions import NotFound
+        from google.cloud import bigquery
+        from pyarrow import parquet
+
+        names = derived_names(forecast)
+        digest = run.files["forecast"].sha256
+        rows = long_table(source, spec, digest[:16])
+        day = rows["cutoff"][0].as_py().strftime("%Y%m%d")
+        table = f"{self._clients.project}.{names['BigQuery dataset']}.{names['BigQuery table']}${day}"
+        buffer = io.BytesIO()
+        parquet.write_table(rows, buffer)
+        settings = bigquery.LoadJobConfig(
+            source_format="PARQUET",
+            create_disposition="CREATE_NEVER",
+            write_disposition="WRITE_TRUNCATE",
+            labels={"managed-by": "mlspec"},
+        )
+
+        def once() -> None:
+            buffer.seek(0)
+            self._client.load_table_from_file(
+                buffer, table, job_config=settings, num_retries=0, timeout=TIMEOUT
+            ).result(retry=None, timeout=_LONG)
+
+        try:
+            patiently(once, f"write the forecast to {table}")
+        except NotFound as error:
+            raise TargetError(
+                f"cannot write the forecast: {error.message}",
+                hint="`mlspec apply` makes the table before a forecast is written",
+            ) from error
+
+    def _look_at_table(self, uri: str, field: str) -> tuple[str, tuple[str, ...], int]:
+        from google.api_core.exceptions import NotFound
+
+        name = uri.removeprefix("bq://")
+        try:
+            table = patiently(lambda: self._client.get_table(name, retry=None, timeout=TIMEOUT), f"look at {uri}")
+        except NotFound:
+            raise DataError(f"{field}: there is no table {uri}", hint="correct the address in the spec") from None
+        words = f"{name} {table.modified.isoformat()} {table.num_rows}"
+        return hashlib.sha256(words.encode()).hexdigest(), (uri,), int(table.num_bytes or 0)
+
+    def _look_at_query(self, query: str, field: str) -> tuple[str, tuple[str, ...], int]:
+        (row,) = self._query(_DIGEST.format(query=query.strip().rstrip(";")), field)
+        words = f"{query} {row['rows_']} {row['digest']}"
+        return hashlib.sha256(words.encode()).hexdigest(), ("query",), 0
+
+    def _query(self, query: str, field: str) -> Any:
+        from google.api_core.exceptions import BadRequest, NotFound
+
+        try:
+            return patiently(
+                lambda: self._client.query(query, retry=None, job_retry=None, timeout=TIMEOUT).result(
+                    retry=None, timeout=_LONG
+                ),
+                f"run the query of {field}",
+            )
+        except (BadRequest, NotFound) as error:
+            raise DataError(
+                f"{field}: BigQuery refuses the query: {error.message}", hint="correct the query in the spec"
+            ) from error
+
+    @property
+    def _client(self) -> Any:
+        return self._clients.warehouse

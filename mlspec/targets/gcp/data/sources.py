@@ -1,0 +1,167 @@
+"""What a forecast reads on Google Cloud: objects of a bucket, a BigQuery table or query, or files of the project, as on a laptop.
+
+A look moves no data: it tells by checksums and times of change whether there is anything new. Only a step that reads the data
+fetches it, into a folder of its own, and reads it there as any other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Mapping
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from mlspec.errors import DataError, TargetError
+from mlspec.state.observed import SourceFacts
+from mlspec.state.resource import Json
+from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.data.bigquery import Warehouse
+from mlspec.targets.gcp.record.bucket import Bucket, NoBucket, Stored
+from mlspec.targets.local import sources as files
+
+FIELDS = ("source", "future")
+FEW = 2  # folders of one bucket that are listed one by one, before the bucket is listed whole
+MOST = 20_000  # objects of a bucket that is listed whole, in 20 calls
+
+
+class Sources:
+    """The sources of one project's forecasts. Inside a session a folder is listed once, and a bucket of many folders whole."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients, self._warehouse = clients, Warehouse(clients)
+        self._folders: dict[tuple[str, str], tuple[Stored, ...]] | None = None
+        self._whole: dict[str, tuple[Stored, ...] | None] = {}
+
+    def begin(self) -> None:
+        """Remember from now on what was listed."""
+        self._folders, self._whole = {}, {}
+        self._warehouse.begin()
+
+    def end(self) -> None:
+        """Look anew from now on."""
+        self._folders = None
+        self._warehouse.end()
+
+    def look(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+        """Return what the source and future data are now. Raises DataError where one is missing or cannot be read."""
+        parts = [
+            self._look_at(spec["dataset"][field], f"dataset.{field}", root)
+            for field in FIELDS
+            if spec["dataset"].get(field)
+        ]
+        total = hashlib.sha256("".join(f"{digest}\n" for digest, _, _ in parts).encode())
+        return SourceFacts(
+            total.hexdigest(), tuple(name for _, names, _ in parts for name in names), sum(size for _, _, size in parts)
+        )
+
+    def fetch(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
+        """Bring what a spec reads into `folder`, and return the spec that reads it there, with its root.
+
+        A spec that reads files of the project alone is returned as it is.
+        """
+        dataset = dict(spec["dataset"])
+        if not any(_far(dataset.get(field)) for field in FIELDS):
+            return spec, root
+        for field in FIELDS:
+            if dataset.get(field):
+                dataset[field] = {**dataset[field], **self._fetch_one(dataset[field], field, root, folder)}
+        return {**spec, "dataset": dataset}, folder
+
+    def _look_at(self, source: Mapping[str, Json], field: str, root: Path) -> tuple[str, tuple[str, ...], int]:
+        uri = source.get("uri") or ""
+        if uri.startswith("gs://"):
+            found = self._objects(uri, field)
+            words = "".join(f"{each.checksum} {each.size}\n" for each in found)  # by content: renamed is the same data
+            return (
+                _digest(words),
+                tuple(f"{uri[: uri.index('/', 5)]}/{each.name}" for each in found),
+                sum(each.size for each in found),
+            )
+        if _far(source):
+            return self._warehouse.look(source, field)
+        facts = files.look({"dataset": {"source": source}}, root)
+        return facts.digest, facts.files, facts.size
+
+    def _fetch_one(self, source: Mapping[str, Json], field: str, root: Path, folder: Path) -> dict[str, Json]:
+        place = folder / field
+        place.mkdir(parents=True, exist_ok=True)
+        uri = source.get("uri") or ""
+        if uri.startswith("gs://"):
+            bucket = Bucket(self._clients, uri[5:].partition("/")[0])
+            found = self._objects(uri, f"dataset.{field}")
+            for number, each in enumerate(found):
+                (place / f"{number:06}-{Path(each.name).name}").write_bytes(bucket.content(each))
+            return {"uri": f"{field}/*{Path(uri).suffix}"}
+        if _far(source):
+            self._warehouse.fetch(source, place / "rows.parquet", f"dataset.{field}")
+            return {"uri": f"{field}/rows.parquet", "query": None}
+        for number, path in enumerate(sorted(root.glob(uri)) if "*" in uri else [root / uri]):
+            (place / f"{number:06}-{path.name}").symlink_to(path.resolve())
+        return {"uri": f"{field}/*{Path(uri).suffix}"}
+
+    def _objects(self, uri: str, field: str) -> tuple[Stored, ...]:
+        bucket, _, name = uri.removeprefix("gs://").partition("/")
+        folder, _, pattern = name.rpartition("/")
+        listed = self._list(bucket, f"{folder}/" if folder else "")
+        found = tuple(each for each in listed if _matches(each.name.rpartition("/"), folder, pattern))
+        if not found:
+            raise DataError(f"{field}: no object matches {uri}", hint="correct the address, or put the data there")
+        return found
+
+    def _list(self, bucket: str, folder: str) -> tuple[Stored, ...]:
+        key = (bucket, folder)
+        if self._folders is not None and key in self._folders:
+            return self._folders[key]
+        try:
+            found = self._inside(bucket, folder)
+            found = Bucket(self._clients, bucket).list(folder) if found is None else found
+        except NoBucket:
+            raise DataError(f"there is no bucket gs://{bucket}", hint="correct the address in the spec") from None
+        if self._folders is not None:
+            self._folders[key] = found
+        return found
+
+    def _inside(self, bucket: str, folder: str) -> tuple[Stored, ...] | None:
+        """Return what is under a folder, of a bucket that was listed whole; None where it was not."""
+        if self._folders is None or sum(one == bucket for one, _ in self._folders) < FEW:
+            return None
+        if bucket not in self._whole:
+            self._whole[bucket] = self._listed_whole(bucket)
+        whole = self._whole[bucket]
+        if whole is None:
+            return None
+        begin = bisect_left(whole, folder, key=lambda each: each.name)
+        return tuple(takewhile(lambda each: each.name.startswith(folder), whole[begin:]))
+
+    def _listed_whole(self, bucket: str) -> tuple[Stored, ...] | None:
+        """Return a bucket's objects; None where they are more than MOST, or where only parts of it may be listed."""
+        try:
+            found = Bucket(self._clients, bucket).list("", most=MOST + 1)
+        except NoBucket:
+            raise
+        except TargetError:
+            return None
+        return found if len(found) <= MOST else None
+
+
+def _matches(name: tuple[str, str, str], folder: str, pattern: str) -> bool:
+    """Return whether an object lies in the folder itself and its name is as the pattern says; of wildcards only * is read."""
+    if name[0] != folder:
+        return False
+    first, *rest = pattern.split("*")
+    if not rest:
+        return name[2] == pattern
+    at = len(first) if name[2].startswith(first) else -1
+    for part in rest[:-1]:
+        at = name[2].find(part, at) + len(part) if at >= 0 and part in name[2][at:] else -1
+    return at >= 0 and name[2][at:].endswith(rest[-1])
+
+
+def _far(source: Any) -> bool:
+    return bool(source) and (bool(source.get("query")) or "://" in (source.get("uri") or ""))
+
+
+def _digest(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()

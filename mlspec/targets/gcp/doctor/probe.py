@@ -1,0 +1,83 @@
+"""Asks Google what is there: once, and not for long, because whoever asks is waiting and an answer that fails is an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mlspec.errors import MissingExtra, TargetError
+from mlspec.spec.gcp.location import Place
+from mlspec.state.finding import Finding
+from mlspec.state.resource import Json
+from mlspec.targets.gcp.clients import AGENT, Clients
+from mlspec.targets.gcp.retry import words
+
+TIMEOUT = 10.0  # seconds for one question
+PLATFORM = "terraform -chdir=infra apply"
+SIGN_IN = "gcloud auth application-default login"
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+class Asking:
+    """One account's questions about one place: over Google's clients where mlspec has one, else over JSON and HTTP."""
+
+    def __init__(self, place: Place) -> None:
+        """Find Application Default Credentials, and see that they are good. Raises TargetError, MissingExtra."""
+        self.place, self.clients = place, Clients(place.project, place.region)
+        try:
+            import google.auth
+            from google.auth.transport.requests import AuthorizedSession, Request
+        except ModuleNotFoundError as error:
+            raise MissingExtra(error.name or "google-auth", "gcp") from None
+        with words("sign in to Google Cloud"):
+            self._credentials, _ = google.auth.default([_SCOPE])
+            self._credentials.refresh(Request())
+        self._session: Any = AuthorizedSession(self._credentials)
+        self._session.headers["User-Agent"] = AGENT
+
+    @property
+    def member(self) -> str:
+        """The account as a policy names it; of a person it may be gcloud alone that knows."""
+        service = getattr(self._credentials, "service_account_email", None)
+        person = getattr(self._credentials, "account", None)
+        return f"serviceAccount:{service}" if service else f"user:{person or '$(gcloud config get-value account)'}"
+
+    def get(self, url: str, **query: str) -> dict[str, Json]:
+        """Return what is at a URL. Raises Google's own exceptions."""
+        return self._answer("GET", url, params=query)
+
+    def post(self, url: str, body: Json) -> dict[str, Json]:
+        """Return what a question with a body is answered. Raises Google's own exceptions."""
+        return self._answer("POST", url, json=body)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+        self.clients.close()
+
+    def _answer(self, method: str, url: str, **how: Any) -> dict[str, Json]:
+        from google.api_core.exceptions import from_http_response
+
+        found = self._session.request(method, url, timeout=TIMEOUT, **how)
+        if not found.ok:
+            raise from_http_response(found)
+        value: dict[str, Json] = found.json()
+        return value
+
+
+def looked_at(area: str, name: str, look: Callable[[], Finding], absent: str) -> Finding:
+    """Return what a look found; `absent` mends it where nothing is there, and what nobody would say is not known."""
+    from google.api_core.exceptions import NotFound
+
+    try:
+        with words("look"):
+            return look()
+    except NotFound:
+        return Finding(area, name, "missing", "there is none", absent)
+    except TargetError as error:
+        return unknown(area, name, error)
+
+
+def unknown(area: str, name: str, error: TargetError) -> Finding:
+    """Return that something could not be looked at, and why."""
+    return Finding(area, name, "unknown", error.message.removeprefix("cannot look: "), error.hint or "")

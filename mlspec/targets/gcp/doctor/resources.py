@@ -1,0 +1,137 @@
+"""What stands in a project: buckets, key, image, Composer, topics, secrets, each as `infra/` and the rendered Terraform make it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from mlspec.state.finding import Finding
+from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, Asking, looked_at
+
+_IMAGE = re.compile(r"([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/([^@:]+)(?:@(sha256:[0-9a-f]{64})|:([\w.-]+))")
+_REGISTRY = "https://artifactregistry.googleapis.com/v1"
+_NAME_IT = (
+    "export TF_VAR_image=$(gcloud artifacts docker images list {at} --sort-by=~UPDATE_TIME --limit=1"
+    " --format='value(format(\"{{0}}@{{1}}\", package, version))')"
+)
+
+
+def bucket(asking: Asking, name: str) -> Finding:
+    """Return whether a bucket of the platform is there, in the region, with versions."""
+
+    def look() -> Finding:
+        found = asking.clients.storage.get_bucket(name, timeout=TIMEOUT, retry=None)
+        if found.location.lower() != asking.place.region:
+            said = f"it is in {found.location}, not in {asking.place.region}, and a bucket cannot be moved"
+            mend = f"copy what is in it elsewhere, remove it, then: {PLATFORM}"  # nothing to paste that deletes data
+            return Finding("platform", f"bucket {name}", "missing", said, mend)
+        if not found.versioning_enabled:
+            mend = f"gcloud storage buckets update gs://{name} --versioning"
+            return Finding("platform", f"bucket {name}", "missing", "it keeps no earlier versions", mend)
+        return Finding("platform", f"bucket {name}", "ok", f"in {asking.place.region}, with versions")
+
+    return looked_at("platform", f"bucket {name}", look, PLATFORM)
+
+
+def key(asking: Asking) -> Finding:
+    """Return whether the key that encrypts everything is there and enabled."""
+    name = asking.place.key
+    *_, ring, _, short = name.split("/")
+    mend = (
+        f"gcloud kms keys versions create --primary --key={short} --keyring={ring} --location={name.split('/')[3]}"
+        f" --project={name.split('/')[1]}"
+    )
+
+    def look() -> Finding:
+        found = asking.clients.keys.get_crypto_key(name=name, retry=None, timeout=TIMEOUT)
+        state = found.primary.state.name if found.primary.name else "not there"
+        if state != "ENABLED":
+            return Finding("platform", f"key {short}", "missing", f"its primary version is {state}", mend)
+        return Finding("platform", f"key {short}", "ok", "enabled")
+
+    return looked_at("platform", f"key {short}", look, PLATFORM)
+
+
+def image(asking: Asking, named: str | None) -> Finding:
+    """Return whether the image of the pipeline's steps is named, and in its registry."""
+    place = asking.place
+    mend = _NAME_IT.format(at=f"{place.region}-docker.pkg.dev/{place.project}/mlspec/step")
+    if not named:
+        return Finding("platform", "image", "missing", "no image of the steps is named", mend)
+    parts = _IMAGE.fullmatch(named)
+    if not parts:
+        return Finding("platform", "image", "unknown", "it is in no Artifact Registry, by digest or tag", mend)
+    region, project, repository, name, digest, tag = parts.groups()
+    inside = name.replace("/", "%2F")
+    last = f"dockerImages/{inside}@{digest}" if digest else f"packages/{inside}/tags/{tag}"
+
+    def look() -> Finding:
+        asking.get(f"{_REGISTRY}/projects/{project}/locations/{region}/repositories/{repository}/{last}")
+        return Finding("platform", "image", "ok", digest or tag)
+
+    return looked_at("platform", "image", look, mend)
+
+
+def composer(asking: Asking, floor: Sequence[int]) -> Finding:
+    """Return whether Composer's environment runs an Airflow that takes the rendered DAGs, out of the platform's bucket."""
+    place = asking.place
+    name = f"projects/{place.project}/locations/{place.region}/environments/mlspec"
+
+    def look() -> Finding:
+        found = asking.clients.environments.get_environment(name=name, retry=None, timeout=TIMEOUT)
+        amiss = _amiss(found, floor, place.bucket("dags"))
+        if amiss:
+            return Finding("platform", "Composer", "missing", *amiss)
+        return Finding("platform", "Composer", "ok", found.config.software_config.image_version)
+
+    return looked_at("platform", "Composer", look, PLATFORM)
+
+
+def _amiss(found: Any, floor: Sequence[int], dags: str) -> tuple[str, str] | None:
+    """Return what is wrong with an environment and what mends it, None where nothing is."""
+    _, project, _, region, _, name = found.name.split("/")
+    where = f"{name} --location={region} --project={project}"
+    version, bucket = found.config.software_config.image_version, found.config.dag_gcs_prefix
+    if found.state.name != "RUNNING":
+        return f"it is {found.state.name}", f"gcloud composer environments describe {where}"
+    if airflow(version) < tuple(floor):
+        said = f"{version or 'its image'} is older than Airflow {'.'.join(map(str, floor))}, which the DAGs need"
+        return said, f"gcloud composer environments list-upgrades {where}"
+    if not bucket.startswith(f"gs://{dags}/"):
+        return f"its DAGs are in {bucket or 'no bucket'}, not in gs://{dags}", PLATFORM
+    return None
+
+
+def airflow(image_version: str) -> tuple[int, ...]:
+    """Return the version of Airflow in an image of Composer's: `composer-3-airflow-3.2.2-build.1` is 3.2.2."""
+    found = re.search(r"airflow-([0-9]+(?:\.[0-9]+)*)", image_version)
+    return tuple(int(part) for part in found[1].split(".")) if found else ()
+
+
+def topic(asking: Asking, name: str) -> Finding:
+    """Return whether a Pub/Sub topic is there."""
+    project = asking.place.project
+
+    def look() -> Finding:
+        asking.get(f"https://pubsub.googleapis.com/v1/projects/{project}/topics/{name}")
+        return Finding("notices", f"topic {name}", "ok", "there")
+
+    own = PLATFORM if name == "mlspec-alerts" else f"mlspec apply --target {asking.place.target}"
+    return looked_at("notices", f"topic {name}", look, own)
+
+
+def secret(asking: Asking, name: str) -> Finding:
+    """Return whether a secret has a value; the value is not asked for."""
+    project = asking.place.project
+    mend = f"gcloud secrets versions add {name} --data-file=- --project={project}"
+
+    def look() -> Finding:
+        parent = f"projects/{project}/secrets/{name}"
+        found = asking.clients.secrets.list_secret_versions(parent=parent, retry=None, timeout=TIMEOUT)
+        newest = next(iter(found), None)  # the newest comes first, and is what `latest` reads
+        if newest is None or newest.state.name != "ENABLED":
+            return Finding("notices", f"secret {name}", "missing", "its newest version is not enabled", mend)
+        return Finding("notices", f"secret {name}", "ok", "has a value")
+
+    return looked_at("notices", f"secret {name}", look, f"mlspec apply --target {asking.place.target} && {mend}")

@@ -1,0 +1,1 @@
+"""Steps as jobs on Google Cloud: Cloud Run, Vertex AI custom jobs and batch predictions."""

@@ -1,0 +1,117 @@
+"""Executions of one job on Cloud Run: begun once, found again by whoever comes after, and waited for.
+
+Cloud Run's own list is what cannot be lost between a start and a note of it: an execution is looked for by its words before another
+is begun, so one whose start was never answered, or whose starter was killed, is waited for, and not made twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from mlspec.errors import TargetError
+from mlspec.spec.escaping import log_filter
+from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.jobs.failure_log import Ended, since
+from mlspec.targets.gcp.retry import TIMEOUT, patiently
+
+Answer = TypeVar("Answer")
+
+LONG = 6 * 3600.0  # seconds: as long as the rendered job may take
+_FIRST, _LONGEST = 0.5, 20.0  # seconds between two looks, longer each time by a third
+_LABEL = "run.googleapis.com/execution_name"
+_PAGE = 100  # the newest executions, among which is one that still runs
+
+
+class Executions:
+    """The executions of one job, by its id."""
+
+    def __init__(self, clients: Clients, job: str) -> None:
+        self._clients, self._job = clients, job
+        self._name = f"projects/{clients.project}/locations/{clients.region}/jobs/{job}"
+
+    def start(self, words: Sequence[str]) -> None:
+        """Start the job with these words, and wait for nothing. Raises TargetError where there is no such job.
+
+        A start whose answer was lost may be made twice: for a job that finds out what was done, and does nothing twice.
+        """
+        self._patiently(lambda: self._run(words))
+
+    def begin(self, words: Sequence[str], mark: str, done: Callable[[], bool]) -> str | None:
+        """Return the execution that runs with `mark` among its words, started with `words` where none does.
+
+        None where `done` says that one has ended meanwhile: it is asked once nothing runs, so that nothing slips through between
+        the two. Raises TargetError where there is no such job.
+        """
+
+        def once() -> str | None:
+            running = self._running(mark)
+            if running or done():
+                return running
+            return str(self._run(words).metadata.name)
+
+        return self._patiently(once)
+
+    def wait(self, execution: str) -> bool:
+        """Wait until an execution ended, well or not, or is gone; return False where it still runs after LONG."""
+        from google.api_core.exceptions import NotFound
+
+        def ended() -> bool:
+            found = self._clients.executions.get_execution(name=execution, retry=None, timeout=TIMEOUT)
+            return bool(found.completion_time)
+
+        try:
+            for pause in _pauses():
+                if patiently(ended, f"look at {execution}"):
+                    return True
+                time.sleep(pause)
+        except NotFound:
+            return True
+        return False
+
+    def ended(self, execution: str) -> Ended:
+        """Return why an execution ended, as Cloud Run says it, and the filter of its log.
+
+        Source: https://cloud.google.com/run/docs/logging.
+        """
+        from google.api_core.exceptions import NotFound
+
+        log = f'resource.type="cloud_run_job" AND labels."{_LABEL}"={log_filter(execution.rpartition("/")[2])}'
+        try:
+            found = patiently(
+                lambda: self._clients.executions.get_execution(name=execution, retry=None, timeout=TIMEOUT),
+                f"look at {execution}",
+            )
+        except (NotFound, TargetError):
+            return Ended(log)
+        reasons = [each.message for each in found.conditions if each.type_ == "Completed"]
+        return Ended(log + since(found.create_time), *reasons[:1])
+
+    def _running(self, mark: str) -> str | None:
+        request = {"parent": self._name, "page_size": _PAGE}
+        pages = self._clients.executions.list_executions(request=request, retry=None, timeout=TIMEOUT).pages
+        running = (each for each in next(iter(pages)).executions if not each.completion_time)
+        return next((str(each.name) for each in running if mark in each.template.containers[0].args), None)
+
+    def _run(self, words: Sequence[str]) -> Any:
+        request = {"name": self._name, "overrides": {"container_overrides": [{"args": list(words)}]}}
+        return self._clients.jobs.run_job(request=request, retry=None, timeout=TIMEOUT)
+
+    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+        from google.api_core.exceptions import NotFound
+
+        try:
+            return patiently(call, f"start the job {self._job}")
+        except NotFound:
+            raise TargetError(
+                f"there is no job {self._name}", hint="`mlspec apply` makes a forecast's own, infra/ the loop's"
+            ) from None
+
+
+def _pauses() -> Iterator[float]:
+    """Yield how long to wait between looks, until LONG is over."""
+    until, pause = time.monotonic() + LONG, _FIRST
+    while time.monotonic() < until:
+        yield pause
+        pause = min(4 / 3 * pause, _LONGEST)

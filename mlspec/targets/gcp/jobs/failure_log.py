@@ -1,0 +1,97 @@
+"""What a run that left no result last said: Google's own reason, the last lines of its log, and where the rest of it is.
+
+The log is read once, and only after a failure. Whoever may not read it gets the reason and the address all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+from mlspec.errors import TargetError
+from mlspec.spec.escaping import log_filter
+from mlspec.spec.secrecy import blotted
+from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.retry import TIMEOUT, patiently, still_there
+
+ROLE = "roles/logging.viewer"
+LINES = 3  # a traceback's last line, and what stands around it
+_WIDTH = 300  # characters of one line; of a reason too
+_PAGE = 100  # the newest entries, among which are those that tell
+_PAGES = 5  # that are asked for until one holds any
+_ERROR = 500  # google.logging.type.LogSeverity.ERROR
+_CONSOLE = "https://console.cloud.google.com/logs/query"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that is over: the filter that finds its log, and why it ended in the service's own words, where it has any."""
+
+    log: str
+    reason: str = ""
+
+
+def since(created: Any) -> str:
+    """Return the part of a filter that looks no further back than a run's creation: a search of all that is kept is slow."""
+    return f" AND timestamp>={log_filter(created.rfc3339())}"
+
+
+def without_result(clients: Clients, what: str, ended: Ended) -> TargetError:
+    """Return the error of `what`, which ended without a result: the reason, the last lines that it said, newest first."""
+    told, address = [f"{what} ended without a result"], _address(clients.project, ended.log)
+    if reason := _clean(ended.reason).rstrip("."):
+        told.append(reason)
+    try:
+        lines = last_lines(_entries(clients, ended.log))
+    except TargetError as error:
+        hint = f"its log could not be read here ({ROLE} allows it: {error.message}); it is at {address}"
+        return TargetError(": ".join(told), hint=hint)
+    if not lines:
+        return TargetError(": ".join(told), hint=f"its log holds nothing yet; it will be at {address}")
+    told.append(f"it last said, newest first: {' | '.join(lines)}")
+    return TargetError(": ".join(told), hint=f"the whole log is at {address}")
+
+
+def last_lines(entries: Iterable[Any]) -> Sequence[str]:
+    """Return the last lines of entries that come newest first: those of errors, or of all where there is no error."""
+    kept = list(entries)
+    wrong = [line for each in kept if int(each.severity) >= _ERROR for line in _lines(each)]
+    return (wrong or [line for each in kept for line in _lines(each)])[:LINES]
+
+
+def _entries(clients: Clients, log: str) -> Sequence[Any]:
+    request = {
+        "resource_names": [f"projects/{clients.project}"],
+        "filter": log,
+        "order_by": "timestamp desc",
+        "page_size": _PAGE,
+    }
+
+    def once() -> Sequence[Any]:
+        pages = clients.logs.list_log_entries(request=request, retry=None, timeout=TIMEOUT).pages
+        # A page may be empty though more follow (cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list).
+        return next((list(page.entries) for page in islice(pages, _PAGES) if page.entries), [])
+
+    with still_there("read its log"):
+        return patiently(once, "read its log")
+
+
+def _lines(entry: Any) -> Iterator[str]:
+    """Yield what an entry says, the last line first: a traceback in one entry says what is wrong at its end."""
+    structured = entry.json_payload or {}
+    text = structured.get("message") or entry.text_payload or ""
+    return (line for each in reversed(str(text).splitlines()) if (line := _clean(each)))
+
+
+def _clean(text: str) -> str:
+    """Return text on one line, without control characters or what looks like a secret, and not too long."""
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    found = blotted(" ".join(printable.split()))
+    return found if len(found) <= _WIDTH else f"{found[: _WIDTH - 1]}…"
+
+
+def _address(project: str, log: str) -> str:
+    return f"{_CONSOLE};query={quote(log, safe='')}?project={project}"

@@ -1,0 +1,1 @@
+"""The record of a forecast in a bucket: snapshots, artifacts and a lease."""

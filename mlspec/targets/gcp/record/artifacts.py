@@ -1,0 +1,117 @@
+"""The files of one forecast: objects named by their content, written once, with a checked copy on this machine.
+
+A look compares names and sizes as the bucket lists them, one call for all files; the bytes are checked by their sha256 when they
+are fetched, so a file that was changed is never used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlspec.errors import StateError
+from mlspec.state.record import FileRef
+from mlspec.targets.gcp.record import durable
+from mlspec.targets.gcp.record.bucket import Bucket, Moved
+from mlspec.targets.local.artifacts import Artifacts, blocks_of, sha256_of
+
+
+class Files:
+    """The objects under `NAME/sha256/` of a bucket."""
+
+    def __init__(self, bucket: Bucket, forecast: str, copies: Artifacts) -> None:
+        self._bucket, self._folder, self._copies = bucket, f"{forecast}/sha256/", copies
+        self._listed: dict[str, int] | None = None
+        self._inside = self._trusted = False
+
+    @contextmanager
+    def looked_at(self, *, trusted: bool = False) -> Iterator[None]:
+        """List the files once for the length of a block; `trusted` leaves even that out, and takes them to be whole."""
+        before = self._listed, self._inside, self._trusted
+        self._listed, self._inside, self._trusted = None, True, trusted
+        try:
+            yield
+        finally:
+            self._listed, self._inside, self._trusted = before
+
+    def put(self, source: Path, _owner: str) -> FileRef:
+        """Keep a copy of `source`, once; what is there under its name and is not it gives way."""
+        ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
+        self._copies.receive(ref, blocks_of(source))
+        problem = self.damage(ref)
+        if problem == "was changed":
+            self._bucket.delete(self._name(ref))
+        if problem is not None:
+            with suppress(Moved):  # the same bytes, by another run
+                durable.keep(self._bucket, self._name(ref), source)
+        if self._listed is not None:
+            self._listed[ref.sha256] = ref.size
+        return ref
+
+    def path(self, ref: FileRef) -> Path:
+        """Return where the copy can be read, fetched where it is not here. Raises StateError if it is damaged."""
+        problem = self.damage(ref)
+        if problem is None and self._copies.damage(ref) is not None:
+            problem = self._fetch(ref)
+        if problem:
+            raise StateError(
+                f"{ref.name} (gs://{self._bucket.name}/{self._name(ref)}) {problem} since mlspec stored it",
+                hint="run `mlspec apply`: it makes what is missing again",
+            )
+        return self._copies.path(ref)
+
+    def damage(self, ref: FileRef) -> str | None:
+        """Return what is wrong with a stored file, by its name and size, or None."""
+        if self._trusted:
+            return None
+        size = self._sizes().get(ref.sha256)
+        if size is None:
+            return "was deleted"
+        return None if size == ref.size else "was changed"
+
+    def damaged(self, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return which of these are gone or were changed."""
+        sizes = {} if self._trusted or not refs else self._sizes()
+        return frozenset(ref for ref in refs if not self._trusted and sizes.get(ref.sha256) != ref.size)
+
+    def discard(self, ref: FileRef, owner: str) -> None:
+        """Remove a file that nothing names any more, and the copy of it here."""
+        self._bucket.delete(self._name(ref))
+        self._copies.discard(ref, owner)
+        if self._listed is not None:
+            self._listed.pop(ref.sha256, None)
+
+    def lay_out(self, files: Mapping[str, FileRef], folder: str) -> None:
+        """Copy files, by role, into a folder of the bucket where others find them by name; what is there already stays."""
+        there = {each.name for each in self._bucket.list(f"{folder}/")}
+        for role, ref in sorted(files.items()):
+            place = f"{folder}/{role}{Path(ref.name).suffix}"
+            if place not in there:
+                self._bucket.copy(self._name(ref), place)
+
+    def _fetch(self, ref: FileRef) -> str | None:
+        from google.api_core.exceptions import NotFound
+
+        with TemporaryDirectory(prefix="mlspec-") as folder:
+            here = Path(folder, "file")
+            try:
+                self._bucket.download(self._name(ref), here)
+            except NotFound:
+                return "was deleted"
+            if sha256_of(here) != ref.sha256:
+                return "was changed"
+            self._copies.receive(ref, blocks_of(here))
+        return None
+
+    def _sizes(self) -> dict[str, int]:
+        if self._listed is not None:
+            return self._listed
+        found = {each.name.removeprefix(self._folder): each.size for each in self._bucket.list(self._folder)}
+        if self._inside:
+            self._listed = found
+        return found
+
+    def _name(self, ref: FileRef) -> str:
+        return f"{self._folder}{ref.sha256}"

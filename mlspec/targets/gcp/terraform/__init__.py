@@ -1,0 +1,1 @@
+"""Terraform as a process: how it is run, and what its output means."""

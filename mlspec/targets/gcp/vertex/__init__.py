@@ -1,0 +1,1 @@
+"""Serving on Vertex AI: model registry, endpoints, traffic splits and request metrics."""

@@ -1,0 +1,77 @@
+"""From Cloud Monitoring's distributions to the buckets that latency is judged by.
+
+A distribution says how many values lie between two bounds, not where: they are taken to lie evenly in between, as
+histogram_quantile takes them. A latency is as exact as the buckets of both are fine: those of Monitoring grow by a factor, so
+that a percentile among long times is coarse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+from typing import Any
+
+from mlspec.state.request_counts import LATENCIES
+
+_MILLISECONDS = 1000.0
+_BOUNDS = (0.0, *LATENCIES, inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How much lies in each of LATENCIES, the last for all beyond: parts of values, before they are counted out."""
+
+    parts: tuple[float, ...] = (0.0,) * (len(LATENCIES) + 1)
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return both together."""
+        return Tally(tuple(one + two for one, two in zip(self.parts, other.parts, strict=True)))
+
+
+def tallied(distribution: Any) -> Tally:
+    """Return a distribution of milliseconds over LATENCIES."""
+    found = [0.0] * len(Tally().parts)
+    for low, high, count in _filled(distribution):
+        for place, (begin, end) in enumerate(pairwise(_BOUNDS)):
+            found[place] += count * _share(low, high, begin, end)
+    return Tally(tuple(found))
+
+
+def spread(times: Tally, requests: int) -> tuple[int, ...]:
+    """Return whole counts in the proportions of `times` that sum to `requests`, by the largest remainders."""
+    total = sum(times.parts) or 1.0
+    exact = [part * requests / total for part in times.parts]
+    found = [int(each) for each in exact]
+    left = sorted(range(len(exact)), key=lambda place: (found[place] - exact[place], place))
+    for place in left[: requests - sum(found)]:
+        found[place] += 1
+    return tuple(found)
+
+
+def _filled(distribution: Any) -> Iterator[tuple[float, float, int]]:
+    """Yield the bounds in seconds, and the count, of each bucket that holds something."""
+    bounds = [each / _MILLISECONDS for each in _bounds(distribution.bucket_options)]
+    for (low, high), count in zip(pairwise((0.0, *bounds, inf)), distribution.bucket_counts, strict=False):
+        if count:
+            yield low, high, int(count)
+
+
+def _bounds(options: Any) -> list[float]:
+    """Return the bounds between buckets, the first of which ends what lies below (google/api/distribution.proto)."""
+    kind = options.WhichOneof("options")
+    if kind == "explicit_buckets":
+        return list(options.explicit_buckets.bounds)
+    if kind == "exponential_buckets":
+        given = options.exponential_buckets
+        return [given.scale * given.growth_factor**power for power in range(given.num_finite_buckets + 1)]
+    given = options.linear_buckets
+    return [given.offset + given.width * step for step in range(given.num_finite_buckets + 1)]
+
+
+def _share(low: float, high: float, begin: float, end: float) -> float:
+    """Return which part of what lies evenly in (low, high] lies in (begin, end]; what has no upper bound lies at its lower one."""
+    if high == inf or high <= low:
+        return float(begin <= low < end)
+    return max(min(high, end) - max(low, begin), 0.0) / (high - low)

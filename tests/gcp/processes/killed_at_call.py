@@ -1,0 +1,35 @@
+"""Makes one pass of the loop and kills itself before its n-th call to Google; prints the number of calls: killed_at_call N."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from mlspec.cli.main import run
+from mlspec.targets.gcp import monitoring, retry, secrets
+from mlspec.targets.gcp.data import bigquery
+from mlspec.targets.gcp.jobs import remote_steps
+from mlspec.targets.gcp.record import bucket, lease
+from mlspec.targets.gcp.vertex import endpoint, model_registry, routing
+
+CALLERS = (bucket, model_registry, endpoint, bigquery, routing, remote_steps, monitoring, secrets)
+killed_at, calls = int(sys.argv[1]), 0
+patiently = retry.patiently
+
+
+def counted(call: Callable[[], Any], what: str) -> Any:
+    global calls  # noqa: PLW0603  (one count for the whole process)
+    calls += 1
+    if calls == killed_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return patiently(call, what)
+
+
+for module in CALLERS:
+    module.patiently = counted  # type: ignore[attr-defined]
+lease.LIFE, lease.SKEW = timedelta(seconds=2), timedelta(0)
+code = run(["reconcile", "--once", "--lock-timeout", "30s", "--target", "dev"])
+print(calls)
+sys.exit(code)

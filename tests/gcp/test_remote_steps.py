@@ -1,0 +1,136 @@
+"""Steps as executions of a job on Cloud Run: begun once, whatever becomes of the loop that began them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mlspec.errors import TargetError
+from mlspec.spec.gcp.resource_names import derived_names
+from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.jobs import cloud_run
+from mlspec.targets.gcp.jobs.cloud_run import Executions
+from mlspec.targets.gcp.record import lease
+from tests.gcp import platform
+from tests.gcp.acme import Acme
+from tests.gcp.standin.harness import ROOT, Running
+
+JOB = derived_names("demand")["Cloud Run job"]
+MARK = "gs://acme-test-mlspec-state/forecasts/demand/steps/0123"
+WORDS = ["step", "check", "--out", MARK]
+STEPS = 5  # check, backtest, train, forecast, evaluate
+# Says that it runs, then waits until it is let go: both files are pipes at first.
+GATED = "from pathlib import Path; Path({started!r}).write_text('.'); Path({gate!r}).read_text(); "
+MLSPEC = "from mlspec.cli.main import main; main()"
+
+
+@pytest.fixture
+def job(standin: Running) -> Iterator[Executions]:
+    """A forecast's job, whose program runs until it is cancelled."""
+    platform.forecast(standin.project, "demand", image="runs")
+    standin.hook("runs", [sys.executable, "-c", "import signal; signal.pause()"])
+    clients = Clients(standin.project, platform.REGION)
+    yield Executions(clients, JOB)
+    clients.close()
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+def begin(job: Executions, *, done: bool = False) -> str | None:
+    return job.begin(WORDS, MARK, lambda: done)
+
+
+def cancel(name: str) -> None:
+    from google.cloud import run_v2
+
+    run_v2.ExecutionsClient().cancel_execution(name=name).result()
+
+
+def test_what_runs_is_found_and_not_begun_again(job: Executions, standin: Running) -> None:
+    first = begin(job)
+    assert job.begin([*WORDS, "--option", "now=later"], MARK, lambda: False) == first
+    assert job.begin(["step", "check", "--out", f"{MARK}9"], f"{MARK}9", lambda: False) != first
+    assert len(platform.executions(standin.project, JOB)) == 2
+
+
+def test_what_ended_without_a_result_is_begun_anew_and_with_one_is_not(job: Executions, standin: Running) -> None:
+    first = begin(job)
+    assert first
+    cancel(first)
+    assert begin(job, done=True) is None
+    second = begin(job)
+    assert second not in {None, first}
+    assert len(platform.executions(standin.project, JOB)) == 2
+
+
+@pytest.mark.parametrize("fault", [{"lost": True}, {"code": 503}], ids=["lost answer", "unavailable"])
+def test_a_start_that_went_wrong_on_the_way_is_one_execution(
+    job: Executions, standin: Running, slept: list[float], fault: dict[str, object]
+) -> None:
+    standin.fault("RunJob", **fault)
+    name = begin(job)
+    assert [each.name for each in platform.executions(standin.project, JOB)] == [name]
+    assert slept
+
+
+def test_waiting_outlasts_answers_that_go_wrong(job: Executions, standin: Running, slept: list[float]) -> None:
+    name = begin(job)
+    assert name
+    cancel(name)
+    standin.fault("GetExecution", code=503, count=3)
+    assert job.wait(name)
+    assert len(slept) == 3
+
+
+def test_waiting_ends_with_what_is_gone_and_with_the_job_s_own_deadline(
+    job: Executions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = begin(job)
+    assert name
+    assert job.wait(f"{name}-gone")
+    monkeypatch.setattr(cloud_run, "LONG", 0.01)
+    assert not job.wait(name)
+
+
+def test_without_the_job_it_is_said_what_makes_it(standin: Running) -> None:
+    clients = Clients(standin.project, platform.REGION)
+    with pytest.raises(TargetError, match=f"there is no job .*/{JOB}"):
+        begin(Executions(clients, JOB))
+    clients.close()
+
+
+def test_a_loop_that_is_killed_while_a_step_runs_finds_it_at_the_next_pass(
+    acme: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, gate = tmp_path / "started", tmp_path / "gate"
+    for each in (started, gate):
+        os.mkfifo(each)
+    code = GATED.format(started=str(started), gate=str(gate)) + MLSPEC
+    acme.standin.hook(".*", [sys.executable, "-c", code], cwd=str(acme.root), env={"PYTHONPATH": str(ROOT)})
+    monkeypatch.setenv("MLSPEC_RUNNER", "cloud-run")
+    argv = [sys.executable, "-c", MLSPEC, "reconcile", "--once", "--target", "dev"]
+    with subprocess.Popen(argv, cwd=acme.root, env={**os.environ, "PYTHONPATH": str(ROOT)}) as loop:
+        assert started.read_text() == "."
+        loop.kill()
+        assert loop.wait() == -signal.SIGKILL
+    with gate.open("w"):
+        for each in (started, gate):  # whatever runs from now on is not held
+            each.unlink()
+            each.touch()
+    monkeypatch.setattr(lease, "LIFE", timedelta(seconds=1))
+    monkeypatch.setattr(lease, "SKEW", timedelta(0))
+    assert acme.run("reconcile", "--once", "--lock-timeout", "30s") == 0, acme.standin.outputs()
+    assert len(platform.executions(acme.project, JOB)) == STEPS

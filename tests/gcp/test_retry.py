@@ -1,0 +1,103 @@
+"""What is tried again, for how long, and what is said of a no: Google's real clients, and a server that fails as it is told to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from mlspec.errors import TargetError
+from mlspec.targets.gcp import retry
+from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.record.bucket import NEW, Bucket, Moved
+from mlspec.targets.gcp.vertex.model_registry import Registry
+from tests.gcp.standin.harness import Running
+
+INSERT, LIST = r"storage\.objects\.insert", r"storage\.objects\.list"
+LIST_MODELS = "ModelService.ListModels"
+
+
+@pytest.fixture
+def clients(standin: Running) -> Iterator[Clients]:
+    found = Clients(standin.project, "europe-west1")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def bucket(clients: Clients) -> Bucket:
+    clients.storage.create_bucket("acme-state")
+    return Bucket(clients, "acme-state")
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long each pause was to be; none is taken."""
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+@pytest.mark.parametrize("code", [429, 500, 503, 504])
+def test_what_may_pass_is_tried_again(standin: Running, bucket: Bucket, slept: list[float], code: int) -> None:
+    standin.fault(LIST, code=code, count=3)
+    assert bucket.list("") == ()
+    assert len(slept) == 3
+
+
+@pytest.mark.parametrize("code", [400, 401, 403])
+def test_what_lasts_is_said_at_once_with_the_service_s_own_words(
+    standin: Running, bucket: Bucket, slept: list[float], code: int
+) -> None:
+    standin.fault(LIST, code=code, count=9, message="the service says so")
+    with pytest.raises(TargetError, match=rf"cannot list gs://acme-state/: .*the service says so.*\({code}\)") as found:
+        bucket.list("")
+    assert found.value.hint
+    assert slept == []
+
+
+def test_a_service_that_asks_for_time_gets_it(standin: Running, bucket: Bucket, slept: list[float]) -> None:
+    standin.fault(LIST, code=429, count=1, retry_after=17)
+    bucket.list("")
+    assert slept == [17.0]
+
+
+def test_the_same_holds_over_grpc(standin: Running, clients: Clients, slept: list[float]) -> None:
+    standin.fault(LIST_MODELS, code=503, count=2)
+    assert Registry(clients).defaults() == {}
+    assert len(slept) == 2
+
+
+def test_a_service_that_never_comes_back_is_given_up(
+    standin: Running, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "DEADLINE", 0.05)
+    monkeypatch.setattr(retry, "FIRST", 0.01)
+    standin.fault(LIST, code=503, count=1000)
+    with pytest.raises(TargetError, match="503"):
+        bucket.list("")
+
+
+def test_a_write_whose_answer_was_lost_is_the_same_write(standin: Running, bucket: Bucket, slept: list[float]) -> None:
+    standin.fault(INSERT, lost=True, count=1)
+    generation = bucket.write("a", b"one", NEW)
+    assert bucket.read("a") == (b"one", bucket.look("a"))
+    assert bucket.list("")[0].generation == generation
+    assert len(slept) == 1
+
+
+def test_a_write_on_a_generation_that_is_gone_changes_nothing(bucket: Bucket) -> None:
+    first = bucket.write("a", b"one", NEW)
+    bucket.write("a", b"two", first)
+    with pytest.raises(Moved):
+        bucket.write("a", b"three", first)
+    found = bucket.read("a")
+    assert found
+    assert found[0] == b"two"
+
+
+def test_somebody_else_s_write_of_the_same_bytes_is_not_ours(bucket: Bucket) -> None:
+    bucket.write("a", b"same", NEW)
+    with pytest.raises(Moved):
+        bucket.write("a", b"same", NEW)

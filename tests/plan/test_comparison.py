@@ -1,0 +1,66 @@
+"""A rollback has to help: laws of weighing what serves against what would take over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlspec.plan.comparison import UNDONE, better, noted, weighed
+
+ABOVE = {
+    "name": "accuracy", "metric": "wape", "above": 0.2, "below": None, "outside": None, "window": None, "for": None,
+}  # fmt: skip
+OUTSIDE = {**ABOVE, "name": "bias", "metric": "bias", "above": None, "outside": [-0.1, 0.1]}
+BELOW = {**ABOVE, "name": "coverage", "metric": "coverage", "above": None, "below": 0.7}
+ALERTS = st.sampled_from([ABOVE, OUTSIDE, BELOW])
+VALUES = st.floats(-3, 3, allow_nan=False)
+SEGMENTS = st.dictionaries(
+    st.sampled_from(["a", "b"]), st.lists(VALUES | st.none(), min_size=1, max_size=3), min_size=1
+)
+
+
+@given(alert=ALERTS, segments=SEGMENTS)
+def test_no_version_does_better_than_itself_where_it_breaks_the_threshold(
+    alert: dict[str, Any], segments: dict[str, list[float | None]]
+) -> None:
+    breaks = any(values[0] is not None and _beyond(alert, values[0]) for values in segments.values())
+    assert better(alert, segments, segments) is not breaks
+
+
+def _beyond(alert: dict[str, Any], value: float) -> bool:
+    if alert["outside"]:
+        return not alert["outside"][0] <= value <= alert["outside"][1]
+    return value > alert["above"] if alert["above"] is not None else value < alert["below"]
+
+
+@given(alert=ALERTS, own=SEGMENTS)
+def test_what_is_within_the_threshold_or_not_known_is_better(alert: dict[str, Any], own: dict[str, list[Any]]) -> None:
+    within = {"wape": 0.2, "bias": 0.0, "coverage": 0.7}[alert["metric"]]
+    assert better(alert, own, {"": [within]})
+    assert better(alert, own, {"": [None]})
+    assert better(alert, own, {})
+
+
+@pytest.mark.parametrize(("other", "found"), [(0.29, True), (0.31, False), (0.6, False)])
+def test_one_that_breaks_it_too_has_to_undo_half_of_the_trouble(other: float, found: bool) -> None:
+    assert UNDONE == 0.5
+    assert better(ABOVE, {"": [0.4]}, {"": [other]}) is found
+
+
+def test_the_worst_segment_is_what_counts() -> None:
+    own = {"store=1": [0.25], "store=2": [0.6]}
+    assert better(ABOVE, own, {"store=1": [0.35], "store=2": [0.1]})
+    assert not better(ABOVE, own, {"store=1": [0.1], "store=2": [0.55]})
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("vw"), st.text("0123456789abcdef", min_size=1))))
+def test_one_note_is_kept_of_an_incident_and_version(weighings: list[tuple[str, str, str]]) -> None:
+    acted: tuple[str, ...] = ("a:v", "a:trained")
+    for incident, version, evidence in weighings:
+        acted = noted(acted, incident, version, evidence)
+        assert weighed(incident, version, evidence) in acted
+    assert acted[:2] == ("a:v", "a:trained")
+    assert len(acted) == 2 + len({(incident, version) for incident, version, _ in weighings})

@@ -1,0 +1,122 @@
+"""The shelf follows the state, computes only what changed, and keeps what it had where a version fails on what is new."""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+
+import pytest
+
+from mlspec.errors import ModelError
+from mlspec.state.predicted import Predictions
+from mlspec.state.request_counts import LATENCIES, Served
+from mlspec.state.step import StepRequest
+from mlspec.web.prediction_cache import Answers, Shelf
+from tests.engine.world import World
+
+
+class Oracle:
+    """Predicts the same for every series; `fails` says whether it can. Counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked, self.fails = 0, False
+
+    def __call__(self, request: StepRequest) -> Predictions:
+        self.asked += 1
+        if self.fails:
+            raise ModelError("the panel makes no sense")
+        mean = {"mean": array("d", [float(self.asked)] * 2)}
+        return Predictions("2024-02-11", "2024-02-12T00:00:00Z", "day", ("2024-02-12", "2024-02-13"), {"001": 0}, mean)
+
+
+class Shop:
+    """A world with a shelf that looks at it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.world, self.oracle = World(folder), Oracle()
+        self.said: list[str] = []
+        self.shelf = Shelf(self.world.target, [], self.oracle, self.said.append)
+
+    def look(self) -> Answers:
+        """Refresh, and return what is answered from."""
+        self.shelf.refresh()
+        found = self.shelf.of("demand")
+        assert isinstance(found, Answers), found
+        return found
+
+    def next_day(self) -> None:
+        """Let another day's data come in, and be checked."""
+        self.world.pass_time(days=1)
+        self.world.new_data()
+        self.world.look()
+
+    def mean(self) -> float:
+        """What is predicted, which is the how-manieth prediction it was."""
+        found = self.look().any
+        assert found
+        mean: float = found.of("001", 1)[0]["mean"]
+        return mean
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+def test_forecasts_come_and_go_without_a_restart(shop: Shop) -> None:
+    shop.shelf.refresh()
+    assert shop.shelf.names == ()
+    shop.world.look()
+    assert shop.look().traffic == {shop.world.serves: 100}
+    shop.world.target.forget(
+        "demand", ("data", "model", "deployment", "forecast"), purge=True, at="2024-03-01T00:00:00Z"
+    )
+    shop.shelf.refresh()
+    assert shop.shelf.of("demand") is None
+
+
+def test_what_does_not_matter_computes_nothing(shop: Shop) -> None:
+    shop.world.look()
+    assert shop.mean() == 1
+    assert shop.mean() == 1
+    took = (1, *([0] * len(LATENCIES)))
+    shop.world.target.count_served([Served("demand", shop.world.serves, "2024-03-01T00:00:00Z", 1, 0, took)])
+    assert (shop.mean(), shop.oracle.asked) == (1, 1)
+
+
+def test_new_data_is_predicted_from(shop: Shop) -> None:
+    shop.world.look()
+    assert shop.mean() == 1
+    shop.next_day()
+    assert shop.mean() == 2
+
+
+def test_a_version_that_fails_on_new_data_keeps_what_it_had_until_it_can(shop: Shop) -> None:
+    shop.world.look()
+    assert shop.mean() == 1
+    shop.oracle.fails = True
+    shop.next_day()
+    assert shop.mean() == 1
+    assert "keeps answering from the data before" in shop.said[-1]
+    shop.oracle.fails = False
+    shop.next_day()
+    assert shop.mean() == 3
+
+
+def test_a_version_that_never_could_predict_is_not_ready_and_says_why(shop: Shop) -> None:
+    shop.oracle.fails = True
+    shop.world.look()
+    assert shop.look().any is None
+    assert "the panel makes no sense" in shop.shelf.why_not_ready["demand"]
+
+
+def test_a_rollout_computes_the_new_version_alone(shop: Shop) -> None:
+    shop.world.write(deployment={"rollout": {"strategy": "canary", "steps": [40, 100], "interval": "1h"}})
+    shop.world.look()
+    first = shop.world.serves
+    shop.look()
+    shop.world.write(model={"seed": 1}, deployment=shop.world.spec.json["deployment"])
+    shop.world.look()
+    assert sorted(shop.look().traffic.values()) == [40, 60]
+    assert set(shop.look().made) > {first}
+    assert shop.oracle.asked == 2
