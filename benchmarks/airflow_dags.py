@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 from mlspec.render.dag import dag_file
-from mlspec.spec import load
+from mlspec.spec import read_specs
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(os.environ.get("MLSPEC_TOOLS_DIR", ROOT / ".tools"))
@@ -76,7 +76,7 @@ TASKS = {
 
 def rendered(count: int, folder: Path) -> Path:
     """Write `count` rendered DAGs."""
-    spec = load([ROOT / "specs" / "demand.yaml"], ROOT, "local").specs[0]
+    spec = read_specs([ROOT / "specs" / "demand.yaml"], ROOT, "local").specs[0]
     schedule = {**spec.json["schedule"], "retrain": None}  # one cron, as the other side has
     text = dag_file({**spec.json, "schedule": schedule}, spec.spec_hash, "local", "specs/demand.yaml")
     for index in range(count):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlspec import jobs
-from mlspec.spec import load
+from mlspec.spec import read_specs
 from mlspec.state.step import StepName, StepRequest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +38,7 @@ def backtest(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
 def main() -> int:
     """Print a table a spec, and return 1 where a bar is missed."""
     missed = 0
-    for spec in load([ROOT / "specs"], ROOT, "local").specs:
+    for spec in read_specs([ROOT / "specs"], ROOT, "local").specs:
         with tempfile.TemporaryDirectory() as folder:
             facts = backtest(spec.json, Path(folder))
         print(f"{spec.name}: {len(facts['cutoffs'])} cutoffs, {facts['cutoffs'][0]} to {facts['cutoffs'][-1]}")

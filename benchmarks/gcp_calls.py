@@ -23,11 +23,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mlspec.cli.planning import quiet  # noqa: E402  (the tests' stand-in is beside the package)
+from mlspec.cli.planning import ignore_progress  # noqa: E402  (the tests' stand-in is beside the package)
 from mlspec.cli.target import open_engine, open_target  # noqa: E402
-from mlspec.engine.effects import Work  # noqa: E402
-from mlspec.engine.evaluation import key  # noqa: E402
-from mlspec.spec import load  # noqa: E402
+from mlspec.engine.effects import ForecastWork  # noqa: E402
+from mlspec.engine.evaluation import evaluation_key  # noqa: E402
+from mlspec.spec import read_specs  # noqa: E402
 from tests.gcp import platform  # noqa: E402
 from tests.gcp.acme import IMAGE, Acme  # noqa: E402
 from tests.gcp.standin.harness import Running  # noqa: E402
@@ -67,14 +67,17 @@ def multiplied(acme: Acme, names: list[str], folders: bool) -> None:
         spec = text.replace("name: demand", f"name: {name}")
         spec = spec.replace("-data/demand/", f"-data/{name}/") if folders else spec
         (acme.root / "specs" / f"{name}.yaml").write_text(spec)
-    loaded = load([acme.root / "specs"], acme.root, "dev")
+    loaded = read_specs([acme.root / "specs"], acme.root, "dev")
     specs = {spec.name: spec for spec in loaded.specs}
     acme.standin.likewise("demand", names)
-    engine = open_engine(open_target(loaded.project, acme.root, "dev"), acme.root, quiet)
-    observed, bucket = engine.target.observe("demand"), platform.storage(acme.project).bucket(STATE)
+    engine = open_engine(open_target(loaded.project, acme.root, "dev"), acme.root, ignore_progress)
+    observed, bucket = engine.target.observe_forecast("demand"), platform.storage(acme.project).bucket(STATE)
     image = bucket.blob("forecasts/demand/state.db").download_as_bytes()
-    with engine.target.session():
-        keys = {name: key(Work(engine, engine.wanted(specs[name])), observed) for name in ("demand", *names)}
+    with engine.target.read_session():
+        keys = {
+            name: evaluation_key(ForecastWork(engine, engine.desired_forecast(specs[name])), observed)
+            for name in ("demand", *names)
+        }
     for name in names:
         words = {specs["demand"].spec_hash: specs[name].spec_hash, keys["demand"]: keys[name], "demand": name}
         words |= {} if folders else {f"-data/{name}/": "-data/demand/"}

@@ -21,12 +21,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mlspec.cli.planning import quiet  # noqa: E402  (the tests' steps are beside the package)
+from mlspec.cli.planning import ignore_progress  # noqa: E402  (the tests' steps are beside the package)
 from mlspec.cli.target import open_engine  # noqa: E402
-from mlspec.engine.effects import Work  # noqa: E402
-from mlspec.engine.evaluation import key  # noqa: E402
-from mlspec.engine.loop import reconcile  # noqa: E402
-from mlspec.spec import load  # noqa: E402
+from mlspec.engine.effects import ForecastWork  # noqa: E402
+from mlspec.engine.evaluation import evaluation_key  # noqa: E402
+from mlspec.engine.loop import reconcile_specs  # noqa: E402
+from mlspec.spec import read_specs  # noqa: E402
 from mlspec.targets.local.target import LocalTarget  # noqa: E402
 from tests.engine.steps import Steps  # noqa: E402
 from tests.engine.world import World  # noqa: E402
@@ -60,12 +60,12 @@ def made(root: Path, names: list[str]) -> None:
     """Bring a project with the first thousand forecasts to where the loop has nothing to do."""
     project(root, names)
     target = LocalTarget(root / ".mlspec")
-    engine = replace(open_engine(target, root, quiet), steps=Steps(wape=0.05))
-    specs = load([root / "specs"], root, "local").specs
+    engine = replace(open_engine(target, root, ignore_progress), steps=Steps(wape=0.05))
+    specs = read_specs([root / "specs"], root, "local").specs
     fsync, os.fsync = os.fsync, lambda _file: None  # the state is thrown away
     try:
-        assert {each.status for each in reconcile(engine, specs)} == {"done"}
-        assert {each.status for each in reconcile(engine, specs)} == {"nothing"}
+        assert {each.status for each in reconcile_specs(engine, specs)} == {"done"}
+        assert {each.status for each in reconcile_specs(engine, specs)} == {"nothing"}
     finally:
         os.fsync = fsync
 
@@ -74,8 +74,8 @@ def copied(root: Path, old: list[str], new: list[str]) -> None:
     """Give each new name the records of an old one, with what follows from its name."""
     project(root, new)
     target = LocalTarget(root / ".mlspec")
-    engine = open_engine(target, root, quiet)
-    specs = {spec.name: spec for spec in load([root / "specs"], root, "local").specs}
+    engine = open_engine(target, root, ignore_progress)
+    specs = {spec.name: spec for spec in read_specs([root / "specs"], root, "local").specs}
     connection = sqlite3.connect(target.folder / "state.db")
     for number, name in enumerate(new):
         source = old[number % len(old)]
@@ -90,8 +90,13 @@ def copied(root: Path, old: list[str], new: list[str]) -> None:
             "UPDATE resources SET fields = ? WHERE forecast = ? AND kind = 'deployment'", (json.dumps(fields), name)
         )
     connection.commit()
-    with target.session():
-        keys = {name: key(Work(engine, engine.wanted(specs[name])), target.observe(name)) for name in new}
+    with target.read_session():
+        keys = {
+            name: evaluation_key(
+                ForecastWork(engine, engine.desired_forecast(specs[name])), target.observe_forecast(name)
+            )
+            for name in new
+        }
     for name, found in keys.items():
         record = json.loads(connection.execute("SELECT record FROM ledgers WHERE forecast = ?", (name,)).fetchone()[0])
         record["evaluated"] = found
@@ -122,7 +127,7 @@ def one_pass_moves_traffic() -> tuple[int, float]:
         bad = world.promoted(seed=1)
         world.bad(bad)
         start, passes = time.perf_counter(), 0
-        while bad in {world.serves, world.target.runs("demand")[0].version}:
+        while bad in {world.serves, world.target.load_runs("demand")[0].version}:
             world.look()
             passes += 1
         return passes, time.perf_counter() - start

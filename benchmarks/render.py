@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from mlspec.cli.rendering import texts
-from mlspec.spec import load
+from mlspec.cli.rendering import render_specs
+from mlspec.spec import read_specs
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "tests" / "spec" / "full.yaml"
@@ -34,11 +34,11 @@ def main() -> int:
         validating, rendering, files = [], [], 0
         for _ in range(ROUNDS):
             start = time.perf_counter()
-            loaded = load([root / "specs"], root, "prod")
+            loaded = read_specs([root / "specs"], root, "prod")
             validating.append(time.perf_counter() - start)
             assert not loaded.faults, loaded.faults[0]
             start = time.perf_counter()
-            files = len(texts(loaded.specs, loaded.project, "prod", root, with_shared=True))
+            files = len(render_specs(loaded.specs, loaded.project, "prod", root, with_shared=True))
             rendering.append(time.perf_counter() - start)
     ratio = statistics.median(rendering) / statistics.median(validating)
     print(

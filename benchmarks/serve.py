@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mlspec import jobs  # noqa: E402  (the tests' shop is beside the package)
-from mlspec.web.answer import Answering  # noqa: E402
-from mlspec.web.counts import Counts  # noqa: E402
-from mlspec.web.prediction_cache import Answers, Shelf  # noqa: E402
+from mlspec.web.answer import PredictionHandler  # noqa: E402
+from mlspec.web.counts import RequestCounter  # noqa: E402
+from mlspec.web.prediction_cache import CachedForecast, PredictionCache  # noqa: E402
 from tests.web.shop import Shop, serving  # noqa: E402
 
 ROUNDS, BAR = 1000, 5.0  # milliseconds
@@ -49,11 +49,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         shop = Shop(Path(folder))
         shop.look()
-        shelf = Shelf(shop.target, ["demand"], jobs.predict, print)
+        shelf = PredictionCache(shop.target, ["demand"], jobs.predict, print)
         shelf.refresh()
-        answers = shelf.of("demand")
-        assert isinstance(answers, Answers)
-        answering = Answering(Counts(shelf, lambda: "2026-11-26T00:00:00Z"), time.perf_counter, print)
+        answers = shelf.find_forecast("demand")
+        assert isinstance(answers, CachedForecast)
+        answering = PredictionHandler(RequestCounter(shelf, lambda: "2026-11-26T00:00:00Z"), time.perf_counter, print)
         with serving(shop.root) as server:
             connection = http.client.HTTPConnection("127.0.0.1", server.port)
             assert asked(connection) == answering("demand", answers, BODY).body

@@ -37,13 +37,13 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import _shops as shops  # noqa: E402
 from benchmarks._faults import KINDS, MOVED, Fault, Outcome, Week, bars, calendar, false_moves, outcome, settled  # noqa: E402
-from mlspec.cli.planning import quiet  # noqa: E402
+from mlspec.cli.planning import ignore_progress  # noqa: E402
 from mlspec.cli.target import open_engine  # noqa: E402
 from mlspec.engine.context import Engine, Spec  # noqa: E402
-from mlspec.engine.effects import Work, version_name  # noqa: E402
-from mlspec.engine.loop import reconcile  # noqa: E402
-from mlspec.jobs.drill import Spoilt  # noqa: E402
-from mlspec.spec import load  # noqa: E402
+from mlspec.engine.effects import ForecastWork, version_name  # noqa: E402
+from mlspec.engine.loop import reconcile_specs  # noqa: E402
+from mlspec.jobs.drill import SpoiltSteps  # noqa: E402
+from mlspec.spec import read_specs  # noqa: E402
 from mlspec.targets.local.target import LocalTarget  # noqa: E402
 
 SEED = 20261126
@@ -92,8 +92,8 @@ class Shop:
 
     def note(self, target: LocalTarget) -> None:
         """Record what the week brought."""
-        observed, events = target.observe(self.name), target.events(self.name)
-        traffic = observed.fact("deployment", "traffic")
+        observed, events = target.observe_forecast(self.name), target.load_events(self.name)
+        traffic = observed.find_fact("deployment", "traffic")
         assert sum(traffic.values()) == 100, f"{self.name}: traffic is {traffic}"
         new = events[: len(events) - self.heard]
         self.heard = len(events)
@@ -103,7 +103,7 @@ class Shop:
                 # One that fired in a pass and moved traffic may be over in the next: what the bad version served counts no more.
                 {each.name: "firing" if each.name in told else each.state for each in observed.ledger.alerts},
                 frozenset(traffic),
-                observed.ledger.bad,
+                observed.ledger.quarantined_versions,
                 [(event.reason, event.version) for event in reversed(new)],
             )
         )
@@ -120,7 +120,7 @@ def live(engine: Engine, every: list[Shop]) -> Iterator[int]:
     for week in range(WEEKS):
         for shop in every:
             shop.set(week)
-        specs = load([engine.root / "specs"], engine.root, "local").specs
+        specs = read_specs([engine.root / "specs"], engine.root, "local").specs
         for shop, spec in zip(every, specs, strict=True):
             if any(fault.week == week for fault in shop.of("bad-model")):
                 spoil(engine, shop, spec, week)
@@ -133,7 +133,7 @@ def live(engine: Engine, every: list[Shop]) -> Iterator[int]:
 
 def spoil(engine: Engine, shop: Shop, spec: Spec, week: int) -> None:
     """Let the version that this week will make forecast badly: its name follows from its lineage."""
-    shop.bad[week] = version_name(Work(engine, engine.wanted(spec)))
+    shop.bad[week] = version_name(ForecastWork(engine, engine.desired_forecast(spec)))
     engine.steps.versions.add(shop.bad[week])
 
 
@@ -141,7 +141,7 @@ def look(engine: Engine, every: list[Shop], specs: Sequence[Spec], week: int, ho
     """Make a pass. One that fails for anything but a source that is gone ends the run."""
     now = moment(week, hour)
     # The first week imports the models into this process, which the others are forked from.
-    passes = reconcile(replace(engine, clock=lambda: now), specs, at_once=AT_ONCE if week else 1)
+    passes = reconcile_specs(replace(engine, clock=lambda: now), specs, at_once=AT_ONCE if week else 1)
     for shop, found in zip(every, passes, strict=True):
         gone = any(each.week <= week < each.week + each.length for each in shop.of("outage"))
         assert found.error is None or gone, f"{now} {found.forecast}: {found.error}"
@@ -152,9 +152,11 @@ def stage(root: Path) -> tuple[Engine, list[Shop]]:
     for part in ("data", "specs"):
         (root / part).mkdir()
     (root / "mlspec.yaml").write_text("apiVersion: mlspec/v1\nkind: Project\nname: shops\n")
-    base = open_engine(LocalTarget(root / ".mlspec"), root, quiet)
+    base = open_engine(LocalTarget(root / ".mlspec"), root, ignore_progress)
     faults = [[] for _ in range(FAULTLESS)] + calendar(np.random.default_rng(SEED), FORECASTS - FAULTLESS)
-    return replace(base, steps=Spoilt(base.steps, BAD)), [Shop(place, root, each) for place, each in enumerate(faults)]
+    return replace(base, steps=SpoiltSteps(base.steps, BAD)), [
+        Shop(place, root, each) for place, each in enumerate(faults)
+    ]
 
 
 def main() -> int:
@@ -166,8 +168,8 @@ def main() -> int:
         for week in live(engine, every):
             if week % 26 == 25:
                 print(f"     {week + 1} weeks in {time.perf_counter() - start:.0f} s", flush=True)
-        trained = sum(len(engine.target.versions(shop.name)) for shop in every)
-        alerts = load([engine.root / "specs"], engine.root, "local").specs[0].json["alerts"]
+        trained = sum(len(engine.target.load_versions(shop.name)) for shop in every)
+        alerts = read_specs([engine.root / "specs"], engine.root, "local").specs[0].json["alerts"]
     print(f"     {FORECASTS} forecasts, {trained} versions trained")
     return report(every, bars(alerts))
 

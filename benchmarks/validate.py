@@ -55,7 +55,7 @@ def one_spec() -> list[tuple[str, float, float]]:
 
 def many_specs(what: str, sample: Path) -> tuple[str, float, float]:
     """Return the row of 1,000 specs like `sample`, each with its own name, in one process."""
-    from mlspec.spec import load
+    from mlspec.spec import read_specs
 
     text = sample.read_text(encoding="utf-8")
     assert text.count("name: demand") == 1
@@ -76,7 +76,7 @@ def many_specs(what: str, sample: Path) -> tuple[str, float, float]:
 
         def whole() -> float:
             start = time.perf_counter()
-            loaded = load([root / "specs"], root, "local")
+            loaded = read_specs([root / "specs"], root, "local")
             took = time.perf_counter() - start
             assert not loaded.faults, loaded.faults[0]
             assert len(loaded.specs) == SPECS

@@ -19,10 +19,10 @@ import pandas as pd
 
 from mlspec.forecast import candidates as families
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
-from mlspec.forecast.frequency import frequency
+from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.workers import Workers
-from mlspec.jobs.cluster import workers
-from mlspec.jobs.runtime import alone
+from mlspec.jobs.cluster import connect_workers
+from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.forecast import GradientBoosting, Training
 
 SERIES, DAYS = 4000, 1000
@@ -36,7 +36,7 @@ def panel() -> Panel:
     names = np.array([f"shop-{place:06}" for place in range(SERIES)], dtype=object)
     units = np.random.default_rng(0).poisson(20 + 3 * np.tile(days.dayofweek, SERIES)).astype("float64")
     frame = pd.DataFrame({ID: names.repeat(DAYS), TIME: np.tile(days, SERIES), TARGET: units, OBSERVED: True})
-    bare = Panel(frame, pd.DataFrame({ID: names}), frame[[ID, TIME]][:0], Layout(frequency("D"), 7, 7))
+    bare = Panel(frame, pd.DataFrame({ID: names}), frame[[ID, TIME]][:0], Layout(parse_frequency("D"), 7, 7))
     return Panel(frame, bare.series, horizon_frame(bare), bare.layout)
 
 
@@ -50,16 +50,16 @@ def peak(_share: Any = None) -> int:
 def learn(count: int) -> dict[str, float]:
     """Learn once, by this process or by so many workers, and return seconds and peaks."""
     whole = panel()
-    with workers(Training(engine="ray", workers=count) if count else Training()) as who:
+    with connect_workers(Training(engine="ray", workers=count) if count else Training()) as who:
         start = time.perf_counter()
-        families.fit(TREES, whole, 0, who)
+        families.fit_candidate(TREES, whole, 0, who)
         taken = time.perf_counter() - start
         return {"seconds": taken, "starter": peak(), "largest": _largest(who)}
 
 
 def _largest(who: Workers) -> int:
     nothing: list[Any] = [None] * who.count
-    return max(who.each(peak, nothing))
+    return max(who.map_shares(peak, nothing))
 
 
 def measured(count: int) -> dict[str, float]:
@@ -89,7 +89,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        with alone():
+        with single_threaded():
             print(json.dumps(learn(int(sys.argv[1]))))
     else:
         sys.exit(main())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def assets(name: str) -> Path:
+def asset_folder(name: str) -> Path:
     """Return the folder `name` (`templates`, `infra`, `data` or `specs`) that belongs to this mlspec."""
     package = Path(__file__).resolve().parent
     packaged = package / "_assets" / name

@@ -42,13 +42,13 @@ class MlspecError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by the class and what it holds, so that an error goes from one process to another whatever its own call takes."""
-        return _again, (type(self), self.message, self.hint)
+        return _rebuild_error, (type(self), self.message, self.hint)
 
 
-def _again(kind: type[MlspecError], message: str, hint: str | None) -> MlspecError:
-    found = kind.__new__(kind, message)
-    MlspecError.__init__(found, message, hint=hint)
-    return found
+def _rebuild_error(kind: type[MlspecError], message: str, hint: str | None) -> MlspecError:
+    error = kind.__new__(kind, message)
+    MlspecError.__init__(error, message, hint=hint)
+    return error
 
 
 class UsageError(MlspecError):

@@ -17,7 +17,7 @@ import pytest
 
 from mlspec.state.record import FileRef
 from mlspec.targets.local.target import LocalTarget
-from mlspec.targets.postgres.store import shared
+from mlspec.targets.postgres.store import shared_store
 from mlspec.targets.record.schema import MOVING, RECORDS
 from tests.examples import project
 from tests.postgres import Server
@@ -34,7 +34,7 @@ def url_of(root: Path) -> str | None:
 def target_at(root: Path) -> LocalTarget:
     """The target of a project."""
     folder, url = root / ".mlspec", url_of(root)
-    return LocalTarget(folder, store=shared(url, folder) if url else None)
+    return LocalTarget(folder, store=shared_store(url, folder) if url else None)
 
 
 def behind(root: Path, *statements: str) -> list[tuple[Any, ...]]:

@@ -10,27 +10,27 @@ from typing import Any
 import click
 
 from mlspec.cli.escape import printable
-from mlspec.cli.table import percent, table
-from mlspec.engine.outcome import Outcome
+from mlspec.cli.table import format_percent, format_table
+from mlspec.engine.outcome import ForecastOutcome
 from mlspec.state.record import Version
 
 _METRICS = ("wape", "mase", "rmsse", "bias", "pinball", "coverage")
 _SHARES = ("wape", "bias", "coverage")
 
 
-def as_text(outcomes: Sequence[Outcome]) -> str:
+def as_text(outcomes: Sequence[ForecastOutcome]) -> str:
     """Return the story of each forecast, and what to type next."""
-    parts = ["\n".join(_story(outcome)) for outcome in outcomes]
-    made = [outcome.forecast for outcome in outcomes if outcome.run]
-    if made:
-        names = made[0]
+    parts = ["\n".join(_outcome_lines(outcome)) for outcome in outcomes]
+    forecasts = [outcome.forecast for outcome in outcomes if outcome.run]
+    if forecasts:
+        names = forecasts[0]
         parts.append(
             f"Next: mlspec status | mlspec forecast {names} | mlspec inventory {names} | mlspec report {names}"
         )
     return "\n\n".join(parts)
 
 
-def _story(outcome: Outcome) -> Iterable[str]:
+def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
     name = click.style(outcome.forecast, bold=True)
     if outcome.status == "nothing":
         yield f"{name}: nothing to do"
@@ -40,7 +40,7 @@ def _story(outcome: Outcome) -> Iterable[str]:
         cutoffs = version.facts["cutoffs"]
         yield f"{name}: backtest over {len(cutoffs)} cutoffs, {cutoffs[0]} to {cutoffs[-1]}"
         yield from (f"  auto: {printable(reason)}" for reason in version.facts["auto"])
-        yield candidates(version)
+        yield candidate_table(version)
         yield from (f"  note: {printable(note)}" for note in version.facts["notes"])
         yield from (f"  gate {printable(reason)}" for reason in version.reasons)
     if outcome.status == "kept-out" and version is not None:
@@ -61,33 +61,34 @@ def _story(outcome: Outcome) -> Iterable[str]:
             yield f"  {click.style('hint', fg='cyan')}: {printable(outcome.error.hint)}"
 
 
-def candidates(version: Version) -> str:
+def candidate_table(version: Version) -> str:
     """Return the table of candidates, the best first, the champion marked."""
     rows = sorted(version.facts["candidates"], key=lambda row: (row["metrics"]["wape"] is None, row["metrics"]["wape"]))
     shown = [
-        [_marked(row["name"], version), *(_shown(name, row["metrics"][name]) for name in _METRICS)] for row in rows
+        [_champion_label(row["name"], version), *(_metric_text(name, row["metrics"][name]) for name in _METRICS)]
+        for row in rows
     ]
-    return table(
+    return format_table(
         ["candidate", *(name.upper() if name in ("wape", "mase", "rmsse") else name for name in _METRICS)],
         shown,
         indent=2,
     )
 
 
-def _marked(name: str, version: Version) -> str:
+def _champion_label(name: str, version: Version) -> str:
     return f"{name} (champion)" if name == version.candidate else name
 
 
-def _shown(metric: str, value: float | None) -> Any:
-    return percent(value) if metric in _SHARES else None if value is None else f"{value:.3f}"
+def _metric_text(metric: str, value: float | None) -> Any:
+    return format_percent(value) if metric in _SHARES else None if value is None else f"{value:.3f}"
 
 
-def as_json(outcomes: Sequence[Outcome]) -> str:
+def as_json(outcomes: Sequence[ForecastOutcome]) -> str:
     """Return what came of each forecast, for machines."""
-    return json.dumps({"forecasts": [_outcome(outcome) for outcome in outcomes]}, indent=2, allow_nan=False)
+    return json.dumps({"forecasts": [_outcome_json(outcome) for outcome in outcomes]}, indent=2, allow_nan=False)
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def _outcome_json(outcome: ForecastOutcome) -> dict[str, Any]:
     version, error = outcome.version, outcome.error
     return {
         "name": outcome.forecast,

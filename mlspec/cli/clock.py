@@ -5,6 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """Return the present moment, in UTC."""
     return datetime.now(UTC)  # noqa: TID251  (this is the one place)

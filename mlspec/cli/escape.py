@@ -19,11 +19,11 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable() and not text.startswith("::"):
         return text
-    lines = ["".join(_shown(char) for char in line) for line in text.split("\n")]
+    lines = ["".join(_escape_char(char) for char in line) for line in text.split("\n")]
     return "\n".join(f" {line}" if line.startswith("::") else line for line in lines)
 
 
-def _shown(char: str) -> str:
+def _escape_char(char: str) -> str:
     if unicodedata.category(char) not in _UNSAFE:
         return char
     return char.encode("unicode_escape").decode()

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlspec.cli.project import find_root, open_specs
-from mlspec.cli.structured import failures, say
+from mlspec.cli.structured import log_failures, log_line
 from mlspec.cli.target import open_target
 from mlspec.errors import Exit, MlspecError, SpecError, UsageError
 from mlspec.state.step import StepName, StepRequest
@@ -18,36 +18,41 @@ from mlspec.targets.local.target import LocalTarget
 SCHEME = "gs://"
 
 
-def run(
+def run_in_container(
     name: StepName, spec: str, target: str, inputs: Mapping[str, str], options: Mapping[str, Any], out: str
 ) -> Exit:
     """Run one step on files in buckets. What the step raises is written below `out` too, for whoever waits for it."""
     from mlspec import jobs
-    from mlspec.targets.gcp.jobs.remote_steps import error_of
+    from mlspec.targets.gcp.jobs.remote_steps import error_to_json
 
     root = find_root()
-    where = open_target(open_specs((), target).project, root, target)
-    if isinstance(where, LocalTarget):
+    opened_target = open_target(open_specs((), target).project, root, target)
+    if isinstance(opened_target, LocalTarget):
         raise UsageError(f"target '{target}' is not on Google Cloud", hint="name one that is with --target")
     with TemporaryDirectory(prefix="mlspec-") as folder:
-        near = {part: _made(folder, part) for part in ("spec", "in", "sources", "out")}
-        value = _resolved(where.take(spec, near["spec"]), spec)
+        folders = {part: _make_folder(folder, part) for part in ("spec", "in", "sources", "out")}
+        value = _load_resolved(opened_target.download_input(spec, folders["spec"]), spec)
         forecast = str(value["metadata"]["name"])
-        with failures(forecast, name):
+        with log_failures(forecast, name):
             try:
-                files = {role: where.take(address, _made(folder, f"in/{role}")) for role, address in inputs.items()}
-                read, base = where.fetch(value, root, near["sources"]) if name == "check" else (value, root)
-                request = StepRequest(name, read, base, near["out"], files, options)
-                result = jobs.run(request, lambda _done, _total, what: say("INFO", what, forecast, step=name))
+                files = {
+                    role: opened_target.download_input(address, _make_folder(folder, f"in/{role}"))
+                    for role, address in inputs.items()
+                }
+                local_spec, base = (
+                    opened_target.fetch_source(value, root, folders["sources"]) if name == "check" else (value, root)
+                )
+                request = StepRequest(name, local_spec, base, folders["out"], files, options)
+                result = jobs.run(request, lambda _done, _total, what: log_line("INFO", what, forecast, step=name))
             except MlspecError as error:
-                where.give(out, {}, error_of(error))
+                opened_target.upload_outputs(out, {}, error_to_json(error))
                 raise
             outputs = {role: path.name for role, path in result.outputs.items()}
-            where.give(out, result.outputs, {"facts": dict(result.facts), "outputs": outputs})
+            opened_target.upload_outputs(out, result.outputs, {"facts": dict(result.facts), "outputs": outputs})
     return Exit.DONE
 
 
-def _resolved(file: Path, address: str) -> dict[str, Any]:
+def _load_resolved(file: Path, address: str) -> dict[str, Any]:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(value, dict) and value["metadata"]["name"]:
@@ -57,7 +62,7 @@ def _resolved(file: Path, address: str) -> dict[str, Any]:
     raise SpecError(f"'{address}' is not a resolved spec", hint="give what mlspec show --output json says") from None
 
 
-def _made(folder: str, part: str) -> Path:
+def _make_folder(folder: str, part: str) -> Path:
     path = Path(folder, part)
     path.mkdir(parents=True, exist_ok=True)
     return path

@@ -17,10 +17,10 @@ _WIDEST = 160
 
 def as_text(faults: Sequence[Fault]) -> str:
     """Return each fault as `file:line:col: message`, its line, a caret, and a hint."""
-    return "\n".join(_block(fault) for fault in faults)
+    return "\n".join(_fault_block(fault) for fault in faults)
 
 
-def _block(fault: Fault) -> str:
+def _fault_block(fault: Fault) -> str:
     field = f"{fault.path}: " if fault.path else ""
     place = click.style(_one_line(f"{fault.file}:{fault.line}:{fault.column}"), bold=True)
     lines = [f"{place}: {_one_line(f'{field}{fault.message}')}"]
@@ -63,13 +63,13 @@ def as_sarif(faults: Sequence[Fault]) -> str:
     run: dict[str, Any] = {
         "tool": {"driver": {"name": "mlspec", "version": __version__, "rules": [{"id": code} for code in codes]}},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(fault) for fault in faults],
+        "results": [_sarif_result(fault) for fault in faults],
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _result(fault: Fault) -> dict[str, Any]:
+def _sarif_result(fault: Fault) -> dict[str, Any]:
     from urllib.parse import quote  # a file's name is not an address: a space and a percent sign are escaped in it
 
     message = f"{fault.path}: {fault.message}" if fault.path else fault.message
@@ -91,16 +91,16 @@ def _result(fault: Fault) -> dict[str, Any]:
 def as_github(faults: Sequence[Fault]) -> str:
     """Return workflow commands: GitHub shows each beside its line."""
     return "\n".join(
-        f"::error file={_property(fault.file)},line={fault.line},col={fault.column},title={_property(fault.code)}::"
-        f"{_data(f'{fault.path}: {fault.message}' if fault.path else fault.message)}"
+        f"::error file={_escape_property(fault.file)},line={fault.line},col={fault.column},title={_escape_property(fault.code)}::"
+        f"{_escape_data(f'{fault.path}: {fault.message}' if fault.path else fault.message)}"
         for fault in faults
     )
 
 
-def _data(text: str) -> str:
+def _escape_data(text: str) -> str:
     # https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts: what may not stand in a command
     return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")

@@ -11,132 +11,152 @@ from pathlib import Path
 import click
 
 from mlspec.cli import apply_text
-from mlspec.cli.planning import quiet
+from mlspec.cli.planning import ignore_progress
 from mlspec.cli.project import find_root, is_folder, open_specs
-from mlspec.cli.rendering import texts
-from mlspec.cli.select import selected
-from mlspec.cli.target import Opened as Remote
+from mlspec.cli.rendering import render_specs
+from mlspec.cli.select import select_names
+from mlspec.cli.target import AnyTarget as Remote
 from mlspec.cli.target import git_commit, open_engine, open_target
-from mlspec.engine.context import Engine, Tell
-from mlspec.engine.infrastructure import Infrastructure, Made
-from mlspec.engine.infrastructure import exit_code as made_code
-from mlspec.engine.outcome import Outcome
-from mlspec.engine.outcome import exit_code as steps_code
+from mlspec.engine.context import Engine, ProgressReporter
+from mlspec.engine.infrastructure import Infrastructure, InfrastructureResult
+from mlspec.engine.infrastructure import infrastructure_exit_code as made_code
+from mlspec.engine.outcome import ForecastOutcome
+from mlspec.engine.outcome import apply_exit_code as steps_code
 from mlspec.engine.plan import make_plan
-from mlspec.engine.readonly_planner import Looking
+from mlspec.engine.readonly_planner import ReadonlyPlanner
 from mlspec.errors import Exit
 from mlspec.plan.gcp import cost, terraform_plan
 from mlspec.render.rendering import SHARED
-from mlspec.spec import Loaded, Resolved
-from mlspec.spec.project import GcpTarget
+from mlspec.spec import LoadedSpecs, ResolvedSpec
+from mlspec.spec.project import GcpTargetSettings
 from mlspec.state.plan import Plan
 from mlspec.targets.gcp.terraform import runner
 from mlspec.targets.local.target import LocalTarget
 
 
-def settings_of(target: str) -> GcpTarget | None:
+def settings_of(target: str) -> GcpTargetSettings | None:
     """Return a target's settings if it is on Google Cloud, looking at mlspec.yaml alone."""
     project = open_specs((), target).project
-    found = project.targets.get(target) if project else None
-    return found if isinstance(found, GcpTarget) else None
+    settings = project.targets.get(target) if project else None
+    return settings if isinstance(settings, GcpTargetSettings) else None
 
 
 @dataclass(frozen=True)
-class Opened:
+class CloudPlan:
     """A plan, the specs that it is about, the engine on the target, and the folder in which terraform keeps its part of it."""
 
     plan: Plan
     names: tuple[str, ...]
-    specs: tuple[Resolved, ...]
+    specs: tuple[ResolvedSpec, ...]
     target: Remote
     engine: Engine
     _infrastructure: Infrastructure
 
-    def apply(self) -> tuple[Made, ...]:
+    def apply_infrastructure(self) -> tuple[InfrastructureResult, ...]:
         """Carry out the plan's infrastructure and DAGs."""
-        return self._infrastructure.apply(self.names, self.plan.changes, first=SHARED)
+        return self._infrastructure.apply_changes(self.names, self.plan.changes, first=SHARED)
 
     @property
-    def lost(self) -> tuple[str, ...]:
+    def destroyed_addresses(self) -> tuple[str, ...]:
         """Addresses of cloud resources that would be destroyed, or destroyed and made anew."""
         return tuple(
             f"{change.forecast}: {address}"
-            for change in terraform_plan.of_terraform(self.plan.changes)
+            for change in terraform_plan.select_terraform_changes(self.plan.changes)
             for address, action in (change.after or {}).items()
             if action in ("delete", "replace")
         )
 
 
 @contextmanager
-def opened(
-    paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell = quiet, lock_timeout: float = 0.0
-) -> Iterator[Opened]:
+def open_cloud_plan(
+    paths: Sequence[Path],
+    target: str,
+    select: Sequence[str],
+    tell: ProgressReporter = ignore_progress,
+    lock_timeout: float = 0.0,
+) -> Iterator[CloudPlan]:
     """Make the plan for the specs under `paths` that `select` takes, and keep what is needed to carry it out while it is open."""
     root, loaded = find_root(), open_specs(paths, target)
-    where = open_target(loaded.project, root, target)
-    looking = Looking(open_engine(where, root, tell))
+    opened_target = open_target(loaded.project, root, target)
+    planner = ReadonlyPlanner(open_engine(opened_target, root, tell))
     commit = git_commit(root)
-    names = selected(lambda: make_plan(looking, loaded.specs, commit), select, [spec.name for spec in loaded.specs])
-    whole = any(is_folder(path, root) for path in paths) and not select
-    order = (SHARED, *names) if whole else tuple(names)
+    names = select_names(lambda: make_plan(planner, loaded.specs, commit), select, [spec.name for spec in loaded.specs])
+    whole_folder = any(is_folder(path, root) for path in paths) and not select
+    order = (SHARED, *names) if whole_folder else tuple(names)
     chosen = replace(loaded, specs=tuple(spec for spec in loaded.specs if spec.name in names))
-    files = texts(chosen.specs, loaded.project, target, root, with_shared=whole)
-    with Infrastructure(files, runner.Terraform(runner.allowed_here(), _tell, lock_timeout), _tell) as infrastructure:
-        plan = _plan(looking, chosen, commit, infrastructure, order)
-        yield Opened(plan, order, chosen.specs, where, looking.engine, infrastructure)
+    files = render_specs(chosen.specs, loaded.project, target, root, with_shared=whole_folder)
+    with Infrastructure(
+        files, runner.TerraformCli(runner.allowed_environment_here(), _print_progress, lock_timeout), _print_progress
+    ) as infrastructure:
+        plan = _make_cloud_plan(planner, chosen, commit, infrastructure, order)
+        yield CloudPlan(plan, order, chosen.specs, opened_target, planner.engine, infrastructure)
 
 
-def _plan(
-    looking: Looking, loaded: Loaded, commit: str | None, infrastructure: Infrastructure, order: Sequence[str]
+def _make_cloud_plan(
+    planner: ReadonlyPlanner,
+    loaded: LoadedSpecs,
+    commit: str | None,
+    infrastructure: Infrastructure,
+    order: Sequence[str],
 ) -> Plan:
-    found = infrastructure.changes(order)
-    plan = make_plan(looking, loaded.specs, commit)
-    changes = sorted((*found, *plan.changes), key=lambda change: order.index(change.forecast))
-    said = (sentence for spec in loaded.specs for sentence in cost.sentences(spec.name, spec.json))
+    cloud_changes = infrastructure.plan_changes(order)
+    plan = make_plan(planner, loaded.specs, commit)
+    changes = sorted((*cloud_changes, *plan.changes), key=lambda change: order.index(change.forecast))
+    cost_sentences = (sentence for spec in loaded.specs for sentence in cost.cost_sentences(spec.name, spec.json))
     trainings = (sentence for sentence in plan.impact if "trains" in sentence)
-    unseen = sorted(looking.unseen)
+    unseen = sorted(planner.unseen)
     notes = (
         *plan.notes,
         *(f"{name}: this account may not look at its data: nothing is said of new data" for name in unseen),
     )
-    return replace(plan, changes=tuple(changes), notes=notes, impact=(*terraform_plan.losses(found), *said, *trainings))
+    return replace(
+        plan,
+        changes=tuple(changes),
+        notes=notes,
+        impact=(*terraform_plan.loss_sentences(cloud_changes), *cost_sentences, *trainings),
+    )
 
 
-def _tell(text: str) -> None:
+def _print_progress(text: str) -> None:
     click.echo(text, err=True)
 
 
-def as_text(made: Sequence[Made]) -> str:
+def as_text(results: Sequence[InfrastructureResult]) -> str:
     """Return what came of an apply, a line a folder of rendered files."""
     words = {
         "nothing": "is as it shall be", "applied": "infrastructure and DAG are as the spec says",
         "failed": "failed; what terraform made before is in its state", "held": "waits: what all forecasts share failed",
     }  # fmt: skip
-    return "\n".join(f"{each.name}: {words[each.status]}" for each in made)
+    return "\n".join(f"{result.name}: {words[result.status]}" for result in results)
 
 
-def as_json(made: Sequence[Made], outcomes: Sequence[Outcome]) -> str:
+def as_json(results: Sequence[InfrastructureResult], outcomes: Sequence[ForecastOutcome]) -> str:
     """Return what came of an apply as JSON."""
-    rows = [{"name": each.name, "status": each.status, "error": each.error and each.error.message} for each in made]
+    rows = [
+        {"name": result.name, "status": result.status, "error": result.error and result.error.message}
+        for result in results
+    ]
     return json.dumps({"infrastructure": rows, **json.loads(apply_text.as_json(outcomes))}, indent=2)
 
 
-def hand_over(found: Opened, specs: Sequence[Resolved]) -> None:
+def hand_over(cloud_plan: CloudPlan, specs: Sequence[ResolvedSpec]) -> None:
     """Let the loop's job make the forecasts."""
-    if specs and not isinstance(found.target, LocalTarget):
-        found.target.hand_over([spec.name for spec in specs])
+    if specs and not isinstance(cloud_plan.target, LocalTarget):
+        cloud_plan.target.hand_over([spec.name for spec in specs])
         click.echo("the job mlspec-reconcile makes the forecasts: `mlspec status` says when they are ready", err=True)
 
 
-def standing(specs: Sequence[Resolved], made: Sequence[Made]) -> tuple[Resolved, ...]:
+def specs_with_infrastructure(
+    specs: Sequence[ResolvedSpec], results: Sequence[InfrastructureResult]
+) -> tuple[ResolvedSpec, ...]:
     """Return the specs whose infrastructure is as it shall be: the others have nothing to stand on."""
-    wrong = {each.name for each in made if each.error or each.status == "held"}
+    wrong = {result.name for result in results if result.error or result.status == "held"}
     return tuple(spec for spec in specs if spec.name not in wrong)
 
 
-def exit_code(made: Sequence[Made], outcomes: Sequence[Outcome]) -> Exit:
+def provision_exit_code(results: Sequence[InfrastructureResult], outcomes: Sequence[ForecastOutcome]) -> Exit:
     """Return the exit code of a whole run: the infrastructure's where it failed, part-way where anything came of the rest."""
-    first, then = made_code(made), steps_code(tuple(outcomes))
-    if first == Exit.DONE:
-        return then
-    return Exit.PARTIAL if any(each.recorded for each in outcomes) else first
+    infrastructure_code, apply_code = made_code(results), steps_code(tuple(outcomes))
+    if infrastructure_code == Exit.DONE:
+        return apply_code
+    return Exit.PARTIAL if any(outcome.recorded for outcome in outcomes) else infrastructure_code

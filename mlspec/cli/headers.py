@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlspec.errors import MissingExtra
-from mlspec.spec import Fault, Problem, Resolved
+from mlspec.spec import Fault, Problem, ResolvedSpec
 from mlspec.spec.faults import Path as Field
 from mlspec.spec.faults import did_you_mean
 
 
-def data_faults(spec: Resolved, root: Path) -> Iterator[Fault]:
+def data_faults(spec: ResolvedSpec, root: Path) -> Iterator[Fault]:
     """Yield a fault for each file and column that is named and not there. Addresses in the cloud are not looked at."""
-    for problem in _problems(spec, root):
-        yield spec.layers.fault(problem)
+    for problem in _find_problems(spec, root):
+        yield spec.layers.make_fault(problem)
 
 
-def _problems(spec: Resolved, root: Path) -> Iterator[Problem]:
+def _find_problems(spec: ResolvedSpec, root: Path) -> Iterator[Problem]:
     dataset = spec.forecast.dataset
     roles: list[tuple[Field, str]] = [(("dataset", "time"), dataset.time), (("dataset", "target"), dataset.target)]
     roles += [(("dataset", "series", index), name) for index, name in enumerate(dataset.series)]
@@ -27,13 +27,13 @@ def _problems(spec: Resolved, root: Path) -> Iterator[Problem]:
             (("dataset", "covariates", kind, index), name)
             for index, name in enumerate(getattr(dataset.covariates, kind))
         ]
-    yield from _look(dataset.source.uri, ("dataset", "source", "uri"), roles, root)
+    yield from _check_file(dataset.source.uri, ("dataset", "source", "uri"), roles, root)
     if dataset.future is not None:
         known = [row for row in roles if row[0][:3] == ("dataset", "covariates", "known")] + roles[:1]
-        yield from _look(dataset.future.uri, ("dataset", "future", "uri"), known, root)
+        yield from _check_file(dataset.future.uri, ("dataset", "future", "uri"), known, root)
 
 
-def _look(uri: str | None, field: Field, roles: list[tuple[Field, str]], root: Path) -> Iterator[Problem]:
+def _check_file(uri: str | None, field: Field, roles: list[tuple[Field, str]], root: Path) -> Iterator[Problem]:
     if uri is None or "://" in uri:
         return
     files = sorted(root.glob(uri)) if "*" in uri else [root / uri]
@@ -47,7 +47,7 @@ def _look(uri: str | None, field: Field, roles: list[tuple[Field, str]], root: P
             yield Problem(field, "uri", f"{uri} leads out of the project", "copy the file into the project")
             return
         try:
-            columns = _columns(file)
+            columns = _read_columns(file)
         except (OSError, ValueError, UnicodeDecodeError, csv.Error) as error:
             yield Problem(
                 field,
@@ -63,7 +63,7 @@ def _look(uri: str | None, field: Field, roles: list[tuple[Field, str]], root: P
                 )
 
 
-def _columns(file: Path) -> list[str]:
+def _read_columns(file: Path) -> list[str]:
     if file.suffix.lower() == ".parquet":
         try:
             import pyarrow.parquet

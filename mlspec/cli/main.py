@@ -60,8 +60,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"mlspec.cli.commands.{cmd_name}")
-        found: click.Command = module.command
-        return found
+        command: click.Command = module.command
+        return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """As click's own, with the nearest name where there is none of that name."""
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is the plainest table)
     """Run one command and return its exit code; what went wrong is said on stderr."""
-    previous = signal.signal(signal.SIGTERM, _terminate)
+    previous = signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         result = cli.main(args=argv, prog_name="mlspec", standalone_mode=False)
     except click.ClickException as error:
@@ -122,7 +122,7 @@ def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is t
     return int(result or 0)
 
 
-def _terminate(_signum: int, _frame: FrameType | None) -> None:
+def _raise_terminated(_signum: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 

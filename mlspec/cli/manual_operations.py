@@ -5,16 +5,16 @@ from __future__ import annotations
 import getpass
 import os
 
-from mlspec.cli.planning import quiet
+from mlspec.cli.planning import ignore_progress
 from mlspec.cli.project import find_root, known_name, open_specs
 from mlspec.cli.target import open_engine, open_here, open_target
-from mlspec.engine.context import Engine, Tell
+from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.errors import SpecError, UsageError
-from mlspec.spec import Resolved
+from mlspec.spec import ResolvedSpec
 from mlspec.spec.faults import did_you_mean
 
 
-def who() -> str:
+def current_user() -> str:
     """Return who asks: the user's name, or that of the account that a container runs as."""
     try:
         return getpass.getuser()
@@ -22,31 +22,31 @@ def who() -> str:
         return f"uid {os.getuid()}"
 
 
-def applied(name: str, target: str) -> Engine:
+def open_applied(name: str, target: str) -> Engine:
     """Return an engine on the target where `name` is applied. Raises UsageError with the nearest name where it is not."""
-    where = open_here(target)
-    known_name(name, where.names())
-    return open_engine(where, find_root(), quiet)
+    opened_target = open_here(target)
+    known_name(name, opened_target.forecast_names())
+    return open_engine(opened_target, find_root(), ignore_progress)
 
 
-def spec_of(name: str, target: str, tell: Tell) -> tuple[Engine, Resolved]:
+def open_applied_spec(name: str, target: str, tell: ProgressReporter) -> tuple[Engine, ResolvedSpec]:
     """Return an engine, and the spec of an applied forecast. Raises SpecError where no spec describes it."""
     loaded = open_specs(("specs",), target)
     root = find_root()
-    where = open_target(loaded.project, root, target)
-    known_name(name, where.names())
-    spec = next((each for each in loaded.specs if each.name == name), None)
+    opened_target = open_target(loaded.project, root, target)
+    known_name(name, opened_target.forecast_names())
+    spec = next((resolved for resolved in loaded.specs if resolved.name == name), None)
     if spec is None:
         raise SpecError(
             f"no spec under specs/ describes {name} any more", hint=f"`mlspec destroy {name}` takes it down"
         )
-    return open_engine(where, root, tell), spec
+    return open_engine(opened_target, root, tell), spec
 
 
-def alert_of(engine: Engine, name: str, alert: str) -> None:
+def require_alert(engine: Engine, name: str, alert: str) -> None:
     """Raise UsageError, with the nearest name, where the newest release of a forecast has no such alert."""
-    release = next(iter(engine.target.releases(name)), None)
-    known = [each["name"] for each in release.spec["alerts"]] if release else []
+    release = next(iter(engine.target.load_releases(name)), None)
+    known = [known_alert["name"] for known_alert in release.spec["alerts"]] if release else []
     if alert not in known:
         hint = did_you_mean(alert, known) or f"it has: {', '.join(known) or 'none'}"
         raise UsageError(f"{name} has no alert '{alert}'", hint=hint)

@@ -15,11 +15,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DEFAULT_PATHS = ("specs",)
 
 
-def _paths(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[Path, ...]:
+def _default_paths(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(Path(path) for path in value or DEFAULT_PATHS)
 
 
-paths = click.argument("paths", nargs=-1, metavar="[PATH]...", callback=_paths)
+paths = click.argument("paths", nargs=-1, metavar="[PATH]...", callback=_default_paths)
 target = click.option(
     "--target", default="local", show_default=True, metavar="NAME", help="A target named in mlspec.yaml."
 )
@@ -39,12 +39,12 @@ select = click.option(
 )  # fmt: skip
 reason = click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the history.")
 lock_timeout = click.option(
-    "--lock-timeout", default="0s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: seconds(value),
+    "--lock-timeout", default="0s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: parse_seconds(value),
     help="How long to wait for a run that holds the lock: 30s, 10m.",
 )  # fmt: skip
 
 
-def seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """Return a duration option in seconds."""
     try:
         return parse_duration(text).total_seconds()

@@ -29,46 +29,48 @@ def as_text(plan: Plan, *, before_apply: bool = False) -> str:
     Before apply, which ends with what it could not do, that is left out; so are the notes where there is nothing to do.
     """
     lines: list[str] = []
-    if plan.empty and not plan.obstacles:
+    if plan.is_empty and not plan.obstacles:
         lines = [
-            _kept(change)
+            _kept_line(change)
             for change in plan.changes
             if "gate" in change.reason and change.resource.startswith("deployment.")
         ]
         lines += ["Nothing to do: everything is as the specs say."] if not lines else []
-    elif not plan.empty:
-        lines = [line for change in plan.changes if change.action != "none" for line in _block(change)]
+    elif not plan.is_empty:
+        lines = [line for change in plan.changes if change.action != "none" for line in _change_lines(change)]
         lines += [
             "",
             f"Plan: {', '.join(f'{count} {_WORDS[action]}' for action, count in plan.summary.items() if count)}.",
         ]
         lines += [f"  {sentence}" for sentence in plan.impact]
     for obstacle in () if before_apply else plan.obstacles:
-        said = f"{click.style('error', fg='red', bold=True)}: {obstacle.forecast}: {printable(obstacle.message)}"
+        error_line = f"{click.style('error', fg='red', bold=True)}: {obstacle.forecast}: {printable(obstacle.message)}"
         hint = [f"  {click.style('hint', fg='cyan')}: {printable(obstacle.hint)}"] if obstacle.hint else []
-        lines += ["", said, *hint]
-    if plan.notes and not (before_apply and plan.empty):
+        lines += ["", error_line, *hint]
+    if plan.notes and not (before_apply and plan.is_empty):
         lines += ["", "Accepted, and more than apply alone does:", *(f"  {printable(note)}" for note in plan.notes)]
     return "\n".join(lines).lstrip("\n")
 
 
-def _kept(change: Change) -> str:
+def _kept_line(change: Change) -> str:
     return f"{change.forecast}: {change.reason}."
 
 
-def _block(change: Change) -> list[str]:
+def _change_lines(change: Change) -> list[str]:
     sign, colour = _SIGNS[change.action]
     lines = [
         f"{click.style(sign, fg=colour, bold=True)} {click.style(change.resource, bold=True)}: {printable(change.reason)}"
     ]
     shown = [field for field in change.fields if field.field != "spec_hash"][:_FIELDS]
-    lines += [f"    {printable(field.field)}: {_value(field.before)} -> {_value(field.after)}" for field in shown]
+    lines += [
+        f"    {printable(field.field)}: {_value_text(field.before)} -> {_value_text(field.after)}" for field in shown
+    ]
     if len(change.fields) > _FIELDS:
         lines.append(f"    and {len(change.fields) - _FIELDS} more fields (--output json shows all)")
     return lines
 
 
-def _value(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if value is None:
         return "(not set)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -7,53 +7,55 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlspec.cli.project import find_root, load_specs, open_specs
-from mlspec.cli.select import selected
-from mlspec.cli.target import Opened, git_commit, open_engine, open_target
-from mlspec.engine.context import Engine, Tell
+from mlspec.cli.select import select_names
+from mlspec.cli.target import AnyTarget, git_commit, open_engine, open_target
+from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.engine.plan import make_plan
-from mlspec.spec import Fault, Resolved
+from mlspec.spec import Fault, ResolvedSpec
 from mlspec.state.plan import Plan
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """A plan, the specs that it is about, and the engine that can carry it out."""
 
     plan: Plan
-    specs: tuple[Resolved, ...]
+    specs: tuple[ResolvedSpec, ...]
     engine: Engine
 
 
 @dataclass(frozen=True)
-class LookedAt:
+class LoopInput:
     """The specs that can be read, the faults of those that cannot, the target, and the engine on it."""
 
-    specs: tuple[Resolved, ...]
+    specs: tuple[ResolvedSpec, ...]
     faults: tuple[Fault, ...]
-    target: Opened
+    target: AnyTarget
     engine: Engine
 
 
-def looked_at(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell) -> LookedAt:
+def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], tell: ProgressReporter) -> LoopInput:
     """Return the specs under `paths` that `select` takes, for the loop: a file with a fault holds up no other."""
     root = find_root()
     loaded = load_specs(paths, target)
-    where = open_target(loaded.project, root, target)
-    engine = open_engine(where, root, tell)
-    names = selected(lambda: make_plan(engine, loaded.specs, None), select, [spec.name for spec in loaded.specs])
-    return LookedAt(tuple(spec for spec in loaded.specs if spec.name in names), loaded.faults, where, engine)
+    opened_target = open_target(loaded.project, root, target)
+    engine = open_engine(opened_target, root, tell)
+    names = select_names(lambda: make_plan(engine, loaded.specs, None), select, [spec.name for spec in loaded.specs])
+    return LoopInput(tuple(spec for spec in loaded.specs if spec.name in names), loaded.faults, opened_target, engine)
 
 
-def quiet(forecast: str, step: str, done: int, total: int, text: str) -> None:
+def ignore_progress(forecast: str, step: str, done: int, total: int, text: str) -> None:
     """Show nothing."""
 
 
-def planned(paths: Sequence[Path], target: str, select: Sequence[str], tell: Tell = quiet) -> Planned:
+def plan_run(
+    paths: Sequence[Path], target: str, select: Sequence[str], tell: ProgressReporter = ignore_progress
+) -> PlannedRun:
     """Return the plan for the specs under `paths` that `select` takes. Raises TargetError where apply cannot reach the target."""
     root = find_root()
     loaded = open_specs(paths, target)
     engine = open_engine(open_target(loaded.project, root, target), root, tell)
     commit = git_commit(root)
-    names = selected(lambda: make_plan(engine, loaded.specs, commit), select, [spec.name for spec in loaded.specs])
+    names = select_names(lambda: make_plan(engine, loaded.specs, commit), select, [spec.name for spec in loaded.specs])
     specs = tuple(spec for spec in loaded.specs if spec.name in names)
-    return Planned(make_plan(engine, specs, commit), specs, engine)
+    return PlannedRun(make_plan(engine, specs, commit), specs, engine)

@@ -8,7 +8,7 @@ from typing import Any
 from mlspec.errors import MissingExtra
 
 
-def look(file: Path, words: dict[str, Any], series: tuple[str, ...] | None) -> Any:
+def profile_data(file: Path, words: dict[str, Any], series: tuple[str, ...] | None) -> Any:
     """Return the profile of a CSV or Parquet file. Raises DataError where the file does not tell, MissingExtra without pandas."""
     try:
         from mlspec.jobs.profile import profile_file

@@ -31,20 +31,20 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._finish(failed=kind is not None)
+        self._finish_line(failed=kind is not None)
 
     def __call__(self, forecast: str, step: str, done: int, total: int, text: str) -> None:
         """Show that a step of a forecast has come so far."""
         if self._current != (forecast, step):
-            self._finish()
+            self._finish_line()
             self._current, self._began = (forecast, step), monotonic()
             if not self.live:
                 click.echo(f"{forecast}: {step} …", file=self.stream)
         self._last = text
         if self.live:
-            self._draw(done, total, text)
+            self._draw_bar(done, total, text)
 
-    def _draw(self, done: int, total: int, text: str) -> None:
+    def _draw_bar(self, done: int, total: int, text: str) -> None:
         filled = round(_BAR * done / total) if total else 0
         bar = f"{'█' * filled}{'░' * (_BAR - filled)}"
         head = " ".join(self._current or ())
@@ -52,7 +52,7 @@ class Progress:
         self.stream.write(f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}")
         self.stream.flush()
 
-    def _finish(self, *, failed: bool = False) -> None:
+    def _finish_line(self, *, failed: bool = False) -> None:
         if self._current is None:
             return
         forecast, step = self._current

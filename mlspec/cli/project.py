@@ -9,7 +9,7 @@ import click
 
 from mlspec.cli.faults import as_text
 from mlspec.errors import SpecError, UsageError
-from mlspec.spec import Loaded, load
+from mlspec.spec import LoadedSpecs, read_specs
 from mlspec.spec.faults import did_you_mean
 from mlspec.spec.load import PROJECT_FILE
 
@@ -20,10 +20,10 @@ def find_root() -> Path:
     return next((folder for folder in (here, *here.parents) if (folder / PROJECT_FILE).is_file()), here)
 
 
-def load_specs(paths: Sequence[Path], target: str) -> Loaded:
+def load_specs(paths: Sequence[Path], target: str) -> LoadedSpecs:
     """Read all specs of a call. A path that is left out, or not found here, is looked for at the project's root."""
     root = find_root()
-    return load([path if path.exists() or path.is_absolute() else root / path for path in paths], root, target)
+    return read_specs([path if path.exists() or path.is_absolute() else root / path for path in paths], root, target)
 
 
 def is_folder(path: Path, root: Path) -> bool:
@@ -31,7 +31,7 @@ def is_folder(path: Path, root: Path) -> bool:
     return (path if path.exists() or path.is_absolute() else root / path).is_dir()
 
 
-def open_specs(paths: Sequence[Path | str], target: str) -> Loaded:
+def open_specs(paths: Sequence[Path | str], target: str) -> LoadedSpecs:
     """Read all specs of a call. Raises SpecError with every fault of every file."""
     loaded = load_specs([Path(path) for path in paths], target)
     if loaded.faults:

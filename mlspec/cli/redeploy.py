@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from mlspec.cli.target import cache_folder, timestamp
-from mlspec.engine.alert_handler import answer
-from mlspec.engine.pass_result import Pass
-from mlspec.spec.gcp.location import Place
+from mlspec.engine.alert_handler import handle_alert
+from mlspec.engine.pass_result import PassResult
+from mlspec.spec.gcp.location import GcpLocation
 
 
-def redeploy(place: Place, forecast: str) -> Pass:
+def redeploy(place: GcpLocation, forecast: str) -> PassResult:
     """Answer an alert about a forecast on Google Cloud, and return what came of it, errors included."""
     from mlspec.targets.gcp.target import GcpTarget
 
-    return answer(GcpTarget(place, cache_folder() / place.project), forecast, timestamp)
+    return handle_alert(GcpTarget(place, cache_folder() / place.project), forecast, timestamp)

@@ -9,47 +9,47 @@ from traceback import extract_tb
 from jinja2 import TemplateError, TemplateSyntaxError
 
 from mlspec.errors import SpecError, TargetError
-from mlspec.render.rendering import Source, rendered, shared
-from mlspec.spec import Resolved
-from mlspec.spec.gcp.location import Place
-from mlspec.spec.project import GcpTarget, Project
+from mlspec.render.rendering import RenderSource, render_forecast, render_shared
+from mlspec.spec import ResolvedSpec
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.spec.project import GcpTargetSettings, Project
 
 OWN_TEMPLATES = "templates"
 
 
-def texts(
-    specs: Sequence[Resolved], project: Project | None, target: str, root: Path, *, with_shared: bool
+def render_specs(
+    specs: Sequence[ResolvedSpec], project: Project | None, target: str, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
     """Return everything that specs are compiled to, as text by path. Raises TargetError for a template that cannot be rendered."""
-    return compiled(sources(specs, root), project, target, root, with_shared=with_shared)
+    return render_sources(spec_sources(specs, root), project, target, root, with_shared=with_shared)
 
 
-def compiled(
-    found: Sequence[Source], project: Project | None, target: str, root: Path, *, with_shared: bool
+def render_sources(
+    inputs: Sequence[RenderSource], project: Project | None, target: str, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
     """Return what `texts` does, of specs as the templates are given them."""
     place, own = place_of(project, target), own_templates(root)
     try:
-        files = {path: text for source in found for path, text in rendered(source, target, place, own).items()}
-        return files | (shared(found, place, own) if with_shared else {})
+        files = {path: text for source in inputs for path, text in render_forecast(source, target, place, own).items()}
+        return files | (render_shared(inputs, place, own) if with_shared else {})
     except TemplateError as error:
         raise template_error(error, own) from None
 
 
-def place_of(project: Project | None, target: str) -> Place | None:
+def place_of(project: Project | None, target: str) -> GcpLocation | None:
     """Return where on Google Cloud a target is; None for a local one."""
-    found = project.targets.get(target) if project else None
-    if not isinstance(found, GcpTarget):
+    settings = project.targets.get(target) if project else None
+    if not isinstance(settings, GcpTargetSettings):
         return None
-    return Place(target, found.project, found.region, found.kms_key)
+    return GcpLocation(target, settings.project, settings.region, settings.kms_key)
 
 
-def sources(specs: Sequence[Resolved], root: Path) -> list[Source]:
+def spec_sources(specs: Sequence[ResolvedSpec], root: Path) -> list[RenderSource]:
     """Return specs as what the templates are given. Raises SpecError for one outside the project: a DAG could not name it."""
-    return [Source(spec.name, spec.json, spec.spec_hash, _relative(spec.file, root)) for spec in specs]
+    return [RenderSource(spec.name, spec.json, spec.spec_hash, _relative_path(spec.file, root)) for spec in specs]
 
 
-def _relative(file: Path, root: Path) -> str:
+def _relative_path(file: Path, root: Path) -> str:
     try:
         return file.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
@@ -68,12 +68,12 @@ def own_templates(root: Path) -> Path | None:
 def template_error(error: TemplateError, own: Path | None) -> TargetError:
     """Return a template's error in words: where it is and what to do. mlspec's own have none, so it is about the project's."""
     return TargetError(
-        f"the template {_place(error)} cannot be rendered: {error.message or type(error).__name__}",
+        f"the template {_error_location(error)} cannot be rendered: {error.message or type(error).__name__}",
         hint=f"correct it, or remove it from {own} to take mlspec's own",
     )
 
 
-def _place(error: TemplateError) -> str:
+def _error_location(error: TemplateError) -> str:
     """Return FILE:LINE of a template's error: a syntax error knows, any other has it among the calls that led to it."""
     if isinstance(error, TemplateSyntaxError):
         return f"{error.filename or error.name}:{error.lineno}"

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from mlspec.cli.made import newest_run
-from mlspec.cli.rows import Rows, read_rows
-from mlspec.engine.status import status
+from mlspec.cli.rows import PlainRows, read_rows
+from mlspec.engine.status import forecast_status
 from mlspec.errors import StateError
 from mlspec.render.chart import Value
 from mlspec.render.report import ReportFacts, SeriesFacts
@@ -21,19 +21,19 @@ _STOCK_ROWS = 50
 _EVENTS = 30
 
 
-def gather(target: Target, name: str, now: datetime) -> ReportFacts:
+def gather_facts(target: Target, name: str, now: datetime) -> ReportFacts:
     """Return the facts of one forecast's report. Raises StateError where nothing has been forecast yet."""
     run = newest_run(target, name)
-    observed = target.observe(name)
-    version = next((found for found in target.versions(name) if found.version == run.version), None)
-    release = next((found for found in target.releases(name) if found.version == run.version), None)
-    if version is None or release is None or "data" not in observed.seen:
+    observed = target.observe_forecast(name)
+    version = next((record for record in target.load_versions(name) if record.version == run.version), None)
+    release = next((record for record in target.load_releases(name) if record.version == run.version), None)
+    if version is None or release is None or "data" not in observed.resources:
         raise StateError(
             f"{name} is taken down, and a report is of what stands", hint="mlspec apply, then mlspec report"
         )
-    said = status(target, name, now)
-    checked = observed.seen["data"]
-    backtest = _table(target, name, version.files["backtest"])
+    forecast_now = forecast_status(target, name, now)
+    checked = observed.resources["data"]
+    backtest = _read_table(target, name, version.files["backtest"])
     judged = [row for row in backtest if row["candidate"] == version.candidate]
     spec = release.spec
     return ReportFacts(
@@ -42,7 +42,7 @@ def gather(target: Target, name: str, now: datetime) -> ReportFacts:
         owner=spec["metadata"]["owner"],
         target_column=spec["dataset"]["target"],
         version={"version": version.version, "candidate": version.candidate, "metrics": version.metrics},
-        release=observed.fact("deployment", "release"),
+        release=observed.find_fact("deployment", "release"),
         run={key: run.facts[key] for key in ("start", "end", "cutoff")},
         candidates=sorted(
             version.facts["candidates"], key=lambda row: (row["metrics"]["wape"] is None, row["metrics"]["wape"])
@@ -51,20 +51,20 @@ def gather(target: Target, name: str, now: datetime) -> ReportFacts:
         by=version.facts["by"],
         by_step=_wape_by(judged, "h"),
         by_cutoff=_wape_by(judged, "cutoff"),
-        series=_series(target, release, run.files, checked.files, judged),
+        series=_series_facts(target, release, run.files, checked.files, judged),
         quality=checked.facts,
-        inventory=_stock(target, name, run.files, run.facts, len(spec["dataset"]["series"])),
-        events=[asdict(event) for event in target.events(name)[:_EVENTS]],
+        inventory=_stock_facts(target, name, run.files, run.facts, len(spec["dataset"]["series"])),
+        events=[asdict(event) for event in target.load_events(name)[:_EVENTS]],
         interval=version.facts["interval"],
-        ready=said.ready,
-        why=said.why,
+        ready=forecast_now.ready,
+        why=forecast_now.why,
         made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        lineage=_lineage(version, release),
+        lineage=_lineage_facts(version, release),
         auto=version.facts["auto"],
     )
 
 
-def _lineage(version: Version, release: Release) -> dict[str, Any]:
+def _lineage_facts(version: Version, release: Release) -> dict[str, Any]:
     words = {
         "version": version.version,
         "created": version.created,
@@ -74,8 +74,8 @@ def _lineage(version: Version, release: Release) -> dict[str, Any]:
     return {key.replace("_", " "): value for key, value in words.items()}
 
 
-def _table(target: Target, forecast: str, ref: FileRef) -> list[dict[str, Any]]:
-    rows = read_rows(target.path(forecast, ref))
+def _read_table(target: Target, forecast: str, ref: FileRef) -> list[dict[str, Any]]:
+    rows = read_rows(target.fetch_file(forecast, ref))
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.values]
 
 
@@ -90,24 +90,24 @@ def _wape_by(rows: Iterable[Mapping[str, Any]], column: str) -> list[tuple[Any, 
     return [(key, errors[key] / actuals[key] if actuals[key] else None) for key in sorted(errors)]
 
 
-def _series(
+def _series_facts(
     target: Target,
     release: Release,
-    made: Mapping[str, FileRef],
+    forecast_files: Mapping[str, FileRef],
     checked: Mapping[str, FileRef],
     judged: list[dict[str, Any]],
 ) -> list[SeriesFacts]:
     columns, time = release.spec["dataset"]["series"], release.spec["dataset"]["time"]
     names = {
         row["unique_id"]: tuple(row[f"id_{column}"] for column in columns)
-        for row in _table(target, release.forecast, checked["series"])
+        for row in _read_table(target, release.forecast, checked["series"])
     }
     history, forecast, backtest = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in _table(target, release.forecast, checked["panel"]):
+    for row in _read_table(target, release.forecast, checked["panel"]):
         history[names[row["unique_id"]]].append((row["ds"], row["y"]))
     for row in judged:
         backtest[names[row["unique_id"]]].append((row["ds"], row["mean"]))
-    for row in _table(target, release.forecast, made["forecast"]):
+    for row in _read_table(target, release.forecast, forecast_files["forecast"]):
         forecast[tuple(row[column] for column in columns)].append(row)
     quantiles = sorted(release.spec["model"]["quantiles"])
     low, high = (f"q{quantiles[0]:g}", f"q{quantiles[-1]:g}") if len(quantiles) > 1 else ("", "")
@@ -125,12 +125,12 @@ def _series(
     ]
 
 
-def _stock(
+def _stock_facts(
     target: Target, forecast: str, files: Mapping[str, FileRef], facts: Mapping[str, Any], words: int
 ) -> dict[str, Any] | None:
     if "inventory" not in files:
         return None
-    rows: Rows = read_rows(target.path(forecast, files["inventory"]))
+    rows: PlainRows = read_rows(target.fetch_file(forecast, files["inventory"]))
     return {
         "columns": rows.columns,
         "rows": rows.values[:_STOCK_ROWS],

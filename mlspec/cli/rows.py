@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from mlspec.cli.table import table
+from mlspec.cli.table import format_table
 from mlspec.errors import MissingExtra, UsageError
 from mlspec.spec.faults import did_you_mean
 
@@ -23,33 +23,35 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
-class Rows:
+class PlainRows:
     """A table of plain values: names of columns, and rows in order. Times are ISO text; what is missing is None."""
 
     columns: list[str]
     values: list[list[Any]]
 
-    def where(self, wanted: dict[str, str]) -> Rows:
+    def filter_rows(self, wanted: dict[str, str]) -> PlainRows:
         """Return the rows whose columns have these values, as text. Raises UsageError where a column is not there."""
         for name in wanted:
             if name not in self.columns:
                 raise UsageError(f"--series: there is no column '{name}'", hint=did_you_mean(name, self.columns))
         at = {self.columns.index(name): text for name, text in wanted.items()}
-        return Rows(self.columns, [row for row in self.values if all(str(row[i]) == text for i, text in at.items())])
+        return PlainRows(
+            self.columns, [row for row in self.values if all(str(row[i]) == text for i, text in at.items())]
+        )
 
 
-def read_rows(file: Path) -> Rows:
+def read_rows(file: Path) -> PlainRows:
     """Read a Parquet file. Raises MissingExtra where pyarrow is not installed."""
     try:
         import pyarrow.parquet
     except ImportError:
         raise MissingExtra("pyarrow", "forecast") from None
-    found = pyarrow.parquet.read_table(file)
-    columns = [[_plain(value) for value in column.to_pylist()] for column in found.columns]
-    return Rows(list(found.column_names), [list(row) for row in zip(*columns, strict=True)])
+    arrow_table = pyarrow.parquet.read_table(file)
+    columns = [[_plain_value(value) for value in column.to_pylist()] for column in arrow_table.columns]
+    return PlainRows(list(arrow_table.column_names), [list(row) for row in zip(*columns, strict=True)])
 
 
-def _plain(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     if isinstance(value, datetime):
         midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
         return value.date().isoformat() if midnight else value.isoformat()
@@ -60,19 +62,19 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def as_text(rows: Rows, limit: int | None) -> str:
+def as_text(rows: PlainRows, limit: int | None) -> str:
     """Return the first `limit` rows as a table, and say how many there are."""
     shown = rows.values[:limit]
-    text = table(rows.columns, [[_short(value) for value in row] for row in shown])
+    text = format_table(rows.columns, [[_round_value(value) for value in row] for row in shown])
     more = len(rows.values) - len(shown)
     return f"{text}\n… and {more:,} more rows (--limit 0 or --output csv prints all)" if more else text
 
 
-def _short(value: Any) -> Any:
+def _round_value(value: Any) -> Any:
     return round(value, 2) if isinstance(value, float) else value
 
 
-def as_json(name: str, rows: Rows) -> str:
+def as_json(name: str, rows: PlainRows) -> str:
     """Return rows in long format: one object a row."""
     return json.dumps(
         {"forecast": name, "rows": [dict(zip(rows.columns, row, strict=True)) for row in rows.values]},
@@ -81,20 +83,20 @@ def as_json(name: str, rows: Rows) -> str:
     )
 
 
-def as_csv(rows: Rows) -> str:
+def as_csv(rows: PlainRows) -> str:
     """Return CSV as RFC 4180 has it; text that a spreadsheet would run is quoted with an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_safe(name) for name in rows.columns])
-    writer.writerows([[_safe(value) for value in row] for row in rows.values])
+    writer.writerow([_escape_formula(name) for name in rows.columns])
+    writer.writerows([[_escape_formula(value) for value in row] for row in rows.values])
     return out.getvalue()
 
 
-def _safe(value: Any) -> Any:
+def _escape_formula(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def show(name: str, rows: Rows, output: str, limit: int) -> None:
+def print_rows(name: str, rows: PlainRows, output: str, limit: int) -> None:
     """Print rows in the form that was asked for; json and csv hold all of them."""
     if output == "json":
         click.echo(as_json(name, rows))
@@ -104,7 +106,7 @@ def show(name: str, rows: Rows, output: str, limit: int) -> None:
         click.echo(as_text(rows, limit or None))
 
 
-def pairs(_context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+def parse_pairs(_context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
     """Read `--series COLUMN=VALUE` options."""
     for value in values:
         if "=" not in value or value.startswith("="):

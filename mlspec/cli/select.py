@@ -13,7 +13,7 @@ from mlspec.state.plan import Plan
 _STATES = ("new", "modified", "modified+")
 
 
-def selected(plan: Callable[[], Plan], selectors: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+def select_names(plan: Callable[[], Plan], selectors: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """Return the names that any selector takes, in order; `plan` is asked at most once, and only where a selector is about it.
 
     A selector is a name, a pattern (`store-*`), `new` (nothing of it is there yet), `modified` (it is there and its spec differs)
@@ -23,21 +23,22 @@ def selected(plan: Callable[[], Plan], selectors: Sequence[str], names: Sequence
     if not selectors:
         return tuple(names)
     once = cache(plan)
-    taken = {name for selector in selectors for name in _taken(once, selector, names)}
+    taken = {name for selector in selectors for name in _match_selector(once, selector, names)}
     return tuple(name for name in names if name in taken)
 
 
-def _taken(plan: Callable[[], Plan], selector: str, names: Sequence[str]) -> list[str]:
+def _match_selector(plan: Callable[[], Plan], selector: str, names: Sequence[str]) -> list[str]:
     if selector in _STATES:
-        return [name for name in names if _in_state(plan(), selector, name)]
-    found = [name for name in names if fnmatchcase(name, selector)]
-    if not found and not any(sign in selector for sign in "*?["):
+        return [name for name in names if matches_state(plan(), selector, name)]
+    matches = [name for name in names if fnmatchcase(name, selector)]
+    if not matches and not any(sign in selector for sign in "*?["):
         raise UsageError(f"--select: no forecast '{selector}'", hint=did_you_mean(selector, [*names, *_STATES]))
-    return found
+    return matches
 
 
-def _in_state(plan: Plan, state: str, name: str) -> bool:
-    if any(each.forecast == name for each in plan.obstacles):
+def matches_state(plan: Plan, state: str, name: str) -> bool:
+    """Return whether a forecast is in the state that a selector names: `new`, `modified` or `modified+`."""
+    if any(obstacle.forecast == name for obstacle in plan.obstacles):
         return True  # whatever it is: its data is not there, and nobody shall take that for "nothing to do"
     changes = [change for change in plan.changes if change.forecast == name and change.action != "none"]
     if state == "modified+":

@@ -24,7 +24,7 @@ def in_container() -> bool:
     return any(os.environ.get(name) for name in _CONTAINER)
 
 
-def say(severity: str, message: str, forecast: str, **fields: str) -> None:
+def log_line(severity: str, message: str, forecast: str, **fields: str) -> None:
     """Write one line: as JSON in a container, as plain text elsewhere."""
     if not in_container():
         click.echo(printable(message), err=True)
@@ -35,11 +35,11 @@ def say(severity: str, message: str, forecast: str, **fields: str) -> None:
 
 
 @contextmanager
-def failures(forecast: str, step: str) -> Iterator[None]:
+def log_failures(forecast: str, step: str) -> Iterator[None]:
     """Say an error of the block as a container has to, before it goes on its way."""
     try:
         yield
     except MlspecError as error:
         if in_container():
-            say("ERROR", error.message, forecast, step=step, error=type(error).__name__)
+            log_line("ERROR", error.message, forecast, step=step, error=type(error).__name__)
         raise

@@ -10,19 +10,19 @@ from mlspec.cli.escape import printable
 _GAP = "  "
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0) -> str:
+def format_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: int = 0) -> str:
     """Return rows under their header. Numbers are shown to four significant digits, from 1000 on in whole units; None is `-`."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[_format_cell(value) for value in row] for row in rows]
     numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(header))]
     titles = [printable(name) for name in header]
     widths = [
         max(len(titles[i]), *(len(row[i]) for row in cells)) if cells else len(titles[i]) for i in range(len(header))
     ]
-    lines = [_line(titles, widths, numeric), *(_line(row, widths, numeric) for row in cells)]
+    lines = [_format_line(titles, widths, numeric), *(_format_line(row, widths, numeric) for row in cells)]
     return "\n".join(f"{' ' * indent}{line}" for line in lines)
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+def _format_line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
     words = (
         cell.rjust(width) if numeric else cell.ljust(width)
         for cell, width, numeric in zip(cells, widths, right, strict=True)
@@ -30,7 +30,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) ->
     return _GAP.join(words).rstrip()
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -38,6 +38,6 @@ def _cell(value: Any) -> str:
     return printable(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     """Return a share as a percentage, one digit behind the point; `-` for None."""
     return "-" if value is None else f"{value:.1%}"

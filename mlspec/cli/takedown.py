@@ -17,13 +17,13 @@ from pydantic import ValidationError
 
 from mlspec.cli.options import DEFAULT_PATHS
 from mlspec.cli.project import find_root, known_name, load_specs
-from mlspec.cli.rendering import compiled, sources
+from mlspec.cli.rendering import render_sources, spec_sources
 from mlspec.cli.target import timestamp
 from mlspec.engine.infrastructure import Infrastructure
 from mlspec.errors import MlspecError, UsageError
-from mlspec.plan.gcp.terraform_state import Standing, sentences
-from mlspec.render.rendering import SHARED, Source
-from mlspec.spec import Loaded
+from mlspec.plan.gcp.terraform_state import TerraformState, destroy_sentences
+from mlspec.render.rendering import SHARED, RenderSource
+from mlspec.spec import LoadedSpecs
 from mlspec.spec.forecast import Forecast
 from mlspec.state.resource import KINDS
 from mlspec.targets.gcp.terraform import runner
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Takedown:
+class DestroyPlan:
     """What stands of the named forecasts by terraform's states, and of what specs share where nobody else needs it.
 
     `done` are the forecasts that were taken down; `errors` say why others were not.
     """
 
     names: tuple[str, ...]
-    standing: Mapping[str, Standing]
-    where: GcpTarget
+    states: Mapping[str, TerraformState]
+    target: GcpTarget
     infrastructure: Infrastructure
     done: list[str] = field(default_factory=list)
     errors: list[MlspecError] = field(default_factory=list)
@@ -49,32 +49,36 @@ class Takedown:
     @property
     def text(self) -> str:
         """What would be destroyed on Google Cloud, a line a resource."""
-        return "\n".join(line for name, found in self.standing.items() for line in sentences(name, found))
+        return "\n".join(line for name, state in self.states.items() for line in destroy_sentences(name, state))
 
-    def gone(self, name: str) -> bool:
+    def is_absent(self, name: str) -> bool:
         """Return whether nothing stands of a forecast; its history may be there."""
-        return not self.standing[name].made and not self.where.observe(name).seen
+        return not self.states[name].addresses and not self.target.observe_forecast(name).resources
 
-    def carry_out(self, *, purge: bool, lock_timeout: float) -> None:
+    def destroy_all(self, *, purge: bool, lock_timeout: float) -> None:
         """Take it down. One forecast that fails holds up no other, only what they share, and keeps its history."""
-        self.done = [name for name in self.names if self._tried(partial(self._take_down, name, lock_timeout))]
-        if SHARED in self.standing and not self.errors:
-            self._tried(partial(self.infrastructure.take_down, SHARED, self.standing[SHARED]))
-        if purge and not (SHARED in self.standing and self.errors):
-            self.done = [name for name in self.done if self._tried(partial(self._purge, name, lock_timeout))]
+        self.done = [
+            name for name in self.names if self._try_action(partial(self._destroy_forecast, name, lock_timeout))
+        ]
+        if SHARED in self.states and not self.errors:
+            self._try_action(partial(self.infrastructure.destroy_resources, SHARED, self.states[SHARED]))
+        if purge and not (SHARED in self.states and self.errors):
+            self.done = [
+                name for name in self.done if self._try_action(partial(self._purge_history, name, lock_timeout))
+            ]
 
-    def _take_down(self, name: str, lock_timeout: float) -> None:
-        with self.where.lock(name, "destroy", timestamp(), lock_timeout):
-            if self.where.observe(name).seen:
+    def _destroy_forecast(self, name: str, lock_timeout: float) -> None:
+        with self.target.lock_forecast(name, "destroy", timestamp(), lock_timeout):
+            if self.target.observe_forecast(name).resources:
                 # First: Google deletes no endpoint on which a model is deployed.
-                self.where.forget(name, KINDS, purge=False, at=timestamp())
-            self.infrastructure.take_down(name, self.standing[name])
+                self.target.remove_forecast(name, KINDS, purge=False, at=timestamp())
+            self.infrastructure.destroy_resources(name, self.states[name])
 
-    def _purge(self, name: str, lock_timeout: float) -> None:
-        with self.where.lock(name, "destroy", timestamp(), lock_timeout):
-            self.where.forget(name, KINDS, purge=True, at=timestamp())
+    def _purge_history(self, name: str, lock_timeout: float) -> None:
+        with self.target.lock_forecast(name, "destroy", timestamp(), lock_timeout):
+            self.target.remove_forecast(name, KINDS, purge=True, at=timestamp())
 
-    def _tried(self, act: Callable[[], None]) -> bool:
+    def _try_action(self, act: Callable[[], None]) -> bool:
         try:
             act()
         except MlspecError as error:
@@ -84,26 +88,30 @@ class Takedown:
 
 
 @contextmanager
-def opened(where: GcpTarget, names: Sequence[str], target: str, lock_timeout: float) -> Iterator[Takedown]:
+def open_destroy_plan(
+    opened_target: GcpTarget, names: Sequence[str], target: str, lock_timeout: float
+) -> Iterator[DestroyPlan]:
     """Look at what stands, and keep what is needed to take it down while it is open. Raises UsageError for an unknown name."""
     root = find_root()
     loaded = load_specs([Path(path) for path in DEFAULT_PATHS], target)
-    known = sorted({*where.names(), *(spec.name for spec in loaded.specs)})
-    found = [_source(where, known_name(name, known), loaded, root) for name in names]
-    alone = not _needed_by_others(where, names, loaded)
-    files = compiled(found, loaded.project, target, root, with_shared=alone)
+    known = sorted({*opened_target.forecast_names(), *(spec.name for spec in loaded.specs)})
+    inputs = [_find_source(opened_target, known_name(name, known), loaded, root) for name in names]
+    shared_unused = not _needed_by_others(opened_target, names, loaded)
+    files = render_sources(inputs, loaded.project, target, root, with_shared=shared_unused)
     tell = partial(click.echo, err=True)
-    with Infrastructure(files, runner.Terraform(runner.allowed_here(), tell, lock_timeout), tell) as made:
-        standing = {name: made.standing(name) for name in (*names, *((SHARED,) if alone else ()))}
-        yield Takedown(tuple(names), standing, where, made)
+    with Infrastructure(
+        files, runner.TerraformCli(runner.allowed_environment_here(), tell, lock_timeout), tell
+    ) as infrastructure:
+        states = {name: infrastructure.load_state(name) for name in (*names, *((SHARED,) if shared_unused else ()))}
+        yield DestroyPlan(tuple(names), states, opened_target, infrastructure)
 
 
-def _source(where: GcpTarget, name: str, loaded: Loaded, root: Path) -> Source:
+def _find_source(opened_target: GcpTarget, name: str, loaded: LoadedSpecs, root: Path) -> RenderSource:
     """Return what a forecast's files are rendered from: its spec, or where that is gone, the one of its newest release."""
     specs = [spec for spec in loaded.specs if spec.name == name]
     if specs:
-        return sources(specs, root)[0]
-    releases = where.releases(name)
+        return spec_sources(specs, root)[0]
+    releases = opened_target.load_releases(name)
     try:
         spec = Forecast.model_validate(dict(releases[0].spec))
     except (IndexError, ValidationError):
@@ -112,11 +120,13 @@ def _source(where: GcpTarget, name: str, loaded: Loaded, root: Path) -> Source:
             hint="put its spec back, and run the same command again",
         ) from None
     json = spec.model_dump(mode="json", by_alias=True, exclude={"targets"})
-    return Source(name, json, releases[0].spec_hash, f"specs/{name}.yaml")
+    return RenderSource(name, json, releases[0].spec_hash, f"specs/{name}.yaml")
 
 
-def _needed_by_others(where: GcpTarget, names: Sequence[str], loaded: Loaded) -> bool:
+def _needed_by_others(opened_target: GcpTarget, names: Sequence[str], loaded: LoadedSpecs) -> bool:
     """Return whether what specs share is needed on: by another spec, by one that cannot be read, or by what stands without one."""
     if len(loaded.specs) < loaded.files or {spec.name for spec in loaded.specs} - set(names):
         return True
-    return any(where.observe(name).seen for name in where.names() if name not in names)
+    return any(
+        opened_target.observe_forecast(name).resources for name in opened_target.forecast_names() if name not in names
+    )

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from mlspec import __version__
-from mlspec.cli.clock import now
-from mlspec.engine.context import Engine, Tell, model_libraries
+from mlspec.cli.clock import utc_now
+from mlspec.engine.context import Engine, ProgressReporter, model_libraries
 from mlspec.errors import UsageError
 from mlspec.spec.faults import did_you_mean
-from mlspec.spec.gcp.location import Place
-from mlspec.spec.project import GcpTarget as GcpSettings
-from mlspec.spec.project import LocalTarget as LocalSettings
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.spec.project import GcpTargetSettings as GcpSettings
+from mlspec.spec.project import LocalTargetSettings as LocalSettings
 from mlspec.spec.project import Project
 from mlspec.state.step import Progress, StepRequest, StepResult
 from mlspec.targets.base import Target
@@ -27,7 +27,7 @@ from mlspec.targets.record.store import Store
 if TYPE_CHECKING:
     from mlspec.targets.gcp.target import GcpTarget
 
-Opened = Union[LocalTarget, "GcpTarget"]
+AnyTarget = Union[LocalTarget, "GcpTarget"]
 
 # Where steps run for a target on Google Cloud: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
 RUNNER = "MLSPEC_RUNNER"
@@ -35,7 +35,7 @@ RUNNER = "MLSPEC_RUNNER"
 _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
-def open_target(project: Project | None, root: Path, name: str) -> Opened:
+def open_target(project: Project | None, root: Path, name: str) -> AnyTarget:
     """Return the target of this name; nothing of it is asked yet. Raises UsageError where there is none."""
     settings = (project.targets if project else {}).get(name)
     if settings is None and name != "local":
@@ -44,20 +44,20 @@ def open_target(project: Project | None, root: Path, name: str) -> Opened:
     if isinstance(settings, GcpSettings):
         from mlspec.targets.gcp.target import GcpTarget
 
-        place = Place(name, settings.project, settings.region, settings.kms_key)
+        place = GcpLocation(name, settings.project, settings.region, settings.kms_key)
         return GcpTarget(place, cache_folder() / settings.project, protect=settings.protect)
     settings = settings or LocalSettings(type="local")
     folder = root / settings.path
-    return LocalTarget(folder, name=name, protect=settings.protect, store=_store(settings.state, folder))
+    return LocalTarget(folder, name=name, protect=settings.protect, store=_shared_store(settings.state, folder))
 
 
-def _store(url: str | None, folder: Path) -> Store | None:
+def _shared_store(url: str | None, folder: Path) -> Store | None:
     """Return the store that a team shares, None where the folder itself is the store."""
     if url is None:
         return None
-    from mlspec.targets.postgres.store import shared
+    from mlspec.targets.postgres.store import shared_store
 
-    return shared(url, folder)
+    return shared_store(url, folder)
 
 
 def open_served(project: Project | None, name: str, forecasts: Sequence[str]) -> Target | None:
@@ -65,10 +65,10 @@ def open_served(project: Project | None, name: str, forecasts: Sequence[str]) ->
     settings = (project.targets if project else {}).get(name)
     if not isinstance(settings, GcpSettings):
         return None
-    from mlspec.targets.gcp.serving_view import Served
+    from mlspec.targets.gcp.serving_view import ServingView
 
-    place = Place(name, settings.project, settings.region, settings.kms_key)
-    return Served(place, cache_folder() / settings.project, forecasts)
+    place = GcpLocation(name, settings.project, settings.region, settings.kms_key)
+    return ServingView(place, cache_folder() / settings.project, forecasts)
 
 
 def cache_folder() -> Path:
@@ -83,21 +83,23 @@ def cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="mlspec-cache-"))
 
 
-def open_engine(target: Opened, root: Path, tell: Tell) -> Engine:
+def open_engine(target: AnyTarget, root: Path, tell: ProgressReporter) -> Engine:
     """Return an engine on `target`: the one place where engine and jobs are introduced."""
     return Engine(
         target=target,
-        steps=_steps,
+        steps=_run_step,
         root=root,
         clock=timestamp,
         code=__version__,
         libraries=model_libraries(),
         tell=tell,
-        far=None if isinstance(target, LocalTarget) or os.environ.get(RUNNER) != "cloud-run" else target.run_far,
+        run_remote_step=None
+        if isinstance(target, LocalTarget) or os.environ.get(RUNNER) != "cloud-run"
+        else target.run_remote_step,
     )
 
 
-def _steps(request: StepRequest, progress: Progress) -> StepResult:
+def _run_step(request: StepRequest, progress: Progress) -> StepResult:
     from mlspec import jobs
 
     return jobs.run(request, progress)
@@ -105,7 +107,7 @@ def _steps(request: StepRequest, progress: Progress) -> StepResult:
 
 def timestamp() -> str:
     """Return the present moment as RFC 3339 in UTC, to the second."""
-    return now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def git_commit(root: Path) -> str | None:
@@ -113,15 +115,15 @@ def git_commit(root: Path) -> str | None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     argv = ["git", "--no-optional-locks", "-C", str(root), *_GIT_STATUS]
     try:
-        found = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=10)
+        git_status = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    commit = re.search(r"^# branch\.oid ([0-9a-f]{40,64})$", found.stdout, re.MULTILINE)
-    dirty = any(not line.startswith("#") for line in found.stdout.splitlines())
+    commit = re.search(r"^# branch\.oid ([0-9a-f]{40,64})$", git_status.stdout, re.MULTILINE)
+    dirty = any(not line.startswith("#") for line in git_status.stdout.splitlines())
     return f"{commit[1]}{'-dirty' if dirty else ''}" if commit else None
 
 
-def open_here(name: str) -> Opened:
+def open_here(name: str) -> AnyTarget:
     """Return the target of this name for commands that read what was applied and no spec: only mlspec.yaml is looked at."""
     from mlspec.cli.project import find_root, open_specs
 

@@ -10,30 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.effects import Work, forecast, judge, read_data
-from mlspec.engine.outcome import Outcome, Status
-from mlspec.engine.traffic import deploy
+from mlspec.engine.effects import ForecastWork, judge_model, make_forecast, read_data
+from mlspec.engine.outcome import ForecastOutcome, OutcomeStatus
+from mlspec.engine.traffic import deploy_version
 from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated
-from mlspec.plan.diff import changes
+from mlspec.plan.diff import plan_changes
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.plan import Change
 from mlspec.state.record import CONDITION_OF, Condition, Event
 from mlspec.state.resource import Kind
 
-EFFECTS: dict[Kind, Callable[[Work], None]] = {
+EFFECTS: dict[Kind, Callable[[ForecastWork], None]] = {
     "data": read_data,
-    "model": judge,
-    "deployment": deploy,
-    "forecast": forecast,
+    "model": judge_model,
+    "deployment": deploy_version,
+    "forecast": make_forecast,
 }
 
 
-def apply(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0) -> tuple[Outcome, ...]:
+def apply_specs(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0) -> tuple[ForecastOutcome, ...]:
     """Apply each spec and return what came of it, in order. One that fails does not hold up the others.
 
     A signal ends the run: as StoppedPartWay if anything was written by then, as itself if not.
     """
-    works: list[Work] = []
+    works: list[ForecastWork] = []
     try:
         return tuple(_apply_one(engine, spec, lock_timeout, works) for spec in specs)
     except (KeyboardInterrupt, Terminated) as stopped:
@@ -45,70 +45,79 @@ def apply(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0) -> t
         ) from None
 
 
-def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Work]) -> Outcome:
-    work: Work | None = None
+def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[ForecastWork]) -> ForecastOutcome:
+    work: ForecastWork | None = None
     try:
-        observed = engine.target.observe(spec.name)
-        if all(change.action == "none" for change in changes(engine.wanted(spec), observed)):
-            return _as_it_was(engine, observed)
-        with engine.target.lock(spec.name, "apply", engine.clock(), lock_timeout):
-            work = Work(engine, engine.wanted(spec))
+        observed = engine.target.observe_forecast(spec.name)
+        if all(change.action == "none" for change in plan_changes(engine.desired_forecast(spec), observed)):
+            return _unchanged_outcome(engine, observed)
+        with engine.target.lock_forecast(spec.name, "apply", engine.clock(), lock_timeout):
+            work = ForecastWork(engine, engine.desired_forecast(spec))
             works.append(work)
-            return _under_lock(work)
+            return _apply_under_lock(work)
     except MlspecError as error:
-        return Outcome(spec.name, "failed", error=error, recorded=bool(work and work.settled))
+        return ForecastOutcome(spec.name, "failed", error=error, recorded=bool(work and work.effect_count))
 
 
-def _as_it_was(engine: Engine, observed: Observed) -> Outcome:
+def _unchanged_outcome(engine: Engine, observed: Observed) -> ForecastOutcome:
     """Return the outcome of a run that had nothing to do: all is as it shall be, or the gate's no still stands."""
-    status: Status = "kept-out" if observed.fact("model", "state") == "rejected" else "nothing"
-    judged = observed.fact("model", "version")
-    version = next((found for found in engine.target.versions(observed.forecast) if found.version == judged), None)
-    return Outcome(observed.forecast, status, version=version)
+    status: OutcomeStatus = "kept-out" if observed.find_fact("model", "state") == "rejected" else "nothing"
+    judged = observed.find_fact("model", "version")
+    version = next(
+        (
+            past_version
+            for past_version in engine.target.load_versions(observed.forecast)
+            if past_version.version == judged
+        ),
+        None,
+    )
+    return ForecastOutcome(observed.forecast, status, version=version)
 
 
-def _under_lock(work: Work) -> Outcome:
+def _apply_under_lock(work: ForecastWork) -> ForecastOutcome:
     try:
         for kind, effect in EFFECTS.items():
-            perform(work, kind, effect)
+            perform_effect(work, kind, effect)
     except GateClosed:
-        perform(work, "forecast", forecast)  # by what serves: a version that is kept out holds up no forecast
-        return Outcome(work.name, "kept-out", version=work.version, run=work.run, recorded=True)
-    found = _as_it_was(work.engine, work.engine.target.observe(work.name))
-    if not work.written or found.status == "kept-out":
-        return found  # another run did it while this one waited; or a lost file was mended, and the gate's no stands
-    return Outcome(work.name, "applied", found.version, work.release, work.run, recorded=True)
+        perform_effect(
+            work, "forecast", make_forecast
+        )  # by what serves: a version that is kept out holds up no forecast
+        return ForecastOutcome(work.name, "kept-out", version=work.version, run=work.run, recorded=True)
+    outcome = _unchanged_outcome(work.engine, work.engine.target.observe_forecast(work.name))
+    if not work.written or outcome.status == "kept-out":
+        return outcome  # another run did it while this one waited; or a lost file was mended, and the gate's no stands
+    return ForecastOutcome(work.name, "applied", outcome.version, work.release, work.run, recorded=True)
 
 
-def perform(work: Work, kind: Kind, effect: Callable[[Work], None]) -> None:
+def perform_effect(work: ForecastWork, kind: Kind, effect: Callable[[ForecastWork], None]) -> None:
     """Carry out one effect if its resource is not as it shall be, with the journal's lines around it."""
-    change = _next(work, kind)
+    change = _next_change(work, kind)
     if change.action == "none":
         return
     work.written = True
-    work.engine.target.journal(work.name, change.resource, "started", change.reason, work.engine.clock())
+    work.engine.target.write_journal(work.name, change.resource, "started", change.reason, work.engine.clock())
     try:
         effect(work)
     except GateClosed:
         raise
     except BaseException as error:
-        say_failed(work, kind, error)
+        record_failure(work, kind, error)
         raise
 
 
-def _next(work: Work, kind: Kind) -> Change:
-    found = changes(work.wanted, work.engine.target.observe(work.name))
-    return next(change for change in found if change.resource == f"{kind}.{work.name}")
+def _next_change(work: ForecastWork, kind: Kind) -> Change:
+    planned_changes = plan_changes(work.desired, work.engine.target.observe_forecast(work.name))
+    return next(change for change in planned_changes if change.resource == f"{kind}.{work.name}")
 
 
-def say_failed(work: Work, kind: Kind, error: BaseException) -> None:
+def record_failure(work: ForecastWork, kind: Kind, error: BaseException) -> None:
     """Record that an effect failed, and why; what was settled before it stays, and what served goes on serving."""
     target, at = work.engine.target, work.engine.clock()
-    told = error.message if isinstance(error, MlspecError) else f"stopped by {type(error).__name__}"
-    target.journal(work.name, f"{kind}.{work.name}", "failed", told, at)
+    message = error.message if isinstance(error, MlspecError) else f"stopped by {type(error).__name__}"
+    target.write_journal(work.name, f"{kind}.{work.name}", "failed", message, at)
     if not isinstance(error, MlspecError):
         return
     reason = "DataRefused" if isinstance(error, DataError) else "StepFailed"
-    event = Event(work.name, at, "Warning", reason, told)
-    condition = Condition(work.name, CONDITION_OF[kind], "False", reason, told, at)
-    target.settle(Settlement(work.name, events=(event,), conditions=(condition,)), at)
+    event = Event(work.name, at, "Warning", reason, message)
+    condition = Condition(work.name, CONDITION_OF[kind], "False", reason, message, at)
+    target.record_settlement(Settlement(work.name, events=(event,), conditions=(condition,)), at)

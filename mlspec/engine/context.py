@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mlspec.plan.desired import Wanted
+from mlspec.plan.desired import DesiredForecast
 from mlspec.state.resource import Json
-from mlspec.state.step import FarStep, StepResult, Steps
-from mlspec.targets.base import Sight, Target
+from mlspec.state.step import RemoteStep, StepResult, StepRunner
+from mlspec.targets.base import Target, TargetView
 
 
-class Tell(Protocol):
+class ProgressReporter(Protocol):
     """Whoever shows progress: of which forecast, in which step, how far, and what is being done."""
 
     def __call__(self, forecast: str, step: str, done: int, total: int, text: str) -> None:
@@ -40,11 +40,11 @@ class Spec(Protocol):
         ...
 
 
-class Planning(Protocol):
+class PlanContext(Protocol):
     """What a plan is made with: something to look at, and what a spec wants there. An Engine is one."""
 
     @property
-    def target(self) -> Sight:
+    def target(self) -> TargetView:
         """The target, as far as it can be looked at."""
         ...
 
@@ -53,7 +53,7 @@ class Planning(Protocol):
         """Returns the present moment, RFC 3339 in UTC."""
         ...
 
-    def wanted(self, spec: Spec) -> Wanted:
+    def desired_forecast(self, spec: Spec) -> DesiredForecast:
         """Return what a spec wants, with what its data is now."""
         ...
 
@@ -66,27 +66,29 @@ class Engine:
     """
 
     target: Target
-    steps: Steps
+    steps: StepRunner
     root: Path
     clock: Callable[[], str]
     code: str
     libraries: Mapping[str, str]
-    tell: Tell
-    far: Callable[[FarStep], StepResult] | None = None
+    tell: ProgressReporter
+    run_remote_step: Callable[[RemoteStep], StepResult] | None = None
 
-    def wanted(self, spec: Spec) -> Wanted:
+    def desired_forecast(self, spec: Spec) -> DesiredForecast:
         """Return what a spec wants, with what its data is now. Raises DataError where the data is not there."""
-        return Wanted(spec.name, spec.json, spec.spec_hash, self.target.source(spec.json, self.root), self.code)
+        return DesiredForecast(
+            spec.name, spec.json, spec.spec_hash, self.target.inspect_source(spec.json, self.root), self.code
+        )
 
 
 def model_libraries() -> dict[str, str]:
     """Return the versions of the installed libraries that shape a model, without importing one."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {}
+    versions = {}
     for name in ("lightgbm", "mlforecast", "numpy", "pandas", "scikit-learn", "scipy", "statsforecast"):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

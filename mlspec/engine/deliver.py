@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mlspec.errors import MlspecError
-from mlspec.plan.delivery import after_attempt
-from mlspec.state.notice import Pending
+from mlspec.plan.delivery import reschedule_delivery
+from mlspec.state.notice import PendingNotice
 from mlspec.targets.base import Target
-from mlspec.targets.notify.base import Sender, Undelivered
+from mlspec.targets.notify.base import DeliveryError, NoticeSender
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryAttempt:
     """What became of one notice: `problem` is empty where the receiver took it; `next_at` is None where it is given up."""
 
-    pending: Pending
+    pending: PendingNotice
 
     @property
     def problem(self) -> str:
@@ -24,32 +24,36 @@ class Delivered:
         return self.pending.problem
 
 
-def deliver(target: Target, sender: Callable[[str], Sender], clock: Callable[[], str]) -> tuple[Delivered, ...]:
+def deliver_notices(
+    target: Target, sender: Callable[[str], NoticeSender], clock: Callable[[], str]
+) -> tuple[DeliveryAttempt, ...]:
     """Send every notice that is due, and record how it went. `sender` gives the sender of a receiver's name.
 
     A receiver that failed once is not tried again in this pass: what waits for it would fail the same way.
     """
-    found: list[Delivered] = []
+    attempts: list[DeliveryAttempt] = []
     silent: set[str] = set()
-    for pending in target.due(clock()):
+    for pending in target.load_due_notices(clock()):
         if pending.receiver not in silent:
-            found.append(_attempt(target, pending, sender, clock))
-            if found[-1].problem:
+            attempts.append(_attempt_delivery(target, pending, sender, clock))
+            if attempts[-1].problem:
                 silent.add(pending.receiver)
-    return tuple(found)
+    return tuple(attempts)
 
 
-def _attempt(target: Target, pending: Pending, sender: Callable[[str], Sender], clock: Callable[[], str]) -> Delivered:
+def _attempt_delivery(
+    target: Target, pending: PendingNotice, sender: Callable[[str], NoticeSender], clock: Callable[[], str]
+) -> DeliveryAttempt:
     try:
-        sender(pending.receiver).send(pending.notice)
-    except Undelivered as error:
-        after = after_attempt(pending, clock(), error.problem, lasting=error.lasting, wait=error.after)
-        target.told(after, None)
-        return Delivered(after)
+        sender(pending.receiver).send_notice(pending.notice)
+    except DeliveryError as error:
+        after = reschedule_delivery(pending, clock(), error.problem, permanent=error.permanent, wait=error.retry_after)
+        target.mark_delivered(after, None)
+        return DeliveryAttempt(after)
     except MlspecError as error:  # a secret that is not there: it may be tomorrow
-        after = after_attempt(pending, clock(), error.message, lasting=False, wait=None)
-        target.told(after, None)
-        return Delivered(after)
+        after = reschedule_delivery(pending, clock(), error.message, permanent=False, wait=None)
+        target.mark_delivered(after, None)
+        return DeliveryAttempt(after)
     at = clock()
-    target.told(Pending(pending.notice, pending.receiver, pending.attempts + 1, None), at)
-    return Delivered(Pending(pending.notice, pending.receiver, pending.attempts + 1))
+    target.mark_delivered(PendingNotice(pending.notice, pending.receiver, pending.attempts + 1, None), at)
+    return DeliveryAttempt(PendingNotice(pending.notice, pending.receiver, pending.attempts + 1))

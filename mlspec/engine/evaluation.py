@@ -6,44 +6,44 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from mlspec.engine.effects import Work, panel
+from mlspec.engine.effects import ForecastWork, panel_files
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError, TargetError
 from mlspec.plan import notices, serving_metrics
-from mlspec.plan.alerting import Moved, active, advance, settled, still
-from mlspec.plan.health import healthy
+from mlspec.plan.alerting import AlertTransition, active_silences, advance_alerts, settle_alerts, unchanged_verdict
+from mlspec.plan.health import healthy_condition
 from mlspec.plan.moments import day_or_hour
-from mlspec.plan.points import points
-from mlspec.plan.rollback import cool_at, proved
-from mlspec.plan.rollout import judges
-from mlspec.plan.serving import stable, traffic
-from mlspec.plan.thresholds import Judged, judge
+from mlspec.plan.points import alert_points
+from mlspec.plan.rollback import cooldown_end, is_proved_good
+from mlspec.plan.rollout import judging_alerts
+from mlspec.plan.serving import observed_traffic, stable_version
+from mlspec.plan.thresholds import AlertVerdict, judge_alert
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed, Settlement
-from mlspec.state.point import Point
+from mlspec.state.point import MetricPoint
 from mlspec.state.record import Event, FileRef
 from mlspec.state.resource import Json, digest
 
-_NEWEST = 60  # forecasts are held against their actuals
-_SAID = {"firing": "AlertFiring", "resolved": "AlertResolved", "no-data": "AlertNoData"}
+_MAX_RUNS = 60  # forecasts are held against their actuals
+_EVENT_REASONS = {"firing": "AlertFiring", "resolved": "AlertResolved", "no-data": "AlertNoData"}
 
 
-def key(work: Work, observed: Observed) -> str:
+def evaluation_key(work: ForecastWork, observed: Observed) -> str:
     """Return the digest of all that an evaluation depends on: where it is as it was, there is nothing new to judge."""
     now = work.engine.clock()
-    return _key(work, observed, _served(work, observed, now), now)
+    return _evaluation_digest(work, observed, _serving_alert_values(work, observed, now), now)
 
 
-def _key(work: Work, observed: Observed, served: Sequence[Mapping[str, Json]], now: str) -> str:
-    data = observed.seen.get("data")
+def _evaluation_digest(work: ForecastWork, observed: Observed, served: Sequence[Mapping[str, Json]], now: str) -> str:
+    data = observed.resources.get("data")
     return digest(
         [
             {role: ref.sha256 for role, ref in data.files.items()} if data else None,
-            work.wanted.spec_hash,
-            day_or_hour(now, work.wanted.spec["dataset"]["frequency"]),
-            sorted(observed.ledger.bad),
-            sorted(traffic(observed)),
-            sorted(each.alert for each in active(observed.ledger.silences, now)),
+            work.desired.spec_hash,
+            day_or_hour(now, work.desired.spec["dataset"]["frequency"]),
+            sorted(observed.ledger.quarantined_versions),
+            sorted(observed_traffic(observed)),
+            sorted(silence.alert for silence in active_silences(observed.ledger.silences, now)),
             observed.ledger.hold is not None,
             *served,
         ],
@@ -52,146 +52,164 @@ def _key(work: Work, observed: Observed, served: Sequence[Mapping[str, Json]], n
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
+class Evaluation:
     """What each alert says, and a sentence for each that fires now, is over, or has lost its data."""
 
-    judged: tuple[Judged, ...]
-    heard: tuple[str, ...]
+    judged: tuple[AlertVerdict, ...]
+    alert_changes: tuple[str, ...]
 
 
-def evaluate(work: Work) -> Evaluated:
+def evaluate_forecasts(work: ForecastWork) -> Evaluation:
     """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
-    at, observed = work.engine.clock(), work.engine.target.observe(work.name)
-    facts, served = measured(work, observed), _served(work, observed, at)
-    found = {each["name"]: each for each in (*facts["alerts"], *served)}
+    at, observed = work.engine.clock(), work.engine.target.observe_forecast(work.name)
+    facts, served = evaluation_facts(work, observed), _serving_alert_values(work, observed, at)
+    values = {alert_values["name"]: alert_values for alert_values in (*facts["alerts"], *served)}
     ledger = replace(
         observed.ledger,
-        evaluated=_key(work, observed, served, at),
+        evaluated=_evaluation_digest(work, observed, served, at),
         metrics=facts["metrics"],
         by_horizon=tuple(facts.get("by_horizon", ())),
         made_with={"code": work.engine.code, "libraries": dict(work.engine.libraries)},
     )
-    return _move_on(work, observed, found, ledger, at, whole=True)
+    return _record_alerts(work, observed, values, ledger, at, whole=True)
 
 
-def evaluate_served(work: Work) -> Evaluated:
+def evaluate_serving_alerts(work: ForecastWork) -> Evaluation:
     """Move the alerts on a server's errors and latency on, by what it counted; the others stay, and are still to be evaluated."""
-    at, observed = work.engine.clock(), work.engine.target.observe(work.name)
-    found = {each["name"]: each for each in _served(work, observed, at)}
-    return _move_on(work, observed, found, observed.ledger, at, whole=False)
+    at, observed = work.engine.clock(), work.engine.target.observe_forecast(work.name)
+    values = {alert_values["name"]: alert_values for alert_values in _serving_alert_values(work, observed, at)}
+    return _record_alerts(work, observed, values, observed.ledger, at, whole=False)
 
 
-def server_alarms(work: Work, observed: Observed) -> bool:
+def has_serving_alarm(work: ForecastWork, observed: Observed) -> bool:
     """Return whether a server's counts make an alert fire, in all or on a version, that the record does not say fires."""
     ledger = observed.ledger
-    found = {each["name"]: each for each in _served(work, observed, work.engine.clock())}
-    for alert in work.wanted.spec["alerts"]:
-        if (name := alert["name"]) not in found:
+    values = {
+        alert_values["name"]: alert_values
+        for alert_values in _serving_alert_values(work, observed, work.engine.clock())
+    }
+    for alert in work.desired.spec["alerts"]:
+        if (name := alert["name"]) not in values:
             continue
-        known = {"": still(name, ledger.alert(name)).state, **ledger.own.get(name, {})}
-        parts = {"": found[name]["segments"], **found[name]["by_version"]}
-        if any(judge(alert, part).state == "firing" != known.get(who) for who, part in parts.items()):
+        known = {"": unchanged_verdict(name, ledger.find_alert(name)).state, **ledger.own.get(name, {})}
+        parts = {"": values[name]["segments"], **values[name]["by_version"]}
+        if any(judge_alert(alert, part).state == "firing" != known.get(who) for who, part in parts.items()):
             return True
     return False
 
 
-def _move_on(
-    work: Work, observed: Observed, found: Mapping[str, Mapping[str, Json]], ledger: Ledger, at: str, *, whole: bool
-) -> Evaluated:
+def _record_alerts(
+    work: ForecastWork,
+    observed: Observed,
+    values: Mapping[str, Mapping[str, Json]],
+    ledger: Ledger,
+    at: str,
+    *,
+    whole: bool,
+) -> Evaluation:
     """Move every alert on by what was `found` of it, and record that; one of which nothing was measured says what it said.
 
     Whether a version has proved good is said by a `whole` evaluation alone.
     """
-    spec = work.wanted.spec
-    anew = [alert for alert in spec["alerts"] if alert["name"] in found]
-    judged = {alert["name"]: still(alert["name"], ledger.alert(alert["name"])) for alert in spec["alerts"]}
-    judged |= {alert["name"]: judge(alert, found[alert["name"]]["segments"]) for alert in anew}
+    spec = work.desired.spec
+    anew = [alert for alert in spec["alerts"] if alert["name"] in values]
+    judged = {
+        alert["name"]: unchanged_verdict(alert["name"], ledger.find_alert(alert["name"])) for alert in spec["alerts"]
+    }
+    judged |= {alert["name"]: judge_alert(alert, values[alert["name"]]["segments"]) for alert in anew}
     own = {alert["name"]: ledger.own.get(alert["name"], {}) for alert in spec["alerts"]}
     own |= {
         alert["name"]: {
-            version: judge(alert, segments).state
-            for version, segments in found[alert["name"]].get("by_version", {}).items()
+            version: judge_alert(alert, segments).state
+            for version, segments in values[alert["name"]].get("by_version", {}).items()
         }
         for alert in anew
     }
-    moved = advance(work.name, spec["alerts"], judged, ledger, at)
-    ledger = replace(settled(moved, ledger, at), own=own, spec=work.wanted.spec_hash)
-    news = _news(moved, observed.ledger)
-    work.settle(
+    moved = advance_alerts(work.name, spec["alerts"], judged, ledger, at)
+    ledger = replace(settle_alerts(moved, ledger, at), own=own, spec=work.desired.spec_hash)
+    news = _changed_alerts(moved, observed.ledger)
+    work.record_settlement(
         Settlement(
             work.name,
-            events=tuple(_event(work.name, each, at) for each in news),
-            conditions=(healthy(work.name, ledger, at),),
-            ledger=_trusted(spec, observed, ledger, at) if whole else ledger,
-            notices=notices.pending(spec, notices.of_alerts(spec, moved, stable(observed), at), at),
+            events=tuple(_alert_event(work.name, record, at) for record in news),
+            conditions=(healthy_condition(work.name, ledger, at),),
+            ledger=_with_rollbacks_reset(spec, observed, ledger, at) if whole else ledger,
+            notices=notices.pending_notices(spec, notices.alert_notices(spec, moved, stable_version(observed), at), at),
         )
     )
-    _tell_monitors(work, points(anew, found), at)
-    return Evaluated(tuple(judged.values()), tuple(f"alert {each.name} is {each.state}: {each.said}" for each in news))
+    _record_metrics(work, alert_points(anew, values), at)
+    return Evaluation(
+        tuple(judged.values()),
+        tuple(f"alert {record.name} is {record.state}: {record.message_without_name}" for record in news),
+    )
 
 
-def _tell_monitors(work: Work, found: Sequence[Point], at: str) -> None:
+def _record_metrics(work: ForecastWork, metric_points: Sequence[MetricPoint], at: str) -> None:
     """Hand what was measured to whoever watches outside. One that cannot be told holds up no decision."""
     try:
-        work.engine.target.measured(work.name, found, at)
+        work.engine.target.record_metrics(work.name, metric_points, at)
     except TargetError as error:
         event = Event(work.name, at, "Warning", "MonitorsNotTold", error.message)
-        work.settle(Settlement(work.name, events=(event,)))
+        work.record_settlement(Settlement(work.name, events=(event,)))
 
 
-def measured(
-    work: Work,
+def evaluation_facts(
+    work: ForecastWork,
     observed: Observed,
     inputs: Mapping[str, FileRef] = MappingProxyType({}),
     options: Mapping[str, Json] = MappingProxyType({}),
 ) -> Mapping[str, Json]:
     """Return the facts of the step `evaluate`, on the newest forecasts and the data that was checked last."""
-    runs = [run for run in work.engine.target.runs(work.name) if "forecast" in run.files][:_NEWEST]
-    read = panel(work)
+    runs = [run for run in work.engine.target.load_runs(work.name) if "forecast" in run.files][:_MAX_RUNS]
+    read = panel_files(work)
     if not read:
         raise StateError(f"{work.name}: there is no checked data to evaluate on", hint="run the step check before it")
     for number, run in enumerate(runs, 1):
         read |= {f"{role}-{number}": run.files[role] for role in ("forecast", "shadow") if role in run.files}
     usual = {
         "now": work.moment or work.engine.clock(),
-        "quarantined": sorted(observed.ledger.bad),
-        "versions": sorted(traffic(observed)),
+        "quarantined": sorted(observed.ledger.quarantined_versions),
+        "versions": sorted(observed_traffic(observed)),
     }
-    return run_step(work.engine, work.wanted, "evaluate", {**read, **inputs}, {**usual, **options}).facts
+    return run_step(work.engine, work.desired, "evaluate", {**read, **inputs}, {**usual, **options}).facts
 
 
-def _served(work: Work, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
+def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
     """Return the values of the alerts on errors and latency: of what servers counted, and of no forecast."""
-    alerts = [alert for alert in work.wanted.spec["alerts"] if alert["metric"] in serving_metrics.METRICS]
+    alerts = [alert for alert in work.desired.spec["alerts"] if alert["metric"] in serving_metrics.METRICS]
     if not alerts:
         return ()
-    counted = work.engine.target.served(work.name, min(serving_metrics.since(alert, now) for alert in alerts))
-    good = [each for each in counted if each.version not in observed.ledger.bad]
-    return tuple(serving_metrics.measured(alert, good, traffic(observed), now) for alert in alerts)
+    counted = work.engine.target.load_request_counts(
+        work.name, min(serving_metrics.window_start(alert, now) for alert in alerts)
+    )
+    good = [counts for counts in counted if counts.version not in observed.ledger.quarantined_versions]
+    return tuple(serving_metrics.measure_alert(alert, good, observed_traffic(observed), now) for alert in alerts)
 
 
-def _trusted(spec: Mapping[str, Json], observed: Observed, ledger: Ledger, now: str) -> Ledger:
+def _with_rollbacks_reset(spec: Mapping[str, Json], observed: Observed, ledger: Ledger, now: str) -> Ledger:
     """Return the ledger with the count of rollbacks begun anew, where a version that came in after them has proved good.
 
     Not before the cooldown of the last one is over: it is measured from that record.
     """
-    serves = stable(observed)
-    if not ledger.rollbacks or serves is None or now < cool_at(ledger, spec["rollback"]):
+    serves = stable_version(observed)
+    if not ledger.rollbacks or serves is None or now < cooldown_end(ledger, spec["rollback"]):
         return ledger
-    gave_way = {name for each in ledger.rollbacks for name in (each.version, each.to)}
-    good = serves not in gave_way and proved(judges(spec), ledger, serves)
+    gave_way = {name for rollback in ledger.rollbacks for name in (rollback.version, rollback.to)}
+    good = serves not in gave_way and is_proved_good(judging_alerts(spec), ledger, serves)
     return replace(ledger, rollbacks=()) if good else ledger
 
 
-def _news(moved: Sequence[Moved], before: Ledger) -> tuple[AlertRecord, ...]:
+def _changed_alerts(moved: Sequence[AlertTransition], before: Ledger) -> tuple[AlertRecord, ...]:
     """Return the alerts that fire now, are over, or have lost their data; the first evaluation of all tells no loss."""
-    found = []
-    for each in moved:
-        was, state = before.alert(each.record.name), each.record.state
-        if state in _SAID and (was.state != state if was else state == "firing"):
-            found.append(each.record)
-    return tuple(found)
+    changed = []
+    for moved_alert in moved:
+        previous, state = before.find_alert(moved_alert.record.name), moved_alert.record.state
+        if state in _EVENT_REASONS and (previous.state != state if previous else state == "firing"):
+            changed.append(moved_alert.record)
+    return tuple(changed)
 
 
-def _event(name: str, alert: AlertRecord, at: str) -> Event:
-    return Event(name, at, "Normal" if alert.state == "resolved" else "Warning", _SAID[alert.state], alert.message)
+def _alert_event(name: str, alert: AlertRecord, at: str) -> Event:
+    return Event(
+        name, at, "Normal" if alert.state == "resolved" else "Warning", _EVENT_REASONS[alert.state], alert.message
+    )

@@ -12,31 +12,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol
 
-from mlspec.engine.terraform_apply import Applying, carry_out
+from mlspec.engine.terraform_apply import TerraformApplier, apply_with_retries
 from mlspec.errors import Exit, MlspecError, StoppedPartWay, Terminated
 from mlspec.plan.gcp import terraform_plan, terraform_state
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
 
 
-class Terraform(Applying, Protocol):
+class TerraformRunner(TerraformApplier, Protocol):
     """Whoever runs terraform in a folder of rendered files."""
 
     def plan(self, folder: Path) -> Mapping[str, Json]:
         """Return its plan as `terraform show -json` says it, and keep it in the folder. Raises TargetError where it cannot."""
         ...
 
-    def made(self, folder: Path) -> Mapping[str, Json]:
+    def show_state(self, folder: Path) -> Mapping[str, Json]:
         """Return the folder's state as `terraform show -json` says it. Raises TargetError where it cannot be read."""
         ...
 
-    def destroy(self, folder: Path, held: Sequence[str], image: str | None) -> None:
+    def destroy(self, folder: Path, protected: Sequence[str], image: str | None) -> None:
         """Destroy what the state holds, `held` once its protection is taken off. Raises TargetError with terraform's own words."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class InfrastructureResult:
     """What came of one folder of rendered files."""
 
     name: str
@@ -47,7 +47,7 @@ class Made:
 class Infrastructure:
     """The rendered `files` in a folder of their own, as long as it is open; `tell` is told what is being done."""
 
-    def __init__(self, files: Mapping[str, str], terraform: Terraform, tell: Callable[[str], None]) -> None:
+    def __init__(self, files: Mapping[str, str], terraform: TerraformRunner, tell: Callable[[str], None]) -> None:
         self._files, self._terraform, self._tell = files, terraform, tell
         self._folder = tempfile.TemporaryDirectory(prefix="mlspec-plan-")
         self._begun = False  # whether terraform was let loose on anything
@@ -64,23 +64,29 @@ class Infrastructure:
     ) -> None:
         self._folder.cleanup()
 
-    def changes(self, names: Sequence[str]) -> tuple[Change, ...]:
+    def plan_changes(self, names: Sequence[str]) -> tuple[Change, ...]:
         """Return terraform's changes for each name, in order. Raises TargetError where terraform cannot plan."""
-        found: list[Change] = []
+        changes: list[Change] = []
         for name in names:
             self._tell(f"terraform plan: {name}")
-            found += terraform_plan.changes(name, self._terraform.plan(self._at(name)))
-        return tuple(found)
+            changes += terraform_plan.terraform_changes(name, self._terraform.plan(self._folder_of(name)))
+        return tuple(changes)
 
-    def apply(self, names: Sequence[str], planned: Sequence[Change], first: str) -> tuple[Made, ...]:
+    def apply_changes(
+        self, names: Sequence[str], planned: Sequence[Change], first: str
+    ) -> tuple[InfrastructureResult, ...]:
         """Carry out what was planned, name by name; one that fails holds up no other, but `first`, which all stand on.
 
         A signal ends the run between two calls of terraform, or makes terraform end its own: StoppedPartWay if anything was begun.
         """
-        made: list[Made] = []
+        results: list[InfrastructureResult] = []
         try:
             for name in names:
-                made.append(self._apply(name, planned, held=any(each.name == first and each.error for each in made)))
+                results.append(
+                    self._apply_folder(
+                        name, planned, blocked=any(result.name == first and result.error for result in results)
+                    )
+                )
         except (KeyboardInterrupt, Terminated) as stopped:
             if not self._begun:
                 raise
@@ -88,38 +94,42 @@ class Infrastructure:
                 f"stopped by {type(stopped).__name__}; what terraform made is in its state",
                 hint="run the same command again",
             ) from None
-        return tuple(made)
+        return tuple(results)
 
-    def _apply(self, name: str, planned: Sequence[Change], *, held: bool) -> Made:
-        if all(change.action == "none" for change in terraform_plan.of_terraform(planned) if change.forecast == name):
-            return Made(name, "nothing")
-        if held:
-            return Made(name, "held")
+    def _apply_folder(self, name: str, planned: Sequence[Change], *, blocked: bool) -> InfrastructureResult:
+        if all(
+            change.action == "none"
+            for change in terraform_plan.select_terraform_changes(planned)
+            if change.forecast == name
+        ):
+            return InfrastructureResult(name, "nothing")
+        if blocked:
+            return InfrastructureResult(name, "held")
         self._tell(f"terraform apply: {name}")
         self._begun = True
         try:
-            carry_out(self._terraform, self._at(name), self._tell)
+            apply_with_retries(self._terraform, self._folder_of(name), self._tell)
         except MlspecError as error:
-            return Made(name, "failed", error)
-        return Made(name, "applied")
+            return InfrastructureResult(name, "failed", error)
+        return InfrastructureResult(name, "applied")
 
-    def standing(self, name: str) -> terraform_state.Standing:
+    def load_state(self, name: str) -> terraform_state.TerraformState:
         """Return what stands of one name. Raises TargetError where terraform cannot say."""
         self._tell(f"terraform show: {name}")
-        return terraform_state.standing(self._terraform.made(self._at(name)))
+        return terraform_state.parse_terraform_state(self._terraform.show_state(self._folder_of(name)))
 
-    def take_down(self, name: str, found: terraform_state.Standing) -> None:
+    def destroy_resources(self, name: str, state: terraform_state.TerraformState) -> None:
         """Destroy what stands of one name, with its state alone. Raises TargetError; run again, it goes on from there."""
-        if found.made:
+        if state.addresses:
             self._tell(f"terraform destroy: {name}")
-            self._terraform.destroy(self._at(name), found.held, found.image)
+            self._terraform.destroy(self._folder_of(name), state.protected, state.job_image)
 
-    def _at(self, name: str) -> Path:
+    def _folder_of(self, name: str) -> Path:
         return Path(self._folder.name, "terraform", name)
 
 
-def exit_code(made: Sequence[Made]) -> Exit:
+def infrastructure_exit_code(results: Sequence[InfrastructureResult]) -> Exit:
     """Return the exit code of a run: what failed stopped it part-way, where anything else was made."""
-    if not any(each.status in ("failed", "held") for each in made):
+    if not any(result.status in ("failed", "held") for result in results):
         return Exit.DONE
-    return Exit.PARTIAL if any(each.status == "applied" for each in made) else Exit.FAILED
+    return Exit.PARTIAL if any(result.status == "applied" for result in results) else Exit.FAILED

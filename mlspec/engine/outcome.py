@@ -8,18 +8,18 @@ from typing import Literal
 from mlspec.errors import Exit, MlspecError
 from mlspec.state.record import ForecastRun, Release, Version
 
-Status = Literal["nothing", "applied", "kept-out", "failed"]
+OutcomeStatus = Literal["nothing", "applied", "kept-out", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ForecastOutcome:
     """`version` is the one judged in this run or before it; `release` and `run` only what this run made.
 
     `error` says why a forecast failed; `recorded` whether something was done and kept before it did.
     """
 
     forecast: str
-    status: Status
+    status: OutcomeStatus
     version: Version | None = None
     release: Release | None = None
     run: ForecastRun | None = None
@@ -40,7 +40,7 @@ class Outcome:
 _WORST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)
 
 
-def exit_code(outcomes: tuple[Outcome, ...]) -> Exit:
+def apply_exit_code(outcomes: tuple[ForecastOutcome, ...]) -> Exit:
     """Return the exit code of a run over several forecasts."""
     codes = {outcome.exit_code for outcome in outcomes}
     return next(code for code in _WORST if code in codes or code == Exit.DONE)

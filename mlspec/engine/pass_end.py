@@ -5,76 +5,89 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlspec.engine.effects import Work
-from mlspec.engine.pass_plan import Outlook
-from mlspec.plan.health import healthy
-from mlspec.plan.moments import text
-from mlspec.plan.serving import standing
+from mlspec.engine.effects import ForecastWork
+from mlspec.engine.pass_plan import PassPlan
+from mlspec.plan.health import healthy_condition
+from mlspec.plan.moments import format_moment
+from mlspec.plan.serving import active_hold
 from mlspec.state.observed import Settlement
 from mlspec.state.record import Condition, Event
 
 
-def close(work: Work, ahead: Outlook, left: Sequence[str]) -> None:
+def end_pass(work: ForecastWork, pass_plan: PassPlan, left: Sequence[str]) -> None:
     """Record what was dealt with: the schedules' moments, a failure that is over, a hold that is; and what is `left` to people."""
-    before = work.engine.target.observe(work.name)
+    before = work.engine.target.observe_forecast(work.name)
     ledger, at = before.ledger, work.engine.clock()
-    slots = {**ledger.slots, **{name: text(each.slot) for name, each in ahead.handled.items()}}
+    slots = {**ledger.slots, **{name: format_moment(item.slot) for name, item in pass_plan.handled_schedules.items()}}
     after = replace(
-        ledger, slots=slots, failure=None if not ahead.blocked else ledger.failure, spec=work.wanted.spec_hash
+        ledger, slots=slots, failure=None if not pass_plan.blocked else ledger.failure, spec=work.desired.spec_hash
     )
-    if standing(after, work.wanted.spec_hash) is None:
+    if active_hold(after, work.desired.spec_hash) is None:
         after = replace(after, hold=None)
-    conditions = unsaid(ahead, before.conditions, left, at)
-    gone = [each for each in conditions if each.type == "DataReady"]
-    events = [*_missed(work, ahead, at), *(Event(work.name, at, "Warning", each.reason, each.message) for each in gone)]
+    conditions = changed_conditions(pass_plan, before.conditions, left, at)
+    missing_data = [item for item in conditions if item.type == "DataReady"]
+    events = [
+        *_missed_run_events(work, pass_plan, at),
+        *(Event(work.name, at, "Warning", item.reason, item.message) for item in missing_data),
+    ]
     if after.hold != ledger.hold:
-        conditions = (*conditions, healthy(work.name, after, at))
+        conditions = (*conditions, healthy_condition(work.name, after, at))
     if after != ledger or conditions:
-        work.settle(Settlement(work.name, ledger=after, events=tuple(events), conditions=conditions))
+        work.record_settlement(Settlement(work.name, ledger=after, events=tuple(events), conditions=conditions))
 
 
-def _missed(work: Work, ahead: Outlook, at: str) -> list[Event]:
+def _missed_run_events(work: ForecastWork, pass_plan: PassPlan, at: str) -> list[Event]:
     """Return an event for each schedule of which this pass made up for several runs; where nothing was made, none was missed."""
-    made = {"forecast": work.run, "retrain": work.version}
-    said = "{} earlier runs of {} were missed: this one makes up for them"
+    made_by_schedule = {"forecast": work.run, "retrain": work.version}
+    sentence = "{} earlier runs of {} were missed: this one makes up for them"
     return [
-        Event(ahead.wanted.name, at, "Normal", "RunsMissed", said.format(each.missed, name))
-        for name, each in ahead.handled.items()
-        if each.missed and made[name]
+        Event(pass_plan.desired.name, at, "Normal", "RunsMissed", sentence.format(due.missed, name))
+        for name, due in pass_plan.handled_schedules.items()
+        if due.missed and made_by_schedule[name]
     ]
 
 
-def waiting(ahead: Outlook) -> list[str]:
+def waiting_reasons(pass_plan: PassPlan) -> list[str]:
     """Return what is not done although it is asked for, and why."""
-    found = [f"training waits: {ahead.refused}"] if ahead.refused else []
-    failure = ahead.observed.ledger.failure
-    if ahead.blocked and failure:
+    reasons = [f"training waits: {pass_plan.refused}"] if pass_plan.refused else []
+    failure = pass_plan.observed.ledger.failure
+    if pass_plan.blocked and failure:
         when = f"is tried again at {failure.next_at}" if failure.next_at else "waits until spec, data or code change"
-        found.append(f"what failed {when}: {failure.reason}")
-    return found
+        reasons.append(f"what failed {when}: {failure.reason}")
+    return reasons
 
 
-def unsaid(ahead: Outlook, conditions: Sequence[Condition], left: Sequence[str], at: str) -> tuple[Condition, ...]:
+def changed_conditions(
+    pass_plan: PassPlan, conditions: Sequence[Condition], left: Sequence[str], at: str
+) -> tuple[Condition, ...]:
     """Return the conditions that are to be others than they are: what the loop leaves to people, and a source that is gone."""
-    before = {each.type: each for each in conditions}
-    wanted = [_paused(ahead, left, at)] if left or _observes(ahead) or "Paused" in before else []
-    if ahead.missing is not None:
-        wanted.append(Condition(ahead.wanted.name, "DataReady", "False", "DataMissing", ahead.missing.message, at))
-    return tuple(each for each in wanted if each.type not in before or _said(before[each.type]) != _said(each))
+    before = {condition.type: condition for condition in conditions}
+    new_conditions = (
+        [_paused_condition(pass_plan, left, at)] if left or _is_observing(pass_plan) or "Paused" in before else []
+    )
+    if pass_plan.missing is not None:
+        new_conditions.append(
+            Condition(pass_plan.desired.name, "DataReady", "False", "DataMissing", pass_plan.missing.message, at)
+        )
+    return tuple(
+        condition
+        for condition in new_conditions
+        if condition.type not in before or _condition_content(before[condition.type]) != _condition_content(condition)
+    )
 
 
-def _paused(ahead: Outlook, left: Sequence[str], at: str) -> Condition:
-    name = ahead.wanted.name
+def _paused_condition(pass_plan: PassPlan, left: Sequence[str], at: str) -> Condition:
+    name = pass_plan.desired.name
     if left:
         return Condition(name, "Paused", "True", "Observing", f"observed, and left as it is: {'; '.join(left)}", at)
-    if _observes(ahead):
+    if _is_observing(pass_plan):
         return Condition(name, "Paused", "True", "Observing", "observed: nothing differs from what shall be", at)
     return Condition(name, "Paused", "False", "Enforcing", "the loop acts on what it sees", at)
 
 
-def _observes(ahead: Outlook) -> bool:
-    return bool(ahead.wanted.spec["reconcile"]["mode"] == "observe")
+def _is_observing(pass_plan: PassPlan) -> bool:
+    return bool(pass_plan.desired.spec["reconcile"]["mode"] == "observe")
 
 
-def _said(condition: Condition) -> tuple[str, str, str]:
+def _condition_content(condition: Condition) -> tuple[str, str, str]:
     return condition.status, condition.reason, condition.message

@@ -7,19 +7,19 @@ from typing import Literal
 
 from mlspec.errors import LockHeld, MlspecError
 
-Status = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed"]
+PassStatus = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed"]
 
 
 @dataclass
-class Pass:
+class PassResult:
     """One pass over one forecast: what was done, what waits and why, what was only reported, and the error that ended it.
 
     `heard` is what became of alerts: those that fire now, are over, or have lost their data.
     """
 
     forecast: str
-    heard: list[str] = field(default_factory=list)
-    did: list[str] = field(default_factory=list)
+    alert_changes: list[str] = field(default_factory=list)
+    actions: list[str] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
     reported: list[str] = field(default_factory=list)
     kept_out: bool = False
@@ -27,7 +27,7 @@ class Pass:
     error: MlspecError | None = None
 
     @property
-    def status(self) -> Status:
+    def status(self) -> PassStatus:
         """The word for it."""
         if self.error:
             return "waiting" if isinstance(self.error, LockHeld) else "failed"
@@ -35,4 +35,4 @@ class Pass:
             return "paused"
         if self.kept_out:
             return "kept-out"
-        return "done" if self.did else "waiting" if self.waits else "nothing"
+        return "done" if self.actions else "waiting" if self.waits else "nothing"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from mlspec.engine.context import Engine
 from mlspec.errors import TargetError
-from mlspec.plan.desired import Wanted
-from mlspec.state.observed import FiledStep
+from mlspec.plan.desired import DesiredForecast
+from mlspec.state.observed import StoredStep
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json, Kind, digest
-from mlspec.state.step import FarStep, StepName, StepRequest, StepResult
+from mlspec.state.step import RemoteStep, StepName, StepRequest, StepResult
 
 # Which resource's keys a step reads; the gate judges figures and changes none.
 _READS: dict[StepName, tuple[Kind, ...]] = {
@@ -34,45 +34,47 @@ _READS_SOURCES: tuple[StepName, ...] = ("check",)
 
 def run_step(
     engine: Engine,
-    wanted: Wanted,
+    desired_forecast: DesiredForecast,
     step: StepName,
     inputs: Mapping[str, FileRef],
     options: Mapping[str, Json],
-) -> FiledStep:
+) -> StoredStep:
     """Return a step's files and facts, from the store if it was done before. Raises what the step raises."""
-    key = _key(engine, wanted, step, inputs, options)
-    filed = engine.target.step(wanted.name, step, key)
+    key = _step_key(engine, desired_forecast, step, inputs, options)
+    filed = engine.target.find_step(desired_forecast.name, step, key)
     if filed is not None:
-        engine.tell(wanted.name, step, 1, 1, "done before, taken from the store")
+        engine.tell(desired_forecast.name, step, 1, 1, "done before, taken from the store")
         return filed
     with tempfile.TemporaryDirectory(prefix="mlspec-") as folder:
         out = Path(folder)
-        if engine.far:
-            engine.tell(wanted.name, step, 0, 0, "runs where its data is")
-            result = engine.far(FarStep(wanted.name, step, key, wanted.spec, inputs, options, out))
+        if engine.run_remote_step:
+            engine.tell(desired_forecast.name, step, 0, 0, "runs where its data is")
+            result = engine.run_remote_step(
+                RemoteStep(desired_forecast.name, step, key, desired_forecast.spec, inputs, options, out)
+            )
         else:
-            result = _near(engine, wanted, step, inputs, options, out)
-        return engine.target.file_step(wanted.name, step, key, result.outputs, result.facts, engine.clock())
+            result = _run_locally(engine, desired_forecast, step, inputs, options, out)
+        return engine.target.file_step(desired_forecast.name, step, key, result.outputs, result.facts, engine.clock())
 
 
-def _near(
+def _run_locally(
     engine: Engine,
-    wanted: Wanted,
+    desired_forecast: DesiredForecast,
     step: StepName,
     inputs: Mapping[str, FileRef],
     options: Mapping[str, Json],
     out: Path,
 ) -> StepResult:
     """Run a step in this process, with all that it reads brought near."""
-    with tempfile.TemporaryDirectory(prefix="mlspec-") as near:
-        spec, root = wanted.spec, engine.root
+    with tempfile.TemporaryDirectory(prefix="mlspec-") as source_folder:
+        spec, root = desired_forecast.spec, engine.root
         if step in _READS_SOURCES:
-            spec, root = engine.target.fetch(spec, root, Path(near))
-        files = {role: engine.target.path(wanted.name, ref) for role, ref in inputs.items()}
-        return _run(engine, wanted.name, StepRequest(step, spec, root, out, files, options))
+            spec, root = engine.target.fetch_source(spec, root, Path(source_folder))
+        files = {role: engine.target.fetch_file(desired_forecast.name, ref) for role, ref in inputs.items()}
+        return _call_step(engine, desired_forecast.name, StepRequest(step, spec, root, out, files, options))
 
 
-def _run(engine: Engine, name: str, request: StepRequest) -> StepResult:
+def _call_step(engine: Engine, name: str, request: StepRequest) -> StepResult:
     """Run one step, and say what its files lack in words that someone can act on."""
     try:
         return engine.steps(request, lambda done, total, text: engine.tell(name, request.step, done, total, text))
@@ -83,16 +85,20 @@ def _run(engine: Engine, name: str, request: StepRequest) -> StepResult:
         ) from error
 
 
-def _key(
-    engine: Engine, wanted: Wanted, step: StepName, inputs: Mapping[str, FileRef], options: Mapping[str, Json]
+def _step_key(
+    engine: Engine,
+    desired_forecast: DesiredForecast,
+    step: StepName,
+    inputs: Mapping[str, FileRef],
+    options: Mapping[str, Json],
 ) -> str:
-    keys = {key: value for kind in _READS[step] for key, value in wanted.fields(kind).items()}
+    keys = {key: value for kind in _READS[step] for key, value in desired_forecast.spec_fields(kind).items()}
     read = {key: value for key, value in keys.items() if not key.startswith("model.gate")}
     return digest(
         {
             "step": step,
             "spec": read,
-            "source": wanted.source.digest,
+            "source": desired_forecast.source.digest,
             "inputs": {role: ref.sha256 for role, ref in inputs.items()},
             # A check is good for a day: how fresh the data is depends on when one asks.
             "options": {key: str(value)[:10] if key == "now" else value for key, value in options.items()},

@@ -4,44 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlspec.engine.context import Planning, Spec
+from mlspec.engine.context import PlanContext, Spec
 from mlspec.engine.pass_plan import slots_due
 from mlspec.errors import DataError
-from mlspec.plan.diff import changes
-from mlspec.plan.moments import moment
-from mlspec.plan.notes import notes
+from mlspec.plan.diff import plan_changes
+from mlspec.plan.moments import parse_moment
+from mlspec.plan.notes import spec_notes
 from mlspec.state.observed import Observed
 from mlspec.state.plan import Change, Obstacle, Plan
 
 
-def make_plan(engine: Planning, specs: Sequence[Spec], commit: str | None) -> Plan:
+def make_plan(engine: PlanContext, specs: Sequence[Spec], commit: str | None) -> Plan:
     """Return what apply would do for `specs`; a spec whose data is not there is an obstacle, and holds up no other."""
     target = engine.target
-    found: list[Change] = []
+    planned_changes: list[Change] = []
     backfilled: list[str] = []
     obstacles: list[Obstacle] = []
     for spec in specs:
         try:
-            observed = target.observe(spec.name)
-            found += changes(engine.wanted(spec), observed)
-            backfilled += _backfill(spec, observed, engine.clock()) if found[-1].action != "none" else []
+            observed = target.observe_forecast(spec.name)
+            planned_changes += plan_changes(engine.desired_forecast(spec), observed)
+            backfilled += (
+                _backfill_sentences(spec, observed, engine.clock()) if planned_changes[-1].action != "none" else []
+            )
         except DataError as error:
             obstacles.append(Obstacle(spec.name, error.message, error.hint))
     return Plan(
         target=target.name,
         serial=target.serial,
         lineage=target.lineage,
-        changes=tuple(found),
+        changes=tuple(planned_changes),
         spec_hashes={spec.name: spec.spec_hash for spec in specs},
         commit=commit,
-        notes=tuple(note for spec in specs for note in notes(spec.name, spec.json)),
-        impact=(*_impact(found), *backfilled),
+        notes=tuple(note for spec in specs for note in spec_notes(spec.name, spec.json)),
+        impact=(*_plan_impact(planned_changes), *backfilled),
         obstacles=tuple(obstacles),
     )
 
 
-def _impact(found: Sequence[Change]) -> tuple[str, ...]:
-    trained = [change.forecast for change in found if change.resource.startswith("model.") and change.action != "none"]
+def _plan_impact(planned_changes: Sequence[Change]) -> tuple[str, ...]:
+    trained = [
+        change.forecast
+        for change in planned_changes
+        if change.resource.startswith("model.") and change.action != "none"
+    ]
     if not trained:
         return ()
     return (
@@ -50,9 +56,9 @@ def _impact(found: Sequence[Change]) -> tuple[str, ...]:
     )
 
 
-def _backfill(spec: Spec, observed: Observed, now: str) -> list[str]:
+def _backfill_sentences(spec: Spec, observed: Observed, now: str) -> list[str]:
     """Return how many runs of the schedule for forecasts one forecast makes up for now; nothing where it is none or one."""
-    due = slots_due(spec.json, observed, moment(now)).get("forecast")
+    due = slots_due(spec.json, observed, parse_moment(now)).get("forecast")
     if due is None or not due.missed:
         return []
     return [f"backfills {due.missed + 1} intervals of schedule.forecast with one forecast: {spec.name}"]

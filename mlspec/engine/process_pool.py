@@ -23,74 +23,76 @@ PATIENCE = 10.0  # seconds that those who were told to end have for it
 
 
 @dataclass
-class _Hand(Generic[Result]):
-    place: int
+class _Worker(Generic[Result]):
+    index: int
     process: multiprocessing.context.ForkProcess
     pipe: Connection
 
 
-def together(works: Sequence[Callable[[], Result]], at_once: int, lost: Callable[[int, int], Result]) -> list[Result]:
+def run_in_processes(
+    works: Sequence[Callable[[], Result]], at_once: int, lost: Callable[[int, int], Result]
+) -> list[Result]:
     """Run `works` in forked processes, at most `at_once` at a time, and return their results in order.
 
     `lost` makes the result of a place whose process ended without one, from its exit code. A signal is passed on to all, which have
     ten seconds to record what they did; then it is raised again.
     """
     results: dict[int, Result] = {}
-    todo, hands = list(enumerate(works)), dict[int, _Hand[Result]]()
+    todo, workers = list(enumerate(works)), dict[int, _Worker[Result]]()
     try:
-        while todo or hands:
-            while todo and len(hands) < at_once:
-                place, work = todo.pop(0)
-                hands[place] = _begin(place, work)
-            ready = wait([hand.pipe for hand in hands.values()])
-            for hand in [each for each in hands.values() if each.pipe in ready]:
-                results[hand.place] = _end(hand, lost)
-                del hands[hand.place]
+        while todo or workers:
+            while todo and len(workers) < at_once:
+                index, work = todo.pop(0)
+                workers[index] = _start_worker(index, work)
+            ready = wait([worker.pipe for worker in workers.values()])
+            for worker in [running for running in workers.values() if running.pipe in ready]:
+                results[worker.index] = _collect_result(worker, lost)
+                del workers[worker.index]
     except (KeyboardInterrupt, Terminated):
-        for hand in hands.values():
-            hand.process.terminate()
+        for worker in workers.values():
+            worker.process.terminate()
         try:
             deadline = time.monotonic() + PATIENCE
-            for hand in hands.values():
-                hand.process.join(max(deadline - time.monotonic(), 0.1))
+            for worker in workers.values():
+                worker.process.join(max(deadline - time.monotonic(), 0.1))
         finally:  # a second signal does not wait
-            for hand in hands.values():
-                hand.process.kill()
+            for worker in workers.values():
+                worker.process.kill()
         raise
-    return [results[place] for place in range(len(works))]
+    return [results[index] for index in range(len(works))]
 
 
-def _begin(place: int, work: Callable[[], Result]) -> _Hand[Result]:
-    here, there = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_child, args=(work, there), daemon=True)
+def _start_worker(index: int, work: Callable[[], Result]) -> _Worker[Result]:
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_run_child, args=(work, sender), daemon=True)
     process.start()
-    there.close()
-    return _Hand(place, process, here)
+    sender.close()
+    return _Worker(index, process, receiver)
 
 
-def _child(work: Callable[[], Result], pipe: Connection) -> None:
+def _run_child(work: Callable[[], Result], pipe: Connection) -> None:
     """Do the work and hand back its result. A signal ends it: what was done is recorded, and there is nothing to hand back.
 
     One signal, however many come: a shell and systemd tell the whole group, and who began this process passes it on as well.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end_once)
+    signal.signal(signal.SIGTERM, _terminate_once)
     try:
         pipe.send(work())
     except (KeyboardInterrupt, Terminated):
         os._exit(1)
 
 
-def _end_once(_signum: int, _frame: FrameType | None) -> None:
+def _terminate_once(_signum: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
 
 
-def _end(hand: _Hand[Result], lost: Callable[[int, int], Result]) -> Result:
+def _collect_result(worker: _Worker[Result], lost: Callable[[int, int], Result]) -> Result:
     try:
-        result: Result = hand.pipe.recv()
+        result: Result = worker.pipe.recv()
     except EOFError:
-        hand.process.join()
-        return lost(hand.place, hand.process.exitcode or 0)
-    hand.process.join()
+        worker.process.join()
+        return lost(worker.index, worker.process.exitcode or 0)
+    worker.process.join()
     return result

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from mlspec.engine.context import Engine, Spec
 from mlspec.errors import TargetError
-from mlspec.plan.desired import Wanted
+from mlspec.plan.desired import DesiredForecast
 from mlspec.state.observed import SourceFacts
 from mlspec.targets.base import Target
 
 
 @dataclass(frozen=True)
-class Looking:
+class ReadonlyPlanner:
     """An engine that only looks. `unseen` names the forecasts whose data could not be looked at: it is taken to be as it was."""
 
     engine: Engine
@@ -29,12 +29,12 @@ class Looking:
         """The engine's clock."""
         return self.engine.clock
 
-    def wanted(self, spec: Spec) -> Wanted:
+    def desired_forecast(self, spec: Spec) -> DesiredForecast:
         """Return what a spec wants, with what its data is now, or was when it was checked last."""
         try:
-            return self.engine.wanted(spec)
+            return self.engine.desired_forecast(spec)
         except TargetError:
             self.unseen.add(spec.name)
-            seen = self.target.observe(spec.name).seen.get("data")
+            seen = self.target.observe_forecast(spec.name).resources.get("data")
             digest = str(seen.resource.fields["data.digest"]) if seen else ""
-            return Wanted(spec.name, spec.json, spec.spec_hash, SourceFacts(digest, (), 0), self.engine.code)
+            return DesiredForecast(spec.name, spec.json, spec.spec_hash, SourceFacts(digest, (), 0), self.engine.code)

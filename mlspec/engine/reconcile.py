@@ -8,170 +8,189 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlspec.engine.apply import EFFECTS, perform
+from mlspec.engine.apply import EFFECTS, perform_effect
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.effects import Work
-from mlspec.engine.pass_end import close, unsaid, waiting
-from mlspec.engine.pass_plan import Outlook, look, mode
-from mlspec.engine.pass_result import Pass
-from mlspec.engine.rollback import Move, decided, has_news, judge_again, judge_what_serves, move_due
+from mlspec.engine.effects import ForecastWork
+from mlspec.engine.pass_end import changed_conditions, end_pass, waiting_reasons
+from mlspec.engine.pass_plan import PassPlan, plan_pass, resource_mode
+from mlspec.engine.pass_result import PassResult
+from mlspec.engine.rollback import (
+    TrafficMove,
+    evaluate_if_new,
+    has_news,
+    judge_serving_version,
+    move_due,
+    rollback_decision,
+)
 from mlspec.errors import DataError, GateClosed, MissingExtra, MlspecError, ModelError, Refused, SpecError
 from mlspec.plan import rollback
-from mlspec.plan.backoff import failed
-from mlspec.plan.diff import changes
-from mlspec.plan.notices import pending, stalled
+from mlspec.plan.backoff import next_failure
+from mlspec.plan.diff import plan_changes
+from mlspec.plan.notices import pending_notices, stalled_notice
 from mlspec.plan.rollout import Abort, Shift
-from mlspec.plan.training import asking, learnt, recent
-from mlspec.state.notice import Pending
+from mlspec.plan.training import alerts_asking_training, recent_trainings, trained_note
+from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Settlement
 from mlspec.state.record import Condition, Event
 from mlspec.state.resource import Kind
 
-_MOVES: dict[type[Move], str] = {
+_MOVES: dict[type[TrafficMove], str] = {
     Shift: "a rollout would go on", Abort: "a rollout would be given up",
-    rollback.RollBack: "what serves would be rolled back", rollback.Give: "what serves would be held",
+    rollback.RollBack: "what serves would be rolled back", rollback.GiveUp: "what serves would be held",
 }  # fmt: skip
 # Trying again mends none of these: something has to change first.
 _PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
 
 
-def reconcile_one(engine: Engine, spec: Spec, found: Pass, lock_timeout: float = 0.0) -> None:
+def reconcile_one(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float = 0.0) -> None:
     """Make one pass over one forecast, and note in `found` what came of it, errors included: they hold up no other."""
-    if look_at(engine, spec, found):
-        work_on(engine, spec, found, lock_timeout)
+    if has_work(engine, spec, result):
+        run_pass(engine, spec, result, lock_timeout)
 
 
-def look_at(engine: Engine, spec: Spec, found: Pass) -> bool:
+def has_work(engine: Engine, spec: Spec, result: PassResult) -> bool:
     """Return whether there is something to do for a forecast; takes no lock, but to say once that it is paused."""
     try:
         if spec.json["reconcile"]["mode"] == "pause":
-            _paused(engine, spec, found)
+            _note_pause(engine, spec, result)
             return False
-        return not _idle(engine, spec, found)
+        return not _is_idle(engine, spec, result)
     except MlspecError as error:
-        found.error = error
+        result.error = error
         return False
 
 
-def work_on(engine: Engine, spec: Spec, found: Pass, lock_timeout: float) -> None:
+def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float) -> None:
     """Do what there is to do for a forecast, under its lock, and note it in `found`."""
     try:
-        with engine.target.lock(spec.name, "reconcile", engine.clock(), lock_timeout):
-            _pass(engine, spec, found)
+        with engine.target.lock_forecast(spec.name, "reconcile", engine.clock(), lock_timeout):
+            _run_under_lock(engine, spec, result)
     except MlspecError as error:
-        found.error = error
+        result.error = error
 
 
-def _idle(engine: Engine, spec: Spec, found: Pass) -> bool:
+def _is_idle(engine: Engine, spec: Spec, result: PassResult) -> bool:
     """Return whether there is nothing to do, so that no lock is taken; says what waits."""
-    ahead = look(engine, spec)
-    work = Work(engine, ahead.wanted)
-    _say_what_is_left(work, ahead, found)
-    found.error = ahead.missing
-    seen = ahead.todo or ahead.handled or unsaid(ahead, ahead.observed.conditions, found.reported, "")
-    moves_on = mode(spec.json, "deployment") == "enforce" and move_due(work, ahead.observed)
+    pass_plan = plan_pass(engine, spec)
+    work = ForecastWork(engine, pass_plan.desired)
+    _note_unfinished(work, pass_plan, result)
+    result.error = pass_plan.missing
+    seen = (
+        pass_plan.pending_changes
+        or pass_plan.handled_schedules
+        or changed_conditions(pass_plan, pass_plan.observed.conditions, result.reported, "")
+    )
+    moves_on = resource_mode(spec.json, "deployment") == "enforce" and move_due(work, pass_plan.observed)
     # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
-    another = ahead.observed.ledger.spec not in ("", spec.spec_hash)
-    return not (seen or another or has_news(work, ahead.observed) or moves_on)
+    another = pass_plan.observed.ledger.spec not in ("", spec.spec_hash)
+    return not (seen or another or has_news(work, pass_plan.observed) or moves_on)
 
 
-def _say_what_is_left(work: Work, ahead: Outlook, found: Pass) -> None:
+def _note_unfinished(work: ForecastWork, pass_plan: PassPlan, result: PassResult) -> None:
     """Note what is not done and why, and what is only observed: changes, and a move of traffic."""
-    found.waits += waiting(ahead)
-    found.reported = [f"{each.resource}: {each.reason}" for each in ahead.reported]
-    decision = decided(work, ahead.observed)
-    if isinstance(decision, rollback.Stay) and decision.why and decision.why not in found.waits:
-        found.waits.append(decision.why)
-    if mode(work.wanted.spec, "deployment") == "observe":
-        move = move_due(work, ahead.observed)
-        found.reported += [f"deployment.{work.name}: {_MOVES[type(move)]}: {move.why}"] if move else []
+    result.waits += waiting_reasons(pass_plan)
+    result.reported = [f"{change.resource}: {change.reason}" for change in pass_plan.reported_changes]
+    decision = rollback_decision(work, pass_plan.observed)
+    if isinstance(decision, rollback.Stay) and decision.why and decision.why not in result.waits:
+        result.waits.append(decision.why)
+    if resource_mode(work.desired.spec, "deployment") == "observe":
+        move = move_due(work, pass_plan.observed)
+        result.reported += [f"deployment.{work.name}: {_MOVES[type(move)]}: {move.why}"] if move else []
 
 
-def _pass(engine: Engine, spec: Spec, found: Pass) -> None:
-    ahead = look(engine, spec)
-    found.waits.clear()
-    work = Work(engine, ahead.wanted)
+def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
+    pass_plan = plan_pass(engine, spec)
+    result.waits.clear()
+    work = ForecastWork(engine, pass_plan.desired)
     try:
-        _step(work, ahead, "data", found)
-        judge_what_serves(work, found)
-        ahead = look(engine, spec)  # what was learnt may ask for a training, or have moved what serves
-        work.wanted = ahead.wanted
-        _make(work, ahead, found)
+        _apply_kind(work, pass_plan, "data", result)
+        judge_serving_version(work, result)
+        pass_plan = plan_pass(engine, spec)  # what was learnt may ask for a training, or have moved what serves
+        work.desired = pass_plan.desired
+        _apply_due_changes(work, pass_plan, result)
     except MlspecError as error:
-        _fail(work, ahead.key, error)
+        _record_backoff(work, pass_plan.key, error)
         raise
-    judge_again(work, found)
-    ahead = _look_again(work, ahead)
-    _say_what_is_left(work, ahead, found)
-    close(work, ahead, found.reported)
+    evaluate_if_new(work, result)
+    pass_plan = _observe_again(work, pass_plan)
+    _note_unfinished(work, pass_plan, result)
+    end_pass(work, pass_plan, result.reported)
 
 
-def _step(work: Work, ahead: Outlook, kind: Kind, found: Pass) -> None:
+def _apply_kind(work: ForecastWork, pass_plan: PassPlan, kind: Kind, result: PassResult) -> None:
     """Carry out one resource's change, if it is the loop's to carry out."""
-    if any(each.resource.startswith(f"{kind}.") for each in ahead.todo):
-        change = ahead.change(kind)
-        perform(work, kind, EFFECTS[kind])
-        found.did.append(f"{change.resource}: {change.reason}")
+    if any(planned_change.resource.startswith(f"{kind}.") for planned_change in pass_plan.pending_changes):
+        change = pass_plan.change_of(kind)
+        perform_effect(work, kind, EFFECTS[kind])
+        result.actions.append(f"{change.resource}: {change.reason}")
 
 
-def _make(work: Work, ahead: Outlook, found: Pass) -> None:
+def _apply_due_changes(work: ForecastWork, pass_plan: PassPlan, result: PassResult) -> None:
     """Train what is due, let it take over, and make the forecast."""
     try:
-        if ahead.training and ahead.training.by_itself and any(c.resource.startswith("model.") for c in ahead.todo):
+        if (
+            pass_plan.training
+            and pass_plan.training.by_itself
+            and any(change.resource.startswith("model.") for change in pass_plan.pending_changes)
+        ):
             _count_training(work)
-        _step(work, ahead, "model", found)
+        _apply_kind(work, pass_plan, "model", result)
     except GateClosed as closed:
-        found.kept_out = True
-        found.did.append(closed.message)
+        result.kept_out = True
+        result.actions.append(closed.message)
     kinds: tuple[Kind, ...] = ("deployment", "forecast")
     for kind in kinds:
-        _step(work, _look_again(work, ahead), kind, found)
+        _apply_kind(work, _observe_again(work, pass_plan), kind, result)
 
 
-def _look_again(work: Work, ahead: Outlook) -> Outlook:
+def _observe_again(work: ForecastWork, pass_plan: PassPlan) -> PassPlan:
     """Return the outlook after an effect: the same wants, against what is seen now."""
-    observed = work.engine.target.observe(work.name)
-    return replace(ahead, observed=observed, changes=changes(work.wanted, observed))
+    observed = work.engine.target.observe_forecast(work.name)
+    return replace(pass_plan, observed=observed, changes=plan_changes(work.desired, observed))
 
 
-def _count_training(work: Work) -> None:
+def _count_training(work: ForecastWork) -> None:
     """Record that the loop starts a training, before it does: a run that is killed has used its part of the budget."""
-    observed, at = work.engine.target.observe(work.name), work.engine.clock()
+    observed, at = work.engine.target.observe_forecast(work.name), work.engine.clock()
     ledger = observed.ledger
-    started = (*recent(ledger.trainings, at), at)
-    asked = tuple(learnt(each.incident) for each in asking(work.wanted.spec, observed))
-    work.settle(Settlement(work.name, ledger=replace(ledger, trainings=started, acted=(*ledger.acted, *asked))))
+    started = (*recent_trainings(ledger.trainings, at), at)
+    asked = tuple(trained_note(alert.incident) for alert in alerts_asking_training(work.desired.spec, observed))
+    work.record_settlement(
+        Settlement(work.name, ledger=replace(ledger, trainings=started, acted=(*ledger.acted, *asked)))
+    )
 
 
-def _paused(engine: Engine, spec: Spec, found: Pass) -> None:
+def _note_pause(engine: Engine, spec: Spec, result: PassResult) -> None:
     """Do nothing, and say so once."""
-    found.paused = True
-    observed = engine.target.observe(spec.name)
-    said = any(each.type == "Paused" and each.reason == "PausedBySpec" for each in observed.conditions)
-    if observed.seen and not said:
+    result.paused = True
+    observed = engine.target.observe_forecast(spec.name)
+    already_recorded = any(
+        condition.type == "Paused" and condition.reason == "PausedBySpec" for condition in observed.conditions
+    )
+    if observed.resources and not already_recorded:
         at = engine.clock()
-        condition = Condition(
+        new_condition = Condition(
             spec.name, "Paused", "True", "PausedBySpec", "reconcile.mode is pause: nothing is done", at
         )
-        with engine.target.lock(spec.name, "reconcile", at, 0.0):
-            engine.target.settle(Settlement(spec.name, conditions=(condition,)), at)
+        with engine.target.lock_forecast(spec.name, "reconcile", at, 0.0):
+            engine.target.record_settlement(Settlement(spec.name, conditions=(new_condition,)), at)
 
 
-def _fail(work: Work, work_key: str, error: MlspecError) -> None:
+def _record_backoff(work: ForecastWork, work_key: str, error: MlspecError) -> None:
     """Record that this work failed, and when it is tried again; tell people once trying again will not mend it."""
-    at, ledger = work.engine.clock(), work.engine.target.observe(work.name).ledger
-    failure = failed(ledger.failure, work_key, error.message, at, permanent=isinstance(error, _PERMANENT))
+    at, ledger = work.engine.clock(), work.engine.target.observe_forecast(work.name).ledger
+    failure = next_failure(ledger.failure, work_key, error.message, at, permanent=isinstance(error, _PERMANENT))
     events: tuple[Event, ...] = ()
-    notices: tuple[Pending, ...] = ()
+    notices: tuple[PendingNotice, ...] = ()
     if failure.next_at is None:
-        said = f"stalled until spec, data or code change: {error.message}"
-        events = (Event(work.name, at, "Warning", "Stalled", said),)
-        notices = pending(work.wanted.spec, (stalled(work.wanted.spec, said, at),), at)
-    work.settle(
+        sentence = f"stalled until spec, data or code change: {error.message}"
+        events = (Event(work.name, at, "Warning", "Stalled", sentence),)
+        notices = pending_notices(work.desired.spec, (stalled_notice(work.desired.spec, sentence, at),), at)
+    work.record_settlement(
         Settlement(
             work.name,
             events=events,
-            ledger=replace(ledger, failure=failure, spec=work.wanted.spec_hash),
+            ledger=replace(ledger, failure=failure, spec=work.desired.spec_hash),
             notices=notices,
         )
     )

@@ -12,11 +12,11 @@ from datetime import timedelta
 from typing import Literal, Protocol
 
 from mlspec.engine.context import Engine
-from mlspec.engine.effects import Work, version_name
-from mlspec.engine.pass_result import Pass
+from mlspec.engine.effects import ForecastWork, version_name
+from mlspec.engine.pass_result import PassResult
 from mlspec.engine.reconcile import reconcile_one
-from mlspec.plan.moments import moment, text
-from mlspec.plan.serving import stable, traffic
+from mlspec.plan.moments import format_moment, parse_moment
+from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.state.resource import Json, digest
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
@@ -27,11 +27,11 @@ FAULTS: dict[Fault, str] = {
     "outage": "the source is gone for two periods",
 }
 BAD_FACTOR, DRIFT_FACTOR = 3.0, 2.0
-STRIKES_AT = 2  # the period in which the fault begins
-SPARE = 6  # periods beyond those that an alert's windows need, for the fault to begin and to be over
+FAULT_STARTS_AT = 2  # the period in which the fault begins
+SPARE_PERIODS = 6  # periods beyond those that an alert's windows need, for the fault to begin and to be over
 
 
-class Stage(Protocol):
+class RehearsalStage(Protocol):
     """A project whose history is told again."""
 
     @property
@@ -44,23 +44,23 @@ class Stage(Protocol):
         """When each period's actuals are in; the first is the present before the drill."""
         ...
 
-    def show(self, known: int, *, shift_from: int | None = None, factor: float = 1.0) -> None:
+    def reveal_periods(self, known: int, *, shift_from: int | None = None, factor: float = 1.0) -> None:
         """Let the first `known` periods be known."""
         ...
 
-    def hide(self) -> None:
+    def remove_source(self) -> None:
         """Let the source be gone."""
         ...
 
 
-class Bad(Protocol):
+class FaultySteps(Protocol):
     """Steps that forecast badly for some versions."""
 
     versions: set[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class RehearsalSpec:
     """The spec of a drill, as the engine sees one."""
 
     name: str
@@ -69,7 +69,7 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RehearsalPeriod:
     """One period of the drill: what was done to the forecast (`fault`), and what the loop saw and did.
 
     `told` are the notices that would have been sent, by receiver.
@@ -85,13 +85,13 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class RehearsalVerdict:
     """How it came out: each thing that had to be seen, and whether it was."""
 
     seen: Mapping[str, bool]
 
     @property
-    def well(self) -> bool:
+    def is_expected(self) -> bool:
         """Whether all of it was seen."""
         return all(self.seen.values())
 
@@ -99,142 +99,150 @@ class Ending:
 def periods_for(spec: Mapping[str, Json]) -> int:
     """Return how many periods a drill tells again: those that the longest alert needs, and some before and after."""
     needed = [(alert["window"] or 1) + int((alert["for"] or "1 of 1").split(" of ")[1]) for alert in spec["alerts"]]
-    return max(needed, default=1) + SPARE
+    return max(needed, default=1) + SPARE_PERIODS
 
 
-def played(spec: Mapping[str, Json]) -> Played:
+def rehearsal_spec(spec: Mapping[str, Json]) -> RehearsalSpec:
     """Return a spec of the stage."""
-    return Played(spec["metadata"]["name"], spec, digest(dict(spec)))
+    return RehearsalSpec(spec["metadata"]["name"], spec, digest(dict(spec)))
 
 
 @dataclass
-class Drill:
+class Rehearsal:
     """One fault, played on one stage. `engine_at` gives an engine whose clock stands at a moment; `bad` spoils versions."""
 
-    stage: Stage
+    stage: RehearsalStage
     engine_at: Callable[[str], Engine]
-    bad: Bad
+    bad: FaultySteps
     fault: Fault
 
     def __post_init__(self) -> None:
         """Begin before the first scene."""
-        self.spec = played(self.stage.spec)
+        self.spec = rehearsal_spec(self.stage.spec)
         self.over = False
         self.heard: set[str] = set()
         self.alerts: list[Mapping[str, str]] = []
         self.events: list[str] = []
         self.gaps = 0
 
-    def scenes(self) -> Iterator[Scene]:
+    def play_periods(self) -> Iterator[RehearsalPeriod]:
         """Play it, and yield what each period brought. It ends early once all is well again."""
-        self.stage.show(0)
-        yield self._scene(0, "")
+        self.stage.reveal_periods(0)
+        yield self._run_period(0, "")
         for period in range(1, len(self.stage.moments)):
-            yield self._scene(period, self._play(period))
-            if self.over and self.ending().well:
+            yield self._run_period(period, self._apply_fault(period))
+            if self.over and self.judge_events().is_expected:
                 return
 
-    def ending(self) -> Ending:
+    def judge_events(self) -> RehearsalVerdict:
         """Return what has to be seen for this fault, and whether it was."""
-        return Ending({what: seen(self) for what, seen in _EXPECTED[self.fault].items()})
+        return RehearsalVerdict({what: seen(self) for what, seen in _EXPECTED[self.fault].items()})
 
-    def _play(self, period: int) -> str:
+    def _apply_fault(self, period: int) -> str:
         """Do to the stage what this period brings, and return it in words; empty where nothing unusual happens."""
-        first = period == STRIKES_AT
+        first = period == FAULT_STARTS_AT
         if self.fault == "drift":
-            self.over = self.over or period > STRIKES_AT
-            self.stage.show(period, shift_from=STRIKES_AT, factor=DRIFT_FACTOR)
+            self.over = self.over or period > FAULT_STARTS_AT
+            self.stage.reveal_periods(period, shift_from=FAULT_STARTS_AT, factor=DRIFT_FACTOR)
         elif self.fault == "bad-model":
-            self.over = self.over or period > STRIKES_AT
-            self.stage.show(period)
+            self.over = self.over or period > FAULT_STARTS_AT
+            self.stage.reveal_periods(period)
             if first:
                 model = self.spec.json["model"]
-                self.spec = played({**self.spec.json, "model": {**model, "seed": model["seed"] + 1}})
-        elif period >= STRIKES_AT and not self.over and not self._enough(period):
+                self.spec = rehearsal_spec({**self.spec.json, "model": {**model, "seed": model["seed"] + 1}})
+        elif period >= FAULT_STARTS_AT and not self.over and not self._is_fault_over(period):
             if self.fault == "outage":
-                self.stage.hide()
+                self.stage.remove_source()
         else:
-            was, self.over = self.over, period > STRIKES_AT
-            self.stage.show(period)
-            return "it is over" if self.over and not was else ""
+            was_over, self.over = self.over, period > FAULT_STARTS_AT
+            self.stage.reveal_periods(period)
+            return "it is over" if self.over and not was_over else ""
         return FAULTS[self.fault] if first else ""
 
-    def _enough(self, period: int) -> bool:
+    def _is_fault_over(self, period: int) -> bool:
         """Return whether what was taken away comes back: late actuals once an alert on their age fired, a source in two periods."""
         ages = [alert["name"] for alert in self.spec.json["alerts"] if alert["metric"] == "data_age"]
         fired = any(state.get(name) == "firing" for state in self.alerts for name in ages)
-        return fired if self.fault == "late-actuals" else period >= STRIKES_AT + 2
+        return fired if self.fault == "late-actuals" else period >= FAULT_STARTS_AT + 2
 
-    def _scene(self, period: int, fault: str) -> Scene:
+    def _run_period(self, period: int, fault: str) -> RehearsalPeriod:
         """Make the period's passes: when its actuals are in, and an hour before the next ones, so that schedules come round."""
         moments = [self.stage.moments[period]]
         if period + 1 < len(self.stage.moments):
-            moments.append(text(moment(self.stage.moments[period + 1]) - timedelta(hours=1)))
-        said = [line for at in moments for line in self._pass(at)]
+            moments.append(format_moment(parse_moment(self.stage.moments[period + 1]) - timedelta(hours=1)))
+        actions = [line for at in moments for line in self._run_pass(at)]
         target = self.engine_at(moments[0]).target
-        observed = target.observe(self.spec.name)
-        self.alerts.append({each.name: each.state for each in observed.ledger.alerts})
-        told = [f"{each.receiver}: {each.notice.message}" for each in reversed(target.undelivered(self.spec.name))]
-        new = tuple(line for line in told if line not in self.heard)
+        observed = target.observe_forecast(self.spec.name)
+        self.alerts.append({record.name: record.state for record in observed.ledger.alerts})
+        notices = [
+            f"{record.receiver}: {record.notice.message}"
+            for record in reversed(target.load_undelivered_notices(self.spec.name))
+        ]
+        new = tuple(line for line in notices if line not in self.heard)
         self.heard |= set(new)
-        return Scene(moments[0], period, fault, tuple(said), dict(traffic(observed)), self.alerts[-1], new)
+        return RehearsalPeriod(
+            moments[0], period, fault, tuple(actions), dict(observed_traffic(observed)), self.alerts[-1], new
+        )
 
-    def _pass(self, at: str) -> list[str]:
+    def _run_pass(self, at: str) -> list[str]:
         """Make a pass at a moment; a version that came in after the fault began is the bad one."""
-        engine, found = self.engine_at(at), Pass(self.spec.name)
-        before = {version.version for version in engine.target.versions(self.spec.name)}
+        engine, result = self.engine_at(at), PassResult(self.spec.name)
+        before = {version.version for version in engine.target.load_versions(self.spec.name)}
         if (
             self.fault == "bad-model"
             and before
-            and self.spec.spec_hash != played(self.stage.spec).spec_hash
+            and self.spec.spec_hash != rehearsal_spec(self.stage.spec).spec_hash
             and not self.bad.versions
         ):
-            self.bad.versions.add(self._to_come(engine))
-        reconcile_one(engine, self.spec, found)
-        self.events = [event.reason for event in reversed(engine.target.events(self.spec.name))]
-        self.gaps += "deployment" not in engine.target.observe(self.spec.name).seen
-        error = [f"failed: {found.error.message.splitlines()[0]}"] if found.error else []
-        return [*found.did, *error]
+            self.bad.versions.add(self._next_version_name(engine))
+        reconcile_one(engine, self.spec, result)
+        self.events = [event.reason for event in reversed(engine.target.load_events(self.spec.name))]
+        self.gaps += "deployment" not in engine.target.observe_forecast(self.spec.name).resources
+        error = [f"failed: {result.error.message.splitlines()[0]}"] if result.error else []
+        return [*result.actions, *error]
 
-    def _to_come(self, engine: Engine) -> str:
+    def _next_version_name(self, engine: Engine) -> str:
         """Return the name that the version of the changed spec will have: it follows from its lineage."""
-        return version_name(Work(engine, engine.wanted(self.spec)))
+        return version_name(ForecastWork(engine, engine.desired_forecast(self.spec)))
 
 
-def _fired(drill: Drill, metrics: Mapping[str, bool]) -> bool:
+def _has_fired(drill: Rehearsal, metrics: Mapping[str, bool]) -> bool:
     """Return whether an alert fired, on one of these metrics, or on any but these."""
     names = [alert["name"] for alert in drill.spec.json["alerts"] if metrics.get(alert["metric"], metrics["other"])]
     return any(state.get(name) == "firing" for state in drill.alerts for name in names)
 
 
-def _quiet(drill: Drill) -> bool:
+def _is_quiet(drill: Rehearsal) -> bool:
     return "firing" not in drill.alerts[-1].values()
 
 
-def _bad_gave_way(drill: Drill) -> bool:
-    observed = drill.engine_at(drill.stage.moments[0]).target.observe(drill.spec.name)
-    return bool(drill.bad.versions & observed.ledger.bad) and stable(observed) not in drill.bad.versions
+def _bad_gave_way(drill: Rehearsal) -> bool:
+    observed = drill.engine_at(drill.stage.moments[0]).target.observe_forecast(drill.spec.name)
+    return (
+        bool(drill.bad.versions & observed.ledger.quarantined_versions)
+        and stable_version(observed) not in drill.bad.versions
+    )
 
 
 _QUALITY = {"data_age": False, "volume": False, "new_series": False, "vanished_series": False, "other": True}
 _AGE = {"data_age": True, "other": False}
-_SERVES: tuple[str, Callable[[Drill], bool]] = ("a version served all the time", lambda drill: drill.gaps == 0)
+_SERVES: tuple[str, Callable[[Rehearsal], bool]] = ("a version served all the time", lambda drill: drill.gaps == 0)
 # What has to be seen, in the order in which it comes.
-_EXPECTED: dict[Fault, dict[str, Callable[[Drill], bool]]] = {
+_EXPECTED: dict[Fault, dict[str, Callable[[Rehearsal], bool]]] = {
     "bad-model": dict((
-        ("an alert noticed it", lambda drill: _fired(drill, _QUALITY)),
+        ("an alert noticed it", lambda drill: _has_fired(drill, _QUALITY)),
         ("the bad version gave way, and is in quarantine", _bad_gave_way),
-        ("no alert fires any more", _quiet),
+        ("no alert fires any more", _is_quiet),
         _SERVES,
     )),
     "drift": dict((
-        ("an alert noticed it", lambda drill: _fired(drill, _QUALITY)),
+        ("an alert noticed it", lambda drill: _has_fired(drill, _QUALITY)),
         ("the loop rolled back or trained on the newer data",
          lambda drill: "RolledBack" in drill.events or drill.events.count("GatePassed") + drill.events.count("GateClosed") > 1),
         _SERVES,
     )),
     "late-actuals": dict((
-        ("an alert on the age of the data noticed it", lambda drill: _fired(drill, _AGE)),
+        ("an alert on the age of the data noticed it", lambda drill: _has_fired(drill, _AGE)),
         ("it ended when the actuals came", lambda drill: "AlertResolved" in drill.events),
         ("nothing was rolled back", lambda drill: "RolledBack" not in drill.events),
         _SERVES,

@@ -8,124 +8,126 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mlspec.engine import counterfactual, traffic
-from mlspec.engine.effects import Work, complete
-from mlspec.engine.evaluation import evaluate, key
-from mlspec.engine.pass_plan import mode
-from mlspec.engine.pass_result import Pass
+from mlspec.engine.effects import ForecastWork, intact_versions
+from mlspec.engine.evaluation import evaluate_forecasts, evaluation_key
+from mlspec.engine.pass_plan import resource_mode
+from mlspec.engine.pass_result import PassResult
 from mlspec.plan import notices, rollback
 from mlspec.plan.health import BY_ITSELF
-from mlspec.plan.rollout import Abort, Shift, next_step
-from mlspec.plan.serving import stable
+from mlspec.plan.rollout import Abort, Shift, next_rollout_step
+from mlspec.plan.serving import stable_version
 from mlspec.state.ledger import RolledBack
 from mlspec.state.observed import Observed
 from mlspec.state.resource import digest
 
-Move = Shift | Abort | rollback.RollBack | rollback.Give
+TrafficMove = Shift | Abort | rollback.RollBack | rollback.GiveUp
 
 
-def has_news(work: Work, observed: Observed) -> bool:
+def has_news(work: ForecastWork, observed: Observed) -> bool:
     """Return whether there is something to evaluate that was not evaluated."""
-    judged = bool(work.wanted.spec["alerts"]) and "data" in observed.seen and "forecast" in observed.seen
-    return judged and observed.ledger.evaluated != key(work, observed)
+    judged = bool(work.desired.spec["alerts"]) and "data" in observed.resources and "forecast" in observed.resources
+    return judged and observed.ledger.evaluated != evaluation_key(work, observed)
 
 
-def move_due(work: Work, observed: Observed) -> Move | None:
+def move_due(work: ForecastWork, observed: Observed) -> TrafficMove | None:
     """Return how traffic has to move: a rollout's next step or its end, a rollback, or a hold; None where it stays."""
-    if "deployment" not in observed.seen:
+    if "deployment" not in observed.resources:
         return None
     rollout = observed.ledger.rollout
-    step = next_step(rollout, work.wanted.spec, observed.ledger, work.engine.clock()) if rollout else None
+    step = next_rollout_step(rollout, work.desired.spec, observed.ledger, work.engine.clock()) if rollout else None
     if isinstance(step, Shift | Abort):
         return step
-    decision = decided(work, observed)
+    decision = rollback_decision(work, observed)
     return None if isinstance(decision, rollback.Stay) else decision
 
 
-def judge_what_serves(work: Work, found: Pass) -> None:
+def judge_serving_version(work: ForecastWork, result: PassResult) -> None:
     """Evaluate where there is news, then let what serves give way or a rollout go on, as the evidence says."""
-    judge_again(work, found)
-    move(work, found)
+    evaluate_if_new(work, result)
+    move_traffic(work, result)
 
 
-def move(work: Work, found: Pass) -> None:
+def move_traffic(work: ForecastWork, result: PassResult) -> None:
     """Let what serves give way or a rollout go on, as the recorded evidence says."""
-    observed = work.engine.target.observe(work.name)
-    if mode(work.wanted.spec, "deployment") != "enforce" or "deployment" not in observed.seen:
+    observed = work.engine.target.observe_forecast(work.name)
+    if resource_mode(work.desired.spec, "deployment") != "enforce" or "deployment" not in observed.resources:
         return
-    _go_on(work, observed, found)
-    _give_way(work, found)
+    _advance_rollout(work, observed, result)
+    _carry_out_rollback(work, result)
 
 
-def judge_again(work: Work, found: Pass) -> None:
+def evaluate_if_new(work: ForecastWork, result: PassResult) -> None:
     """Evaluate, where there is something that was not evaluated."""
-    if has_news(work, work.engine.target.observe(work.name)):
+    if has_news(work, work.engine.target.observe_forecast(work.name)):
         work.written = True
-        found.heard += evaluate(work).heard
+        result.alert_changes += evaluate_forecasts(work).alert_changes
 
 
-def _go_on(work: Work, observed: Observed, found: Pass) -> None:
+def _advance_rollout(work: ForecastWork, observed: Observed, result: PassResult) -> None:
     """Take a rollout to its next step, or back."""
     rollout = observed.ledger.rollout
     if rollout is None:
         return
-    step = next_step(rollout, work.wanted.spec, observed.ledger, work.engine.clock())
+    step = next_rollout_step(rollout, work.desired.spec, observed.ledger, work.engine.clock())
     if isinstance(step, Shift):
-        traffic.shift(work, observed, step)
-        found.did.append(f"{rollout.version} serves {step.percent} %: {step.why}")
-    elif isinstance(step, Abort) and not counterfactual.helps(work, observed, rollout, step):
-        counterfactual.wait(work, observed, rollout)
-        found.waits.append(f"{rollout.version} stays at its share: {rollout.stable_version} would have done no better")
+        traffic.advance_rollout(work, observed, step)
+        result.actions.append(f"{rollout.version} serves {step.percent} %: {step.why}")
+    elif isinstance(step, Abort) and not counterfactual.would_abort_help(work, observed, rollout, step):
+        counterfactual.record_rollout_unchanged(work, observed, rollout)
+        result.waits.append(f"{rollout.version} stays at its share: {rollout.stable_version} would have done no better")
     elif isinstance(step, Abort):
-        traffic.give_back(work, observed, step.why)
-        found.did.append(f"{rollout.version} gave its traffic back: {step.why}")
+        traffic.abort_rollout(work, observed, step.why)
+        result.actions.append(f"{rollout.version} gave its traffic back: {step.why}")
     else:
-        found.waits.append(f"{rollout.version} stays at its share: {step.why}")
+        result.waits.append(f"{rollout.version} stays at its share: {step.why}")
 
 
-def decided(work: Work, observed: Observed) -> rollback.Stay | rollback.RollBack | rollback.Give:
+def rollback_decision(work: ForecastWork, observed: Observed) -> rollback.Stay | rollback.RollBack | rollback.GiveUp:
     """Return what the alerts ask for, from everything that is recorded."""
-    ledger, target, serves = observed.ledger, work.engine.target, stable(observed)
-    if serves is None or not any(each.state == "firing" for each in ledger.alerts):
+    ledger, target, serves = observed.ledger, work.engine.target, stable_version(observed)
+    if serves is None or not any(record.state == "firing" for record in ledger.alerts):
         return rollback.Stay()
-    versions = target.versions(work.name)
-    falling_back = digest(traffic.falling_back(work).wanted.fields("model"))
-    facts = rollback.Facts(
-        spec=work.wanted.spec,
-        spec_hash=work.wanted.spec_hash,
+    versions = target.load_versions(work.name)
+    falling_back = digest(traffic.fallback_work(work).desired.spec_fields("model"))
+    facts = rollback.RollbackFacts(
+        spec=work.desired.spec,
+        spec_hash=work.desired.spec_hash,
         ledger=ledger,
-        releases=target.releases(work.name),
+        releases=target.load_releases(work.name),
         versions=versions,
         serves=serves,
-        promoted=str(observed.fact("deployment", "since") or ""),
-        whole=complete(work, [each for each in versions if each.state == "passed"]),
-        fallbacks=frozenset(each.version for each in versions if each.lineage["spec_hash"] == falling_back),
+        promoted=str(observed.find_fact("deployment", "since") or ""),
+        whole=intact_versions(work, [record for record in versions if record.state == "passed"]),
+        fallbacks=frozenset(record.version for record in versions if record.lineage["spec_hash"] == falling_back),
     )
-    return rollback.decide(facts, work.engine.clock())
+    return rollback.decide_rollback(facts, work.engine.clock())
 
 
-def _give_way(work: Work, found: Pass) -> None:
+def _carry_out_rollback(work: ForecastWork, result: PassResult) -> None:
     """Carry out a rollback, if the alerts ask for one."""
-    observed = work.engine.target.observe(work.name)
-    decision, at, serves = decided(work, observed), work.engine.clock(), str(stable(observed))
+    observed = work.engine.target.observe_forecast(work.name)
+    decision, at, serves = rollback_decision(work, observed), work.engine.clock(), str(stable_version(observed))
     if isinstance(decision, rollback.Stay):
         if decision.why:
-            found.waits.append(decision.why)
+            result.waits.append(decision.why)
         return
-    ledger = replace(observed.ledger, acted=(*observed.ledger.acted, rollback.acted(decision.incident, serves)))
-    if isinstance(decision, rollback.Give):
-        said = f"{decision.alert} fires, and {decision.why}; {serves} keeps serving, and a person is needed"
-        traffic.hold(work, observed, BY_ITSELF, said, ledger, (notices.held(work.wanted.spec, serves, said, at),))
-        found.did.append(f"held: {said}")
+    ledger = replace(observed.ledger, acted=(*observed.ledger.acted, rollback.acted_note(decision.incident, serves)))
+    if isinstance(decision, rollback.GiveUp):
+        sentence = f"{decision.alert} fires, and {decision.why}; {serves} keeps serving, and a person is needed"
+        traffic.hold_release(
+            work, observed, BY_ITSELF, sentence, ledger, (notices.hold_notice(work.desired.spec, serves, sentence, at),)
+        )
+        result.actions.append(f"held: {sentence}")
         return
-    chosen = counterfactual.first_better(work, observed, serves, decision)
+    chosen = counterfactual.find_better_target(work, observed, serves, decision)
     if chosen is None:
-        counterfactual.stay(work, observed, serves, decision)
+        counterfactual.record_version_unchanged(work, observed, serves, decision)
         return
     release, version = chosen
-    ledger = traffic.quarantined(ledger, serves, decision.why, at)
+    ledger = traffic.quarantine_version(ledger, serves, decision.why, at)
     done = RolledBack(at, serves, version.version, decision.incident)
     ledger = replace(ledger, rollbacks=(*ledger.rollbacks, done), rollout=None)
-    what = f"release {release.release}" if release else f"the fallback, {version.candidate}"
-    said = f"{serves} gives way to {version.version} ({what}): {decision.why}"
-    traffic.roll_back(work, version, ledger, said)
-    found.did.append(f"rolled back: {said}")
+    replacement = f"release {release.release}" if release else f"the fallback, {version.candidate}"
+    sentence = f"{serves} gives way to {version.version} ({replacement}): {decision.why}"
+    traffic.roll_back(work, version, ledger, sentence)
+    result.actions.append(f"rolled back: {sentence}")

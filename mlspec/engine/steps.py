@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from mlspec.engine.alert_handler import weigh_ahead
-from mlspec.engine.apply import EFFECTS, perform, say_failed
+from mlspec.engine.alert_handler import measure_move_ahead
+from mlspec.engine.apply import EFFECTS, perform_effect, record_failure
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import (
-    Tested,
-    Work,
-    backtest,
+    BacktestVerdict,
+    ForecastWork,
     check_again,
+    run_backtest,
     serving_candidate,
-    train,
+    train_champion,
 )
-from mlspec.engine.evaluation import evaluate
+from mlspec.engine.evaluation import evaluate_forecasts
 from mlspec.errors import DataError, GateClosed
-from mlspec.plan.diff import changes
-from mlspec.plan.gate import passes
+from mlspec.plan.diff import plan_changes
+from mlspec.plan.gate import all_rules_pass
 from mlspec.state.resource import KINDS, Json, Kind
 
 TargetStep = Literal["check", "backtest", "gate", "train", "register", "roll-out", "forecast", "evaluate"]
@@ -36,102 +36,105 @@ def run_on_target(
 
     `well` is False in them where the gate keeps the version out, or a threshold is broken. Raises what the step raises.
     """
-    with engine.target.lock(spec.name, f"step {step}", engine.clock(), lock_timeout):
-        work = Work(engine, engine.wanted(spec), moment=moment)
+    with engine.target.lock_forecast(spec.name, f"step {step}", engine.clock(), lock_timeout):
+        work = ForecastWork(engine, engine.desired_forecast(spec), moment=moment)
         try:
             return _STEPS[step](work)
         except GateClosed as closed:
             return {"well": False, "message": closed.message}
 
 
-def _make(work: Work, last: Kind) -> None:
+def _apply_up_to(work: ForecastWork, last: Kind) -> None:
     """Carry out the effects up to one resource, those that are not as they shall be."""
     for kind in KINDS[: KINDS.index(last) + 1]:
-        perform(work, kind, EFFECTS[kind])
+        perform_effect(work, kind, EFFECTS[kind])
 
 
-def _check(work: Work) -> Mapping[str, Json]:
-    _make(work, "data")
+def _check_step(work: ForecastWork) -> Mapping[str, Json]:
+    _apply_up_to(work, "data")
     try:
         return {"well": True, **check_again(work)}
     except DataError as error:
-        say_failed(work, "data", error)
+        record_failure(work, "data", error)
         raise
 
 
-def _backtest(work: Work) -> Mapping[str, Json]:
-    _make(work, "data")
-    facts = _tested(work).facts if _stale(work, "model") else {}
+def _backtest_step(work: ForecastWork) -> Mapping[str, Json]:
+    _apply_up_to(work, "data")
+    facts = _test_candidates(work).facts if _is_stale(work, "model") else {}
     return {"well": True, **{key: facts[key] for key in ("champion", "metrics") if key in facts}}
 
 
-def _tested(work: Work) -> Tested:
-    return backtest(work, serving_candidate(work))
+def _test_candidates(work: ForecastWork) -> BacktestVerdict:
+    return run_backtest(work, serving_candidate(work))
 
 
-def _gate(work: Work) -> Mapping[str, Json]:
+def _gate_step(work: ForecastWork) -> Mapping[str, Json]:
     """Say whether the version may serve. A no is recorded with the version; a yes is, once it is registered."""
-    _make(work, "data")
-    if not _stale(work, "model"):
+    _apply_up_to(work, "data")
+    if not _is_stale(work, "model"):
         return {"well": _may_serve(work)}
-    verdicts = _tested(work).verdicts
-    if not passes(verdicts):
-        _make(work, "model")
+    verdicts = _test_candidates(work).verdicts
+    if not all_rules_pass(verdicts):
+        _apply_up_to(work, "model")
     return {"well": True, "verdicts": [f"{verdict.outcome}: {verdict.sentence}" for verdict in verdicts]}
 
 
-def _train(work: Work) -> Mapping[str, Json]:
-    _make(work, "data")
-    if _stale(work, "model"):
-        train(work, _tested(work))
+def _train_step(work: ForecastWork) -> Mapping[str, Json]:
+    _apply_up_to(work, "data")
+    if _is_stale(work, "model"):
+        train_champion(work, _test_candidates(work))
     return {"well": True}
 
 
-def _register(work: Work) -> Mapping[str, Json]:
-    _make(work, "model")
-    return {"well": _may_serve(work), "version": work.engine.target.observe(work.name).fact("model", "version")}
+def _register_step(work: ForecastWork) -> Mapping[str, Json]:
+    _apply_up_to(work, "model")
+    return {
+        "well": _may_serve(work),
+        "version": work.engine.target.observe_forecast(work.name).find_fact("model", "version"),
+    }
 
 
-def _roll_out(work: Work) -> Mapping[str, Json]:
-    _make(work, "deployment")
-    observed = work.engine.target.observe(work.name)
-    named = {name: observed.fact("deployment", name) for name in ("version", "release", "traffic")}
+def _roll_out_step(work: ForecastWork) -> Mapping[str, Json]:
+    _apply_up_to(work, "deployment")
+    observed = work.engine.target.observe_forecast(work.name)
+    named = {name: observed.find_fact("deployment", name) for name in ("version", "release", "traffic")}
     return {"well": _may_serve(work), **named}
 
 
-def _forecast(work: Work) -> Mapping[str, Json]:
-    _make(work, "forecast")
-    observed = work.engine.target.observe(work.name)
-    return {"well": True, **{name: observed.fact("forecast", name) for name in ("rows", "start", "end")}}
+def _forecast_step(work: ForecastWork) -> Mapping[str, Json]:
+    _apply_up_to(work, "forecast")
+    observed = work.engine.target.observe_forecast(work.name)
+    return {"well": True, **{name: observed.find_fact("forecast", name) for name in ("rows", "start", "end")}}
 
 
-def _evaluate(work: Work) -> Mapping[str, Json]:
-    judged = evaluate(work).judged
-    weigh_ahead(work)
+def _evaluate_step(work: ForecastWork) -> Mapping[str, Json]:
+    judged = evaluate_forecasts(work).judged
+    measure_move_ahead(work)
     alerts = [
-        {"name": each.alert, "state": each.state, "value": each.value, "message": each.sentence} for each in judged
+        {"name": alert.alert, "state": alert.state, "value": alert.value, "message": alert.sentence} for alert in judged
     ]
-    return {"well": all(each.state != "firing" for each in judged), "alerts": alerts}
+    return {"well": all(alert.state != "firing" for alert in judged), "alerts": alerts}
 
 
-def _may_serve(work: Work) -> bool:
+def _may_serve(work: ForecastWork) -> bool:
     """Return whether the judged version passed the gate; one that was kept out is neither registered nor rolled out later on."""
-    return bool(work.engine.target.observe(work.name).fact("model", "state") != "rejected")
+    return bool(work.engine.target.observe_forecast(work.name).find_fact("model", "state") != "rejected")
 
 
-def _stale(work: Work, kind: Kind) -> bool:
-    found = changes(work.wanted, work.engine.target.observe(work.name))
-    return any(change.action != "none" for change in found if change.resource == f"{kind}.{work.name}")
+def _is_stale(work: ForecastWork, kind: Kind) -> bool:
+    planned_changes = plan_changes(work.desired, work.engine.target.observe_forecast(work.name))
+    return any(change.action != "none" for change in planned_changes if change.resource == f"{kind}.{work.name}")
 
 
-_STEPS: dict[TargetStep, Callable[[Work], Mapping[str, Json]]] = {
-    "check": _check,
-    "backtest": _backtest,
-    "gate": _gate,
-    "train": _train,
-    "register": _register,
-    "roll-out": _roll_out,
-    "forecast": _forecast,
-    "evaluate": _evaluate,
+_STEPS: dict[TargetStep, Callable[[ForecastWork], Mapping[str, Json]]] = {
+    "check": _check_step,
+    "backtest": _backtest_step,
+    "gate": _gate_step,
+    "train": _train_step,
+    "register": _register_step,
+    "roll-out": _roll_out_step,
+    "forecast": _forecast_step,
+    "evaluate": _evaluate_step,
 }
 TARGET_STEPS: tuple[TargetStep, ...] = tuple(_STEPS)

@@ -8,21 +8,21 @@ from typing import Protocol
 
 from mlspec.errors import MlspecError
 from mlspec.plan.gcp import adoption
-from mlspec.state.diagnostic import Wrong
+from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 
 # Seconds before an apply goes on that was too much at once: quotas of calls are by the minute. It goes on as often.
 PAUSES = (5.0, 20.0, 60.0)
 
 
-class Applying(Protocol):
+class TerraformApplier(Protocol):
     """Whoever carries out a plan that a folder keeps."""
 
-    def apply(self, folder: Path, *, slower: bool = False) -> tuple[Wrong, ...]:
+    def apply(self, folder: Path, *, slower: bool = False) -> tuple[Diagnostic, ...]:
         """Carry out the plan, one thing at a time if `slower`, and return what went wrong."""
         ...
 
-    def shown(self, folder: Path) -> Mapping[str, Json]:
+    def show_plan(self, folder: Path) -> Mapping[str, Json]:
         """Return the plan as `terraform show -json` says it."""
         ...
 
@@ -30,7 +30,7 @@ class Applying(Protocol):
         """Keep a new plan in the folder, that adopts resources by their ids, and return it. Raises TargetError."""
         ...
 
-    def failed(self, folder: Path, wrong: Sequence[Wrong], why: str | None) -> MlspecError:
+    def apply_error(self, folder: Path, errors: Sequence[Diagnostic], why: str | None) -> MlspecError:
         """Return the error in words."""
         ...
 
@@ -39,29 +39,29 @@ class Applying(Protocol):
         ...
 
 
-def carry_out(terraform: Applying, folder: Path, tell: Callable[[str], None]) -> None:
+def apply_with_retries(terraform: TerraformApplier, folder: Path, tell: Callable[[str], None]) -> None:
     """Carry out the plan that a folder keeps, and nothing else. Raises TargetError with terraform's own words."""
-    wrong = terraform.apply(folder)
-    planned = terraform.shown(folder) if adoption.mendable(wrong) else {}
+    errors = terraform.apply(folder)
+    planned = terraform.show_plan(folder) if adoption.is_retryable(errors) else {}
     adopted: dict[str, str] = {}
     slower = False
     for pause in PAUSES:
-        way = adoption.again(wrong, planned)
-        if way is None:
+        remedy = adoption.plan_retry(errors, planned)
+        if remedy is None:
             break
-        if way.slower:
-            seconds = max(pause, min(way.delay, PAUSES[-1]))
+        if remedy.one_at_a_time:
+            seconds = max(pause, min(remedy.delay, PAUSES[-1]))
             tell(f"  Google asks for fewer calls at once: terraform goes on in {seconds:.0f} s, one thing at a time")
             terraform.wait(seconds)
-        adopted, slower = {**adopted, **way.adopt}, slower or way.slower
+        adopted, slower = {**adopted, **remedy.adopt}, slower or remedy.one_at_a_time
         try:
-            now = terraform.plan_again(folder, adopted, slower=slower)
+            new_plan = terraform.plan_again(folder, adopted, slower=slower)
         except MlspecError as error:
-            raise terraform.failed(folder, wrong, f"it could not be planned again: {error.message}") from None
-        if why := adoption.objection(planned, now, adopted):
-            raise terraform.failed(folder, wrong, why)
-        for address in way.adopt:
+            raise terraform.apply_error(folder, errors, f"it could not be planned again: {error.message}") from None
+        if why := adoption.find_objection(planned, new_plan, adopted):
+            raise terraform.apply_error(folder, errors, why)
+        for address in remedy.adopt:
             tell(f"  {address}: is there already, and is this forecast's own: adopted")
-        wrong = terraform.apply(folder, slower=slower)
-    if wrong:
-        raise terraform.failed(folder, wrong, None)
+        errors = terraform.apply(folder, slower=slower)
+    if errors:
+        raise terraform.apply_error(folder, errors, None)

@@ -9,143 +9,167 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlspec.engine.effects import Work, files_of, heal, known, make_version, serving_condition, whole
+from mlspec.engine.effects import (
+    ForecastWork,
+    files_of,
+    is_intact,
+    known_version,
+    make_version,
+    restore_version_files,
+    serving_condition,
+)
 from mlspec.plan import desired
-from mlspec.plan.notices import pending, rolled_back
-from mlspec.plan.rollout import ALL, ROLLOUT, Shift, shares, split
-from mlspec.plan.serving import kept, shape, stable, traffic
-from mlspec.state.ledger import Hold, Ledger, Quarantine, RolledBack, Rollout
-from mlspec.state.notice import Notice, Pending
-from mlspec.state.observed import Observed, Seen, Settlement
+from mlspec.plan.notices import pending_notices, rollback_notice
+from mlspec.plan.rollout import ALL, ROLLOUT, Shift, step_shares, traffic_split
+from mlspec.plan.serving import find_promotion_block, observed_traffic, spec_shape, stable_version
+from mlspec.state.ledger import Hold, Ledger, Quarantine, RolledBack, RolloutProgress
+from mlspec.state.notice import Notice, PendingNotice
+from mlspec.state.observed import Observed, ObservedResource, Settlement
 from mlspec.state.record import Event, Release, Version
 from mlspec.state.resource import Json
 
 
-def deploy(work: Work) -> None:
+def deploy_version(work: ForecastWork) -> None:
     """Let the version that shall serve take over: at once where nothing serves or the spec says so, else by the first step."""
-    observed = work.engine.target.observe(work.name)
-    held = kept(observed, work.wanted.spec_hash)
-    name = held.version if held else observed.fact("model", "version")
-    version = known(work, str(name))
-    if not whole(work, version):
-        heal(work, version)
-    if _only_damaged(work, observed, version):
-        mend(work, observed)
+    observed = work.engine.target.observe_forecast(work.name)
+    promotion_block = find_promotion_block(observed, work.desired.spec_hash)
+    name = promotion_block.version if promotion_block else observed.find_fact("model", "version")
+    version = known_version(work, str(name))
+    if not is_intact(work, version):
+        restore_version_files(work, version)
+    if _is_only_damaged(work, observed, version):
+        restore_traffic(work, observed)
         return
-    before, at = stable(observed), work.engine.clock()
-    steps = shares(work.wanted.spec["deployment"]["rollout"])
+    before, at = stable_version(observed), work.engine.clock()
+    steps = step_shares(work.desired.spec["deployment"]["rollout"])
     rollout = None
-    number = next_release(work)
+    number = next_release_number(work)
     if before and before != version.version and steps[0] < ALL:
-        was = observed.ledger.rollout
-        stood = was.stable_release if was else observed.fact("deployment", "release")
-        rollout = Rollout(version.version, number, before, stood, 0, at, at)
-    shared = split(version.version, before or version.version, steps[0] if rollout else ALL)
-    hold = observed.ledger.hold if held else None
-    _take_over(work, observed, version, number, shared, replace(observed.ledger, rollout=rollout, hold=hold))
+        current_rollout = observed.ledger.rollout
+        stable_release = (
+            current_rollout.stable_release if current_rollout else observed.find_fact("deployment", "release")
+        )
+        rollout = RolloutProgress(version.version, number, before, stable_release, 0, at, at)
+    shared = traffic_split(version.version, before or version.version, steps[0] if rollout else ALL)
+    hold = observed.ledger.hold if promotion_block else None
+    _record_release(work, observed, version, number, shared, replace(observed.ledger, rollout=rollout, hold=hold))
 
 
-def mend(work: Work, observed: Observed) -> None:
+def restore_traffic(work: ForecastWork, observed: Observed) -> None:
     """Put what serves back to what is recorded, where somebody or something moved it; no new release, for nothing new is wanted."""
-    found, at = observed.seen["deployment"], work.engine.clock()
-    event = Event(work.name, at, "Warning", "DriftMended", f"{found.damage}; put back", str(found.facts["version"]))
-    _settle(work, observed, dict(traffic(observed)), observed.ledger, (event,), ())
+    deployment, at = observed.resources["deployment"], work.engine.clock()
+    event = Event(
+        work.name, at, "Warning", "DriftMended", f"{deployment.damage}; put back", str(deployment.facts["version"])
+    )
+    _record_traffic(work, observed, dict(observed_traffic(observed)), observed.ledger, (event,), ())
 
 
-def _only_damaged(work: Work, observed: Observed, version: Version) -> bool:
+def _is_only_damaged(work: ForecastWork, observed: Observed, version: Version) -> bool:
     """Return whether what is recorded is what is wanted, and only what stands is otherwise."""
-    found = observed.seen.get("deployment")
-    wanted = desired.deployment(work.wanted, version.version)
-    return bool(found and found.damage and dict(found.resource.fields) == dict(wanted.fields))
+    deployment = observed.resources.get("deployment")
+    desired_resource = desired.deployment_resource(work.desired, version.version)
+    return bool(deployment and deployment.damage and dict(deployment.resource.fields) == dict(desired_resource.fields))
 
 
-def shift(work: Work, observed: Observed, step: Shift) -> None:
+def advance_rollout(work: ForecastWork, observed: Observed, step: Shift) -> None:
     """Take a rollout one step on. At 100 % it is over, and the version that came in is the one that serves."""
     at, rollout = work.engine.clock(), observed.ledger.rollout
     if rollout is None:
         return
     done = step.percent == ALL
-    moved = None if done else replace(rollout, step=rollout.step + 1, since=at)
-    shared = split(rollout.version, rollout.stable_version, step.percent)
+    next_rollout = None if done else replace(rollout, step=rollout.step + 1, since=at)
+    shared = traffic_split(rollout.version, rollout.stable_version, step.percent)
     reason, word = ("RolledOut", "serves everything") if done else ("RolloutStep", f"serves {step.percent} %")
     event = Event(work.name, at, "Normal", reason, f"{rollout.version} {word}: {step.why}", rollout.version)
-    _settle(work, observed, shared, replace(observed.ledger, rollout=moved), (event,), ())
+    _record_traffic(work, observed, shared, replace(observed.ledger, rollout=next_rollout), (event,), ())
 
 
-def give_back(work: Work, observed: Observed, why: str) -> None:
+def abort_rollout(work: ForecastWork, observed: Observed, why: str) -> None:
     """End a rollout that failed: all traffic goes back to the version before, and the new one is kept out."""
     at, rollout = work.engine.clock(), observed.ledger.rollout
     if rollout is None:
         return
     ledger = replace(
-        _without(observed.ledger, rollout.version, why, at),
+        _add_quarantine(observed.ledger, rollout.version, why, at),
         rollout=None,
         rollbacks=(*observed.ledger.rollbacks, RolledBack(at, rollout.version, rollout.stable_version, ROLLOUT)),
     )
-    said = f"{rollout.version} gives back its traffic to {rollout.stable_version}: {why}"
-    notice = rolled_back(work.wanted.spec, rollout.version, said, at)
-    event = Event(work.name, at, "Warning", "RolloutAborted", said, rollout.version)
-    version = known(work, rollout.stable_version)
-    _take_over(work, observed, version, next_release(work), {version.version: ALL}, ledger, (event,), (notice,))
+    sentence = f"{rollout.version} gives back its traffic to {rollout.stable_version}: {why}"
+    notice = rollback_notice(work.desired.spec, rollout.version, sentence, at)
+    event = Event(work.name, at, "Warning", "RolloutAborted", sentence, rollout.version)
+    version = known_version(work, rollout.stable_version)
+    _record_release(
+        work, observed, version, next_release_number(work), {version.version: ALL}, ledger, (event,), (notice,)
+    )
 
 
-def roll_back(work: Work, version: Version, ledger: Ledger, said: str, *, reason: str = "RolledBack") -> None:
+def roll_back(
+    work: ForecastWork, version: Version, ledger: Ledger, sentence: str, *, reason: str = "RolledBack"
+) -> None:
     """Give all traffic to `version` under a new release, with the ledger as the decision left it."""
-    at, observed = work.engine.clock(), work.engine.target.observe(work.name)
-    serves = str(stable(observed))
-    notice = rolled_back(work.wanted.spec, serves, said, at)
-    event = Event(work.name, at, "Warning", reason, said, serves)
-    _take_over(work, observed, version, next_release(work), {version.version: ALL}, ledger, (event,), (notice,))
+    at, observed = work.engine.clock(), work.engine.target.observe_forecast(work.name)
+    serves = str(stable_version(observed))
+    notice = rollback_notice(work.desired.spec, serves, sentence, at)
+    event = Event(work.name, at, "Warning", reason, sentence, serves)
+    _record_release(
+        work, observed, version, next_release_number(work), {version.version: ALL}, ledger, (event,), (notice,)
+    )
 
 
-def fallback(work: Work) -> Version:
+def make_fallback(work: ForecastWork) -> Version:
     """Return the version that falls back, made now where it was never made: the seasonal-naive floor, which needs no gate."""
-    return make_version(falling_back(work))
+    return make_version(fallback_work(work))
 
 
-def falling_back(work: Work) -> Work:
+def fallback_work(work: ForecastWork) -> ForecastWork:
     """Return the same work for the fallback: one candidate, and nothing to hold it against."""
-    spec = dict(work.wanted.spec)
+    spec = dict(work.desired.spec)
     candidate = {"kind": spec["rollback"]["fallback"], "name": None, "season": None}
     spec["model"] = {**spec["model"], "candidates": [candidate], "gate": []}
-    return replace(work, wanted=replace(work.wanted, spec=spec, waiting={}))
+    return replace(work, desired=replace(work.desired, spec=spec, waiting={}))
 
 
-def hold(work: Work, observed: Observed, by: str, reason: str, ledger: Ledger, notices: Sequence[Notice] = ()) -> None:
+def hold_release(
+    work: ForecastWork, observed: Observed, by: str, reason: str, ledger: Ledger, notices: Sequence[Notice] = ()
+) -> None:
     """Hold the release that serves until a person resumes, or the spec changes."""
     at = work.engine.clock()
-    held = Hold(
-        observed.fact("deployment", "release"),
-        str(observed.fact("deployment", "version")),
+    new_hold = Hold(
+        observed.find_fact("deployment", "release"),
+        str(observed.find_fact("deployment", "version")),
         by,
         reason,
         at,
-        work.wanted.spec_hash,
+        work.desired.spec_hash,
     )
-    event = Event(work.name, at, "Warning", "Held", f"release {held.release} is held by {by}: {reason}", held.version)
-    work.settle(
-        Settlement(work.name, events=(event,), ledger=replace(ledger, hold=held), notices=_pending(work, notices))
+    event = Event(
+        work.name, at, "Warning", "Held", f"release {new_hold.release} is held by {by}: {reason}", new_hold.version
+    )
+    work.record_settlement(
+        Settlement(
+            work.name, events=(event,), ledger=replace(ledger, hold=new_hold), notices=_pending_notices(work, notices)
+        )
     )
 
 
-def quarantined(ledger: Ledger, version: str, reason: str, at: str) -> Ledger:
+def quarantine_version(ledger: Ledger, version: str, reason: str, at: str) -> Ledger:
     """Return the ledger with a version that is never promoted again."""
-    return _without(ledger, version, reason, at)
+    return _add_quarantine(ledger, version, reason, at)
 
 
-def next_release(work: Work) -> int:
+def next_release_number(work: ForecastWork) -> int:
     """Return the number of the next release."""
-    return max((found.release for found in work.engine.target.releases(work.name)), default=0) + 1
+    return max((release.release for release in work.engine.target.load_releases(work.name)), default=0) + 1
 
 
-def _without(ledger: Ledger, version: str, reason: str, at: str) -> Ledger:
-    if version in ledger.bad:
+def _add_quarantine(ledger: Ledger, version: str, reason: str, at: str) -> Ledger:
+    if version in ledger.quarantined_versions:
         return ledger
     return replace(ledger, quarantined=(*ledger.quarantined, Quarantine(version, reason, at)))
 
 
-def _take_over(
-    work: Work,
+def _record_release(
+    work: ForecastWork,
     observed: Observed,
     version: Version,
     number: int,
@@ -155,37 +179,41 @@ def _take_over(
     notices: Sequence[Notice] = (),
 ) -> None:
     """Settle a new release of a version with its traffic."""
-    at, wanted = work.engine.clock(), work.wanted
+    at, desired_forecast = work.engine.clock(), work.desired
     # Another release of the version that serves is no new version: since when it serves stays as it is.
-    since = observed.fact("deployment", "since") if observed.fact("deployment", "version") == version.version else None
-    work.release = Release(work.name, number, version.version, at, wanted.spec_hash, wanted.spec)
+    since = (
+        observed.find_fact("deployment", "since")
+        if observed.find_fact("deployment", "version") == version.version
+        else None
+    )
+    work.release = Release(work.name, number, version.version, at, desired_forecast.spec_hash, desired_forecast.spec)
     facts: dict[str, Json] = {
-        "release": number, "version": version.version, "traffic": traffic, "shape": shape(wanted.spec),
+        "release": number, "version": version.version, "traffic": traffic, "shape": spec_shape(desired_forecast.spec),
         "since": since or at,
     }  # fmt: skip
-    resource = desired.deployment(wanted, version.version)
-    seen = Seen(resource, facts, files_of(version.files, "model"))
-    now = replace(observed, seen={**observed.seen, "deployment": seen})
-    serving = {name: version if name == version.version else known(work, name) for name in traffic}
-    condition = serving_condition(now, serving, at)
-    work.engine.target.route(work.name, wanted.spec, traffic, version.version, serving)
+    resource = desired.deployment_resource(desired_forecast, version.version)
+    seen = ObservedResource(resource, facts, files_of(version.files, "model"))
+    next_observed = replace(observed, resources={**observed.resources, "deployment": seen})
+    serving = {name: version if name == version.version else known_version(work, name) for name in traffic}
+    condition = serving_condition(next_observed, serving, at)
+    work.engine.target.route_traffic(work.name, desired_forecast.spec, traffic, version.version, serving)
     deployed = Event(work.name, at, "Normal", "Deployed", condition.message, version.version)
-    work.settle(
+    work.record_settlement(
         Settlement(
             work.name,
-            seen=seen,
+            resource=seen,
             version=version,
             release=work.release,
             events=(*events, deployed),
             conditions=(condition,),
-            ledger=replace(ledger, spec=wanted.spec_hash),
-            notices=_pending(work, notices),
+            ledger=replace(ledger, spec=desired_forecast.spec_hash),
+            notices=_pending_notices(work, notices),
         )
     )
 
 
-def _settle(
-    work: Work,
+def _record_traffic(
+    work: ForecastWork,
     observed: Observed,
     traffic: dict[str, int],
     ledger: Ledger,
@@ -193,19 +221,19 @@ def _settle(
     notices: Sequence[Notice],
 ) -> None:
     """Settle other traffic under the same release."""
-    found = observed.seen["deployment"]
-    seen = replace(found, facts={**found.facts, "traffic": traffic})
-    now = replace(observed, seen={**observed.seen, "deployment": seen})
-    serving = {name: known(work, name) for name in traffic}
-    condition = serving_condition(now, serving, work.engine.clock())
-    work.engine.target.route(work.name, work.wanted.spec, traffic, str(found.facts["version"]), serving)
-    work.settle(
+    deployment = observed.resources["deployment"]
+    seen = replace(deployment, facts={**deployment.facts, "traffic": traffic})
+    next_observed = replace(observed, resources={**observed.resources, "deployment": seen})
+    serving = {name: known_version(work, name) for name in traffic}
+    condition = serving_condition(next_observed, serving, work.engine.clock())
+    work.engine.target.route_traffic(work.name, work.desired.spec, traffic, str(deployment.facts["version"]), serving)
+    work.record_settlement(
         Settlement(
-                work.name, seen=seen, events=tuple(events), conditions=(condition,), ledger=ledger,
-            notices=_pending(work, notices),
+                work.name, resource=seen, events=tuple(events), conditions=(condition,), ledger=ledger,
+            notices=_pending_notices(work, notices),
         )
     )  # fmt: skip
 
 
-def _pending(work: Work, notices: Sequence[Notice]) -> tuple[Pending, ...]:
-    return pending(work.wanted.spec, notices, work.engine.clock())
+def _pending_notices(work: ForecastWork, notices: Sequence[Notice]) -> tuple[PendingNotice, ...]:
+    return pending_notices(work.desired.spec, notices, work.engine.clock())

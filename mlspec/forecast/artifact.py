@@ -15,9 +15,9 @@ import pandas as pd
 
 from mlspec.forecast import candidates as families
 from mlspec.forecast import trees
-from mlspec.forecast.backtest import forecast
+from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.frame import ID, MEAN, TIME, Panel
-from mlspec.forecast.workers import HERE, Workers
+from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.forecast import Candidate
 
 FORMAT = "mlspec-model/1"
@@ -25,7 +25,7 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelArtifact:
     """A fitted champion: its candidate as JSON, and each member with what it learned (None: nothing to keep)."""
 
     candidate: dict[str, Any]
@@ -40,44 +40,46 @@ class Model:
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean: the plain mean of the members."""
         parts = [
-            forecast(families.load(member, data, panel, self.seed), panel, member.label)
+            forecast_means(families.load_fitted(member, data, panel, self.seed), panel, member.label)
             for member, data in self.members
         ]
         mean = sum(part[MEAN] for part in parts) / len(parts)
         return parts[0][[ID, TIME]].assign(**{MEAN: mean})
 
 
-def train(candidate: Any, panel: Panel, seed: int, say: Any, workers: Workers = HERE) -> Model:
+def train_model(candidate: Any, panel: Panel, seed: int, say: Any, workers: Workers = THIS_PROCESS) -> ModelArtifact:
     """Fit a candidate (JSON, an ensemble with its members) to all of the history."""
     single, members = families.from_json(candidate)
     fitted = []
-    listed: Sequence[Candidate] = members or [single]
-    for number, member in enumerate(listed):
-        say(number, len(listed), f"train {member.label}")
-        fitted.append((member, families.fit(member, panel, seed, workers).dump()))
-    say(len(listed), len(listed), "trained")
-    return Model(candidate, tuple(fitted), seed)
+    singles_to_fit: Sequence[Candidate] = members or [single]
+    for number, member in enumerate(singles_to_fit):
+        say(number, len(singles_to_fit), f"train {member.label}")
+        fitted.append((member, families.fit_candidate(member, panel, seed, workers).to_bytes()))
+    say(len(singles_to_fit), len(singles_to_fit), "trained")
+    return ModelArtifact(candidate, tuple(fitted), seed)
 
 
-def dump(model: Model) -> bytes:
+def dump_model(model: ModelArtifact) -> bytes:
     """Return the model file's bytes."""
-    parts = {f"member-{place}": data for place, (_member, data) in enumerate(model.members) if data is not None}
+    parts = {f"member-{number}": data for number, (_member, data) in enumerate(model.members) if data is not None}
     manifest = {"format": FORMAT, "candidate": model.candidate, "seed": model.seed, "parts": sorted(parts)}
     text = json.dumps(manifest, sort_keys=True, indent=1, allow_nan=False)
-    return trees.archive({MANIFEST: text.encode()} | parts)
+    return trees.pack_archive({MANIFEST: text.encode()} | parts)
 
 
-def load(data: bytes) -> Model:
+def load_model(data: bytes) -> ModelArtifact:
     """Return the model that `dump` wrote. Raises ModelError when `data` is not that."""
-    parts = trees.members(data)
+    parts = trees.unpack_archive(data)
     try:
         manifest = json.loads(parts.pop(MANIFEST))
-        kind, candidate, seed, listed = (manifest[key] for key in ("format", "candidate", "seed", "parts"))
+        file_format, candidate, seed, part_names = (manifest[key] for key in ("format", "candidate", "seed", "parts"))
     except (KeyError, ValueError, TypeError):
-        raise trees.damaged("it has no manifest") from None
-    if kind != FORMAT:
-        raise trees.damaged(f"its format is {kind!r}, and this version of mlspec reads {FORMAT!r}")
-    if sorted(parts) != listed or not isinstance(seed, int):
-        raise trees.damaged("its parts are not the ones that its manifest lists")
+        raise trees.damaged_model_error("it has no manifest") from None
+    if file_format != FORMAT:
+        raise trees.damaged_model_error(f"its format is {file_format!r}, and this version of mlspec reads {FORMAT!r}")
+    if sorted(parts) != part_names or not isinstance(seed, int):
+        raise trees.damaged_model_error("its parts are not the ones that its manifest lists")
     single, members = families.from_json(candidate)
-    return Model(candidate, tuple((m, parts.get(f"member-{i}")) for i, m in enumerate(members or [single])), seed)
+    return ModelArtifact(
+        candidate, tuple((m, parts.get(f"member-{i}")) for i, m in enumerate(members or [single])), seed
+    )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlspec.forecast.facts import Facts
+from mlspec.forecast.facts import HistoryFacts
 from mlspec.spec.forecast import AutoEts, Candidate, Croston, Ensemble, GradientBoosting, SeasonalNaive, Theta
 
 
 @dataclass(frozen=True)
-class Choice:
+class CandidateChoice:
     """Candidates to try, and a sentence on each decision."""
 
     candidates: tuple[Candidate, ...]
@@ -29,60 +29,70 @@ MOST_FITS_ETS, MOST_FITS_THETA = 20_000, 300_000
 INTERMITTENT_SHARE = 0.25
 
 
-def choose(facts: Facts, *, together: bool = False) -> Choice:
+def choose_candidates(facts: HistoryFacts, *, distributed: bool = False) -> CandidateChoice:
     """Return the list for these facts, of candidates that several workers can learn `together` where they have to."""
-    parts = (_floor(facts), _croston(facts), _smoothing(facts), _boosting(facts, together=together), _ensemble())
-    return Choice(
+    parts = (
+        _choose_floor(facts),
+        _choose_croston(facts),
+        _choose_smoothing(facts),
+        _choose_boosting(facts, distributed=distributed),
+        _choose_ensemble(),
+    )
+    return CandidateChoice(
         tuple(candidate for part in parts for candidate in part.candidates),
         tuple(reason for part in parts for reason in part.reasons),
     )
 
 
-def _floor(facts: Facts) -> Choice:
+def _choose_floor(facts: HistoryFacts) -> CandidateChoice:
     floor = SeasonalNaive(kind="seasonal-naive")
     if facts.season == 1:
-        return Choice((floor,), ("seasonal-naive: the floor; this frequency has no season, so it is the last value",))
+        return CandidateChoice(
+            (floor,), ("seasonal-naive: the floor; this frequency has no season, so it is the last value",)
+        )
     if facts.length < facts.season:
         why = f"the last value, as {facts.length} periods at the first cutoff hold no season of {facts.season}"
-        return Choice((floor,), (f"seasonal-naive: the floor; {why}",))
-    return Choice((floor,), (f"seasonal-naive: the floor, with a season of {facts.season} periods",))
+        return CandidateChoice((floor,), (f"seasonal-naive: the floor; {why}",))
+    return CandidateChoice((floor,), (f"seasonal-naive: the floor, with a season of {facts.season} periods",))
 
 
-def _croston(facts: Facts) -> Choice:
+def _choose_croston(facts: HistoryFacts) -> CandidateChoice:
     if facts.intermittent < INTERMITTENT_SHARE:
-        return Choice((), ())
-    names = (Croston(kind="croston", name="croston-sba"), Croston(kind="croston", name="croston-tsb", variant="tsb"))
-    return Choice(
-        names, (f"croston-sba, croston-tsb: {facts.intermittent:.0%} of the series have intermittent demand",)
+        return CandidateChoice((), ())
+    variants = (Croston(kind="croston", name="croston-sba"), Croston(kind="croston", name="croston-tsb", variant="tsb"))
+    return CandidateChoice(
+        variants, (f"croston-sba, croston-tsb: {facts.intermittent:.0%} of the series have intermittent demand",)
     )
 
 
-def _smoothing(facts: Facts) -> Choice:
-    found: list[Candidate] = []
+def _choose_smoothing(facts: HistoryFacts) -> CandidateChoice:
+    chosen: list[Candidate] = []
     left_out: list[str] = []
     for candidate, most in ((AutoEts(kind="auto-ets"), MOST_FITS_ETS), (Theta(kind="theta"), MOST_FITS_THETA)):
         if facts.fits <= most:
-            found.append(candidate)
+            chosen.append(candidate)
         else:
             left_out.append(f"no {candidate.kind}: {facts.fits:,} fits of single series would take too long")
-    if found and facts.season > 1 and facts.length < 2 * facts.season:
+    if chosen and facts.season > 1 and facts.length < 2 * facts.season:
         why = f"without a season, as {facts.length} periods at the first cutoff are less than two seasons of {facts.season}"
     else:
         why = f"{facts.length} periods at the first cutoff are enough for level, trend and season"
-    told = [f"{', '.join(candidate.label for candidate in found)}: {why}"] if found else []
-    return Choice(tuple(found), (*told, *left_out))
+    reasons = [f"{', '.join(candidate.label for candidate in chosen)}: {why}"] if chosen else []
+    return CandidateChoice(tuple(chosen), (*reasons, *left_out))
 
 
-def _boosting(facts: Facts, *, together: bool) -> Choice:
+def _choose_boosting(facts: HistoryFacts, *, distributed: bool) -> CandidateChoice:
     if facts.rows < FEWEST_ROWS:
-        return Choice((), (f"no gradient-boosting: of {facts.rows:,} rows with all lags it would learn by heart",))
+        return CandidateChoice(
+            (), (f"no gradient-boosting: of {facts.rows:,} rows with all lags it would learn by heart",)
+        )
     why = f"gradient-boosting: {facts.rows:,} rows with all lags to learn from"
-    if together:
-        found = GradientBoosting(kind="gradient-boosting", library="lightgbm")
-        return Choice((found,), (f"{why}, by LightGBM, whose trees several workers can learn together",))
-    return Choice((GradientBoosting(kind="gradient-boosting"),), (why,))
+    if distributed:
+        candidate = GradientBoosting(kind="gradient-boosting", library="lightgbm")
+        return CandidateChoice((candidate,), (f"{why}, by LightGBM, whose trees several workers can learn together",))
+    return CandidateChoice((GradientBoosting(kind="gradient-boosting"),), (why,))
 
 
-def _ensemble() -> Choice:
+def _choose_ensemble() -> CandidateChoice:
     why = "ensemble: the mean of the best 3 is seldom worse than the best of them, and often better"
-    return Choice((Ensemble(kind="ensemble", of="best-3"),), (why,))
+    return CandidateChoice((Ensemble(kind="ensemble", of="best-3"),), (why,))

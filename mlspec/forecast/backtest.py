@@ -14,9 +14,9 @@ import pandas as pd
 
 from mlspec.errors import ModelError
 from mlspec.forecast import candidates as families
-from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe
-from mlspec.forecast.scales import FLOOR, scales
-from mlspec.forecast.workers import HERE, Workers, blocks
+from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe_series
+from mlspec.forecast.scales import FLOOR, series_scales
+from mlspec.forecast.workers import THIS_PROCESS, Workers, forecast_blocks
 from mlspec.spec.forecast import Backtest, Candidate
 
 Say = Callable[[int, int, str], None]
@@ -33,22 +33,22 @@ class Entrant:
     pick: int | None = None
 
 
-def cutoffs(panel: Panel, backtest: Backtest) -> list[pd.Timestamp]:
+def backtest_cutoffs(panel: Panel, backtest: Backtest) -> list[pd.Timestamp]:
     """Return the cutoffs, oldest first. Raises ModelError when the history is too short for so many."""
     horizon = panel.layout.horizon
     step = backtest.step or horizon
     times = pd.DatetimeIndex(sorted(panel.frame[TIME].unique()))
-    back = horizon + (backtest.windows - 1) * step
-    if len(times) - back < 2:
+    periods_back = horizon + (backtest.windows - 1) * step
+    if len(times) - periods_back < 2:
         raise ModelError(
-            f"a backtest of {backtest.windows} windows of {horizon} periods, {step} apart, needs {back + 2} periods of "
+            f"a backtest of {backtest.windows} windows of {horizon} periods, {step} apart, needs {periods_back + 2} periods of "
             f"history; there are {len(times)}",
             hint="lower model.backtest.windows, model.backtest.step or model.horizon, or bring more history",
         )
-    return [times[-1 - back + place * step] for place in range(backtest.windows)]
+    return [times[-1 - periods_back + number * step] for number in range(backtest.windows)]
 
 
-def forecasts(
+def forecast_windows(
     panel: Panel,
     cuts: Sequence[pd.Timestamp],
     singles: dict[str, Candidate],
@@ -59,42 +59,46 @@ def forecasts(
     """Return unique_id, cutoff, ds, h, y (missing where unobserved), scales, and one column of means a key of `singles`."""
     windows, done, total = [], 0, len(cuts) * len(singles)
     for number, cutoff in enumerate(cuts, 1):
-        known = panel.until(cutoff)
-        window = _actuals(panel, known, cutoff)
+        known = panel.known_at(cutoff)
+        window = _window_actuals(panel, known, cutoff)
         for key, candidate in singles.items():
             say(done, total, f"backtest window {number} of {len(cuts)}: {candidate.label}")
-            found = forecast(families.fit(candidate, known, seed, workers), known, candidate.label, workers)
-            window = window.merge(found.rename(columns={MEAN: key}), on=[ID, TIME], how="left", validate="one_to_one")
+            means = forecast_means(
+                families.fit_candidate(candidate, known, seed, workers), known, candidate.label, workers
+            )
+            window = window.merge(means.rename(columns={MEAN: key}), on=[ID, TIME], how="left", validate="one_to_one")
             done += 1
         windows.append(window)
     say(total, total, "backtest scored")
     return pd.concat(windows, ignore_index=True)
 
 
-def forecast(fitted: families.Fitted, panel: Panel, label: str, workers: Workers = HERE) -> pd.DataFrame:
+def forecast_means(
+    fitted: families.FittedCandidate, panel: Panel, label: str, workers: Workers = THIS_PROCESS
+) -> pd.DataFrame:
     """Return a candidate's means, no lower than a series' floor. Raises ModelError where one is not a finite number.
 
     A fitted candidate forecasts each series by itself, so that it does not matter which of them are forecast together.
     """
-    parts = workers.each(fitted.forecast, blocks(panel, workers))
-    found = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
-    odd = found.loc[~np.isfinite(found[MEAN]), ID].unique()
-    if len(odd):
+    parts = workers.map_shares(fitted.forecast, forecast_blocks(panel, workers))
+    means = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
+    broken_series = means.loc[~np.isfinite(means[MEAN]), ID].unique()
+    if len(broken_series):
         raise ModelError(
-            f"candidate '{label}' has no finite forecast for series {describe([str(name) for name in odd])}",
+            f"candidate '{label}' has no finite forecast for series {describe_series([str(name) for name in broken_series])}",
             hint="leave this candidate out of model.candidates",
         )
-    floor = found[ID].map(scales(panel).set_index(ID)[FLOOR])
-    return found.assign(**{MEAN: np.maximum(found[MEAN], floor)})
+    floor = means[ID].map(series_scales(panel).set_index(ID)[FLOOR])
+    return means.assign(**{MEAN: np.maximum(means[MEAN], floor)})
 
 
-def _actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
+def _window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
     """Return what is to be forecast from one cutoff, with what came true and the scales as of the cutoff."""
-    times = panel.layout.frequency.after(cutoff, panel.layout.horizon)
+    times = panel.layout.frequency.periods_after(cutoff, panel.layout.horizon)
     frame = panel.frame[panel.frame[TIME].isin(times) & panel.frame[ID].isin(known.frame[ID].unique())]
     actual = frame[TARGET].where(frame[OBSERVED])
     rows = frame[[ID, TIME]].assign(**{TARGET: actual, CUTOFF: cutoff, STEP: times.get_indexer(frame[TIME]) + 1})
-    return rows.merge(scales(known), on=ID, how="left")
+    return rows.merge(series_scales(known), on=ID, how="left")
 
 
 def entrant_rows(
@@ -107,13 +111,13 @@ def entrant_rows(
     base = window_forecasts.drop(columns=[name for name in window_forecasts if str(name).startswith("{")])
     means = pd.Series(np.nan, index=base.index)
     for cutoff in sorted(base[CUTOFF].unique()):
-        here, earlier = base[CUTOFF] == cutoff, base[CUTOFF] < cutoff
-        chosen = best(window_forecasts[earlier], keys, entrant.pick, rank)
-        means[here] = window_forecasts.loc[here, chosen].mean(axis=1)
+        in_window, before_window = base[CUTOFF] == cutoff, base[CUTOFF] < cutoff
+        chosen = pick_best(window_forecasts[before_window], keys, entrant.pick, rank)
+        means[in_window] = window_forecasts.loc[in_window, chosen].mean(axis=1)
     return base.assign(**{CANDIDATE: entrant.label, MEAN: means})
 
 
-def best(
+def pick_best(
     earlier: pd.DataFrame, keys: Sequence[str], pick: int | None, rank: Callable[[pd.DataFrame], float]
 ) -> list[str]:
     """Return the `pick` best of `keys` by their score in `earlier` windows, in the order given; all when there is none."""

@@ -15,7 +15,7 @@ import pandas as pd
 
 from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
 from mlspec.forecast.frequency import Frequency
-from mlspec.forecast.load import CHECK, Rows
+from mlspec.forecast.load import CHECK, TypedRows
 from mlspec.spec.duration import format_duration
 from mlspec.spec.forecast import Dataset
 
@@ -23,12 +23,12 @@ EXAMPLES = 10  # places named for one broken check
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ContractEvidence:
     """What the checks look at. `grid` holds every period from the first to the newest; `now` is naive UTC."""
 
     dataset: Dataset
-    rows: Rows
-    future: Rows | None
+    rows: TypedRows
+    future: TypedRows | None
     frequency: Frequency
     grid: pd.DatetimeIndex
     horizon: int
@@ -36,7 +36,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckResult:
     """One check's verdict: a sentence, how many places broke it, and some of them."""
 
     check: str
@@ -46,64 +46,66 @@ class Result:
     examples: list[str] = field(default_factory=list)
 
 
-def judge(evidence: Evidence) -> list[Result]:
+def judge_contract(evidence: ContractEvidence) -> list[CheckResult]:
     """Run every check that applies, in the table's order."""
-    found = [check(evidence) for check in CHECKS]
-    return [result for result in found if result is not None]
+    results = [check(evidence) for check in CHECKS]
+    return [result for result in results if result is not None]
 
 
-def as_json(results: Iterable[Result]) -> list[dict[str, Any]]:
+def as_json(results: Iterable[CheckResult]) -> list[dict[str, Any]]:
     """Return results as JSON values."""
     return [asdict(result) for result in results]
 
 
-def _types(evidence: Evidence) -> Result:
+def _check_types(evidence: ContractEvidence) -> CheckResult:
     bad = evidence.rows.bad
     if bad.empty:
-        return Result("types", True, f"all {evidence.rows.count:,} rows can be read")
-    examples = [_bad_row(row) for row in bad.head(EXAMPLES).to_dict("records")]
+        return CheckResult("types", True, f"all {evidence.rows.count:,} rows can be read")
+    examples = [_describe_bad_row(row) for row in bad.head(EXAMPLES).to_dict("records")]
     rows = len(bad[["file", "row"]].drop_duplicates())
-    return Result(
+    return CheckResult(
         "types", False, f"{rows:,} of {evidence.rows.count:,} rows hold a value that cannot be used", rows, examples
     )
 
 
-def _bad_row(row: dict[str, Any]) -> str:
-    place = f"{row['file']} row {row['row']}"
+def _describe_bad_row(row: dict[str, Any]) -> str:
+    location = f"{row['file']} row {row['row']}"
     return (
-        f"{place}: {row['column']} '{row['value']}' {row['problem']}" if row["column"] else f"{place}: {row['problem']}"
+        f"{location}: {row['column']} '{row['value']}' {row['problem']}"
+        if row["column"]
+        else f"{location}: {row['problem']}"
     )
 
 
-def _keys(evidence: Evidence) -> Result:
+def _check_keys(evidence: ContractEvidence) -> CheckResult:
     rows = evidence.rows.frame
     twice = rows[rows.duplicated([ID, TIME], keep=False)].sort_values([ID, TIME, "row"])
     if twice.empty:
-        return Result("keys", True, "each series has each period once")
+        return CheckResult("keys", True, "each series has each period once")
     pairs = list(twice.groupby([ID, TIME], sort=True))
     examples = [
-        f"series '{name}' has {evidence.frequency.text(time)} in rows {', '.join(map(str, group['row'].head(5)))}"
+        f"series '{name}' has {evidence.frequency.format_period(time)} in rows {', '.join(map(str, group['row'].head(5)))}"
         for (name, time), group in pairs[:EXAMPLES]
     ]
-    return Result("keys", False, f"{len(pairs):,} periods stand more than once in a series", len(pairs), examples)
+    return CheckResult("keys", False, f"{len(pairs):,} periods stand more than once in a series", len(pairs), examples)
 
 
-def _frequency(evidence: Evidence) -> Result:
+def _check_frequency(evidence: ContractEvidence) -> CheckResult:
     rows, freq = evidence.rows.frame, evidence.frequency
     off = rows[~rows[TIME].isin(evidence.grid)]
     if off.empty:
-        return Result("frequency", True, f"every date belongs to {freq.alias}")
+        return CheckResult("frequency", True, f"every date belongs to {freq.alias}")
     examples = [
-        f"{file} row {row}: {freq.text(time)} ({time.day_name()})"
+        f"{file} row {row}: {freq.format_period(time)} ({time.day_name()})"
         for file, row, time in off[["file", "row", TIME]].head(EXAMPLES).itertuples(index=False)
     ]
-    return Result(
+    return CheckResult(
         "frequency", False, f"{len(off):,} rows have a date that does not belong to {freq.alias}", len(off), examples
     )
 
 
 @dataclass(frozen=True)
-class Spans:
+class SeriesSpans:
     """By series: first and last row's period and how many periods have a value, as numbers on the grid."""
 
     first: pd.Series
@@ -112,62 +114,66 @@ class Spans:
     newest: int
 
     @property
-    def inside(self) -> pd.Series:
+    def missing_inside(self) -> pd.Series:
         """Periods without a value between a series' first and last row."""
         return self.last - self.first + 1 - self.present
 
     @property
-    def behind(self) -> pd.Series:
+    def missing_behind(self) -> pd.Series:
         """Periods between a series' last row and the newest of all."""
         return self.newest - self.last
 
 
-def spans(rows: pd.DataFrame, grid: pd.DatetimeIndex) -> Spans:
+def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex) -> SeriesSpans:
     """Measure every series that has a value. A row without a target value is a period without a value."""
     present = rows[rows[TARGET].notna() & rows[TIME].isin(grid)].drop_duplicates([ID, TIME])
     where = pd.Series(grid.get_indexer(present[TIME]), index=present.index).groupby(present[ID])
     last = where.max()
-    return Spans(where.min(), last, where.size(), int(last.max()) if len(last) else 0)
+    return SeriesSpans(where.min(), last, where.size(), int(last.max()) if len(last) else 0)
 
 
-def _completeness(evidence: Evidence) -> Result:
+def _check_completeness(evidence: ContractEvidence) -> CheckResult:
     """Judge the gaps. Without `completeness` none is tolerated; trailing ones are left to `series.max_missing` if given."""
-    checks, span = evidence.dataset.checks, spans(evidence.rows.frame, evidence.grid)
-    behind_told = checks.completeness is None and checks.series is not None and checks.series.max_missing is not None
-    missing = span.inside + (0 if behind_told else span.behind)
+    checks, span = evidence.dataset.checks, series_spans(evidence.rows.frame, evidence.grid)
+    behind_excluded = (
+        checks.completeness is None and checks.series is not None and checks.series.max_missing is not None
+    )
+    missing = span.missing_inside + (0 if behind_excluded else span.missing_behind)
     expected = int((span.present + missing).sum())
     lacking, share = int(missing.sum()), 1 - missing.sum() / max(expected, 1)
     least = checks.completeness.min if checks.completeness else 1.0
     if lacking == 0:
-        return Result("gaps", True, f"no period is missing in {len(span.first):,} series")
+        return CheckResult("gaps", True, f"no period is missing in {len(span.first):,} series")
     worst = missing[missing > 0].sort_values(ascending=False, kind="stable")
-    examples = [_gap(evidence, name, int(span.first[name]), lacks) for name, lacks in worst.head(EXAMPLES).items()]
+    examples = [
+        _describe_gap(evidence, name, int(span.first[name]), lacks) for name, lacks in worst.head(EXAMPLES).items()
+    ]
     missed = f"{lacking:,} of {expected:,} periods have no value in {len(worst):,} series"
-    said = f"{missed} ({share:.2%} are there, {least:.2%} must be)"
+    message = f"{missed} ({share:.2%} are there, {least:.2%} must be)"
     if share >= least:
-        return Result("gaps", True, f"{said}; each is filled and never scored", lacking, examples)
-    return Result("gaps", False, said, lacking, examples)
+        return CheckResult("gaps", True, f"{message}; each is filled and never scored", lacking, examples)
+    return CheckResult("gaps", False, message, lacking, examples)
 
 
-def _gap(evidence: Evidence, name: object, first: int, lacks: int) -> str:
+def _describe_gap(evidence: ContractEvidence, name: object, first: int, lacks: int) -> str:
     rows, grid = evidence.rows.frame, evidence.grid
-    there = rows.loc[(rows[ID] == name) & rows[TARGET].notna(), TIME]
-    absent = grid[first:].difference(pd.DatetimeIndex(there))
-    return f"series '{name}' lacks {lacks:,}, the first {evidence.frequency.text(absent[0])}"
+    present_periods = rows.loc[(rows[ID] == name) & rows[TARGET].notna(), TIME]
+    absent_periods = grid[first:].difference(pd.DatetimeIndex(present_periods))
+    return f"series '{name}' lacks {lacks:,}, the first {evidence.frequency.format_period(absent_periods[0])}"
 
 
-def _freshness(evidence: Evidence) -> Result | None:
+def _check_freshness(evidence: ContractEvidence) -> CheckResult | None:
     freshness = evidence.dataset.checks.freshness
     if freshness is None:
         return None
     newest = evidence.rows.frame.loc[evidence.rows.frame[TARGET].notna(), TIME].max()
-    age = evidence.now - evidence.frequency.end(newest)
-    said = f"the newest period is {evidence.frequency.text(newest)}, {max(age.days, 0)} days old"
+    age = evidence.now - evidence.frequency.period_end(newest)
+    message = f"the newest period is {evidence.frequency.format_period(newest)}, {max(age.days, 0)} days old"
     limit = f"at most {format_duration(freshness.max_age)} is allowed"
-    return Result("freshness", age <= freshness.max_age, f"{said}; {limit}", int(age > freshness.max_age))
+    return CheckResult("freshness", age <= freshness.max_age, f"{message}; {limit}", int(age > freshness.max_age))
 
 
-def _range(evidence: Evidence) -> Result | None:
+def _check_range(evidence: ContractEvidence) -> CheckResult | None:
     limits, rows = evidence.dataset.checks.range, evidence.rows.frame
     if not limits:
         return None
@@ -178,38 +184,40 @@ def _range(evidence: Evidence) -> Result | None:
         outside = rows[(values < low) | (values > high)]
         count += len(outside)
         examples += [
-            f"{file} row {row}: {name} {value:g} is outside {_interval(limit.min, limit.max)}"
+            f"{file} row {row}: {name} {value:g} is outside {_format_interval(limit.min, limit.max)}"
             for file, row, value in outside[["file", "row", CHECK + name]].head(EXAMPLES).itertuples(index=False)
         ]
-    said = f"{count:,} values lie outside their range" if count else f"all values of {', '.join(limits)} are in range"
-    return Result("range", not count, said, count, examples[:EXAMPLES])
+    message = (
+        f"{count:,} values lie outside their range" if count else f"all values of {', '.join(limits)} are in range"
+    )
+    return CheckResult("range", not count, message, count, examples[:EXAMPLES])
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def _format_interval(low: float | None, high: float | None) -> str:
     return f"{'-inf' if low is None else format(low, 'g')} to {'inf' if high is None else format(high, 'g')}"
 
 
-def _series(evidence: Evidence) -> Result | None:
-    wanted = evidence.dataset.checks.series
-    if wanted is None:
+def _check_series(evidence: ContractEvidence) -> CheckResult | None:
+    series_check = evidence.dataset.checks.series
+    if series_check is None:
         return None
-    span = spans(evidence.rows.frame, evidence.grid)
-    count, behind = len(span.first), span.behind[span.behind > 0]
-    few = wanted.min is not None and count < wanted.min
-    late = wanted.max_missing is not None and len(behind) > wanted.max_missing * count
-    said = [f"{count:,} series" + (f", at least {wanted.min:,} must be there" if few else "")]
+    span = series_spans(evidence.rows.frame, evidence.grid)
+    count, behind = len(span.first), span.missing_behind[span.missing_behind > 0]
+    few = series_check.min is not None and count < series_check.min
+    late = series_check.max_missing is not None and len(behind) > series_check.max_missing * count
+    messages = [f"{count:,} series" + (f", at least {series_check.min:,} must be there" if few else "")]
     if len(behind):
-        said.append(
+        messages.append(
             f"{len(behind):,} of them lack the newest period"
-            + (f", at most {wanted.max_missing:.1%} may" if late else "")
+            + (f", at most {series_check.max_missing:.1%} may" if late else "")
         )
     examples = [
         f"series '{name}' ends {lag:,} periods before the newest" for name, lag in behind.head(EXAMPLES).items()
     ]
-    return Result("series", not (few or late), "; ".join(said), len(behind), examples)
+    return CheckResult("series", not (few or late), "; ".join(messages), len(behind), examples)
 
 
-def _static(evidence: Evidence) -> Result | None:
+def _check_static(evidence: ContractEvidence) -> CheckResult | None:
     columns = evidence.dataset.covariates.static
     if not columns:
         return None
@@ -219,60 +227,67 @@ def _static(evidence: Evidence) -> Result | None:
         moving = values[values[ID].duplicated(keep=False)].groupby(ID, sort=True)[PREFIX + name].agg(list)
         count += len(moving)
         examples += [
-            f"series '{key}': {name} is {' and '.join(map(str, seen[:3]))}"
-            for key, seen in moving.head(EXAMPLES).items()
+            f"series '{key}': {name} is {' and '.join(map(str, variants[:3]))}"
+            for key, variants in moving.head(EXAMPLES).items()
         ]
-    said = f"{count:,} series change a static column" if count else f"{', '.join(columns)} is constant in each series"
-    return Result("static", not count, said, count, examples[:EXAMPLES])
+    message = (
+        f"{count:,} series change a static column" if count else f"{', '.join(columns)} is constant in each series"
+    )
+    return CheckResult("static", not count, message, count, examples[:EXAMPLES])
 
 
-def _future(evidence: Evidence) -> Result | None:
+def _check_future(evidence: ContractEvidence) -> CheckResult | None:
     """Judge the plan of known covariates: readable, each key once, every period of the horizon for every series."""
     known = evidence.dataset.covariates.known
     if not known:
         return None
     if evidence.future is None:
-        return Result(
+        return CheckResult(
             "future", False, f"{', '.join(known)} must be known over the horizon, and dataset.future names no plan", 1
         )
     plan, freq = evidence.future, evidence.frequency
     if not plan.bad.empty:
-        examples = [_bad_row(row) for row in plan.bad.head(EXAMPLES).to_dict("records")]
-        return Result("future", False, f"{len(plan.bad):,} rows of the plan cannot be used", len(plan.bad), examples)
+        examples = [_describe_bad_row(row) for row in plan.bad.head(EXAMPLES).to_dict("records")]
+        return CheckResult(
+            "future", False, f"{len(plan.bad):,} rows of the plan cannot be used", len(plan.bad), examples
+        )
     keyed = "each series" if _by_series(evidence) else "all series"
     twice = plan.frame[plan.frame.duplicated([ID, TIME])]
     if len(twice):
         examples = [
-            f"row {row}: {freq.text(time)}" for row, time in twice[["row", TIME]].head(EXAMPLES).itertuples(index=False)
+            f"row {row}: {freq.format_period(time)}"
+            for row, time in twice[["row", TIME]].head(EXAMPLES).itertuples(index=False)
         ]
-        return Result("future", False, f"{len(twice):,} rows of the plan repeat a period", len(twice), examples)
-    absent = _absent(evidence)
+        return CheckResult("future", False, f"{len(twice):,} rows of the plan repeat a period", len(twice), examples)
+    absent = _missing_plan_periods(evidence)
     if absent:
-        return Result(
+        return CheckResult(
             "future", False, f"the plan lacks {len(absent):,} periods of the horizon", len(absent), absent[:EXAMPLES]
         )
-    return Result("future", True, f"the plan covers {evidence.horizon} periods for {keyed}")
+    return CheckResult("future", True, f"the plan covers {evidence.horizon} periods for {keyed}")
 
 
-def _by_series(evidence: Evidence) -> bool:
+def _by_series(evidence: ContractEvidence) -> bool:
     return bool(evidence.future and any(name.startswith("id_") for name in evidence.future.frame))
 
 
-def _absent(evidence: Evidence) -> list[str]:
+def _missing_plan_periods(evidence: ContractEvidence) -> list[str]:
     if evidence.future is None:
         return []
     plan, freq = evidence.future.frame, evidence.frequency
-    span = spans(evidence.rows.frame, evidence.grid)
-    times = freq.after(evidence.grid[span.newest], evidence.horizon)
+    span = series_spans(evidence.rows.frame, evidence.grid)
+    times = freq.periods_after(evidence.grid[span.newest], evidence.horizon)
     names = span.first.index if _by_series(evidence) else plan[ID].unique()
-    wanted = pd.MultiIndex.from_product([names, times])
-    lacking = wanted.difference(pd.MultiIndex.from_frame(plan[[ID, TIME]]))
+    expected_keys = pd.MultiIndex.from_product([names, times])
+    missing_keys = expected_keys.difference(pd.MultiIndex.from_frame(plan[[ID, TIME]]))
     return [
-        f"series '{name}': {freq.text(time)}" if _by_series(evidence) else freq.text(time) for name, time in lacking
+        f"series '{name}': {freq.format_period(time)}" if _by_series(evidence) else freq.format_period(time)
+        for name, time in missing_keys
     ]
 
 
 # In the order in which a person would look: what cannot be read, what is twice, what is off, what is missing.
-CHECKS: tuple[Callable[[Evidence], Result | None], ...] = (
-    _types, _keys, _frequency, _completeness, _freshness, _range, _series, _static, _future,
+CHECKS: tuple[Callable[[ContractEvidence], CheckResult | None], ...] = (
+    _check_types, _check_keys, _check_frequency, _check_completeness, _check_freshness, _check_range, _check_series, _check_static,
+    _check_future,
 )  # fmt: skip

@@ -22,7 +22,7 @@ SMALLEST_SHARE = 1e-4  # of a bin that one sample leaves empty: the index has no
 
 
 @dataclass(frozen=True)
-class Baseline:
+class DriftBaseline:
     """What a window is held against: `same-season`, the same periods of earlier seasons, or `training`, all that came before it."""
 
     name: str
@@ -46,11 +46,11 @@ def psi(expected: Array, actual: Array) -> float | None:
         )
         for values in (expected, actual)
     ]
-    found = float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
-    return max(found - len(edges) * (1 / len(expected) + 1 / len(actual)), 0.0)
+    stability_index = float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
+    return max(stability_index - len(edges) * (1 / len(expected) + 1 / len(actual)), 0.0)
 
 
-def _shares(values: Array, edges: Array) -> Array:
+def _bin_shares(values: Array, edges: Array) -> Array:
     counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
     return np.maximum(counts / len(values), SMALLEST_SHARE)
 
@@ -59,49 +59,49 @@ def ks(expected: Array, actual: Array) -> float | None:
     """Largest distance between two empirical distribution functions (Kolmogorov 1933, Smirnov 1948); None below twenty values."""
     if min(len(expected), len(actual)) < FEWEST_VALUES:
         return None
-    places = np.sort(np.concatenate([expected, actual]))
-    above = [np.searchsorted(np.sort(values), places, side="right") / len(values) for values in (expected, actual)]
+    points = np.sort(np.concatenate([expected, actual]))
+    above = [np.searchsorted(np.sort(values), points, side="right") / len(values) for values in (expected, actual)]
     return float(np.abs(above[0] - above[1]).max())
 
 
-def samples(table: pd.DataFrame, baseline: Baseline, window: int, back: int) -> tuple[Array, Array]:
+def drift_samples(table: pd.DataFrame, baseline: DriftBaseline, window: int, back: int) -> tuple[Array, Array]:
     """Return (expected, actual) for the window of `window` periods that ended `back` periods before the newest of a wide table."""
     end = len(table) - back
-    actual = _scaled(table, end, window, baseline.season)
+    actual = _scaled_values(table, end, window, baseline.season)
     if baseline.name == "training":
-        return _before(table, end - window), actual
+        return _values_before(table, end - window), actual
     ends = range(end - baseline.season, window, -baseline.season) if baseline.season > 1 else range(0)
-    parts = [_scaled(table, each, window, baseline.season) for each in ends]
+    parts = [_scaled_values(table, window_end, window, baseline.season) for window_end in ends]
     return (np.concatenate(parts) if parts else np.empty(0)), actual
 
 
-def wide(panel: Panel) -> pd.DataFrame:
+def observed_table(panel: Panel) -> pd.DataFrame:
     """Return what was observed, a row a period and a column a series; missing elsewhere."""
     frame = panel.frame
-    seen = frame.assign(**{TARGET: frame[TARGET].where(frame[OBSERVED])})
-    return seen.pivot(index=TIME, columns=ID, values=TARGET).sort_index()
+    observed = frame.assign(**{TARGET: frame[TARGET].where(frame[OBSERVED])})
+    return observed.pivot(index=TIME, columns=ID, values=TARGET).sort_index()
 
 
-def _scaled(table: pd.DataFrame, end: int, window: int, season: int) -> Array:
+def _scaled_values(table: pd.DataFrame, end: int, window: int, season: int) -> Array:
     """Return the values of the window that ends before row `end`, as multiples of each series' level in the season before it."""
     start = end - window
     before = table.iloc[max(start - max(season, window), 0) : max(start, 0)]
     if start < 0 or len(before) < window:
         return np.empty(0)
     level = before.abs().mean()
-    found = (table.iloc[start:end] / level.where(level > 0)).to_numpy().ravel()
-    return found[np.isfinite(found)]
+    multiples = (table.iloc[start:end] / level.where(level > 0)).to_numpy().ravel()
+    return multiples[np.isfinite(multiples)]
 
 
-def _before(table: pd.DataFrame, end: int) -> Array:
+def _values_before(table: pd.DataFrame, end: int) -> Array:
     """Return all values before row `end`, as multiples of each series' level over them."""
     past = table.iloc[: max(end, 0)]
     level = past.abs().mean()
-    found = (past / level.where(level > 0)).to_numpy().ravel()
-    return found[np.isfinite(found)]
+    multiples = (past / level.where(level > 0)).to_numpy().ravel()
+    return multiples[np.isfinite(multiples)]
 
 
-def volume(table: pd.DataFrame, season: int, back: int) -> float | None:
+def relative_volume(table: pd.DataFrame, season: int, back: int) -> float | None:
     """Return how many values the newest period has, relative to the median of the season before it; None without a past."""
     counts = table.notna().sum(axis=1)
     end = len(counts) - back
@@ -111,16 +111,16 @@ def volume(table: pd.DataFrame, season: int, back: int) -> float | None:
     return float(counts.iloc[end - 1] / usual.median())
 
 
-def came_and_went(table: pd.DataFrame, window: int, back: int) -> tuple[float, float] | None:
+def count_new_and_vanished(table: pd.DataFrame, window: int, back: int) -> tuple[float, float] | None:
     """Return how many series were first seen, and how many were last seen before, in the newest `window` periods.
 
     None where there are not twice as many periods.
     """
-    seen = table.notna()
-    end = len(seen) - back
+    observed = table.notna()
+    end = len(observed) - back
     if end < 2 * window:
         return None
     start = end - window
-    now, ever = seen.iloc[start:end].any(), seen.iloc[:start].any()
-    lately = seen.iloc[start - window : start].any()
-    return float((now & ~ever).sum()), float((lately & ~now).sum())
+    in_window, before_window = observed.iloc[start:end].any(), observed.iloc[:start].any()
+    in_previous_window = observed.iloc[start - window : start].any()
+    return float((in_window & ~before_window).sum()), float((in_previous_window & ~in_window).sum())

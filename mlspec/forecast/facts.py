@@ -14,7 +14,7 @@ INTERMITTENT = 1.32
 
 
 @dataclass(frozen=True)
-class Facts:
+class HistoryFacts:
     """`length`: median periods of a series at the first cutoff; `season` in periods; `intermittent`: share of the series;
     `rows`: periods at the first cutoff that have all default lags; `fits`: series times windows.
     """
@@ -27,21 +27,21 @@ class Facts:
     fits: int
 
 
-def facts(first: Panel, windows: int) -> Facts:
+def history_facts(panel: Panel, windows: int) -> HistoryFacts:
     """Look at the panel as known at the first cutoff of a backtest with `windows` windows."""
-    lengths = first.lengths()
-    rows = (lengths - max(default_lags(first.layout))).clip(lower=0).sum()
-    return Facts(
+    lengths = panel.series_lengths()
+    rows = (lengths - max(default_lags(panel.layout))).clip(lower=0).sum()
+    return HistoryFacts(
         series=len(lengths),
         length=int(lengths.median()),
-        season=first.layout.season,
-        intermittent=float((intervals(first) >= INTERMITTENT).mean()),
+        season=panel.layout.season,
+        intermittent=float((demand_intervals(panel) >= INTERMITTENT).mean()),
         rows=int(rows),
         fits=len(lengths) * windows,
     )
 
 
-def intervals(panel: Panel) -> pd.Series:
+def demand_intervals(panel: Panel) -> pd.Series:
     """Return each series' mean interval between demands (ADI): periods over periods with a demand; infinite with none."""
     groups = panel.frame[TARGET].ne(0).groupby(panel.frame[ID], sort=True)
     return groups.size() / groups.sum().astype("float64")

@@ -27,20 +27,20 @@ CALENDAR: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Encoder:
+class CategoryEncoder:
     """Category texts to numbers, as they were in training; a category that was not there is missing."""
 
     categories: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, panel: Panel) -> Encoder:
+    def from_panel(cls, panel: Panel) -> CategoryEncoder:
         """Learn the categories of every covariate that is text."""
-        found: dict[str, list[str]] = {}
+        texts_by_column: dict[str, list[str]] = {}
         for frame in (panel.frame, panel.series):
             for name in frame.columns:
                 if str(name).startswith(PREFIX) and frame[name].dtype == object:
-                    found[str(name)] = sorted(frame[name].dropna().unique())
-        return cls(found)
+                    texts_by_column[str(name)] = sorted(frame[name].dropna().unique())
+        return cls(texts_by_column)
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return `frame` with every category as its number."""
@@ -52,7 +52,7 @@ class Encoder:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class FeatureMatrix:
     """`history`: unique_id, ds, y and every covariate; `ahead`: the same without y, for the periods after the cutoff."""
 
     history: pd.DataFrame
@@ -68,31 +68,31 @@ def default_lags(layout: Layout) -> tuple[int, ...]:
     return tuple(sorted({lag for lag in (*short, *seasonal) if lag >= 1}))
 
 
-def windows(layout: Layout) -> tuple[int, ...]:
+def rolling_windows(layout: Layout) -> tuple[int, ...]:
     """Return the lengths of the rolling means: a short one, and a season or its quarter."""
     if layout.season >= 48:
         return (4, layout.season // 4)
     return (3, layout.season) if layout.season > 1 else (3, 6)
 
 
-def matrix(panel: Panel, encode: Encoder) -> Matrix:
+def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
     """Return the frames that mlforecast is given, categories coded."""
     layout = panel.layout
-    both = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
-    both = encode(_calendar(_lagged(both, layout), layout)).sort_values([ID, TIME], ignore_index=True)
+    combined = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
+    combined = encode(_add_calendar(_add_lagged(combined, layout), layout)).sort_values([ID, TIME], ignore_index=True)
     static = list(layout.static)
     if static:
-        both = both.merge(encode(panel.series)[[ID, *static]], on=ID, how="left")
-    beyond = both[TIME] > panel.cutoff
-    columns = [name for name in both.columns if name not in (*layout.past, "observed")]
-    return Matrix(
-        both.loc[~beyond, columns].reset_index(drop=True),
-        both.loc[beyond, [name for name in columns if name not in (TARGET, *static)]].reset_index(drop=True),
+        combined = combined.merge(encode(panel.series)[[ID, *static]], on=ID, how="left")
+    is_ahead = combined[TIME] > panel.cutoff
+    columns = [name for name in combined.columns if name not in (*layout.past, "observed")]
+    return FeatureMatrix(
+        combined.loc[~is_ahead, columns].reset_index(drop=True),
+        combined.loc[is_ahead, [name for name in columns if name not in (TARGET, *static)]].reset_index(drop=True),
         static,
     )
 
 
-def _lagged(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+def _add_lagged(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """Add each past covariate as of `horizon` periods before, and as of one season before where that is longer."""
     lags = sorted({layout.horizon, max(layout.season, layout.horizon)})
     ordered = frame.sort_values([ID, TIME], ignore_index=True)
@@ -100,10 +100,12 @@ def _lagged(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     return ordered.assign(**{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags})
 
 
-def _calendar(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    return frame.assign(**{f"calendar_{part}": _part(frame[TIME], part) for part in CALENDAR[layout.frequency.base]})
+def _add_calendar(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    return frame.assign(
+        **{f"calendar_{part}": _calendar_part(frame[TIME], part) for part in CALENDAR[layout.frequency.base]}
+    )
 
 
-def _part(times: pd.Series, part: str) -> Any:
-    found = times.dt.isocalendar().week if part == "week" else getattr(times.dt, part)
-    return found.astype("float64")
+def _calendar_part(times: pd.Series, part: str) -> Any:
+    values = times.dt.isocalendar().week if part == "week" else getattr(times.dt, part)
+    return values.astype("float64")

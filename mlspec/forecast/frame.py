@@ -47,38 +47,38 @@ class Panel:
         """The newest period of the history."""
         return self.frame[TIME].max()
 
-    def until(self, cutoff: pd.Timestamp) -> Panel:
+    def known_at(self, cutoff: pd.Timestamp) -> Panel:
         """Return the panel as it was known at `cutoff`: of what came later, only the known covariates over the horizon.
 
         The one way to a backtest's window, so that no candidate can see past its cutoff.
         """
         frame, known = self.frame, [ID, TIME, *self.layout.known]
-        times = self.layout.frequency.after(cutoff, self.layout.horizon)
+        times = self.layout.frequency.periods_after(cutoff, self.layout.horizon)
         past = frame[frame[TIME] <= cutoff].reset_index(drop=True)
-        beyond = pd.concat([frame.loc[frame[TIME] > cutoff, known], self.future[known]], ignore_index=True)
-        beyond = beyond[beyond[TIME].isin(times) & beyond[ID].isin(past[ID].unique())]
-        return replace(self, frame=past, future=beyond.sort_values([ID, TIME], ignore_index=True))
+        known_ahead = pd.concat([frame.loc[frame[TIME] > cutoff, known], self.future[known]], ignore_index=True)
+        known_ahead = known_ahead[known_ahead[TIME].isin(times) & known_ahead[ID].isin(past[ID].unique())]
+        return replace(self, frame=past, future=known_ahead.sort_values([ID, TIME], ignore_index=True))
 
-    def lengths(self) -> pd.Series:
+    def series_lengths(self) -> pd.Series:
         """Return the number of periods of each series, by unique_id."""
         return self.frame.groupby(ID, sort=True)[TIME].size()
 
-    def of(self, ids: pd.Index) -> Panel:
+    def select_series(self, ids: pd.Index) -> Panel:
         """Return the panel of some of the series: itself, and no copy, if of all."""
         if self.series[ID].isin(ids).all():
             return self
-        keep = [part[part[ID].isin(ids)].reset_index(drop=True) for part in (self.frame, self.series, self.future)]
-        return replace(self, frame=keep[0], series=keep[1], future=keep[2])
+        selected = [part[part[ID].isin(ids)].reset_index(drop=True) for part in (self.frame, self.series, self.future)]
+        return replace(self, frame=selected[0], series=selected[1], future=selected[2])
 
 
 def horizon_frame(panel: Panel) -> pd.DataFrame:
     """Return unique_id and ds of every period to be forecast, sorted."""
-    times = panel.layout.frequency.after(panel.cutoff, panel.layout.horizon)
+    times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
     ids = panel.frame[ID].unique()
     return pd.DataFrame({ID: ids.repeat(len(times)), TIME: list(times) * len(ids)})
 
 
-def describe(ids: list[str], limit: int = 5) -> str:
+def describe_series(ids: list[str], limit: int = 5) -> str:
     """Return names of series for a sentence: the first few, and how many more."""
     shown = ", ".join(f"'{name}'" for name in ids[:limit])
     return f"{shown} and {len(ids) - limit} more" if len(ids) > limit else shown

@@ -18,7 +18,7 @@ SEASONS = {
     "MS": 12, "ME": 12, "QS": 4, "QE": 4, "YS": 1, "YE": 1,
 }  # fmt: skip
 # Spellings that pandas used before 2.2.
-_OLD = {"T": "min", "H": "h", "M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "AS": "YS"}
+_OLD_SPELLINGS = {"T": "min", "H": "h", "M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "AS": "YS"}
 _PATTERN = re.compile(r"([1-9][0-9]{0,3})?([A-Za-z]{1,3})(-[A-Z]{3})?")
 _ENDS_ON_ITS_DATE = ("W", "ME", "QE", "YE")
 LONGEST_GRID = 1_000_000
@@ -38,54 +38,55 @@ class Frequency:
         return pd.tseries.frequencies.to_offset(self.alias)
 
     @property
-    def daily(self) -> bool:
+    def is_daily(self) -> bool:
         """Whether a period lasts a day or longer, so that a date without a time names it."""
         return self.base not in ("min", "h")
 
-    def end(self, period: pd.Timestamp) -> pd.Timestamp:
+    def period_end(self, period: pd.Timestamp) -> pd.Timestamp:
         """Return the moment when `period` is over. A week or month that is named by its last day ends with that day."""
         return period + pd.Timedelta(days=1) if self.base in _ENDS_ON_ITS_DATE else period + self.offset
 
-    def after(self, period: pd.Timestamp, count: int) -> pd.DatetimeIndex:
+    def periods_after(self, period: pd.Timestamp, count: int) -> pd.DatetimeIndex:
         """Return the `count` periods that follow `period`."""
         return pd.date_range(period, periods=count + 1, freq=self.offset)[1:]
 
-    def text(self, period: pd.Timestamp) -> str:
+    def format_period(self, period: pd.Timestamp) -> str:
         """Return ISO 8601: a date, or a date and time where periods are shorter than a day."""
-        return str(period.date().isoformat() if self.daily and period == period.normalize() else period.isoformat())
+        return str(period.date().isoformat() if self.is_daily and period == period.normalize() else period.isoformat())
 
 
-def frequency(alias: str) -> Frequency:
+def parse_frequency(alias: str) -> Frequency:
     """Return the frequency that a spec's alias names. Raises DataError with the ones that exist."""
-    found = _PATTERN.fullmatch(alias)
-    base = _OLD.get(found[2], found[2]) if found else ""
-    if not found or base not in SEASONS:
-        raise _unknown(alias)
-    count, anchor = int(found[1] or 1), found[3] or ""
+    spelling = _PATTERN.fullmatch(alias)
+    base = _OLD_SPELLINGS.get(spelling[2], spelling[2]) if spelling else ""
+    if not spelling or base not in SEASONS:
+        raise _unknown_frequency(alias)
+    count, anchor = int(spelling[1] or 1), spelling[3] or ""
     modern = f"{count if count > 1 else ''}{base}{anchor}"
     try:
         pd.tseries.frequencies.to_offset(modern)
     except ValueError:
-        raise _unknown(alias) from None
-    season, rest = divmod(SEASONS[base], count)
-    return Frequency(modern, base, season if season and not rest else 1)
+        raise _unknown_frequency(alias) from None
+    season, remainder = divmod(SEASONS[base], count)
+    return Frequency(modern, base, season if season and not remainder else 1)
 
 
-def grid(dates: pd.Series, freq: Frequency) -> pd.DatetimeIndex:
+def period_grid(dates: pd.Series, freq: Frequency) -> pd.DatetimeIndex:
     """Return every period from the first to the last of `dates`, in phase with most of them.
 
     Raises DataError when the span holds more periods than any history does, which a wrong date or frequency explains.
     """
-    first, last = _anchor(dates, freq), dates.max()
-    if (last - first) / _shortest(freq) > LONGEST_GRID:
+    first, last = _grid_start(dates, freq), dates.max()
+    if (last - first) / _shortest_period(freq) > LONGEST_GRID:
         raise DataError(
-            f"from {freq.text(dates.min())} to {freq.text(last)} there are more than {LONGEST_GRID:,} periods of {freq.alias}",
+            f"from {freq.format_period(dates.min())} to {freq.format_period(last)} "
+            f"there are more than {LONGEST_GRID:,} periods of {freq.alias}",
             hint="look for a wrong date in the time column, or correct dataset.frequency",
         )
     return pd.date_range(first, last, freq=freq.offset)
 
 
-def _anchor(dates: pd.Series, freq: Frequency) -> pd.Timestamp:
+def _grid_start(dates: pd.Series, freq: Frequency) -> pd.Timestamp:
     """Return the first period of the grid: the earliest date in the phase that most dates share."""
     unique = pd.Series(dates.unique())
     if isinstance(freq.offset, pd.offsets.Tick):
@@ -94,12 +95,12 @@ def _anchor(dates: pd.Series, freq: Frequency) -> pd.Timestamp:
     return pd.date_range(unique.min(), periods=1, freq=freq.offset)[0]
 
 
-def _shortest(freq: Frequency) -> pd.Timedelta:
+def _shortest_period(freq: Frequency) -> pd.Timedelta:
     start = pd.Timestamp(2001, 1, 1)
-    return freq.after(start, 1)[0] - start if isinstance(freq.offset, pd.offsets.Tick) else pd.Timedelta(days=1)
+    return freq.periods_after(start, 1)[0] - start if isinstance(freq.offset, pd.offsets.Tick) else pd.Timedelta(days=1)
 
 
-def _unknown(alias: str) -> DataError:
+def _unknown_frequency(alias: str) -> DataError:
     return DataError(
         f"dataset.frequency '{alias}' is not a frequency that mlspec knows",
         hint=f"use one of {', '.join(SEASONS)}; weeks end on a day (W-FRI), and a number may stand before (15min, 2W-SUN)",

@@ -37,14 +37,14 @@ FORMULA = (
 
 
 @dataclass(frozen=True)
-class Levels:
+class StockLevels:
     """`table`: unique_id, protection_demand, safety_stock, reorder_point, order_up_to; `samples`: errors behind them."""
 
     table: pd.DataFrame
     samples: int
 
 
-def protection(inventory: Inventory, horizon: int) -> int:
+def protection_periods(inventory: Inventory, horizon: int) -> int:
     """Return lead time + review period, in periods. Raises ModelError when the forecast does not reach so far."""
     periods = inventory.lead_time + inventory.review_period
     if periods > horizon:
@@ -56,25 +56,25 @@ def protection(inventory: Inventory, horizon: int) -> int:
     return periods
 
 
-def levels(
+def stock_levels(
     forecast: pd.DataFrame, backtest: pd.DataFrame, scale: pd.DataFrame, inventory: Inventory, horizon: int
-) -> Levels:
+) -> StockLevels:
     """Return the stock levels of every series.
 
     `forecast`: unique_id, h, mean; `backtest`: the champion's rows; `scale`: unique_id and scale as of the cutoff.
     """
-    periods = protection(inventory, horizon)
+    periods = protection_periods(inventory, horizon)
     errors = summed_errors(backtest, periods)
-    margin = safety(errors, inventory.service_level)
-    table = pd.DataFrame({"protection_demand": _demand(forecast, periods)})
-    lead = _demand(forecast, inventory.lead_time).reindex(table.index, fill_value=0.0)
+    margin = safety_margin(errors, inventory.service_level)
+    table = pd.DataFrame({"protection_demand": _cumulative_demand(forecast, periods)})
+    lead_demand = _cumulative_demand(forecast, inventory.lead_time).reindex(table.index, fill_value=0.0)
     table["safety_stock"] = margin * scale.set_index(ID)[SCALE].reindex(table.index)
-    table["reorder_point"] = lead + table["safety_stock"]
+    table["reorder_point"] = lead_demand + table["safety_stock"]
     table["order_up_to"] = table["protection_demand"] + table["safety_stock"]
-    return Levels(table.rename_axis(ID).reset_index(), len(errors))
+    return StockLevels(table.rename_axis(ID).reset_index(), len(errors))
 
 
-def _demand(forecast: pd.DataFrame, periods: int) -> pd.Series:
+def _cumulative_demand(forecast: pd.DataFrame, periods: int) -> pd.Series:
     """Return each series' forecast summed over its first `periods` periods."""
     return forecast[forecast[STEP] <= periods].groupby(ID, sort=True)[MEAN].sum()
 
@@ -87,16 +87,16 @@ def summed_errors(backtest: pd.DataFrame, periods: int) -> npt.NDArray[np.float6
     rows = backtest[backtest[STEP] <= periods]
     error = (rows[TARGET] - rows[MEAN]) / rows[SCALE]
     sums = error.groupby([rows[ID], rows[CUTOFF]], sort=True).sum(min_count=periods)
-    found = np.sort(sums.dropna().to_numpy())
-    if not found.size:
+    sorted_errors = np.sort(sums.dropna().to_numpy())
+    if not sorted_errors.size:
         raise ModelError(
             "inventory: no backtest window has actual values over the whole protection interval",
             hint="fill the gaps in the history, or use more backtest windows",
         )
-    return found
+    return sorted_errors
 
 
-def safety(errors: npt.NDArray[np.float64], service_level: float) -> float:
+def safety_margin(errors: npt.NDArray[np.float64], service_level: float) -> float:
     """Return the quantile of the errors, at least 0; beyond the sample's reach, the normal distribution's.
 
     With n errors the sample reaches to n / (n + 1). Past that the larger of its maximum and the normal quantile with the

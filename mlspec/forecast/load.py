@@ -23,11 +23,11 @@ from mlspec.state.split import ONLY_SERIES
 RESERVED = ("cutoff", "mean", "version")
 MOST_SERIES = 100_000
 KEY, CHECK = "id_", "check_"  # prefixes of the user's series columns, and of columns that only a range check reads
-BAD = ["file", "row", "column", "value", "problem"]
+PROBLEM_COLUMNS = ["file", "row", "column", "value", "problem"]
 
 
 @dataclass(frozen=True)
-class Rows:
+class TypedRows:
     """Typed rows as they stand in the source, bad ones left out and listed in `bad` (file, row, column, value, problem).
 
     `frame`: unique_id, file, row, ds, y, the user's series columns (`id_`), covariates (`x_`), and columns that only a
@@ -37,41 +37,41 @@ class Rows:
     frame: pd.DataFrame
     bad: pd.DataFrame
     count: int
-    kinds: Mapping[str, parse.Kind]
+    kinds: Mapping[str, parse.CovariateKind]
 
 
-def load_history(dataset: Dataset, root: Path) -> Rows:
+def load_history(dataset: Dataset, root: Path) -> TypedRows:
     """Read the source of a dataset. Raises DataError when it cannot be read or lacks a column."""
     _refuse_reserved(dataset)
     cov = dataset.covariates
-    table = _table(dataset.source.uri, root, "dataset.source", history_columns(dataset))
-    kinds = {name: parse.kind_of(table.columns[name]) for name in (*cov.known, *cov.past, *cov.static)}
-    parsed = {TIME: (dataset.time, parse.times(table.columns[dataset.time]))}
-    parsed |= {KEY + name: (name, parse.names(table.columns[name])) for name in dataset.series}
-    parsed[TARGET] = (dataset.target, parse.numbers(table.columns[dataset.target]))
-    parsed |= {PREFIX + name: (name, parse.covariate(table.columns[name], kind)) for name, kind in kinds.items()}
-    parsed |= {CHECK + name: (name, parse.numbers(table.columns[name])) for name in dataset.checks.range}
-    rows = _assemble(table, parsed, kinds, dataset.series)
+    table = _read_source(dataset.source.uri, root, "dataset.source", history_columns(dataset))
+    kinds = {name: parse.covariate_kind(table.columns[name]) for name in (*cov.known, *cov.past, *cov.static)}
+    parsed = {TIME: (dataset.time, parse.parse_times(table.columns[dataset.time]))}
+    parsed |= {KEY + name: (name, parse.parse_names(table.columns[name])) for name in dataset.series}
+    parsed[TARGET] = (dataset.target, parse.parse_numbers(table.columns[dataset.target]))
+    parsed |= {PREFIX + name: (name, parse.parse_covariate(table.columns[name], kind)) for name, kind in kinds.items()}
+    parsed |= {CHECK + name: (name, parse.parse_numbers(table.columns[name])) for name in dataset.checks.range}
+    rows = _assemble_rows(table, parsed, kinds, dataset.series)
     if rows.frame[ID].nunique() > MOST_SERIES:
         raise DataError(f"dataset.series: more than {MOST_SERIES:,} series", hint="split the forecast in several specs")
     return rows
 
 
-def load_future(dataset: Dataset, root: Path, kinds: Mapping[str, parse.Kind]) -> Rows | None:
+def load_future(dataset: Dataset, root: Path, kinds: Mapping[str, parse.CovariateKind]) -> TypedRows | None:
     """Read the plan of known covariates, keyed by series and time or, where it has no series columns, by time alone."""
     known = dataset.covariates.known
     if dataset.future is None or not known:
         return None
     keyed = [*dataset.series, dataset.time, *known]
     try:
-        table = _table(dataset.future.uri, root, "dataset.future", keyed)
+        table = _read_source(dataset.future.uri, root, "dataset.future", keyed)
         series = dataset.series
     except DataError:
-        table, series = _table(dataset.future.uri, root, "dataset.future", [dataset.time, *known]), ()
-    parsed = {TIME: (dataset.time, parse.times(table.columns[dataset.time]))}
-    parsed |= {KEY + name: (name, parse.names(table.columns[name])) for name in series}
-    parsed |= {PREFIX + name: (name, parse.covariate(table.columns[name], kinds[name])) for name in known}
-    return _assemble(table, parsed, kinds, series)
+        table, series = _read_source(dataset.future.uri, root, "dataset.future", [dataset.time, *known]), ()
+    parsed = {TIME: (dataset.time, parse.parse_times(table.columns[dataset.time]))}
+    parsed |= {KEY + name: (name, parse.parse_names(table.columns[name])) for name in series}
+    parsed |= {PREFIX + name: (name, parse.parse_covariate(table.columns[name], kinds[name])) for name in known}
+    return _assemble_rows(table, parsed, kinds, series)
 
 
 def history_columns(dataset: Dataset) -> list[str]:
@@ -80,36 +80,44 @@ def history_columns(dataset: Dataset) -> list[str]:
     return [*dataset.series, dataset.time, dataset.target, *cov.known, *cov.past, *cov.static, *dataset.checks.range]
 
 
-def _table(uri: str | None, root: Path, where: str, columns: list[str]) -> Table:
+def _read_source(uri: str | None, root: Path, where: str, columns: list[str]) -> Table:
     table = read_table(local_files(uri, root, where), columns, where)
     if not len(table):
         raise DataError(f"{where}: '{uri}' has no rows", hint="it must hold the history of at least one series")
     return table
 
 
-def _assemble(
-    table: Table, parsed: dict[str, tuple[str, parse.Parsed]], kinds: Mapping[str, parse.Kind], series: tuple[str, ...]
-) -> Rows:
+def _assemble_rows(
+    table: Table,
+    parsed: dict[str, tuple[str, parse.ParsedColumn]],
+    kinds: Mapping[str, parse.CovariateKind],
+    series: tuple[str, ...],
+) -> TypedRows:
     """Put parsed columns side by side; leave out rows with a problem, and lines that are empty throughout."""
-    bad = pd.concat([_told(table, name, found.problems) for name, found in parsed.values()], ignore_index=True)
-    blank = _blank(table)
-    bad = bad[~bad["label"].isin(blank)]
-    frame = table.origin.assign(**{column: found.values for column, (_name, found) in parsed.items()})
-    frame = frame.drop(index=blank.union(bad["label"].unique()))
+    bad = pd.concat(
+        [_problem_rows(table, name, parsed_column.problems) for name, parsed_column in parsed.values()],
+        ignore_index=True,
+    )
+    blank_labels = _blank_labels(table)
+    bad = bad[~bad["label"].isin(blank_labels)]
+    frame = table.origin.assign(**{column: parsed_column.values for column, (_name, parsed_column) in parsed.items()})
+    frame = frame.drop(index=blank_labels.union(bad["label"].unique()))
     frame.insert(0, ID, join_ids([frame[KEY + name] for name in series], frame.index))
-    ragged = pd.DataFrame([vars(row) for row in table.ragged], columns=BAD)
-    bad = pd.concat([bad[BAD], ragged], ignore_index=True) if len(ragged) else bad[BAD]
-    count = len(table) - len(blank) + len(ragged)
-    return Rows(frame.reset_index(drop=True), bad.sort_values(["file", "row"], ignore_index=True), count, kinds)
+    ragged = pd.DataFrame([vars(row) for row in table.ragged], columns=PROBLEM_COLUMNS)
+    bad = pd.concat([bad[PROBLEM_COLUMNS], ragged], ignore_index=True) if len(ragged) else bad[PROBLEM_COLUMNS]
+    count = len(table) - len(blank_labels) + len(ragged)
+    return TypedRows(frame.reset_index(drop=True), bad.sort_values(["file", "row"], ignore_index=True), count, kinds)
 
 
-def _told(table: Table, name: str, problems: pd.Series) -> pd.DataFrame:
-    told = table.origin.loc[problems.index].assign(column=name, problem=problems.to_numpy(), label=problems.index)
-    told["value"] = [str(value)[:80] for value in table.columns[name].loc[problems.index]]
-    return told[[*BAD, "label"]]
+def _problem_rows(table: Table, name: str, problems: pd.Series) -> pd.DataFrame:
+    problem_rows = table.origin.loc[problems.index].assign(
+        column=name, problem=problems.to_numpy(), label=problems.index
+    )
+    problem_rows["value"] = [str(value)[:80] for value in table.columns[name].loc[problems.index]]
+    return problem_rows[[*PROBLEM_COLUMNS, "label"]]
 
 
-def _blank(table: Table) -> pd.Index:
+def _blank_labels(table: Table) -> pd.Index:
     """Return the labels of lines that hold nothing at all: the empty line at a file's end is no row."""
     empty = pd.Series(True, index=table.origin.index)
     for column in table.columns.values():

@@ -13,17 +13,17 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Metrics = dict[str, float | None]
-NAMES = ("wape", "mase", "rmsse", "bias", "pinball", "coverage")
+METRIC_NAMES = ("wape", "mase", "rmsse", "bias", "pinball", "coverage")
 
 
 def wape(actual: Array, forecast: Array) -> float | None:
     """Weighted absolute percentage error: sum |y - f| / sum |y| (Kolassa & Schuetz 2007)."""
-    return _ratio(np.abs(actual - forecast).sum(), np.abs(actual).sum())
+    return _finite_ratio(np.abs(actual - forecast).sum(), np.abs(actual).sum())
 
 
 def bias(actual: Array, forecast: Array) -> float | None:
     """Relative bias: sum (f - y) / sum |y|. Above 0 the forecast is too high."""
-    return _ratio((forecast - actual).sum(), np.abs(actual).sum())
+    return _finite_ratio((forecast - actual).sum(), np.abs(actual).sum())
 
 
 def mase(actual: Array, forecast: Array, scale: Array) -> float | None:
@@ -31,32 +31,32 @@ def mase(actual: Array, forecast: Array, scale: Array) -> float | None:
 
     Rows of a series whose scale is zero or unknown (a constant history) have no scaled error and are left out.
     """
-    return _mean(np.abs(actual - forecast), scale)
+    return _scaled_mean(np.abs(actual - forecast), scale)
 
 
 def rmsse(actual: Array, forecast: Array, scale: Array) -> float | None:
     """Root mean squared scaled error; `scale` is the history's mean (y_t - y_(t-1))^2, one value a row."""
-    mean = _mean((actual - forecast) ** 2, scale)
+    mean = _scaled_mean((actual - forecast) ** 2, scale)
     return None if mean is None else float(np.sqrt(mean))
 
 
 def pinball(actual: Array, quantiles: Mapping[float, Array]) -> float | None:
     """Pinball loss, mean over the quantiles, divided by the sum of |y| (Koenker & Bassett 1978; scaled as WAPE is)."""
     losses = [np.maximum(q * (actual - f), (q - 1) * (actual - f)).sum() for q, f in quantiles.items()]
-    return _ratio(float(np.mean(losses)), np.abs(actual).sum()) if losses else None
+    return _finite_ratio(float(np.mean(losses)), np.abs(actual).sum()) if losses else None
 
 
 def coverage(actual: Array, low: Array, high: Array) -> float | None:
     """Share of actual values inside [low, high]."""
-    return _ratio(float(((actual >= low) & (actual <= high)).sum()), len(actual))
+    return _finite_ratio(float(((actual >= low) & (actual <= high)).sum()), len(actual))
 
 
-def _mean(errors: Array, scale: Array) -> float | None:
+def _scaled_mean(errors: Array, scale: Array) -> float | None:
     usable = np.isfinite(scale) & (scale > 0)
-    return _ratio(float((errors[usable] / scale[usable]).sum()), int(usable.sum()))
+    return _finite_ratio(float((errors[usable] / scale[usable]).sum()), int(usable.sum()))
 
 
-def _ratio(above: float, below: float) -> float | None:
+def _finite_ratio(above: float, below: float) -> float | None:
     """Return above / below, or None where that is no finite number."""
     value = float(above) / float(below) if below else float("nan")
     return value if np.isfinite(value) else None

@@ -25,27 +25,27 @@ _YEARS = (1700, 2200)  # what pandas' nanoseconds can hold, with room to forecas
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedColumn:
     """Values of one column, and `problems`: row label to what is wrong there. A refused row's value is missing."""
 
     values: pd.Series
     problems: pd.Series
 
 
-def numbers(column: pd.Series) -> Parsed:
+def parse_numbers(column: pd.Series) -> ParsedColumn:
     """Parse a column of numbers: JSON's spelling (a leading + or . is fine), nothing else, at most 1e15 in size."""
     if pd.api.types.is_bool_dtype(column):
-        return _refused_all(column, "is true or false, not a number")
+        return _refuse_all(column, "is true or false, not a number")
     if pd.api.types.is_numeric_dtype(column):
-        return _plausible(column.astype("float64"))
-    text = _text(column)
+        return _mask_implausible(column.astype("float64"))
+    text = _as_text(column)
     missing = text.isin(MISSING)
     number = text.str.fullmatch(_NUMBER)
     values = pd.Series(np.nan, index=column.index)
     values[number] = text[number].astype("float64")
-    odd = text[~number & ~missing].map(_why_no_number)
-    parsed = _plausible(values)
-    return Parsed(parsed.values, pd.concat([odd, parsed.problems]))
+    problems = text[~number & ~missing].map(_why_no_number)
+    parsed = _mask_implausible(values)
+    return ParsedColumn(parsed.values, pd.concat([problems, parsed.problems]))
 
 
 def _why_no_number(text: str) -> str:
@@ -58,31 +58,35 @@ def _why_no_number(text: str) -> str:
     return "is not a number"
 
 
-def _plausible(values: pd.Series) -> Parsed:
+def _mask_implausible(values: pd.Series) -> ParsedColumn:
     wild = values.abs() > LARGEST
-    return Parsed(values.mask(wild), pd.Series(f"is larger than {LARGEST:g}: not a quantity", index=values.index[wild]))
+    return ParsedColumn(
+        values.mask(wild), pd.Series(f"is larger than {LARGEST:g}: not a quantity", index=values.index[wild])
+    )
 
 
-def times(column: pd.Series) -> Parsed:
+def parse_times(column: pd.Series) -> ParsedColumn:
     """Parse a column of dates or times in ISO 8601. Times with an offset become UTC; mixing both kinds is refused."""
     if pd.api.types.is_datetime64_any_dtype(column):
-        return _in_years(column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column)
+        return _mask_outside_years(
+            column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
+        )
     if pd.api.types.is_numeric_dtype(column):
-        return _refused_all(column, "is a number, not a date", pd.NaT)
-    text = _text(column)
+        return _refuse_all(column, "is a number, not a date", pd.NaT)
+    text = _as_text(column)
     iso, zoned = text.str.fullmatch(_ISO), text.str.fullmatch(_OFFSET)
     mixed = iso & (zoned != bool(zoned[iso].mean() > 0.5))
-    good = text[iso & ~mixed]
-    found = pd.to_datetime(good, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
-    unreal = found.index[found.isna()]
-    parsed = _in_years(found.dropna().reindex(text.index))
-    told = [
+    usable = text[iso & ~mixed]
+    parsed_times = pd.to_datetime(usable, format="ISO8601", errors="coerce", utc=True).dt.tz_localize(None)
+    unreal = parsed_times.index[parsed_times.isna()]
+    parsed = _mask_outside_years(parsed_times.dropna().reindex(text.index))
+    problems = [
         text[~iso].map(_why_no_time),
         pd.Series("mixes times with and without an offset", index=text.index[mixed]),
         pd.Series(f"is no time that exists, between {_YEARS[0]} and {_YEARS[1]}", index=unreal),
     ]
-    return Parsed(
-        parsed.values, pd.concat([*told, parsed.problems[~parsed.problems.index.isin(pd.concat(told).index)]])
+    return ParsedColumn(
+        parsed.values, pd.concat([*problems, parsed.problems[~parsed.problems.index.isin(pd.concat(problems).index)]])
     )
 
 
@@ -94,50 +98,50 @@ def _why_no_time(text: str) -> str:
     return "is not ISO 8601: write 2024-02-01 or 2024-02-01T13:00:00Z"
 
 
-def _in_years(values: pd.Series) -> Parsed:
+def _mask_outside_years(values: pd.Series) -> ParsedColumn:
     outside = values.notna() & ~values.dt.year.between(*_YEARS)
     problems = pd.Series("is empty", index=values.index[values.isna()])
-    wrong = pd.Series(f"is no time that exists, between {_YEARS[0]} and {_YEARS[1]}", index=values.index[outside])
-    return Parsed(values.mask(outside).astype("datetime64[ns]"), pd.concat([problems, wrong]))
+    impossible = pd.Series(f"is no time that exists, between {_YEARS[0]} and {_YEARS[1]}", index=values.index[outside])
+    return ParsedColumn(values.mask(outside).astype("datetime64[ns]"), pd.concat([problems, impossible]))
 
 
-def names(column: pd.Series) -> Parsed:
+def parse_names(column: pd.Series) -> ParsedColumn:
     """Parse a column of identifiers: the text as it stands (`001`, `NA`); only an empty one is refused."""
-    text = _text(column)
+    text = _as_text(column)
     empty = text == ""
-    return Parsed(text, pd.Series("is empty, and names no series", index=text.index[empty]))
+    return ParsedColumn(text, pd.Series("is empty, and names no series", index=text.index[empty]))
 
 
-Kind = Literal["number", "flag", "category"]
+CovariateKind = Literal["number", "flag", "category"]
 
 
-def kind_of(column: pd.Series) -> Kind:
+def covariate_kind(column: pd.Series) -> CovariateKind:
     """Return what a covariate is: what most of its distinct values are, so that one wrong value changes nothing."""
     if pd.api.types.is_bool_dtype(column):
         return "flag"
     if pd.api.types.is_numeric_dtype(column):
         return "number"
-    distinct = pd.Series(_text(column).unique(), dtype=object)
+    distinct = pd.Series(_as_text(column).unique(), dtype=object)
     distinct = distinct[~distinct.isin(MISSING)]
     if distinct.empty or distinct.str.fullmatch(_NUMBER).mean() > 0.5:
         return "number"
     return "flag" if distinct.str.lower().isin(FLAGS).mean() > 0.5 else "category"
 
 
-def covariate(column: pd.Series, kind: Kind) -> Parsed:
+def parse_covariate(column: pd.Series, kind: CovariateKind) -> ParsedColumn:
     """Parse a covariate of a kind. A flag becomes 1 or 0; a category stays text, its missing values None."""
     if kind == "number":
-        return numbers(column)
-    text = _text(column)
+        return parse_numbers(column)
+    text = _as_text(column)
     missing = text.isin(MISSING)
     if kind == "category":
-        return Parsed(text.where(~missing, None), pd.Series(dtype=object))
+        return ParsedColumn(text.where(~missing, None), pd.Series(dtype=object))
     values = text.str.lower().map(FLAGS).astype("float64")
-    odd = text.index[values.isna() & ~missing]
-    return Parsed(values, pd.Series("is neither TRUE nor FALSE, as the rest of the column is", index=odd))
+    invalid = text.index[values.isna() & ~missing]
+    return ParsedColumn(values, pd.Series("is neither TRUE nor FALSE, as the rest of the column is", index=invalid))
 
 
-def _text(column: pd.Series) -> pd.Series:
+def _as_text(column: pd.Series) -> pd.Series:
     """Return a column as text; what a Parquet file leaves out becomes empty."""
     if column.dtype != object:
         whole = pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all())
@@ -145,7 +149,7 @@ def _text(column: pd.Series) -> pd.Series:
     return column.astype(object).where(column.notna(), "").map(str)
 
 
-def _refused_all(column: pd.Series, problem: str, missing: object = np.nan) -> Parsed:
+def _refuse_all(column: pd.Series, problem: str, missing: object = np.nan) -> ParsedColumn:
     rows = column.index[column.notna()]
     kind = "datetime64[ns]" if missing is pd.NaT else "float64"
-    return Parsed(pd.Series(missing, index=column.index, dtype=kind), pd.Series(problem, index=rows))
+    return ParsedColumn(pd.Series(missing, index=column.index, dtype=kind), pd.Series(problem, index=rows))

@@ -15,7 +15,7 @@ import pandas as pd
 
 from mlspec.errors import DataError
 from mlspec.forecast.frequency import SEASONS
-from mlspec.forecast.parse import MISSING, numbers, times
+from mlspec.forecast.parse import MISSING, parse_numbers, parse_times
 
 _TIME_NAMES = re.compile(r"date|time|day|week|month|period|^ds$|^dt", re.IGNORECASE)
 _TARGET_NAMES = re.compile(
@@ -30,7 +30,7 @@ _STEPS = ((7, "W"), (1, "D"))
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
+class ProfileHints:
     """What the user has said already; what is None is guessed."""
 
     time: str | None = None
@@ -58,24 +58,24 @@ class Profile:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def profile(frame: pd.DataFrame, hints: Hints) -> Profile:
+def profile_frame(frame: pd.DataFrame, hints: ProfileHints) -> Profile:
     """Return the profile of a frame whose columns are all text. Raises DataError with what was looked at and what to say."""
     if len(frame) < 2:
         raise DataError(f"the file has {len(frame)} row(s), and a history has many", hint="is it the right file?")
     for name in (hints.time, hints.target, *(hints.series or ())):
         if name is not None and name not in frame:
             raise DataError(f"there is no column '{name}'", hint=f"columns: {', '.join(frame.columns[:30])}")
-    time, dates, why_time = _time(frame, hints)
-    figures = _figures(frame.drop(columns=[time]))
-    series, why_series = _series(frame, dates, figures, time, hints)
-    target, why_target = _target(figures, series, hints)
-    frequency, why_frequency = _frequency(frame, dates, series, hints)
+    time, dates, why_time = _find_time_column(frame, hints)
+    figures = _numeric_columns(frame.drop(columns=[time]))
+    series, why_series = _find_series_columns(frame, dates, figures, time, hints)
+    target, why_target = _find_target(figures, series, hints)
+    frequency, why_frequency = _guess_frequency(frame, dates, series, hints)
     base = re.sub(r"^[0-9]+|-.*$", "", frequency)
     length = int(dates.nunique())
     horizon = hints.horizon or max(1, min(_HORIZONS.get(base, 4), length // 5))
     windows = max(1, min(4, (length - max(SEASONS.get(base, 1), 2) - 1) // horizon))
-    rest = [name for name in frame.columns if name not in {time, target, *series}]
-    static, past, left_out = _others(frame, figures, rest, series, target)
+    other_columns = [name for name in frame.columns if name not in {time, target, *series}]
+    static, past, left_out = _sort_other_columns(frame, figures, other_columns, series, target)
     lowest = float(figures[target].min())
     return Profile(
         time=time, series=series, target=target, frequency=frequency, season=SEASONS.get(base, 1), horizon=horizon,
@@ -83,17 +83,19 @@ def profile(frame: pd.DataFrame, hints: Hints) -> Profile:
         reasons={
             "time": why_time, "series": why_series, "target": why_target, "frequency": why_frequency,
             "horizon": f"{length:,} periods of history; {windows} backtest windows of {horizon} fit behind a season",
-            "demand": _demand(figures[target]),
+            "demand": _describe_demand(figures[target]),
         },
     )  # fmt: skip
 
 
-def _time(frame: pd.DataFrame, hints: Hints) -> tuple[str, pd.Series, str]:
+def _find_time_column(frame: pd.DataFrame, hints: ProfileHints) -> tuple[str, pd.Series, str]:
     tried: list[str] = []
-    for name in [hints.time] if hints.time else sorted(frame.columns, key=lambda each: not _TIME_NAMES.search(each)):
-        parsed = times(frame[name])
+    for name in (
+        [hints.time] if hints.time else sorted(frame.columns, key=lambda column: not _TIME_NAMES.search(column))
+    ):
+        parsed = parse_times(frame[name])
         bad = len(parsed.problems)
-        if not bad and parsed.values.notna().all() and not _plain_number(frame[name]):
+        if not bad and parsed.values.notna().all() and not _is_plain_number(frame[name]):
             return (
                 name,
                 parsed.values,
@@ -101,114 +103,119 @@ def _time(frame: pd.DataFrame, hints: Hints) -> tuple[str, pd.Series, str]:
             )
         if hints.time or _TIME_NAMES.search(name):
             tried.append(f"{name} ('{frame[name].iloc[0]}')")
-    looked = f": looked at {', '.join(tried)}" if tried else ""
+    examined = f": looked at {', '.join(tried)}" if tried else ""
     raise DataError(
-        f"no column holds dates{looked}",
+        f"no column holds dates{examined}",
         hint="dates are ISO 8601, such as 2024-02-01; convert the column, or name another with --time",
     )
 
 
-def _plain_number(column: pd.Series) -> bool:
+def _is_plain_number(column: pd.Series) -> bool:
     return bool(column.str.fullmatch(r"[0-9]+").all())
 
 
-def _figures(frame: pd.DataFrame) -> dict[str, pd.Series]:
+def _numeric_columns(frame: pd.DataFrame) -> dict[str, pd.Series]:
     """Return the columns that hold numbers, as numbers; missing values are NaN."""
-    found = {}
+    numeric = {}
     for name in frame.columns:
-        parsed = numbers(frame[name])
+        parsed = parse_numbers(frame[name])
         if parsed.problems.empty and parsed.values.notna().any():
-            found[name] = parsed.values
-    return found
+            numeric[name] = parsed.values
+    return numeric
 
 
-def _series(
-    frame: pd.DataFrame, dates: pd.Series, figures: Mapping[str, pd.Series], time: str, hints: Hints
+def _find_series_columns(
+    frame: pd.DataFrame, dates: pd.Series, figures: Mapping[str, pd.Series], time: str, hints: ProfileHints
 ) -> tuple[tuple[str, ...], str]:
     if hints.series is not None:
         return hints.series, "named by the caller"
     if dates.is_unique:
         return (), f"one row a period in {len(dates):,} rows: a single series"
-    candidates = [name for name in frame.columns if name != time and _names_things(frame[name], figures.get(name))]
+    candidates = [name for name in frame.columns if name != time and _may_name_series(frame[name], figures.get(name))]
     chosen: list[str] = []
     for _ in range(_MOST_SERIES_COLUMNS):
-        if _unique(frame, dates, chosen):
+        if _is_unique(frame, dates, chosen):
             break
-        rest = [name for name in candidates if name not in chosen]
-        if not rest:
+        remaining = [name for name in candidates if name not in chosen]
+        if not remaining:
             break
         # The column that splits the rows best; among equals the plainest, so that a code made of others comes last.
         chosen.append(
             max(
-                rest,
+                remaining,
                 key=lambda name: (
-                    _groups(frame, dates, [*chosen, name]),
+                    _count_groups(frame, dates, [*chosen, name]),
                     not _ROW_NUMBERS.search(name),
-                    -_joined(frame, name, rest),
+                    -_count_determined(frame, name, remaining),
                 ),
             )
         )
-    if not _unique(frame, dates, chosen):
+    if not _is_unique(frame, dates, chosen):
         raise DataError(
             f"no columns tell the series apart: looked at {', '.join(candidates) or 'none'}",
             hint="name them with --series",
         )
-    whole = _parents(chosen, candidates)
-    series = tuple(name for name in frame.columns if name in {*chosen, *whole})
+    parents = _parent_columns(chosen, candidates)
+    series = tuple(name for name in frame.columns if name in {*chosen, *parents})
     count = frame.groupby(list(series), sort=False).ngroups
     return series, f"{count:,} series, each with one row a period"
 
 
-def _names_things(column: pd.Series, figures: pd.Series | None) -> bool:
+def _may_name_series(column: pd.Series, figures: pd.Series | None) -> bool:
     """Whether a column may name a series: few values that come again and again, whole numbers if numbers at all."""
     if column.isin(MISSING).any() or column.nunique() > max(1, len(column) // 2):
         return False
     return figures is None or bool((figures % 1 == 0).all() and figures.nunique() <= max(50, len(column) // 10))
 
 
-def _unique(frame: pd.DataFrame, dates: pd.Series, names: Sequence[str]) -> bool:
+def _is_unique(frame: pd.DataFrame, dates: pd.Series, names: Sequence[str]) -> bool:
     return not frame.assign(**{"\0": dates}).duplicated([*names, "\0"]).any()
 
 
-def _groups(frame: pd.DataFrame, dates: pd.Series, names: Sequence[str]) -> int:
+def _count_groups(frame: pd.DataFrame, dates: pd.Series, names: Sequence[str]) -> int:
     return int((~frame.assign(**{"\0": dates}).duplicated([*names, "\0"])).sum())
 
 
-def _joined(frame: pd.DataFrame, name: str, others: Sequence[str]) -> int:
+def _count_determined(frame: pd.DataFrame, name: str, others: Sequence[str]) -> int:
     """Return how many other candidates a column determines: a joined code (`1_95`) determines its parts."""
-    return sum(1 for other in others if other != name and _determines(frame, name, other))
+    return sum(1 for other in others if other != name and _determines_column(frame, name, other))
 
 
-def _determines(frame: pd.DataFrame, name: str, other: str) -> bool:
+def _determines_column(frame: pd.DataFrame, name: str, other: str) -> bool:
     return bool((frame.groupby(name, sort=False)[other].nunique() <= 1).all())
 
 
-def _parents(chosen: Sequence[str], candidates: Sequence[str]) -> list[str]:
+def _parent_columns(chosen: Sequence[str], candidates: Sequence[str]) -> list[str]:
     """Return columns that look like the upper part of a series' name: an id beside the chosen, such as Store beside Dept."""
-    wanted = re.compile(r"(store|shop|site|region|warehouse|country|market|location)s?(_?id)?$", re.IGNORECASE)
-    return [name for name in candidates if name not in chosen and wanted.search(name)] if chosen else []
+    parent_pattern = re.compile(r"(store|shop|site|region|warehouse|country|market|location)s?(_?id)?$", re.IGNORECASE)
+    return [name for name in candidates if name not in chosen and parent_pattern.search(name)] if chosen else []
 
 
-def _target(figures: Mapping[str, pd.Series], series: Sequence[str], hints: Hints) -> tuple[str, str]:
+def _find_target(figures: Mapping[str, pd.Series], series: Sequence[str], hints: ProfileHints) -> tuple[str, str]:
     if hints.target is not None:
         if hints.target not in figures:
             raise DataError(f"the column '{hints.target}' does not hold numbers", hint="name another with --target")
         return hints.target, "named by the caller"
-    rest = {name: values for name, values in figures.items() if name not in series and not _ROW_NUMBERS.search(name)}
-    named = [name for name in rest if _TARGET_NAMES.search(name)]
+    candidates = {
+        name: values for name, values in figures.items() if name not in series and not _ROW_NUMBERS.search(name)
+    }
+    named = [name for name in candidates if _TARGET_NAMES.search(name)]
     if named:
         # Where several are named so, the largest is the sum of the others more often than not.
-        chosen = max(named, key=lambda name: float(rest[name].abs().sum()))
+        chosen = max(named, key=lambda name: float(candidates[name].abs().sum()))
         return chosen, "its name says so"
-    varying = [name for name, values in rest.items() if values.nunique() > 2]
+    varying = [name for name, values in candidates.items() if values.nunique() > 2]
     if len(varying) == 1:
         return varying[0], "the only column of numbers that varies"
     raise DataError(
-        f"which column is to be forecast? numbers are in {', '.join(rest) or 'none'}", hint="name it with --target"
+        f"which column is to be forecast? numbers are in {', '.join(candidates) or 'none'}",
+        hint="name it with --target",
     )
 
 
-def _frequency(frame: pd.DataFrame, dates: pd.Series, series: Sequence[str], hints: Hints) -> tuple[str, str]:
+def _guess_frequency(
+    frame: pd.DataFrame, dates: pd.Series, series: Sequence[str], hints: ProfileHints
+) -> tuple[str, str]:
     if hints.frequency is not None:
         return hints.frequency, "named by the caller"
     ordered = frame.assign(**{"\0": dates}).sort_values("\0")
@@ -221,7 +228,7 @@ def _frequency(frame: pd.DataFrame, dates: pd.Series, series: Sequence[str], hin
     for days, alias in _STEPS:
         same = hours == days * 24
         if same.mean() >= _AGREE:
-            return _anchored(
+            return _anchor_weeks(
                 alias, dates
             ), f"{int(same.sum()):,} of {len(steps):,} steps are {days} day{'s' if days > 1 else ''}"
     for alias, months, first in (
@@ -232,12 +239,13 @@ def _frequency(frame: pd.DataFrame, dates: pd.Series, series: Sequence[str], hin
         ("YS", 12, True),
         ("YE", 12, False),
     ):
-        on = dates.dt.day == 1 if first else dates.dt.is_month_end
-        between = hours.between(months * 27.9 * 24, months * 31.1 * 24)
-        if on.mean() >= _AGREE and between.mean() >= _AGREE:
+        on_boundary = dates.dt.day == 1 if first else dates.dt.is_month_end
+        step_fits = hours.between(months * 27.9 * 24, months * 31.1 * 24)
+        if on_boundary.mean() >= _AGREE and step_fits.mean() >= _AGREE:
+            day = "first" if first else "last"
             return (
                 alias,
-                f"{int(between.sum()):,} of {len(steps):,} steps are {months} month(s), on its {'first' if first else 'last'} day",
+                f"{int(step_fits.sum()):,} of {len(steps):,} steps are {months} month(s), on its {day} day",
             )
     common = steps.mode().iloc[0]
     raise DataError(
@@ -245,33 +253,37 @@ def _frequency(frame: pd.DataFrame, dates: pd.Series, series: Sequence[str], hin
     )
 
 
-def _anchored(alias: str, dates: pd.Series) -> str:
+def _anchor_weeks(alias: str, dates: pd.Series) -> str:
     if alias != "W":
         return alias
     day = dates.dt.day_name().mode().iloc[0]
     return f"W-{str(day)[:3].upper()}"
 
 
-def _others(
-    frame: pd.DataFrame, figures: Mapping[str, pd.Series], rest: Sequence[str], series: Sequence[str], target: str
+def _sort_other_columns(
+    frame: pd.DataFrame,
+    figures: Mapping[str, pd.Series],
+    other_columns: Sequence[str],
+    series: Sequence[str],
+    target: str,
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
     """Sort the columns that are left: constant in a series, known up to the cutoff, or left out with a reason."""
-    leaks = _parts_of(figures, rest, target)
+    leaks = _target_parts(figures, other_columns, target)
     static: list[str] = []
     past: list[str] = []
     left_out: dict[str, str] = {}
-    for name in rest:
-        reason = _why_not(frame, figures, name, series, leaks)
+    for name in other_columns:
+        reason = _why_left_out(frame, figures, name, series, leaks)
         if reason:
             left_out[name] = reason
-        elif series and _constant(frame, name, series):
+        elif series and _is_constant(frame, name, series):
             static.append(name)
         else:
             past.append(name)
     return tuple(static), tuple(past), left_out
 
 
-def _why_not(  # noqa: PLR0911  (a ladder of reasons, the first that holds)
+def _why_left_out(  # noqa: PLR0911  (a ladder of reasons, the first that holds)
     frame: pd.DataFrame, figures: Mapping[str, pd.Series], name: str, series: Sequence[str], leaks: frozenset[str]
 ) -> str | None:
     column = frame[name]
@@ -281,35 +293,35 @@ def _why_not(  # noqa: PLR0911  (a ladder of reasons, the first that holds)
         return f"{column.isin(MISSING).mean():.0%} of it is missing"
     if column.nunique() <= 1:
         return "never varies"
-    if series and _determines(frame, name, series[-1]) and _constant(frame, name, series):
+    if series and _determines_column(frame, name, series[-1]) and _is_constant(frame, name, series):
         return "only names the series once more"
     if name in figures and figures[name].is_monotonic_increasing and figures[name].is_unique:
         return "counts the rows"
-    if name not in figures and not _constant(frame, name, series) and not _flag(column):
+    if name not in figures and not _is_constant(frame, name, series) and not _is_flag(column):
         return "is text that varies in a series"
     return None
 
 
-def _flag(column: pd.Series) -> bool:
+def _is_flag(column: pd.Series) -> bool:
     return bool(column.str.lower().isin(["true", "false"]).all())
 
 
-def _constant(frame: pd.DataFrame, name: str, series: Sequence[str]) -> bool:
+def _is_constant(frame: pd.DataFrame, name: str, series: Sequence[str]) -> bool:
     return bool(series) and bool((frame.groupby(list(series), sort=False)[name].nunique() <= 1).all())
 
 
-def _parts_of(figures: Mapping[str, pd.Series], rest: Sequence[str], target: str) -> frozenset[str]:
+def _target_parts(figures: Mapping[str, pd.Series], columns: Sequence[str], target: str) -> frozenset[str]:
     """Return columns that add up to the target in pairs (casual + registered = total), or equal it."""
     total = figures[target]
-    known = [name for name in rest if name in figures]
-    found = {name for name in known if np.allclose(figures[name], total, equal_nan=False)}
-    for index, one in enumerate(known):
-        for other in known[index + 1 :]:
-            if np.allclose(figures[one] + figures[other], total, equal_nan=False):
-                found |= {one, other}
-    return frozenset(found)
+    known = [name for name in columns if name in figures]
+    parts = {name for name in known if np.allclose(figures[name], total, equal_nan=False)}
+    for index, first in enumerate(known):
+        for second in known[index + 1 :]:
+            if np.allclose(figures[first] + figures[second], total, equal_nan=False):
+                parts |= {first, second}
+    return frozenset(parts)
 
 
-def _demand(target: pd.Series) -> str:
+def _describe_demand(target: pd.Series) -> str:
     zeros = float((target == 0).mean())
     return f"intermittent: {zeros:.0%} of the values are zero" if zeros > 0.3 else f"{zeros:.0%} of the values are zero"

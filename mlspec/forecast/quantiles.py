@@ -23,37 +23,38 @@ STEP, CUTOFF = "h", "cutoff"
 TAIL = 5
 
 
-def column(quantile: float) -> str:
+def quantile_column(quantile: float) -> str:
     """Return the column of a quantile: q0.1."""
     return f"q{quantile:g}"
 
 
-def calibrated(rows: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
+def calibrate_windows(rows: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
     """Return backtest rows of one candidate with a column a quantile, each window calibrated on the others.
 
     With a single window there is nothing to calibrate on, and the quantiles are missing.
     """
     parts = [
-        spread(window, rows[rows[CUTOFF] != cutoff], quantiles) for cutoff, window in rows.groupby(CUTOFF, sort=True)
+        add_quantiles(window, rows[rows[CUTOFF] != cutoff], quantiles)
+        for cutoff, window in rows.groupby(CUTOFF, sort=True)
     ]
     return pd.concat(parts, ignore_index=True)
 
 
-def spread(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
+def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
     """Return `forecast` (h, mean, scale, floor) with a column a quantile, from the residuals of `past` (h, y, mean, scale).
 
     Quantiles never cross, as they are order statistics of one sample, and never pass the series' floor.
     """
     steps = _residuals_by_step(past)
     need = math.ceil(TAIL / min(min(q, 1 - q) for q in quantiles))
-    found = np.full((len(forecast), len(quantiles)), np.nan)
+    offsets = np.full((len(forecast), len(quantiles)), np.nan)
     for step, where in forecast.groupby(STEP, sort=True).indices.items():
-        pool = _pool(steps, int(str(step)), need)
+        pool = _pool_residuals(steps, int(str(step)), need)
         if pool.size:
-            found[where] = np.quantile(pool, quantiles, method="weibull")
-    values = forecast[MEAN].to_numpy()[:, None] + found * forecast[SCALE].to_numpy()[:, None]
+            offsets[where] = np.quantile(pool, quantiles, method="weibull")
+    values = forecast[MEAN].to_numpy()[:, None] + offsets * forecast[SCALE].to_numpy()[:, None]
     values = np.maximum(values, forecast[FLOOR].to_numpy()[:, None])
-    return forecast.assign(**{column(q): values[:, place] for place, q in enumerate(quantiles)})
+    return forecast.assign(**{quantile_column(q): values[:, position] for position, q in enumerate(quantiles)})
 
 
 def _residuals_by_step(past: pd.DataFrame) -> dict[int, Array]:
@@ -64,7 +65,7 @@ def _residuals_by_step(past: pd.DataFrame) -> dict[int, Array]:
     }
 
 
-def _pool(steps: dict[int, Array], step: int, need: int) -> Array:
+def _pool_residuals(steps: dict[int, Array], step: int, need: int) -> Array:
     """Return the residuals of `step` and of as many neighbours on both sides as it takes to have `need` of them."""
     for reach in range(max([*steps, step], default=0) + 1):
         near = [steps[other] for other in sorted(steps) if abs(other - step) <= reach]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
-from mlspec.forecast.metrics import NAMES, Metrics
-from mlspec.forecast.scales import scales
-from mlspec.forecast.scores import score
+from mlspec.forecast.metrics import METRIC_NAMES, Metrics
+from mlspec.forecast.scales import series_scales
+from mlspec.forecast.scores import score_rows
 
 CUTOFF, LEAD = "cutoff", "lead"
 
@@ -27,71 +27,78 @@ class Maturity:
     coverage: float
 
 
-def matched(panel: Panel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp) -> pd.DataFrame:
+def match_newest(
+    panel: Panel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
+) -> pd.DataFrame:
     """Return forecasts beside their actuals, one row a series and mature period, sorted.
 
     `forecasts` have unique_id, ds, cutoff, mean and a column a quantile, and stand in the order in which they were made: of two
     with the same cutoff the later one took the place of the earlier. `now` is in UTC, without a zone. Columns are theirs and y,
     with the scales that scaled errors are divided by.
     """
-    return beside_actuals(panel, newest(forecasts), maturity, now) if forecasts else pd.DataFrame()
+    return join_actuals(panel, newest_forecasts(forecasts), maturity, now) if forecasts else pd.DataFrame()
 
 
-def newest(forecasts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def newest_forecasts(forecasts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return of each series and period the newest forecast that was made before it."""
-    made = pd.concat(forecasts, ignore_index=True).sort_values([TIME, CUTOFF], kind="stable")
-    return made.drop_duplicates([ID, TIME], keep="last")
+    ordered = pd.concat(forecasts, ignore_index=True).sort_values([TIME, CUTOFF], kind="stable")
+    return ordered.drop_duplicates([ID, TIME], keep="last")
 
 
-def by_lead(
+def forecasts_by_lead(
     panel: Panel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
 ) -> dict[int, pd.DataFrame]:
     """Return every forecast beside its actuals, by how many periods ahead it was made: 1 is the period after the cutoff."""
     if not forecasts:
         return {}
-    made = pd.concat(forecasts, ignore_index=True).drop_duplicates([ID, TIME, CUTOFF], keep="last")
+    all_forecasts = pd.concat(forecasts, ignore_index=True).drop_duplicates([ID, TIME, CUTOFF], keep="last")
     steps = {
         cutoff: {
-            period: step for step, period in enumerate(panel.layout.frequency.after(cutoff, panel.layout.horizon), 1)
+            period: step
+            for step, period in enumerate(panel.layout.frequency.periods_after(cutoff, panel.layout.horizon), 1)
         }
-        for cutoff in made[CUTOFF].unique()
+        for cutoff in all_forecasts[CUTOFF].unique()
     }
-    made[LEAD] = [steps[cutoff].get(period, 0) for cutoff, period in zip(made[CUTOFF], made[TIME], strict=True)]
-    rows = beside_actuals(panel, made[made[LEAD] > 0], maturity, now, apart=(LEAD,))
-    return {int(step): rows[rows[LEAD] == step] for step in sorted(made[LEAD].unique()) if step}
+    all_forecasts[LEAD] = [
+        steps[cutoff].get(period, 0) for cutoff, period in zip(all_forecasts[CUTOFF], all_forecasts[TIME], strict=True)
+    ]
+    rows = join_actuals(panel, all_forecasts[all_forecasts[LEAD] > 0], maturity, now, separate_by=(LEAD,))
+    return {int(step): rows[rows[LEAD] == step] for step in sorted(all_forecasts[LEAD].unique()) if step}
 
 
-def beside_actuals(
-    panel: Panel, made: pd.DataFrame, maturity: Maturity, now: pd.Timestamp, apart: tuple[str, ...] = ()
+def join_actuals(
+    panel: Panel, forecasts: pd.DataFrame, maturity: Maturity, now: pd.Timestamp, separate_by: tuple[str, ...] = ()
 ) -> pd.DataFrame:
     """Return the mature rows of forecasts, one a series and period, with what came true and the scales; sorted.
 
     Rows that differ in a column of `apart` are forecasts by themselves: each has to have enough of its series.
     """
     actuals = panel.frame.loc[panel.frame[OBSERVED], [ID, TIME, TARGET]]
-    rows = made.merge(actuals, on=[ID, TIME], how="left")
-    over = {period: panel.layout.frequency.end(period) + maturity.delay <= now for period in rows[TIME].unique()}
-    known = rows.groupby([*apart, TIME])[TARGET]
+    rows = forecasts.merge(actuals, on=[ID, TIME], how="left")
+    is_over = {
+        period: panel.layout.frequency.period_end(period) + maturity.delay <= now for period in rows[TIME].unique()
+    }
+    known = rows.groupby([*separate_by, TIME])[TARGET]
     share = known.transform("count") / known.transform("size")
-    mature = rows[TARGET].notna() & rows[TIME].map(over).astype(bool) & (share >= maturity.coverage)
-    return rows[mature].merge(scales(panel), on=ID, how="left").sort_values([TIME, ID], ignore_index=True)
+    mature = rows[TARGET].notna() & rows[TIME].map(is_over).astype(bool) & (share >= maturity.coverage)
+    return rows[mature].merge(series_scales(panel), on=ID, how="left").sort_values([TIME, ID], ignore_index=True)
 
 
-def windows(rows: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
+def last_windows(rows: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
     """Return the rows of the last `count` windows of `length` periods, each one period earlier, newest first.
 
     A window that the mature periods do not fill is empty: too little data is no value, not a good one.
     """
-    return [rows[rows[TIME].isin(inside)] for inside in spans(rows, length, count)]
+    return [rows[rows[TIME].isin(periods)] for periods in window_periods(rows, length, count)]
 
 
-def spans(rows: pd.DataFrame, length: int, count: int) -> list[list[pd.Timestamp]]:
+def window_periods(rows: pd.DataFrame, length: int, count: int) -> list[list[pd.Timestamp]]:
     """Return the periods of the last `count` windows of `length` mature periods, newest first; none where they do not fill one."""
     periods = sorted(rows[TIME].unique()) if len(rows) else []
     ends = [len(periods) - back for back in range(count)]
     return [periods[end - length : end] if end >= length else [] for end in ends]
 
 
-def measures(rows: pd.DataFrame, quantiles: Sequence[float]) -> Metrics:
+def measure_accuracy(rows: pd.DataFrame, quantiles: Sequence[float]) -> Metrics:
     """Return every measure over the rows; None for each where there are none."""
-    return score(rows, quantiles) if len(rows) else dict.fromkeys(NAMES)
+    return score_rows(rows, quantiles) if len(rows) else dict.fromkeys(METRIC_NAMES)

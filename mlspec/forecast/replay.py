@@ -12,7 +12,7 @@ import pandas as pd
 
 from mlspec.errors import DataError, ModelError
 from mlspec.forecast import parse
-from mlspec.forecast.frequency import Frequency, frequency, grid
+from mlspec.forecast.frequency import Frequency, parse_frequency, period_grid
 from mlspec.forecast.load import history_columns
 from mlspec.forecast.source import local_files
 from mlspec.forecast.table import read_table
@@ -30,39 +30,41 @@ class Replay:
     frequency: Frequency
     plan: pd.DataFrame | None
 
-    def past(self, last: pd.Timestamp, *, shift_from: pd.Timestamp | None = None, factor: float = 1.0) -> pd.DataFrame:
+    def rows_until(
+        self, last: pd.Timestamp, *, shift_from: pd.Timestamp | None = None, factor: float = 1.0
+    ) -> pd.DataFrame:
         """Return the rows up to the period `last`; from `shift_from` on the target is `factor` times what it was."""
-        found = self.rows[self.times <= last].copy()
+        rows = self.rows[self.times <= last].copy()
         if shift_from is not None:
-            shifted = self.times[found.index] >= shift_from
-            numbers = pd.to_numeric(found.loc[shifted, self.dataset.target], errors="coerce") * factor
-            found.loc[shifted, self.dataset.target] = numbers.astype(str)
-        return found
+            shifted = self.times[rows.index] >= shift_from
+            numbers = pd.to_numeric(rows.loc[shifted, self.dataset.target], errors="coerce") * factor
+            rows.loc[shifted, self.dataset.target] = numbers.astype(str)
+        return rows
 
-    def future(self) -> pd.DataFrame | None:
+    def known_plan(self) -> pd.DataFrame | None:
         """Return the plan of known covariates for every period, history included; None where the spec names none."""
         known = self.dataset.covariates.known
         if not known or self.plan is None:
             return None
         keys = [name for name in self.dataset.series if name in self.plan] + [self.dataset.time]
-        every = pd.concat([self.rows[[*keys, *known]], self.plan[[*keys, *known]]], ignore_index=True)
-        return every.drop_duplicates(keys)
+        all_rows = pd.concat([self.rows[[*keys, *known]], self.plan[[*keys, *known]]], ignore_index=True)
+        return all_rows.drop_duplicates(keys)
 
 
-def replay(dataset: Dataset, root: Path) -> Replay:
+def load_replay(dataset: Dataset, root: Path) -> Replay:
     """Read a dataset's whole source. Raises DataError where it cannot be read, as the step `check` does."""
     table = read_table(
         local_files(dataset.source.uri, root, "dataset.source"), history_columns(dataset), "dataset.source"
     )
-    found = parse.times(table.columns[dataset.time])
-    kept = found.values.notna()
-    rows = pd.DataFrame(table.columns).astype(str)[kept].reset_index(drop=True)
-    times = found.values[kept].reset_index(drop=True)
-    freq = frequency(dataset.frequency)
-    return Replay(dataset, rows, times, grid(times, freq), freq, _plan(dataset, root))
+    parsed_times = parse.parse_times(table.columns[dataset.time])
+    has_time = parsed_times.values.notna()
+    rows = pd.DataFrame(table.columns).astype(str)[has_time].reset_index(drop=True)
+    times = parsed_times.values[has_time].reset_index(drop=True)
+    freq = parse_frequency(dataset.frequency)
+    return Replay(dataset, rows, times, period_grid(times, freq), freq, _load_plan(dataset, root))
 
 
-def _plan(dataset: Dataset, root: Path) -> pd.DataFrame | None:
+def _load_plan(dataset: Dataset, root: Path) -> pd.DataFrame | None:
     if dataset.future is None or not dataset.covariates.known:
         return None
     files = local_files(dataset.future.uri, root, "dataset.future")
@@ -74,7 +76,7 @@ def _plan(dataset: Dataset, root: Path) -> pd.DataFrame | None:
         return pd.DataFrame(read_table(files, columns, "dataset.future").columns).astype(str)
 
 
-def enough(replayed: Replay, periods: int) -> int:
+def replayable_periods(replayed: Replay, periods: int) -> int:
     """Return how many of the last `periods` can be told again. Raises ModelError where the history is too short for a drill."""
     if len(replayed.periods) < periods + 2:
         raise ModelError(

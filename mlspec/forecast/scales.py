@@ -10,7 +10,7 @@ from mlspec.forecast.frame import ID, OBSERVED, TARGET, Panel
 SCALE, MASE_SCALE, RMSSE_SCALE, FLOOR = "scale", "mase_scale", "rmsse_scale", "floor"
 
 
-def scales(panel: Panel) -> pd.DataFrame:
+def series_scales(panel: Panel) -> pd.DataFrame:
     """Return one row a series, from its history up to the cutoff and nothing later.
 
     `mase_scale`: mean |y_t - y_(t-season)| (lag 1 while the history is no longer than a season); `rmsse_scale`: mean
@@ -24,8 +24,8 @@ def scales(panel: Panel) -> pd.DataFrame:
     by_one = values - groups[TARGET].shift(1)
     mase = by_season.fillna(by_one.abs().groupby(ids).mean())
     level = values.abs().groupby(ids).mean()
-    scale = mase.where(mase > 0, level).where(lambda found: found > 0, 1.0)
+    scale = mase.where(mase > 0, level).where(lambda scale_values: scale_values > 0, 1.0)
     lowest = values.where(frame[OBSERVED]).groupby(ids).min()
     floor = pd.Series(np.where(lowest >= 0, 0.0, -np.inf), index=lowest.index)
-    found = {SCALE: scale, MASE_SCALE: mase, RMSSE_SCALE: (by_one**2).groupby(ids).mean(), FLOOR: floor}
-    return pd.DataFrame(found).rename_axis(ID).reset_index()
+    scale_values = {SCALE: scale, MASE_SCALE: mase, RMSSE_SCALE: (by_one**2).groupby(ids).mean(), FLOOR: floor}
+    return pd.DataFrame(scale_values).rename_axis(ID).reset_index()

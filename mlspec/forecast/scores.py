@@ -9,18 +9,18 @@ import pandas as pd
 
 from mlspec.forecast import metrics
 from mlspec.forecast.frame import ID, MEAN, TARGET
-from mlspec.forecast.quantiles import column
+from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.scales import MASE_SCALE, RMSSE_SCALE
 
 # A column with more values than this names things rather than groups them.
 MOST_GROUPS = 50
 
 
-def score(rows: pd.DataFrame, quantiles: Sequence[float] = ()) -> metrics.Metrics:
+def score_rows(rows: pd.DataFrame, quantiles: Sequence[float] = ()) -> metrics.Metrics:
     """Return every measure over the rows that have an actual value."""
     rows = rows[rows[TARGET].notna()]
     actual, mean = rows[TARGET].to_numpy(), rows[MEAN].to_numpy()
-    found: metrics.Metrics = {
+    measures: metrics.Metrics = {
         "wape": metrics.wape(actual, mean),
         "mase": metrics.mase(actual, mean, rows[MASE_SCALE].to_numpy()),
         "rmsse": metrics.rmsse(actual, mean, rows[RMSSE_SCALE].to_numpy()),
@@ -28,33 +28,37 @@ def score(rows: pd.DataFrame, quantiles: Sequence[float] = ()) -> metrics.Metric
         "pinball": None,
         "coverage": None,
     }
-    sure = rows.dropna(subset=[column(q) for q in quantiles])
-    if quantiles and len(sure):
-        actual, levels = sure[TARGET].to_numpy(), {q: sure[column(q)].to_numpy() for q in quantiles}
-        found["pinball"] = metrics.pinball(actual, levels)
-        if nominal(quantiles) is not None:
-            found["coverage"] = metrics.coverage(actual, levels[quantiles[0]], levels[quantiles[-1]])
-    return found
+    with_quantiles = rows.dropna(subset=[quantile_column(q) for q in quantiles])
+    if quantiles and len(with_quantiles):
+        actual, levels = (
+            with_quantiles[TARGET].to_numpy(),
+            {q: with_quantiles[quantile_column(q)].to_numpy() for q in quantiles},
+        )
+        measures["pinball"] = metrics.pinball(actual, levels)
+        if nominal_coverage(quantiles) is not None:
+            measures["coverage"] = metrics.coverage(actual, levels[quantiles[0]], levels[quantiles[-1]])
+    return measures
 
 
-def nominal(quantiles: Sequence[float]) -> float | None:
+def nominal_coverage(quantiles: Sequence[float]) -> float | None:
     """Return the share that lies between the outermost quantiles, or None when there is only one."""
     return round(quantiles[-1] - quantiles[0], 10) if len(quantiles) > 1 else None
 
 
-def score_by(rows: pd.DataFrame, groups: pd.DataFrame, quantiles: Sequence[float]) -> list[dict[str, Any]]:
+def score_by_groups(rows: pd.DataFrame, groups: pd.DataFrame, quantiles: Sequence[float]) -> list[dict[str, Any]]:
     """Return the measures by each value of each column of `groups` (indexed by unique_id) that has few enough values."""
-    found = []
+    scored_groups = []
     for name in groups.columns:
-        values = groups[name].fillna("").map(_text)
+        values = groups[name].fillna("").map(_group_text)
         if values.nunique() > MOST_GROUPS:
             continue
         by_value = rows.groupby(rows[ID].map(values), sort=True)
-        found += [
-            {"column": str(name), "value": str(value), "metrics": score(part, quantiles)} for value, part in by_value
+        scored_groups += [
+            {"column": str(name), "value": str(value), "metrics": score_rows(part, quantiles)}
+            for value, part in by_value
         ]
-    return found
+    return scored_groups
 
 
-def _text(value: Any) -> str:
+def _group_text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -13,13 +13,21 @@ import pandas as pd
 
 from mlspec.errors import ModelError
 from mlspec.forecast import candidates as families
-from mlspec.forecast.auto import choose
-from mlspec.forecast.backtest import CANDIDATE, Entrant, Say, best, cutoffs, entrant_rows, forecasts
-from mlspec.forecast.facts import facts
+from mlspec.forecast.auto import choose_candidates
+from mlspec.forecast.backtest import (
+    CANDIDATE,
+    Entrant,
+    Say,
+    backtest_cutoffs,
+    entrant_rows,
+    forecast_windows,
+    pick_best,
+)
+from mlspec.forecast.facts import history_facts
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.metrics import Metrics
-from mlspec.forecast.quantiles import calibrated
-from mlspec.forecast.scores import score
+from mlspec.forecast.quantiles import calibrate_windows
+from mlspec.forecast.scores import score_rows
 from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import Candidate, Ensemble, Model, SeasonalNaive
 
@@ -35,7 +43,7 @@ PREFERENCE = 0.01
 
 
 @dataclass(frozen=True)
-class Field:
+class Competitors:
     """Who competes: `entrants` for the championship, the floor and the serving version beside it."""
 
     entrants: tuple[Entrant, ...]
@@ -46,7 +54,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CompetitionResult:
     """`rows`: every entrant's forecasts with quantiles; `scores` by label; `champion` and, if an ensemble, its members."""
 
     rows: pd.DataFrame
@@ -56,87 +64,102 @@ class Outcome:
     cutoffs: list[pd.Timestamp]
     notes: tuple[str, ...] = ()
 
-    def of(self, label: str) -> pd.DataFrame:
+    def rows_for(self, label: str) -> pd.DataFrame:
         """Return one entrant's rows."""
         return self.rows[self.rows[CANDIDATE] == label]
 
 
-def enter(panel: Panel, model: Model, incumbent: Any, workers: Workers) -> Field:
+def gather_competitors(panel: Panel, model: Model, incumbent: Any, workers: Workers) -> Competitors:
     """Return who competes. `incumbent` is the serving version's candidate as JSON, or None."""
-    first = panel.until(cutoffs(panel, model.backtest)[0])
+    first = panel.known_at(backtest_cutoffs(panel, model.backtest)[0])
     reasons: tuple[str, ...] = ()
     if model.candidates == "auto":
-        chosen = choose(facts(first, model.backtest.windows), together=workers.count > 1)
+        chosen = choose_candidates(history_facts(first, model.backtest.windows), distributed=workers.count > 1)
         listed, reasons = chosen.candidates, chosen.reasons
     else:
         listed = model.candidates
     singles = [candidate for candidate in listed if not isinstance(candidate, Ensemble)]
-    entrants = [_entrant(candidate, singles) for candidate in listed]
+    entrants = [_make_entrant(candidate, singles) for candidate in listed]
     floor = SeasonalNaive(kind="seasonal-naive")
-    known = next((entrant for entrant in entrants if entrant.members == (floor,)), None)
+    listed_floor = next((entrant for entrant in entrants if entrant.members == (floor,)), None)
     serving = None
     if incumbent is not None:
         candidate, members = families.from_json(incumbent)
         serving = Entrant(INCUMBENT, candidate.kind, tuple(members or [candidate]))
-    return Field(
+    return Competitors(
         tuple(entrants),
-        known or Entrant(FLOOR, floor.kind, (floor,)),
+        listed_floor or Entrant(FLOOR, floor.kind, (floor,)),
         serving,
         reasons,
         auto=model.candidates == "auto",
     )
 
 
-def _entrant(candidate: Candidate, singles: Sequence[Candidate]) -> Entrant:
+def _make_entrant(candidate: Candidate, singles: Sequence[Candidate]) -> Entrant:
     if not isinstance(candidate, Ensemble):
         return Entrant(candidate.label, candidate.kind, (candidate,))
-    of = candidate.of
-    if isinstance(of, str):
-        pick = None if of == "all" else int(of.removeprefix("best-"))
+    member_rule = candidate.of
+    if isinstance(member_rule, str):
+        pick = None if member_rule == "all" else int(member_rule.removeprefix("best-"))
         members = singles
     else:
-        pick, members = None, [single for single in singles if single.label in of]
+        pick, members = None, [single for single in singles if single.label in member_rule]
     if not members:
         raise ModelError(f"ensemble '{candidate.label}' has no members", hint="list other candidates beside it")
     return Entrant(candidate.label, candidate.kind, tuple(members), pick)
 
 
-def run(panel: Panel, model: Model, field: Field, say: Say, workers: Workers) -> Outcome:
+def run_competition(
+    panel: Panel, model: Model, competitors: Competitors, say: Say, workers: Workers
+) -> CompetitionResult:
     """Run the backtest by `workers` and choose the champion by the spec's metric."""
-    everyone = [*field.entrants, field.floor, *([field.incumbent] if field.incumbent else [])]
-    everyone = list({entrant.label: entrant for entrant in everyone}.values())
-    singles = {_key(member): member for entrant in everyone for member in entrant.members}
-    cuts = cutoffs(panel, model.backtest)
-    wide = forecasts(panel, cuts, singles, model.seed, say, workers)
+    all_entrants = [
+        *competitors.entrants,
+        competitors.floor,
+        *([competitors.incumbent] if competitors.incumbent else []),
+    ]
+    all_entrants = list({entrant.label: entrant for entrant in all_entrants}.values())
+    singles = {_forecast_key(member): member for entrant in all_entrants for member in entrant.members}
+    cuts = backtest_cutoffs(panel, model.backtest)
+    window_forecasts = forecast_windows(panel, cuts, singles, model.seed, say, workers)
 
-    def rank(rows: pd.DataFrame) -> float:
-        found = score(rows)[model.backtest.metric] if model.backtest.metric != "pinball" else score(rows)["wape"]
-        return float("inf") if found is None else found
+    def rank_rows(rows: pd.DataFrame) -> float:
+        value = (
+            score_rows(rows)[model.backtest.metric] if model.backtest.metric != "pinball" else score_rows(rows)["wape"]
+        )
+        return float("inf") if value is None else value
 
     rows, scores = [], {}
-    for entrant in everyone:
-        mine = entrant_rows(entrant, wide, [_key(member) for member in entrant.members], rank)
-        mine = calibrated(mine, model.quantiles)
-        rows.append(mine)
-        scores[entrant.label] = score(mine, model.quantiles)
-    champion = crown(field, scores, model.backtest.metric)
-    keys = best(wide, [_key(member) for member in champion.members], champion.pick, rank)
-    members = tuple(member for member in champion.members if _key(member) in keys)
-    if field.incumbent:
-        fixed = Entrant(DEPLOYED, champion.kind, members)
-        fixed_rows = calibrated(entrant_rows(fixed, wide, [_key(member) for member in members], rank), model.quantiles)
-        scores[DEPLOYED] = score(fixed_rows, model.quantiles)
-    whole = pd.concat(rows, ignore_index=True)
-    whole[CHAMPION] = whole[CANDIDATE] == champion.label
-    return Outcome(whole, scores, champion, members, cuts)
+    for entrant in all_entrants:
+        own_rows = entrant_rows(
+            entrant, window_forecasts, [_forecast_key(member) for member in entrant.members], rank_rows
+        )
+        own_rows = calibrate_windows(own_rows, model.quantiles)
+        rows.append(own_rows)
+        scores[entrant.label] = score_rows(own_rows, model.quantiles)
+    champion = choose_champion(competitors, scores, model.backtest.metric)
+    keys = pick_best(window_forecasts, [_forecast_key(member) for member in champion.members], champion.pick, rank_rows)
+    members = tuple(member for member in champion.members if _forecast_key(member) in keys)
+    if competitors.incumbent:
+        deployed = Entrant(DEPLOYED, champion.kind, members)
+        deployed_rows = calibrate_windows(
+            entrant_rows(deployed, window_forecasts, [_forecast_key(member) for member in members], rank_rows),
+            model.quantiles,
+        )
+        scores[DEPLOYED] = score_rows(deployed_rows, model.quantiles)
+    all_rows = pd.concat(rows, ignore_index=True)
+    all_rows[CHAMPION] = all_rows[CANDIDATE] == champion.label
+    return CompetitionResult(all_rows, scores, champion, members, cuts)
 
 
-def crown(field: Field, scores: dict[str, Metrics], metric: str) -> Entrant:
+def choose_champion(competitors: Competitors, scores: dict[str, Metrics], metric: str) -> Entrant:
     """Return the entrant with the lowest `metric`; under `auto` the ensemble, if it is within 1 % of that.
 
     Raises ModelError when the metric has no value for anyone.
     """
-    ranked = [(value, entrant) for entrant in field.entrants if (value := scores[entrant.label][metric]) is not None]
+    ranked = [
+        (value, entrant) for entrant in competitors.entrants if (value := scores[entrant.label][metric]) is not None
+    ]
     if not ranked:
         raise ModelError(
             f"no candidate can be ranked by {metric}: it has no value over the backtest's windows",
@@ -144,12 +167,12 @@ def crown(field: Field, scores: dict[str, Metrics], metric: str) -> Entrant:
         )
     lowest, champion = min(ranked, key=lambda pair: pair[0])
     for value, entrant in ranked:
-        if field.auto and entrant.kind == "ensemble" and value <= lowest * (1 + PREFERENCE):
+        if competitors.auto and entrant.kind == "ensemble" and value <= lowest * (1 + PREFERENCE):
             return entrant
     return champion
 
 
-def _key(candidate: Candidate) -> str:
+def _forecast_key(candidate: Candidate) -> str:
     """Return what makes two candidates forecast alike: everything but their name. It begins with a brace."""
     return candidate.model_dump_json(exclude={"name"})
 

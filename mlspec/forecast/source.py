@@ -18,10 +18,10 @@ def local_files(uri: str | None, root: Path, field: str) -> list[Path]:
     Raises DataError when the source is not local, not inside `root`, not there, of another format, or too large.
     """
     if uri is None:
-        raise _not_local(field, "a BigQuery query")
+        raise _not_local_error(field, "a BigQuery query")
     if "://" in uri:
-        raise _not_local(field, f"'{uri}'")
-    files = _matches(uri, root, field)
+        raise _not_local_error(field, f"'{uri}'")
+    files = _matching_files(uri, root, field)
     for file in files:
         _refuse_unreadable(file, root, uri, field)
     size = sum(file.stat().st_size for file in files)
@@ -33,7 +33,7 @@ def local_files(uri: str | None, root: Path, field: str) -> list[Path]:
     return files
 
 
-def _matches(uri: str, root: Path, field: str) -> list[Path]:
+def _matching_files(uri: str, root: Path, field: str) -> list[Path]:
     if "\0" in uri or Path(uri).is_absolute() or ".." in Path(uri).parts or uri.startswith("~"):
         raise DataError(f"{field}: '{uri}' is not a path inside the project", hint=f"write it relative to {root}")
     files = sorted(root.glob(uri)) if "*" in uri else [root / uri]
@@ -58,7 +58,7 @@ def _refuse_unreadable(file: Path, root: Path, uri: str, field: str) -> None:
         raise DataError(f"{field}: there is no file '{uri}' in {root}", hint="correct the path in the spec")
 
 
-def _not_local(field: str, what: str) -> DataError:
+def _not_local_error(field: str, what: str) -> DataError:
     return DataError(
         f"{field}: {what} cannot be read by the local target, which reads local files",
         hint="export it to a CSV or Parquet file inside the project and name that file, or choose a gcp target",

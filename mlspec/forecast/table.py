@@ -49,22 +49,22 @@ def read_table(files: Sequence[Path], columns: Iterable[str], where: str) -> Tab
 
     Raises DataError for a file that cannot be read, and for columns that are not there.
     """
-    wanted = list(dict.fromkeys(columns))
+    column_names = list(dict.fromkeys(columns))
     ragged: list[BadRow] = []
-    parts = [_read(file, wanted, where, ragged) for file in files]
+    parts = [_read_file(file, column_names, where, ragged) for file in files]
     rows = sum(part.num_rows for part in parts)
     if rows > MOST_ROWS:
         raise DataError(f"{where}: {rows:,} rows; at most {MOST_ROWS:,} are read")
     frames = [part.to_pandas(date_as_object=False, strings_to_categorical=False) for part in parts]
-    whole = pd.concat(frames, ignore_index=True)
-    origin = whole[["file", "row"]]
-    return Table({name: whole[f"column {name}"] for name in wanted}, origin, tuple(ragged))
+    all_rows = pd.concat(frames, ignore_index=True)
+    origin = all_rows[["file", "row"]]
+    return Table({name: all_rows[f"column {name}"] for name in column_names}, origin, tuple(ragged))
 
 
-def _read(file: Path, wanted: list[str], where: str, ragged: list[BadRow]) -> pa.Table:
+def _read_file(file: Path, column_names: list[str], where: str, ragged: list[BadRow]) -> pa.Table:
     read = _read_parquet if file.suffix.lower() == ".parquet" else _read_csv
     try:
-        table, rows = read(file, wanted, where, ragged)
+        table, rows = read(file, column_names, where, ragged)
     except MemoryError:  # Arrow's own is one of its exceptions, too
         raise
     except (pa.ArrowException, OSError) as error:
@@ -83,13 +83,13 @@ _HINTS = {
 }
 
 
-def _read_csv(file: Path, wanted: list[str], where: str, ragged: list[BadRow]) -> tuple[pa.Table, list[int]]:
-    header = _header(file, where)
-    _refuse_missing(wanted, header, file, where)
-    broken: list[int] = []
+def _read_csv(file: Path, column_names: list[str], where: str, ragged: list[BadRow]) -> tuple[pa.Table, list[int]]:
+    header = _read_header(file, where)
+    _refuse_missing(column_names, header, file, where)
+    broken_rows: list[int] = []
 
-    def invalid(row: pa_csv.InvalidRow) -> str:
-        broken.append(row.number)
+    def handle_invalid_row(row: pa_csv.InvalidRow) -> str:
+        broken_rows.append(row.number)
         problem = f"has {row.actual_columns} fields, the header has {row.expected_columns}"
         if row.text.strip():  # an empty line is no row
             ragged.append(BadRow(file.name, row.number, "", row.text[:80], problem))
@@ -99,22 +99,22 @@ def _read_csv(file: Path, wanted: list[str], where: str, ragged: list[BadRow]) -
         file,
         read_options=pa_csv.ReadOptions(use_threads=False),
         parse_options=pa_csv.ParseOptions(
-            newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=invalid
+            newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=handle_invalid_row
         ),
         convert_options=pa_csv.ConvertOptions(
-            include_columns=wanted, column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+            include_columns=column_names, column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
         ),
     )
-    return table, _row_numbers(table.num_rows, broken)
+    return table, _row_numbers(table.num_rows, broken_rows)
 
 
-def _row_numbers(count: int, broken: list[int]) -> list[int]:
+def _row_numbers(count: int, broken_rows: list[int]) -> list[int]:
     """Return the numbers of the rows that were read, when the header is row 1 and `broken` ones were left out."""
-    left_out = set(broken)
+    left_out = set(broken_rows)
     return [row for row in range(2, count + len(left_out) + 2) if row not in left_out][:count]
 
 
-def _header(file: Path, where: str) -> list[str]:
+def _read_header(file: Path, where: str) -> list[str]:
     with file.open("rb") as stream:
         start = stream.read(_HEADER_BYTES)
     try:
@@ -129,15 +129,15 @@ def _header(file: Path, where: str) -> list[str]:
     return header
 
 
-def _read_parquet(file: Path, wanted: list[str], where: str, _ragged: list[BadRow]) -> tuple[pa.Table, list[int]]:
+def _read_parquet(file: Path, column_names: list[str], where: str, _ragged: list[BadRow]) -> tuple[pa.Table, list[int]]:
     schema = pa_parquet.read_schema(file)
-    _refuse_missing(wanted, schema.names, file, where)
-    table = pa_parquet.read_table(file, columns=wanted, use_threads=False, partitioning=None).select(wanted)
-    plain = [_plain(table.column(name)) for name in wanted]
-    return pa.table(plain, names=wanted), list(range(1, table.num_rows + 1))
+    _refuse_missing(column_names, schema.names, file, where)
+    table = pa_parquet.read_table(file, columns=column_names, use_threads=False, partitioning=None).select(column_names)
+    known_columns = [_as_known_type(table.column(name)) for name in column_names]
+    return pa.table(known_columns, names=column_names), list(range(1, table.num_rows + 1))
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _as_known_type(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column of a type that `parse` knows: text, bool, float64, int64 or timestamp. Anything else becomes text."""
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -152,17 +152,17 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string())
 
 
-def _refuse_missing(wanted: list[str], found: list[str], file: Path, where: str) -> None:
-    missing = [name for name in wanted if name not in found]
+def _refuse_missing(column_names: list[str], header: list[str], file: Path, where: str) -> None:
+    missing = [name for name in column_names if name not in header]
     if missing:
         raise DataError(
             f"{where}: '{file.name}' has no column {', '.join(repr(name) for name in missing)}",
-            hint=f"its columns are {', '.join(found[:30])}",
+            hint=f"its columns are {', '.join(header[:30])}",
         )
-    twice = sorted({name for name in wanted if found.count(name) > 1})
-    if twice:
+    repeated = sorted({name for name in column_names if header.count(name) > 1})
+    if repeated:
         raise DataError(
-            f"{where}: '{file.name}' has more than one column {', '.join(map(repr, twice))}", hint="rename one"
+            f"{where}: '{file.name}' has more than one column {', '.join(map(repr, repeated))}", hint="rename one"
         )
 
 

@@ -24,22 +24,22 @@ _NETWORK = ((re.compile(r"^\[machines: .*\]$", re.MULTILINE), "[machines: ]"),
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def dump(model: Any, library: str) -> bytes:
+def dump_trees(model: Any, library: str) -> bytes:
     """Return a fitted model's bytes."""
     if library == "lightgbm":
-        return _text(str(model.booster_.model_to_string())).encode()
+        return _strip_network(str(model.booster_.model_to_string())).encode()
     import skops.io
 
-    return _renumbered(skops.io.dumps(model))
+    return _renumber_ids(skops.io.dumps(model))
 
 
-def _text(trees: str) -> str:
+def _strip_network(trees: str) -> str:
     for line, plain in _NETWORK:
         trees = line.sub(plain, trees)
     return trees
 
 
-def load(data: bytes, library: str) -> Any:
+def load_trees(data: bytes, library: str) -> Any:
     """Return the model that `dump` wrote; it has `predict`. Raises ModelError when `data` is not that."""
     return _load_text(data) if library == "lightgbm" else _load_skops(data)
 
@@ -52,29 +52,29 @@ def _load_text(data: bytes) -> Any:
     try:
         return lightgbm.Booster(model_str=data.decode())
     except (lightgbm.basic.LightGBMError, UnicodeDecodeError):
-        raise damaged("its trees cannot be read") from None
+        raise damaged_model_error("its trees cannot be read") from None
 
 
 def _load_skops(data: bytes) -> Any:
     import skops.io
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    members(data)  # sizes first: nothing is unpacked before
+    unpack_archive(data)  # sizes first: nothing is unpacked before
     try:
         foreign = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
         if foreign:
-            raise damaged(f"it asks for {', '.join(sorted(foreign))}, which no model of mlspec holds")  # noqa: TRY301
+            raise damaged_model_error(f"it asks for {', '.join(sorted(foreign))}, which no model of mlspec holds")  # noqa: TRY301
         model = skops.io.loads(data, trusted=TRUSTED)
     except ModelError:
         raise
     except Exception:  # noqa: BLE001  (skops and numpy raise whatever a damaged file leads them to)
-        raise damaged("its trees cannot be read") from None
+        raise damaged_model_error("its trees cannot be read") from None
     if not isinstance(model, HistGradientBoostingRegressor):
-        raise damaged("it holds no boosted trees")
+        raise damaged_model_error("it holds no boosted trees")
     return model
 
 
-def archive(parts: dict[str, bytes]) -> bytes:
+def pack_archive(parts: dict[str, bytes]) -> bytes:
     """Return a zip of named parts, in order, without a clock."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as packed:
@@ -85,31 +85,33 @@ def archive(parts: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def members(data: bytes) -> dict[str, bytes]:
+def unpack_archive(data: bytes) -> dict[str, bytes]:
     """Return the parts of a zip by name. Raises ModelError when it is none, is damaged, or would unpack to too much."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             if sum(info.file_size for info in packed.infolist()) > LARGEST_BYTES:
-                raise damaged(f"it unpacks to more than {LARGEST_BYTES // 2**30} GiB")
+                raise damaged_model_error(f"it unpacks to more than {LARGEST_BYTES // 2**30} GiB")
             return {info.filename: packed.read(info) for info in packed.infolist()}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
-        raise damaged("it is no whole archive") from None
+        raise damaged_model_error("it is no whole archive") from None
 
 
-def damaged(why: str) -> ModelError:
+def damaged_model_error(why: str) -> ModelError:
     """Return the error for a model file that is not as mlspec wrote it."""
     return ModelError(f"the model file cannot be trusted: {why}", hint="restore the file, or train again: mlspec apply")
 
 
-def _renumbered(data: bytes) -> bytes:
-    parts = members(data)
+def _renumber_ids(data: bytes) -> bytes:
+    parts = unpack_archive(data)
     numbers: dict[str, str] = {}
     schema = _ADDRESS.sub(
-        lambda found: numbers.setdefault(found[0], str(len(numbers))), parts.pop("schema.json").decode()
+        lambda address: numbers.setdefault(address[0], str(len(numbers))), parts.pop("schema.json").decode()
     )
     arrays = {f"{numbers[name.removesuffix('.npy')]}.npy": content for name, content in parts.items()}
-    return archive({"schema.json": schema.encode()} | {name: arrays[name] for name in sorted(arrays, key=_number)})
+    return pack_archive(
+        {"schema.json": schema.encode()} | {name: arrays[name] for name in sorted(arrays, key=_array_number)}
+    )
 
 
-def _number(name: str) -> int:
+def _array_number(name: str) -> int:
     return int(name.removesuffix(".npy"))

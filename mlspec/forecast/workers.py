@@ -17,7 +17,7 @@ MOST_ROWS = 3_000_000
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainingPeer:
     """One of those who learn one model together: its rank, and where each of them listens (host:port), by rank."""
 
     rank: int = 0
@@ -29,42 +29,42 @@ class Workers(Protocol):
 
     count: int
 
-    def each(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
+    def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
         """Do the work on each share by itself, and return what came of it, in order."""
         ...
 
-    def together(self, work: Callable[[Panel, Place], T], shares: Iterable[Panel]) -> list[T]:
+    def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
         """Do the work on all shares at the same time, each told where the others are, and return what came of it, in order."""
         ...
 
 
-class _Here:
+class _ThisProcess:
     """This process: a panel is one share."""
 
     count = 1
 
-    def each(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
+    def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
         return [work(share) for share in shares]
 
-    def together(self, work: Callable[[Panel, Place], T], shares: Iterable[Panel]) -> list[T]:
+    def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
         (share,) = shares
-        return [work(share, Place())]
+        return [work(share, TrainingPeer())]
 
 
-HERE: Workers = _Here()
+THIS_PROCESS: Workers = _ThisProcess()
 
 
-def deal(panel: Panel, count: int) -> Iterator[Panel]:
+def split_panel(panel: Panel, count: int) -> Iterator[Panel]:
     """Yield a panel in `count` shares, or as many as it has series: one series to each in turn, so that shares are alike.
 
     A share is cut out when it is asked for, so that whoever deals never holds them all.
     """
-    ids = panel.lengths().index
+    ids = panel.series_lengths().index
     count = min(count, len(ids))
-    for place in range(count):
-        yield panel.of(ids[place::count])
+    for position in range(count):
+        yield panel.select_series(ids[position::count])
 
 
-def blocks(panel: Panel, workers: Workers) -> Iterator[Panel]:
+def forecast_blocks(panel: Panel, workers: Workers) -> Iterator[Panel]:
     """Yield the shares that are forecast one by one: as many as the workers, and none of more than MOST_ROWS periods or so."""
-    return deal(panel, max(workers.count, -(-len(panel.frame) // MOST_ROWS)))
+    return split_panel(panel, max(workers.count, -(-len(panel.frame) // MOST_ROWS)))

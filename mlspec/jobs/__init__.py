@@ -29,19 +29,19 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
 
     Raises TargetError where this machine lacks the memory.
     """
-    equipped()
-    from mlspec.jobs.runtime import alone
+    require_models()
+    from mlspec.jobs.runtime import single_threaded
 
     module: Any = importlib.import_module(f"{__name__}.{STEPS[request.step]}")
     try:
-        with alone():
+        with single_threaded():
             result: StepResult = module.run(request, progress)
     except MemoryError:
-        raise TargetError(f"there is not enough memory for {request.step}", hint=_larger(request.step)) from None
+        raise TargetError(f"there is not enough memory for {request.step}", hint=_memory_hint(request.step)) from None
     return result
 
 
-def _larger(step: StepName) -> str:
+def _memory_hint(step: StepName) -> str:
     """Return what helps where memory ends: what is large are the features of a panel, which backtest and train build."""
     if step not in ("backtest", "train"):
         return "run it on a machine with more"
@@ -53,15 +53,15 @@ def _larger(step: StepName) -> str:
 
 def predict(request: StepRequest) -> Predictions:
     """Return what one version predicts for every series, for a server. Raises as `run` does."""
-    equipped()
+    require_models()
     from mlspec.jobs import predictor
-    from mlspec.jobs.runtime import alone
+    from mlspec.jobs.runtime import single_threaded
 
-    with alone():
+    with single_threaded():
         return predictor.run(request)
 
 
-def equipped() -> None:
+def require_models() -> None:
     """Raise MissingExtra where the models are not installed."""
     for needed in ("pandas", "pyarrow", "sklearn", "statsforecast", "mlforecast"):
         if importlib.util.find_spec(needed) is None:

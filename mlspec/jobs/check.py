@@ -4,43 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlspec.forecast.contract import EXAMPLES, Evidence, Result, as_json, judge, spans
+from mlspec.forecast.contract import EXAMPLES, CheckResult, ContractEvidence, as_json, judge_contract, series_spans
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME
-from mlspec.forecast.frequency import grid
-from mlspec.forecast.load import Rows, load_future, load_history
-from mlspec.forecast.regular import ended, names, regular
-from mlspec.jobs.context import layout_of, spec_of
+from mlspec.forecast.frequency import period_grid
+from mlspec.forecast.load import TypedRows, load_future, load_history
+from mlspec.forecast.regular import build_panel, ended_series, series_names
+from mlspec.jobs.context import panel_layout, read_spec
 from mlspec.jobs.files import write_json, write_table
-from mlspec.jobs.moment import moment
+from mlspec.jobs.moment import read_now
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
     """Judge the data at `now` (RFC 3339). A broken contract is `ok` false in the facts, and leaves no panel."""
-    spec = spec_of(request)
-    layout = layout_of(spec)
+    spec = read_spec(request)
+    layout = panel_layout(spec)
     progress(0, 3, "read the source")
     rows = load_history(spec.dataset, request.root)
     future = load_future(spec.dataset, request.root, rows.kinds)
     if rows.frame[TARGET].notna().sum() == 0:
-        return _nothing(request, rows)
+        return _report_no_rows(request, rows)
     progress(1, 3, "judge the data contract")
-    periods = grid(rows.frame[TIME], layout.frequency)
-    evidence = Evidence(spec.dataset, rows, future, layout.frequency, periods, layout.horizon, moment(request, "check"))
-    results = judge(evidence)
-    span = spans(rows.frame, periods)
-    newest = layout.frequency.text(periods[span.newest])
-    facts = _facts(rows, results) | {
-        "series": len(span.first), "start": layout.frequency.text(periods[int(span.first.min())]), "cutoff": newest,
-        "missing_periods": int((span.inside + span.behind).sum()),
-        "ended": _named(ended(rows, periods, layout.horizon)),
+    periods = period_grid(rows.frame[TIME], layout.frequency)
+    evidence = ContractEvidence(
+        spec.dataset, rows, future, layout.frequency, periods, layout.horizon, read_now(request, "check")
+    )
+    results = judge_contract(evidence)
+    span = series_spans(rows.frame, periods)
+    newest = layout.frequency.format_period(periods[span.newest])
+    facts = _contract_facts(rows, results) | {
+        "series": len(span.first), "start": layout.frequency.format_period(periods[int(span.first.min())]), "cutoff": newest,
+        "missing_periods": int((span.missing_inside + span.missing_behind).sum()),
+        "ended": _count_and_examples(ended_series(rows, periods, layout.horizon)),
     }  # fmt: skip
     outputs = {"quality": write_json(facts, request.out / "quality.json")}
     if not facts["ok"]:
         return StepResult(outputs, facts)
     progress(2, 3, "write the panel")
-    panel = regular(rows, future, periods[: span.newest + 1], layout)
-    series = names(rows).merge(panel.series, on=ID)
+    panel = build_panel(rows, future, periods[: span.newest + 1], layout)
+    series = series_names(rows).merge(panel.series, on=ID)
     outputs |= {"panel": write_table(panel.frame, request.out / "panel.parquet")}
     outputs |= {"series": write_table(series, request.out / "series.parquet")}
     if layout.known:
@@ -50,7 +52,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     return StepResult(outputs, facts)
 
 
-def _facts(rows: Rows, results: list[Result]) -> dict[str, Any]:
+def _contract_facts(rows: TypedRows, results: list[CheckResult]) -> dict[str, Any]:
     return {
         "ok": all(result.ok for result in results),
         "rows": rows.count,
@@ -59,18 +61,18 @@ def _facts(rows: Rows, results: list[Result]) -> dict[str, Any]:
     }
 
 
-def _nothing(request: StepRequest, rows: Rows) -> StepResult:
+def _report_no_rows(request: StepRequest, rows: TypedRows) -> StepResult:
     """Report a source in which not one row can be used."""
-    result = Result("types", False, f"none of {rows.count:,} rows has a series, a date and a value", rows.count)
-    facts = _facts(rows, [result]) | {
+    result = CheckResult("types", False, f"none of {rows.count:,} rows has a series, a date and a value", rows.count)
+    facts = _contract_facts(rows, [result]) | {
         "series": 0,
         "start": None,
         "cutoff": None,
         "missing_periods": 0,
-        "ended": _named([]),
+        "ended": _count_and_examples([]),
     }
     return StepResult({"quality": write_json(facts, request.out / "quality.json")}, facts)
 
 
-def _named(series: list[str]) -> dict[str, Any]:
+def _count_and_examples(series: list[str]) -> dict[str, Any]:
     return {"count": len(series), "examples": series[:EXAMPLES]}

@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mlspec.errors import MissingExtra
-from mlspec.forecast.workers import HERE, Workers
+from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.forecast import Training
 
 
 @contextmanager
-def workers(training: Training) -> Iterator[Workers]:
+def connect_workers(training: Training) -> Iterator[Workers]:
     """Yield who computes: this process, or a cluster's workers. Raises MissingExtra, or TargetError where the cluster fails."""
     if training.engine is None:
-        yield HERE
+        yield THIS_PROCESS
         return
     for needed in ("ray", "lightgbm"):
         if importlib.util.find_spec(needed) is None:
             raise MissingExtra(needed, "ray")
     from mlspec.jobs import ray_cluster
 
-    with ray_cluster.connected(training) as found:
-        yield found
+    with ray_cluster.connect_cluster(training) as cluster:
+        yield cluster

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 
 from mlspec.errors import SpecError, UsageError
 from mlspec.forecast.frame import ID, PREFIX, TIME, Layout, Panel, horizon_frame
-from mlspec.forecast.frequency import frequency
+from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.load import KEY
 from mlspec.jobs.files import read_table
 from mlspec.spec.forecast import Forecast
 from mlspec.state.step import StepRequest
 
 
-def spec_of(request: StepRequest) -> Forecast:
+def read_spec(request: StepRequest) -> Forecast:
     """Return the request's spec. Raises SpecError when it is not a resolved spec."""
     try:
         return Forecast.model_validate(dict(request.spec))
@@ -29,19 +29,24 @@ def spec_of(request: StepRequest) -> Forecast:
         ) from None
 
 
-def layout_of(spec: Forecast) -> Layout:
+def panel_layout(spec: Forecast) -> Layout:
     """Return what the columns of this spec's panel mean."""
-    found, cov = frequency(spec.dataset.frequency), spec.dataset.covariates
+    parsed_frequency, cov = parse_frequency(spec.dataset.frequency), spec.dataset.covariates
 
-    def prefixed(names: tuple[str, ...]) -> tuple[str, ...]:
+    def add_prefix(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(PREFIX + name for name in names)
 
     return Layout(
-        found, spec.model.horizon, found.season, prefixed(cov.known), prefixed(cov.past), prefixed(cov.static)
+        parsed_frequency,
+        spec.model.horizon,
+        parsed_frequency.season,
+        add_prefix(cov.known),
+        add_prefix(cov.past),
+        add_prefix(cov.static),
     )
 
 
-def input_of(request: StepRequest, role: str) -> Path:
+def require_input(request: StepRequest, role: str) -> Path:
     """Return the file of a role. Raises UsageError when the caller gave none."""
     try:
         return request.inputs[role]
@@ -49,27 +54,27 @@ def input_of(request: StepRequest, role: str) -> Path:
         raise UsageError(f"step {request.step} needs the input '{role}'", hint=f"add --in {role}=FILE") from None
 
 
-def panel_of(request: StepRequest, spec: Forecast) -> Panel:
+def read_panel(request: StepRequest, spec: Forecast) -> Panel:
     """Read the panel, its series and the plan of known covariates."""
-    layout = layout_of(spec)
-    frame, series = read_table(input_of(request, "panel")), read_table(input_of(request, "series"))
+    layout = panel_layout(spec)
+    frame, series = read_table(require_input(request, "panel")), read_table(require_input(request, "series"))
     bare = Panel(frame, series[[ID, *layout.static]], frame[[ID, "ds"]][:0], layout)
-    future = read_table(input_of(request, "future")) if layout.known else horizon_frame(bare)
+    future = read_table(require_input(request, "future")) if layout.known else horizon_frame(bare)
     return Panel(frame, bare.series, future, layout)
 
 
-def cutoff_of(request: StepRequest) -> pd.Timestamp:
+def read_cutoff(request: StepRequest) -> pd.Timestamp:
     """Read the panel's newest period, and nothing else of it."""
-    return read_table(input_of(request, "panel"), [TIME])[TIME].max()
+    return read_table(require_input(request, "panel"), [TIME])[TIME].max()
 
 
-def own_names(request: StepRequest, spec: Forecast) -> pd.DataFrame:
+def user_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
     """Return the user's series columns, by unique_id."""
-    series = read_table(input_of(request, "series")).set_index(ID)
+    series = read_table(require_input(request, "series")).set_index(ID)
     return series[[KEY + name for name in spec.dataset.series]].rename(columns=lambda name: str(name).removeprefix(KEY))
 
 
-def option(options: Mapping[str, Any], name: str, step: str) -> Any:
+def require_option(options: Mapping[str, Any], name: str, step: str) -> Any:
     """Return an option. Raises UsageError when the caller gave none."""
     if options.get(name) is None:
         raise UsageError(f"step {step} needs the option '{name}'", hint=f"add --option {name}=VALUE")

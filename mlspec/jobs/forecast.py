@@ -10,15 +10,15 @@ import pandas as pd
 from mlspec.errors import UsageError
 from mlspec.forecast import artifact
 from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel
-from mlspec.forecast.quantiles import STEP, column, spread
-from mlspec.forecast.scales import scales
+from mlspec.forecast.quantiles import STEP, add_quantiles, quantile_column
+from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION
-from mlspec.jobs.context import cutoff_of, input_of, layout_of, own_names, panel_of, spec_of
+from mlspec.jobs.context import panel_layout, read_cutoff, read_panel, read_spec, require_input, user_columns
 from mlspec.jobs.files import read_table, write_table
-from mlspec.jobs.predictions import VERSION, Expected, write_instances
+from mlspec.jobs.predictions import VERSION, ExpectedForecast, write_instances
 from mlspec.spec.forecast import Forecast
 from mlspec.state.resource import Json
-from mlspec.state.split import bucket, version_for
+from mlspec.state.split import series_partition, version_for
 from mlspec.state.step import INSTANCES, PREDICTIONS, Progress, StepRequest, StepResult
 
 
@@ -33,96 +33,104 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     A server may forecast in its place: with the option `instances` the step writes what to ask it, and with the answers as inputs
     (`predictions-…`) it writes what was answered.
     """
-    spec = spec_of(request)
-    names = own_names(request, spec)
+    spec = read_spec(request)
+    names = user_columns(request, spec)
     if request.options.get(INSTANCES):
         files = {INSTANCES: write_instances(names, request.out / "instances.jsonl")}
         return StepResult(files, {"series": len(names)})
     answers = [path for role, path in sorted(request.inputs.items()) if role.startswith(PREDICTIONS)]
     if answers:
-        return _answered(request, spec, names, answers)
-    panel, traffic = panel_of(request, spec), _traffic(request)
+        return _write_answers(request, spec, names, answers)
+    panel, traffic = read_panel(request, spec), _traffic_shares(request)
     if request.options.get("cutoffs"):
-        return _again(request, progress, spec, panel, names)
-    made = {}
-    for place, version in enumerate(traffic):
-        progress(place, len(traffic), f"forecast with {version}")
-        made[version] = by(request, spec, panel, names, version, alone=len(traffic) == 1)
+        return _forecast_cutoffs(request, progress, spec, panel, names)
+    forecasts = {}
+    for position, version in enumerate(traffic):
+        progress(position, len(traffic), f"forecast with {version}")
+        forecasts[version] = forecast_version(request, spec, panel, names, version, alone=len(traffic) == 1)
     progress(len(traffic), len(traffic), "forecast made")
-    out = _split(made, names, traffic)
+    out = _split_by_traffic(forecasts, names, traffic)
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
-    shadows = [made[version] for version, share in traffic.items() if share == 0]
+    shadows = [forecasts[version] for version, share in traffic.items() if share == 0]
     if shadows:
-        files["shadow"] = write_table(_plain(pd.concat(shadows)), request.out / "shadow.parquet")
-    return StepResult(files, _facts(out, names, panel.layout, panel.cutoff))
+        files["shadow"] = write_table(_drop_index(pd.concat(shadows)), request.out / "shadow.parquet")
+    return StepResult(files, _forecast_facts(out, names, panel.layout, panel.cutoff))
 
 
-def _answered(request: StepRequest, spec: Forecast, names: pd.DataFrame, answers: Sequence[Path]) -> StepResult:
+def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, answers: Sequence[Path]) -> StepResult:
     """Write the forecast that a batch prediction job's servers made, as the step itself would have written it."""
-    layout, cutoff = layout_of(spec), cutoff_of(request)
-    columns = (MEAN, *(column(q) for q in spec.model.quantiles))
-    found = Expected(names, layout, cutoff, spec.dataset.time, columns, _traffic(request)).read(answers)
-    out = _plain(_named(spec, cutoff, names, found))
+    layout, cutoff = panel_layout(spec), read_cutoff(request)
+    columns = (MEAN, *(quantile_column(q) for q in spec.model.quantiles))
+    predicted = ExpectedForecast(
+        names, layout, cutoff, spec.dataset.time, columns, _traffic_shares(request)
+    ).read_answers(answers)
+    out = _drop_index(_with_user_columns(spec, cutoff, names, predicted))
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
-    return StepResult(files, _facts(out, names, layout, cutoff))
+    return StepResult(files, _forecast_facts(out, names, layout, cutoff))
 
 
-def _facts(out: pd.DataFrame, names: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
-    text, times = layout.frequency.text, layout.frequency.after(cutoff, layout.horizon)
+def _forecast_facts(out: pd.DataFrame, names: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
+    text, times = layout.frequency.format_period, layout.frequency.periods_after(cutoff, layout.horizon)
     return {
         "rows": len(out), "series": len(names), "cutoff": text(cutoff), "start": text(times[0]), "end": text(times[-1]),
     }  # fmt: skip
 
 
-def _again(request: StepRequest, progress: Progress, spec: Forecast, panel: Panel, names: pd.DataFrame) -> StepResult:
+def _forecast_cutoffs(
+    request: StepRequest, progress: Progress, spec: Forecast, panel: Panel, names: pd.DataFrame
+) -> StepResult:
     """Forecast from earlier cutoffs by one version, each from what was known there."""
-    (version,), cutoffs, made = _traffic(request), request.options["cutoffs"], []
-    for place, cutoff in enumerate(cutoffs):
-        progress(place, len(cutoffs), f"forecast with {version} from {cutoff}")
-        made.append(by(request, spec, panel.until(pd.Timestamp(cutoff)), names, version, alone=True))
+    (version,), cutoffs, forecasts = _traffic_shares(request), request.options["cutoffs"], []
+    for position, cutoff in enumerate(cutoffs):
+        progress(position, len(cutoffs), f"forecast with {version} from {cutoff}")
+        forecasts.append(
+            forecast_version(request, spec, panel.known_at(pd.Timestamp(cutoff)), names, version, alone=True)
+        )
     progress(len(cutoffs), len(cutoffs), "forecasts made")
-    out = _plain(pd.concat(made))
+    out = _drop_index(pd.concat(forecasts))
     return StepResult({"forecast": write_table(out, request.out / "forecast.parquet")}, {"rows": len(out)})
 
 
-def _traffic(request: StepRequest) -> dict[str, int]:
+def _traffic_shares(request: StepRequest) -> dict[str, int]:
     """Return each version's share. Raises UsageError where the caller names no version."""
-    found = request.options.get("traffic") or request.options.get("version")
-    if not found:
+    shares = request.options.get("traffic") or request.options.get("version")
+    if not shares:
         raise UsageError("step forecast needs the option 'version'", hint="add --option version=VALUE")
-    return dict(found) if isinstance(found, Mapping) else {str(found): 100}
+    return dict(shares) if isinstance(shares, Mapping) else {str(shares): 100}
 
 
-def by(
+def forecast_version(
     request: StepRequest, spec: Forecast, panel: Panel, names: pd.DataFrame, version: str, *, alone: bool
 ) -> pd.DataFrame:
     """Return one version's forecast of all series, by unique_id."""
     role = "" if alone and "model" in request.inputs else f"-{version}"
-    model = artifact.load(input_of(request, f"model{role}").read_bytes())
-    past = read_table(input_of(request, f"backtest{role}"))
-    times = panel.layout.frequency.after(panel.cutoff, panel.layout.horizon)
-    found = model.forecast(panel).merge(scales(panel), on=ID, how="left")
-    found = spread(
-        found.assign(**{STEP: times.get_indexer(found[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
+    model = artifact.load_model(require_input(request, f"model{role}").read_bytes())
+    past = read_table(require_input(request, f"backtest{role}"))
+    times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
+    rows = model.forecast(panel).merge(series_scales(panel), on=ID, how="left")
+    rows = add_quantiles(
+        rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
     )
-    return _named(spec, panel.cutoff, names, found.assign(**{VERSION: version}))
+    return _with_user_columns(spec, panel.cutoff, names, rows.assign(**{VERSION: version}))
 
 
-def _named(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+def _with_user_columns(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Return unique_id, ds, mean, quantiles and version under the user's names, by unique_id."""
-    own = names.reindex(found[ID]).reset_index(drop=True)
-    named = {spec.dataset.time: found[TIME], "cutoff": cutoff, "mean": found[MEAN]}
-    named |= {column(q): found[column(q)] for q in spec.model.quantiles}
-    out = pd.concat([own, pd.DataFrame({**named, VERSION: found[VERSION]})], axis=1)
-    return out.set_index(pd.Index(found[ID], name=ID))
+    own = names.reindex(rows[ID]).reset_index(drop=True)
+    columns = {spec.dataset.time: rows[TIME], "cutoff": cutoff, "mean": rows[MEAN]}
+    columns |= {quantile_column(q): rows[quantile_column(q)] for q in spec.model.quantiles}
+    out = pd.concat([own, pd.DataFrame({**columns, VERSION: rows[VERSION]})], axis=1)
+    return out.set_index(pd.Index(rows[ID], name=ID))
 
 
-def _split(made: Mapping[str, pd.DataFrame], names: pd.DataFrame, traffic: Mapping[str, int]) -> pd.DataFrame:
+def _split_by_traffic(
+    forecasts: Mapping[str, pd.DataFrame], names: pd.DataFrame, traffic: Mapping[str, int]
+) -> pd.DataFrame:
     """Return each series' rows by the version that it belongs to, in the order of series and time."""
-    belongs = {key: version_for(bucket(key), traffic) for key in names.index}
-    parts = [rows[[belongs[key] == version for key in rows.index]] for version, rows in made.items()]
-    return _plain(pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0])
+    version_by_series = {key: version_for(series_partition(key), traffic) for key in names.index}
+    parts = [rows[[version_by_series[key] == version for key in rows.index]] for version, rows in forecasts.items()]
+    return _drop_index(pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0])
 
 
-def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+def _drop_index(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)

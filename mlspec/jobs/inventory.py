@@ -6,12 +6,12 @@ import pandas as pd
 
 from mlspec.errors import UsageError
 from mlspec.forecast.frame import ID, MEAN
-from mlspec.forecast.inventory import FORMULA, levels, protection
+from mlspec.forecast.inventory import FORMULA, protection_periods, stock_levels
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.quantiles import STEP
-from mlspec.forecast.scales import scales
+from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION
-from mlspec.jobs.context import input_of, own_names, panel_of, spec_of
+from mlspec.jobs.context import read_panel, read_spec, require_input, user_columns
 from mlspec.jobs.files import read_table, write_table
 from mlspec.spec.forecast import Forecast
 from mlspec.state.step import Progress, StepRequest, StepResult
@@ -19,27 +19,29 @@ from mlspec.state.step import Progress, StepRequest, StepResult
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
     """Set the stock levels that the spec's `inventory` asks for."""
-    spec = spec_of(request)
+    spec = read_spec(request)
     if spec.inventory is None:
         raise UsageError("the spec has no inventory", hint="add inventory: {service_level: 0.95, lead_time: 2}")
-    panel = panel_of(request, spec)
-    periods = protection(spec.inventory, panel.layout.horizon)
+    panel = read_panel(request, spec)
+    periods = protection_periods(spec.inventory, panel.layout.horizon)
     progress(0, 1, "stock levels")
-    past = read_table(input_of(request, "backtest"))
-    found = levels(_forecast(request, spec), past[past[CHAMPION]], scales(panel), spec.inventory, panel.layout.horizon)
-    names = own_names(request, spec).reindex(found.table[ID]).reset_index(drop=True)
-    out = pd.concat([names, found.table.drop(columns=ID)], axis=1)
+    past = read_table(require_input(request, "backtest"))
+    stock = stock_levels(
+        _read_forecast(request, spec), past[past[CHAMPION]], series_scales(panel), spec.inventory, panel.layout.horizon
+    )
+    names = user_columns(request, spec).reindex(stock.table[ID]).reset_index(drop=True)
+    out = pd.concat([names, stock.table.drop(columns=ID)], axis=1)
     progress(1, 1, "stock levels set")
     facts = {
-        "protection_periods": periods, "service_level": spec.inventory.service_level, "samples": found.samples,
+        "protection_periods": periods, "service_level": spec.inventory.service_level, "samples": stock.samples,
         "series": len(out), "formula": FORMULA,
     }  # fmt: skip
     return StepResult({"inventory": write_table(out, request.out / "inventory.parquet")}, facts)
 
 
-def _forecast(request: StepRequest, spec: Forecast) -> pd.DataFrame:
+def _read_forecast(request: StepRequest, spec: Forecast) -> pd.DataFrame:
     """Return unique_id, h, mean of the forecast that was made."""
-    made = read_table(input_of(request, "forecast"))
-    ids = join_ids([made[name] for name in spec.dataset.series], made.index)
-    step = made.groupby(ids, sort=False)[spec.dataset.time].rank(method="first").astype("int64")
-    return pd.DataFrame({ID: ids, STEP: step, MEAN: made["mean"]})
+    forecast = read_table(require_input(request, "forecast"))
+    ids = join_ids([forecast[name] for name in spec.dataset.series], forecast.index)
+    step = forecast.groupby(ids, sort=False)[spec.dataset.time].rank(method="first").astype("int64")
+    return pd.DataFrame({ID: ids, STEP: step, MEAN: forecast["mean"]})

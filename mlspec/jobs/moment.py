@@ -7,17 +7,17 @@ from datetime import datetime
 import pandas as pd
 
 from mlspec.errors import UsageError
-from mlspec.jobs.context import option
+from mlspec.jobs.context import require_option
 from mlspec.state.step import StepRequest
 
 
-def moment(request: StepRequest, step: str) -> pd.Timestamp:
+def read_now(request: StepRequest, step: str) -> pd.Timestamp:
     """Return the option `now` (RFC 3339) in UTC, without a zone. Raises UsageError when it is not that."""
-    text = option(request.options, "now", step)
+    text = require_option(request.options, "now", step)
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         raise UsageError(f"option now '{text}' is no RFC 3339 time", hint="write 2024-02-01T06:00:00Z") from None
-    if found.tzinfo is None:
+    if parsed.tzinfo is None:
         raise UsageError(f"option now '{text}' has no offset", hint="write 2024-02-01T06:00:00Z")
-    return pd.Timestamp(found).tz_convert("UTC").tz_localize(None)
+    return pd.Timestamp(parsed).tz_convert("UTC").tz_localize(None)

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlspec.errors import TargetError
-from mlspec.forecast.frame import ID, TIME, Layout, describe
+from mlspec.forecast.frame import ID, TIME, Layout, describe_series
 from mlspec.jobs.files import write_bytes
-from mlspec.state.split import bucket, key_of, version_for
+from mlspec.state.split import series_key, series_partition, version_for
 
 VERSION = "version"
 _SHOWN = 60  # characters of a line that is repeated in a message
@@ -34,7 +34,7 @@ def write_instances(names: pd.DataFrame, path: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedForecast:
     """The forecast that was asked for: of which series, by whom and from when, and what its columns are called.
 
     `names` holds the series' own columns by unique_id, `traffic` the share of each version, `time` is the user's name of a period.
@@ -47,57 +47,61 @@ class Expected:
     columns: tuple[str, ...]
     traffic: Mapping[str, int]
 
-    def read(self, files: Iterable[Path]) -> pd.DataFrame:
+    def read_answers(self, files: Iterable[Path]) -> pd.DataFrame:
         """Return unique_id, ds, version, mean and quantiles, sorted, out of a job's files.
 
         Raises TargetError where a series has no forecast, or one that is not by its version or not from this data.
         """
         ids = self.names.index.sort_values()
-        times = self.layout.frequency.after(self.cutoff, self.layout.horizon)
-        versions = {key: version_for(bucket(key), self.traffic) for key in ids}
-        values = self._values(files, {key: place for place, key in enumerate(ids)}, versions, times)
-        _refuse_holes([str(key) for key in ids[~np.isfinite(values).all(axis=(1, 2))]], len(ids))
-        found = pd.DataFrame({ID: ids.repeat(len(times)), TIME: list(times) * len(ids)})
-        found[list(self.columns)] = values.reshape(-1, len(self.columns))
-        return found.assign(**{VERSION: [versions[key] for key in found[ID]]})
+        times = self.layout.frequency.periods_after(self.cutoff, self.layout.horizon)
+        versions = {key: version_for(series_partition(key), self.traffic) for key in ids}
+        values = self._predicted_values(files, {key: position for position, key in enumerate(ids)}, versions, times)
+        _refuse_missing([str(key) for key in ids[~np.isfinite(values).all(axis=(1, 2))]], len(ids))
+        predicted = pd.DataFrame({ID: ids.repeat(len(times)), TIME: list(times) * len(ids)})
+        predicted[list(self.columns)] = values.reshape(-1, len(self.columns))
+        return predicted.assign(**{VERSION: [versions[key] for key in predicted[ID]]})
 
-    def _values(
+    def _predicted_values(
         self, files: Iterable[Path], places: Mapping[str, int], versions: Mapping[str, str], times: pd.DatetimeIndex
     ) -> npt.NDArray[np.float64]:
         """Return what was predicted by series, period and column; NaN where nothing was."""
-        texts = [self.layout.frequency.text(time) for time in times]
+        texts = [self.layout.frequency.format_period(time) for time in times]
         values = np.full((len(places), len(times), len(self.columns)), np.nan)
-        for line in _lines(files):
+        for line in _read_lines(files):
             try:
-                said = json.loads(line)
-                key = key_of({name: said["instance"][name] for name in self.names})
-                periods = {each[self.time]: each for each in said["prediction"]["forecast"]}
-                whose = said["prediction"]["version"], said["prediction"]["cutoff"]
+                answer = json.loads(line)
+                key = series_key({name: answer["instance"][name] for name in self.names})
+                periods = {row[self.time]: row for row in answer["prediction"]["forecast"]}
+                origin = answer["prediction"]["version"], answer["prediction"]["cutoff"]
                 values[places[key]] = [[periods[text][name] for name in self.columns] for text in texts]
             except (ValueError, KeyError, TypeError) as error:
-                told = f"the batch prediction job wrote what is no forecast ({type(error).__name__}): {line[:_SHOWN]!r}"
-                raise TargetError(told, hint=_AGAIN) from None
-            self._refuse_others(key, whose, versions[key])
+                message = (
+                    f"the batch prediction job wrote what is no forecast ({type(error).__name__}): {line[:_SHOWN]!r}"
+                )
+                raise TargetError(message, hint=_AGAIN) from None
+            self._refuse_mismatch(key, origin, versions[key])
         return values
 
-    def _refuse_others(self, key: str, whose: tuple[Any, Any], version: str) -> None:
-        right = version, self.layout.frequency.text(self.cutoff)
-        if whose != right:
-            told = " from ".join(map(str, whose))
+    def _refuse_mismatch(self, key: str, origin: tuple[Any, Any], version: str) -> None:
+        expected = version, self.layout.frequency.format_period(self.cutoff)
+        if origin != expected:
+            origin_text = " from ".join(map(str, origin))
             raise TargetError(
-                f"the batch prediction job forecast '{key}' by {told}, not by {' from '.join(right)}", hint=_AGAIN
+                f"the batch prediction job forecast '{key}' by {origin_text}, not by {' from '.join(expected)}",
+                hint=_AGAIN,
             )
 
 
-def _lines(files: Iterable[Path]) -> Iterator[str]:
+def _read_lines(files: Iterable[Path]) -> Iterator[str]:
     for path in files:
         with path.open(encoding="utf-8") as stream:
             yield from stream
 
 
-def _refuse_holes(missing: list[str], count: int) -> None:
+def _refuse_missing(missing: list[str], count: int) -> None:
     if missing:
         raise TargetError(
-            f"the batch prediction job forecast {count - len(missing):,} of {count:,} series, and left out {describe(missing)}",
+            f"the batch prediction job forecast {count - len(missing):,} of {count:,} series, "
+            f"and left out {describe_series(missing)}",
             hint=_AGAIN,
         )

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mlspec.errors import ModelError
-from mlspec.forecast.quantiles import column
+from mlspec.forecast.quantiles import quantile_column
 from mlspec.jobs import forecast
-from mlspec.jobs.context import own_names, panel_of, spec_of
+from mlspec.jobs.context import read_panel, read_spec, user_columns
 from mlspec.spec.forecast import Forecast
 from mlspec.state.predicted import Predictions
 from mlspec.state.step import StepRequest
@@ -18,25 +18,25 @@ from mlspec.state.step import StepRequest
 
 def run(request: StepRequest) -> Predictions:
     """Predict from the panel's cutoff with the inputs `model` and `backtest`. Raises ModelError where a series has no number."""
-    spec = spec_of(request)
-    panel, names = panel_of(request, spec), own_names(request, spec)
-    rows = forecast.by(request, spec, panel, names, "", alone=True)
+    spec = read_spec(request)
+    panel, names = read_panel(request, spec), user_columns(request, spec)
+    rows = forecast.forecast_version(request, spec, panel, names, "", alone=True)
     freq = panel.layout.frequency
-    times = freq.after(panel.cutoff, panel.layout.horizon)
+    times = freq.periods_after(panel.cutoff, panel.layout.horizon)
     return Predictions(
-        cutoff=freq.text(panel.cutoff),
-        until=f"{freq.end(panel.cutoff).isoformat(timespec='seconds')}Z",
+        cutoff=freq.format_period(panel.cutoff),
+        until=f"{freq.period_end(panel.cutoff).isoformat(timespec='seconds')}Z",
         time=spec.dataset.time,
-        times=tuple(freq.text(time) for time in times),
-        places={str(key): place for place, key in enumerate(rows.index.unique().sort_values())},
-        columns=_columns(spec, rows, len(times)),
+        times=tuple(freq.format_period(time) for time in times),
+        positions={str(key): position for position, key in enumerate(rows.index.unique().sort_values())},
+        columns=_value_arrays(spec, rows, len(times)),
     )
 
 
-def _columns(spec: Forecast, rows: pd.DataFrame, horizon: int) -> dict[str, array[float]]:
+def _value_arrays(spec: Forecast, rows: pd.DataFrame, horizon: int) -> dict[str, array[float]]:
     """Return mean and quantiles as plain arrays, in the order of series and time."""
     ordered = rows.sort_values(spec.dataset.time, kind="stable").sort_index(kind="stable")
-    values = ordered[["mean", *(column(q) for q in spec.model.quantiles)]].astype("float64")
+    values = ordered[["mean", *(quantile_column(q) for q in spec.model.quantiles)]].astype("float64")
     if len(ordered) != rows.index.nunique() * horizon or not np.isfinite(values.to_numpy()).all():
         raise ModelError(
             "a series has no forecast over the whole horizon", hint="train another version: `mlspec apply`"

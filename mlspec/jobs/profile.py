@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mlspec.errors import DataError
-from mlspec.forecast.profile import Hints, Profile, profile
+from mlspec.forecast.profile import Profile, ProfileHints, profile_frame
 
 _MOST_ROWS = 1_000_000
 
@@ -20,16 +20,16 @@ def profile_file(file: Path, words: dict[str, Any], series: tuple[str, ...] | No
 
     `words` are what the user has said of it (time, target, frequency, horizon); `series` the columns that name one series.
     """
-    frame = _parquet(file) if file.suffix.lower() == ".parquet" else _csv(file)
+    frame = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_csv(file)
     if frame.columns.has_duplicates:
         raise DataError(
             f"{file.name}: the column '{frame.columns[frame.columns.duplicated()][0]}' is there twice",
             hint="rename one",
         )
-    return profile(frame, Hints(series=series, **words))
+    return profile_frame(frame, ProfileHints(series=series, **words))
 
 
-def _csv(file: Path) -> pd.DataFrame:
+def _read_csv(file: Path) -> pd.DataFrame:
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.reader(opened)
@@ -43,7 +43,7 @@ def _csv(file: Path) -> pd.DataFrame:
         what = f"{file.name} has no header of two or more columns separated by commas"
         raise DataError(what, hint="is it separated by ; or tabs?")
     if len(set(header)) < len(header):
-        raise _twice(file, next(name for name in header if header.count(name) > 1))
+        raise _duplicate_column_error(file, next(name for name in header if header.count(name) > 1))
     ragged = next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None)
     if ragged:
         what = f"cannot read {file.name}: row {ragged} has {len(rows[ragged - 2])} fields, the header has {len(header)}"
@@ -51,11 +51,11 @@ def _csv(file: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=header, dtype=str)
 
 
-def _twice(file: Path, name: str) -> DataError:
+def _duplicate_column_error(file: Path, name: str) -> DataError:
     return DataError(f"{file.name}: the column '{name}' is there twice", hint="rename one")
 
 
-def _parquet(file: Path) -> pd.DataFrame:
+def _read_parquet(file: Path) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(file).head(_MOST_ROWS)
     except (OSError, ValueError) as error:

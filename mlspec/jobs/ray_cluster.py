@@ -24,8 +24,8 @@ from ray import exceptions
 from mlspec import __version__
 from mlspec.errors import MlspecError, TargetError
 from mlspec.forecast.frame import Panel
-from mlspec.forecast.workers import Place
-from mlspec.jobs.runtime import alone
+from mlspec.forecast.workers import TrainingPeer
+from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.forecast import Training
 
 T = TypeVar("T")
@@ -36,20 +36,22 @@ LIBRARIES = ("lightgbm", "mlforecast", "numpy", "pandas", "scikit-learn", "scipy
 
 
 @contextmanager
-def connected(training: Training) -> Iterator[Cluster]:
+def connect_cluster(training: Training) -> Iterator[RayCluster]:
     """Yield the workers of a cluster. Raises TargetError where it does not answer, or has not as many free."""
     where = f"at {training.address}" if training.address else "on this machine"
     count = training.workers or WORKERS
-    _begin(training.address, count, where)
+    _connect_ray(training.address, count, where)
     try:
-        yield Cluster(count, where)
+        yield RayCluster(count, where)
     finally:
         ray.shutdown()
 
 
-def _begin(address: str | None, count: int, where: str) -> None:
+def _connect_ray(address: str | None, count: int, where: str) -> None:
     """Connect, and leave signals to whoever heard them before: Ray takes SIGTERM for itself."""
-    heard = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    previous_handlers = {
+        signal_number: signal.getsignal(signal_number) for signal_number in (signal.SIGTERM, signal.SIGINT)
+    }
     # `local`, as without an address Ray looks for one in the environment.
     options: dict[str, Any] = {} if address else {"num_cpus": count, "include_dashboard": False}
     try:
@@ -63,124 +65,128 @@ def _begin(address: str | None, count: int, where: str) -> None:
             "RAY_AUTH_TOKEN_PATH, the file that holds it",
         ) from None
     finally:
-        for each, handler in heard.items():
-            signal.signal(each, handler)
+        for signal_number, handler in previous_handlers.items():
+            signal.signal(signal_number, handler)
 
 
-class Cluster:
+class RayCluster:
     """The workers of a Ray cluster, the same ones as long as it is connected; see `forecast.workers.Workers`."""
 
     def __init__(self, count: int, where: str, patience: float = PATIENCE) -> None:
         self.count, self._where = count, where
-        seat: Any = ray.remote(num_cpus=1)(_Seat)
+        actor_class: Any = ray.remote(num_cpus=1)(_RayWorker)
         try:
-            with self._in_words():
-                self._seats: list[Any] = [seat.remote() for _ in range(count)]
+            with self._translate_errors():
+                self._actors: list[Any] = [actor_class.remote() for _ in range(count)]
         except ModuleNotFoundError as error:  # Ray Client's server unpacks what is sent before a worker does
-            raise TargetError(f"the Ray cluster {where} cannot start a worker: {error}", hint=_same()) from None
-        self._seated(patience)
+            raise TargetError(f"the Ray cluster {where} cannot start a worker: {error}", hint=_install_hint()) from None
+        self._await_workers(patience)
 
-    def each(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
+    def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
         """Do the work on each share by itself."""
-        turns = zip(cycle(self._seats), self._sent(shares), strict=False)
-        return self._results([seat.do.remote(work, share) for seat, share in turns])
+        turns = zip(cycle(self._actors), self._put_shares(shares), strict=False)
+        return self._collect_results([actor.do.remote(work, share) for actor, share in turns])
 
-    def together(self, work: Callable[[Panel, Place], T], shares: Iterable[Panel]) -> list[T]:
+    def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
         """Do the work on all shares at the same time."""
-        sent = list(self._sent(shares))
-        seats = self._seats[: len(sent)]
-        addresses = tuple(self._results([seat.listen.remote() for seat in seats]))
-        turns = enumerate(zip(seats, sent, strict=True))
-        return self._results([seat.do.remote(work, share, Place(rank, addresses)) for rank, (seat, share) in turns])
+        sent = list(self._put_shares(shares))
+        actors = self._actors[: len(sent)]
+        addresses = tuple(self._collect_results([actor.listen.remote() for actor in actors]))
+        turns = enumerate(zip(actors, sent, strict=True))
+        return self._collect_results(
+            [actor.do.remote(work, share, TrainingPeer(rank, addresses)) for rank, (actor, share) in turns]
+        )
 
-    def _sent(self, shares: Iterable[Panel]) -> Iterator[Any]:
+    def _put_shares(self, shares: Iterable[Panel]) -> Iterator[Any]:
         """Yield where each share is in the cluster, one sent after the other; Ray lets go of it after the work."""
         for share in shares:
-            with self._in_words():
-                sent = ray.put(share)
-            yield sent
+            with self._translate_errors():
+                reference = ray.put(share)
+            yield reference
 
-    def _seated(self, patience: float) -> None:
+    def _await_workers(self, patience: float) -> None:
         """Wait until all workers are there, equipped as this process is."""
-        asked = [seat.equipped.remote(versions()) for seat in self._seats]
-        there, missing = ray.wait(asked, num_returns=len(asked), timeout=patience)
-        self._results(there)
+        pending = [actor.equipped.remote(library_versions()) for actor in self._actors]
+        ready, missing = ray.wait(pending, num_returns=len(pending), timeout=patience)
+        self._collect_results(ready)
         if missing:
             raise TargetError(
-                f"the Ray cluster {self._where} had {len(there)} of {len(asked)} workers free within {patience:.0f} s",
+                f"the Ray cluster {self._where} had {len(ready)} of {len(pending)} workers free within {patience:.0f} s",
                 hint="ask for fewer by training.workers, or give it more CPUs",
             )
 
-    def _results(self, asked: list[Any]) -> list[Any]:
+    def _collect_results(self, references: list[Any]) -> list[Any]:
         """Return results in order; raises as soon as one failed, as those who learn together would wait for it."""
-        waiting = list(asked)
-        with self._in_words():
+        waiting = list(references)
+        with self._translate_errors():
             while waiting:
                 done, waiting = ray.wait(waiting)
                 ray.get(done)
-            return list(ray.get(asked))
+            return list(ray.get(references))
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Say what a worker says of the data as it says it, and anything else as a failure of the cluster."""
         try:
             yield
         except exceptions.RayTaskError as error:
             cause = getattr(error, "cause", None)
-            raise (cause if isinstance(cause, MlspecError) else self._failed(cause or error)) from None
+            raise (cause if isinstance(cause, MlspecError) else self._cluster_error(cause or error)) from None
         except (exceptions.RayError, ConnectionError) as error:
-            raise self._failed(error) from None
+            raise self._cluster_error(error) from None
 
-    def _failed(self, error: BaseException) -> TargetError:
+    def _cluster_error(self, error: BaseException) -> TargetError:
         return TargetError(
-            f"a worker of the Ray cluster {self._where} failed: {_line(error)}",
+            f"a worker of the Ray cluster {self._where} failed: {_last_line(error)}",
             hint="its log says more: ray logs; a worker that is killed mostly lacked memory: give training.workers more of them",
         )
 
 
-class _Seat:
+class _RayWorker:
     """A worker: one process of the cluster."""
 
-    def equipped(self, wanted: dict[str, str]) -> None:
-        same(wanted, versions())
+    def check_versions(self, expected: dict[str, str]) -> None:
+        require_same_versions(expected, library_versions())
 
-    def listen(self) -> str:
+    def reserve_port(self) -> str:
         """Keep a port free until the work takes it, and return where it is."""
-        self.door = socket.socket()
-        self.door.bind(("", 0))
-        here = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
-        return f"{here}:{self.door.getsockname()[1]}"
+        self.reserved_socket = socket.socket()
+        self.reserved_socket.bind(("", 0))
+        address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        return f"{address}:{self.reserved_socket.getsockname()[1]}"
 
-    def do(self, work: Callable[..., T], share: Panel, place: Place | None = None) -> T:
+    def run_share(self, work: Callable[..., T], share: Panel, peer: TrainingPeer | None = None) -> T:
         """Work as a step does."""
-        if place is None:
-            with alone():
+        if peer is None:
+            with single_threaded():
                 return work(share)
-        self.door.close()
-        with alone():
-            return work(share, place)
+        self.reserved_socket.close()
+        with single_threaded():
+            return work(share, peer)
 
 
-def versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
     """Return the versions of mlspec and of the libraries that shape a model."""
     return {"mlspec": __version__} | {name: version(name) for name in LIBRARIES}
 
 
-def same(wanted: dict[str, str], found: dict[str, str]) -> None:
+def require_same_versions(expected: dict[str, str], actual: dict[str, str]) -> None:
     """Raise TargetError where a worker has other versions: a version of a model names the libraries that made it."""
-    other = [f"{name} {found[name]}, and here it is {wanted[name]}" for name in wanted if found[name] != wanted[name]]
-    if other:
+    differences = [
+        f"{name} {actual[name]}, and here it is {expected[name]}" for name in expected if actual[name] != expected[name]
+    ]
+    if differences:
         raise TargetError(
-            f"a worker of the Ray cluster has {', '.join(other)}",
-            hint=f"{_same()}, and the versions that are named",
+            f"a worker of the Ray cluster has {', '.join(differences)}",
+            hint=f"{_install_hint()}, and the versions that are named",
         )
 
 
-def _same() -> str:
+def _install_hint() -> str:
     return f"install the same there as here: pip install 'mlspec[ray]=={__version__}'"
 
 
-def _line(error: BaseException) -> str:
+def _last_line(error: BaseException) -> str:
     """Return the last line of an error's text: Ray puts a worker's own words at the end."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -22,7 +22,7 @@ _LIBRARIES = (
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """Limit numeric libraries to one thread, and silence what they warn of inside their own code."""
     os.environ.setdefault("NIXTLA_ID_AS_COL", "1")
     import sklearn  # noqa: F401  (its OpenMP has to be loaded before it can be limited)

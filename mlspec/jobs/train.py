@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from mlspec.forecast import artifact
-from mlspec.jobs.cluster import workers
-from mlspec.jobs.context import option, panel_of, spec_of
+from mlspec.jobs.cluster import connect_workers
+from mlspec.jobs.context import read_panel, read_spec, require_option
 from mlspec.jobs.files import write_bytes
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
     """Fit the option `candidate`, as the backtest named it. The same panel, candidate and seed give the same file."""
-    spec = spec_of(request)
-    candidate = option(request.options, "candidate", "train")
-    with workers(spec.training) as who:
-        model = artifact.train(candidate, panel_of(request, spec), spec.model.seed, progress, who)
-    path = write_bytes(artifact.dump(model), request.out / "model.zip")
+    spec = read_spec(request)
+    candidate = require_option(request.options, "candidate", "train")
+    with connect_workers(spec.training) as pool:
+        model = artifact.train_model(candidate, read_panel(request, spec), spec.model.seed, progress, pool)
+    path = write_bytes(artifact.dump_model(model), request.out / "model.zip")
     return StepResult({"model": path}, {"format": artifact.FORMAT, "candidate": candidate})

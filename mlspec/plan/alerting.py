@@ -10,37 +10,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mlspec.plan.thresholds import Judged, State
+from mlspec.plan.thresholds import AlertVerdict, MeasuredState
 from mlspec.state.ledger import AlertRecord, AlertState, Ledger, Silence
 from mlspec.state.resource import Json, digest
 
 # What was measured when a record got its state.
-_MEASURED: dict[AlertState, State] = {
+_STATE_MEASURED: dict[AlertState, MeasuredState] = {
     "ok": "ok", "pending": "pending", "firing": "firing", "no-data": "no-data",
     "silenced": "firing", "inhibited": "firing", "resolved": "ok",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class AlertTransition:
     """An alert's record after an evaluation, and whether people have to be told of it."""
 
     record: AlertRecord
-    tell: bool
+    notify: bool
 
 
-def advance(
-    forecast: str, alerts: Sequence[Mapping[str, Json]], judged: Mapping[str, Judged], ledger: Ledger, now: str
-) -> tuple[Moved, ...]:
+def advance_alerts(
+    forecast: str, alerts: Sequence[Mapping[str, Json]], judged: Mapping[str, AlertVerdict], ledger: Ledger, now: str
+) -> tuple[AlertTransition, ...]:
     """Return every alert's next record, in the spec's order."""
-    muted = {silence.alert for silence in active(ledger.silences, now)}
-    firing = {name for name, each in judged.items() if each.state == "firing"}
+    muted = {silence.alert for silence in active_silences(ledger.silences, now)}
+    firing = {name for name, verdict in judged.items() if verdict.state == "firing"}
     inhibited = {other for alert in alerts if alert["name"] in firing for other in alert["inhibits"]}
     return tuple(
-        _advance(
+        _advance_alert(
             forecast,
             judged[alert["name"]],
-            ledger.alert(alert["name"]),
+            ledger.find_alert(alert["name"]),
             now,
             muted=alert["name"] in muted,
             inhibited=alert["name"] in inhibited,
@@ -49,29 +49,29 @@ def advance(
     )
 
 
-def still(name: str, record: AlertRecord | None) -> Judged:
+def unchanged_verdict(name: str, record: AlertRecord | None) -> AlertVerdict:
     """Return what an alert says that was not measured anew: what it said last, whoever muted it then."""
     if record is None:
-        return Judged(name, "no-data", None, f"{name}: not measured yet")
-    return Judged(name, _MEASURED[record.state], record.value, record.message)
+        return AlertVerdict(name, "no-data", None, f"{name}: not measured yet")
+    return AlertVerdict(name, _STATE_MEASURED[record.state], record.value, record.message)
 
 
-def _advance(
-    forecast: str, judged: Judged, before: AlertRecord | None, now: str, *, muted: bool, inhibited: bool
-) -> Moved:
+def _advance_alert(
+    forecast: str, judged: AlertVerdict, before: AlertRecord | None, now: str, *, muted: bool, inhibited: bool
+) -> AlertTransition:
     incident = before.incident if before and before.state != "resolved" else ""
     began = before.began if before and incident else ""
-    state = _state(judged, before, muted=muted, inhibited=inhibited)
+    state = _next_state(judged, before, muted=muted, inhibited=inhibited)
     if judged.state == "firing" and not incident:
         incident, began = digest([forecast, judged.alert, now], 16), now
-    told = bool(before and before.told and before.incident)
-    lost = state == "no-data" and not incident
-    if lost:  # the first evaluation of all has lost nothing
-        told = before is None or (before.state == "no-data" and before.told)
-    tell = (
-        (state == "firing" and not told)
-        or (state == "resolved" and told and bool(incident))
-        or (lost and not told and not muted and not inhibited)
+    notified = bool(before and before.told and before.incident)
+    data_lost = state == "no-data" and not incident
+    if data_lost:  # the first evaluation of all has lost nothing
+        notified = before is None or (before.state == "no-data" and before.told)
+    notify = (
+        (state == "firing" and not notified)
+        or (state == "resolved" and notified and bool(incident))
+        or (data_lost and not notified and not muted and not inhibited)
     )
     record = AlertRecord(
         name=judged.alert,
@@ -81,12 +81,12 @@ def _advance(
         message=judged.sentence,
         incident="" if state in ("ok", "pending") else incident,
         began="" if state in ("ok", "pending") else began,
-        told=(told or tell) and state not in ("ok", "pending", "resolved"),
+        told=(notified or notify) and state not in ("ok", "pending", "resolved"),
     )
-    return Moved(record, tell)
+    return AlertTransition(record, notify)
 
 
-def _state(judged: Judged, before: AlertRecord | None, *, muted: bool, inhibited: bool) -> AlertState:
+def _next_state(judged: AlertVerdict, before: AlertRecord | None, *, muted: bool, inhibited: bool) -> AlertState:
     trouble = bool(before and before.incident and before.state != "resolved")
     if judged.state == "firing" or (judged.state == "pending" and trouble):
         return "inhibited" if inhibited else "silenced" if muted else "firing"
@@ -95,11 +95,15 @@ def _state(judged: Judged, before: AlertRecord | None, *, muted: bool, inhibited
     return judged.state
 
 
-def active(silences: Sequence[Silence], now: str) -> tuple[Silence, ...]:
+def active_silences(silences: Sequence[Silence], now: str) -> tuple[Silence, ...]:
     """Return the silences that still mute."""
-    return tuple(each for each in silences if each.until > now)
+    return tuple(silence for silence in silences if silence.until > now)
 
 
-def settled(moved: Sequence[Moved], ledger: Ledger, now: str) -> Ledger:
+def settle_alerts(transitions: Sequence[AlertTransition], ledger: Ledger, now: str) -> Ledger:
     """Return the ledger with these records in place of all before them, and silences that have run out left out."""
-    return replace(ledger, alerts=tuple(each.record for each in moved), silences=active(ledger.silences, now))
+    return replace(
+        ledger,
+        alerts=tuple(transition.record for transition in transitions),
+        silences=active_silences(ledger.silences, now),
+    )

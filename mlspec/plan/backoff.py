@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from mlspec.plan.moments import moment, text
+from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.state.ledger import Failure
 from mlspec.state.resource import digest
 
-FIRST = timedelta(seconds=30)
-LONGEST = timedelta(hours=1)
-MOST = 10  # attempts; then a person is needed, or an input that changes
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(hours=1)
+MOST_ATTEMPTS = 10  # attempts; then a person is needed, or an input that changes
 _SPREAD = 0.2
 
 
-def failed(before: Failure | None, key: str, reason: str, now: str, *, permanent: bool) -> Failure:
+def next_failure(before: Failure | None, key: str, reason: str, now: str, *, permanent: bool) -> Failure:
     """Return the record of a failure: another attempt of the same work waits twice as long, up to an hour."""
     count = before.count + 1 if before and before.key == key else 1
-    if permanent or count >= MOST:
+    if permanent or count >= MOST_ATTEMPTS:
         return Failure(key, count, now, None, reason)
-    pause = min(FIRST * 2 ** (count - 1), LONGEST)
+    pause = min(FIRST_PAUSE * 2 ** (count - 1), LONGEST_PAUSE)
     # A thousand forecasts that failed together shall not come back together; from the key, so that a restart changes nothing.
     share = int(digest([key, count], 8), 16) / 0xFFFFFFFF
-    return Failure(key, count, now, text(moment(now) + pause * (1 + _SPREAD * share)), reason)
+    return Failure(key, count, now, format_moment(parse_moment(now) + pause * (1 + _SPREAD * share)), reason)
 
 
-def waits(failure: Failure | None, key: str, now: str) -> bool:
+def must_wait(failure: Failure | None, key: str, now: str) -> bool:
     """Return whether the work of `key` has to wait. Another key is other work; a clock that was set back ends the wait."""
     if failure is None or failure.key != key:
         return False
     if failure.next_at is None:
         return True
-    return now < failure.next_at and moment(failure.next_at) - moment(now) <= 2 * LONGEST
+    return now < failure.next_at and parse_moment(failure.next_at) - parse_moment(now) <= 2 * LONGEST_PAUSE

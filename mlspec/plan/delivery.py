@@ -6,26 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from mlspec.plan.moments import moment, text
-from mlspec.state.notice import Notice, Pending
+from mlspec.plan.moments import format_moment, parse_moment
+from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.resource import Json, digest
 
 SEVERITIES = ("info", "warning", "critical")
-FIRST, LONGEST, GIVE_UP = timedelta(seconds=30), timedelta(hours=1), timedelta(days=3)
+FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = timedelta(seconds=30), timedelta(hours=1), timedelta(days=3)
 _SPREAD = 0.2
 
 
-def receivers(notify: Sequence[Mapping[str, Json]], notice: Notice) -> tuple[str, ...]:
+def notice_receivers(notify: Sequence[Mapping[str, Json]], notice: Notice) -> tuple[str, ...]:
     """Return the stable names of the receivers that want a notice of this severity."""
     level = SEVERITIES.index(notice.severity)
-    return tuple(_name(each) for each in notify if SEVERITIES.index(each["severity"]) <= level)
+    return tuple(_receiver_name(receiver) for receiver in notify if SEVERITIES.index(receiver["severity"]) <= level)
 
 
-def _name(receiver: Mapping[str, Json]) -> str:
+def _receiver_name(receiver: Mapping[str, Json]) -> str:
     return f"pubsub:{receiver['pubsub']}" if receiver["pubsub"] else f"webhook:{receiver['webhook']['secret']}"
 
 
-def after_attempt(pending: Pending, now: str, problem: str, *, lasting: bool, wait: float | None) -> Pending:
+def reschedule_delivery(
+    pending: PendingNotice, now: str, problem: str, *, permanent: bool, wait: float | None
+) -> PendingNotice:
     """Return the outbox's line after an attempt that failed: when it is tried again, or never, and why it failed.
 
     Pauses double from 30 s to an hour, each a little longer by what its id says, so that many do not come back together; a receiver
@@ -33,7 +35,9 @@ def after_attempt(pending: Pending, now: str, problem: str, *, lasting: bool, wa
     """
     attempts = pending.attempts + 1
     share = int(digest([pending.notice.id, pending.receiver, attempts], 8), 16) / 0xFFFFFFFF
-    pause = min(FIRST * 2 ** min(attempts - 1, 10), LONGEST) * (1 + _SPREAD * share)
-    due = moment(now) + max(pause, timedelta(seconds=min(wait or 0.0, GIVE_UP.total_seconds())))
-    over = lasting or due > moment(pending.notice.at) + GIVE_UP
-    return replace(pending, attempts=attempts, next_at=None if over else text(due), problem=problem)
+    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE) * (1 + _SPREAD * share)
+    next_attempt = parse_moment(now) + max(pause, timedelta(seconds=min(wait or 0.0, GIVE_UP.total_seconds())))
+    given_up = permanent or next_attempt > parse_moment(pending.notice.at) + GIVE_UP
+    return replace(
+        pending, attempts=attempts, next_at=None if given_up else format_moment(next_attempt), problem=problem
+    )

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from mlspec.plan.fields import flatten, owner
+from mlspec.plan.fields import find_owner, flatten_keys
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import KINDS, Json, Kind, Resource
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredForecast:
     """One forecast as its spec wants it, with the facts that the spec alone does not hold.
 
     `spec` is the resolved spec as JSON, `source` what the data files are now, `code` mlspec's own version. `waiting` holds facts
@@ -26,11 +26,11 @@ class Wanted:
     code: str
     waiting: Mapping[Kind, Mapping[str, Json]] = field(default_factory=dict)
 
-    def fields(self, kind: Kind) -> Mapping[str, Json]:
+    def spec_fields(self, kind: Kind) -> Mapping[str, Json]:
         """Return the keys of the spec that shape one kind of resource."""
         return self._by_kind[kind]
 
-    def but(self, waiting: Mapping[Kind, Mapping[str, Json]]) -> Wanted:
+    def with_waiting(self, waiting: Mapping[Kind, Mapping[str, Json]]) -> DesiredForecast:
         """Return the same wants, with facts that stay as they were."""
         other = replace(self, waiting=waiting)
         other.__dict__["_by_kind"] = self._by_kind  # the same spec, taken apart once
@@ -38,32 +38,32 @@ class Wanted:
 
     @cached_property
     def _by_kind(self) -> dict[Kind, dict[str, Json]]:
-        found: dict[Kind, dict[str, Json]] = {kind: {} for kind in KINDS}
-        for key, value in flatten(self.spec).items():
-            for kind in owner(key)[0]:
-                found[kind][key] = value
-        return found
+        fields_by_kind: dict[Kind, dict[str, Json]] = {kind: {} for kind in KINDS}
+        for key, value in flatten_keys(self.spec).items():
+            for kind in find_owner(key)[0]:
+                fields_by_kind[kind][key] = value
+        return fields_by_kind
 
 
-def data(wanted: Wanted) -> Resource:
+def data_resource(wanted: DesiredForecast) -> Resource:
     """The checked data: what is read, and what it must hold."""
     facts = {"data.digest": wanted.source.digest, "code.version": wanted.code}
-    return Resource("data", wanted.name, {**wanted.fields("data"), **facts})
+    return Resource("data", wanted.name, {**wanted.spec_fields("data"), **facts})
 
 
-def model(wanted: Wanted) -> Resource:
+def model_resource(wanted: DesiredForecast) -> Resource:
     """The judged model: what shapes it, the data it learnt from, the code that trained it."""
     facts = {"data.digest": wanted.source.digest, "code.version": wanted.code, **wanted.waiting.get("model", {})}
-    return Resource("model", wanted.name, {**wanted.fields("model"), **facts})
+    return Resource("model", wanted.name, {**wanted.spec_fields("model"), **facts})
 
 
-def deployment(wanted: Wanted, version: str) -> Resource:
+def deployment_resource(wanted: DesiredForecast, version: str) -> Resource:
     """What serves, and everything that is kept with the release."""
     facts = {"version": version, "spec_hash": wanted.spec_hash}
-    return Resource("deployment", wanted.name, {**wanted.fields("deployment"), **facts})
+    return Resource("deployment", wanted.name, {**wanted.spec_fields("deployment"), **facts})
 
 
-def forecast(wanted: Wanted, version: str, traffic: Mapping[str, int] | None = None) -> Resource:
+def forecast_resource(wanted: DesiredForecast, version: str, traffic: Mapping[str, int] | None = None) -> Resource:
     """The newest forecast: which version made it, or which versions which share of the series, from which data, for which stock."""
     facts: dict[str, Json] = {
         "version": version,
@@ -72,4 +72,4 @@ def forecast(wanted: Wanted, version: str, traffic: Mapping[str, int] | None = N
     }
     if traffic and len(traffic) > 1:
         facts["traffic"] = dict(traffic)
-    return Resource("forecast", wanted.name, {**wanted.fields("forecast"), **facts})
+    return Resource("forecast", wanted.name, {**wanted.spec_fields("forecast"), **facts})

@@ -5,78 +5,92 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlspec.plan import desired
-from mlspec.plan.desired import Wanted
-from mlspec.plan.fields import owner
-from mlspec.plan.serving import Kept, fits, kept, traffic
+from mlspec.plan.desired import DesiredForecast
+from mlspec.plan.fields import find_owner
+from mlspec.plan.serving import PromotionBlock, find_promotion_block, fits_spec, observed_traffic
 from mlspec.state.observed import Observed
 from mlspec.state.plan import Action, Change, FieldChange
 from mlspec.state.resource import Json, Kind, Resource
 
 AFTER_THE_GATE = "(known after the gate)"
-_RUNS: frozenset[Kind] = frozenset({"data", "forecast"})  # they are done anew; the others are kept and changed
+_RUN_KINDS: frozenset[Kind] = frozenset({"data", "forecast"})  # they are done anew; the others are kept and changed
 _SHOWN = 3
 
 
-def changes(wanted: Wanted, observed: Observed) -> tuple[Change, ...]:
+def plan_changes(wanted: DesiredForecast, observed: Observed) -> tuple[Change, ...]:
     """Return what would have to be done for one forecast, in order."""
-    checked = compare(desired.data(wanted), observed)
-    judged = compare(desired.model(wanted), observed)
-    held = kept(observed, wanted.spec_hash) if judged.action == "none" else None
-    if held is not None:
-        return checked, judged, _kept_out(wanted, observed, held), _made_by(wanted, observed, held.version, held.reason)
-    version = AFTER_THE_GATE if judged.action != "none" else str(observed.fact("model", "version"))
-    deployed = compare(desired.deployment(wanted, version), observed)
-    return checked, judged, deployed, _made_by(wanted, observed, version, "", moved=deployed.action != "none")
+    checked = compare_resource(desired.data_resource(wanted), observed)
+    judged = compare_resource(desired.model_resource(wanted), observed)
+    block = find_promotion_block(observed, wanted.spec_hash) if judged.action == "none" else None
+    if block is not None:
+        return (
+            checked,
+            judged,
+            _blocked_deployment_change(wanted, observed, block),
+            _forecast_change(wanted, observed, block.version, block.reason),
+        )
+    version = AFTER_THE_GATE if judged.action != "none" else str(observed.find_fact("model", "version"))
+    deployed = compare_resource(desired.deployment_resource(wanted, version), observed)
+    return (
+        checked,
+        judged,
+        deployed,
+        _forecast_change(wanted, observed, version, "", traffic_moves=deployed.action != "none"),
+    )
 
 
-def _made_by(wanted: Wanted, observed: Observed, version: str | None, reason: str, *, moved: bool = False) -> Change:
+def _forecast_change(
+    wanted: DesiredForecast, observed: Observed, version: str | None, reason: str, *, traffic_moves: bool = False
+) -> Change:
     """Return what there is to do for the forecast, by the version that shall serve; nothing where none can make it."""
-    before = observed.fields("forecast")
+    before = observed.intact_fields("forecast")
     if version is None:
         return Change(wanted.name, f"forecast.{wanted.name}", "none", reason, before, before)
-    if reason and not fits(observed, wanted.spec):
-        said = f"{reason}; {version}, which serves, was made for forecasts of another shape"
-        return Change(wanted.name, f"forecast.{wanted.name}", "none", said, before, before)
-    return compare(desired.forecast(wanted, version, {} if moved else traffic(observed)), observed)
+    if reason and not fits_spec(observed, wanted.spec):
+        why = f"{reason}; {version}, which serves, was made for forecasts of another shape"
+        return Change(wanted.name, f"forecast.{wanted.name}", "none", why, before, before)
+    return compare_resource(
+        desired.forecast_resource(wanted, version, {} if traffic_moves else observed_traffic(observed)), observed
+    )
 
 
-def compare(wanted: Resource, observed: Observed) -> Change:
+def compare_resource(wanted: Resource, observed: Observed) -> Change:
     """Return the one step that makes a resource what it shall be."""
-    seen = observed.seen.get(wanted.kind)
-    action: Action = "run" if wanted.kind in _RUNS else "update" if seen else "create"
-    if seen is None:
+    current = observed.resources.get(wanted.kind)
+    action: Action = "run" if wanted.kind in _RUN_KINDS else "update" if current else "create"
+    if current is None:
         return Change(wanted.forecast, wanted.address, action, "does not exist yet", None, wanted.fields)
-    before = seen.resource.fields
-    fields = differences(before, wanted.fields)
+    before = current.resource.fields
+    fields = diff_fields(before, wanted.fields)
     failed = observed.failed.get(wanted.kind)
-    if not fields and not seen.damage and not failed:
+    if not fields and not current.damage and not failed:
         return Change(wanted.forecast, wanted.address, "none", "is as it shall be", before, wanted.fields)
-    reason = seen.damage or (_reason(fields) if fields else f"the last attempt failed: {failed}")
+    reason = current.damage or (_change_reason(fields) if fields else f"the last attempt failed: {failed}")
     return Change(wanted.forecast, wanted.address, action, reason, before, wanted.fields, fields)
 
 
-def differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[FieldChange, ...]:
+def diff_fields(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[FieldChange, ...]:
     """Return the fields that differ, by name; what is absent on one side is None there."""
     keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-    return tuple(FieldChange(key, before.get(key), after.get(key), owner(key)[1]) for key in keys)
+    return tuple(FieldChange(key, before.get(key), after.get(key), find_owner(key)[1]) for key in keys)
 
 
-def _reason(fields: tuple[FieldChange, ...]) -> str:
+def _change_reason(fields: tuple[FieldChange, ...]) -> str:
     # The hash of the whole spec differs whenever anything does: it is a reason only where it stands alone.
-    telling = [change for change in fields if change.field != "spec_hash"] or list(fields)
-    effects = list(dict.fromkeys(change.effect for change in telling))
-    names = ", ".join(change.field for change in telling[:_SHOWN])
-    more = f" and {len(telling) - _SHOWN} more" if len(telling) > _SHOWN else ""
+    shown_changes = [change for change in fields if change.field != "spec_hash"] or list(fields)
+    effects = list(dict.fromkeys(change.effect for change in shown_changes))
+    names = ", ".join(change.field for change in shown_changes[:_SHOWN])
+    more = f" and {len(shown_changes) - _SHOWN} more" if len(shown_changes) > _SHOWN else ""
     return f"{names}{more} changed: {'; '.join(effects)}"
 
 
-def _kept_out(wanted: Wanted, observed: Observed, held: Kept) -> Change:
+def _blocked_deployment_change(wanted: DesiredForecast, observed: Observed, block: PromotionBlock) -> Change:
     """Return the deployment's change while a newer version is kept out: what serves goes on, and is mended."""
-    seen = observed.seen.get("deployment")
-    if held.version is not None and seen and fits(observed, wanted.spec):
-        resource = desired.deployment(wanted, held.version) if held.under else seen.resource
-        change = compare(resource, observed)
+    current = observed.resources.get("deployment")
+    if block.version is not None and current and fits_spec(observed, wanted.spec):
+        resource = desired.deployment_resource(wanted, block.version) if block.under_current_spec else current.resource
+        change = compare_resource(resource, observed)
         if change.action != "none":
             return change
-    before = observed.fields("deployment")
-    return Change(wanted.name, f"deployment.{wanted.name}", "none", held.reason, before, before)
+    before = observed.intact_fields("deployment")
+    return Change(wanted.name, f"deployment.{wanted.name}", "none", block.reason, before, before)

@@ -33,37 +33,37 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
 
 
 @lru_cache(maxsize=4096)  # a thousand specs have the same few hundred keys
-def owner(key: str) -> tuple[tuple[Kind, ...], str]:
+def find_owner(key: str) -> tuple[tuple[Kind, ...], str]:
     """Return the kinds of resource that `key` shapes, and the effect of a change."""
-    rows = [row for row in OWNERS if _covers(row[0], key)]
+    rows = [row for row in OWNERS if _covers_key(row[0], key)]
     _, kinds, effect = max(rows, key=lambda row: len(row[0]))
     return kinds, effect
 
 
-def _covers(prefix: str, key: str) -> bool:
+def _covers_key(prefix: str, key: str) -> bool:
     return not prefix or key == prefix or key.startswith((f"{prefix}.", f"{prefix}["))
 
 
-def flatten(value: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
+def flatten_keys(value: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
     """Return nested mappings as one table of dotted keys; lists of mappings by index (`alerts[0].above`), others whole.
 
     What is None is left out, so that an absent key and a key without a value are the same.
     """
-    found: dict[str, Json] = {}
-    _leaves(value, prefix, found)
-    return found
+    leaves: dict[str, Json] = {}
+    _collect_leaves(value, prefix, leaves)
+    return leaves
 
 
-def _leaves(value: Json, key: str, found: dict[str, Json]) -> None:
+def _collect_leaves(value: Json, key: str, leaves: dict[str, Json]) -> None:
     # Into one table and not by generators: a pass over ten thousand forecasts comes through here for every key of every spec.
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            _leaves(inner, f"{key}.{name}" if key else str(name), found)
+            _collect_leaves(inner, f"{key}.{name}" if key else str(name), leaves)
     elif isinstance(value, list | tuple):
         if value and all(isinstance(item, dict) for item in value):
             for index, inner in enumerate(value):
-                _leaves(inner, f"{key}[{index}]", found)
+                _collect_leaves(inner, f"{key}[{index}]", leaves)
         elif value:
-            found[key] = list(value)
+            leaves[key] = list(value)
     elif value is not None and value != {}:
-        found[key] = value
+        leaves[key] = value

@@ -8,20 +8,20 @@ from typing import Literal
 
 from mlspec.state.resource import Json
 
-Outcome = Literal["pass", "fail", "inconclusive"]
+RuleOutcome = Literal["pass", "fail", "inconclusive"]
 Metrics = Mapping[str, float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleVerdict:
     """What one rule said: its outcome and a sentence with the figures."""
 
-    outcome: Outcome
+    outcome: RuleOutcome
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class GateEvidence:
     """The figures of one backtest: the champion's, the seasonal-naive floor's, those of what serves now, scored on the same
     cutoffs (None where nothing serves), and the nominal coverage of the outermost quantiles. `deployed` is the champion as it would
     serve, its members fixed: what serves is fixed too, so only this is fairly held against it (None: the champion's own figures).
@@ -34,69 +34,71 @@ class Evidence:
     deployed: Metrics | None = None
 
 
-def judge(rules: Sequence[Mapping[str, Json]], evidence: Evidence) -> tuple[Verdict, ...]:
+def judge_rules(rules: Sequence[Mapping[str, Json]], evidence: GateEvidence) -> tuple[RuleVerdict, ...]:
     """Return one verdict a rule, in order. No rules, no verdicts: everything passes."""
-    return tuple(_judge(rule, evidence) for rule in rules)
+    return tuple(_judge_rule(rule, evidence) for rule in rules)
 
 
-def passes(verdicts: Sequence[Verdict]) -> bool:
+def all_rules_pass(verdicts: Sequence[RuleVerdict]) -> bool:
     """Return whether every rule holds. Inconclusive is not a pass."""
     return all(verdict.outcome == "pass" for verdict in verdicts)
 
 
-def _judge(rule: Mapping[str, Json], evidence: Evidence) -> Verdict:
+def _judge_rule(rule: Mapping[str, Json], evidence: GateEvidence) -> RuleVerdict:
     metric = rule["metric"]
     value = evidence.champion.get(metric)
     if value is None:
-        return Verdict("inconclusive", f"{metric} could not be measured")
+        return RuleVerdict("inconclusive", f"{metric} could not be measured")
     if rule.get("against"):
-        return _against(rule, value, evidence)
+        return _judge_against(rule, value, evidence)
     if rule.get("within") is not None:
-        return _within(rule, value, evidence)
+        return _judge_within(rule, value, evidence)
     limits: tuple[tuple[str, bool], ...] = (
         ("below", rule.get("below") is not None and value < rule["below"]),
         ("above", rule.get("above") is not None and value > rule["above"]),
     )
     word, holds = next((word, holds) for word, holds in limits if rule.get(word) is not None)
-    return _verdict(holds, f"{metric} {_figure(value)} {{}} {word} {_figure(rule[word])}")
+    return _rule_verdict(holds, f"{metric} {_format_figure(value)} {{}} {word} {_format_figure(rule[word])}")
 
 
-def _within(rule: Mapping[str, Json], value: float, evidence: Evidence) -> Verdict:
+def _judge_within(rule: Mapping[str, Json], value: float, evidence: GateEvidence) -> RuleVerdict:
     metric, margin = rule["metric"], rule["within"]
     ideal = 0.0 if metric == "bias" else evidence.interval
     if ideal is None:
-        return Verdict("inconclusive", f"{metric} has no nominal value: the spec asks for fewer than two quantiles")
+        return RuleVerdict("inconclusive", f"{metric} has no nominal value: the spec asks for fewer than two quantiles")
     # A hair's breadth more than the margin, so that 0.85 is within 0.05 of 0.80 in binary fractions too.
     holds = abs(value - ideal) <= margin + 1e-12
-    return _verdict(holds, f"{metric} {_figure(value)} {{}} within {_figure(margin)} of {_figure(ideal)}")
+    return _rule_verdict(
+        holds, f"{metric} {_format_figure(value)} {{}} within {_format_figure(margin)} of {_format_figure(ideal)}"
+    )
 
 
-def _against(rule: Mapping[str, Json], value: float, evidence: Evidence) -> Verdict:
+def _judge_against(rule: Mapping[str, Json], value: float, evidence: GateEvidence) -> RuleVerdict:
     metric, rival = rule["metric"], rule["against"]
     metrics = evidence.floor if rival == "seasonal-naive" else evidence.incumbent
     if metrics is None:
-        return Verdict("pass", "no version serves yet, so there is no champion to compare with")
+        return RuleVerdict("pass", "no version serves yet, so there is no champion to compare with")
     if rival == "champion" and evidence.deployed is not None:
         fixed = evidence.deployed.get(metric)
         if fixed is None:
-            return Verdict("inconclusive", f"{metric} could not be measured")
+            return RuleVerdict("inconclusive", f"{metric} could not be measured")
         value = fixed
     other = metrics.get(metric)
     if other is None:
-        return Verdict("inconclusive", f"{metric} of {rival} could not be measured")
-    loss, yardstick = _loss(metric, value, evidence), _loss(metric, other, evidence)
+        return RuleVerdict("inconclusive", f"{metric} of {rival} could not be measured")
+    loss, yardstick = _metric_loss(metric, value, evidence), _metric_loss(metric, other, evidence)
     if rule.get("improves_by") is not None:
         holds = loss <= yardstick * (1 - rule["improves_by"]) + 1e-12
-        claim = f"better than {rival}'s {_figure(other)} by at least {rule['improves_by']:.0%}"
+        claim = f"better than {rival}'s {_format_figure(other)} by at least {rule['improves_by']:.0%}"
     else:
         holds = loss <= yardstick * (1 + rule["not_worse_by"]) + 1e-12
-        claim = f"no worse than {rival}'s {_figure(other)} by more than {rule['not_worse_by']:.0%}"
+        claim = f"no worse than {rival}'s {_format_figure(other)} by more than {rule['not_worse_by']:.0%}"
     change = f" ({loss / yardstick - 1:+.1%})" if yardstick else ""
     served = " as it would serve" if rival == "champion" and evidence.deployed is not None else ""
-    return _verdict(holds, f"{metric} {_figure(value)}{served}{change} {{}} {claim}")
+    return _rule_verdict(holds, f"{metric} {_format_figure(value)}{served}{change} {{}} {claim}")
 
 
-def _loss(metric: str, value: float, evidence: Evidence) -> float:
+def _metric_loss(metric: str, value: float, evidence: GateEvidence) -> float:
     """Return how far a metric is from ideal: errors are their own loss, bias and coverage have an ideal."""
     if metric == "bias":
         return abs(value)
@@ -105,11 +107,11 @@ def _loss(metric: str, value: float, evidence: Evidence) -> float:
     return value
 
 
-def _verdict(holds: bool, sentence: str) -> Verdict:
-    return Verdict(
+def _rule_verdict(holds: bool, sentence: str) -> RuleVerdict:
+    return RuleVerdict(
         "pass" if holds else "fail", sentence.format("is" if holds else "is not").replace("is not no worse", "is worse")
     )
 
 
-def _figure(value: float) -> str:
+def _format_figure(value: float) -> str:
     return f"{value:.4g}"

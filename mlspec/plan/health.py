@@ -8,20 +8,20 @@ from mlspec.state.record import Condition
 BY_ITSELF = "mlspec"  # who holds a release, where the loop does
 
 
-def healthy(name: str, ledger: Ledger, at: str) -> Condition:
+def healthy_condition(name: str, ledger: Ledger, at: str) -> Condition:
     """Return the condition Healthy. Nothing measured is Unknown, never good."""
     if ledger.hold and ledger.hold.by == BY_ITSELF:
-        said = f"release {ledger.hold.release} is held: {ledger.hold.reason}; `mlspec resume {name}` lifts it"
-        return Condition(name, "Healthy", "False", "NeedsAPerson", said, at)
-    firing = [each.message for each in ledger.alerts if each.state == "firing"]
+        message = f"release {ledger.hold.release} is held: {ledger.hold.reason}; `mlspec resume {name}` lifts it"
+        return Condition(name, "Healthy", "False", "NeedsAPerson", message, at)
+    firing = [record.message for record in ledger.alerts if record.state == "firing"]
     if firing:
         return Condition(name, "Healthy", "False", "ThresholdBroken", "; ".join(firing), at)
-    muted = [each.name for each in ledger.alerts if each.state in ("silenced", "inhibited")]
-    known = [each for each in ledger.alerts if each.state in ("ok", "pending", "resolved")]
+    muted = [record.name for record in ledger.alerts if record.state in ("silenced", "inhibited")]
+    known = [record for record in ledger.alerts if record.state in ("ok", "pending", "resolved")]
     if not known:
         return Condition(name, "Healthy", "Unknown", "NoData", "no alert has enough data for a verdict yet", at)
-    said = f"{len(known)} of {len(ledger.alerts)} alerts have data, none fires"
-    said += f"; {', '.join(muted)} would, and is muted" if muted else ""
+    message = f"{len(known)} of {len(ledger.alerts)} alerts have data, none fires"
+    message += f"; {', '.join(muted)} would, and is muted" if muted else ""
     return Condition(
-        name, "Healthy", "Unknown" if muted else "True", "Muted" if muted else "WithinThresholds", said, at
+        name, "Healthy", "Unknown" if muted else "True", "Muted" if muted else "WithinThresholds", message, at
     )

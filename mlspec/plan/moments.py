@@ -7,27 +7,27 @@ from datetime import UTC, datetime, timedelta
 from mlspec.spec.duration import parse_duration
 
 
-def moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """Return the aware datetime of an RFC 3339 text. Raises ValueError for one without a zone: it names no moment."""
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None:
         raise ValueError(f"'{text}' has no time zone")
-    return found.astimezone(UTC)
+    return parsed.astimezone(UTC)
 
 
-def text(at: datetime) -> str:
+def format_moment(at: datetime) -> str:
     """Return a moment as RFC 3339 in UTC, to the second."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def later(start: str, duration: str) -> str:
+def moment_after(start: str, duration: str) -> str:
     """Return the moment that lies a spec's duration (`24h`) after `start`."""
-    return text(moment(start) + parse_duration(duration))
+    return format_moment(parse_moment(start) + parse_duration(duration))
 
 
-def earlier(start: str, span: timedelta) -> str:
+def moment_before(start: str, span: timedelta) -> str:
     """Return the moment that lies `span` before `start`."""
-    return text(moment(start) - span)
+    return format_moment(parse_moment(start) - span)
 
 
 def day_or_hour(at: str, frequency: str) -> str:

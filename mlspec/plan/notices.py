@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mlspec.plan.alerting import Moved
-from mlspec.plan.delivery import receivers
+from mlspec.plan.alerting import AlertTransition
+from mlspec.plan.delivery import notice_receivers
 from mlspec.state.ledger import AlertRecord
-from mlspec.state.notice import Notice, Pending, Severity
+from mlspec.state.notice import Notice, PendingNotice, Severity
 from mlspec.state.resource import Json, digest
 
 
-def of_alerts(spec: Mapping[str, Json], moved: Sequence[Moved], version: str | None, now: str) -> tuple[Notice, ...]:
+def alert_notices(
+    spec: Mapping[str, Json], transitions: Sequence[AlertTransition], version: str | None, now: str
+) -> tuple[Notice, ...]:
     """Return a notice for each alert that people have to be told of."""
     severity = {alert["name"]: alert["severity"] for alert in spec["alerts"]}
-    return tuple(_of_alert(spec, each.record, severity[each.record.name], version, now) for each in moved if each.tell)
+    return tuple(
+        _alert_notice(spec, transition.record, severity[transition.record.name], version, now)
+        for transition in transitions
+        if transition.notify
+    )
 
 
-def _of_alert(
+def _alert_notice(
     spec: Mapping[str, Json], record: AlertRecord, severity: Severity, version: str | None, now: str
 ) -> Notice:
-    what = record.incident or f"{spec['metadata']['name']}:{record.name}:{record.since}"
+    occurrence = record.incident or f"{spec['metadata']['name']}:{record.name}:{record.since}"
     return Notice(
-        id=digest([what, record.state], 32),
+        id=digest([occurrence, record.state], 32),
         forecast=spec["metadata"]["name"],
         alert=record.name,
         kind="alert",
@@ -38,33 +44,35 @@ def _of_alert(
     )
 
 
-def rolled_back(spec: Mapping[str, Json], version: str, said: str, now: str) -> Notice:
+def rollback_notice(spec: Mapping[str, Json], version: str, message: str, now: str) -> Notice:
     """Return the notice that a version gave way."""
-    return _of_forecast(spec, "rollback", "rolled-back", "critical", version, said, now)
+    return _forecast_notice(spec, "rollback", "rolled-back", "critical", version, message, now)
 
 
-def held(spec: Mapping[str, Json], version: str, said: str, now: str) -> Notice:
+def hold_notice(spec: Mapping[str, Json], version: str, message: str, now: str) -> Notice:
     """Return the notice that the loop does no more by itself: it asks for a person."""
-    return _of_forecast(spec, "hold", "held", "critical", version, said, now)
+    return _forecast_notice(spec, "hold", "held", "critical", version, message, now)
 
 
-def stalled(spec: Mapping[str, Json], said: str, now: str) -> Notice:
+def stalled_notice(spec: Mapping[str, Json], message: str, now: str) -> Notice:
     """Return the notice that work failed in a way that trying again does not mend."""
-    return _of_forecast(spec, "stalled", "stalled", "warning", None, said, now)
+    return _forecast_notice(spec, "stalled", "stalled", "warning", None, message, now)
 
 
-def _of_forecast(
-    spec: Mapping[str, Json], kind: Json, state: str, severity: Severity, version: str | None, said: str, now: str
+def _forecast_notice(
+    spec: Mapping[str, Json], kind: Json, state: str, severity: Severity, version: str | None, message: str, now: str
 ) -> Notice:
     name = spec["metadata"]["name"]
     return Notice(
         id=digest([name, kind, state, version, now], 32), forecast=name, alert=None, kind=kind, state=state, severity=severity,
-        at=now, since=now, message=said, version=version, owner=spec["metadata"]["owner"], labels=spec["metadata"]["labels"],
+        at=now, since=now, message=message, version=version, owner=spec["metadata"]["owner"], labels=spec["metadata"]["labels"],
     )  # fmt: skip
 
 
-def pending(spec: Mapping[str, Json], notices: Sequence[Notice], now: str) -> tuple[Pending, ...]:
+def pending_notices(spec: Mapping[str, Json], notices: Sequence[Notice], now: str) -> tuple[PendingNotice, ...]:
     """Return the outbox's lines: each notice for each receiver of the spec that wants one so severe, due at once."""
     return tuple(
-        Pending(notice, receiver, 0, now) for notice in notices for receiver in receivers(spec["notify"], notice)
+        PendingNotice(notice, receiver, 0, now)
+        for notice in notices
+        for receiver in notice_receivers(spec["notify"], notice)
     )

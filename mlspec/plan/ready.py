@@ -9,17 +9,17 @@ from mlspec.state.record import Condition
 NEEDED = ("DataReady", "ModelReady", "Deployed")
 
 
-def ready(conditions: Sequence[Condition]) -> bool:
+def is_ready(conditions: Sequence[Condition]) -> bool:
     """Return whether data, model and deployment are in order and nothing else is known to be wrong."""
     status: dict[str, str] = {condition.type: condition.status for condition in conditions}
     return all(status.get(kind) == "True" for kind in NEEDED) and "False" not in status.values()
 
 
-def why_not(conditions: Sequence[Condition]) -> str:
+def why_not_ready(conditions: Sequence[Condition]) -> str:
     """Return the sentence of the first condition that keeps a forecast from being ready; empty if it is."""
-    found: dict[str, Condition] = {condition.type: condition for condition in conditions}
+    by_type: dict[str, Condition] = {condition.type: condition for condition in conditions}
     for kind in NEEDED:
-        condition = found.get(kind)
+        condition = by_type.get(kind)
         if condition is None:
             return f"{kind} is not known yet"
         if condition.status != "True":

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlspec.plan import serving_metrics
-from mlspec.plan.comparison import weighed
-from mlspec.plan.moments import later
-from mlspec.state.ledger import Ledger, Rollout
+from mlspec.plan.comparison import comparison_note
+from mlspec.plan.moments import moment_after
+from mlspec.state.ledger import Ledger, RolloutProgress
 from mlspec.state.resource import Json
 
-Verdict = Literal["pass", "fail", "inconclusive"]
+RolloutVerdict = Literal["pass", "fail", "inconclusive"]
 ALL = 100
 ROLLOUT = "rollout"  # stands for the incident where a rollout gives its traffic back
 
@@ -47,29 +47,29 @@ class Abort:
     alerts: tuple[str, ...]
 
 
-def shares(rollout: Mapping[str, Json]) -> tuple[int, ...]:
+def step_shares(rollout: Mapping[str, Json]) -> tuple[int, ...]:
     """Return the new version's share at each step, in percent: a canary's steps, nothing and then all for blue-green."""
     if rollout["strategy"] == "canary":
         return tuple(rollout["steps"])
     return (0, ALL) if rollout["strategy"] == "blue-green" else (ALL,)
 
 
-def split(new: str, old: str, percent: int) -> dict[str, int]:
+def traffic_split(new: str, old: str, percent: int) -> dict[str, int]:
     """Return the traffic of two versions; it sums to 100. The older one stands first: what it keeps stays where it was."""
     return {new: ALL} if percent == ALL else {old: ALL - percent, new: percent}
 
 
-def judges(spec: Mapping[str, Json]) -> tuple[str, ...]:
+def judging_alerts(spec: Mapping[str, Json]) -> tuple[str, ...]:
     """Return the alerts that a new version is judged by: those that would roll it back and that can be measured for it."""
     online = spec["deployment"]["serve"] != "batch"
     metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
     return tuple(name for name in spec["rollback"]["on"] if online or metric[name] not in serving_metrics.METRICS)
 
 
-def verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[Verdict, str]:
+def rollout_verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[RolloutVerdict, str]:
     """Return what the named alerts say of one version's own forecasts. Nobody to judge it is a pass: the gate did."""
     own = {name: ledger.own.get(name, {}).get(version) for name in names}
-    if firing := firing_on(names, ledger, version):
+    if firing := alerts_firing_on(names, ledger, version):
         return "fail", f"{', '.join(firing)} fires on what {version} forecast"
     unknown = [name for name, state in own.items() if state != "ok"]
     if unknown:
@@ -77,37 +77,39 @@ def verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[Verdict
     return "pass", f"{', '.join(names)} is within its threshold" if names else "no alert under rollback.on judges it"
 
 
-def firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tuple[str, ...]:
+def alerts_firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tuple[str, ...]:
     """Return which of the named alerts fire on what one version forecast."""
     return tuple(name for name in names if ledger.own.get(name, {}).get(version) == "firing")
 
 
-def _of_servers(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
+def _server_alerts(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
     """Return which of the named alerts watch a server: nothing that it did can be weighed."""
     metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
     return tuple(name for name in names if metric[name] in serving_metrics.METRICS)
 
 
 def _servers_first(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
-    first = _of_servers(names, spec)
+    first = _server_alerts(names, spec)
     return (*first, *(name for name in names if name not in first))
 
 
-def next_step(rollout: Rollout, spec: Mapping[str, Json], ledger: Ledger, now: str) -> Shift | Wait | Abort:
+def next_rollout_step(
+    rollout: RolloutProgress, spec: Mapping[str, Json], ledger: Ledger, now: str
+) -> Shift | Wait | Abort:
     """Return what follows for a version on its way."""
     policy = spec["deployment"]["rollout"]
-    found, why = verdict(judges(spec), ledger, rollout.version)
-    firing = _servers_first(firing_on(judges(spec), ledger, rollout.version), spec)
-    known = weighed(ROLLOUT, rollout.version, ledger.evaluated) in ledger.acted
-    if found == "fail" and known and not _of_servers(firing, spec):
+    outcome, why = rollout_verdict(judging_alerts(spec), ledger, rollout.version)
+    firing = _servers_first(alerts_firing_on(judging_alerts(spec), ledger, rollout.version), spec)
+    ruled_out = comparison_note(ROLLOUT, rollout.version, ledger.evaluated) in ledger.acted
+    if outcome == "fail" and ruled_out and not _server_alerts(firing, spec):
         return Wait(f"{why}, and {rollout.stable_version} would have done no better on the same periods")
-    if found == "fail":
+    if outcome == "fail":
         return Abort(why, firing)
-    ready = later(rollout.since, policy["interval"])
+    ready = moment_after(rollout.since, policy["interval"])
     if now < ready:
         return Wait(f"the next step is due at {ready}")
-    if found == "inconclusive":
+    if outcome == "inconclusive":
         return Wait(why, inconclusive=True)
-    steps = shares(policy)
-    at = rollout.step + 1
-    return Shift(steps[at] if at < len(steps) else ALL, why)
+    steps = step_shares(policy)
+    next_index = rollout.step + 1
+    return Shift(steps[next_index] if next_index < len(steps) else ALL, why)

@@ -15,7 +15,7 @@ _TYPES = {"target": str, "serial": int, "lineage": str, "spec_hashes": dict, "co
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedPlan:
     """A plan that was saved, with the paths and selectors of its call."""
 
     plan: Plan
@@ -35,27 +35,29 @@ def to_text(plan: Plan, paths: tuple[str, ...], select: tuple[str, ...]) -> str:
     )
 
 
-def from_text(text: str, name: str) -> Saved:
+def from_text(text: str, name: str) -> SavedPlan:
     """Return the plan and the call that it was made by. Raises StalePlan if the file is no plan for this mlspec."""
     try:
         value = json.loads(text)
-        found = value["format"]
+        file_format = value["format"]
         if value["kind"] != "mlspec plan":
             raise ValueError("a file of another kind")  # noqa: TRY301  (said in the same words as all that is no plan)
-        plan = _plan(value) if found == FORMAT else None
+        plan = _parse_plan(value) if file_format == FORMAT else None
         call = tuple(map(str, value["paths"])), tuple(map(str, value["select"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StalePlan(f"{name} is not a whole plan file", hint="make it with `mlspec plan --out FILE`") from error
     if plan is None:
-        raise StalePlan(f"{name} has plan format {found}, and this mlspec reads {FORMAT}", hint="plan with this mlspec")
-    return Saved(plan, *call)
+        raise StalePlan(
+            f"{name} has plan format {file_format}, and this mlspec reads {FORMAT}", hint="plan with this mlspec"
+        )
+    return SavedPlan(plan, *call)
 
 
 def check_fresh(saved: Plan, now: Plan) -> None:
     """Raise StalePlan, naming what moved, unless the world is the one that `saved` was made for."""
-    moved = [
-        f"{what} was {_said(before)}, is {_said(after)}"
-        for what, before, after in (
+    differences = [
+        f"{label} was {_value_text(before)}, is {_value_text(after)}"
+        for label, before, after in (
             ("target", saved.target, now.target),
             ("state lineage", saved.lineage, now.lineage),
             ("state serial", saved.serial, now.serial),
@@ -64,31 +66,35 @@ def check_fresh(saved: Plan, now: Plan) -> None:
         if before != after
     ]
     names = sorted(saved.spec_hashes.keys() | now.spec_hashes.keys())
-    moved += [
+    differences += [
         f"the spec of {name} changed" for name in names if saved.spec_hashes.get(name) != now.spec_hashes.get(name)
     ]
-    if not moved and _steps(saved) != _steps(now):
-        moved = ["what would be done is no longer what was planned (the data changed, or the plan file was edited)"]
-    if moved:
-        raise StalePlan(f"the saved plan is stale: {'; '.join(moved)}", hint="run `mlspec plan` again and look at it")
+    if not differences and _planned_steps(saved) != _planned_steps(now):
+        differences = [
+            "what would be done is no longer what was planned (the data changed, or the plan file was edited)"
+        ]
+    if differences:
+        raise StalePlan(
+            f"the saved plan is stale: {'; '.join(differences)}", hint="run `mlspec plan` again and look at it"
+        )
 
 
-def _said(value: str | int | None) -> str:
+def _value_text(value: str | int | None) -> str:
     return "none" if value in (None, "") else str(value)
 
 
-def _steps(plan: Plan) -> list[tuple[str, str, Mapping[str, Json] | None]]:
+def _planned_steps(plan: Plan) -> list[tuple[str, str, Mapping[str, Json] | None]]:
     return [(change.resource, change.action, change.after) for change in plan.changes]
 
 
-def _plan(value: dict[str, Json]) -> Plan:
+def _parse_plan(value: dict[str, Json]) -> Plan:
     changes = tuple(
-        Change(**{**change, "fields": tuple(FieldChange(**each) for each in change["fields"])})
+        Change(**{**change, "fields": tuple(FieldChange(**field) for field in change["fields"])})
         for change in value["changes"]
     )
     if any(change.action not in (*ACTIONS, "none") for change in changes):
         raise ValueError("unknown action")
-    words = {key: value[key] for key in _TYPES}
-    if not all(isinstance(words[key], type_) for key, type_ in _TYPES.items()):
+    values = {key: value[key] for key in _TYPES}
+    if not all(isinstance(values[key], type_) for key, type_ in _TYPES.items()):
         raise TypeError("a word of another type")
-    return Plan(**words, changes=changes, notes=tuple(value["notes"]), impact=tuple(value["impact"]))
+    return Plan(**values, changes=changes, notes=tuple(value["notes"]), impact=tuple(value["impact"]))

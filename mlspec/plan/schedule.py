@@ -18,12 +18,12 @@ def next_run(expression: str | None, timezone: str, now: datetime) -> datetime |
     from cronsim import CronSim
 
     local = now.astimezone(ZoneInfo(timezone))
-    found: datetime = next(CronSim(expression, local))
-    return found.astimezone(UTC)
+    next_moment: datetime = next(CronSim(expression, local))
+    return next_moment.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueRun:
     """The newest moment of a schedule that has come, and how many earlier ones went by without a run: at least so many, of a
     schedule that comes round more than fifty times in the days looked through."""
 
@@ -31,12 +31,12 @@ class Due:
     missed: int
 
 
-_OFTEN = 50
+_FREQUENT_RUNS = 50
 # How far back a schedule is looked through, nearest first: a frequent one has its newest moment in the last days.
-_LOOKS = (timedelta(days=2), timedelta(days=40), timedelta(days=400), timedelta(days=4000))
+_LOOKBACKS = (timedelta(days=2), timedelta(days=40), timedelta(days=400), timedelta(days=4000))
 
 
-def due(expression: str | None, timezone: str, handled: datetime, now: datetime) -> Due | None:
+def due_run(expression: str | None, timezone: str, handled: datetime, now: datetime) -> DueRun | None:
     """Return what has come since the moment `handled` that was dealt with last; None where nothing has.
 
     However many were missed, the newest alone is due: one run makes up for all. A clock that was set back makes nothing due twice.
@@ -44,23 +44,23 @@ def due(expression: str | None, timezone: str, handled: datetime, now: datetime)
     if expression is None or handled >= now:
         return None
     slots: list[datetime] = []
-    for look in _LOOKS:
-        start = max(handled, now - look)
-        slots = _between(expression, timezone, start, now)
-        if start == handled or len(slots) > _OFTEN:
+    for lookback in _LOOKBACKS:
+        start = max(handled, now - lookback)
+        slots = _runs_between(expression, timezone, start, now)
+        if start == handled or len(slots) > _FREQUENT_RUNS:
             break
-    return Due(slots[-1], len(slots) - 1) if slots else None
+    return DueRun(slots[-1], len(slots) - 1) if slots else None
 
 
-def _between(expression: str, timezone: str, start: datetime, end: datetime) -> list[datetime]:
+def _runs_between(expression: str, timezone: str, start: datetime, end: datetime) -> list[datetime]:
     from cronsim import CronSim
 
-    found = []
+    moments = []
     for slot in CronSim(expression, start.astimezone(ZoneInfo(timezone))):
         if slot > end:
             break
-        found.append(slot.astimezone(UTC))
-    return found
+        moments.append(slot.astimezone(UTC))
+    return moments
 
 
 _WEEK, _YEAR = timedelta(days=7), timedelta(days=365)
@@ -77,6 +77,6 @@ def runs_per_month(expression: str) -> float:
             break
         total += 1
         week += moment < start + _WEEK
-        if week > _OFTEN and moment >= start + _WEEK:
+        if week > _FREQUENT_RUNS and moment >= start + _WEEK:
             return week * _YEAR / _WEEK / 12
     return total / 12

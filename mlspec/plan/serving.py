@@ -18,7 +18,7 @@ SHAPE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PromotionBlock:
     """Why the judged version does not take over, and which one serves instead (None: nothing does).
 
     `under` says that what serves does so under the spec of now; a version that the gate kept out leaves the older spec in force.
@@ -26,53 +26,55 @@ class Kept:
 
     version: str | None
     reason: str
-    under: bool
+    under_current_spec: bool
 
 
-def kept(observed: Observed, spec_hash: str) -> Kept | None:
+def find_promotion_block(observed: Observed, spec_hash: str) -> PromotionBlock | None:
     """Return why the newest judged version shall not serve; None where it shall."""
-    serves = observed.fact("deployment", "version")
-    judged = observed.fact("model", "version")
-    hold = standing(observed.ledger, spec_hash)
+    serves = observed.find_fact("deployment", "version")
+    judged = observed.find_fact("model", "version")
+    hold = active_hold(observed.ledger, spec_hash)
     if hold is not None:
-        return Kept(hold.version, f"release {hold.release} is held by {hold.by}: {hold.reason}", under=True)
-    if observed.fact("model", "state") == "rejected":
-        said = f"the gate kept {judged} out; it is not tried again until spec, data or code change"
-        return Kept(serves, said, under=False)
-    if judged in observed.ledger.bad:
-        said = f"{judged} was rolled back; it is not promoted again until spec, data or code change"
-        return Kept(serves, said, under=True)
+        return PromotionBlock(
+            hold.version, f"release {hold.release} is held by {hold.by}: {hold.reason}", under_current_spec=True
+        )
+    if observed.find_fact("model", "state") == "rejected":
+        reason = f"the gate kept {judged} out; it is not tried again until spec, data or code change"
+        return PromotionBlock(serves, reason, under_current_spec=False)
+    if judged in observed.ledger.quarantined_versions:
+        reason = f"{judged} was rolled back; it is not promoted again until spec, data or code change"
+        return PromotionBlock(serves, reason, under_current_spec=True)
     return None
 
 
-def standing(ledger: Ledger, spec_hash: str) -> Hold | None:
+def active_hold(ledger: Ledger, spec_hash: str) -> Hold | None:
     """Return the hold that binds now: a changed spec lifts it, for what was held was held under another one."""
     return ledger.hold if ledger.hold and ledger.hold.spec_hash == spec_hash else None
 
 
-def stable(observed: Observed) -> str | None:
+def stable_version(observed: Observed) -> str | None:
     """Return the version that carries the forecast: during a rollout the one before it, else the one that serves."""
     rollout = observed.ledger.rollout
-    found: str | None = rollout.stable_version if rollout else observed.fact("deployment", "version")
-    return found
+    version: str | None = rollout.stable_version if rollout else observed.find_fact("deployment", "version")
+    return version
 
 
-def traffic(observed: Observed) -> Mapping[str, int]:
+def observed_traffic(observed: Observed) -> Mapping[str, int]:
     """Return each version's share in percent; empty where nothing serves."""
-    return observed.fact("deployment", "traffic") or {}
+    return observed.find_fact("deployment", "traffic") or {}
 
 
-def shape(spec: Mapping[str, Json]) -> str:
+def spec_shape(spec: Mapping[str, Json]) -> str:
     """Return the digest of what a model is made for. Versions of one shape can take over from one another."""
-    return digest([_at(spec, key) for key in SHAPE], 16)
+    return digest([_value_at(spec, key) for key in SHAPE], 16)
 
 
-def fits(observed: Observed, spec: Mapping[str, Json]) -> bool:
+def fits_spec(observed: Observed, spec: Mapping[str, Json]) -> bool:
     """Return whether what serves can make the forecasts that the spec asks for now."""
-    return observed.fact("deployment", "shape") in (None, shape(spec))
+    return observed.find_fact("deployment", "shape") in (None, spec_shape(spec))
 
 
-def _at(spec: Mapping[str, Json], key: str) -> Json:
+def _value_at(spec: Mapping[str, Json], key: str) -> Json:
     value: Json = spec
     for part in key.split("."):
         value = value[part]
@@ -91,10 +93,14 @@ def good_releases(
     Each is of another version that the gate let in, that never turned out bad, and that was made for forecasts of this shape.
     """
     passed = {version.version for version in versions if version.state == "passed"}
-    first = next((each.release for each in releases if each.version == serves), 0)
-    found: dict[str, Release] = {}
-    for each in sorted(releases, key=lambda release: release.release, reverse=True):
-        fit = each.version in passed and each.version not in ledger.bad and shape(each.spec) == shape(spec)
-        if fit and each.version != serves and each.release < first:
-            found.setdefault(each.version, each)
-    return tuple(found.values())
+    first = next((past_release.release for past_release in releases if past_release.version == serves), 0)
+    good_by_version: dict[str, Release] = {}
+    for past_release in sorted(releases, key=lambda release: release.release, reverse=True):
+        fit = (
+            past_release.version in passed
+            and past_release.version not in ledger.quarantined_versions
+            and spec_shape(past_release.spec) == spec_shape(spec)
+        )
+        if fit and past_release.version != serves and past_release.release < first:
+            good_by_version.setdefault(past_release.version, past_release)
+    return tuple(good_by_version.values())

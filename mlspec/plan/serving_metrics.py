@@ -11,8 +11,8 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
-from mlspec.plan.moments import earlier
-from mlspec.state.request_counts import LATENCIES, Served
+from mlspec.plan.moments import moment_before
+from mlspec.state.request_counts import LATENCIES, RequestCount
 from mlspec.state.resource import Json
 
 METRICS = ("error_rate", "latency")
@@ -20,70 +20,76 @@ PERCENTILE = 0.95
 # Below this many requests not one of them lies beyond the 95th percentile, so there is none. A rate of few requests says as little:
 # "if a system receives 10 requests per hour, then a single failed request results in an hourly error rate of 10%" (Google, The
 # Site Reliability Workbook, chapter 5, "Low-Traffic Services and Error Budget Alerting").
-LEAST = round(1 / (1 - PERCENTILE))
+LEAST_REQUESTS = round(1 / (1 - PERCENTILE))
 _HOUR = timedelta(hours=1)
 
 
-def since(alert: Json, now: str) -> str:
+def window_start(alert: Json, now: str) -> str:
     """Return the first minute that an alert looks back to."""
-    return _start(now, _count(alert) - 1 + _hours(alert))
+    return _minute_before(now, _window_count(alert) - 1 + _window_hours(alert))
 
 
-def measured(alert: Json, counted: Sequence[Served], versions: Collection[str], now: str) -> dict[str, Json]:
+def measure_alert(
+    alert: Json, request_counts: Sequence[RequestCount], versions: Collection[str], now: str
+) -> dict[str, Json]:
     """Return an alert's values in all and by version, the newest window first; None where there is too little for a verdict.
 
     The shape is that of the step `evaluate`: a list of values a segment.
     """
-    windows = [_inside(counted, alert, back, now) for back in range(_count(alert))]
+    windows = [_counts_in_window(request_counts, alert, back, now) for back in range(_window_count(alert))]
     return {
         "name": alert["name"],
-        "segments": {"": [_value(alert, part) for part in windows]},
+        "segments": {"": [_window_value(alert, window) for window in windows]},
         "by_version": {
-            name: {"": [_value(alert, [each for each in part if each.version == name]) for part in windows]}
+            name: {"": [_window_value(alert, [row for row in window if row.version == name]) for window in windows]}
             for name in sorted(versions)
         },
     }
 
 
-def _inside(counted: Sequence[Served], alert: Json, back: int, now: str) -> list[Served]:
-    start, end = _start(now, back + _hours(alert)), _start(now, back)
-    return [each for each in counted if start < each.minute <= end]
+def _counts_in_window(request_counts: Sequence[RequestCount], alert: Json, back: int, now: str) -> list[RequestCount]:
+    start, end = _minute_before(now, back + _window_hours(alert)), _minute_before(now, back)
+    return [row for row in request_counts if start < row.minute <= end]
 
 
-def _start(now: str, hours: int) -> str:
+def _minute_before(now: str, hours: int) -> str:
     """Return the minute that lies so many hours before the present one."""
-    return f"{earlier(now, hours * _HOUR)[:16]}:00Z"
+    return f"{moment_before(now, hours * _HOUR)[:16]}:00Z"
 
 
-def _count(alert: Json) -> int:
+def _window_count(alert: Json) -> int:
     return int(alert["for"].split(" of ")[1]) if alert["for"] else 1
 
 
-def _hours(alert: Json) -> int:
+def _window_hours(alert: Json) -> int:
     return int(alert["window"] or 1)
 
 
-def _value(alert: Json, part: Sequence[Served]) -> float | None:
-    requests = sum(each.requests for each in part)
-    if requests < LEAST:
+def _window_value(alert: Json, window: Sequence[RequestCount]) -> float | None:
+    requests = sum(row.requests for row in window)
+    if requests < LEAST_REQUESTS:
         return None
-    return _error_rate(alert, part, requests) if alert["metric"] == "error_rate" else percentile(part, requests)
+    return (
+        _error_rate(alert, window, requests)
+        if alert["metric"] == "error_rate"
+        else latency_percentile(window, requests)
+    )
 
 
-def _error_rate(alert: Json, part: Sequence[Served], requests: int) -> float | None:
+def _error_rate(alert: Json, window: Sequence[RequestCount], requests: int) -> float | None:
     """Return the share that failed. One failure alone breaks no threshold: until there are requests enough, it is no verdict."""
-    errors = sum(each.errors for each in part)
+    errors = sum(row.errors for row in window)
     if errors == 1 and 1 / requests > alert["above"]:
         return None
     return errors / requests
 
 
-def percentile(part: Sequence[Served], requests: int) -> float:
+def latency_percentile(window: Sequence[RequestCount], requests: int) -> float:
     """Return the 95th percentile in seconds, as Prometheus' histogram_quantile finds it: by straight lines inside a bucket.
 
     Where it lies beyond the last bound, that bound is all that is known (prometheus.io/docs/prometheus/latest/querying/functions).
     """
-    counts: list[int] = [sum(column) for column in zip(*(each.took for each in part), strict=True)]
+    counts: list[int] = [sum(column) for column in zip(*(row.took for row in window), strict=True)]
     below = 0
     rank = PERCENTILE * requests
     for (low, high), count in zip(pairwise((0.0, *LATENCIES)), counts, strict=False):

@@ -10,80 +10,83 @@ from mlspec.spec.duration import parse_duration
 from mlspec.state.resource import Json
 
 _DAY = 86_400.0  # seconds
-State = Literal["ok", "pending", "firing", "no-data"]
+MeasuredState = Literal["ok", "pending", "firing", "no-data"]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class AlertVerdict:
     """What one alert says: its state, the worst segment's newest value, and a sentence with the figures."""
 
     alert: str
-    state: State
+    state: MeasuredState
     value: float | None
     sentence: str
 
 
-def judge(alert: Mapping[str, Json], segments: Mapping[str, Sequence[float | None]]) -> Judged:
+def judge_alert(alert: Mapping[str, Json], segments: Mapping[str, Sequence[float | None]]) -> AlertVerdict:
     """Return an alert's state from its values, by segment, the newest evaluation first.
 
     One segment that fires makes the alert fire; one that is beyond the threshold now, and has not been so often enough, makes it
     pending; without a value in any, there is no verdict.
     """
-    agree, of = (int(number) for number in (alert["for"] or "1 of 1").split(" of "))
+    agree, evaluations = (int(number) for number in (alert["for"] or "1 of 1").split(" of "))
     name, metric = alert["name"], alert["metric"]
-    beyond = {segment: sum(bool(breaks(alert, value)) for value in values[:of]) for segment, values in segments.items()}
+    beyond = {
+        segment: sum(bool(is_broken(alert, value)) for value in values[:evaluations])
+        for segment, values in segments.items()
+    }
     broken = {segment: segments[segment][0] for segment, times in beyond.items() if times >= agree}
-    near = {segment: values[0] for segment, values in segments.items() if values and breaks(alert, values[0])}
-    known = [values[0] for values in segments.values() if values and values[0] is not None]
+    near = {segment: values[0] for segment, values in segments.items() if values and is_broken(alert, values[0])}
+    known_values = [values[0] for values in segments.values() if values and values[0] is not None]
     if broken or near:
-        state: State = "firing" if broken else "pending"
-        return Judged(name, state, *_worst(alert, broken or near))
-    if not known:
-        return Judged(name, "no-data", None, f"{name}: {metric} has too little data for a verdict")
-    return Judged(name, "ok", known[0], f"{name}: {metric} is {_figure(metric, known[0])}")
+        state: MeasuredState = "firing" if broken else "pending"
+        return AlertVerdict(name, state, *_worst_segment(alert, broken or near))
+    if not known_values:
+        return AlertVerdict(name, "no-data", None, f"{name}: {metric} has too little data for a verdict")
+    return AlertVerdict(name, "ok", known_values[0], f"{name}: {metric} is {_format_figure(metric, known_values[0])}")
 
 
-def _worst(alert: Mapping[str, Json], broken: Mapping[str, float | None]) -> tuple[float | None, str]:
+def _worst_segment(alert: Mapping[str, Json], broken: Mapping[str, float | None]) -> tuple[float | None, str]:
     """Return the value of the segment that is named first, and a sentence with all that it says."""
     metric, (segment, value) = alert["metric"], next(iter(broken.items()))
     where = f" in {segment}" if segment else ""
     more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
-    return value, f"{alert['name']}: {metric}{where} is {_figure(metric, value)}, {limit(alert)}{more}"
+    return value, f"{alert['name']}: {metric}{where} is {_format_figure(metric, value)}, {threshold_words(alert)}{more}"
 
 
-def breaks(alert: Mapping[str, Json], value: float | None) -> bool | None:
+def is_broken(alert: Mapping[str, Json], value: float | None) -> bool | None:
     """Return whether one value is beyond the threshold; None where there is no value."""
     if value is None:
         return None
-    low, high = _limits(alert)
+    low, high = _threshold_bounds(alert)
     return (low is not None and value < low) or (high is not None and value > high)
 
 
-def excess(alert: Mapping[str, Json], value: float | None) -> float:
+def threshold_excess(alert: Mapping[str, Json], value: float | None) -> float:
     """Return how far a value is beyond the threshold, in the metric's unit; 0 within it, and where there is no value."""
     if value is None:
         return 0.0
-    low, high = _limits(alert)
+    low, high = _threshold_bounds(alert)
     return max(0.0, low - value if low is not None else 0.0, value - high if high is not None else 0.0)
 
 
-def limit(alert: Mapping[str, Json]) -> str:
+def threshold_words(alert: Mapping[str, Json]) -> str:
     """Return the threshold in words."""
     if alert["outside"]:
         return f"outside {alert['outside'][0]:g} to {alert['outside'][1]:g}"
     word = "above" if alert["above"] is not None else "below"
-    found = alert[word]
-    return f"{word} {found if isinstance(found, str) else format(found, 'g')}"
+    bound = alert[word]
+    return f"{word} {bound if isinstance(bound, str) else format(bound, 'g')}"
 
 
-def _limits(alert: Mapping[str, Json]) -> tuple[float | None, float | None]:
+def _threshold_bounds(alert: Mapping[str, Json]) -> tuple[float | None, float | None]:
     if alert["outside"]:
         return alert["outside"][0], alert["outside"][1]
     high = alert["above"]
     return alert["below"], parse_duration(high).total_seconds() if isinstance(high, str) else high
 
 
-def _figure(metric: str, value: float | None) -> str:
+def _format_figure(metric: str, value: float | None) -> str:
     if value is None:
         return "unknown"
     return f"{value / _DAY:.1f} days" if metric == "data_age" else f"{value:.4g}"

@@ -34,7 +34,7 @@ class Band:
     high: Sequence[Value]
 
 
-def ticks(low: float, high: float, count: int = 4) -> list[float]:
+def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Return round numbers that span [low, high]: steps of 1, 2 or 5 times a power of ten (Heckbert 1990, "nice numbers")."""
     span = high - low
     if span <= max(1e-9 * max(abs(low), abs(high)), 1e-200):
@@ -53,36 +53,36 @@ def line_chart(
     values = [value for line in lines for value in line.values if value is not None]
     values += [value for side in ((band.low, band.high) if band else ()) for value in side if value is not None]
     if not values:
-        return _frame(title, ['<text class="tick" x="360" y="110" text-anchor="middle">no data</text>'])
-    scale = _Scale(ticks(min(0.0, *values) if min(values) >= 0 else min(values), max(values)), len(labels))
-    parts = [*scale.grid(), *scale.times(labels)]
+        return _svg_frame(title, ['<text class="tick" x="360" y="110" text-anchor="middle">no data</text>'])
+    scale = _Scale(nice_ticks(min(0.0, *values) if min(values) >= 0 else min(values), max(values)), len(labels))
+    parts = [*scale.grid_lines(), *scale.time_labels(labels)]
     if split is not None:
         x = scale.x(split - 0.5)
         parts.append(f'<line class="split" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
     if band is not None:
-        parts.append(_area(band, scale))
-    parts += [path for line in lines for path in _paths(line, scale)]
-    parts += _hover(labels, lines, band, scale)
-    return _frame(title, parts)
+        parts.append(_band_area(band, scale))
+    parts += [path for line in lines for path in _line_paths(line, scale)]
+    parts += _hover_columns(labels, lines, band, scale)
+    return _svg_frame(title, parts)
 
 
 def bar_chart(title: str, labels: Sequence[str], values: Sequence[Value], *, share: bool = True) -> str:
     """Return one bar a label. Shares are written as percentages."""
     known = [value for value in values if value is not None]
     if not known:
-        return _frame(title, ['<text class="tick" x="360" y="110" text-anchor="middle">no data</text>'])
-    scale = _Scale(ticks(min(0.0, *known), max(known)), len(labels), share=share)
+        return _svg_frame(title, ['<text class="tick" x="360" y="110" text-anchor="middle">no data</text>'])
+    scale = _Scale(nice_ticks(min(0.0, *known), max(known)), len(labels), share=share)
     width = max(2.0, (WIDTH - LEFT - RIGHT) / max(len(labels), 1) * 0.6)
-    parts = [*scale.grid(), *scale.times(labels)]
+    parts = [*scale.grid_lines(), *scale.time_labels(labels)]
     for index, (label, value) in enumerate(zip(labels, values, strict=True)):
         if value is None:
             continue
         top, bottom = sorted((scale.y(value), scale.y(0.0)))
         parts.append(
             f'<rect class="bar" x="{scale.x(index) - width / 2:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bottom - top:.1f}">'
-            f"<title>{escape(label)}: {scale.written(value)}</title></rect>"
+            f"<title>{escape(label)}: {scale.format_value(value)}</title></rect>"
         )
-    return _frame(title, parts)
+    return _svg_frame(title, parts)
 
 
 class _Scale:
@@ -98,25 +98,25 @@ class _Scale:
     def y(self, value: float) -> float:
         return round(HEIGHT - BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM), 1)
 
-    def written(self, value: float) -> str:
+    def format_value(self, value: float) -> str:
         if self.share:
             return f"{value:.1%}"
         return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
-    def grid(self) -> Iterable[str]:
+    def grid_lines(self) -> Iterable[str]:
         for mark in self.marks:
             y = self.y(mark)
             yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-            yield f'<text class="tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{self.written(mark)}</text>'
+            yield f'<text class="tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{self.format_value(mark)}</text>'
 
-    def times(self, labels: Sequence[str]) -> Iterable[str]:
+    def time_labels(self, labels: Sequence[str]) -> Iterable[str]:
         step = max(1, math.ceil(len(labels) / 7))
         for index in range(0, len(labels), step):
             text = escape(labels[index])
             yield f'<text class="tick" x="{self.x(index)}" y="{HEIGHT - 8}" text-anchor="middle">{text}</text>'
 
 
-def _paths(line: Line, scale: _Scale) -> Iterable[str]:
+def _line_paths(line: Line, scale: _Scale) -> Iterable[str]:
     """Yield one polyline a run of values: a gap stays a gap."""
     run: list[str] = []
     for index, value in enumerate([*line.values, None]):
@@ -127,7 +127,7 @@ def _paths(line: Line, scale: _Scale) -> Iterable[str]:
             run = []
 
 
-def _area(band: Band, scale: _Scale) -> str:
+def _band_area(band: Band, scale: _Scale) -> str:
     known = [
         (i, low, high)
         for i, (low, high) in enumerate(zip(band.low, band.high, strict=True))
@@ -138,23 +138,25 @@ def _area(band: Band, scale: _Scale) -> str:
     return f'<polygon class="band" points="{" ".join(upper + lower)}"/>'
 
 
-def _hover(labels: Sequence[str], lines: Sequence[Line], band: Band | None, scale: _Scale) -> Iterable[str]:
+def _hover_columns(labels: Sequence[str], lines: Sequence[Line], band: Band | None, scale: _Scale) -> Iterable[str]:
     """Yield an unseen column a position whose title says every value there: browsers show it, screen readers read it."""
     width = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
     for index, label in enumerate(labels):
-        said = [f"{line.name} {scale.written(value)}" for line in lines if (value := line.values[index]) is not None]
+        texts = [
+            f"{line.name} {scale.format_value(value)}" for line in lines if (value := line.values[index]) is not None
+        ]
         low, high = (band.low[index], band.high[index]) if band else (None, None)
         if band and low is not None and high is not None:
-            said.append(f"{band.name} {scale.written(low)} to {scale.written(high)}")
-        if said:
+            texts.append(f"{band.name} {scale.format_value(low)} to {scale.format_value(high)}")
+        if texts:
             x = scale.x(index) - width / 2
             yield (
                 f'<rect class="hit" x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{HEIGHT - TOP - BOTTOM}">'
-                f"<title>{escape(label)}: {escape(', '.join(said))}</title></rect>"
+                f"<title>{escape(label)}: {escape(', '.join(texts))}</title></rect>"
             )
 
 
-def _frame(title: str, parts: Iterable[str]) -> str:
+def _svg_frame(title: str, parts: Iterable[str]) -> str:
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" preserveAspectRatio="xMidYMid meet">'
         f"<title>{escape(title)}</title>{''.join(parts)}</svg>"

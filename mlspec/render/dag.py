@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlspec.render.environment import environment
+from mlspec.render.environment import jinja_environment
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.resource import Json
 
@@ -28,21 +28,21 @@ def dag_file(spec: Mapping[str, Json], spec_hash: str, target: str, file: str, o
         "target": target,
         "dag_id": names["Airflow DAG"],
         "job": names["Cloud Run job"],
-        "release": release(spec_hash),
+        "release": release_id(spec_hash),
         "file": file,
         "owner": metadata["owner"] or "mlspec",
         "description": metadata["description"],
         "tags": [tag[:_LONGEST_TAG] for tag in ("mlspec", metadata["name"], f"target:{target}")],
-        "elsewhere": _elsewhere(spec),
+        "elsewhere": _remote_steps(spec),
         "timezone": schedule["timezone"],
         "crons": sorted({schedule[word] for word in ("forecast", "retrain") if schedule[word]}),
         "timeout_seconds": _TIMEOUT,
         "run_timeout_seconds": _RUN_TIMEOUT,
     }
-    return environment(own).get_template("airflow/dag.py.j2").render(facts)
+    return jinja_environment(own).get_template("airflow/dag.py.j2").render(facts)
 
 
-def _elsewhere(spec: Mapping[str, Json]) -> list[str]:
+def _remote_steps(spec: Mapping[str, Json]) -> list[str]:
     """Return the steps that start a job on a machine of their own."""
     heavy = ["backtest", "train"] if spec["training"]["machine"] else []
     return [*heavy, *(["forecast"] if spec["deployment"]["batch_machine"] else [])]
@@ -53,6 +53,6 @@ def dag_name(spec: Mapping[str, Json]) -> str:
     return f"{derived_names(spec['metadata']['name'])['Airflow DAG']}.py"
 
 
-def release(spec_hash: str) -> str:
+def release_id(spec_hash: str) -> str:
     """Return the id that ties a DAG to the spec it was rendered from."""
     return spec_hash[:_RELEASE_DIGITS]

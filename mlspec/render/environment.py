@@ -13,12 +13,12 @@ from pathlib import Path
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from mlspec.assets import assets
+from mlspec.assets import asset_folder
 from mlspec.render import quote
 from mlspec.spec.escaping import log_filter
 
 
-class _Folders(BaseLoader):
+class _FolderLoader(BaseLoader):
     """Templates from the first folder that has them. A link that leads out of its folder is not followed."""
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
@@ -28,24 +28,24 @@ class _Folders(BaseLoader):
         for folder in self._folders:
             file = (folder / template).resolve()
             if file.is_relative_to(folder) and file.is_file():
-                return file.read_text(encoding="utf-8"), str(file), partial(_same, file, file.stat())
+                return file.read_text(encoding="utf-8"), str(file), partial(_is_unchanged, file, file.stat())
         raise TemplateNotFound(template)
 
 
-def _same(file: Path, seen: os.stat_result) -> bool:
-    found = file.stat()
-    return (found.st_mtime_ns, found.st_size) == (seen.st_mtime_ns, seen.st_size)
+def _is_unchanged(file: Path, before: os.stat_result) -> bool:
+    current = file.stat()
+    return (current.st_mtime_ns, current.st_size) == (before.st_mtime_ns, before.st_size)
 
 
 @lru_cache(maxsize=8)
-def environment(own: Path | None = None) -> Environment:
+def jinja_environment(own: Path | None = None) -> Environment:
     """Return the environment for mlspec's templates, those under `own` before them.
 
     HTML is escaped; a name that is not given is an error.
     """
-    folders = (own, assets("templates")) if own is not None else (assets("templates"),)
-    made = ImmutableSandboxedEnvironment(
-        loader=_Folders(folders),
+    folders = (own, asset_folder("templates")) if own is not None else (asset_folder("templates"),)
+    jinja = ImmutableSandboxedEnvironment(
+        loader=_FolderLoader(folders),
         undefined=StrictUndefined,
         autoescape=lambda name: bool(
             name and name.endswith(".html.j2")
@@ -54,26 +54,26 @@ def environment(own: Path | None = None) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(
-        number=number,
-        percent=percent,
-        hcl=quote.hcl,
+    jinja.filters.update(
+        number=format_number,
+        percent=format_percent,
+        hcl=quote.hcl_value,
         hcl_map=quote.hcl_map,
         tf_name=quote.tf_name,
-        py=quote.py,
-        promql=quote.promql,
+        py=quote.python_value,
+        promql=quote.promql_text,
         log_filter=log_filter,
     )
-    return made
+    return jinja
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Return a figure for a table: whole from 100 on, four significant digits below; a dash for None."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     """Return a share as a percentage; a dash for None."""
     return "–" if value is None else f"{value:.1%}"

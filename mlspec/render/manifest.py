@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping
 
 from mlspec.state.resource import Json
 
-NAME = ".mlspec-render.json"
+MANIFEST_NAME = ".mlspec-render.json"
 _FORMAT = 1
 
 
-def made(files: Mapping[str, str]) -> dict[str, str]:
+def file_digests(files: Mapping[str, str]) -> dict[str, str]:
     """Return the sha256 of each file, by path."""
     return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in sorted(files.items())}
 
@@ -25,10 +25,10 @@ def to_text(digests: Mapping[str, str], target: str) -> str:
 def target_of(text: str) -> str | None:
     """Return the target that an earlier rendering was for; None where the text does not say."""
     try:
-        found = json.loads(text)["target"]
+        target = json.loads(text)["target"]
     except (ValueError, KeyError, TypeError):
         return None
-    return found if isinstance(found, str) else None
+    return target if isinstance(target, str) else None
 
 
 def from_text(text: str) -> dict[str, str]:
@@ -36,25 +36,25 @@ def from_text(text: str) -> dict[str, str]:
     try:
         value: Json = json.loads(text)
         files = value["files"] if value["format"] == _FORMAT else {}
-        return {path: digest for path, digest in files.items() if _inside(path) and isinstance(digest, str)}
+        return {path: digest for path, digest in files.items() if _is_inside(path) and isinstance(digest, str)}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _inside(path: str) -> bool:
+def _is_inside(path: str) -> bool:
     return not path.startswith("/") and ".." not in path.split("/") and "\\" not in path
 
 
-def left_behind(before: Collection[str], now: Collection[str], whole: bool) -> list[str]:
+def stale_files(before: Collection[str], now: Collection[str], whole: bool) -> list[str]:
     """Return the files of an earlier rendering that this one does not make again.
 
     `whole` says that all specs were rendered; if not, only folders that were rendered again are looked at.
     """
-    folders = {_folder(path) for path in now}
-    gone = (path for path in before if path not in now)
-    return sorted(path for path in gone if whole or _folder(path) in folders)
+    folders = {_folder_of(path) for path in now}
+    removed = (path for path in before if path not in now)
+    return sorted(path for path in removed if whole or _folder_of(path) in folders)
 
 
-def _folder(path: str) -> str:
+def _folder_of(path: str) -> str:
     """Return what a file belongs to: its folder in terraform/; a DAG is a folder of its own."""
     return path.rpartition("/")[0] if path.startswith("terraform/") else path

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from mlspec.render.environment import environment
-from mlspec.render.yaml_text import listed, quoted
+from mlspec.render.environment import jinja_environment
+from mlspec.render.yaml_text import quote_list, quote_scalar
 
 # Where each template goes in a project.
 FILES = {
@@ -21,21 +21,21 @@ FILES = {
 
 def project_files(facts: Mapping[str, Any]) -> dict[str, str]:
     """Return every file of a project but its specs and data. `facts`: name (the project's), spec (name of its first spec)."""
-    return {path: _render(template, facts) for template, path in FILES.items()}
+    return {path: _render_template(template, facts) for template, path in FILES.items()}
 
 
 def spec_file(facts: Mapping[str, Any]) -> str:
     """Return the spec for a profiled file. `facts`: name, uri, and the profile's own words under `profile`."""
-    return _render("spec.yaml.j2", facts)
+    return _render_template("spec.yaml.j2", facts)
 
 
-def _render(template: str, facts: Mapping[str, Any]) -> str:
-    made = environment().overlay()
-    made.filters.update(yaml=quoted, yaml_list=listed, comment=comment)
-    return made.get_template(f"project/{template}").render(**facts)
+def _render_template(template: str, facts: Mapping[str, Any]) -> str:
+    overlay = jinja_environment().overlay()
+    overlay.filters.update(yaml=quote_scalar, yaml_list=quote_list, comment=comment_lines)
+    return overlay.get_template(f"project/{template}").render(**facts)
 
 
-def comment(text: str, indent: int = 2) -> str:
+def comment_lines(text: str, indent: int = 2) -> str:
     """Return text as comment lines: whatever it holds, nothing of it is read as YAML."""
     flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return "\n".join(f"{' ' * indent}# {line}" for line in textwrap.wrap(flat, 110, break_on_hyphens=False))

@@ -18,18 +18,18 @@ _HCL_SPECIAL = re.compile(r'["\\]|[$%]\{')
 _PYTHON_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
-def hcl(value: Json) -> str:
+def hcl_value(value: Json) -> str:
     """Return a value as an HCL expression on one line. Raises TypeError for what HCL has no literal for (NaN, infinities)."""
     if isinstance(value, str):
         return hcl_text(value)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, Mapping):
-        inside = ", ".join(f"{hcl_key(key)} = {hcl(inner)}" for key, inner in value.items())
+        inside = ", ".join(f"{hcl_key(key)} = {hcl_value(inner)}" for key, inner in value.items())
         return f"{{ {inside} }}" if inside else "{}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(hcl(inner) for inner in value)}]"
-    return _number(value)
+        return f"[{', '.join(hcl_value(inner) for inner in value)}]"
+    return _number_literal(value)
 
 
 def hcl_text(text: str) -> str:
@@ -50,7 +50,7 @@ def hcl_map(value: Mapping[str, Json], indent: int) -> str:
         return "{}"
     keys = {key: hcl_key(key) for key in value}
     width = max(map(len, keys.values()))
-    lines = [f"{' ' * (indent + 2)}{keys[key]:<{width}} = {hcl(inner)}" for key, inner in value.items()]
+    lines = [f"{' ' * (indent + 2)}{keys[key]:<{width}} = {hcl_value(inner)}" for key, inner in value.items()]
     return "\n".join(["{", *lines, f"{' ' * indent}}}"])
 
 
@@ -61,31 +61,33 @@ def tf_name(text: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_-]', '_', text)}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
-def py(value: Json) -> str:
+def python_value(value: Json) -> str:
     """Return a value as a Python literal, quoted as `ruff format` quotes. Raises TypeError for NaN and infinities."""
     if isinstance(value, str):
-        return _py_text(value)
+        return _python_text(value)
     if value is None or isinstance(value, bool):
         return repr(value)
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{py(key)}: {py(inner)}' for key, inner in value.items())}}}"
+        return f"{{{', '.join(f'{python_value(key)}: {python_value(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(py(inner) for inner in value)}]"
-    return _number(value)
+        return f"[{', '.join(python_value(inner) for inner in value)}]"
+    return _number_literal(value)
 
 
-def _py_text(text: str) -> str:
+def _python_text(text: str) -> str:
     # Double quotes, but where single ones save escapes: the rule of the formatter that the text is held against.
     quote = "'" if text.count('"') > text.count("'") else '"'
-    escaped = "".join(f"\\{quote}" if char == quote else _PYTHON_ESCAPES.get(char) or _py_char(char) for char in text)
+    escaped = "".join(
+        f"\\{quote}" if char == quote else _PYTHON_ESCAPES.get(char) or _python_char(char) for char in text
+    )
     return f"{quote}{escaped}{quote}"
 
 
-def _py_char(char: str) -> str:
+def _python_char(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape").decode()
 
 
-def _number(value: Json) -> str:
+def _number_literal(value: Json) -> str:
     if not isinstance(value, int | float):
         raise TypeError(f"{type(value).__name__} has no literal")
     try:
@@ -94,7 +96,7 @@ def _number(value: Json) -> str:
         raise TypeError(f"{value} has no literal") from None
 
 
-def promql(text: str) -> str:
+def promql_text(text: str) -> str:
     """Return text as a PromQL string in double quotes (prometheus.io/docs/prometheus/latest/querying/basics, "String literals").
 
     PromQL follows Go's escapes.

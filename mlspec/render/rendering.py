@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlspec.render.dag import dag_file, dag_name
 from mlspec.render.gcp.terraform import forecast_files, shared_files
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.resource import Json
 
 # No forecast's name begins with an underscore.
@@ -16,7 +16,7 @@ SHARED = "_project"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RenderSource:
     """One resolved spec to render: its JSON, its digest, and its file relative to the project's root."""
 
     name: str
@@ -25,18 +25,22 @@ class Source:
     file: str
 
 
-def rendered(source: Source, target: str, place: Place | None, own: Path | None = None) -> dict[str, str]:
+def render_forecast(
+    source: RenderSource, target: str, place: GcpLocation | None, own: Path | None = None
+) -> dict[str, str]:
     """Return the files of one forecast. Without a `place` (a local target) there is a DAG and no infrastructure."""
     files = {f"dags/{dag_name(source.json)}": dag_file(source.json, source.spec_hash, target, source.file, own)}
     if place is not None:
-        made = forecast_files(source.json, place, own)
-        files |= {f"terraform/{source.name}/{name}": text for name, text in made.items()}
+        terraform_files = forecast_files(source.json, place, own)
+        files |= {f"terraform/{source.name}/{name}": text for name, text in terraform_files.items()}
     return files
 
 
-def shared(sources: Sequence[Source], place: Place | None, own: Path | None = None) -> dict[str, str]:
+def render_shared(
+    sources: Sequence[RenderSource], place: GcpLocation | None, own: Path | None = None
+) -> dict[str, str]:
     """Return the files of what all specs of a project share: topics and secrets named under `notify`."""
     if place is None:
         return {}
-    made = shared_files([source.json for source in sources], place, own)
-    return {f"terraform/{SHARED}/{name}": text for name, text in made.items()}
+    terraform_files = shared_files([source.json for source in sources], place, own)
+    return {f"terraform/{SHARED}/{name}": text for name, text in terraform_files.items()}

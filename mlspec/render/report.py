@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from mlspec.render.chart import Band, Line, Value, bar_chart, line_chart
-from mlspec.render.environment import environment
+from mlspec.render.environment import jinja_environment
 
 SHOWN_HISTORY = 104
 SHOWN_SERIES = 24
@@ -58,17 +58,20 @@ class ReportFacts:
     auto: Sequence[str] = ()
 
 
-def report(facts: ReportFacts) -> str:
+def render_report(facts: ReportFacts) -> str:
     """Return the page. Series are shown by volume, the largest first, `SHOWN_SERIES` at most."""
-    ranked = sorted(facts.series, key=_volume, reverse=True)
-    charts = [{"name": each.name, "svg": Markup(series_chart(each, facts.interval))} for each in ranked[:SHOWN_SERIES]]  # noqa: S704
+    ranked = sorted(facts.series, key=_series_volume, reverse=True)
+    charts = [
+        {"name": series.name, "svg": Markup(series_chart(series, facts.interval))}  # noqa: S704
+        for series in ranked[:SHOWN_SERIES]
+    ]
     steps = bar_chart(
         "WAPE by horizon step", [str(step) for step, _ in facts.by_step], [value for _, value in facts.by_step]
     )
     cutoffs = bar_chart(
         "WAPE by cutoff", [cutoff for cutoff, _ in facts.by_cutoff], [value for _, value in facts.by_cutoff]
     )
-    return environment().get_template("report/report.html.j2").render(
+    return jinja_environment().get_template("report/report.html.j2").render(
         facts=facts,
         charts=charts,
         hidden=max(0, len(ranked) - SHOWN_SERIES),
@@ -98,5 +101,5 @@ def series_chart(series: SeriesFacts, interval: float | None) -> str:
     return line_chart(f"{series.name}: history and forecast", labels, lines, band, len(past))
 
 
-def _volume(series: SeriesFacts) -> float:
+def _series_volume(series: SeriesFacts) -> float:
     return sum(abs(value) for _, value in list(series.history)[-SHOWN_HISTORY:] if value is not None)

@@ -10,7 +10,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./ -]*[A-Za-z0-9_]|[A-Za-z_]")
 _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 
-def quoted(value: str | float) -> str:
+def quote_scalar(value: str | float) -> str:
     """Return a scalar for block or flow style. Text that any YAML reader might take for something else is in double quotes.
 
     Double-quoted YAML reads JSON's escapes (YAML 1.2, 5.7), so the quoting is JSON's; but for pairs of surrogates, which YAML
@@ -24,6 +24,6 @@ def quoted(value: str | float) -> str:
     return f'"{escaped}"'
 
 
-def listed(values: Sequence[str]) -> str:
+def quote_list(values: Sequence[str]) -> str:
     """Return a list in flow style."""
-    return f"[{', '.join(quoted(value) for value in values)}]"
+    return f"[{', '.join(quote_scalar(value) for value in values)}]"

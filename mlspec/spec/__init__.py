@@ -5,7 +5,7 @@ Reads text; touches nothing else, knows no target and no data frame.
 """
 
 from mlspec.spec.faults import Fault, Problem
-from mlspec.spec.load import Loaded, load
-from mlspec.spec.resolve import Resolved
+from mlspec.spec.load import LoadedSpecs, read_specs
+from mlspec.spec.resolve import ResolvedSpec
 
-__all__ = ["Fault", "Loaded", "Problem", "Resolved", "load"]
+__all__ = ["Fault", "LoadedSpecs", "Problem", "ResolvedSpec", "read_specs"]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 
-from mlspec.spec.faults import Words, nearest
+from mlspec.spec.faults import ProblemAndHint, nearest_word
 
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -18,10 +18,10 @@ FREQUENCIES: dict[str, tuple[str, ...]] = {
     "min": (), "h": (), "D": (), "B": (), "W": _DAYS,
     "MS": (), "ME": (), "QS": _MONTHS, "QE": _MONTHS, "YS": _MONTHS, "YE": _MONTHS,
 }  # fmt: skip
-_OLD = {
+_OLD_ALIASES = {
     "M": ("ME", "MS"), "Q": ("QE", "QS"), "A": ("YE", "YS"), "Y": ("YE", "YS"), "AS": ("YS",), "H": ("h",), "T": ("min",),
 }  # fmt: skip
-_WORDS = {
+_ALIAS_WORDS = {
     "hourly": "h", "hour": "h", "daily": "D", "day": "D", "weekly": "W-SUN", "week": "W-SUN", "monthly": "MS", "month": "MS",
     "quarterly": "QS", "quarter": "QS", "yearly": "YS", "year": "YS", "annual": "YS", "minute": "min", "minutes": "min",
 }  # fmt: skip
@@ -38,28 +38,28 @@ _THIS_MACHINES = ("localtime", "posixrules", "Factory")
 _ZONE_EXAMPLE = "such as Europe/Paris or UTC"
 
 
-def frequency_problem(text: str) -> Words | None:
+def frequency_problem(text: str) -> ProblemAndHint | None:
     """Return what is wrong with a frequency, and a hint; None if it is one."""
-    found = _FREQUENCY.fullmatch(text)
-    count, alias, anchor = (found[1] or "", found[2], found[3]) if found else ("", text, None)
-    if found and alias in FREQUENCIES and anchor in (None, *FREQUENCIES[alias]):
+    match = _FREQUENCY.fullmatch(text)
+    count, alias, anchor = (match[1] or "", match[2], match[3]) if match else ("", text, None)
+    if match and alias in FREQUENCIES and anchor in (None, *FREQUENCIES[alias]):
         return None
-    if found and alias in _OLD:
-        modern = [f"{count}{each}{f'-{anchor}' if anchor else ''}" for each in _OLD[alias]]
+    if match and alias in _OLD_ALIASES:
+        modern = [f"{count}{code}{f'-{anchor}' if anchor else ''}" for code in _OLD_ALIASES[alias]]
         return f"'{text}' is pandas' old spelling", f"write {' or '.join(modern)}"
     if alias not in FREQUENCIES:
-        near = _WORDS.get(alias.lower()) or nearest(alias, FREQUENCIES)
+        near = _ALIAS_WORDS.get(alias.lower()) or nearest_word(alias, FREQUENCIES)
         if near is None:
             return f"'{text}' is no frequency", _FREQUENCY_EXAMPLES
         alias = near
     anchors = FREQUENCIES[alias.partition("-")[0]]
-    day = nearest(anchor[:3], anchors) if anchor else None
-    meant = f"{count}{alias}-{day}" if day else f"{count}{alias}"
-    return f"'{text}' is no frequency", f"did you mean '{meant}'?"
+    day = nearest_word(anchor[:3], anchors) if anchor else None
+    suggestion = f"{count}{alias}-{day}" if day else f"{count}{alias}"
+    return f"'{text}' is no frequency", f"did you mean '{suggestion}'?"
 
 
 @lru_cache(maxsize=256)
-def cron_problem(expression: str) -> Words | None:
+def cron_problem(expression: str) -> ProblemAndHint | None:
     """Return what is wrong with a cron expression, and a hint; None if it fires, and not too often."""
     from cronsim import CronSim, CronSimError
 
@@ -83,7 +83,7 @@ def cron_problem(expression: str) -> Words | None:
     return None
 
 
-def _no_cron(expression: str, fields: Sequence[str], error: Exception) -> Words:
+def _no_cron(expression: str, fields: Sequence[str], error: Exception) -> ProblemAndHint:
     # A day that no month of the list has is told as a bad day; with any month it would be a good one.
     if fields[3] != "*" and cron_problem(" ".join((*fields[:3], "*", fields[4]))) is None:
         message = f"'{expression}' never fires: no month of {fields[3]} has a day {fields[2]}"
@@ -99,7 +99,7 @@ def _least_gap(minutes: Sequence[int], hours: Sequence[int]) -> int:
 
 
 @lru_cache(maxsize=256)
-def timezone_problem(name: str) -> Words | None:
+def timezone_problem(name: str) -> ProblemAndHint | None:
     """Return what is wrong with the name of a time zone, and a hint; None if it is one."""
     from zoneinfo import ZoneInfo, available_timezones
 
@@ -110,6 +110,6 @@ def timezone_problem(name: str) -> Words | None:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, a path out of the database, a folder of it
-        near = nearest(name, sorted(available_timezones()))
+        near = nearest_word(name, sorted(available_timezones()))
         return f"'{name}' is no IANA time zone", f"did you mean '{near}'?" if near else _ZONE_EXAMPLE
     return None

@@ -10,7 +10,7 @@ from mlspec.spec.faults import Fault, Problem
 from mlspec.spec.gcp.resource_names import derived_names
 
 
-class Named(Protocol):
+class NamedSpec(Protocol):
     """A spec that has a name."""
 
     @property
@@ -19,11 +19,11 @@ class Named(Protocol):
         ...
 
 
-def collisions(found: Sequence[tuple[Document, Named]]) -> list[Fault]:
+def find_collisions(named_specs: Sequence[tuple[Document, NamedSpec]]) -> list[Fault]:
     """Return a fault for each spec that collides with one before it, naming that one's file."""
     faults: list[Fault] = []
     owners: dict[tuple[str, str], tuple[str, Document]] = {}
-    for document, spec in found:
+    for document, spec in named_specs:
         for kind, name in {"forecast": spec.name, **derived_names(spec.name)}.items():
             owner, first = owners.setdefault((kind, name), (spec.name, document))
             if first is document:
@@ -32,6 +32,8 @@ def collisions(found: Sequence[tuple[Document, Named]]) -> list[Fault]:
             message = (
                 same or f"'{spec.name}' collides with '{owner}' in {first.name}: both would have the {kind} '{name}'"
             )
-            faults.append(document.fault(Problem(("metadata", "name"), "collision", message, "choose another name")))
+            faults.append(
+                document.make_fault(Problem(("metadata", "name"), "collision", message, "choose another name"))
+            )
             break
     return faults

@@ -38,11 +38,11 @@ class Trouble:
     path: Path = ()
 
 
-def decode(raw: bytes) -> str | Trouble:
+def decode_text(raw: bytes) -> str | Trouble:
     """Return the text of a file's bytes, or why it is none. A byte order mark and CRLF are accepted."""
     if len(raw) > MAX_BYTES:
-        what = f"the file is larger than {MAX_BYTES // 1024} KiB, the most that a spec may have"
-        return Trouble(Mark(1, 1), "too-large", what, "is it a spec? data stands in files of its own")
+        message = f"the file is larger than {MAX_BYTES // 1024} KiB, the most that a spec may have"
+        return Trouble(Mark(1, 1), "too-large", message, "is it a spec? data stands in files of its own")
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4]:
         return Trouble(Mark(1, 1), "encoding", "the file is UTF-16 or UTF-32, and a spec is UTF-8", "save it as UTF-8")
     try:
@@ -50,20 +50,20 @@ def decode(raw: bytes) -> str | Trouble:
     except UnicodeDecodeError as error:
         # utf-8-sig counts from behind the byte order mark
         offset = error.start + (3 if raw.startswith(b"\xef\xbb\xbf") else 0)
-        line, column = _place(raw[:offset].decode("utf-8-sig", "replace"))
+        line, column = _line_and_column(raw[:offset].decode("utf-8-sig", "replace"))
         return Trouble(Mark(line, column), "encoding", f"byte {offset} is not UTF-8", "save the file as UTF-8")
     text = text.replace("\r\n", "\n")
     hidden = HIDDEN.search(text)
     if hidden:
-        mark = Mark(*_place(text[: hidden.start()]))
-        return Trouble(mark, "hidden-character", f"{named(hidden[0])} is not allowed", "remove it")
+        mark = Mark(*_line_and_column(text[: hidden.start()]))
+        return Trouble(mark, "hidden-character", f"{describe_character(hidden[0])} is not allowed", "remove it")
     return text
 
 
-def named(char: str) -> str:
+def describe_character(char: str) -> str:
     """Return a character that is not seen by its number and name: `U+200B (ZERO WIDTH SPACE)`."""
     return f"U+{ord(char):04X} ({unicodedata.name(char, 'a control character').lower()})"
 
 
-def _place(before: str) -> tuple[int, int]:
+def _line_and_column(before: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")

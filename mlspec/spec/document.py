@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path as File
 from typing import Any
 
-from mlspec.spec.decode import MAX_BYTES, Mark, Trouble, decode
-from mlspec.spec.faults import Fault, Path, Problem, dotted, holds
-from mlspec.spec.reader import Reading, read
-from mlspec.spec.secrecy import blotted
+from mlspec.spec.decode import MAX_BYTES, Mark, Trouble, decode_text
+from mlspec.spec.faults import Fault, Path, Problem, dotted_path, has_key
+from mlspec.spec.reader import Reading, read_yaml
+from mlspec.spec.secrecy import redact_secrets
 
 
 @dataclass
@@ -29,50 +29,54 @@ class Document:
 
     @cached_property
     def _positions(self) -> Reading:
-        return read(self.text, positions=True)
+        return read_yaml(self.text, positions=True)
 
     @cached_property
     def _lines(self) -> list[str]:
         return self.text.split("\n")
 
-    def mark(self, path: Path, *, on_key: bool = False) -> Mark:
+    def find_mark(self, path: Path, *, on_key: bool = False) -> Mark:
         """Return where a path stands; the nearest part above it that stands in this file, where it does not itself."""
         places = self._positions
         first, second = (places.keys, places.values) if on_key else (places.values, places.keys)
         for depth in range(len(path), 0, -1):
-            found = first.get(path[:depth]) or second.get(path[:depth])
-            if found:
-                return found
+            position = first.get(path[:depth]) or second.get(path[:depth])
+            if position:
+                return position
         return Mark(1, 1)
 
-    def holds(self, path: Path) -> bool:
+    def has_path(self, path: Path) -> bool:
         """Return whether a path stands in this file."""
         value: Any = self.value
         for key in path:
-            if not holds(value, key):
+            if not has_key(value, key):
                 return False
             value = value[key]
         return True
 
-    def fault(self, problem: Problem, place: Path | None = None) -> Fault:
+    def make_fault(self, problem: Problem, place: Path | None = None) -> Fault:
         """Return a problem with its place. `place` is the path in this file, where that differs from the problem's own."""
         path = problem.path if place is None else place
-        return self._fault(
-            self.mark(path, on_key=problem.on_key), dotted(problem.path), problem.code, problem.message, problem.hint
+        return self._build_fault(
+            self.find_mark(path, on_key=problem.on_key),
+            dotted_path(problem.path),
+            problem.code,
+            problem.message,
+            problem.hint,
         )
 
-    def take(self, troubles: Iterable[Trouble]) -> None:
+    def add_troubles(self, troubles: Iterable[Trouble]) -> None:
         """Keep what the reader refused as faults of this file."""
         self.faults += [
-            self._fault(trouble.mark, dotted(trouble.path), trouble.code, trouble.message, trouble.hint)
+            self._build_fault(trouble.mark, dotted_path(trouble.path), trouble.code, trouble.message, trouble.hint)
             for trouble in troubles
         ]
 
-    def _fault(self, mark: Mark, path: str, code: str, message: str, hint: str | None) -> Fault:
+    def _build_fault(self, mark: Mark, path: str, code: str, message: str, hint: str | None) -> Fault:
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
         # A fault is printed, logged and sent to a code host: a key that stands in the file must not travel with it.
-        path, message, line = blotted(path), blotted(message), blotted(line)
-        return Fault(self.name, mark.line, mark.column, path, code, message, hint and blotted(hint), line)
+        path, message, line = redact_secrets(path), redact_secrets(message), redact_secrets(line)
+        return Fault(self.name, mark.line, mark.column, path, code, message, hint and redact_secrets(hint), line)
 
 
 def open_document(file: File, name: str) -> Document:
@@ -87,13 +91,13 @@ def open_document(file: File, name: str) -> Document:
     except OSError as error:
         document.faults.append(Fault(name, 1, 1, "", "unreadable", f"cannot read the file: {error.strerror}"))
         return document
-    text = decode(raw)
+    text = decode_text(raw)
     if isinstance(text, Trouble):
         document.text = raw.decode("utf-8", "replace") if len(raw) <= MAX_BYTES else ""
-        document.take([text])
+        document.add_troubles([text])
         return document
     document.text = text
-    reading = read(text)
-    document.take(reading.troubles)
+    reading = read_yaml(text)
+    document.add_troubles(reading.troubles)
     document.value = reading.value or {}
     return document

@@ -13,10 +13,10 @@ LONGEST = timedelta(days=3660)
 
 def parse_duration(text: str) -> timedelta:
     """Return the duration that `text` names. Raises ValueError with a sentence for the writer of a spec."""
-    found = _PATTERN.fullmatch(text)
-    if not found:
+    match = _PATTERN.fullmatch(text)
+    if not match:
         raise ValueError(f"expected {EXPECTED}")
-    span = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    span = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
     if span > LONGEST:
         raise ValueError(f"expected at most {format_duration(LONGEST)}")
     return span

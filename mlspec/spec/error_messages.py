@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mlspec.spec import fields
-from mlspec.spec.faults import Key, Path, Problem, did_you_mean, holds, nearest
+from mlspec.spec.faults import Key, Path, Problem, did_you_mean, has_key, nearest_word
 from mlspec.spec.forecast import Part
-from mlspec.spec.hints import instead, share
+from mlspec.spec.hints import suggest_share, suggest_value
 
 _KINDS: tuple[tuple[type, str], ...] = (
     (int, "a whole number"), (float, "a number"), (str, "text"), (list, "a list"), (dict, "a mapping"),
@@ -27,16 +27,18 @@ _EXPECTED = {
 MOST = 100
 
 
-def problems(error: ValidationError, model: type[Part], value: Mapping[str, Any]) -> list[Problem]:
+def validation_problems(error: ValidationError, model: type[Part], value: Mapping[str, Any]) -> list[Problem]:
     """Return one problem for each finding, at the path of the document that it is about."""
     details = _without_echoes(error.errors(include_url=False))
-    found = [(detail["type"], _problem(detail, model, value)) for detail in details[:MOST]]
+    typed_problems = [(detail["type"], _to_problem(detail, model, value)) for detail in details[:MOST]]
     # An entry that is refused is not counted, so a list of one wrong entry is "too short" as well: say the first only.
-    inner = {problem.path[:depth] for _, problem in found for depth in range(len(problem.path))}
-    told = [problem for kind, problem in found if kind != "too_short" or problem.path not in inner]
+    inner = {problem.path[:depth] for _, problem in typed_problems for depth in range(len(problem.path))}
+    shown_problems = [problem for kind, problem in typed_problems if kind != "too_short" or problem.path not in inner]
     if len(details) > MOST:
-        told.append(Problem((), "too-many", f"{len(details) - MOST} more errors are not shown", "mend these first"))
-    return told
+        shown_problems.append(
+            Problem((), "too-many", f"{len(details) - MOST} more errors are not shown", "mend these first")
+        )
+    return shown_problems
 
 
 def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
@@ -53,12 +55,12 @@ def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _near_one(name: str, words: list[str]) -> bool:
-    return any(nearest(word, [name]) for word in words)
+    return any(nearest_word(word, [name]) for word in words)
 
 
-def _problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any]) -> Problem:
+def _to_problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any]) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
-    path = _path(detail["loc"], value, kind)
+    path = _document_path(detail["loc"], value, kind)
     if kind == "missing":
         return Problem(path[:-1], "missing-key", f"'{path[-1]}' is required and missing", None, on_key=True)
     if kind == "extra_forbidden":
@@ -74,88 +76,88 @@ def _problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any]) 
         return Problem(
             path,
             "wrong-type",
-            f"expected {_EXPECTED[kind]}, found {_found(detail['input'])}",
-            instead(_EXPECTED[kind], detail["input"]),
+            f"expected {_EXPECTED[kind]}, found {_describe_value(detail['input'])}",
+            suggest_value(_EXPECTED[kind], detail["input"]),
         )
     say = _SENTENCES.get(kind)
     message = say(context) if say else str(detail["msg"]).removeprefix("Value error, ")
     return Problem(
         path,
         "wrong-value",
-        f"{_quoted(detail['input'])}{message}",
-        share(context, detail["input"]) or _number_instead(detail),
+        f"{_quote_value(detail['input'])}{message}",
+        suggest_share(context, detail["input"]) or _number_instead(detail),
         on_key="[key]" in detail["loc"],
     )
 
 
 def _number_instead(detail: ErrorDetails) -> str | None:
     # A text where a number or a duration may stand is read as a duration; '20%' was meant for the other.
-    return instead("a number", detail["input"]) if detail["loc"][-1] == "text" else None
+    return suggest_value("a number", detail["input"]) if detail["loc"][-1] == "text" else None
 
 
 def _not_one_of(kind: str, path: Path, detail: ErrorDetails, context: Mapping[str, Any]) -> Problem:
     names = re.findall(r"'([^']*)'", str(context["expected" if kind == "literal_error" else "expected_tags"]))
     given = detail["input"] if kind == "literal_error" else context["tag"]
     where = path if kind == "literal_error" else (*path, str(context["discriminator"]).strip("'"))
-    near = nearest(given, names) if isinstance(given, str) else None
+    near = nearest_word(given, names) if isinstance(given, str) else None
     listed = f"'{names[0]}'" if len(names) == 1 else f"one of {', '.join(names)}"
     return Problem(
-        where, "wrong-value", f"{_quoted(given)}expected {listed}", f"did you mean '{near}'?" if near else None
+        where, "wrong-value", f"{_quote_value(given)}expected {listed}", f"did you mean '{near}'?" if near else None
     )
 
 
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "string_pattern_mismatch": lambda context: f"expected {fields.PATTERNS.get(context['pattern'], 'another form')}",
-    "string_too_short": lambda context: f"expected at least {_counted(context['min_length'], 'character')}",
-    "string_too_long": lambda context: f"expected at most {_counted(context['max_length'], 'character')}",
+    "string_too_short": lambda context: f"expected at least {_count_words(context['min_length'], 'character')}",
+    "string_too_long": lambda context: f"expected at most {_count_words(context['max_length'], 'character')}",
     "greater_than": lambda context: f"expected more than {context['gt']:.15g}",
     "greater_than_equal": lambda context: f"expected at least {context['ge']:.15g}",
     "less_than": lambda context: f"expected less than {context['lt']:.15g}",
     "less_than_equal": lambda context: f"expected at most {context['le']:.15g}",
     "too_short": lambda context: (
-        f"expected at least {_counted(context['min_length'], 'entry')}, found {context['actual_length']}"
+        f"expected at least {_count_words(context['min_length'], 'entry')}, found {context['actual_length']}"
     ),
     "too_long": lambda context: (
-        f"expected at most {_counted(context['max_length'], 'entry')}, found {context['actual_length']}"
+        f"expected at most {_count_words(context['max_length'], 'entry')}, found {context['actual_length']}"
     ),
     "finite_number": lambda _context: "expected a finite number",
     "value_error": lambda context: str(context["error"]),
 }
 
 
-def _path(loc: tuple[str | int, ...], value: Any, kind: str) -> Path:
+def _document_path(loc: tuple[str | int, ...], value: Any, kind: str) -> Path:
     """Return the document's path: pydantic's own, without the tags of unions, which stand in no file."""
-    found: list[str | int] = []
+    keys: list[str | int] = []
     for index, part in enumerate(loc):
-        if holds(value, part):
+        if has_key(value, part):
             value = value[part]
         elif not (kind == "missing" and index == len(loc) - 1):
             continue
         if part != "[key]":
-            found.append(part)
-    return tuple(found)
+            keys.append(part)
+    return tuple(keys)
 
 
-def _found(value: Any) -> str:
+def _describe_value(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
-        return _short(value)
+        return _shorten_value(value)
     name = next((name for kind, name in _KINDS if isinstance(value, kind)), "something else")
-    return name if isinstance(value, list | dict) else f"{name}: {_short(value)}"
+    return name if isinstance(value, list | dict) else f"{name}: {_shorten_value(value)}"
 
 
-def _quoted(value: Any) -> str:
-    return f"{_short(value)}: " if isinstance(value, str | int | float) else ""
+def _quote_value(value: Any) -> str:
+    return f"{_shorten_value(value)}: " if isinstance(value, str | int | float) else ""
 
 
-def _short(value: Any) -> str:
+def _shorten_value(value: Any) -> str:
     text = {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
     text = text if len(text) <= 40 else f"{text[:40]}…"
     return f"'{text}'" if isinstance(value, str) else text
 
 
-def _counted(number: int, noun: str) -> str:
+def _count_words(number: int, noun: str) -> str:
     return (
         f"{number} {noun}"
         if number == 1
@@ -173,23 +175,23 @@ def key_names(model: type[Part], path: Path, value: Any) -> list[str]:
 
 def part_at(model: type[Part], path: Path, value: Any) -> type[Part] | None:
     """Return the part of the language that a path of a document is read by; None for scalars and free mappings."""
-    found: list[type[Part]] = [model]
+    parts: list[type[Part]] = [model]
     for step in path:
-        value = value[step] if holds(value, step) else None
+        value = value[step] if has_key(value, step) else None
         if isinstance(step, int):
             continue
-        field = next((field for name, field in _fields(found) if step in (name, field.alias)), None)
+        field = next((field for name, field in _part_fields(parts) if step in (name, field.alias)), None)
         if field is None:
             return None
-        found = parts_in(field.annotation)
-        if len(found) > 1 and isinstance(value, dict):
-            found = [part for part in found if tag_of(part) in (value.get("kind"), value.get("type"))]
-    if len(found) > 1 and isinstance(value, dict):
-        found = [part for part in found if tag_of(part) in (value.get("kind"), value.get("type"))]
-    return found[0] if len(found) == 1 else None
+        parts = parts_in(field.annotation)
+        if len(parts) > 1 and isinstance(value, dict):
+            parts = [part for part in parts if tag_of(part) in (value.get("kind"), value.get("type"))]
+    if len(parts) > 1 and isinstance(value, dict):
+        parts = [part for part in parts if tag_of(part) in (value.get("kind"), value.get("type"))]
+    return parts[0] if len(parts) == 1 else None
 
 
-def _fields(parts: list[type[Part]]) -> list[tuple[str, Any]]:
+def _part_fields(parts: list[type[Part]]) -> list[tuple[str, Any]]:
     return [pair for part in parts for pair in part.model_fields.items()]
 
 

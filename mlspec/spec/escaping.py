@@ -19,15 +19,15 @@ def log_filter(text: str) -> str:
 
 def in_double_quotes(text: str) -> str:
     """Return text as a string whose end is its last quote, whatever stands in it."""
-    return f'"{escaped(text)}"'
+    return f'"{escape_text(text)}"'
 
 
-def escaped(text: str) -> str:
+def escape_text(text: str) -> str:
     """Return text with its quotes, backslashes and unprintable characters escaped."""
-    return "".join(_ESCAPES.get(char) or _char(char) for char in text)
+    return "".join(_ESCAPES.get(char) or _escape_char(char) for char in text)
 
 
-def _char(char: str) -> str:
+def _escape_char(char: str) -> str:
     if char.isprintable():
         return char
     return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"

@@ -85,7 +85,7 @@ targets:
 """
 
 
-def as_text(text: str) -> Any:
+def load_as_text(text: str) -> Any:
     """Return an example with every scalar as the text that stands there."""
     return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  (it makes text, lists and mappings only)
 
@@ -98,34 +98,34 @@ def example_at(value: Any, words: list[str]) -> Any:
     """
     if not words:
         return value
-    word, *rest = words
+    word, *remaining = words
     if isinstance(value, dict) and word in value:
-        return example_at(value[word], rest)
+        return example_at(value[word], remaining)
     entries = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
-    tagged = [each for each in entries if isinstance(each, dict) and word in (each.get("kind"), each.get("type"))]
+    tagged = [entry for entry in entries if isinstance(entry, dict) and word in (entry.get("kind"), entry.get("type"))]
     if tagged:
-        return example_at(tagged[0], rest)
-    found = (example_at(each, words) for each in entries if isinstance(each, dict))
-    return next((each for each in found if each is not None), None)
+        return example_at(tagged[0], remaining)
+    examples = (example_at(entry, words) for entry in entries if isinstance(entry, dict))
+    return next((entry for entry in examples if entry is not None), None)
 
 
-def written(value: Any, key: str | None = None) -> str:
+def to_yaml(value: Any, key: str | None = None) -> str:
     """Return a value of an example as YAML, behind its key if it has one."""
-    shown: str = yaml.dump(
-        value, Dumper=_AsWritten, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
+    text: str = yaml.dump(
+        value, Dumper=_TextDumper, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
     )
-    shown = shown.removesuffix("...\n").rstrip()
+    text = text.removesuffix("...\n").rstrip()
     if key is None:
-        return shown
+        return text
     # A block stands below its key even where it has one line: `range: units: {min: 0}` is no YAML.
-    below = "\n" in shown or (isinstance(value, dict | list) and shown[0] not in "[{")
-    return f"{key}:\n{indent(shown, '  ')}" if below else f"{key}: {shown}"
+    below = "\n" in text or (isinstance(value, dict | list) and text[0] not in "[{")
+    return f"{key}:\n{indent(text, '  ')}" if below else f"{key}: {text}"
 
 
 _TAGS = {yaml.ScalarNode: "str", yaml.SequenceNode: "seq", yaml.MappingNode: "map"}
 
 
-class _AsWritten(yaml.SafeDumper):
+class _TextDumper(yaml.SafeDumper):
     """Everything is text here, so that `8` and `on` stand as they were written and not in quotes."""
 
     def resolve(self, kind: type[yaml.Node], _value: Any, _implicit: Any) -> str:

@@ -11,10 +11,10 @@ from pydantic.fields import FieldInfo
 
 from mlspec.spec import example
 from mlspec.spec.error_messages import parts_in, tag_of
-from mlspec.spec.faults import nearest
+from mlspec.spec.faults import nearest_word
 from mlspec.spec.forecast import Forecast, Part
 from mlspec.spec.project import Project
-from mlspec.spec.type_text import choices, default_words, type_words
+from mlspec.spec.type_text import allowed_words, default_words, type_words
 
 # The documents of the language, each with the example that is quoted and the field under which any part of a Forecast may stand,
 # behind so many words of the user's own.
@@ -42,7 +42,7 @@ class Explanation:
     below: dict[str, str]
 
 
-def explain(path: str, kind: str = "forecast") -> Explanation | None:
+def explain_field(path: str, kind: str = "forecast") -> Explanation | None:
     """Return what a dotted path means in one kind of document, or None where there is no such field.
 
     Indices may stand in it or be left out (`alerts[0].metric`, `alerts.metric`), and so may a user's own words, such as the
@@ -51,19 +51,19 @@ def explain(path: str, kind: str = "forecast") -> Explanation | None:
     root, text, overlay, own = KINDS[kind]
     words = re.sub(r"\[[0-9]*\]", "", path).split(".") if path else []
     if words[:1] == [overlay] and len(words) > 1 + own:
-        found = explain(".".join(words[1 + own :]))
-        return None if found is None else replace(found, path=path, required=False)
+        inner = explain_field(".".join(words[1 + own :]))
+        return None if inner is None else replace(inner, path=path, required=False)
     parts: list[type[Part]] = [root]
     field: FieldInfo | None = None
     for word in words:
-        step = _step(parts, field, word)
+        step = _next_parts(parts, field, word)
         if step is None:
             return None
         parts, field = step
-    return _explanation(path, parts, field, example.example_at(example.as_text(text), words))
+    return _build_explanation(path, parts, field, example.example_at(example.load_as_text(text), words))
 
 
-def _step(
+def _next_parts(
     parts: list[type[Part]], field: FieldInfo | None, word: str
 ) -> tuple[list[type[Part]], FieldInfo | None] | None:
     """Go one word down: into the part of that kind, the field of that name, or past a key that is the user's own."""
@@ -76,30 +76,31 @@ def _step(
     return (parts, None) if parts and field is not None and get_origin(field.annotation) is dict else None
 
 
-def _explanation(path: str, parts: list[type[Part]], field: FieldInfo | None, shown: Any) -> Explanation:
-    below = _below(parts)
+def _build_explanation(path: str, parts: list[type[Part]], field: FieldInfo | None, value: Any) -> Explanation:
+    below = _keys_below(parts)
     if field is None:
-        quoted = example.written(shown) if path and shown is not None else None
-        return Explanation(path, "a mapping", not path, None, (), _doc(parts[0]), quoted, below)
-    shown = next(iter(field.examples or ()), shown)
-    quoted = None if shown is None else example.written(shown, path.rpartition(".")[2])
+        quoted = example.to_yaml(value) if path and value is not None else None
+        return Explanation(path, "a mapping", not path, None, (), _doc_sentence(parts[0]), quoted, below)
+    value = next(iter(field.examples or ()), value)
+    quoted = None if value is None else example.to_yaml(value, path.rpartition(".")[2])
     return Explanation(
-        path, type_words(field.annotation, field.metadata), field.is_required(), default_words(field), choices(field.annotation),
+        path, type_words(field.annotation, field.metadata), field.is_required(), default_words(field),
+        allowed_words(field.annotation),
         field.description or "", quoted, below,
     )  # fmt: skip
 
 
 def all_paths(kind: str = "forecast") -> list[str]:
     """Return every path that can be explained, in the order of the language."""
-    return [path for path, _, _ in _walk(KINDS[kind][0], "")]
+    return [path for path, _, _ in _walk_fields(KINDS[kind][0], "")]
 
 
-def places(kind: str) -> list[tuple[str, type[Part], str]]:
+def field_places(kind: str) -> list[tuple[str, type[Part], str]]:
     """Return (path, the part that the field is of, its key) for every field."""
-    return [(path, part, key) for path, part, key in _walk(KINDS[kind][0], "") if key]
+    return [(path, part, key) for path, part, key in _walk_fields(KINDS[kind][0], "") if key]
 
 
-def _walk(root: type[Part], prefix: str) -> Iterator[tuple[str, type[Part], str]]:
+def _walk_fields(root: type[Part], prefix: str) -> Iterator[tuple[str, type[Part], str]]:
     """Yield (path, part, key) for each field, and with no key for each part that is told from its siblings by a word."""
     for key, field in fields_of(root):
         path = f"{prefix}{key}"
@@ -109,16 +110,16 @@ def _walk(root: type[Part], prefix: str) -> Iterator[tuple[str, type[Part], str]
             inside = path if len(parts) == 1 else f"{path}.{tag_of(part)}"
             if len(parts) > 1:
                 yield inside, part, ""
-            yield from _walk(part, f"{inside}.")
+            yield from _walk_fields(part, f"{inside}.")
 
 
-def near(path: str, kind: str = "forecast") -> str | None:
+def nearest_path(path: str, kind: str = "forecast") -> str | None:
     """Return the path that was most likely meant: one of nearly the same spelling, or one with the same last word."""
     known = all_paths(kind)
     parent, _, last = path.rpartition(".")
-    siblings = [each for each in known if each.rpartition(".")[0] == parent]
-    same = [each for each in known if each.rpartition(".")[2] == last]
-    return nearest(path, siblings) or nearest(path, known) or next(iter(same), None)
+    siblings = [other for other in known if other.rpartition(".")[0] == parent]
+    same = [other for other in known if other.rpartition(".")[2] == last]
+    return nearest_word(path, siblings) or nearest_word(path, known) or next(iter(same), None)
 
 
 def fields_of(part: type[Part]) -> list[tuple[str, FieldInfo]]:
@@ -126,11 +127,11 @@ def fields_of(part: type[Part]) -> list[tuple[str, FieldInfo]]:
     return [(field.alias or name, field) for name, field in part.model_fields.items()]
 
 
-def _below(parts: list[type[Part]]) -> dict[str, str]:
+def _keys_below(parts: list[type[Part]]) -> dict[str, str]:
     if len(parts) == 1:
         return {key: field.description or "" for key, field in fields_of(parts[0])}
-    return {tag: _doc(part) for part in parts if (tag := tag_of(part))}
+    return {tag: _doc_sentence(part) for part in parts if (tag := tag_of(part))}
 
 
-def _doc(part: type[Part]) -> str:
+def _doc_sentence(part: type[Part]) -> str:
     return " ".join((part.__doc__ or "").split())

@@ -9,7 +9,7 @@ from typing import Any
 
 Key = str | int
 Path = tuple[Key, ...]
-Words = tuple[str, str]  # what is wrong, and what to do about it
+ProblemAndHint = tuple[str, str]  # what is wrong, and what to do about it
 
 _LISTED = 12
 
@@ -46,7 +46,7 @@ class Fault:
     text: str = ""
 
 
-def dotted(path: Path) -> str:
+def dotted_path(path: Path) -> str:
     """Return `path` as people write it: `alerts[0].metric`."""
     text = ""
     for key in path:
@@ -54,24 +54,24 @@ def dotted(path: Path) -> str:
     return text
 
 
-def holds(value: Any, key: Key) -> bool:
+def has_key(value: Any, key: Key) -> bool:
     """Return whether a plain value has something under `key`."""
     if isinstance(value, dict):
         return key in value
     return isinstance(value, list) and isinstance(key, int) and key < len(value)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest_word(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that was most likely meant, or None."""
     names = {name.lower(): name for name in known}
-    found = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    return names[found[0]] if found else None
+    matches = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return names[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return a hint that names the nearest known word; where none is near, the known words, if they are few."""
     names = list(known)
-    near = nearest(word, names)
+    near = nearest_word(word, names)
     if near:
         return f"did you mean '{near}'?"
     return f"known: {', '.join(names)}" if names and len(names) <= _LISTED else None

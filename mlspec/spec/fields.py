@@ -19,7 +19,7 @@ T = TypeVar("T")
 Many = Annotated[tuple[T, ...], Strict(False)]
 
 
-def _duration(value: Any) -> Any:
+def _read_duration(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
@@ -29,7 +29,7 @@ def _duration(value: Any) -> Any:
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_duration),
+    BeforeValidator(_read_duration),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})[smhdw]$", "examples": ["24h", "3d"]}),
 ]

@@ -375,7 +375,7 @@ class Alert(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual(cls, value: Any) -> Any:
+    def _fill_threshold(cls, value: Any) -> Any:
         """Fill in the threshold that the field agrees on, where none is named."""
         if isinstance(value, dict) and value.get("metric") in USUAL_ABOVE and not any(side in value for side in _SIDES):
             return {**value, "above": USUAL_ABOVE[value["metric"]]}

@@ -12,32 +12,32 @@ _PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _NUMBERS = ("a whole number", "a number")
 
 
-def instead(wanted: str, value: Any) -> str | None:
+def suggest_value(expected: str, value: Any) -> str | None:
     """Return what to write where `wanted` (words.py's name of a type) is expected and `value` was found; None if unknown."""
     if isinstance(value, str) and len(value) <= _LONGEST:
-        return _instead_of_text(wanted, value)
-    if wanted == "text" and isinstance(value, bool | int | float):
+        return _suggest_for_text(expected, value)
+    if expected == "text" and isinstance(value, bool | int | float):
         return f"quote it, if text is meant: '{str(value).lower()}'"
-    if wanted == "a whole number" and isinstance(value, float) and value.is_integer():
+    if expected == "a whole number" and isinstance(value, float) and value.is_integer():
         return f"write {int(value)}" if abs(value) < 1e15 else None
     return None
 
 
-def share(limits: Any, value: Any) -> str | None:
+def suggest_share(limits: Any, value: Any) -> str | None:
     """Return a hint for a percentage where a share of at most 1 is expected; `limits` are the bounds that it broke."""
     most = [limits[key] for key in ("lt", "le") if key in limits]
     is_percentage = isinstance(value, int | float) and 2 <= value <= 100
     return f"write {value / 100:g} for {value:g} %" if most == [1] and is_percentage else None
 
 
-def _instead_of_text(wanted: str, text: str) -> str | None:
-    if wanted == "a list" and re.fullmatch(r"[\w-]+", text):
+def _suggest_for_text(expected: str, text: str) -> str | None:
+    if expected == "a list" and re.fullmatch(r"[\w-]+", text):
         return f"write [{text}]"
-    if wanted == "true or false":
+    if expected == "true or false":
         if text in ("true", "false"):
             return "drop the quotes"
         return f"write {_BOOLEANS[text.lower()]}" if text.lower() in _BOOLEANS else None
-    return _number(text) if wanted in _NUMBERS else None
+    return _suggest_number(text) if expected in _NUMBERS else None
 
 
 # How a number is written elsewhere (other languages, YAML 1.1, spreadsheets), and how it is written here.
@@ -54,6 +54,6 @@ _SPELLINGS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
 )
 
 
-def _number(text: str) -> str | None:
-    written = next((write(text) for spelling, write in _SPELLINGS if spelling.fullmatch(text)), None)
-    return written or ("write it in the digits 0 to 9" if text.isnumeric() else None)
+def _suggest_number(text: str) -> str | None:
+    suggestion = next((write(text) for spelling, write in _SPELLINGS if spelling.fullmatch(text)), None)
+    return suggestion or ("write it in the digits 0 to 9" if text.isnumeric() else None)

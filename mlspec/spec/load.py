@@ -7,81 +7,85 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlspec.spec.collisions import collisions
+from mlspec.spec.collisions import find_collisions
 from mlspec.spec.document import Document, open_document
-from mlspec.spec.faults import Fault, Problem, did_you_mean, nearest
+from mlspec.spec.faults import Fault, Problem, did_you_mean, nearest_word
 from mlspec.spec.project import Project
-from mlspec.spec.resolve import Resolved, overlay_faults, project_of, resolve
+from mlspec.spec.resolve import ResolvedSpec, overlay_faults, project_of, resolve_spec
 
 PROJECT_FILE = "mlspec.yaml"
 _SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedSpecs:
     """What a call found. `specs` are sorted by name, and complete only where `faults` is empty; `files` counts spec files."""
 
-    specs: tuple[Resolved, ...]
+    specs: tuple[ResolvedSpec, ...]
     project: Project | None
     faults: tuple[Fault, ...]
     files: int
     names: tuple[str, ...] = ()
 
 
-def load(paths: Sequence[Path], root: Path, target: str) -> Loaded:
+def read_specs(paths: Sequence[Path], root: Path, target: str) -> LoadedSpecs:
     """Read, resolve and check all specs under `paths` for `target`. Never raises on what a file holds.
 
     `root` is the project's root: the folder of mlspec.yaml, which names the targets.
     """
     faults: list[Fault] = []
-    project_document, project = _project(root, faults)
-    known = {"local", *(project.targets if project else _named(project_document))}
+    project_document, project = _load_project(root, faults)
+    known = {"local", *(project.targets if project else _declared_targets(project_document))}
     if target not in known:
         name = PROJECT_FILE if project_document else str(root / PROJECT_FILE)
-        meant = did_you_mean(target, sorted(known))
-        faults.append(Fault(name, 1, 1, "targets", "unknown-target", f"there is no target '{target}'", meant))
-    found: list[tuple[Document, Resolved]] = []
-    files = _files(paths, faults)
+        hint = did_you_mean(target, sorted(known))
+        faults.append(Fault(name, 1, 1, "targets", "unknown-target", f"there is no target '{target}'", hint))
+    resolved_specs: list[tuple[Document, ResolvedSpec]] = []
+    files = _spec_files(paths, faults)
     for file in files:
-        document = open_document(file, _name(file))
-        outcome = [] if document.faults else _resolve(document, project_document, known, target)
+        document = open_document(file, _display_name(file))
+        outcome = [] if document.faults else _resolve_document(document, project_document, known, target)
         if isinstance(outcome, list):
             faults += [*document.faults, *outcome]
         else:
-            found.append((document, outcome))
-    faults += collisions(found)
-    specs = tuple(sorted((resolved for _, resolved in found), key=lambda resolved: resolved.name))
-    return Loaded(
-        specs, project, tuple(sorted(set(faults), key=_order)), len(files), tuple(_name(file) for file in files)
+            resolved_specs.append((document, outcome))
+    faults += find_collisions(resolved_specs)
+    specs = tuple(sorted((resolved for _, resolved in resolved_specs), key=lambda resolved: resolved.name))
+    return LoadedSpecs(
+        specs,
+        project,
+        tuple(sorted(set(faults), key=_fault_order)),
+        len(files),
+        tuple(_display_name(file) for file in files),
     )
 
 
-def _named(document: Document | None) -> Collection[str]:
+def _declared_targets(document: Document | None) -> Collection[str]:
     """Return the targets that a file names which is not valid: it has faults enough without one for each that uses it."""
-    found = document.value.get("targets") if document else None
-    return found if isinstance(found, dict) else ()
+    targets = document.value.get("targets") if document else None
+    return targets if isinstance(targets, dict) else ()
 
 
-def _order(fault: Fault) -> tuple[str, int, int, str]:
+def _fault_order(fault: Fault) -> tuple[str, int, int, str]:
     return fault.file, fault.line, fault.column, fault.message
 
 
-def _resolve(
+def _resolve_document(
     document: Document, project: Document | None, known: Collection[str], target: str
-) -> Resolved | list[Fault]:
+) -> ResolvedSpec | list[Fault]:
     kind = document.value.get("kind")
-    if isinstance(kind, str) and kind != "Forecast" and not nearest(kind, ["Forecast"]):
-        what = "the project's file" if kind == "Project" else f"a {kind[:40]}"
+    if isinstance(kind, str) and kind != "Forecast" and not nearest_word(kind, ["Forecast"]):
+        thing = "the project's file" if kind == "Project" else f"a {kind[:40]}"
         hint = "a folder of specs holds forecasts only"
-        return [document.fault(Problem(("kind",), "wrong-kind", f"this is {what}, not a Forecast", hint))]
-    outcome = resolve(document, project, target)
+        return [document.make_fault(Problem(("kind",), "wrong-kind", f"this is {thing}, not a Forecast", hint))]
+    outcome = resolve_spec(document, project, target)
     faults = overlay_faults(document, project, known)
     if isinstance(outcome, list):
         return [*outcome, *faults]
     return faults or outcome
 
 
-def _project(root: Path, faults: list[Fault]) -> tuple[Document | None, Project | None]:
+def _load_project(root: Path, faults: list[Fault]) -> tuple[Document | None, Project | None]:
     file = root / PROJECT_FILE
     if not file.exists():
         return None, None
@@ -93,44 +97,56 @@ def _project(root: Path, faults: list[Fault]) -> tuple[Document | None, Project 
     return document, outcome
 
 
-def _files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
+def _spec_files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
     """Return every spec file, once each: files as named, folders by what they hold."""
-    found: dict[str, Path] = {}
+    files_by_path: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
-            inside = list(_inside(path, faults))
-            if not inside:
+            folder_files = list(_files_inside(path, faults))
+            if not folder_files:
                 faults.append(
-                    Fault(_name(path), 1, 1, "", "no-specs", "the folder holds no .yaml file", "try `mlspec init`")
+                    Fault(
+                        _display_name(path), 1, 1, "", "no-specs", "the folder holds no .yaml file", "try `mlspec init`"
+                    )
                 )
-            for file in inside:
-                found.setdefault(os.path.realpath(file), file)
+            for file in folder_files:
+                files_by_path.setdefault(os.path.realpath(file), file)
         elif path.exists():
-            found.setdefault(os.path.realpath(path), path)
+            files_by_path.setdefault(os.path.realpath(path), path)
         else:
-            faults.append(Fault(_name(path), 1, 1, "", "no-such-file", "there is no such file or folder", _near(path)))
-    return list(found.values())
+            faults.append(
+                Fault(
+                    _display_name(path),
+                    1,
+                    1,
+                    "",
+                    "no-such-file",
+                    "there is no such file or folder",
+                    _nearest_file(path),
+                )
+            )
+    return list(files_by_path.values())
 
 
-def _inside(folder: Path, faults: list[Fault]) -> Iterable[Path]:
-    def refuse(error: OSError) -> None:
-        what = f"cannot read the folder: {error.strerror}"
-        faults.append(Fault(_name(Path(error.filename)), 1, 1, "", "unreadable", what))
+def _files_inside(folder: Path, faults: list[Fault]) -> Iterable[Path]:
+    def refuse_folder(error: OSError) -> None:
+        message = f"cannot read the folder: {error.strerror}"
+        faults.append(Fault(_display_name(Path(error.filename)), 1, 1, "", "unreadable", message))
 
-    for parent, folders, files in os.walk(folder, onerror=refuse):  # does not follow links to folders: no loops
+    for parent, folders, files in os.walk(folder, onerror=refuse_folder):  # does not follow links to folders: no loops
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(_SUFFIXES) and not name.startswith(".") and name != PROJECT_FILE:
                 yield Path(parent) / name
 
 
-def _near(path: Path) -> str | None:
+def _nearest_file(path: Path) -> str | None:
     names = sorted(child.name for child in path.parent.iterdir()) if path.parent.is_dir() else []
     hint = did_you_mean(path.name, [name for name in names if name.endswith(_SUFFIXES)])
     return hint or "a project begins with `mlspec init`"
 
 
-def _name(path: Path) -> str:
+def _display_name(path: Path) -> str:
     """Return a path as a user would type it: relative to where they stand, where that is shorter."""
     try:
         return path.absolute().relative_to(Path.cwd()).as_posix() or "."

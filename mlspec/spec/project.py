@@ -20,7 +20,7 @@ KmsKey = Annotated[
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[1-9][0-9]?$")]
 
 
-class LocalTarget(Part):
+class LocalTargetSettings(Part):
     """This machine: one folder, and where a team shares one loop a database."""
 
     type: Literal["local"] = Field(description="Which kind of target this is.")
@@ -35,7 +35,7 @@ class LocalTarget(Part):
     protect: bool = Field(default=False, description="Ask before anything is applied.")
 
 
-class GcpTarget(Part):
+class GcpTargetSettings(Part):
     """One Google Cloud project and region."""
 
     type: Literal["gcp"] = Field(description="Which kind of target this is.")
@@ -48,7 +48,7 @@ class GcpTarget(Part):
     protect: bool = Field(default=False, description="Ask before anything is applied.")
 
 
-Target = Annotated[LocalTarget | GcpTarget, Field(discriminator="type")]
+TargetSettings = Annotated[LocalTargetSettings | GcpTargetSettings, Field(discriminator="type")]
 
 
 class Project(Part):
@@ -58,4 +58,4 @@ class Project(Part):
     kind: Literal["Project"] = Field(description="What this document is.")
     name: Name = Field(description="The project's name.")
     defaults: dict[str, Any] = Field(default={}, description="Any part of a Forecast; a spec's own words win.")
-    targets: dict[Name, Target] = Field(default={}, description="Where forecasts live; `local` needs no entry.")
+    targets: dict[Name, TargetSettings] = Field(default={}, description="Where forecasts live; `local` needs no entry.")

@@ -28,12 +28,12 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from mlspec.spec.decode import HIDDEN, Mark, Trouble, named
+from mlspec.spec.decode import HIDDEN, Mark, Trouble, describe_character
 from mlspec.spec.faults import Path
 from mlspec.spec.syntax import syntax_trouble
 
 MAX_DEPTH = 32
-_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+_TOO_DEEP_MESSAGE = f"nested more than {MAX_DEPTH} levels deep"
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Any] = {
@@ -66,11 +66,11 @@ class _StopReading(Exception):
         self.trouble = trouble
 
 
-def read(text: str, *, positions: bool = False) -> Reading:
+def read_yaml(text: str, *, positions: bool = False) -> Reading:
     """Return what `text` holds. Never raises on any text: what is wrong stands in `troubles`."""
     reading = Reading()
     try:
-        _read(text, reading, positions)
+        _read_events(text, reading, positions)
     except _StopReading as stop:
         reading.troubles.append(stop.trouble)
     except yaml.YAMLError as error:
@@ -79,7 +79,7 @@ def read(text: str, *, positions: bool = False) -> Reading:
     if reading.troubles:
         reading.value = None
         if not positions and any(trouble.code == "duplicate-key" for trouble in reading.troubles):
-            return read(text, positions=True)  # now it can say where the first one stands
+            return read_yaml(text, positions=True)  # now it can say where the first one stands
     return reading
 
 
@@ -87,14 +87,14 @@ def _too_deep(text: str, error: yaml.YAMLError) -> Trouble:
     """Return the place where text goes too deep. From 6.0.4 on PyYAML counts brackets itself, ahead of its first event, and names
     the thousandth; read up to the first few dozen, the text shows the one that is too many.
     """
-    opened = [found.end() for found in re.finditer(r"[\[{]", text)]
-    inner = read(text[: opened[2 * MAX_DEPTH]]) if len(opened) > 2 * MAX_DEPTH else Reading()
-    found = next((trouble for trouble in inner.troubles if trouble.code == "too-deep"), None)
+    opened = [hit.end() for hit in re.finditer(r"[\[{]", text)]
+    inner = read_yaml(text[: opened[2 * MAX_DEPTH]]) if len(opened) > 2 * MAX_DEPTH else Reading()
+    hit = next((trouble for trouble in inner.troubles if trouble.code == "too-deep"), None)
     place = syntax_trouble(error, text.split("\n")).mark
-    return found or Trouble(place, "too-deep", _DEEP)
+    return hit or Trouble(place, "too-deep", _TOO_DEEP_MESSAGE)
 
 
-def _read(text: str, reading: Reading, positions: bool) -> None:
+def _read_events(text: str, reading: Reading, positions: bool) -> None:
     builder = _Builder(reading, positions)
     next_event = _Parser(text).get_event
     while True:
@@ -122,60 +122,60 @@ class _Builder:
         self.stack: list[tuple[Any, Path]] = []
         self.documents = 0
 
-    def scalar(self, event: Any) -> None:
+    def on_scalar(self, event: Any) -> None:
         if event.anchor is not None or event.tag is not None:
-            raise _StopReading(_special(event, self.here()))
+            raise _StopReading(_special_trouble(event, self.current_path()))
         if self.key is None and type(self.into) is dict:
             self.take_key(event)
             return
         if self.positions:
-            self.reading.values[self.here()] = _mark(event)
+            self.reading.values[self.current_path()] = _event_mark(event)
         try:
-            self.put(_text(event.value) if event.style else _scalar(event.value))
+            self.put_value(_clean_text(event.value) if event.style else _parse_scalar(event.value))
         except ValueError as error:
             code, message, hint = error.args
-            raise _StopReading(Trouble(_mark(event), code, message, hint, self.here())) from None
+            raise _StopReading(Trouble(_event_mark(event), code, message, hint, self.current_path())) from None
 
-    def start(self, event: Any) -> None:
+    def on_start(self, event: Any) -> None:
         if event.anchor is not None or event.tag is not None:
-            raise _StopReading(_special(event, self.here()))
+            raise _StopReading(_special_trouble(event, self.current_path()))
         if self.key is None and type(self.into) is dict:
-            what, hint = "a key must be text", "quote it; templates such as {{ name }} are not read"
-            raise _StopReading(Trouble(_mark(event), "key-not-text", what, hint, self.path))
+            problem, hint = "a key must be text", "quote it; templates such as {{ name }} are not read"
+            raise _StopReading(Trouble(_event_mark(event), "key-not-text", problem, hint, self.path))
         if len(self.stack) >= MAX_DEPTH:
-            raise _StopReading(Trouble(_mark(event), "too-deep", _DEEP))
+            raise _StopReading(Trouble(_event_mark(event), "too-deep", _TOO_DEEP_MESSAGE))
         inner: Any = {} if type(event) is MappingStartEvent else []
-        here = self.here()
+        here = self.current_path()
         if self.positions:
-            self.reading.values[here] = _mark(event)
+            self.reading.values[here] = _event_mark(event)
         self.stack.append((self.into, self.path))
-        self.put(inner)
+        self.put_value(inner)
         self.into, self.path = inner, here
 
-    def end(self, _event: Any) -> None:
+    def on_end(self, _event: Any) -> None:
         self.into, self.path = self.stack.pop()
 
-    def document(self, event: Any) -> None:
+    def on_document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
-            what = "a file holds one spec, and here begins another"
-            raise _StopReading(Trouble(_mark(event), "several-documents", what, "give it a file of its own"))
+            problem = "a file holds one spec, and here begins another"
+            raise _StopReading(Trouble(_event_mark(event), "several-documents", problem, "give it a file of its own"))
         if event.version is not None or event.tags:
             raise _StopReading(
                 Trouble(Mark(1, 1), "directive", "directives (%YAML, %TAG) are not allowed", "remove the line")
             )
 
-    def alias(self, event: Any) -> None:
-        what = f"aliases (*{event.anchor}) are not allowed"
-        raise _StopReading(Trouble(_mark(event), "alias", what, "write the value out", self.here()))
+    def on_alias(self, event: Any) -> None:
+        problem = f"aliases (*{event.anchor}) are not allowed"
+        raise _StopReading(Trouble(_event_mark(event), "alias", problem, "write the value out", self.current_path()))
 
-    def here(self) -> Path:
+    def current_path(self) -> Path:
         """Return the path of the value that is read next; where a key is, the path of its mapping."""
         if self.key is not None:
             return (*self.path, self.key)
         return (*self.path, len(self.into)) if self.stack and type(self.into) is list else self.path
 
-    def put(self, value: Any) -> None:
+    def put_value(self, value: Any) -> None:
         if self.key is None:
             self.into.append(value)
         else:
@@ -184,31 +184,33 @@ class _Builder:
 
     def take_key(self, event: Any) -> None:
         try:
-            name = _text(event.value)
+            name = _clean_text(event.value)
             if not event.style:
                 _refuse_odd_key(name)
         except ValueError as error:
             code, message, hint = error.args
-            raise _StopReading(Trouble(_mark(event), code, message, hint, self.path)) from None
+            raise _StopReading(Trouble(_event_mark(event), code, message, hint, self.path)) from None
         where = (*self.path, name)
         if name in self.into:
             first = self.reading.keys.get(where)
             also = f"; it stands in line {first.line} already" if first else ""
-            what = f"'{name}' is given twice{also}"
-            self.reading.troubles.append(Trouble(_mark(event), "duplicate-key", what, "keep one of them", where))
+            problem = f"'{name}' is given twice{also}"
+            self.reading.troubles.append(
+                Trouble(_event_mark(event), "duplicate-key", problem, "keep one of them", where)
+            )
         elif self.positions:
-            self.reading.keys[where] = _mark(event)
+            self.reading.keys[where] = _event_mark(event)
         self.key = name
 
 
 _HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
-    ScalarEvent: _Builder.scalar,
-    MappingStartEvent: _Builder.start,
-    SequenceStartEvent: _Builder.start,
-    MappingEndEvent: _Builder.end,
-    SequenceEndEvent: _Builder.end,
-    DocumentStartEvent: _Builder.document,
-    AliasEvent: _Builder.alias,
+    ScalarEvent: _Builder.on_scalar,
+    MappingStartEvent: _Builder.on_start,
+    SequenceStartEvent: _Builder.on_start,
+    MappingEndEvent: _Builder.on_end,
+    SequenceEndEvent: _Builder.on_end,
+    DocumentStartEvent: _Builder.on_document,
+    AliasEvent: _Builder.on_alias,
 }
 
 
@@ -218,29 +220,31 @@ _HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
 def _refuse_odd_key(name: str) -> None:
     if name == "<<":
         raise ValueError("merge-key", "merge keys (<<) are not allowed", "write the keys out")
-    if type(_scalar(name)) is not str:
-        what = f"the key {name or '(empty)'} is not text"
-        raise ValueError("key-not-text", what, f"write '{name}', if it is a name")
+    if type(_parse_scalar(name)) is not str:
+        problem = f"the key {name or '(empty)'} is not text"
+        raise ValueError("key-not-text", problem, f"write '{name}', if it is a name")
 
 
-def _text(text: str) -> str:
+def _clean_text(text: str) -> str:
     """Return text in NFC. What may not stand in a file as itself may not come in by an escape (`\\u202e`) either."""
     if text.isascii() and text.isprintable():
         return text
     hidden = HIDDEN.search(text)
     if hidden:
-        raise ValueError("hidden-character", f"{named(hidden[0])} is not allowed, escaped or not", "remove it")
+        raise ValueError(
+            "hidden-character", f"{describe_character(hidden[0])} is not allowed, escaped or not", "remove it"
+        )
     return unicodedata.normalize("NFC", text)
 
 
-def _scalar(text: str) -> Any:
+def _parse_scalar(text: str) -> Any:
     """Return a plain scalar as JSON would read it, and as text where JSON knows no such thing."""
     if text in _WORDS:
         return _WORDS[text]
-    found = _NUMBER.fullmatch(text)
-    if not found:
-        return _text(text)
-    if found[2] or found[3]:
+    match = _NUMBER.fullmatch(text)
+    if not match:
+        return _clean_text(text)
+    if match[2] or match[3]:
         number = float(text)
         if number in (float("inf"), float("-inf")):
             raise ValueError("number", f"{text[:40]} is too large for a number", None)
@@ -253,21 +257,24 @@ def _scalar(text: str) -> Any:
 def _one_mapping(root: list[Any]) -> dict[str, Any]:
     if len(root) == 1 and type(root[0]) is dict:
         return root[0]
-    what = "nothing" if not root or root[0] is None else "a list" if type(root[0]) is list else "a single value"
+    content = "nothing" if not root or root[0] is None else "a list" if type(root[0]) is list else "a single value"
     raise _StopReading(
         Trouble(
-            Mark(1, 1), "not-a-mapping", f"expected one mapping of keys and values, found {what}", "try `mlspec init`"
+            Mark(1, 1),
+            "not-a-mapping",
+            f"expected one mapping of keys and values, found {content}",
+            "try `mlspec init`",
         )
     )
 
 
-def _special(event: Any, path: Path) -> Trouble:
+def _special_trouble(event: Any, path: Path) -> Trouble:
     if event.anchor is not None:
-        what, hint = f"anchors (&{event.anchor}) are not allowed", "write the value where it is used"
-        return Trouble(_mark(event), "anchor", what, hint, path)
+        problem, hint = f"anchors (&{event.anchor}) are not allowed", "write the value where it is used"
+        return Trouble(_event_mark(event), "anchor", problem, hint, path)
     tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-    return Trouble(_mark(event), "tag", f"tags ({tag}) are not allowed", "write a plain value", path)
+    return Trouble(_event_mark(event), "tag", f"tags ({tag}) are not allowed", "write a plain value", path)
 
 
-def _mark(event: Any) -> Mark:
+def _event_mark(event: Any) -> Mark:
     return Mark(event.start_mark.line + 1, event.start_mark.column + 1)

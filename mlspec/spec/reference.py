@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from mlspec.spec.checks import CHECKS
 from mlspec.spec.checks.metrics import METRICS
-from mlspec.spec.checks.project import targets
-from mlspec.spec.explain import Explanation, all_paths, explain
+from mlspec.spec.checks.project import check_targets
+from mlspec.spec.explain import Explanation, all_paths, explain_field
 from mlspec.spec.gcp.resource_names import NAMES
 
-_HEAD = """\
+_FORECAST_HEAD = """\
 # Every field of the language
 
 Made by `scripts/reference` from the models that validate a spec; do not edit. `mlspec explain FIELD` prints the same field by
@@ -21,25 +21,25 @@ value.
 ## A forecast
 
 """
-_PROJECT = """\
+_PROJECT_HEAD = """\
 ## mlspec.yaml
 
 The file at the project's root names the targets, and what all specs share. `local` is there without an entry.
 
 """
-_RULES = """\
+_RULES_HEAD = """\
 ## What is checked beyond single fields
 
 `mlspec validate` says every fault of every file at once, each at its line. Beside each field's own type and limits:
 
 """
-_METRICS = """\
+_METRICS_HEAD = """\
 ## Metrics
 
 What a metric can be, the side on which an alert may call it bad, and the fewest quantiles that it needs.
 
 """
-_NAMES = """\
+_NAMES_HEAD = """\
 ## Names in Google Cloud
 
 What is named after a forecast, and how long such a name may be. A name that would be too long keeps its ending; the forecast's
@@ -48,53 +48,62 @@ name in it is cut and closed by six digits of its sha256. An endpoint's id is ma
 """
 
 
-def reference() -> str:
+def reference_page() -> str:
     """Return the page."""
     pages = (
-        _HEAD + _document("forecast"),
-        _PROJECT + _document("project"),
-        _RULES + _rules(),
-        _METRICS + _metrics(),
-        _NAMES + _names(),
+        _FORECAST_HEAD + _document_sections("forecast"),
+        _PROJECT_HEAD + _document_sections("project"),
+        _RULES_HEAD + _rule_list(),
+        _METRICS_HEAD + _metrics_table(),
+        _NAMES_HEAD + _names_table(),
     )
     return "\n".join(pages)
 
 
-def _document(kind: str) -> str:
-    found = [each for path in all_paths(kind) if (each := explain(path, kind)) is not None]
-    tops = [each for each in found if "." not in each.path]
-    plain = [each for each in tops if not each.below]
-    sections = [_fields(plain)]
+def _document_sections(kind: str) -> str:
+    explanations = [explanation for path in all_paths(kind) if (explanation := explain_field(path, kind)) is not None]
+    tops = [explanation for explanation in explanations if "." not in explanation.path]
+    plain = [explanation for explanation in tops if not explanation.below]
+    sections = [_fields_table(plain)]
     for top in tops:
-        inside = [each for each in found if each.path.startswith(f"{top.path}.")]
+        inside = [explanation for explanation in explanations if explanation.path.startswith(f"{top.path}.")]
         if inside:
-            said = "required" if top.required else "optional"
+            presence = "required" if top.required else "optional"
             sections.append(
-                f"### `{top.path}`\n\n{top.description} {top.type.capitalize()}, {said}.\n\n{_yaml(top)}{_fields(inside)}"
+                f"### `{top.path}`\n\n{top.description} {top.type.capitalize()}, {presence}.\n\n"
+                f"{_yaml_block(top)}{_fields_table(inside)}"
             )
     return "\n".join(sections)
 
 
-def _yaml(found: Explanation) -> str:
-    return f"```yaml\n{found.example}\n```\n\n" if found.example else ""
+def _yaml_block(explanation: Explanation) -> str:
+    return f"```yaml\n{explanation.example}\n```\n\n" if explanation.example else ""
 
 
-def _fields(found: Iterable[Explanation]) -> str:
-    return _table(("field", "type", "default", "meaning"), [_row(each) for each in found])
+def _fields_table(explanations: Iterable[Explanation]) -> str:
+    return _markdown_table(
+        ("field", "type", "default", "meaning"), [_field_row(explanation) for explanation in explanations]
+    )
 
 
-def _row(found: Explanation) -> tuple[str, ...]:
-    default = "**required**" if found.required else f"`{found.default}`" if found.default is not None else ""
-    return f"`{found.path}`", found.type, default, found.description
+def _field_row(explanation: Explanation) -> tuple[str, ...]:
+    default = (
+        "**required**"
+        if explanation.required
+        else f"`{explanation.default}`"
+        if explanation.default is not None
+        else ""
+    )
+    return f"`{explanation.path}`", explanation.type, default, explanation.description
 
 
-def _rules() -> str:
-    found = [*(check for check, _ in CHECKS), targets]
-    sentences = [" ".join((check.__doc__ or "").split()) for check in found]
+def _rule_list() -> str:
+    rule_checks = [*(check for check, _ in CHECKS), check_targets]
+    sentences = [" ".join((check.__doc__ or "").split()) for check in rule_checks]
     return "".join(f"- {sentence}\n" for sentence in sentences)
 
 
-def _metrics() -> str:
+def _metrics_table() -> str:
     rows = [
         (
             f"`{name}`",
@@ -104,14 +113,14 @@ def _metrics() -> str:
         )
         for name, metric in METRICS.items()
     ]
-    return _table(("metric", "values", "an alert's side", "quantiles"), rows)
+    return _markdown_table(("metric", "values", "an alert's side", "quantiles"), rows)
 
 
-def _names() -> str:
+def _names_table() -> str:
     rows = [(row.kind, f"`{row.template.format(name='NAME')}`", str(row.longest), f"`{row.source}`") for row in NAMES]
-    return _table(("what", "name", "at most", "where the limit is from, below https://cloud.google.com"), rows)
+    return _markdown_table(("what", "name", "at most", "where the limit is from, below https://cloud.google.com"), rows)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)

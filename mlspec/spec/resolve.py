@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlspec.spec.checks import STAND_INS, check
-from mlspec.spec.checks.project import targets
+from mlspec.spec.checks import STAND_INS, run_checks
+from mlspec.spec.checks.project import check_targets
 from mlspec.spec.document import Document
-from mlspec.spec.error_messages import problems
-from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted
+from mlspec.spec.error_messages import validation_problems
+from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted_path
 from mlspec.spec.forecast import MAX_TARGETS, Forecast
 from mlspec.spec.project import Project
 
@@ -25,42 +25,42 @@ _FIXED: tuple[Path, ...] = (("apiVersion",), ("kind",), ("targets",), ("metadata
 
 
 @dataclass(frozen=True)
-class Layers:
+class SpecLayers:
     """Where a spec's words come from, the first that has a word wins: the target's overlay, the spec, the project's defaults."""
 
     spec: Document
     project: Document | None
     target: str
 
-    def merged(self) -> dict[str, Any]:
+    def merge_layers(self) -> dict[str, Any]:
         """Return the document that is validated. Mappings merge, lists and scalars replace."""
         value: dict[str, Any] = {}
-        for document, prefix in reversed(self._sources()):
-            layer = _at(document.value, prefix)
+        for document, prefix in reversed(self._layer_sources()):
+            layer = _value_at(document.value, prefix)
             if isinstance(layer, dict):
-                value = _merge(value, layer)
+                value = _merge_mappings(value, layer)
         return value
 
-    def place(self, path: Path) -> tuple[Document, Path] | None:
+    def find_place(self, path: Path) -> tuple[Document, Path] | None:
         """Return the document and the path in it that a path of the merged document comes from; None for a default."""
-        for document, prefix in self._sources():
-            if document.holds((*prefix, *path)):
+        for document, prefix in self._layer_sources():
+            if document.has_path((*prefix, *path)):
                 return document, (*prefix, *path)
         return None
 
-    def fault(self, problem: Problem) -> Fault:
+    def make_fault(self, problem: Problem) -> Fault:
         """Return a problem of the merged document at its place in the file that it comes from."""
-        path, found = problem.path, None
-        while path and found is None:
-            found = self.place(path)
-            path = path if found else path[:-1]
-        document, place = found or (self.spec, ())
+        path, location = problem.path, None
+        while path and location is None:
+            location = self.find_place(path)
+            path = path if location else path[:-1]
+        document, place = location or (self.spec, ())
         layer = place[: len(place) - len(path)]  # such as targets.prod, where an overlay says it
-        return document.fault(replace(problem, path=(*layer, *problem.path)), place)
+        return document.make_fault(replace(problem, path=(*layer, *problem.path)), place)
 
-    def _sources(self) -> list[tuple[Document, Path]]:
+    def _layer_sources(self) -> list[tuple[Document, Path]]:
         sources: list[tuple[Document, Path]] = []
-        if isinstance(_at(self.spec.value, ("targets", self.target)), dict):
+        if isinstance(_value_at(self.spec.value, ("targets", self.target)), dict):
             sources.append((self.spec, ("targets", self.target)))
         sources.append((self.spec, ()))
         if self.project is not None and isinstance(self.project.value.get("defaults"), dict):
@@ -69,12 +69,12 @@ class Layers:
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedSpec:
     """One forecast as one target has it: valid, merged, every value with its origin."""
 
     forecast: Forecast
     file: File
-    layers: Layers
+    layers: SpecLayers
 
     @property
     def name(self) -> str:
@@ -96,41 +96,43 @@ class Resolved:
     @cached_property
     def origins(self) -> dict[str, str]:
         """Where each value comes from, by dotted path: `specs/demand.yaml:12`, or `default`."""
-        return {dotted(path): self._origin(path) for path in _leaf_paths(self.json, ())}
+        return {dotted_path(path): self._origin_of(path) for path in _leaf_paths(self.json, ())}
 
-    def _origin(self, path: Path) -> str:
-        found = self.layers.place(path)
-        if found is None:
+    def _origin_of(self, path: Path) -> str:
+        location = self.layers.find_place(path)
+        if location is None:
             return "default"
-        document, place = found
-        return f"{document.name}:{document.mark(place, on_key=True).line}"
+        document, place = location
+        return f"{document.name}:{document.find_mark(place, on_key=True).line}"
 
 
-def resolve(spec: Document, project: Document | None, target: str) -> Resolved | list[Fault]:
+def resolve_spec(spec: Document, project: Document | None, target: str) -> ResolvedSpec | list[Fault]:
     """Return the spec resolved for `target`, or every fault of it."""
-    layers = Layers(spec, project, target)
-    merged = layers.merged()
+    layers = SpecLayers(spec, project, target)
+    merged = layers.merge_layers()
     try:
         forecast = Forecast.model_validate(merged)
     except ValidationError as error:
-        found = problems(error, Forecast, merged)
-        found += _of_the_rest(merged, frozenset(str(problem.path[0]) for problem in found if problem.path))
-        return [layers.fault(problem) for problem in found]
-    found = check(forecast)
-    if found:
-        return [layers.fault(problem) for problem in found]
-    return Resolved(forecast, spec.file, layers)
+        all_problems = validation_problems(error, Forecast, merged)
+        all_problems += _problems_of_valid_parts(
+            merged, frozenset(str(problem.path[0]) for problem in all_problems if problem.path)
+        )
+        return [layers.make_fault(problem) for problem in all_problems]
+    all_problems = run_checks(forecast)
+    if all_problems:
+        return [layers.make_fault(problem) for problem in all_problems]
+    return ResolvedSpec(forecast, spec.file, layers)
 
 
-def _of_the_rest(merged: Mapping[str, Any], invalid: frozenset[str]) -> list[Problem]:
+def _problems_of_valid_parts(merged: Mapping[str, Any], invalid: frozenset[str]) -> list[Problem]:
     """Return what the checks find in the parts that are valid, so that no round of mending brings up what could be said now."""
     missing = frozenset(STAND_INS) - frozenset(merged)
-    rest = {key: value for key, value in merged.items() if key not in invalid}
+    valid_parts = {key: value for key, value in merged.items() if key not in invalid}
     try:
-        forecast = Forecast.model_validate({**STAND_INS, **rest})
+        forecast = Forecast.model_validate({**STAND_INS, **valid_parts})
     except ValidationError:
         return []
-    return check(forecast, invalid | missing)
+    return run_checks(forecast, invalid | missing)
 
 
 def overlay_faults(spec: Document, project: Document | None, known: Collection[str]) -> list[Fault]:
@@ -144,21 +146,25 @@ def overlay_faults(spec: Document, project: Document | None, known: Collection[s
         if name not in known:
             hint = did_you_mean(name, sorted(known))
             faults.append(
-                spec.fault(Problem(path, "unknown-target", f"mlspec.yaml names no target '{name}'", hint, on_key=True))
+                spec.make_fault(
+                    Problem(path, "unknown-target", f"mlspec.yaml names no target '{name}'", hint, on_key=True)
+                )
             )
         elif isinstance(overlay, dict):
-            faults += _fixed(spec, path, "is the same in every target")
-            outcome = resolve(spec, project, name)
+            faults += _fixed_key_faults(spec, path, "is the same in every target")
+            outcome = resolve_spec(spec, project, name)
             faults += outcome if isinstance(outcome, list) else []
     return faults
 
 
-def _fixed(document: Document, prefix: Path, why: str) -> list[Fault]:
+def _fixed_key_faults(document: Document, prefix: Path, why: str) -> list[Fault]:
     """Return a fault for each key under `prefix` that only a spec itself may give."""
-    found = [(*prefix, *key) for key in _FIXED if document.holds((*prefix, *key))]
+    fixed_paths = [(*prefix, *key) for key in _FIXED if document.has_path((*prefix, *key))]
     return [
-        document.fault(Problem(path, "fixed-key", f"'{dotted(path[len(prefix) :])}' {why}", "remove it", on_key=True))
-        for path in found
+        document.make_fault(
+            Problem(path, "fixed-key", f"'{dotted_path(path[len(prefix) :])}' {why}", "remove it", on_key=True)
+        )
+        for path in fixed_paths
     ]
 
 
@@ -167,21 +173,21 @@ def project_of(document: Document) -> Project | list[Fault]:
     try:
         project = Project.model_validate(document.value)
     except ValidationError as error:
-        return [document.fault(problem) for problem in problems(error, Project, document.value)]
-    faults = _fixed(document, ("defaults",), "is each spec's own")
-    faults += [document.fault(problem) for problem in targets(project)]
+        return [document.make_fault(problem) for problem in validation_problems(error, Project, document.value)]
+    faults = _fixed_key_faults(document, ("defaults",), "is each spec's own")
+    faults += [document.make_fault(problem) for problem in check_targets(project)]
     return faults or project
 
 
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def _merge_mappings(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merged[key] = _merge_mappings(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
 
 
-def _at(value: Any, path: Path) -> Any:
+def _value_at(value: Any, path: Path) -> Any:
     for part in path:
         value = value.get(part) if isinstance(value, dict) else None
     return value

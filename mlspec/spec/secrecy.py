@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-BLOT = "[secret]"
+REDACTED = "[secret]"
 
 _FORMS = re.compile(
     r"AIza[0-9A-Za-z_-]{30,}"  # Google API key
@@ -34,22 +34,22 @@ _MARKS = 8  # a random word has no more than one in so many of + / _ = -
 
 def looks_secret(text: str) -> bool:
     """Return whether a text has the form of a known key, or holds a long random-looking word."""
-    return bool(_FORMS.search(text)) or any(_random(found[0]) for found in _WORD.finditer(text))
+    return bool(_FORMS.search(text)) or any(_looks_random(match[0]) for match in _WORD.finditer(text))
 
 
-def blotted(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """Return a text with everything that looks like a secret replaced by a word that says so."""
-    text = _FORMS.sub(BLOT, text)
-    return _WORD.sub(lambda found: BLOT if _random(found[0]) else found[0], text)
+    text = _FORMS.sub(REDACTED, text)
+    return _WORD.sub(lambda match: REDACTED if _looks_random(match[0]) else match[0], text)
 
 
-def _random(word: str) -> bool:
-    kinds = [_kind(char) for char in word if char.isalnum()]
+def _looks_random(word: str) -> bool:
+    kinds = [_char_kind(char) for char in word if char.isalnum()]
     if len(set(kinds)) < 3 or len(word) - len(kinds) > len(word) / _MARKS:
         return False
     switches = sum(first != then and (first, then) != ("upper", "lower") for first, then in pairwise(kinds))
     return switches >= _SWITCHES * (len(kinds) - 1)
 
 
-def _kind(char: str) -> str:
+def _char_kind(char: str) -> str:
     return "digit" if char.isdigit() else "upper" if char.isupper() else "lower"

@@ -18,7 +18,7 @@ _INDENT = "compare the indentation with the lines above"
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _SyntaxRow:
     """One complaint: words that its problem or context holds, what to say, and whether the place is where it began."""
 
     needles: tuple[str, ...]
@@ -28,34 +28,48 @@ class _Row:
 
 
 _ROWS = (
-    _Row(("tab character that violates", "character '\\t'"), "a tab where YAML wants spaces", "indent with spaces"),
-    _Row(("cannot start any token",), "a value cannot begin with {char}", _QUOTE),
-    _Row(("mapping values are not allowed",), "a colon where no key can stand", f"{_QUOTE}, or {_INDENT}"),
-    _Row(("while scanning a simple key",), "expected a colon and a space after this key", "write key: value", True),
-    _Row(("while scanning an alias",), "a value cannot begin with *", _QUOTE, True),
-    _Row(("while scanning an anchor",), "a value cannot begin with &", _QUOTE, True),
-    _Row(("unknown escape character",), "a backslash and this letter mean nothing", "single quotes take a \\ as it is"),
-    _Row(
+    _SyntaxRow(
+        ("tab character that violates", "character '\\t'"), "a tab where YAML wants spaces", "indent with spaces"
+    ),
+    _SyntaxRow(("cannot start any token",), "a value cannot begin with {char}", _QUOTE),
+    _SyntaxRow(("mapping values are not allowed",), "a colon where no key can stand", f"{_QUOTE}, or {_INDENT}"),
+    _SyntaxRow(
+        ("while scanning a simple key",), "expected a colon and a space after this key", "write key: value", True
+    ),
+    _SyntaxRow(("while scanning an alias",), "a value cannot begin with *", _QUOTE, True),
+    _SyntaxRow(("while scanning an anchor",), "a value cannot begin with &", _QUOTE, True),
+    _SyntaxRow(
+        ("unknown escape character",), "a backslash and this letter mean nothing", "single quotes take a \\ as it is"
+    ),
+    _SyntaxRow(
         ("escape character code", "escape sequence of"),
         "this number is no character",
         "single quotes take a \\ as it is",
     ),
-    _Row(("while scanning a quoted scalar",), "this quote is never closed", "close it", True),
-    _Row(("while scanning a block scalar",), "expected a line break after | or >", f"{_QUOTE}, if it is one line"),
-    _Row(("while parsing a flow sequence",), "this list is not closed, or lacks a comma", "close it with ]", True),
-    _Row(("while parsing a flow mapping",), "this mapping is not closed, or lacks a comma", "close it with }}", True),
-    _Row(("expected node content", "while parsing a flow node"), "expected a value", "write one, or drop this sign"),
-    _Row(
+    _SyntaxRow(("while scanning a quoted scalar",), "this quote is never closed", "close it", True),
+    _SyntaxRow(
+        ("while scanning a block scalar",), "expected a line break after | or >", f"{_QUOTE}, if it is one line"
+    ),
+    _SyntaxRow(
+        ("while parsing a flow sequence",), "this list is not closed, or lacks a comma", "close it with ]", True
+    ),
+    _SyntaxRow(
+        ("while parsing a flow mapping",), "this mapping is not closed, or lacks a comma", "close it with }}", True
+    ),
+    _SyntaxRow(
+        ("expected node content", "while parsing a flow node"), "expected a value", "write one, or drop this sign"
+    ),
+    _SyntaxRow(
         ("while parsing a block mapping", "while parsing a block collection"),
         "expected a key or an entry here",
         _INDENT,
     ),
-    _Row(
+    _SyntaxRow(
         ("expected the node content", "while parsing a block node"), "expected a value", "write one, or drop this sign"
     ),
-    _Row(("directive", "incompatible YAML"), "directives (%) are not allowed", "remove the line"),
-    _Row(("expected <document start>", "'<document start>'"), "expected the end of the file", _INDENT),
-    _Row(("while scanning a tag",), "a value cannot begin with !", _QUOTE, True),
+    _SyntaxRow(("directive", "incompatible YAML"), "directives (%) are not allowed", "remove the line"),
+    _SyntaxRow(("expected <document start>", "'<document start>'"), "expected the end of the file", _INDENT),
+    _SyntaxRow(("while scanning a tag",), "a value cannot begin with !", _QUOTE, True),
 )
 
 
@@ -64,7 +78,7 @@ def syntax_trouble(error: yaml.YAMLError, lines: list[str]) -> Trouble:
     problem, context = str(getattr(error, "problem", None) or error), str(getattr(error, "context", None) or "")
     row = next((row for row in _ROWS if any(word in problem or word in context for word in row.needles)), None)
     begin, end = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
-    mark = _mark((begin or end) if row and row.at_begin else (end or begin))
+    mark = _position_of((begin or end) if row and row.at_begin else (end or begin))
     if row is None:
         return Trouble(mark, "yaml", f"this is not YAML: {problem}", _INDENT)
     char = lines[mark.line - 1][mark.column - 1 : mark.column] if mark.line <= len(lines) else ""
@@ -73,5 +87,5 @@ def syntax_trouble(error: yaml.YAMLError, lines: list[str]) -> Trouble:
     return Trouble(mark, "yaml", row.message.format(char=char), row.hint.format())
 
 
-def _mark(mark: Any) -> Mark:
+def _position_of(mark: Any) -> Mark:
     return Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)

@@ -27,47 +27,47 @@ def type_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
         inner, *more = get_args(annotation)
         return type_words(inner, [*metadata, *more])
     if get_origin(annotation) in (Union, types.UnionType):
-        known = [each for each in get_args(annotation) if each is not type(None)]
+        known = [item for item in get_args(annotation) if item is not type(None)]
         if len(known) == 1:
             return type_words(known[0], metadata)
-    limits = list(_flat(metadata))
-    pattern = next((found for each in limits if (found := getattr(each, "pattern", None))), None)
+    limits = list(_flat_metadata(metadata))
+    pattern = next((text_pattern for item in limits if (text_pattern := getattr(item, "pattern", None))), None)
     if pattern in fields.PATTERNS:
         return fields.PATTERNS[pattern]
-    words = _plain(annotation)
+    words = _plain_words(annotation)
     bounds = [
-        f"{say} {value:g}" for key, say in _BOUNDS for each in limits if (value := getattr(each, key, None)) is not None
+        f"{say} {value:g}" for key, say in _BOUNDS for item in limits if (value := getattr(item, key, None)) is not None
     ]
-    return ", ".join([words, *bounds, *_lengths(limits, annotation)])
+    return ", ".join([words, *bounds, *_length_words(limits, annotation)])
 
 
-def _flat(metadata: Sequence[Any]) -> Iterator[Any]:
-    for each in metadata:
-        yield from _flat(each.metadata) if isinstance(each, FieldInfo) else (each,)
+def _flat_metadata(metadata: Sequence[Any]) -> Iterator[Any]:
+    for item in metadata:
+        yield from _flat_metadata(item.metadata) if isinstance(item, FieldInfo) else (item,)
 
 
-def _lengths(limits: Sequence[Any], annotation: Any) -> list[str]:
-    of = "characters" if annotation is str else "entries"
-    least = max((found for each in limits if (found := getattr(each, "min_length", None))), default=0)
-    most = min((found for each in limits if (found := getattr(each, "max_length", None))), default=None)
+def _length_words(limits: Sequence[Any], annotation: Any) -> list[str]:
+    unit = "characters" if annotation is str else "entries"
+    least = max((length for limit in limits if (length := getattr(limit, "min_length", None))), default=0)
+    most = min((length for limit in limits if (length := getattr(limit, "max_length", None))), default=None)
     if most is None:
         return []
     if least == most:
-        return [f"{most} {of}"]
-    return [f"{least} to {most} {of}" if least else f"at most {most} {of}"]
+        return [f"{most} {unit}"]
+    return [f"{least} to {most} {unit}" if least else f"at most {most} {unit}"]
 
 
-def _plain(annotation: Any) -> str:
+def _plain_words(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in _SCALARS:
         return _SCALARS[annotation]
     if origin is Literal:
         return f"one of {', '.join(map(str, arguments))}" if len(arguments) > 1 else str(arguments[0])
     if origin in (Union, types.UnionType):
-        known = [type_words(each) for each in arguments if each is not type(None)]
-        return " or ".join(dict.fromkeys(known))
+        inner_words = [type_words(argument) for argument in arguments if argument is not type(None)]
+        return " or ".join(dict.fromkeys(inner_words))
     if origin is tuple:
-        return _list(arguments[0])
+        return _list_words(arguments[0])
     if origin is dict:
         return (
             "a mapping"
@@ -77,7 +77,7 @@ def _plain(annotation: Any) -> str:
     return "a mapping"
 
 
-def _list(entry: Any) -> str:
+def _list_words(entry: Any) -> str:
     if parts_in(entry):
         return "a list of mappings"
     words, comma, limits = type_words(entry).partition(", ")
@@ -86,12 +86,12 @@ def _list(entry: Any) -> str:
     return f"a list, each entry {words}{comma}{limits}"
 
 
-def choices(annotation: Any) -> tuple[str, ...]:
+def allowed_words(annotation: Any) -> tuple[str, ...]:
     """Return the words that a value may be, through lists and unions; nothing where any text or number may stand."""
     if get_origin(annotation) is Literal:
         return tuple(map(str, get_args(annotation)))
     if get_origin(annotation) in (Annotated, Union, types.UnionType, tuple):
-        return tuple(dict.fromkeys(word for each in get_args(annotation) for word in choices(each)))
+        return tuple(dict.fromkeys(word for argument in get_args(annotation) for word in allowed_words(argument)))
     return ()
 
 
@@ -99,16 +99,16 @@ def default_words(field: FieldInfo) -> str | None:
     """Return a default as a spec would write it; None where there is none, or where the parts below say it."""
     if field.is_required() or field.default is None or isinstance(field.default, BaseModel):
         return None
-    return _written(field.default)
+    return _spec_text(field.default)
 
 
-def _written(value: Any) -> str:
+def _spec_text(value: Any) -> str:
     if isinstance(value, timedelta):
         return format_duration(value)
     if isinstance(value, BaseModel):
         value = value.model_dump(exclude_none=True)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_written(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_spec_text(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, tuple):
-        return "[" + ", ".join(map(_written, value)) + "]"
+        return "[" + ", ".join(map(_spec_text, value)) + "]"
     return str(value).lower() if isinstance(value, bool) else str(value) or '""'

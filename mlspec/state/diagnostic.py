@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class Diagnostic:
     """An error in terraform's own words, and the address of the resource that it is about, where it is about one."""
 
     text: str

@@ -41,7 +41,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class CloudNeeds:
+class CloudRequirements:
     """What has to be there on Google Cloud for some forecasts."""
 
     apis: tuple[str, ...]

@@ -33,13 +33,13 @@ class AlertRecord:
     told: bool = False
 
     @property
-    def said(self) -> str:
+    def message_without_name(self) -> str:
         """The message without the alert's name, where that was said already."""
         return self.message.removeprefix(f"{self.name}: ")
 
 
 @dataclass(frozen=True, slots=True)
-class Rollout:
+class RolloutProgress:
     """A version on its way to all traffic: `step` counts from 0, `since` is when that step began."""
 
     version: str
@@ -116,7 +116,7 @@ class Ledger:
     """
 
     alerts: tuple[AlertRecord, ...] = ()
-    rollout: Rollout | None = None
+    rollout: RolloutProgress | None = None
     hold: Hold | None = None
     quarantined: tuple[Quarantine, ...] = ()
     rollbacks: tuple[RolledBack, ...] = ()
@@ -133,24 +133,24 @@ class Ledger:
     spec: str = ""
 
     @property
-    def bad(self) -> frozenset[str]:
+    def quarantined_versions(self) -> frozenset[str]:
         """Names of the versions in quarantine."""
-        return frozenset(each.version for each in self.quarantined)
+        return frozenset(quarantine.version for quarantine in self.quarantined)
 
-    def alert(self, name: str) -> AlertRecord | None:
+    def find_alert(self, name: str) -> AlertRecord | None:
         """Return one alert's record, if it was ever judged."""
-        return next((each for each in self.alerts if each.name == name), None)
+        return next((record for record in self.alerts if record.name == name), None)
 
     def with_alert(self, record: AlertRecord) -> Ledger:
         """Return the ledger with one alert's record in place of its last."""
-        return replace(self, alerts=(*(each for each in self.alerts if each.name != record.name), record))
+        return replace(self, alerts=(*(other for other in self.alerts if other.name != record.name), record))
 
 
 _MANY = {
     "alerts": AlertRecord, "quarantined": Quarantine, "rollbacks": RolledBack, "silences": Silence,
 }  # fmt: skip
-_ONE = {"rollout": Rollout, "hold": Hold, "failure": Failure}
-_WORDS = ("acted", "trainings", "by_horizon")
+_ONE = {"rollout": RolloutProgress, "hold": Hold, "failure": Failure}
+_LISTS = ("acted", "trainings", "by_horizon")
 _TIMES = ("at", "since", "until", "next_at", "started", "began")
 
 
@@ -159,22 +159,25 @@ def ledger_of(value: Mapping[str, Json]) -> Ledger:
 
     Raises ValueError or TypeError for what no ledger is: it is better to stop than to decide on a moment that is none.
     """
-    found: dict[str, Json] = {**value}
-    for name, many in _MANY.items():
-        found[name] = tuple(many(**each) for each in found.get(name, ()))
-    for name, one in _ONE.items():
-        found[name] = one(**found[name]) if found.get(name) else None
-    for name in _WORDS:
-        found[name] = tuple(found.get(name, ()))
-    for at in _moments(found):
+    values: dict[str, Json] = {**value}
+    for name, entry_type in _MANY.items():
+        values[name] = tuple(entry_type(**entry) for entry in values.get(name, ()))
+    for name, record_type in _ONE.items():
+        values[name] = record_type(**values[name]) if values.get(name) else None
+    for name in _LISTS:
+        values[name] = tuple(values.get(name, ()))
+    for at in _decision_moments(values):
         if datetime.fromisoformat(at).tzinfo is None:
             raise ValueError(f"'{at}' has no time zone")
-    return Ledger(**found)
+    return Ledger(**values)
 
 
-def _moments(found: Mapping[str, Json]) -> Iterator[str]:
+def _decision_moments(values: Mapping[str, Json]) -> Iterator[str]:
     """Every moment that decisions are made from."""
-    yield from found["trainings"]
-    yield from found.get("slots", {}).values()
-    for record in (*(each for name in _MANY for each in found[name]), *(found[name] for name in _ONE if found[name])):
+    yield from values["trainings"]
+    yield from values.get("slots", {}).values()
+    for record in (
+        *(entry for name in _MANY for entry in values[name]),
+        *(values[name] for name in _ONE if values[name]),
+    ):
         yield from (value for name in _TIMES if (value := getattr(record, name, None)))

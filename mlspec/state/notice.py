@@ -32,7 +32,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingNotice:
     """A notice that one receiver has not taken yet. `receiver` is a stable text such as `pubsub:demand-alerts`.
 
     `attempts` were made so far; the next is due at `next_at`, or never, when it is None: `problem` says why.

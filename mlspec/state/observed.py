@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlspec.state.ledger import Ledger
-from mlspec.state.notice import Pending
+from mlspec.state.notice import PendingNotice
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind, Resource
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObservedResource:
     """One resource as a target holds it. `facts` is what making it yielded; `damage` says what is missing or changed since."""
 
     resource: Resource
@@ -30,20 +30,20 @@ class Observed:
     """
 
     forecast: str
-    seen: Mapping[Kind, Seen] = field(default_factory=dict)
+    resources: Mapping[Kind, ObservedResource] = field(default_factory=dict)
     failed: Mapping[Kind, str] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=Ledger)
     conditions: tuple[Condition, ...] = ()
 
-    def fields(self, kind: Kind) -> Mapping[str, Json] | None:
+    def intact_fields(self, kind: Kind) -> Mapping[str, Json] | None:
         """The fields that a resource was made with; None where there is none, or where it is damaged."""
-        found = self.seen.get(kind)
-        return None if found is None or found.damage else found.resource.fields
+        resource = self.resources.get(kind)
+        return None if resource is None or resource.damage else resource.resource.fields
 
-    def fact(self, kind: Kind, name: str) -> Json:
+    def find_fact(self, kind: Kind, name: str) -> Json:
         """One fact of a resource, or None."""
-        found = self.seen.get(kind)
-        return found.facts.get(name) if found else None
+        resource = self.resources.get(kind)
+        return resource.facts.get(name) if resource else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class SourceFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class FiledStep:
+class StoredStep:
     """A finished step, as filed: outputs by role, and its facts."""
 
     outputs: Mapping[str, FileRef]
@@ -72,12 +72,12 @@ class Settlement:
     """
 
     forecast: str
-    seen: Seen | None = None
-    forget: tuple[Kind, ...] = ()
+    resource: ObservedResource | None = None
+    forgotten_kinds: tuple[Kind, ...] = ()
     version: Version | None = None
     release: Release | None = None
     run: ForecastRun | None = None
     events: tuple[Event, ...] = ()
     conditions: tuple[Condition, ...] = ()
     ledger: Ledger | None = None
-    notices: tuple[Pending, ...] = ()
+    notices: tuple[PendingNotice, ...] = ()

@@ -70,6 +70,6 @@ class Plan:
         return {action: counts[action] for action in ACTIONS}
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return all(change.action == "none" for change in self.changes)

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class MetricPoint:
     """A value of one alert and segment: the metric itself, or in how many of the last evaluations its threshold was broken."""
 
     kind: Literal["value", "breaches"]

@@ -22,12 +22,12 @@ class Predictions:
     until: str
     time: str
     times: tuple[str, ...]
-    places: Mapping[str, int]
+    positions: Mapping[str, int]
     columns: Mapping[str, array[float]]
 
-    def of(self, key: str, horizon: int) -> list[dict[str, Json]]:
+    def for_series(self, key: str, horizon: int) -> list[dict[str, Json]]:
         """Return the next `horizon` periods of one series. Raises KeyError for a series that is not there."""
-        first = self.places[key] * len(self.times)
+        first = self.positions[key] * len(self.times)
         return [
             {self.time: time, **{name: values[first + step] for name, values in self.columns.items()}}
             for step, time in enumerate(self.times[:horizon])

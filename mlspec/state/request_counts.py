@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class RequestCount:
     """One version's minute: requests, those that failed, and how many took up to each of `LATENCIES` seconds.
 
     `minute` is RFC 3339 in UTC. `took` has one count a bound of LATENCIES and one for all beyond the last; they sum to `requests`.

@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Mapping
 from itertools import accumulate
 
-BUCKETS = 100  # one a percent of traffic
+PARTITIONS = 100  # one a percent of traffic
 ONLY_SERIES = "all"  # the key where a spec names no series columns
 
 
-def key_of(values: Mapping[str, str]) -> str:
+def series_key(values: Mapping[str, str]) -> str:
     r"""Return a series' key: its columns' values, in the order of the spec, joined by `/`; `/` and `\` in a value are escaped.
 
     One value stands as it is. It is the panel's `unique_id` (`forecast.load.join_ids`), so a key is found without a data frame.
@@ -27,20 +27,22 @@ def key_of(values: Mapping[str, str]) -> str:
     return "/".join(value.replace("\\", "\\\\").replace("/", "\\/") for value in values.values())
 
 
-def bucket(key: str) -> int:
+def series_partition(key: str) -> int:
     """Return the bucket of a series, 0 to 99: sha256 of its key, so that any number of similar keys spreads evenly."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % BUCKETS
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % PARTITIONS
 
 
-def version_for(bucket: int, traffic: Mapping[str, int]) -> str:
+def version_for(partition: int, traffic: Mapping[str, int]) -> str:
     """Return the version that a bucket belongs to. `traffic` maps versions to percent and sums to 100.
 
     Versions take their stretches of buckets in the order of their names, whatever the order of the mapping. Stretches only shift
     at their ends, so a version keeps every series that it had as long as no other version's share grows. Raises ValueError when
     the shares are no split.
     """
-    if min(traffic.values(), default=0) < 0 or sum(traffic.values()) != BUCKETS or not 0 <= bucket < BUCKETS:
-        raise ValueError(f"bucket {bucket} of traffic {dict(traffic)}: shares are percentages that sum to {BUCKETS}")
+    if min(traffic.values(), default=0) < 0 or sum(traffic.values()) != PARTITIONS or not 0 <= partition < PARTITIONS:
+        raise ValueError(
+            f"bucket {partition} of traffic {dict(traffic)}: shares are percentages that sum to {PARTITIONS}"
+        )
     versions = sorted(traffic)
     ends = accumulate(traffic[version] for version in versions)
-    return next(version for version, end in zip(versions, ends, strict=True) if bucket < end)
+    return next(version for version, end in zip(versions, ends, strict=True) if partition < end)

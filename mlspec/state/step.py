@@ -34,7 +34,7 @@ class StepRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class FarStep:
+class RemoteStep:
     """A step that is run where its files are: `inputs` are named, not brought near; `key` is the digest of all that it depends on.
 
     `out` is an empty folder here, for what comes back.
@@ -61,7 +61,7 @@ class StepResult:
 Progress = Callable[[int, int, str], None]
 
 
-class Steps(Protocol):
+class StepRunner(Protocol):
     """Whoever can run a step."""
 
     def __call__(self, request: StepRequest, progress: Progress) -> StepResult:

@@ -11,15 +11,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from mlspec.state.notice import Pending
-from mlspec.state.observed import FiledStep, Observed, Settlement, SourceFacts
-from mlspec.state.point import Point
+from mlspec.state.notice import PendingNotice
+from mlspec.state.observed import Observed, Settlement, SourceFacts, StoredStep
+from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
-from mlspec.state.request_counts import Served
+from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
 
 
-class Sight(Protocol):
+class TargetView(Protocol):
     """A target as far as it can be looked at: all that a plan needs."""
 
     @property
@@ -42,62 +42,62 @@ class Sight(Protocol):
         """Number of writes to the state so far."""
         ...
 
-    def source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
         """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
         ...
 
-    def observe(self, forecast: str) -> Observed:
+    def observe_forecast(self, forecast: str) -> Observed:
         """Return what is held of one forecast; never writes."""
         ...
 
 
-class Target(Sight, Protocol):
+class Target(TargetView, Protocol):
     """Where forecasts live: it can be looked at, and written to."""
 
-    def session(self) -> AbstractContextManager[None]:
+    def read_session(self) -> AbstractContextManager[None]:
         """Make many looks at the state cheap for the length of a block; each still sees what was recorded before it.
 
         Nothing is to be forked inside the block.
         """
         ...
 
-    def names(self) -> tuple[str, ...]:
+    def forecast_names(self) -> tuple[str, ...]:
         """Return the names of all forecasts of which anything is recorded, sorted."""
         ...
 
-    def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
+    def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
         """Hold one forecast alone. Raises LockHeld, naming the holder, after `timeout` seconds."""
         ...
 
-    def journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+    def write_journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
         """Write a line of the journal: an effect is `started`, `done` or `failed`."""
         ...
 
-    def step(self, forecast: str, step: str, key: str) -> FiledStep | None:
+    def find_step(self, forecast: str, step: str, key: str) -> StoredStep | None:
         """Return the finished step of this key, if it was filed and its files are whole."""
         ...
 
     def file_step(
         self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
-    ) -> FiledStep:
+    ) -> StoredStep:
         """Take a step's files into the store and record the step. Filing the same step twice is the same as once.
 
         Only the holder of the forecast's lock files steps.
         """
         ...
 
-    def settle(self, settlement: Settlement, at: str) -> None:
+    def record_settlement(self, settlement: Settlement, at: str) -> None:
         """Record one effect whole, with the journal's `done` line for its resource."""
         ...
 
-    def fetch(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
+    def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
         """Bring what a spec reads near: return the spec as it is to be read, and the root that its paths start at.
 
         `folder` is an empty one for what has to be fetched. Raises DataError where data is missing or out of reach.
         """
         ...
 
-    def route(
+    def route_traffic(
         self,
         forecast: str,
         spec: Mapping[str, Json],
@@ -111,62 +111,62 @@ class Target(Sight, Protocol):
         """
         ...
 
-    def publish(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
+    def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
         """Write a forecast where others read it, before it is recorded. Twice the same run is as once."""
         ...
 
-    def measured(self, forecast: str, points: Sequence[Point], at: str) -> None:
+    def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
         """Hand what was measured at `at` to whoever watches outside of mlspec. Raises TargetError where they cannot be told."""
         ...
 
-    def path(self, forecast: str, ref: FileRef) -> Path:
+    def fetch_file(self, forecast: str, ref: FileRef) -> Path:
         """Return where a stored file can be read, after checking it against its sha256. Raises StateError if it is damaged."""
         ...
 
-    def damaged(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
+    def find_damaged_files(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
         """Return which of these stored files are gone or were changed; of files that are far away, by name and size alone."""
         ...
 
-    def versions(self, forecast: str) -> tuple[Version, ...]:
+    def load_versions(self, forecast: str) -> tuple[Version, ...]:
         """Return all versions, newest first."""
         ...
 
-    def releases(self, forecast: str) -> tuple[Release, ...]:
+    def load_releases(self, forecast: str) -> tuple[Release, ...]:
         """Return all releases, newest first."""
         ...
 
-    def runs(self, forecast: str) -> tuple[ForecastRun, ...]:
+    def load_runs(self, forecast: str) -> tuple[ForecastRun, ...]:
         """Return all forecasts made, newest first."""
         ...
 
-    def events(self, forecast: str) -> tuple[Event, ...]:
+    def load_events(self, forecast: str) -> tuple[Event, ...]:
         """Return all events, newest first."""
         ...
 
-    def conditions(self, forecast: str) -> tuple[Condition, ...]:
+    def load_conditions(self, forecast: str) -> tuple[Condition, ...]:
         """Return the present conditions."""
         ...
 
-    def due(self, at: str) -> tuple[Pending, ...]:
+    def load_due_notices(self, at: str) -> tuple[PendingNotice, ...]:
         """Return the notices whose next attempt is due at `at`, the longest overdue first."""
         ...
 
-    def undelivered(self, forecast: str) -> tuple[Pending, ...]:
+    def load_undelivered_notices(self, forecast: str) -> tuple[PendingNotice, ...]:
         """Return the notices of a forecast that a receiver has not taken, newest first."""
         ...
 
-    def told(self, pending: Pending, delivered_at: str | None) -> None:
+    def mark_delivered(self, pending: PendingNotice, delivered_at: str | None) -> None:
         """Record how an attempt at delivery went: `pending` carries the attempts and the next moment; None was not delivered."""
         ...
 
-    def count_served(self, minutes: Sequence[Served]) -> None:
+    def add_request_counts(self, minutes: Sequence[RequestCount]) -> None:
         """Add a server's counts to those of the same minute and version."""
         ...
 
-    def served(self, forecast: str, since: str) -> tuple[Served, ...]:
+    def load_request_counts(self, forecast: str, since: str) -> tuple[RequestCount, ...]:
         """Return what servers counted from the minute `since` (RFC 3339) on, oldest first."""
         ...
 
-    def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
+    def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
         """Take down what apply made. With `purge` the records and files go too, without it history stays."""
         ...

@@ -23,19 +23,19 @@ _REQUIREMENT = re.compile(
 )
 
 
-def python() -> Finding:
+def check_python() -> Finding:
     """Return whether this Python is new enough."""
-    said = ".".join(map(str, sys.version_info[:3]))
+    version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] < PYTHON:
-        return Finding("machine", "Python", "missing", f"{said} is older than 3.11", "install Python 3.11 or newer")
-    return Finding("machine", "Python", "ok", said)
+        return Finding("machine", "Python", "missing", f"{version} is older than 3.11", "install Python 3.11 or newer")
+    return Finding("machine", "Python", "ok", version)
 
 
-def part(name: str) -> Finding:
+def check_extra(name: str) -> Finding:
     """Return whether an optional part of mlspec is installed, by the floors that mlspec itself declares."""
     mend = f"pip install 'mlspec[{name}]'"
     try:
-        lacking = sorted(set(_lacking(name)))
+        lacking = sorted(set(_missing_requirements(name)))
     except metadata.PackageNotFoundError:
         return Finding("machine", f"mlspec[{name}]", "unknown", "mlspec itself is not installed by pip here", mend)
     if lacking:
@@ -43,35 +43,35 @@ def part(name: str) -> Finding:
     return Finding("machine", f"mlspec[{name}]", "ok", "installed")
 
 
-def _lacking(extra_name: str) -> Iterator[str]:
+def _missing_requirements(extra_name: str) -> Iterator[str]:
     for requirement in metadata.requires("mlspec") or ():
-        found = _REQUIREMENT.match(requirement)
-        if found is None or found[4] != extra_name:
+        parsed = _REQUIREMENT.match(requirement)
+        if parsed is None or parsed[4] != extra_name:
             continue
-        if found[1] == "mlspec":
-            for inner in (found[2] or "").split(","):
-                yield from _lacking(inner)
-        elif not _installed(found[1], found[3]):
-            yield found[1]
+        if parsed[1] == "mlspec":
+            for inner in (parsed[2] or "").split(","):
+                yield from _missing_requirements(inner)
+        elif not _is_installed(parsed[1], parsed[3]):
+            yield parsed[1]
 
 
-def _installed(name: str, floor: str | None) -> bool:
+def _is_installed(name: str, floor: str | None) -> bool:
     try:
-        return numbers(metadata.version(name)) >= numbers(floor or "0")
+        return version_numbers(metadata.version(name)) >= version_numbers(floor or "0")
     except metadata.PackageNotFoundError:
         return False
 
 
-def numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
     """Return the numbers that a version begins with: `1.9.0-rc1` is 1, 9, 0. Zeros at the end say nothing."""
-    found = re.match(r"v?([0-9]+(?:\.[0-9]+)*)", version)
-    parts = [int(part) for part in found[1].split(".")] if found else []
+    matched = re.match(r"v?([0-9]+(?:\.[0-9]+)*)", version)
+    parts = [int(part) for part in matched[1].split(".")] if matched else []
     while parts and parts[-1] == 0:
         parts.pop()
     return tuple(parts)
 
 
-def terraform() -> Finding:
+def check_terraform() -> Finding:
     """Return whether terraform is here and new enough."""
     floor = ".".join(map(str, TERRAFORM))
     mend = f"install terraform {floor} or newer: https://developer.hashicorp.com/terraform/install"
@@ -85,33 +85,37 @@ def terraform() -> Finding:
             "HOME": os.environ.get("HOME", ""),
             "CHECKPOINT_DISABLE": "1",
         }
-        done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30, env=environment)
-        said = str(json.loads(done.stdout)["terraform_version"])
+        completed = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30, env=environment)
+        version = str(json.loads(completed.stdout)["terraform_version"])
     except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
         return Finding("machine", "terraform", "unknown", f"it does not say its version ({type(error).__name__})", mend)
-    if numbers(said) < TERRAFORM:
-        return Finding("machine", "terraform", "missing", f"{said} is older than {floor}", mend)
-    return Finding("machine", "terraform", "ok", said)
+    if version_numbers(version) < TERRAFORM:
+        return Finding("machine", "terraform", "missing", f"{version} is older than {floor}", mend)
+    return Finding("machine", "terraform", "ok", version)
 
 
-def folder(path: Path) -> Finding:
+def check_folder(path: Path) -> Finding:
     """Return whether a folder can be written to, or made; nothing is written."""
-    there = _nearest(path)
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        return Finding("machine", "folder", "missing", f"{there} cannot be written to", f"chmod u+rwx '{there}'")
+    existing = _nearest_existing(path)
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        return Finding("machine", "folder", "missing", f"{existing} cannot be written to", f"chmod u+rwx '{existing}'")
     return Finding("machine", "folder", "ok", str(path))
 
 
-def room(path: Path) -> Finding:
+def check_disk(path: Path) -> Finding:
     """Return whether the disk of a folder has room."""
-    free = shutil.disk_usage(_nearest(path)).free
-    said = f"{free / 1024**3:.1f} GiB free"
+    free = shutil.disk_usage(_nearest_existing(path)).free
+    free_text = f"{free / 1024**3:.1f} GiB free"
     if free < ROOM:
         return Finding(
-            "machine", "disk", "missing", f"{said}, below 1 GiB", f"make room on the disk of '{_nearest(path)}'"
+            "machine",
+            "disk",
+            "missing",
+            f"{free_text}, below 1 GiB",
+            f"make room on the disk of '{_nearest_existing(path)}'",
         )
-    return Finding("machine", "disk", "ok", said)
+    return Finding("machine", "disk", "ok", free_text)
 
 
-def _nearest(path: Path) -> Path:
-    return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+def _nearest_existing(path: Path) -> Path:
+    return next(candidate for candidate in (path.absolute(), *path.absolute().parents) if candidate.exists())

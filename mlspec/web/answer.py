@@ -9,17 +9,17 @@ from typing import Any
 
 from mlspec.errors import ModelError
 from mlspec.state.predicted import Predictions
-from mlspec.state.split import bucket, version_for
-from mlspec.web.counts import Counts
-from mlspec.web.instances import Asked, read
-from mlspec.web.prediction_cache import Answers
-from mlspec.web.problem import problem
+from mlspec.state.split import series_partition, version_for
+from mlspec.web.counts import RequestCounter
+from mlspec.web.instances import Instance, parse_instances
+from mlspec.web.prediction_cache import CachedForecast
+from mlspec.web.problem import error_body
 
 NO_VERSION = ""  # what a request is counted under that no version could be asked
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A status and a body."""
 
     code: int
@@ -27,62 +27,70 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
+class PredictionHandler:
     """Answers requests and counts them. `timer` returns seconds; `say` takes a sentence for whoever runs the server."""
 
-    counts: Counts
+    counts: RequestCounter
     timer: Callable[[], float]
     say: Callable[[str], None]
 
-    def __call__(self, name: str, found: Answers | str, body: bytes) -> Answer:
+    def __call__(self, name: str, cached: CachedForecast | str, body: bytes) -> HttpAnswer:
         """Return the answer to a request about the forecast `name`. Raises Mistake where the client has to send another."""
         start = self.timer()
-        if isinstance(found, str):
-            answer, failed = _failed(503, f"{name} is not ready: {found}"), {NO_VERSION: True}
+        if isinstance(cached, str):
+            answer, failed = _error_answer(503, f"{name} is not ready: {cached}"), {NO_VERSION: True}
         else:
-            answer, failed = self._of_versions(name, found, read(body, found.release.spec, found.any))
+            answer, failed = self._answer_by_version(
+                name, cached, parse_instances(body, cached.release.spec, cached.any_predictions)
+            )
         seconds = self.timer() - start
         for version, bad in failed.items():
-            self.counts.add(name, version, seconds, failed=bad)
+            self.counts.record_request(name, version, seconds, failed=bad)
         return answer
 
-    def _of_versions(self, name: str, found: Answers, asked: Sequence[Asked]) -> tuple[Answer, dict[str, bool]]:
+    def _answer_by_version(
+        self, name: str, cached: CachedForecast, instances: Sequence[Instance]
+    ) -> tuple[HttpAnswer, dict[str, bool]]:
         """Return the answer, and of each version that was asked whether it failed: one that fails, fails the request."""
         predictions: list[dict[str, Any]] = []
         failed: dict[str, bool] = {}
-        for each in asked:
-            version = version_for(bucket(each.key), found.traffic)
+        for instance in instances:
+            version = version_for(series_partition(instance.key), cached.traffic)
             failed.setdefault(version, False)
             try:
-                predictions.append(_prediction(each, version, found.made[version].found))
+                predictions.append(_predict_instance(instance, version, cached.versions[version].predictions))
             except Exception as error:  # noqa: BLE001  (whatever a version's predictions break with is that version's error)
                 if not failed[version]:
                     self.say(f"{name}: {version} failed a request: {type(error).__name__}: {error}")
                 failed[version] = True
-        bad = [version for version, is_bad in failed.items() if is_bad]
-        if bad:
-            return _failed(500, f"{name}: {' and '.join(bad)} cannot predict; the server's own output says why"), failed
-        return Answer(200, _json(_response(name, found, predictions, list(failed)))), failed
+        failed_versions = [version for version, is_bad in failed.items() if is_bad]
+        if failed_versions:
+            return _error_answer(
+                500, f"{name}: {' and '.join(failed_versions)} cannot predict; the server's own output says why"
+            ), failed
+        return HttpAnswer(200, _encode_json(_predict_response(name, cached, predictions, list(failed)))), failed
 
 
-def _prediction(asked: Asked, version: str, found: Predictions | str) -> dict[str, Any]:
-    if isinstance(found, str):
-        raise ModelError(found)
-    periods = found.of(asked.key, asked.horizon)
-    return {**asked.columns, "cutoff": found.cutoff, "version": version, "forecast": periods}
+def _predict_instance(instance: Instance, version: str, predictions: Predictions | str) -> dict[str, Any]:
+    if isinstance(predictions, str):
+        raise ModelError(predictions)
+    periods = predictions.for_series(instance.key, instance.horizon)
+    return {**instance.columns, "cutoff": predictions.cutoff, "version": version, "forecast": periods}
 
 
-def _response(name: str, found: Answers, predictions: list[dict[str, Any]], versions: list[str]) -> dict[str, Any]:
+def _predict_response(
+    name: str, cached: CachedForecast, predictions: list[dict[str, Any]], versions: list[str]
+) -> dict[str, Any]:
     """Return Vertex AI's PredictResponse (cloud.google.com/vertex-ai/docs/reference/rest/v1/PredictResponse)."""
-    one = {"modelVersionId": versions[0]} if len(versions) == 1 else {}
+    single_version = {"modelVersionId": versions[0]} if len(versions) == 1 else {}
     return {
-        "predictions": predictions, "deployedModelId": f"r{found.release.release}", "modelDisplayName": name, **one,
+        "predictions": predictions, "deployedModelId": f"r{cached.release.release}", "modelDisplayName": name, **single_version,
     }  # fmt: skip
 
 
-def _failed(code: int, message: str) -> Answer:
-    return Answer(code, _json(problem(code, message)))
+def _error_answer(code: int, message: str) -> HttpAnswer:
+    return HttpAnswer(code, _encode_json(error_body(code, message)))
 
 
-def _json(value: Any) -> bytes:
+def _encode_json(value: Any) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()

@@ -22,9 +22,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mlspec.web.answer import Answering
-from mlspec.web.prediction_cache import Shelf
-from mlspec.web.problem import Mistake, problem
+from mlspec.web.answer import PredictionHandler
+from mlspec.web.prediction_cache import PredictionCache
+from mlspec.web.problem import ClientError, error_body
 
 MOST_BYTES = 1_500_000  # Vertex AI's own bound
 MOST_READ = 10 * MOST_BYTES  # beyond that the connection is closed on whoever sends it
@@ -33,90 +33,95 @@ WHOLE_SECONDS = 60.0  # from headers to the last byte of the answer: a client th
 
 
 @dataclass(frozen=True, slots=True)
-class Routes:
+class PlatformRoutes:
     """Paths that a platform asks for beside mlspec's own (AIP_PREDICT_ROUTE, AIP_HEALTH_ROUTE)."""
 
     predict: str | None = None
     health: str | None = None
 
 
-def make(shelf: Shelf, answering: Answering, routes: Routes) -> ASGIApp:
+def make_app(cache: PredictionCache, handler: PredictionHandler, routes: PlatformRoutes) -> ASGIApp:
     """Return the application."""
-    pages = _Pages(shelf, answering)
+    endpoints = _Endpoints(cache, handler)
     predicts = ["/predict", *([routes.predict] if routes.predict else [])]
     # Before the others: the platform's path may be one of ours.
-    platform = [Route(routes.health, pages.loaded, methods=["GET"])] if routes.health else []
+    platform = [Route(routes.health, endpoints.report_loaded, methods=["GET"])] if routes.health else []
     table = [
         *platform,
-        Route("/v1/models/{name}:predict", pages.predict, methods=["POST"]),
-        *(Route(path, pages.predict_the_only_one, methods=["POST"]) for path in dict.fromkeys(predicts)),
-        Route("/healthz", pages.healthz, methods=["GET"]),
-        Route("/readyz", pages.readyz, methods=["GET"]),
-        Route("/metrics", pages.metrics, methods=["GET"]),
+        Route("/v1/models/{name}:predict", endpoints.predict_named, methods=["POST"]),
+        *(Route(path, endpoints.predict_the_only_one, methods=["POST"]) for path in dict.fromkeys(predicts)),
+        Route("/healthz", endpoints.healthz, methods=["GET"]),
+        Route("/readyz", endpoints.readyz, methods=["GET"]),
+        Route("/metrics", endpoints.metrics, methods=["GET"]),
     ]
-    return _Within(Starlette(routes=table, exception_handlers={HTTPException: _http, Mistake: _mistake}), answering)
+    return _GuardMiddleware(
+        Starlette(
+            routes=table, exception_handlers={HTTPException: _answer_http_error, ClientError: _answer_client_error}
+        ),
+        handler,
+    )
 
 
-class _Pages:
+class _Endpoints:
     """One method a path."""
 
-    def __init__(self, shelf: Shelf, answering: Answering) -> None:
-        self.shelf, self.answering = shelf, answering
+    def __init__(self, cache: PredictionCache, handler: PredictionHandler) -> None:
+        self.cache, self.handler = cache, handler
 
-    async def predict(self, request: Request) -> Response:
-        return await self._predict(request, request.path_params["name"])
+    async def predict_named(self, request: Request) -> Response:
+        return await self._answer_prediction(request, request.path_params["name"])
 
     async def predict_the_only_one(self, request: Request) -> Response:
-        names = self.shelf.names
+        names = self.cache.names
         if len(names) != 1:
-            raise Mistake(f"there are {len(names)} forecasts: POST /v1/models/NAME:predict", 404)
-        return await self._predict(request, names[0])
+            raise ClientError(f"there are {len(names)} forecasts: POST /v1/models/NAME:predict", 404)
+        return await self._answer_prediction(request, names[0])
 
-    async def _predict(self, request: Request, name: str) -> Response:
-        if self.shelf.of(name) is None:
-            raise Mistake(f"there is no forecast {name[:60]!r} here; expected {_some(self.shelf.names)}", 404)
-        body = await _body(request)
-        found = self.shelf.of(name)
-        answer = await run_in_threadpool(self.answering, name, "it was taken down" if found is None else found, body)
+    async def _answer_prediction(self, request: Request, name: str) -> Response:
+        if self.cache.find_forecast(name) is None:
+            raise ClientError(f"there is no forecast {name[:60]!r} here; expected {_list_names(self.cache.names)}", 404)
+        body = await _read_body(request)
+        cached = self.cache.find_forecast(name)
+        answer = await run_in_threadpool(self.handler, name, "it was taken down" if cached is None else cached, body)
         return Response(answer.body, answer.code, media_type="application/json")
 
     async def healthz(self, _request: Request) -> Response:
-        return _json({"live": True})
+        return _json_response({"live": True})
 
     async def readyz(self, _request: Request) -> Response:
-        why, names = self.shelf.why_not_ready, self.shelf.names
+        why, names = self.cache.why_not_ready, self.cache.names
         ready = bool(names) and not why
-        return _json(
+        return _json_response(
             {"ready": ready, "forecasts": {name: why.get(name, "ready") for name in names}}, 200 if ready else 503
         )
 
-    async def loaded(self, _request: Request) -> Response:
-        return _json({"loaded": self.shelf.looked}, 200 if self.shelf.looked else 503)
+    async def report_loaded(self, _request: Request) -> Response:
+        return _json_response({"loaded": self.cache.is_loaded}, 200 if self.cache.is_loaded else 503)
 
     async def metrics(self, _request: Request) -> Response:
-        page = await run_in_threadpool(self.answering.counts.page)
+        page = await run_in_threadpool(self.handler.counts.render_metrics)
         return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _body(request: Request) -> bytes:
+async def _read_body(request: Request) -> bytes:
     """Return the body, whole and bounded. Raises Mistake."""
-    said = request.headers.get("content-length", "0")
-    if not said.isdecimal() or int(said[:12]) > MOST_READ:
+    content_length = request.headers.get("content-length", "0")
+    if not content_length.isdecimal() or int(content_length[:12]) > MOST_READ:
         raise _too_large()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await _read(request)
+            body = await _read_bounded(request)
     except TimeoutError:
-        raise Mistake(f"the body was not sent within {BODY_SECONDS:g} s", 408) from None
+        raise ClientError(f"the body was not sent within {BODY_SECONDS:g} s", 408) from None
     except ClientDisconnect:
-        raise Mistake("the client left") from None
+        raise ClientError("the client left") from None
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" or "content-encoding" in request.headers:
-        raise Mistake("expected Content-Type: application/json, and no Content-Encoding", 415)
+        raise ClientError("expected Content-Type: application/json, and no Content-Encoding", 415)
     return body
 
 
-async def _read(request: Request) -> bytes:
+async def _read_bounded(request: Request) -> bytes:
     """Return the body. One that is somewhat too large is read to its end, so that its sender gets to read the answer."""
     body, size = bytearray(), 0
     async for chunk in request.stream():
@@ -130,60 +135,62 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def _too_large() -> Mistake:
-    return Mistake(f"the body is larger than {MOST_BYTES:,} bytes: send fewer instances", 413)
+def _too_large() -> ClientError:
+    return ClientError(f"the body is larger than {MOST_BYTES:,} bytes: send fewer instances", 413)
 
 
-class _Within:
+class _GuardMiddleware:
     """Bounds the time of a whole request, and turns a defect into words: no traceback reaches anyone."""
 
-    def __init__(self, app: ASGIApp, answering: Answering) -> None:
-        self.app, self.answering = app, answering
+    def __init__(self, app: ASGIApp, handler: PredictionHandler) -> None:
+        self.app, self.handler = app, handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
-        async def sending(message: Any) -> None:
+        async def send_and_note(message: Any) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
             async with asyncio.timeout(WHOLE_SECONDS):
-                await self.app(scope, receive, sending)
+                await self.app(scope, receive, send_and_note)
         except TimeoutError:
             if started:
                 raise  # the client does not read: the connection is closed on it
-            await _json(problem(503, f"there was no answer within {WHOLE_SECONDS:g} s"), 503)(scope, receive, send)
+            await _json_response(error_body(503, f"there was no answer within {WHOLE_SECONDS:g} s"), 503)(
+                scope, receive, send
+            )
         except Exception as error:
-            self.answering.say(f"a defect of mlspec: {type(error).__name__}: {error}")
+            self.handler.say(f"a defect of mlspec: {type(error).__name__}: {error}")
             if started:
                 raise
-            told = problem(500, "a defect of mlspec; the server's own output says more")
-            await _json(told, 500)(scope, receive, send)
+            body = error_body(500, "a defect of mlspec; the server's own output says more")
+            await _json_response(body, 500)(scope, receive, send)
 
 
-async def _mistake(_request: Request, error: Exception) -> Response:
-    code, message = (error.code, error.message) if isinstance(error, Mistake) else (400, str(error))
+async def _answer_client_error(_request: Request, error: Exception) -> Response:
+    code, message = (error.code, error.message) if isinstance(error, ClientError) else (400, str(error))
     # What was not read of a body that is refused would be taken for the next request.
-    return _json(problem(code, message), code, {"connection": "close"} if code in (408, 413) else None)
+    return _json_response(error_body(code, message), code, {"connection": "close"} if code in (408, 413) else None)
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _answer_http_error(_request: Request, error: Exception) -> Response:
     """Say in words what the router refuses."""
     code = error.status_code if isinstance(error, HTTPException) else 400
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    said = {
+    messages = {
         404: "there is no such path: POST /v1/models/NAME:predict, GET /healthz, /readyz or /metrics",
         405: f"this path takes {headers.get('Allow', 'another method')}",
     }
-    return _json(problem(code, said.get(code, "the request cannot be taken")), code, headers)
+    return _json_response(error_body(code, messages.get(code, "the request cannot be taken")), code, headers)
 
 
-def _some(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:5])
     return f"one of {shown}{', …' if len(names) > 5 else ''}" if names else "none: nothing is applied yet"
 
 
-def _json(value: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
+def _json_response(value: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(json.dumps(value).encode(), code, headers, media_type="application/json")

@@ -11,76 +11,76 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from mlspec.state.predicted import Predictions
-from mlspec.state.request_counts import LATENCIES, Served
+from mlspec.state.request_counts import LATENCIES, RequestCount
 from mlspec.targets.base import Target
-from mlspec.web.prediction_cache import Answers, Shelf
+from mlspec.web.prediction_cache import CachedForecast, PredictionCache
 
 LABELS = ("forecast", "version")
-Place = tuple[str, str, str]  # forecast, version, minute
+CountKey = tuple[str, str, str]  # forecast, version, minute
 
 
-class Counts:
+class RequestCounter:
     """Counts of many threads. `clock` returns RFC 3339 in UTC."""
 
-    def __init__(self, shelf: Shelf, clock: Callable[[], str]) -> None:
+    def __init__(self, cache: PredictionCache, clock: Callable[[], str]) -> None:
         self._clock, self._lock = clock, Lock()
-        self._minutes: dict[Place, Served] = {}
+        self._minutes: dict[CountKey, RequestCount] = {}
         self.registry = CollectorRegistry()
         self._requests = Counter("mlspec_requests", "Requests answered.", LABELS, registry=self.registry)
         self._errors = Counter("mlspec_errors", "Requests that failed in the server.", LABELS, registry=self.registry)
-        self._took = Histogram(
+        self._latency = Histogram(
             "mlspec_latency_seconds",
             "From a whole request to its answer.",
             LABELS,
             registry=self.registry,
             buckets=LATENCIES,
         )
-        self.registry.register(_OnTheShelf(shelf, clock))
+        self.registry.register(_CacheCollector(cache, clock))
 
-    def add(self, forecast: str, version: str, seconds: float, *, failed: bool) -> None:
+    def record_request(self, forecast: str, version: str, seconds: float, *, failed: bool) -> None:
         """Count one request that a version answered, or should have."""
         self._requests.labels(forecast, version).inc()
         self._errors.labels(forecast, version).inc(int(failed))
-        self._took.labels(forecast, version).observe(seconds)
+        self._latency.labels(forecast, version).observe(seconds)
         bucket = bisect_left(LATENCIES, seconds)
-        took = tuple(int(place == bucket) for place in range(len(LATENCIES) + 1))
+        bins = tuple(int(position == bucket) for position in range(len(LATENCIES) + 1))
         with self._lock:
-            self._sum(Served(forecast, version, _minute(self._clock()), 1, int(failed), took))
+            self._add_minute(RequestCount(forecast, version, _minute_start(self._clock()), 1, int(failed), bins))
 
-    def flush(self, target: Target, *, all_: bool = False) -> None:
+    def flush_minutes(self, target: Target, *, all_: bool = False) -> None:
         """Hand the minutes that are over to the target, or all. What it does not take is kept for the next time."""
-        now = _minute(self._clock())
+        now = _minute_start(self._clock())
         with self._lock:
-            over = [place for place in self._minutes if all_ or place[2] != now]
-            minutes = [self._minutes.pop(place) for place in over]
+            finished = [key for key in self._minutes if all_ or key[2] != now]
+            minutes = [self._minutes.pop(key) for key in finished]
         if not minutes:
             return
         try:
-            target.count_served(minutes)
+            target.add_request_counts(minutes)
         except BaseException:
             with self._lock:
-                for each in minutes:
-                    self._sum(each)
+                for minute in minutes:
+                    self._add_minute(minute)
             raise
 
-    def page(self) -> bytes:
+    def render_metrics(self) -> bytes:
         """Return the metrics as Prometheus reads them."""
         return generate_latest(self.registry)
 
-    def _sum(self, new: Served) -> None:
-        place = (new.forecast, new.version, new.minute)
-        old = self._minutes.get(place)
+    def _add_minute(self, new: RequestCount) -> None:
+        key = (new.forecast, new.version, new.minute)
+        old = self._minutes.get(key)
         if old:
             took = tuple(map(sum, zip(old.took, new.took, strict=True)))
-            new = Served(*place, old.requests + new.requests, old.errors + new.errors, took)
-        self._minutes[place] = new
+            new = RequestCount(*key, old.requests + new.requests, old.errors + new.errors, took)
+        self._minutes[key] = new
 
 
-class _OnTheShelf:
+class _CacheCollector:
     """What is true at the moment: each version's share, and how old what is predicted from is."""
 
-    def __init__(self, shelf: Shelf, clock: Callable[[], str]) -> None:
-        self._shelf, self._clock = shelf, clock
+    def __init__(self, cache: PredictionCache, clock: Callable[[], str]) -> None:
+        self._cache, self._clock = cache, clock
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges of every forecast that is served."""
@@ -90,25 +90,25 @@ class _OnTheShelf:
             "Since the end of the newest period that a version predicts from.",
             labels=LABELS,
         )
-        for name, answers in self._all():
+        for name, answers in self._cached_forecasts():
             for version, percent in answers.traffic.items():
                 share.add_metric((name, version), percent / 100)
-                found = answers.made[version].found
-                if isinstance(found, Predictions):
-                    age.add_metric((name, version), _seconds(found.until, self._clock()))
+                predictions = answers.versions[version].predictions
+                if isinstance(predictions, Predictions):
+                    age.add_metric((name, version), _seconds_between(predictions.until, self._clock()))
         yield share
         yield age
 
-    def _all(self) -> Iterable[tuple[str, Answers]]:
-        for name in self._shelf.names:
-            found = self._shelf.of(name)
-            if isinstance(found, Answers):
-                yield name, found
+    def _cached_forecasts(self) -> Iterable[tuple[str, CachedForecast]]:
+        for name in self._cache.names:
+            cached = self._cache.find_forecast(name)
+            if isinstance(cached, CachedForecast):
+                yield name, cached
 
 
-def _minute(at: str) -> str:
+def _minute_start(at: str) -> str:
     return f"{at[:16]}:00Z"
 
 
-def _seconds(start: str, end: str) -> float:
+def _seconds_between(start: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

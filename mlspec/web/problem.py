@@ -10,7 +10,7 @@ _STATUS = {
 }  # fmt: skip
 
 
-class Mistake(Exception):
+class ClientError(Exception):
     """The client has to send something else; `code` is HTTP's."""
 
     def __init__(self, message: str, code: int = 400) -> None:
@@ -18,6 +18,6 @@ class Mistake(Exception):
         self.message, self.code = message, code
 
 
-def problem(code: int, message: str) -> dict[str, Any]:
+def error_body(code: int, message: str) -> dict[str, Any]:
     """Return the body of an error."""
     return {"error": {"code": code, "message": message, "status": _STATUS.get(code, "INVALID_ARGUMENT")}}

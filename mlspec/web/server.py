@@ -17,16 +17,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mlspec.errors import MlspecError, UsageError
 from mlspec.targets.base import Target
-from mlspec.web.counts import Counts
-from mlspec.web.prediction_cache import Shelf
-from mlspec.web.problem import problem
+from mlspec.web.counts import RequestCounter
+from mlspec.web.prediction_cache import PredictionCache
+from mlspec.web.problem import error_body
 
 TICK = 1.0  # seconds between two looks at the state, and at the clock for a minute that is over
 HEADER_SECONDS = 10.0  # for a client to say what it wants
 GRACE = 10  # seconds for requests under way when the server ends; Cloud Run and Kubernetes grant no less
 
 
-def listen(host: str, port: int) -> socket.socket:
+def open_socket(host: str, port: int) -> socket.socket:
     """Return a socket that listens. Raises UsageError, with what to do, where the address cannot be had."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -43,82 +43,87 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def run(
-    app: ASGIApp, listening: socket.socket, shelf: Shelf, counts: Counts, target: Target, say: Callable[[str], None]
+def run_server(
+    app: ASGIApp,
+    listening: socket.socket,
+    cache: PredictionCache,
+    counts: RequestCounter,
+    target: Target,
+    say: Callable[[str], None],
 ) -> None:
     """Serve until a signal comes; then take no more, finish what is under way, and hand over what was counted.
 
     The signal is raised again when that is done. Raises StateError where the last counts could not be recorded.
     """
     config = uvicorn.Config(
-        app, http=_Protocol, ws="none", lifespan="off", loop="asyncio", log_config=None, log_level="critical", access_log=False,
+        app, http=_HttpProtocol, ws="none", lifespan="off", loop="asyncio", log_config=None, log_level="critical", access_log=False,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE,
     )  # fmt: skip
     ended = threading.Event()
-    keeper = _every_tick(ended, shelf.refresh, say)
-    flusher = _every_tick(ended, lambda: counts.flush(target), say)
+    keeper = _start_ticking(ended, cache.refresh, say)
+    flusher = _start_ticking(ended, lambda: counts.flush_minutes(target), say)
     try:
         uvicorn.Server(config).run([listening])
     finally:
         ended.set()
         flusher.join()
         keeper.join(TICK)  # it may be computing: what it makes is no longer needed
-        counts.flush(target, all_=True)
+        counts.flush_minutes(target, all_=True)
 
 
-def _every_tick(ended: threading.Event, work: Callable[[], None], say: Callable[[str], None]) -> threading.Thread:
+def _start_ticking(ended: threading.Event, work: Callable[[], None], say: Callable[[str], None]) -> threading.Thread:
     """Do something at once and then every tick, in a thread; what fails is said, once as long as it stays the same."""
 
-    def go_on() -> None:
-        said = ""
+    def run_ticks() -> None:
+        last_message = ""
         while not ended.is_set():
             try:
                 work()
-                said = ""
+                last_message = ""
             except Exception as error:  # noqa: BLE001  (a thread that died would leave the server deaf: it says so and goes on)
                 words = error.message if isinstance(error, MlspecError) else f"{type(error).__name__}: {error}"
-                if words != said:
+                if words != last_message:
                     say(words)
-                said = words
+                last_message = words
             ended.wait(TICK)
 
-    thread = threading.Thread(target=go_on, daemon=True)
+    thread = threading.Thread(target=run_ticks, daemon=True)
     thread.start()
     return thread
 
 
-class _Protocol(H11Protocol):
+class _HttpProtocol(H11Protocol):
     """uvicorn's own, for clients that are slow to say what they want, and with errors in JSON."""
 
-    _late: asyncio.TimerHandle | None = None
+    _header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
-        self._watch()
+        self._watch_headers()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._watch()
+        self._watch_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._unwatch()
+        self._unwatch_headers()
         super().connection_lost(exc)
 
-    def _watch(self) -> None:
+    def _watch_headers(self) -> None:
         """Count the time while a request's headers are on their way, and no longer."""
         if self.conn.their_state is not h11.IDLE:
-            self._unwatch()
-        elif self._late is None:
-            self._late = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+            self._unwatch_headers()
+        elif self._header_timer is None:
+            self._header_timer = self.loop.call_later(HEADER_SECONDS, self.transport.close)
 
-    def _unwatch(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _unwatch_headers(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
 
     def send_400_response(self, msg: str) -> None:
         """As uvicorn's, in the form that all errors have here."""
-        body = json.dumps(problem(400, msg)).encode()
+        body = json.dumps(error_body(400, msg)).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
         with suppress(h11.LocalProtocolError):  # an answer is on its way already: there is nobody to tell
             parts: list[Any] = [h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()]

@@ -188,7 +188,7 @@ def test_a_plan_file_nested_without_end_is_refused_in_words(mlspec: Mlspec) -> N
 def test_a_held_lock_exits_75_and_names_the_holder(mlspec: Mlspec, quick: Steps) -> None:
     from mlspec.cli.target import open_here
 
-    with open_here("local").lock("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
+    with open_here("local").lock_forecast("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
         said = mlspec("apply")
     assert said.code == 75
     assert "apply by " in said.out

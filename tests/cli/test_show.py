@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.cli import main as front
-from mlspec.spec import load
+from mlspec.spec import read_specs
 from tests.examples import project, spec_text
 
 HERE = Path(__file__).parent
@@ -36,8 +36,8 @@ def test_what_is_shown_is_itself_a_spec_that_means_the_same(
     assert front.run(["show", "--target", target]) == 0
     shown = full / "shown.yaml"
     shown.write_text(capsys.readouterr().out)
-    (before,) = load([full / "specs"], full, target).specs
-    again = load([shown], full, "local")
+    (before,) = read_specs([full / "specs"], full, target).specs
+    again = read_specs([shown], full, "local")
     assert again.faults == ()
     assert again.specs[0].spec_hash == before.spec_hash
 
@@ -52,7 +52,7 @@ def test_text_that_looks_like_something_else_is_quoted_so_that_it_stays_text(
     out = capsys.readouterr().out
     assert "売上" in out
     (root / "shown.yaml").write_text(out, encoding="utf-8")
-    (spec,) = load([root / "shown.yaml"], root, "local").specs
+    (spec,) = read_specs([root / "shown.yaml"], root, "local").specs
     assert (spec.forecast.metadata.description, spec.forecast.metadata.owner) == ('8: yes # "売上" {x}', "null")
 
 
@@ -88,7 +88,7 @@ def test_json_holds_everything_and_stands_alone_on_stdout(full: Path, capsys: py
     assert front.run(["show", "--output", "json"]) == 0
     value = json.loads(capsys.readouterr().out)
     (forecast,) = value["forecasts"]
-    (spec,) = load([full / "specs"], full, "local").specs
+    (spec,) = read_specs([full / "specs"], full, "local").specs
     assert value["target"] == "local"
     assert (forecast["name"], forecast["spec_hash"], forecast["spec"]) == ("demand", spec.spec_hash, spec.json)
     assert forecast["spec"]["dataset"]["source"]["query"] is None

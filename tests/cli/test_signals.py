@@ -13,7 +13,7 @@ import pytest
 
 from mlspec import jobs
 from mlspec.cli.main import run as mlspec
-from mlspec.engine.apply import apply
+from mlspec.engine.apply import apply_specs
 from mlspec.errors import Exit
 from mlspec.state.step import Progress, StepRequest, StepResult
 from mlspec.targets.local.target import LocalTarget
@@ -107,7 +107,7 @@ def test_a_paused_holder_still_holds_and_is_named_and_its_death_frees_the_lock(t
     root = project(tmp_path / "project")
 
     def holding(said: Callable[[], None]) -> int:
-        with engine(root).target.lock("demand", "reconcile", "2024-03-01T00:00:00Z", 0.0):
+        with engine(root).target.lock_forecast("demand", "reconcile", "2024-03-01T00:00:00Z", 0.0):
             said()
             wait_for_ever()
         return 0
@@ -116,14 +116,14 @@ def test_a_paused_holder_still_holds_and_is_named_and_its_death_frees_the_lock(t
         holder.came()
         os.kill(holder.pid, signal.SIGSTOP)
         assert os.WIFSTOPPED(os.waitpid(holder.pid, os.WUNTRACED)[1])
-        (outcome,) = apply(engine(root), [spec()])
+        (outcome,) = apply_specs(engine(root), [spec()])
         assert outcome.exit_code == Exit.LOCKED
         assert outcome.error is not None
         assert f"pid {holder.pid} on " in outcome.error.message
         assert engine(root).target.serial == 0
         os.kill(holder.pid, signal.SIGKILL)
         assert holder.ended() == -signal.SIGKILL
-    (outcome,) = apply(engine(root), [spec()])
+    (outcome,) = apply_specs(engine(root), [spec()])
     assert outcome.status == "applied"
 
 
@@ -147,7 +147,7 @@ def test_a_signal_to_the_whole_group_ends_a_pass_and_each_step_is_recorded(
     target = LocalTarget(root / ".mlspec")
     assert len(failures(root)) == at_once
     for name in ("demand", "second"):
-        with target.lock(name, "apply", "2024-03-01T00:00:00Z", 0.0):
+        with target.lock_forecast(name, "apply", "2024-03-01T00:00:00Z", 0.0):
             pass
     monkeypatch.setattr(jobs, "run", Steps())
     assert mlspec(["reconcile", "--once"]) == Exit.DONE
@@ -159,7 +159,7 @@ def test_what_one_of_several_processes_records_is_not_cut_off_by_a_signal_that_c
 ) -> None:
     (root / "specs/second.yaml").write_text(spec_text("second"))
     waits, go_on = os.pipe()
-    record = LocalTarget.journal
+    record = LocalTarget.write_journal
 
     def reconcile(said: Callable[[], None]) -> int:
         def slowly(target: LocalTarget, name: str, resource: str, phase: str, detail: str, now: str) -> None:
@@ -169,7 +169,7 @@ def test_what_one_of_several_processes_records_is_not_cut_off_by_a_signal_that_c
             record(target, name, resource, phase, detail, now)
 
         monkeypatch.setattr(jobs, "run", told_at("train", said))
-        monkeypatch.setattr(LocalTarget, "journal", slowly)
+        monkeypatch.setattr(LocalTarget, "write_journal", slowly)
         return mlspec(["reconcile", "--once", "--jobs", "2"])
 
     with child(reconcile) as loop:
@@ -195,7 +195,7 @@ def test_a_second_signal_ends_what_the_first_one_is_recording(root: Path, monkey
                 wait_for_ever()
 
         monkeypatch.setattr(jobs, "run", told_at("train", said))
-        monkeypatch.setattr(LocalTarget, "journal", never_done)
+        monkeypatch.setattr(LocalTarget, "write_journal", never_done)
         return mlspec(["reconcile", "--once"])
 
     with child(reconcile) as loop:

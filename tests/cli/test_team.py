@@ -39,7 +39,7 @@ def test_what_one_machine_applies_the_other_reads_and_goes_on_from(
         monkeypatch.chdir(root)
         return front.run([*words, "--target", "team"]), *capsys.readouterr()
 
-    with target_at(there).lock("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
+    with target_at(there).lock_forecast("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
         code, out, err = mlspec(here, "apply", "--select", "demand")
     assert code == 75
     assert "another run holds 'demand': apply by " in out
@@ -55,5 +55,5 @@ def test_what_one_machine_applies_the_other_reads_and_goes_on_from(
     code, out, _ = mlspec(there, "migrate")
     assert (code, out.splitlines()[0]) == (0, "the state of target 'team' needs no upgrade")
     assert mlspec(there, "destroy", "other", "--yes", "--purge")[0] == 0
-    assert target_at(here).names() == ("demand",)
+    assert target_at(here).forecast_names() == ("demand",)
     assert not (here / ".own").exists()

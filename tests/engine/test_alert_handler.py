@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from mlspec.engine import manual_operations
-from mlspec.engine.alert_handler import answer
-from mlspec.engine.effects import Work
-from mlspec.engine.evaluation import evaluate
-from mlspec.engine.pass_result import Pass
+from mlspec.engine.alert_handler import handle_alert
+from mlspec.engine.effects import ForecastWork
+from mlspec.engine.evaluation import evaluate_forecasts
+from mlspec.engine.pass_result import PassResult
 from mlspec.engine.steps import run_on_target
 from mlspec.errors import LockHeld
-from mlspec.plan.moments import text
+from mlspec.plan.moments import format_moment
 from tests.engine.test_request_counts import ERRORS, count
 from tests.engine.world import ACCURACY, World, on_its_way, with_two_versions
 
@@ -27,13 +27,13 @@ def world(tmp_path: Path) -> World:
 
 def dag(world: World) -> None:
     """The last task of a DAG: it judges what was forecast, and weighs what would follow."""
-    run_on_target(world.engine(), world.spec, "evaluate", text(world.now))
+    run_on_target(world.engine(), world.spec, "evaluate", format_moment(world.now))
     world.steps.asked.clear()
 
 
-def answered(world: World) -> Pass:
+def answered(world: World) -> PassResult:
     """Answer an alert, where no step can be run."""
-    return answer(world.target, "demand", lambda: text(world.now))
+    return handle_alert(world.target, "demand", lambda: format_moment(world.now))
 
 
 def test_what_a_run_measured_is_acted_on_at_once_and_the_next_pass_makes_the_forecast(world: World) -> None:
@@ -43,13 +43,13 @@ def test_what_a_run_measured_is_acted_on_at_once_and_the_next_pass_makes_the_for
     assert world.traffic == {second: 100}  # a run measures, and moves nothing
     found = answered(world)
     assert (found.status, world.traffic) == ("done", {first: 100})
-    assert found.did[0].startswith(f"rolled back: {second} gives way to {first}")
+    assert found.actions[0].startswith(f"rolled back: {second} gives way to {first}")
     assert world.steps.asked == []
-    assert world.ledger.bad == {second}
+    assert world.ledger.quarantined_versions == {second}
     world.look()
     assert "RolledBack" in world.events()
-    assert world.observed.fact("forecast", "cutoff")
-    assert world.target.runs("demand")[0].version == first
+    assert world.observed.find_fact("forecast", "cutoff")
+    assert world.target.load_runs("demand")[0].version == first
     assert world.look().status == "nothing"
 
 
@@ -63,8 +63,8 @@ def test_the_answer_ends_where_a_pass_ends(world: World, tmp_path: Path) -> None
     for each in (world, other):
         each.look()
     assert world.ledger == other.ledger
-    assert world.observed.seen == other.observed.seen
-    releases = [[(each.release, each.version) for each in w.target.releases("demand")] for w in (world, other)]
+    assert world.observed.resources == other.observed.resources
+    releases = [[(each.release, each.version) for each in w.target.load_releases("demand")] for w in (world, other)]
     assert releases[0] == releases[1]
 
 
@@ -77,7 +77,7 @@ def test_an_alert_that_comes_again_late_or_for_nothing_moves_nothing(world: Worl
     answered(world)
     before = world.state()
     for _ in range(3):
-        assert answered(world).did == []
+        assert answered(world).actions == []
     assert world.state() == before
 
 
@@ -97,7 +97,7 @@ def test_what_nobody_has_measured_yet_is_left_to_the_next_pass(world: World) -> 
 def test_an_answer_weighs_by_what_was_filed_alone(world: World) -> None:
     _, second = with_two_versions(world)
     world.bad(second)
-    evaluate(Work(world.engine(), world.engine().wanted(world.spec)))  # judged, and not weighed
+    evaluate_forecasts(ForecastWork(world.engine(), world.engine().wanted(world.spec)))  # judged, and not weighed
     before = world.state()
     assert answered(world).waits == ["forecast has to be run for this decision: the next pass does"]
     assert (world.state(), world.traffic) == (before, {second: 100})
@@ -109,7 +109,7 @@ def test_a_version_that_would_have_done_no_better_is_not_gone_back_to(world: Wor
     world.steps.otherwise = 0.5
     world.bad(second)
     dag(world)
-    assert answered(world).did == []
+    assert answered(world).actions == []
     assert world.traffic == {second: 100}
     assert "RollbackWouldNotHelp" in world.events()
 
@@ -119,7 +119,7 @@ def test_a_canary_that_turned_out_badly_gives_its_traffic_back(world: World) -> 
     world.bad(second)
     dag(world)
     found = answered(world)
-    assert found.did == [f"{second} gave its traffic back: {found.did[0].partition(': ')[2]}"]
+    assert found.actions == [f"{second} gave its traffic back: {found.actions[0].partition(': ')[2]}"]
     assert world.traffic == {first: 100}
     assert world.steps.asked == []
 
@@ -129,7 +129,7 @@ def test_a_rollout_takes_no_step_on_a_message_s_word(world: World) -> None:
     world.well(second)
     dag(world)
     found = answered(world)
-    assert found.did == []
+    assert found.actions == []
     assert found.waits[0].startswith("a rollout goes on at the next pass")
     assert world.traffic == {first: 90, second: 10}
 
@@ -173,12 +173,12 @@ def test_a_server_that_fails_is_relieved_whatever_was_evaluated_last(
     before = world.ledger
     found = answered(world)
     assert (found.status, world.traffic) == ("done", {first: 100})
-    assert any(line.startswith("alert errors is firing") for line in found.heard)
+    assert any(line.startswith("alert errors is firing") for line in found.alert_changes)
     assert world.steps.asked == []
-    assert world.ledger.alert("accuracy") == before.alert("accuracy")
+    assert world.ledger.find_alert("accuracy") == before.find_alert("accuracy")
     assert world.ledger.metrics == before.metrics
     world.look()  # all the rest is judged, and the forecast is made anew
-    assert world.target.runs("demand")[0].version == first
+    assert world.target.load_runs("demand")[0].version == first
     assert world.look().status == "nothing"
 
 
@@ -196,7 +196,7 @@ def test_a_server_that_fails_is_relieved_though_demand_moved_too(world: World) -
     assert (world.traffic, "RollbackWouldNotHelp" in world.events()) == ({second: 100}, True)
     count(world, 100, 40, second)
     world.steps.asked.clear()
-    assert answered(world).did[0].startswith(f"rolled back: {second} gives way to {first} (release 1): errors")
+    assert answered(world).actions[0].startswith(f"rolled back: {second} gives way to {first} (release 1): errors")
     assert (world.traffic, world.steps.asked) == ({first: 100}, [])
 
 
@@ -220,7 +220,7 @@ def test_a_forecast_that_people_keep_to_themselves_is_left_alone(world: World, r
     world.write(model={"seed": 1}, reconcile=reconcile)
     world.look()
     before = world.state()
-    assert answered(world).did == []
+    assert answered(world).actions == []
     assert world.state() == before
     assert world.look().status in ("nothing", "paused", "waiting")
     assert world.state() == before
@@ -254,7 +254,7 @@ def test_what_another_image_measured_is_found(world: World) -> None:
     first, second = with_two_versions(world)
     world.bad(second)
     newer = replace(world.engine("0.2.0"), libraries={"numpy": "3"})
-    run_on_target(newer, world.spec, "evaluate", text(world.now))
+    run_on_target(newer, world.spec, "evaluate", format_moment(world.now))
     assert answered(world).status == "done"
     assert world.traffic == {first: 100}
 
@@ -265,18 +265,18 @@ def test_a_release_that_a_person_holds_stays(world: World) -> None:
     world.bad(first)
     dag(world)
     found = answered(world)
-    assert found.did == []
+    assert found.actions == []
     assert found.waits == ["accuracy fires, and the release is held: a person decides"]
     assert world.traffic == {first: 100}
 
 
 def test_nothing_is_done_where_nothing_serves_or_somebody_is_at_work(world: World) -> None:
     assert answered(world).waits == ["nothing serves"]
-    assert not world.target.names()
+    assert not world.target.forecast_names()
     _, second = with_two_versions(world)
     world.bad(second)
     dag(world)
-    with world.target.lock("demand", "apply", text(world.now), 0.0):
+    with world.target.lock_forecast("demand", "apply", format_moment(world.now), 0.0):
         found = answered(world)
     assert isinstance(found.error, LockHeld)
     assert found.status == "waiting"
@@ -285,5 +285,5 @@ def test_nothing_is_done_where_nothing_serves_or_somebody_is_at_work(world: Worl
 def test_a_run_weighs_nothing_where_nothing_fires(world: World) -> None:
     with_two_versions(world)
     world.steps.asked.clear()
-    run_on_target(world.engine(), world.spec, "evaluate", text(world.now))
+    run_on_target(world.engine(), world.spec, "evaluate", format_moment(world.now))
     assert "forecast" not in world.steps.asked

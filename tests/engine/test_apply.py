@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.engine.apply import apply
-from mlspec.engine.outcome import exit_code
+from mlspec.engine.apply import apply_specs
+from mlspec.engine.outcome import apply_exit_code
 from mlspec.engine.plan import make_plan
-from mlspec.engine.status import not_applied, status
+from mlspec.engine.status import forecast_status, not_applied
 from mlspec.errors import DataError, Exit
 from mlspec.plan.schedule import datetime
 from tests.engine.steps import Steps, engine, spec
@@ -31,21 +31,21 @@ def tree(folder: Path) -> dict[str, str]:
 
 def test_the_first_apply_goes_all_the_way(root: Path) -> None:
     steps = Steps()
-    (outcome,) = apply(engine(root, steps), [spec()])
+    (outcome,) = apply_specs(engine(root, steps), [spec()])
     assert (outcome.status, outcome.exit_code, steps.asked) == ("applied", Exit.DONE, ALL)
     assert outcome.release is not None
     assert outcome.version is not None
     assert (outcome.release.release, outcome.release.version) == (1, outcome.version.version)
-    said = status(engine(root).target, "demand", NOW)
+    said = forecast_status(engine(root).target, "demand", NOW)
     assert said.ready
     assert said.serving == ({"version": outcome.version.version, "traffic": 100},)
 
 
 def test_the_second_apply_does_nothing_and_changes_no_byte(root: Path) -> None:
-    apply(engine(root), [spec()])
+    apply_specs(engine(root), [spec()])
     before, steps = tree(root), Steps()
-    assert make_plan(engine(root), [spec()], None).empty
-    (outcome,) = apply(engine(root, steps), [spec()])
+    assert make_plan(engine(root), [spec()], None).is_empty
+    (outcome,) = apply_specs(engine(root, steps), [spec()])
     assert (outcome.status, steps.asked) == ("nothing", [])
     assert tree(root) == before
 
@@ -53,157 +53,162 @@ def test_the_second_apply_does_nothing_and_changes_no_byte(root: Path) -> None:
 def test_a_plan_makes_no_write_at_all(root: Path) -> None:
     before = tree(root)
     plan = make_plan(engine(root), [spec()], "c")
-    assert not plan.empty
+    assert not plan.is_empty
     assert (plan.serial, plan.lineage, plan.commit) == (0, "", "c")
     assert tree(root) == before
     assert not (root / ".mlspec").exists()
 
 
 def test_every_write_moves_the_serial_and_the_lineage_stays(root: Path) -> None:
-    apply(engine(root), [spec()])
+    apply_specs(engine(root), [spec()])
     target = engine(root).target
     serial, lineage = target.serial, target.lineage
-    apply(engine(root), [spec(metadata={"owner": "o"})])
+    apply_specs(engine(root), [spec(metadata={"owner": "o"})])
     assert target.serial > serial
     assert target.lineage == lineage
 
 
 def test_a_new_owner_is_a_new_release_of_the_same_version_without_training(root: Path) -> None:
-    apply(engine(root), [spec()])
+    apply_specs(engine(root), [spec()])
     steps = Steps()
-    (outcome,) = apply(engine(root, steps), [spec(metadata={"owner": "o"})])
+    (outcome,) = apply_specs(engine(root, steps), [spec(metadata={"owner": "o"})])
     assert steps.asked == []
     target = engine(root).target
-    assert [release.release for release in target.releases("demand")] == [2, 1]
-    assert len(target.versions("demand")) == 1
+    assert [release.release for release in target.load_releases("demand")] == [2, 1]
+    assert len(target.load_versions("demand")) == 1
     assert outcome.release is not None
 
 
 def test_new_data_is_a_new_version_and_a_new_forecast(root: Path) -> None:
-    apply(engine(root), [spec()])
+    apply_specs(engine(root), [spec()])
     with (root / "data/sales.csv").open("a") as file:
         file.write("001,2024-02-12,10\n")
     steps = Steps()
-    apply(engine(root, steps), [spec()])
+    apply_specs(engine(root, steps), [spec()])
     assert steps.asked == ALL
     target = engine(root).target
-    assert len(target.versions("demand")) == len(target.releases("demand")) == len(target.runs("demand")) == 2
+    assert (
+        len(target.load_versions("demand"))
+        == len(target.load_releases("demand"))
+        == len(target.load_runs("demand"))
+        == 2
+    )
 
 
 def test_a_spec_that_is_set_back_brings_its_version_back_at_once(root: Path) -> None:
-    (first,) = apply(engine(root), [spec()])
-    apply(engine(root), [spec(model={"horizon": 3})])
+    (first,) = apply_specs(engine(root), [spec()])
+    apply_specs(engine(root), [spec(model={"horizon": 3})])
     steps = Steps()
-    (back,) = apply(engine(root, steps), [spec()])
+    (back,) = apply_specs(engine(root, steps), [spec()])
     assert steps.asked == []
     assert back.version == first.version
 
 
 def test_another_service_level_computes_the_stock_and_trains_nothing(root: Path) -> None:
-    apply(engine(root), [spec()])
+    apply_specs(engine(root), [spec()])
     steps = Steps()
-    apply(engine(root, steps), [spec(inventory={"service_level": 0.9, "lead_time": 1, "review_period": 1})])
+    apply_specs(engine(root, steps), [spec(inventory={"service_level": 0.9, "lead_time": 1, "review_period": 1})])
     assert steps.asked == ["inventory"]
 
 
 def test_without_inventory_no_stock_is_computed(root: Path) -> None:
     steps = Steps()
-    (outcome,) = apply(engine(root, steps), [spec(inventory=None)])
+    (outcome,) = apply_specs(engine(root, steps), [spec(inventory=None)])
     assert steps.asked == ALL[:-1]
     assert outcome.run is not None
     assert set(outcome.run.files) == {"forecast"}
 
 
 def test_the_gate_keeps_a_bad_version_out_and_the_old_one_serves_on(root: Path) -> None:
-    (good,) = apply(engine(root), [spec()])
+    (good,) = apply_specs(engine(root), [spec()])
     changed = spec(model={"horizon": 3})
     steps = Steps(wape=0.95)
-    (outcome,) = apply(engine(root, steps), [changed])
+    (outcome,) = apply_specs(engine(root, steps), [changed])
     assert (outcome.status, outcome.exit_code) == ("kept-out", Exit.NOT_WELL)
     assert steps.asked == ["check", "backtest"]
-    said = status(engine(root).target, "demand", NOW)
+    said = forecast_status(engine(root).target, "demand", NOW)
     assert good.version is not None
     assert said.ready
     assert said.champion == good.version.version
-    assert [version.state for version in engine(root).target.versions("demand")] == ["rejected", "passed"]
+    assert [version.state for version in engine(root).target.load_versions("demand")] == ["rejected", "passed"]
 
 
 def test_what_was_kept_out_is_not_tried_again_until_something_changes(root: Path) -> None:
-    apply(engine(root, Steps(wape=0.95)), [spec()])
+    apply_specs(engine(root, Steps(wape=0.95)), [spec()])
     before, steps = tree(root), Steps()
-    (again,) = apply(engine(root, steps), [spec()])
+    (again,) = apply_specs(engine(root, steps), [spec()])
     assert (again.status, again.exit_code, steps.asked) == ("kept-out", Exit.NOT_WELL, [])
     assert tree(root) == before
-    (other,) = apply(engine(root, Steps()), [spec(model={"seed": 1})])
+    (other,) = apply_specs(engine(root, Steps()), [spec(model={"seed": 1})])
     assert other.status == "applied"
 
 
 def test_a_first_version_that_is_kept_out_leaves_nothing_serving_and_says_so(root: Path) -> None:
-    apply(engine(root, Steps(wape=0.95)), [spec()])
-    said = status(engine(root).target, "demand", NOW)
+    apply_specs(engine(root, Steps(wape=0.95)), [spec()])
+    said = forecast_status(engine(root).target, "demand", NOW)
     assert not said.ready
     assert {condition.type: condition.reason for condition in said.conditions}["Deployed"] == "AwaitingFirstModel"
     assert said.serving == ()
 
 
 def test_broken_data_changes_nothing_that_serves(root: Path) -> None:
-    (good,) = apply(engine(root), [spec()])
+    (good,) = apply_specs(engine(root), [spec()])
     (root / "data/sales.csv").write_text("broken")
-    (outcome,) = apply(engine(root, Steps(data_ok=False)), [spec()])
+    (outcome,) = apply_specs(engine(root, Steps(data_ok=False)), [spec()])
     assert outcome.exit_code == Exit.FAILED
     assert isinstance(outcome.error, DataError)
     assert "3 periods are missing" in outcome.error.message
     assert good.version is not None
     assert good.version.version in (outcome.error.hint or "")
-    said = status(engine(root).target, "demand", NOW)
+    said = forecast_status(engine(root).target, "demand", NOW)
     assert said.champion == good.version.version
     assert not said.ready
-    assert engine(root).target.events("demand")[0].reason == "DataRefused"
+    assert engine(root).target.load_events("demand")[0].reason == "DataRefused"
 
 
 def test_a_step_that_fails_after_others_were_kept_stops_part_way_and_goes_on_from_there(root: Path) -> None:
-    (outcome,) = apply(engine(root, Steps(fails="train")), [spec()])
+    (outcome,) = apply_specs(engine(root, Steps(fails="train")), [spec()])
     assert outcome.exit_code == Exit.PARTIAL
     steps = Steps()
-    (done,) = apply(engine(root, steps), [spec()])
+    (done,) = apply_specs(engine(root, steps), [spec()])
     assert done.status == "applied"
     assert steps.asked == ["train", "forecast", "inventory"]
 
 
 def test_one_failing_forecast_does_not_hold_up_the_others(root: Path) -> None:
     lost = spec("lost", dataset={"source": {"uri": "data/nothing.csv", "query": None}})
-    outcomes = apply(engine(root), [lost, spec("demand")])
+    outcomes = apply_specs(engine(root), [lost, spec("demand")])
     assert [outcome.status for outcome in outcomes] == ["failed", "applied"]
-    assert exit_code(outcomes) == Exit.FAILED
+    assert apply_exit_code(outcomes) == Exit.FAILED
 
 
 def test_a_file_that_is_deleted_is_found_and_made_again(root: Path) -> None:
-    (first,) = apply(engine(root), [spec()])
+    (first,) = apply_specs(engine(root), [spec()])
     target = engine(root).target
     assert first.run is not None
-    target.path("demand", first.run.files["forecast"]).unlink()
-    said = status(target, "demand", NOW)
+    target.fetch_file("demand", first.run.files["forecast"]).unlink()
+    said = forecast_status(target, "demand", NOW)
     assert not said.ready
     assert "was deleted" in said.why
-    (again,) = apply(engine(root), [spec()])
+    (again,) = apply_specs(engine(root), [spec()])
     assert again.status == "applied"
-    assert status(target, "demand", NOW).ready
-    assert target.path("demand", first.run.files["forecast"]).exists()
+    assert forecast_status(target, "demand", NOW).ready
+    assert target.fetch_file("demand", first.run.files["forecast"]).exists()
 
 
 def test_a_model_file_that_is_lost_comes_back_with_the_same_bytes(root: Path) -> None:
-    (first,) = apply(engine(root), [spec()])
+    (first,) = apply_specs(engine(root), [spec()])
     target = engine(root).target
     assert first.version is not None
-    target.path("demand", first.version.files["model"]).unlink()
-    apply(engine(root), [spec()])
-    assert target.path("demand", first.version.files["model"]).exists()
-    assert len(target.versions("demand")) == 1
+    target.fetch_file("demand", first.version.files["model"]).unlink()
+    apply_specs(engine(root), [spec()])
+    assert target.fetch_file("demand", first.version.files["model"]).exists()
+    assert len(target.load_versions("demand")) == 1
 
 
 def test_other_code_is_another_version(root: Path) -> None:
-    (first,) = apply(engine(root), [spec()])
-    (second,) = apply(engine(root, code="0.2.0"), [spec()])
+    (first,) = apply_specs(engine(root), [spec()])
+    (second,) = apply_specs(engine(root, code="0.2.0"), [spec()])
     assert first.version is not None
     assert second.version is not None
     assert first.version.version != second.version.version

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.engine.apply import apply
+from mlspec.engine.apply import apply_specs
 from mlspec.errors import Exit, LockHeld
 from tests.engine.steps import engine, spec
 from tests.engine.test_crash import in_child
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 
 def test_a_held_lock_names_its_holder(tmp_path: Path, home: Home) -> None:
     root = home.project(tmp_path / "p")
-    with engine(root).target.lock("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
-        (outcome,) = apply(engine(root), [spec()])
+    with engine(root).target.lock_forecast("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
+        (outcome,) = apply_specs(engine(root), [spec()])
     assert outcome.exit_code == Exit.LOCKED
     assert isinstance(outcome.error, LockHeld)
     assert f"pid {os.getpid()} on " in outcome.error.message
@@ -28,8 +28,8 @@ def test_a_held_lock_names_its_holder(tmp_path: Path, home: Home) -> None:
 
 def test_another_forecast_is_not_held_up(tmp_path: Path, home: Home) -> None:
     root = home.project(tmp_path / "p")
-    with engine(root).target.lock("other", "apply", "t", 0.0):
-        (outcome,) = apply(engine(root), [spec()])
+    with engine(root).target.lock_forecast("other", "apply", "t", 0.0):
+        (outcome,) = apply_specs(engine(root), [spec()])
     assert outcome.status == "applied"
 
 
@@ -37,11 +37,11 @@ def test_a_holder_that_died_holds_nothing(tmp_path: Path, home: Home) -> None:
     root = home.project(tmp_path / "p")
 
     def die_holding() -> None:
-        engine(root).target.lock("demand", "apply", "t", 0.0).__enter__()
+        engine(root).target.lock_forecast("demand", "apply", "t", 0.0).__enter__()
         os._exit(9)
 
     assert in_child(die_holding) == 9
-    (outcome,) = apply(engine(root), [spec()])
+    (outcome,) = apply_specs(engine(root), [spec()])
     assert outcome.status == "applied"
 
 
@@ -53,11 +53,15 @@ def test_a_crowd_makes_one_version(tmp_path: Path, home: Home) -> None:
         if child == 0:
             code = 1
             try:
-                code = apply(engine(root), [spec()], lock_timeout=60.0)[0].exit_code
+                code = apply_specs(engine(root), [spec()], lock_timeout=60.0)[0].exit_code
             finally:
                 os._exit(code)
         children.append(child)
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     assert codes == [0] * 8
     target = engine(root).target
-    assert (len(target.versions("demand")), len(target.releases("demand")), len(target.runs("demand"))) == (1, 1, 1)
+    assert (
+        len(target.load_versions("demand")),
+        len(target.load_releases("demand")),
+        len(target.load_runs("demand")),
+    ) == (1, 1, 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.engine.apply import apply
+from mlspec.engine.apply import apply_specs
 from mlspec.engine.plan import make_plan
 from mlspec.targets.local import durable
 from mlspec.targets.postgres import durable as shared
@@ -81,7 +81,7 @@ def apply_killed_at(root: Path, point: int, home: Home, report: Path | None = No
     def work() -> None:
         killer = Killer(point, home)
         killer.install()
-        apply(engine(root), [spec()])
+        apply_specs(engine(root), [spec()])
         if report:
             report.write_text(str(killer.count))
 
@@ -95,14 +95,16 @@ def points(home: Home, folder: Path) -> int:
 
 
 def converges(root: Path) -> None:
-    (outcome,) = apply(engine(root), [spec()])
+    (outcome,) = apply_specs(engine(root), [spec()])
     assert outcome.error is None
     target = engine(root).target
-    assert make_plan(engine(root), [spec()], None).empty
-    assert len(target.versions("demand")) == 1
-    assert len(target.releases("demand")) == 1
-    assert len(target.runs("demand")) == 1
-    assert target.observe("demand").fact("deployment", "traffic") == {target.versions("demand")[0].version: 100}
+    assert make_plan(engine(root), [spec()], None).is_empty
+    assert len(target.load_versions("demand")) == 1
+    assert len(target.load_releases("demand")) == 1
+    assert len(target.load_runs("demand")) == 1
+    assert target.observe_forecast("demand").find_fact("deployment", "traffic") == {
+        target.load_versions("demand")[0].version: 100
+    }
 
 
 def test_an_apply_killed_at_any_write_is_finished_by_the_next(tmp_path: Path, home: Home) -> None:

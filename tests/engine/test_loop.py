@@ -31,7 +31,7 @@ def test_new_data_is_checked_and_forecast_and_trains_nothing(world: World) -> No
     assert world.look().status == "done"
     assert "train" not in world.steps.asked
     assert "forecast" in world.steps.asked
-    assert len(world.target.versions("demand")) == 1
+    assert len(world.target.load_versions("demand")) == 1
     assert world.look().status == "nothing"
 
 
@@ -40,13 +40,13 @@ def test_a_forecast_with_a_schedule_waits_for_its_moment_and_is_made_once(world:
     world.look()
     world.new_data()
     world.look()
-    assert len(world.target.runs("demand")) == 1
+    assert len(world.target.load_runs("demand")) == 1
     world.pass_time(hours=6)
     world.look()
-    assert len(world.target.runs("demand")) == 2
+    assert len(world.target.load_runs("demand")) == 2
     world.new_data()
     world.look()
-    assert len(world.target.runs("demand")) == 2
+    assert len(world.target.load_runs("demand")) == 2
 
 
 def test_runs_that_were_missed_are_made_up_for_by_one_and_said(world: World) -> None:
@@ -55,8 +55,8 @@ def test_runs_that_were_missed_are_made_up_for_by_one_and_said(world: World) -> 
     world.new_data()
     world.pass_time(days=4)
     world.look()
-    assert len(world.target.runs("demand")) == 2
-    (said,) = [event.message for event in world.target.events("demand") if event.reason == "RunsMissed"]
+    assert len(world.target.load_runs("demand")) == 2
+    (said,) = [event.message for event in world.target.load_events("demand") if event.reason == "RunsMissed"]
     assert said.startswith("3 earlier runs of forecast were missed")
 
 
@@ -91,7 +91,7 @@ def test_a_clock_that_jumps_a_day_ahead_and_back_runs_each_moment_once(world: Wo
         world.new_data()
         world.pass_time(**jump)
         world.look()
-        made.append(len(world.target.runs("demand")))
+        made.append(len(world.target.load_runs("demand")))
     assert made == [2, 2, 2, 3]  # to tomorrow's moment, back, there in truth, and on to the day after
 
 
@@ -104,7 +104,7 @@ def test_a_clock_that_is_set_back_runs_nothing_twice(world: World) -> None:
     world.pass_time(days=-1)
     world.new_data()
     world.look()
-    assert len(world.target.runs("demand")) == 2
+    assert len(world.target.load_runs("demand")) == 2
 
 
 def test_a_retrain_that_is_due_trains_on_newer_data_only(world: World) -> None:
@@ -112,13 +112,13 @@ def test_a_retrain_that_is_due_trains_on_newer_data_only(world: World) -> None:
     world.look()
     world.pass_time(days=1)
     world.look()
-    assert len(world.target.versions("demand")) == 1
+    assert len(world.target.load_versions("demand")) == 1
     world.new_data()
     world.look()
-    assert len(world.target.versions("demand")) == 1  # today's moment was dealt with
+    assert len(world.target.load_versions("demand")) == 1  # today's moment was dealt with
     world.pass_time(days=1)
     world.look()
-    assert len(world.target.versions("demand")) == 2
+    assert len(world.target.load_versions("demand")) == 2
 
 
 def test_what_the_loop_trains_by_itself_stays_within_the_budget(world: World) -> None:
@@ -129,23 +129,23 @@ def test_what_the_loop_trains_by_itself_stays_within_the_budget(world: World) ->
         world.new_data()
         world.pass_time(days=1)
         found = world.look()
-    assert len(world.target.versions("demand")) == 3  # the first is a person's
+    assert len(world.target.load_versions("demand")) == 3  # the first is a person's
     assert "2 of 2 trainings of this week are used up" in found.waits[0]
     world.write(schedule=daily, budget={"trainings_per_week": 2}, model={"seed": 7})
     world.look()
-    assert len(world.target.versions("demand")) == 4  # a person's change is no matter of the budget
+    assert len(world.target.load_versions("demand")) == 4  # a person's change is no matter of the budget
     world.new_data()
     world.pass_time(days=7)
     world.look()
-    assert len(world.target.versions("demand")) == 5
+    assert len(world.target.load_versions("demand")) == 5
 
 
 def test_a_file_that_was_deleted_is_made_again(world: World) -> None:
     world.look()
     target = world.target
-    path = target.path("demand", target.observe("demand").seen["forecast"].files["forecast"])
+    path = target.fetch_file("demand", target.observe_forecast("demand").resources["forecast"].files["forecast"])
     path.unlink()
-    assert "was deleted" in world.look().did[0]
+    assert "was deleted" in world.look().actions[0]
     assert path.exists()
     assert world.look().status == "nothing"
 
@@ -173,7 +173,7 @@ def test_a_run_that_came_due_while_the_data_was_bad_is_made_once_it_is_good(worl
     world.steps.data_ok = True
     world.new_data()
     world.look()
-    assert len(world.target.runs("demand")) == 2
+    assert len(world.target.load_runs("demand")) == 2
     assert "RunsMissed" not in world.events()
 
 
@@ -186,13 +186,13 @@ def test_a_training_that_the_budget_refuses_is_made_once_there_is_budget(world: 
         world.new_data()
         world.pass_time(days=1)
         world.look()
-    assert len(world.target.versions("demand")) == 2  # the second one has no budget left
+    assert len(world.target.load_versions("demand")) == 2  # the second one has no budget left
     before = world.state()
     assert world.look().status == "waiting"
     assert world.state() == before
     world.pass_time(days=6)
     world.look()
-    assert len(world.target.versions("demand")) == 3
+    assert len(world.target.load_versions("demand")) == 3
 
 
 # --- modes -------------------------------------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ def test_observe_says_what_it_sees_and_does_nothing(world: World) -> None:
     world.write(model={"seed": 5}, reconcile={"mode": "observe"})
     found = world.look()
     assert world.serves == serves
-    assert found.did == []
+    assert found.actions == []
     assert any("model.demand" in line for line in found.reported)
     (paused,) = [each for each in world.observed.conditions if each.type == "Paused"]
     assert (paused.status, paused.reason) == ("True", "Observing")
@@ -227,10 +227,10 @@ def test_what_came_due_while_the_loop_observed_is_made_when_it_acts_again(world:
     world.pass_time(hours=7)
     for _ in range(2):
         assert any("forecast.demand" in line for line in world.look().reported)
-    assert len(world.target.runs("demand")) == 1
+    assert len(world.target.load_runs("demand")) == 1
     world.write(schedule=daily)
     world.look()
-    assert len(world.target.runs("demand")) == 2
+    assert len(world.target.load_runs("demand")) == 2
 
 
 def test_observe_tells_of_a_rollback_that_it_leaves_to_people(world: World) -> None:
@@ -247,7 +247,7 @@ def test_observe_tells_of_a_rollback_that_it_leaves_to_people(world: World) -> N
     assert world.state() == before
     world.write(model={"seed": 1})
     world.look()
-    assert second in world.ledger.bad
+    assert second in world.ledger.quarantined_versions
 
 
 def test_one_kind_of_resource_can_be_left_alone(world: World) -> None:
@@ -255,8 +255,8 @@ def test_one_kind_of_resource_can_be_left_alone(world: World) -> None:
     world.write(model={"seed": 5}, reconcile={"mode": "enforce", "resources": {"model": "observe"}})
     world.new_data()
     world.look()
-    assert len(world.target.versions("demand")) == 1
-    assert len(world.target.runs("demand")) == 2
+    assert len(world.target.load_versions("demand")) == 1
+    assert len(world.target.load_runs("demand")) == 2
 
 
 def test_pause_does_nothing_at_all(world: World) -> None:
@@ -264,7 +264,7 @@ def test_pause_does_nothing_at_all(world: World) -> None:
     world.write(reconcile={"mode": "pause"})
     world.new_data()
     assert world.look().status == "paused"
-    assert len(world.target.runs("demand")) == 1
+    assert len(world.target.load_runs("demand")) == 1
     before = world.state()
     world.look()
     assert world.state() == before

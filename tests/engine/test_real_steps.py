@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from mlspec import jobs
-from mlspec.engine.apply import apply
+from mlspec.engine.apply import apply_specs
 from mlspec.engine.context import Engine
-from mlspec.engine.pipeline import _key
-from mlspec.plan.desired import Wanted
+from mlspec.engine.pipeline import _step_key
+from mlspec.plan.desired import DesiredForecast
 from mlspec.state.record import FileRef
 from mlspec.state.step import StepName, StepRequest, StepResult
 from tests.engine.steps import Spec, engine, spec
@@ -65,8 +65,8 @@ def stored(root: Path, folder: str) -> set[str]:
 
 
 def test_the_same_input_gives_the_same_version_and_the_same_bytes(root: Path) -> None:
-    (first,) = apply(real(root, "one"), [lenient()])
-    (second,) = apply(real(root, "two"), [lenient()])
+    (first,) = apply_specs(real(root, "one"), [lenient()])
+    (second,) = apply_specs(real(root, "two"), [lenient()])
     assert first.error is None
     assert first.version is not None
     assert first.version == second.version
@@ -89,10 +89,10 @@ def digests(result: StepResult) -> dict[str, str]:
 def test_what_a_steps_key_leaves_out_does_not_change_what_the_step_makes(root: Path, tmp_path: Path) -> None:
     base, files = lenient().json, dict[str, Path]()
     made_with = real(root, "keys")
-    facts = made_with.target.source(base, root)
+    facts = made_with.target.inspect_source(base, root)
 
     def key(step: StepName, spec_: Mapping[str, Any]) -> str:
-        return _key(made_with, Wanted("demand", spec_, "h", facts, "0"), step, _refs(files), {})
+        return _step_key(made_with, DesiredForecast("demand", spec_, "h", facts, "0"), step, _refs(files), {})
 
     for step in ("check", "backtest", "train", "forecast", "inventory"):
         other, left_out = dict(base), 0

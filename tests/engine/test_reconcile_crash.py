@@ -102,15 +102,15 @@ def outcome(world: World) -> dict[str, Any]:
     ledger, target = world.ledger, world.target
     return {
         "traffic": world.traffic,
-        "bad": ledger.bad,
+        "bad": ledger.quarantined_versions,
         "rollbacks": [(each.version, each.to) for each in ledger.rollbacks],
         "hold": ledger.hold and (ledger.hold.version, ledger.hold.by),
         "rollout": ledger.rollout and (ledger.rollout.version, ledger.rollout.stable_version, ledger.rollout.step),
-        "versions": sorted(version.version for version in target.versions("demand")),
-        "releases": [(release.release, release.version) for release in target.releases("demand")],
+        "versions": sorted(version.version for version in target.load_versions("demand")),
+        "releases": [(release.release, release.version) for release in target.load_releases("demand")],
         "alerts": [(each.name, each.state) for each in ledger.alerts],
-        "told": sorted((each.notice.kind, each.notice.state) for each in target.undelivered("demand")),
-        "whole": all(seen.damage is None for seen in world.observed.seen.values()),
+        "told": sorted((each.notice.kind, each.notice.state) for each in target.load_undelivered_notices("demand")),
+        "whole": all(seen.damage is None for seen in world.observed.resources.values()),
         "failed": ledger.failure,
     }
 

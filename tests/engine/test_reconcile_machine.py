@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from mlspec.engine import manual_operations
 from mlspec.errors import Refused
-from mlspec.plan.moments import moment
-from mlspec.plan.serving import standing
+from mlspec.plan.moments import parse_moment
+from mlspec.plan.serving import active_hold
 from tests.engine.world import World
 
 MOST, COOLDOWN = 2, timedelta(hours=24)
@@ -67,7 +67,7 @@ class Loop(RuleBasedStateMachine):
     @rule(wape=WAPES, about=st.integers(0, 3))
     def evidence_comes_in(self, wape: float | None, about: int) -> None:
         """About what serves, or about one of the versions before it: late, or out of order."""
-        names = [version.version for version in self.world.target.versions("demand")][:4]
+        names = [version.version for version in self.world.target.load_versions("demand")][:4]
         self.world.steps.well[names[about % len(names)]] = None if wape != wape else wape
         self.world.pass_time(days=1)
 
@@ -94,19 +94,19 @@ class Loop(RuleBasedStateMachine):
     @rule()
     def a_person_resumes(self) -> None:
         try:
-            manual_operations.resume(self.world.engine(), "demand", "ann")
+            manual_operations.resume_forecast(self.world.engine(), "demand", "ann")
         except Refused:
             return
 
     @rule(days=st.integers(1, 3))
     def a_person_silences(self, days: int) -> None:
-        manual_operations.silence(self.world.engine(), "demand", "accuracy", timedelta(days=days), "ann", "noise")
+        manual_operations.silence_alert(self.world.engine(), "demand", "accuracy", timedelta(days=days), "ann", "noise")
 
     @rule()
     def a_pass_is_made(self) -> None:
         before = self.world.ledger
-        held = standing(before, self.world.spec.spec_hash)
-        bad_before, evidence = before.bad, dict(self.world.steps.well)
+        held = active_hold(before, self.world.spec.spec_hash)
+        bad_before, evidence = before.quarantined_versions, dict(self.world.steps.well)
         found = self.world.look()
         assert found.error is None
         after = self.world.ledger
@@ -122,7 +122,7 @@ class Loop(RuleBasedStateMachine):
             assert len(before.rollbacks) < MOST or each.incident == "rollout"
             last = before.rollbacks[-1] if before.rollbacks else None
             if last and self.clock_is_right and each.incident != "rollout":
-                assert moment(each.at) - moment(last.at) >= COOLDOWN
+                assert parse_moment(each.at) - parse_moment(last.at) >= COOLDOWN
         assert not (set(self.world.traffic) & bad_before), "a version in quarantine serves again"
         if held:
             assert self.world.traffic == {held.version: 100}
@@ -133,14 +133,14 @@ class Loop(RuleBasedStateMachine):
         for _ in range(4):
             self.a_pass_is_made()
         still = self.world.state()
-        assert self.world.look().did == []
+        assert self.world.look().actions == []
         assert self.world.state() == still, "a pass with nothing new to see wrote something"
 
     # --- what always holds ----------------------------------------------------------------------------------------------------
 
     def after_pass(self) -> None:
-        self.ever_bad |= self.world.ledger.bad
-        numbers = [release.release for release in self.world.target.releases("demand")]
+        self.ever_bad |= self.world.ledger.quarantined_versions
+        numbers = [release.release for release in self.world.target.load_releases("demand")]
         assert numbers == sorted(set(numbers), reverse=True)
         assert len(numbers) >= self.releases
         self.releases = len(numbers)
@@ -148,11 +148,11 @@ class Loop(RuleBasedStateMachine):
     @invariant()
     def something_serves_and_shares_sum_to_100(self) -> None:
         assert self.world.traffic  # which checks the sum
-        assert self.world.observed.seen["forecast"].damage is None
+        assert self.world.observed.resources["forecast"].damage is None
 
     @invariant()
     def nobody_forgets_a_quarantine(self) -> None:
-        assert self.ever_bad <= self.world.ledger.bad
+        assert self.ever_bad <= self.world.ledger.quarantined_versions
 
     @invariant()
     def each_incident_acts_once_on_a_version(self) -> None:

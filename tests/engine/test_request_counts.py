@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.plan.moments import text
-from mlspec.state.request_counts import LATENCIES, Served
+from mlspec.plan.moments import format_moment
+from mlspec.state.request_counts import LATENCIES, RequestCount
 from tests.engine.world import World
 
 ERRORS = {
@@ -27,12 +27,12 @@ def count(world: World, requests: int, errors: int, version: str | None = None) 
     """Let a server have answered in the minute before."""
     world.pass_time(minutes=1)
     took = (requests, *([0] * len(LATENCIES)))
-    minute = f"{text(world.now)[:16]}:00Z"
-    world.target.count_served([Served("demand", version or world.serves, minute, requests, errors, took)])
+    minute = f"{format_moment(world.now)[:16]}:00Z"
+    world.target.add_request_counts([RequestCount("demand", version or world.serves, minute, requests, errors, took)])
 
 
 def state(world: World) -> str:
-    found = world.ledger.alert("errors")
+    found = world.ledger.find_alert("errors")
     assert found
     return found.state
 
@@ -50,7 +50,7 @@ def test_new_counts_are_judged_in_the_next_pass_and_more_of_the_same_write_nothi
     assert world.look().status == "nothing"
     assert world.state() == before
     count(world, 100, 50)
-    assert any(line.startswith("rolled back") for line in world.look().did)
+    assert any(line.startswith("rolled back") for line in world.look().actions)
 
 
 def test_the_version_that_fails_gives_way_and_its_failures_are_no_longer_told(world: World) -> None:
@@ -62,7 +62,7 @@ def test_the_version_that_fails_gives_way_and_its_failures_are_no_longer_told(wo
     second = world.serves
     assert second != first
     count(world, 100, 40, second)
-    assert any(line.startswith("rolled back") for line in world.look().did)
+    assert any(line.startswith("rolled back") for line in world.look().actions)
     assert world.serves == first
     assert state(world) == "resolved"
 

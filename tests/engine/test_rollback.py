@@ -22,9 +22,9 @@ def test_a_version_that_turns_bad_gives_way_to_the_last_good_one_in_one_pass(wor
     world.bad(second)
     found = world.look()
     assert world.traffic == {first: 100}
-    assert found.did[0].startswith(f"rolled back: {second} gives way to {first} (release 1)")
-    assert world.target.runs("demand")[0].version == first  # and its forecast is made in the same pass
-    assert world.ledger.bad == {second}
+    assert found.actions[0].startswith(f"rolled back: {second} gives way to {first} (release 1)")
+    assert world.target.load_runs("demand")[0].version == first  # and its forecast is made in the same pass
+    assert world.ledger.quarantined_versions == {second}
     assert [event for event in world.events() if event in ("AlertFiring", "RolledBack")] == [
         "AlertFiring",
         "RolledBack",
@@ -60,8 +60,8 @@ def test_without_a_good_version_the_fallback_serves(world: World) -> None:
     world.bad(only)
     found = world.look()
     assert world.serves != only
-    assert "the fallback, seasonal-naive" in found.did[0]
-    assert world.target.runs("demand")[0].version == world.serves
+    assert "the fallback, seasonal-naive" in found.actions[0]
+    assert world.target.load_runs("demand")[0].version == world.serves
     assert world.look().status == "nothing"
 
 
@@ -74,7 +74,7 @@ def test_a_fallback_that_is_bad_too_keeps_serving_and_asks_for_a_person(world: W
     world.bad(fallback)
     found = world.look()
     assert world.serves == fallback
-    assert "no good version is left" in found.did[0]
+    assert "no good version is left" in found.actions[0]
     (healthy,) = [each for each in world.observed.conditions if each.type == "Healthy"]
     assert (healthy.status, healthy.reason) == ("False", "NeedsAPerson")
 
@@ -87,12 +87,12 @@ def test_where_demand_moved_no_version_is_blamed_and_a_newer_model_is_asked_for(
     found = world.look()
     assert "demand moved, not the model" in found.waits[0]
     assert world.traffic == {second: 100}
-    assert world.ledger.bad == frozenset()
+    assert world.ledger.quarantined_versions == frozenset()
     assert world.ledger.rollbacks == ()
     assert world.look().status == "waiting"  # until there is newer data, or other evidence
     world.new_data()
     found = world.look()
-    assert any(line.startswith("model.demand: data.digest changed") for line in found.did)
+    assert any(line.startswith("model.demand: data.digest changed") for line in found.actions)
     assert world.serves not in (first, second)
     assert world.events().count("RollbackWouldNotHelp") == 1
 
@@ -103,7 +103,7 @@ def test_a_version_that_cannot_be_weighed_holds_up_no_rollback(world: World) -> 
     world.bad(second)
     world.look()
     assert world.serves == first
-    assert world.ledger.bad == {second}
+    assert world.ledger.quarantined_versions == {second}
     assert "NotWeighed" in world.events()
 
 
@@ -113,7 +113,7 @@ def test_a_canary_gives_back_its_traffic_where_nothing_can_be_weighed(world: Wor
     world.bad(second)
     world.look()
     assert world.traffic == {first: 100}
-    assert world.ledger.bad == {second}
+    assert world.ledger.quarantined_versions == {second}
 
 
 def test_what_would_not_have_helped_is_weighed_again_on_other_evidence(world: World) -> None:
@@ -126,7 +126,7 @@ def test_what_would_not_have_helped_is_weighed_again_on_other_evidence(world: Wo
     world.well(first)
     world.look()
     assert world.serves == first
-    assert world.ledger.bad == {second}
+    assert world.ledger.quarantined_versions == {second}
 
 
 def test_an_earlier_version_that_was_bad_unnoticed_is_passed_over(world: World) -> None:
@@ -136,7 +136,7 @@ def test_an_earlier_version_that_was_bad_unnoticed_is_passed_over(world: World) 
     world.bad(third)
     world.look()
     assert world.serves == first
-    assert world.ledger.bad == {third}
+    assert world.ledger.quarantined_versions == {third}
 
 
 def test_a_version_that_undoes_half_of_the_trouble_takes_over(world: World) -> None:
@@ -172,7 +172,7 @@ def test_after_the_last_attempt_it_holds_and_asks_for_a_person(world: World) -> 
     world.bad(last)
     found = world.look()
     assert world.serves == last
-    assert "2 rollbacks did not help" in found.did[0]
+    assert "2 rollbacks did not help" in found.actions[0]
     assert world.ledger.hold is not None
     world.pass_time(days=30)
     world.look()
@@ -222,7 +222,7 @@ def test_a_silence_that_ends_blames_no_version_that_came_in_under_it(world: Worl
     parts = {"alerts": [{**ACCURACY, "name": "drift", "metric": "psi"}], "rollback": {"on": ["drift"]}}
     world.write(**parts)
     world.look()
-    manual_operations.silence(world.engine(), "demand", "drift", timedelta(days=5), "ann", "a strike")
+    manual_operations.silence_alert(world.engine(), "demand", "drift", timedelta(days=5), "ann", "a strike")
     world.bad(world.serves)
     world.look()
     world.pass_time(hours=1)
@@ -265,15 +265,15 @@ def test_an_alert_that_fires_asks_for_a_training_once_there_is_newer_data(world:
     world.look()
     world.bad(world.serves)
     world.look()
-    assert len(world.target.versions("demand")) == 1
+    assert len(world.target.load_versions("demand")) == 1
     world.new_data()
     world.look()
-    assert len(world.target.versions("demand")) == 2
+    assert len(world.target.load_versions("demand")) == 2
 
 
 def test_a_silenced_alert_moves_nothing_until_its_time_is_over(world: World) -> None:
     _first, second = with_two_versions(world)
-    manual_operations.silence(world.engine(), "demand", "accuracy", timedelta(days=3), "ann", "a strike")
+    manual_operations.silence_alert(world.engine(), "demand", "accuracy", timedelta(days=3), "ann", "a strike")
     world.bad(second)
     world.look()
     assert world.serves == second

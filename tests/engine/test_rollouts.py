@@ -31,7 +31,7 @@ def test_a_canary_goes_on_step_by_step_on_evidence(world: World) -> None:
     world.look()
     assert world.traffic == {second: 100}
     assert world.ledger.rollout is None
-    assert world.target.runs("demand")[0].version == second
+    assert world.target.load_runs("demand")[0].version == second
 
 
 def test_a_canary_without_evidence_waits_however_long(world: World) -> None:
@@ -48,7 +48,7 @@ def test_a_canary_that_fails_gives_its_traffic_back_and_is_kept_out(world: World
     world.bad(second)
     world.look()
     assert world.traffic == {first: 100}
-    assert world.ledger.bad == {second}
+    assert world.ledger.quarantined_versions == {second}
     world.pass_time(days=30)
     world.look()
     assert world.traffic == {first: 100}
@@ -62,12 +62,12 @@ def test_a_canary_that_does_no_worse_than_what_serves_would_have_keeps_its_share
     found = world.look()
     assert f"{first} would have done no better" in found.waits[0]
     assert world.traffic == {first: 90, second: 10}
-    assert world.ledger.bad == frozenset()
-    assert world.look().did == []
+    assert world.ledger.quarantined_versions == frozenset()
+    assert world.look().actions == []
     world.well(first)
     world.look()
     assert world.traffic == {first: 100}
-    assert world.ledger.bad == {second}
+    assert world.ledger.quarantined_versions == {second}
 
 
 def test_blue_green_waits_once_beside_what_serves(world: World) -> None:
@@ -97,15 +97,15 @@ def test_a_person_s_rollback_is_held_until_a_person_resumes(world: World) -> Non
     first, second = with_two_versions(world)
     manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
     assert world.traffic == {first: 100}
-    assert world.target.runs("demand")[0].version == first
+    assert world.target.load_runs("demand")[0].version == first
     world.new_data()
     world.pass_time(days=40)
     world.look()
     assert world.serves == first
-    manual_operations.resume(world.engine(), "demand", "ann")
+    manual_operations.resume_forecast(world.engine(), "demand", "ann")
     world.look()
     assert world.serves == first  # what was rolled back stays in quarantine
-    manual_operations.resume(world.engine(), "demand", "ann", forgive=second)
+    manual_operations.resume_forecast(world.engine(), "demand", "ann", forgive=second)
     world.look()
     assert world.serves == second
 
@@ -134,4 +134,4 @@ def test_a_rollback_to_what_cannot_serve_is_refused_with_the_reason(world: World
 def test_there_is_nothing_to_resume_where_nothing_is_held(world: World) -> None:
     world.look()
     with pytest.raises(Refused, match="neither held nor stalled"):
-        manual_operations.resume(world.engine(), "demand", "ann")
+        manual_operations.resume_forecast(world.engine(), "demand", "ann")

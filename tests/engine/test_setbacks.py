@@ -19,9 +19,9 @@ def world(tmp_path: Path) -> World:
 def test_one_forecast_that_fails_holds_up_no_other(world: World) -> None:
     lost = spec("lost", dataset={"source": {"uri": "data/nothing.csv", "query": None}})
     world.steps.fails = None
-    from mlspec.engine.loop import reconcile
+    from mlspec.engine.loop import reconcile_specs
 
-    found = reconcile(world.engine(), [lost, world.spec])
+    found = reconcile_specs(world.engine(), [lost, world.spec])
     assert [each.status for each in found] == ["failed", "done"]
 
 
@@ -74,7 +74,7 @@ def test_the_alert_s_own_metric_is_named(world: World) -> None:
     world.look()
     world.bad(world.serves, 0.31)
     world.look()
-    assert any("wape is 0.31, above 0.2" in event.message for event in world.target.events("demand"))
+    assert any("wape is 0.31, above 0.2" in event.message for event in world.target.load_events("demand"))
 
 
 def test_a_held_release_is_moved_by_nothing_not_even_its_own_alert(world: World) -> None:
@@ -98,7 +98,7 @@ def test_a_held_release_stays_when_a_retrain_makes_a_newer_version(world: World)
     world.new_data()
     world.pass_time(days=1)
     world.look()
-    assert len(world.target.versions("demand")) == 3
+    assert len(world.target.load_versions("demand")) == 3
     assert world.traffic == {first: 100}
 
 
@@ -110,7 +110,7 @@ def test_what_a_person_resumed_is_not_held_again_for_the_same_incident(world: Wo
     world.bad(world.serves)
     world.look()
     assert world.ledger.hold is not None
-    manual_operations.resume(world.engine(), "demand", "ann")
+    manual_operations.resume_forecast(world.engine(), "demand", "ann")
     world.pass_time(days=2)
     world.look()
     assert world.ledger.hold is None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.engine.apply import apply
+from mlspec.engine.apply import apply_specs
 from mlspec.engine.plan import make_plan
 from mlspec.errors import Exit, StoppedPartWay, TargetError, Terminated
 from mlspec.state.step import Progress, StepRequest, StepResult
@@ -42,17 +42,17 @@ class Stopped(Steps):
 @pytest.mark.parametrize(("error", "name"), [(KeyboardInterrupt(), "SIGINT"), (Terminated(), "SIGTERM")])
 def test_a_signal_half_way_is_recorded_and_the_next_run_goes_on(root: Path, error: BaseException, name: str) -> None:
     with pytest.raises(StoppedPartWay, match=f"stopped by {name}") as caught:
-        apply(engine(root, Stopped("train", error)), [spec()])
+        apply_specs(engine(root, Stopped("train", error)), [spec()])
     assert caught.value.exit_code == Exit.PARTIAL
     steps = Steps()
-    (outcome,) = apply(engine(root, steps), [spec()])
+    (outcome,) = apply_specs(engine(root, steps), [spec()])
     assert (outcome.status, steps.asked) == ("applied", ["train", "forecast", "inventory"])
 
 
 def test_a_signal_before_anything_is_written_is_no_part_way(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlspec.targets.record.locking.time.sleep", _terminate)
-    with engine(root).target.lock("demand", "apply", "t", 0.0), pytest.raises(Terminated):
-        apply(engine(root), [spec()], lock_timeout=60.0)
+    with engine(root).target.lock_forecast("demand", "apply", "t", 0.0), pytest.raises(Terminated):
+        apply_specs(engine(root), [spec()], lock_timeout=60.0)
     assert engine(root).target.serial == 0
 
 
@@ -67,21 +67,21 @@ def test_a_signal_in_the_second_forecast_keeps_the_first(root: Path) -> None:
             return super().__call__(request, progress)
 
     with pytest.raises(StoppedPartWay):
-        apply(engine(root, Second("", KeyboardInterrupt())), [spec("first"), spec("second")])
+        apply_specs(engine(root, Second("", KeyboardInterrupt())), [spec("first"), spec("second")])
     steps = Steps()
-    outcomes = apply(engine(root, steps), [spec("first"), spec("second")])
+    outcomes = apply_specs(engine(root, steps), [spec("first"), spec("second")])
     assert [outcome.status for outcome in outcomes] == ["nothing", "applied"]
 
 
 def test_a_stop_frees_the_lock(root: Path) -> None:
     with pytest.raises(StoppedPartWay):
-        apply(engine(root, Stopped("train", KeyboardInterrupt())), [spec()])
-    with engine(root).target.lock("demand", "apply", "t", 0.0):
+        apply_specs(engine(root, Stopped("train", KeyboardInterrupt())), [spec()])
+    with engine(root).target.lock_forecast("demand", "apply", "t", 0.0):
         pass
 
 
 def test_that_a_disk_is_full_is_said_in_words(root: Path) -> None:
-    (outcome,) = apply(engine(root, Stopped("backtest", OSError(28, "No space left on device"))), [spec()])
+    (outcome,) = apply_specs(engine(root, Stopped("backtest", OSError(28, "No space left on device"))), [spec()])
     assert isinstance(outcome.error, TargetError)
     assert "make room" in (outcome.error.hint or "")
     assert outcome.exit_code == Exit.PARTIAL
@@ -91,9 +91,11 @@ def test_that_a_disk_is_full_is_said_in_words(root: Path) -> None:
 def litter(root: Path) -> set[str]:
     """The files of the target's folder that no record names."""
     folder, target = root / ".mlspec", engine(root).target
-    named = {ref.sha256 for filed in target.versions("demand") for ref in filed.files.values()}
-    named |= {ref.sha256 for run in target.runs("demand") for ref in run.files.values()}
-    named |= {ref.sha256 for seen in target.observe("demand").seen.values() for ref in seen.files.values()}
+    named = {ref.sha256 for filed in target.load_versions("demand") for ref in filed.files.values()}
+    named |= {ref.sha256 for run in target.load_runs("demand") for ref in run.files.values()}
+    named |= {
+        ref.sha256 for seen in target.observe_forecast("demand").resources.values() for ref in seen.files.values()
+    }
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     return {name for name in found if Path(name).name not in named} - {"state.db", "locks/demand.lock"}
 
@@ -102,7 +104,7 @@ def test_a_kill_at_any_moment_is_finished_by_the_next_and_leaves_no_litter(tmp_p
     """The write points of test_crash are places in the code; here the kernel kills at moments: inside a commit, a copy, a sync."""
     whole = project(tmp_path / "whole")
     began = time.monotonic()
-    assert in_child(lambda: apply(engine(whole), [spec()])) == 0
+    assert in_child(lambda: apply_specs(engine(whole), [spec()])) == 0
     taken = time.monotonic() - began
     chance, killed = random.Random(5), 0
     for number in range(40):
@@ -113,7 +115,7 @@ def test_a_kill_at_any_moment_is_finished_by_the_next_and_leaves_no_litter(tmp_p
             # A real timer's signal ends the process as SIGKILL does: no handler, no cleaning up.
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, moment)
-            apply(engine(root), [spec()])
+            apply_specs(engine(root), [spec()])
 
         hit = in_child(apply_until) == -signal.SIGALRM
         killed += hit
@@ -131,7 +133,7 @@ def test_a_kill_at_any_moment_is_finished_by_the_next_and_leaves_no_litter(tmp_p
 
 def test_a_plan_heals_what_a_killed_writer_left(root: Path) -> None:
     """A commit that was cut off leaves SQLite's journal; a run that only reads sees the state as it was before it."""
-    apply(engine(root), [spec()])
+    apply_specs(engine(root), [spec()])
     before = engine(root).target.serial
 
     def die_inside_a_transaction() -> None:
@@ -149,5 +151,5 @@ def test_a_plan_heals_what_a_killed_writer_left(root: Path) -> None:
 
     assert in_child(die_inside_a_transaction) == -signal.SIGKILL
     assert (root / ".mlspec/state.db-journal").stat().st_size > 0
-    assert make_plan(engine(root), [spec()], None).empty
+    assert make_plan(engine(root), [spec()], None).is_empty
     assert engine(root).target.serial == before

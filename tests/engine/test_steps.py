@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.engine.apply import apply
+from mlspec.engine.apply import apply_specs
 from mlspec.engine.plan import make_plan
 from mlspec.engine.steps import TARGET_STEPS, run_on_target
 from mlspec.errors import DataError, LockHeld, ModelError
@@ -34,24 +34,28 @@ def test_the_steps_of_a_run_end_where_apply_ends(root: Path, tmp_path: Path) -> 
     steps = Steps()
     assert all(run(root, *TARGET_STEPS, steps=steps))
     assert steps.asked == ["check", "backtest", "train", "forecast", "inventory", "evaluate"]
-    assert make_plan(engine(root), [spec()], None).empty
+    assert make_plan(engine(root), [spec()], None).is_empty
     other = project(tmp_path / "other")
-    apply(engine(other), [spec()])
+    apply_specs(engine(other), [spec()])
     ours, theirs = engine(root).target, engine(other).target
-    assert [version.version for version in ours.versions("demand")] == [
-        found.version for found in theirs.versions("demand")
+    assert [version.version for version in ours.load_versions("demand")] == [
+        found.version for found in theirs.load_versions("demand")
     ]
-    assert [release.release for release in ours.releases("demand")] == [1]
+    assert [release.release for release in ours.load_releases("demand")] == [1]
 
 
 @pytest.mark.parametrize("name", TARGET_STEPS)
 def test_a_task_that_runs_again_does_nothing_twice(root: Path, name: str) -> None:
     run(root, *TARGET_STEPS)
     before, steps = engine(root).target, Steps()
-    counts = len(before.versions("demand")), len(before.releases("demand")), len(before.runs("demand"))
+    counts = len(before.load_versions("demand")), len(before.load_releases("demand")), len(before.load_runs("demand"))
     run(root, name, steps=steps)
     after = engine(root).target
-    assert (len(after.versions("demand")), len(after.releases("demand")), len(after.runs("demand"))) == counts
+    assert (
+        len(after.load_versions("demand")),
+        len(after.load_releases("demand")),
+        len(after.load_runs("demand")),
+    ) == counts
     assert steps.asked == []
 
 
@@ -64,35 +68,35 @@ def test_a_step_does_what_it_stands_on_and_is_not_there_yet(root: Path) -> None:
 def test_measuring_steps_leave_what_serves_alone(root: Path) -> None:
     run(root, "check", "backtest", "gate", "train")
     target = engine(root).target
-    assert target.versions("demand") == ()
-    assert target.releases("demand") == ()
+    assert target.load_versions("demand") == ()
+    assert target.load_releases("demand") == ()
 
 
 def test_a_closed_gate_is_no_error_and_the_verdict_stands(root: Path) -> None:
     steps = Steps(wape=0.95)
     assert run(root, "check", "backtest", "gate", steps=steps) == [True, True, False]
     assert "train" not in steps.asked
-    (version,) = engine(root).target.versions("demand")
+    (version,) = engine(root).target.load_versions("demand")
     assert version.state == "rejected"
     assert run(root, "gate", "register", "roll-out", steps=steps) == [False, False, False]
-    assert engine(root).target.releases("demand") == ()
-    assert len(engine(root).target.versions("demand")) == 1
+    assert engine(root).target.load_releases("demand") == ()
+    assert len(engine(root).target.load_versions("demand")) == 1
 
 
 def test_a_version_that_serves_goes_on_serving_behind_a_closed_gate(root: Path) -> None:
     run(root, *TARGET_STEPS)
-    served = engine(root).target.observe("demand").fact("deployment", "version")
+    served = engine(root).target.observe_forecast("demand").find_fact("deployment", "version")
     (root / "data" / "sales.csv").write_text(
         (root / "data" / "sales.csv").read_text() + "001,2024-02-12,10\nNA,2024-02-12,20\n"
     )
     assert run(root, "gate", steps=Steps(wape=0.95)) == [False]
-    assert engine(root).target.observe("demand").fact("deployment", "version") == served
+    assert engine(root).target.observe_forecast("demand").find_fact("deployment", "version") == served
 
 
 def test_data_that_breaks_its_contract_stops_the_run_and_is_told(root: Path) -> None:
     with pytest.raises(DataError, match="3 periods are missing"):
         run(root, "check", steps=Steps(data_ok=False))
-    conditions = {found.type: found for found in engine(root).target.conditions("demand")}
+    conditions = {found.type: found for found in engine(root).target.load_conditions("demand")}
     assert (conditions["DataReady"].status, conditions["DataReady"].reason) == ("False", "DataRefused")
 
 
@@ -113,13 +117,13 @@ def test_a_broken_threshold_is_evidence_and_moves_no_traffic(root: Path) -> None
     assert run(fresh, *TARGET_STEPS, steps=Steps(wape=0.3), alerts=[ALERT])[-1] is False
     target = engine(fresh).target
     assert "wape is 0.3, above 0.2" in next(
-        event.message for event in target.events("demand") if event.reason == "AlertFiring"
+        event.message for event in target.load_events("demand") if event.reason == "AlertFiring"
     )
-    assert {found.type: found.status for found in target.conditions("demand")}["Healthy"] == "False"
-    assert target.observe("demand").fact("deployment", "traffic") is not None
+    assert {found.type: found.status for found in target.load_conditions("demand")}["Healthy"] == "False"
+    assert target.observe_forecast("demand").find_fact("deployment", "traffic") is not None
 
 
 def test_a_run_that_holds_the_forecast_is_waited_for_or_named(root: Path) -> None:
     made = engine(root)
-    with made.target.lock("demand", "apply", AT, 0.0), pytest.raises(LockHeld):
+    with made.target.lock_forecast("demand", "apply", AT, 0.0), pytest.raises(LockHeld):
         run_on_target(engine(root), spec(), "check", AT)

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from mlspec.engine.loop import reconcile
-from mlspec.engine.pass_result import Pass
+from mlspec.engine.loop import reconcile_specs
+from mlspec.engine.pass_result import PassResult
 from mlspec.errors import ModelError
-from mlspec.plan.moments import text
+from mlspec.plan.moments import format_moment
 from mlspec.state.ledger import Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.step import StepRequest
@@ -89,15 +89,15 @@ class World:
         self.days += 1
         (self.root / "data/sales.csv").write_text(sales(days=self.days))
 
-    def look(self, *others: Spec, code: str = "0.1.0") -> Pass:
+    def look(self, *others: Spec, code: str = "0.1.0") -> PassResult:
         """Make a pass, and return what it did to the world's own forecast."""
         self.steps.asked.clear()
-        found = reconcile(self.engine(code), [self.spec, *others])
+        found = reconcile_specs(self.engine(code), [self.spec, *others])
         return found[0]
 
     def engine(self, code: str = "0.1.0") -> Any:
         """An engine at this moment; a new one each time, so that nothing is remembered but what is recorded."""
-        return engine(self.root, self.steps, code, text(self.now))
+        return engine(self.root, self.steps, code, format_moment(self.now))
 
     def bad(self, version: str, wape: float | None = 0.5) -> None:
         """Let a version's forecasts turn out badly, from the next day on."""
@@ -116,7 +116,7 @@ class World:
     @property
     def observed(self) -> Observed:
         """What the target holds of the forecast."""
-        return self.target.observe("demand")
+        return self.target.observe_forecast("demand")
 
     @property
     def ledger(self) -> Ledger:
@@ -126,7 +126,7 @@ class World:
     @property
     def traffic(self) -> dict[str, int]:
         """Each version's share now; never anything but 100 in all."""
-        found: dict[str, int] = self.observed.fact("deployment", "traffic")
+        found: dict[str, int] = self.observed.find_fact("deployment", "traffic")
         assert sum(found.values()) == 100
         return found
 
@@ -138,7 +138,7 @@ class World:
 
     def events(self) -> list[str]:
         """The reasons of all events, oldest first."""
-        return [event.reason for event in reversed(self.target.events("demand"))]
+        return [event.reason for event in reversed(self.target.load_events("demand"))]
 
     def promoted(self, **model: Any) -> str:
         """Commit another model, let it take over, and return its version."""

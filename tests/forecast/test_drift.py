@@ -8,12 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.forecast.drift import Baseline, came_and_went, ks, psi, samples, volume, wide
+from mlspec.forecast.drift import (
+    DriftBaseline,
+    count_new_and_vanished,
+    drift_samples,
+    ks,
+    observed_table,
+    psi,
+    relative_volume,
+)
 from mlspec.forecast.frame import ID, TIME, Layout, Panel
-from mlspec.forecast.frequency import frequency
+from mlspec.forecast.frequency import parse_frequency
 
 SEASON = 12
-SAME, TRAINING = Baseline("same-season", SEASON), Baseline("training", SEASON)
+SAME, TRAINING = DriftBaseline("same-season", SEASON), DriftBaseline("training", SEASON)
 numbers = st.lists(st.floats(0, 1e6), min_size=40, max_size=200).map(np.array)
 
 
@@ -28,7 +36,7 @@ def panel(values: np.ndarray, observed: np.ndarray | None = None) -> Panel:
     ]
     frame = pd.DataFrame(rows, columns=[ID, TIME, "y", "observed"])
     names = pd.DataFrame({ID: sorted(frame[ID].unique())})
-    return Panel(frame, names, frame[[ID, TIME]][:0], Layout(frequency("MS"), 3, SEASON))
+    return Panel(frame, names, frame[[ID, TIME]][:0], Layout(parse_frequency("MS"), 3, SEASON))
 
 
 def demand(years: int = 6, series: int = 30, growth: float = 0.1) -> np.ndarray:
@@ -44,8 +52,8 @@ def demand(years: int = 6, series: int = 30, growth: float = 0.1) -> np.ndarray:
     )
 
 
-def measured(found: Panel, baseline: Baseline, back: int = 0) -> tuple[float | None, float | None]:
-    expected, actual = samples(wide(found), baseline, 4, back)
+def measured(found: Panel, baseline: DriftBaseline, back: int = 0) -> tuple[float | None, float | None]:
+    expected, actual = drift_samples(observed_table(found), baseline, 4, back)
     return psi(expected, actual), ks(expected, actual)
 
 
@@ -104,8 +112,8 @@ def test_volume_is_measured_against_the_season_before() -> None:
     observed = np.ones(values.shape, dtype=bool)
     observed[-1, :12] = False
     found = panel(values, observed)
-    assert volume(wide(found), SEASON, 0) == pytest.approx(18 / 30)
-    assert volume(wide(found), SEASON, 1) == 1.0
+    assert relative_volume(observed_table(found), SEASON, 0) == pytest.approx(18 / 30)
+    assert relative_volume(observed_table(found), SEASON, 1) == 1.0
 
 
 def test_series_that_come_and_go_are_counted() -> None:
@@ -114,5 +122,5 @@ def test_series_that_come_and_go_are_counted() -> None:
     observed[:-1, 0] = False  # first seen in the newest period
     observed[-1, 1:3] = False  # not seen any more
     found = panel(values, observed)
-    assert came_and_went(wide(found), 1, 0) == (1.0, 2.0)
-    assert came_and_went(wide(found), 1, 1) == (0.0, 0.0)
+    assert count_new_and_vanished(observed_table(found), 1, 0) == (1.0, 2.0)
+    assert count_new_and_vanished(observed_table(found), 1, 1) == (0.0, 0.0)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mlspec.forecast import candidates as families
 from mlspec.forecast import workers
-from mlspec.forecast.backtest import forecast
+from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
-from mlspec.forecast.frequency import frequency
-from mlspec.forecast.workers import HERE, blocks, deal
+from mlspec.forecast.frequency import parse_frequency
+from mlspec.forecast.workers import THIS_PROCESS, forecast_blocks, split_panel
 from mlspec.spec.forecast import GradientBoosting, Theta
 
 DAYS = 60
@@ -29,14 +29,14 @@ def panel(series: int) -> Panel:
         )
         for place in range(series)
     )
-    layout = Layout(frequency("D"), 3, 7)
+    layout = Layout(parse_frequency("D"), 3, 7)
     bare = Panel(frame.reset_index(drop=True), pd.DataFrame({ID: frame[ID].unique()}), frame[[ID, TIME]][:0], layout)
     return Panel(bare.frame, bare.series, horizon_frame(bare), layout)
 
 
 @given(series=st.integers(1, 12), count=st.integers(1, 20))
 def test_each_series_is_dealt_to_one_share_and_no_share_is_empty(series: int, count: int) -> None:
-    shares = [set(share.series[ID]) for share in deal(panel(series), count)]
+    shares = [set(share.series[ID]) for share in split_panel(panel(series), count)]
     assert len(shares) == min(series, count)
     assert all(shares)
     assert sum(map(len, shares)) == len(set.union(*shares)) == series
@@ -51,8 +51,8 @@ def test_a_large_panel_is_forecast_in_blocks_to_the_last_digit_as_whole(
     monkeypatch: pytest.MonkeyPatch, candidate: Any
 ) -> None:
     whole = panel(5)
-    fitted = families.fit(candidate, whole, seed=0)
-    expected = forecast(fitted, whole, candidate.label)
+    fitted = families.fit_candidate(candidate, whole, seed=0)
+    expected = forecast_means(fitted, whole, candidate.label)
     monkeypatch.setattr(workers, "MOST_ROWS", 2 * DAYS)
-    assert len(list(blocks(whole, HERE))) == 3
-    pd.testing.assert_frame_equal(forecast(fitted, whole, candidate.label), expected, check_exact=True)
+    assert len(list(forecast_blocks(whole, THIS_PROCESS))) == 3
+    pd.testing.assert_frame_equal(forecast_means(fitted, whole, candidate.label), expected, check_exact=True)

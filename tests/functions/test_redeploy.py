@@ -23,8 +23,8 @@ from flask.testing import FlaskClient
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
 
-from mlspec.engine.pass_result import Pass
-from mlspec.spec.gcp.location import Place
+from mlspec.engine.pass_result import PassResult
+from mlspec.spec.gcp.location import GcpLocation
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "infra" / "functions" / "redeploy" / "main.py"
@@ -68,13 +68,13 @@ def cloud_run() -> Iterator[type[CloudRun]]:
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Place, str]]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[GcpLocation, str]]:
     """The alerts that mlspec was asked to answer: it has nothing to say to them."""
-    found: list[tuple[Place, str]] = []
+    found: list[tuple[GcpLocation, str]] = []
 
-    def answer(place: Place, forecast: str) -> Pass:
+    def answer(place: GcpLocation, forecast: str) -> PassResult:
         found.append((place, forecast))
-        return Pass(forecast)
+        return PassResult(forecast)
 
     monkeypatch.setattr("mlspec.cli.redeploy.redeploy", answer)
     return found
@@ -91,7 +91,7 @@ def function(cloud_run: Any, answers: list[Any], monkeypatch: pytest.MonkeyPatch
     client = run_v2.JobsClient(
         credentials=AnonymousCredentials(), transport="rest", client_options={"api_endpoint": cloud_run.address}
     )
-    monkeypatch.setattr(sys.modules["main"], "jobs", lambda: client)
+    monkeypatch.setattr(sys.modules["main"], "jobs_client", lambda: client)
     return app.test_client()
 
 
@@ -137,14 +137,14 @@ def test_an_alert_is_answered_and_makes_the_loop_look_at_its_forecast(
     function: FlaskClient, cloud_run: Any, answers: list[Any], message: object
 ) -> None:
     assert function.post("/", data=push(message)).status_code == 204
-    assert answers == [(Place("prod", "acme-prod", "europe-west1"), "demand")]
+    assert answers == [(GcpLocation("prod", "acme-prod", "europe-west1"), "demand")]
     assert cloud_run.asked == [(LOOP, WORDS)]
 
 
 def test_an_alert_that_cannot_be_answered_wakes_the_loop_all_the_same(
     function: FlaskClient, cloud_run: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def defect(_place: Place, _forecast: str) -> Pass:
+    def defect(_place: GcpLocation, _forecast: str) -> PassResult:
         raise KeyError("a secret that nobody may read")
 
     monkeypatch.setattr("mlspec.cli.redeploy.redeploy", defect)

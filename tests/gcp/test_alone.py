@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.targets.gcp.data.sources import Sources
 from mlspec.targets.gcp.target import GcpTarget
 from tests.gcp import platform
@@ -71,14 +71,14 @@ def test_what_went_away_while_it_was_read_is_said_of_its_forecast_alone(
 ) -> None:
     from google.api_core.exceptions import NotFound
 
-    fetch = Sources.fetch
+    fetch = Sources.fetch_source
 
     def gone(self: Sources, spec: Mapping[str, Any], *rest: Any) -> Any:
         if spec["metadata"]["name"] == "demand":
             raise NotFound("No such object: demand/sales.csv")
         return fetch(self, spec, *rest)
 
-    monkeypatch.setattr(Sources, "fetch", gone)
+    monkeypatch.setattr(Sources, "fetch_source", gone)
     found = passed(both, capsys)
     assert found["returns"]["status"] == "done"
     assert found["demand"]["error"]["message"].startswith("cannot work on demand: No such object")
@@ -96,14 +96,14 @@ def test_a_write_that_is_refused_for_one_leaves_the_other(
 
 
 def test_a_pack_that_cannot_be_written_costs_only_time(acme: Acme, tmp_path: Path) -> None:
-    target = GcpTarget(Place("dev", acme.project, platform.REGION), tmp_path / "warm")
+    target = GcpTarget(GcpLocation("dev", acme.project, platform.REGION), tmp_path / "warm")
     names = [f"f{number:02}" for number in range(12)]
     for name in names:
         write(target, name)
     acme.standin.fault(r"storage\.objects\.insert", code=403, count=99)
-    cold = GcpTarget(Place("dev", acme.project, platform.REGION), tmp_path / "cold")
-    with cold.session():
-        assert [cold.observe(name).forecast for name in cold.names()] == names
+    cold = GcpTarget(GcpLocation("dev", acme.project, platform.REGION), tmp_path / "cold")
+    with cold.read_session():
+        assert [cold.observe_forecast(name).forecast for name in cold.forecast_names()] == names
 
 
 def test_notices_that_cannot_be_looked_for_leave_the_pass_said(
@@ -114,7 +114,7 @@ def test_notices_that_cannot_be_looked_for_leave_the_pass_said(
     def refused(*_words: object) -> None:
         raise TargetError("cannot list the leases", hint="wait")
 
-    monkeypatch.setattr(GcpTarget, "due", refused)
+    monkeypatch.setattr(GcpTarget, "load_due_notices", refused)
     both.run(*ONCE, "--output", "json")
     said = capsys.readouterr()
     assert {each["status"] for each in json.loads(said.out)["forecasts"]} == {"done"}

@@ -14,9 +14,9 @@ import pytest
 from google.cloud import aiplatform_v1 as vertex
 
 from mlspec.errors import TargetError
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.record import FileRef, ForecastRun
-from mlspec.state.step import FarStep, StepResult
+from mlspec.state.step import RemoteStep, StepResult
 from mlspec.targets.gcp.target import GcpTarget
 from mlspec.targets.local.artifacts import sha256_of
 from tests.examples import sales
@@ -46,35 +46,35 @@ class Far:
 
     def __init__(self, acme: Acme, folder: Path) -> None:
         self.acme, self.folder = acme, folder
-        self.target = GcpTarget(Place("dev", acme.project, REGION), folder / "far")
+        self.target = GcpTarget(GcpLocation("dev", acme.project, REGION), folder / "far")
 
     def serve(self, rollout: str, **parts: str) -> ForecastRun:
         """Commit another spec, and let a pass of this process follow it; return the forecast that it made."""
         self.acme.say(deployment=f"{{serve: batch, rollout: {rollout}}}", **parts)
         assert self.acme.run(*ONCE) == 0
-        return self.target.runs("demand")[0]
+        return self.target.load_runs("demand")[0]
 
-    def step(self, key: str = "0" * 64) -> FarStep:
+    def step(self, key: str = "0" * 64) -> RemoteStep:
         """The step that makes the forecast, with the key `deployment.batch_machine`."""
-        observed, (release, *_) = self.target.observe("demand"), self.target.releases("demand")
-        traffic = observed.fact("deployment", "traffic")
-        inputs = {role: ref for role, ref in observed.seen["data"].files.items() if role in {"panel", "series"}}
-        for version in self.target.versions("demand"):
+        observed, (release, *_) = self.target.observe_forecast("demand"), self.target.load_releases("demand")
+        traffic = observed.find_fact("deployment", "traffic")
+        inputs = {role: ref for role, ref in observed.resources["data"].files.items() if role in {"panel", "series"}}
+        for version in self.target.load_versions("demand"):
             inputs |= {f"{role}-{version.version}": version.files[role] for role in ("model", "backtest")}
         spec = {**release.spec, "deployment": {**release.spec["deployment"], "batch_machine": MACHINE}}
         (out := self.folder / key[:8]).mkdir(exist_ok=True)
-        return FarStep("demand", "forecast", key, spec, inputs, {"traffic": dict(traffic)}, out)
+        return RemoteStep("demand", "forecast", key, spec, inputs, {"traffic": dict(traffic)}, out)
 
-    def run(self, step: FarStep) -> StepResult:
+    def run(self, step: RemoteStep) -> StepResult:
         """Run it as the loop does."""
-        return self.target.run_far(step)
+        return self.target.run_remote_step(step)
 
     def jobs(self) -> list[Any]:
         """The batch prediction jobs, the oldest first."""
         client = vertex.JobServiceClient(client_options={"api_endpoint": f"{REGION}-aiplatform.googleapis.com"})
         return sorted(client.list_batch_prediction_jobs(parent=self.acme.place), key=lambda job: str(job.create_time))
 
-    def lose_sight(self, step: FarStep) -> None:
+    def lose_sight(self, step: RemoteStep) -> None:
         """Start a job, and be stopped while it is waited for."""
         self.acme.standin.fault("GetBatchPredictionJob", code=403, count=1)
         with pytest.raises(TargetError, match="403"):

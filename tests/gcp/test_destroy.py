@@ -13,7 +13,7 @@ from mlspec.cli import main as front
 from mlspec.engine.infrastructure import Infrastructure
 from mlspec.errors import Terminated
 from mlspec.targets.gcp.target import GcpTarget
-from mlspec.targets.gcp.terraform.runner import Terraform
+from mlspec.targets.gcp.terraform.runner import TerraformCli
 from tests.examples import project, spec_text
 from tests.gcp import platform
 from tests.gcp.platform import REGION
@@ -93,7 +93,7 @@ def test_a_purge_that_ends_at_any_moment_is_finished_by_the_next(
     root: Path, standin: Running, terraform_too: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     purge = [*DESTROY, "demand", "returns", "--purge", "--yes"]
-    ends_before(monkeypatch, Terraform, "destroy", lambda *_words, **_more: True)
+    ends_before(monkeypatch, TerraformCli, "destroy", lambda *_words, **_more: True)
     assert front.run(purge) == 143
     ends_before(monkeypatch, Infrastructure, "take_down", lambda _self, name, _found: name == "_project")
     assert front.run(purge) == 143

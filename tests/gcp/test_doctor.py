@@ -13,7 +13,7 @@ from google.auth.transport.requests import AuthorizedSession
 
 from mlspec.cli import main as front
 from mlspec.targets.gcp.doctor.permissions import limit_of
-from mlspec.targets.gcp.doctor.resources import airflow
+from mlspec.targets.gcp.doctor.resources import airflow_version
 from tests.examples import project, spec_text
 from tests.gcp import platform
 from tests.gcp.acme import IMAGE
@@ -228,6 +228,6 @@ def test_a_limit_in_the_region_goes_before_one_for_all() -> None:
 
 
 def test_the_airflow_of_an_image_is_read_from_its_name() -> None:
-    assert airflow("composer-3-airflow-3.2.2-build.1") == (3, 2, 2)
-    assert airflow("composer-3-airflow-3") == (3,)
-    assert airflow("") == ()
+    assert airflow_version("composer-3-airflow-3.2.2-build.1") == (3, 2, 2)
+    assert airflow_version("composer-3-airflow-3") == (3,)
+    assert airflow_version("") == ()

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.spec.gcp.resource_names import derived_names
-from mlspec.spec.secrecy import BLOT
+from mlspec.spec.secrecy import REDACTED
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.jobs.failure_log import Ended, last_lines, without_result
+from mlspec.targets.gcp.jobs.failure_log import JobEnd, last_lines, missing_result_error
 from tests.gcp import platform
 from tests.gcp.acme import IMAGE, Acme
 from tests.gcp.standin.harness import Running
@@ -101,7 +101,7 @@ def test_a_step_that_takes_longer_than_its_job_may_is_told_so(far: Acme, capsys:
 def test_what_looks_like_a_secret_is_blotted_out(far: Acme, capsys: pytest.CaptureFixture[str]) -> None:
     dies(far, f"raise ValueError('{KEY}')")
     said = told(far, capsys)
-    assert f"ValueError: {BLOT}" in said
+    assert f"ValueError: {REDACTED}" in said
     assert not any(KEY in text for text in (said, *kept(far, capsys)))
 
 
@@ -129,7 +129,7 @@ def test_an_execution_that_cannot_be_looked_at_is_told_by_its_log(
 
 def test_a_log_that_is_not_there_yet_is_told_with_its_address(standin: Running) -> None:
     clients = Clients(standin.project, platform.REGION)
-    error = without_result(clients, "demand: train", Ended('resource.type="ml_job"'))
+    error = missing_result_error(clients, "demand: train", JobEnd('resource.type="ml_job"'))
     clients.close()
     assert error.message == "demand: train ended without a result"
     address = f"{CONSOLE}resource.type%3D%22ml_job%22?project={standin.project}"
@@ -172,4 +172,7 @@ def test_an_empty_page_of_a_log_is_not_its_end() -> None:
     pages = [SimpleNamespace(entries=[]), SimpleNamespace(entries=[LogEntry(text_payload="the last line")])]
     asked = SimpleNamespace(list_log_entries=lambda **_: SimpleNamespace(pages=iter(pages)))
     clients: Any = SimpleNamespace(project="acme", logs=asked)
-    assert "it last said, newest first: the last line" in without_result(clients, "train", Ended("a filter")).message
+    assert (
+        "it last said, newest first: the last line"
+        in missing_result_error(clients, "train", JobEnd("a filter")).message
+    )

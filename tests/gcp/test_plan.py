@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mlspec.cli import main as front
-from mlspec.engine.terraform_apply import carry_out
+from mlspec.engine.terraform_apply import apply_with_retries
 from mlspec.errors import TargetError
-from mlspec.targets.gcp.terraform.runner import Terraform
+from mlspec.targets.gcp.terraform.runner import TerraformCli
 from tests.examples import project, spec_text
 from tests.gcp import platform
 from tests.gcp.standin.harness import Running
@@ -185,9 +185,9 @@ def test_terraforms_own_error_is_passed_on(
 def test_terraform_sees_no_more_of_the_environment_than_it_needs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from mlspec.targets.gcp.terraform.runner import allowed
+    from mlspec.targets.gcp.terraform.runner import allowed_environment
 
-    seen = allowed(
+    seen = allowed_environment(
         {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "x", "GOOGLE_CLOUD_PROJECT": "p", "DB_PASSWORD": "y"}, tmp_path
     )
     assert set(seen) == {
@@ -290,7 +290,7 @@ def test_terraforms_words_come_with_what_helps(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
     with pytest.raises(TargetError) as raised:
-        carry_out(Terraform({"PATH": "/bin:/usr/bin"}, print), tmp_path, print)
+        apply_with_retries(TerraformCli({"PATH": "/bin:/usr/bin"}, print), tmp_path, print)
     assert helps in str(raised.value.hint)
     assert said.splitlines()[0].strip("│ ") in raised.value.message
 
@@ -313,7 +313,7 @@ def test_who_may_not_look_at_the_data_plans_with_what_was_checked_last(
     def denied(*_words: object) -> None:
         raise TargetError("cannot list gs://theirs/sales/: no access (403)")
 
-    monkeypatch.setattr("mlspec.targets.gcp.data.sources.Sources.look", denied)
+    monkeypatch.setattr("mlspec.targets.gcp.data.sources.Sources.inspect_source", denied)
     value = plan(capsys, "specs/demand.yaml")[1]
     assert "demand: this account may not look at its data: nothing is said of new data" in value["notes"]
     assert actions(value)["data.demand"] == "run"

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from mlspec.errors import Terminated
-from mlspec.state.diagnostic import Wrong
+from mlspec.state.diagnostic import Diagnostic
 from mlspec.targets.gcp.terraform import output
-from mlspec.targets.gcp.terraform.runner import Terraform
+from mlspec.targets.gcp.terraform.runner import TerraformCli
 
 ADDRESS = "google_pubsub_topic.alerts"
 HOOK = {"resource": {"addr": ADDRESS}, "action": "create", "elapsed_seconds": 20, "id_value": "a value"}
@@ -38,20 +38,20 @@ for _ in range(2000):
 print('{{"type": "diagnostic", "diagnostic": {{"severity": "error", "summary": "too much", "address": "{ADDRESS}"}}}}')
 sys.exit(1)
 """
-Stand = Callable[[str, Callable[[str], None]], Terraform]
+Stand = Callable[[str, Callable[[str], None]], TerraformCli]
 
 
 @pytest.fixture
 def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stand:
     """Let a program stand where terraform does."""
 
-    def made(text: str, tell: Callable[[str], None]) -> Terraform:
+    def made(text: str, tell: Callable[[str], None]) -> TerraformCli:
         program = tmp_path / "bin" / "terraform"
         program.parent.mkdir()
         program.write_text(f"#!{sys.executable}\n{text}")
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(program.parent))
-        return Terraform({"PATH": "/bin:/usr/bin"}, tell)
+        return TerraformCli({"PATH": "/bin:/usr/bin"}, tell)
 
     return made
 
@@ -94,7 +94,7 @@ def test_one_that_is_asked_twice_to_hurry_is_waited_for_all_the_same(
 
 def test_a_terraform_that_says_much_is_read_to_its_end(stand: Stand, tmp_path: Path) -> None:
     told: list[str] = []
-    assert stand(TALKS, told.append).apply(tmp_path) == (Wrong("Error: too much", ADDRESS),)
+    assert stand(TALKS, told.append).apply(tmp_path) == (Diagnostic("Error: too much", ADDRESS),)
     assert told == [f"  {ADDRESS}: made in 20 s"] * 2000
 
 
@@ -110,17 +110,17 @@ def test_who_waits_for_a_lock_lets_terraform_wait_too(stand: Stand, tmp_path: Pa
     ("apply_start", "create", None), ("apply_complete", "read", None), ("outputs", "create", None),
 ])  # fmt: skip
 def test_what_is_told_is_what_became_of_a_resource(kind: str, action: str, said: str | None) -> None:
-    assert output.progress({"type": kind, "hook": {**HOOK, "action": action}}) == said
+    assert output.progress_sentence({"type": kind, "hook": {**HOOK, "action": action}}) == said
 
 
 @pytest.mark.parametrize("said", [{}, {"diagnostic": {"severity": "warning", "summary": "deprecated"}}, {"hook": HOOK}])
 def test_what_is_no_error_is_none(said: dict[str, Any]) -> None:
-    assert output.wrong(said) is None
+    assert output.parse_diagnostic(said) is None
 
 
 def test_of_many_errors_the_first_are_told_and_the_rest_counted() -> None:
-    found = [Wrong(f"Error: number {number}", ADDRESS) for number in range(5)]
-    message = output.failed("apply", "demand", found).message
+    found = [Diagnostic(f"Error: number {number}", ADDRESS) for number in range(5)]
+    message = output.terraform_error("apply", "demand", found).message
     assert "number 2" in message
     assert "number 3" not in message
     assert message.endswith("and 2 more")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlspec.engine.loop import reconcile
+from mlspec.engine.loop import reconcile_specs
 from mlspec.engine.manual_operations import roll_back
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.targets.gcp.target import GcpTarget
 from tests.engine.steps import engine, spec
 from tests.engine.world import World, with_two_versions
@@ -34,7 +34,7 @@ class Cloud(World):
 
     @property
     def target(self) -> Any:
-        return GcpTarget(Place("dev", self.project, platform.REGION), self.root / "cache")
+        return GcpTarget(GcpLocation("dev", self.project, platform.REGION), self.root / "cache")
 
     @property
     def at_the_endpoint(self) -> dict[str, int]:
@@ -51,9 +51,9 @@ class Cloud(World):
 @pytest.fixture
 def world(standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setenv("MLSPEC_IMAGE", "step")
-    monkeypatch.setattr("mlspec.targets.gcp.data.bigquery.Warehouse.publish", lambda *_words: None)
+    monkeypatch.setattr("mlspec.targets.gcp.data.bigquery.Warehouse.publish_forecast", lambda *_words: None)
     monkeypatch.setattr(
-        "mlspec.targets.gcp.monitoring.write", lambda *_words: None
+        "mlspec.targets.gcp.monitoring.write_metrics", lambda *_words: None
     )  # it refuses points of another year
     platform.buckets(standin.project)
     platform.shell(standin.project, "demand")
@@ -66,7 +66,7 @@ def test_a_bad_version_gives_way_and_the_endpoint_follows(world: Cloud) -> None:
     world.bad(second)
     world.look()
     assert world.traffic == world.at_the_endpoint == {first: 100}
-    assert world.ledger.bad == {second}
+    assert world.ledger.quarantined_versions == {second}
     world.look()
     assert world.at_the_endpoint == {first: 100}
 
@@ -89,7 +89,7 @@ def test_a_canary_takes_its_steps_at_the_endpoint_and_gives_back_what_it_had(wor
     world.bad(second)
     world.look()
     assert world.at_the_endpoint == world.traffic == {first: 100}
-    assert world.ledger.bad == {second}
+    assert world.ledger.quarantined_versions == {second}
 
 
 def test_without_a_good_version_the_fallback_serves_at_the_endpoint_too(world: Cloud) -> None:
@@ -121,7 +121,7 @@ def test_a_version_that_somebody_took_out_of_the_registry_or_off_the_endpoint_co
     world.look()
     assert world.at_the_endpoint == {version: 100}
     assert "DriftMended" in world.events()
-    assert len(world.target.releases("demand")) == 1
+    assert len(world.target.load_releases("demand")) == 1
 
 
 def test_nothing_that_mlspec_did_not_make_is_touched(world: Cloud) -> None:
@@ -145,10 +145,10 @@ def test_a_pass_with_nothing_to_do_asks_google_no_more_for_many_forecasts_than_f
     for count in (9, 13):
         others += [spec(f"f{number:02}", alerts=[]) for number in range(len(others), count)]
         for each in others:
-            reconcile(world.engine(), [each])
+            reconcile_specs(world.engine(), [each])
         world.look(*others)
         before = len(standin.calls())
-        assert {each.status for each in reconcile(world.engine(), [world.spec, *others])} == {"nothing"}
+        assert {each.status for each in reconcile_specs(world.engine(), [world.spec, *others])} == {"nothing"}
         calls.append(len(standin.calls()) - before)
     assert calls[1] <= calls[0] <= 40
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from mlspec.errors import LockHeld, StateError
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.observed import Settlement
 from mlspec.targets.gcp.record import lease
-from mlspec.targets.gcp.target import GcpTarget, whose_turn
+from mlspec.targets.gcp.target import GcpTarget, sample_forecasts
 from tests.gcp.standin.harness import ROOT, Running
 from tests.targets.nouns import T, event, write
 from tests.targets.test_contract import (  # noqa: F401  (they are collected here, with this module's own target)
@@ -41,7 +41,7 @@ REGION = "europe-west1"
 
 def opened(standin: Running, folder: Path) -> GcpTarget:
     """The target, as any machine would open it."""
-    return GcpTarget(Place("dev", standin.project, REGION), folder)
+    return GcpTarget(GcpLocation("dev", standin.project, REGION), folder)
 
 
 @pytest.fixture
@@ -63,28 +63,28 @@ def another(target: GcpTarget, standin: Running, tmp_path: Path) -> Callable[[],
 def test_two_that_write_at_once_are_not_both_heard(target: GcpTarget, standin: Running, tmp_path: Path) -> None:
     write(target)
     other = opened(standin, tmp_path / "other")
-    with target.lock("demand", "apply", T, 0.0):
-        other.settle(Settlement("demand", events=(event("behind the lock"),)), T)
+    with target.lock_forecast("demand", "apply", T, 0.0):
+        other.record_settlement(Settlement("demand", events=(event("behind the lock"),)), T)
         with pytest.raises(StateError, match="the lock of 'demand' was lost"):
-            target.settle(Settlement("demand", events=(event("too late"),)), T)
-    assert [each.message for each in other.events("demand")] == ["behind the lock", "m"]
+            target.record_settlement(Settlement("demand", events=(event("too late"),)), T)
+    assert [each.message for each in other.load_events("demand")] == ["behind the lock", "m"]
 
 
 def test_another_machine_is_told_who_holds_a_forecast_and_others_go_on(
     target: GcpTarget, standin: Running, tmp_path: Path
 ) -> None:
     other = opened(standin, tmp_path / "other")
-    with target.lock("demand", "apply", T, 0.0):
+    with target.lock_forecast("demand", "apply", T, 0.0):
         with (
             pytest.raises(LockHeld, match=rf"apply by .*, pid {os.getpid()} on .*, since {T}"),
-            other.lock("demand", "step", T, 0.0),
+            other.lock_forecast("demand", "step", T, 0.0),
         ):
             pass
-        with other.lock("returns", "apply", T, 0.0):
+        with other.lock_forecast("returns", "apply", T, 0.0):
             write(other, "returns")
-    with other.lock("demand", "step", T, 0.0):
+    with other.lock_forecast("demand", "step", T, 0.0):
         write(other)
-    assert target.names() == ("demand", "returns")
+    assert target.forecast_names() == ("demand", "returns")
 
 
 def test_a_holder_that_was_paused_past_its_lease_writes_nothing_when_it_wakes(
@@ -103,13 +103,13 @@ def test_a_holder_that_was_paused_past_its_lease_writes_nothing_when_it_wakes(
         holder.send_signal(signal.SIGSTOP)
         monkeypatch.setattr(lease, "LIFE", timedelta(seconds=1))
         monkeypatch.setattr(lease, "SKEW", timedelta(0))
-        with target.lock("demand", "apply", T, 20.0):
+        with target.lock_forecast("demand", "apply", T, 20.0):
             write(target, message="took over")
             holder.send_signal(signal.SIGCONT)
             _, said = holder.communicate("go on\n", timeout=60)
         assert holder.returncode == 1
     assert "the lock of 'demand' was lost" in said
-    assert [each.message for each in target.events("demand")] == ["took over", "m"]
+    assert [each.message for each in target.load_events("demand")] == ["took over", "m"]
 
 
 def test_a_look_at_many_fetches_few(target: GcpTarget, standin: Running, tmp_path: Path) -> None:
@@ -117,21 +117,21 @@ def test_a_look_at_many_fetches_few(target: GcpTarget, standin: Running, tmp_pat
     for name in names:
         write(target, name)
     cold = opened(standin, tmp_path / "cold")
-    with cold.session():
-        seen = [cold.observe(name).forecast for name in cold.names()]
+    with cold.read_session():
+        seen = [cold.observe_forecast(name).forecast for name in cold.forecast_names()]
     assert seen == names
     before = len(standin.calls())
     colder = opened(standin, tmp_path / "colder")
-    with colder.session():
-        for name in colder.names():
-            assert colder.observe(name).forecast == name
+    with colder.read_session():
+        for name in colder.forecast_names():
+            assert colder.observe_forecast(name).forecast == name
     assert len(standin.calls()) - before < 20
 
 
 def test_every_forecast_has_its_turn() -> None:
     names = [f"f{number}" for number in range(29)]
-    seen = {name for _ in range(200) for name in whose_turn(names)}
+    seen = {name for _ in range(200) for name in sample_forecasts(names)}
     assert seen == set(names)
-    assert len(whose_turn(names)) == 8
-    assert whose_turn(names[:3]) == set(names[:3])
-    assert whose_turn([]) == frozenset()
+    assert len(sample_forecasts(names)) == 8
+    assert sample_forecasts(names[:3]) == set(names[:3])
+    assert sample_forecasts([]) == frozenset()

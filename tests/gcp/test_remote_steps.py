@@ -17,7 +17,7 @@ from mlspec.errors import TargetError
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs import cloud_run
-from mlspec.targets.gcp.jobs.cloud_run import Executions
+from mlspec.targets.gcp.jobs.cloud_run import JobExecutions
 from mlspec.targets.gcp.record import lease
 from tests.gcp import platform
 from tests.gcp.acme import Acme
@@ -33,12 +33,12 @@ MLSPEC = "from mlspec.cli.main import main; main()"
 
 
 @pytest.fixture
-def job(standin: Running) -> Iterator[Executions]:
+def job(standin: Running) -> Iterator[JobExecutions]:
     """A forecast's job, whose program runs until it is cancelled."""
     platform.forecast(standin.project, "demand", image="runs")
     standin.hook("runs", [sys.executable, "-c", "import signal; signal.pause()"])
     clients = Clients(standin.project, platform.REGION)
-    yield Executions(clients, JOB)
+    yield JobExecutions(clients, JOB)
     clients.close()
 
 
@@ -49,8 +49,8 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def begin(job: Executions, *, done: bool = False) -> str | None:
-    return job.begin(WORDS, MARK, lambda: done)
+def begin(job: JobExecutions, *, done: bool = False) -> str | None:
+    return job.start_once(WORDS, MARK, lambda: done)
 
 
 def cancel(name: str) -> None:
@@ -59,14 +59,14 @@ def cancel(name: str) -> None:
     run_v2.ExecutionsClient().cancel_execution(name=name).result()
 
 
-def test_what_runs_is_found_and_not_begun_again(job: Executions, standin: Running) -> None:
+def test_what_runs_is_found_and_not_begun_again(job: JobExecutions, standin: Running) -> None:
     first = begin(job)
-    assert job.begin([*WORDS, "--option", "now=later"], MARK, lambda: False) == first
-    assert job.begin(["step", "check", "--out", f"{MARK}9"], f"{MARK}9", lambda: False) != first
+    assert job.start_once([*WORDS, "--option", "now=later"], MARK, lambda: False) == first
+    assert job.start_once(["step", "check", "--out", f"{MARK}9"], f"{MARK}9", lambda: False) != first
     assert len(platform.executions(standin.project, JOB)) == 2
 
 
-def test_what_ended_without_a_result_is_begun_anew_and_with_one_is_not(job: Executions, standin: Running) -> None:
+def test_what_ended_without_a_result_is_begun_anew_and_with_one_is_not(job: JobExecutions, standin: Running) -> None:
     first = begin(job)
     assert first
     cancel(first)
@@ -78,7 +78,7 @@ def test_what_ended_without_a_result_is_begun_anew_and_with_one_is_not(job: Exec
 
 @pytest.mark.parametrize("fault", [{"lost": True}, {"code": 503}], ids=["lost answer", "unavailable"])
 def test_a_start_that_went_wrong_on_the_way_is_one_execution(
-    job: Executions, standin: Running, slept: list[float], fault: dict[str, object]
+    job: JobExecutions, standin: Running, slept: list[float], fault: dict[str, object]
 ) -> None:
     standin.fault("RunJob", **fault)
     name = begin(job)
@@ -86,29 +86,29 @@ def test_a_start_that_went_wrong_on_the_way_is_one_execution(
     assert slept
 
 
-def test_waiting_outlasts_answers_that_go_wrong(job: Executions, standin: Running, slept: list[float]) -> None:
+def test_waiting_outlasts_answers_that_go_wrong(job: JobExecutions, standin: Running, slept: list[float]) -> None:
     name = begin(job)
     assert name
     cancel(name)
     standin.fault("GetExecution", code=503, count=3)
-    assert job.wait(name)
+    assert job.wait_until_done(name)
     assert len(slept) == 3
 
 
 def test_waiting_ends_with_what_is_gone_and_with_the_job_s_own_deadline(
-    job: Executions, monkeypatch: pytest.MonkeyPatch
+    job: JobExecutions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = begin(job)
     assert name
-    assert job.wait(f"{name}-gone")
+    assert job.wait_until_done(f"{name}-gone")
     monkeypatch.setattr(cloud_run, "LONG", 0.01)
-    assert not job.wait(name)
+    assert not job.wait_until_done(name)
 
 
 def test_without_the_job_it_is_said_what_makes_it(standin: Running) -> None:
     clients = Clients(standin.project, platform.REGION)
     with pytest.raises(TargetError, match=f"there is no job .*/{JOB}"):
-        begin(Executions(clients, JOB))
+        begin(JobExecutions(clients, JOB))
     clients.close()
 
 

@@ -10,12 +10,12 @@ from google.api import distribution_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.cli.clock import now
-from mlspec.plan.serving_metrics import percentile
+from mlspec.cli.clock import utc_now
+from mlspec.plan.serving_metrics import latency_percentile
 from mlspec.state.request_counts import LATENCIES
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.vertex.histograms import Tally, spread, tallied
-from mlspec.targets.gcp.vertex.request_metrics import Counts
+from mlspec.targets.gcp.vertex.histograms import LatencyHistogram, apportion_requests, to_histogram
+from mlspec.targets.gcp.vertex.request_metrics import RequestMetricsReader
 from tests.examples import sales
 from tests.gcp import platform
 from tests.gcp.acme import Acme
@@ -31,13 +31,13 @@ ALERTS = (
 
 
 def ago(minutes: float) -> str:
-    return f"{now() - timedelta(minutes=minutes):%Y-%m-%dT%H:%M:00+00:00}"
+    return f"{utc_now() - timedelta(minutes=minutes):%Y-%m-%dT%H:%M:00+00:00}"
 
 
 @pytest.fixture
-def counts(standin: Running) -> Iterator[Counts]:
+def counts(standin: Running) -> Iterator[RequestMetricsReader]:
     clients = Clients(standin.project, platform.REGION)
-    yield Counts(clients)
+    yield RequestMetricsReader(clients)
     clients.close()
 
 
@@ -47,45 +47,49 @@ def counted(standin: Running, at: str, deployed: str = "7", endpoint: str = ENDP
     standin.predicted(endpoint=endpoint, deployed=deployed, at=at, responses=classes, milliseconds=times)
 
 
-def test_an_hour_of_a_deployment_is_its_requests_its_failures_and_its_times(standin: Running, counts: Counts) -> None:
+def test_an_hour_of_a_deployment_is_its_requests_its_failures_and_its_times(
+    standin: Running, counts: RequestMetricsReader
+) -> None:
     counted(standin, ago(10), _2xx=20, _4xx=3, _5xx=2)
     counted(standin, ago(20), _2xx=5)
     counted(standin, ago(10), deployed="8", _2xx=1)
     counted(standin, ago(10), endpoint=f"{ENDPOINT}9", _2xx=99)
-    (found,) = counts.of("demand", "42", {"7": "v1"}, ago(60))
+    (found,) = counts.read_request_counts("demand", "42", {"7": "v1"}, ago(60))
     assert (found.version, found.requests, found.errors) == ("v1", 30, 2)
     assert sum(found.took) == 30
-    assert 0.05 < percentile([found], 30) <= 0.25
+    assert 0.05 < latency_percentile([found], 30) <= 0.25
 
 
-def test_hours_are_told_apart_oldest_first(standin: Running, counts: Counts) -> None:
+def test_hours_are_told_apart_oldest_first(standin: Running, counts: RequestMetricsReader) -> None:
     counted(standin, ago(10), _2xx=1)
     counted(standin, ago(70), _2xx=2)
     counted(standin, ago(130), _2xx=4)
-    found = counts.of("demand", "42", {"7": "v1"}, ago(120))
+    found = counts.read_request_counts("demand", "42", {"7": "v1"}, ago(120))
     assert [each.requests for each in found] == [2, 1]
     assert [each.minute for each in found] == sorted(each.minute for each in found)
 
 
-def test_a_thousand_endpoints_are_asked_for_once_in_a_session(standin: Running, counts: Counts) -> None:
+def test_a_thousand_endpoints_are_asked_for_once_in_a_session(standin: Running, counts: RequestMetricsReader) -> None:
     counted(standin, ago(10), _2xx=1)
     since = ago(64)
-    counts.begin()
+    counts.begin_session()
     for number in range(1000):
-        counts.of("demand", str(number), {"7": "v1"}, ago(64 - number // 250))  # minutes go by meanwhile
+        counts.read_request_counts(
+            "demand", str(number), {"7": "v1"}, ago(64 - number // 250)
+        )  # minutes go by meanwhile
     assert standin.counted()[LIST] == 2
-    counts.end()
-    counts.of("demand", "42", {"7": "v1"}, since)
+    counts.end_session()
+    counts.read_request_counts("demand", "42", {"7": "v1"}, since)
     assert standin.counted()[LIST] == 4
 
 
-def tally(*parts: float) -> Tally:
-    return Tally(tuple(parts) + (0.0,) * (len(LATENCIES) + 1 - len(parts)))
+def tally(*parts: float) -> LatencyHistogram:
+    return LatencyHistogram(tuple(parts) + (0.0,) * (len(LATENCIES) + 1 - len(parts)))
 
 
 @given(st.lists(st.floats(0, 1000), min_size=12, max_size=12).filter(sum), st.integers(0, 10_000))
 def test_whole_counts_sum_to_the_requests_and_stay_within_one_of_their_share(parts: list[float], requests: int) -> None:
-    found = spread(Tally(tuple(parts)), requests)
+    found = apportion_requests(LatencyHistogram(tuple(parts)), requests)
     assert sum(found) == requests
     assert all(abs(each - part * requests / sum(parts)) <= 1 + 1e-6 for each, part in zip(found, parts, strict=True))
 
@@ -97,15 +101,15 @@ def test_whole_counts_sum_to_the_requests_and_stay_within_one_of_their_share(par
 ], ids=["explicit", "linear", "exponential"])  # fmt: skip
 def test_every_kind_of_bucket_keeps_what_it_holds(options: dict[str, object]) -> None:
     distribution = distribution_pb2.Distribution(bucket_options=options, bucket_counts=[1, 2, 3, 4])  # type: ignore[arg-type]
-    assert sum(tallied(distribution).parts) == pytest.approx(10)
+    assert sum(to_histogram(distribution).parts) == pytest.approx(10)
 
 
 def test_what_lies_across_a_bound_is_divided_and_what_has_no_end_lies_at_its_beginning() -> None:
     distribution = distribution_pb2.Distribution(
         bucket_options={"explicit_buckets": {"bounds": [0.0, 10.0, 20_000.0]}}, bucket_counts=[0, 4, 0, 3]
     )
-    assert tallied(distribution).parts == (2.0, 2.0, *[0.0] * 9, 3.0)
-    assert spread(tally(2.0, 2.0), 8) == (4, 4, *[0] * 10)
+    assert to_histogram(distribution).parts == (2.0, 2.0, *[0.0] * 9, 3.0)
+    assert apportion_requests(tally(2.0, 2.0), 8) == (4, 4, *[0] * 10)
 
 
 def served(acme: Acme, capsys: pytest.CaptureFixture[str], *, failed: int, milliseconds: float) -> dict[str, str]:

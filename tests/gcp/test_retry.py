@@ -10,8 +10,8 @@ import pytest
 from mlspec.errors import TargetError
 from mlspec.targets.gcp import retry
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.record.bucket import NEW, Bucket, Moved
-from mlspec.targets.gcp.vertex.model_registry import Registry
+from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
+from mlspec.targets.gcp.vertex.model_registry import ModelRegistry
 from tests.gcp.standin.harness import Running
 
 INSERT, LIST = r"storage\.objects\.insert", r"storage\.objects\.list"
@@ -42,7 +42,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.mark.parametrize("code", [429, 500, 503, 504])
 def test_what_may_pass_is_tried_again(standin: Running, bucket: Bucket, slept: list[float], code: int) -> None:
     standin.fault(LIST, code=code, count=3)
-    assert bucket.list("") == ()
+    assert bucket.list_objects("") == ()
     assert len(slept) == 3
 
 
@@ -52,20 +52,20 @@ def test_what_lasts_is_said_at_once_with_the_service_s_own_words(
 ) -> None:
     standin.fault(LIST, code=code, count=9, message="the service says so")
     with pytest.raises(TargetError, match=rf"cannot list gs://acme-state/: .*the service says so.*\({code}\)") as found:
-        bucket.list("")
+        bucket.list_objects("")
     assert found.value.hint
     assert slept == []
 
 
 def test_a_service_that_asks_for_time_gets_it(standin: Running, bucket: Bucket, slept: list[float]) -> None:
     standin.fault(LIST, code=429, count=1, retry_after=17)
-    bucket.list("")
+    bucket.list_objects("")
     assert slept == [17.0]
 
 
 def test_the_same_holds_over_grpc(standin: Running, clients: Clients, slept: list[float]) -> None:
     standin.fault(LIST_MODELS, code=503, count=2)
-    assert Registry(clients).defaults() == {}
+    assert ModelRegistry(clients).list_default_aliases() == {}
     assert len(slept) == 2
 
 
@@ -76,28 +76,28 @@ def test_a_service_that_never_comes_back_is_given_up(
     monkeypatch.setattr(retry, "FIRST", 0.01)
     standin.fault(LIST, code=503, count=1000)
     with pytest.raises(TargetError, match="503"):
-        bucket.list("")
+        bucket.list_objects("")
 
 
 def test_a_write_whose_answer_was_lost_is_the_same_write(standin: Running, bucket: Bucket, slept: list[float]) -> None:
     standin.fault(INSERT, lost=True, count=1)
-    generation = bucket.write("a", b"one", NEW)
-    assert bucket.read("a") == (b"one", bucket.look("a"))
-    assert bucket.list("")[0].generation == generation
+    generation = bucket.write_object("a", b"one", NEW)
+    assert bucket.read_object("a") == (b"one", bucket.find_object("a"))
+    assert bucket.list_objects("")[0].generation == generation
     assert len(slept) == 1
 
 
 def test_a_write_on_a_generation_that_is_gone_changes_nothing(bucket: Bucket) -> None:
-    first = bucket.write("a", b"one", NEW)
-    bucket.write("a", b"two", first)
-    with pytest.raises(Moved):
-        bucket.write("a", b"three", first)
-    found = bucket.read("a")
+    first = bucket.write_object("a", b"one", NEW)
+    bucket.write_object("a", b"two", first)
+    with pytest.raises(WriteConflict):
+        bucket.write_object("a", b"three", first)
+    found = bucket.read_object("a")
     assert found
     assert found[0] == b"two"
 
 
 def test_somebody_else_s_write_of_the_same_bytes_is_not_ours(bucket: Bucket) -> None:
-    bucket.write("a", b"same", NEW)
-    with pytest.raises(Moved):
-        bucket.write("a", b"same", NEW)
+    bucket.write_object("a", b"same", NEW)
+    with pytest.raises(WriteConflict):
+        bucket.write_object("a", b"same", NEW)

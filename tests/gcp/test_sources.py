@@ -101,14 +101,14 @@ def test_a_bucket_of_many_folders_is_listed_whole_inside_a_session(acme: Acme) -
 
     def looks() -> list[str]:
         specs = ({"dataset": {"source": {"uri": f"gs://acme-test-mlspec-data/{name}/*.csv"}}} for name in names)
-        return [sources.look(spec, acme.root).digest for spec in specs]
+        return [sources.inspect_source(spec, acme.root).digest for spec in specs]
 
     one_by_one = looks()
     before = acme.standin.counted()["storage.objects.list"]
-    sources.begin()
+    sources.begin_session()
     assert looks() == one_by_one
     assert acme.standin.counted()["storage.objects.list"] - before == 3
-    sources.end()
+    sources.end_session()
     clients.close()
 
 
@@ -116,21 +116,21 @@ def test_a_bucket_that_may_not_be_listed_whole_is_listed_by_folder(acme: Acme, m
     from mlspec.errors import TargetError
     from mlspec.targets.gcp.clients import Clients
     from mlspec.targets.gcp.data.sources import Sources
-    from mlspec.targets.gcp.record.bucket import Bucket, Stored
+    from mlspec.targets.gcp.record.bucket import Bucket, StoredObject
 
-    listing = Bucket.list
+    listing = Bucket.list_objects
 
-    def by_folder(self: Bucket, prefix: str, **more: int) -> tuple[Stored, ...]:
+    def by_folder(self: Bucket, prefix: str, **more: int) -> tuple[StoredObject, ...]:
         if not prefix:
             raise TargetError("no access (403)")
         return listing(self, prefix, **more)
 
-    monkeypatch.setattr(Bucket, "list", by_folder)
+    monkeypatch.setattr(Bucket, "list_objects", by_folder)
     clients = Clients(acme.project, "europe-west1")
     sources = Sources(clients)
-    sources.begin()
+    sources.begin_session()
     for number in range(5):
         acme.data("x", f"f{number}/sales.csv")
         spec = {"dataset": {"source": {"uri": f"gs://acme-test-mlspec-data/f{number}/*.csv"}}}
-        assert sources.look(spec, acme.root).files == (f"gs://acme-test-mlspec-data/f{number}/sales.csv",)
+        assert sources.inspect_source(spec, acme.root).files == (f"gs://acme-test-mlspec-data/f{number}/sales.csv",)
     clients.close()

@@ -19,12 +19,12 @@ from mlspec import __version__
 from mlspec.errors import MissingExtra, ModelError, TargetError
 from mlspec.forecast import artifact
 from mlspec.forecast.frame import Panel
-from mlspec.forecast.workers import Place, deal
-from mlspec.jobs.cluster import workers
-from mlspec.jobs.context import panel_of, spec_of
-from mlspec.jobs.ray_cluster import Cluster, connected, same, versions
+from mlspec.forecast.workers import TrainingPeer, split_panel
+from mlspec.jobs.cluster import connect_workers
+from mlspec.jobs.context import read_panel, read_spec
+from mlspec.jobs.ray_cluster import RayCluster, connect_cluster, library_versions, require_same_versions
 from mlspec.spec.forecast import Forecast, Training
-from mlspec.spec.reader import read
+from mlspec.spec.reader import read_yaml
 from mlspec.state.step import StepRequest
 from tests.jobs.pipeline import Pipeline
 
@@ -42,7 +42,7 @@ def demand(folder: Path, training: dict[str, Any] | None) -> Pipeline:
     """The shipped forecast of weekly sales, checked."""
     folder.mkdir()
     run = Pipeline(folder)
-    spec = read((ROOT / "specs/demand.yaml").read_text()).value
+    spec = read_yaml((ROOT / "specs/demand.yaml").read_text()).value
     spec["model"] |= {"candidates": CANDIDATES, "backtest": {"windows": 2, "step": 8, "metric": "wape"}}
     run.spec = Forecast.model_validate({**spec, "training": training or {}}).model_dump(
         mode="json", by_alias=True, exclude={"targets"}
@@ -65,16 +65,16 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with connected(Training.model_validate(RAY)) as found:
+def cluster() -> Iterator[RayCluster]:
+    with connect_cluster(Training.model_validate(RAY)) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Pipeline:
+def there(tmp_path_factory: pytest.TempPathFactory, cluster: RayCluster) -> Pipeline:
     """The same on a cluster: one for all steps here, as the start of one takes longer than all that is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mlspec.jobs.ray_cluster.connected", lambda training: nullcontext(cluster))
+        patch.setattr("mlspec.jobs.ray_cluster.connect_cluster", lambda training: nullcontext(cluster))
         return boosted(demand(tmp_path_factory.mktemp("project") / "there", RAY))
 
 
@@ -105,23 +105,23 @@ def test_what_a_cluster_trained_forecasts_on_one_machine_and_says_nothing_of_the
     there.spec = {**there.spec, "training": {}}
     facts = there.run("forecast", version="v1")
     assert facts["rows"] == 7 * 8
-    model = artifact.load(there.files["model"].read_bytes())
+    model = artifact.load_model(there.files["model"].read_bytes())
     ((_candidate, trees),) = model.members
     assert trees is not None
-    text = artifact.trees.members(trees)["trees"].decode()
+    text = artifact.trees.unpack_archive(trees)["trees"].decode()
     assert "[machines: ]" in text
     assert "[num_machines: 2]" in text
 
 
-def test_the_same_panel_and_as_many_workers_give_the_same_model_file(there: Pipeline, cluster: Cluster) -> None:
+def test_the_same_panel_and_as_many_workers_give_the_same_model_file(there: Pipeline, cluster: RayCluster) -> None:
     request = StepRequest("train", there.spec, there.root, there.root, dict(there.files), {})
-    spec = spec_of(request)
-    model = artifact.train(CANDIDATES[2], panel_of(request, spec), spec.model.seed, lambda *_: None, cluster)
-    again = hashlib.sha256(artifact.dump(model)).hexdigest()
+    spec = read_spec(request)
+    model = artifact.train_model(CANDIDATES[2], read_panel(request, spec), spec.model.seed, lambda *_: None, cluster)
+    again = hashlib.sha256(artifact.dump_model(model)).hexdigest()
     assert again == hashlib.sha256(there.files["model"].read_bytes()).hexdigest()
 
 
-def refuse(_share: Panel, place: Place) -> str:
+def refuse(_share: Panel, place: TrainingPeer) -> str:
     if place.rank == 1:
         raise ModelError("too little history", hint="bring more")
     return "learned"
@@ -131,19 +131,19 @@ def stumble(_share: Panel) -> None:
     raise KeyError("a defect")
 
 
-def test_what_a_worker_says_of_the_data_is_said_as_on_one_machine(here: Pipeline, cluster: Cluster) -> None:
+def test_what_a_worker_says_of_the_data_is_said_as_on_one_machine(here: Pipeline, cluster: RayCluster) -> None:
     request = StepRequest("train", here.spec, here.root, here.root, dict(here.files), {})
-    shares = list(deal(panel_of(request, spec_of(request)), cluster.count))
+    shares = list(split_panel(read_panel(request, read_spec(request)), cluster.count))
     with pytest.raises(ModelError, match="too little history") as caught:
-        cluster.together(refuse, shares)
+        cluster.train_together(refuse, shares)
     assert caught.value.hint == "bring more"
     with pytest.raises(TargetError, match="a worker of the Ray cluster on this machine failed: 'a defect'"):
-        cluster.each(stumble, shares)
+        cluster.map_shares(stumble, shares)
 
 
-def test_a_cluster_that_is_too_small_is_said_and_not_waited_for_for_ever(cluster: Cluster) -> None:
+def test_a_cluster_that_is_too_small_is_said_and_not_waited_for_for_ever(cluster: RayCluster) -> None:
     with pytest.raises(TargetError, match="had 0 of 1 workers free within 1 s") as caught:
-        Cluster(1, "on this machine", patience=1)
+        RayCluster(1, "on this machine", patience=1)
     assert "training.workers" in str(caught.value.hint)
 
 
@@ -155,7 +155,7 @@ def test_signals_stay_with_who_heard_them(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.init", init)
     before = signal.getsignal(signal.SIGTERM)
     training = Training.model_validate({**RAY, "address": "ray://ray.example.com:10001"})
-    with pytest.raises(TargetError, match=r"at ray://ray.example.com:10001 does not answer"), connected(training):
+    with pytest.raises(TargetError, match=r"at ray://ray.example.com:10001 does not answer"), connect_cluster(training):
         pass
     assert signal.getsignal(signal.SIGTERM) == before
 
@@ -168,7 +168,7 @@ def test_a_cluster_with_another_ray_is_refused_with_both_versions(monkeypatch: p
 
     monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.init", init)
     with pytest.raises(TargetError, match=r"started with: Ray: 2.60.0 This process with: Ray: 2.47.1") as caught:
-        connected(Training.model_validate(RAY)).__enter__()
+        connect_cluster(Training.model_validate(RAY)).__enter__()
     assert "RAY_AUTH_TOKEN_PATH" in str(caught.value.hint)
 
 
@@ -178,7 +178,7 @@ def test_a_cluster_without_mlspec_says_what_to_install_there(monkeypatch: pytest
 
     monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.remote", lambda **_: lambda _seat: SimpleNamespace(remote=refuses))
     with pytest.raises(TargetError, match="cannot start a worker: No module named 'mlspec'") as caught:
-        Cluster(1, "at ray://ray.example.com:10001")
+        RayCluster(1, "at ray://ray.example.com:10001")
     assert f"mlspec[ray]=={__version__}" in str(caught.value.hint)
 
 
@@ -188,19 +188,19 @@ def test_a_cluster_that_goes_away_while_it_is_asked_is_told_so(monkeypatch: pyte
 
     monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.remote", lambda **_: lambda _seat: SimpleNamespace(remote=refuses))
     with pytest.raises(TargetError, match=r"at ray://ray\.example\.com:10001 failed: Request can't be sent"):
-        Cluster(1, "at ray://ray.example.com:10001")
+        RayCluster(1, "at ray://ray.example.com:10001")
 
 
 def test_a_worker_with_other_libraries_is_refused() -> None:
     with pytest.raises(TargetError, match="has lightgbm 1, and here it is 4") as caught:
-        same({"mlspec": "2", "lightgbm": "4"}, {"mlspec": "2", "lightgbm": "1"})
+        require_same_versions({"mlspec": "2", "lightgbm": "4"}, {"mlspec": "2", "lightgbm": "1"})
     assert f"mlspec[ray]=={__version__}" in str(caught.value.hint)
-    same(versions(), versions())
+    require_same_versions(library_versions(), library_versions())
 
 
 @pytest.mark.parametrize("package", ["ray", "lightgbm"])
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtra, match=package) as caught, workers(Training.model_validate(RAY)):
+    with pytest.raises(MissingExtra, match=package) as caught, connect_workers(Training.model_validate(RAY)):
         pass
     assert caught.value.hint == "pip install 'mlspec[ray]'"

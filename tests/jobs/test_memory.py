@@ -47,4 +47,4 @@ def test_a_candidate_that_does_not_fit_is_not_blamed(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("statsforecast.StatsForecast.forecast", full)
     with pytest.raises(MemoryError):
-        local._run("theta", None, panel(2))
+        local._forecast_group("theta", None, panel(2))

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from mlspec.errors import DataError, ModelError, UsageError
-from mlspec.spec.reader import read
+from mlspec.spec.reader import read_yaml
 from tests.examples import sales
 from tests.jobs.pipeline import QUICK, Pipeline
 
@@ -251,7 +251,7 @@ def walmart(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
     run = Pipeline(tmp_path_factory.mktemp("walmart"))
     run.root = ROOT
-    value = read((ROOT / "specs/demand.yaml").read_text()).value
+    value = read_yaml((ROOT / "specs/demand.yaml").read_text()).value
     run.spec = Forecast.model_validate(value).model_dump(mode="json", by_alias=True, exclude={"targets"})
     out = tmp_path_factory.mktemp("out")
     from mlspec import jobs

@@ -14,8 +14,8 @@ import pytest
 from mlspec import jobs
 from mlspec.errors import TargetError
 from mlspec.state.step import StepRequest
-from mlspec.web.answer import Answering
-from mlspec.web.prediction_cache import Answers, Made
+from mlspec.web.answer import PredictionHandler
+from mlspec.web.prediction_cache import CachedForecast, VersionPredictions
 from tests.examples import sales
 from tests.jobs.pipeline import Pipeline
 
@@ -63,8 +63,10 @@ def asked(run: Pipeline) -> list[str]:
 def answered(run: Pipeline, traffic: Mapping[str, int], lines: list[str]) -> list[str]:
     """The lines that a batch prediction job writes: each instance beside what our server answers to it."""
     release = SimpleNamespace(spec=run.spec, release=1)
-    found = Answers(cast("Any", release), traffic, {name: Made((), predicted(run, name)) for name in traffic})
-    ask = Answering(cast("Any", SimpleNamespace(add=lambda *_, **__: None)), lambda: 0.0, pytest.fail)
+    found = CachedForecast(
+        cast("Any", release), traffic, {name: VersionPredictions((), predicted(run, name)) for name in traffic}
+    )
+    ask = PredictionHandler(cast("Any", SimpleNamespace(add=lambda *_, **__: None)), lambda: 0.0, pytest.fail)
     instances = [json.loads(line) for line in lines]
     answer = ask("demand", found, json.dumps({"instances": instances}).encode())
     assert answer.code == 200, answer.body

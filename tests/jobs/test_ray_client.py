@@ -15,7 +15,7 @@ import pytest
 import ray
 
 from mlspec.errors import TargetError
-from mlspec.jobs.ray_cluster import connected
+from mlspec.jobs.ray_cluster import connect_cluster
 from mlspec.spec.forecast import Training
 from tests.jobs.test_cluster import CANDIDATES, RAY, demand
 from tests.waiting import free_port, listens, until
@@ -71,5 +71,8 @@ def test_a_cluster_with_another_ray_is_refused_with_both_versions(
     there = ray.__version__
     monkeypatch.setattr(ray, "__version__", "2.47.1")
     training = Training.model_validate(RAY | {"address": address})
-    with pytest.raises(TargetError, match=f"Version mismatch: .* Ray: {there} .* Ray: 2.47.1"), connected(training):
+    with (
+        pytest.raises(TargetError, match=f"Version mismatch: .* Ray: {there} .* Ray: 2.47.1"),
+        connect_cluster(training),
+    ):
         pass

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.engine.deliver import deliver
+from mlspec.engine.deliver import deliver_notices
 from mlspec.errors import StateError
-from mlspec.plan.delivery import GIVE_UP, after_attempt, receivers
-from mlspec.plan.moments import later, moment
-from mlspec.state.notice import Notice, Pending
+from mlspec.plan.delivery import GIVE_UP, notice_receivers, reschedule_delivery
+from mlspec.plan.moments import moment_after, parse_moment
+from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import Settlement
-from mlspec.targets.local.secrets import secret, variable
+from mlspec.targets.local.secrets import secret_value, secret_variable
 from mlspec.targets.local.target import LocalTarget
-from mlspec.targets.notify.base import Sender, Undelivered
+from mlspec.targets.notify.base import DeliveryError, NoticeSender
 from tests.engine.world import World
 from tests.notify.receiver import receiving
 
@@ -31,86 +31,89 @@ def notice(name: str = "n1", severity: str = "critical") -> Notice:
 class Mail:
     """A receiver that takes notices, or says why not."""
 
-    def __init__(self, refuses: Undelivered | None = None) -> None:
+    def __init__(self, refuses: DeliveryError | None = None) -> None:
         self.refuses, self.got = refuses, list[str]()
 
-    def send(self, notice: Notice) -> None:
+    def send_notice(self, notice: Notice) -> None:
         self.got.append(notice.id)
         if self.refuses:
             raise self.refuses
 
 
-def target_with(folder: Path, *pending: Pending) -> LocalTarget:
+def target_with(folder: Path, *pending: PendingNotice) -> LocalTarget:
     target = LocalTarget(folder / ".mlspec")
-    target.settle(Settlement("demand", notices=pending), T)
+    target.record_settlement(Settlement("demand", notices=pending), T)
     return target
 
 
-def to(mail: Sender) -> Callable[[str], Sender]:
+def to(mail: NoticeSender) -> Callable[[str], NoticeSender]:
     return lambda _receiver: mail
 
 
 def test_a_notice_is_sent_once_and_then_no_more(tmp_path: Path) -> None:
-    target, mail = target_with(tmp_path, Pending(notice(), "webhook:x", 0, T)), Mail()
-    assert [each.problem for each in deliver(target, to(mail), lambda: T)] == [""]
-    assert deliver(target, to(mail), lambda: T) == ()
+    target, mail = target_with(tmp_path, PendingNotice(notice(), "webhook:x", 0, T)), Mail()
+    assert [each.problem for each in deliver_notices(target, to(mail), lambda: T)] == [""]
+    assert deliver_notices(target, to(mail), lambda: T) == ()
     assert mail.got == ["n1"]
-    assert target.undelivered("demand") == ()
+    assert target.load_undelivered_notices("demand") == ()
 
 
 def test_settling_the_same_notice_again_sends_it_once(tmp_path: Path) -> None:
-    target = target_with(tmp_path, Pending(notice(), "webhook:x", 0, T))
-    target.settle(Settlement("demand", notices=(Pending(notice(), "webhook:x", 0, T),)), T)
+    target = target_with(tmp_path, PendingNotice(notice(), "webhook:x", 0, T))
+    target.record_settlement(Settlement("demand", notices=(PendingNotice(notice(), "webhook:x", 0, T),)), T)
     mail = Mail()
-    deliver(target, to(mail), lambda: T)
+    deliver_notices(target, to(mail), lambda: T)
     assert mail.got == ["n1"]
 
 
 def test_what_was_not_taken_is_tried_again_when_it_is_due_with_the_same_id(tmp_path: Path) -> None:
-    target, mail = target_with(tmp_path, Pending(notice(), "webhook:x", 0, T)), Mail(Undelivered("it answered 500"))
-    (first,) = deliver(target, to(mail), lambda: T)
+    target, mail = (
+        target_with(tmp_path, PendingNotice(notice(), "webhook:x", 0, T)),
+        Mail(DeliveryError("it answered 500")),
+    )
+    (first,) = deliver_notices(target, to(mail), lambda: T)
     assert first.problem == "it answered 500"
-    assert deliver(target, to(mail), lambda: T) == ()
+    assert deliver_notices(target, to(mail), lambda: T) == ()
     mail.refuses = None
     due = first.pending.next_at
     assert due is not None
-    (second,) = deliver(target, to(mail), lambda: due)
+    (second,) = deliver_notices(target, to(mail), lambda: due)
     assert second.problem == ""
     assert mail.got == ["n1", "n1"]
 
 
 def test_a_receiver_that_asks_for_time_gets_it(tmp_path: Path) -> None:
-    busy = Mail(Undelivered("it answered 429", after=7200.0))
-    target = target_with(tmp_path, Pending(notice(), "webhook:x", 0, T))
-    (first,) = deliver(target, to(busy), lambda: T)
-    assert first.pending.next_at == later(T, "2h")
-    assert deliver(target, to(busy), lambda: later(T, "1h")) == ()
+    busy = Mail(DeliveryError("it answered 429", retry_after=7200.0))
+    target = target_with(tmp_path, PendingNotice(notice(), "webhook:x", 0, T))
+    (first,) = deliver_notices(target, to(busy), lambda: T)
+    assert first.pending.next_at == moment_after(T, "2h")
+    assert deliver_notices(target, to(busy), lambda: moment_after(T, "1h")) == ()
 
 
 def test_a_receiver_that_is_silent_holds_up_no_other_and_is_asked_once_a_pass(tmp_path: Path) -> None:
-    bad, good = Mail(Undelivered("no answer")), Mail()
-    pending = [Pending(notice(f"n{number}"), receiver, 0, T) for number in range(3) for receiver in ("a", "b")]
+    bad, good = Mail(DeliveryError("no answer")), Mail()
+    pending = [PendingNotice(notice(f"n{number}"), receiver, 0, T) for number in range(3) for receiver in ("a", "b")]
     target = target_with(tmp_path, *pending)
-    deliver(target, lambda receiver: bad if receiver == "a" else good, lambda: T)
+    deliver_notices(target, lambda receiver: bad if receiver == "a" else good, lambda: T)
     assert (len(bad.got), good.got) == (1, ["n0", "n1", "n2"])
 
 
 def test_what_lasts_is_given_up_and_stays_to_be_seen(tmp_path: Path) -> None:
-    target = target_with(tmp_path, Pending(notice(), "webhook:x", 0, T))
-    mail = Mail(Undelivered("it answered 404", lasting=True))
-    deliver(target, to(mail), lambda: T)
-    (left,) = target.undelivered("demand")
+    target = target_with(tmp_path, PendingNotice(notice(), "webhook:x", 0, T))
+    mail = Mail(DeliveryError("it answered 404", permanent=True))
+    deliver_notices(target, to(mail), lambda: T)
+    (left,) = target.load_undelivered_notices("demand")
     assert (left.next_at, left.problem) == (None, "it answered 404")
 
 
 def test_a_secret_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
-    target = target_with(tmp_path, Pending(notice(), "webhook:oncall", 0, T))
+    target = target_with(tmp_path, PendingNotice(notice(), "webhook:oncall", 0, T))
 
-    def sender(_receiver: str) -> Sender:
-        secret(target.folder, "oncall")
+    def sender(_receiver: str) -> NoticeSender:
+        secret_value(target.folder, "oncall")
         return Mail()
 
-    (found,) = deliver(target, sender, lambda: T)
+    (found,) = deliver_notices(target, sender, lambda: T)
     assert "MLSPEC_SECRET_ONCALL" not in found.problem
     assert "no secret 'oncall'" in found.problem
     assert found.pending.next_at is not None
@@ -118,12 +121,14 @@ def test_a_secret_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
 
 @given(st.integers(0, 200), st.text(max_size=5), st.none() | st.floats(0, 1e9))
 def test_pauses_grow_to_an_hour_and_end_after_three_days(attempts: int, name: str, wait: float | None) -> None:
-    pending = Pending(notice(name), "webhook:x", attempts, T)
-    after = after_attempt(pending, T, "no answer", lasting=False, wait=wait)
+    pending = PendingNotice(notice(name), "webhook:x", attempts, T)
+    after = reschedule_delivery(pending, T, "no answer", permanent=False, wait=wait)
     assert after.attempts == attempts + 1
-    assert after == after_attempt(pending, T, "no answer", lasting=False, wait=wait)  # a restart changes nothing
+    assert after == reschedule_delivery(
+        pending, T, "no answer", permanent=False, wait=wait
+    )  # a restart changes nothing
     if after.next_at is not None:
-        pause = (moment(after.next_at) - moment(T)).total_seconds()
+        pause = (parse_moment(after.next_at) - parse_moment(T)).total_seconds()
         assert max(30, min(wait or 0, 3600)) - 1 <= pause <= GIVE_UP.total_seconds()
 
 
@@ -137,7 +142,7 @@ def test_a_receiver_hears_what_is_severe_enough_for_it(severity: str, found: tup
         {"pubsub": None, "webhook": {"secret": "desk"}, "severity": "warning"},
         {"pubsub": None, "webhook": {"secret": "oncall"}, "severity": "critical"},
     ]
-    assert receivers(notify, notice(severity=severity)) == found
+    assert notice_receivers(notify, notice(severity=severity)) == found
 
 
 def test_a_secret_comes_from_its_variable_or_a_file_that_nobody_else_reads(
@@ -148,17 +153,17 @@ def test_a_secret_comes_from_its_variable_or_a_file_that_nobody_else_reads(
     path.write_text("https://example.com/a\n")
     path.chmod(0o644)
     with pytest.raises(StateError, match="others can read"):
-        secret(tmp_path, "demand-url")
+        secret_value(tmp_path, "demand-url")
     path.chmod(0o600)
-    assert secret(tmp_path, "demand-url") == "https://example.com/a"
-    monkeypatch.setenv(variable("demand-url"), "https://example.com/b")
-    assert secret(tmp_path, "demand-url") == "https://example.com/b"
+    assert secret_value(tmp_path, "demand-url") == "https://example.com/a"
+    monkeypatch.setenv(secret_variable("demand-url"), "https://example.com/b")
+    assert secret_value(tmp_path, "demand-url") == "https://example.com/b"
 
 
 def test_a_rollback_is_told_to_a_real_webhook_and_no_secret_stands_in_the_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlspec.cli.senders import senders
+    from mlspec.cli.senders import sender_factory
 
     world = World(tmp_path)
     world.write(notify=[{"pubsub": None, "webhook": {"secret": "oncall"}, "severity": "critical"}])
@@ -170,7 +175,7 @@ def test_a_rollback_is_told_to_a_real_webhook_and_no_secret_stands_in_the_state(
         for _ in range(4):
             world.pass_time(minutes=10)
             engine = world.engine()
-            deliver(engine.target, senders(world.target.secret, engine.clock), engine.clock)
+            deliver_notices(engine.target, sender_factory(world.target.read_secret, engine.clock), engine.clock)
     ids = [headers["webhook-id"] for headers, _body in receiver.got]
     assert len(set(ids)) == 2  # that it fires, and that it was rolled back
     assert len(ids) == 3  # the first attempt of one was answered with 500

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.cli.senders import senders
-from mlspec.targets.gcp.pubsub import PubSub
-from mlspec.targets.notify.base import Undelivered
+from mlspec.cli.senders import sender_factory
+from mlspec.targets.gcp.pubsub import PubSubSender
+from mlspec.targets.notify.base import DeliveryError
 from tests.notify.test_deliver import T, notice
 
 pytestmark = pytest.mark.xdist_group("pubsub")
@@ -41,7 +41,7 @@ def pulled(subscription: str) -> list[tuple[dict[str, str], dict[str, object]]]:
 
 def test_a_notice_arrives_with_what_a_filter_may_ask_for(topic: tuple[str, str]) -> None:
     name, subscription = topic
-    PubSub(PROJECT, name).send(notice())
+    PubSubSender(PROJECT, name).send_notice(notice())
     ((attributes, message),) = pulled(subscription)
     assert attributes == {
         "id": "n1", "forecast": "demand", "alert": "accuracy", "state": "firing", "severity": "critical",
@@ -52,9 +52,9 @@ def test_a_notice_arrives_with_what_a_filter_may_ask_for(topic: tuple[str, str])
 
 def test_a_topic_that_is_not_there_is_said_and_not_tried_for_ever(topic: tuple[str, str]) -> None:
     del topic
-    with pytest.raises(Undelivered, match="NotFound") as found:
-        PubSub(PROJECT, "nobody-made-it").send(notice())
-    assert found.value.lasting
+    with pytest.raises(DeliveryError, match="NotFound") as found:
+        PubSubSender(PROJECT, "nobody-made-it").send_notice(notice())
+    assert found.value.permanent
 
 
 def test_the_project_comes_from_the_environment(
@@ -62,12 +62,12 @@ def test_the_project_comes_from_the_environment(
 ) -> None:
     name, subscription = topic
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
-    senders(str, lambda: T)(f"pubsub:{name}").send(notice())
+    sender_factory(str, lambda: T)(f"pubsub:{name}").send_notice(notice())
     assert len(pulled(subscription)) == 1
 
 
 def test_without_a_project_it_is_said_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for key in ("PUBSUB_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"):
         monkeypatch.delenv(key, raising=False)
-    with pytest.raises(Undelivered, match="GOOGLE_CLOUD_PROJECT"):
-        senders(str, lambda: T)("pubsub:demand-alerts")
+    with pytest.raises(DeliveryError, match="GOOGLE_CLOUD_PROJECT"):
+        sender_factory(str, lambda: T)("pubsub:demand-alerts")

@@ -11,8 +11,8 @@ from standardwebhooks.webhooks import Webhook as Checker
 
 from mlspec.cli.target import timestamp
 from mlspec.state.notice import Notice, as_message
-from mlspec.targets.notify.base import Undelivered
-from mlspec.targets.notify.webhook import Webhook, seconds
+from mlspec.targets.notify.base import DeliveryError
+from mlspec.targets.notify.webhook import WebhookSender, parse_retry_after
 from tests.notify.receiver import receiving
 
 NOW = "2026-11-20T06:00:00Z"  # of what happened; a message is signed with the time at which it is sent
@@ -29,7 +29,7 @@ def notice(**words: object) -> Notice:
 
 def test_a_receiver_can_check_the_signature_with_the_specification_s_own_library() -> None:
     with receiving() as receiver:
-        Webhook(f"{receiver.url}#{KEY}", timestamp).send(notice())
+        WebhookSender(f"{receiver.url}#{KEY}", timestamp).send_notice(notice())
     ((headers, body),) = receiver.got
     found = Checker(KEY).verify(body.decode(), headers)
     assert found["format"] == "mlspec/notice/v1"
@@ -41,7 +41,7 @@ def test_a_receiver_can_check_the_signature_with_the_specification_s_own_library
 
 def test_an_address_without_a_key_is_itself_the_key() -> None:
     with receiving() as receiver:
-        Webhook(receiver.url, timestamp).send(notice())
+        WebhookSender(receiver.url, timestamp).send_notice(notice())
     ((headers, body),) = receiver.got
     import base64
 
@@ -57,9 +57,9 @@ def test_an_address_without_a_key_is_itself_the_key() -> None:
 def test_what_may_pass_is_tried_again_and_what_lasts_is_not(
     answer: tuple[int, dict[str, str]] | None, lasting: bool, after: float | None
 ) -> None:
-    with receiving(answer) as receiver, pytest.raises(Undelivered) as found:
-        Webhook(f"{receiver.url}#{KEY}", timestamp).send(notice())
-    assert (found.value.lasting, found.value.after) == (lasting, after)
+    with receiving(answer) as receiver, pytest.raises(DeliveryError) as found:
+        WebhookSender(f"{receiver.url}#{KEY}", timestamp).send_notice(notice())
+    assert (found.value.permanent, found.value.retry_after) == (lasting, after)
     assert len(receiver.got) == 1  # a redirect is not followed, and nothing is sent twice
     assert "cafe-secret" not in str(found.value)
     assert found.value.__cause__ is None
@@ -68,28 +68,31 @@ def test_what_may_pass_is_tried_again_and_what_lasts_is_not(
 def test_nobody_there_is_no_answer_and_names_no_address() -> None:
     with receiving() as receiver:
         url = receiver.url
-    with pytest.raises(Undelivered) as found:
-        Webhook(url, timestamp).send(notice())
-    assert not found.value.lasting
+    with pytest.raises(DeliveryError) as found:
+        WebhookSender(url, timestamp).send_notice(notice())
+    assert not found.value.permanent
     assert "cafe-secret" not in str(found.value)
 
 
 @pytest.mark.parametrize("address", ["", "ftp://x/y", "file:///etc/passwd", "just text", "http://"])
 def test_an_address_that_is_none_is_refused_without_being_said(address: str) -> None:
-    with pytest.raises(Undelivered, match="no http or https address") as found:
-        Webhook(address, timestamp)
-    assert found.value.lasting
+    with pytest.raises(DeliveryError, match="no http or https address") as found:
+        WebhookSender(address, timestamp)
+    assert found.value.permanent
 
 
 def test_retry_after_may_be_a_date() -> None:
-    assert seconds("Wed, 21 Oct 2026 07:28:00 GMT", int(datetime(2026, 10, 21, 7, 27, tzinfo=UTC).timestamp())) == 60.0
-    assert seconds("soon", 0) is None
-    assert seconds("Wed, 21 Oct 2015 07:28:00 GMT", 2_000_000_000) == 0.0
+    assert (
+        parse_retry_after("Wed, 21 Oct 2026 07:28:00 GMT", int(datetime(2026, 10, 21, 7, 27, tzinfo=UTC).timestamp()))
+        == 60.0
+    )
+    assert parse_retry_after("soon", 0) is None
+    assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT", 2_000_000_000) == 0.0
 
 
 def test_what_is_sent_is_json_that_says_everything() -> None:
     with receiving() as receiver:
-        Webhook(receiver.url, timestamp).send(
+        WebhookSender(receiver.url, timestamp).send_notice(
             notice(value=0.3, version="v1", owner="a@example.com", labels={"team": "x"})
         )
     (_headers, body) = receiver.got[0]

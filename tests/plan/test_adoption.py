@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from mlspec.plan.gcp.adoption import Again, again, objection
-from mlspec.state.diagnostic import Wrong
+from mlspec.plan.gcp.adoption import ApplyRetry, find_objection, plan_retry
+from mlspec.state.diagnostic import Diagnostic
 
 TOPIC = "google_pubsub_topic.alerts"
 LABELS = {"managed-by": "mlspec", "mlspec-forecast": "demand"}
 AFTER = {"project": "acme", "name": "alerts", "labels": LABELS}
-TAKEN = Wrong(
+TAKEN = Diagnostic(
     "Error: Error creating Topic: googleapi: Error 409: Resource already exists in the project, alreadyExists", TOPIC
 )
-MUCH = Wrong(
+MUCH = Diagnostic(
     "Error: Error creating Service account: googleapi: Error 429: too many, rateLimitExceeded",
     "google_service_account.x",
 )
@@ -31,21 +31,24 @@ def planned(address: str = TOPIC, *actions: str, before: Any = None, after: Any 
 
 
 def test_what_is_there_is_adopted_by_its_id_and_too_much_is_asked_for_slower() -> None:
-    assert again([TAKEN], planned()) == Again({TOPIC: "projects/acme/topics/alerts"}, slower=False)
-    assert again([MUCH], planned()) == Again({}, slower=True)
-    assert again([TAKEN, MUCH], planned()) == Again({TOPIC: "projects/acme/topics/alerts"}, slower=True)
+    assert plan_retry([TAKEN], planned()) == ApplyRetry({TOPIC: "projects/acme/topics/alerts"}, one_at_a_time=False)
+    assert plan_retry([MUCH], planned()) == ApplyRetry({}, one_at_a_time=True)
+    assert plan_retry([TAKEN, MUCH], planned()) == ApplyRetry(
+        {TOPIC: "projects/acme/topics/alerts"}, one_at_a_time=True
+    )
 
 
 @pytest.mark.parametrize("wrong", [
-    [], [Wrong("Error 403: no", TOPIC)], [TAKEN, Wrong("Error 403: no")], [Wrong(TAKEN.text, "google_kms_crypto_key.k")],
-    [Wrong(TAKEN.text, "")], [Wrong("Error 409: the dataset is still in use", TOPIC)],
+    [], [Diagnostic("Error 403: no", TOPIC)], [TAKEN, Diagnostic("Error 403: no")],
+    [Diagnostic(TAKEN.text, "google_kms_crypto_key.k")],
+    [Diagnostic(TAKEN.text, "")], [Diagnostic("Error 409: the dataset is still in use", TOPIC)],
 ])  # fmt: skip
-def test_nothing_else_is_gone_on_from(wrong: list[Wrong]) -> None:
-    assert again(wrong, planned(wrong[-1].address if wrong else TOPIC)) is None
+def test_nothing_else_is_gone_on_from(wrong: list[Diagnostic]) -> None:
+    assert plan_retry(wrong, planned(wrong[-1].address if wrong else TOPIC)) is None
 
 
 def test_a_name_that_is_known_only_afterwards_is_not_guessed() -> None:
-    assert again([TAKEN], planned(after={"project": "acme", "labels": LABELS})) is None
+    assert plan_retry([TAKEN], planned(after={"project": "acme", "labels": LABELS})) is None
 
 
 @pytest.mark.parametrize(("before", "ours"), [
@@ -53,7 +56,7 @@ def test_a_name_that_is_known_only_afterwards_is_not_guessed() -> None:
     ({"effective_labels": {**LABELS, "mlspec-forecast": "returns"}}, False), ({"labels": {}}, False), ({}, False),
 ])  # fmt: skip
 def test_what_bears_the_forecast_s_labels_is_its_own(before: dict[str, Any], ours: bool) -> None:
-    found = objection(planned(), planned(TOPIC, "update", before=before), {TOPIC: "x"})
+    found = find_objection(planned(), planned(TOPIC, "update", before=before), {TOPIC: "x"})
     assert (found is None) is ours
     assert ours or "somebody else made it" in str(found)
 
@@ -68,14 +71,14 @@ def test_without_labels_it_is_its_own_where_its_description_is_and_nothing_would
 ) -> None:
     after = {"name": "a", "description": "trains demand", "kept": True}
     now = planned(TOPIC, "update", before=before, after=after)
-    assert (objection(planned(after=after), now, {TOPIC: "x"}) is None) is ours
+    assert (find_objection(planned(after=after), now, {TOPIC: "x"}) is None) is ours
 
 
 @pytest.mark.parametrize("actions", [("delete", "create"), ("delete",), ("update",)])
 def test_what_was_not_planned_is_not_done(actions: tuple[str, ...]) -> None:
-    assert "otherwise than planned" in str(objection(planned(), planned(TOPIC, *actions, before=AFTER), {}))
+    assert "otherwise than planned" in str(find_objection(planned(), planned(TOPIC, *actions, before=AFTER), {}))
     other = planned("google_pubsub_topic.other")
-    assert "google_pubsub_topic.other" in str(objection(planned(), other, {}))
+    assert "google_pubsub_topic.other" in str(find_objection(planned(), other, {}))
 
 
 @pytest.mark.parametrize(("now", "same"), [
@@ -87,13 +90,13 @@ def test_what_was_not_planned_is_not_done(actions: tuple[str, ...]) -> None:
 def test_what_was_shown_is_done_and_no_hand_s_change_is_undone_with_it(now: dict[str, Any], same: bool) -> None:
     first = planned(TOPIC, "update", before={"image": "a", "cpu": 1}, after={"image": "b", "cpu": 1})
     first["resource_changes"][0]["change"]["after_unknown"] = {"etag": True, "nested": [{"id": False}]}
-    assert (objection(first, planned(TOPIC, "update", **now), {}) is None) is same
+    assert (find_objection(first, planned(TOPIC, "update", **now), {}) is None) is same
 
 
 def test_a_replacement_whose_first_half_is_done_is_gone_on_with() -> None:
     first = planned(TOPIC, "delete", "create", before=AFTER)
-    assert objection(first, planned(), {}) is None
-    assert objection(first, planned(TOPIC, "delete", before=AFTER), {}) is not None
+    assert find_objection(first, planned(), {}) is None
+    assert find_objection(first, planned(TOPIC, "delete", before=AFTER), {}) is not None
 
 
 @pytest.mark.parametrize(("text", "seconds"), [
@@ -101,9 +104,9 @@ def test_a_replacement_whose_first_half_is_done_is_gone_on_with() -> None:
     ("Error 409: There were concurrent policy changes. Please retry", 0.0),
 ])  # fmt: skip
 def test_too_much_at_once_is_waited_out_as_long_as_google_says(text: str, seconds: float) -> None:
-    assert again([Wrong(text, TOPIC)], planned()) == Again({}, slower=True, delay=seconds)
+    assert plan_retry([Diagnostic(text, TOPIC)], planned()) == ApplyRetry({}, one_at_a_time=True, delay=seconds)
 
 
 def test_what_is_done_already_is_no_objection() -> None:
-    assert objection(planned(), planned(TOPIC, "no-op", before=AFTER), {}) is None
-    assert objection(planned(), planned(), {}) is None
+    assert find_objection(planned(), planned(TOPIC, "no-op", before=AFTER), {}) is None
+    assert find_objection(planned(), planned(), {}) is None

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.plan.alerting import advance, settled
-from mlspec.plan.notices import of_alerts
-from mlspec.plan.thresholds import Judged
+from mlspec.plan.alerting import advance_alerts, settle_alerts
+from mlspec.plan.notices import alert_notices
+from mlspec.plan.thresholds import AlertVerdict
 from mlspec.state.ledger import AlertRecord, Ledger, Silence, ledger_of
 from tests.engine.world import ACCURACY
 from tests.examples import spec_json
@@ -23,9 +23,9 @@ STALE = {**ACCURACY, "name": "stale", "metric": "data_age", "inhibits": ["accura
 def step(ledger: Ledger, now: str, *alerts: dict[str, Any], **states: str) -> tuple[Ledger, list[str]]:
     """Judge alerts (accuracy alone, unless others are given) and return the ledger and the names that people are told of."""
     listed = alerts or (ACCURACY,)
-    judged = {name: Judged(name, state, 0.3, f"{name} is {state}") for name, state in states.items()}  # type: ignore[arg-type]
-    moved = advance("demand", listed, judged, ledger, now)
-    return settled(moved, ledger, now), [each.record.name for each in moved if each.tell]
+    judged = {name: AlertVerdict(name, state, 0.3, f"{name} is {state}") for name, state in states.items()}  # type: ignore[arg-type]
+    moved = advance_alerts("demand", listed, judged, ledger, now)
+    return settle_alerts(moved, ledger, now), [each.record.name for each in moved if each.notify]
 
 
 @pytest.mark.parametrize(("seen", "states", "told"), [
@@ -117,9 +117,11 @@ def asdict_shallow(ledger: Ledger) -> dict[str, Any]:
 
 def test_one_occurrence_has_one_name_however_often_it_is_looked_at() -> None:
     spec = {**spec_json(), "alerts": [ACCURACY]}
-    moved = advance("demand", [ACCURACY], {"accuracy": Judged("accuracy", "firing", 0.3, "it fires")}, Ledger(), T0)
-    (first,) = of_alerts(spec, moved, "v1", T0)
-    (second,) = of_alerts(spec, moved, "v1", T1)
+    moved = advance_alerts(
+        "demand", [ACCURACY], {"accuracy": AlertVerdict("accuracy", "firing", 0.3, "it fires")}, Ledger(), T0
+    )
+    (first,) = alert_notices(spec, moved, "v1", T0)
+    (second,) = alert_notices(spec, moved, "v1", T1)
     assert first.id == second.id
     assert (first.severity, first.state, first.version) == ("critical", "firing", "v1")
 

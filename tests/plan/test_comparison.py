@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.plan.comparison import UNDONE, better, noted, weighed
+from mlspec.plan.comparison import LEAST_IMPROVEMENT, comparison_note, with_comparison_note, would_do_better
 
 ABOVE = {
     "name": "accuracy", "metric": "wape", "above": 0.2, "below": None, "outside": None, "window": None, "for": None,
@@ -27,7 +27,7 @@ def test_no_version_does_better_than_itself_where_it_breaks_the_threshold(
     alert: dict[str, Any], segments: dict[str, list[float | None]]
 ) -> None:
     breaks = any(values[0] is not None and _beyond(alert, values[0]) for values in segments.values())
-    assert better(alert, segments, segments) is not breaks
+    assert would_do_better(alert, segments, segments) is not breaks
 
 
 def _beyond(alert: dict[str, Any], value: float) -> bool:
@@ -39,28 +39,28 @@ def _beyond(alert: dict[str, Any], value: float) -> bool:
 @given(alert=ALERTS, own=SEGMENTS)
 def test_what_is_within_the_threshold_or_not_known_is_better(alert: dict[str, Any], own: dict[str, list[Any]]) -> None:
     within = {"wape": 0.2, "bias": 0.0, "coverage": 0.7}[alert["metric"]]
-    assert better(alert, own, {"": [within]})
-    assert better(alert, own, {"": [None]})
-    assert better(alert, own, {})
+    assert would_do_better(alert, own, {"": [within]})
+    assert would_do_better(alert, own, {"": [None]})
+    assert would_do_better(alert, own, {})
 
 
 @pytest.mark.parametrize(("other", "found"), [(0.29, True), (0.31, False), (0.6, False)])
 def test_one_that_breaks_it_too_has_to_undo_half_of_the_trouble(other: float, found: bool) -> None:
-    assert UNDONE == 0.5
-    assert better(ABOVE, {"": [0.4]}, {"": [other]}) is found
+    assert LEAST_IMPROVEMENT == 0.5
+    assert would_do_better(ABOVE, {"": [0.4]}, {"": [other]}) is found
 
 
 def test_the_worst_segment_is_what_counts() -> None:
     own = {"store=1": [0.25], "store=2": [0.6]}
-    assert better(ABOVE, own, {"store=1": [0.35], "store=2": [0.1]})
-    assert not better(ABOVE, own, {"store=1": [0.1], "store=2": [0.55]})
+    assert would_do_better(ABOVE, own, {"store=1": [0.35], "store=2": [0.1]})
+    assert not would_do_better(ABOVE, own, {"store=1": [0.1], "store=2": [0.55]})
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("vw"), st.text("0123456789abcdef", min_size=1))))
 def test_one_note_is_kept_of_an_incident_and_version(weighings: list[tuple[str, str, str]]) -> None:
     acted: tuple[str, ...] = ("a:v", "a:trained")
     for incident, version, evidence in weighings:
-        acted = noted(acted, incident, version, evidence)
-        assert weighed(incident, version, evidence) in acted
+        acted = with_comparison_note(acted, incident, version, evidence)
+        assert comparison_note(incident, version, evidence) in acted
     assert acted[:2] == ("a:v", "a:trained")
     assert len(acted) == 2 + len({(incident, version) for incident, version, _ in weighings})

@@ -3,34 +3,34 @@
 from dataclasses import replace
 
 from mlspec.plan import desired
-from mlspec.plan.desired import Wanted
-from mlspec.plan.diff import AFTER_THE_GATE, changes, differences
-from mlspec.state.observed import Observed, Seen, SourceFacts
+from mlspec.plan.desired import DesiredForecast
+from mlspec.plan.diff import AFTER_THE_GATE, diff_fields, plan_changes
+from mlspec.state.observed import Observed, ObservedResource, SourceFacts
 from mlspec.state.record import FileRef
 from tests.examples import spec_json
 
-WANTED = Wanted("demand", spec_json(), "hash-1", SourceFacts("d1", ("data/sales.csv",), 10), "0.1.0")
+WANTED = DesiredForecast("demand", spec_json(), "hash-1", SourceFacts("d1", ("data/sales.csv",), 10), "0.1.0")
 MODEL = {"version": "v1", "state": "passed"}
 
 
-def seen_of(wanted: Wanted, version: str = "v1", **model: str) -> Observed:
+def seen_of(wanted: DesiredForecast, version: str = "v1", **model: str) -> Observed:
     """What a target shows after `wanted` was applied."""
     return Observed(
         "demand",
         {
-            "data": Seen(desired.data(wanted)),
-            "model": Seen(desired.model(wanted), {**MODEL, **model}),
-            "deployment": Seen(desired.deployment(wanted, version)),
-            "forecast": Seen(desired.forecast(wanted, version)),
+            "data": ObservedResource(desired.data_resource(wanted)),
+            "model": ObservedResource(desired.model_resource(wanted), {**MODEL, **model}),
+            "deployment": ObservedResource(desired.deployment_resource(wanted, version)),
+            "forecast": ObservedResource(desired.forecast_resource(wanted, version)),
         },
     )
 
 
-def actions(wanted: Wanted, observed: Observed) -> dict[str, str]:
-    return {change.resource.split(".")[0]: change.action for change in changes(wanted, observed)}
+def actions(wanted: DesiredForecast, observed: Observed) -> dict[str, str]:
+    return {change.resource.split(".")[0]: change.action for change in plan_changes(wanted, observed)}
 
 
-def with_spec(**parts: object) -> Wanted:
+def with_spec(**parts: object) -> DesiredForecast:
     spec = spec_json()
     for key, value in parts.items():
         spec[key] = {**spec[key], **value} if isinstance(value, dict) and isinstance(spec[key], dict) else value
@@ -52,7 +52,7 @@ def test_what_was_applied_needs_nothing() -> None:
 
 def test_new_data_is_checked_judged_and_forecast() -> None:
     newer = replace(WANTED, source=SourceFacts("d2", ("data/sales.csv",), 12))
-    found = {change.resource: change for change in changes(newer, seen_of(WANTED))}
+    found = {change.resource: change for change in plan_changes(newer, seen_of(WANTED))}
     assert [change.action for change in found.values()] == ["run", "update", "update", "run"]
     assert found["data.demand"].reason == "data.digest changed: the data changed"
     assert found["deployment.demand"].after is not None
@@ -81,7 +81,7 @@ def test_another_service_level_computes_stock_and_trains_nothing() -> None:
 
 def test_a_reason_names_fields_and_what_follows_from_them() -> None:
     changed = with_spec(model={"horizon": 5})
-    judged = next(change for change in changes(changed, seen_of(WANTED)) if change.resource == "model.demand")
+    judged = next(change for change in plan_changes(changed, seen_of(WANTED)) if change.resource == "model.demand")
     assert judged.reason == "model.horizon changed: checks the data, backtests and trains again"
     assert [(field.field, field.before, field.after) for field in judged.fields] == [("model.horizon", 2, 5)]
 
@@ -89,21 +89,21 @@ def test_a_reason_names_fields_and_what_follows_from_them() -> None:
 def test_a_deleted_file_is_made_again() -> None:
     observed = seen_of(WANTED)
     broken = replace(
-        observed.seen["forecast"],
+        observed.resources["forecast"],
         files={"forecast": FileRef("a" * 64, 1, "forecast.parquet")},
         damage="forecast.parquet was deleted",
     )
-    found = changes(WANTED, Observed("demand", {**observed.seen, "forecast": broken}))
+    found = plan_changes(WANTED, Observed("demand", {**observed.resources, "forecast": broken}))
     assert [(change.action, change.reason) for change in found][-1] == ("run", "forecast.parquet was deleted")
 
 
 def test_what_the_gate_kept_out_is_not_tried_again() -> None:
-    found = changes(WANTED, seen_of(WANTED, state="rejected"))
+    found = plan_changes(WANTED, seen_of(WANTED, state="rejected"))
     assert {change.action for change in found} == {"none"}
     assert "the gate kept v1 out" in found[-1].reason
 
 
 def test_differences_are_symmetric_in_what_they_name() -> None:
     before, after = {"a": 1, "b": 2}, {"b": 3, "c": 4}
-    assert [change.field for change in differences(before, after)] == ["a", "b", "c"]
-    assert [change.field for change in differences(after, before)] == ["a", "b", "c"]
+    assert [change.field for change in diff_fields(before, after)] == ["a", "b", "c"]
+    assert [change.field for change in diff_fields(after, before)] == ["a", "b", "c"]

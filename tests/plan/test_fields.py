@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.plan.fields import flatten, owner
+from mlspec.plan.fields import find_owner, flatten_keys
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from mlspec.plan.fields import flatten, owner
     ],
 )
 def test_each_key_has_one_home(key: str, kinds: tuple[str, ...]) -> None:
-    assert owner(key)[0] == kinds
+    assert find_owner(key)[0] == kinds
 
 
 def test_flat_keys_name_entries_of_lists_of_mappings_and_keep_other_lists_whole() -> None:
@@ -33,7 +33,7 @@ def test_flat_keys_name_entries_of_lists_of_mappings_and_keep_other_lists_whole(
         "model": {"quantiles": [0.1, 0.9], "seed": None},
         "labels": {},
     }
-    assert flatten(value) == {
+    assert flatten_keys(value) == {
         "alerts[0].name": "a", "alerts[0].by": ["store"], "alerts[1].name": "b", "model.quantiles": [0.1, 0.9],
     }  # fmt: skip
 
@@ -47,5 +47,5 @@ json = st.recursive(
 
 @given(st.dictionaries(st.sampled_from("abc"), json, max_size=3))
 def test_a_flat_table_holds_no_empty_value_and_no_mapping(value: dict[str, object]) -> None:
-    flat = flatten(value)
+    flat = flatten_keys(value)
     assert all(found is not None and found not in ({}, []) and not isinstance(found, dict) for found in flat.values())

@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.plan import desired
-from mlspec.plan.desired import Wanted
-from mlspec.plan.diff import AFTER_THE_GATE, changes
-from mlspec.plan.fields import OWNERS, flatten, owner
-from mlspec.state.observed import Observed, Seen, SourceFacts
+from mlspec.plan.desired import DesiredForecast
+from mlspec.plan.diff import AFTER_THE_GATE, plan_changes
+from mlspec.plan.fields import OWNERS, find_owner, flatten_keys
+from mlspec.state.observed import Observed, ObservedResource, SourceFacts
 from mlspec.state.plan import Change
 from mlspec.state.resource import KINDS, Kind, Resource
 from tests.examples import spec_json
 
 
 @st.composite
-def wanteds(draw: st.DrawFn) -> Wanted:
+def wanteds(draw: st.DrawFn) -> DesiredForecast:
     """A forecast as a spec might want it: any of the keys that a person changes, in any mixture."""
     spec: dict[str, Any] = spec_json()
     spec["model"]["horizon"] = draw(st.sampled_from([2, 3]))
@@ -29,46 +29,51 @@ def wanteds(draw: st.DrawFn) -> Wanted:
     spec["alerts"] = draw(st.sampled_from([[], [{"name": "a", "metric": "wape", "above": 0.2}]]))
     spec["inventory"] = draw(st.sampled_from([None, {"service_level": 0.9, "lead_time": 1, "review_period": 1}]))
     source = SourceFacts(draw(st.sampled_from(["d1", "d2"])), ("data/sales.csv",), 10)
-    return Wanted("demand", spec, repr(spec), source, draw(st.sampled_from(["0.1.0", "0.2.0"])))
+    return DesiredForecast("demand", spec, repr(spec), source, draw(st.sampled_from(["0.1.0", "0.2.0"])))
 
 
 def carried_out(plan: tuple[Change, ...], before: Observed, version: str) -> Observed:
     """What a target shows when every change of a plan was made as it says, and the gate let `version` pass."""
-    seen = dict(before.seen)
+    seen = dict(before.resources)
     for change in plan:
         if change.action == "none":
             continue
         kind: Kind = next(kind for kind in KINDS if change.resource == f"{kind}.demand")
         fields = {key: version if value == AFTER_THE_GATE else value for key, value in (change.after or {}).items()}
         facts = {"version": version, "state": "passed"} if kind == "model" else {}
-        seen[kind] = Seen(Resource(kind, "demand", fields), facts)
+        seen[kind] = ObservedResource(Resource(kind, "demand", fields), facts)
     return Observed("demand", seen)
 
 
 @given(wanteds())
-def test_what_was_applied_needs_nothing(wanted: Wanted) -> None:
-    applied = carried_out(changes(wanted, Observed("demand")), Observed("demand"), "v1")
-    assert {change.action for change in changes(wanted, applied)} == {"none"}
+def test_what_was_applied_needs_nothing(wanted: DesiredForecast) -> None:
+    applied = carried_out(plan_changes(wanted, Observed("demand")), Observed("demand"), "v1")
+    assert {change.action for change in plan_changes(wanted, applied)} == {"none"}
 
 
 @given(wanteds(), wanteds())
-def test_what_a_plan_promises_is_what_is_wanted_and_leaves_nothing_to_do(first: Wanted, second: Wanted) -> None:
-    before = carried_out(changes(first, Observed("demand")), Observed("demand"), "v1")
-    plan = changes(second, before)
+def test_what_a_plan_promises_is_what_is_wanted_and_leaves_nothing_to_do(
+    first: DesiredForecast, second: DesiredForecast
+) -> None:
+    before = carried_out(plan_changes(first, Observed("demand")), Observed("demand"), "v1")
+    plan = plan_changes(second, before)
     retrained = plan[1].action != "none"
     after = carried_out(plan, before, "v2" if retrained else "v1")
-    assert {change.action for change in changes(second, after)} == {"none"}
+    assert {change.action for change in plan_changes(second, after)} == {"none"}
     version = "v2" if retrained else "v1"
     for resource in (
-        desired.data(second), desired.model(second), desired.deployment(second, version), desired.forecast(second, version),
+        desired.data_resource(second), desired.model_resource(second), desired.deployment_resource(second, version),
+        desired.forecast_resource(second, version),
     ):  # fmt: skip
-        assert after.seen[resource.kind].resource == resource
+        assert after.resources[resource.kind].resource == resource
 
 
 @given(wanteds(), wanteds())
-def test_every_change_says_which_fields_differ_and_what_follows(first: Wanted, second: Wanted) -> None:
-    before = carried_out(changes(first, Observed("demand")), Observed("demand"), "v1")
-    for change in changes(second, before):
+def test_every_change_says_which_fields_differ_and_what_follows(
+    first: DesiredForecast, second: DesiredForecast
+) -> None:
+    before = carried_out(plan_changes(first, Observed("demand")), Observed("demand"), "v1")
+    for change in plan_changes(second, before):
         differ = {
             key
             for key in (change.before or {}) | (change.after or {})
@@ -84,11 +89,11 @@ def _at(fields: Any, key: str) -> Any:
 
 
 @given(wanteds())
-def test_every_key_of_a_spec_shapes_something(wanted: Wanted) -> None:
-    held = {key for kind in KINDS for key in wanted.fields(kind)}
-    assert held == set(flatten(wanted.spec))
+def test_every_key_of_a_spec_shapes_something(wanted: DesiredForecast) -> None:
+    held = {key for kind in KINDS for key in wanted.spec_fields(kind)}
+    assert held == set(flatten_keys(wanted.spec))
 
 
 def test_the_longest_row_that_fits_counts_whatever_the_order() -> None:
-    assert owner("dataset.source.uri") == OWNERS[0][1:]
-    assert owner("dataset.sourcery")[0] == ("data", "model")
+    assert find_owner("dataset.source.uri") == OWNERS[0][1:]
+    assert find_owner("dataset.sourcery")[0] == ("data", "model")

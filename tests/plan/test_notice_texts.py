@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from mlspec.plan.fields import flatten, owner
-from mlspec.plan.notes import for_the_loop, notes
-from mlspec.plan.ready import ready, why_not
+from mlspec.plan.fields import find_owner, flatten_keys
+from mlspec.plan.notes import loop_parts, spec_notes
+from mlspec.plan.ready import is_ready, why_not_ready
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.reader import read
+from mlspec.spec.reader import read_yaml
 from mlspec.state.record import Condition, ConditionType
 from tests.examples import spec_json
 
 
 def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
-    assert notes("demand", spec_json()) == ()
+    assert spec_notes("demand", spec_json()) == ()
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
     ],
 )
 def test_what_apply_alone_does_not_do_is_said(key: str, value: object, said: str) -> None:
-    (note,) = notes("demand", with_part(key, value))
+    (note,) = spec_notes("demand", with_part(key, value))
     assert said in note
 
 
@@ -55,11 +55,13 @@ NAMES = {"apiVersion", "kind", "metadata.name", "metadata.owner", "metadata.desc
 
 def test_every_key_of_a_full_spec_acts_or_is_said_not_to() -> None:
     text = (Path(__file__).parent.parent / "spec" / "full.yaml").read_text()
-    spec = Forecast.model_validate(read(text).value).model_dump(mode="json", by_alias=True, exclude={"targets"})
-    by_itself = flatten(spec_json())
-    said = {note.split(": ")[1] for note in notes("demand", spec)} | {key.split(".")[0] for key in for_the_loop(spec)}
-    asked = {key for key, value in flatten(spec).items() if by_itself.get(key) != value and key not in NAMES}
-    silent = {key for key in asked if owner(key)[0] == ("deployment",)}
+    spec = Forecast.model_validate(read_yaml(text).value).model_dump(mode="json", by_alias=True, exclude={"targets"})
+    by_itself = flatten_keys(spec_json())
+    said = {note.split(": ")[1] for note in spec_notes("demand", spec)} | {
+        key.split(".")[0] for key in loop_parts(spec)
+    }
+    asked = {key for key, value in flatten_keys(spec).items() if by_itself.get(key) != value and key not in NAMES}
+    silent = {key for key in asked if find_owner(key)[0] == ("deployment",)}
     assert len(silent) > 20
     assert {key for key in silent if key.split(".")[0].split("[")[0] not in said} == set()
 
@@ -72,14 +74,14 @@ GOOD = (condition("DataReady", "True"), condition("ModelReady", "True"), conditi
 
 
 def test_ready_needs_data_model_and_deployment() -> None:
-    assert ready(GOOD)
-    assert why_not(GOOD) == ""
-    assert not ready(GOOD[:2])
-    assert why_not(GOOD[:2]) == "Deployed is not known yet"
+    assert is_ready(GOOD)
+    assert why_not_ready(GOOD) == ""
+    assert not is_ready(GOOD[:2])
+    assert why_not_ready(GOOD[:2]) == "Deployed is not known yet"
 
 
 def test_what_is_unknown_is_neither_good_nor_bad() -> None:
-    assert ready((*GOOD, condition("Healthy", "Unknown")))
-    assert not ready((*GOOD, condition("Healthy", "False")))
-    assert why_not((*GOOD, condition("Healthy", "False"))) == "Healthy is False"
-    assert why_not((condition("DataReady", "Unknown"),)) == "DataReady is Unknown"
+    assert is_ready((*GOOD, condition("Healthy", "Unknown")))
+    assert not is_ready((*GOOD, condition("Healthy", "False")))
+    assert why_not_ready((*GOOD, condition("Healthy", "False"))) == "Healthy is False"
+    assert why_not_ready((condition("DataReady", "Unknown"),)) == "DataReady is Unknown"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from mlspec.plan.gcp.requirements import extras, on_google_cloud
-from mlspec.spec.gcp.location import Place
+from mlspec.plan.gcp.requirements import cloud_requirements, needed_extras
+from mlspec.spec.gcp.location import GcpLocation
 from tests.examples import spec_json
 
 ROOT = Path(__file__).resolve().parents[2]
-PLACE = Place("dev", "acme-test", "europe-west1")
+PLACE = GcpLocation("dev", "acme-test", "europe-west1")
 
 
 def spec(**parts: Any) -> dict[str, Any]:
@@ -40,30 +40,30 @@ TOPIC = {"pubsub": "demand-alerts", "webhook": None, "severity": "warning"}
     ],
 )
 def test_a_part_of_mlspec_is_needed_where_a_spec_asks_for_it(parts: dict[str, Any], wanted: tuple[str, ...]) -> None:
-    assert extras([spec(**parts)], gcp=False, postgres=False) == wanted
+    assert needed_extras([spec(**parts)], gcp=False, postgres=False) == wanted
 
 
 def test_a_target_brings_its_own_part() -> None:
-    assert extras([], gcp=True, postgres=False) == ("forecast", "gcp")
-    assert extras([], gcp=False, postgres=True) == ("forecast", "postgres")
+    assert needed_extras([], gcp=True, postgres=False) == ("forecast", "gcp")
+    assert needed_extras([], gcp=False, postgres=True) == ("forecast", "postgres")
 
 
 def test_secrets_and_topics_are_those_of_the_specs_each_once() -> None:
-    found = on_google_cloud([spec(notify=[WEBHOOK, TOPIC]), spec(notify=[TOPIC])], PLACE)
+    found = cloud_requirements([spec(notify=[WEBHOOK, TOPIC]), spec(notify=[TOPIC])], PLACE)
     assert (found.secrets, found.topics) == (("oncall",), ("mlspec-alerts", "demand-alerts"))
     assert "secretmanager.googleapis.com" in found.apis
-    assert "secretmanager.googleapis.com" not in on_google_cloud([spec()], PLACE).apis
+    assert "secretmanager.googleapis.com" not in cloud_requirements([spec()], PLACE).apis
 
 
 def test_a_bucket_that_a_spec_reads_has_to_be_readable() -> None:
     read = spec(dataset={"source": {"uri": "gs://acme-sales/demand/*.csv", "query": None}})
-    assert "acme-sales" in {grant.bucket for grant in on_google_cloud([read], PLACE).grants}
-    assert "acme-sales" not in on_google_cloud([read], PLACE).platform_buckets
+    assert "acme-sales" in {grant.bucket for grant in cloud_requirements([read], PLACE).grants}
+    assert "acme-sales" not in cloud_requirements([read], PLACE).platform_buckets
 
 
 def test_only_who_serves_online_has_to_deploy() -> None:
     def asked(serve: str) -> set[str]:
-        grants = on_google_cloud([spec(deployment={"serve": serve})], PLACE).grants
+        grants = cloud_requirements([spec(deployment={"serve": serve})], PLACE).grants
         return {permission for grant in grants for permission in grant.permissions}
 
     assert asked("online") - asked("batch") == {
@@ -72,7 +72,7 @@ def test_only_who_serves_online_has_to_deploy() -> None:
 
 
 def test_every_api_is_one_that_the_platform_turns_on() -> None:
-    found = on_google_cloud([spec(notify=[WEBHOOK])], PLACE)
+    found = cloud_requirements([spec(notify=[WEBHOOK])], PLACE)
     text = (ROOT / "infra/services.tf").read_text()
     assert set(found.apis) <= set(re.findall(r'^    "([a-z]+\.googleapis\.com)",$', text, re.MULTILINE))
 
@@ -81,7 +81,7 @@ def test_what_a_custom_role_is_asked_for_it_holds() -> None:
     text = (ROOT / "infra/iam.tf").read_text()
     own = [
         grant
-        for grant in on_google_cloud(
+        for grant in cloud_requirements(
             [spec(deployment={"serve": "both", "batch_machine": "n2-highmem-8"}, training={"machine": "n2-highmem-8"})],
             PLACE,
         ).grants
@@ -97,4 +97,4 @@ def test_what_a_custom_role_is_asked_for_it_holds() -> None:
 def test_a_step_s_quota_is_what_its_job_asks_for() -> None:
     text = (ROOT / "templates/terraform/forecast/job.tf.j2").read_text()
     cpu, memory = re.search(r'cpu    = "(\d+)"\s+memory = "(\d+)Gi"', text).groups()  # type: ignore[union-attr]
-    assert [quota.needed for quota in on_google_cloud([], PLACE).quotas] == [int(cpu) * 1000, int(memory) * 1024**3]
+    assert [quota.needed for quota in cloud_requirements([], PLACE).quotas] == [int(cpu) * 1000, int(memory) * 1024**3]

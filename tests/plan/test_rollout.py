@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.plan.comparison import weighed
-from mlspec.plan.rollout import ROLLOUT, Abort, Shift, Wait, next_step, shares, split
-from mlspec.state.ledger import Ledger, Rollout
+from mlspec.plan.comparison import comparison_note
+from mlspec.plan.rollout import ROLLOUT, Abort, Shift, Wait, next_rollout_step, step_shares, traffic_split
+from mlspec.state.ledger import Ledger, RolloutProgress
 from tests.engine.test_request_counts import ERRORS
 from tests.engine.world import ACCURACY
 from tests.examples import spec_json
@@ -29,12 +29,12 @@ def test_whatever_the_evidence_says_shares_sum_to_100_and_the_stable_version_is_
     spec = {**spec_json(), "alerts": [ACCURACY]}
     spec["rollback"] = {**spec["rollback"], "on": ["accuracy"]}
     spec["deployment"] = {**spec["deployment"], "rollout": rollout}
-    under_way = Rollout("new", 2, "old", 1, 0, T, T)
-    served = [shares(rollout)[0]]
+    under_way = RolloutProgress("new", 2, "old", 1, 0, T, T)
+    served = [step_shares(rollout)[0]]
     for state, hours in evidence:
         now = f"2024-03-01T{hours:02}:00:00Z"
         ledger = Ledger(own={"accuracy": {"new": state}} if state else {})
-        found = next_step(under_way, spec, ledger, now)
+        found = next_rollout_step(under_way, spec, ledger, now)
         if state == "firing":
             assert isinstance(found, Abort)
             return
@@ -44,12 +44,12 @@ def test_whatever_the_evidence_says_shares_sum_to_100_and_the_stable_version_is_
         assert isinstance(found, Shift)
         assert found.percent >= served[-1]
         served.append(found.percent)
-        traffic = split("new", "old", found.percent)
+        traffic = traffic_split("new", "old", found.percent)
         assert sum(traffic.values()) == 100
         assert ("old" in traffic) == (found.percent < 100)
         if found.percent == 100:
             return
-        under_way = Rollout("new", 2, "old", 1, under_way.step + 1, T, T)
+        under_way = RolloutProgress("new", 2, "old", 1, under_way.step + 1, T, T)
 
 
 @pytest.mark.parametrize(("own", "follows"), [
@@ -65,9 +65,11 @@ def test_a_version_that_was_weighed_well_is_given_up_all_the_same_where_its_serv
     rollout = {"strategy": "canary", "steps": [10, 100], "interval": "1h"}
     spec["deployment"] = {**spec["deployment"], "serve": "both", "rollout": rollout}
     ledger = Ledger(
-        own={name: {"new": state} for name, state in own.items()}, acted=(weighed(ROLLOUT, "new", "e"),), evaluated="e"
+        own={name: {"new": state} for name, state in own.items()},
+        acted=(comparison_note(ROLLOUT, "new", "e"),),
+        evaluated="e",
     )
-    found = next_step(Rollout("new", 2, "old", 1, 0, T, T), spec, ledger, T)
+    found = next_rollout_step(RolloutProgress("new", 2, "old", 1, 0, T, T), spec, ledger, T)
     assert isinstance(found, follows)
     if isinstance(found, Abort):
         assert found.alerts[0] == "errors"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.plan.moments import later, moment
-from mlspec.plan.schedule import Due, due, next_run
+from mlspec.plan.moments import moment_after, parse_moment
+from mlspec.plan.schedule import DueRun, due_run, next_run
 
 
 def at(text: str) -> datetime:
@@ -49,7 +49,7 @@ def test_no_expression_no_run() -> None:
 def test_what_came_due_is_found_on_every_kind_of_day(
     expression: str, timezone: str, handled: str, now: str, slot: str, missed: int
 ) -> None:
-    assert due(expression, timezone, at(handled), at(now)) == Due(at(slot), missed)
+    assert due_run(expression, timezone, at(handled), at(now)) == DueRun(at(slot), missed)
 
 
 @pytest.mark.parametrize("day", ["2024-03-31", "2024-10-27", "2024-02-29", "2024-05-01"])
@@ -61,7 +61,7 @@ def test_a_daily_moment_is_dealt_with_once_a_day_however_often_is_looked(day: st
     now, handled, slots = start, start, []
     while now < end:
         now = min(now + timedelta(minutes=minutes), end)
-        found = due(f"30 {hour} * * *", "Europe/Paris", handled, now)
+        found = due_run(f"30 {hour} * * *", "Europe/Paris", handled, now)
         if found:
             slots.append(found.slot)
             handled = found.slot
@@ -72,13 +72,13 @@ def test_a_daily_moment_is_dealt_with_once_a_day_however_often_is_looked(day: st
 @given(back=st.integers(0, 100_000), expression=st.sampled_from(["*/5 * * * *", "0 6 * * *", "0 4 1 * *"]))
 def test_a_clock_that_is_set_back_makes_nothing_due(back: int, expression: str) -> None:
     now = at("2024-05-01T00:00:00Z")
-    assert due(expression, "Europe/Paris", now, now - timedelta(minutes=back)) is None
+    assert due_run(expression, "Europe/Paris", now, now - timedelta(minutes=back)) is None
 
 
 @pytest.mark.parametrize("text", ["2024-05-01T00:00:00", "2024-05-01"])
 def test_a_time_without_a_zone_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="has no time zone"):
-        moment(text)
+        parse_moment(text)
 
 
 @pytest.mark.parametrize(("start", "end"), [
@@ -86,4 +86,4 @@ def test_a_time_without_a_zone_is_refused(text: str) -> None:
     ("2024-02-28T06:00:00Z", "2024-02-29T06:00:00Z"),
 ])  # fmt: skip
 def test_a_duration_is_time_that_passes_and_no_date_on_a_calendar(start: str, end: str) -> None:
-    assert later(start, "24h") == end
+    assert moment_after(start, "24h") == end

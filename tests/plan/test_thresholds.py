@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.plan.thresholds import breaks, judge
+from mlspec.plan.thresholds import is_broken, judge_alert
 
 EMPTY = {"above": None, "below": None, "outside": None, "for": None}
 
@@ -25,7 +25,7 @@ def alert(**words: Any) -> dict[str, Any]:
 def test_a_value_breaks_a_threshold_only_beyond_it(
     words: dict[str, Any], value: float | None, broken: bool | None
 ) -> None:
-    assert breaks(alert(**words), value) is broken
+    assert is_broken(alert(**words), value) is broken
 
 
 @pytest.mark.parametrize(("values", "state"), [
@@ -34,21 +34,21 @@ def test_a_value_breaks_a_threshold_only_beyond_it(
     ([0.1, 0.3, 0.1], "ok"),
 ])  # fmt: skip
 def test_two_of_three_evaluations_have_to_agree(values: list[float | None], state: str) -> None:
-    assert judge(alert(above=0.2, **{"for": "2 of 3"}), {"": values}).state == state
+    assert judge_alert(alert(above=0.2, **{"for": "2 of 3"}), {"": values}).state == state
 
 
 def test_one_bad_segment_makes_the_alert_fire_and_is_named() -> None:
-    judged = judge(alert(above=0.2), {"shop=a": [0.1], "shop=b": [0.4], "shop=c": [None]})
+    judged = judge_alert(alert(above=0.2), {"shop=a": [0.1], "shop=b": [0.4], "shop=c": [None]})
     assert (judged.state, judged.value) == ("firing", 0.4)
     assert judged.sentence == "it: wape in shop=b is 0.4, above 0.2"
 
 
 def test_an_age_is_told_in_days() -> None:
-    judged = judge(alert(metric="data_age", above="10d"), {"": [11 * 86_400.0]})
+    judged = judge_alert(alert(metric="data_age", above="10d"), {"": [11 * 86_400.0]})
     assert judged.sentence == "it: data_age is 11.0 days, above 10d"
 
 
 @given(st.lists(st.none() | st.floats(0, 1), max_size=6), st.floats(0.01, 0.99))
 def test_a_looser_threshold_never_fires_where_a_tighter_one_does_not(values: list[float | None], limit: float) -> None:
-    tight, loose = (judge(alert(above=level), {"": values}).state for level in (limit / 2, limit))
+    tight, loose = (judge_alert(alert(above=level), {"": values}).state for level in (limit / 2, limit))
     assert not (loose == "firing" and tight != "firing")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mlspec.render.rendering import Source, rendered, shared
+from mlspec.render.rendering import RenderSource, render_forecast, render_shared
 from mlspec.spec.document import open_document
-from mlspec.spec.gcp.location import Place
-from mlspec.spec.resolve import Resolved, resolve
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.spec.resolve import ResolvedSpec, resolve_spec
 
-PLACE = Place("prod", "acme-prod", "southamerica-east1")
+PLACE = GcpLocation("prod", "acme-prod", "southamerica-east1")
 FULL = Path(__file__).parent.parent / "spec" / "full.yaml"
 LONGEST = "a-forecast-with-the-longest-name-of-all1"  # 40 characters
 
@@ -77,31 +77,31 @@ SPECS: dict[str, str] = {
 }
 
 
-def resolved(text: str, folder: Path) -> Resolved:
+def resolved(text: str, folder: Path) -> ResolvedSpec:
     """Return a spec, resolved for a target that overrides nothing."""
     file = folder / "spec.yaml"
     file.write_text(text, encoding="utf-8")
     document = open_document(file, "spec.yaml")
     assert not document.faults, document.faults
-    found = resolve(document, None, "prod")
-    assert isinstance(found, Resolved), found
+    found = resolve_spec(document, None, "prod")
+    assert isinstance(found, ResolvedSpec), found
     return found
 
 
-def sources(folder: Path) -> list[Source]:
+def sources(folder: Path) -> list[RenderSource]:
     """Return all specs above, and the language's own full example, ready to be rendered."""
     texts = {**SPECS, "demand": FULL.read_text(encoding="utf-8").replace("  prod: {deployment: {serve: both}}", "  {}")}
     found = [resolved(text, folder) for text in texts.values()]
-    return [Source(spec.name, spec.json, spec.spec_hash, f"specs/{spec.name}.yaml") for spec in found]
+    return [RenderSource(spec.name, spec.json, spec.spec_hash, f"specs/{spec.name}.yaml") for spec in found]
 
 
-def all_files(folder: Path, place: Place | None = PLACE) -> dict[str, str]:
+def all_files(folder: Path, place: GcpLocation | None = PLACE) -> dict[str, str]:
     """Return everything that the specs above are compiled to."""
     found = sources(folder)
     files: dict[str, str] = {}
     for source in found:
-        files |= rendered(source, "prod", place)
-    return files | shared(found, place)
+        files |= render_forecast(source, "prod", place)
+    return files | render_shared(found, place)
 
 
 def write(files: dict[str, str], folder: Path) -> Path:
@@ -112,8 +112,8 @@ def write(files: dict[str, str], folder: Path) -> Path:
     return folder
 
 
-def with_words(words: dict[str, Any], folder: Path) -> Source:
+def with_words(words: dict[str, Any], folder: Path) -> RenderSource:
     """Return a source whose free-text fields hold these words, as the reader would hand them on."""
     spec = resolved(SPECS["told"] + 'schedule: {forecast: "0 6 * * *"}\n', folder)
     json = {**spec.json, "metadata": {**spec.json["metadata"], **words}}
-    return Source(spec.name, json, spec.spec_hash, "specs/told.yaml")
+    return RenderSource(spec.name, json, spec.spec_hash, "specs/told.yaml")

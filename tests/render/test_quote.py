@@ -42,12 +42,12 @@ values = st.recursive(
 
 @given(values)
 def test_a_python_literal_reads_back_as_the_value(value: object) -> None:
-    assert ast.literal_eval(quote.py(value)) == value
+    assert ast.literal_eval(quote.python_value(value)) == value
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_text_in_python(text: str) -> None:
-    tree = ast.parse(f"X = {quote.py(text)}")
+    tree = ast.parse(f"X = {quote.python_value(text)}")
     assert isinstance(tree.body[0], ast.Assign)
     assert ast.literal_eval(tree.body[0].value) == text
 
@@ -56,7 +56,11 @@ def test_hostile_text_is_text_in_python(text: str) -> None:
 @given(st.lists(texts, min_size=1, max_size=40))
 @example(HOSTILE)
 def test_python_literals_are_as_the_formatter_writes_them(found: list[str]) -> None:
-    source = "X = {\n" + "".join(f"    {quote.py(str(n))}: {quote.py(text)},\n" for n, text in enumerate(found)) + "}\n"
+    source = (
+        "X = {\n"
+        + "".join(f"    {quote.python_value(str(n))}: {quote.python_value(text)},\n" for n, text in enumerate(found))
+        + "}\n"
+    )
     argv = [sys.executable, "-m", "ruff", "format", "--isolated", "--stdin-filename", "x.py", "-"]
     formatted = subprocess.run(argv, input=source.encode(), capture_output=True, check=True)
     assert formatted.stdout.decode() == source
@@ -71,22 +75,22 @@ def test_text_reads_back_from_terraform_as_it_was(found: list[str]) -> None:
 
 def test_values_of_every_kind_read_back_from_terraform(tmp_path: Path) -> None:
     value = {"a": [1, 2.5, -3e-9, 1e22, True, None], "odd key ${x}": {"b": []}, "empty": {}, "managed-by": "x"}
-    assert evaluate(quote.hcl(value)) == value
+    assert evaluate(quote.hcl_value(value)) == value
     assert evaluate(quote.hcl_map(value, 2)) == value
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), b"bytes"])
 def test_what_has_no_literal_is_refused(value: object) -> None:
     with pytest.raises(TypeError):
-        quote.hcl(value)
+        quote.hcl_value(value)
     with pytest.raises(TypeError):
-        quote.py(value)
+        quote.python_value(value)
 
 
 @given(texts)
 @example('"} or vector(1) #')
 def test_a_promql_string_stays_one_label_of_one_selector(text: str) -> None:
-    found = promql_parser.parse(f"x{{forecast={quote.promql(text)}}}")
+    found = promql_parser.parse(f"x{{forecast={quote.promql_text(text)}}}")
     assert isinstance(found, promql_parser.VectorSelector)
     assert [(label.name, label.value) for label in found.matchers.matchers] == [("forecast", text)]
 
@@ -108,5 +112,5 @@ def test_names_of_resources_are_identifiers_and_stay_apart(found: set[str]) -> N
 
 
 def test_a_bare_key_stays_bare_and_any_other_is_quoted() -> None:
-    assert quote.hcl({"managed-by": 1, "a b": 2}) == '{ managed-by = 1, "a b" = 2 }'
-    assert json.loads(quote.py("x")) == "x"
+    assert quote.hcl_value({"managed-by": 1, "a b": 2}) == '{ managed-by = 1, "a b" = 2 }'
+    assert json.loads(quote.python_value("x")) == "x"

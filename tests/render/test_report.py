@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.render.chart import Band, Line, bar_chart, line_chart, ticks
-from mlspec.render.project import comment, project_files
-from mlspec.render.report import SHOWN_SERIES, ReportFacts, SeriesFacts, report
-from mlspec.render.yaml_text import listed, quoted
+from mlspec.render.chart import Band, Line, bar_chart, line_chart, nice_ticks
+from mlspec.render.project import comment_lines, project_files
+from mlspec.render.report import SHOWN_SERIES, ReportFacts, SeriesFacts, render_report
+from mlspec.render.yaml_text import quote_list, quote_scalar
 
 METRICS = {"wape": 0.1, "mase": 1.0, "rmsse": None, "bias": -0.02, "pinball": 0.03, "coverage": 0.79}
 SERIES = SeriesFacts(
@@ -51,18 +51,18 @@ class Tags(HTMLParser):
 
 @given(st.text(max_size=40))
 def test_no_text_of_a_user_becomes_a_tag(text: str) -> None:
-    plain = Tags(report(FACTS)).seen
+    plain = Tags(render_report(FACTS)).seen
     hostile = replace(
         FACTS, name=f"<script>{text}", description=f'"><img onerror=x>{text}', owner=text, target_column=text,
         series=[replace(SERIES, name=f"</svg><script>{text}")], gate=[f"pass: {text}<b>"],
         by=[{"column": text, "value": "<i>", "metrics": METRICS}],
         events=[{"at": "t", "reason": "R", "message": f"<script>alert(1)</script>{text}"}],
     )  # fmt: skip
-    assert Tags(report(hostile)).seen == plain
+    assert Tags(render_report(hostile)).seen == plain
 
 
 def test_the_page_says_what_serves_and_how_good_it_is() -> None:
-    page = report(FACTS)
+    page = render_report(FACTS)
     for words in (
         "release 1 serves",
         "theta",
@@ -74,12 +74,12 @@ def test_the_page_says_what_serves_and_how_good_it_is() -> None:
         "shop 1",
     ):
         assert words in page
-    assert "not ready" in report(replace(FACTS, ready=False, why="nothing serves"))
+    assert "not ready" in render_report(replace(FACTS, ready=False, why="nothing serves"))
 
 
 def test_many_series_are_shown_by_volume_and_the_rest_is_counted() -> None:
     many = [replace(SERIES, name=f"s{i}", history=[("2024-01-01", float(i))]) for i in range(SHOWN_SERIES + 3)]
-    page = report(replace(FACTS, series=many))
+    page = render_report(replace(FACTS, series=many))
     assert "3 smaller series are not drawn" in page
     assert ">s26<" in page
     assert ">s0<" not in page
@@ -87,7 +87,7 @@ def test_many_series_are_shown_by_volume_and_the_rest_is_counted() -> None:
 
 @given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
 def test_ticks_are_round_and_span_the_values(low: float, span: float) -> None:
-    marks = ticks(low, low + span)
+    marks = nice_ticks(low, low + span)
     tolerance = abs(marks[1] - marks[0]) * 1e-6
     assert marks[0] <= low + tolerance
     assert marks[-1] >= low + span - tolerance
@@ -116,14 +116,14 @@ def test_a_gap_stays_a_gap() -> None:
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30))
 def test_any_text_reads_back_from_the_yaml_that_is_written(text: str) -> None:
-    assert yaml.safe_load(f"a: {quoted(text)}") == {"a": text}
-    assert yaml.safe_load(f"{{{quoted(text or 'k')}: [1]}}") == {text or "k": [1]}
-    assert yaml.safe_load(f"a: {listed([text, 'b'])}") == {"a": [text, "b"]}
+    assert yaml.safe_load(f"a: {quote_scalar(text)}") == {"a": text}
+    assert yaml.safe_load(f"{{{quote_scalar(text or 'k')}: [1]}}") == {text or "k": [1]}
+    assert yaml.safe_load(f"a: {quote_list([text, 'b'])}") == {"a": [text, "b"]}
 
 
 @given(st.text(max_size=200))
 def test_a_comment_stays_a_comment(text: str) -> None:
-    assert yaml.safe_load(f"a: 1\n{comment(text)}\nb: 2\n") == {"a": 1, "b": 2}
+    assert yaml.safe_load(f"a: 1\n{comment_lines(text)}\nb: 2\n") == {"a": 1, "b": 2}
 
 
 @pytest.mark.parametrize("path", ["mlspec.yaml", ".github/workflows/forecasts.yml", "cloudbuild.yaml"])

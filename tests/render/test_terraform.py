@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.render.gcp.terraform import forecast_files
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from tests import terraform_core
 from tests.render.specs import PLACE, SPECS, all_files, resolved, sources, write
 
@@ -158,7 +158,7 @@ def test_a_grant_is_one_resource_with_a_literal_role_and_never_a_powerful_one(fi
 
 def test_a_given_key_is_used_everywhere(tmp_path: Path) -> None:
     key = "projects/acme-keys/locations/europe-west1/keyRings/r/cryptoKeys/k"
-    place = Place("prod", "acme-prod", "europe-west1", kms_key=key)
+    place = GcpLocation("prod", "acme-prod", "europe-west1", kms_key=key)
     text = "\n".join(forecast_files(resolved(SPECS["online"], tmp_path).json, place).values())
     assert f'kms_key = "{key}"' in text
     assert "keyRings/mlspec" not in text
@@ -179,7 +179,7 @@ def test_a_projects_own_template_stands_in_the_place_of_ours_file_by_file(tmp_pa
 def test_a_template_reaches_no_file_outside_its_folder(tmp_path: Path) -> None:
     from jinja2 import TemplateNotFound
 
-    from mlspec.render.environment import environment
+    from mlspec.render.environment import jinja_environment
 
     own = tmp_path / "templates"
     own.mkdir()
@@ -187,19 +187,19 @@ def test_a_template_reaches_no_file_outside_its_folder(tmp_path: Path) -> None:
     (own / "link.txt").symlink_to(tmp_path / "secret.txt")
     for name in ("link.txt", "../secret.txt", "/etc/passwd"):
         with pytest.raises(TemplateNotFound):
-            environment(own).get_template(name)
+            jinja_environment(own).get_template(name)
 
 
 def test_a_template_runs_no_code(tmp_path: Path) -> None:
     from jinja2.exceptions import SecurityError
 
-    from mlspec.render.environment import environment
+    from mlspec.render.environment import jinja_environment
 
     own = tmp_path / "templates"
     own.mkdir()
     (own / "x.j2").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
     with pytest.raises(SecurityError):
-        environment(own).get_template("x.j2").render()
+        jinja_environment(own).get_template("x.j2").render()
 
 
 def test_every_forecast_is_told_apart(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mlspec.spec.checks import CHECKS, STAND_INS, check
+from mlspec.spec.checks import CHECKS, STAND_INS, run_checks
 from mlspec.spec.checks.addresses import address_problem
 from mlspec.spec.checks.metadata import MAX_LABELS
 from mlspec.spec.checks.metrics import METRICS
-from mlspec.spec.faults import Problem, dotted
+from mlspec.spec.faults import Problem, dotted_path
 from mlspec.spec.forecast import Forecast
 from tests.examples import spec_json
 
@@ -28,7 +28,7 @@ def found(changes: dict[str, Any]) -> list[Problem]:
         for key in above:
             place = place[key]
         place[last] = change
-    return check(Forecast.model_validate(value))
+    return run_checks(Forecast.model_validate(value))
 
 
 def row(path: str, says: str, **changes: Any) -> Any:
@@ -272,7 +272,7 @@ def test_alerts_that_inhibit_one_another_in_a_circle_are_refused() -> None:
     names = ("a", "b", "c")
     alerts = [{**WAPE, "name": name, "inhibits": [names[(i + 1) % 3]]} for i, name in enumerate(names)]
     problems = found({"alerts": alerts})
-    assert [dotted(problem.path) for problem in problems] == [f"alerts[{i}].inhibits" for i in range(3)]
+    assert [dotted_path(problem.path) for problem in problems] == [f"alerts[{i}].inhibits" for i in range(3)]
     assert found({"alerts": [*alerts[:2], {**WAPE, "name": "c"}]}) == []
 
 
@@ -289,17 +289,17 @@ def test_every_problem_says_what_to_do() -> None:
 
 def test_a_check_is_left_out_where_its_part_is_not_valid() -> None:
     forecast = Forecast.model_validate({**spec_json(), "alerts": [WAPE, WAPE], "rollback": {"on": ["x"]}})
-    assert [problem.code for problem in check(forecast)] == ["alert-twice", "reference"]
-    assert check(forecast, frozenset({"alerts"})) == []
+    assert [problem.code for problem in run_checks(forecast)] == ["alert-twice", "reference"]
+    assert run_checks(forecast, frozenset({"alerts"})) == []
 
 
 def test_what_stands_in_for_an_invalid_part_is_right_itself() -> None:
-    assert check(Forecast.model_validate(STAND_INS)) == []
+    assert run_checks(Forecast.model_validate(STAND_INS)) == []
     parts = set(Forecast.model_fields)
     assert all(parts.issuperset(each) for _, each in CHECKS)
 
 
 def _only(changes: dict[str, Any], path: str, says: str) -> None:
     problems = found(changes)
-    assert [(dotted(problem.path), says in problem.message) for problem in problems] == [(path, True)], problems
+    assert [(dotted_path(problem.path), says in problem.message) for problem in problems] == [(path, True)], problems
     assert problems[0].hint

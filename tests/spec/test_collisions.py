@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.spec import collisions as module
-from mlspec.spec.collisions import collisions
+from mlspec.spec.collisions import find_collisions
 from mlspec.spec.document import Document
 from mlspec.spec.faults import Fault
 
@@ -19,7 +19,9 @@ class Spec:
 
 
 def faults_of(*names: str) -> list[Fault]:
-    return collisions([(Document(Path(f"{i}.yaml"), f"specs/{i}.yaml"), Spec(name)) for i, name in enumerate(names)])
+    return find_collisions(
+        [(Document(Path(f"{i}.yaml"), f"specs/{i}.yaml"), Spec(name)) for i, name in enumerate(names)]
+    )
 
 
 def test_the_second_file_of_a_name_is_told_which_was_first() -> None:

@@ -7,27 +7,27 @@ from typing import get_args
 
 import pytest
 
-from mlspec.spec.checks import CHECKS, check
+from mlspec.spec.checks import CHECKS, run_checks
 from mlspec.spec.example import FORECAST, PROJECT
-from mlspec.spec.explain import KINDS, all_paths, explain, near
+from mlspec.spec.explain import KINDS, all_paths, explain_field, nearest_path
 from mlspec.spec.fields import AlertMetric
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.resource_names import NAMES
 from mlspec.spec.project import Project
-from mlspec.spec.reader import read
-from mlspec.spec.reference import reference
+from mlspec.spec.reader import read_yaml
+from mlspec.spec.reference import reference_page
 
 EVERY = [(kind, path) for kind in KINDS for path in all_paths(kind)]
 
 
 def test_the_example_that_is_quoted_is_right_and_says_almost_everything() -> None:
-    assert check(Forecast.model_validate(read(FORECAST).value)) == []
-    Project.model_validate(read(PROJECT).value)
+    assert run_checks(Forecast.model_validate(read_yaml(FORECAST).value)) == []
+    Project.model_validate(read_yaml(PROJECT).value)
 
 
 @pytest.mark.parametrize(("kind", "path"), EVERY)
 def test_every_field_has_a_type_a_sentence_and_an_example(kind: str, path: str) -> None:
-    found = explain(path, kind)
+    found = explain_field(path, kind)
     assert found is not None
     assert found.path == path
     assert found.description.endswith((".", ")"))
@@ -37,9 +37,9 @@ def test_every_field_has_a_type_a_sentence_and_an_example(kind: str, path: str) 
 
 @pytest.mark.parametrize("path", [path for kind, path in EVERY if kind == "forecast"])
 def test_every_example_can_be_read_as_a_spec_is_read(path: str) -> None:
-    found = explain(path)
+    found = explain_field(path)
     assert found is not None
-    assert read("x:\n" + indent(str(found.example), "  ")).troubles == []
+    assert read_yaml("x:\n" + indent(str(found.example), "  ")).troubles == []
 
 
 @pytest.mark.parametrize(("path", "words", "default"), [
@@ -65,7 +65,7 @@ def test_every_example_can_be_read_as_a_spec_is_read(path: str) -> None:
 def test_a_type_is_told_with_its_limits_and_a_default_as_one_would_write_it(
     path: str, words: str, default: str | None
 ) -> None:
-    found = explain(path)
+    found = explain_field(path)
     assert found is not None
     assert found.type.startswith(words)
     assert found.default == default
@@ -73,7 +73,7 @@ def test_a_type_is_told_with_its_limits_and_a_default_as_one_would_write_it(
 
 def test_the_words_that_a_value_may_be_are_listed() -> None:
     values = {
-        path: explain(path)
+        path: explain_field(path)
         for path in ("alerts.metric", "deployment.serve", "model.candidates.ensemble.of", "model.horizon")
     }
     assert [found.values for found in values.values() if found] == [
@@ -87,14 +87,14 @@ def test_the_words_that_a_value_may_be_are_listed() -> None:
     ("targets.prod.model.horizon", "model.horizon"), ("model.candidates[2].ensemble.of", "model.candidates.ensemble.of"),
 ])  # fmt: skip
 def test_a_path_may_hold_what_validate_prints_and_what_a_user_named(path: str, same: str) -> None:
-    one, other = explain(path), explain(same)
+    one, other = explain_field(path), explain_field(same)
     assert one is not None
     assert other is not None
     assert (one.path, one.type, one.description) == (path, other.type, other.description)
 
 
 def test_the_project_file_is_explained_too() -> None:
-    region, horizon = explain("targets.gcp.region", "project"), explain("defaults.model.horizon", "project")
+    region, horizon = explain_field("targets.gcp.region", "project"), explain_field("defaults.model.horizon", "project")
     assert region is not None
     assert region.required
     assert horizon is not None
@@ -107,7 +107,7 @@ def test_the_project_file_is_explained_too() -> None:
     "targets.prod.nothing", "[0]",
 ])  # fmt: skip
 def test_what_is_no_field_is_not_explained(path: str) -> None:
-    assert explain(path) is None
+    assert explain_field(path) is None
 
 
 @pytest.mark.parametrize(("path", "meant"), [
@@ -116,11 +116,11 @@ def test_what_is_no_field_is_not_explained(path: str) -> None:
     ("model.horzion", "model.horizon"), ("zzzzzz", None),
 ])  # fmt: skip
 def test_a_path_that_is_not_there_is_answered_with_the_nearest(path: str, meant: str | None) -> None:
-    assert near(path) == meant
+    assert nearest_path(path) == meant
 
 
 def test_the_reference_page_names_every_field_check_metric_and_derived_name() -> None:
-    page = reference()
+    page = reference_page()
     assert all(f"| `{path}` |" in page for _, path in EVERY if "." in path)
     assert all(" ".join((each.__doc__ or "-").split()) in page for each, _ in CHECKS)
     assert all(f"| `{name}` |" in page for name in get_args(AlertMetric))

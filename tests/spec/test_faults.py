@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.spec import load
+from mlspec.spec import read_specs
 
 HERE = Path(__file__).parent
 FILES = sorted((HERE / "faults").glob("*.yaml"))
@@ -20,7 +20,7 @@ EXPECTED = HERE / "faults.txt"
 
 
 def said_of(file: Path) -> str:
-    faults = load([file], HERE, "local").faults
+    faults = read_specs([file], HERE, "local").faults
     return "\n".join(
         f"{file.name}:{fault.line}:{fault.column}: [{fault.code}] {f'{fault.path}: ' if fault.path else ''}{fault.message}"
         f"{f' ({fault.hint})' if fault.hint else ''}"

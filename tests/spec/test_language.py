@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.forecast.frequency import SEASONS
-from mlspec.spec import load
+from mlspec.spec import read_specs
 from mlspec.spec.calendar import FREQUENCIES
 from mlspec.spec.checks.metrics import METRICS
-from mlspec.spec.explain import all_paths, explain, near
+from mlspec.spec.explain import all_paths, explain_field, nearest_path
 from mlspec.spec.gcp.resource_names import NAMES, derived_names, endpoint_id
-from mlspec.spec.reader import read
+from mlspec.spec.reader import read_yaml
 from mlspec.spec.schema import json_schema
 from mlspec.spec.secrecy import looks_secret
 from tests.examples import project, spec_text
@@ -30,7 +30,7 @@ ROOT = HERE.parent.parent
 def test_the_contracts_own_example_is_accepted_whole(tmp_path: Path) -> None:
     root = project(tmp_path, demand=(HERE / "full.yaml").read_text())
     (root / "mlspec.yaml").write_text((HERE / "full-project.yaml").read_text())
-    loaded = load([root / "specs"], root, "local")
+    loaded = read_specs([root / "specs"], root, "local")
     assert loaded.faults == ()
     (spec,) = loaded.specs
     assert spec.json["deployment"]["serve"] == "batch"
@@ -38,7 +38,7 @@ def test_the_contracts_own_example_is_accepted_whole(tmp_path: Path) -> None:
         i for i, text in enumerate((HERE / "full.yaml").read_text().split("\n"), 1) if text.startswith("  horizon:")
     )
     assert spec.origins["model.horizon"].endswith(f"demand.yaml:{line}")
-    (prod,) = load([root / "specs"], root, "prod").specs
+    (prod,) = read_specs([root / "specs"], root, "prod").specs
     assert prod.json["deployment"]["serve"] == "both"
     assert prod.spec_hash != spec.spec_hash
 
@@ -48,7 +48,7 @@ def test_defaults_of_the_project_lie_under_the_spec_and_say_where_they_come_from
     (root / "mlspec.yaml").write_text(
         "apiVersion: mlspec/v1\nkind: Project\nname: p\ndefaults:\n  metadata: {owner: a@b.c}\n  model: {horizon: 9, seed: 3}\n"
     )
-    (spec,) = load([root / "specs"], root, "local").specs
+    (spec,) = read_specs([root / "specs"], root, "local").specs
     assert (spec.json["metadata"]["owner"], spec.json["model"]["horizon"], spec.json["model"]["seed"]) == (
         "a@b.c",
         2,
@@ -61,7 +61,7 @@ def test_defaults_of_the_project_lie_under_the_spec_and_say_where_they_come_from
 def test_a_fault_in_the_defaults_is_told_where_it_stands(tmp_path: Path) -> None:
     root = project(tmp_path)
     (root / "mlspec.yaml").write_text("apiVersion: mlspec/v1\nkind: Project\nname: p\ndefaults:\n  model: {seed: x}\n")
-    (fault,) = load([root / "specs"], root, "local").faults
+    (fault,) = read_specs([root / "specs"], root, "local").faults
     assert (Path(fault.file).name, fault.line, fault.path) == ("mlspec.yaml", 5, "defaults.model.seed")
 
 
@@ -76,7 +76,7 @@ def test_a_fault_in_the_defaults_is_told_where_it_stands(tmp_path: Path) -> None
 )
 def test_an_overlay_is_checked_as_strictly_as_the_spec(tmp_path: Path, overlay: str, said: str) -> None:
     root = project(tmp_path, demand=spec_text() + f"targets:\n  {overlay}\n")
-    faults = load([root / "specs"], root, "local").faults
+    faults = read_specs([root / "specs"], root, "local").faults
     assert any(said in fault.message for fault in faults)
     assert all(fault.line == spec_text().count("\n") + 2 for fault in faults)
 
@@ -84,30 +84,30 @@ def test_an_overlay_is_checked_as_strictly_as_the_spec(tmp_path: Path, overlay: 
 def test_how_a_spec_is_spelt_does_not_change_its_hash(tmp_path: Path) -> None:
     value = yaml.safe_load(spec_text())
     root = project(tmp_path, demand=spec_text())
-    (first,) = load([root / "specs"], root, "local").specs
+    (first,) = read_specs([root / "specs"], root, "local").specs
     (root / "specs/demand.yaml").write_text(json.dumps(dict(reversed(value.items()))))
-    (second,) = load([root / "specs"], root, "local").specs
+    (second,) = read_specs([root / "specs"], root, "local").specs
     assert first.spec_hash == second.spec_hash
 
 
 def test_two_specs_that_would_make_the_same_thing_are_refused(tmp_path: Path) -> None:
     root = project(tmp_path, a=spec_text("demand"), b=spec_text("demand"))
-    (fault,) = load([root / "specs"], root, "local").faults
+    (fault,) = read_specs([root / "specs"], root, "local").faults
     assert (fault.code, "a.yaml" in fault.message) == ("collision", True)
 
 
 @pytest.mark.parametrize("path", ["nothing.yaml", "empty"])
 def test_a_path_that_leads_nowhere_is_a_fault(tmp_path: Path, path: str) -> None:
     (tmp_path / "empty").mkdir()
-    (fault,) = load([tmp_path / path], tmp_path, "local").faults
+    (fault,) = read_specs([tmp_path / path], tmp_path, "local").faults
     assert fault.code in ("no-such-file", "no-specs")
 
 
 def test_a_project_file_or_a_folder_is_no_spec(tmp_path: Path) -> None:
     root = project(tmp_path)
-    assert load([root / "mlspec.yaml"], root, "local").faults[0].code == "wrong-kind"
+    assert read_specs([root / "mlspec.yaml"], root, "local").faults[0].code == "wrong-kind"
     (root / "specs" / "x.yaml").mkdir()
-    assert load([root / "specs"], root, "local").faults == ()
+    assert read_specs([root / "specs"], root, "local").faults == ()
 
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", fullmatch=True)
@@ -116,8 +116,8 @@ names = st.from_regex(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", fullmatch=True)
 @given(names)
 def test_every_derived_name_is_within_its_limits(name: str) -> None:
     for row in NAMES:
-        assert re.fullmatch(row.pattern, row.of(name))
-        assert len(row.of(name)) <= row.longest
+        assert re.fullmatch(row.pattern, row.name_for(name))
+        assert len(row.name_for(name)) <= row.longest
     assert re.fullmatch(r"[1-9][0-9]{0,9}", endpoint_id(name))
 
 
@@ -147,7 +147,7 @@ def test_plain_words_and_paths_are_no_secret(text: str) -> None:
 def test_a_secret_is_refused_and_not_repeated(tmp_path: Path) -> None:
     canary = "ghp_" + "a1B2c3D4e" * 4
     root = project(tmp_path, demand=spec_text().replace("name: demand", f"name: demand\n  description: {canary}"))
-    (fault,) = load([root / "specs"], root, "local").faults
+    (fault,) = read_specs([root / "specs"], root, "local").faults
     assert canary not in fault.message + str(fault.hint)
     assert fault.code == "secret"
 
@@ -161,7 +161,7 @@ def test_the_schema_is_a_schema(kind: str) -> None:
     "file", [*sorted((ROOT / "specs").glob("*.yaml")), HERE / "full.yaml"], ids=lambda file: file.stem
 )
 def test_the_schema_takes_what_validate_takes(file: Path) -> None:
-    value = read(file.read_text()).value  # PyYAML would read `on:` as True
+    value = read_yaml(file.read_text()).value  # PyYAML would read `on:` as True
     jsonschema.validate(value, json_schema("forecast"))
     jsonschema.validate(value, json_schema("any"))
     assert file.read_text().startswith("# yaml-language-server: $schema=")
@@ -190,30 +190,30 @@ def test_every_field_is_explained() -> None:
     paths = all_paths()
     assert len(paths) > 80
     for path in paths:
-        found = explain(path)
+        found = explain_field(path)
         assert found is not None, path
         assert found.description, f"{path} has no description"
         assert found.type, path
 
 
 def test_an_explanation_says_type_default_and_limits() -> None:
-    cooldown = explain("rollback.cooldown")
+    cooldown = explain_field("rollback.cooldown")
     assert cooldown is not None
     assert (cooldown.type, cooldown.default, cooldown.required) == ("a duration (90s, 15m, 24h, 3d, 2w)", "24h", False)
-    horizon = explain("model.horizon")
+    horizon = explain_field("model.horizon")
     assert horizon is not None
     assert (horizon.type, horizon.required) == ("a whole number, at least 1, at most 1000", True)
-    lags = explain("model.candidates.gradient-boosting.lags")
+    lags = explain_field("model.candidates.gradient-boosting.lags")
     assert lags is not None
-    assert explain("model.nothing") is None
-    assert near("rollback.cooldwn") == "rollback.cooldown"
-    top = explain("")
+    assert explain_field("model.nothing") is None
+    assert nearest_path("rollback.cooldwn") == "rollback.cooldown"
+    top = explain_field("")
     assert top is not None
     assert "metadata" in top.below
 
 
 def test_the_tables_of_two_rooms_agree() -> None:
     assert set(SEASONS) == set(FREQUENCIES)
-    metric = explain("alerts.metric")
+    metric = explain_field("alerts.metric")
     assert metric is not None
     assert set(METRICS) == set(metric.type.removeprefix("one of ").split(", "))

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.spec.gcp.resource_names import NAMES, Derived, derived_names, endpoint_id
+from mlspec.spec.gcp.resource_names import NAMES, DerivedName, derived_names, endpoint_id
 
 LONGEST = 40  # what the language allows
 forecasts = st.from_regex(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", fullmatch=True)
@@ -20,7 +20,7 @@ ACCOUNTS = [row for row in NAMES if row.kind.startswith("service account")]
 @given(forecasts)
 def test_every_derived_name_is_within_its_services_limits(name: str) -> None:
     for row in NAMES:
-        derived = row.of(name)
+        derived = row.name_for(name)
         assert len(derived) <= row.longest
         assert row.pattern.fullmatch(derived)
 
@@ -34,21 +34,21 @@ def test_two_forecasts_never_share_a_name(names: set[str]) -> None:
 
 @given(forecasts)
 def test_one_forecast_has_as_many_names_as_kinds_of_accounts(name: str) -> None:
-    assert len({row.of(name) for row in ACCOUNTS}) == len(ACCOUNTS)
+    assert len({row.name_for(name) for row in ACCOUNTS}) == len(ACCOUNTS)
 
 
 def test_a_long_name_is_cut_before_its_ending_and_closed_by_six_digits_of_the_whole() -> None:
     train, serve = ACCOUNTS
     name = "weekly-sales-per-store-and-department"
-    assert re.fullmatch(r"weekly-sales-per-[0-9a-f]{6}-train", train.of(name))
-    assert train.of(name).removesuffix("train") == serve.of(name).removesuffix("serve")
-    assert train.of(name) == train.of(name)
-    assert train.of(name) != train.of(f"{name}s")
+    assert re.fullmatch(r"weekly-sales-per-[0-9a-f]{6}-train", train.name_for(name))
+    assert train.name_for(name).removesuffix("train") == serve.name_for(name).removesuffix("serve")
+    assert train.name_for(name) == train.name_for(name)
+    assert train.name_for(name) != train.name_for(f"{name}s")
 
 
 def test_a_name_is_not_cut_at_a_hyphen() -> None:
-    row = Derived("thing", "{name}-x", 12, re.compile("[a-z0-9-]+"), "")
-    assert "--" not in row.of("abc-defghijkl")
+    row = DerivedName("thing", "{name}-x", 12, re.compile("[a-z0-9-]+"), "")
+    assert "--" not in row.name_for("abc-defghijkl")
 
 
 @given(forecasts)

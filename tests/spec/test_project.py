@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.cli.faults import as_github, as_json, as_sarif, as_text
-from mlspec.spec import Fault, load
+from mlspec.spec import Fault, read_specs
 from tests.examples import project, spec_text
 
 HEAD = "apiVersion: mlspec/v1\nkind: Project\nname: p\n"
@@ -15,7 +15,7 @@ HEAD = "apiVersion: mlspec/v1\nkind: Project\nname: p\n"
 
 def said_of(root: Path, lines: str) -> tuple[Fault, ...]:
     (root / "mlspec.yaml").write_text(HEAD + lines)
-    return load([root / "specs"], root, "local").faults
+    return read_specs([root / "specs"], root, "local").faults
 
 
 @pytest.mark.parametrize(("path", "says"), [
@@ -58,7 +58,7 @@ def test_a_target_that_is_not_valid_is_not_called_unknown_as_well(tmp_path: Path
 
 def test_a_percentage_as_a_threshold_is_answered_with_the_share(tmp_path: Path) -> None:
     root = project(tmp_path, demand=spec_text() + "alerts: [{name: a, metric: wape, above: 20%}]\n")
-    (fault,) = load([root / "specs"], root, "local").faults
+    (fault,) = read_specs([root / "specs"], root, "local").faults
     assert (fault.path, fault.hint) == ("alerts[0].above", "write 0.2")
 
 

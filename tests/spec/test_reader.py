@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.spec.decode import MAX_BYTES, Trouble, decode
-from mlspec.spec.reader import MAX_DEPTH, read
+from mlspec.spec.decode import MAX_BYTES, Trouble, decode_text
+from mlspec.spec.reader import MAX_DEPTH, read_yaml
 
 words = st.text(string.ascii_letters + "éß -_", min_size=1, max_size=8).filter(lambda word: word == word.strip(" -"))
 scalars = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(-1e6, 1e6) | words
@@ -22,29 +22,29 @@ values = st.recursive(
 
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_read_or_refused_and_nothing_else(raw: bytes) -> None:
-    text = decode(raw)
+    text = decode_text(raw)
     if isinstance(text, Trouble):
         assert text.message
         return
-    reading = read(text)
+    reading = read_yaml(text)
     assert (reading.value is None) == bool(reading.troubles)
 
 
 @given(st.text(alphabet="{}[]:,-?&*!|>'\"%@`# \nab1<", max_size=60))
 def test_any_heap_of_yaml_signs_is_read_or_refused(text: str) -> None:
-    reading = read(text)
+    reading = read_yaml(text)
     assert (reading.value is None) == bool(reading.troubles)
 
 
 @given(st.dictionaries(words, values, min_size=1, max_size=4))
 def test_json_reads_back_as_itself(value: dict[str, object]) -> None:
-    assert read(json.dumps(value)).value == value
+    assert read_yaml(json.dumps(value)).value == value
 
 
 @given(st.dictionaries(words, values, min_size=1, max_size=4))
 def test_every_key_and_value_stands_where_it_is_said_to(value: dict[str, object]) -> None:
     text = yaml.safe_dump(value, default_flow_style=False, allow_unicode=True, width=1000)
-    reading = read(text, positions=True)
+    reading = read_yaml(text, positions=True)
     lines = text.split("\n")
     for path, mark in reading.keys.items():
         rest = lines[mark.line - 1][mark.column - 1 :].lstrip("'\"? ")
@@ -62,7 +62,7 @@ def test_every_key_and_value_stands_where_it_is_said_to(value: dict[str, object]
     ],
 )  # fmt: skip
 def test_a_scalar_is_what_json_would_make_of_it_and_text_otherwise(text: str, value: object) -> None:
-    reading = read(f"a: {text}")
+    reading = read_yaml(f"a: {text}")
     assert reading.value == {"a": value}
     assert type(reading.value["a"]) is type(value)
 
@@ -78,17 +78,17 @@ def test_a_scalar_is_what_json_would_make_of_it_and_text_otherwise(text: str, va
     ],
 )  # fmt: skip
 def test_what_is_refused_has_a_code(text: str, code: str) -> None:
-    assert read(text).troubles[0].code == code
+    assert read_yaml(text).troubles[0].code == code
 
 
 def test_a_duplicate_names_both_lines() -> None:
-    (trouble,) = read("a: 1\nb: 2\na: 3").troubles
+    (trouble,) = read_yaml("a: 1\nb: 2\na: 3").troubles
     assert (trouble.mark.line, "line 1" in trouble.message) == (3, True)
 
 
 def test_depth_is_counted_from_the_top() -> None:
-    assert read("a: " + "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1)).value is not None
-    assert read("a: " + "[" * MAX_DEPTH + "]" * MAX_DEPTH).value is None
+    assert read_yaml("a: " + "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1)).value is not None
+    assert read_yaml("a: " + "[" * MAX_DEPTH + "]" * MAX_DEPTH).value is None
 
 
 @pytest.mark.parametrize(
@@ -99,17 +99,17 @@ def test_depth_is_counted_from_the_top() -> None:
     ],
 )  # fmt: skip
 def test_bytes_that_are_no_honest_text_are_refused(raw: bytes, code: str) -> None:
-    found = decode(raw)
+    found = decode_text(raw)
     assert isinstance(found, Trouble)
     assert found.code == code
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_accepted() -> None:
-    assert decode(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n") == "a: 1\nb: 2\n"
+    assert decode_text(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n") == "a: 1\nb: 2\n"
 
 
 def test_depth_is_told_where_it_begins_or_where_the_parser_gave_up() -> None:
-    (trouble,) = read("a: " + "[" * 5000).troubles
+    (trouble,) = read_yaml("a: " + "[" * 5000).troubles
     assert (trouble.code, trouble.mark.column) == ("too-deep", 3 + MAX_DEPTH)
-    (late,) = read("a: [" + "[]," * 100 + "[" * 5000).troubles
+    (late,) = read_yaml("a: [" + "[]," * 100 + "[" * 5000).troubles
     assert late.code == "too-deep"

@@ -11,10 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 from mlspec.spec.example import FORECAST, PROJECT
-from mlspec.spec.explain import places
+from mlspec.spec.explain import field_places
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.project import Project
-from mlspec.spec.reader import read
+from mlspec.spec.reader import read_yaml
 from mlspec.spec.schema import DIALECT, json_schema
 from tests.examples import spec_json
 
@@ -26,7 +26,7 @@ VALIDATORS = {kind: jsonschema.Draft202012Validator(json_schema(kind)) for kind 
 
 def changed(path: str, value: Any, base: str = FORECAST) -> Any:
     """Return an example with another value at a path; list indices are numbers."""
-    found = copy.deepcopy(read(base).value)
+    found = copy.deepcopy(read_yaml(base).value)
     place: Any = found
     *above, last = path.split(".")
     for word in above:
@@ -48,13 +48,13 @@ def test_a_schema_is_one_of_its_dialect_and_every_reference_leads_somewhere(kind
 )
 def test_the_shipped_specs_and_the_contracts_own_are_taken(file: Path) -> None:
     for kind in ("forecast", "any"):
-        VALIDATORS[kind].validate(read(file.read_text()).value)
+        VALIDATORS[kind].validate(read_yaml(file.read_text()).value)
 
 
 @pytest.mark.parametrize("file", [ROOT / "mlspec.yaml", HERE / "full-project.yaml"], ids=lambda file: file.stem)
 def test_project_files_are_taken(file: Path) -> None:
     for kind in ("project", "any"):
-        VALIDATORS[kind].validate(read(file.read_text()).value)
+        VALIDATORS[kind].validate(read_yaml(file.read_text()).value)
 
 
 def test_a_resolved_spec_is_taken() -> None:
@@ -65,7 +65,7 @@ def test_a_resolved_spec_is_taken() -> None:
 def test_every_field_has_a_description_and_an_example_that_its_own_schema_takes(kind: str) -> None:
     schema = json_schema(kind)
     seen = 0
-    for path, part, key in places(kind):
+    for path, part, key in field_places(kind):
         owner = schema if "." not in path else schema["$defs"].get(part.__name__, {"properties": {}})
         field = owner["properties"].get(key)
         if field is None or path in ("targets", "defaults"):  # only its partial form stands in this schema
@@ -118,8 +118,8 @@ def test_a_broken_project_file_is_refused(path: str, value: Any) -> None:
 
 
 def test_the_project_example_is_what_validation_takes() -> None:
-    Project.model_validate(read(PROJECT).value)
-    VALIDATORS["project"].validate(read(PROJECT).value)
+    Project.model_validate(read_yaml(PROJECT).value)
+    VALIDATORS["project"].validate(read_yaml(PROJECT).value)
 
 
 @pytest.mark.parametrize("overlay", [

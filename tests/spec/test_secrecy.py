@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.cli.faults import as_github, as_json, as_sarif, as_text
-from mlspec.spec import load
-from mlspec.spec.secrecy import BLOT, blotted, looks_secret
+from mlspec.spec import read_specs
+from mlspec.spec.secrecy import REDACTED, looks_secret, redact_secrets
 from tests.examples import project, spec_text
 
 # Made up, each of its issuer's form; joined here so that no scanner of this repository takes one for real.
@@ -39,13 +39,13 @@ PARTS = [
 def test_the_form_of_a_key_is_told_and_blotted_out(kind: str) -> None:
     key = KEYS[kind]
     assert looks_secret(f"see {key} there")
-    assert BLOT in blotted(f"see {key} there")
-    assert not any(part in blotted(key) for part in PARTS)
+    assert REDACTED in redact_secrets(f"see {key} there")
+    assert not any(part in redact_secrets(key) for part in PARTS)
 
 
 @given(st.binary(min_size=30, max_size=48))
 def test_blotted_text_looks_like_no_secret(raw: bytes) -> None:
-    assert not looks_secret(blotted(f"key: {base64.b64encode(raw).decode()} # {KEYS['google']}"))
+    assert not looks_secret(redact_secrets(f"key: {base64.b64encode(raw).decode()} # {KEYS['google']}"))
 
 
 @pytest.mark.parametrize("text", [
@@ -58,7 +58,7 @@ def test_blotted_text_looks_like_no_secret(raw: bytes) -> None:
 ])  # fmt: skip
 def test_what_people_write_is_no_secret(text: str) -> None:
     assert not looks_secret(text)
-    assert blotted(text) == text
+    assert redact_secrets(text) == text
 
 
 @pytest.mark.parametrize("kind", KEYS)
@@ -75,7 +75,7 @@ def test_a_key_anywhere_in_a_spec_is_refused_and_stands_in_no_output(
 ) -> None:
     text = spec_text().replace("metadata:\n  name: demand", place.replace("KEY", KEYS[kind]))
     root = project(tmp_path_factory.mktemp("p") / "project", demand=text)
-    faults = load([root / "specs"], root, "local").faults
+    faults = read_specs([root / "specs"], root, "local").faults
     assert faults
     said = as_text(faults) + as_json(faults, 1) + as_sarif(faults) + as_github(faults)
     assert not any(part in said for part in PARTS)

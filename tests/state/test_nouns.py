@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.state.observed import Observed, Seen
+from mlspec.state.observed import Observed, ObservedResource
 from mlspec.state.plan import ACTIONS, Change, Plan
 from mlspec.state.resource import Resource, digest
 
@@ -57,10 +57,13 @@ def test_a_resource_is_its_fields() -> None:
 
 def test_a_damaged_resource_has_no_fields_to_trust() -> None:
     resource = Resource("data", "demand", {"a": 1})
-    assert Observed("demand", {"data": Seen(resource)}).fields("data") == {"a": 1}
-    assert Observed("demand", {"data": Seen(resource, damage="panel was deleted")}).fields("data") is None
-    assert Observed("demand").fields("data") is None
-    assert Observed("demand").fact("model", "version") is None
+    assert Observed("demand", {"data": ObservedResource(resource)}).intact_fields("data") == {"a": 1}
+    assert (
+        Observed("demand", {"data": ObservedResource(resource, damage="panel was deleted")}).intact_fields("data")
+        is None
+    )
+    assert Observed("demand").intact_fields("data") is None
+    assert Observed("demand").find_fact("model", "version") is None
 
 
 def test_a_plan_counts_what_it_does_and_not_what_it_leaves() -> None:
@@ -70,6 +73,6 @@ def test_a_plan_counts_what_it_does_and_not_what_it_leaves() -> None:
     )  # fmt: skip
     plan = Plan("local", 0, "", changes)
     assert plan.summary == {**dict.fromkeys(ACTIONS, 0), "create": 1, "run": 2}
-    assert not plan.empty
-    assert Plan("local", 0, "", changes[:1]).empty
-    assert Plan("local", 0, "").empty
+    assert not plan.is_empty
+    assert Plan("local", 0, "", changes[:1]).is_empty
+    assert Plan("local", 0, "").is_empty

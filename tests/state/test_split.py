@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.forecast.load import join_ids
-from mlspec.state.split import BUCKETS, bucket, key_of, version_for
+from mlspec.state.split import PARTITIONS, series_key, series_partition, version_for
 
 VERSIONS = st.lists(st.text("0123456789abcdef", min_size=4, max_size=4), min_size=1, max_size=4, unique=True)
 
@@ -22,21 +22,21 @@ VERSIONS = st.lists(st.text("0123456789abcdef", min_size=4, max_size=4), min_siz
 def splits(draw: st.DrawFn, versions: st.SearchStrategy[list[str]] = VERSIONS) -> dict[str, int]:
     """Shares of some versions that sum to 100."""
     names = draw(versions)
-    cuts = sorted(draw(st.lists(st.integers(0, BUCKETS), min_size=len(names) - 1, max_size=len(names) - 1)))
-    return {name: end - start for name, start, end in zip(names, [0, *cuts], [*cuts, BUCKETS], strict=True)}
+    cuts = sorted(draw(st.lists(st.integers(0, PARTITIONS), min_size=len(names) - 1, max_size=len(names) - 1)))
+    return {name: end - start for name, start, end in zip(names, [0, *cuts], [*cuts, PARTITIONS], strict=True)}
 
 
 @given(splits())
 def test_every_version_has_as_many_buckets_as_its_share_says(traffic: dict[str, int]) -> None:
-    found = Counter(version_for(number, traffic) for number in range(BUCKETS))
+    found = Counter(version_for(number, traffic) for number in range(PARTITIONS))
     assert found == Counter({name: share for name, share in traffic.items() if share})
 
 
 @given(splits())
 def test_the_order_of_the_mapping_says_nothing(traffic: dict[str, int]) -> None:
     shuffled = dict(reversed(traffic.items()))
-    assert [version_for(number, traffic) for number in range(BUCKETS)] == [
-        version_for(number, shuffled) for number in range(BUCKETS)
+    assert [version_for(number, traffic) for number in range(PARTITIONS)] == [
+        version_for(number, shuffled) for number in range(PARTITIONS)
     ]
 
 
@@ -44,8 +44,8 @@ def test_the_order_of_the_mapping_says_nothing(traffic: dict[str, int]) -> None:
 def test_a_version_that_alone_grows_keeps_every_series_it_had(traffic: dict[str, int], data: st.DataObject) -> None:
     grows = data.draw(st.sampled_from(sorted(traffic)))
     later = {name: data.draw(st.integers(0, share), label=name) for name, share in traffic.items() if name != grows}
-    later[grows] = BUCKETS - sum(later.values())
-    had = [number for number in range(BUCKETS) if version_for(number, traffic) == grows]
+    later[grows] = PARTITIONS - sum(later.values())
+    had = [number for number in range(PARTITIONS) if version_for(number, traffic) == grows]
     assert all(version_for(number, later) == grows for number in had)
 
 
@@ -53,16 +53,18 @@ def test_a_version_that_alone_grows_keeps_every_series_it_had(traffic: dict[str,
 def test_a_canary_keeps_its_first_series_as_it_goes_from_10_to_50_to_100(canary: str) -> None:
     had: set[int] = set()
     for share in (10, 50, 100):
-        has = {number for number in range(BUCKETS) if version_for(number, {"v2": 100 - share, canary: share}) == canary}
+        has = {
+            number for number in range(PARTITIONS) if version_for(number, {"v2": 100 - share, canary: share}) == canary
+        }
         assert len(has) == share
         assert had <= has
         had = has
 
 
 def test_ten_thousand_series_spread_evenly() -> None:
-    found = Counter(bucket(f"{store}/{dept}") for store in range(100) for dept in range(100))
+    found = Counter(series_partition(f"{store}/{dept}") for store in range(100) for dept in range(100))
     # Binomial, n = 10,000 and p = 0.01: six standard deviations, 60 of them, on either side of 100.
-    assert set(found) == set(range(BUCKETS))
+    assert set(found) == set(range(PARTITIONS))
     assert all(40 < count < 160 for count in found.values())
     tenth = sum(count for number, count in found.items() if number < 10)
     assert 0.08 < tenth / 10_000 < 0.12
@@ -75,18 +77,20 @@ def test_another_process_finds_the_same_buckets(seed: str) -> None:
     said = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
     )  # fmt: skip
-    assert said.stdout.strip() == str([bucket(key) for key in keys])
+    assert said.stdout.strip() == str([series_partition(key) for key in keys])
 
 
 def test_the_buckets_of_a_release_are_those_of_every_later_one() -> None:
     """Golden: a changed digest would move series between versions in the middle of a rollout."""
-    assert [bucket(key) for key in ("001", "NA", "a/b", "all")] == [75, 44, 61, 96]
+    assert [series_partition(key) for key in ("001", "NA", "a/b", "all")] == [75, 44, 61, 96]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=4))
 def test_a_key_is_the_unique_id_of_the_panel(values: list[str]) -> None:
     columns = [pd.Series([value], dtype=object) for value in values]
-    assert key_of({str(place): value for place, value in enumerate(values)}) == join_ids(columns, pd.RangeIndex(1))[0]
+    assert (
+        series_key({str(place): value for place, value in enumerate(values)}) == join_ids(columns, pd.RangeIndex(1))[0]
+    )
 
 
 @pytest.mark.parametrize("traffic", [{}, {"v1": 99}, {"v1": 101}, {"v1": 120, "v2": -20}])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlspec.state.notice import Notice, Pending
+from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import Settlement
 from mlspec.state.record import Event, Version
 from mlspec.targets.local.target import LocalTarget
@@ -19,8 +19,8 @@ def event(message: str = "m", forecast: str = "demand") -> Event:
 
 
 def write(target: LocalTarget, forecast: str = "demand", message: str = "m") -> None:
-    target.settle(Settlement(forecast, events=(event(message, forecast),)), T)
+    target.record_settlement(Settlement(forecast, events=(event(message, forecast),)), T)
 
 
-def pending(notice: Notice, next_at: str | None = T) -> Pending:
-    return Pending(notice, "webhook:oncall", 0, next_at, "")
+def pending(notice: Notice, next_at: str | None = T) -> PendingNotice:
+    return PendingNotice(notice, "webhook:oncall", 0, next_at, "")

@@ -11,10 +11,10 @@ import pytest
 
 from mlspec.errors import LockHeld, StateError
 from mlspec.state.ledger import Ledger, Quarantine
-from mlspec.state.notice import Notice, Pending
-from mlspec.state.observed import Seen, Settlement
+from mlspec.state.notice import Notice, PendingNotice
+from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.record import Condition, FileRef, ForecastRun, Release
-from mlspec.state.request_counts import Served
+from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Resource
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.record.schema import RECORDS, SCHEMA_VERSION
@@ -52,9 +52,9 @@ def panel(tmp_path: Path) -> Path:
 
 
 def test_nothing_was_written_and_reading_writes_nothing(target: LocalTarget, root: Path) -> None:
-    assert (target.serial, target.lineage, target.names()) == (0, "", ())
-    assert target.observe("demand").seen == {}
-    assert target.served("demand", T) == target.due(T) == target.events("demand") == ()
+    assert (target.serial, target.lineage, target.forecast_names()) == (0, "", ())
+    assert target.observe_forecast("demand").resources == {}
+    assert target.load_request_counts("demand", T) == target.load_due_notices(T) == target.load_events("demand") == ()
     assert not target.folder.exists()
 
 
@@ -63,70 +63,74 @@ def test_a_settlement_is_whole_or_not_at_all(target: LocalTarget) -> None:
     before = target.serial
     release = Release("demand", 1, "unknown", T, "h", {})
     with pytest.raises(StateError, match=r"(?i)foreign key"):
-        target.settle(Settlement("demand", seen=Seen(Resource("deployment", "demand", {})), release=release), T)
-    assert target.observe("demand").seen == {}
-    assert target.releases("demand") == ()
+        target.record_settlement(
+            Settlement("demand", resource=ObservedResource(Resource("deployment", "demand", {})), release=release), T
+        )
+    assert target.observe_forecast("demand").resources == {}
+    assert target.load_releases("demand") == ()
     assert target.serial == before
 
 
 def test_what_was_settled_reads_back(target: LocalTarget) -> None:
     release = Release("demand", 1, "v1", T, "h", {"model": {"horizon": 2}})
     run = ForecastRun("demand", "v1", "d1", "2024-02-11", T, {"forecast": FileRef("a" * 64, 3, "f")}, {"rows": 4})
-    seen = Seen(Resource("data", "demand", {"digest": "d1"}), {"cutoff": "2024-02-11"})
+    seen = ObservedResource(Resource("data", "demand", {"digest": "d1"}), {"cutoff": "2024-02-11"})
     ledger = Ledger(quarantined=(Quarantine("v0", "bad: 50 % — übel\n", T),), slots={"forecast": T})
-    new = Settlement("demand", seen=seen, version=version(), release=release, run=run, events=(event(),), ledger=ledger)
-    target.settle(new, T)
-    assert target.versions("demand") == (version(),)
-    assert target.releases("demand") == (release,)
-    assert target.runs("demand") == (run,)
-    assert target.events("demand") == (event(),)
-    observed = target.observe("demand")
-    assert (observed.seen["data"], observed.ledger) == (seen, ledger)
-    assert target.names() == ("demand",)
+    new = Settlement(
+        "demand", resource=seen, version=version(), release=release, run=run, events=(event(),), ledger=ledger
+    )
+    target.record_settlement(new, T)
+    assert target.load_versions("demand") == (version(),)
+    assert target.load_releases("demand") == (release,)
+    assert target.load_runs("demand") == (run,)
+    assert target.load_events("demand") == (event(),)
+    observed = target.observe_forecast("demand")
+    assert (observed.resources["data"], observed.ledger) == (seen, ledger)
+    assert target.forecast_names() == ("demand",)
 
 
 def test_every_write_moves_the_serial_by_one_and_the_lineage_stays(target: LocalTarget, root: Path) -> None:
     write(target)
     lineage = target.lineage
     assert (target.serial, bool(lineage)) == (1, True)
-    target.journal("demand", "model.demand", "started", "", T)
+    target.write_journal("demand", "model.demand", "started", "", T)
     write(target_at(root), "other")
     assert (target.serial, target.lineage) == (3, lineage)
 
 
 def test_a_later_settlement_replaces_what_moves_and_forgets_what_is_no_more(target: LocalTarget) -> None:
     for number in (1, 2):
-        seen = Seen(Resource("data", "demand", {"n": number}))
-        target.settle(Settlement("demand", seen=seen, ledger=Ledger(evaluated=str(number))), T)
-    assert target.observe("demand").fields("data") == {"n": 2}
-    assert target.observe("demand").ledger.evaluated == "2"
-    target.settle(Settlement("demand", forget=("data",)), T)
-    assert target.observe("demand").seen == {}
+        seen = ObservedResource(Resource("data", "demand", {"n": number}))
+        target.record_settlement(Settlement("demand", resource=seen, ledger=Ledger(evaluated=str(number))), T)
+    assert target.observe_forecast("demand").intact_fields("data") == {"n": 2}
+    assert target.observe_forecast("demand").ledger.evaluated == "2"
+    target.record_settlement(Settlement("demand", forgotten_kinds=("data",)), T)
+    assert target.observe_forecast("demand").resources == {}
 
 
 def test_records_are_told_newest_first_and_names_in_order(target: LocalTarget) -> None:
     for number, name in enumerate(("v2", "v1", "v3"), start=1):
         new = Release("demand", number, name, T, "h", {})
-        target.settle(Settlement("demand", version=version(name), release=new, events=(event(name),)), T)
-    assert [each.version for each in target.versions("demand")] == ["v3", "v1", "v2"]
-    assert [each.release for each in target.releases("demand")] == [3, 2, 1]
-    assert [each.message for each in target.events("demand")] == ["v3", "v1", "v2"]
+        target.record_settlement(Settlement("demand", version=version(name), release=new, events=(event(name),)), T)
+    assert [each.version for each in target.load_versions("demand")] == ["v3", "v1", "v2"]
+    assert [each.release for each in target.load_releases("demand")] == [3, 2, 1]
+    assert [each.message for each in target.load_events("demand")] == ["v3", "v1", "v2"]
     for name in ("a-b", "ab", "a1"):
         write(target, name)
-    assert target.names() == ("a-b", "a1", "ab", "demand")
+    assert target.forecast_names() == ("a-b", "a1", "ab", "demand")
 
 
 def test_a_version_is_recorded_once_however_often_it_is_settled(target: LocalTarget) -> None:
     for _ in range(2):
-        target.settle(Settlement("demand", version=version()), T)
-    assert target.versions("demand") == (version(),)
+        target.record_settlement(Settlement("demand", version=version()), T)
+    assert target.load_versions("demand") == (version(),)
 
 
 def test_since_moves_only_when_the_status_does(target: LocalTarget) -> None:
     for since, status in (("t1", "True"), ("t2", "True"), ("t3", "False")):
         condition = Condition("demand", "DataReady", status, "R", since, since)  # type: ignore[arg-type]
-        target.settle(Settlement("demand", conditions=(condition,)), T)
-        (found,) = target.conditions("demand")
+        target.record_settlement(Settlement("demand", conditions=(condition,)), T)
+        (found,) = target.load_conditions("demand")
         assert (found.since, found.message) == ({"t1": "t1", "t2": "t1", "t3": "t3"}[since], since)
 
 
@@ -135,8 +139,8 @@ def test_a_record_is_never_changed(target: LocalTarget, root: Path, panel: Path,
     target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
     release = Release("demand", 1, "v1", T, "h", {})
     run = ForecastRun("demand", "v1", "d", "2024-02-11", T, {})
-    seen = Seen(Resource("data", "demand", {}))
-    target.settle(Settlement("demand", seen, (), version(), release, run, (event(),)), T)
+    seen = ObservedResource(Resource("data", "demand", {}))
+    target.record_settlement(Settlement("demand", seen, (), version(), release, run, (event(),)), T)
     for table in RECORDS:
         with pytest.raises(Exception, match="never changed"):
             behind(root, change.format(table))
@@ -152,9 +156,9 @@ def test_a_step_is_found_by_its_key_and_its_file_is_kept_once(target: LocalTarge
     outputs = {"a": tmp_path / "a", "b": tmp_path / "b"}
     filed = target.file_step("demand", "check", "k", outputs, {"n": 1}, T)
     assert filed.outputs["a"].sha256 == filed.outputs["b"].sha256
-    assert target.path("demand", filed.outputs["a"]).read_text() == "same"
-    assert target.step("demand", "check", "k") == filed
-    assert target.step("demand", "check", "other") is None
+    assert target.fetch_file("demand", filed.outputs["a"]).read_text() == "same"
+    assert target.find_step("demand", "check", "k") == filed
+    assert target.find_step("demand", "check", "other") is None
     assert target.file_step("demand", "check", "k", outputs, {"n": 1}, T) == filed
 
 
@@ -162,8 +166,8 @@ def test_a_step_is_found_by_its_key_and_its_file_is_kept_once(target: LocalTarge
 def test_a_file_reads_back_byte_by_byte(target: LocalTarget, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     filed = target.file_step("demand", "check", "k", {"file": tmp_path / "file"}, {}, T)
-    assert target.path("demand", filed.outputs["file"]).read_bytes() == content
-    assert target.step("demand", "check", "k") == filed
+    assert target.fetch_file("demand", filed.outputs["file"]).read_bytes() == content
+    assert target.find_step("demand", "check", "k") == filed
 
 
 @pytest.mark.parametrize(("damage", "said"), [(lose, "panel was deleted"), (cut, "panel was changed")])
@@ -171,15 +175,17 @@ def test_a_damaged_file_is_told_and_filing_it_again_mends_it(
     target: LocalTarget, root: Path, panel: Path, damage: Callable[[Path, FileRef], None], said: str
 ) -> None:
     filed = target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
-    target.settle(Settlement("demand", seen=Seen(Resource("data", "demand", {}), {}, filed.outputs)), T)
+    target.record_settlement(
+        Settlement("demand", resource=ObservedResource(Resource("data", "demand", {}), {}, filed.outputs)), T
+    )
     damage(root, filed.outputs["panel"])
-    assert target.observe("demand").seen["data"].damage == said
-    assert target.step("demand", "check", "k") is None
+    assert target.observe_forecast("demand").resources["data"].damage == said
+    assert target.find_step("demand", "check", "k") is None
     with pytest.raises(StateError, match=said.removeprefix("panel ")):
-        target.path("demand", filed.outputs["panel"])
+        target.fetch_file("demand", filed.outputs["panel"])
     target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
-    assert target.step("demand", "check", "k") == filed
-    assert target.path("demand", filed.outputs["panel"]).read_text() == "rows of a panel"
+    assert target.find_step("demand", "check", "k") == filed
+    assert target.fetch_file("demand", filed.outputs["panel"]).read_text() == "rows of a panel"
 
 
 # --- taking down ------------------------------------------------------------------------------------------------------------------
@@ -187,29 +193,33 @@ def test_a_damaged_file_is_told_and_filing_it_again_mends_it(
 
 def test_destroy_keeps_history_and_purge_does_not(target: LocalTarget, panel: Path) -> None:
     filed = target.file_step("demand", "check", "k", {"a": panel}, {}, T)
-    seen = Seen(Resource("data", "demand", {}), {}, filed.outputs)
+    seen = ObservedResource(Resource("data", "demand", {}), {}, filed.outputs)
     release = Release("demand", 1, "v1", T, "h", {})
-    target.settle(Settlement("demand", seen=seen, version=version(), release=release, ledger=Ledger(evaluated="x")), T)
-    target.settle(Settlement("other", version=version("v9", "other")), T)
-    target.forget("demand", ("data",), purge=False, at=T)
-    assert target.observe("demand").seen == {}
-    assert target.observe("demand").ledger == Ledger()
-    assert target.versions("demand") == (version(),)
-    assert [each.reason for each in target.events("demand")] == ["Destroyed"]
-    target.forget("demand", ("data",), purge=True, at=T)
-    assert target.versions("demand") == target.releases("demand") == target.events("demand") == ()
-    assert target.versions("other") != ()
+    target.record_settlement(
+        Settlement("demand", resource=seen, version=version(), release=release, ledger=Ledger(evaluated="x")), T
+    )
+    target.record_settlement(Settlement("other", version=version("v9", "other")), T)
+    target.remove_forecast("demand", ("data",), purge=False, at=T)
+    assert target.observe_forecast("demand").resources == {}
+    assert target.observe_forecast("demand").ledger == Ledger()
+    assert target.load_versions("demand") == (version(),)
+    assert [each.reason for each in target.load_events("demand")] == ["Destroyed"]
+    target.remove_forecast("demand", ("data",), purge=True, at=T)
+    assert target.load_versions("demand") == target.load_releases("demand") == target.load_events("demand") == ()
+    assert target.load_versions("other") != ()
     with pytest.raises(StateError, match="was deleted"):
-        target.path("demand", filed.outputs["a"])
+        target.fetch_file("demand", filed.outputs["a"])
 
 
 def test_a_purge_leaves_a_file_that_another_forecast_names(target: LocalTarget, panel: Path) -> None:
     for name in ("demand", "other"):
         filed = target.file_step(name, "check", "k", {"panel": panel}, {}, T)
-        target.settle(Settlement(name, seen=Seen(Resource("data", name, {}), {}, filed.outputs)), T)
-    target.forget("demand", ("data",), purge=True, at=T)
-    assert target.names() == ("other",)
-    assert target.observe("other").seen["data"].damage is None
+        target.record_settlement(
+            Settlement(name, resource=ObservedResource(Resource("data", name, {}), {}, filed.outputs)), T
+        )
+    target.remove_forecast("demand", ("data",), purge=True, at=T)
+    assert target.forecast_names() == ("other",)
+    assert target.observe_forecast("other").resources["data"].damage is None
 
 
 # --- the outbox, and servers ------------------------------------------------------------------------------------------------------
@@ -221,47 +231,50 @@ def notice(name: str = "n1") -> Notice:
 
 def test_a_notice_stands_in_the_outbox_once_until_it_was_taken(target: LocalTarget) -> None:
     for _ in range(2):
-        target.settle(Settlement("demand", notices=(pending(notice()),)), T)
-    (found,) = target.due(T)
+        target.record_settlement(Settlement("demand", notices=(pending(notice()),)), T)
+    (found,) = target.load_due_notices(T)
     assert found == pending(notice())
-    later = Pending(notice(), found.receiver, 1, "2024-03-01T00:05:00Z", "refused")
-    target.told(later, None)
-    assert target.due(T) == ()
-    assert target.due("2024-03-01T00:05:00Z") == target.undelivered("demand") == (later,)
-    target.told(Pending(notice(), found.receiver, 2, None, ""), T)
-    assert target.undelivered("demand") == ()
+    later = PendingNotice(notice(), found.receiver, 1, "2024-03-01T00:05:00Z", "refused")
+    target.mark_delivered(later, None)
+    assert target.load_due_notices(T) == ()
+    assert target.load_due_notices("2024-03-01T00:05:00Z") == target.load_undelivered_notices("demand") == (later,)
+    target.mark_delivered(PendingNotice(notice(), found.receiver, 2, None, ""), T)
+    assert target.load_undelivered_notices("demand") == ()
 
 
 def test_the_longest_overdue_is_due_first(target: LocalTarget) -> None:
     for name, at in (("n1", "2024-03-02"), ("n2", "2024-03-01"), ("n3", None)):
-        target.settle(Settlement("demand", notices=(pending(notice(name), at),)), T)
-    assert [each.notice.id for each in target.due("2024-03-03")] == ["n2", "n1"]
-    assert [each.notice.id for each in target.undelivered("demand")] == ["n3", "n2", "n1"]
+        target.record_settlement(Settlement("demand", notices=(pending(notice(name), at),)), T)
+    assert [each.notice.id for each in target.load_due_notices("2024-03-03")] == ["n2", "n1"]
+    assert [each.notice.id for each in target.load_undelivered_notices("demand")] == ["n3", "n2", "n1"]
 
 
-def minute(at: str = "2024-03-01T00:00:00Z", name: str = "v1") -> Served:
-    return Served("demand", name, at, 2, 1, (1, *[0] * 10, 1))
+def minute(at: str = "2024-03-01T00:00:00Z", name: str = "v1") -> RequestCount:
+    return RequestCount("demand", name, at, 2, 1, (1, *[0] * 10, 1))
 
 
 def test_what_servers_count_adds_up_by_minute_and_version(target: LocalTarget) -> None:
-    target.count_served((minute(), minute()))
-    target.count_served((minute(), minute("2024-02-29T23:59:00Z"), minute(name="v2")))
-    counted = target.served("demand", T)
+    target.add_request_counts((minute(), minute()))
+    target.add_request_counts((minute(), minute("2024-02-29T23:59:00Z"), minute(name="v2")))
+    counted = target.load_request_counts("demand", T)
     assert [(each.version, each.requests, each.errors, each.took[0]) for each in counted] == [
         ("v1", 6, 3, 3),
         ("v2", 2, 1, 1),
     ]
-    assert len(target.served("demand", "2024-02-29")) == 3
+    assert len(target.load_request_counts("demand", "2024-02-29")) == 3
 
 
 def test_counts_leave_a_saved_plan_as_it_is_and_are_kept_as_long_as_an_alert_may_look_back(target: LocalTarget) -> None:
     write(target)
     before = target.serial
-    target.count_served((minute(), minute("2024-01-15T04:00:00Z")))
+    target.add_request_counts((minute(), minute("2024-01-15T04:00:00Z")))
     assert target.serial == before
-    assert [each.minute for each in target.served("demand", "2023")] == ["2024-01-15T04:00:00Z", "2024-03-01T00:00:00Z"]
-    target.count_served((minute("2024-03-01T00:01:00Z"),))
-    assert [each.minute[:10] for each in target.served("demand", "2023")] == ["2024-03-01", "2024-03-01"]
+    assert [each.minute for each in target.load_request_counts("demand", "2023")] == [
+        "2024-01-15T04:00:00Z",
+        "2024-03-01T00:00:00Z",
+    ]
+    target.add_request_counts((minute("2024-03-01T00:01:00Z"),))
+    assert [each.minute[:10] for each in target.load_request_counts("demand", "2023")] == ["2024-03-01", "2024-03-01"]
 
 
 def test_servers_that_count_at_once_lose_nothing(target: LocalTarget, root: Path) -> None:
@@ -273,13 +286,13 @@ def test_servers_that_count_at_once_lose_nothing(target: LocalTarget, root: Path
             code = 1
             try:
                 for _ in range(5):
-                    target_at(root).count_served((minute(),))
+                    target_at(root).add_request_counts((minute(),))
                 code = 0
             finally:
                 os._exit(code)
         children.append(child)
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
-    (found,) = target.served("demand", T)
+    (found,) = target.load_request_counts("demand", T)
     assert (found.requests, found.errors) == (40, 20)
     assert target.serial == 1  # as `write` left it
 
@@ -292,64 +305,64 @@ def test_a_lock_is_held_alone_names_its_holder_and_is_free_again_at_once(
 ) -> None:
     other = another()
     for _ in range(2):
-        with target.lock("demand", *LOCKED):
+        with target.lock_forecast("demand", *LOCKED):
             with (
                 pytest.raises(LockHeld, match=rf"apply by .*, pid {os.getpid()} on .*, since {T}"),
-                other.lock("demand", *LOCKED),
+                other.lock_forecast("demand", *LOCKED),
             ):
                 pass
-            with other.lock("another", *LOCKED):
+            with other.lock_forecast("another", *LOCKED):
                 write(other, "another")
             write(target)
-    with other.lock("demand", *LOCKED):
+    with other.lock_forecast("demand", *LOCKED):
         write(other)
-    assert len(target.events("demand")) == 3
+    assert len(target.load_events("demand")) == 3
 
 
 def test_a_lock_is_free_after_its_holder_failed_or_died(target: LocalTarget, root: Path) -> None:
-    with pytest.raises(StateError, match=r"(?i)foreign key"), target.lock("demand", *LOCKED):
-        target.settle(Settlement("demand", release=Release("demand", 1, "unknown", T, "h", {})), T)
+    with pytest.raises(StateError, match=r"(?i)foreign key"), target.lock_forecast("demand", *LOCKED):
+        target.record_settlement(Settlement("demand", release=Release("demand", 1, "unknown", T, "h", {})), T)
 
     def die_holding() -> None:
-        target_at(root).lock("demand", *LOCKED).__enter__()
+        target_at(root).lock_forecast("demand", *LOCKED).__enter__()
         os.kill(os.getpid(), signal.SIGKILL)
 
     assert in_child(die_holding) == -signal.SIGKILL
-    with target.lock("demand", "apply", T, 30.0):  # a server needs a moment to see that a process is gone
+    with target.lock_forecast("demand", "apply", T, 30.0):  # a server needs a moment to see that a process is gone
         write(target)
-    assert len(target.events("demand")) == 1
+    assert len(target.load_events("demand")) == 1
 
 
 def test_what_was_written_under_a_lock_is_seen_by_all_before_it_is_free(
     target: LocalTarget, another: Callable[[], LocalTarget], panel: Path
 ) -> None:
-    with target.lock("demand", *LOCKED):
+    with target.lock_forecast("demand", *LOCKED):
         filed = target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
         write(target)
-        assert another().step("demand", "check", "k") == filed
-        assert target.observe("demand") == another().observe("demand")
+        assert another().find_step("demand", "check", "k") == filed
+        assert target.observe_forecast("demand") == another().observe_forecast("demand")
 
 
 def test_a_session_sees_what_others_record_meanwhile(target: LocalTarget, root: Path) -> None:
     write(target)
-    with target.session():
-        assert len(target.events("demand")) == 1
+    with target.read_session():
+        assert len(target.load_events("demand")) == 1
         write(target_at(root))
-        assert len(target.events("demand")) == 2
+        assert len(target.load_events("demand")) == 2
         write(target)
-        assert len(target.events("demand")) == 3
+        assert len(target.load_events("demand")) == 3
 
 
 def test_a_process_that_was_forked_inside_a_session_opens_its_own(target: LocalTarget) -> None:
     write(target)
 
     def read_and_write() -> None:
-        assert len(target.events("demand")) == 1
+        assert len(target.load_events("demand")) == 1
         write(target, message="of the child")
 
-    with target.session():
+    with target.read_session():
         assert in_child(read_and_write) == 0
-        assert [each.message for each in target.events("demand")] == ["of the child", "m"]
+        assert [each.message for each in target.load_events("demand")] == ["of the child", "m"]
 
 
 # --- state that cannot be used ----------------------------------------------------------------------------------------------------
@@ -358,7 +371,7 @@ def test_a_process_that_was_forked_inside_a_session_opens_its_own(target: LocalT
 def test_a_newer_state_is_refused_with_the_way_out(target: LocalTarget, root: Path) -> None:
     write(target)
     behind(root, f"UPDATE meta SET value = '{SCHEMA_VERSION + 1}' WHERE key = 'schema_version'")
-    for use in (lambda: target.serial, lambda: write(target), target.migrate):
+    for use in (lambda: target.serial, lambda: write(target), target.migrate_schema):
         with pytest.raises(StateError, match="newer mlspec") as caught:
             use()
         assert caught.value.hint == "pip install --upgrade mlspec"
@@ -366,7 +379,7 @@ def test_a_newer_state_is_refused_with_the_way_out(target: LocalTarget, root: Pa
 
 def made_older(root: Path, target: LocalTarget) -> None:
     """Leave a state as schema 1 had it, with one version and one event."""
-    target.settle(Settlement("demand", version=version(), events=(event(),)), T)
+    target.record_settlement(Settlement("demand", version=version(), events=(event(),)), T)
     tables = ("ledgers", "outbox", "served")
     behind(
         root, *(f"DROP TABLE {table}" for table in tables), "UPDATE meta SET value = '1' WHERE key = 'schema_version'"
@@ -375,15 +388,19 @@ def made_older(root: Path, target: LocalTarget) -> None:
 
 def test_an_older_state_is_refused_then_upgraded_and_keeps_every_record(target: LocalTarget, root: Path) -> None:
     made_older(root, target)
-    for use in (lambda: target.versions("demand"), lambda: write(target)):
+    for use in (lambda: target.load_versions("demand"), lambda: write(target)):
         with pytest.raises(StateError, match="older mlspec") as caught:
             use()
         assert "`mlspec migrate`" in (caught.value.hint or "")
-    assert target.migrate()
-    assert (target.versions("demand"), target.events("demand"), target.serial) == ((version(),), (event(),), 2)
-    target.settle(Settlement("demand", ledger=Ledger(evaluated="x")), T)
-    assert target.observe("demand").ledger.evaluated == "x"
-    assert target.migrate() is None
+    assert target.migrate_schema()
+    assert (target.load_versions("demand"), target.load_events("demand"), target.serial) == (
+        (version(),),
+        (event(),),
+        2,
+    )
+    target.record_settlement(Settlement("demand", ledger=Ledger(evaluated="x")), T)
+    assert target.observe_forecast("demand").ledger.evaluated == "x"
+    assert target.migrate_schema() is None
 
 
 @pytest.mark.parametrize("edit", [
@@ -391,8 +408,10 @@ def test_an_older_state_is_refused_then_upgraded_and_keeps_every_record(target: 
     "DELETE FROM meta WHERE key = 'schema_version'", "UPDATE meta SET value = 'two' WHERE key = 'schema_version'",
 ])  # fmt: skip
 def test_a_state_that_was_edited_by_hand_is_refused_in_words(target: LocalTarget, root: Path, edit: str) -> None:
-    target.settle(Settlement("demand", seen=Seen(Resource("data", "demand", {})), ledger=Ledger()), T)
+    target.record_settlement(
+        Settlement("demand", resource=ObservedResource(Resource("data", "demand", {})), ledger=Ledger()), T
+    )
     behind(root, edit)
     with pytest.raises(StateError) as caught:
-        target.observe("demand")
+        target.observe_forecast("demand")
     assert caught.value.hint

@@ -24,17 +24,17 @@ def test_a_file_is_kept_once_and_checked_when_read(target: LocalTarget, tmp_path
     (tmp_path / "b.txt").write_text("same")
     filed = target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"}, {"n": 1}, T)
     assert filed.outputs["a"].sha256 == filed.outputs["b"].sha256
-    path = target.path("demand", filed.outputs["a"])
+    path = target.fetch_file("demand", filed.outputs["a"])
     assert path.read_text() == "same"
-    assert target.step("demand", "check", "k") == filed
-    assert target.step("demand", "check", "other") is None
+    assert target.find_step("demand", "check", "k") == filed
+    assert target.find_step("demand", "check", "other") is None
     path.write_text("edit")
     with pytest.raises(StateError, match="was changed"):
-        target.path("demand", filed.outputs["a"])
+        target.fetch_file("demand", filed.outputs["a"])
     path.unlink()
-    assert target.step("demand", "check", "k") is None
+    assert target.find_step("demand", "check", "k") is None
     target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"}, {"n": 1}, T)
-    assert target.step("demand", "check", "k") == filed
+    assert target.find_step("demand", "check", "k") == filed
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_state_file_that_is_none_is_refused_and_kept(target: LocalTarget, cont
     file = target.folder / "state.db"
     file.write_bytes(content)
     with pytest.raises(StateError, match=said) as caught:
-        target.names()
+        target.forecast_names()
     assert caught.value.hint
     assert file.read_bytes() == content
 
@@ -55,7 +55,7 @@ def test_a_truncated_state_file_is_refused(target: LocalTarget) -> None:
     file = target.folder / "state.db"
     file.write_bytes(file.read_bytes()[:5000])
     with pytest.raises(StateError):
-        target.events("demand")
+        target.load_events("demand")
     with pytest.raises(StateError):
         write(target)
 
@@ -85,15 +85,15 @@ def test_a_full_disk_loses_nothing(target: LocalTarget, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
     assert "make room" in (caught.value.hint or "")
-    assert len(target.events("demand")) == 1
+    assert len(target.load_events("demand")) == 1
     assert not list(target.folder.rglob(".incoming-*"))
 
 
 def test_the_way_out_fits_what_went_wrong() -> None:
-    assert "permission" in durable.way_out(PermissionError(13, "denied"))
-    assert "make room" in durable.way_out(sqlite3.OperationalError("database or disk is full"))
-    assert "another program" in durable.way_out(sqlite3.OperationalError("database is locked"))
-    assert "backup" in durable.way_out(OSError(5, "input/output error"))
+    assert "permission" in durable.recovery_hint(PermissionError(13, "denied"))
+    assert "make room" in durable.recovery_hint(sqlite3.OperationalError("database or disk is full"))
+    assert "another program" in durable.recovery_hint(sqlite3.OperationalError("database is locked"))
+    assert "backup" in durable.recovery_hint(OSError(5, "input/output error"))
 
 
 def spec(uri: str | None, future: str | None = None) -> dict[str, object]:
@@ -108,12 +108,12 @@ def spec(uri: str | None, future: str | None = None) -> dict[str, object]:
 def test_a_source_is_its_bytes_whatever_its_name(target: LocalTarget, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x")
     (tmp_path / "b.csv").write_text("x")
-    first, second = target.source(spec("a.csv"), tmp_path), target.source(spec("b.csv"), tmp_path)
+    first, second = target.inspect_source(spec("a.csv"), tmp_path), target.inspect_source(spec("b.csv"), tmp_path)
     assert first.digest == second.digest
-    assert target.source(spec("*.csv"), tmp_path).files == ("a.csv", "b.csv")
-    assert target.source(spec("a.csv", "b.csv"), tmp_path).size == 2
+    assert target.inspect_source(spec("*.csv"), tmp_path).files == ("a.csv", "b.csv")
+    assert target.inspect_source(spec("a.csv", "b.csv"), tmp_path).size == 2
     (tmp_path / "a.csv").write_text("y")
-    assert target.source(spec("a.csv"), tmp_path).digest != first.digest
+    assert target.inspect_source(spec("a.csv"), tmp_path).digest != first.digest
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_source_is_its_bytes_whatever_its_name(target: LocalTarget, tmp_path: 
 )
 def test_a_source_out_of_reach_is_said(target: LocalTarget, tmp_path: Path, uri: str | None, said: str) -> None:
     with pytest.raises(DataError, match=said):
-        target.source(spec(uri), tmp_path)
+        target.inspect_source(spec(uri), tmp_path)
 
 
 def test_a_link_out_of_the_project_is_not_followed(target: LocalTarget, tmp_path: Path) -> None:
@@ -136,4 +136,4 @@ def test_a_link_out_of_the_project_is_not_followed(target: LocalTarget, tmp_path
     root.mkdir()
     (root / "a.csv").symlink_to(tmp_path / "secret.csv")
     with pytest.raises(DataError, match="leads out"):
-        target.source(spec("a.csv"), root)
+        target.inspect_source(spec("a.csv"), root)

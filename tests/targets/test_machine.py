@@ -34,12 +34,12 @@ def test_terraform_is_judged_by_its_version(
 ) -> None:
     program(tmp_path, "terraform", says)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert machine.terraform().status == status
+    assert machine.check_terraform().status == status
 
 
 def test_no_terraform_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = machine.terraform()
+    found = machine.check_terraform()
     assert (found.status, "developer.hashicorp.com/terraform/install" in found.mend) == ("missing", True)
 
 
@@ -50,7 +50,7 @@ def test_the_floors_are_those_of_the_project() -> None:
         assert f'required_version = ">= {floor}.0"' in text
     wanted = re.search(r'requires-python = ">=([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
     assert wanted is not None
-    assert machine.numbers(wanted[1]) == machine.PYTHON
+    assert machine.version_numbers(wanted[1]) == machine.PYTHON
 
 
 def test_a_part_of_mlspec_is_there_with_all_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,29 +68,29 @@ def test_a_part_of_mlspec_is_there_with_all_that_it_asks_for(monkeypatch: pytest
 
     monkeypatch.setattr(metadata, "requires", lambda _name: requires)
     monkeypatch.setattr(metadata, "version", version)
-    assert machine.part("serve").status == "ok"
+    assert machine.check_extra("serve").status == "ok"
     there["pandas"] = "2.1.9"
-    found = machine.part("serve")
+    found = machine.check_extra("serve")
     assert (found.status, found.mend) == ("missing", "pip install 'mlspec[serve]'")
     assert "pandas" in found.said
     del there["uvicorn"]
-    assert "pandas, uvicorn" in machine.part("serve").said
+    assert "pandas, uvicorn" in machine.check_extra("serve").said
 
 
 @pytest.mark.parametrize("name", ["forecast", "gcp", "lightgbm", "notify", "postgres", "serve"])
 def test_every_part_s_requirements_are_read(name: str) -> None:
     assert any(f"extra == '{name}'" in line.replace('"', "'") for line in metadata.requires("mlspec") or ())
-    assert machine.part(name).status == "ok"
+    assert machine.check_extra(name).status == "ok"
 
 
 def test_a_folder_that_is_not_there_yet_is_judged_by_the_one_above_it(tmp_path: Path) -> None:
-    assert machine.folder(tmp_path / "a" / "b").status == "ok"
+    assert machine.check_folder(tmp_path / "a" / "b").status == "ok"
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
-    assert machine.folder(tmp_path / "file").status == "missing"
+    assert machine.check_folder(tmp_path / "file").status == "missing"
 
 
 def test_a_full_disk_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert machine.room(tmp_path / "new").status == "ok"
+    assert machine.check_disk(tmp_path / "new").status == "ok"
     monkeypatch.setattr(machine, "ROOM", 2**80)
-    assert machine.room(tmp_path).status == "missing"
+    assert machine.check_disk(tmp_path).status == "missing"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.engine.loop import reconcile
+from mlspec.engine.loop import reconcile_specs
 from mlspec.errors import StateError
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.record.schema import SCHEMA_VERSION
@@ -33,7 +33,7 @@ def test_an_older_state_is_refused_with_the_way_on_and_not_touched(tmp_path: Pat
     target = old(tmp_path / ".mlspec")
     before = (target.folder / "state.db").read_bytes()
     with pytest.raises(StateError, match="older mlspec") as found:
-        target.observe("demand")
+        target.observe_forecast("demand")
     assert "mlspec migrate" in (found.value.hint or "")
     assert (target.folder / "state.db").read_bytes() == before
 
@@ -41,23 +41,23 @@ def test_an_older_state_is_refused_with_the_way_on_and_not_touched(tmp_path: Pat
 def test_migrate_keeps_every_record_and_a_copy_of_what_was(tmp_path: Path) -> None:
     target = old(tmp_path / ".mlspec")
     before = (target.folder / "state.db").read_bytes()
-    said = target.migrate()
+    said = target.migrate_schema()
     (kept,) = target.folder.glob("*.backup")
     assert said == f"as it was, it is kept in {kept}"
     assert kept.read_bytes() == before
-    assert [release.release for release in target.releases("demand")] == [2, 1]
-    assert len(target.versions("demand")) == 2
-    assert target.migrate() is None
+    assert [release.release for release in target.load_releases("demand")] == [2, 1]
+    assert len(target.load_versions("demand")) == 2
+    assert target.migrate_schema() is None
 
 
 def test_the_loop_goes_on_from_a_migrated_state(tmp_path: Path) -> None:
     root = project(tmp_path / "project")
-    old(root / ".mlspec").migrate()
-    (found,) = reconcile(engine(root, Steps()), [spec(model={"horizon": 3})])
+    old(root / ".mlspec").migrate_schema()
+    (found,) = reconcile_specs(engine(root, Steps()), [spec(model={"horizon": 3})])
     assert found.error is None
     target = LocalTarget(root / ".mlspec")
-    assert [release.release for release in target.releases("demand")][-1] == 1
-    assert all(seen.damage is None for seen in target.observe("demand").seen.values())
+    assert [release.release for release in target.load_releases("demand")][-1] == 1
+    assert all(seen.damage is None for seen in target.observe_forecast("demand").resources.values())
 
 
 def test_a_step_that_an_older_mlspec_left_under_way_is_finished_by_the_loop(tmp_path: Path) -> None:
@@ -67,12 +67,12 @@ def test_a_step_that_an_older_mlspec_left_under_way_is_finished_by_the_loop(tmp_
     with sqlite3.connect(target.folder / "state.db") as connection:
         connection.execute("INSERT INTO journal (forecast, resource, phase, detail, at) VALUES (?, ?, ?, ?, ?)", words)
     connection.close()
-    target.migrate()
-    (found,) = reconcile(engine(root, Steps()), [spec(model={"horizon": 3})])
+    target.migrate_schema()
+    (found,) = reconcile_specs(engine(root, Steps()), [spec(model={"horizon": 3})])
     assert found.error is None
-    (again,) = reconcile(engine(root, Steps()), [spec(model={"horizon": 3})])
+    (again,) = reconcile_specs(engine(root, Steps()), [spec(model={"horizon": 3})])
     assert again.status == "nothing"
-    assert len(target.runs("demand")) > 0
+    assert len(target.load_runs("demand")) > 0
 
 
 @pytest.mark.parametrize("point", range(1, 9))
@@ -82,28 +82,28 @@ def test_a_migration_that_is_killed_leaves_the_old_state_or_the_new_one_whole(tm
     def killed() -> None:
         killer = Killer(point)
         killer.install()
-        target.migrate()
+        target.migrate_schema()
 
     in_child(killed)
-    target.migrate()
-    assert len(target.releases("demand")) == 2
+    target.migrate_schema()
+    assert len(target.load_releases("demand")) == 2
     assert [path.suffix for path in target.folder.glob("*.backup")] == [".backup"]
-    assert target.migrate() is None
+    assert target.migrate_schema() is None
 
 
 def test_a_new_state_has_nothing_to_upgrade(tmp_path: Path) -> None:
     root = project(tmp_path / "project")
-    assert LocalTarget(root / ".mlspec").migrate() is None
-    reconcile(engine(root), [spec()])
-    assert LocalTarget(root / ".mlspec").migrate() is None
+    assert LocalTarget(root / ".mlspec").migrate_schema() is None
+    reconcile_specs(engine(root), [spec()])
+    assert LocalTarget(root / ".mlspec").migrate_schema() is None
     assert not list((root / ".mlspec").glob("*.backup"))
 
 
 def test_the_migrated_schema_is_that_of_a_new_state(tmp_path: Path) -> None:
     target = old(tmp_path / ".mlspec")
-    target.migrate()
+    target.migrate_schema()
     root = project(tmp_path / "project")
-    reconcile(engine(root), [spec()])
+    reconcile_specs(engine(root), [spec()])
 
     def schema(path: Path) -> list[tuple[str, str]]:
         rows = sqlite3.connect(path).execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name")
@@ -141,7 +141,7 @@ EDITED = {
 @pytest.mark.parametrize("edit", EDITED.values(), ids=EDITED)
 def test_a_state_that_was_edited_by_hand_is_refused_in_words_and_left_alone(tmp_path: Path, edit: str) -> None:
     root = project(tmp_path / "project")
-    reconcile(engine(root), [spec(alerts=[])])
+    reconcile_specs(engine(root), [spec(alerts=[])])
     target = LocalTarget(root / ".mlspec")
     connection = sqlite3.connect(target.folder / "state.db")
     _set(edit)(connection)
@@ -149,6 +149,6 @@ def test_a_state_that_was_edited_by_hand_is_refused_in_words_and_left_alone(tmp_
     connection.close()
     before = (target.folder / "state.db").read_bytes()
     with pytest.raises(StateError) as found:
-        assert [read("demand") for read in (target.observe, target.versions)] == []
+        assert [read("demand") for read in (target.observe_forecast, target.load_versions)] == []
     assert found.value.hint
     assert (target.folder / "state.db").read_bytes() == before

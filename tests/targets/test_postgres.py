@@ -13,18 +13,18 @@ from typing import cast
 
 import pytest
 
-from mlspec.engine.apply import apply
+from mlspec.engine.apply import apply_specs
 from mlspec.errors import StateError, Terminated
-from mlspec.state.observed import Seen, Settlement
+from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.resource import Resource
 from mlspec.state.step import StepRequest
-from mlspec.targets.local.artifacts import Artifacts
+from mlspec.targets.local.artifacts import FolderFiles
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.postgres import connection, durable, files
-from mlspec.targets.postgres.connection import Connection
-from mlspec.targets.postgres.database import Database
-from mlspec.targets.postgres.files import Chunks
-from mlspec.targets.postgres.store import shared
+from mlspec.targets.postgres.connection import PostgresConnection
+from mlspec.targets.postgres.database import PostgresDatabase
+from mlspec.targets.postgres.files import PostgresFiles
+from mlspec.targets.postgres.store import shared_store
 from tests.engine.steps import Steps, engine, spec
 from tests.engine.test_crash import in_child
 from tests.postgres import Server
@@ -83,7 +83,7 @@ def end_sessions(root: Path) -> None:
 def takes_over(root: Path) -> None:
     """End the holder's session; let another run take the lock, and write."""
     end_sessions(root)
-    with target_at(root).lock("demand", "apply", T, 0.0):
+    with target_at(root).lock_forecast("demand", "apply", T, 0.0):
         write(target_at(root), message="of the one who took over")
 
 
@@ -100,24 +100,26 @@ def test_a_holder_that_was_paused_past_the_end_of_its_session_writes_nothing(roo
 
     def work() -> None:
         target = target_at(root)
-        with target.lock("demand", "apply", T, 0.0):
+        with target.lock_forecast("demand", "apply", T, 0.0):
             write(target, message="before the pause")
             pause()
             refused(lambda: write(target, message="too late"))
-            refused(lambda: target.journal("demand", "model.demand", "done", "", T))
+            refused(lambda: target.write_journal("demand", "model.demand", "done", "", T))
             refused(lambda: target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T))
-            refused(lambda: target.forget("demand", ("data",), purge=True, at=T))
-            refused(lambda: target.observe("demand"))
-            refused(lambda: Chunks(target._database, Artifacts(target.folder / "x")).discard(kept, "demand"))  # type: ignore[arg-type]
+            refused(lambda: target.remove_forecast("demand", ("data",), purge=True, at=T))
+            refused(lambda: target.observe_forecast("demand"))
+            refused(
+                lambda: PostgresFiles(target._database, FolderFiles(target.folder / "x")).discard_file(kept, "demand")
+            )  # type: ignore[arg-type]
 
     assert paused_while(work, lambda: takes_over(root)) == 0
     target = target_at(root)
-    assert [each.message for each in target.events("demand")] == ["of the one who took over", "before the pause"]
+    assert [each.message for each in target.load_events("demand")] == ["of the one who took over", "before the pause"]
     assert behind(root, "SELECT sha256 FROM chunks") == [(kept.sha256,)]
     assert target.serial == 3
 
 
-def paused_commit(connection: Connection, point: str, commit: Callable[..., None] = durable.commit) -> None:
+def paused_commit(connection: PostgresConnection, point: str, commit: Callable[..., None] = durable.commit) -> None:
     pause()
     commit(connection, point)
 
@@ -127,12 +129,12 @@ def test_a_holder_that_was_paused_right_before_its_commit_commits_nothing(root: 
 
     def work() -> None:
         target = target_at(root)
-        with target.lock("demand", "apply", T, 0.0):
+        with target.lock_forecast("demand", "apply", T, 0.0):
             durable.commit = paused_commit  # type: ignore[assignment]
             refused(lambda: write(target, message="too late"))
 
     assert paused_while(work, lambda: takes_over(root)) == 0
-    assert [each.message for each in target_at(root).events("demand")] == ["of the one who took over", "first"]
+    assert [each.message for each in target_at(root).load_events("demand")] == ["of the one who took over", "first"]
 
 
 def test_the_server_ends_a_run_that_is_paused_in_the_middle_of_a_write(
@@ -143,16 +145,16 @@ def test_the_server_ends_a_run_that_is_paused_in_the_middle_of_a_write(
 
     def work() -> None:
         target = target_at(root)
-        with target.lock("demand", "apply", T, 0.0):
+        with target.lock_forecast("demand", "apply", T, 0.0):
             durable.commit = paused_commit  # type: ignore[assignment]
             refused(lambda: write(target, message="too late"))
 
     def meanwhile() -> None:
-        with target_at(root).lock("demand", "apply", T, 30.0):
+        with target_at(root).lock_forecast("demand", "apply", T, 30.0):
             write(target_at(root), message="of the one who waited")
 
     assert paused_while(work, meanwhile) == 0
-    assert [each.message for each in target_at(root).events("demand")] == ["of the one who waited", "first"]
+    assert [each.message for each in target_at(root).load_events("demand")] == ["of the one who waited", "first"]
 
 
 def test_an_apply_that_was_paused_while_another_took_over_fails_and_leaves_one_release(
@@ -166,40 +168,44 @@ def test_an_apply_that_was_paused_while_another_took_over_fails_and_leaves_one_r
             return super().train(request)
 
     def work() -> None:
-        (outcome,) = apply(engine(root, Paused()), [spec()])
+        (outcome,) = apply_specs(engine(root, Paused()), [spec()])
         assert isinstance(outcome.error, StateError)
         assert "was lost" in outcome.error.message
 
     def meanwhile() -> None:
         end_sessions(root)
-        (outcome,) = apply(engine(root), [spec()])
+        (outcome,) = apply_specs(engine(root), [spec()])
         assert outcome.status == "applied"
 
     assert paused_while(work, meanwhile) == 0
     target = target_at(root)
-    assert (len(target.versions("demand")), len(target.releases("demand")), len(target.runs("demand"))) == (1, 1, 1)
-    assert not [each for each in target.events("demand") if each.type == "Warning"]
+    assert (
+        len(target.load_versions("demand")),
+        len(target.load_releases("demand")),
+        len(target.load_runs("demand")),
+    ) == (1, 1, 1)
+    assert not [each for each in target.load_events("demand") if each.type == "Warning"]
 
 
 def test_a_signal_that_breaks_into_a_statement_leaves_a_connection_to_record_it_on(root: Path) -> None:
     def stop(*_words: object) -> None:
         raise Terminated
 
-    def broken_into(held: Connection) -> None:
+    def broken_into(held: PostgresConnection) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         held.execute("SELECT pg_sleep(60)")
 
     target = target_at(root)
-    database = cast("Database", target._database)
+    database = cast("PostgresDatabase", target._database)
     before = signal.signal(signal.SIGALRM, stop)
     try:
-        with target.lock("demand", "apply", T, 0.0):
-            with pytest.raises(Terminated), database.writing("wait", "demand") as held:
+        with target.lock_forecast("demand", "apply", T, 0.0):
+            with pytest.raises(Terminated), database.write_transaction("wait", "demand") as held:
                 broken_into(held)
             write(target, message="stopped by SIGTERM")
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert [each.message for each in target.events("demand")] == ["stopped by SIGTERM"]
+    assert [each.message for each in target.load_events("demand")] == ["stopped by SIGTERM"]
     assert target.serial == 1
 
 
@@ -215,20 +221,20 @@ def test_a_file_of_many_parts_is_fetched_whole_on_another_machine(
     filed = target.file_step("demand", "train", "k", {"model": tmp_path / "model"}, {}, T)
     assert behind(root, "SELECT part, octet_length(data) FROM chunks ORDER BY part") == [(0, 1000), (1, 1000), (2, 500)]
     elsewhere = tmp_path / "elsewhere"
-    there = LocalTarget(elsewhere, store=shared(str(url_of(root)), elsewhere))
-    assert there.step("demand", "train", "k") == filed
+    there = LocalTarget(elsewhere, store=shared_store(str(url_of(root)), elsewhere))
+    assert there.find_step("demand", "train", "k") == filed
     assert not elsewhere.exists()
-    assert there.path("demand", filed.outputs["model"]).read_bytes() == content
-    assert there.path("demand", filed.outputs["model"]).is_relative_to(elsewhere)
+    assert there.fetch_file("demand", filed.outputs["model"]).read_bytes() == content
+    assert there.fetch_file("demand", filed.outputs["model"]).is_relative_to(elsewhere)
 
 
 def test_a_copy_that_was_spoilt_or_lost_is_fetched_again(target: LocalTarget, tmp_path: Path) -> None:
     (tmp_path / "panel").write_text("rows")
     filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
-    target.path("demand", filed.outputs["panel"]).write_text("edit")
-    assert target.path("demand", filed.outputs["panel"]).read_text() == "rows"
+    target.fetch_file("demand", filed.outputs["panel"]).write_text("edit")
+    assert target.fetch_file("demand", filed.outputs["panel"]).read_text() == "rows"
     shutil.rmtree(target.folder)
-    assert target.path("demand", filed.outputs["panel"]).read_text() == "rows"
+    assert target.fetch_file("demand", filed.outputs["panel"]).read_text() == "rows"
 
 
 def test_bytes_that_were_changed_in_the_database_are_told_when_they_are_fetched(
@@ -241,7 +247,7 @@ def test_bytes_that_were_changed_in_the_database_are_told_when_they_are_fetched(
     behind(root, "DROP TRIGGER chunks_rows ON chunks", "UPDATE chunks SET data = 'swor'")
     shutil.rmtree(target.folder)
     with pytest.raises(StateError, match="was changed since") as caught:
-        target.path("demand", filed.outputs["panel"])
+        target.fetch_file("demand", filed.outputs["panel"])
     assert filed.outputs["panel"].sha256 in (caught.value.hint or "")
 
 
@@ -250,7 +256,9 @@ def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(
 ) -> None:
     (tmp_path / "own").write_text("own")
     filed = target.file_step("demand", "check", "k", {"own": tmp_path / "own"}, {}, T)
-    target.settle(Settlement("demand", seen=Seen(Resource("data", "demand", {}), {}, filed.outputs)), T)
+    target.record_settlement(
+        Settlement("demand", resource=ObservedResource(Resource("data", "demand", {}), {}, filed.outputs)), T
+    )
 
     def purge_and_die() -> None:
         def die(_connection: object, point: str) -> None:
@@ -260,12 +268,12 @@ def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(
 
         connection_commit = durable.commit
         durable.commit = die  # type: ignore[assignment]
-        target.forget("demand", ("data",), purge=True, at=T)
+        target.remove_forecast("demand", ("data",), purge=True, at=T)
 
     assert in_child(purge_and_die) == 9
-    assert target.names() == ("demand",)
-    target.forget("demand", ("data",), purge=True, at=T)
-    assert target.names() == ()
+    assert target.forecast_names() == ("demand",)
+    target.remove_forecast("demand", ("data",), purge=True, at=T)
+    assert target.forecast_names() == ()
     assert behind(root, "SELECT count(*) FROM chunks") == [(0,)]
 
 
@@ -274,7 +282,7 @@ def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(
 
 def test_a_schema_of_another_program_is_refused_and_left_alone(target: LocalTarget, root: Path) -> None:
     behind(root, "CREATE SCHEMA mlspec", "CREATE TABLE mlspec.theirs (x int)")
-    for use in (target.names, lambda: write(target), target.migrate):
+    for use in (target.forecast_names, lambda: write(target), target.migrate_schema):
         with pytest.raises(StateError, match="not written by mlspec"):
             use()
     assert behind(root, "SELECT count(*) FROM pg_class WHERE relnamespace = 'mlspec'::regnamespace") == [(1,)]
@@ -293,13 +301,13 @@ def test_a_crowd_that_makes_the_state_at_once_makes_one(target: LocalTarget, roo
                 os._exit(code)
         children.append(child)
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 12
-    assert (len(target.events("demand")), target.serial) == (12, 12)
+    assert (len(target.load_events("demand")), target.serial) == (12, 12)
 
 
 def test_other_schemas_of_the_database_are_nobodys_business(target: LocalTarget, root: Path) -> None:
     behind(root, "CREATE TABLE public.meta (theirs int)")
     write(target)
-    assert target.names() == ("demand",)
+    assert target.forecast_names() == ("demand",)
     assert behind(root, "SELECT count(*) FROM public.meta") == [(0,)]
 
 
@@ -312,9 +320,9 @@ def test_whoever_may_only_read_sees_all_and_is_told_what_is_missing(
         "GRANT SELECT ON ALL TABLES IN SCHEMA mlspec TO reader",
     )  # fmt: skip
     url = str(url_of(root)).replace("tests@", "reader@")
-    reader = LocalTarget(tmp_path / "r", store=shared(url, tmp_path / "r"))
-    assert len(reader.events("demand")) == 1
-    for use in (lambda: write(reader), lambda: reader.lock("demand", "apply", T, 0.0).__enter__()):
+    reader = LocalTarget(tmp_path / "r", store=shared_store(url, tmp_path / "r"))
+    assert len(reader.load_events("demand")) == 1
+    for use in (lambda: write(reader), lambda: reader.lock_forecast("demand", "apply", T, 0.0).__enter__()):
         with pytest.raises(StateError, match="permission denied") as caught:
             use()
         assert "ask for the right" in (caught.value.hint or "")
@@ -323,21 +331,21 @@ def test_whoever_may_only_read_sees_all_and_is_told_what_is_missing(
 
 def test_a_server_that_is_not_there_is_said_without_parameters_and_passwords(tmp_path: Path) -> None:
     url = f"postgresql://planner:hunter2@localhost/sales?host={tmp_path}&sslpassword=hunter3"
-    target = LocalTarget(tmp_path / ".mlspec", store=shared(url, tmp_path / ".mlspec"))
+    target = LocalTarget(tmp_path / ".mlspec", store=shared_store(url, tmp_path / ".mlspec"))
     with pytest.raises(StateError, match="cannot use the state in postgresql://localhost/sales: ") as caught:
-        target.names()
+        target.forecast_names()
     assert "see that the server runs" in (caught.value.hint or "")
     assert "hunter" not in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_a_server_that_ends_in_the_middle_of_a_session_is_said(target: LocalTarget, root: Path) -> None:
     write(target)
-    with target.session():
+    with target.read_session():
         behind(root, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'mlspec' "
                "AND datname = current_database()")  # fmt: skip
         with pytest.raises(StateError, match="cannot use the state in"):
-            target.names()
-    assert target.names() == ("demand",)
+            target.forecast_names()
+    assert target.forecast_names() == ("demand",)
 
 
 def test_the_tables_may_not_be_emptied_either(target: LocalTarget, root: Path) -> None:

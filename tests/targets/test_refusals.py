@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.errors import StateError
-from mlspec.state.observed import Seen, Settlement
+from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.record import Event, FileRef
 from mlspec.state.resource import Resource
 from mlspec.targets.local import durable
@@ -25,7 +25,7 @@ NOBODY = 65534
 
 
 def write(target: LocalTarget) -> None:
-    target.settle(Settlement("demand", events=(Event("demand", T, "Normal", "R", "m"),)), T)
+    target.record_settlement(Settlement("demand", events=(Event("demand", T, "Normal", "R", "m"),)), T)
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_a_folder_without_write_permission_can_be_read_and_refuses_writes_in_wor
             os.setgroups([])
             os.setgid(NOBODY)
             os.setuid(NOBODY)
-        words = [str(len(target.events("demand")))]
-        for attempt in (lambda: write(target), lambda: target.lock("demand", "apply", T, 0.0).__enter__()):
+        words = [str(len(target.load_events("demand")))]
+        for attempt in (lambda: write(target), lambda: target.lock_forecast("demand", "apply", T, 0.0).__enter__()):
             try:
                 attempt()
             except StateError as error:
@@ -97,7 +97,7 @@ def test_a_disk_that_fails_while_a_file_is_copied_leaves_no_half_of_it(
     assert hint in (caught.value.hint or "")
     assert [path for path in target.folder.rglob("*") if path.is_file()] == []
     filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
-    assert target.path("demand", filed.outputs["panel"]).read_text() == "x"
+    assert target.fetch_file("demand", filed.outputs["panel"]).read_text() == "x"
 
 
 def test_a_state_folder_that_was_copied_whole_goes_on_as_it_was(tmp_path: Path) -> None:
@@ -116,19 +116,21 @@ def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(tmp_path: P
     (tmp_path / "both").write_text("both")
     for name, files in (("demand", ("own", "both")), ("other", ("both",))):
         filed = target.file_step(name, "check", "k", {file: tmp_path / file for file in files}, {}, T)
-        target.settle(Settlement(name, seen=Seen(Resource("data", name, {}), {}, filed.outputs)), T)
+        target.record_settlement(
+            Settlement(name, resource=ObservedResource(Resource("data", name, {}), {}, filed.outputs)), T
+        )
 
     def purge_and_die() -> None:
         def die(*_words: object) -> None:
             os._exit(9)
 
         durable.commit = die  # type: ignore[assignment]
-        target.forget("demand", ("data",), purge=True, at=T)
+        target.remove_forecast("demand", ("data",), purge=True, at=T)
 
     assert in_child(purge_and_die) == 9
-    assert "demand" in target.names()
-    target.forget("demand", ("data",), purge=True, at=T)
-    assert target.names() == ("other",)
+    assert "demand" in target.forecast_names()
+    target.remove_forecast("demand", ("data",), purge=True, at=T)
+    assert target.forecast_names() == ("other",)
     stored = [path.read_text() for path in (target.folder / "artifacts").rglob("*") if path.is_file()]
     assert stored == ["both"]
 
@@ -137,13 +139,15 @@ def test_a_stored_file_that_cannot_be_read_is_damage_and_no_crash(tmp_path: Path
     target = LocalTarget(tmp_path / ".mlspec")
     (tmp_path / "panel").write_text("x")
     filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
-    target.settle(Settlement("demand", seen=Seen(Resource("data", "demand", {}), {}, filed.outputs)), T)
-    path = target.path("demand", filed.outputs["panel"])
+    target.record_settlement(
+        Settlement("demand", resource=ObservedResource(Resource("data", "demand", {}), {}, filed.outputs)), T
+    )
+    path = target.fetch_file("demand", filed.outputs["panel"])
     path.unlink()
     path.mkdir()
-    assert target.observe("demand").seen["data"].damage in (
+    assert target.observe_forecast("demand").resources["data"].damage in (
         "panel was changed",
         "panel cannot be read (Is a directory)",
     )
     with pytest.raises(StateError):
-        target.path("demand", FileRef("0" * 64, 1, "nothing"))
+        target.fetch_file("demand", FileRef("0" * 64, 1, "nothing"))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlspec.render.gcp.terraform import forecast_files
-from mlspec.render.rendering import Source, rendered
+from mlspec.render.rendering import RenderSource, render_forecast
 from tests.render.specs import PLACE, SPECS, all_files, with_words, write
 from tests.render.test_quote import HOSTILE
 from tests.terraform.harness import Terraform
@@ -112,7 +112,10 @@ def test_hostile_text_is_made_as_it_was_written(
     said = " ".join(unicodedata.normalize("NFC", text) for text in HOSTILE[start : start + 12])[:1024]
     source = with_words({"description": said}, tmp_path)
     json = {**source.json, "deployment": {**source.json["deployment"], "serve": "both"}}
-    root = write(rendered(Source(source.name, json, source.spec_hash, source.file), "prod", PLACE), tmp_path / "build")
+    root = write(
+        render_forecast(RenderSource(source.name, json, source.spec_hash, source.file), "prod", PLACE),
+        tmp_path / "build",
+    )
     terraform = Terraform(
         root / "terraform" / source.name, {**terraform_env, "TF_VAR_image": IMAGE}, needs("terraform")
     )

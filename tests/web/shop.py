@@ -17,13 +17,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from mlspec.cli.clock import now
-from mlspec.cli.planning import quiet
+from mlspec.cli.clock import utc_now
+from mlspec.cli.planning import ignore_progress
 from mlspec.cli.target import open_engine
-from mlspec.engine.loop import reconcile
-from mlspec.engine.pass_result import Pass
-from mlspec.plan.moments import text
-from mlspec.spec import load
+from mlspec.engine.loop import reconcile_specs
+from mlspec.engine.pass_result import PassResult
+from mlspec.plan.moments import format_moment
+from mlspec.spec import read_specs
 from mlspec.targets.local.target import LocalTarget
 from tests.examples import project, sales, spec_text
 from tests.waiting import PATIENCE, until
@@ -39,7 +39,7 @@ class Shop:
     def __init__(self, folder: Path, shops: tuple[str, ...] = SHOPS, **parts: Any) -> None:
         self.root = project(folder / "shop")
         (self.root / "data/sales.csv").write_text(sales(shops=shops))
-        self.now = now()
+        self.now = utc_now()
         self.parts = parts
         self.write()
 
@@ -56,12 +56,12 @@ class Shop:
     def target(self) -> LocalTarget:
         return LocalTarget(self.root / ".mlspec")
 
-    def look(self) -> Pass:
+    def look(self) -> PassResult:
         """Make a pass of the loop."""
-        engine = replace(open_engine(self.target, self.root, quiet), clock=lambda: text(self.now))
-        loaded = load([self.root / "specs"], self.root, "local")
+        engine = replace(open_engine(self.target, self.root, ignore_progress), clock=lambda: format_moment(self.now))
+        loaded = read_specs([self.root / "specs"], self.root, "local")
         assert not loaded.faults, loaded.faults
-        (found,) = reconcile(engine, loaded.specs)
+        (found,) = reconcile_specs(engine, loaded.specs)
         assert found.error is None, found.error
         return found
 
@@ -70,12 +70,12 @@ class Shop:
 
     @property
     def traffic(self) -> dict[str, int]:
-        found: dict[str, int] = self.target.observe("demand").fact("deployment", "traffic")
+        found: dict[str, int] = self.target.observe_forecast("demand").find_fact("deployment", "traffic")
         return found
 
     def model_of(self, version: str) -> str:
         """The digest of a version's model file."""
-        found = next(each for each in self.target.versions("demand") if each.version == version)
+        found = next(each for each in self.target.load_versions("demand") if each.version == version)
         return found.files["model"].sha256
 
     def forecast(self) -> list[dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlspec.cli.clock import now
+from mlspec.cli.clock import utc_now
 from tests.waiting import until
 from tests.web.shop import ERRORS, SECOND, SHOPS, Shop, broken, serving
 
@@ -41,11 +41,11 @@ def test_a_version_whose_predictions_fail_is_rolled_back_in_the_next_pass(tmp_pa
         assert not server.ready()
         assert "this version cannot predict" in server.log
         assert server.end() == 0
-    shop.now = now()
-    did = shop.look().did
+    shop.now = utc_now()
+    did = shop.look().actions
     assert any(line.startswith("rolled back: ") and "error_rate" in line for line in did), did
     assert shop.traffic == {first: 100}
-    assert second in shop.target.observe("demand").ledger.bad
+    assert second in shop.target.observe_forecast("demand").ledger.quarantined_versions
     assert set(asked(shop, broken(shop.model_of(second)))) == {200}
 
 
@@ -53,21 +53,21 @@ def test_a_canary_is_judged_by_what_it_answered_itself(tmp_path: Path) -> None:
     shop, first, second = with_two_versions(tmp_path, CANARY)
     codes = asked(shop, broken(shop.model_of(second)))
     assert {code: codes.count(code) > 0 for code in (200, 500)} == {200: True, 500: True}
-    own = {each.version: (each.requests, each.errors) for each in shop.target.served("demand", "")}
+    own = {each.version: (each.requests, each.errors) for each in shop.target.load_request_counts("demand", "")}
     assert own[first][1] == 0
     assert own[second][0] == own[second][1] > 0
-    shop.now = now()
+    shop.now = utc_now()
     shop.look()
     assert shop.traffic == {first: 100}
-    assert "RolloutAborted" in {event.reason for event in shop.target.events("demand")}
+    assert "RolloutAborted" in {event.reason for event in shop.target.load_events("demand")}
 
 
 def test_a_canary_that_answers_well_goes_on_and_one_that_nobody_asks_waits(tmp_path: Path) -> None:
     shop, _, second = with_two_versions(tmp_path, CANARY)
-    shop.now = now()
+    shop.now = utc_now()
     shop.look()
     assert shop.traffic[second] == 40
     assert set(asked(shop)) == {200}
-    shop.now = now()
+    shop.now = utc_now()
     shop.look()
     assert shop.traffic == {second: 100}

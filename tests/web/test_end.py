@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.web.server import listen
+from mlspec.web.server import open_socket
 from tests.waiting import PATIENCE, until
 from tests.web.shop import SHOPS, Shop, serving
 
@@ -25,7 +25,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 def counted(shop: Shop) -> tuple[int, int, int]:
     """Requests, errors and answers by latency, in all."""
-    found = shop.target.served("demand", "")
+    found = shop.target.load_request_counts("demand", "")
     return (
         sum(each.requests for each in found),
         sum(each.errors for each in found),
@@ -112,7 +112,7 @@ LocalTarget.count_served = count_served
 
 def test_no_answer_waits_for_an_acknowledgement_of_its_head() -> None:
     with (
-        listen("127.0.0.1", 0) as listening,
+        open_socket("127.0.0.1", 0) as listening,
         socket.create_connection(listening.getsockname()),
         listening.accept()[0] as taken,
     ):

@@ -9,9 +9,9 @@ import pytest
 
 from mlspec.errors import ModelError
 from mlspec.state.predicted import Predictions
-from mlspec.state.request_counts import LATENCIES, Served
+from mlspec.state.request_counts import LATENCIES, RequestCount
 from mlspec.state.step import StepRequest
-from mlspec.web.prediction_cache import Answers, Shelf
+from mlspec.web.prediction_cache import CachedForecast, PredictionCache
 from tests.engine.world import World
 
 
@@ -35,13 +35,13 @@ class Shop:
     def __init__(self, folder: Path) -> None:
         self.world, self.oracle = World(folder), Oracle()
         self.said: list[str] = []
-        self.shelf = Shelf(self.world.target, [], self.oracle, self.said.append)
+        self.shelf = PredictionCache(self.world.target, [], self.oracle, self.said.append)
 
-    def look(self) -> Answers:
+    def look(self) -> CachedForecast:
         """Refresh, and return what is answered from."""
         self.shelf.refresh()
-        found = self.shelf.of("demand")
-        assert isinstance(found, Answers), found
+        found = self.shelf.find_forecast("demand")
+        assert isinstance(found, CachedForecast), found
         return found
 
     def next_day(self) -> None:
@@ -52,9 +52,9 @@ class Shop:
 
     def mean(self) -> float:
         """What is predicted, which is the how-manieth prediction it was."""
-        found = self.look().any
+        found = self.look().any_predictions
         assert found
-        mean: float = found.of("001", 1)[0]["mean"]
+        mean: float = found.for_series("001", 1)[0]["mean"]
         return mean
 
 
@@ -68,11 +68,11 @@ def test_forecasts_come_and_go_without_a_restart(shop: Shop) -> None:
     assert shop.shelf.names == ()
     shop.world.look()
     assert shop.look().traffic == {shop.world.serves: 100}
-    shop.world.target.forget(
+    shop.world.target.remove_forecast(
         "demand", ("data", "model", "deployment", "forecast"), purge=True, at="2024-03-01T00:00:00Z"
     )
     shop.shelf.refresh()
-    assert shop.shelf.of("demand") is None
+    assert shop.shelf.find_forecast("demand") is None
 
 
 def test_what_does_not_matter_computes_nothing(shop: Shop) -> None:
@@ -80,7 +80,9 @@ def test_what_does_not_matter_computes_nothing(shop: Shop) -> None:
     assert shop.mean() == 1
     assert shop.mean() == 1
     took = (1, *([0] * len(LATENCIES)))
-    shop.world.target.count_served([Served("demand", shop.world.serves, "2024-03-01T00:00:00Z", 1, 0, took)])
+    shop.world.target.add_request_counts(
+        [RequestCount("demand", shop.world.serves, "2024-03-01T00:00:00Z", 1, 0, took)]
+    )
     assert (shop.mean(), shop.oracle.asked) == (1, 1)
 
 
@@ -106,7 +108,7 @@ def test_a_version_that_fails_on_new_data_keeps_what_it_had_until_it_can(shop: S
 def test_a_version_that_never_could_predict_is_not_ready_and_says_why(shop: Shop) -> None:
     shop.oracle.fails = True
     shop.world.look()
-    assert shop.look().any is None
+    assert shop.look().any_predictions is None
     assert "the panel makes no sense" in shop.shelf.why_not_ready["demand"]
 
 
@@ -118,5 +120,5 @@ def test_a_rollout_computes_the_new_version_alone(shop: Shop) -> None:
     shop.world.write(model={"seed": 1}, deployment=shop.world.spec.json["deployment"])
     shop.world.look()
     assert sorted(shop.look().traffic.values()) == [40, 60]
-    assert set(shop.look().made) > {first}
+    assert set(shop.look().versions) > {first}
     assert shop.oracle.asked == 2

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from mlspec.forecast.frame import ID
 from mlspec.forecast.load import join_ids
-from mlspec.jobs.forecast import _split
+from mlspec.jobs.forecast import _split_by_traffic
 from mlspec.state.predicted import Predictions
 from mlspec.state.record import Release
-from mlspec.web.answer import Answering
-from mlspec.web.counts import Counts
-from mlspec.web.prediction_cache import Answers, Made, Shelf
+from mlspec.web.answer import PredictionHandler
+from mlspec.web.counts import RequestCounter
+from mlspec.web.prediction_cache import CachedForecast, PredictionCache, VersionPredictions
 
 values = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
     ["a/b", "a\\", "\\/", "1", "01"]
@@ -29,7 +29,7 @@ def by_batch(series: list[tuple[str, str]], traffic: Mapping[str, int]) -> dict[
     """Each series' version in the file that a batch forecast writes."""
     names = pd.DataFrame(series, columns=["store", "dept"], dtype=object)
     names.index = pd.Index(join_ids([names["store"], names["dept"]], names.index), name=ID)
-    rows = _split({version: names.assign(version=version) for version in traffic}, names, traffic)
+    rows = _split_by_traffic({version: names.assign(version=version) for version in traffic}, names, traffic)
     return {(row.store, row.dept): row.version for row in rows.itertuples()}
 
 
@@ -41,10 +41,10 @@ def by_server(series: list[tuple[str, str]], traffic: Mapping[str, int]) -> dict
     found = Predictions("d", "2024-01-01T00:00:00Z", "day", ("d1",), places, {"mean": array("d", [1.0] * len(places))})
     dataset = {"series": ["store", "dept"], "covariates": {"known": []}}
     release = Release("demand", 1, "v1", "t", "h", {"dataset": dataset, "model": {"horizon": 1}})
-    answers = Answers(release, dict(traffic), {version: Made((), found) for version in traffic})
+    answers = CachedForecast(release, dict(traffic), {version: VersionPredictions((), found) for version in traffic})
     clock = lambda: "2024-01-01T00:00:00Z"  # noqa: E731
-    shelf = Shelf(None, ["demand"], lambda _request: found, print)  # type: ignore[arg-type]
-    answering = Answering(Counts(shelf, clock), lambda: 0.0, print)
+    shelf = PredictionCache(None, ["demand"], lambda _request: found, print)  # type: ignore[arg-type]
+    answering = PredictionHandler(RequestCounter(shelf, clock), lambda: 0.0, print)
     body = json.dumps({"instances": [{"dept": dept, "store": store} for store, dept in series]}).encode()
     answer = answering("demand", answers, body)
     assert answer.code == 200, answer.body

@@ -33,7 +33,7 @@ PATIENCE = "10m"  # that the job waits for whoever works on the forecast, this f
 QUIET = {"resolved", "closed", "gate-closed"}
 
 
-class Junk(ValueError):
+class MalformedMessage(ValueError):
     """A message that is none: delivering it again would not help."""
 
 
@@ -41,110 +41,110 @@ class Junk(ValueError):
 def on_alert(request):
     """Answer one push of Pub/Sub."""
     try:
-        forecast, state = read(request.get_data(cache=False)[: MOST + 1])
-    except Junk as error:
-        say("WARNING", "not a message of ours", reason=str(error))
+        forecast, state = read_message(request.get_data(cache=False)[: MOST + 1])
+    except MalformedMessage as error:
+        write_log("WARNING", "not a message of ours", reason=str(error))
         return "", 204
     if state in QUIET:
-        say("INFO", "nothing to do", forecast=forecast, state=state)
+        write_log("INFO", "nothing to do", forecast=forecast, state=state)
         return "", 204
     with ThreadPoolExecutor(1) as beside:
-        answer = beside.submit(redeploy, forecast)
+        answer = beside.submit(redeploy_forecast, forecast)
         wait([answer], timeout=QUICK)
         try:
-            wake(forecast)
+            start_loop(forecast)
         except Exception as error:  # noqa: BLE001  (whatever it is, Pub/Sub shall deliver again)
-            say("ERROR", "the loop could not be started", forecast=forecast, error=type(error).__name__)
+            write_log("ERROR", "the loop could not be started", forecast=forecast, error=type(error).__name__)
             return "", 500
-        say("NOTICE", "the loop looks at a forecast", forecast=forecast, state=state)
+        write_log("NOTICE", "the loop looks at a forecast", forecast=forecast, state=state)
     return "", 204
 
 
-def read(body: bytes) -> tuple[str, str]:
+def read_message(body: bytes) -> tuple[str, str]:
     """Return the forecast that a push is about, and the state that it tells. Raises Junk for anything else."""
     if len(body) > MOST:
-        raise Junk("larger than any message of ours")
-    message = as_mapping(decoded(body)).get("message")
+        raise MalformedMessage("larger than any message of ours")
+    message = as_mapping(decode_json(body)).get("message")
     try:
         data = base64.b64decode(as_mapping(message).get("data") or "", validate=True)
     except (binascii.Error, TypeError, ValueError):
-        raise Junk("its data is not base64") from None
-    value = as_mapping(decoded(data))
+        raise MalformedMessage("its data is not base64") from None
+    value = as_mapping(decode_json(data))
     incident = value.get("incident")
     if incident is not None:
         # cloud.google.com/monitoring/support/notification-options, "Schema structure", version 1.2
         labels = as_mapping(as_mapping(incident).get("policy_user_labels"))
-        return named(labels.get("mlspec-forecast")), word(as_mapping(incident).get("state"))
-    return named(value.get("forecast")), word(value.get("event"))
+        return parse_name(labels.get("mlspec-forecast")), parse_word(as_mapping(incident).get("state"))
+    return parse_name(value.get("forecast")), parse_word(value.get("event"))
 
 
-def decoded(text: bytes) -> object:
+def decode_json(text: bytes) -> object:
     """Return JSON's value. Raises Junk where it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Junk("not JSON") from None
+        raise MalformedMessage("not JSON") from None
 
 
 def as_mapping(value: object) -> dict:
     """Return a JSON object. Raises Junk where it is none."""
     if not isinstance(value, dict):
-        raise Junk("not of the shape of a message")
+        raise MalformedMessage("not of the shape of a message")
     return value
 
 
-def named(value: object) -> str:
+def parse_name(value: object) -> str:
     """Return a forecast's name; it becomes a word of a command. Raises Junk where it cannot be one."""
     if not isinstance(value, str) or not NAME.fullmatch(value):
-        raise Junk("it names no forecast")
+        raise MalformedMessage("it names no forecast")
     return value
 
 
-def word(value: object) -> str:
+def parse_word(value: object) -> str:
     """Return a state or an event. Raises Junk where it is none."""
     if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z-]{0,40}", value):
-        raise Junk("it says nothing that happened")
+        raise MalformedMessage("it says nothing that happened")
     return value
 
 
-def redeploy(forecast: str) -> None:
+def redeploy_forecast(forecast: str) -> None:
     """Let what serves give way where it has to. What cannot be decided or done here is the loop's, which is started next."""
     try:
         from mlspec.cli.redeploy import redeploy as judge_what_serves
-        from mlspec.spec.gcp.location import Place
+        from mlspec.spec.gcp.location import GcpLocation
 
-        place = Place(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
-        found = judge_what_serves(place, forecast)
+        place = GcpLocation(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
+        outcome = judge_what_serves(place, forecast)
     except Exception as error:  # noqa: BLE001  (a defect here must not keep the loop asleep)
-        say("ERROR", "the alert could not be answered here", forecast=forecast, error=type(error).__name__)
+        write_log("ERROR", "the alert could not be answered here", forecast=forecast, error=type(error).__name__)
         return
-    for line in (*found.heard, *found.did):
-        say("NOTICE", line, forecast=forecast)
-    for line in found.waits:
-        say("INFO", line, forecast=forecast)
-    if found.error:
-        say("WARNING", "the alert could not be answered here", forecast=forecast, error=found.error.message)
+    for line in (*outcome.alert_changes, *outcome.actions):
+        write_log("NOTICE", line, forecast=forecast)
+    for line in outcome.waits:
+        write_log("INFO", line, forecast=forecast)
+    if outcome.error:
+        write_log("WARNING", "the alert could not be answered here", forecast=forecast, error=outcome.error.message)
 
 
-def wake(forecast: str) -> None:
+def start_loop(forecast: str) -> None:
     """Start the reconcile job for one forecast, or for all where none can be selected by that name; does not wait for it."""
     from google.cloud import run_v2
 
-    place = f"projects/{os.environ['MLSPEC_PROJECT']}/locations/{os.environ['MLSPEC_REGION']}"
+    parent = f"projects/{os.environ['MLSPEC_PROJECT']}/locations/{os.environ['MLSPEC_REGION']}"
     words = ["reconcile", "--once", "--yes", "--lock-timeout", PATIENCE, "--target", os.environ["MLSPEC_TARGET"]]
     if forecast not in SELECTORS:
         words += ["--select", forecast]
     overrides = {"container_overrides": [{"args": words}]}
-    jobs().run_job(request=run_v2.RunJobRequest(name=f"{place}/jobs/{LOOP}", overrides=overrides), timeout=60)
+    jobs_client().run_job(request=run_v2.RunJobRequest(name=f"{parent}/jobs/{LOOP}", overrides=overrides), timeout=60)
 
 
-def jobs():
+def jobs_client():
     """Return the client of Cloud Run's jobs; made per call, because an instance handles one call at a time and sleeps between."""
     from google.cloud import run_v2
 
     return run_v2.JobsClient()
 
 
-def say(severity: str, message: str, **fields: str) -> None:
+def write_log(severity: str, message: str, **fields: str) -> None:
     """Write one line of structured log."""
     print(json.dumps({"severity": severity, "message": message, "mlspec": fields}), flush=True)

@@ -12,13 +12,13 @@ import click
 
 from mlspec.cli import apply_text, options, plan_text
 from mlspec.cli.escape import say_error
-from mlspec.cli.planning import planned
+from mlspec.cli.planning import plan_run
 from mlspec.cli.progress import Progress
-from mlspec.engine.apply import apply as apply_specs
-from mlspec.engine.outcome import exit_code
+from mlspec.engine.apply import apply_specs
+from mlspec.engine.outcome import apply_exit_code
 from mlspec.errors import Exit, Refused, StalePlan, UsageError
-from mlspec.plan.saved import Saved, check_fresh, from_text
-from mlspec.spec.project import GcpTarget
+from mlspec.plan.saved import SavedPlan, check_fresh, from_text
+from mlspec.spec.project import GcpTargetSettings
 from mlspec.state.plan import Plan
 
 if TYPE_CHECKING:
@@ -51,48 +51,58 @@ def command(
     PATH is a spec file, a folder of them, or one plan that `mlspec plan --out` saved. What is as its spec says is left alone; one
     forecast that fails does not hold up the others.
     """
-    saved = _saved(paths, select)
-    wanted = saved.plan.target if saved else target
-    if wanted != "local":
+    saved = _load_saved_plan(paths, select)
+    target_name = saved.plan.target if saved else target
+    if target_name != "local":
         from mlspec.cli import google_cloud
 
-        settings = google_cloud.settings_of(wanted)
+        settings = google_cloud.settings_of(target_name)
         if settings is not None:
             call = (tuple(map(Path, saved.paths)), saved.select) if saved else (paths, select)
-            with Progress() as progress, google_cloud.opened(call[0], wanted, call[1], progress, lock_timeout) as cloud:
-                shown = _Shown(output, yes=yes or saved is not None)
-                return _on_google_cloud(cloud, settings, saved, shown, None if hand_over else lock_timeout)
+            with (
+                Progress() as progress,
+                google_cloud.open_cloud_plan(call[0], target_name, call[1], progress, lock_timeout) as cloud,
+            ):
+                run_options = _RunOptions(output, yes=yes or saved is not None)
+                return _apply_on_google_cloud(cloud, settings, saved, run_options, None if hand_over else lock_timeout)
     if hand_over:
         raise UsageError("--hand-over is for a target on Google Cloud", hint="leave it out")
     with Progress() as progress:
         if saved is None:
             click.echo(f"mlspec apply: reading {', '.join(map(str, paths))}", err=True)
-            found = planned(paths, target, select, progress)
+            planned_run = plan_run(paths, target, select, progress)
         else:
             click.echo(f"mlspec apply: carrying out {paths[0]}", err=True)
-            found = planned([Path(path) for path in saved.paths], saved.plan.target, saved.select, progress)
-            check_fresh(saved.plan, found.plan)
-        _show(found.plan, output)
-        if not found.plan.empty:
-            destroyed = [change.resource for change in found.plan.changes if change.action in ("delete", "replace")]
-            _approve(found.plan.target, destroyed, protect=found.engine.target.protect, yes=yes or saved is not None)
-        outcomes = apply_specs(found.engine, found.specs, lock_timeout)
+            planned_run = plan_run([Path(path) for path in saved.paths], saved.plan.target, saved.select, progress)
+            check_fresh(saved.plan, planned_run.plan)
+        _show_plan(planned_run.plan, output)
+        if not planned_run.plan.is_empty:
+            destroyed = [
+                change.resource for change in planned_run.plan.changes if change.action in ("delete", "replace")
+            ]
+            _ask_approval(
+                planned_run.plan.target,
+                destroyed,
+                protect=planned_run.engine.target.protect,
+                yes=yes or saved is not None,
+            )
+        outcomes = apply_specs(planned_run.engine, planned_run.specs, lock_timeout)
     if output == "json":
         click.echo(apply_text.as_json(outcomes))
-    elif not found.plan.empty or exit_code(outcomes) != Exit.DONE:
+    elif not planned_run.plan.is_empty or apply_exit_code(outcomes) != Exit.DONE:
         click.echo(f"\n{apply_text.as_text(outcomes)}")
-    return exit_code(outcomes)
+    return apply_exit_code(outcomes)
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _RunOptions:
     """How a run is shown, and whether somebody said yes to it."""
 
     output: str
     yes: bool
 
 
-def _saved(paths: tuple[Path, ...], select: tuple[str, ...]) -> Saved | None:
+def _load_saved_plan(paths: tuple[Path, ...], select: tuple[str, ...]) -> SavedPlan | None:
     """Return the saved plan that the call names, if it names one."""
     plans = [path for path in paths if path.is_file() and path.suffix not in (".yaml", ".yml")]
     if not plans:
@@ -108,51 +118,55 @@ def _saved(paths: tuple[Path, ...], select: tuple[str, ...]) -> Saved | None:
     return from_text(text, str(plans[0]))
 
 
-def _on_google_cloud(
-    found: google_cloud.Opened,
-    settings: GcpTarget,
-    saved: Saved | None,
-    shown: _Shown,
+def _apply_on_google_cloud(
+    cloud_plan: google_cloud.CloudPlan,
+    settings: GcpTargetSettings,
+    saved: SavedPlan | None,
+    run_options: _RunOptions,
     lock_timeout: float | None,
 ) -> int:
     """Make the infrastructure and the DAGs as planned, then the forecasts that have it: here, or by the loop's job."""
     from mlspec.cli import google_cloud
 
     if saved is not None:
-        check_fresh(saved.plan, found.plan)
-    _show(found.plan, shown.output)
-    if not found.plan.empty:
-        _approve(found.plan.target, found.lost, protect=settings.protect, yes=shown.yes)
-    made = found.apply()
-    specs = google_cloud.standing(found.specs, made)
+        check_fresh(saved.plan, cloud_plan.plan)
+    _show_plan(cloud_plan.plan, run_options.output)
+    if not cloud_plan.plan.is_empty:
+        _ask_approval(
+            cloud_plan.plan.target, cloud_plan.destroyed_addresses, protect=settings.protect, yes=run_options.yes
+        )
+    results = cloud_plan.apply_infrastructure()
+    specs = google_cloud.specs_with_infrastructure(cloud_plan.specs, results)
     if lock_timeout is None:
-        google_cloud.hand_over(found, specs)
-    outcomes = () if lock_timeout is None else apply_specs(found.engine, specs, lock_timeout)
-    if shown.output == "json":
-        click.echo(google_cloud.as_json(made, outcomes))
-    elif not found.plan.empty:
-        click.echo(f"\n{google_cloud.as_text(made)}\n\n{apply_text.as_text(outcomes)}")
-    for each in made:
-        if each.error:
-            say_error(each.error)
-    return google_cloud.exit_code(made, outcomes)
+        google_cloud.hand_over(cloud_plan, specs)
+    outcomes = () if lock_timeout is None else apply_specs(cloud_plan.engine, specs, lock_timeout)
+    if run_options.output == "json":
+        click.echo(google_cloud.as_json(results, outcomes))
+    elif not cloud_plan.plan.is_empty:
+        click.echo(f"\n{google_cloud.as_text(results)}\n\n{apply_text.as_text(outcomes)}")
+    for result in results:
+        if result.error:
+            say_error(result.error)
+    return google_cloud.provision_exit_code(results, outcomes)
 
 
-def _show(plan: Plan, output: str) -> None:
+def _show_plan(plan: Plan, output: str) -> None:
     """Show the plan: on stdout for a person, on stderr beside JSON. What cannot be planned is said with what came of it."""
-    shown = plan_text.as_text(plan, before_apply=True)
-    if shown:
-        click.echo(shown, err=output == "json")
+    plan_lines = plan_text.as_text(plan, before_apply=True)
+    if plan_lines:
+        click.echo(plan_lines, err=output == "json")
 
 
-def _approve(target: str, destroyed: Sequence[str], *, protect: bool, yes: bool) -> None:
+def _ask_approval(target: str, destroyed: Sequence[str], *, protect: bool, yes: bool) -> None:
     """Ask where something is destroyed or the target is protected; refuse where nobody can be asked."""
     reasons = [f"{', '.join(destroyed)} would be destroyed"] if destroyed else []
     reasons += [f"target '{target}' is protected"] if protect else []
     if not reasons or yes:
         return
-    said = " and ".join(reasons)
+    reason_text = " and ".join(reasons)
     if not sys.stdin.isatty():
-        raise Refused(f"{said}, and there is no terminal to ask on", hint="look at `mlspec plan`, then add --yes")
-    if not click.confirm(f"{said}. Apply?", err=True):
+        raise Refused(
+            f"{reason_text}, and there is no terminal to ask on", hint="look at `mlspec plan`, then add --yes"
+        )
+    if not click.confirm(f"{reason_text}. Apply?", err=True):
         raise Refused("not applied: you said no; nothing was changed")

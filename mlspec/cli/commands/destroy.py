@@ -32,63 +32,74 @@ def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float,
     source data are never touched.
     """
     names = tuple(dict.fromkeys(names))
-    what = f"{'deployment, forecast, history and files' if purge else 'deployment and forecast'} of {', '.join(names)}"
-    where = open_here(target)
-    if isinstance(where, LocalTarget):
-        return _here(where, names, what, yes=yes, lock_timeout=lock_timeout, purge=purge)
-    return _on_google_cloud(where, names, target, what, yes=yes, lock_timeout=lock_timeout, purge=purge)
+    description = (
+        f"{'deployment, forecast, history and files' if purge else 'deployment and forecast'} of {', '.join(names)}"
+    )
+    opened_target = open_here(target)
+    if isinstance(opened_target, LocalTarget):
+        return _destroy_locally(opened_target, names, description, yes=yes, lock_timeout=lock_timeout, purge=purge)
+    return _destroy_on_google_cloud(
+        opened_target, names, target, description, yes=yes, lock_timeout=lock_timeout, purge=purge
+    )
 
 
-def _here(
-    where: LocalTarget, names: tuple[str, ...], what: str, *, yes: bool, lock_timeout: float, purge: bool
+def _destroy_locally(
+    opened_target: LocalTarget, names: tuple[str, ...], description: str, *, yes: bool, lock_timeout: float, purge: bool
 ) -> Exit:
     for name in names:
-        known_name(name, where.names())
-    _ask(what, yes=yes)
+        known_name(name, opened_target.forecast_names())
+    _ask_confirmation(description, yes=yes)
     for name in names:
-        if not purge and not where.observe(name).seen:
-            _say_gone(name)
+        if not purge and not opened_target.observe_forecast(name).resources:
+            _say_absent(name)
             continue
-        with where.lock(name, "destroy", timestamp(), lock_timeout):
-            where.forget(name, KINDS, purge=purge, at=timestamp())
+        with opened_target.lock_forecast(name, "destroy", timestamp(), lock_timeout):
+            opened_target.remove_forecast(name, KINDS, purge=purge, at=timestamp())
         _say_done(name, purge=purge)
     return Exit.DONE
 
 
-def _on_google_cloud(
-    where: GcpTarget, names: tuple[str, ...], target: str, what: str, *, yes: bool, lock_timeout: float, purge: bool
+def _destroy_on_google_cloud(
+    opened_target: GcpTarget,
+    names: tuple[str, ...],
+    target: str,
+    description: str,
+    *,
+    yes: bool,
+    lock_timeout: float,
+    purge: bool,
 ) -> Exit:
     from mlspec.cli import takedown
 
-    with takedown.opened(where, names, target, lock_timeout) as found:
-        gone = () if purge else tuple(name for name in names if found.gone(name))
-        for name in gone:
-            _say_gone(name)
-        if found.text:
-            click.echo(found.text, err=True)
-        _ask(f"{what}{', with all of the above' if found.text else ''}", yes=yes)
-        found.carry_out(purge=purge, lock_timeout=lock_timeout)
-    for name in found.done:
-        if name not in gone:
+    with takedown.open_destroy_plan(opened_target, names, target, lock_timeout) as destroy_plan:
+        absent = () if purge else tuple(name for name in names if destroy_plan.is_absent(name))
+        for name in absent:
+            _say_absent(name)
+        if destroy_plan.text:
+            click.echo(destroy_plan.text, err=True)
+        _ask_confirmation(f"{description}{', with all of the above' if destroy_plan.text else ''}", yes=yes)
+        destroy_plan.destroy_all(purge=purge, lock_timeout=lock_timeout)
+    for name in destroy_plan.done:
+        if name not in absent:
             _say_done(name, purge=purge)
-    for error in found.errors:
+    for error in destroy_plan.errors:
         say_error(error)
-    if found.errors:
-        return Exit.PARTIAL if found.done else found.errors[0].exit_code
+    if destroy_plan.errors:
+        return Exit.PARTIAL if destroy_plan.done else destroy_plan.errors[0].exit_code
     return Exit.DONE
 
 
-def _ask(what: str, *, yes: bool) -> None:
+def _ask_confirmation(description: str, *, yes: bool) -> None:
     """Ask before anything goes. Raises Refused where the answer is no, or nobody can be asked."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Refused(f"{what} would be destroyed, and there is no terminal to ask on", hint="add --yes")
-    if not click.confirm(f"Destroy {what}?", err=True):
+        raise Refused(f"{description} would be destroyed, and there is no terminal to ask on", hint="add --yes")
+    if not click.confirm(f"Destroy {description}?", err=True):
         raise Refused("not destroyed: you said no; nothing was changed")
 
 
-def _say_gone(name: str) -> None:
+def _say_absent(name: str) -> None:
     click.echo(f"{name}: nothing of it stands; history is kept")
 
 

@@ -13,8 +13,8 @@ from mlspec.cli.escape import printable
 from mlspec.cli.project import known_name
 from mlspec.cli.target import open_here
 from mlspec.errors import UsageError
-from mlspec.plan.diff import differences
-from mlspec.plan.fields import flatten
+from mlspec.plan.diff import diff_fields
+from mlspec.plan.fields import flatten_keys
 from mlspec.state.record import Release
 from mlspec.targets.base import Target
 
@@ -30,32 +30,32 @@ def command(name: str, first: str, second: str, target: str, output: str) -> Non
 
     R1 and R2 are numbers of releases, as `mlspec history` shows them: 1 or r1.
     """
-    where = open_here(target)
-    known_name(name, where.names())
-    old, new = (_release(where, name, text) for text in (first, second))
-    before = {**flatten(old.spec), "version": old.version}
-    changed = differences(before, {**flatten(new.spec), "version": new.version})
+    opened_target = open_here(target)
+    known_name(name, opened_target.forecast_names())
+    old, new = (_find_release(opened_target, name, text) for text in (first, second))
+    before = {**flatten_keys(old.spec), "version": old.version}
+    changed = diff_fields(before, {**flatten_keys(new.spec), "version": new.version})
     if output == "json":
         fields = [{key: value for key, value in asdict(change).items() if key != "effect"} for change in changed]
         click.echo(json.dumps({"forecast": name, "from": old.release, "to": new.release, "fields": fields}, indent=2))
         return
     click.echo(f"{name}: r{old.release} ({old.created}) -> r{new.release} ({new.created})")
     for change in changed:
-        click.echo(f"  {printable(change.field)}: {_shown(change.before)} -> {_shown(change.after)}")
+        click.echo(f"  {printable(change.field)}: {_value_text(change.before)} -> {_value_text(change.after)}")
     if not changed:
         click.echo("  nothing differs")
 
 
-def _release(where: Target, name: str, text: str) -> Release:
-    found = re.fullmatch(r"r?([1-9][0-9]{0,8})", text)
-    releases = {release.release: release for release in where.releases(name)}
-    if found is None or int(found[1]) not in releases:
+def _find_release(opened_target: Target, name: str, text: str) -> Release:
+    match = re.fullmatch(r"r?([1-9][0-9]{0,8})", text)
+    releases = {release.release: release for release in opened_target.load_releases(name)}
+    if match is None or int(match[1]) not in releases:
         known = ", ".join(f"r{number}" for number in sorted(releases)) or "none yet"
         raise UsageError(f"{name} has no release '{text}'", hint=f"releases: {known}")
-    return releases[int(found[1])]
+    return releases[int(match[1])]
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     return (
         "(not set)"
         if value is None

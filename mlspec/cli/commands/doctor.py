@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mlspec.cli import options
-from mlspec.cli.check_up import as_json, as_text, checked
+from mlspec.cli.check_up import as_json, as_text, run_checks
 from mlspec.cli.project import find_root, load_specs, open_specs
 from mlspec.errors import Exit
 
@@ -22,6 +22,6 @@ def command(target: str, output: str) -> int:
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
     if target != "local" and not (loaded.project and target in loaded.project.targets):
         open_specs(options.DEFAULT_PATHS, target)  # says what is wrong with the name, or with mlspec.yaml
-    found = list(checked(loaded, root, target))
-    click.echo(as_json(found, target) if output == "json" else as_text(found))
-    return Exit.DONE if all(each.status == "ok" for each in found) else Exit.NOT_WELL
+    findings = list(run_checks(loaded, root, target))
+    click.echo(as_json(findings, target) if output == "json" else as_text(findings))
+    return Exit.DONE if all(finding.status == "ok" for finding in findings) else Exit.NOT_WELL

@@ -32,23 +32,31 @@ def command(field: str, kind: str, output: str) -> None:
     FIELD is a dotted path: rollback.cooldown, alerts.metric, model.candidates.gradient-boosting.lags, or one that `validate`
     printed: alerts[0].metric. Left out, the top of the language is shown.
     """
-    from mlspec.spec.explain import explain, near
+    from mlspec.spec.explain import explain_field, nearest_path
 
-    found = explain(field, kind)
-    if found is None:
-        meant = near(field, kind)
+    explanation = explain_field(field, kind)
+    if explanation is None:
+        meant = nearest_path(field, kind)
         hint = f"did you mean '{meant}'?" if meant else "`mlspec explain` lists the top"
         raise UsageError(f"there is no field '{field}'", hint=hint)
-    click.echo(json.dumps(asdict(found), indent=2) if output == "json" else _text(found, kind))
+    click.echo(json.dumps(asdict(explanation), indent=2) if output == "json" else _explanation_text(explanation, kind))
 
 
-def _text(found: Explanation, kind: str) -> str:
-    said = "required" if found.required else "optional" if found.default is None else f"default: {found.default}"
-    blocks = [f"{click.style(found.path or f'kind: {kind.capitalize()}', bold=True)}\n  {found.description}"]
-    if found.path:
-        blocks[0] += f"\n  {found.type}; {said}"
-        blocks += [f"  example:\n{indent(found.example, '    ')}"] if found.example else []
-    if found.below:
-        width = max(map(len, found.below))
-        blocks.append("\n".join(f"  {key.ljust(width)}  {sentence}" for key, sentence in found.below.items()))
+def _explanation_text(explanation: Explanation, kind: str) -> str:
+    requirement = (
+        "required"
+        if explanation.required
+        else "optional"
+        if explanation.default is None
+        else f"default: {explanation.default}"
+    )
+    blocks = [
+        f"{click.style(explanation.path or f'kind: {kind.capitalize()}', bold=True)}\n  {explanation.description}"
+    ]
+    if explanation.path:
+        blocks[0] += f"\n  {explanation.type}; {requirement}"
+        blocks += [f"  example:\n{indent(explanation.example, '    ')}"] if explanation.example else []
+    if explanation.below:
+        width = max(map(len, explanation.below))
+        blocks.append("\n".join(f"  {key.ljust(width)}  {sentence}" for key, sentence in explanation.below.items()))
     return "\n\n".join(blocks)

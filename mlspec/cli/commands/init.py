@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 import yaml
 
-from mlspec.assets import assets
+from mlspec.assets import asset_folder
 from mlspec.cli.escape import printable
-from mlspec.cli.profiling import look
+from mlspec.cli.profiling import profile_data
 from mlspec.errors import DataError, StateError, UsageError
 from mlspec.render.project import project_files, spec_file
 from mlspec.spec.schema import json_schema
@@ -46,30 +46,32 @@ def command(
     if data is None:
         if any(word is not None for word in (name, time, series, target, frequency, horizon)):
             raise UsageError("these options describe a data file", hint="name it: mlspec init --from data.csv")
-        files, copies = _example()
+        files, copies = _example_files()
         spec = _EXAMPLE
     else:
         words = {"time": time, "target": target, "frequency": frequency, "horizon": horizon}
         listed = None if series is None else tuple(part for part in series.split(",") if part)
-        spec = _name(name or data.stem)
-        uri, copies = _place(folder, data)
-        files = {f"specs/{spec}.yaml": spec_file({"name": spec, "uri": uri, "profile": look(data, words, listed)})}
-    files |= project_files({"name": _name(folder.resolve().name or "forecasts"), "spec": spec})
+        spec = _valid_name(name or data.stem)
+        uri, copies = _locate_data(folder, data)
+        files = {
+            f"specs/{spec}.yaml": spec_file({"name": spec, "uri": uri, "profile": profile_data(data, words, listed)})
+        }
+    files |= project_files({"name": _valid_name(folder.resolve().name or "forecasts"), "spec": spec})
     files["mlspec.schema.json"] = json.dumps(json_schema("any"), indent=2) + "\n"
-    _write(folder, files, copies)
-    there = "" if folder == Path() else f"cd {folder} && "
-    click.echo(f"Next: {there}mlspec validate --data && mlspec apply")
+    _write_files(folder, files, copies)
+    change_folder = "" if folder == Path() else f"cd {folder} && "
+    click.echo(f"Next: {change_folder}mlspec validate --data && mlspec apply")
 
 
-def _example() -> tuple[dict[str, str], dict[str, Path]]:
+def _example_files() -> tuple[dict[str, str], dict[str, Path]]:
     """Return the shipped example: its spec, and the data files that the spec names."""
-    text = (assets("specs") / f"{_EXAMPLE}.yaml").read_text(encoding="utf-8")
+    text = (asset_folder("specs") / f"{_EXAMPLE}.yaml").read_text(encoding="utf-8")
     dataset = yaml.safe_load(text)["dataset"]
     named = [dataset["source"]["uri"], *([dataset["future"]["uri"]] if dataset.get("future") else [])]
-    return {f"specs/{_EXAMPLE}.yaml": text}, {uri: assets("data") / Path(uri).name for uri in named}
+    return {f"specs/{_EXAMPLE}.yaml": text}, {uri: asset_folder("data") / Path(uri).name for uri in named}
 
 
-def _place(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
+def _locate_data(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
     """Return the path that a spec in `folder` names the file by, and the copy that it takes, if it lies outside."""
     if not data.is_file():
         raise DataError(f"there is no file {data}", hint="give the path of a CSV or Parquet file")
@@ -81,20 +83,20 @@ def _place(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
         return f"data/{data.name}", {f"data/{data.name}": data}
 
 
-def _name(text: str) -> str:
+def _valid_name(text: str) -> str:
     """Return the nearest text that may name a forecast."""
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-").lstrip("0123456789-")[:40].strip("-")
     return name or "forecast"
 
 
-def _write(folder: Path, files: dict[str, str], copies: dict[str, Path]) -> None:
+def _write_files(folder: Path, files: dict[str, str], copies: dict[str, Path]) -> None:
     """Write what is not there yet, and say of each file what became of it."""
-    kept = 0
+    kept_count = 0
     for path in sorted({*files, *copies}):
         place = folder / path
         if place.exists():
             click.echo(f"  kept   {printable(path)}")
-            kept += 1
+            kept_count += 1
             continue
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -105,5 +107,5 @@ def _write(folder: Path, files: dict[str, str], copies: dict[str, Path]) -> None
         except OSError as error:
             raise StateError(f"cannot write {place}: {error.strerror}", hint="choose another folder") from error
         click.echo(f"  wrote  {printable(path)}")
-    if kept:
+    if kept_count:
         click.echo("Nothing that was there is changed.")

@@ -13,9 +13,13 @@ from mlspec.cli.made import newest_rows
 @options.target
 @options.output("text", "json", "csv")
 @click.option(
-    "--series", multiple=True, callback=rows.pairs, metavar="COLUMN=VALUE", help="Only this series. May be given again."
+    "--series",
+    multiple=True,
+    callback=rows.parse_pairs,
+    metavar="COLUMN=VALUE",
+    help="Only this series. May be given again.",
 )
 @click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
 def command(name: str, target: str, output: str, series: dict[str, str], limit: int) -> None:
     """Print per series the stock that the forecast asks for: safety stock, reorder point, order-up-to level."""
-    rows.show(name, newest_rows(name, target, "inventory").where(series), output, limit)
+    rows.print_rows(name, newest_rows(name, target, "inventory").filter_rows(series), output, limit)

@@ -22,11 +22,11 @@ def command(paths: tuple[Path, ...], target: str) -> None:
     """
     root = find_root()
     loaded = open_specs(paths, target)
-    where = open_target(loaded.project, root, target)
-    kept = where.migrate()
-    if kept is None:
+    opened_target = open_target(loaded.project, root, target)
+    backup_message = opened_target.migrate_schema()
+    if backup_message is None:
         click.echo(f"the state of target '{target}' needs no upgrade")
     else:
-        click.echo(f"upgraded the state of target '{target}'; {kept}")
+        click.echo(f"upgraded the state of target '{target}'; {backup_message}")
     count = len(loaded.specs)
     click.echo(f"{count} spec{'s' if count != 1 else ''}: mlspec/v1 is the newest language, nothing to upgrade")

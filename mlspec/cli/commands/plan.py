@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mlspec.cli import options, plan_text
-from mlspec.cli.planning import planned
+from mlspec.cli.planning import plan_run
 from mlspec.errors import Exit, StateError
 from mlspec.plan.saved import to_text
 from mlspec.state.plan import Plan
@@ -38,7 +38,7 @@ def command(
     Makes no write, but for the file that --out names. A saved plan is bound to specs, state and commit: apply refuses it when one
     of them has moved.
     """
-    plan = _plan(paths, target, select)
+    plan = _plan_target(paths, target, select)
     blocked = bool(plan.obstacles)
     if out is not None and not blocked:
         try:
@@ -50,15 +50,15 @@ def command(
         return Exit.FAILED
     if out is not None:
         click.echo(f"saved: run `mlspec apply {out}` to carry it out", err=True)
-    return Exit.CHANGES if detailed_exitcode and not plan.empty else Exit.DONE
+    return Exit.CHANGES if detailed_exitcode and not plan.is_empty else Exit.DONE
 
 
-def _plan(paths: tuple[Path, ...], target: str, select: tuple[str, ...]) -> Plan:
+def _plan_target(paths: tuple[Path, ...], target: str, select: tuple[str, ...]) -> Plan:
     if target == "local":
-        return planned(paths, target, select).plan
+        return plan_run(paths, target, select).plan
     from mlspec.cli import google_cloud
 
     if google_cloud.settings_of(target) is None:
-        return planned(paths, target, select).plan
-    with google_cloud.opened(paths, target, select) as found:
-        return found.plan
+        return plan_run(paths, target, select).plan
+    with google_cloud.open_cloud_plan(paths, target, select) as cloud_plan:
+        return cloud_plan.plan

@@ -15,13 +15,13 @@ import click
 from mlspec.cli import options
 from mlspec.cli.escape import printable, say_error
 from mlspec.cli.faults import as_text as faults_text
-from mlspec.cli.planning import looked_at
+from mlspec.cli.planning import load_loop_input
 from mlspec.cli.progress import Progress
-from mlspec.cli.senders import senders
-from mlspec.cli.target import Opened, timestamp
-from mlspec.engine.deliver import deliver
-from mlspec.engine.loop import exit_code, reconcile
-from mlspec.engine.pass_result import Pass
+from mlspec.cli.senders import sender_factory
+from mlspec.cli.target import AnyTarget, timestamp
+from mlspec.engine.deliver import deliver_notices
+from mlspec.engine.loop import pass_exit_code, reconcile_specs
+from mlspec.engine.pass_result import PassResult
 from mlspec.errors import Exit, MlspecError, Refused, Terminated
 
 
@@ -34,7 +34,7 @@ from mlspec.errors import Exit, MlspecError, Refused, Terminated
 @options.lock_timeout
 @click.option("--once", is_flag=True, help="One pass, then end; for cron, a scheduler or a DAG.")
 @click.option(
-    "--interval", default="60s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: options.seconds(value),
+    "--interval", default="60s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: options.parse_seconds(value),
     help="How long to wait between two passes.",
 )  # fmt: skip
 @click.option(
@@ -50,10 +50,10 @@ def command(
     Specs are read anew for each pass, so a commit that is pulled is picked up. SIGTERM or Ctrl-C ends the loop; what it was
     doing is recorded, and the next run goes on from there. With --output json each pass is one line.
     """
-    said: dict[str, str] = {}
+    last_texts: dict[str, str] = {}
     try:
         while True:
-            code = _pass(_Call(paths, target, output, select, lock_timeout, jobs, yes), said)
+            code = _run_pass(_LoopOptions(paths, target, output, select, lock_timeout, jobs, yes), last_texts)
             if once:
                 return code
             time.sleep(interval)
@@ -66,7 +66,7 @@ def command(
 
 
 @dataclass(frozen=True)
-class _Call:
+class _LoopOptions:
     """What the loop was called with."""
 
     paths: Sequence[Path]
@@ -78,77 +78,85 @@ class _Call:
     yes: bool
 
 
-def _pass(call: _Call, said: dict[str, str]) -> int:
+def _run_pass(call: _LoopOptions, last_texts: dict[str, str]) -> int:
     """Make one pass over the specs as they are now. `said` holds what was said last of each forecast, so that it is said once."""
     with Progress() as progress:
-        found = looked_at(call.paths, call.target, call.select, progress)
-        if found.engine.target.protect and not call.yes:
+        loop_input = load_loop_input(call.paths, call.target, call.select, progress)
+        if loop_input.engine.target.protect and not call.yes:
             raise Refused(f"target '{call.target}' is protected", hint="add --yes to let the loop act on it")
-        passes = reconcile(found.engine, found.specs, call.lock_timeout, call.jobs if found.target.forks else 1)
-    _deliver(found.target)
-    if found.faults:
-        click.echo(faults_text(found.faults), err=True)
+        passes = reconcile_specs(
+            loop_input.engine, loop_input.specs, call.lock_timeout, call.jobs if loop_input.target.supports_fork else 1
+        )
+    _send_notices(loop_input.target)
+    if loop_input.faults:
+        click.echo(faults_text(loop_input.faults), err=True)
     if call.output == "json":
-        click.echo(json.dumps({"at": timestamp(), "forecasts": [_as_json(each) for each in passes]}, allow_nan=False))
+        click.echo(
+            json.dumps({"at": timestamp(), "forecasts": [_as_json(result) for result in passes]}, allow_nan=False)
+        )
     else:
-        _say(passes, said)
-    worst = exit_code(passes)
-    return max(worst, Exit.FAILED) if found.faults and worst in (Exit.DONE, Exit.NOT_WELL) else worst
+        _print_results(passes, last_texts)
+    worst_code = pass_exit_code(passes)
+    return (
+        max(worst_code, Exit.FAILED) if loop_input.faults and worst_code in (Exit.DONE, Exit.NOT_WELL) else worst_code
+    )
 
 
-def _deliver(target: Opened) -> None:
+def _send_notices(target: AnyTarget) -> None:
     """Send what is due. A receiver that does not answer is told again by a later pass, and holds up nothing."""
     try:
-        attempts = deliver(target, senders(target.secret, timestamp, target.project), timestamp)
+        attempts = deliver_notices(target, sender_factory(target.read_secret, timestamp, target.project), timestamp)
     except MlspecError as error:  # what the pass did is said all the same
         say_error(error)
         return
-    for each in attempts:
-        notice, pending = each.pending.notice, each.pending
-        if not each.problem:
+    for attempt in attempts:
+        notice, pending = attempt.pending.notice, attempt.pending
+        if not attempt.problem:
             click.echo(f"{timestamp()}  {notice.forecast}: told {pending.receiver}: {printable(notice.message)}")
             continue
         then = f"is tried again at {pending.next_at}" if pending.next_at else "is given up"
         click.echo(
-            f"{timestamp()}  {notice.forecast}: {pending.receiver} was not told: {each.problem}; it {then}", err=True
+            f"{timestamp()}  {notice.forecast}: {pending.receiver} was not told: {attempt.problem}; it {then}", err=True
         )
 
 
-def _say(passes: Sequence[Pass], said: dict[str, str]) -> None:
+def _print_results(passes: Sequence[PassResult], last_texts: dict[str, str]) -> None:
     """Say what became of alerts, what one pass did, and what waits where that is news; on the first one, how many are well."""
-    calm = 0
-    for each in passes:
-        for line in (*each.heard, *each.did):
-            click.echo(f"{timestamp()}  {each.forecast}: {printable(line)}")
-        waits = _waits(each)
-        if waits and said.get(each.forecast) != waits:
-            if each.error:
-                say_error(MlspecError(f"{each.forecast}: {each.error.message}", hint=each.error.hint))
+    unchanged_count = 0
+    for result in passes:
+        for line in (*result.alert_changes, *result.actions):
+            click.echo(f"{timestamp()}  {result.forecast}: {printable(line)}")
+        waits = _waiting_text(result)
+        if waits and last_texts.get(result.forecast) != waits:
+            if result.error:
+                say_error(MlspecError(f"{result.forecast}: {result.error.message}", hint=result.error.hint))
             else:
-                click.echo(f"{timestamp()}  {each.forecast}: {printable(waits)}")
-        calm += not waits and not each.did and not each.heard and each.forecast not in said
-        said[each.forecast] = waits
-    if calm:
-        are = (
-            f"{calm} forecasts are as they"
-            if calm > 1
+                click.echo(f"{timestamp()}  {result.forecast}: {printable(waits)}")
+        unchanged_count += (
+            not waits and not result.actions and not result.alert_changes and result.forecast not in last_texts
+        )
+        last_texts[result.forecast] = waits
+    if unchanged_count:
+        subject = (
+            f"{unchanged_count} forecasts are as they"
+            if unchanged_count > 1
             else f"{passes[0].forecast if len(passes) == 1 else '1 forecast'} is as it"
         )
-        click.echo(f"{timestamp()}  {are} shall be")
+        click.echo(f"{timestamp()}  {subject} shall be")
 
 
-def _waits(each: Pass) -> str:
-    lines = [each.error.message] if each.error else ["paused"] if each.paused else []
-    return "; ".join([*lines, *each.waits, *(f"observed, not done: {line}" for line in each.reported)])
+def _waiting_text(result: PassResult) -> str:
+    lines = [result.error.message] if result.error else ["paused"] if result.paused else []
+    return "; ".join([*lines, *result.waits, *(f"observed, not done: {line}" for line in result.reported)])
 
 
-def _as_json(each: Pass) -> dict[str, Any]:
+def _as_json(result: PassResult) -> dict[str, Any]:
     return {
-        "name": each.forecast,
-        "status": each.status,
-        "heard": each.heard,
-        "did": each.did,
-        "waits": each.waits,
-        "observed": each.reported,
-        "error": {"message": each.error.message, "hint": each.error.hint} if each.error else None,
+        "name": result.forecast,
+        "status": result.status,
+        "heard": result.alert_changes,
+        "did": result.actions,
+        "waits": result.waits,
+        "observed": result.reported,
+        "error": {"message": result.error.message, "hint": result.error.hint} if result.error else None,
     }

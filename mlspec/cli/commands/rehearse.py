@@ -12,11 +12,11 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.planning import quiet
+from mlspec.cli.planning import ignore_progress
 from mlspec.cli.project import find_root, known_name, open_specs
 from mlspec.cli.target import open_engine
 from mlspec.engine.context import Engine
-from mlspec.engine.rehearsal import FAULTS, Drill, Ending, Fault, Scene, periods_for
+from mlspec.engine.rehearsal import FAULTS, Fault, Rehearsal, RehearsalPeriod, RehearsalVerdict, periods_for
 from mlspec.errors import Exit
 from mlspec.targets.local.target import LocalTarget
 
@@ -35,39 +35,44 @@ def command(name: str, fault: Fault, output: str) -> int:
     root = find_root()
     specs = {spec.name: spec for spec in open_specs(options.DEFAULT_PATHS, "local").specs}
     spec = specs[known_name(name, tuple(specs))]
-    from mlspec.jobs.drill import Spoilt, stage
+    from mlspec.jobs.drill import SpoiltSteps, build_stage
 
     with tempfile.TemporaryDirectory(prefix="mlspec-drill-") as folder:
-        place = Path(folder) / "project"
-        base = open_engine(LocalTarget(place / ".mlspec"), place, quiet)
-        bad = Spoilt(base.steps, 3.0)
-        drill = Drill(stage(spec.json, root, place, periods_for(spec.json)), _at(replace(base, steps=bad)), bad, fault)
+        project_folder = Path(folder) / "project"
+        base = open_engine(LocalTarget(project_folder / ".mlspec"), project_folder, ignore_progress)
+        spoilt_steps = SpoiltSteps(base.steps, 3.0)
+        drill = Rehearsal(
+            build_stage(spec.json, root, project_folder, periods_for(spec.json)),
+            _engine_at(replace(base, steps=spoilt_steps)),
+            spoilt_steps,
+            fault,
+        )
         if output == "text":
             click.echo(f"{name}: a drill on a copy of the project: {FAULTS[fault]}")
         scenes = []
-        for scene in drill.scenes():
+        for scene in drill.play_periods():
             scenes.append(scene)
             if output == "text":
-                _say(scene)
-        ending = drill.ending()
+                _print_period(scene)
+        ending = drill.judge_events()
     if output == "json":
-        told = {
+        summary = {
             "forecast": name,
             "fault": fault,
-            "scenes": [asdict(each) for each in scenes],
+            "scenes": [asdict(period) for period in scenes],
             "seen": dict(ending.seen),
         }
-        click.echo(json.dumps({**told, "well": ending.well}, indent=2, allow_nan=False))
+        click.echo(json.dumps({**summary, "well": ending.is_expected}, indent=2, allow_nan=False))
     else:
-        _conclude(ending)
-    return Exit.DONE if ending.well else Exit.NOT_WELL
+        _print_verdict(ending)
+    return Exit.DONE if ending.is_expected else Exit.NOT_WELL
 
 
-def _at(base: Engine) -> Callable[[str], Engine]:
+def _engine_at(base: Engine) -> Callable[[str], Engine]:
     return lambda moment: replace(base, clock=lambda: moment)
 
 
-def _say(scene: Scene) -> None:
+def _print_period(scene: RehearsalPeriod) -> None:
     """Tell one period: what happens to the forecast, what the loop does, what the alerts say."""
     if scene.fault:
         click.echo(f"{scene.moment}  >> {scene.fault}")
@@ -80,7 +85,7 @@ def _say(scene: Scene) -> None:
         click.echo(f"{scene.moment}  would tell {printable(line)}")
 
 
-def _conclude(ending: Ending) -> None:
+def _print_verdict(ending: RehearsalVerdict) -> None:
     click.echo("")
     for what, seen in ending.seen.items():
         click.echo(f"{'yes' if seen else 'NO '}  {what}")

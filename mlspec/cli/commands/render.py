@@ -11,7 +11,7 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.project import find_root, is_folder, open_specs
-from mlspec.cli.rendering import place_of, texts
+from mlspec.cli.rendering import place_of, render_specs
 from mlspec.errors import StateError, UsageError
 from mlspec.render import manifest
 
@@ -31,44 +31,44 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
     """
     root = find_root()
     loaded = open_specs(paths, target)
-    whole = any(is_folder(path, root) for path in paths)
-    files = texts(loaded.specs, loaded.project, target, root, with_shared=whole)
-    _write(out, files, target, whole=whole)
+    whole_folder = any(is_folder(path, root) for path in paths)
+    files = render_specs(loaded.specs, loaded.project, target, root, with_shared=whole_folder)
+    _write_folder(out, files, target, whole_folder=whole_folder)
     count = f"{len(files)} file{'s' if len(files) > 1 else ''}"
     click.echo(
         f"{out}: {count} for {len(loaded.specs)} forecast{'s' if len(loaded.specs) > 1 else ''} on target {target}"
     )
-    if place_of(loaded.project, target) and not whole and any(spec.json["notify"] for spec in loaded.specs):
+    if place_of(loaded.project, target) and not whole_folder and any(spec.json["notify"] for spec in loaded.specs):
         click.echo(
             "topics and secrets that specs share are rendered with the whole folder: mlspec render specs/", err=True
         )
 
 
-def _write(out: Path, files: Mapping[str, str], target: str, *, whole: bool) -> None:
+def _write_folder(out: Path, files: Mapping[str, str], target: str, *, whole_folder: bool) -> None:
     """Make the folder hold these files, each written whole, and none that an earlier rendering left behind."""
-    record = out / manifest.NAME
+    record = out / manifest.MANIFEST_NAME
     try:
         if out.is_dir() and any(out.iterdir()) and not record.is_file():
             raise UsageError(
                 f"'{out}' is not empty, and mlspec did not render into it", hint="name a new folder with --out"
             )
         text = record.read_text(encoding="utf-8") if record.is_file() else ""
-        before, held = manifest.from_text(text), manifest.target_of(text)
-        if held not in (None, target):
+        before, folder_target = manifest.from_text(text), manifest.target_of(text)
+        if folder_target not in (None, target):
             raise UsageError(
-                f"'{out}' holds target '{held}'", hint=f"render target '{target}' into a folder of its own"
+                f"'{out}' holds target '{folder_target}'", hint=f"render target '{target}' into a folder of its own"
             )
-        for path in manifest.left_behind(before, files, whole):
-            _remove(out, path, before.pop(path))
+        for path in manifest.stale_files(before, files, whole_folder):
+            _remove_file(out, path, before.pop(path))
         for path, text in files.items():
-            _put(out / path, text)
-        kept = {} if whole else before
-        _put(record, manifest.to_text({**kept, **manifest.made(files)}, target))
+            _write_file(out / path, text)
+        kept_entries = {} if whole_folder else before
+        _write_file(record, manifest.to_text({**kept_entries, **manifest.file_digests(files)}, target))
     except (OSError, UnicodeDecodeError) as error:
         raise StateError(f"cannot write to '{out}': {error}", hint="choose another --out") from None
 
 
-def _put(file: Path, text: str) -> None:
+def _write_file(file: Path, text: str) -> None:
     if file.is_file() and file.read_bytes() == text.encode():
         return  # its time stays, so that what watches files sees only what changed
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def _put(file: Path, text: str) -> None:
     os.replace(part, file)  # noqa: PTH105  (the same call, and it says that it replaces)
 
 
-def _remove(out: Path, path: str, digest: str) -> None:
+def _remove_file(out: Path, path: str, digest: str) -> None:
     file = out / path
     if not file.is_file():
         return

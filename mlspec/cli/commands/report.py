@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from mlspec.cli import options
-from mlspec.cli.clock import now
-from mlspec.cli.report_facts import gather
+from mlspec.cli.clock import utc_now
+from mlspec.cli.report_facts import gather_facts
 from mlspec.cli.target import open_here
 from mlspec.errors import StateError
-from mlspec.render.report import report
+from mlspec.render.report import render_report
 
 
 @click.command(short_help="Write one HTML file with the charts a person would look at.")
@@ -25,7 +25,7 @@ from mlspec.render.report import report
 )
 def command(name: str, target: str, out: Path | None) -> None:
     """Write one self-contained HTML file: forecast and interval per series, why this model, where it errs, stock, data, history."""
-    page = report(gather(open_here(target), name, now()))
+    page = render_report(gather_facts(open_here(target), name, utc_now()))
     out = out or Path(f"{name}-report.html")
     try:
         out.write_text(page, encoding="utf-8")

@@ -6,7 +6,7 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.manual_operations import applied, who
+from mlspec.cli.manual_operations import current_user, open_applied
 from mlspec.engine import manual_operations
 
 
@@ -16,4 +16,6 @@ from mlspec.engine import manual_operations
 @click.option("--forgive", metavar="VERSION", help="Take this version out of quarantine, so that it may serve again.")
 def command(name: str, target: str, forgive: str | None) -> None:
     """Lift a hold, or let work that failed be tried again. A version in quarantine stays there, but for --forgive."""
-    click.echo(f"{name}: {printable(manual_operations.resume(applied(name, target), name, who(), forgive))}")
+    click.echo(
+        f"{name}: {printable(manual_operations.resume_forecast(open_applied(name, target), name, current_user(), forgive))}"
+    )

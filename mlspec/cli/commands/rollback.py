@@ -6,7 +6,7 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.manual_operations import spec_of, who
+from mlspec.cli.manual_operations import current_user, open_applied_spec
 from mlspec.cli.progress import Progress
 from mlspec.engine import manual_operations
 
@@ -26,6 +26,6 @@ def command(name: str, target: str, to: int | None, reason: str, lock_timeout: f
     the spec changes.
     """
     with Progress() as progress:
-        engine, spec = spec_of(name, target, progress)
-        said = manual_operations.roll_back(engine, spec, to, who(), reason, lock_timeout)
-    click.echo(f"{name}: {printable(said)}")
+        engine, spec = open_applied_spec(name, target, progress)
+        sentence = manual_operations.roll_back(engine, spec, to, current_user(), reason, lock_timeout)
+    click.echo(f"{name}: {printable(sentence)}")

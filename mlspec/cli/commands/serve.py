@@ -36,49 +36,49 @@ def command(names: tuple[str, ...], target: str, host: str | None, port: int | N
     without a restart; requests, errors and latency are counted for the alerts. On Vertex AI, AIP_HTTP_PORT, AIP_HEALTH_ROUTE and
     AIP_PREDICT_ROUTE are honoured. SIGTERM finishes what is under way, and ends it with 0.
     """
-    _equipped()
+    _require_libraries()
     from mlspec.web import app, server
-    from mlspec.web.answer import Answering
-    from mlspec.web.counts import Counts
-    from mlspec.web.prediction_cache import Shelf
+    from mlspec.web.answer import PredictionHandler
+    from mlspec.web.counts import RequestCounter
+    from mlspec.web.prediction_cache import PredictionCache
 
-    routes = app.Routes(_route("AIP_PREDICT_ROUTE", names), _route("AIP_HEALTH_ROUTE", None))
-    where = _target(names, target)
+    routes = app.PlatformRoutes(_vertex_route("AIP_PREDICT_ROUTE", names), _vertex_route("AIP_HEALTH_ROUTE", None))
+    opened_target = _served_target(names, target)
     on_vertex = "AIP_HTTP_PORT" in os.environ
-    listening = server.listen(
+    listening = server.open_socket(
         host or ("0.0.0.0" if on_vertex else "127.0.0.1"),  # noqa: S104  (Vertex AI's contract asks for it)
         _aip_port() if port is None else port,
     )
-    shelf = Shelf(where, names, jobs.predict, _say)
-    counts = Counts(shelf, timestamp)
-    answering = Answering(counts, time.perf_counter, _say)
-    address, found = listening.getsockname()[:2]
-    click.echo(f"mlspec serve: http://{f'[{address}]' if ':' in address else address}:{found}")
+    shelf = PredictionCache(opened_target, names, jobs.predict, _log_line)
+    counts = RequestCounter(shelf, timestamp)
+    answering = PredictionHandler(counts, time.perf_counter, _log_line)
+    address, bound_port = listening.getsockname()[:2]
+    click.echo(f"mlspec serve: http://{f'[{address}]' if ':' in address else address}:{bound_port}")
     try:
-        server.run(app.make(shelf, answering, routes), listening, shelf, counts, where, _say)
+        server.run_server(app.make_app(shelf, answering, routes), listening, shelf, counts, opened_target, _log_line)
     except Terminated:
         click.echo("mlspec serve: ended by SIGTERM", err=True)
     return Exit.DONE
 
 
-def _equipped() -> None:
+def _require_libraries() -> None:
     for needed in _LIBRARIES:
         if importlib.util.find_spec(needed) is None:
             raise MissingExtra(needed, "serve")
-    jobs.equipped()
+    jobs.require_models()
 
 
-def _target(names: tuple[str, ...], target: str) -> Target:
+def _served_target(names: tuple[str, ...], target: str) -> Target:
     """Return the target. Raises UsageError for a name that neither it nor a spec knows."""
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
     if names and (served := open_served(loaded.project, target, names)):
         return served  # Vertex AI starts it under an account that sees these forecasts alone
-    where = open_target(loaded.project, root, target)
-    known = tuple(sorted({*where.names(), *(spec.name for spec in loaded.specs)}))
+    opened_target = open_target(loaded.project, root, target)
+    known = tuple(sorted({*opened_target.forecast_names(), *(spec.name for spec in loaded.specs)}))
     for name in names:
         known_name(name, known)
-    return where
+    return opened_target
 
 
 def _aip_port() -> int:
@@ -88,7 +88,7 @@ def _aip_port() -> int:
     return int(text)
 
 
-def _route(variable: str, names: tuple[str, ...] | None) -> str | None:
+def _vertex_route(variable: str, names: tuple[str, ...] | None) -> str | None:
     """Return a path that Vertex AI asks for. Raises UsageError where it is none, or where it could mean several forecasts."""
     path = os.environ.get(variable)
     if path is None:
@@ -100,5 +100,5 @@ def _route(variable: str, names: tuple[str, ...] | None) -> str | None:
     return path
 
 
-def _say(text: str) -> None:
+def _log_line(text: str) -> None:
     click.echo(f"{timestamp()}  {printable(text)}", err=True)

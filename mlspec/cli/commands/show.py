@@ -13,7 +13,7 @@ import yaml
 from mlspec.cli import options
 from mlspec.cli.escape import printable
 from mlspec.cli.project import open_specs
-from mlspec.spec import Resolved
+from mlspec.spec import ResolvedSpec
 
 _WIDEST = 72
 
@@ -35,11 +35,11 @@ def command(paths: tuple[Path, ...], target: str, output: str) -> None:
         ]
         click.echo(json.dumps({"target": target, "forecasts": value}, indent=2))
         return
-    click.echo("\n---\n".join("\n".join(_lines(spec)) for spec in specs))
+    click.echo("\n---\n".join("\n".join(_spec_lines(spec)) for spec in specs))
 
 
-def _lines(spec: Resolved) -> Iterator[str]:
-    pairs = list(_mapping(spec.json, "", ""))
+def _spec_lines(spec: ResolvedSpec) -> Iterator[str]:
+    pairs = list(_mapping_lines(spec.json, "", ""))
     width = min(max(len(text) for text, _ in pairs), _WIDEST)
     origins = spec.origins
     for text, path in pairs:
@@ -47,33 +47,33 @@ def _lines(spec: Resolved) -> Iterator[str]:
         yield printable(f"{text.ljust(width)}  # {origin}" if origin else text).replace("\n", "\\n")
 
 
-def _mapping(value: dict[str, Any], path: str, indent: str) -> Iterator[tuple[str, str]]:
+def _mapping_lines(value: dict[str, Any], path: str, indent: str) -> Iterator[tuple[str, str]]:
     """Yield (line of YAML, dotted path) for every value; a mapping's own line has no path."""
     for key, inner in value.items():
         if inner is None:
             continue
         below = f"{path}.{key}" if path else str(key)
-        head = f"{indent}{_flow(key)}:"
+        head = f"{indent}{_flow_text(key)}:"
         if isinstance(inner, dict) and inner:
-            inside = list(_mapping(inner, below, f"{indent}  "))
+            inside = list(_mapping_lines(inner, below, f"{indent}  "))
             yield from (
                 [(head, ""), *inside] if inside else []
             )  # a mapping without a word in it would be read as nothing
-        elif isinstance(inner, list) and any(isinstance(each, dict) for each in inner):
+        elif isinstance(inner, list) and any(isinstance(entry, dict) for entry in inner):
             yield head, ""
-            for index, each in enumerate(inner):
-                yield from _entry(each, f"{below}[{index}]", f"{indent}  ")
+            for index, entry in enumerate(inner):
+                yield from _entry_lines(entry, f"{below}[{index}]", f"{indent}  ")
         else:
-            yield f"{head} {_flow(inner)}", below
+            yield f"{head} {_flow_text(inner)}", below
 
 
-def _entry(value: dict[str, Any], path: str, indent: str) -> Iterator[tuple[str, str]]:
-    first, *rest = _mapping(value, path, f"{indent}  ")
+def _entry_lines(value: dict[str, Any], path: str, indent: str) -> Iterator[tuple[str, str]]:
+    first, *other_lines = _mapping_lines(value, path, f"{indent}  ")
     yield f"{indent}- {first[0].lstrip()}", first[1]
-    yield from rest
+    yield from other_lines
 
 
-def _flow(value: Any) -> str:
+def _flow_text(value: Any) -> str:
     """Return a value in YAML's flow style, on one line."""
     text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 20, allow_unicode=True)
     return text.removesuffix("\n...\n").strip()

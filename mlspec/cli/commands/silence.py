@@ -8,7 +8,7 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.manual_operations import alert_of, applied, who
+from mlspec.cli.manual_operations import current_user, open_applied, require_alert
 from mlspec.engine import manual_operations
 from mlspec.errors import UsageError
 
@@ -18,7 +18,7 @@ from mlspec.errors import UsageError
 @click.argument("alert")
 @options.target
 @click.option(
-    "--for", "span", required=True, metavar="DURATION", callback=lambda _c, _p, value: options.seconds(value),
+    "--for", "span", required=True, metavar="DURATION", callback=lambda _c, _p, value: options.parse_seconds(value),
     help="How long: 30m, 2d.",
 )  # fmt: skip
 @options.reason
@@ -26,8 +26,7 @@ def command(name: str, alert: str, target: str, span: float, reason: str) -> Non
     """Mute an alert: nobody is told of it and nothing acts on it, until the time is over."""
     if span <= 0:
         raise UsageError("--for has to be longer than nothing", hint="such as --for 2d")
-    engine = applied(name, target)
-    alert_of(engine, name, alert)
-    click.echo(
-        f"{name}: {printable(manual_operations.silence(engine, name, alert, timedelta(seconds=span), who(), reason))}"
-    )
+    engine = open_applied(name, target)
+    require_alert(engine, name, alert)
+    message = manual_operations.silence_alert(engine, name, alert, timedelta(seconds=span), current_user(), reason)
+    click.echo(f"{name}: {printable(message)}")

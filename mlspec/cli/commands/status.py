@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from mlspec.cli import options
-from mlspec.cli.clock import now
+from mlspec.cli.clock import utc_now
 from mlspec.cli.escape import printable
 from mlspec.cli.project import find_root, known_name, load_specs
-from mlspec.cli.table import percent, table
+from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_target, timestamp
-from mlspec.engine.status import Status, not_applied, status
+from mlspec.engine.status import ForecastStatus, forecast_status, not_applied
 from mlspec.errors import Exit
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.targets.base import Target
@@ -29,102 +29,112 @@ def command(names: tuple[str, ...], target: str, output: str, check: bool) -> in
     """Say per forecast whether it is ready, and why not; what serves, how good it is, when it ran and runs next."""
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
-    where = open_target(loaded.project, root, target)
-    applied = where.names()
+    opened_target = open_target(loaded.project, root, target)
+    applied = opened_target.forecast_names()
     known = tuple(sorted({*applied, *(spec.name for spec in loaded.specs)}))
-    wanted = tuple(known_name(name, known) for name in names) or known
-    found = [status(where, name, now()) if _known(where, name) else not_applied(name, timestamp()) for name in wanted]
+    chosen_names = tuple(known_name(name, known) for name in names) or known
+    statuses = [
+        forecast_status(opened_target, name, utc_now())
+        if _is_known(opened_target, name)
+        else not_applied(name, timestamp())
+        for name in chosen_names
+    ]
     if loaded.faults:
         click.echo("some specs cannot be read, and are left out: `mlspec validate` says why", err=True)
     if output == "json":
-        click.echo(json.dumps({"forecasts": [as_json(each) for each in found]}, indent=2, allow_nan=False))
+        click.echo(json.dumps({"forecasts": [as_json(forecast) for forecast in statuses]}, indent=2, allow_nan=False))
     else:
-        click.echo(as_text(found))
+        click.echo(as_text(statuses))
         described = {spec.name for spec in loaded.specs}
-        for name in () if loaded.faults else (each.name for each in found if each.name not in described):
+        for name in () if loaded.faults else (forecast.name for forecast in statuses if forecast.name not in described):
             click.echo(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` takes it down")
-    return Exit.NOT_WELL if check and not all(each.ready for each in found) else Exit.DONE
+    return Exit.NOT_WELL if check and not all(forecast.ready for forecast in statuses) else Exit.DONE
 
 
-def _known(where: Target, name: str) -> bool:
+def _is_known(opened_target: Target, name: str) -> bool:
     """Return whether anything stands of a forecast, or a first attempt at it has failed."""
-    observed = where.observe(name)
-    return bool(observed.seen) or any(each.status == "False" for each in observed.conditions)
+    observed = opened_target.observe_forecast(name)
+    return bool(observed.resources) or any(condition.status == "False" for condition in observed.conditions)
 
 
-def as_text(found: list[Status]) -> str:
+def as_text(statuses: list[ForecastStatus]) -> str:
     """Return a table of forecasts, and under it why any is not ready."""
-    if not found:
+    if not statuses:
         return "No forecasts yet: `mlspec init` starts a project, `mlspec apply` makes its forecasts."
     rows = [
         [
-            each.name,
-            "ready" if each.ready else "not ready",
-            ", ".join(f"{row['version']} {row['traffic']} %" for row in each.serving) or "nothing",
-            each.candidate or "-",
-            percent(each.metrics.get("wape")),
-            each.last_run.cutoff if each.last_run else "-",
-            each.last_run.created if each.last_run else "-",
-            each.next_run or "-",
+            forecast.name,
+            "ready" if forecast.ready else "not ready",
+            ", ".join(f"{row['version']} {row['traffic']} %" for row in forecast.serving) or "nothing",
+            forecast.candidate or "-",
+            format_percent(forecast.metrics.get("wape")),
+            forecast.last_run.cutoff if forecast.last_run else "-",
+            forecast.last_run.created if forecast.last_run else "-",
+            forecast.next_run or "-",
         ]
-        for each in found
+        for forecast in statuses
     ]
     lines = [
-        table(["forecast", "state", "serving", "model", "backtest WAPE", "data up to", "last run", "next run"], rows)
+        format_table(
+            ["forecast", "state", "serving", "model", "backtest WAPE", "data up to", "last run", "next run"], rows
+        )
     ]
-    lines += [f"{each.name}: {printable(line)}" for each in found for line in _sentences(each)]
+    lines += [f"{forecast.name}: {printable(line)}" for forecast in statuses for line in _status_sentences(forecast)]
     return "\n".join(lines)
 
 
-def _sentences(each: Status) -> list[str]:
+def _status_sentences(forecast: ForecastStatus) -> list[str]:
     """Return what a person has to know beside the table: why it is not ready, what is kept out, on its way, held, muted."""
-    ledger = each.ledger
+    ledger = forecast.ledger
     firing = "; ".join(alert.message for alert in ledger.alerts if alert.state == "firing")
-    why = "" if each.why == firing else each.why  # an alert has a line of its own
-    found = [why or each.kept_out, _realised(ledger)]
+    why = "" if forecast.why == firing else forecast.why  # an alert has a line of its own
+    sentences = [why or forecast.kept_out, _realised_text(ledger)]
     if ledger.rollout:
-        found.append(
+        sentences.append(
             f"{ledger.rollout.version} is on its way, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
         )
     if ledger.hold:
-        found.append(
+        sentences.append(
             f"release {ledger.hold.release} is held by {ledger.hold.by} since {ledger.hold.at}: {ledger.hold.reason}"
         )
-    found += [f"{bad.version} is in quarantine since {bad.at}: {bad.reason}" for bad in ledger.quarantined]
-    found += [f"alert {alert.name} is {alert.state} since {alert.since}: {alert.said}" for alert in _loud(ledger)]
-    found += [
+    sentences += [f"{bad.version} is in quarantine since {bad.at}: {bad.reason}" for bad in ledger.quarantined]
+    sentences += [
+        f"alert {alert.name} is {alert.state} since {alert.since}: {alert.message_without_name}"
+        for alert in _notable_alerts(ledger)
+    ]
+    sentences += [
         f"alert {mute.alert} is silent until {mute.until}, by {mute.by}: {mute.reason}" for mute in ledger.silences
     ]
-    return [line for line in found if line]
+    return [line for line in sentences if line]
 
 
-def _realised(ledger: Ledger) -> str:
+def _realised_text(ledger: Ledger) -> str:
     """Return how forecasts turned out, in all and by how far ahead they were made; nothing where no period is mature."""
     if ledger.metrics.get("wape") is None:
         return ""
-    steps = [f"{percent(each['metrics']['wape'])} at {each['step']}" for each in ledger.by_horizon]
-    ahead = f"; by periods ahead: {', '.join(steps)}" if len(steps) > 1 else ""
-    return f"realised WAPE {percent(ledger.metrics['wape'])}{ahead}"
+    steps = [f"{format_percent(horizon['metrics']['wape'])} at {horizon['step']}" for horizon in ledger.by_horizon]
+    by_horizon = f"; by periods ahead: {', '.join(steps)}" if len(steps) > 1 else ""
+    return f"realised WAPE {format_percent(ledger.metrics['wape'])}{by_horizon}"
 
 
-def _loud(ledger: Ledger) -> list[AlertRecord]:
+def _notable_alerts(ledger: Ledger) -> list[AlertRecord]:
     """Return the alerts that are worth a line: all but those that are well, or that never had data."""
-    return [each for each in ledger.alerts if each.state not in ("ok", "no-data") or each.incident]
+    return [alert for alert in ledger.alerts if alert.state not in ("ok", "no-data") or alert.incident]
 
 
-def as_json(each: Status) -> dict[str, Any]:
+def as_json(forecast: ForecastStatus) -> dict[str, Any]:
     """Return the contract's JSON of one forecast, with what else the loop remembers of it."""
-    ledger = each.ledger
+    ledger = forecast.ledger
     return {
-        "name": each.name,
-        "ready": each.ready,
+        "name": forecast.name,
+        "ready": forecast.ready,
         "conditions": [
-            {key: value for key, value in asdict(row).items() if key != "forecast"} for row in each.conditions
+            {key: value for key, value in asdict(row).items() if key != "forecast"} for row in forecast.conditions
         ],
-        "serving": [dict(row) for row in each.serving],
-        "champion": each.champion,
+        "serving": [dict(row) for row in forecast.serving],
+        "champion": forecast.champion,
         "pinned": asdict(ledger.hold) if ledger.hold else None,
-        "metrics": dict(each.metrics),
+        "metrics": dict(forecast.metrics),
         "realised": dict(ledger.metrics),
         "realised_by_horizon": [dict(step) for step in ledger.by_horizon],
         "alerts": [
@@ -140,6 +150,6 @@ def as_json(each: Status) -> dict[str, Any]:
         "rollout": asdict(ledger.rollout) if ledger.rollout else None,
         "quarantined": [asdict(bad) for bad in ledger.quarantined],
         "silences": [asdict(mute) for mute in ledger.silences],
-        "last_run": each.last_run.created if each.last_run else None,
-        "next_run": each.next_run,
+        "last_run": forecast.last_run.created if forecast.last_run else None,
+        "next_run": forecast.next_run,
     }

@@ -9,10 +9,10 @@ from typing import Any, cast, get_args
 import click
 
 from mlspec.cli import options as shared
-from mlspec.cli.clock import now
-from mlspec.cli.structured import failures, say
+from mlspec.cli.clock import utc_now
+from mlspec.cli.structured import log_failures, log_line
 from mlspec.errors import Exit, SpecError, StalePlan, UsageError
-from mlspec.spec import Resolved
+from mlspec.spec import ResolvedSpec
 from mlspec.state.step import StepName, StepRequest
 
 # With --out, on files; without, on the target's record.
@@ -21,7 +21,7 @@ TARGET_STEPS = ("check", "backtest", "gate", "train", "register", "roll-out", "f
 _ALL = tuple(dict.fromkeys((*TARGET_STEPS, *FILE_STEPS)))
 
 
-def _pairs(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def _parse_pairs(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     pairs = dict(value.split("=", 1) for value in values if "=" in value)
     wrong = [value for value in values if "=" not in value or value.startswith("=")]
     if wrong:
@@ -29,7 +29,7 @@ def _pairs(_context: click.Context, parameter: click.Parameter, values: tuple[st
     return pairs
 
 
-def _moment(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def _parse_moment(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     from datetime import datetime
 
     if value is None:
@@ -48,16 +48,26 @@ def _moment(_context: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--spec", "spec_file", required=True, metavar="FILE", help="A spec, or a resolved spec as JSON.")
 @click.option("--target", default="local", help="Target whose overrides the spec gets, and whose record is kept.")
 @click.option(
-    "--at", "moment", callback=_moment, metavar="TIME", help="The moment that the run is about; now, if left out."
+    "--at", "moment", callback=_parse_moment, metavar="TIME", help="The moment that the run is about; now, if left out."
 )
 @click.option("--release", metavar="ID", help="Refuse to run for a spec that has moved on since a DAG was rendered.")
 @shared.lock_timeout
 @click.option("--out", metavar="DIR", help="Run on files instead: folder for the outputs.")
 @click.option(
-    "--in", "inputs", multiple=True, callback=_pairs, metavar="ROLE=FILE", help="On files: one of an earlier step."
+    "--in",
+    "inputs",
+    multiple=True,
+    callback=_parse_pairs,
+    metavar="ROLE=FILE",
+    help="On files: one of an earlier step.",
 )
 @click.option(
-    "--option", "options", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="On files: a word for the step."
+    "--option",
+    "options",
+    multiple=True,
+    callback=_parse_pairs,
+    metavar="NAME=VALUE",
+    help="On files: a word for the step.",
 )
 @click.option(
     "--root", default=".", metavar="DIR", help="On files: the project's root, which data paths are relative to."
@@ -91,18 +101,18 @@ def command(
     if out is None:
         if inputs or options:
             raise UsageError("--in and --option are for a step on files", hint="add --out DIR, or leave them out")
-        return _on_target(name, spec_file, target, moment, release, lock_timeout)
+        return _run_on_target(name, spec_file, target, moment, release, lock_timeout)
     if name not in FILE_STEPS:
         raise UsageError(f"step {name} works on a target's record", hint="leave out --out")
-    words = _words(name, options, moment)
+    words = _step_options(name, options, moment)
     if out.startswith("gs://"):
         from mlspec.cli import far_step
 
-        return far_step.run(name, spec_file, target, inputs, words, out)
-    return _on_files(name, _spec(spec_file, target), inputs, words, Path(out), Path(root))
+        return far_step.run_in_container(name, spec_file, target, inputs, words, out)
+    return _run_on_files(name, _load_spec(spec_file, target), inputs, words, Path(out), Path(root))
 
 
-def _on_target(
+def _run_on_target(
     name: str, spec_file: str, target: str, moment: str | None, release: str | None, lock_timeout: float
 ) -> int:
     from mlspec.cli.project import find_root, open_specs
@@ -112,22 +122,24 @@ def _on_target(
     if name not in steps.TARGET_STEPS:
         raise UsageError(f"step {name} works on files", hint="add --out DIR")
     loaded = open_specs((spec_file,), target)
-    spec = _single(spec_file, loaded.specs)
+    spec = _only_spec(spec_file, loaded.specs)
     if release is not None and not spec.spec_hash.startswith(release):
         raise StalePlan(
             f"{spec.name}: this run is for release {release}, and the spec has moved on to {spec.spec_hash[: len(release)]}",
             hint="render and deploy the DAG again: mlspec render",
         )
     root = find_root()
-    where = open_target(loaded.project, root, target)
-    engine = open_engine(where, root, lambda forecast, step, _d, _t, text: say("INFO", text, forecast, step=step))
-    with failures(spec.name, name):
+    opened_target = open_target(loaded.project, root, target)
+    engine = open_engine(
+        opened_target, root, lambda forecast, step, _d, _t, text: log_line("INFO", text, forecast, step=step)
+    )
+    with log_failures(spec.name, name):
         facts = steps.run_on_target(engine, spec, cast("Any", name), moment or timestamp(), lock_timeout)
     click.echo(json.dumps({"forecast": spec.name, "step": name, **facts}, indent=2, allow_nan=False))
     return Exit.DONE if facts["well"] else Exit.NOT_WELL
 
 
-def _on_files(
+def _run_on_files(
     name: StepName,
     spec: dict[str, Any],
     inputs: dict[str, str],
@@ -137,26 +149,28 @@ def _on_files(
 ) -> int:
     from mlspec import jobs
 
-    request = StepRequest(name, spec, root, _made(out), {role: _file(path) for role, path in inputs.items()}, words)
-    result = jobs.run(request, _say)
+    request = StepRequest(
+        name, spec, root, _make_folder(out), {role: _existing_file(path) for role, path in inputs.items()}, words
+    )
+    result = jobs.run(request, _print_progress)
     outputs = {role: str(path) for role, path in result.outputs.items()}
     click.echo(json.dumps({"facts": dict(result.facts), "outputs": outputs}, indent=2, allow_nan=False))
     return Exit.DONE
 
 
-def _words(name: str, options: dict[str, str], moment: str | None) -> dict[str, Any]:
+def _step_options(name: str, options: dict[str, str], moment: str | None) -> dict[str, Any]:
     """Return a step's own words; a step that looks at the clock has one."""
-    words: dict[str, Any] = {key: _word(value) for key, value in options.items()}
+    words: dict[str, Any] = {key: _parse_value(value) for key, value in options.items()}
     if name in {"check", "evaluate"}:
-        words.setdefault("now", moment or now().isoformat())
+        words.setdefault("now", moment or utc_now().isoformat())
     return words
 
 
-def _say(_done: int, _total: int, what: str) -> None:
+def _print_progress(_done: int, _total: int, what: str) -> None:
     click.echo(what, err=True)
 
 
-def _word(value: str) -> Any:
+def _parse_value(value: str) -> Any:
     """Return a value as JSON where it begins as an object or a list does (a candidate, versions), as text otherwise."""
     if not value.startswith(("{", "[")):
         return value
@@ -166,19 +180,19 @@ def _word(value: str) -> Any:
         raise UsageError(f"the value '{value[:60]}' is not JSON: {error}", hint="quote it for the shell") from None
 
 
-def _single(file: str, specs: tuple[Resolved, ...]) -> Resolved:
+def _only_spec(file: str, specs: tuple[ResolvedSpec, ...]) -> ResolvedSpec:
     if len(specs) != 1:
         raise UsageError(f"'{file}' holds {len(specs)} forecasts; a step runs one", hint="name one spec file")
     return specs[0]
 
 
-def _spec(file: str, target: str) -> dict[str, Any]:
+def _load_spec(file: str, target: str) -> dict[str, Any]:
     if not file.endswith(".json"):
         from mlspec.cli.project import open_specs
 
-        return dict(_single(file, open_specs((file,), target).specs).json)
+        return dict(_only_spec(file, open_specs((file,), target).specs).json)
     try:
-        value = json.loads(_file(file).read_text(encoding="utf-8"))
+        value = json.loads(_existing_file(file).read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise SpecError(
             f"'{file}' is not JSON: {error}", hint="give a spec file, or what mlspec show --output json says"
@@ -190,14 +204,14 @@ def _spec(file: str, target: str) -> dict[str, Any]:
     return value
 
 
-def _file(path: str) -> Path:
+def _existing_file(path: str) -> Path:
     file = Path(path)
     if not file.is_file():
         raise UsageError(f"there is no file '{path}'", hint="name a file that an earlier step wrote")
     return file
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

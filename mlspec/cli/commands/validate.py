@@ -37,12 +37,12 @@ def command(paths: tuple[Path, ...], target: str, output: str, data: bool) -> in
         click.echo(as_github(faults), nl=bool(faults))
     elif faults:
         click.echo(as_text(faults))
-        click.echo(f"\n{_count(len(faults), 'error')} in {_count(loaded.files, 'file')}", err=True)
+        click.echo(f"\n{_count_text(len(faults), 'error')} in {_count_text(loaded.files, 'file')}", err=True)
     else:
         for name in loaded.names:
             click.echo(f"{printable(name)}: ok")
     return Exit.FAILED if faults else Exit.DONE
 
 
-def _count(number: int, noun: str) -> str:
+def _count_text(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

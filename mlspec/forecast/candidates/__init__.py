@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mlspec.errors import ModelError
 from mlspec.forecast.frame import Panel
-from mlspec.forecast.workers import HERE, Workers
+from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.forecast import Candidate, GradientBoosting
 
 # kind: the module of its family, below this package.
@@ -27,14 +27,14 @@ FAMILIES = {
 }
 
 
-class Fitted(Protocol):
+class FittedCandidate(Protocol):
     """A fitted candidate."""
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean for the horizon after the panel's cutoff, sorted."""
         ...
 
-    def dump(self) -> bytes | None:
+    def to_bytes(self) -> bytes | None:
         """Return what was learned, in a format that cannot run code; None where a forecast learns anew from the panel."""
         ...
 
@@ -42,7 +42,7 @@ class Fitted(Protocol):
 class Family(Protocol):
     """A module of this package."""
 
-    def fit(self, candidate: Any, panel: Panel, seed: int, workers: Workers) -> Fitted:
+    def fit(self, candidate: Any, panel: Panel, seed: int, workers: Workers) -> FittedCandidate:
         """Fit a candidate to a panel, by `workers` where something is learned before the forecast.
 
         Raises ModelError when no series is long enough.
@@ -50,33 +50,33 @@ class Family(Protocol):
         ...
 
 
-def family(kind: str) -> Family:
+def import_family(kind: str) -> Family:
     """Import and return the family of a kind."""
     module: Any = importlib.import_module(f"{__name__}.{FAMILIES[kind]}")
-    found: Family = module
-    return found
+    family_module: Family = module
+    return family_module
 
 
-def fit(candidate: Candidate, panel: Panel, seed: int, workers: Workers = HERE) -> Fitted:
+def fit_candidate(candidate: Candidate, panel: Panel, seed: int, workers: Workers = THIS_PROCESS) -> FittedCandidate:
     """Fit one candidate that is no ensemble."""
-    return family(candidate.kind).fit(candidate, panel, seed, workers)
+    return import_family(candidate.kind).fit(candidate, panel, seed, workers)
 
 
-def load(candidate: Candidate, data: bytes | None, panel: Panel, seed: int) -> Fitted:
+def load_fitted(candidate: Candidate, data: bytes | None, panel: Panel, seed: int) -> FittedCandidate:
     """Return the fitted candidate that `dump` wrote, or fit it anew to the panel where nothing was to be kept."""
     if isinstance(candidate, GradientBoosting) and data is not None:
         from mlspec.forecast.candidates import boosting
 
-        return boosting.load(candidate, data)
-    return fit(candidate, panel, seed)
+        return boosting.load_boosted(candidate, data)
+    return fit_candidate(candidate, panel, seed)
 
 
-_ONE: TypeAdapter[Candidate] = TypeAdapter(Candidate)
+_CANDIDATE_ADAPTER: TypeAdapter[Candidate] = TypeAdapter(Candidate)
 
 
 def to_json(label: str, kind: str, members: Sequence[Candidate]) -> dict[str, Any]:
     """Return a champion as JSON that stands by itself: an ensemble carries its chosen members whole."""
-    listed: list[dict[str, Any]] = [_ONE.dump_python(member, mode="json") for member in members]
+    listed: list[dict[str, Any]] = [_CANDIDATE_ADAPTER.dump_python(member, mode="json") for member in members]
     if kind != "ensemble":
         return listed[0]
     return {"kind": kind, "name": label, "of": [member.label for member in members], "members": listed}
@@ -86,8 +86,8 @@ def from_json(value: Any) -> tuple[Candidate, list[Candidate]]:
     """Return the candidate and, of an ensemble, its members. Raises ModelError when `value` is not what `to_json` wrote."""
     try:
         plain = {key: item for key, item in value.items() if key != "members"}
-        members = [_ONE.validate_python(member) for member in value.get("members", ())]
-        return _ONE.validate_python(plain), members
+        members = [_CANDIDATE_ADAPTER.validate_python(member) for member in value.get("members", ())]
+        return _CANDIDATE_ADAPTER.validate_python(plain), members
     except (ValidationError, AttributeError, TypeError):
         raise ModelError(
             "the candidate is not one that this version of mlspec knows", hint="train again: mlspec apply"

@@ -18,10 +18,10 @@ import pandas as pd
 
 from mlspec.errors import MissingExtra, ModelError
 from mlspec.forecast import trees
-from mlspec.forecast.candidates.short import LEAST, with_short
-from mlspec.forecast.features import Encoder, Matrix, default_lags, matrix, windows
-from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe
-from mlspec.forecast.workers import Place, Workers, deal
+from mlspec.forecast.candidates.short import LEAST, forecast_by_length
+from mlspec.forecast.features import CategoryEncoder, FeatureMatrix, default_lags, feature_matrix, rolling_windows
+from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
+from mlspec.forecast.workers import TrainingPeer, Workers, split_panel
 from mlspec.spec.forecast import GradientBoosting
 
 MODEL, ABOUT = "trees", "about.json"
@@ -30,80 +30,85 @@ FEWEST_ROWS = 30
 
 
 @dataclass(frozen=True)
-class Boosted:
+class BoostedModel:
     """A fitted model, and what a forecast needs beside it: the lags, and the categories as numbered in training."""
 
     candidate: GradientBoosting
     model: Any
     lags: tuple[int, ...]
     differenced: bool
-    encoder: Encoder
+    encoder: CategoryEncoder
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
-        return with_short(panel, LEAST, self._forecast)
+        return forecast_by_length(panel, LEAST, self._forecast_long_series)
 
-    def _forecast(self, panel: Panel) -> pd.DataFrame:
-        engine = _engine(self.model, self.lags, self.differenced, panel.layout)
-        frames = matrix(panel, self.encoder)
-        _prepare(engine, frames)
+    def _forecast_long_series(self, panel: Panel) -> pd.DataFrame:
+        engine = _build_engine(self.model, self.lags, self.differenced, panel.layout)
+        frames = feature_matrix(panel, self.encoder)
+        _preprocess_frames(engine, frames)
         engine.models_ = {MEAN: self.model}
         ahead = frames.ahead if len(frames.ahead.columns) > len([ID, TIME]) else None
         return engine.predict(panel.layout.horizon, X_df=ahead).astype({MEAN: "float64"})
 
-    def dump(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return a zip of the trees and `about.json`: the same model gives the same bytes."""
         about = {"lags": self.lags, "differenced": self.differenced, "categories": self.encoder.categories}
-        return trees.archive(
-            {MODEL: trees.dump(self.model, self.candidate.library), ABOUT: json.dumps(about, sort_keys=True).encode()}
+        return trees.pack_archive(
+            {
+                MODEL: trees.dump_trees(self.model, self.candidate.library),
+                ABOUT: json.dumps(about, sort_keys=True).encode(),
+            }
         )
 
 
-def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) -> Boosted:
+def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) -> BoostedModel:
     """Fit to a panel: LightGBM by all workers, each with the features of its own series; scikit-learn's trees by one of them.
 
     Raises ModelError when too little history is left beyond the longest lag.
     """
     lags = tuple(candidate.lags or default_lags(panel.layout))
     _refuse_short(candidate, panel, lags)
-    panel = panel.of(panel.lengths().loc[lambda length: length >= LEAST].index)
-    encoder, differenced = Encoder.of(panel), wanders(panel)
-    shares = deal(panel, workers.count if candidate.library == "lightgbm" else 1)
-    model = workers.together(partial(_learn, candidate, seed, lags, differenced, encoder), shares)[0]
-    return Boosted(candidate, model, lags, differenced, encoder)
+    panel = panel.select_series(panel.series_lengths().loc[lambda length: length >= LEAST].index)
+    encoder, differenced = CategoryEncoder.from_panel(panel), needs_differencing(panel)
+    shares = split_panel(panel, workers.count if candidate.library == "lightgbm" else 1)
+    model = workers.train_together(partial(_train_share, candidate, seed, lags, differenced, encoder), shares)[0]
+    return BoostedModel(candidate, model, lags, differenced, encoder)
 
 
-def _learn(
+def _train_share(
     candidate: GradientBoosting,
     seed: int,
     lags: tuple[int, ...],
     differenced: bool,
-    encoder: Encoder,
+    encoder: CategoryEncoder,
     panel: Panel,
-    place: Place,
+    peer: TrainingPeer,
 ) -> Any:
     """Return the trees, from a share of the series; None but from the first of those who learn them together."""
-    engine = _engine(_estimator(candidate, seed, place), lags, differenced, panel.layout)
-    features, target = _prepare(engine, matrix(panel, encoder), return_X_y=True)
+    engine = _build_engine(_build_estimator(candidate, seed, peer), lags, differenced, panel.layout)
+    features, target = _preprocess_frames(engine, feature_matrix(panel, encoder), return_X_y=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a column without a value is told by the data contract, not here
         engine.fit_models(features, target)
-    return engine.models_[MEAN] if place.rank == 0 else None
+    return engine.models_[MEAN] if peer.rank == 0 else None
 
 
-def load(candidate: GradientBoosting, data: bytes) -> Boosted:
+def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
     """Return what `dump` wrote. Raises ModelError when `data` is not that."""
-    parts = trees.members(data)
+    parts = trees.unpack_archive(data)
     try:
         about = json.loads(parts[ABOUT])
         lags, differenced = tuple(map(int, about["lags"])), bool(about["differenced"])
-        encoder = Encoder(dict(about["categories"]))
+        encoder = CategoryEncoder(dict(about["categories"]))
     except (KeyError, ValueError, TypeError):
-        raise trees.damaged("it does not say what it was trained on") from None
-    return Boosted(candidate, trees.load(parts.get(MODEL, b""), candidate.library), lags, differenced, encoder)
+        raise trees.damaged_model_error("it does not say what it was trained on") from None
+    return BoostedModel(
+        candidate, trees.load_trees(parts.get(MODEL, b""), candidate.library), lags, differenced, encoder
+    )
 
 
-def wanders(panel: Panel) -> bool:
+def needs_differencing(panel: Panel) -> bool:
     """Return whether differencing lowers the variance of most series."""
     groups = panel.frame.groupby(ID, sort=True)[TARGET]
     changes = (panel.frame[TARGET] - groups.shift(1)).groupby(panel.frame[ID], sort=True).var()
@@ -111,13 +116,13 @@ def wanders(panel: Panel) -> bool:
     return bool((changes < levels)[levels > 0].mean() > 0.5)
 
 
-def _prepare(engine: Any, frames: Matrix, **options: Any) -> Any:
+def _preprocess_frames(engine: Any, frames: FeatureMatrix, **options: Any) -> Any:
     return engine.preprocess(
         frames.history, static_features=frames.static, dropna=False, as_numpy=True, validate_data=False, **options
     )
 
 
-def _engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
+def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
     from mlforecast import MLForecast
     from mlforecast.lag_transforms import RollingMean
     from mlforecast.target_transforms import Differences, LocalStandardScaler
@@ -126,15 +131,15 @@ def _engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout
         models={MEAN: model},
         freq=layout.frequency.offset,
         lags=list(lags),
-        lag_transforms={1: [RollingMean(window, min_samples=1) for window in windows(layout)]},
+        lag_transforms={1: [RollingMean(window, min_samples=1) for window in rolling_windows(layout)]},
         target_transforms=[*([Differences([1])] if differenced else []), LocalStandardScaler()],
         num_threads=1,
     )
 
 
-def _estimator(candidate: GradientBoosting, seed: int, place: Place) -> Any:
+def _build_estimator(candidate: GradientBoosting, seed: int, peer: TrainingPeer) -> Any:
     if candidate.library == "lightgbm":
-        return _lightgbm(candidate, seed, place)
+        return _build_lightgbm(candidate, seed, peer)
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(
@@ -146,7 +151,7 @@ def _estimator(candidate: GradientBoosting, seed: int, place: Place) -> Any:
     )
 
 
-def _lightgbm(candidate: GradientBoosting, seed: int, place: Place) -> Any:
+def _build_lightgbm(candidate: GradientBoosting, seed: int, peer: TrainingPeer) -> Any:
     try:
         from lightgbm import LGBMRegressor
     except ImportError:
@@ -160,33 +165,33 @@ def _lightgbm(candidate: GradientBoosting, seed: int, place: Place) -> Any:
         force_row_wise=True,
         n_jobs=1,
         verbose=-1,
-        **_network(place),
+        **_network_options(peer),
     )
 
 
-def _network(place: Place) -> dict[str, Any]:
+def _network_options(peer: TrainingPeer) -> dict[str, Any]:
     """Return what LightGBM has to know to learn with others (https://lightgbm.readthedocs.io/en/stable/Parallel-Learning-Guide.html).
 
     `data`: each has some of the rows, and the sums of gradients in each bin are added up over all of them.
     """
-    if len(place.addresses) == 1:
+    if len(peer.addresses) == 1:
         return {}
     return {
         "tree_learner": "data",
-        "num_machines": len(place.addresses),
-        "machines": ",".join(place.addresses),
-        "local_listen_port": int(place.addresses[place.rank].rpartition(":")[2]),
+        "num_machines": len(peer.addresses),
+        "machines": ",".join(peer.addresses),
+        "local_listen_port": int(peer.addresses[peer.rank].rpartition(":")[2]),
         "time_out": 5,  # minutes to find the others
     }
 
 
 def _refuse_short(candidate: GradientBoosting, panel: Panel, lags: tuple[int, ...]) -> None:
-    lengths, longest = panel.lengths(), max(lags)
+    lengths, longest = panel.series_lengths(), max(lags)
     rows = int((lengths - longest).clip(lower=0).sum())
     if rows < FEWEST_ROWS:
         raise ModelError(
             f"candidate '{candidate.label}': beyond its longest lag of {longest} periods only {rows} rows are left to learn "
-            f"from at {panel.layout.frequency.text(panel.cutoff)}, and {FEWEST_ROWS} are needed; "
-            f"the longest series has {int(lengths.max())} periods ({describe([str(lengths.idxmax())])})",
+            f"from at {panel.layout.frequency.format_period(panel.cutoff)}, and {FEWEST_ROWS} are needed; "
+            f"the longest series has {int(lengths.max())} periods ({describe_series([str(lengths.idxmax())])})",
             hint="give it shorter lags, leave it out, or use fewer or narrower backtest windows",
         )

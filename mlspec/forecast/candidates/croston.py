@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlspec.forecast.candidates.local import Local
+from mlspec.forecast.candidates.local import StatisticalModel
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import Croston
@@ -13,13 +13,15 @@ from mlspec.spec.forecast import Croston
 TSB_ALPHA = 0.1
 
 
-def fit(candidate: Croston, panel: Panel, seed: int, workers: Workers) -> Local:
+def fit(candidate: Croston, panel: Panel, seed: int, workers: Workers) -> StatisticalModel:
     """Return the candidate; its parameters are estimated at each forecast. It knows no season."""
     del panel, seed, workers
-    return Local(candidate.label, lambda _season: _build(candidate.variant), season=1, seasons=1, least=1)
+    return StatisticalModel(
+        candidate.label, lambda _season: _build_model(candidate.variant), season=1, seasons=1, least=1
+    )
 
 
-def _build(variant: str) -> Any:
+def _build_model(variant: str) -> Any:
     from statsforecast.models import TSB, CrostonClassic, CrostonOptimized, CrostonSBA
 
     models: dict[str, Any] = {

@@ -13,14 +13,14 @@ from typing import Any
 import pandas as pd
 
 from mlspec.errors import ModelError
-from mlspec.forecast.candidates.short import LEAST, with_short
-from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, describe
+from mlspec.forecast.candidates.short import LEAST, forecast_by_length
+from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, describe_series
 
 Build = Callable[[int], Any]  # a season (1 for none) to a statsforecast model
 
 
 @dataclass(frozen=True)
-class Local:
+class StatisticalModel:
     """A statistical candidate. `build` makes the model for a season.
 
     A series shorter than `seasons` times the season is forecast without one, and one of fewer than `least` periods by its
@@ -35,33 +35,39 @@ class Local:
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean, series by series."""
-        return with_short(panel, self.least, self._forecast)
+        return forecast_by_length(panel, self.least, self._forecast_long_series)
 
-    def _forecast(self, panel: Panel) -> pd.DataFrame:
-        lengths = panel.lengths()
+    def _forecast_long_series(self, panel: Panel) -> pd.DataFrame:
+        lengths = panel.series_lengths()
         seasonal = (lengths >= self.season * self.seasons) & (self.season > 1)
         groups = [(self.season, lengths.index[seasonal]), (1, lengths.index[~seasonal])]
-        return pd.concat([_run(self.label, self.build(season), panel.of(ids)) for season, ids in groups if len(ids)])
+        return pd.concat(
+            [
+                _forecast_group(self.label, self.build(season), panel.select_series(ids))
+                for season, ids in groups
+                if len(ids)
+            ]
+        )
 
-    def dump(self) -> bytes | None:
+    def to_bytes(self) -> bytes | None:
         """Return None: a forecast learns anew from the panel."""
         return None
 
 
-def _run(label: str, model: Any, panel: Panel) -> pd.DataFrame:
+def _forecast_group(label: str, model: Any, panel: Panel) -> pd.DataFrame:
     from statsforecast import StatsForecast
 
     engine = StatsForecast(models=[model], freq=panel.layout.frequency.offset, n_jobs=1)
     frame = panel.frame[[ID, TIME, TARGET]]
     try:
-        found = engine.forecast(df=frame, h=panel.layout.horizon)
+        means = engine.forecast(df=frame, h=panel.layout.horizon)
     except MemoryError:  # no fault of the candidate
         raise
     except Exception as error:  # the library raises bare Exception
-        names = describe([str(name) for name in frame[ID].unique()])
+        names = describe_series([str(name) for name in frame[ID].unique()])
         raise ModelError(
             f"candidate '{label}' cannot be fitted to series {names}: {error}",
             hint="leave this candidate out of model.candidates, or give it another season",
         ) from error
-    found.columns = [ID, TIME, MEAN]
-    return found.astype({MEAN: "float64"})
+    means.columns = [ID, TIME, MEAN]
+    return means.astype({MEAN: "float64"})

@@ -12,12 +12,12 @@ from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, horizon_frame
 LEAST = 8
 
 
-def with_short(panel: Panel, least: int, forecast: Callable[[Panel], pd.DataFrame]) -> pd.DataFrame:
+def forecast_by_length(panel: Panel, least: int, forecast: Callable[[Panel], pd.DataFrame]) -> pd.DataFrame:
     """Return unique_id, ds, mean of all series, sorted: `forecast` for those of `least` periods or more."""
-    lengths = panel.lengths()
+    lengths = panel.series_lengths()
     long, short = lengths.index[lengths >= least], lengths.index[lengths < least]
-    parts = [forecast(panel.of(long))] if len(long) else []
-    parts += [last_value(panel.of(short))] if len(short) else []
+    parts = [forecast(panel.select_series(long))] if len(long) else []
+    parts += [last_value(panel.select_series(short))] if len(short) else []
     return pd.concat(parts)[[ID, TIME, MEAN]].sort_values([ID, TIME], ignore_index=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlspec.forecast.candidates.local import Local
+from mlspec.forecast.candidates.local import StatisticalModel
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import AutoEts
@@ -17,13 +17,13 @@ from mlspec.spec.forecast import AutoEts
 LONGEST_STATE = 12
 
 
-def fit(candidate: AutoEts, panel: Panel, seed: int, workers: Workers) -> Local:
+def fit(candidate: AutoEts, panel: Panel, seed: int, workers: Workers) -> StatisticalModel:
     """Return the candidate; its parameters are estimated at each forecast."""
     del seed, workers
-    return Local(candidate.label, _build, candidate.season or panel.layout.season, seasons=2)
+    return StatisticalModel(candidate.label, _build_model, candidate.season or panel.layout.season, seasons=2)
 
 
-def _build(season: int) -> Any:
+def _build_model(season: int) -> Any:
     from statsforecast.models import MSTL, AutoETS
 
     if season > LONGEST_STATE:

@@ -25,11 +25,11 @@ JOB_SECOND = 4 * 0.000018 + 16 * 0.000002
 RUN_MINUTES = 30.0  # our own guess, of a run and of what a machine of its own does in one
 CONDITION = 0.10  # an alert's condition a month
 SECRET = 0.06  # a version of a secret a month
-Part = tuple[float | None, str]  # USD a month and what for; None where the price is not known here
+CostPart = tuple[float | None, str]  # USD a month and what for; None where the price is not known here
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class MonthlyCost:
     """USD a month, the sentences that say what it is made of, and what could not be counted."""
 
     usd: float
@@ -37,17 +37,21 @@ class Cost:
     unknown: tuple[str, ...] = ()
 
 
-def monthly(spec: Mapping[str, Json]) -> Cost:
+def monthly_cost(spec: Mapping[str, Json]) -> MonthlyCost:
     """Return the rough cost of one resolved spec."""
-    parts = [(price, what) for found in (_endpoint, _runs, _machines, _watching) for price, what in found(spec)]
-    known = [(price, what) for price, what in parts if price is not None]
-    return Cost(
-        sum(price for price, _ in known), tuple(f"{price:.2f} USD: {what}" for price, what in known),
-        tuple(what for price, what in parts if price is None),
+    parts = [
+        (price, purpose)
+        for list_parts in (_endpoint_parts, _job_parts, _machine_parts, _monitoring_parts)
+        for price, purpose in list_parts(spec)
+    ]
+    priced_parts = [(price, purpose) for price, purpose in parts if price is not None]
+    return MonthlyCost(
+        sum(price for price, _ in priced_parts), tuple(f"{price:.2f} USD: {purpose}" for price, purpose in priced_parts),
+        tuple(purpose for price, purpose in parts if price is None),
     )  # fmt: skip
 
 
-def _endpoint(spec: Mapping[str, Json]) -> Iterator[Part]:
+def _endpoint_parts(spec: Mapping[str, Json]) -> Iterator[CostPart]:
     if spec["deployment"]["serve"] == "batch":
         return
     machine = spec["deployment"]["machine"]
@@ -58,15 +62,15 @@ def _endpoint(spec: Mapping[str, Json]) -> Iterator[Part]:
         yield hourly * count * HOURS, f"{count} x {machine['type']} all month for the endpoint"
 
 
-def _runs(spec: Mapping[str, Json]) -> Iterator[Part]:
+def _job_parts(spec: Mapping[str, Json]) -> Iterator[CostPart]:
     runs = sum(runs_per_month(cron) for word in ("forecast", "retrain") if (cron := spec["schedule"][word]))
     if runs:
         yield runs * RUN_MINUTES * 60 * JOB_SECOND, f"{runs:.0f} runs of {RUN_MINUTES:.0f} minutes on 4 vCPU, 16 GiB"
 
 
-def _machines(spec: Mapping[str, Json]) -> Iterator[Part]:
+def _machine_parts(spec: Mapping[str, Json]) -> Iterator[CostPart]:
     """What runs on machines of their own, beside the job that asks for them."""
-    for machine, word, what in (
+    for machine, word, task in (
         (spec["training"]["machine"], "retrain", "training"),
         (spec["deployment"]["batch_machine"], "forecast", "the batch forecast"),
     ):
@@ -74,13 +78,13 @@ def _machines(spec: Mapping[str, Json]) -> Iterator[Part]:
             continue
         hourly, runs = hourly_price(machine), runs_per_month(spec["schedule"][word])
         if hourly is None:
-            yield None, f"{what}'s {machine}"
+            yield None, f"{task}'s {machine}"
         else:
-            said = f"{runs:.0f} x {RUN_MINUTES:.0f} minutes of {machine} for {what}"
-            yield hourly * runs * RUN_MINUTES / 60, said
+            purpose = f"{runs:.0f} x {RUN_MINUTES:.0f} minutes of {machine} for {task}"
+            yield hourly * runs * RUN_MINUTES / 60, purpose
 
 
-def _watching(spec: Mapping[str, Json]) -> Iterator[Part]:
+def _monitoring_parts(spec: Mapping[str, Json]) -> Iterator[CostPart]:
     conditions = sum(2 if alert["outside"] and not alert["for"] else 1 for alert in spec["alerts"])
     if conditions:
         yield conditions * CONDITION, f"{conditions} conditions of alerts"
@@ -91,21 +95,23 @@ def _watching(spec: Mapping[str, Json]) -> Iterator[Part]:
 
 def hourly_price(machine: str) -> float | None:
     """Return USD an hour for one machine of a type; None where the table does not know it."""
-    found = _MACHINE.fullmatch(machine)
-    if not found or found[1] not in MACHINES:
+    match = _MACHINE.fullmatch(machine)
+    if not match or match[1] not in MACHINES:
         return None
-    cpu, memory = MACHINES[found[1]]
-    count = int(found[3])
-    return count * (cpu + memory * _MEMORY[found[2]])
+    cpu, memory = MACHINES[match[1]]
+    count = int(match[3])
+    return count * (cpu + memory * _MEMORY[match[2]])
 
 
-def sentences(name: str, spec: Mapping[str, Json]) -> tuple[str, ...]:
+def cost_sentences(name: str, spec: Mapping[str, Json]) -> tuple[str, ...]:
     """Return what plan says of the cost: the sum, what it is made of, what it leaves out, and the budget where it is above it."""
-    cost = monthly(spec)
-    made = "; ".join(cost.parts) or "nothing that is billed by the month"
-    more = f", and {' and '.join(cost.unknown)}, whose price is not known here" if cost.unknown else ""
-    said = [f"{name}: roughly {cost.usd:.0f} USD a month{more} ({made}; list prices, without storage and traffic)"]
+    cost = monthly_cost(spec)
+    breakdown = "; ".join(cost.parts) or "nothing that is billed by the month"
+    unpriced = f", and {' and '.join(cost.unknown)}, whose price is not known here" if cost.unknown else ""
+    lines = [
+        f"{name}: roughly {cost.usd:.0f} USD a month{unpriced} ({breakdown}; list prices, without storage and traffic)"
+    ]
     budget = spec["budget"]["monthly"]
     if budget and budget.endswith(" USD") and cost.usd > float(budget.split(" ", maxsplit=1)[0]):
-        said.append(f"{name}: that is above its budget of {budget} a month")
-    return tuple(said)
+        lines.append(f"{name}: that is above its budget of {budget} a month")
+    return tuple(lines)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mlspec.spec.gcp.location import Place
-from mlspec.state.finding import CloudNeeds, Grant, Quota
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.state.finding import CloudRequirements, Grant, Quota
 from mlspec.state.resource import Json
 
 Spec = Mapping[str, Json]
@@ -31,54 +31,58 @@ _QUOTAS = (
 )
 
 
-def extras(specs: Iterable[Spec], *, gcp: bool, postgres: bool) -> tuple[str, ...]:
+def needed_extras(specs: Iterable[Spec], *, gcp: bool, postgres: bool) -> tuple[str, ...]:
     """Return the optional parts of mlspec that specs and target ask for, in the order of their names."""
-    wanted = {"forecast"} | ({"gcp"} if gcp else set()) | ({"postgres"} if postgres else set())
+    extra_names = {"forecast"} | ({"gcp"} if gcp else set()) | ({"postgres"} if postgres else set())
     for spec in specs:
-        wanted |= set(_of_models(spec)) | set(_of_receivers(spec))
+        extra_names |= set(_model_extras(spec)) | set(_receiver_extras(spec))
         if spec["deployment"]["serve"] != "batch":
-            wanted.add("serve")
-    return tuple(sorted(wanted))
+            extra_names.add("serve")
+    return tuple(sorted(extra_names))
 
 
-def on_google_cloud(specs: Sequence[Spec], place: Place) -> CloudNeeds:
+def cloud_requirements(specs: Sequence[Spec], place: GcpLocation) -> CloudRequirements:
     """Return what Google Cloud has to hold and allow."""
-    secrets = tuple(sorted(set(_secrets(specs))))
+    secrets = tuple(sorted(set(_secret_names(specs))))
     apis = (*_APIS, *(("secretmanager",) if secrets else ()))
-    return CloudNeeds(
+    return CloudRequirements(
         apis=tuple(f"{name}.googleapis.com" for name in sorted(apis)),
-        grants=(*_on_project(specs, place), *_on_buckets(specs, place)),
+        grants=(*_project_grants(specs, place), *_bucket_grants(specs, place)),
         platform_buckets=tuple(place.bucket(role) for role in _BUCKETS),
-        topics=("mlspec-alerts", *sorted(set(_topics(specs)) - {"mlspec-alerts"})),
+        topics=("mlspec-alerts", *sorted(set(_topic_names(specs)) - {"mlspec-alerts"})),
         secrets=secrets,
         quotas=_QUOTAS,
         airflow=_FLOOR_OF_AIRFLOW,
     )
 
 
-def _of_models(spec: Spec) -> Iterator[str]:
+def _model_extras(spec: Spec) -> Iterator[str]:
     candidates = spec["model"]["candidates"]
-    found = [each for each in candidates if isinstance(each, Mapping)] if isinstance(candidates, Sequence) else []
-    if any(each.get("library") == "lightgbm" for each in found):
+    configured = (
+        [candidate for candidate in candidates if isinstance(candidate, Mapping)]
+        if isinstance(candidates, Sequence)
+        else []
+    )
+    if any(candidate.get("library") == "lightgbm" for candidate in configured):
         yield "lightgbm"
     if spec["training"]["engine"]:
         yield "ray"
 
 
-def _of_receivers(spec: Spec) -> Iterator[str]:
+def _receiver_extras(spec: Spec) -> Iterator[str]:
     for receiver in spec["notify"]:
         yield "gcp" if receiver["pubsub"] else "notify"
 
 
-def _topics(specs: Iterable[Spec]) -> Iterator[str]:
+def _topic_names(specs: Iterable[Spec]) -> Iterator[str]:
     return (receiver["pubsub"] for spec in specs for receiver in spec["notify"] if receiver["pubsub"])
 
 
-def _secrets(specs: Iterable[Spec]) -> Iterator[str]:
+def _secret_names(specs: Iterable[Spec]) -> Iterator[str]:
     return (receiver["webhook"]["secret"] for spec in specs for receiver in spec["notify"] if receiver["webhook"])
 
 
-def _on_project(specs: Sequence[Spec], place: Place) -> Iterator[Grant]:
+def _project_grants(specs: Sequence[Spec], place: GcpLocation) -> Iterator[Grant]:
     own = f"projects/{place.project}/roles"
     yield Grant(
         "make a forecast's infrastructure", f"{own}/mlspecForecastApplier",
@@ -114,16 +118,16 @@ def _on_project(specs: Sequence[Spec], place: Place) -> Iterator[Grant]:
     yield Grant("watch the forecasts' jobs", "roles/run.viewer", ("run.executions.get", "run.jobs.get"))
 
 
-def _on_buckets(specs: Iterable[Spec], place: Place) -> Iterator[Grant]:
+def _bucket_grants(specs: Iterable[Spec], place: GcpLocation) -> Iterator[Grant]:
     yield Grant("read the data", "roles/storage.objectViewer", _READS, place.bucket("data"))
     yield Grant("keep models", "roles/storage.objectUser", _WRITES, place.bucket("models"))
     yield Grant("keep the record", "roles/storage.objectUser", _KEEPS, place.bucket("state"))
     yield Grant("put DAGs in their place", "roles/storage.objectUser", _WRITES, place.bucket("dags"))
-    for bucket in sorted(set(_sources(specs)) - {place.bucket(role) for role in _BUCKETS}):
+    for bucket in sorted(set(_source_buckets(specs)) - {place.bucket(role) for role in _BUCKETS}):
         yield Grant("read the data", "roles/storage.objectViewer", _READS, bucket)
 
 
-def _sources(specs: Iterable[Spec]) -> Iterator[str]:
+def _source_buckets(specs: Iterable[Spec]) -> Iterator[str]:
     for spec in specs:
         for part in (spec["dataset"]["source"], spec["dataset"]["future"] or {}):
             uri = part.get("uri") or ""

@@ -25,37 +25,37 @@ _WORDS: tuple[tuple[Action, str], ...] = (
 )  # fmt: skip
 
 
-def changes(forecast: str, shown: Mapping[str, Json]) -> tuple[Change, ...]:
+def terraform_changes(forecast: str, shown: Mapping[str, Json]) -> tuple[Change, ...]:
     """Return what `terraform show -json` says of one forecast's folder: the infrastructure, and the DAG where it has one."""
-    found = [each for each in shown.get("resource_changes", ()) if each["mode"] == "managed"]
-    dag = [each for each in found if each["address"] == DAG]
-    infra = _change(forecast, "infra", [each for each in found if each["address"] != DAG])
-    return (infra, *(_change(forecast, "dag", [each]) for each in dag))
+    entries = [entry for entry in shown.get("resource_changes", ()) if entry["mode"] == "managed"]
+    dag = [entry for entry in entries if entry["address"] == DAG]
+    infra = _folder_change(forecast, "infra", [entry for entry in entries if entry["address"] != DAG])
+    return (infra, *(_folder_change(forecast, "dag", [entry]) for entry in dag))
 
 
-def of_terraform(found: Sequence[Change]) -> tuple[Change, ...]:
+def select_terraform_changes(all_changes: Sequence[Change]) -> tuple[Change, ...]:
     """Return those changes that terraform carries out."""
-    return tuple(change for change in found if change.resource.startswith(("infra.", "dag.")))
+    return tuple(change for change in all_changes if change.resource.startswith(("infra.", "dag.")))
 
 
-def _change(forecast: str, kind: str, found: Sequence[Mapping[str, Json]]) -> Change:
-    acting = [(each, action) for each in found if (action := _action(each)) != "none"]
+def _folder_change(forecast: str, kind: str, entries: Sequence[Mapping[str, Json]]) -> Change:
+    acting = [(entry, action) for entry in entries if (action := _entry_action(entry)) != "none"]
     resource = f"{kind}.{forecast}"
     if not acting:
         return Change(forecast, resource, "none", "is as it shall be")
     counts: Counter[Action] = Counter(action for _, action in acting)
-    fields = tuple(field for each, action in acting for field in _fields(each, action))
+    fields = tuple(field for entry, action in acting for field in _entry_fields(entry, action))
     summary = ", ".join(f"{counts[action]} {word}" for action, word in _WORDS if counts[action])
     reason = summary if kind == "infra" else _dag_reason(acting[0][1])
-    after = {each["address"]: action for each, action in acting}
-    return Change(forecast, resource, _whole(counts, len(found)), reason, None, after, fields)
+    after = {entry["address"]: action for entry, action in acting}
+    return Change(forecast, resource, _overall_action(counts, len(entries)), reason, None, after, fields)
 
 
-def _action(each: Mapping[str, Json]) -> Action:
-    return _ACTIONS.get(tuple(each["change"]["actions"]), "none")
+def _entry_action(entry: Mapping[str, Json]) -> Action:
+    return _ACTIONS.get(tuple(entry["change"]["actions"]), "none")
 
 
-def _whole(counts: Counter[Action], total: int) -> Action:
+def _overall_action(counts: Counter[Action], total: int) -> Action:
     """Return what becomes of the whole: made where all is new, taken down where all goes, else changed."""
     if counts["create"] == total:
         return "create"
@@ -68,15 +68,15 @@ def _dag_reason(action: Action) -> str:
     )
 
 
-def _fields(each: Mapping[str, Json], action: Action) -> list[FieldChange]:
-    address, change = each["address"], each["change"]
+def _entry_fields(entry: Mapping[str, Json], action: Action) -> list[FieldChange]:
+    address, change = entry["address"], entry["change"]
     if action == "create":
         return [FieldChange(address, None, "to add")]
     if action == "delete":
-        return [FieldChange(address, "is there", None, lost_with(address))]
+        return [FieldChange(address, "is there", None, loss_of(address))]
     before, after = change.get("before") or {}, change.get("after") or {}
     unknown = change.get("after_unknown") or {}
-    hidden = {**_marks(change.get("before_sensitive")), **_marks(change.get("after_sensitive"))}
+    hidden = {**_sensitive_keys(change.get("before_sensitive")), **_sensitive_keys(change.get("after_sensitive"))}
     forced = {path[0] for path in change.get("replace_paths", ()) if path}
     keys = sorted(
         key for key in {*before, *after, *unknown} if before.get(key) != after.get(key) or unknown.get(key) is True
@@ -92,22 +92,22 @@ def _fields(each: Mapping[str, Json], action: Action) -> list[FieldChange]:
     ]
 
 
-def _marks(marks: Json) -> dict[str, bool]:
+def _sensitive_keys(marks: Json) -> dict[str, bool]:
     """Return which attributes hold something sensitive, anywhere in them."""
-    return {key: _any(value) for key, value in marks.items()} if isinstance(marks, Mapping) else {}
+    return {key: _is_marked(value) for key, value in marks.items()} if isinstance(marks, Mapping) else {}
 
 
-def _any(value: Json) -> bool:
+def _is_marked(value: Json) -> bool:
     if isinstance(value, Mapping):
-        return any(_any(inner) for inner in value.values())
+        return any(_is_marked(inner) for inner in value.values())
     if isinstance(value, list | tuple):
-        return any(_any(inner) for inner in value)
+        return any(_is_marked(inner) for inner in value)
     return bool(value)
 
 
 # What is lost with a resource: said before it is taken down. Not the files in a managed folder, which stay without it
 # (google_storage_managed_folder, force_destroy).
-_HOLDS = {
+_LOSSES = {
     "google_bigquery_table": "the forecasts in it are lost",
     "google_bigquery_dataset": "the tables in it are lost",
     "google_secret_manager_secret": "its value is lost",
@@ -115,18 +115,18 @@ _HOLDS = {
 }
 
 
-def lost_with(address: str) -> str:
+def loss_of(address: str) -> str:
     """Return what is lost with a cloud resource; empty where nothing is."""
-    return _HOLDS.get(address.split(".", maxsplit=1)[0], "")
+    return _LOSSES.get(address.split(".", maxsplit=1)[0], "")
 
 
-def losses(found: Sequence[Change]) -> tuple[str, ...]:
+def loss_sentences(all_changes: Sequence[Change]) -> tuple[str, ...]:
     """Return a sentence for each thing that holds something and would be taken down or made anew."""
-    said = []
-    for change in found:
+    sentences = []
+    for change in all_changes:
         for field in change.fields:
             kind, name, *_ = field.field.split(".")
-            lost = lost_with(kind)
-            if lost and (field.effect == lost or field.effect.endswith("made anew")):
-                said.append(f"{change.forecast}: {kind}.{name}: {lost}")
-    return tuple(dict.fromkeys(said))
+            loss = loss_of(kind)
+            if loss and (field.effect == loss or field.effect.endswith("made anew")):
+                sentences.append(f"{change.forecast}: {kind}.{name}: {loss}")
+    return tuple(dict.fromkeys(sentences))

@@ -6,47 +6,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlspec.plan.gcp.terraform_plan import lost_with
+from mlspec.plan.gcp.terraform_plan import loss_of
 from mlspec.state.resource import Json
 
 # Attributes that the provider reads from the state before it destroys, each with the value that makes it refuse: the templates
 # set them by the variable `protect`.
-_HELD = {"deletion_protection": True, "force_destroy": False, "delete_contents_on_destroy": False}
+_PROTECTING = {"deletion_protection": True, "force_destroy": False, "delete_contents_on_destroy": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TerraformState:
     """Addresses of what terraform `made`, and of what is `held`: it refuses to be destroyed until that is applied away.
 
     `image` is what the forecast's job runs; None where there is no job.
     """
 
-    made: tuple[str, ...]
-    held: tuple[str, ...] = ()
-    image: str | None = None
+    addresses: tuple[str, ...]
+    protected: tuple[str, ...] = ()
+    job_image: str | None = None
 
 
-def standing(shown: Mapping[str, Json]) -> Standing:
+def parse_terraform_state(state_json: Mapping[str, Json]) -> TerraformState:
     """Return what `terraform show -json` says of a state."""
-    root = (shown.get("values") or {}).get("root_module", {})
-    found = [each for each in root.get("resources", ()) if each["mode"] == "managed"]
-    held = (each["address"] for each in found if _held(each["values"]))
-    images = (_image(each["values"]) for each in found if each["type"] == "google_cloud_run_v2_job")
-    return Standing(tuple(each["address"] for each in found), tuple(held), next(images, None))
+    root = (state_json.get("values") or {}).get("root_module", {})
+    resources = [resource for resource in root.get("resources", ()) if resource["mode"] == "managed"]
+    protected = (resource["address"] for resource in resources if _is_protected(resource["values"]))
+    images = (_job_image(resource["values"]) for resource in resources if resource["type"] == "google_cloud_run_v2_job")
+    return TerraformState(tuple(resource["address"] for resource in resources), tuple(protected), next(images, None))
 
 
-def _held(values: Mapping[str, Any]) -> bool:
-    return any(values.get(name) is value for name, value in _HELD.items())
+def _is_protected(values: Mapping[str, Any]) -> bool:
+    return any(values.get(name) is value for name, value in _PROTECTING.items())
 
 
-def _image(values: Mapping[str, Any]) -> str:
+def _job_image(values: Mapping[str, Any]) -> str:
     return str(values["template"][0]["template"][0]["containers"][0]["image"])
 
 
-def sentences(name: str, found: Standing) -> tuple[str, ...]:
+def destroy_sentences(name: str, state: TerraformState) -> tuple[str, ...]:
     """Return what goes with one folder, a line a resource, with what is lost in it."""
-    if not found.made:
+    if not state.addresses:
         return ()
-    many = f"{len(found.made)} resource{'s' if len(found.made) > 1 else ''}"
-    lines = (f"  - {address}{f': {lost}' if (lost := lost_with(address)) else ''}" for address in found.made)
-    return (f"{name}: {many} on Google Cloud would be destroyed", *lines)
+    total = f"{len(state.addresses)} resource{'s' if len(state.addresses) > 1 else ''}"
+    lines = (f"  - {address}{f': {loss}' if (loss := loss_of(address)) else ''}" for address in state.addresses)
+    return (f"{name}: {total} on Google Cloud would be destroyed", *lines)

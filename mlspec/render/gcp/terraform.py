@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mlspec.render.dag import dag_name
-from mlspec.render.environment import environment
-from mlspec.render.gcp.alert_policies import VALUE, Policy, policies
+from mlspec.render.environment import jinja_environment
+from mlspec.render.gcp.alert_policies import VALUE, AlertPolicy, alert_policies
 from mlspec.spec.escaping import log_filter
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.resource import Json
 
@@ -53,18 +53,18 @@ _TILE_HEIGHT = 16
 _TILE_WIDTH = 24
 
 
-def forecast_files(spec: Mapping[str, Json], place: Place, own: Path | None = None) -> dict[str, str]:
+def forecast_files(spec: Mapping[str, Json], place: GcpLocation, own: Path | None = None) -> dict[str, str]:
     """Return the Terraform of one resolved spec, by file name. `own` is the project's own folder of templates."""
-    facts = _facts(spec, place)
-    found = environment(own)
+    facts = _template_facts(spec, place)
+    templates = jinja_environment(own)
     return {
-        file: found.get_template(f"terraform/forecast/{file}.j2").render(facts)
+        file: templates.get_template(f"terraform/forecast/{file}.j2").render(facts)
         for file, always in _FILES.items()
         if always or facts["online"]
     }
 
 
-def shared_files(specs: Sequence[Mapping[str, Json]], place: Place, own: Path | None = None) -> dict[str, str]:
+def shared_files(specs: Sequence[Mapping[str, Json]], place: GcpLocation, own: Path | None = None) -> dict[str, str]:
     """Return the Terraform of what specs share: topics and secrets that they name under `notify`, each made once."""
     receivers = [receiver for spec in specs for receiver in spec["notify"]]
     facts = {
@@ -73,14 +73,14 @@ def shared_files(specs: Sequence[Mapping[str, Json]], place: Place, own: Path | 
         "topics": sorted({receiver["pubsub"] for receiver in receivers if receiver["pubsub"]}),
         "secrets": sorted({receiver["webhook"]["secret"] for receiver in receivers if receiver["webhook"]}),
     }
-    found = environment(own)
-    return {file: found.get_template(f"terraform/project/{file}.j2").render(facts) for file in _SHARED_FILES}
+    templates = jinja_environment(own)
+    return {file: templates.get_template(f"terraform/project/{file}.j2").render(facts) for file in _SHARED_FILES}
 
 
-def _facts(spec: Mapping[str, Json], place: Place) -> dict[str, Any]:
+def _template_facts(spec: Mapping[str, Json], place: GcpLocation) -> dict[str, Any]:
     name, names = spec["metadata"]["name"], derived_names(spec["metadata"]["name"])
     online = spec["deployment"]["serve"] != "batch"
-    found = policies(spec, names["Vertex AI endpoint"] if online else None)
+    forecast_policies = alert_policies(spec, names["Vertex AI endpoint"] if online else None)
     return {
         "name": name,
         "place": place,
@@ -90,16 +90,16 @@ def _facts(spec: Mapping[str, Json], place: Place) -> dict[str, Any]:
         "dag": dag_name(spec),
         "online": online,
         "acts_as_train": bool(spec["training"]["machine"] or spec["deployment"]["batch_machine"]),
-        "policies": found,
-        "rolls_back": any(policy.rolls_back for policy in found),
-        "receivers": sorted({topic for policy in found for topic in policy.channels}),
-        "tiles": _tiles(name, found),
+        "policies": forecast_policies,
+        "rolls_back": any(policy.rolls_back for policy in forecast_policies),
+        "receivers": sorted({topic for policy in forecast_policies for topic in policy.channels}),
+        "tiles": _dashboard_tiles(name, forecast_policies),
         "failures_filter": f"jsonPayload.mlspec.forecast={log_filter(name)} AND severity>=ERROR",
-        **_sources(spec),
+        **_source_facts(spec),
     }
 
 
-def _sources(spec: Mapping[str, Json]) -> dict[str, Any]:
+def _source_facts(spec: Mapping[str, Json]) -> dict[str, Any]:
     """Return what the spec reads that is not mlspec's own: buckets and BigQuery tables. A query's tables are not known here."""
     source, future = spec["dataset"]["source"], spec["dataset"]["future"]
     uris = [uri for uri in (source["uri"], future and future["uri"]) if uri]
@@ -114,10 +114,10 @@ def _sources(spec: Mapping[str, Json]) -> dict[str, Any]:
     }
 
 
-def _tiles(name: str, found: Sequence[Policy]) -> list[dict[str, Any]]:
+def _dashboard_tiles(name: str, forecast_policies: Sequence[AlertPolicy]) -> list[dict[str, Any]]:
     """Return the dashboard: one chart an alert that mlspec measures, two in a row."""
     series = f'metric.type={log_filter(VALUE)} AND resource.type="generic_task" AND metric.labels.forecast={log_filter(name)}'
-    measured = [policy for policy in found if not policy.conditions[0].query]
+    measured = [policy for policy in forecast_policies if not policy.conditions[0].query]
     return [
         {
             "x": index % 2 * _TILE_WIDTH,

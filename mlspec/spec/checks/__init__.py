@@ -17,33 +17,33 @@ Check = Callable[[Forecast], Iterable[Problem]]
 
 # Each check, and the parts of a spec that it looks at.
 CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
-    (metadata.labels, ("metadata",)),
-    (dataset.source, ("dataset",)),
-    (dataset.future, ("dataset",)),
-    (dataset.frequency, ("dataset",)),
-    (dataset.columns, ("dataset",)),
-    (dataset.ranges, ("dataset",)),
-    (dataset.contract, ("dataset",)),
-    (model.quantiles, ("model",)),
-    (model.candidates, ("model",)),
-    (gate.gate, ("model",)),
-    (training.cluster, ("training",)),
-    (training.trees, ("model", "training")),
-    (model.inventory, ("model", "inventory")),
-    (schedule.crons, ("schedule",)),
-    (schedule.timezone, ("schedule",)),
-    (deployment.rollout, ("deployment",)),
-    (deployment.replicas, ("deployment",)),
-    (deployment.batch, ("deployment",)),
-    (deployment.budget, ("budget",)),
-    (alerts.thresholds, ("alerts",)),
-    (alerts.intervals, ("alerts", "model")),
-    (alerts.names, ("alerts",)),
-    (alerts.segments, ("alerts", "dataset")),
-    (alerts.circles, ("alerts",)),
-    (alerts.rollbacks, ("alerts", "rollback")),
-    (alerts.receivers, ("notify",)),
-    (secrets.secrets, ()),
+    (metadata.check_labels, ("metadata",)),
+    (dataset.check_source, ("dataset",)),
+    (dataset.check_future, ("dataset",)),
+    (dataset.check_frequency, ("dataset",)),
+    (dataset.check_columns, ("dataset",)),
+    (dataset.check_ranges, ("dataset",)),
+    (dataset.check_contract, ("dataset",)),
+    (model.check_quantiles, ("model",)),
+    (model.check_candidates, ("model",)),
+    (gate.check_gate, ("model",)),
+    (training.check_cluster, ("training",)),
+    (training.check_trees, ("model", "training")),
+    (model.check_inventory, ("model", "inventory")),
+    (schedule.check_crons, ("schedule",)),
+    (schedule.check_timezone, ("schedule",)),
+    (deployment.check_rollout, ("deployment",)),
+    (deployment.check_replicas, ("deployment",)),
+    (deployment.check_batch_machine, ("deployment",)),
+    (deployment.check_budget, ("budget",)),
+    (alerts.check_thresholds, ("alerts",)),
+    (alerts.check_alert_quantiles, ("alerts", "model")),
+    (alerts.check_alert_names, ("alerts",)),
+    (alerts.check_segments, ("alerts", "dataset")),
+    (alerts.check_inhibit_circles, ("alerts",)),
+    (alerts.check_rollback_alerts, ("alerts", "rollback")),
+    (alerts.check_receivers, ("notify",)),
+    (secrets.check_secrets, ()),
 )
 
 # Stands in for a required part that is not valid, so that the others can be looked at.
@@ -56,6 +56,6 @@ STAND_INS: dict[str, Any] = {
 }
 
 
-def check(forecast: Forecast, invalid: frozenset[str] = frozenset()) -> list[Problem]:
+def run_checks(forecast: Forecast, invalid: frozenset[str] = frozenset()) -> list[Problem]:
     """Return every problem of a forecast, leaving out what looks at a part that is `invalid`."""
-    return [problem for each, parts in CHECKS if invalid.isdisjoint(parts) for problem in each(forecast)]
+    return [problem for spec_check, parts in CHECKS if invalid.isdisjoint(parts) for problem in spec_check(forecast)]

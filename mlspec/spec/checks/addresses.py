@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mlspec.spec.faults import Words, nearest
+from mlspec.spec.faults import ProblemAndHint, nearest_word
 
 SUFFIXES = (".csv", ".parquet")
 EXAMPLE = "such as data/sales.csv, gs://bucket/sales/*.parquet or bq://project.dataset.table"
@@ -23,49 +23,49 @@ _KNOWN = ("gs", "bq")
 _ALIASES = {"s3": "gs", "gcs": "gs", "bigquery": "bq"}
 
 
-def address_problem(uri: str) -> Words | None:
+def address_problem(uri: str) -> ProblemAndHint | None:
     """Return what is wrong with an address and what to do about it, or None."""
     if uri.startswith("gs://"):
-        return _object(uri.removeprefix("gs://"))
+        return _object_problem(uri.removeprefix("gs://"))
     if uri.startswith("bq://"):
         good = _TABLE.fullmatch(uri.removeprefix("bq://"))
         return None if good else ("expected bq://project.dataset.table", "such as bq://acme-prod.sales.weekly")
     scheme = _SCHEME.match(uri)
-    return _scheme(scheme[1].lower()) if scheme else _first(_OF_A_PATH, uri)
+    return _scheme_problem(scheme[1].lower()) if scheme else _first_problem(_OF_A_PATH, uri)
 
 
-def folder_problem(path: str) -> Words | None:
+def folder_problem(path: str) -> ProblemAndHint | None:
     """Return why a path cannot be a folder of the project, and what to do about it, or None."""
-    return _first(_OF_A_FOLDER, path.removesuffix("/"))
+    return _first_problem(_OF_A_FOLDER, path.removesuffix("/"))
 
 
-def _scheme(name: str) -> Words:
+def _scheme_problem(name: str) -> ProblemAndHint:
     problem = f"addresses that begin with {name}: are not read"
     if name == "file":
         return problem, "write the path itself, relative to the project's root: data/sales.csv"
     if name in _WEB:
         return problem, "download the file into the project, or put it in a bucket: gs://bucket/object"
-    meant = _ALIASES.get(name) or nearest(name, _KNOWN) or (name if name in _KNOWN else None)
-    return problem, f"did you mean {meant}://?" if meant else EXAMPLE
+    suggestion = _ALIASES.get(name) or nearest_word(name, _KNOWN) or (name if name in _KNOWN else None)
+    return problem, f"did you mean {suggestion}://?" if suggestion else EXAMPLE
 
 
-def _object(rest: str) -> Words | None:
-    bucket, _, name = rest.partition("/")
+def _object_problem(address: str) -> ProblemAndHint | None:
+    bucket, _, name = address.partition("/")
     if not _BUCKET.fullmatch(bucket) or not name:
         return "expected gs://bucket/object", "such as gs://acme-sales/weekly/*.parquet"
-    return _first(_OF_A_NAME, name)
+    return _first_problem(_OF_A_NAME, name)
 
 
-Rule = tuple[Callable[[str], bool], str, str]
+AddressRule = tuple[Callable[[str], bool], str, str]
 
-_DOWN: tuple[Rule, ...] = (
+_DOWN: tuple[AddressRule, ...] = (
     (lambda name: any(part in ("", ".", "..") for part in name.split("/")),
      "a path leads down only: no .., no . and no empty part", "write it down from the project's root, or the bucket"),
     (lambda name: "\\" in name, "expected / between folders", "write / for \\"),
     (lambda name: "%" in name, "% is not allowed: nothing is decoded here", "write the character itself, or rename the file"),
     (lambda name: name != name.strip(), "a space begins or ends it", "remove the space"),
 )  # fmt: skip
-_OF_A_NAME: tuple[Rule, ...] = (
+_OF_A_NAME: tuple[AddressRule, ...] = (
     *_DOWN,
     (lambda name: "?" in name or "[" in name, "of wildcards only * is read", "use *"),
     (lambda name: "**" in name or "*" in name.rpartition("/")[0],
@@ -74,7 +74,7 @@ _OF_A_NAME: tuple[Rule, ...] = (
      "expected a file that ends in .csv or .parquet, not compressed", EXAMPLE),
 )  # fmt: skip
 _RELATIVE = "write it relative to the project's root"
-_OF_THE_PROJECT: tuple[Rule, ...] = (
+_OF_THE_PROJECT: tuple[AddressRule, ...] = (
     (lambda path: path.startswith(("/", "\\")) or bool(_DRIVE.match(path)),
      "absolute paths are not read: another machine has others", _RELATIVE),
     (lambda path: path.startswith("~"), "~ is another folder on another machine", _RELATIVE),
@@ -83,7 +83,7 @@ _OF_THE_PROJECT: tuple[Rule, ...] = (
      "colons and bars are not allowed: not every system can name such a file", "rename it"),
 )  # fmt: skip
 _OF_A_PATH = (*_OF_THE_PROJECT, *_OF_A_NAME)
-_OF_A_FOLDER: tuple[Rule, ...] = (
+_OF_A_FOLDER: tuple[AddressRule, ...] = (
     *_OF_THE_PROJECT,
     *_DOWN,
     (
@@ -94,5 +94,5 @@ _OF_A_FOLDER: tuple[Rule, ...] = (
 )
 
 
-def _first(rules: tuple[Rule, ...], text: str) -> Words | None:
+def _first_problem(rules: tuple[AddressRule, ...], text: str) -> ProblemAndHint | None:
     return next(((problem, hint) for broken, problem, hint in rules if broken(text)), None)

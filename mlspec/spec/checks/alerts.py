@@ -16,7 +16,7 @@ _NOT_BY_SERIES = ("error_rate", "latency", "new_series", "vanished_series")
 _OF_NOW = ("data_age",)
 
 
-def thresholds(forecast: Forecast) -> Iterator[Problem]:
+def check_thresholds(forecast: Forecast) -> Iterator[Problem]:
     """Each alert has one threshold, on the side where its metric is bad, of a size that it can reach."""
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
@@ -30,23 +30,23 @@ def thresholds(forecast: Forecast) -> Iterator[Problem]:
             hint = f"write {' or '.join(allowed)}"
             yield Problem((*path, sides[0]), "threshold-direction", message, hint, on_key=True)
         else:
-            yield from _size(alert, sides[0], (*path, sides[0]))
-        yield from _words(alert, path)
+            yield from _check_threshold(alert, sides[0], (*path, sides[0]))
+        yield from _check_options(alert, path)
 
 
-def _size(alert: Alert, side: str, path: Path) -> Iterator[Problem]:
+def _check_threshold(alert: Alert, side: str, path: Path) -> Iterator[Problem]:
     value = getattr(alert, side)
     if isinstance(value, timedelta) or alert.metric == "data_age":
-        yield from _age(alert, value, path)
+        yield from _check_age(alert, value, path)
     elif isinstance(value, tuple):
-        yield from _range(alert, value, path)
+        yield from _check_range(alert, value, path)
     else:
         problem = number_problem(alert.metric, value) or edge_problem(alert.metric, side, value)
         if problem:
             yield Problem(path, "threshold", *problem)
 
 
-def _age(alert: Alert, value: timedelta | float, path: Path) -> Iterator[Problem]:
+def _check_age(alert: Alert, value: timedelta | float, path: Path) -> Iterator[Problem]:
     if not isinstance(value, timedelta):
         yield Problem(path, "threshold", "data_age is compared with a duration, not a number", "such as 10d")
     elif alert.metric != "data_age":
@@ -55,7 +55,7 @@ def _age(alert: Alert, value: timedelta | float, path: Path) -> Iterator[Problem
         yield Problem(path, "threshold", "data is always older than 0: this alert would always fire", "such as 10d")
 
 
-def _range(alert: Alert, value: Sequence[float], path: Path) -> Iterator[Problem]:
+def _check_range(alert: Alert, value: Sequence[float], path: Path) -> Iterator[Problem]:
     low, high = value
     metric = METRICS[alert.metric]
     wrong = [problem for number in value if (problem := number_problem(alert.metric, number))]
@@ -72,11 +72,16 @@ def _range(alert: Alert, value: Sequence[float], path: Path) -> Iterator[Problem
         yield Problem(path, "threshold", f"{alert.metric} is never outside {low:g} to {high:g}", "narrow the range")
 
 
-def _words(alert: Alert, path: Path) -> Iterator[Problem]:
+def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
     if alert.for_ is not None:
-        agree, of = map(int, alert.for_.split(" of "))
-        if agree > of:
-            yield Problem((*path, "for"), "threshold", f"{agree} of {of} can never agree", f"write {of} of {agree}")
+        agree, evaluations = map(int, alert.for_.split(" of "))
+        if agree > evaluations:
+            yield Problem(
+                (*path, "for"),
+                "threshold",
+                f"{agree} of {evaluations} can never agree",
+                f"write {evaluations} of {agree}",
+            )
     if alert.baseline is not None and alert.metric not in _DRIFT:
         message = f"{alert.metric} has no baseline"
         yield Problem((*path, "baseline"), "threshold", message, f"only {' and '.join(_DRIFT)} have one", on_key=True)
@@ -88,7 +93,7 @@ def _words(alert: Alert, path: Path) -> Iterator[Problem]:
         yield Problem((*path, "by"), "threshold", message, "leave by out", on_key=True)
 
 
-def intervals(forecast: Forecast) -> Iterator[Problem]:
+def check_alert_quantiles(forecast: Forecast) -> Iterator[Problem]:
     """What an alert watches can be measured with the quantiles that are forecast."""
     count = len(forecast.model.quantiles)
     for index, alert in enumerate(forecast.alerts):
@@ -100,7 +105,7 @@ def intervals(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(("alerts", index, "metric"), "threshold", message, "add them to model.quantiles")
 
 
-def names(forecast: Forecast) -> Iterator[Problem]:
+def check_alert_names(forecast: Forecast) -> Iterator[Problem]:
     """Alerts have names of their own, and inhibit others that are there."""
     known = [alert.name for alert in forecast.alerts]
     for index, alert in enumerate(forecast.alerts):
@@ -112,25 +117,27 @@ def names(forecast: Forecast) -> Iterator[Problem]:
             place = alert.inhibits.index(alert.name)
             yield Problem((*path, "inhibits", place), "reference", "an alert cannot inhibit itself", "name others")
         others = tuple(other for other in known if other != alert.name)
-        yield from _alerts_named(alert.inhibits, (*path, "inhibits"), others, but=alert.name)
+        yield from _check_alert_references(alert.inhibits, (*path, "inhibits"), others, allowed=alert.name)
 
 
-def rollbacks(forecast: Forecast) -> Iterator[Problem]:
+def check_rollback_alerts(forecast: Forecast) -> Iterator[Problem]:
     """A rollback starts on alerts that are there."""
     known = tuple(alert.name for alert in forecast.alerts)
-    yield from _alerts_named(forecast.rollback.on, ("rollback", "on"), known)
+    yield from _check_alert_references(forecast.rollback.on, ("rollback", "on"), known)
 
 
-def _alerts_named(found: Sequence[str], path: Path, known: Sequence[str], but: str | None = None) -> Iterator[Problem]:
-    for place, name in enumerate(found):
-        if name in found[:place]:
+def _check_alert_references(
+    references: Sequence[str], path: Path, known: Sequence[str], allowed: str | None = None
+) -> Iterator[Problem]:
+    for place, name in enumerate(references):
+        if name in references[:place]:
             yield Problem((*path, place), "reference", f"'{name}' is named twice", "name each once")
-        elif name not in known and name != but:
+        elif name not in known and name != allowed:
             hint = did_you_mean(name, dict.fromkeys(known)) or "add it to alerts"
             yield Problem((*path, place), "reference", f"there is no alert '{name}'", hint)
 
 
-def segments(forecast: Forecast) -> Iterator[Problem]:
+def check_segments(forecast: Forecast) -> Iterator[Problem]:
     """An alert is judged by columns that name or describe series."""
     columns = [*forecast.dataset.series, *forecast.dataset.covariates.static]
     for index, alert in enumerate(forecast.alerts):
@@ -143,7 +150,7 @@ def segments(forecast: Forecast) -> Iterator[Problem]:
                 yield Problem(path, "reference", f"'{column}' is no series or static column", hint)
 
 
-def circles(forecast: Forecast) -> Iterator[Problem]:
+def check_inhibit_circles(forecast: Forecast) -> Iterator[Problem]:
     """Alerts that inhibit one another in a circle would all be silent."""
     quiets = {alert.name: set(alert.inhibits) - {alert.name} for alert in forecast.alerts}
     for index, alert in enumerate(forecast.alerts):
@@ -158,14 +165,14 @@ def circles(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(("alerts", index, "inhibits"), "reference", message, "break the circle")
 
 
-def receivers(forecast: Forecast) -> Iterator[Problem]:
+def check_receivers(forecast: Forecast) -> Iterator[Problem]:
     """A receiver is a topic or a webhook, and each is named once."""
     for index, receiver in enumerate(forecast.notify):
         path: Path = ("notify", index)
         if (receiver.pubsub is None) == (receiver.webhook is None):
-            found = "neither" if receiver.pubsub is None else "both"
+            given = "neither" if receiver.pubsub is None else "both"
             hint = "such as {pubsub: demand-alerts} or {webhook: {secret: oncall-url}}"
-            yield Problem(path, "receiver", f"expected one of pubsub and webhook, found {found}", hint)
+            yield Problem(path, "receiver", f"expected one of pubsub and webhook, found {given}", hint)
         elif receiver.pubsub and receiver.pubsub.lower().startswith("goog"):
             message = "Pub/Sub keeps topics that begin with goog for itself"
             yield Problem((*path, "pubsub"), "receiver", message, "choose another topic")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlsplit
 
-from mlspec.spec.faults import Words
+from mlspec.spec.faults import ProblemAndHint
 
 _SCHEME = "postgresql"
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: those whose value is itself a secret.
@@ -12,7 +12,7 @@ _SECRET = {"password", "sslpassword", "oauth_client_secret", "scram_client_key",
 _EXAMPLE = "such as postgresql://db.example.com/forecasts"
 
 
-def database_problem(url: str) -> Words | None:
+def database_problem(url: str) -> ProblemAndHint | None:
     """Return what is wrong with the URL of a database and what to do about it, or None."""
     try:
         parts = urlsplit(url)

@@ -20,25 +20,25 @@ RESERVED = re.compile(
 )
 
 
-def source(forecast: Forecast) -> Iterator[Problem]:
+def check_source(forecast: Forecast) -> Iterator[Problem]:
     """A source is a uri or a query, and one that mlspec reads."""
-    found = forecast.dataset.source
+    dataset_source = forecast.dataset.source
     path: Path = ("dataset", "source")
-    if found.uri is not None and found.query is not None:
+    if dataset_source.uri is not None and dataset_source.query is not None:
         yield Problem(path, "source", "expected one of uri and query, found both", "keep one of them")
-    elif found.uri is not None:
-        yield from _address(found.uri, (*path, "uri"))
-    elif found.query is not None:
-        yield from _query(found.query, (*path, "query"))
+    elif dataset_source.uri is not None:
+        yield from _check_address(dataset_source.uri, (*path, "uri"))
+    elif dataset_source.query is not None:
+        yield from _check_query(dataset_source.query, (*path, "query"))
     else:
         yield Problem(path, "source", "expected uri or query, found neither", EXAMPLE)
 
 
-def future(forecast: Forecast) -> Iterator[Problem]:
+def check_future(forecast: Forecast) -> Iterator[Problem]:
     """Covariates that are known over the horizon are read from somewhere."""
     dataset = forecast.dataset
     if dataset.future is not None:
-        yield from _address(dataset.future.uri, ("dataset", "future", "uri"))
+        yield from _check_address(dataset.future.uri, ("dataset", "future", "uri"))
         if not dataset.covariates.known:
             message = "nothing is read from it: covariates.known is empty"
             yield Problem(("dataset", "future"), "reference", message, "name its columns there")
@@ -49,13 +49,13 @@ def future(forecast: Forecast) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _address(uri: str, path: Path) -> Iterator[Problem]:
+def _check_address(uri: str, path: Path) -> Iterator[Problem]:
     problem = address_problem(uri)
     if problem:
         yield Problem(path, "uri", *problem)
 
 
-def _query(query: str, path: Path) -> Iterator[Problem]:
+def _check_query(query: str, path: Path) -> Iterator[Problem]:
     code = _NO_CODE.sub(" ", query).strip()
     if not _SELECT.match(code):
         hint = "such as SELECT week, store, units FROM `acme-prod.sales.weekly`"
@@ -64,29 +64,29 @@ def _query(query: str, path: Path) -> Iterator[Problem]:
         yield Problem(path, "source", "expected one statement, found several", "keep the SELECT")
 
 
-def frequency(forecast: Forecast) -> Iterator[Problem]:
+def check_frequency(forecast: Forecast) -> Iterator[Problem]:
     """The frequency is one that mlspec can lay a grid by."""
     problem = frequency_problem(forecast.dataset.frequency)
     if problem:
         yield Problem(("dataset", "frequency"), "frequency", *problem)
 
 
-def roles(forecast: Forecast) -> list[tuple[Path, str]]:
+def column_roles(forecast: Forecast) -> list[tuple[Path, str]]:
     """Return every column that the dataset names, with the path that names it, in the order of the language."""
     dataset, covariates = forecast.dataset, forecast.dataset.covariates
-    found: list[tuple[Path, str]] = [(("dataset", "time"), dataset.time)]
-    found += [(("dataset", "series", index), name) for index, name in enumerate(dataset.series)]
-    found.append((("dataset", "target"), dataset.target))
+    named_columns: list[tuple[Path, str]] = [(("dataset", "time"), dataset.time)]
+    named_columns += [(("dataset", "series", index), name) for index, name in enumerate(dataset.series)]
+    named_columns.append((("dataset", "target"), dataset.target))
     for kind in ("known", "past", "static"):
         names: tuple[str, ...] = getattr(covariates, kind)
-        found += [(("dataset", "covariates", kind, index), name) for index, name in enumerate(names)]
-    return found
+        named_columns += [(("dataset", "covariates", kind, index), name) for index, name in enumerate(names)]
+    return named_columns
 
 
-def columns(forecast: Forecast) -> Iterator[Problem]:
+def check_columns(forecast: Forecast) -> Iterator[Problem]:
     """A column has one role, and none that is printed with the forecast has the name of one that is made."""
     first: dict[str, Path] = {}
-    for path, name in roles(forecast):
+    for path, name in column_roles(forecast):
         if name in first:
             role = ".".join(map(str, first[name][1:2] if len(first[name]) < 4 else first[name][1:3]))
             yield Problem(path, "column-twice", f"the column '{name}' is the {role} already", "a column has one role")
@@ -101,7 +101,7 @@ def columns(forecast: Forecast) -> Iterator[Problem]:
         )
 
 
-def ranges(forecast: Forecast) -> Iterator[Problem]:
+def check_ranges(forecast: Forecast) -> Iterator[Problem]:
     """A range is of a column of numbers that is read, has a limit, and is not upside down."""
     covariates = forecast.dataset.covariates
     known = [forecast.dataset.target, *covariates.known, *covariates.past]
@@ -116,7 +116,7 @@ def ranges(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(path, "range", f"min {limits.min:g} is above max {limits.max:g}", "swap them", on_key=True)
 
 
-def contract(forecast: Forecast) -> Iterator[Problem]:
+def check_contract(forecast: Forecast) -> Iterator[Problem]:
     """Each part of the data contract says something that data can keep."""
     checks = forecast.dataset.checks
     path: Path = ("dataset", "checks")

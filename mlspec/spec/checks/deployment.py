@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlspec.spec.currencies import CURRENCIES
-from mlspec.spec.faults import Path, Problem, did_you_mean, nearest
+from mlspec.spec.faults import Path, Problem, did_you_mean, nearest_word
 from mlspec.spec.forecast import Forecast, Rollout
 
 _ROLLOUT: Path = ("deployment", "rollout")
@@ -13,27 +13,27 @@ _ROLLOUT: Path = ("deployment", "rollout")
 _UNSAID = Rollout().interval
 
 
-def rollout(forecast: Forecast) -> Iterator[Problem]:
+def check_rollout(forecast: Forecast) -> Iterator[Problem]:
     """Steps rise to 100 and belong to a canary; what waits, waits for some time."""
-    found = forecast.deployment.rollout
+    policy = forecast.deployment.rollout
     path: Path = (*_ROLLOUT, "steps")
-    if found.strategy != "canary" and found.steps:
+    if policy.strategy != "canary" and policy.steps:
         hint = "write strategy: canary, or drop the steps"
-        yield Problem(path, "rollout", f"{found.strategy} has no steps", hint, on_key=True)
-    elif found.strategy == "canary" and not found.steps:
+        yield Problem(path, "rollout", f"{policy.strategy} has no steps", hint, on_key=True)
+    elif policy.strategy == "canary" and not policy.steps:
         yield Problem(_ROLLOUT, "rollout", "a canary needs steps", "such as steps: [10, 50, 100]")
-    elif found.steps and (list(found.steps) != sorted(set(found.steps)) or found.steps[-1] != 100):
-        message, hint = f"{list(found.steps)}: steps rise, and end at 100", f"such as {sorted({*found.steps, 100})}"
+    elif policy.steps and (list(policy.steps) != sorted(set(policy.steps)) or policy.steps[-1] != 100):
+        message, hint = f"{list(policy.steps)}: steps rise, and end at 100", f"such as {sorted({*policy.steps, 100})}"
         yield Problem(path, "rollout", message, hint)
-    waits = found.strategy != "all-at-once"
-    if waits and not found.interval:
-        yield Problem((*_ROLLOUT, "interval"), "rollout", f"{found.strategy} waits between steps", "such as 1h")
-    elif not waits and found.interval != _UNSAID:
+    waits = policy.strategy != "all-at-once"
+    if waits and not policy.interval:
+        yield Problem((*_ROLLOUT, "interval"), "rollout", f"{policy.strategy} waits between steps", "such as 1h")
+    elif not waits and policy.interval != _UNSAID:
         message, hint = "all-at-once waits for nothing", "write strategy: canary or blue-green, or drop the interval"
         yield Problem((*_ROLLOUT, "interval"), "rollout", message, hint, on_key=True)
 
 
-def replicas(forecast: Forecast) -> Iterator[Problem]:
+def check_replicas(forecast: Forecast) -> Iterator[Problem]:
     """There are not more replicas at least than at most."""
     machine = forecast.deployment.machine
     if machine.min_replicas > machine.max_replicas:
@@ -42,7 +42,7 @@ def replicas(forecast: Forecast) -> Iterator[Problem]:
         yield Problem(("deployment", "machine", "min_replicas"), "replicas", message, hint)
 
 
-def batch(forecast: Forecast) -> Iterator[Problem]:
+def check_batch_machine(forecast: Forecast) -> Iterator[Problem]:
     """A machine for the batch forecast is of a spec that serves one."""
     deployment = forecast.deployment
     if deployment.batch_machine is not None and deployment.serve == "online":
@@ -50,10 +50,10 @@ def batch(forecast: Forecast) -> Iterator[Problem]:
         yield Problem(("deployment", "batch_machine"), "serve", message, hint, on_key=True)
 
 
-def budget(forecast: Forecast) -> Iterator[Problem]:
+def check_budget(forecast: Forecast) -> Iterator[Problem]:
     """Money is of a currency that there is."""
     monthly = forecast.budget.monthly
     currency = monthly.rpartition(" ")[2] if monthly else None
     if currency is not None and currency not in CURRENCIES:
-        hint = did_you_mean(currency, CURRENCIES) if nearest(currency, CURRENCIES) else "such as 400 USD"
+        hint = did_you_mean(currency, CURRENCIES) if nearest_word(currency, CURRENCIES) else "such as 400 USD"
         yield Problem(("budget", "monthly"), "budget", f"'{currency}' is no ISO 4217 currency", hint)

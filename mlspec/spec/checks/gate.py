@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlspec.spec.checks.metrics import METRICS, edge_problem, number_problem
-from mlspec.spec.faults import Path, Problem, Words
+from mlspec.spec.faults import Path, Problem, ProblemAndHint
 from mlspec.spec.forecast import Forecast, Rule
 
 _LIMITS = ("below", "above", "within")
@@ -13,16 +13,16 @@ _MARGINS = ("improves_by", "not_worse_by")
 _FORMS = "such as {metric: wape, below: 0.2} or {metric: wape, against: seasonal-naive, improves_by: 0.05}"
 
 
-def gate(forecast: Forecast) -> Iterator[Problem]:
+def check_gate(forecast: Forecast) -> Iterator[Problem]:
     """Each rule of the gate has one form, of a metric that the quantiles allow, with a limit that can be met and missed."""
     count = len(forecast.model.quantiles)
     for index, rule in enumerate(forecast.model.gate):
         path: Path = ("model", "gate", index)
-        problem = _form(rule)
+        problem = _form_problem(rule)
         if problem:
             yield Problem(path, "gate", *problem)
         else:
-            yield from _limit(rule, path)
+            yield from _check_limit(rule, path)
         needed = METRICS[rule.metric].quantiles
         if count < needed:
             message = (
@@ -31,7 +31,7 @@ def gate(forecast: Forecast) -> Iterator[Problem]:
             yield Problem((*path, "metric"), "gate", message, "add them to model.quantiles")
 
 
-def _form(rule: Rule) -> Words | None:
+def _form_problem(rule: Rule) -> ProblemAndHint | None:
     limits = [name for name in _LIMITS if getattr(rule, name) is not None]
     margins = [name for name in _MARGINS if getattr(rule, name) is not None]
     ideal = METRICS[rule.metric].ideal
@@ -56,7 +56,7 @@ def _form(rule: Rule) -> Words | None:
     return None
 
 
-def _limit(rule: Rule, path: Path) -> Iterator[Problem]:
+def _check_limit(rule: Rule, path: Path) -> Iterator[Problem]:
     side = next((name for name in _LIMITS if getattr(rule, name) is not None), None)
     if side is None:
         return

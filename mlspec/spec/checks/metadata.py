@@ -13,13 +13,13 @@ MAX_LABELS = 64 - 8
 _KEPT = (("goog", "Google"), ("mlspec-", "mlspec"), ("managed-by", "mlspec"))
 
 
-def labels(forecast: Forecast) -> Iterator[Problem]:
+def check_labels(forecast: Forecast) -> Iterator[Problem]:
     """There are no more labels than a resource may have, and none of Google's own."""
-    found = forecast.metadata.labels
+    own_labels = forecast.metadata.labels
     path: Path = ("metadata", "labels")
-    if len(found) > MAX_LABELS:
-        yield Problem(path, "labels", f"{len(found)} labels, and a spec may have {MAX_LABELS}", "drop some")
-    for key in found:
+    if len(own_labels) > MAX_LABELS:
+        yield Problem(path, "labels", f"{len(own_labels)} labels, and a spec may have {MAX_LABELS}", "drop some")
+    for key in own_labels:
         holder = next((holder for prefix, holder in _KEPT if key.startswith(prefix)), None)
         if holder:
             message = f"'{key}': {holder} keeps such labels for itself"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mlspec.spec.faults import Words
+from mlspec.spec.faults import ProblemAndHint
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def number_problem(name: str, number: float) -> Words | None:
+def number_problem(name: str, number: float) -> ProblemAndHint | None:
     """Return why a metric can never be this number, with a hint; None if it can."""
     metric = METRICS[name]
     if metric.low <= number <= metric.high:
@@ -64,7 +64,7 @@ def number_problem(name: str, number: float) -> Words | None:
     )
 
 
-def edge_problem(name: str, side: str, number: float) -> Words | None:
+def edge_problem(name: str, side: str, number: float) -> ProblemAndHint | None:
     """Return why a threshold can never be passed, with a hint; None if it can: nothing is below the least value."""
     metric = METRICS[name]
     if side == "above" and number >= metric.high:

@@ -14,42 +14,42 @@ _KINDS = tuple(tag_of(part) for part in parts_in(Candidate))
 _TAKEN = ("champion", "all", "auto", *(f"best-{count}" for count in range(2, 6)))
 
 
-def quantiles(forecast: Forecast) -> Iterator[Problem]:
+def check_quantiles(forecast: Forecast) -> Iterator[Problem]:
     """Quantiles rise, and are told apart by the six digits that name their columns."""
-    found = forecast.model.quantiles
-    for index, (lower, upper) in enumerate(pairwise(found), start=1):
+    levels = forecast.model.quantiles
+    for index, (lower, upper) in enumerate(pairwise(levels), start=1):
         path: Path = ("model", "quantiles", index)
         if lower == upper:
-            yield Problem(path, "quantiles", f"{upper:g} is given twice", f"write {sorted(set(found))}")
+            yield Problem(path, "quantiles", f"{upper:g} is given twice", f"write {sorted(set(levels))}")
         elif lower > upper:
-            yield Problem(path, "quantiles", f"{upper:g} follows {lower:g}", f"write {sorted(set(found))}")
+            yield Problem(path, "quantiles", f"{upper:g} follows {lower:g}", f"write {sorted(set(levels))}")
         elif f"{lower:g}" == f"{upper:g}":
             yield Problem(path, "quantiles", f"{upper!r} and {lower!r} would share the column q{upper:g}", "round them")
 
 
-def candidates(forecast: Forecast) -> Iterator[Problem]:
+def check_candidates(forecast: Forecast) -> Iterator[Problem]:
     """Candidates have names of their own, and an ensemble is of others that are there."""
-    found = forecast.model.candidates
-    if isinstance(found, str):
+    entries = forecast.model.candidates
+    if isinstance(entries, str):
         return
-    members = [candidate.label for candidate in found if not isinstance(candidate, Ensemble)]
-    seen: set[str] = set()
-    for index, candidate in enumerate(found):
+    members = [candidate.label for candidate in entries if not isinstance(candidate, Ensemble)]
+    used_labels: set[str] = set()
+    for index, candidate in enumerate(entries):
         path: Path = ("model", "candidates", index)
         label = candidate.label
-        if label in seen:
+        if label in used_labels:
             yield Problem(path, "candidate-twice", f"there is a candidate '{label}' already", "give this one a `name`")
         elif label in _TAKEN or (label in _KINDS and label != candidate.kind):
             message = f"'{label}' means something else in this language"
             yield Problem((*path, "name"), "candidate-name", message, "choose another name")
-        seen.add(label)
+        used_labels.add(label)
         if isinstance(candidate, Ensemble):
-            yield from _members(candidate, members, path)
+            yield from _check_members(candidate, members, path)
         if isinstance(candidate, GradientBoosting):
-            yield from _lags(candidate, path)
+            yield from _check_lags(candidate, path)
 
 
-def _lags(candidate: GradientBoosting, path: Path) -> Iterator[Problem]:
+def _check_lags(candidate: GradientBoosting, path: Path) -> Iterator[Problem]:
     lags = candidate.lags
     if lags is None:
         return
@@ -60,28 +60,28 @@ def _lags(candidate: GradientBoosting, path: Path) -> Iterator[Problem]:
         yield Problem((*path, "lags", twice), "lags", f"{lags[twice]} is given twice", f"write {sorted(set(lags))}")
 
 
-def _members(ensemble: Ensemble, members: list[str], path: Path) -> Iterator[Problem]:
-    of = ensemble.of
-    if isinstance(of, str):
-        wanted = int(of.removeprefix("best-")) if of != "all" else 2
-        if len(members) < wanted:
-            message = f"{of} needs {wanted} other candidates, and there are {len(members)}"
-            hint = f"list {wanted - len(members)} more" + (
+def _check_members(ensemble: Ensemble, members: list[str], path: Path) -> Iterator[Problem]:
+    chosen = ensemble.of
+    if isinstance(chosen, str):
+        needed = int(chosen.removeprefix("best-")) if chosen != "all" else 2
+        if len(members) < needed:
+            message = f"{chosen} needs {needed} other candidates, and there are {len(members)}"
+            hint = f"list {needed - len(members)} more" + (
                 f", or write best-{len(members)}" if len(members) > 1 else ""
             )
             yield Problem((*path, "of"), "reference", message, hint)
         return
-    for index, name in enumerate(of):
+    for index, name in enumerate(chosen):
         if name not in members:
             message = f"there is no candidate '{name}' to take the mean of"
             yield Problem((*path, "of", index), "reference", message, did_you_mean(name, members))
-        elif name in of[:index]:
+        elif name in chosen[:index]:
             yield Problem((*path, "of", index), "reference", f"'{name}' is named twice", "name each once")
-    if len(of) == 1:
+    if len(chosen) == 1:
         yield Problem((*path, "of"), "reference", "the mean of one candidate is that candidate", "name two or more")
 
 
-def inventory(forecast: Forecast) -> Iterator[Problem]:
+def check_inventory(forecast: Forecast) -> Iterator[Problem]:
     """Stock has to last until the order after next arrives, and the forecast has to reach so far (Silver et al. 2017, ch. 7)."""
     stock = forecast.inventory
     if stock is None:

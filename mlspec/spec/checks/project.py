@@ -8,19 +8,19 @@ from posixpath import normpath
 from mlspec.spec.checks.addresses import folder_problem
 from mlspec.spec.checks.database import database_problem
 from mlspec.spec.faults import Path, Problem
-from mlspec.spec.project import LocalTarget, Project
+from mlspec.spec.project import LocalTargetSettings, Project
 
-_DEFAULT = LocalTarget(type="local").path
+_DEFAULT = LocalTargetSettings(type="local").path
 
 
-def targets(project: Project) -> Iterator[Problem]:
+def check_targets(project: Project) -> Iterator[Problem]:
     """A local target has a folder of its own in the project, and `local` is one of them; a database is of one target, and its URL
     holds no password."""
     owners: dict[str, str] = {} if "local" in project.targets else {normpath(_DEFAULT): "local"}
     keepers: dict[str | None, str] = {}
     for name, target in project.targets.items():
         path: Path = ("targets", name)
-        if not isinstance(target, LocalTarget):
+        if not isinstance(target, LocalTargetSettings):
             if name == "local":
                 message = "'local' is the target on this machine: commands use it when no other is named"
                 yield Problem((*path, "type"), "target", message, "give this target another name")

@@ -9,7 +9,7 @@ from mlspec.spec.faults import Problem
 from mlspec.spec.forecast import Forecast
 
 
-def crons(forecast: Forecast) -> Iterator[Problem]:
+def check_crons(forecast: Forecast) -> Iterator[Problem]:
     """A cron expression has five fields and fires, and not more often than every five minutes."""
     for key in ("forecast", "retrain"):
         expression = getattr(forecast.schedule, key)
@@ -18,7 +18,7 @@ def crons(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(("schedule", key), "cron", *problem)
 
 
-def timezone(forecast: Forecast) -> Iterator[Problem]:
+def check_timezone(forecast: Forecast) -> Iterator[Problem]:
     """The time zone is in the IANA database."""
     problem = timezone_problem(forecast.schedule.timezone)
     if problem:

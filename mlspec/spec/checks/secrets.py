@@ -13,21 +13,21 @@ _SHORTEST = 16  # no form of a key that is looked for is shorter
 _SEEN_ELSEWHERE = "targets"  # an overlay is looked at where it is merged
 
 
-def secrets(forecast: Forecast) -> Iterator[Problem]:
+def check_secrets(forecast: Forecast) -> Iterator[Problem]:
     """No text of a spec looks like a key, a token or a password."""
-    for path, text in _texts(forecast, (), []):
+    for path, text in _collect_texts(forecast, (), []):
         if looks_secret(text):
             yield Problem(
                 path, "secret", "this looks like a secret", "keep it in a secret store, and write its name here"
             )
 
 
-def _texts(value: Any, path: Path, found: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+def _collect_texts(value: Any, path: Path, texts: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
     """Put every long text below `value` into `found`, with its path. One list for all: this walks each spec whole."""
     if isinstance(value, str):
         if len(value) >= _SHORTEST:
-            found.append((path, value))
-        return found
+            texts.append((path, value))
+        return texts
     pairs: list[tuple[Key, Any]]
     if isinstance(value, Part):
         pairs = [(name.rstrip("_"), inner) for name, inner in value.__dict__.items() if name != _SEEN_ELSEWHERE]
@@ -37,5 +37,5 @@ def _texts(value: Any, path: Path, found: list[tuple[Path, str]]) -> list[tuple[
         pairs = list(enumerate(value))
     for key, inner in pairs:
         if inner and isinstance(inner, str | Part | dict | tuple):
-            _texts(inner, (*path, key), found)
-    return found
+            _collect_texts(inner, (*path, key), texts)
+    return texts

@@ -8,12 +8,12 @@ from mlspec.spec.faults import Problem
 from mlspec.spec.forecast import Forecast, GradientBoosting
 
 
-def trees(forecast: Forecast) -> Iterator[Problem]:
+def check_trees(forecast: Forecast) -> Iterator[Problem]:
     """Trees that a cluster learns are LightGBM's: scikit-learn's need all of the features in one memory."""
-    found = forecast.model.candidates
-    if forecast.training.engine is None or isinstance(found, str):
+    entries = forecast.model.candidates
+    if forecast.training.engine is None or isinstance(entries, str):
         return
-    for index, candidate in enumerate(found):
+    for index, candidate in enumerate(entries):
         if isinstance(candidate, GradientBoosting) and candidate.library != "lightgbm":
             yield Problem(
                 ("model", "candidates", index, "library"), "library",
@@ -22,7 +22,7 @@ def trees(forecast: Forecast) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-def cluster(forecast: Forecast) -> Iterator[Problem]:
+def check_cluster(forecast: Forecast) -> Iterator[Problem]:
     """An address and workers are a cluster's."""
     training = forecast.training
     for name in ("address", "workers"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GcpLocation:
     """One target on Google Cloud. `kms_key` is given in mlspec.yaml where the platform did not make its own."""
 
     target: str

@@ -15,7 +15,7 @@ _HASH_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
+class DerivedName:
     """One kind of name: what it is made of, how long it may be, what it must look like, and the page (below
     https://cloud.google.com) that says so.
     """
@@ -27,14 +27,14 @@ class Derived:
     source: str
     underscores: bool = False
 
-    def of(self, forecast: str) -> str:
+    def name_for(self, forecast: str) -> str:
         """Return the name for one forecast: deterministic, and within the limits."""
         room = self.longest - len(self.template) + len("{name}")
-        name = self.template.format(name=forecast if len(forecast) <= room else _short(forecast, room))
+        name = self.template.format(name=forecast if len(forecast) <= room else _shorten_name(forecast, room))
         return name.replace("-", "_") if self.underscores else name
 
 
-def _short(forecast: str, room: int) -> str:
+def _shorten_name(forecast: str, room: int) -> str:
     tail = hashlib.sha256(forecast.encode()).hexdigest()[:_HASH_DIGITS]
     return f"{forecast[: room - _HASH_DIGITS - 1].rstrip('-')}-{tail}"
 
@@ -45,23 +45,27 @@ _PUBSUB = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
 _TABLE = re.compile(r"[A-Za-z0-9_]+")
 
-NAMES: tuple[Derived, ...] = (
-    Derived("service account of training", "{name}-train", 30, _ACCOUNT, "iam/docs/service-accounts-create"),
-    Derived("service account of serving", "{name}-serve", 30, _ACCOUNT, "iam/docs/service-accounts-create"),
+NAMES: tuple[DerivedName, ...] = (
+    DerivedName("service account of training", "{name}-train", 30, _ACCOUNT, "iam/docs/service-accounts-create"),
+    DerivedName("service account of serving", "{name}-serve", 30, _ACCOUNT, "iam/docs/service-accounts-create"),
     # A folder `{name}/` of the platform's buckets: managed folders have no limit that a name could reach.
-    Derived("Pub/Sub topic", "mlspec-{name}-alerts", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
-    Derived("dead letter topic", "mlspec-{name}-alerts-dead", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
-    Derived("Pub/Sub subscription", "mlspec-{name}-alerts-reconcile", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
-    Derived("dead letter subscription", "mlspec-{name}-alerts-dead-hold", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
-    Derived("Cloud Run job", "{name}-step", 63, _HOST, "run/docs/create-jobs"),
-    Derived("BigQuery dataset", "mlspec_{name}", 1024, _TABLE, "bigquery/docs/datasets", underscores=True),
-    Derived("BigQuery table", "{name}_forecast", 1024, _TABLE, "bigquery/docs/tables", underscores=True),
-    Derived(
+    DerivedName("Pub/Sub topic", "mlspec-{name}-alerts", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
+    DerivedName("dead letter topic", "mlspec-{name}-alerts-dead", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
+    DerivedName("Pub/Sub subscription", "mlspec-{name}-alerts-reconcile", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
+    DerivedName(
+        "dead letter subscription", "mlspec-{name}-alerts-dead-hold", 255, _PUBSUB, "pubsub/docs/pubsub-basics"
+    ),
+    DerivedName("Cloud Run job", "{name}-step", 63, _HOST, "run/docs/create-jobs"),
+    DerivedName("BigQuery dataset", "mlspec_{name}", 1024, _TABLE, "bigquery/docs/datasets", underscores=True),
+    DerivedName("BigQuery table", "{name}_forecast", 1024, _TABLE, "bigquery/docs/tables", underscores=True),
+    DerivedName(
         "log-based metric", "mlspec/{name}/failures", 100, re.compile(r"[A-Za-z0-9_.,+!*',()%/-]+"), "logging/quotas"
     ),
     # Airflow: dag_id is a key of 250 characters, of letters, digits, dashes, dots and underscores.
-    Derived("Airflow DAG", "mlspec_{name}", 250, re.compile(r"[A-Za-z0-9_.-]+"), "airflow/dag_id", underscores=True),
-    Derived("label value", "{name}", 63, re.compile(r"[a-z0-9_-]+"), "resource-manager/docs/labels-overview"),
+    DerivedName(
+        "Airflow DAG", "mlspec_{name}", 250, re.compile(r"[A-Za-z0-9_.-]+"), "airflow/dag_id", underscores=True
+    ),
+    DerivedName("label value", "{name}", 63, re.compile(r"[a-z0-9_-]+"), "resource-manager/docs/labels-overview"),
 )
 _ENDPOINTS = 9_999_999_999
 
@@ -73,4 +77,4 @@ def endpoint_id(forecast: str) -> str:
 
 def derived_names(forecast: str) -> dict[str, str]:
     """Return every derived name by its kind."""
-    return {**{row.kind: row.of(forecast) for row in NAMES}, "Vertex AI endpoint": endpoint_id(forecast)}
+    return {**{row.kind: row.name_for(forecast) for row in NAMES}, "Vertex AI endpoint": endpoint_id(forecast)}

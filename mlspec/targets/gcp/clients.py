@@ -21,139 +21,139 @@ class Clients:
 
     def __init__(self, project: str, region: str) -> None:
         self.project, self.region = project, region
-        self._made: dict[tuple[int, str], Any] = {}
+        self._clients: dict[tuple[int, str], Any] = {}
 
     @property
     def storage(self) -> Any:
         """Cloud Storage."""
-        return self._once("storage", self._storage)
+        return self._get_or_make("storage", self._make_storage)
 
     @property
     def models(self) -> Any:
         """Vertex AI's model registry, in the region."""
-        return self._once("models", lambda: self._vertex("ModelServiceClient"))
+        return self._get_or_make("models", lambda: self._make_vertex("ModelServiceClient"))
 
     @property
     def endpoints(self) -> Any:
         """Vertex AI's endpoints, in the region."""
-        return self._once("endpoints", lambda: self._vertex("EndpointServiceClient"))
+        return self._get_or_make("endpoints", lambda: self._make_vertex("EndpointServiceClient"))
 
     @property
     def vertex_jobs(self) -> Any:
         """Vertex AI's jobs, in the region."""
-        return self._once("vertex_jobs", lambda: self._vertex("JobServiceClient"))
+        return self._get_or_make("vertex_jobs", lambda: self._make_vertex("JobServiceClient"))
 
     @property
     def jobs(self) -> Any:
         """Cloud Run's jobs."""
-        return self._once("jobs", self._jobs)
+        return self._get_or_make("jobs", self._make_jobs)
 
     @property
     def executions(self) -> Any:
         """What Cloud Run's jobs were started for."""
-        return self._once("executions", self._executions)
+        return self._get_or_make("executions", self._make_executions)
 
     @property
     def secrets(self) -> Any:
         """Secret Manager."""
-        return self._once("secrets", self._secrets)
+        return self._get_or_make("secrets", self._make_secrets)
 
     @property
     def warehouse(self) -> Any:
         """BigQuery."""
-        return self._once("warehouse", self._warehouse)
+        return self._get_or_make("warehouse", self._make_warehouse)
 
     @property
     def monitoring(self) -> Any:
         """Cloud Monitoring's time series."""
-        return self._once("monitoring", self._monitoring)
+        return self._get_or_make("monitoring", self._make_monitoring)
 
     @property
     def logs(self) -> Any:
         """Cloud Logging's entries."""
-        return self._once("logs", self._logs)
+        return self._get_or_make("logs", self._make_logs)
 
     @property
     def keys(self) -> Any:
         """Cloud KMS."""
-        return self._once("keys", self._keys)
+        return self._get_or_make("keys", self._make_keys)
 
     @property
     def environments(self) -> Any:
         """Composer's environments."""
-        return self._once("environments", self._environments)
+        return self._get_or_make("environments", self._make_environments)
 
     def close(self) -> None:
         """Close the connections of this process."""
-        for key in [key for key in self._made if key[0] == os.getpid()]:
-            client = self._made.pop(key)
+        for key in [key for key in self._clients if key[0] == os.getpid()]:
+            client = self._clients.pop(key)
             client.close() if hasattr(client, "close") else client.transport.close()
 
-    def _once(self, name: str, make: Callable[[], Client]) -> Client:
+    def _get_or_make(self, name: str, make: Callable[[], Client]) -> Client:
         key = (os.getpid(), name)
-        if key not in self._made:
+        if key not in self._clients:
             try:
-                self._made[key] = make()
+                self._clients[key] = make()
             except ModuleNotFoundError as error:
                 raise MissingExtra(error.name or name, "gcp") from None
-        found: Client = self._made[key]
-        return found
+        client: Client = self._clients[key]
+        return client
 
-    def _storage(self) -> Any:
+    def _make_storage(self) -> Any:
         # A thread of the client's own that looks at each bucket, for traces that nobody reads here.
         os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
         from google.cloud import storage
 
-        return storage.Client(project=self.project, client_info=_ours())
+        return storage.Client(project=self.project, client_info=_client_info())
 
-    def _vertex(self, name: str) -> Any:
+    def _make_vertex(self, name: str) -> Any:
         from google.cloud import aiplatform_v1
 
         regional = {"api_endpoint": f"{self.region}-aiplatform.googleapis.com"}
-        return getattr(aiplatform_v1, name)(client_options=regional, client_info=_ours())
+        return getattr(aiplatform_v1, name)(client_options=regional, client_info=_client_info())
 
-    def _jobs(self) -> Any:
+    def _make_jobs(self) -> Any:
         from google.cloud import run_v2
 
-        return run_v2.JobsClient(client_info=_ours())
+        return run_v2.JobsClient(client_info=_client_info())
 
-    def _executions(self) -> Any:
+    def _make_executions(self) -> Any:
         from google.cloud import run_v2
 
-        return run_v2.ExecutionsClient(client_info=_ours())
+        return run_v2.ExecutionsClient(client_info=_client_info())
 
-    def _warehouse(self) -> Any:
+    def _make_warehouse(self) -> Any:
         from google.cloud import bigquery
 
-        return bigquery.Client(project=self.project, location=self.region, client_info=_ours())
+        return bigquery.Client(project=self.project, location=self.region, client_info=_client_info())
 
-    def _monitoring(self) -> Any:
+    def _make_monitoring(self) -> Any:
         from google.cloud import monitoring_v3
 
-        return monitoring_v3.MetricServiceClient(client_info=_ours())
+        return monitoring_v3.MetricServiceClient(client_info=_client_info())
 
-    def _logs(self) -> Any:
+    def _make_logs(self) -> Any:
         from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 
-        return LoggingServiceV2Client(client_info=_ours())
+        return LoggingServiceV2Client(client_info=_client_info())
 
-    def _secrets(self) -> Any:
+    def _make_secrets(self) -> Any:
         from google.cloud import secretmanager_v1
 
-        return secretmanager_v1.SecretManagerServiceClient(client_info=_ours())
+        return secretmanager_v1.SecretManagerServiceClient(client_info=_client_info())
 
-    def _keys(self) -> Any:
+    def _make_keys(self) -> Any:
         from google.cloud import kms_v1
 
-        return kms_v1.KeyManagementServiceClient(client_info=_ours())
+        return kms_v1.KeyManagementServiceClient(client_info=_client_info())
 
-    def _environments(self) -> Any:
+    def _make_environments(self) -> Any:
         from google.cloud.orchestration.airflow import service_v1
 
-        return service_v1.EnvironmentsClient(client_info=_ours())
+        return service_v1.EnvironmentsClient(client_info=_client_info())
 
 
-def _ours() -> Any:
+def _client_info() -> Any:
     """Return the user agent, as https://google.aip.dev/client-libraries/4210 has it."""
     from google.api_core.gapic_v1.client_info import ClientInfo
 

@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from mlspec.state.point import Point
+from mlspec.state.point import MetricPoint
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.retry import TIMEOUT, patiently
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
 METRIC = "custom.googleapis.com/mlspec/{kind}"
 _MOST = 200
 
 
-def write(clients: Clients, forecast: str, points: Sequence[Point], at: str) -> None:
+def write_metrics(clients: Clients, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
     """Write the points of one evaluation, made at `at` (RFC 3339). Raises TargetError where they are not taken."""
-    for part in _batched(points):
-        series = [_series(clients, forecast, point, at) for point in part]
-        patiently(
+    for part in _in_batches(points):
+        series = [_time_series(clients, forecast, point, at) for point in part]
+        call_with_retries(
             lambda series=series: clients.monitoring.create_time_series(  # type: ignore[misc]
                 name=f"projects/{clients.project}", time_series=series, retry=None, timeout=TIMEOUT
             ),
@@ -30,11 +30,11 @@ def write(clients: Clients, forecast: str, points: Sequence[Point], at: str) -> 
         )
 
 
-def _batched(points: Sequence[Point]) -> list[Sequence[Point]]:
+def _in_batches(points: Sequence[MetricPoint]) -> list[Sequence[MetricPoint]]:
     return [points[begin : begin + _MOST] for begin in range(0, len(points), _MOST)]
 
 
-def _series(clients: Clients, forecast: str, point: Point, at: str) -> dict[str, Any]:
+def _time_series(clients: Clients, forecast: str, point: MetricPoint, at: str) -> dict[str, Any]:
     labels = {"forecast": forecast, "alert": point.alert, "segment": point.segment}
     resource = {
         "project_id": clients.project, "location": clients.region, "namespace": "mlspec", "job": forecast, "task_id": "evaluate",

@@ -11,22 +11,22 @@ from typing import Any
 
 from mlspec.errors import MissingExtra
 from mlspec.state.notice import Notice, as_message
-from mlspec.targets.notify.base import Undelivered
+from mlspec.targets.notify.base import DeliveryError
 
 TIMEOUT = 10.0  # seconds, retries of the client's own included
 # Codes of google.rpc that trying again does not mend.
 _LASTING = ("NotFound", "PermissionDenied", "InvalidArgument", "Unauthenticated", "Forbidden", "BadRequest")
 
 
-class PubSub:
+class PubSubSender:
     """One topic of a project."""
 
     def __init__(self, project: str, topic: str) -> None:
         self._project, self._topic = project, topic
 
-    def send(self, notice: Notice) -> None:
+    def send_notice(self, notice: Notice) -> None:
         """Publish it, and wait until Pub/Sub has it. Raises Undelivered where it has not."""
-        pubsub, problems, unauthorised = _clients()
+        pubsub, problems, unauthorised = _import_pubsub()
         data = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
         attributes = {"id": notice.id, "forecast": notice.forecast, "state": notice.state, "severity": notice.severity}
         if notice.alert:
@@ -38,17 +38,17 @@ class PubSub:
                 client.publish(topic, data, timeout=TIMEOUT, **attributes).result(timeout=TIMEOUT)
         except problems as error:
             kind = type(error).__name__
-            raise Undelivered(f"Pub/Sub topic {self._topic}: {kind}", lasting=kind in _LASTING) from None
+            raise DeliveryError(f"Pub/Sub topic {self._topic}: {kind}", permanent=kind in _LASTING) from None
         except unauthorised as error:
-            raise Undelivered(f"Pub/Sub topic {self._topic}: no credentials ({type(error).__name__})") from None
+            raise DeliveryError(f"Pub/Sub topic {self._topic}: no credentials ({type(error).__name__})") from None
 
 
-def _clients() -> tuple[Any, tuple[type[Exception], ...], type[Exception]]:
+def _import_pubsub() -> tuple[Any, tuple[type[Exception], ...], type[Exception]]:
     try:
         from google.api_core.exceptions import GoogleAPICallError, RetryError
         from google.auth.exceptions import GoogleAuthError
         from google.cloud import pubsub_v1
     except ModuleNotFoundError:
         missing = MissingExtra("google-cloud-pubsub", "gcp")
-        raise Undelivered(f"{missing.message}: {missing.hint}", lasting=True) from None
+        raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from None
     return pubsub_v1, (GoogleAPICallError, RetryError, TimeoutError), GoogleAuthError

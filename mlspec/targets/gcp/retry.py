@@ -24,25 +24,25 @@ TIMEOUT = 60.0  # seconds for one attempt
 PASSING = (408, 429, 500, 502, 503, 504)
 
 
-def patiently(call: Callable[[], Answer], what: str) -> Answer:
+def call_with_retries(call: Callable[[], Answer], what: str) -> Answer:
     """Make a call that may be made twice, and again while its failure may pass. `what` says what is being done, for messages.
 
     Raises TargetError where the answer is no for good, or nothing came in time. Google's NotFound and PreconditionFailed are
     answers, and pass through as they are.
     """
-    tenacity = tenacity_of_the_extra()
+    tenacity = import_tenacity()
     attempts = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(passes),
-        wait=_pause(tenacity),
+        retry=tenacity.retry_if_exception(is_transient),
+        wait=_retry_wait(tenacity),
         stop=tenacity.stop_after_delay(DEADLINE),
         reraise=True,
     )
-    with words(what):
-        found: Answer = attempts(call)
-        return found
+    with explain_google_errors(what):
+        answer: Answer = attempts(call)
+        return answer
 
 
-def passes(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Return whether the same call may succeed in a while."""
     from google.api_core.exceptions import Conflict, GoogleAPICallError
     from google.auth.exceptions import RefreshError, TransportError
@@ -57,26 +57,26 @@ def passes(error: BaseException) -> bool:
     return isinstance(error, (TransportError, ChunkedEncodingError, ConnectionError, Timeout, OSError))
 
 
-def asked_to_wait(error: BaseException | None) -> float:
+def retry_after(error: BaseException | None) -> float:
     """Return for how many seconds a service asked to be left alone: `Retry-After` over HTTP, RetryInfo over gRPC; else 0."""
     header = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
     if str(header).isdigit():
         return float(header)
-    delays = [each.retry_delay for each in getattr(error, "details", None) or () if hasattr(each, "retry_delay")]
+    delays = [detail.retry_delay for detail in getattr(error, "details", None) or () if hasattr(detail, "retry_delay")]
     return float(delays[0].seconds) if delays else 0.0
 
 
-def _pause(tenacity: Any) -> Callable[[Any], float]:
+def _retry_wait(tenacity: Any) -> Callable[[Any], float]:
     jitter = tenacity.wait_random_exponential(multiplier=FIRST, max=LONGEST)
 
-    def pause(state: Any) -> float:
-        return float(min(max(jitter(state), asked_to_wait(state.outcome.exception())), DEADLINE))
+    def wait_seconds(state: Any) -> float:
+        return float(min(max(jitter(state), retry_after(state.outcome.exception())), DEADLINE))
 
-    return pause
+    return wait_seconds
 
 
 @contextmanager
-def words(what: str) -> Iterator[None]:
+def explain_google_errors(what: str) -> Iterator[None]:
     """Say what Google refused, and what helps. Its answers about what is there or not pass through."""
     from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed, RetryError
     from google.auth.exceptions import GoogleAuthError, TransportError
@@ -87,7 +87,9 @@ def words(what: str) -> Iterator[None]:
     except (NotFound, PreconditionFailed):
         raise
     except (GoogleAPICallError, RetryError) as error:
-        raise TargetError(f"cannot {what}: {_said(error)}", hint=_hint(getattr(error, "code", None))) from error
+        raise TargetError(
+            f"cannot {what}: {_error_text(error)}", hint=_hint_for(getattr(error, "code", None))
+        ) from error
     except (RequestException, TransportError, OSError) as error:
         raise TargetError(
             f"cannot {what}: Google cannot be reached ({type(error).__name__})",
@@ -101,7 +103,7 @@ def words(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def still_there(what: str) -> Iterator[None]:
+def explain_disappearance(what: str) -> Iterator[None]:
     """Say that something went away while `what` was being done: an answer that nobody waited for, and another try may mend."""
     from google.api_core.exceptions import NotFound, PreconditionFailed
 
@@ -109,12 +111,12 @@ def still_there(what: str) -> Iterator[None]:
         yield
     except (NotFound, PreconditionFailed) as error:
         raise TargetError(
-            f"cannot {what}: {_said(error)}",
+            f"cannot {what}: {_error_text(error)}",
             hint="somebody removed or changed it meanwhile: run the same command again",
         ) from error
 
 
-def _said(error: Any) -> str:
+def _error_text(error: Any) -> str:
     code = getattr(error, "code", None)
     return f"{getattr(error, 'message', '') or error}".strip().split("\n")[0][:300] + (
         f" ({int(code)})" if code else ""
@@ -129,11 +131,11 @@ _HINTS = {
 }
 
 
-def _hint(code: Any) -> str:
+def _hint_for(code: Any) -> str:
     return _HINTS.get(int(code) if code else 0, "try again in a while: what was done before is recorded")
 
 
-def tenacity_of_the_extra() -> Any:
+def import_tenacity() -> Any:
     """Return the library of retries. Raises MissingExtra where it, or another part of the extra, is missing."""
     try:
         import google.api_core.exceptions

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from mlspec.errors import StateError
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.retry import TIMEOUT, patiently
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
 
-def secret(clients: Clients, name: str) -> str:
+def secret_value(clients: Clients, name: str) -> str:
     """Return a secret's value. Raises StateError where there is none, TargetError where it may not be read."""
     from google.api_core.exceptions import FailedPrecondition, NotFound
 
     version = f"projects/{clients.project}/secrets/{name}/versions/latest"
     try:
-        found = patiently(
+        response = call_with_retries(
             lambda: clients.secrets.access_secret_version(name=version, retry=None, timeout=TIMEOUT),
             f"read the secret '{name}'",
         )
@@ -22,4 +22,4 @@ def secret(clients: Clients, name: str) -> str:
             f"there is no secret '{name}' in project {clients.project}, or no value in it",
             hint=f"gcloud secrets versions add {name} --data-file=- --project={clients.project}",
         ) from None
-    return str(found.payload.data.decode().strip())
+    return str(response.payload.data.decode().strip())

@@ -16,179 +16,191 @@ from functools import cached_property
 from pathlib import Path
 
 from mlspec.errors import LockHeld, StateError, TargetError
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
-from mlspec.state.notice import Pending
-from mlspec.state.observed import FiledStep, Observed, Seen, Settlement, SourceFacts
-from mlspec.state.point import Point
+from mlspec.state.notice import PendingNotice
+from mlspec.state.observed import Observed, ObservedResource, Settlement, SourceFacts, StoredStep
+from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
-from mlspec.state.request_counts import Served
+from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
-from mlspec.state.step import FarStep, StepResult
+from mlspec.state.step import RemoteStep, StepResult
 from mlspec.targets.gcp import monitoring
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.bigquery import Warehouse
 from mlspec.targets.gcp.data.sources import Sources
 from mlspec.targets.gcp.jobs import step_io
-from mlspec.targets.gcp.jobs.cloud_run import Executions
-from mlspec.targets.gcp.jobs.remote_steps import Elsewhere
+from mlspec.targets.gcp.jobs.cloud_run import JobExecutions
+from mlspec.targets.gcp.jobs.remote_steps import RemoteSteps
 from mlspec.targets.gcp.record import lease
-from mlspec.targets.gcp.record.artifacts import Files
-from mlspec.targets.gcp.record.bucket import NEW, Bucket, Moved
-from mlspec.targets.gcp.record.database import Database
-from mlspec.targets.gcp.record.lease import Lease, hold
-from mlspec.targets.gcp.record.snapshots import FOLDER, Images
-from mlspec.targets.gcp.retry import still_there
-from mlspec.targets.gcp.secrets import secret
+from mlspec.targets.gcp.record.artifacts import BucketFiles
+from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
+from mlspec.targets.gcp.record.database import BucketDatabase
+from mlspec.targets.gcp.record.lease import Lease, hold_lease
+from mlspec.targets.gcp.record.snapshots import FOLDER, SnapshotStore
+from mlspec.targets.gcp.retry import explain_disappearance
+from mlspec.targets.gcp.secrets import secret_value
 from mlspec.targets.gcp.vertex.deployments import deployment_id
-from mlspec.targets.gcp.vertex.request_metrics import Counts
-from mlspec.targets.gcp.vertex.routing import LOOP_JOB, Serving
-from mlspec.targets.local.artifacts import Artifacts
+from mlspec.targets.gcp.vertex.request_metrics import RequestMetricsReader
+from mlspec.targets.gcp.vertex.routing import LOOP_JOB, VertexServing
+from mlspec.targets.local.artifacts import FolderFiles
 from mlspec.targets.record.record import Record
 
 _LINEAGE = "lineage"
 _PATIENCE = 20.0  # seconds that the record of a delivery waits for a forecast's lock
 # Forecasts whose files and deployments are looked at in one pass over many: every forecast has its turn.
-TURN = 8
+SAMPLE_SIZE = 8
 
 
 class GcpTarget:
     """One project and region. `cache` is a folder on this machine for copies of files; losing it costs only time."""
 
-    forks = False  # gRPC's threads do not survive a fork; what is heavy runs elsewhere
+    supports_fork = False  # gRPC's threads do not survive a fork; what is heavy runs elsewhere
 
-    def __init__(self, place: Place, cache: Path, *, protect: bool = False) -> None:
+    def __init__(self, place: GcpLocation, cache: Path, *, protect: bool = False) -> None:
         self.name, self.protect, self.folder = place.target, protect, cache
         self._place = place
         self._clients = Clients(place.project, place.region)
         self._state = Bucket(self._clients, place.bucket("state"))
         self._models = Bucket(self._clients, place.bucket("models"))
-        self._images = Images(self._state)
+        self._snapshots = SnapshotStore(self._state)
         self._sources = Sources(self._clients)
-        self._serving = Serving(self._clients, place, self._models)
+        self._serving = VertexServing(self._clients, place, self._models)
         self._warehouse = Warehouse(self._clients)
-        self._counts = Counts(self._clients)
-        self._kept: dict[str, _One] = {}
-        self._turn: frozenset[str] | None = None
+        self._request_metrics = RequestMetricsReader(self._clients)
+        self._stores: dict[str, _ForecastStore] = {}
+        self._sampled: frozenset[str] | None = None
 
     @cached_property
     def lineage(self) -> str:
         """Identity of the state; empty where nothing was ever applied."""
-        found = self._state.read(_LINEAGE)
-        return found[0].decode() if found else ""
+        content = self._state.read_object(_LINEAGE)
+        return content[0].decode() if content else ""
 
     @property
     def serial(self) -> int:
         """The newest generation of any record: it moves with every write."""
-        return max((each.generation for each in self._images.listed().values()), default=0)
+        return max((stored.generation for stored in self._snapshots.list_records().values()), default=0)
 
     @contextmanager
-    def session(self) -> Iterator[None]:
+    def read_session(self) -> Iterator[None]:
         """Look at the whole target once for the length of a block; of many forecasts, at files and endpoints of some in turn."""
-        with self._images.session():
-            self._sources.begin()
-            self._serving.begin()
-            self._counts.begin()
-            self._turn = whose_turn(self._images.names())
+        with self._snapshots.read_session():
+            self._sources.begin_session()
+            self._serving.begin_session()
+            self._request_metrics.begin_session()
+            self._sampled = sample_forecasts(self._snapshots.forecast_names())
             try:
                 yield
             finally:
-                self._sources.end()
-                self._serving.end()
-                self._counts.end()
-                self._turn = None
+                self._sources.end_session()
+                self._serving.end_session()
+                self._request_metrics.end_session()
+                self._sampled = None
                 self._clients.close()
 
-    def migrate(self) -> str | None:
+    def migrate_schema(self) -> str | None:
         """Bring every record of an older schema to this one."""
-        said = [found for name in self.names() if (found := self._of(name).database.migrate())]
-        return "; ".join(said) or None
+        reports = [
+            report for name in self.forecast_names() if (report := self._store_of(name).database.migrate_schema())
+        ]
+        return "; ".join(reports) or None
 
-    def names(self) -> tuple[str, ...]:
+    def forecast_names(self) -> tuple[str, ...]:
         """Return the names of all forecasts of which anything is recorded, sorted."""
-        return self._images.names()
+        return self._snapshots.forecast_names()
 
-    def source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
         """Look at a forecast's source and future data."""
-        return self._sources.look(spec, root)
+        return self._sources.inspect_source(spec, root)
 
-    def secret(self, name: str) -> str:
+    def read_secret(self, name: str) -> str:
         """Return a secret's value."""
-        return secret(self._clients, name)
+        return secret_value(self._clients, name)
 
     @property
     def project(self) -> str:
         """The Google Cloud project's id."""
         return self._clients.project
 
-    def fetch(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
+    def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
         """Bring what a spec reads into `folder`, and return the spec that reads it there, with its root."""
-        return self._sources.fetch(spec, root, folder)
+        return self._sources.fetch_source(spec, root, folder)
 
-    def observe(self, forecast: str) -> Observed:
+    def observe_forecast(self, forecast: str) -> Observed:
         """Return what is held of one forecast, with what is missing of its files and what Vertex AI does otherwise."""
-        one = self._of(forecast)
-        if one.lease is not None:
-            found = one.record.observe(forecast)
+        store = self._store_of(forecast)
+        if store.lease is not None:
+            observed = store.record.observe_forecast(forecast)
         else:
-            trusted = self._turn is not None and forecast not in self._turn
-            with one.files.looked_at(trusted=trusted):
-                found = one.record.observe(forecast)
+            trusted = self._sampled is not None and forecast not in self._sampled
+            with store.files.list_once(trusted=trusted):
+                observed = store.record.observe_forecast(forecast)
             if trusted:
-                return found
-        deployment = found.seen.get("deployment")
+                return observed
+        deployment = observed.resources.get("deployment")
         if deployment is None or deployment.damage:
-            return found
-        if one.lease is None or not one.looked:  # under a lease nobody else moves it: once is enough
-            one.strays, one.looked = self._strays(forecast, deployment), True
-        return replace(found, seen={**found.seen, "deployment": replace(deployment, damage=one.strays)})
+            return observed
+        if store.lease is None or not store.mismatch_known:  # under a lease nobody else moves it: once is enough
+            store.mismatch, store.mismatch_known = self._find_mismatch(forecast, deployment), True
+        return replace(
+            observed, resources={**observed.resources, "deployment": replace(deployment, damage=store.mismatch)}
+        )
 
-    def _strays(self, forecast: str, deployment: Seen) -> str | None:
+    def _find_mismatch(self, forecast: str, deployment: ObservedResource) -> str | None:
         """Return where Vertex AI does otherwise than recorded.
 
         An account that may not look there, as that of a forecast's own steps, knows of nothing; the loop's looks at every pass.
         """
         try:
-            return self._serving.damage(forecast, deployment)
+            return self._serving.find_mismatch(forecast, deployment)
         except TargetError:
             return None
 
     @contextmanager
-    def lock(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
+    def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
         """Hold one forecast alone, on whichever machine."""
-        one, name = self._of(forecast), f"{FOLDER}{forecast}/lease"
+        store, name = self._store_of(forecast), f"{FOLDER}{forecast}/lease"
         with ExitStack() as stack:
-            held = stack.enter_context(
-                hold(self._state, name, forecast, operation, since, timeout, lambda: self._images.touch(forecast))
+            held_lease = stack.enter_context(
+                hold_lease(
+                    self._state,
+                    name,
+                    forecast,
+                    operation,
+                    since,
+                    timeout,
+                    lambda: self._snapshots.rewrite_record(forecast),
+                )
             )
-            stack.enter_context(one.database.under(held))
-            stack.enter_context(one.files.looked_at())
-            one.lease, one.looked = held, False
+            stack.enter_context(store.database.under_lease(held_lease))
+            stack.enter_context(store.files.list_once())
+            store.lease, store.mismatch_known = held_lease, False
             try:
-                with still_there(f"work on {forecast}"):
+                with explain_disappearance(f"work on {forecast}"):
                     yield
             finally:
-                one.lease = None
+                store.lease = None
 
-    def journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+    def write_journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
         """Write a line of the journal."""
-        self._of(forecast).record.journal(forecast, resource, phase, detail, at)
+        self._store_of(forecast).record.write_journal(forecast, resource, phase, detail, at)
 
-    def step(self, forecast: str, step: str, key: str) -> FiledStep | None:
+    def find_step(self, forecast: str, step: str, key: str) -> StoredStep | None:
         """Return the finished step of this key, if it was filed and its files are whole."""
-        return self._of(forecast).record.step(forecast, step, key)
+        return self._store_of(forecast).record.find_step(forecast, step, key)
 
     def file_step(
         self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
-    ) -> FiledStep:
+    ) -> StoredStep:
         """Take a step's files into the store and record the step."""
-        return self._of(forecast).record.file_step(forecast, step, key, outputs, facts, at)
+        return self._store_of(forecast).record.file_step(forecast, step, key, outputs, facts, at)
 
-    def settle(self, settlement: Settlement, at: str) -> None:
+    def record_settlement(self, settlement: Settlement, at: str) -> None:
         """Record one effect whole."""
-        self._of(settlement.forecast).record.settle(settlement, at)
+        self._store_of(settlement.forecast).record.record_settlement(settlement, at)
 
-    def route(
+    def route_traffic(
         self,
         forecast: str,
         spec: Mapping[str, Json],
@@ -197,135 +209,144 @@ class GcpTarget:
         versions: Mapping[str, Version],
     ) -> None:
         """Let Vertex AI serve these versions as `traffic` says, before it is recorded."""
-        one = self._of(forecast)
+        store = self._store_of(forecast)
         for version in versions.values():
-            one.files.lay_out(version.files, f"{forecast}/versions/{version.version}")
-        self._serving.route(forecast, spec, traffic, main, versions, lambda: _confirm(one.lease, forecast))
-        one.strays, one.looked = None, True
+            store.files.copy_to_folder(version.files, f"{forecast}/versions/{version.version}")
+        self._serving.route_traffic(
+            forecast, spec, traffic, main, versions, lambda: _confirm_lease(store.lease, forecast)
+        )
+        store.mismatch, store.mismatch_known = None, True
 
-    def run_far(self, step: FarStep) -> StepResult:
+    def run_remote_step(self, step: RemoteStep) -> StepResult:
         """Run a step in a container of the forecast's own."""
-        return Elsewhere(self._clients, self._state, self._models, self._place, self._serving.image).run(step)
+        return RemoteSteps(self._clients, self._state, self._models, self._place, self._serving.find_image).run_step(
+            step
+        )
 
-    def take(self, address: str, folder: Path) -> Path:
+    def download_input(self, address: str, folder: Path) -> Path:
         """Bring an object into `folder`, for a step that was handed its address."""
-        return step_io.take(self._clients, address, folder)
+        return step_io.download_input(self._clients, address, folder)
 
-    def give(self, address: str, files: Mapping[str, Path], value: Mapping[str, Json]) -> None:
+    def upload_outputs(self, address: str, files: Mapping[str, Path], value: Mapping[str, Json]) -> None:
         """Write a step's files and its result below an address."""
-        step_io.give(self._clients, address, files, value)
+        step_io.upload_outputs(self._clients, address, files, value)
 
-    def publish(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
+    def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
         """Write a forecast into its table, before it is recorded."""
-        self._warehouse.publish(forecast, spec, run, self.path(forecast, run.files["forecast"]))
+        self._warehouse.publish_forecast(forecast, spec, run, self.fetch_file(forecast, run.files["forecast"]))
 
-    def measured(self, forecast: str, points: Sequence[Point], at: str) -> None:
+    def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
         """Write what was measured to Cloud Monitoring."""
-        monitoring.write(self._clients, forecast, points, at)
+        monitoring.write_metrics(self._clients, forecast, points, at)
 
-    def path(self, forecast: str, ref: FileRef) -> Path:
+    def fetch_file(self, forecast: str, ref: FileRef) -> Path:
         """Return where a copy of a stored file can be read, after checking it against its sha256."""
-        return self._of(forecast).files.path(ref)
+        return self._store_of(forecast).files.fetch_file(ref)
 
-    def damaged(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
+    def find_damaged_files(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
         """Return which of these stored files are gone or were changed, by name and size: one list call."""
-        return self._of(forecast).files.damaged(refs)
+        return self._store_of(forecast).files.find_damaged_files(refs)
 
-    def versions(self, forecast: str) -> tuple[Version, ...]:
+    def load_versions(self, forecast: str) -> tuple[Version, ...]:
         """Return all versions, newest first."""
-        return self._of(forecast).record.versions(forecast)
+        return self._store_of(forecast).record.load_versions(forecast)
 
-    def releases(self, forecast: str) -> tuple[Release, ...]:
+    def load_releases(self, forecast: str) -> tuple[Release, ...]:
         """Return all releases, newest first."""
-        return self._of(forecast).record.releases(forecast)
+        return self._store_of(forecast).record.load_releases(forecast)
 
-    def runs(self, forecast: str) -> tuple[ForecastRun, ...]:
+    def load_runs(self, forecast: str) -> tuple[ForecastRun, ...]:
         """Return all forecasts made, newest first."""
-        return self._of(forecast).record.runs(forecast)
+        return self._store_of(forecast).record.load_runs(forecast)
 
-    def events(self, forecast: str) -> tuple[Event, ...]:
+    def load_events(self, forecast: str) -> tuple[Event, ...]:
         """Return all events, newest first."""
-        return self._of(forecast).record.events(forecast)
+        return self._store_of(forecast).record.load_events(forecast)
 
-    def conditions(self, forecast: str) -> tuple[Condition, ...]:
+    def load_conditions(self, forecast: str) -> tuple[Condition, ...]:
         """Return the present conditions."""
-        return self._of(forecast).record.conditions(forecast)
+        return self._store_of(forecast).record.load_conditions(forecast)
 
-    def due(self, at: str) -> tuple[Pending, ...]:
+    def load_due_notices(self, at: str) -> tuple[PendingNotice, ...]:
         """Return the notices of all forecasts whose next attempt is due, the longest overdue first."""
         # One that is worked on could not record its delivery, and would be told again at every pass: it waits.
-        busy = lease.held(self._state)
-        with self._images.session():
-            found = [each for name in self.names() if name not in busy for each in self._due(name, at)]
-        return tuple(sorted(found, key=lambda each: each.next_at or ""))
+        busy = lease.locked_forecasts(self._state)
+        with self._snapshots.read_session():
+            due_notices = [
+                pending
+                for name in self.forecast_names()
+                if name not in busy
+                for pending in self._load_due_notices(name, at)
+            ]
+        return tuple(sorted(due_notices, key=lambda pending: pending.next_at or ""))
 
-    def _due(self, forecast: str, at: str) -> tuple[Pending, ...]:
+    def _load_due_notices(self, forecast: str, at: str) -> tuple[PendingNotice, ...]:
         """Return one forecast's notices; none where its record cannot be read, which its own pass says."""
         with suppress(StateError, TargetError):
-            return self._of(forecast).record.due(at)
+            return self._store_of(forecast).record.load_due_notices(at)
         return ()
 
-    def undelivered(self, forecast: str) -> tuple[Pending, ...]:
+    def load_undelivered_notices(self, forecast: str) -> tuple[PendingNotice, ...]:
         """Return the notices of a forecast that a receiver has not taken, newest first."""
-        return self._of(forecast).record.undelivered(forecast)
+        return self._store_of(forecast).record.load_undelivered_notices(forecast)
 
-    def told(self, pending: Pending, delivered_at: str | None) -> None:
+    def mark_delivered(self, pending: PendingNotice, delivered_at: str | None) -> None:
         """Record how an attempt at delivery went; where the forecast is being worked on for long, a later pass tells it again."""
         forecast = pending.notice.forecast
-        with suppress(LockHeld), self.lock(forecast, "tell", pending.notice.at, _PATIENCE):
-            self._of(forecast).record.told(pending, delivered_at)
+        with suppress(LockHeld), self.lock_forecast(forecast, "tell", pending.notice.at, _PATIENCE):
+            self._store_of(forecast).record.mark_delivered(pending, delivered_at)
 
-    def count_served(self, _minutes: Sequence[Served]) -> None:
+    def add_request_counts(self, _minutes: Sequence[RequestCount]) -> None:
         """Refuse: what an endpoint serves, Vertex AI counts itself."""
         raise TargetError(
             f"target '{self.name}': an endpoint's requests are counted by Vertex AI, not by a server's own record",
             hint="look at the metrics aiplatform.googleapis.com/prediction/online",
         )
 
-    def served(self, forecast: str, since: str) -> tuple[Served, ...]:
+    def load_request_counts(self, forecast: str, since: str) -> tuple[RequestCount, ...]:
         """Return what Vertex AI counted at the forecast's endpoint, a row an hour; nothing where this account may not read it.
 
         Nothing is no verdict: an alert that nobody can measure moves nothing, and holds up no pass.
         """
-        specs = [(each.version, each.spec["deployment"]) for each in self.releases(forecast)]
+        specs = [(release.version, release.spec["deployment"]) for release in self.load_releases(forecast)]
         if not specs or specs[0][1]["serve"] == "batch":
             return ()
-        machines = {wanted["machine"]["type"] for _, wanted in specs}
+        machines = {deployment["machine"]["type"] for _, deployment in specs}
         versions = {deployment_id(version, machine): version for version, _ in specs for machine in machines}
         endpoint = derived_names(forecast)["Vertex AI endpoint"]
         with suppress(TargetError):
-            return self._counts.of(forecast, endpoint, versions, since)
+            return self._request_metrics.read_request_counts(forecast, endpoint, versions, since)
         return ()
 
-    def forget(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
+    def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
         """Take down what apply made. With `purge` the record and the files go too, without it history stays."""
-        one = self._of(forecast)
-        _confirm(one.lease, forecast)
-        self._serving.clear(forecast, purge=purge)
-        one.record.forget(forecast, kinds, purge=purge, at=at)
+        store = self._store_of(forecast)
+        _confirm_lease(store.lease, forecast)
+        self._serving.take_down(forecast, purge=purge)
+        store.record.remove_forecast(forecast, kinds, purge=purge, at=at)
         if purge:
-            for stored in self._models.list(f"{forecast}/"):
-                self._models.delete(stored.name)
-            for stored in self._state.list(f"{FOLDER}{forecast}/steps/"):
-                self._state.delete(stored.name)
-            one.database.remove()
+            for stored in self._models.list_objects(f"{forecast}/"):
+                self._models.delete_object(stored.name)
+            for stored in self._state.list_objects(f"{FOLDER}{forecast}/steps/"):
+                self._state.delete_object(stored.name)
+            store.database.remove_record()
 
-    def _of(self, forecast: str) -> _One:
-        if forecast not in self._kept:
-            files = Files(self._models, forecast, Artifacts(self.folder / "artifacts"))
-            database = Database(self._images, forecast, self._lineage)
-            self._kept[forecast] = _One(Record(database, files), database, files)
-        return self._kept[forecast]
+    def _store_of(self, forecast: str) -> _ForecastStore:
+        if forecast not in self._stores:
+            files = BucketFiles(self._models, forecast, FolderFiles(self.folder / "artifacts"))
+            database = BucketDatabase(self._snapshots, forecast, self._make_lineage)
+            self._stores[forecast] = _ForecastStore(Record(database, files), database, files)
+        return self._stores[forecast]
 
-    def _lineage(self) -> str:
+    def _make_lineage(self) -> str:
         """Return the state's identity, made now where it has none: of two who make it at once, one is heard.
 
         An account that sees one forecast alone, as a forecast's own steps do, gives that record one of its own.
         """
         with suppress(TargetError):
             if not self.lineage:
-                with suppress(Moved):
-                    self._state.write(_LINEAGE, str(uuid.uuid4()).encode(), NEW)
+                with suppress(WriteConflict):
+                    self._state.write_object(_LINEAGE, str(uuid.uuid4()).encode(), NEW)
                 del self.lineage
             return self.lineage
         return str(uuid.uuid4())
@@ -334,29 +355,31 @@ class GcpTarget:
         """Let the loop's own job make these forecasts, under its account; does not wait for it."""
         self._serving.expect_image(os.environ.get("TF_VAR_image"))  # noqa: SIM112  (terraform reads it by this name)
         chosen = [word for name in names for word in ("--select", name)]
-        Executions(self._clients, LOOP_JOB).start(["reconcile", "--once", "--yes", "--target", self.name, *chosen])
+        JobExecutions(self._clients, LOOP_JOB).start_job(
+            ["reconcile", "--once", "--yes", "--target", self.name, *chosen]
+        )
 
 
 @dataclass
-class _One:
+class _ForecastStore:
     """One forecast's record and files. While this process holds the lease, `following` says whether Vertex AI was looked at."""
 
     record: Record
-    database: Database
-    files: Files
+    database: BucketDatabase
+    files: BucketFiles
     lease: Lease | None = None
-    looked: bool = False
-    strays: str | None = None
+    mismatch_known: bool = False
+    mismatch: str | None = None
 
 
-def whose_turn(names: Sequence[str]) -> frozenset[str]:
+def sample_forecasts(names: Sequence[str]) -> frozenset[str]:
     """Return the forecasts whose files and deployments are looked at in one pass: all of few, of many TURN, by lot.
 
     No pass knows of the one before, and a clock would keep step with the schedule that starts them.
     """
-    return frozenset(random.sample(list(names), min(TURN, len(names))))
+    return frozenset(random.sample(list(names), min(SAMPLE_SIZE, len(names))))
 
 
-def _confirm(held: Lease | None, forecast: str) -> None:
-    if held is not None:
-        held.confirm(forecast)
+def _confirm_lease(held_lease: Lease | None, forecast: str) -> None:
+    if held_lease is not None:
+        held_lease.confirm(forecast)

@@ -10,7 +10,7 @@ from pathlib import Path
 from mlspec.errors import StateError
 from mlspec.state.record import FileRef
 from mlspec.targets.local import durable
-from mlspec.targets.local.lock import alone
+from mlspec.targets.local.lock import lock_folder
 
 
 def sha256_of(path: Path) -> str:
@@ -19,53 +19,53 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def blocks_of(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
+def read_blocks(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
     """Yield a file's bytes, `size` at a time."""
     with path.open("rb") as file:
         while block := file.read(size):
             yield block
 
 
-class Artifacts:
+class FolderFiles:
     """The store under one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put(self, source: Path, owner: str) -> FileRef:
+    def store_file(self, source: Path, owner: str) -> FileRef:
         """Keep a copy of `source` and return its name; a copy that is already there, and whole, is left alone.
 
         `owner` is a forecast whose lock the caller holds: it names the draft.
         """
         ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
-        place = self._place(ref)
-        if self.damage(ref) is not None:
-            durable.make_folder(place.parent)
-            durable.place(blocks_of(source), place, self.folder / f"{owner}.part")
+        destination = self._stored_path(ref)
+        if self.find_damage(ref) is not None:
+            durable.make_folder(destination.parent)
+            durable.write_file(read_blocks(source), destination, self.folder / f"{owner}.part")
         return ref
 
-    def receive(self, ref: FileRef, blocks: Iterable[bytes]) -> None:
+    def store_blocks(self, ref: FileRef, blocks: Iterable[bytes]) -> None:
         """Keep a copy of a file whose bytes come from elsewhere; they are checked when it is read.
 
         Processes of this machine that want the same file fetch it one after the other, and once.
         """
-        place = self._place(ref)
-        durable.make_folder(place.parent)
-        with alone(place.parent):
-            if self.damage(ref) is not None:
-                durable.place(blocks, place, place.with_name("part"))
+        destination = self._stored_path(ref)
+        durable.make_folder(destination.parent)
+        with lock_folder(destination.parent):
+            if self.find_damage(ref) is not None:
+                durable.write_file(blocks, destination, destination.with_name("part"))
 
-    def path(self, ref: FileRef) -> Path:
+    def fetch_file(self, ref: FileRef) -> Path:
         """Return the file's path. Raises StateError if it is gone or its bytes are not those that were stored."""
-        place, problem = self._place(ref), self.damage(ref)
+        stored_path, problem = self._stored_path(ref), self.find_damage(ref)
         if problem:
             raise StateError(
-                f"{ref.name} ({place}) {problem} since mlspec stored it",
+                f"{ref.name} ({stored_path}) {problem} since mlspec stored it",
                 hint="run `mlspec apply`: it makes what is missing again",
             )
-        return place
+        return stored_path
 
-    def damage(self, ref: FileRef) -> str | None:
+    def find_damage(self, ref: FileRef) -> str | None:
         """Return what is wrong with a stored file, or None. Reads all of it: a changed byte need not change the size."""
         try:
             # A path as text: a pass over ten thousand forecasts comes through here for every file of each.
@@ -77,9 +77,9 @@ class Artifacts:
         except OSError as error:
             return f"cannot be read ({error.strerror})"
 
-    def discard(self, ref: FileRef, owner: str) -> None:  # noqa: ARG002  (a lock on this machine cannot be lost)
+    def discard_file(self, ref: FileRef, owner: str) -> None:  # noqa: ARG002  (a lock on this machine cannot be lost)
         """Remove a file that nothing names any more."""
-        durable.remove(self._place(ref))
+        durable.remove_file(self._stored_path(ref))
 
-    def _place(self, ref: FileRef) -> Path:
+    def _stored_path(self, ref: FileRef) -> Path:
         return self.folder / "sha256" / ref.sha256[:2] / ref.sha256

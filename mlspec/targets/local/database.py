@@ -15,54 +15,60 @@ from pathlib import Path
 
 from mlspec.errors import StateError
 from mlspec.targets.local import durable
-from mlspec.targets.local.lock import alone
-from mlspec.targets.local.schema import script
-from mlspec.targets.record.connection_cache import Kept
-from mlspec.targets.record.migrations import MIGRATIONS, statements
+from mlspec.targets.local.lock import lock_folder
+from mlspec.targets.local.schema import sqlite_schema
+from mlspec.targets.record.connection_cache import ConnectionCache
+from mlspec.targets.record.migrations import MIGRATIONS, split_statements
 from mlspec.targets.record.schema import SCHEMA_VERSION
-from mlspec.targets.record.version import NEXT_SERIAL, begin, found_schema, refuse_older, upgraded
+from mlspec.targets.record.version import (
+    NEXT_SERIAL,
+    initialize_meta,
+    mark_upgraded,
+    read_schema_version,
+    refuse_older_schema,
+)
 
 BUSY_SECONDS = 30.0
 _RECOVERY = "restore it from a backup, or move the folder aside and run `mlspec apply` to build it anew"
 
 
-class Database:
+class SqliteDatabase:
     """One state file. Nothing is created until the first write."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._kept: Kept[sqlite3.Connection] = Kept()
+        self._cached: ConnectionCache[sqlite3.Connection] = ConnectionCache()
 
-    def session(self) -> AbstractContextManager[None]:
+    def read_session(self) -> AbstractContextManager[None]:
         """Keep one connection for all that is read inside the block; every look still sees what was committed before it."""
-        return self._kept.session(self.reading())
+        return self._cached.keep_open(self.read_connection())
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection | None]:
+    def read_connection(self) -> Iterator[sqlite3.Connection | None]:
         """Yield a read-only connection, or None where nothing was ever written."""
-        if self._kept.connection is not None:
-            with self._words():
-                yield self._kept.connection
+        if self._cached.connection is not None:
+            with self._explain_errors():
+                yield self._cached.connection
             return
-        with self._words():
+        with self._explain_errors():
             connection = self._open_to_read() if self.path.exists() else None
         if connection is None:
             yield None
             return
         try:
-            with self._words():
-                self._check(connection)
+            with self._explain_errors():
+                self._check_schema(connection)
                 yield connection
         finally:
             connection.close()
 
     @contextmanager
-    def writing(
+    def write_transaction(
         self,
         point: str,
         forecast: str | None = None,  # noqa: ARG002
         *,
-        counts: bool = False,
+        keep_serial: bool = False,
     ) -> Iterator[sqlite3.Connection]:
         """Yield a connection inside a transaction that is committed at the end; the serial moves by one, unless it only `counts`.
 
@@ -70,53 +76,53 @@ class Database:
         trusted or written; then nothing has changed.
         """
         if not self.path.exists():
-            self._create()
-        with self._words():
-            connection = self._connect("rw")
+            self._create_state()
+        with self._explain_errors():
+            connection = self._open_connection("rw")
         try:
-            with self._words():
+            with self._explain_errors():
                 connection.execute("BEGIN IMMEDIATE")
-                self._check(connection)
+                self._check_schema(connection)
                 yield connection
-                if not counts:
+                if not keep_serial:
                     connection.execute(NEXT_SERIAL)
             durable.commit(connection, point)
         finally:
             connection.close()
 
-    def migrate(self) -> str | None:
+    def migrate_schema(self) -> str | None:
         """Bring a file of an older schema to this one, whole or not at all; say where its backup is, None for nothing to do.
 
         The backup is a copy of the whole file as it was, beside it. Raises StateError where the file cannot be trusted.
         """
         if not self.path.exists():
             return None
-        with alone(self.path.parent), self._words():
-            connection = self._connect("rw")
+        with lock_folder(self.path.parent), self._explain_errors():
+            connection = self._open_connection("rw")
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                found = self._schema(connection)
-                if found == SCHEMA_VERSION:
+                schema = self._read_schema(connection)
+                if schema == SCHEMA_VERSION:
                     return None
-                kept = self._back_up(connection, found)
-                for version in range(found, SCHEMA_VERSION):
-                    for statement in statements(MIGRATIONS[version]):
+                backup = self._back_up(connection, schema)
+                for version in range(schema, SCHEMA_VERSION):
+                    for statement in split_statements(MIGRATIONS[version]):
                         connection.execute(statement)
-                upgraded(connection)
+                mark_upgraded(connection)
                 durable.commit(connection, "migrate")
             finally:
                 connection.close()
-        return f"as it was, it is kept in {kept}"
+        return f"as it was, it is kept in {backup}"
 
     def _back_up(self, connection: sqlite3.Connection, schema: int) -> Path:
         serial = connection.execute("SELECT value FROM meta WHERE key = 'serial'").fetchone()[0]
-        place = self.path.with_name(f"{self.path.name}.schema-{schema}.serial-{serial}.backup")
-        if not place.exists():
-            durable.place([self.path.read_bytes()], place, place.with_suffix(".part"))
-        return place
+        backup = self.path.with_name(f"{self.path.name}.schema-{schema}.serial-{serial}.backup")
+        if not backup.exists():
+            durable.write_file([self.path.read_bytes()], backup, backup.with_suffix(".part"))
+        return backup
 
     def _open_to_read(self) -> sqlite3.Connection:
-        connection = self._connect("ro")
+        connection = self._open_connection("ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_master").fetchall()
         except sqlite3.OperationalError as error:
@@ -124,15 +130,15 @@ class Database:
             if "readonly" not in str(error).lower():
                 raise
             # A killed writer left a journal that has to be rolled back first; only a writer may do that.
-            recovering = self._connect("rw")
+            recovering = self._open_connection("rw")
             try:
                 recovering.execute("SELECT 1 FROM sqlite_master").fetchall()
             finally:
                 recovering.close()
-            connection = self._connect("ro")
+            connection = self._open_connection("ro")
         return connection
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
+    def _open_connection(self, mode: str) -> sqlite3.Connection:
         uri = f"{self.path.absolute().as_uri()}?mode={mode}"
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         connection.row_factory = sqlite3.Row
@@ -141,42 +147,44 @@ class Database:
             connection.execute("PRAGMA synchronous = EXTRA")
         return connection
 
-    def _create(self) -> None:
+    def _create_state(self) -> None:
         """Put the state file in place whole: there is never an empty one, and never two lineages."""
         durable.make_folder(self.path.parent)
-        with alone(self.path.parent):
+        with lock_folder(self.path.parent):
             if not self.path.exists():  # another run may have been quicker
-                durable.place([_first_content()], self.path, self.path.with_name(f".{self.path.name}.part"))
+                durable.write_file([_empty_state()], self.path, self.path.with_name(f".{self.path.name}.part"))
 
-    def _check(self, connection: sqlite3.Connection) -> None:
-        way_on = "`mlspec migrate` upgrades it in place, and keeps a backup"
-        refuse_older(self._schema(connection), f"the state file {self.path}", way_on)
+    def _check_schema(self, connection: sqlite3.Connection) -> None:
+        upgrade_hint = "`mlspec migrate` upgrades it in place, and keeps a backup"
+        refuse_older_schema(self._read_schema(connection), f"the state file {self.path}", upgrade_hint)
 
-    def _schema(self, connection: sqlite3.Connection) -> int:
+    def _read_schema(self, connection: sqlite3.Connection) -> int:
         """Return the schema that a state file says it has. Raises StateError where it is none that this mlspec knows."""
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
             written = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            what = "was not written by mlspec" if written else "is empty, which mlspec never leaves it"
-            raise StateError(f"the state file {self.path} {what}", hint=_RECOVERY)
-        return found_schema(connection, f"the state file {self.path}", _RECOVERY)
+            problem = "was not written by mlspec" if written else "is empty, which mlspec never leaves it"
+            raise StateError(f"the state file {self.path} {problem}", hint=_RECOVERY)
+        return read_schema_version(connection, f"the state file {self.path}", _RECOVERY)
 
     @contextmanager
-    def _words(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         """Say what SQLite says of a file that cannot be trusted, with a way out."""
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
-            raise StateError(f"cannot use the state file {self.path}: {error}", hint=durable.way_out(error)) from error
+            raise StateError(
+                f"cannot use the state file {self.path}: {error}", hint=durable.recovery_hint(error)
+            ) from error
         except sqlite3.DatabaseError as error:
             raise StateError(f"the state file {self.path} is damaged: {error}", hint=_RECOVERY) from error
 
 
-def _first_content() -> bytes:
+def _empty_state() -> bytes:
     """Return the bytes of a state file in which nothing is recorded yet, with a lineage of its own."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        connection.executescript(script())
-        begin(connection, str(uuid.uuid4()))
+        connection.executescript(sqlite_schema())
+        initialize_meta(connection, str(uuid.uuid4()))
         return connection.serialize()
     finally:
         connection.close()

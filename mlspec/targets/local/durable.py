@@ -18,22 +18,22 @@ from mlspec.errors import StateError
 
 def commit(connection: sqlite3.Connection, point: str) -> None:
     """Commit the open transaction. `point` names the write in tests and in messages."""
-    with words_for(point):
+    with explain_errors(point):
         connection.commit()
 
 
 def make_folder(folder: Path) -> None:
     """Create `folder` and its parents; nothing happens if it is there."""
-    with words_for(f"create {folder.name}"):
+    with explain_errors(f"create {folder.name}"):
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def place(blocks: Iterable[bytes], destination: Path, draft: Path) -> None:
+def write_file(blocks: Iterable[bytes], destination: Path, draft: Path) -> None:
     """Write `blocks` to `destination` whole or not at all: into `draft`, fsync, rename, fsync of the folder.
 
     `draft` is on the same disk and the caller's alone; what a killed run left there is written over.
     """
-    with words_for(f"write {destination.name}"):
+    with explain_errors(f"write {destination.name}"):
         try:
             with draft.open("wb") as file:
                 file.writelines(blocks)
@@ -55,17 +55,17 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def words_for(what: str) -> Iterator[None]:
+def explain_errors(action: str) -> Iterator[None]:
     """Turn what the operating system and SQLite say of a failed write into words for the person who must act."""
     try:
         yield
     except sqlite3.Error as error:
-        raise StateError(f"cannot {what} in the state file: {error}", hint=way_out(error)) from error
+        raise StateError(f"cannot {action} in the state file: {error}", hint=recovery_hint(error)) from error
     except OSError as error:
-        raise StateError(f"cannot {what}: {error.strerror or error}", hint=way_out(error)) from error
+        raise StateError(f"cannot {action}: {error.strerror or error}", hint=recovery_hint(error)) from error
 
 
-def way_out(error: sqlite3.Error | OSError) -> str:
+def recovery_hint(error: sqlite3.Error | OSError) -> str:
     """Return what a person can do about a failed read or write."""
     text = str(error).lower()
     if "full" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -85,7 +85,7 @@ def way_out(error: sqlite3.Error | OSError) -> str:
     return "restore the target's folder from a backup, or move it aside and apply anew"
 
 
-def remove(path: Path) -> None:
+def remove_file(path: Path) -> None:
     """Remove a file; one that is already gone is as good."""
-    with words_for(f"remove {path.name}"):
+    with explain_errors(f"remove {path.name}"):
         path.unlink(missing_ok=True)

@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import TextIO
 
 from mlspec.targets.local import durable
-from mlspec.targets.record.locking import holder_words, wait_for
+from mlspec.targets.record.locking import describe_holder, wait_for_lock
 
 
-class FileLocks:
+class FolderLocks:
     """One file a forecast in one folder, held with `flock`; it says who holds it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @contextmanager
-    def hold(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
+    def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
         """Hold one forecast alone, or raise LockHeld with the holder's own words after `timeout` seconds of waiting."""
         path = self.folder / f"{forecast}.lock"
         durable.make_folder(self.folder)
-        with durable.words_for(f"open {path.name}"):
+        with durable.explain_errors(f"open {path.name}"):
             file = path.open("a+", encoding="utf-8")
         with file:
-            wait_for(lambda: _taken(file), forecast, lambda: path.read_text(encoding="utf-8").strip(), timeout)
+            wait_for_lock(lambda: _try_flock(file), forecast, lambda: path.read_text(encoding="utf-8").strip(), timeout)
             file.truncate(0)
-            file.write(f"{holder_words(operation, since)}\n")
+            file.write(f"{describe_holder(operation, since)}\n")
             file.flush()
             try:
                 yield
@@ -37,7 +37,7 @@ class FileLocks:
                 file.truncate(0)
 
 
-def _taken(file: TextIO) -> bool:
+def _try_flock(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -46,9 +46,9 @@ def _taken(file: TextIO) -> bool:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Wait until no other process is inside this block for `folder`, which must be there; for what takes a moment."""
-    with durable.words_for(f"open {folder.name}"):
+    with durable.explain_errors(f"open {folder.name}"):
         descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

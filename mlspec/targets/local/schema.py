@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlspec.targets.record.schema import LOOP, RECORDS, TABLES
 
 
-def script() -> str:
+def sqlite_schema() -> str:
     """Return the SQL that makes an empty state file, its triggers included."""
     refuse = "SELECT RAISE(ABORT, 'a record is never changed');"
     triggers = "".join(

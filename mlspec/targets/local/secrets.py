@@ -9,19 +9,19 @@ from pathlib import Path
 from mlspec.errors import StateError
 
 
-def variable(name: str) -> str:
+def secret_variable(name: str) -> str:
     """Return the environment variable that holds a secret: MLSPEC_SECRET_DEMAND_ONCALL_URL for demand-oncall-url."""
     return f"MLSPEC_SECRET_{name.upper().replace('-', '_')}"
 
 
-def secret(folder: Path, name: str) -> str:
+def secret_value(folder: Path, name: str) -> str:
     """Return a secret's value: from its variable, else from `secrets/NAME` in the target's folder.
 
     Raises StateError where it is in neither, or where others may read the file.
     """
-    found = os.environ.get(variable(name))
-    if found:
-        return found
+    value = os.environ.get(secret_variable(name))
+    if value:
+        return value
     path = folder / "secrets" / name
     try:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -30,5 +30,5 @@ def secret(folder: Path, name: str) -> str:
     except (OSError, UnicodeDecodeError):
         raise StateError(
             f"there is no secret '{name}' on this machine",
-            hint=f"set {variable(name)}, or write it to {path} (chmod 600)",
+            hint=f"set {secret_variable(name)}, or write it to {path} (chmod 600)",
         ) from None

@@ -12,12 +12,12 @@ from mlspec.state.resource import Json
 from mlspec.targets.local.artifacts import sha256_of
 
 
-def look(spec: Mapping[str, Json], root: Path) -> SourceFacts:
+def inspect_source_files(spec: Mapping[str, Json], root: Path) -> SourceFacts:
     """Return what the source and future files are now. Raises DataError where one is missing, unreadable or not local."""
     dataset = spec["dataset"]
-    files = _files(dataset["source"], "dataset.source", root)
+    files = _matching_files(dataset["source"], "dataset.source", root)
     if dataset.get("future"):
-        files += _files(dataset["future"], "dataset.future", root)
+        files += _matching_files(dataset["future"], "dataset.future", root)
     total = hashlib.sha256()
     size = 0
     for file in files:
@@ -32,20 +32,20 @@ def look(spec: Mapping[str, Json], root: Path) -> SourceFacts:
     return SourceFacts(total.hexdigest(), tuple(file.relative_to(root).as_posix() for file in files), size)
 
 
-def _files(source: Mapping[str, Json], field: str, root: Path) -> list[Path]:
+def _matching_files(source: Mapping[str, Json], field: str, root: Path) -> list[Path]:
     uri = source.get("uri")
     if uri is None or "://" in uri:
         raise DataError(
             f"{field} is {uri or 'a query'}, and the local target reads files of this project only",
             hint="export it to a CSV or Parquet file under data/, and name that in a `targets: {local: …}` overlay",
         )
-    found = sorted(path for path in root.glob(uri) if path.is_file()) if "*" in uri else [root / uri]
-    if not found:
+    paths = sorted(path for path in root.glob(uri) if path.is_file()) if "*" in uri else [root / uri]
+    if not paths:
         raise DataError(f"{field}: no file matches {uri}", hint=f"looked in {root}")
     inside = root.resolve()
-    for path in found:
+    for path in paths:
         if not path.is_file():
             raise DataError(f"{field}: there is no file {uri}", hint=f"paths start at the project's root, {root}")
         if not path.resolve().is_relative_to(inside):
             raise DataError(f"{field}: {uri} leads out of the project", hint="copy the file into the project")
-    return found
+    return paths

@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mlspec.state.observed import SourceFacts
-from mlspec.state.point import Point
+from mlspec.state.point import MetricPoint
 from mlspec.state.record import ForecastRun, Version
 from mlspec.state.resource import Json
-from mlspec.targets.local.artifacts import Artifacts
-from mlspec.targets.local.database import Database
-from mlspec.targets.local.lock import FileLocks
-from mlspec.targets.local.secrets import secret
-from mlspec.targets.local.sources import look
+from mlspec.targets.local.artifacts import FolderFiles
+from mlspec.targets.local.database import SqliteDatabase
+from mlspec.targets.local.lock import FolderLocks
+from mlspec.targets.local.secrets import secret_value
+from mlspec.targets.local.sources import inspect_source_files
 from mlspec.targets.record.record import Record
 from mlspec.targets.record.store import Store
 
@@ -22,34 +22,34 @@ from mlspec.targets.record.store import Store
 class LocalTarget(Record):
     """One folder: `state.db`, `artifacts/`, `locks/`, made when something is first applied; or a store that a team shares."""
 
-    forks = True  # several forecasts may be worked on at once, in processes that are forked
+    supports_fork = True  # several forecasts may be worked on at once, in processes that are forked
 
     def __init__(self, folder: Path, *, name: str = "local", protect: bool = False, store: Store | None = None) -> None:
-        store = store or embedded(folder)
+        store = store or embedded_store(folder)
         super().__init__(store.database, store.files)
         self.folder = folder
         self.name = name
         self.protect = protect
         self._locks = store.locks
 
-    def source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
         """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
-        return look(spec, root)
+        return inspect_source_files(spec, root)
 
     @property
     def project(self) -> str | None:
         """None: a machine belongs to no project of Google Cloud."""
         return None
 
-    def secret(self, name: str) -> str:
+    def read_secret(self, name: str) -> str:
         """Return a secret's value. Raises StateError where there is none that only its owner can read."""
-        return secret(self.folder, name)
+        return secret_value(self.folder, name)
 
-    def fetch(self, spec: Mapping[str, Json], root: Path, _folder: Path) -> tuple[Mapping[str, Json], Path]:
+    def fetch_source(self, spec: Mapping[str, Json], root: Path, _folder: Path) -> tuple[Mapping[str, Json], Path]:
         """Return the spec and its root as they are: a local target reads files of the project where they lie."""
         return spec, root
 
-    def route(
+    def route_traffic(
         self,
         forecast: str,
         spec: Mapping[str, Json],
@@ -59,17 +59,17 @@ class LocalTarget(Record):
     ) -> None:
         """Do nothing: `mlspec serve` and the batch forecast go by the record itself."""
 
-    def publish(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
+    def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
         """Do nothing: a forecast is read from the record."""
 
-    def measured(self, forecast: str, points: Sequence[Point], at: str) -> None:
+    def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
         """Do nothing: the loop itself watches."""
 
-    def lock(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
+    def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
         """Hold one forecast alone."""
-        return self._locks.hold(forecast, operation, since, timeout)
+        return self._locks.lock_forecast(forecast, operation, since, timeout)
 
 
-def embedded(folder: Path) -> Store:
+def embedded_store(folder: Path) -> Store:
     """Return the store in one folder of this machine."""
-    return Store(Database(folder / "state.db"), Artifacts(folder / "artifacts"), FileLocks(folder / "locks"))
+    return Store(SqliteDatabase(folder / "state.db"), FolderFiles(folder / "artifacts"), FolderLocks(folder / "locks"))

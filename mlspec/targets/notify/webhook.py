@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from mlspec.errors import MissingExtra
 from mlspec.state.notice import Notice, as_message
-from mlspec.targets.notify.base import Undelivered
+from mlspec.targets.notify.base import DeliveryError
 
 TIMEOUT = 10.0  # seconds, for the connection and for each read
 # What may be otherwise in a while: a time-out, a conflict in time, too many requests, and all that is the server's own fault.
@@ -27,24 +27,24 @@ AGAIN = (408, 425, 429)
 _PREFIX = "whsec_"
 
 
-class Webhook:
+class WebhookSender:
     """One webhook. `address` is the secret's value, `clock` returns RFC 3339."""
 
     def __init__(self, address: str, clock: Callable[[], str]) -> None:
         parts = urlsplit(address.strip())
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Undelivered("the secret holds no http or https address", lasting=True)
+            raise DeliveryError("the secret holds no http or https address", permanent=True)
         self._url = parts._replace(fragment="").geturl()
         self._key = signing_key(parts.fragment) if parts.fragment else self._url.encode()
         self._clock = clock
 
-    def send(self, notice: Notice) -> None:
+    def send_notice(self, notice: Notice) -> None:
         """Post it. Raises Undelivered for any answer but 2xx, and for none."""
         try:
             import urllib3
         except ModuleNotFoundError:
             missing = MissingExtra("urllib3", "notify")
-            raise Undelivered(f"{missing.message}: {missing.hint}", lasting=True) from None
+            raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from None
         body = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
         at = int(datetime.fromisoformat(self._clock()).timestamp())
         headers = {
@@ -52,30 +52,32 @@ class Webhook:
             "user-agent": "mlspec",
             "webhook-id": notice.id,
             "webhook-timestamp": str(at),
-            "webhook-signature": sign(self._key, notice.id, at, body),
+            "webhook-signature": sign_message(self._key, notice.id, at, body),
         }
         try:
             with urllib3.PoolManager(timeout=TIMEOUT, retries=False) as pool:
                 answer = pool.request("POST", self._url, body=body, headers=headers, redirect=False)
         except urllib3.exceptions.HTTPError as error:
             # The library's own words hold the address, which is the secret.
-            raise Undelivered(f"no answer: {type(error).__name__}") from None
-        _judge(answer.status, answer.headers.get("retry-after"), at)
+            raise DeliveryError(f"no answer: {type(error).__name__}") from None
+        _check_status(answer.status, answer.headers.get("retry-after"), at)
 
 
-def _judge(status: int, wait: str | None, now: int) -> None:
+def _check_status(status: int, retry_after: str | None, now: int) -> None:
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
-        raise Undelivered(f"it answered {status}, a redirect, which is not followed: correct the secret", lasting=True)
-    lasting = status < 500 and status not in AGAIN
-    raise Undelivered(f"it answered {status}", lasting=lasting, after=seconds(wait, now))
+        raise DeliveryError(
+            f"it answered {status}, a redirect, which is not followed: correct the secret", permanent=True
+        )
+    permanent = status < 500 and status not in AGAIN
+    raise DeliveryError(f"it answered {status}", permanent=permanent, retry_after=parse_retry_after(retry_after, now))
 
 
-def sign(key: bytes, name: str, at: int, body: bytes) -> str:
+def sign_message(key: bytes, name: str, at: int, body: bytes) -> str:
     """Return the signature of a message: version 1, base64 of the HMAC-SHA256 over its id, time and body."""
-    found = hmac.new(key, f"{name}.{at}.".encode() + body, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(found).decode()}"
+    digest = hmac.new(key, f"{name}.{at}.".encode() + body, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def signing_key(text: str) -> bytes:
@@ -86,14 +88,14 @@ def signing_key(text: str) -> bytes:
         return text.encode()
 
 
-def seconds(text: str | None, now: int) -> float | None:
+def parse_retry_after(text: str | None, now: int) -> float | None:
     """Return how long Retry-After asks to wait, in seconds or until a date (RFC 9110, 10.2.3); None where it is neither."""
     if text is None:
         return None
     if text.strip().isdigit():
         return float(text)
     try:
-        found = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return max(found.replace(tzinfo=found.tzinfo or UTC).timestamp() - now, 0.0)
+    return max(date.replace(tzinfo=date.tzinfo or UTC).timestamp() - now, 0.0)

@@ -44,7 +44,7 @@ _WAYS_OUT: tuple[tuple[type[psycopg.Error], str], ...] = (
 )  # fmt: skip
 
 
-class Connection:
+class PostgresConnection:
     """One connection, on which every statement is its own transaction until BEGIN is said."""
 
     def __init__(self, raw: psycopg.Connection[dict[str, Any]]) -> None:
@@ -55,14 +55,14 @@ class Connection:
         try:
             return self.raw.execute(statement.replace("?", "%s").encode(), values or None)
         except Terminated:
-            self._give_up()
+            self._cancel_statement()
             raise
 
-    def run(self, script: str) -> None:
+    def run_script(self, script: str) -> None:
         """Run a script of many statements."""
         self.raw.execute(script.encode())
 
-    def _give_up(self) -> None:
+    def _cancel_statement(self) -> None:
         """End a statement that SIGTERM broke into, as psycopg does for Ctrl-C: that is still to be recorded on this connection."""
         if self.raw.info.transaction_status == pq.TransactionStatus.ACTIVE:
             self.raw.cancel_safe(timeout=5.0)
@@ -71,21 +71,21 @@ class Connection:
 
 
 @contextmanager
-def connected(url: str, *, to_write: bool) -> Iterator[Connection]:
+def open_connection(url: str, *, to_write: bool) -> Iterator[PostgresConnection]:
     """Yield a connection that is closed at the end."""
-    words = {**_DEFAULTS, **conninfo.conninfo_to_dict(url)}
-    with closing(psycopg.connect(**words, autocommit=True, row_factory=rows.dict_row)) as raw:  # type: ignore[arg-type]
-        connection = Connection(raw)
-        connection.run(_SETTINGS + ("" if to_write else "SET default_transaction_read_only = on;"))
+    parameters = {**_DEFAULTS, **conninfo.conninfo_to_dict(url)}
+    with closing(psycopg.connect(**parameters, autocommit=True, row_factory=rows.dict_row)) as raw:  # type: ignore[arg-type]
+        connection = PostgresConnection(raw)
+        connection.run_script(_SETTINGS + ("" if to_write else "SET default_transaction_read_only = on;"))
         yield connection
 
 
 @contextmanager
-def words_of(place: str) -> Iterator[None]:
+def explain_errors(place: str) -> Iterator[None]:
     """Turn what the server says of a statement that failed into words for the person who must act. `place` names the state."""
     try:
         yield
     except psycopg.Error as error:
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
-        way_out = next((hint for kind, hint in _WAYS_OUT if isinstance(error, kind)), RECOVERY)
-        raise StateError(f"cannot use {place}: {said}", hint=way_out) from error
+        message = str(error).strip().partition("\n")[0] or type(error).__name__
+        recovery = next((hint for kind, hint in _WAYS_OUT if isinstance(error, kind)), RECOVERY)
+        raise StateError(f"cannot use {place}: {message}", hint=recovery) from error

@@ -16,12 +16,18 @@ import psycopg
 
 from mlspec.errors import StateError
 from mlspec.targets.postgres import durable
-from mlspec.targets.postgres.connection import RECOVERY, Connection, connected, words_of
-from mlspec.targets.postgres.schema import SCHEMA, in_postgres, script
-from mlspec.targets.record.connection_cache import Kept
+from mlspec.targets.postgres.connection import RECOVERY, PostgresConnection, explain_errors, open_connection
+from mlspec.targets.postgres.schema import SCHEMA, postgres_schema, to_postgres_sql
+from mlspec.targets.record.connection_cache import ConnectionCache
 from mlspec.targets.record.migrations import MIGRATIONS
 from mlspec.targets.record.schema import SCHEMA_VERSION
-from mlspec.targets.record.version import NEXT_SERIAL, begin, found_schema, refuse_older, upgraded
+from mlspec.targets.record.version import (
+    NEXT_SERIAL,
+    initialize_meta,
+    mark_upgraded,
+    read_schema_version,
+    refuse_older_schema,
+)
 
 _ONE_AT_A_TIME = 0x6D6C73706563  # "mlspec": who makes the tables holds the advisory lock of this number
 _TABLES = "SELECT relname FROM pg_class JOIN pg_namespace spaces ON spaces.oid = relnamespace WHERE nspname = ?"
@@ -31,44 +37,46 @@ _BACKUP = f"`pg_dump --schema={SCHEMA} --file=mlspec.sql URL` keeps a copy"
 _THIS_SERIAL = "SELECT value FROM meta WHERE key = 'serial' FOR UPDATE"
 
 
-class Database:
+class PostgresDatabase:
     """One state, in the schema `mlspec` of one database. Nothing is created until the first write, or the first lock."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.place = f"the state in {_shown(url)}"
-        self._kept: Kept[Connection] = Kept()
-        self._held: dict[tuple[int, str], Connection] = {}
+        self.place = f"the state in {_url_without_secrets(url)}"
+        self._cached: ConnectionCache[PostgresConnection] = ConnectionCache()
+        self._lock_connections: dict[tuple[int, str], PostgresConnection] = {}
 
-    def session(self) -> AbstractContextManager[None]:
+    def read_session(self) -> AbstractContextManager[None]:
         """Keep one connection for all that is read inside the block; every look still sees what was committed before it."""
-        return self._kept.session(self.reading())
+        return self._cached.keep_open(self.read_connection())
 
     @contextmanager
-    def reading(self) -> Iterator[Connection | None]:
+    def read_connection(self) -> Iterator[PostgresConnection | None]:
         """Yield a connection that is open, or a read-only one; None where nothing was ever written."""
-        with words_of(self.place):
-            if forecast := next(self._held_here(), None):
-                with self._over_lock(forecast) as held:
-                    yield held
-            elif self._kept.connection:
-                yield self._kept.connection
+        with explain_errors(self.place):
+            if forecast := next(self._locked_forecasts(), None):
+                with self._lock_connection(forecast) as lock_connection:
+                    yield lock_connection
+            elif self._cached.connection:
+                yield self._cached.connection
             else:
-                with connected(self.url, to_write=False) as connection:
-                    yield connection if self._exists(connection) else None
+                with open_connection(self.url, to_write=False) as connection:
+                    yield connection if self._state_exists(connection) else None
 
     @contextmanager
-    def writing(self, point: str, forecast: str | None = None, *, counts: bool = False) -> Iterator[Connection]:
+    def write_transaction(
+        self, point: str, forecast: str | None = None, *, keep_serial: bool = False
+    ) -> Iterator[PostgresConnection]:
         """Yield a connection inside a transaction that is committed at the end; the serial moves by one, or it only `counts`."""
-        with self.transaction(point, forecast) as connection:
-            connection.execute(_THIS_SERIAL if counts else NEXT_SERIAL)
-            self._check(connection)
+        with self.plain_transaction(point, forecast) as connection:
+            connection.execute(_THIS_SERIAL if keep_serial else NEXT_SERIAL)
+            self._check_schema(connection)
             yield connection
 
     @contextmanager
-    def transaction(self, point: str, forecast: str | None = None) -> Iterator[Connection]:
+    def plain_transaction(self, point: str, forecast: str | None = None) -> Iterator[PostgresConnection]:
         """Yield a connection inside a transaction that leaves the serial alone: for files, which are no record."""
-        with words_of(self.place), self._to_write(forecast) as connection:
+        with explain_errors(self.place), self._write_connection(forecast) as connection:
             connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             try:
                 yield connection
@@ -79,95 +87,97 @@ class Database:
                 raise
 
     @contextmanager
-    def opened(self) -> Iterator[Connection]:
+    def open_state(self) -> Iterator[PostgresConnection]:
         """Yield a connection of its own to a state that is there."""
-        with words_of(self.place), connected(self.url, to_write=True) as connection:
-            if not self._exists(connection):
-                self._create(connection)
+        with explain_errors(self.place), open_connection(self.url, to_write=True) as connection:
+            if not self._state_exists(connection):
+                self._create_state(connection)
             yield connection
 
     @contextmanager
-    def over(self, connection: Connection, forecast: str) -> Iterator[None]:
+    def write_through(self, connection: PostgresConnection, forecast: str) -> Iterator[None]:
         """Send what is written of a forecast inside the block over a connection: the one that holds its lock."""
         key = (os.getpid(), forecast)
-        self._held[key] = connection
+        self._lock_connections[key] = connection
         try:
             yield
         finally:
-            del self._held[key]
+            del self._lock_connections[key]
 
-    def migrate(self) -> str | None:
+    def migrate_schema(self) -> str | None:
         """Bring an older schema to this one in one transaction; a copy is the team's to make, before."""
-        with words_of(self.place), connected(self.url, to_write=True) as connection:
-            if self._schema(connection) in (None, SCHEMA_VERSION):
+        with explain_errors(self.place), open_connection(self.url, to_write=True) as connection:
+            if self._read_schema(connection) in (None, SCHEMA_VERSION):
                 return None
             connection.execute("BEGIN")
             connection.execute(_THIS_SERIAL)
-            for version in range(found_schema(connection, self.place, RECOVERY), SCHEMA_VERSION):
-                connection.run(in_postgres(MIGRATIONS[version]))
-            upgraded(connection)
+            for version in range(read_schema_version(connection, self.place, RECOVERY), SCHEMA_VERSION):
+                connection.run_script(to_postgres_sql(MIGRATIONS[version]))
+            mark_upgraded(connection)
             durable.commit(connection, "migrate")
         return f"as it was, it is only in a dump that was made before: {_BACKUP}"
 
-    def _to_write(self, forecast: str | None) -> AbstractContextManager[Connection]:
-        return self._over_lock(forecast) if forecast and forecast in self._held_here() else self.opened()
+    def _write_connection(self, forecast: str | None) -> AbstractContextManager[PostgresConnection]:
+        return (
+            self._lock_connection(forecast) if forecast and forecast in self._locked_forecasts() else self.open_state()
+        )
 
-    def _held_here(self) -> Iterator[str]:
-        return (forecast for process, forecast in self._held if process == os.getpid())
+    def _locked_forecasts(self) -> Iterator[str]:
+        return (forecast for process, forecast in self._lock_connections if process == os.getpid())
 
     @contextmanager
-    def _over_lock(self, forecast: str) -> Iterator[Connection]:
+    def _lock_connection(self, forecast: str) -> Iterator[PostgresConnection]:
         """Yield the connection that holds a forecast's lock. Raises StateError where its session has ended."""
-        held = self._held[os.getpid(), forecast]
+        connection = self._lock_connections[os.getpid(), forecast]
         try:
-            yield held
+            yield connection
         except psycopg.Error as error:
-            if not held.raw.closed:
+            if not connection.raw.closed:
                 raise
             raise StateError(
                 f"the lock of '{forecast}' was lost: the server ended the session that held it, and takes no write from this run",
                 hint="run the same command again: it goes on from what was recorded",
             ) from error
 
-    def _create(self, connection: Connection) -> None:
+    def _create_state(self, connection: PostgresConnection) -> None:
         """Put the state in place whole, in one transaction: never two lineages."""
         connection.execute("BEGIN")
         connection.execute("SELECT pg_advisory_xact_lock(?)", (_ONE_AT_A_TIME,))
         if connection.execute("SELECT to_regclass('meta') AS found").fetchone() == {"found": None}:
             if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = ?", (SCHEMA,)).fetchone():
                 connection.execute(f"CREATE SCHEMA {SCHEMA}")
-            connection.run(script())
-            begin(connection, str(uuid.uuid4()))
+            connection.run_script(postgres_schema())
+            initialize_meta(connection, str(uuid.uuid4()))
         durable.commit(connection, "create the state")
 
-    def _exists(self, connection: Connection) -> bool:
+    def _state_exists(self, connection: PostgresConnection) -> bool:
         """Return whether there is a state. Raises StateError where there is one that this mlspec cannot use."""
-        found = self._schema(connection)
-        if found is None:
+        schema = self._read_schema(connection)
+        if schema is None:
             return False
-        self._refuse_older(found)
+        self._refuse_older(schema)
         return True
 
-    def _check(self, connection: Connection) -> None:
-        self._refuse_older(found_schema(connection, self.place, RECOVERY))
+    def _check_schema(self, connection: PostgresConnection) -> None:
+        self._refuse_older(read_schema_version(connection, self.place, RECOVERY))
 
-    def _refuse_older(self, found: int) -> None:
-        refuse_older(found, self.place, f"{_BACKUP}; then `mlspec migrate` upgrades it, in one transaction")
+    def _refuse_older(self, schema: int) -> None:
+        refuse_older_schema(schema, self.place, f"{_BACKUP}; then `mlspec migrate` upgrades it, in one transaction")
 
-    def _schema(self, connection: Connection) -> int | None:
+    def _read_schema(self, connection: PostgresConnection) -> int | None:
         """Return the schema that the state has, None where there is no state. Not to be asked inside a transaction."""
         tables = {
             row["relname"] for row in connection.execute(_TABLES, (SCHEMA,))
         }  # one look: another run may be making them
         if "meta" in tables:
-            return found_schema(connection, self.place, RECOVERY)
+            return read_schema_version(connection, self.place, RECOVERY)
         if tables:
-            said = f"{self.place} was not written by mlspec: the schema `{SCHEMA}` holds something else"
-            raise StateError(said, hint=RECOVERY)
+            message = f"{self.place} was not written by mlspec: the schema `{SCHEMA}` holds something else"
+            raise StateError(message, hint=RECOVERY)
         return None
 
 
-def _shown(url: str) -> str:
+def _url_without_secrets(url: str) -> str:
     """Return a URL as it may be shown: with neither a password nor parameters."""
     parts = urlsplit(url)
     return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"

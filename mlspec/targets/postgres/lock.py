@@ -13,29 +13,31 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
-from mlspec.targets.postgres.connection import Connection
-from mlspec.targets.postgres.database import Database
-from mlspec.targets.record.locking import holder_words, wait_for
+from mlspec.targets.postgres.connection import PostgresConnection
+from mlspec.targets.postgres.database import PostgresDatabase
+from mlspec.targets.record.locking import describe_holder, wait_for_lock
 
 
-class SessionLocks:
+class PostgresLocks:
     """The locks of one database; the table `locks` says who holds them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
 
     @contextmanager
-    def hold(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
+    def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
         """Hold one forecast alone, or raise LockHeld with the holder's own words after `timeout` seconds of waiting."""
-        with self._database.opened() as connection:
+        with self._database.open_state() as connection:
             number = lock_number(forecast)
-            wait_for(lambda: _taken(connection, number), forecast, lambda: _holder(connection, forecast), timeout)
-            _say(connection, forecast, holder_words(operation, since))
+            wait_for_lock(
+                lambda: _try_lock(connection, number), forecast, lambda: _read_holder(connection, forecast), timeout
+            )
+            _write_holder(connection, forecast, describe_holder(operation, since))
             try:
-                with self._database.over(connection, forecast):
+                with self._database.write_through(connection, forecast):
                     yield
             finally:
-                _free(connection, forecast, number)
+                _release_lock(connection, forecast, number)
 
 
 def lock_number(forecast: str) -> int:
@@ -43,24 +45,24 @@ def lock_number(forecast: str) -> int:
     return int.from_bytes(hashlib.sha256(f"forecast {forecast}".encode()).digest()[:8], "big", signed=True)
 
 
-def _taken(connection: Connection, number: int) -> bool:
-    found = connection.execute("SELECT pg_try_advisory_lock(?) AS taken", (number,)).fetchone()
-    return bool(found and found["taken"])
+def _try_lock(connection: PostgresConnection, number: int) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(?) AS taken", (number,)).fetchone()
+    return bool(row and row["taken"])
 
 
-def _holder(connection: Connection, forecast: str) -> str:
-    found = connection.execute("SELECT holder FROM locks WHERE forecast = ?", (forecast,)).fetchone()
-    return str(found["holder"]) if found else ""
+def _read_holder(connection: PostgresConnection, forecast: str) -> str:
+    row = connection.execute("SELECT holder FROM locks WHERE forecast = ?", (forecast,)).fetchone()
+    return str(row["holder"]) if row else ""
 
 
-def _say(connection: Connection, forecast: str, words: str) -> None:
+def _write_holder(connection: PostgresConnection, forecast: str, words: str) -> None:
     connection.execute(
         "INSERT INTO locks VALUES (?, ?) ON CONFLICT (forecast) DO UPDATE SET holder = excluded.holder",
         (forecast, words),
     )
 
 
-def _free(connection: Connection, forecast: str, number: int) -> None:
+def _release_lock(connection: PostgresConnection, forecast: str, number: int) -> None:
     """Give a lock back now, not when the server notices that the session has ended; one that was lost is free already."""
     with suppress(psycopg.Error):
         connection.execute("DELETE FROM locks WHERE forecast = ?", (forecast,))

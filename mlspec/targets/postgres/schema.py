@@ -33,14 +33,14 @@ END $$;
 """
 
 
-def in_postgres(script: str) -> str:
+def to_postgres_sql(script: str) -> str:
     """Return a script that SQLite understands in PostgreSQL's words."""
     for theirs, ours in _WORDS:
         script = script.replace(theirs, ours)
     return script
 
 
-def script() -> str:
+def postgres_schema() -> str:
     """Return the SQL that makes an empty state inside the schema `mlspec`, its triggers included."""
     triggers = "".join(
         f"CREATE TRIGGER {table}_rows BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse();\n"
@@ -48,4 +48,4 @@ def script() -> str:
         for table in RECORDS  # names of our own, no user's text
     )
     parts = "CREATE TRIGGER chunks_rows BEFORE UPDATE ON chunks FOR EACH ROW EXECUTE FUNCTION refuse();\n"
-    return in_postgres(TABLES + LOOP + _FILES + _LOCKS) + _REFUSE + triggers + parts
+    return to_postgres_sql(TABLES + LOOP + _FILES + _LOCKS) + _REFUSE + triggers + parts

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 Opened = TypeVar("Opened")
 
 
-class Kept(threading.local, Generic[Opened]):
+class ConnectionCache(threading.local, Generic[Opened]):
     """At most one connection a thread. None is used by two threads, nor by a process that was forked meanwhile."""
 
     _connection: Opened | None = None
@@ -23,7 +23,7 @@ class Kept(threading.local, Generic[Opened]):
         return self._connection if self._process == os.getpid() else None
 
     @contextmanager
-    def session(self, reading: AbstractContextManager[Opened | None]) -> Iterator[None]:
+    def keep_open(self, reading: AbstractContextManager[Opened | None]) -> Iterator[None]:
         """Keep what `reading` opens inside the block; a block inside another shares its connection."""
         if self.connection is not None:
             yield

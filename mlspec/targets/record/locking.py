@@ -13,24 +13,24 @@ from mlspec.errors import LockHeld
 _PAUSE = 0.2
 
 
-def wait_for(take: Callable[[], bool], forecast: str, holder: Callable[[], str], timeout: float) -> None:
+def wait_for_lock(try_take: Callable[[], bool], forecast: str, read_holder: Callable[[], str], timeout: float) -> None:
     """Return once `take` has taken the lock of a forecast. Raises LockHeld with the holder's own words after `timeout` seconds."""
     deadline = time.monotonic() + timeout
-    while not take():
+    while not try_take():
         if time.monotonic() >= deadline:
             raise LockHeld(
-                f"another run holds '{forecast}': {holder() or 'it has just started'}",
+                f"another run holds '{forecast}': {read_holder() or 'it has just started'}",
                 hint="wait for it with --lock-timeout 10m; a holder that has died frees the lock by itself",
             )
         time.sleep(min(_PAUSE, max(deadline - time.monotonic(), 0.0)))
 
 
-def holder_words(operation: str, since: str) -> str:
+def describe_holder(operation: str, since: str) -> str:
     """Return what this process says of itself while it holds a lock."""
-    return f"{operation} by {_user()}, pid {os.getpid()} on {socket.gethostname()}, since {since}"
+    return f"{operation} by {_user_name()}, pid {os.getpid()} on {socket.gethostname()}, since {since}"
 
 
-def _user() -> str:
+def _user_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user often has no entry in the password file

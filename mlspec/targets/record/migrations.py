@@ -8,6 +8,6 @@ from mlspec.targets.record.schema import LOOP
 MIGRATIONS: dict[int, str] = {1: LOOP}
 
 
-def statements(script: str) -> list[str]:
+def split_statements(script: str) -> list[str]:
     """Return a script's statements, to be run inside one transaction. Ours hold no semicolon but at their ends."""
     return [part.strip() for part in script.split(";") if part.strip()]

@@ -10,21 +10,21 @@ from typing import Any, TypeVar
 
 from mlspec.errors import StateError
 from mlspec.state.ledger import Ledger, ledger_of
-from mlspec.state.notice import Notice, Pending
-from mlspec.state.observed import FiledStep, Seen
+from mlspec.state.notice import Notice, PendingNotice
+from mlspec.state.observed import ObservedResource, StoredStep
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
-from mlspec.state.request_counts import Served
+from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Resource
 
 Noun = TypeVar("Noun")
 Row = Mapping[str, Any]
 
 
-def _trusted(read: Callable[[Row], Noun]) -> Callable[[Row], Noun]:
+def _refuse_foreign_rows(read: Callable[[Row], Noun]) -> Callable[[Row], Noun]:
     """Say of a row that is no record of ours that somebody else wrote it, in place of what Python says."""
 
     @wraps(read)
-    def reading(row: Row) -> Noun:
+    def read_row(row: Row) -> Noun:
         try:
             return read(row)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -33,7 +33,7 @@ def _trusted(read: Callable[[Row], Noun]) -> Callable[[Row], Noun]:
                 hint="restore it from a backup, or move it aside and run `mlspec apply` to build it anew",
             ) from error
 
-    return reading
+    return read_row
 
 
 def to_json(value: Json) -> str:
@@ -46,22 +46,22 @@ def files_to_json(files: Mapping[str, FileRef]) -> str:
     return to_json({role: asdict(ref) for role, ref in files.items()})
 
 
-def files_of(value: Mapping[str, Any]) -> dict[str, FileRef]:
+def files_from_json(value: Mapping[str, Any]) -> dict[str, FileRef]:
     """Return file references by role from parsed JSON."""
     return {role: FileRef(**ref) for role, ref in value.items()}
 
 
-@_trusted
-def seen_of(row: Row) -> Seen:
+@_refuse_foreign_rows
+def resource_from_row(row: Row) -> ObservedResource:
     """Return a resource as it was recorded."""
     resource = Resource(row["kind"], row["forecast"], json.loads(row["fields"]))
-    return Seen(resource, json.loads(row["facts"]), files_of(json.loads(row["files"])))
+    return ObservedResource(resource, json.loads(row["facts"]), files_from_json(json.loads(row["files"])))
 
 
-@_trusted
-def step_of(row: Row) -> FiledStep:
+@_refuse_foreign_rows
+def step_from_row(row: Row) -> StoredStep:
     """Return a finished step."""
-    return FiledStep(files_of(json.loads(row["outputs"])), json.loads(row["facts"]))
+    return StoredStep(files_from_json(json.loads(row["outputs"])), json.loads(row["facts"]))
 
 
 def version_to_json(version: Version) -> str:
@@ -69,11 +69,11 @@ def version_to_json(version: Version) -> str:
     return to_json(asdict(version))
 
 
-@_trusted
-def version_of(row: Row) -> Version:
+@_refuse_foreign_rows
+def version_from_row(row: Row) -> Version:
     """Return a version from its record."""
     record = json.loads(row["record"])
-    return Version(**{**record, "files": files_of(record["files"]), "reasons": tuple(record["reasons"])})
+    return Version(**{**record, "files": files_from_json(record["files"]), "reasons": tuple(record["reasons"])})
 
 
 def run_to_json(run: ForecastRun) -> str:
@@ -81,31 +81,31 @@ def run_to_json(run: ForecastRun) -> str:
     return to_json(asdict(run))
 
 
-@_trusted
-def run_of(row: Row) -> ForecastRun:
+@_refuse_foreign_rows
+def run_from_row(row: Row) -> ForecastRun:
     """Return a made forecast from its record."""
     record = json.loads(row["record"])
-    return ForecastRun(**{**record, "files": files_of(record["files"])})
+    return ForecastRun(**{**record, "files": files_from_json(record["files"])})
 
 
-@_trusted
-def release_of(row: Row) -> Release:
+@_refuse_foreign_rows
+def release_from_row(row: Row) -> Release:
     """Return a release."""
-    words = {key: row[key] for key in ("forecast", "release", "version", "created", "spec_hash")}
-    return Release(**words, spec=json.loads(row["spec"]))
+    columns = {key: row[key] for key in ("forecast", "release", "version", "created", "spec_hash")}
+    return Release(**columns, spec=json.loads(row["spec"]))
 
 
-@_trusted
-def event_of(row: Row) -> Event:
+@_refuse_foreign_rows
+def event_from_row(row: Row) -> Event:
     """Return an event."""
     return Event(row["forecast"], row["at"], row["type"], row["reason"], row["message"], row["version"])
 
 
-@_trusted
-def condition_of(row: Row) -> Condition:
+@_refuse_foreign_rows
+def condition_from_row(row: Row) -> Condition:
     """Return a condition."""
-    words = ("forecast", "type", "status", "reason", "message", "since")
-    return Condition(**{key: row[key] for key in words})
+    columns = ("forecast", "type", "status", "reason", "message", "since")
+    return Condition(**{key: row[key] for key in columns})
 
 
 def ledger_to_json(ledger: Ledger) -> str:
@@ -113,8 +113,8 @@ def ledger_to_json(ledger: Ledger) -> str:
     return to_json(asdict(ledger))
 
 
-@_trusted
-def ledger_from(row: Row) -> Ledger:
+@_refuse_foreign_rows
+def ledger_from_row(row: Row) -> Ledger:
     """Return a ledger from its record."""
     return ledger_of(json.loads(row["record"]))
 
@@ -124,16 +124,16 @@ def notice_to_json(notice: Notice) -> str:
     return to_json(asdict(notice))
 
 
-@_trusted
-def pending_of(row: Row) -> Pending:
+@_refuse_foreign_rows
+def pending_from_row(row: Row) -> PendingNotice:
     """Return a line of the outbox."""
-    return Pending(
+    return PendingNotice(
         Notice(**json.loads(row["record"])), row["receiver"], row["attempts"], row["next_at"], row["problem"]
     )
 
 
-@_trusted
-def served_of(row: Row) -> Served:
+@_refuse_foreign_rows
+def request_count_from_row(row: Row) -> RequestCount:
     """Return one minute of a server."""
-    words = {key: row[key] for key in ("forecast", "version", "minute", "requests", "errors")}
-    return Served(**words, took=tuple(json.loads(row["took"])))
+    columns = {key: row[key] for key in ("forecast", "version", "minute", "requests", "errors")}
+    return RequestCount(**columns, took=tuple(json.loads(row["took"])))

@@ -13,7 +13,7 @@ from mlspec.state.record import FileRef
 Value = str | int | None
 
 
-class Rows(Protocol):
+class ResultRows(Protocol):
     """What a statement found; each row gives a column's value by its name."""
 
     def __iter__(self) -> Iterator[Any]:
@@ -32,7 +32,7 @@ class Rows(Protocol):
 class Connection(Protocol):
     """Someone who runs statements: one dialect, with `?` where a value goes."""
 
-    def execute(self, statement: str, values: Sequence[Value] = ..., /) -> Rows:
+    def execute(self, statement: str, values: Sequence[Value] = ..., /) -> ResultRows:
         """Run one statement."""
         ...
 
@@ -40,16 +40,16 @@ class Connection(Protocol):
 class Database(Protocol):
     """Where rows are kept. Nothing is created until the first write."""
 
-    def session(self) -> AbstractContextManager[None]:
+    def read_session(self) -> AbstractContextManager[None]:
         """Keep one connection for all that is read inside the block. Not to be held across a fork."""
         ...
 
-    def reading(self) -> AbstractContextManager[Connection | None]:
+    def read_connection(self) -> AbstractContextManager[Connection | None]:
         """Yield a connection to read with, or None where nothing was ever written."""
         ...
 
-    def writing(
-        self, point: str, forecast: str | None = None, *, counts: bool = False
+    def write_transaction(
+        self, point: str, forecast: str | None = None, *, keep_serial: bool = False
     ) -> AbstractContextManager[Connection]:
         """Yield a connection inside a transaction that is committed at the end, with the serial moved by one.
 
@@ -60,7 +60,7 @@ class Database(Protocol):
         """
         ...
 
-    def migrate(self) -> str | None:
+    def migrate_schema(self) -> str | None:
         """Bring the state of an older schema to this one, whole or not at all.
 
         Returns a sentence on where it is as it was, None where there was nothing to do.
@@ -71,19 +71,19 @@ class Database(Protocol):
 class Files(Protocol):
     """Where files are kept, by their content."""
 
-    def put(self, source: Path, owner: str) -> FileRef:
+    def store_file(self, source: Path, owner: str) -> FileRef:
         """Keep a copy of `source`, once. `owner` is a forecast whose lock the caller holds."""
         ...
 
-    def path(self, ref: FileRef) -> Path:
+    def fetch_file(self, ref: FileRef) -> Path:
         """Return where a file can be read, after checking it against its sha256. Raises StateError if it is damaged."""
         ...
 
-    def damage(self, ref: FileRef) -> str | None:
+    def find_damage(self, ref: FileRef) -> str | None:
         """Return what is wrong with a stored file, as far as the store can tell without moving it, or None."""
         ...
 
-    def discard(self, ref: FileRef, owner: str) -> None:
+    def discard_file(self, ref: FileRef, owner: str) -> None:
         """Remove a file that nothing names any more. `owner` is a forecast whose lock the caller holds."""
         ...
 
@@ -91,7 +91,7 @@ class Files(Protocol):
 class Locks(Protocol):
     """One writer a forecast."""
 
-    def hold(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
+    def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
         """Hold one forecast alone. Raises LockHeld, naming the holder, after `timeout` seconds."""
         ...
 

@@ -10,38 +10,39 @@ NEXT_SERIAL = "UPDATE meta SET value = CAST(value AS BIGINT) + 1 WHERE key = 'se
 _FIRST = "INSERT INTO meta VALUES (?, ?)"
 
 
-def found_schema(connection: Connection, place: str, recovery: str) -> int:
+def read_schema_version(connection: Connection, place: str, recovery: str) -> int:
     """Return the schema that a state says it has. Raises StateError where it is none that this mlspec knows.
 
     `place` names the state in messages, `recovery` says what to do about one that was damaged.
     """
     row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-    found = "" if row is None else str(row["value"])
-    if not found.isdigit() or int(found) < 1:
+    version_text = "" if row is None else str(row["value"])
+    if not version_text.isdigit() or int(version_text) < 1:
         raise StateError(f"{place} does not say which schema it has", hint=recovery)
-    if int(found) > SCHEMA_VERSION:
+    if int(version_text) > SCHEMA_VERSION:
         raise StateError(
-            f"{place} was written by a newer mlspec (schema {found}, this one reads {SCHEMA_VERSION})",
+            f"{place} was written by a newer mlspec (schema {version_text}, this one reads {SCHEMA_VERSION})",
             hint="pip install --upgrade mlspec",
         )
-    return int(found)
+    return int(version_text)
 
 
-def refuse_older(found: int, place: str, way_on: str) -> None:
+def refuse_older_schema(schema: int, place: str, upgrade_hint: str) -> None:
     """Raise StateError where a schema is not this mlspec's."""
-    if found < SCHEMA_VERSION:
+    if schema < SCHEMA_VERSION:
         raise StateError(
-            f"{place} was written by an older mlspec (schema {found}, this one uses {SCHEMA_VERSION})", hint=way_on
+            f"{place} was written by an older mlspec (schema {schema}, this one uses {SCHEMA_VERSION})",
+            hint=upgrade_hint,
         )
 
 
-def begin(connection: Connection, lineage: str) -> None:
+def initialize_meta(connection: Connection, lineage: str) -> None:
     """Say of a state in which nothing is recorded yet which it is."""
-    for each in (("schema_version", str(SCHEMA_VERSION)), ("lineage", lineage), ("serial", "0")):
-        connection.execute(_FIRST, each)
+    for entry in (("schema_version", str(SCHEMA_VERSION)), ("lineage", lineage), ("serial", "0")):
+        connection.execute(_FIRST, entry)
 
 
-def upgraded(connection: Connection) -> None:
+def mark_upgraded(connection: Connection) -> None:
     """Say that a state now has this mlspec's schema."""
     connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(SCHEMA_VERSION),))
     connection.execute(NEXT_SERIAL)

@@ -7,37 +7,37 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mlspec.state.ledger import Ledger
-from mlspec.state.notice import Pending
-from mlspec.state.observed import Seen, Settlement
+from mlspec.state.notice import PendingNotice
+from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
-from mlspec.state.request_counts import KEPT_HOURS, Served
+from mlspec.state.request_counts import KEPT_HOURS, RequestCount
 from mlspec.state.resource import Kind
 from mlspec.targets.record import rows
 from mlspec.targets.record.schema import MOVING, RECORDS
 from mlspec.targets.record.store import Connection
 
 
-def settlement(connection: Connection, new: Settlement, at: str) -> None:
+def record_settlement(connection: Connection, new: Settlement, at: str) -> None:
     """Write one effect and all that follows from it."""
     if new.version:
-        _version(connection, new.forecast, new.version)
+        _insert_version(connection, new.forecast, new.version)
     if new.release:
-        _release(connection, new.forecast, new.release)
+        _insert_release(connection, new.forecast, new.release)
     if new.run:
-        _run(connection, new.forecast, new.run)
-    if new.seen:
-        _resource(connection, new.forecast, new.seen, at)
-    forget(connection, new.forecast, new.forget)
+        _insert_run(connection, new.forecast, new.run)
+    if new.resource:
+        _upsert_resource(connection, new.forecast, new.resource, at)
+    delete_resources(connection, new.forecast, new.forgotten_kinds)
     if new.ledger is not None:
-        _ledger(connection, new.forecast, new.ledger)
+        _upsert_ledger(connection, new.forecast, new.ledger)
     for pending in new.notices:
-        _notice(connection, new.forecast, pending)
-    for each in new.events:
-        event(connection, each)
-    _conditions(connection, new.conditions)
+        _insert_notice(connection, new.forecast, pending)
+    for new_event in new.events:
+        insert_event(connection, new_event)
+    _upsert_conditions(connection, new.conditions)
 
 
-def step(
+def insert_step(
     connection: Connection,
     forecast: str,
     name: str,
@@ -53,7 +53,7 @@ def step(
     )
 
 
-def journal(connection: Connection, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+def insert_journal_line(connection: Connection, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
     """Write a line of the journal."""
     connection.execute(
         "INSERT INTO journal (forecast, resource, phase, detail, at) VALUES (?, ?, ?, ?, ?)",
@@ -61,7 +61,7 @@ def journal(connection: Connection, forecast: str, resource: str, phase: str, de
     )
 
 
-def event(connection: Connection, new: Event) -> None:
+def insert_event(connection: Connection, new: Event) -> None:
     """Write an event."""
     connection.execute(
         "INSERT INTO events (forecast, at, type, reason, message, version) VALUES (?, ?, ?, ?, ?, ?)",
@@ -69,7 +69,7 @@ def event(connection: Connection, new: Event) -> None:
     )
 
 
-def told(connection: Connection, pending: Pending, delivered_at: str | None) -> None:
+def update_delivery(connection: Connection, pending: PendingNotice, delivered_at: str | None) -> None:
     """Write how an attempt at delivery went."""
     connection.execute(
         "UPDATE outbox SET attempts = ?, next_at = ?, problem = ?, delivered_at = ? "
@@ -79,11 +79,11 @@ def told(connection: Connection, pending: Pending, delivered_at: str | None) -> 
     )  # fmt: skip
 
 
-def served(connection: Connection, new: Served) -> None:
+def add_request_count(connection: Connection, new: RequestCount) -> None:
     """Add a server's counts to those of the same minute and version."""
-    ask = "SELECT * FROM served WHERE forecast = ? AND minute = ? AND version = ?"
+    statement = "SELECT * FROM served WHERE forecast = ? AND minute = ? AND version = ?"
     key = (new.forecast, new.minute, new.version)
-    old = next(map(rows.served_of, connection.execute(ask, key)), None)
+    old = next(map(rows.request_count_from_row, connection.execute(statement, key)), None)
     took = [sum(pair) for pair in zip(new.took, old.took, strict=True)] if old else list(new.took)
     counts = (new.requests + (old.requests if old else 0), new.errors + (old.errors if old else 0))
     connection.execute(
@@ -94,25 +94,25 @@ def served(connection: Connection, new: Served) -> None:
     )
 
 
-def forget_served(connection: Connection, forecast: str, now: str) -> None:
+def delete_old_request_counts(connection: Connection, forecast: str, now: str) -> None:
     """Drop the counts of a forecast that no alert looks back to any more; `now` is RFC 3339."""
     first = f"{datetime.fromisoformat(now) - timedelta(hours=KEPT_HOURS):%Y-%m-%dT%H:%M:00Z}"
     connection.execute("DELETE FROM served WHERE forecast = ? AND minute < ?", (forecast, first))
 
 
-def forget(connection: Connection, forecast: str, kinds: Iterable[Kind]) -> None:
+def delete_resources(connection: Connection, forecast: str, kinds: Iterable[Kind]) -> None:
     """Remove resources that are no more."""
     for kind in kinds:
         connection.execute("DELETE FROM resources WHERE forecast = ? AND kind = ?", (forecast, kind))
 
 
-def unwatch(connection: Connection, forecast: str) -> None:
+def delete_loop_state(connection: Connection, forecast: str) -> None:
     """Remove what is remembered of a forecast that was taken down: it would bind the next one of its name."""
     for table in MOVING[1:]:
         connection.execute(f"DELETE FROM {table} WHERE forecast = ?", (forecast,))  # noqa: S608  (names of our own)
 
 
-def purge(connection: Connection, forecast: str) -> None:
+def delete_records(connection: Connection, forecast: str) -> None:
     """Remove every record of a forecast: the one thing that the triggers let pass, under this word."""
     connection.execute(
         "INSERT INTO meta VALUES ('purging', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (forecast,)
@@ -122,44 +122,44 @@ def purge(connection: Connection, forecast: str) -> None:
     connection.execute("DELETE FROM meta WHERE key = 'purging'")
 
 
-def _version(connection: Connection, forecast: str, new: Version) -> None:
+def _insert_version(connection: Connection, forecast: str, new: Version) -> None:
     connection.execute(
         "INSERT INTO versions (forecast, version, created, state, record) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (forecast, new.version, new.created, new.state, rows.version_to_json(new)),
     )
 
 
-def _release(connection: Connection, forecast: str, new: Release) -> None:
+def _insert_release(connection: Connection, forecast: str, new: Release) -> None:
     connection.execute(
         "INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?)",
         (forecast, new.release, new.version, new.created, new.spec_hash, rows.to_json(dict(new.spec))),
     )
 
 
-def _run(connection: Connection, forecast: str, new: ForecastRun) -> None:
+def _insert_run(connection: Connection, forecast: str, new: ForecastRun) -> None:
     connection.execute(
         "INSERT INTO runs (forecast, version, created, record) VALUES (?, ?, ?, ?)",
         (forecast, new.version, new.created, rows.run_to_json(new)),
     )
 
 
-def _resource(connection: Connection, forecast: str, new: Seen, at: str) -> None:
-    what = (forecast, new.resource.kind, rows.to_json(dict(new.resource.fields)), rows.to_json(dict(new.facts)))
+def _upsert_resource(connection: Connection, forecast: str, new: ObservedResource, at: str) -> None:
+    values = (forecast, new.resource.kind, rows.to_json(dict(new.resource.fields)), rows.to_json(dict(new.facts)))
     connection.execute(
         "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (forecast, kind) DO UPDATE SET "
         "fields = excluded.fields, facts = excluded.facts, files = excluded.files, at = excluded.at",
-        (*what, rows.files_to_json(new.files), at),
+        (*values, rows.files_to_json(new.files), at),
     )
 
 
-def _ledger(connection: Connection, forecast: str, new: Ledger) -> None:
+def _upsert_ledger(connection: Connection, forecast: str, new: Ledger) -> None:
     connection.execute(
         "INSERT INTO ledgers VALUES (?, ?) ON CONFLICT (forecast) DO UPDATE SET record = excluded.record",
         (forecast, rows.ledger_to_json(new)),
     )
 
 
-def _notice(connection: Connection, forecast: str, new: Pending) -> None:
+def _insert_notice(connection: Connection, forecast: str, new: PendingNotice) -> None:
     connection.execute(
         "INSERT INTO outbox (forecast, notice, receiver, record, attempts, next_at, problem) "
         "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -175,7 +175,7 @@ def _notice(connection: Connection, forecast: str, new: Pending) -> None:
     )
 
 
-def _conditions(connection: Connection, conditions: Iterable[Condition]) -> None:
+def _upsert_conditions(connection: Connection, conditions: Iterable[Condition]) -> None:
     for new in conditions:
         # `since` says how long a status has held, so it stays while the status does.
         connection.execute(

@@ -16,7 +16,7 @@ from mlspec.targets.gcp.vertex import endpoint, model_registry, routing
 
 CALLERS = (bucket, model_registry, endpoint, bigquery, routing, remote_steps, monitoring, secrets)
 killed_at, calls = int(sys.argv[1]), 0
-patiently = retry.patiently
+patiently = retry.call_with_retries
 
 
 def counted(call: Callable[[], Any], what: str) -> Any:

@@ -13,14 +13,14 @@ from typing import Any
 
 from mlspec.cli.redeploy import redeploy
 from mlspec.errors import LockHeld
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.targets.gcp import retry
 from mlspec.targets.gcp.record import bucket, lease
 from mlspec.targets.gcp.vertex import endpoint, model_registry
 
 effect, after = sys.argv[1:3]
 calls: list[str] = []
-patiently = retry.patiently
+patiently = retry.call_with_retries
 
 
 def counted(call: Callable[[], Any], what: str) -> Any:
@@ -30,8 +30,8 @@ def counted(call: Callable[[], Any], what: str) -> Any:
     return patiently(call, what)
 
 
-bucket.patiently = model_registry.patiently = endpoint.patiently = counted  # type: ignore[attr-defined]
+bucket.call_with_retries = model_registry.call_with_retries = endpoint.call_with_retries = counted  # type: ignore[attr-defined]
 lease.LIFE, lease.SKEW = timedelta(seconds=1), timedelta(0)
-while isinstance((result := redeploy(Place("dev", *sys.argv[3:]), "demand")).error, LockHeld):
+while isinstance((result := redeploy(GcpLocation("dev", *sys.argv[3:]), "demand")).error, LockHeld):
     time.sleep(0.1)  # until the lease of the one that was killed has run out
 sys.exit(result.error.message if result.error else 0)

@@ -14,7 +14,7 @@ from mlspec.state.record import ForecastRun
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.forecast_table import long_table
-from mlspec.targets.gcp.retry import TIMEOUT, patiently
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
 _LONG = 1800.0  # seconds that a query may take
 # A query is asked for its own result's digest: whatever its tables, the same rows are the same data.
@@ -28,35 +28,35 @@ class Warehouse:
         self._clients = clients
         self._seen: dict[str, tuple[str, tuple[str, ...], int]] | None = None
 
-    def begin(self) -> None:
+    def begin_session(self) -> None:
         """Remember from now on what was looked at."""
         self._seen = {}
 
-    def end(self) -> None:
+    def end_session(self) -> None:
         """Look anew from now on."""
         self._seen = None
 
-    def look(self, source: Mapping[str, Json], field: str) -> tuple[str, tuple[str, ...], int]:
+    def inspect_source(self, source: Mapping[str, Json], field: str) -> tuple[str, tuple[str, ...], int]:
         """Return the digest of a table's or query's present state, what it is called, and its size in bytes."""
         key = str(source.get("uri") or source["query"])
         if self._seen is not None and key in self._seen:
             return self._seen[key]
-        found = self._look_at_query(key, field) if source.get("query") else self._look_at_table(key, field)
+        facts = self._inspect_query(key, field) if source.get("query") else self._inspect_table(key, field)
         if self._seen is not None:
-            self._seen[key] = found
-        return found
+            self._seen[key] = facts
+        return facts
 
-    def fetch(self, source: Mapping[str, Json], destination: Path, field: str) -> None:
+    def fetch_rows(self, source: Mapping[str, Json], destination: Path, field: str) -> None:
         """Write a table's or a query's rows to a Parquet file."""
         from pyarrow import parquet
 
         query = source.get("query") or f"SELECT * FROM `{str(source['uri']).removeprefix('bq://')}`"  # noqa: S608  (checked by the spec)
-        rows = self._query(query, field)
+        rows = self._run_query(query, field)
         parquet.write_table(
-            patiently(lambda: rows.to_arrow(create_bqstorage_client=False), f"read {field}"), destination
+            call_with_retries(lambda: rows.to_arrow(create_bqstorage_client=False), f"read {field}"), destination
         )
 
-    def publish(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun, source: Path) -> None:
+    def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun, source: Path) -> None:
         """Write a forecast into its table: of each cutoff the newest one, whole or not at all, and twice as once.
 
         The rows of one cutoff are one partition, which a load job replaces in one step
@@ -80,41 +80,43 @@ class Warehouse:
             labels={"managed-by": "mlspec"},
         )
 
-        def once() -> None:
+        def load_partition() -> None:
             buffer.seek(0)
             self._client.load_table_from_file(
                 buffer, table, job_config=settings, num_retries=0, timeout=TIMEOUT
             ).result(retry=None, timeout=_LONG)
 
         try:
-            patiently(once, f"write the forecast to {table}")
+            call_with_retries(load_partition, f"write the forecast to {table}")
         except NotFound as error:
             raise TargetError(
                 f"cannot write the forecast: {error.message}",
                 hint="`mlspec apply` makes the table before a forecast is written",
             ) from error
 
-    def _look_at_table(self, uri: str, field: str) -> tuple[str, tuple[str, ...], int]:
+    def _inspect_table(self, uri: str, field: str) -> tuple[str, tuple[str, ...], int]:
         from google.api_core.exceptions import NotFound
 
         name = uri.removeprefix("bq://")
         try:
-            table = patiently(lambda: self._client.get_table(name, retry=None, timeout=TIMEOUT), f"look at {uri}")
+            table = call_with_retries(
+                lambda: self._client.get_table(name, retry=None, timeout=TIMEOUT), f"look at {uri}"
+            )
         except NotFound:
             raise DataError(f"{field}: there is no table {uri}", hint="correct the address in the spec") from None
         words = f"{name} {table.modified.isoformat()} {table.num_rows}"
         return hashlib.sha256(words.encode()).hexdigest(), (uri,), int(table.num_bytes or 0)
 
-    def _look_at_query(self, query: str, field: str) -> tuple[str, tuple[str, ...], int]:
-        (row,) = self._query(_DIGEST.format(query=query.strip().rstrip(";")), field)
+    def _inspect_query(self, query: str, field: str) -> tuple[str, tuple[str, ...], int]:
+        (row,) = self._run_query(_DIGEST.format(query=query.strip().rstrip(";")), field)
         words = f"{query} {row['rows_']} {row['digest']}"
         return hashlib.sha256(words.encode()).hexdigest(), ("query",), 0
 
-    def _query(self, query: str, field: str) -> Any:
+    def _run_query(self, query: str, field: str) -> Any:
         from google.api_core.exceptions import BadRequest, NotFound
 
         try:
-            return patiently(
+            return call_with_retries(
                 lambda: self._client.query(query, retry=None, job_retry=None, timeout=TIMEOUT).result(
                     retry=None, timeout=_LONG
                 ),

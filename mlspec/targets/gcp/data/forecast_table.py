@@ -23,15 +23,15 @@ def long_table(source: Path, spec: Mapping[str, Json], run: str) -> Any:
 
     wide = pq.read_table(source)
     keys = list(spec["dataset"]["series"])
-    series = pa.array(_series(wide, keys), pa.string())
+    series = pa.array(_series_keys(wide, keys), pa.string())
     parts = [
-        _part(pa, wide, series, spec["dataset"]["time"], run, quantile)
+        _quantile_rows(pa, wide, series, spec["dataset"]["time"], run, quantile)
         for quantile in (None, *spec["model"]["quantiles"])
     ]
     return pa.concat_tables(parts)
 
 
-def _part(pa: Any, wide: Any, series: Any, time: str, run: str, quantile: float | None) -> Any:
+def _quantile_rows(pa: Any, wide: Any, series: Any, time: str, run: str, quantile: float | None) -> Any:
     """Return the rows of the mean, or of one quantile."""
     count = len(wide)
     return pa.table(
@@ -47,8 +47,10 @@ def _part(pa: Any, wide: Any, series: Any, time: str, run: str, quantile: float 
     )
 
 
-def _series(wide: Any, keys: list[str]) -> list[str]:
+def _series_keys(wide: Any, keys: list[str]) -> list[str]:
     """Return each row's key as JSON, its columns in the order of the spec."""
     rows = wide.select(keys).to_pylist() if keys else [{}] * len(wide)
-    known: dict[tuple[Any, ...], str] = {}
-    return [known.setdefault(tuple(row.values()), json.dumps(row, ensure_ascii=False, default=str)) for row in rows]
+    json_by_key: dict[tuple[Any, ...], str] = {}
+    return [
+        json_by_key.setdefault(tuple(row.values()), json.dumps(row, ensure_ascii=False, default=str)) for row in rows
+    ]

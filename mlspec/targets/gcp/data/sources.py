@@ -18,7 +18,7 @@ from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.bigquery import Warehouse
-from mlspec.targets.gcp.record.bucket import Bucket, NoBucket, Stored
+from mlspec.targets.gcp.record.bucket import Bucket, NoBucket, StoredObject
 from mlspec.targets.local import sources as files
 
 FIELDS = ("source", "future")
@@ -31,23 +31,23 @@ class Sources:
 
     def __init__(self, clients: Clients) -> None:
         self._clients, self._warehouse = clients, Warehouse(clients)
-        self._folders: dict[tuple[str, str], tuple[Stored, ...]] | None = None
-        self._whole: dict[str, tuple[Stored, ...] | None] = {}
+        self._folders: dict[tuple[str, str], tuple[StoredObject, ...]] | None = None
+        self._whole: dict[str, tuple[StoredObject, ...] | None] = {}
 
-    def begin(self) -> None:
+    def begin_session(self) -> None:
         """Remember from now on what was listed."""
         self._folders, self._whole = {}, {}
-        self._warehouse.begin()
+        self._warehouse.begin_session()
 
-    def end(self) -> None:
+    def end_session(self) -> None:
         """Look anew from now on."""
         self._folders = None
-        self._warehouse.end()
+        self._warehouse.end_session()
 
-    def look(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
         """Return what the source and future data are now. Raises DataError where one is missing or cannot be read."""
         parts = [
-            self._look_at(spec["dataset"][field], f"dataset.{field}", root)
+            self._inspect_field(spec["dataset"][field], f"dataset.{field}", root)
             for field in FIELDS
             if spec["dataset"].get(field)
         ]
@@ -56,112 +56,114 @@ class Sources:
             total.hexdigest(), tuple(name for _, names, _ in parts for name in names), sum(size for _, _, size in parts)
         )
 
-    def fetch(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
+    def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
         """Bring what a spec reads into `folder`, and return the spec that reads it there, with its root.
 
         A spec that reads files of the project alone is returned as it is.
         """
         dataset = dict(spec["dataset"])
-        if not any(_far(dataset.get(field)) for field in FIELDS):
+        if not any(_is_remote(dataset.get(field)) for field in FIELDS):
             return spec, root
         for field in FIELDS:
             if dataset.get(field):
-                dataset[field] = {**dataset[field], **self._fetch_one(dataset[field], field, root, folder)}
+                dataset[field] = {**dataset[field], **self._fetch_field(dataset[field], field, root, folder)}
         return {**spec, "dataset": dataset}, folder
 
-    def _look_at(self, source: Mapping[str, Json], field: str, root: Path) -> tuple[str, tuple[str, ...], int]:
+    def _inspect_field(self, source: Mapping[str, Json], field: str, root: Path) -> tuple[str, tuple[str, ...], int]:
         uri = source.get("uri") or ""
         if uri.startswith("gs://"):
-            found = self._objects(uri, field)
-            words = "".join(f"{each.checksum} {each.size}\n" for each in found)  # by content: renamed is the same data
+            objects = self._matching_objects(uri, field)
+            words = "".join(
+                f"{stored.checksum} {stored.size}\n" for stored in objects
+            )  # by content: renamed is the same data
             return (
-                _digest(words),
-                tuple(f"{uri[: uri.index('/', 5)]}/{each.name}" for each in found),
-                sum(each.size for each in found),
+                _digest_of(words),
+                tuple(f"{uri[: uri.index('/', 5)]}/{stored.name}" for stored in objects),
+                sum(stored.size for stored in objects),
             )
-        if _far(source):
-            return self._warehouse.look(source, field)
-        facts = files.look({"dataset": {"source": source}}, root)
+        if _is_remote(source):
+            return self._warehouse.inspect_source(source, field)
+        facts = files.inspect_source_files({"dataset": {"source": source}}, root)
         return facts.digest, facts.files, facts.size
 
-    def _fetch_one(self, source: Mapping[str, Json], field: str, root: Path, folder: Path) -> dict[str, Json]:
-        place = folder / field
-        place.mkdir(parents=True, exist_ok=True)
+    def _fetch_field(self, source: Mapping[str, Json], field: str, root: Path, folder: Path) -> dict[str, Json]:
+        destination = folder / field
+        destination.mkdir(parents=True, exist_ok=True)
         uri = source.get("uri") or ""
         if uri.startswith("gs://"):
             bucket = Bucket(self._clients, uri[5:].partition("/")[0])
-            found = self._objects(uri, f"dataset.{field}")
-            for number, each in enumerate(found):
-                (place / f"{number:06}-{Path(each.name).name}").write_bytes(bucket.content(each))
+            objects = self._matching_objects(uri, f"dataset.{field}")
+            for number, stored in enumerate(objects):
+                (destination / f"{number:06}-{Path(stored.name).name}").write_bytes(bucket.read_generation(stored))
             return {"uri": f"{field}/*{Path(uri).suffix}"}
-        if _far(source):
-            self._warehouse.fetch(source, place / "rows.parquet", f"dataset.{field}")
+        if _is_remote(source):
+            self._warehouse.fetch_rows(source, destination / "rows.parquet", f"dataset.{field}")
             return {"uri": f"{field}/rows.parquet", "query": None}
         for number, path in enumerate(sorted(root.glob(uri)) if "*" in uri else [root / uri]):
-            (place / f"{number:06}-{path.name}").symlink_to(path.resolve())
+            (destination / f"{number:06}-{path.name}").symlink_to(path.resolve())
         return {"uri": f"{field}/*{Path(uri).suffix}"}
 
-    def _objects(self, uri: str, field: str) -> tuple[Stored, ...]:
+    def _matching_objects(self, uri: str, field: str) -> tuple[StoredObject, ...]:
         bucket, _, name = uri.removeprefix("gs://").partition("/")
         folder, _, pattern = name.rpartition("/")
-        listed = self._list(bucket, f"{folder}/" if folder else "")
-        found = tuple(each for each in listed if _matches(each.name.rpartition("/"), folder, pattern))
-        if not found:
+        listed = self._list_folder(bucket, f"{folder}/" if folder else "")
+        matching = tuple(stored for stored in listed if _matches_pattern(stored.name.rpartition("/"), folder, pattern))
+        if not matching:
             raise DataError(f"{field}: no object matches {uri}", hint="correct the address, or put the data there")
-        return found
+        return matching
 
-    def _list(self, bucket: str, folder: str) -> tuple[Stored, ...]:
+    def _list_folder(self, bucket: str, folder: str) -> tuple[StoredObject, ...]:
         key = (bucket, folder)
         if self._folders is not None and key in self._folders:
             return self._folders[key]
         try:
-            found = self._inside(bucket, folder)
-            found = Bucket(self._clients, bucket).list(folder) if found is None else found
+            objects = self._find_in_listing(bucket, folder)
+            objects = Bucket(self._clients, bucket).list_objects(folder) if objects is None else objects
         except NoBucket:
             raise DataError(f"there is no bucket gs://{bucket}", hint="correct the address in the spec") from None
         if self._folders is not None:
-            self._folders[key] = found
-        return found
+            self._folders[key] = objects
+        return objects
 
-    def _inside(self, bucket: str, folder: str) -> tuple[Stored, ...] | None:
+    def _find_in_listing(self, bucket: str, folder: str) -> tuple[StoredObject, ...] | None:
         """Return what is under a folder, of a bucket that was listed whole; None where it was not."""
-        if self._folders is None or sum(one == bucket for one, _ in self._folders) < FEW:
+        if self._folders is None or sum(listed_bucket == bucket for listed_bucket, _ in self._folders) < FEW:
             return None
         if bucket not in self._whole:
-            self._whole[bucket] = self._listed_whole(bucket)
+            self._whole[bucket] = self._list_whole_bucket(bucket)
         whole = self._whole[bucket]
         if whole is None:
             return None
-        begin = bisect_left(whole, folder, key=lambda each: each.name)
-        return tuple(takewhile(lambda each: each.name.startswith(folder), whole[begin:]))
+        begin = bisect_left(whole, folder, key=lambda stored: stored.name)
+        return tuple(takewhile(lambda stored: stored.name.startswith(folder), whole[begin:]))
 
-    def _listed_whole(self, bucket: str) -> tuple[Stored, ...] | None:
+    def _list_whole_bucket(self, bucket: str) -> tuple[StoredObject, ...] | None:
         """Return a bucket's objects; None where they are more than MOST, or where only parts of it may be listed."""
         try:
-            found = Bucket(self._clients, bucket).list("", most=MOST + 1)
+            objects = Bucket(self._clients, bucket).list_objects("", most=MOST + 1)
         except NoBucket:
             raise
         except TargetError:
             return None
-        return found if len(found) <= MOST else None
+        return objects if len(objects) <= MOST else None
 
 
-def _matches(name: tuple[str, str, str], folder: str, pattern: str) -> bool:
+def _matches_pattern(name: tuple[str, str, str], folder: str, pattern: str) -> bool:
     """Return whether an object lies in the folder itself and its name is as the pattern says; of wildcards only * is read."""
     if name[0] != folder:
         return False
-    first, *rest = pattern.split("*")
-    if not rest:
+    first, *later_parts = pattern.split("*")
+    if not later_parts:
         return name[2] == pattern
     at = len(first) if name[2].startswith(first) else -1
-    for part in rest[:-1]:
+    for part in later_parts[:-1]:
         at = name[2].find(part, at) + len(part) if at >= 0 and part in name[2][at:] else -1
-    return at >= 0 and name[2][at:].endswith(rest[-1])
+    return at >= 0 and name[2][at:].endswith(later_parts[-1])
 
 
-def _far(source: Any) -> bool:
+def _is_remote(source: Any) -> bool:
     return bool(source) and (bool(source.get("query")) or "://" in (source.get("uri") or ""))
 
 
-def _digest(words: str) -> str:
+def _digest_of(words: str) -> str:
     return hashlib.sha256(words.encode()).hexdigest()

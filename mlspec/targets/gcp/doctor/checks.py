@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from mlspec.errors import MissingExtra, TargetError
-from mlspec.spec.gcp.location import Place
-from mlspec.state.finding import CloudNeeds, Finding
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.state.finding import CloudRequirements, Finding
 from mlspec.targets.gcp.doctor import permissions, resources
-from mlspec.targets.gcp.doctor.probe import SIGN_IN, Asking
+from mlspec.targets.gcp.doctor.probe import SIGN_IN, GoogleProbe
 
 
-def check_up(place: Place, needs: CloudNeeds, image: str | None) -> Iterator[Finding]:
+def check_up(place: GcpLocation, needs: CloudRequirements, image: str | None) -> Iterator[Finding]:
     """Yield what is found, in the order in which it is to be mended; without a login nothing else can be asked."""
     try:
-        asking = Asking(place)
+        probe = GoogleProbe(place)
     except MissingExtra as error:
         yield Finding("account", "Google Cloud", "unknown", error.message, error.hint or "")
         return
@@ -25,18 +25,18 @@ def check_up(place: Place, needs: CloudNeeds, image: str | None) -> Iterator[Fin
         yield Finding("account", "login", "missing" if absent else "unknown", error.message, mend)
         yield Finding("account", "all else in the project", "unknown", "nothing can be asked without a login")
         return
-    with closing(asking):
-        yield Finding("account", "login", "ok", asking.member.partition(":")[0])
-        yield from permissions.apis(asking, needs.apis)
-        yield from _standing(asking, needs, image)
-        yield from (permissions.grant(asking, each) for each in needs.grants)
-        yield from (permissions.quota(asking, each) for each in needs.quotas)
-        yield from (resources.topic(asking, each) for each in needs.topics)
-        yield from (resources.secret(asking, each) for each in needs.secrets)
+    with closing(probe):
+        yield Finding("account", "login", "ok", probe.member.partition(":")[0])
+        yield from permissions.check_apis(probe, needs.apis)
+        yield from _check_platform(probe, needs, image)
+        yield from (permissions.check_grant(probe, need) for need in needs.grants)
+        yield from (permissions.check_quota(probe, need) for need in needs.quotas)
+        yield from (resources.check_topic(probe, need) for need in needs.topics)
+        yield from (resources.check_secret(probe, need) for need in needs.secrets)
 
 
-def _standing(asking: Asking, needs: CloudNeeds, image: str | None) -> Iterator[Finding]:
-    yield from (resources.bucket(asking, each) for each in needs.platform_buckets)
-    yield resources.key(asking)
-    yield resources.image(asking, image)
-    yield resources.composer(asking, needs.airflow)
+def _check_platform(probe: GoogleProbe, needs: CloudRequirements, image: str | None) -> Iterator[Finding]:
+    yield from (resources.check_bucket(probe, need) for need in needs.platform_buckets)
+    yield resources.check_key(probe)
+    yield resources.check_image(probe, image)
+    yield resources.check_composer(probe, needs.airflow)

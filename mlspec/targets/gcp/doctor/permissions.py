@@ -9,97 +9,105 @@ from urllib.parse import quote
 from mlspec.errors import TargetError
 from mlspec.state.finding import Finding, Grant, Quota
 from mlspec.state.resource import Json
-from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, Asking, looked_at, unknown
-from mlspec.targets.gcp.retry import words
+from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, GoogleProbe, run_check, unknown_finding
+from mlspec.targets.gcp.retry import explain_google_errors
 
 _USAGE = "https://serviceusage.googleapis.com"
 _PROJECTS = "https://cloudresourcemanager.googleapis.com/v3/projects"
 
 
-def apis(asking: Asking, wanted: Sequence[str]) -> Iterator[Finding]:
+def check_apis(probe: GoogleProbe, api_names: Sequence[str]) -> Iterator[Finding]:
     """Yield of each API whether it is on."""
     try:
-        with words("look"):
-            on = set(_enabled(asking))
+        with explain_google_errors("look"):
+            on = set(_enabled_apis(probe))
     except TargetError as error:
-        yield unknown("APIs", "all", error)
+        yield unknown_finding("APIs", "all", error)
         return
-    for name in wanted:
-        mend = f"gcloud services enable {name} --project={asking.place.project}"
+    for name in api_names:
+        mend = f"gcloud services enable {name} --project={probe.place.project}"
         yield Finding("APIs", name, "ok", "on") if name in on else Finding("APIs", name, "missing", "off", mend)
 
 
-def _enabled(asking: Asking) -> Iterator[str]:
+def _enabled_apis(probe: GoogleProbe) -> Iterator[str]:
     query = {"filter": "state:ENABLED", "pageSize": "200"}
     while True:
-        found: Any = asking.get(f"{_USAGE}/v1/projects/{asking.place.project}/services", **query)
-        yield from (each["config"]["name"] for each in found.get("services", ()))
-        if not found.get("nextPageToken"):
+        page: Any = probe.get_json(f"{_USAGE}/v1/projects/{probe.place.project}/services", **query)
+        yield from (service["config"]["name"] for service in page.get("services", ()))
+        if not page.get("nextPageToken"):
             return
-        query["pageToken"] = found["nextPageToken"]
+        query["pageToken"] = page["nextPageToken"]
 
 
-def grant(asking: Asking, wanted: Grant) -> Finding:
+def check_grant(probe: GoogleProbe, needed_grant: Grant) -> Finding:
     """Return whether the account may do what one role brings."""
-    name = f"{wanted.what} in {wanted.bucket}" if wanted.bucket else wanted.what
-    place = f"storage buckets add-iam-policy-binding gs://{wanted.bucket}"
-    where = place if wanted.bucket else f"projects add-iam-policy-binding {asking.place.project}"
-    mend = f"gcloud {where} --member={asking.member} --role={wanted.role}"
+    name = f"{needed_grant.what} in {needed_grant.bucket}" if needed_grant.bucket else needed_grant.what
+    bucket_command = f"storage buckets add-iam-policy-binding gs://{needed_grant.bucket}"
+    where = bucket_command if needed_grant.bucket else f"projects add-iam-policy-binding {probe.place.project}"
+    mend = f"gcloud {where} --member={probe.member} --role={needed_grant.role}"
 
-    def look() -> Finding:
-        held = _held(asking, wanted)
-        lacking = ", ".join(each for each in wanted.permissions if each not in held)
+    def check() -> Finding:
+        permissions = _granted_permissions(probe, needed_grant)
+        lacking = ", ".join(permission for permission in needed_grant.permissions if permission not in permissions)
         if lacking:
             return Finding("roles", name, "missing", f"this account lacks {lacking}", mend)
         return Finding("roles", name, "ok", "allowed")
 
-    return looked_at("roles", name, look, f"{PLATFORM} && {mend}")
+    return run_check("roles", name, check, f"{PLATFORM} && {mend}")
 
 
-def _held(asking: Asking, wanted: Grant) -> set[str]:
-    asked = list(wanted.permissions)
-    if wanted.bucket:
-        bucket = asking.clients.storage.bucket(wanted.bucket)
-        return set(bucket.test_iam_permissions(asked, timeout=TIMEOUT, retry=None))
-    found: Any = asking.post(f"{_PROJECTS}/{asking.place.project}:testIamPermissions", {"permissions": asked})
-    return set(found.get("permissions", ()))
+def _granted_permissions(probe: GoogleProbe, needed_grant: Grant) -> set[str]:
+    permissions = list(needed_grant.permissions)
+    if needed_grant.bucket:
+        bucket = probe.clients.storage.bucket(needed_grant.bucket)
+        return set(bucket.test_iam_permissions(permissions, timeout=TIMEOUT, retry=None))
+    answer: Any = probe.post_json(f"{_PROJECTS}/{probe.place.project}:testIamPermissions", {"permissions": permissions})
+    return set(answer.get("permissions", ()))
 
 
-def quota(asking: Asking, wanted: Quota) -> Finding:
+def check_quota(probe: GoogleProbe, needed_quota: Quota) -> Finding:
     """Return whether a quota takes one run. How much of it is in use is not known here."""
-    service, place = f"{wanted.service}.googleapis.com", asking.place
-    metric = quote(f"{service}/{wanted.metric}", safe="")
+    service, place = f"{needed_quota.service}.googleapis.com", probe.place
+    metric = quote(f"{service}/{needed_quota.metric}", safe="")
     url = f"{_USAGE}/v1beta1/projects/{place.project}/services/{service}/consumerQuotaMetrics/{metric}"
     mend = (
-        f"gcloud beta quotas preferences create --service={service} --quota-id={wanted.id}"
-        f" --preferred-value={wanted.needed} --dimensions=region={place.region} --project={place.project}"
+        f"gcloud beta quotas preferences create --service={service} --quota-id={needed_quota.id}"
+        f" --preferred-value={needed_quota.needed} --dimensions=region={place.region} --project={place.project}"
     )
 
-    def look() -> Finding:
-        limit = limit_of(_metric(asking, url), place.region)
+    def check() -> Finding:
+        limit = limit_of(_quota_metric(probe, url), place.region)
         if limit is None:
-            return Finding("quotas", wanted.what, "unknown", f"Google names no limit of {wanted.id}")
-        if 0 <= limit < wanted.needed:
-            return Finding("quotas", wanted.what, "missing", f"{wanted.id} is {limit}, below {wanted.needed}", mend)
-        return Finding("quotas", wanted.what, "ok", f"{wanted.id} is {limit if limit >= 0 else 'unlimited'}")
+            return Finding("quotas", needed_quota.what, "unknown", f"Google names no limit of {needed_quota.id}")
+        if 0 <= limit < needed_quota.needed:
+            return Finding(
+                "quotas",
+                needed_quota.what,
+                "missing",
+                f"{needed_quota.id} is {limit}, below {needed_quota.needed}",
+                mend,
+            )
+        return Finding(
+            "quotas", needed_quota.what, "ok", f"{needed_quota.id} is {limit if limit >= 0 else 'unlimited'}"
+        )
 
-    return looked_at("quotas", wanted.what, look, mend)
+    return run_check("quotas", needed_quota.what, check, mend)
 
 
-def _metric(asking: Asking, url: str) -> dict[str, Json]:
+def _quota_metric(probe: GoogleProbe, url: str) -> dict[str, Json]:
     """Return a metric; empty where Google knows none of that name, which is no limit that is too low."""
     from google.api_core.exceptions import NotFound
 
     try:
-        return asking.get(url)
+        return probe.get_json(url)
     except NotFound:
         return {}
 
 
 def limit_of(metric: Any, region: str) -> int | None:
     """Return a metric's limit in a region: its own, else the one for any region; -1 is none, None is that none is said."""
-    buckets = [each for limit in metric.get("consumerQuotaLimits", ()) for each in limit.get("quotaBuckets", ())]
-    own = [each for each in buckets if each.get("dimensions", {}).get("region") == region]
-    found = own or [each for each in buckets if not each.get("dimensions")]
-    limits = [int(each["effectiveLimit"]) for each in found if "effectiveLimit" in each]
-    return min(limits, key=lambda each: each if each >= 0 else float("inf"), default=None)
+    buckets = [item for limit in metric.get("consumerQuotaLimits", ()) for item in limit.get("quotaBuckets", ())]
+    own = [item for item in buckets if item.get("dimensions", {}).get("region") == region]
+    applicable = own or [item for item in buckets if not item.get("dimensions")]
+    limits = [int(item["effectiveLimit"]) for item in applicable if "effectiveLimit" in item]
+    return min(limits, key=lambda item: item if item >= 0 else float("inf"), default=None)

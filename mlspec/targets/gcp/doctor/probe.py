@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from mlspec.errors import MissingExtra, TargetError
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.finding import Finding
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import AGENT, Clients
-from mlspec.targets.gcp.retry import words
+from mlspec.targets.gcp.retry import explain_google_errors
 
 TIMEOUT = 10.0  # seconds for one question
 PLATFORM = "terraform -chdir=infra apply"
@@ -18,10 +18,10 @@ SIGN_IN = "gcloud auth application-default login"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
-class Asking:
+class GoogleProbe:
     """One account's questions about one place: over Google's clients where mlspec has one, else over JSON and HTTP."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: GcpLocation) -> None:
         """Find Application Default Credentials, and see that they are good. Raises TargetError, MissingExtra."""
         self.place, self.clients = place, Clients(place.project, place.region)
         try:
@@ -29,7 +29,7 @@ class Asking:
             from google.auth.transport.requests import AuthorizedSession, Request
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "google-auth", "gcp") from None
-        with words("sign in to Google Cloud"):
+        with explain_google_errors("sign in to Google Cloud"):
             self._credentials, _ = google.auth.default([_SCOPE])
             self._credentials.refresh(Request())
         self._session: Any = AuthorizedSession(self._credentials)
@@ -42,42 +42,42 @@ class Asking:
         person = getattr(self._credentials, "account", None)
         return f"serviceAccount:{service}" if service else f"user:{person or '$(gcloud config get-value account)'}"
 
-    def get(self, url: str, **query: str) -> dict[str, Json]:
+    def get_json(self, url: str, **query: str) -> dict[str, Json]:
         """Return what is at a URL. Raises Google's own exceptions."""
-        return self._answer("GET", url, params=query)
+        return self._request_json("GET", url, params=query)
 
-    def post(self, url: str, body: Json) -> dict[str, Json]:
+    def post_json(self, url: str, body: Json) -> dict[str, Json]:
         """Return what a question with a body is answered. Raises Google's own exceptions."""
-        return self._answer("POST", url, json=body)
+        return self._request_json("POST", url, json=body)
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
         self.clients.close()
 
-    def _answer(self, method: str, url: str, **how: Any) -> dict[str, Json]:
+    def _request_json(self, method: str, url: str, **how: Any) -> dict[str, Json]:
         from google.api_core.exceptions import from_http_response
 
-        found = self._session.request(method, url, timeout=TIMEOUT, **how)
-        if not found.ok:
-            raise from_http_response(found)
-        value: dict[str, Json] = found.json()
+        response = self._session.request(method, url, timeout=TIMEOUT, **how)
+        if not response.ok:
+            raise from_http_response(response)
+        value: dict[str, Json] = response.json()
         return value
 
 
-def looked_at(area: str, name: str, look: Callable[[], Finding], absent: str) -> Finding:
+def run_check(area: str, name: str, check: Callable[[], Finding], absent: str) -> Finding:
     """Return what a look found; `absent` mends it where nothing is there, and what nobody would say is not known."""
     from google.api_core.exceptions import NotFound
 
     try:
-        with words("look"):
-            return look()
+        with explain_google_errors("look"):
+            return check()
     except NotFound:
         return Finding(area, name, "missing", "there is none", absent)
     except TargetError as error:
-        return unknown(area, name, error)
+        return unknown_finding(area, name, error)
 
 
-def unknown(area: str, name: str, error: TargetError) -> Finding:
+def unknown_finding(area: str, name: str, error: TargetError) -> Finding:
     """Return that something could not be looked at, and why."""
     return Finding(area, name, "unknown", error.message.removeprefix("cannot look: "), error.hint or "")

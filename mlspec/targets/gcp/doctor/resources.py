@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlspec.state.finding import Finding
-from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, Asking, looked_at
+from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, GoogleProbe, run_check
 
 _IMAGE = re.compile(r"([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/([^@:]+)(?:@(sha256:[0-9a-f]{64})|:([\w.-]+))")
 _REGISTRY = "https://artifactregistry.googleapis.com/v1"
@@ -17,45 +17,45 @@ _NAME_IT = (
 )
 
 
-def bucket(asking: Asking, name: str) -> Finding:
+def check_bucket(probe: GoogleProbe, name: str) -> Finding:
     """Return whether a bucket of the platform is there, in the region, with versions."""
 
-    def look() -> Finding:
-        found = asking.clients.storage.get_bucket(name, timeout=TIMEOUT, retry=None)
-        if found.location.lower() != asking.place.region:
-            said = f"it is in {found.location}, not in {asking.place.region}, and a bucket cannot be moved"
+    def check() -> Finding:
+        cloud_bucket = probe.clients.storage.get_bucket(name, timeout=TIMEOUT, retry=None)
+        if cloud_bucket.location.lower() != probe.place.region:
+            problem = f"it is in {cloud_bucket.location}, not in {probe.place.region}, and a bucket cannot be moved"
             mend = f"copy what is in it elsewhere, remove it, then: {PLATFORM}"  # nothing to paste that deletes data
-            return Finding("platform", f"bucket {name}", "missing", said, mend)
-        if not found.versioning_enabled:
+            return Finding("platform", f"bucket {name}", "missing", problem, mend)
+        if not cloud_bucket.versioning_enabled:
             mend = f"gcloud storage buckets update gs://{name} --versioning"
             return Finding("platform", f"bucket {name}", "missing", "it keeps no earlier versions", mend)
-        return Finding("platform", f"bucket {name}", "ok", f"in {asking.place.region}, with versions")
+        return Finding("platform", f"bucket {name}", "ok", f"in {probe.place.region}, with versions")
 
-    return looked_at("platform", f"bucket {name}", look, PLATFORM)
+    return run_check("platform", f"bucket {name}", check, PLATFORM)
 
 
-def key(asking: Asking) -> Finding:
+def check_key(probe: GoogleProbe) -> Finding:
     """Return whether the key that encrypts everything is there and enabled."""
-    name = asking.place.key
+    name = probe.place.key
     *_, ring, _, short = name.split("/")
     mend = (
         f"gcloud kms keys versions create --primary --key={short} --keyring={ring} --location={name.split('/')[3]}"
         f" --project={name.split('/')[1]}"
     )
 
-    def look() -> Finding:
-        found = asking.clients.keys.get_crypto_key(name=name, retry=None, timeout=TIMEOUT)
-        state = found.primary.state.name if found.primary.name else "not there"
+    def check() -> Finding:
+        crypto_key = probe.clients.keys.get_crypto_key(name=name, retry=None, timeout=TIMEOUT)
+        state = crypto_key.primary.state.name if crypto_key.primary.name else "not there"
         if state != "ENABLED":
             return Finding("platform", f"key {short}", "missing", f"its primary version is {state}", mend)
         return Finding("platform", f"key {short}", "ok", "enabled")
 
-    return looked_at("platform", f"key {short}", look, PLATFORM)
+    return run_check("platform", f"key {short}", check, PLATFORM)
 
 
-def image(asking: Asking, named: str | None) -> Finding:
+def check_image(probe: GoogleProbe, named: str | None) -> Finding:
     """Return whether the image of the pipeline's steps is named, and in its registry."""
-    place = asking.place
+    place = probe.place
     mend = _NAME_IT.format(at=f"{place.region}-docker.pkg.dev/{place.project}/mlspec/step")
     if not named:
         return Finding("platform", "image", "missing", "no image of the steps is named", mend)
@@ -66,72 +66,72 @@ def image(asking: Asking, named: str | None) -> Finding:
     inside = name.replace("/", "%2F")
     last = f"dockerImages/{inside}@{digest}" if digest else f"packages/{inside}/tags/{tag}"
 
-    def look() -> Finding:
-        asking.get(f"{_REGISTRY}/projects/{project}/locations/{region}/repositories/{repository}/{last}")
+    def check() -> Finding:
+        probe.get_json(f"{_REGISTRY}/projects/{project}/locations/{region}/repositories/{repository}/{last}")
         return Finding("platform", "image", "ok", digest or tag)
 
-    return looked_at("platform", "image", look, mend)
+    return run_check("platform", "image", check, mend)
 
 
-def composer(asking: Asking, floor: Sequence[int]) -> Finding:
+def check_composer(probe: GoogleProbe, floor: Sequence[int]) -> Finding:
     """Return whether Composer's environment runs an Airflow that takes the rendered DAGs, out of the platform's bucket."""
-    place = asking.place
+    place = probe.place
     name = f"projects/{place.project}/locations/{place.region}/environments/mlspec"
 
-    def look() -> Finding:
-        found = asking.clients.environments.get_environment(name=name, retry=None, timeout=TIMEOUT)
-        amiss = _amiss(found, floor, place.bucket("dags"))
-        if amiss:
-            return Finding("platform", "Composer", "missing", *amiss)
-        return Finding("platform", "Composer", "ok", found.config.software_config.image_version)
+    def check() -> Finding:
+        environment = probe.clients.environments.get_environment(name=name, retry=None, timeout=TIMEOUT)
+        problem = _environment_problem(environment, floor, place.bucket("dags"))
+        if problem:
+            return Finding("platform", "Composer", "missing", *problem)
+        return Finding("platform", "Composer", "ok", environment.config.software_config.image_version)
 
-    return looked_at("platform", "Composer", look, PLATFORM)
+    return run_check("platform", "Composer", check, PLATFORM)
 
 
-def _amiss(found: Any, floor: Sequence[int], dags: str) -> tuple[str, str] | None:
+def _environment_problem(environment: Any, floor: Sequence[int], dags: str) -> tuple[str, str] | None:
     """Return what is wrong with an environment and what mends it, None where nothing is."""
-    _, project, _, region, _, name = found.name.split("/")
+    _, project, _, region, _, name = environment.name.split("/")
     where = f"{name} --location={region} --project={project}"
-    version, bucket = found.config.software_config.image_version, found.config.dag_gcs_prefix
-    if found.state.name != "RUNNING":
-        return f"it is {found.state.name}", f"gcloud composer environments describe {where}"
-    if airflow(version) < tuple(floor):
-        said = f"{version or 'its image'} is older than Airflow {'.'.join(map(str, floor))}, which the DAGs need"
-        return said, f"gcloud composer environments list-upgrades {where}"
+    version, bucket = environment.config.software_config.image_version, environment.config.dag_gcs_prefix
+    if environment.state.name != "RUNNING":
+        return f"it is {environment.state.name}", f"gcloud composer environments describe {where}"
+    if airflow_version(version) < tuple(floor):
+        problem = f"{version or 'its image'} is older than Airflow {'.'.join(map(str, floor))}, which the DAGs need"
+        return problem, f"gcloud composer environments list-upgrades {where}"
     if not bucket.startswith(f"gs://{dags}/"):
         return f"its DAGs are in {bucket or 'no bucket'}, not in gs://{dags}", PLATFORM
     return None
 
 
-def airflow(image_version: str) -> tuple[int, ...]:
+def airflow_version(image_version: str) -> tuple[int, ...]:
     """Return the version of Airflow in an image of Composer's: `composer-3-airflow-3.2.2-build.1` is 3.2.2."""
-    found = re.search(r"airflow-([0-9]+(?:\.[0-9]+)*)", image_version)
-    return tuple(int(part) for part in found[1].split(".")) if found else ()
+    matched = re.search(r"airflow-([0-9]+(?:\.[0-9]+)*)", image_version)
+    return tuple(int(part) for part in matched[1].split(".")) if matched else ()
 
 
-def topic(asking: Asking, name: str) -> Finding:
+def check_topic(probe: GoogleProbe, name: str) -> Finding:
     """Return whether a Pub/Sub topic is there."""
-    project = asking.place.project
+    project = probe.place.project
 
-    def look() -> Finding:
-        asking.get(f"https://pubsub.googleapis.com/v1/projects/{project}/topics/{name}")
+    def check() -> Finding:
+        probe.get_json(f"https://pubsub.googleapis.com/v1/projects/{project}/topics/{name}")
         return Finding("notices", f"topic {name}", "ok", "there")
 
-    own = PLATFORM if name == "mlspec-alerts" else f"mlspec apply --target {asking.place.target}"
-    return looked_at("notices", f"topic {name}", look, own)
+    own = PLATFORM if name == "mlspec-alerts" else f"mlspec apply --target {probe.place.target}"
+    return run_check("notices", f"topic {name}", check, own)
 
 
-def secret(asking: Asking, name: str) -> Finding:
+def check_secret(probe: GoogleProbe, name: str) -> Finding:
     """Return whether a secret has a value; the value is not asked for."""
-    project = asking.place.project
+    project = probe.place.project
     mend = f"gcloud secrets versions add {name} --data-file=- --project={project}"
 
-    def look() -> Finding:
+    def check() -> Finding:
         parent = f"projects/{project}/secrets/{name}"
-        found = asking.clients.secrets.list_secret_versions(parent=parent, retry=None, timeout=TIMEOUT)
-        newest = next(iter(found), None)  # the newest comes first, and is what `latest` reads
+        secret_versions = probe.clients.secrets.list_secret_versions(parent=parent, retry=None, timeout=TIMEOUT)
+        newest = next(iter(secret_versions), None)  # the newest comes first, and is what `latest` reads
         if newest is None or newest.state.name != "ENABLED":
             return Finding("notices", f"secret {name}", "missing", "its newest version is not enabled", mend)
         return Finding("notices", f"secret {name}", "ok", "has a value")
 
-    return looked_at("notices", f"secret {name}", look, f"mlspec apply --target {asking.place.target} && {mend}")
+    return run_check("notices", f"secret {name}", check, f"mlspec apply --target {probe.place.target} && {mend}")

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlspec.errors import TargetError
-from mlspec.spec.gcp.location import Place
-from mlspec.state.step import FarStep
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.state.step import RemoteStep
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs import failure_log
-from mlspec.targets.gcp.jobs.failure_log import Ended
-from mlspec.targets.gcp.jobs.vertex_jobs import WELL, Jobs, account, labels
-from mlspec.targets.gcp.record.bucket import Bucket, Stored
-from mlspec.targets.gcp.vertex.model_registry import DEFAULT, Registry
+from mlspec.targets.gcp.jobs.failure_log import JobEnd
+from mlspec.targets.gcp.jobs.vertex_jobs import WELL, VertexJobs, job_labels, service_account
+from mlspec.targets.gcp.record.bucket import Bucket, StoredObject
+from mlspec.targets.gcp.vertex.model_registry import DEFAULT, ModelRegistry
 
 _FORMAT = "jsonl"
 # How the files of a job are called: a container's, and as the API's reference has them.
@@ -28,7 +28,7 @@ _ERRORS = ("prediction.errors_stats-", "errors_")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BatchRequest:
     """Which step's forecast is wanted, on which machine; where the instances are and the answers are to be, as gs:// addresses."""
 
     forecast: str
@@ -38,7 +38,7 @@ class Wanted:
     answers: str
 
 
-def machine_of(step: FarStep) -> str | None:
+def batch_machine(step: RemoteStep) -> str | None:
     """Return the machine on which a job makes a step's forecast, None where the step makes it itself.
 
     A server answers by the traffic of now, from the newest data: no shadow of a version without a share, no earlier cutoff.
@@ -46,86 +46,99 @@ def machine_of(step: FarStep) -> str | None:
     traffic = step.options.get("traffic")
     if step.step != "forecast" or not traffic or not all(traffic.values()) or step.options.get("cutoffs"):
         return None
-    found: str | None = step.spec["deployment"]["batch_machine"]
-    return found
+    machine: str | None = step.spec["deployment"]["batch_machine"]
+    return machine
 
 
-class Batch:
+class BatchPredictions:
     """The batch prediction jobs of one target's forecasts, whose files are in `state`."""
 
-    def __init__(self, clients: Clients, place: Place, state: Bucket) -> None:
+    def __init__(self, clients: Clients, place: GcpLocation, state: Bucket) -> None:
         self._clients, self._place, self._state = clients, place, state
-        self._jobs = Jobs(clients, "batch_prediction_job")
+        self._jobs = VertexJobs(clients, "batch_prediction_job")
 
-    def run(self, wanted: Wanted) -> Sequence[str]:
+    def run_job(self, request: BatchRequest) -> Sequence[str]:
         """Return the objects of a job's predictions: of one that ended well, or runs already, or is started now.
 
         Raises TargetError, with what Vertex AI says and where its log is, where an instance was not predicted.
         """
-        kept: Sequence[str] = ()
+        existing: Sequence[str] = ()
 
-        def done() -> bool:
-            nonlocal kept
-            kept = next((found for job in self._jobs.of(wanted.key) if (found := self._predictions(job))), ())
-            return bool(kept)
+        def is_done() -> bool:
+            nonlocal existing
+            existing = next(
+                (
+                    predictions
+                    for job in self._jobs.list_jobs(request.key)
+                    if (predictions := self._prediction_objects(job))
+                ),
+                (),
+            )
+            return bool(existing)
 
-        what = f"start the batch prediction job of {wanted.forecast} on {wanted.machine}"
-        name = self._jobs.begin(wanted.key, self._job(wanted), what, done)
+        what = f"start the batch prediction job of {request.forecast} on {request.machine}"
+        name = self._jobs.start_once(request.key, self._job_body(request), what, is_done)
         if name is None:
-            return kept
-        job = self._jobs.wait(name)
-        found = self._predictions(job)
-        if not found:
-            raise failure_log.without_result(self._clients, "the batch prediction job", self._why(job))
-        return found
+            return existing
+        job = self._jobs.wait_until_done(name)
+        predictions = self._prediction_objects(job)
+        if not predictions:
+            raise failure_log.missing_result_error(
+                self._clients, "the batch prediction job", self._explain_failure(job)
+            )
+        return predictions
 
-    def _predictions(self, job: Any) -> Sequence[str]:
+    def _prediction_objects(self, job: Any) -> Sequence[str]:
         """Return the objects that hold the predictions of a job that ended well; none where a single instance failed."""
-        if job.state.name != WELL or job.completion_stats.failed_count or self._errors(job):
+        if job.state.name != WELL or job.completion_stats.failed_count or self._error_objects(job):
             return ()
-        return [each.name for each in self._written(job, _PREDICTIONS)]
+        return [stored.name for stored in self._written_objects(job, _PREDICTIONS)]
 
-    def _errors(self, job: Any) -> Sequence[str]:
+    def _error_objects(self, job: Any) -> Sequence[str]:
         """Return the objects that say which instances failed, and why; there is an empty one where none did."""
-        return [each.name for each in self._written(job, _ERRORS) if each.size]
+        return [stored.name for stored in self._written_objects(job, _ERRORS) if stored.size]
 
-    def _written(self, job: Any, names: tuple[str, ...]) -> Iterator[Stored]:
+    def _written_objects(self, job: Any, names: tuple[str, ...]) -> Iterator[StoredObject]:
         folder = job.output_info.gcs_output_directory.removeprefix(f"gs://{self._state.name}/").rstrip("/")
-        found = self._state.list(f"{folder}/") if folder else ()
-        return (each for each in found if each.name.removeprefix(f"{folder}/").startswith(names))
+        objects = self._state.list_objects(f"{folder}/") if folder else ()
+        return (stored for stored in objects if stored.name.removeprefix(f"{folder}/").startswith(names))
 
-    def _why(self, job: Any) -> Ended:
+    def _explain_failure(self, job: Any) -> JobEnd:
         """Return why a job has no predictions that can be used."""
-        ended, failed = self._jobs.ended(job.name), job.completion_stats.failed_count
-        told = [found[0].decode(errors="replace") for name in self._errors(job) if (found := self._state.read(name))]
-        if ended.reason or (job.state.name != WELL and not told):
+        ended, failed = self._jobs.describe_end(job.name), job.completion_stats.failed_count
+        error_texts = [
+            content[0].decode(errors="replace")
+            for name in self._error_objects(job)
+            if (content := self._state.read_object(name))
+        ]
+        if ended.reason or (job.state.name != WELL and not error_texts):
             return ended
-        reason = told[0].partition("\n")[0] if told else "it wrote no predictions"
-        return Ended(ended.log, f"{failed:,} instances failed: {reason}" if failed else reason)
+        reason = error_texts[0].partition("\n")[0] if error_texts else "it wrote no predictions"
+        return JobEnd(ended.log, f"{failed:,} instances failed: {reason}" if failed else reason)
 
-    def _job(self, wanted: Wanted) -> dict[str, Any]:
+    def _job_body(self, request: BatchRequest) -> dict[str, Any]:
         machine = {
-            "machine_spec": {"machine_type": wanted.machine},
+            "machine_spec": {"machine_type": request.machine},
             "starting_replica_count": 1,
             "max_replica_count": 1,
         }
         return {
-            "display_name": f"mlspec-{wanted.forecast}-forecast",
-            "labels": labels(wanted.forecast, wanted.key),
-            "model": self._model(wanted.forecast),
-            "input_config": {"instances_format": _FORMAT, "gcs_source": {"uris": [wanted.instances]}},
-            "output_config": {"predictions_format": _FORMAT, "gcs_destination": {"output_uri_prefix": wanted.answers}},
+            "display_name": f"mlspec-{request.forecast}-forecast",
+            "labels": job_labels(request.forecast, request.key),
+            "model": self._registered_model(request.forecast),
+            "input_config": {"instances_format": _FORMAT, "gcs_source": {"uris": [request.instances]}},
+            "output_config": {"predictions_format": _FORMAT, "gcs_destination": {"output_uri_prefix": request.answers}},
             "dedicated_resources": machine,
-            "service_account": account(self._place, wanted.forecast),
+            "service_account": service_account(self._place, request.forecast),
             "encryption_spec": {"kms_key_name": self._place.key},
         }
 
-    def _model(self, forecast: str) -> str:
+    def _registered_model(self, forecast: str) -> str:
         """Return the registered version that carries the forecast: any of them answers by the record."""
-        found = Registry(self._clients).version(forecast, DEFAULT)
-        if found is None:
+        registered = ModelRegistry(self._clients).find_version(forecast, DEFAULT)
+        if registered is None:
             raise TargetError(
                 f"no version of {forecast} is in the model registry",
                 hint="run `mlspec apply`: it registers what serves",
             )
-        return found
+        return registered

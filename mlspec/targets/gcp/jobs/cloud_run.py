@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from mlspec.errors import TargetError
 from mlspec.spec.escaping import log_filter
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.jobs.failure_log import Ended, since
-from mlspec.targets.gcp.retry import TIMEOUT, patiently
+from mlspec.targets.gcp.jobs.failure_log import JobEnd, since_filter
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
 Answer = TypeVar("Answer")
 
@@ -24,53 +24,53 @@ _LABEL = "run.googleapis.com/execution_name"
 _PAGE = 100  # the newest executions, among which is one that still runs
 
 
-class Executions:
+class JobExecutions:
     """The executions of one job, by its id."""
 
     def __init__(self, clients: Clients, job: str) -> None:
         self._clients, self._job = clients, job
         self._name = f"projects/{clients.project}/locations/{clients.region}/jobs/{job}"
 
-    def start(self, words: Sequence[str]) -> None:
+    def start_job(self, arguments: Sequence[str]) -> None:
         """Start the job with these words, and wait for nothing. Raises TargetError where there is no such job.
 
         A start whose answer was lost may be made twice: for a job that finds out what was done, and does nothing twice.
         """
-        self._patiently(lambda: self._run(words))
+        self._call_with_retries(lambda: self._run_job(arguments))
 
-    def begin(self, words: Sequence[str], mark: str, done: Callable[[], bool]) -> str | None:
+    def start_once(self, arguments: Sequence[str], mark: str, is_done: Callable[[], bool]) -> str | None:
         """Return the execution that runs with `mark` among its words, started with `words` where none does.
 
         None where `done` says that one has ended meanwhile: it is asked once nothing runs, so that nothing slips through between
         the two. Raises TargetError where there is no such job.
         """
 
-        def once() -> str | None:
-            running = self._running(mark)
-            if running or done():
+        def find_or_start() -> str | None:
+            running = self._find_running(mark)
+            if running or is_done():
                 return running
-            return str(self._run(words).metadata.name)
+            return str(self._run_job(arguments).metadata.name)
 
-        return self._patiently(once)
+        return self._call_with_retries(find_or_start)
 
-    def wait(self, execution: str) -> bool:
+    def wait_until_done(self, execution: str) -> bool:
         """Wait until an execution ended, well or not, or is gone; return False where it still runs after LONG."""
         from google.api_core.exceptions import NotFound
 
-        def ended() -> bool:
-            found = self._clients.executions.get_execution(name=execution, retry=None, timeout=TIMEOUT)
-            return bool(found.completion_time)
+        def is_over() -> bool:
+            answer = self._clients.executions.get_execution(name=execution, retry=None, timeout=TIMEOUT)
+            return bool(answer.completion_time)
 
         try:
-            for pause in _pauses():
-                if patiently(ended, f"look at {execution}"):
+            for pause in _poll_pauses():
+                if call_with_retries(is_over, f"look at {execution}"):
                     return True
                 time.sleep(pause)
         except NotFound:
             return True
         return False
 
-    def ended(self, execution: str) -> Ended:
+    def describe_end(self, execution: str) -> JobEnd:
         """Return why an execution ended, as Cloud Run says it, and the filter of its log.
 
         Source: https://cloud.google.com/run/docs/logging.
@@ -79,37 +79,39 @@ class Executions:
 
         log = f'resource.type="cloud_run_job" AND labels."{_LABEL}"={log_filter(execution.rpartition("/")[2])}'
         try:
-            found = patiently(
+            answer = call_with_retries(
                 lambda: self._clients.executions.get_execution(name=execution, retry=None, timeout=TIMEOUT),
                 f"look at {execution}",
             )
         except (NotFound, TargetError):
-            return Ended(log)
-        reasons = [each.message for each in found.conditions if each.type_ == "Completed"]
-        return Ended(log + since(found.create_time), *reasons[:1])
+            return JobEnd(log)
+        reasons = [condition.message for condition in answer.conditions if condition.type_ == "Completed"]
+        return JobEnd(log + since_filter(answer.create_time), *reasons[:1])
 
-    def _running(self, mark: str) -> str | None:
+    def _find_running(self, mark: str) -> str | None:
         request = {"parent": self._name, "page_size": _PAGE}
         pages = self._clients.executions.list_executions(request=request, retry=None, timeout=TIMEOUT).pages
-        running = (each for each in next(iter(pages)).executions if not each.completion_time)
-        return next((str(each.name) for each in running if mark in each.template.containers[0].args), None)
+        running = (execution for execution in next(iter(pages)).executions if not execution.completion_time)
+        return next(
+            (str(execution.name) for execution in running if mark in execution.template.containers[0].args), None
+        )
 
-    def _run(self, words: Sequence[str]) -> Any:
-        request = {"name": self._name, "overrides": {"container_overrides": [{"args": list(words)}]}}
+    def _run_job(self, arguments: Sequence[str]) -> Any:
+        request = {"name": self._name, "overrides": {"container_overrides": [{"args": list(arguments)}]}}
         return self._clients.jobs.run_job(request=request, retry=None, timeout=TIMEOUT)
 
-    def _patiently(self, call: Callable[[], Answer]) -> Answer:
+    def _call_with_retries(self, call: Callable[[], Answer]) -> Answer:
         from google.api_core.exceptions import NotFound
 
         try:
-            return patiently(call, f"start the job {self._job}")
+            return call_with_retries(call, f"start the job {self._job}")
         except NotFound:
             raise TargetError(
                 f"there is no job {self._name}", hint="`mlspec apply` makes a forecast's own, infra/ the loop's"
             ) from None
 
 
-def _pauses() -> Iterator[float]:
+def _poll_pauses() -> Iterator[float]:
     """Yield how long to wait between looks, until LONG is over."""
     until, pause = time.monotonic() + LONG, _FIRST
     while time.monotonic() < until:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlspec.spec.gcp.location import Place
+from mlspec.spec.gcp.location import GcpLocation
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.jobs.failure_log import Ended
-from mlspec.targets.gcp.jobs.vertex_jobs import LONG, Jobs, account, labels
+from mlspec.targets.gcp.jobs.failure_log import JobEnd
+from mlspec.targets.gcp.jobs.vertex_jobs import LONG, VertexJobs, job_labels, service_account
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CustomJobRequest:
     """What is to be run: the words of `mlspec step …`, for which step of which forecast, on which machine, in which image."""
 
     forecast: str
@@ -27,40 +27,40 @@ class Wanted:
     words: Sequence[str]
 
 
-def run(clients: Clients, place: Place, wanted: Wanted, done: Callable[[], bool]) -> str | None:
+def run_job(clients: Clients, place: GcpLocation, request: CustomJobRequest, is_done: Callable[[], bool]) -> str | None:
     """Run a step's job to its end, or wait for the one that runs already, and return its name; how it went is in what it wrote.
 
     None where `done` says that one has ended meanwhile. Raises TargetError.
     """
-    jobs = _jobs(clients)
-    what = f"start {wanted.step} of {wanted.forecast} on {wanted.machine}"
-    if name := jobs.begin(wanted.key, _job(place, wanted), what, done):
-        jobs.wait(name)
+    jobs = _custom_jobs(clients)
+    what = f"start {request.step} of {request.forecast} on {request.machine}"
+    if name := jobs.start_once(request.key, _job_body(place, request), what, is_done):
+        jobs.wait_until_done(name)
     return name
 
 
-def ended(clients: Clients, name: str) -> Ended:
+def describe_end(clients: Clients, name: str) -> JobEnd:
     """Return why a job ended, as Vertex AI says it, and the filter of its log."""
-    return _jobs(clients).ended(name)
+    return _custom_jobs(clients).describe_end(name)
 
 
-def _jobs(clients: Clients) -> Jobs:
-    return Jobs(clients, "custom_job")
+def _custom_jobs(clients: Clients) -> VertexJobs:
+    return VertexJobs(clients, "custom_job")
 
 
-def _job(place: Place, wanted: Wanted) -> dict[str, Any]:
+def _job_body(place: GcpLocation, request: CustomJobRequest) -> dict[str, Any]:
     pool = {
-        "machine_spec": {"machine_type": wanted.machine},
+        "machine_spec": {"machine_type": request.machine},
         "replica_count": 1,
-        "container_spec": {"image_uri": wanted.image, "args": list(wanted.words)},
+        "container_spec": {"image_uri": request.image, "args": list(request.words)},
     }
     return {
-        "display_name": f"mlspec-{wanted.forecast}-{wanted.step}",
-        "labels": labels(wanted.forecast, wanted.key),
+        "display_name": f"mlspec-{request.forecast}-{request.step}",
+        "labels": job_labels(request.forecast, request.key),
         "encryption_spec": {"kms_key_name": place.key},
         "job_spec": {
             "worker_pool_specs": [pool],
-            "service_account": account(place, wanted.forecast),
+            "service_account": service_account(place, request.forecast),
             "scheduling": {"timeout": {"seconds": LONG}},
         },
     }

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from mlspec.errors import TargetError
 from mlspec.spec.escaping import log_filter
-from mlspec.spec.secrecy import blotted
+from mlspec.spec.secrecy import redact_secrets
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.retry import TIMEOUT, patiently, still_there
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries, explain_disappearance
 
 ROLE = "roles/logging.viewer"
 LINES = 3  # a traceback's last line, and what stands around it
@@ -27,42 +27,42 @@ _CONSOLE = "https://console.cloud.google.com/logs/query"
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class JobEnd:
     """A run that is over: the filter that finds its log, and why it ended in the service's own words, where it has any."""
 
     log: str
     reason: str = ""
 
 
-def since(created: Any) -> str:
+def since_filter(created: Any) -> str:
     """Return the part of a filter that looks no further back than a run's creation: a search of all that is kept is slow."""
     return f" AND timestamp>={log_filter(created.rfc3339())}"
 
 
-def without_result(clients: Clients, what: str, ended: Ended) -> TargetError:
+def missing_result_error(clients: Clients, what: str, ended: JobEnd) -> TargetError:
     """Return the error of `what`, which ended without a result: the reason, the last lines that it said, newest first."""
-    told, address = [f"{what} ended without a result"], _address(clients.project, ended.log)
-    if reason := _clean(ended.reason).rstrip("."):
-        told.append(reason)
+    sentences, address = [f"{what} ended without a result"], _console_url(clients.project, ended.log)
+    if reason := _clean_line(ended.reason).rstrip("."):
+        sentences.append(reason)
     try:
-        lines = last_lines(_entries(clients, ended.log))
+        lines = last_lines(_read_entries(clients, ended.log))
     except TargetError as error:
         hint = f"its log could not be read here ({ROLE} allows it: {error.message}); it is at {address}"
-        return TargetError(": ".join(told), hint=hint)
+        return TargetError(": ".join(sentences), hint=hint)
     if not lines:
-        return TargetError(": ".join(told), hint=f"its log holds nothing yet; it will be at {address}")
-    told.append(f"it last said, newest first: {' | '.join(lines)}")
-    return TargetError(": ".join(told), hint=f"the whole log is at {address}")
+        return TargetError(": ".join(sentences), hint=f"its log holds nothing yet; it will be at {address}")
+    sentences.append(f"it last said, newest first: {' | '.join(lines)}")
+    return TargetError(": ".join(sentences), hint=f"the whole log is at {address}")
 
 
 def last_lines(entries: Iterable[Any]) -> Sequence[str]:
     """Return the last lines of entries that come newest first: those of errors, or of all where there is no error."""
-    kept = list(entries)
-    wrong = [line for each in kept if int(each.severity) >= _ERROR for line in _lines(each)]
-    return (wrong or [line for each in kept for line in _lines(each)])[:LINES]
+    newest_entries = list(entries)
+    error_lines = [line for entry in newest_entries if int(entry.severity) >= _ERROR for line in _entry_lines(entry)]
+    return (error_lines or [line for entry in newest_entries for line in _entry_lines(entry)])[:LINES]
 
 
-def _entries(clients: Clients, log: str) -> Sequence[Any]:
+def _read_entries(clients: Clients, log: str) -> Sequence[Any]:
     request = {
         "resource_names": [f"projects/{clients.project}"],
         "filter": log,
@@ -70,28 +70,28 @@ def _entries(clients: Clients, log: str) -> Sequence[Any]:
         "page_size": _PAGE,
     }
 
-    def once() -> Sequence[Any]:
+    def read_pages() -> Sequence[Any]:
         pages = clients.logs.list_log_entries(request=request, retry=None, timeout=TIMEOUT).pages
         # A page may be empty though more follow (cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list).
         return next((list(page.entries) for page in islice(pages, _PAGES) if page.entries), [])
 
-    with still_there("read its log"):
-        return patiently(once, "read its log")
+    with explain_disappearance("read its log"):
+        return call_with_retries(read_pages, "read its log")
 
 
-def _lines(entry: Any) -> Iterator[str]:
+def _entry_lines(entry: Any) -> Iterator[str]:
     """Yield what an entry says, the last line first: a traceback in one entry says what is wrong at its end."""
     structured = entry.json_payload or {}
     text = structured.get("message") or entry.text_payload or ""
-    return (line for each in reversed(str(text).splitlines()) if (line := _clean(each)))
+    return (line for text_line in reversed(str(text).splitlines()) if (line := _clean_line(text_line)))
 
 
-def _clean(text: str) -> str:
+def _clean_line(text: str) -> str:
     """Return text on one line, without control characters or what looks like a secret, and not too long."""
     printable = "".join(char if char.isprintable() else " " for char in text)
-    found = blotted(" ".join(printable.split()))
-    return found if len(found) <= _WIDTH else f"{found[: _WIDTH - 1]}…"
+    cleaned = redact_secrets(" ".join(printable.split()))
+    return cleaned if len(cleaned) <= _WIDTH else f"{cleaned[: _WIDTH - 1]}…"
 
 
-def _address(project: str, log: str) -> str:
+def _console_url(project: str, log: str) -> str:
     return f"{_CONSOLE};query={quote(log, safe='')}?project={project}"

@@ -11,33 +11,35 @@ from typing import Any
 from mlspec.errors import UsageError
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.remote_steps import RESULT
-from mlspec.targets.gcp.record.bucket import NEW, Bucket, Moved
+from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
 
 SCHEME = "gs://"
 
 
-def take(clients: Clients, address: str, folder: Path) -> Path:
+def download_input(clients: Clients, address: str, folder: Path) -> Path:
     """Bring an object into `folder` and return the file. Raises UsageError where there is none."""
     from google.api_core.exceptions import NotFound
 
-    bucket, name = split(address)
-    place = folder / name.rpartition("/")[2]
+    bucket, name = split_address(address)
+    destination = folder / name.rpartition("/")[2]
     try:
-        Bucket(clients, bucket).download(name, place)
+        Bucket(clients, bucket).download_file(name, destination)
     except NotFound:
         raise UsageError(f"there is no object {address}", hint="name one that an earlier step wrote") from None
-    return place
+    return destination
 
 
-def give(clients: Clients, address: str, files: Mapping[str, Path], value: Mapping[str, Any]) -> None:
+def upload_outputs(clients: Clients, address: str, files: Mapping[str, Path], value: Mapping[str, Any]) -> None:
     """Write a step's files below an address, and then its result, which says that they are all there."""
-    bucket, name = split(address)
+    bucket, name = split_address(address)
     for path in files.values():
-        _over(Bucket(clients, bucket), f"{name.rstrip('/')}/{path.name}", path.read_bytes())
-    _over(Bucket(clients, bucket), f"{name.rstrip('/')}/{RESULT}", json.dumps(value, allow_nan=False).encode())
+        _overwrite_object(Bucket(clients, bucket), f"{name.rstrip('/')}/{path.name}", path.read_bytes())
+    _overwrite_object(
+        Bucket(clients, bucket), f"{name.rstrip('/')}/{RESULT}", json.dumps(value, allow_nan=False).encode()
+    )
 
 
-def split(address: str) -> tuple[str, str]:
+def split_address(address: str) -> tuple[str, str]:
     """Return an address's bucket and object. Raises UsageError where it is none."""
     bucket, _, name = address.removeprefix(SCHEME).partition("/")
     if not address.startswith(SCHEME) or not bucket or not name:
@@ -45,10 +47,10 @@ def split(address: str) -> tuple[str, str]:
     return bucket, name
 
 
-def _over(bucket: Bucket, name: str, data: bytes) -> None:
+def _overwrite_object(bucket: Bucket, name: str, data: bytes) -> None:
     """Write an object over whatever an earlier run of the same step left."""
     while True:
-        seen = bucket.look(name)
-        with suppress(Moved):  # two executions of one step write the same
-            bucket.write(name, data, seen.generation if seen else NEW)
+        current = bucket.find_object(name)
+        with suppress(WriteConflict):  # two executions of one step write the same
+            bucket.write_object(name, data, current.generation if current else NEW)
             return

@@ -14,20 +14,20 @@ from tempfile import TemporaryDirectory
 from mlspec.errors import StateError
 from mlspec.state.record import FileRef
 from mlspec.targets.gcp.record import durable
-from mlspec.targets.gcp.record.bucket import Bucket, Moved
-from mlspec.targets.local.artifacts import Artifacts, blocks_of, sha256_of
+from mlspec.targets.gcp.record.bucket import Bucket, WriteConflict
+from mlspec.targets.local.artifacts import FolderFiles, read_blocks, sha256_of
 
 
-class Files:
+class BucketFiles:
     """The objects under `NAME/sha256/` of a bucket."""
 
-    def __init__(self, bucket: Bucket, forecast: str, copies: Artifacts) -> None:
+    def __init__(self, bucket: Bucket, forecast: str, copies: FolderFiles) -> None:
         self._bucket, self._folder, self._copies = bucket, f"{forecast}/sha256/", copies
         self._listed: dict[str, int] | None = None
         self._inside = self._trusted = False
 
     @contextmanager
-    def looked_at(self, *, trusted: bool = False) -> Iterator[None]:
+    def list_once(self, *, trusted: bool = False) -> Iterator[None]:
         """List the files once for the length of a block; `trusted` leaves even that out, and takes them to be whole."""
         before = self._listed, self._inside, self._trusted
         self._listed, self._inside, self._trusted = None, True, trusted
@@ -36,82 +36,84 @@ class Files:
         finally:
             self._listed, self._inside, self._trusted = before
 
-    def put(self, source: Path, _owner: str) -> FileRef:
+    def store_file(self, source: Path, _owner: str) -> FileRef:
         """Keep a copy of `source`, once; what is there under its name and is not it gives way."""
         ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
-        self._copies.receive(ref, blocks_of(source))
-        problem = self.damage(ref)
+        self._copies.store_blocks(ref, read_blocks(source))
+        problem = self.find_damage(ref)
         if problem == "was changed":
-            self._bucket.delete(self._name(ref))
+            self._bucket.delete_object(self._object_name(ref))
         if problem is not None:
-            with suppress(Moved):  # the same bytes, by another run
-                durable.keep(self._bucket, self._name(ref), source)
+            with suppress(WriteConflict):  # the same bytes, by another run
+                durable.upload_new_file(self._bucket, self._object_name(ref), source)
         if self._listed is not None:
             self._listed[ref.sha256] = ref.size
         return ref
 
-    def path(self, ref: FileRef) -> Path:
+    def fetch_file(self, ref: FileRef) -> Path:
         """Return where the copy can be read, fetched where it is not here. Raises StateError if it is damaged."""
-        problem = self.damage(ref)
-        if problem is None and self._copies.damage(ref) is not None:
-            problem = self._fetch(ref)
+        problem = self.find_damage(ref)
+        if problem is None and self._copies.find_damage(ref) is not None:
+            problem = self._fetch_copy(ref)
         if problem:
             raise StateError(
-                f"{ref.name} (gs://{self._bucket.name}/{self._name(ref)}) {problem} since mlspec stored it",
+                f"{ref.name} (gs://{self._bucket.name}/{self._object_name(ref)}) {problem} since mlspec stored it",
                 hint="run `mlspec apply`: it makes what is missing again",
             )
-        return self._copies.path(ref)
+        return self._copies.fetch_file(ref)
 
-    def damage(self, ref: FileRef) -> str | None:
+    def find_damage(self, ref: FileRef) -> str | None:
         """Return what is wrong with a stored file, by its name and size, or None."""
         if self._trusted:
             return None
-        size = self._sizes().get(ref.sha256)
+        size = self._list_sizes().get(ref.sha256)
         if size is None:
             return "was deleted"
         return None if size == ref.size else "was changed"
 
-    def damaged(self, refs: Collection[FileRef]) -> frozenset[FileRef]:
+    def find_damaged_files(self, refs: Collection[FileRef]) -> frozenset[FileRef]:
         """Return which of these are gone or were changed."""
-        sizes = {} if self._trusted or not refs else self._sizes()
+        sizes = {} if self._trusted or not refs else self._list_sizes()
         return frozenset(ref for ref in refs if not self._trusted and sizes.get(ref.sha256) != ref.size)
 
-    def discard(self, ref: FileRef, owner: str) -> None:
+    def discard_file(self, ref: FileRef, owner: str) -> None:
         """Remove a file that nothing names any more, and the copy of it here."""
-        self._bucket.delete(self._name(ref))
-        self._copies.discard(ref, owner)
+        self._bucket.delete_object(self._object_name(ref))
+        self._copies.discard_file(ref, owner)
         if self._listed is not None:
             self._listed.pop(ref.sha256, None)
 
-    def lay_out(self, files: Mapping[str, FileRef], folder: str) -> None:
+    def copy_to_folder(self, files: Mapping[str, FileRef], folder: str) -> None:
         """Copy files, by role, into a folder of the bucket where others find them by name; what is there already stays."""
-        there = {each.name for each in self._bucket.list(f"{folder}/")}
+        existing = {stored.name for stored in self._bucket.list_objects(f"{folder}/")}
         for role, ref in sorted(files.items()):
-            place = f"{folder}/{role}{Path(ref.name).suffix}"
-            if place not in there:
-                self._bucket.copy(self._name(ref), place)
+            destination = f"{folder}/{role}{Path(ref.name).suffix}"
+            if destination not in existing:
+                self._bucket.copy_object(self._object_name(ref), destination)
 
-    def _fetch(self, ref: FileRef) -> str | None:
+    def _fetch_copy(self, ref: FileRef) -> str | None:
         from google.api_core.exceptions import NotFound
 
         with TemporaryDirectory(prefix="mlspec-") as folder:
-            here = Path(folder, "file")
+            downloaded = Path(folder, "file")
             try:
-                self._bucket.download(self._name(ref), here)
+                self._bucket.download_file(self._object_name(ref), downloaded)
             except NotFound:
                 return "was deleted"
-            if sha256_of(here) != ref.sha256:
+            if sha256_of(downloaded) != ref.sha256:
                 return "was changed"
-            self._copies.receive(ref, blocks_of(here))
+            self._copies.store_blocks(ref, read_blocks(downloaded))
         return None
 
-    def _sizes(self) -> dict[str, int]:
+    def _list_sizes(self) -> dict[str, int]:
         if self._listed is not None:
             return self._listed
-        found = {each.name.removeprefix(self._folder): each.size for each in self._bucket.list(self._folder)}
+        sizes = {
+            stored.name.removeprefix(self._folder): stored.size for stored in self._bucket.list_objects(self._folder)
+        }
         if self._inside:
-            self._listed = found
-        return found
+            self._listed = sizes
+        return sizes
 
-    def _name(self, ref: FileRef) -> str:
+    def _object_name(self, ref: FileRef) -> str:
         return f"{self._folder}{ref.sha256}"

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from mlspec.errors import TargetError
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.retry import TIMEOUT, patiently
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
 Answer = TypeVar("Answer")
 NEW = 0  # the generation that an object which is not there has
@@ -27,12 +27,12 @@ class NoBucket(TargetError):
     """There is no such bucket."""
 
 
-class Moved(Exception):
+class WriteConflict(Exception):
     """An object is not at the generation that a write stood on: somebody else wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredObject:
     """An object as a bucket lists it. `checksum` is its CRC32C, base64; `updated` is the service's own clock."""
 
     name: str
@@ -49,125 +49,134 @@ class Bucket:
     def __init__(self, clients: Clients, name: str) -> None:
         self._clients, self.name = clients, name
 
-    def list(self, prefix: str, *, glob: str | None = None, most: int | None = None) -> tuple[Stored, ...]:
+    def list_objects(
+        self, prefix: str, *, glob: str | None = None, most: int | None = None
+    ) -> tuple[StoredObject, ...]:
         """Return the objects under a prefix, by name: those that a glob means, or the first so many; a call for a thousand."""
         from google.api_core.exceptions import NotFound
 
-        asked = {"prefix": prefix, "match_glob": glob, "max_results": most, "retry": None, "timeout": TIMEOUT}
+        options = {"prefix": prefix, "match_glob": glob, "max_results": most, "retry": None, "timeout": TIMEOUT}
         try:
-            return self._ask(
-                lambda: tuple(map(_stored, self._clients.storage.list_blobs(self.name, **asked))),
-                f"list {self._of(prefix)}",
+            return self._call_service(
+                lambda: tuple(map(_to_stored, self._clients.storage.list_blobs(self.name, **options))),
+                f"list {self._address_of(prefix)}",
             )
         except NotFound:
-            raise self._missing() from None
+            raise self._no_bucket_error() from None
 
-    def look(self, name: str) -> Stored | None:
+    def find_object(self, name: str) -> StoredObject | None:
         """Return what is known of an object, None where there is none."""
-        found = self._ask(lambda: self._bucket.get_blob(name, retry=None, timeout=TIMEOUT), f"look at {self._of(name)}")
-        return _stored(found) if found is not None else None
+        blob = self._call_service(
+            lambda: self._bucket.get_blob(name, retry=None, timeout=TIMEOUT), f"look at {self._address_of(name)}"
+        )
+        return _to_stored(blob) if blob is not None else None
 
-    def read(self, name: str) -> tuple[bytes, Stored] | None:
+    def read_object(self, name: str) -> tuple[bytes, StoredObject] | None:
         """Return an object's bytes and what is known of it, of one generation; None where there is none."""
         from google.api_core.exceptions import NotFound
 
-        while (seen := self.look(name)) is not None:
+        while (stored := self.find_object(name)) is not None:
             try:
-                return self.content(seen), seen
+                return self.read_generation(stored), stored
             except NotFound:  # written anew between the two calls
                 continue
         return None
 
-    def content(self, seen: Stored) -> bytes:
+    def read_generation(self, stored: StoredObject) -> bytes:
         """Return the bytes of one generation of an object. Raises NotFound where it is gone."""
-        blob = self._bucket.blob(seen.name, generation=seen.generation)
+        blob = self._bucket.blob(stored.name, generation=stored.generation)
         return bytes(
-            self._ask(lambda: blob.download_as_bytes(retry=None, timeout=TIMEOUT), f"read {self._of(seen.name)}")
+            self._call_service(
+                lambda: blob.download_as_bytes(retry=None, timeout=TIMEOUT), f"read {self._address_of(stored.name)}"
+            )
         )
 
-    def write(self, name: str, data: bytes, expected: int) -> int:
+    def write_object(self, name: str, data: bytes, expected: int) -> int:
         """Write an object over its generation `expected`, NEW where there is to be none; return the new generation.
 
         Raises Moved where it is at another one, and leaves it as it is.
         """
-        return self._write(name, expected, lambda blob, options: blob.upload_from_string(data, **options))
+        return self._write_once(name, expected, lambda blob, options: blob.upload_from_string(data, **options))
 
-    def upload(self, name: str, source: Path) -> int:
+    def upload_file(self, name: str, source: Path) -> int:
         """Write a file as a new object; return its generation. Raises Moved where there is one of that name."""
-        return self._write(name, NEW, lambda blob, options: blob.upload_from_filename(str(source), **options))
+        return self._write_once(name, NEW, lambda blob, options: blob.upload_from_filename(str(source), **options))
 
-    def download(self, name: str, destination: Path) -> None:
+    def download_file(self, name: str, destination: Path) -> None:
         """Write an object into a file. Raises NotFound where there is none."""
         blob = self._bucket.blob(name)
-        self._ask(
-            lambda: blob.download_to_filename(str(destination), retry=None, timeout=TIMEOUT), f"read {self._of(name)}"
+        self._call_service(
+            lambda: blob.download_to_filename(str(destination), retry=None, timeout=TIMEOUT),
+            f"read {self._address_of(name)}",
         )
 
-    def delete(self, name: str, generation: int | None = None) -> None:
+    def delete_object(self, name: str, generation: int | None = None) -> None:
         """Remove an object, or only this generation of it; one that is gone, or is another by now, is left."""
         from google.api_core.exceptions import NotFound, PreconditionFailed
 
         blob, options = self._bucket.blob(name), {"if_generation_match": generation, "retry": None, "timeout": TIMEOUT}
         with suppress(NotFound, PreconditionFailed):
-            self._ask(lambda: blob.delete(**options), f"remove {self._of(name)}")
+            self._call_service(lambda: blob.delete(**options), f"remove {self._address_of(name)}")
 
-    def copy(self, source: str, destination: str) -> None:
+    def copy_object(self, source: str, destination: str) -> None:
         """Copy an object inside the bucket to a new name; one that is there already stays. Raises NotFound where there is none."""
         from google.api_core.exceptions import PreconditionFailed
 
         bucket = self._bucket
         options = {"if_generation_match": NEW, "retry": None, "timeout": TIMEOUT}
         with suppress(PreconditionFailed):
-            self._ask(
+            self._call_service(
                 lambda: bucket.copy_blob(bucket.blob(source), bucket, new_name=destination, **options),
-                f"copy {self._of(source)} to {destination}",
+                f"copy {self._address_of(source)} to {destination}",
             )
 
-    def _write(self, name: str, expected: int, send: Callable[[Any, dict[str, Any]], None]) -> int:
+    def _write_once(self, name: str, expected: int, send: Callable[[Any, dict[str, Any]], None]) -> int:
         from google.api_core.exceptions import NotFound
 
         token = uuid.uuid4().hex
         options = {"if_generation_match": expected, "checksum": "crc32c", "retry": None, "timeout": TIMEOUT}
 
-        def attempt() -> int:
+        def write_attempt() -> int:
             blob = self._bucket.blob(name)
             blob.metadata = {_TOKEN: token}
             send(blob, options)
             return int(blob.generation)
 
         try:
-            return self._ask(lambda: self._once(attempt, name, token), f"write {self._of(name)}")
+            return self._call_service(
+                lambda: self._recognise_own_write(write_attempt, name, token), f"write {self._address_of(name)}"
+            )
         except NotFound:
-            raise self._missing() from None
+            raise self._no_bucket_error() from None
 
-    def _once(self, attempt: Callable[[], int], name: str, token: str) -> int:
+    def _recognise_own_write(self, attempt: Callable[[], int], name: str, token: str) -> int:
         from google.api_core.exceptions import PreconditionFailed
 
         try:
             return attempt()
         except PreconditionFailed:
-            found = self.look(name)
-            if found is None or found.metadata.get(_TOKEN) != token:
-                raise Moved(name) from None
-            return found.generation  # written by an attempt of ours whose answer was lost
+            current = self.find_object(name)
+            if current is None or current.metadata.get(_TOKEN) != token:
+                raise WriteConflict(name) from None
+            return current.generation  # written by an attempt of ours whose answer was lost
 
-    def _missing(self) -> NoBucket:
+    def _no_bucket_error(self) -> NoBucket:
         return NoBucket(
             f"there is no bucket gs://{self.name}", hint="apply infra/ first: it makes the platform's buckets"
         )
 
-    def _ask(self, call: Callable[[], Answer], what: str) -> Answer:
-        return patiently(call, what)
+    def _call_service(self, call: Callable[[], Answer], what: str) -> Answer:
+        return call_with_retries(call, what)
 
     @property
     def _bucket(self) -> Any:
         return self._clients.storage.bucket(self.name)
 
-    def _of(self, name: str) -> str:
+    def _address_of(self, name: str) -> str:
         return f"gs://{self.name}/{name}"
 
 
-def _stored(blob: Any) -> Stored:
-    return Stored(
+def _to_stored(blob: Any) -> StoredObject:
+    return StoredObject(
         blob.name, int(blob.generation), int(blob.size or 0), blob.crc32c or "", blob.updated, dict(blob.metadata or {})
     )

@@ -12,136 +12,147 @@ from contextlib import contextmanager
 
 from mlspec.errors import StateError
 from mlspec.targets.gcp.record import durable
-from mlspec.targets.gcp.record.bucket import NEW, Moved
-from mlspec.targets.gcp.record.lease import Lease, lost
-from mlspec.targets.gcp.record.snapshots import Image, Images
-from mlspec.targets.local.schema import script
-from mlspec.targets.record.migrations import MIGRATIONS, statements
+from mlspec.targets.gcp.record.bucket import NEW, WriteConflict
+from mlspec.targets.gcp.record.lease import Lease, lock_lost_error
+from mlspec.targets.gcp.record.snapshots import RecordSnapshot, SnapshotStore
+from mlspec.targets.local.schema import sqlite_schema
+from mlspec.targets.record.migrations import MIGRATIONS, split_statements
 from mlspec.targets.record.schema import SCHEMA_VERSION
-from mlspec.targets.record.version import NEXT_SERIAL, begin, found_schema, refuse_older, upgraded
+from mlspec.targets.record.version import (
+    NEXT_SERIAL,
+    initialize_meta,
+    mark_upgraded,
+    read_schema_version,
+    refuse_older_schema,
+)
 
 _RECOVERY = (
     "bring an earlier version of the object back: the bucket keeps the last ten (gcloud storage ls --all-versions)"
 )
 
 
-class Database:
+class BucketDatabase:
     """The record of one forecast. Nothing is created until the first write; `lineage` gives the identity of a new one."""
 
-    def __init__(self, images: Images, forecast: str, lineage: Callable[[], str]) -> None:
-        self._images, self._forecast, self._lineage = images, forecast, lineage
-        self._stands_on: Image | None = None  # while this process holds the lease, or for the length of a session
+    def __init__(self, snapshots: SnapshotStore, forecast: str, lineage: Callable[[], str]) -> None:
+        self._snapshots, self._forecast, self._lineage = snapshots, forecast, lineage
+        self._base_snapshot: RecordSnapshot | None = (
+            None  # while this process holds the lease, or for the length of a session
+        )
         self._lease: Lease | None = None
 
     @contextmanager
-    def session(self) -> Iterator[None]:
+    def read_session(self) -> Iterator[None]:
         """Look at the record once for the length of a block."""
-        if self._stands_on is not None:
+        if self._base_snapshot is not None:
             yield
             return
-        self._stands_on = self._now()
+        self._base_snapshot = self._current_snapshot()
         try:
             yield
         finally:
-            self._stands_on = None
+            self._base_snapshot = None
 
     @contextmanager
-    def under(self, lease: Lease) -> Iterator[None]:
+    def under_lease(self, lease: Lease) -> Iterator[None]:
         """Stand on the record as it is now, for as long as a lease is held: whoever writes it meanwhile ends our writing."""
-        self._lease, self._stands_on = lease, self._images.fresh(self._forecast) or Image(NEW, b"")
+        self._lease, self._base_snapshot = (
+            lease,
+            self._snapshots.read_fresh_snapshot(self._forecast) or RecordSnapshot(NEW, b""),
+        )
         try:
             yield
         finally:
-            self._lease = self._stands_on = None
+            self._lease = self._base_snapshot = None
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection | None]:
+    def read_connection(self) -> Iterator[sqlite3.Connection | None]:
         """Yield a connection to a copy, or None where nothing was ever written."""
-        image = self._stands_on or self._now()
-        if not image.data:
+        snapshot = self._base_snapshot or self._current_snapshot()
+        if not snapshot.data:
             yield None
             return
-        with self._words(), _opened(image.data) as connection:
+        with self._explain_errors(), _open_copy(snapshot.data) as connection:
             self._refuse_older(connection)
             yield connection
 
     @contextmanager
-    def writing(
+    def write_transaction(
         self,
         point: str,
         forecast: str | None = None,  # noqa: ARG002  (it is ours)
         *,
-        counts: bool = False,
+        keep_serial: bool = False,
     ) -> Iterator[sqlite3.Connection]:
         """Yield a connection inside a transaction that is written at the end; the serial moves by one, unless it only `counts`.
 
         Raises StateError where the lease was lost, or where the record was written by somebody else meanwhile.
         """
-        image = self._stands_on or self._now()
-        data = image.data or self._first()
-        with self._words(), _opened(data) as connection:
+        snapshot = self._base_snapshot or self._current_snapshot()
+        data = snapshot.data or self._empty_state()
+        with self._explain_errors(), _open_copy(data) as connection:
             self._refuse_older(connection)
             connection.execute("BEGIN")
             yield connection
-            if not counts:
+            if not keep_serial:
                 connection.execute(NEXT_SERIAL)
             connection.execute("COMMIT")
             data = connection.serialize()
         try:
-            written = durable.commit(self._images, self._forecast, data, image.generation, point)
-        except Moved:
-            raise self._moved() from None
-        if self._stands_on is not None:
-            self._stands_on = written
+            written = durable.commit(self._snapshots, self._forecast, data, snapshot.generation, point)
+        except WriteConflict:
+            raise self._conflict_error() from None
+        if self._base_snapshot is not None:
+            self._base_snapshot = written
 
-    def migrate(self) -> str | None:
+    def migrate_schema(self) -> str | None:
         """Bring a record of an older schema to this one; the bucket keeps the one before as an earlier version."""
-        image = self._images.get(self._forecast)
-        if image is None:
+        snapshot = self._snapshots.read_snapshot(self._forecast)
+        if snapshot is None:
             return None
-        with self._words(), _opened(image.data) as connection:
-            found = found_schema(connection, self._place, _RECOVERY)
-            if found == SCHEMA_VERSION:
+        with self._explain_errors(), _open_copy(snapshot.data) as connection:
+            schema = read_schema_version(connection, self._place, _RECOVERY)
+            if schema == SCHEMA_VERSION:
                 return None
             connection.execute("BEGIN")
-            for version in range(found, SCHEMA_VERSION):
-                for statement in statements(MIGRATIONS[version]):
+            for version in range(schema, SCHEMA_VERSION):
+                for statement in split_statements(MIGRATIONS[version]):
                     connection.execute(statement)
-            upgraded(connection)
+            mark_upgraded(connection)
             connection.execute("COMMIT")
             data = connection.serialize()
-        durable.commit(self._images, self._forecast, data, image.generation, "migrate")
-        return f"as it was, it is generation {image.generation} of {self._place}"
+        durable.commit(self._snapshots, self._forecast, data, snapshot.generation, "migrate")
+        return f"as it was, it is generation {snapshot.generation} of {self._place}"
 
-    def remove(self) -> None:
+    def remove_record(self) -> None:
         """Remove the record whole, with its history; a lease that is held has nothing to stand on any more."""
-        self._images.remove(self._forecast)
-        if self._stands_on is not None:
-            self._stands_on = Image(NEW, b"")
+        self._snapshots.remove_record(self._forecast)
+        if self._base_snapshot is not None:
+            self._base_snapshot = RecordSnapshot(NEW, b"")
 
-    def _now(self) -> Image:
-        return self._images.get(self._forecast) or Image(NEW, b"")
+    def _current_snapshot(self) -> RecordSnapshot:
+        return self._snapshots.read_snapshot(self._forecast) or RecordSnapshot(NEW, b"")
 
-    def _first(self) -> bytes:
-        with _opened(b"") as connection:
-            connection.executescript(script())
-            begin(connection, self._lineage())
+    def _empty_state(self) -> bytes:
+        with _open_copy(b"") as connection:
+            connection.executescript(sqlite_schema())
+            initialize_meta(connection, self._lineage())
             return connection.serialize()
 
-    def _moved(self) -> StateError:
+    def _conflict_error(self) -> StateError:
         if self._lease is not None:
-            return lost(self._forecast)
-        said = f"the record of '{self._forecast}' was written by another run at the same moment"
-        return StateError(said, hint="run the same command again")
+            return lock_lost_error(self._forecast)
+        message = f"the record of '{self._forecast}' was written by another run at the same moment"
+        return StateError(message, hint="run the same command again")
 
     def _refuse_older(self, connection: sqlite3.Connection) -> None:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
             raise StateError(f"{self._place} was not written by mlspec", hint=_RECOVERY)
-        way_on = "`mlspec migrate` upgrades it in place; the bucket keeps the one before"
-        refuse_older(found_schema(connection, self._place, _RECOVERY), self._place, way_on)
+        upgrade_hint = "`mlspec migrate` upgrades it in place; the bucket keeps the one before"
+        refuse_older_schema(read_schema_version(connection, self._place, _RECOVERY), self._place, upgrade_hint)
 
     @contextmanager
-    def _words(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -153,7 +164,7 @@ class Database:
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[sqlite3.Connection]:
+def _open_copy(data: bytes) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         if data:

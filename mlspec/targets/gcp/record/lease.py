@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from mlspec.errors import MlspecError, StateError
-from mlspec.targets.gcp.record.bucket import NEW, Bucket, Moved, Stored
+from mlspec.targets.gcp.record.bucket import NEW, Bucket, StoredObject, WriteConflict
 from mlspec.targets.gcp.record.snapshots import FOLDER
-from mlspec.targets.record.locking import holder_words, wait_for
+from mlspec.targets.record.locking import describe_holder, wait_for_lock
 
 LIFE = timedelta(seconds=60)  # without a renewal, a lease runs out after so long
 SKEW = timedelta(seconds=15)  # by which a machine's clock may differ from the service's
@@ -40,25 +40,25 @@ class Lease:
         """Write the lease anew. Raises Moved where somebody else took it."""
         with self._one_at_a_time:
             began = time.monotonic()
-            self.generation = self.bucket.write(self.name, _content(self.words), self.generation)
+            self.generation = self.bucket.write_object(self.name, _lease_content(self.words), self.generation)
             self.renewed = began
 
     def confirm(self, forecast: str) -> None:
         """Raise StateError where this process may hold the lease no longer: before an effect that no precondition guards."""
         if time.monotonic() - self.renewed > LIFE.total_seconds():
-            with suppress(Moved):
+            with suppress(WriteConflict):
                 self.renew()
                 return
-            raise lost(forecast)
+            raise lock_lost_error(forecast)
 
 
-def held(bucket: Bucket) -> frozenset[str]:
+def locked_forecasts(bucket: Bucket) -> frozenset[str]:
     """Return the forecasts whose lease somebody holds: one list call."""
-    leases = (each for each in bucket.list(FOLDER, glob=f"{FOLDER}*/lease") if not _ran_out(each))
-    return frozenset(each.name.split("/")[1] for each in leases)
+    leases = (stored for stored in bucket.list_objects(FOLDER, glob=f"{FOLDER}*/lease") if not _ran_out(stored))
+    return frozenset(stored.name.split("/")[1] for stored in leases)
 
 
-def lost(forecast: str) -> StateError:
+def lock_lost_error(forecast: str) -> StateError:
     """Return what is said where another run took over while this one was paused or cut off."""
     return StateError(
         f"the lock of '{forecast}' was lost: another run took over, and what this one still had to write has no effect",
@@ -67,72 +67,72 @@ def lost(forecast: str) -> StateError:
 
 
 @contextmanager
-def hold(
+def hold_lease(
     bucket: Bucket, name: str, forecast: str, operation: str, since: str, timeout: float, fence: Fence
 ) -> Iterator[Lease]:
     """Hold a forecast alone, or raise LockHeld with the holder's own words after `timeout` seconds of waiting."""
-    words, taken = holder_words(operation, since), list[Lease]()
+    words, leases = describe_holder(operation, since), list[Lease]()
 
-    def take() -> bool:
-        lease = _take(bucket, name, words, fence)
-        taken.extend([lease] if lease else [])
+    def try_take() -> bool:
+        lease = _take_lease(bucket, name, words, fence)
+        leases.extend([lease] if lease else [])
         return lease is not None
 
-    wait_for(take, forecast, lambda: _holder(bucket, name), timeout)
-    lease, done = taken[0], threading.Event()
-    renewing = threading.Thread(target=_keep, args=(lease, done), name=f"lease {forecast}", daemon=True)
+    wait_for_lock(try_take, forecast, lambda: _read_holder(bucket, name), timeout)
+    lease, released = leases[0], threading.Event()
+    renewing = threading.Thread(target=_keep_renewing, args=(lease, released), name=f"lease {forecast}", daemon=True)
     renewing.start()
     try:
         yield lease
     finally:
-        done.set()
+        released.set()
         renewing.join()
         _give_back(lease)
 
 
-def _take(bucket: Bucket, name: str, words: str, fence: Fence) -> Lease | None:
+def _take_lease(bucket: Bucket, name: str, words: str, fence: Fence) -> Lease | None:
     """Take the lease if it is free or ran out; None where somebody holds it, or was quicker."""
-    seen, began = bucket.look(name), time.monotonic()
-    if seen and not _ran_out(seen):
+    stored, began = bucket.find_object(name), time.monotonic()
+    if stored and not _ran_out(stored):
         return None
     try:
-        generation = bucket.write(name, _content(words), seen.generation if seen else NEW)
-    except Moved:
+        generation = bucket.write_object(name, _lease_content(words), stored.generation if stored else NEW)
+    except WriteConflict:
         return None
-    if seen:
+    if stored:
         fence()
     return Lease(bucket, name, words, generation, began)
 
 
-def _ran_out(seen: Stored) -> bool:
-    return datetime.now(UTC) > seen.updated + LIFE + SKEW  # noqa: TID251  (two machines' clocks are what is compared)
+def _ran_out(stored: StoredObject) -> bool:
+    return datetime.now(UTC) > stored.updated + LIFE + SKEW  # noqa: TID251  (two machines' clocks are what is compared)
 
 
-def _keep(lease: Lease, done: threading.Event) -> None:
+def _keep_renewing(lease: Lease, released: threading.Event) -> None:
     """Renew a lease until it is given back; one that is lost is found out by what is written next."""
-    while not done.wait(LIFE.total_seconds() / 4):
+    while not released.wait(LIFE.total_seconds() / 4):
         with suppress(MlspecError):
             try:
                 lease.renew()
-            except Moved:
+            except WriteConflict:
                 return
 
 
 def _give_back(lease: Lease) -> None:
     """Free the lease now, not when it runs out; one that was lost is another's."""
     with suppress(MlspecError):
-        seen = lease.bucket.look(lease.name)
-        if seen and seen.generation == lease.generation:
-            lease.bucket.delete(lease.name, seen.generation)
+        stored = lease.bucket.find_object(lease.name)
+        if stored and stored.generation == lease.generation:
+            lease.bucket.delete_object(lease.name, stored.generation)
 
 
-def _content(words: str) -> bytes:
+def _lease_content(words: str) -> bytes:
     return json.dumps({"holder": words}).encode()
 
 
-def _holder(bucket: Bucket, name: str) -> str:
-    found = bucket.read(name)
+def _read_holder(bucket: Bucket, name: str) -> str:
+    content = bucket.read_object(name)
     try:
-        return str(json.loads(found[0])["holder"]) if found else ""
+        return str(json.loads(content[0])["holder"]) if content else ""
     except (ValueError, KeyError, TypeError):
         return "somebody whose words cannot be read"

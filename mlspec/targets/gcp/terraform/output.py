@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mlspec.errors import TargetError
-from mlspec.state.diagnostic import Wrong
+from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 
 _SHOWN = 3  # errors in full
@@ -27,7 +27,7 @@ _HELPS = (
 )
 
 
-def progress(value: Mapping[str, Json]) -> str | None:
+def progress_sentence(value: Mapping[str, Json]) -> str | None:
     """Return a sentence for what became of a resource, or for one that takes long; None for all else that is said."""
     hook = value.get("hook") or {}
     address, action = (hook.get("resource") or {}).get("addr"), hook.get("action")
@@ -40,51 +40,53 @@ def progress(value: Mapping[str, Json]) -> str | None:
     return None
 
 
-def wrong(value: Mapping[str, Json]) -> Wrong | None:
+def parse_diagnostic(value: Mapping[str, Json]) -> Diagnostic | None:
     """Return the error that a line of JSON says; None where it says none."""
-    said = value.get("diagnostic") or {}
-    if said.get("severity") != "error":
+    diagnostic = value.get("diagnostic") or {}
+    if diagnostic.get("severity") != "error":
         return None
-    return Wrong(f"Error: {said['summary']}\n{said.get('detail') or ''}".rstrip(), said.get("address") or "")
+    return Diagnostic(
+        f"Error: {diagnostic['summary']}\n{diagnostic.get('detail') or ''}".rstrip(), diagnostic.get("address") or ""
+    )
 
 
-def of_text(text: str) -> Wrong:
+def parse_text_error(text: str) -> Diagnostic:
     """Return the first error of what terraform says as text, without its frame."""
     lines = [line.strip("│╷╵ ").rstrip() for line in text.splitlines()]
-    said = [line for line in lines if line]
-    start = next((index for index, line in enumerate(said) if line.startswith("Error:")), 0)
+    filled_lines = [line for line in lines if line]
+    start = next((index for index, line in enumerate(filled_lines) if line.startswith("Error:")), 0)
     where = _WHERE.search(text)
-    return Wrong("\n".join(said[start : start + _LINES]), where[1] if where else "")
+    return Diagnostic("\n".join(filled_lines[start : start + _LINES]), where[1] if where else "")
 
 
-def failed(command: str, name: str, found: Sequence[Wrong], why: str | None = None) -> TargetError:
+def terraform_error(command: str, name: str, errors: Sequence[Diagnostic], why: str | None = None) -> TargetError:
     """Return the error of a command for one folder: what terraform said, and what helps; `why` says why it does not go on."""
-    said = "\n".join(_indented(each) for each in found[:_SHOWN])
-    more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    hint = _hint(found, name)
-    return TargetError(f"terraform {command} failed for {name}:\n{said}{more}", hint=f"{why}; {hint}" if why else hint)
+    shown = "\n".join(_indent_error(error) for error in errors[:_SHOWN])
+    more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
+    hint = _hint_for(errors, name)
+    return TargetError(f"terraform {command} failed for {name}:\n{shown}{more}", hint=f"{why}; {hint}" if why else hint)
 
 
-def _indented(each: Wrong) -> str:
-    lines = [line for line in each.text.splitlines() if line.strip()][:_LINES]
-    about = [f"with {each.address}"] if each.address and each.address not in each.text else []
+def _indent_error(error: Diagnostic) -> str:
+    lines = [line for line in error.text.splitlines() if line.strip()][:_LINES]
+    about = [f"with {error.address}"] if error.address and error.address not in error.text else []
     return "\n".join(f"  {line}" for line in [*lines, *about])
 
 
-def _hint(found: Sequence[Wrong], name: str) -> str:
+def _hint_for(errors: Sequence[Diagnostic], name: str) -> str:
     """Return what helps: commands are for the files of `mlspec render --out build`."""
-    there = f"mlspec render --target TARGET --out build, terraform -chdir=build/terraform/{name} init"
-    text = "\n".join(each.text for each in found)
+    setup = f"mlspec render --target TARGET --out build, terraform -chdir=build/terraform/{name} init"
+    text = "\n".join(error.text for error in errors)
     # What a terraform that was killed leaves behind, and only a person can tell from one that still works.
     if lock := _LOCK.search(text):
         return (
             "another terraform works on this: wait for it, and run the same command again; if it was killed: "
-            f"{there}, terraform -chdir=build/terraform/{name} force-unlock {lock[1]}"
+            f"{setup}, terraform -chdir=build/terraform/{name} force-unlock {lock[1]}"
         )
-    if known := next((each.address for each in found if each.address and "Error 409" in each.text), None):
+    if existing := next((error.address for error in errors if error.address and "Error 409" in error.text), None):
         return (
-            f"it is there, and terraform's state does not know it; if it is yours: {there}, "
-            f"terraform -chdir=build/terraform/{name} import {known} ID (the provider's page of the resource says which ID)"
+            f"it is there, and terraform's state does not know it; if it is yours: {setup}, "
+            f"terraform -chdir=build/terraform/{name} import {existing} ID (the provider's page of the resource says which ID)"
         )
     helps = (hint for words, hint in _HELPS if words in text)
     return next(helps, "mlspec render writes the same files, for you to run terraform on")

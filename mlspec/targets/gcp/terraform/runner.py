@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import IO
 
 from mlspec.errors import TargetError, Terminated
-from mlspec.state.diagnostic import Wrong
+from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.terraform import output
 
@@ -46,14 +46,14 @@ _INSTALL = (
 
 def find_terraform() -> str:
     """Return terraform's path. Raises TargetError, saying how to get it, where there is none."""
-    found = shutil.which("terraform")
-    if found is None:
+    path = shutil.which("terraform")
+    if path is None:
         raise TargetError("terraform is not installed, and the infrastructure is planned with it", hint=_INSTALL)
-    return found
+    return path
 
 
 @dataclass(frozen=True, slots=True)
-class Terraform:
+class TerraformCli:
     """terraform, with what it may see of the environment; `tell` is told what becomes of each resource.
 
     `lock_timeout`: seconds that it waits for whoever else works on the same state.
@@ -73,93 +73,99 @@ class Terraform:
                 "the image of the pipeline's steps is not named",
                 hint="export TF_VAR_image=REGION-docker.pkg.dev/PROJECT/mlspec/step@sha256:…, as Cloud Build printed it",
             )
-        self._run(folder, "init", "-no-color")
-        self._run(folder, "plan", "-no-color", "-lock=false", f"-out={_PLAN}")
-        return self.shown(folder)
+        self._run_for_output(folder, "init", "-no-color")
+        self._run_for_output(folder, "plan", "-no-color", "-lock=false", f"-out={_PLAN}")
+        return self.show_plan(folder)
 
-    def shown(self, folder: Path) -> Mapping[str, Json]:
+    def show_plan(self, folder: Path) -> Mapping[str, Json]:
         """Return the plan that the folder keeps, as `terraform show -json` says it."""
-        value: Mapping[str, Json] = json.loads(self._run(folder, "show", "-json", "-no-color", _PLAN))
+        value: Mapping[str, Json] = json.loads(self._run_for_output(folder, "show", "-json", "-no-color", _PLAN))
         return value
 
-    def apply(self, folder: Path, *, slower: bool = False) -> tuple[Wrong, ...]:
+    def apply(self, folder: Path, *, slower: bool = False) -> tuple[Diagnostic, ...]:
         """Carry out the plan that the folder keeps, and return what went wrong; terraform refuses it where its state has moved.
 
         `slower`: one resource at a time.
         """
-        return self._told(folder, "apply", *(_ONE_BY_ONE if slower else ()), _PLAN)
+        return self._run_with_progress(folder, "apply", *(_ONE_BY_ONE if slower else ()), _PLAN)
 
     def plan_again(self, folder: Path, adopt: Mapping[str, str], *, slower: bool) -> Mapping[str, Json]:
         """Return a new plan, kept in place of the first, that also takes these resources into the state, by their ids."""
         blocks = [{"to": address, "id": id_} for address, id_ in adopt.items()]
         (folder / _ADOPTED).write_text(json.dumps({"import": blocks}), encoding="utf-8")
-        self._run(folder, "plan", "-no-color", "-lock=false", *(_ONE_BY_ONE if slower else ()), f"-out={_PLAN}")
-        return self.shown(folder)
+        self._run_for_output(
+            folder, "plan", "-no-color", "-lock=false", *(_ONE_BY_ONE if slower else ()), f"-out={_PLAN}"
+        )
+        return self.show_plan(folder)
 
-    def failed(self, folder: Path, wrong: Sequence[Wrong], why: str | None) -> TargetError:
+    def apply_error(self, folder: Path, errors: Sequence[Diagnostic], why: str | None) -> TargetError:
         """Return the error of an apply: terraform's words, and what helps; `why` says why it does not go on."""
-        return output.failed("apply", folder.name, wrong, why)
+        return output.terraform_error("apply", folder.name, errors, why)
 
     def wait(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
 
-    def made(self, folder: Path) -> Mapping[str, Json]:
+    def show_state(self, folder: Path) -> Mapping[str, Json]:
         """Return the folder's state, as `terraform show -json` says it. Raises TargetError where it cannot be read."""
-        self._run(folder, "init", "-no-color")
-        value: Mapping[str, Json] = json.loads(self._run(folder, "show", "-json", "-no-color"))
+        self._run_for_output(folder, "init", "-no-color")
+        value: Mapping[str, Json] = json.loads(self._run_for_output(folder, "show", "-json", "-no-color"))
         return value
 
-    def destroy(self, folder: Path, held: Sequence[str], image: str | None) -> None:
+    def destroy(self, folder: Path, protected: Sequence[str], image: str | None) -> None:
         """Destroy all that the folder's state holds; first, protection is taken off `held`, and nothing else is changed.
 
         `image` is what the job keeps until then. Run again after an end part-way, it goes on from there.
         """
-        said = {"TF_VAR_protect": "false", "TF_VAR_image": image or _NO_IMAGE}
-        if held:
-            self._do(folder, "apply", *(f"-target={address}" for address in held), said=said)
-        self._do(folder, "destroy", said=said)
+        variables = {"TF_VAR_protect": "false", "TF_VAR_image": image or _NO_IMAGE}
+        if protected:
+            self._run_or_raise(folder, "apply", *(f"-target={address}" for address in protected), variables=variables)
+        self._run_or_raise(folder, "destroy", variables=variables)
 
-    def _do(self, folder: Path, *words: str, said: Mapping[str, str]) -> None:
-        if wrong := self._told(folder, *words, said=said):
-            raise output.failed(words[0], folder.name, wrong)
+    def _run_or_raise(self, folder: Path, *words: str, variables: Mapping[str, str]) -> None:
+        if errors := self._run_with_progress(folder, *words, variables=variables):
+            raise output.terraform_error(words[0], folder.name, errors)
 
-    def _told(self, folder: Path, command: str, *words: str, said: Mapping[str, str] = _NOTHING) -> tuple[Wrong, ...]:
+    def _run_with_progress(
+        self, folder: Path, command: str, *words: str, variables: Mapping[str, str] = _NOTHING
+    ) -> tuple[Diagnostic, ...]:
         """Run a command that acts, tell what becomes of each resource, and return what went wrong."""
-        told = _Told(self.tell)
+        reader = _OutputReader(self.tell)
         patience = f"-lock-timeout={self.lock_timeout:.0f}s"
-        code = self._carried_out(folder, [command, "-json", "-auto-approve", patience, *words], said, told.line)
-        return told.errors() if code else ()
+        code = self._run_terraform(
+            folder, [command, "-json", "-auto-approve", patience, *words], variables, reader.take_line
+        )
+        return reader.errors() if code else ()
 
-    def _run(self, folder: Path, *words: str) -> str:
+    def _run_for_output(self, folder: Path, *words: str) -> str:
         """Run a command that looks, and return what it said. Raises TargetError."""
         out: list[str] = []
-        wrong: list[str] = []
+        error_lines: list[str] = []
         with tempfile.TemporaryFile("w+", encoding="utf-8") as apart:
-            code = self._carried_out(folder, words, _NOTHING, out.append, apart)
+            code = self._run_terraform(folder, words, _NOTHING, out.append, apart)
             apart.seek(0)
-            wrong = apart.readlines()
+            error_lines = apart.readlines()
         if code:
-            raise output.failed(words[0], folder.name, [output.of_text("".join(wrong))])
+            raise output.terraform_error(words[0], folder.name, [output.parse_text_error("".join(error_lines))])
         return "".join(out)
 
-    def _carried_out(
+    def _run_terraform(
         self,
         folder: Path,
         words: Sequence[str],
-        said: Mapping[str, str],
-        line: Callable[[str], None],
+        variables: Mapping[str, str],
+        take_line: Callable[[str], None],
         errors: IO[str] | int = subprocess.STDOUT,
     ) -> int:
         """Run terraform, hand on each line as it comes, and return its exit code."""
         # In a session of its own: a Ctrl-C reaches us, and we ask terraform once to end. Asked twice it would drop its state.
         with subprocess.Popen(
-            [find_terraform(), *words], cwd=folder, env={**self.environment, **said}, stdin=subprocess.DEVNULL,
+            [find_terraform(), *words], cwd=folder, env={**self.environment, **variables}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", start_new_session=True,
         ) as process:  # fmt: skip
             try:
-                for each in process.stdout or ():
-                    line(each)
+                for output_line in process.stdout or ():
+                    take_line(output_line)
             except BaseException:
                 process.send_signal(signal.SIGINT)
                 self.tell("  terraform ends what it has begun, and keeps its state: please wait")
@@ -175,13 +181,13 @@ def _wait_out(process: subprocess.Popen[str]) -> None:
             process.communicate()
 
 
-class _Told:
+class _OutputReader:
     """What a terraform that acts has said so far."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell, self._wrong, self._text = tell, list[Wrong](), list[str]()
+        self._tell, self._errors, self._text = tell, list[Diagnostic](), list[str]()
 
-    def line(self, text: str) -> None:
+    def take_line(self, text: str) -> None:
         """Take a line of JSON; any other is terraform's last word before it could speak so."""
         try:
             value = json.loads(text)
@@ -190,25 +196,25 @@ class _Told:
         if not isinstance(value, dict):
             self._text.append(text)
             return
-        if found := output.wrong(value):
-            self._wrong.append(found)
-        if sentence := output.progress(value):
+        if error := output.parse_diagnostic(value):
+            self._errors.append(error)
+        if sentence := output.progress_sentence(value):
             self._tell(sentence)
 
-    def errors(self) -> tuple[Wrong, ...]:
+    def errors(self) -> tuple[Diagnostic, ...]:
         """Return what went wrong."""
-        return tuple(self._wrong) or (output.of_text("".join(self._text)),)
+        return tuple(self._errors) or (output.parse_text_error("".join(self._text)),)
 
 
-def allowed(environment: Mapping[str, str], cache: Path | None) -> dict[str, str]:
+def allowed_environment(environment: Mapping[str, str], cache: Path | None) -> dict[str, str]:
     """Return what terraform may see. Providers are kept in `cache`, so that a hundred forecasts load one once."""
-    kept = {key: value for key, value in environment.items() if key in _KEPT or key.startswith(_KEPT_PREFIXES)}
-    return {**({"TF_PLUGIN_CACHE_DIR": str(cache)} if cache else {}), **kept, **_SET}
+    passed_on = {key: value for key, value in environment.items() if key in _KEPT or key.startswith(_KEPT_PREFIXES)}
+    return {**({"TF_PLUGIN_CACHE_DIR": str(cache)} if cache else {}), **passed_on, **_SET}
 
 
-def allowed_here() -> dict[str, str]:
+def allowed_environment_here() -> dict[str, str]:
     """Return what terraform may see of this process's environment."""
-    return allowed(os.environ, cache_folder())
+    return allowed_environment(os.environ, cache_folder())
 
 
 def cache_folder() -> Path | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class ServingMachine:
     """What a version is served on."""
 
     type: str
@@ -23,7 +23,7 @@ class Machine:
     account: str
 
     @property
-    def counts(self) -> dict[str, int]:
+    def replica_counts(self) -> dict[str, int]:
         """How many replicas, as Vertex AI is told."""
         return {"min_replica_count": self.min_replicas, "max_replica_count": self.max_replicas}
 
@@ -39,44 +39,45 @@ def is_ours(deployed: Any) -> bool:
     return bool(deployed.id == deployment_id(deployed.display_name, kind))
 
 
-def replicas(deployed: Any) -> dict[str, int]:
+def deployed_replicas(deployed: Any) -> dict[str, int]:
     """Return the fewest and the most replicas of a deployment, as Machine.counts has them."""
-    found = deployed.dedicated_resources
-    return {"min_replica_count": found.min_replica_count, "max_replica_count": found.max_replica_count}
+    resources = deployed.dedicated_resources
+    return {"min_replica_count": resources.min_replica_count, "max_replica_count": resources.max_replica_count}
 
 
-def some(shares: Mapping[str, int]) -> dict[str, int]:
+def nonzero_shares(shares: Mapping[str, int]) -> dict[str, int]:
     """Return the shares that are more than nothing."""
     return {str(which): int(share) for which, share in shares.items() if share}
 
 
-def strays(endpoint: Any, traffic: Mapping[str, int], machine: Machine) -> str | None:
+def find_mismatch(endpoint: Any, traffic: Mapping[str, int], machine: ServingMachine) -> str | None:
     """Return where an endpoint does otherwise than `traffic`, percent by version, on `machine` says; None where it does not."""
-    found, wanted = _by_version(endpoint), some(traffic)
-    if found != wanted:
-        return f"the endpoint splits its traffic {_split(found)}, not {_split(wanted)}"
-    standing = {each.id: each for each in endpoint.deployed_models}
+    actual, expected = _shares_by_version(endpoint), nonzero_shares(traffic)
+    if actual != expected:
+        return f"the endpoint splits its traffic {_split_text(actual)}, not {_split_text(expected)}"
+    deployed_by_id = {deployed.id: deployed for deployed in endpoint.deployed_models}
     for version in sorted(traffic):
-        each = standing.get(deployment_id(version, machine.type))
-        if each is None:
+        deployed = deployed_by_id.get(deployment_id(version, machine.type))
+        if deployed is None:
             return f"{version} is not deployed on {machine.type}"
-        if replicas(each) != machine.counts:
-            return f"{version} has {_range(replicas(each))} replicas, not {_range(machine.counts)}"
+        if deployed_replicas(deployed) != machine.replica_counts:
+            found, wanted = _replica_range(deployed_replicas(deployed)), _replica_range(machine.replica_counts)
+            return f"{version} has {found} replicas, not {wanted}"
     return None
 
 
-def _by_version(endpoint: Any) -> dict[str, int]:
+def _shares_by_version(endpoint: Any) -> dict[str, int]:
     """Return the share of each version in percent; a deployment that is not mlspec's stands under its id."""
-    names = {str(each.id): str(each.display_name) for each in endpoint.deployed_models if is_ours(each)}
-    found: Counter[str] = Counter()
-    for which, share in some(endpoint.traffic_split).items():
-        found[names.get(which, which)] += share
-    return dict(found)
+    names = {str(deployed.id): str(deployed.display_name) for deployed in endpoint.deployed_models if is_ours(deployed)}
+    version_shares: Counter[str] = Counter()
+    for which, share in nonzero_shares(endpoint.traffic_split).items():
+        version_shares[names.get(which, which)] += share
+    return dict(version_shares)
 
 
-def _range(counts: Mapping[str, int]) -> str:
+def _replica_range(counts: Mapping[str, int]) -> str:
     return f"{counts['min_replica_count']} to {counts['max_replica_count']}"
 
 
-def _split(shares: Mapping[str, int]) -> str:
+def _split_text(shares: Mapping[str, int]) -> str:
     return " and ".join(f"{name} {share} %" for name, share in sorted(shares.items())) or "to nothing"

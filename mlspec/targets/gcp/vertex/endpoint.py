@@ -13,8 +13,15 @@ from typing import Any
 
 from mlspec.errors import TargetError
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.retry import TIMEOUT, patiently
-from mlspec.targets.gcp.vertex.deployments import Machine, deployment_id, is_ours, replicas, some, strays
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
+from mlspec.targets.gcp.vertex.deployments import (
+    ServingMachine,
+    deployed_replicas,
+    deployment_id,
+    find_mismatch,
+    is_ours,
+    nonzero_shares,
+)
 
 _COUNTS = ["dedicated_resources.min_replica_count", "dedicated_resources.max_replica_count"]
 _LONG = 3600.0  # seconds: a machine has to be found, the image loaded, the model read
@@ -26,17 +33,21 @@ class Endpoint:
     def __init__(self, clients: Clients, name: str) -> None:
         self._clients, self.name = clients, name
 
-    def strays(self, traffic: Mapping[str, int], machine: Machine) -> str | None:
+    def find_mismatch(self, traffic: Mapping[str, int], machine: ServingMachine) -> str | None:
         """Return where the endpoint does otherwise than `traffic`, percent by version, on `machine` says, or None."""
         from google.api_core.exceptions import NotFound
 
         try:
-            return strays(self._get(), traffic, machine)
+            return find_mismatch(self._get_endpoint(), traffic, machine)
         except NotFound:
             return "the endpoint is gone"
 
-    def route(
-        self, traffic: Mapping[str, int], models: Mapping[str, str], machine: Machine, confirm: Callable[[], None]
+    def route_traffic(
+        self,
+        traffic: Mapping[str, int],
+        models: Mapping[str, str],
+        machine: ServingMachine,
+        confirm: Callable[[], None],
     ) -> None:
         """Deploy the versions that are to serve, split the traffic, and take down the rest: in this order, so that it never fails.
 
@@ -45,103 +56,103 @@ class Endpoint:
         """
         shares = {deployment_id(version, machine.type): share for version, share in traffic.items()}
         for version in traffic:
-            self._deploy(version, models[version], machine, confirm)
-            self._scale(version, machine, confirm)
-        self._split(shares, confirm)
-        for each in sorted(set(self._ours()) - set(shares)):
-            self._take_down(each, confirm)
+            self._deploy_version(version, models[version], machine, confirm)
+            self._scale_version(version, machine, confirm)
+        self._split_traffic(shares, confirm)
+        for deployed_id in sorted(set(self._own_deployments()) - set(shares)):
+            self._undeploy_version(deployed_id, confirm)
 
-    def clear(self) -> None:
+    def undeploy_all(self) -> None:
         """Take everything down; nothing happens where there is no endpoint."""
         from google.api_core.exceptions import NotFound
 
         try:
-            deployed = self._ours()
+            deployed = self._own_deployments()
             if deployed:
-                self._split({}, lambda: None)
-            for each in sorted(deployed):
-                self._take_down(each, lambda: None)
+                self._split_traffic({}, lambda: None)
+            for deployed_id in sorted(deployed):
+                self._undeploy_version(deployed_id, lambda: None)
         except NotFound:
             return
 
-    def _deploy(self, version: str, model: str, machine: Machine, confirm: Callable[[], None]) -> None:
-        wanted = {
+    def _deploy_version(self, version: str, model: str, machine: ServingMachine, confirm: Callable[[], None]) -> None:
+        deployment = {
             "id": deployment_id(version, machine.type),
             "model": model,
             "display_name": version,
             "service_account": machine.account,
-            "dedicated_resources": {"machine_spec": {"machine_type": machine.type}, **machine.counts},
+            "dedicated_resources": {"machine_spec": {"machine_type": machine.type}, **machine.replica_counts},
         }
 
-        def once() -> None:
-            if wanted["id"] in self._ours():
+        def deploy_if_missing() -> None:
+            if deployment["id"] in self._own_deployments():
                 return
             confirm()
-            self._client.deploy_model(endpoint=self.name, deployed_model=wanted, retry=None, timeout=TIMEOUT).result(
-                timeout=_LONG
-            )
+            self._client.deploy_model(
+                endpoint=self.name, deployed_model=deployment, retry=None, timeout=TIMEOUT
+            ).result(timeout=_LONG)
 
-        self._patiently(once, f"deploy {version}")
+        self._call_with_retries(deploy_if_missing, f"deploy {version}")
 
-    def _scale(self, version: str, machine: Machine, confirm: Callable[[], None]) -> None:
+    def _scale_version(self, version: str, machine: ServingMachine, confirm: Callable[[], None]) -> None:
         """Let a version's deployment have as many replicas as it shall."""
         which = deployment_id(version, machine.type)
-        changed = {"id": which, "dedicated_resources": machine.counts}
+        changed = {"id": which, "dedicated_resources": machine.replica_counts}
 
-        def once() -> None:
-            found = self._ours().get(which)
-            if found is None or replicas(found) == machine.counts:
+        def scale_if_different() -> None:
+            deployed = self._own_deployments().get(which)
+            if deployed is None or deployed_replicas(deployed) == machine.replica_counts:
                 return  # one that is gone again is found out by the next look
             confirm()
             self._client.mutate_deployed_model(
                 endpoint=self.name, deployed_model=changed, update_mask={"paths": _COUNTS}, retry=None, timeout=TIMEOUT
             ).result(timeout=_LONG)
 
-        self._patiently(once, f"scale {version}")
+        self._call_with_retries(scale_if_different, f"scale {version}")
 
-    def _split(self, shares: Mapping[str, int], confirm: Callable[[], None]) -> None:
-        def once() -> None:
-            if some(self._get().traffic_split) != some(shares):
+    def _split_traffic(self, shares: Mapping[str, int], confirm: Callable[[], None]) -> None:
+        def split_if_different() -> None:
+            if nonzero_shares(self._get_endpoint().traffic_split) != nonzero_shares(shares):
                 confirm()
-                self._set(shares)
+                self._set_shares(shares)
 
-        self._patiently(once, "split the traffic")
+        self._call_with_retries(split_if_different, "split the traffic")
 
-    def _set(self, shares: Mapping[str, int]) -> None:
-        found = self._get()
-        changed = {"name": self.name, "traffic_split": dict(shares), "etag": found.etag}
+    def _set_shares(self, shares: Mapping[str, int]) -> None:
+        endpoint = self._get_endpoint()
+        changed = {"name": self.name, "traffic_split": dict(shares), "etag": endpoint.etag}
         self._client.update_endpoint(
             endpoint=changed, update_mask={"paths": ["traffic_split"]}, retry=None, timeout=TIMEOUT
         )
 
-    def _take_down(self, which: str, confirm: Callable[[], None]) -> None:
-        def once() -> None:
-            if which not in self._ours():
+    def _undeploy_version(self, which: str, confirm: Callable[[], None]) -> None:
+        def undeploy_if_there() -> None:
+            if which not in self._own_deployments():
                 return
             confirm()
             self._client.undeploy_model(
                 endpoint=self.name, deployed_model_id=which, retry=None, timeout=TIMEOUT
             ).result(timeout=_LONG)
 
-        self._patiently(once, f"take the deployment {which} down")
+        self._call_with_retries(undeploy_if_there, f"take the deployment {which} down")
 
-    def _ours(self) -> dict[str, Any]:
+    def _own_deployments(self) -> dict[str, Any]:
         """Return what mlspec deployed here, by id."""
-        return {str(each.id): each for each in self._get().deployed_models if is_ours(each)}
+        return {str(deployed.id): deployed for deployed in self._get_endpoint().deployed_models if is_ours(deployed)}
 
-    def _patiently(self, call: Callable[[], None], what: str) -> None:
+    def _call_with_retries(self, call: Callable[[], None], what: str) -> None:
         from google.api_core.exceptions import NotFound
 
         try:
-            patiently(call, what)
+            call_with_retries(call, what)
         except NotFound as error:
             raise TargetError(
                 f"cannot {what}: {error.message}",
                 hint="`mlspec apply` makes the endpoint before anything is deployed there",
             ) from error
 
-    def _get(self) -> Any:
-        return patiently(
+    def _get_endpoint(self) -> Any:
+        return call_with_retries(
             lambda: self._client.get_endpoint(name=self.name, retry=None, timeout=TIMEOUT), "look at the endpoint"
         )
 

@@ -20,45 +20,45 @@ _BOUNDS = (0.0, *LATENCIES, inf)
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class LatencyHistogram:
     """How much lies in each of LATENCIES, the last for all beyond: parts of values, before they are counted out."""
 
     parts: tuple[float, ...] = (0.0,) * (len(LATENCIES) + 1)
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: LatencyHistogram) -> LatencyHistogram:
         """Return both together."""
-        return Tally(tuple(one + two for one, two in zip(self.parts, other.parts, strict=True)))
+        return LatencyHistogram(tuple(left + right for left, right in zip(self.parts, other.parts, strict=True)))
 
 
-def tallied(distribution: Any) -> Tally:
+def to_histogram(distribution: Any) -> LatencyHistogram:
     """Return a distribution of milliseconds over LATENCIES."""
-    found = [0.0] * len(Tally().parts)
-    for low, high, count in _filled(distribution):
-        for place, (begin, end) in enumerate(pairwise(_BOUNDS)):
-            found[place] += count * _share(low, high, begin, end)
-    return Tally(tuple(found))
+    parts = [0.0] * len(LatencyHistogram().parts)
+    for low, high, count in _filled_bins(distribution):
+        for index, (begin, end) in enumerate(pairwise(_BOUNDS)):
+            parts[index] += count * _overlap_share(low, high, begin, end)
+    return LatencyHistogram(tuple(parts))
 
 
-def spread(times: Tally, requests: int) -> tuple[int, ...]:
+def apportion_requests(times: LatencyHistogram, requests: int) -> tuple[int, ...]:
     """Return whole counts in the proportions of `times` that sum to `requests`, by the largest remainders."""
     total = sum(times.parts) or 1.0
     exact = [part * requests / total for part in times.parts]
-    found = [int(each) for each in exact]
-    left = sorted(range(len(exact)), key=lambda place: (found[place] - exact[place], place))
-    for place in left[: requests - sum(found)]:
-        found[place] += 1
-    return tuple(found)
+    counts = [int(part_count) for part_count in exact]
+    left = sorted(range(len(exact)), key=lambda index: (counts[index] - exact[index], index))
+    for index in left[: requests - sum(counts)]:
+        counts[index] += 1
+    return tuple(counts)
 
 
-def _filled(distribution: Any) -> Iterator[tuple[float, float, int]]:
+def _filled_bins(distribution: Any) -> Iterator[tuple[float, float, int]]:
     """Yield the bounds in seconds, and the count, of each bucket that holds something."""
-    bounds = [each / _MILLISECONDS for each in _bounds(distribution.bucket_options)]
+    bounds = [bound / _MILLISECONDS for bound in _bin_bounds(distribution.bucket_options)]
     for (low, high), count in zip(pairwise((0.0, *bounds, inf)), distribution.bucket_counts, strict=False):
         if count:
             yield low, high, int(count)
 
 
-def _bounds(options: Any) -> list[float]:
+def _bin_bounds(options: Any) -> list[float]:
     """Return the bounds between buckets, the first of which ends what lies below (google/api/distribution.proto)."""
     kind = options.WhichOneof("options")
     if kind == "explicit_buckets":
@@ -70,7 +70,7 @@ def _bounds(options: Any) -> list[float]:
     return [given.offset + given.width * step for step in range(given.num_finite_buckets + 1)]
 
 
-def _share(low: float, high: float, begin: float, end: float) -> float:
+def _overlap_share(low: float, high: float, begin: float, end: float) -> float:
     """Return which part of what lies evenly in (low, high] lies in (begin, end]; what has no upper bound lies at its lower one."""
     if high == inf or high <= low:
         return float(begin <= low < end)

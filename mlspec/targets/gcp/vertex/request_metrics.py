@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mlspec.errors import TargetError
-from mlspec.state.request_counts import Served
+from mlspec.state.request_counts import RequestCount
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.retry import TIMEOUT, patiently
-from mlspec.targets.gcp.vertex.histograms import Tally, spread, tallied
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
+from mlspec.targets.gcp.vertex.histograms import LatencyHistogram, apportion_requests, to_histogram
 
 _METRIC = "aiplatform.googleapis.com/prediction/online"
 _RESPONSES = f'metric.type = "{_METRIC}/response_count"'
@@ -37,7 +37,7 @@ class _Span:
     hours: int
     endpoint: str
 
-    def serves(self, end: datetime, hours: int) -> bool:
+    def covers_hours(self, end: datetime, hours: int) -> bool:
         """Return whether its hours are as good as those up to a later moment: a pass over many takes its minutes."""
         return timedelta(0) <= end - self.end < _NEAR and hours <= self.hours
 
@@ -52,93 +52,97 @@ class _Hour:
 
 
 @dataclass
-class _Counted:
+class _HourlyCounts:
     """Responses by the first digit of their code, and their times."""
 
     responses: dict[_Hour, Counter[str]]
-    times: dict[_Hour, Tally]
+    times: dict[_Hour, LatencyHistogram]
 
 
-class Counts:
+class RequestMetricsReader:
     """The counts of one project's endpoints."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._kept: dict[_Span, _Counted | TargetError] | None = None
+        self._answers: dict[_Span, _HourlyCounts | TargetError] | None = None
 
-    def begin(self) -> None:
+    def begin_session(self) -> None:
         """Ask for all endpoints at once from now on, and remember the answers, a no among them."""
-        self._kept = {}
+        self._answers = {}
 
-    def end(self) -> None:
+    def end_session(self) -> None:
         """Ask for one endpoint from now on."""
-        self._kept = None
+        self._answers = None
 
-    def of(self, forecast: str, endpoint: str, versions: Mapping[str, str], since: str) -> tuple[Served, ...]:
+    def read_request_counts(
+        self, forecast: str, endpoint: str, versions: Mapping[str, str], since: str
+    ) -> tuple[RequestCount, ...]:
         """Return what each deployment answered in the hours from `since` (RFC 3339) on, oldest first.
 
         `versions` has the version of each deployment's id. An hour counts once both its responses and their times are there.
         """
-        found = self._counted(endpoint, datetime.fromisoformat(since))
+        counts = self._load_counts(endpoint, datetime.fromisoformat(since))
         hours = sorted(
-            (each for each in found.responses if each.endpoint == endpoint and each.deployed in versions),
-            key=lambda each: (each.end, each.deployed),
+            (hour for hour in counts.responses if hour.endpoint == endpoint and hour.deployed in versions),
+            key=lambda hour: (hour.end, hour.deployed),
         )
         return tuple(
-            _served(forecast, versions[each.deployed], each.end, found.responses[each], found.times[each])
-            for each in hours
-            if each in found.times
+            _to_request_count(forecast, versions[hour.deployed], hour.end, counts.responses[hour], counts.times[hour])
+            for hour in hours
+            if hour in counts.times
         )
 
-    def _counted(self, endpoint: str, since: datetime) -> _Counted:
+    def _load_counts(self, endpoint: str, since: datetime) -> _HourlyCounts:
         hours = max((datetime.now(UTC) - since) // _HOUR, 1)  # noqa: TID251  (only which hour it is: the question says the minute)
         end = since + hours * _HOUR
-        if self._kept is None:
-            return self._asked(_Span(end, hours, endpoint))
-        known = next((each for span, each in self._kept.items() if span.serves(end, hours)), None)
-        if known is None:
+        if self._answers is None:
+            return self._read_counts(_Span(end, hours, endpoint))
+        counts = next((answer for span, answer in self._answers.items() if span.covers_hours(end, hours)), None)
+        if counts is None:
             # Twice as far as before each time: a thousand forecasts with windows of their own are a few questions.
             span = _Span(end, 1 << (hours - 1).bit_length(), "")
-            known = self._kept[span] = self._tried(span)
-        if isinstance(known, TargetError):
-            raise known
-        return known
+            counts = self._answers[span] = self._read_or_error(span)
+        if isinstance(counts, TargetError):
+            raise counts
+        return counts
 
-    def _tried(self, span: _Span) -> _Counted | TargetError:
+    def _read_or_error(self, span: _Span) -> _HourlyCounts | TargetError:
         try:
-            return self._asked(span)
+            return self._read_counts(span)
         except TargetError as error:
             return error
 
-    def _asked(self, span: _Span) -> _Counted:
-        found = _Counted({}, {})
-        for hour, labels, value in self._points(_RESPONSES, span):
-            found.responses.setdefault(hour, Counter())[labels["response_code"][:1]] += value.int64_value
-        for hour, _, value in self._points(_LATENCIES, span):
-            found.times[hour] = found.times.get(hour, Tally()) + tallied(value.distribution_value)
-        return found
+    def _read_counts(self, span: _Span) -> _HourlyCounts:
+        counts = _HourlyCounts({}, {})
+        for hour, labels, value in self._read_points(_RESPONSES, span):
+            counts.responses.setdefault(hour, Counter())[labels["response_code"][:1]] += value.int64_value
+        for hour, _, value in self._read_points(_LATENCIES, span):
+            counts.times[hour] = counts.times.get(hour, LatencyHistogram()) + to_histogram(value.distribution_value)
+        return counts
 
-    def _points(self, metric: str, span: _Span) -> Iterator[tuple[_Hour, Mapping[str, str], Any]]:
-        which = f' AND resource.labels.endpoint_id = "{span.endpoint}"' if span.endpoint else ""
+    def _read_points(self, metric: str, span: _Span) -> Iterator[tuple[_Hour, Mapping[str, str], Any]]:
+        endpoint_filter = f' AND resource.labels.endpoint_id = "{span.endpoint}"' if span.endpoint else ""
         request = {
             "name": f"projects/{self._clients.project}",
-            "filter": f'{metric} AND resource.type = "aiplatform.googleapis.com/Endpoint"{which}',
+            "filter": f'{metric} AND resource.type = "aiplatform.googleapis.com/Endpoint"{endpoint_filter}',
             "interval": {"start_time": span.end - span.hours * _HOUR, "end_time": span.end},
             "aggregation": {"alignment_period": _HOUR, "per_series_aligner": "ALIGN_DELTA"},
             "page_size": _PAGE,
         }
-        series = patiently(
+        series = call_with_retries(
             lambda: list(self._clients.monitoring.list_time_series(request=request, retry=None, timeout=TIMEOUT)),
             "read what the endpoints counted",
         )
-        for each in series:
-            where, labels = each.resource.labels["endpoint_id"], each.metric.labels
-            for point in each.points:
+        for time_series in series:
+            where, labels = time_series.resource.labels["endpoint_id"], time_series.metric.labels
+            for point in time_series.points:
                 end = datetime.fromtimestamp(point.interval.end_time.timestamp(), UTC)
                 yield _Hour(where, labels["deployed_model_id"], end), labels, point.value
 
 
-def _served(forecast: str, version: str, end: datetime, responses: Counter[str], times: Tally) -> Served:
+def _to_request_count(
+    forecast: str, version: str, end: datetime, responses: Counter[str], times: LatencyHistogram
+) -> RequestCount:
     requests = responses.total()
     minute = f"{end:%Y-%m-%dT%H:%M:%SZ}"
-    return Served(forecast, version, minute, requests, responses[_FAILED], spread(times, requests))
+    return RequestCount(forecast, version, minute, requests, responses[_FAILED], apportion_requests(times, requests))
