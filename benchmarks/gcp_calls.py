@@ -75,7 +75,7 @@ def multiplied(acme: Acme, names: list[str], folders: bool) -> None:
     image = bucket.blob("forecasts/demand/state.db").download_as_bytes()
     with engine.target.read_session():
         keys = {
-            name: evaluation_key(ForecastWork(engine, engine.desired_forecast(specs[name])), observed)
+            name: evaluation_key(ForecastWork(engine, engine.desired_forecast(specs[name]), observed), observed)
             for name in ("demand", *names)
         }
     for name in names:

@@ -56,11 +56,11 @@ def handle_alert(target: Target, forecast: str, clock: Callable[[], str]) -> Pas
 def _evaluate_and_move_back(work: ForecastWork, result: PassResult) -> None:
     """Evaluate by what is filed, at least by what servers counted, and move traffic back where that follows; never forward."""
     try:
-        evaluate_if_new(work, result)
+        result.alert_changes += evaluate_if_new(work)
     except StepNotRun:
-        if has_serving_alarm(work, work.engine.target.observe_forecast(work.name)):
+        if has_serving_alarm(work, work.observed):
             result.alert_changes += evaluate_serving_alerts(work).alert_changes
-    if not _defer_rollout_step(move_due(work, work.engine.target.observe_forecast(work.name)), result):
+    if not _defer_rollout_step(move_due(work, work.observed), result):
         move_traffic(work, result)
 
 
@@ -76,7 +76,8 @@ def _work_due(target: Target, forecast: str, clock: Callable[[], str], result: P
 
     Raises Unmeasured where what is filed is not enough to judge by.
     """
-    work, observed = _work_of_newest_release(target, forecast, clock), target.observe_forecast(forecast)
+    observed = target.observe_forecast(forecast)
+    work = _work_of_newest_release(target, observed, clock)
     result.waits = [] if work else ["nothing serves"]
     # Also where another resource alone is only observed: who keeps anything to themselves is asked by a whole pass.
     result.paused = any(condition.type == "Paused" and condition.status == "True" for condition in observed.conditions)
@@ -112,28 +113,28 @@ def measure_move_ahead(work: ForecastWork) -> None:
     if resource_mode(work.desired.spec, "deployment") != "enforce":
         return
     present_work = replace(work, moment=None)  # whoever answers knows of no scheduled moment
-    observed = work.engine.target.observe_forecast(work.name)
     try:
-        due = move_due(present_work, observed)
+        due = move_due(present_work, work.observed)
         if isinstance(due, RollBack | Abort):
-            counterfactual.measure_move(present_work, observed, due)
+            counterfactual.measure_move(present_work, work.observed, due)
     except Exception as error:  # noqa: BLE001  (what was judged is recorded; a task that failed here would tell another story)
         problem = error.message if isinstance(error, MlspecError) else type(error).__name__
         work.engine.tell(work.name, "evaluate", 1, 1, f"what could take over cannot be weighed yet: {problem}")
 
 
-def _work_of_newest_release(target: Target, forecast: str, clock: Callable[[], str]) -> ForecastWork | None:
+def _work_of_newest_release(target: Target, observed: Observed, clock: Callable[[], str]) -> ForecastWork | None:
     """Return the work on a forecast as its newest release has it, on the data that was read last; None where nothing serves.
 
     Steps are looked up under the code and the libraries that the last evaluation ran with: neither is here.
     """
-    releases, observed = target.load_releases(forecast), target.observe_forecast(forecast)
-    data = observed.resources.get("data")
+    releases, data = target.load_releases(observed.forecast), observed.resources.get("data")
     if not releases or data is None or "deployment" not in observed.resources:
         return None
     source = SourceFacts(str(data.resource.fields["data.digest"]), (), 0)
     made_with = {"code": "", "libraries": {}, **observed.ledger.made_with}
-    desired_forecast = DesiredForecast(forecast, releases[0].spec, releases[0].spec_hash, source, made_with["code"])
+    desired_forecast = DesiredForecast(
+        observed.forecast, releases[0].spec, releases[0].spec_hash, source, made_with["code"]
+    )
     engine = Engine(
         target,
         _refuse_local_step,
@@ -144,7 +145,7 @@ def _work_of_newest_release(target: Target, forecast: str, clock: Callable[[], s
         _ignore_progress,
         run_remote_step=_refuse_remote_step,
     )
-    return ForecastWork(engine, desired_forecast)
+    return ForecastWork(engine, desired_forecast, observed)
 
 
 def _refuse_remote_step(step: RemoteStep) -> NoReturn:

@@ -1,7 +1,7 @@
 """The effects of applying one forecast: read the data, judge a model, make the forecast. What serves is moved in `moves`.
 
-Each runs the steps it needs, asks `plan` what follows, and settles once. What one effect learns the next one reads from the
-target, not from memory, so that a run which starts in the middle does the same.
+Each runs the steps it needs, asks `plan` what follows, and settles once. What one effect learns the next one takes from what the
+target holds after it (`work.observed`), so that a run which starts in the middle does the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ _MAX_EXAMPLES = 3  # of a broken check are named
 
 @dataclass
 class ForecastWork:
-    """One forecast being applied. `version`, `release` and `run` are what this run made; `settled` counts its effects.
+    """One forecast being applied. `version`, `release` and `run` are what this run made; `effect_count` counts its effects.
+
+    `observed` is what the target holds of it: as it was looked at when the work began, then as each settlement left it. Nobody else
+    writes while this run holds the lock, so it is not looked at again.
 
     `written` says that the state was touched: from then on a signal stops a run part-way. `moment` is what a scheduled run is about
     (RFC 3339); the present, where nobody says.
@@ -37,6 +40,7 @@ class ForecastWork:
 
     engine: Engine
     desired: DesiredForecast
+    observed: Observed
     version: Version | None = None
     release: Release | None = None
     run: ForecastRun | None = None
@@ -51,7 +55,7 @@ class ForecastWork:
 
     def record_settlement(self, settlement: Settlement) -> None:
         """Record one effect whole."""
-        self.engine.target.record_settlement(settlement, self.engine.clock())
+        self.observed = self.engine.target.record_settlement(settlement, self.engine.clock())
         self.effect_count += 1
 
 
@@ -207,7 +211,7 @@ def intact_versions(work: ForecastWork, versions: Sequence[Version]) -> frozense
 def make_forecast(work: ForecastWork) -> None:
     """Make the forecast by what serves, each series by its version, and the stock levels where the spec asks for them."""
     desired_forecast, at = work.desired, work.engine.clock()
-    observed = work.engine.target.observe_forecast(work.name)
+    observed = work.observed
     checked = files_of(observed.resources["data"].files, "panel", "series", "future")
     shares = observed_traffic(observed)
     serving = {name: known_version(work, name) for name in shares}
@@ -255,7 +259,7 @@ def serving_condition(observed: Observed, serving: Mapping[str, Version], at: st
 def _contract_error(work: ForecastWork, facts: Mapping[str, Json]) -> DataError:
     broken = [check for check in facts["checks"] if not check["ok"]]
     text = "\n".join(["the data breaks its contract", *(line for check in broken for line in _check_lines(check))])
-    serving = work.engine.target.observe_forecast(work.name).find_fact("deployment", "version")
+    serving = work.observed.find_fact("deployment", "version")
     kept = f"; {serving} keeps serving" if serving else ""
     return DataError(text, hint=f"correct the data, or dataset.checks in the spec{kept}")
 
@@ -267,7 +271,7 @@ def _check_lines(check: Mapping[str, Json]) -> list[str]:
 
 def _record_version(work: ForecastWork, version: Version, at: str) -> None:
     passed = version.state == "passed"
-    serves = stable_version(work.engine.target.observe_forecast(work.name))
+    serves = stable_version(work.observed)
     reason = "GatePassed" if passed else "GateClosed"
     message = (
         f"{version.version}: {version.candidate}, {'the gate lets it serve' if passed else 'the gate keeps it out'}"
@@ -295,7 +299,7 @@ def _record_version(work: ForecastWork, version: Version, at: str) -> None:
 
 def serving_candidate(work: ForecastWork) -> Json:
     """Return the candidate that serves now, to be scored on the same cutoffs; None where nothing serves."""
-    serves = stable_version(work.engine.target.observe_forecast(work.name))
+    serves = stable_version(work.observed)
     versions = work.engine.target.load_versions(work.name)
     return next((version.facts["champion_candidate"] for version in versions if version.version == serves), None)
 
@@ -317,7 +321,7 @@ def find_version(work: ForecastWork, name: str) -> Version | None:
 
 
 def _observed_files(work: ForecastWork, kind: Kind) -> Mapping[str, FileRef]:
-    seen = work.engine.target.observe_forecast(work.name).resources.get(kind)
+    seen = work.observed.resources.get(kind)
     return seen.files if seen else {}
 
 

@@ -61,7 +61,7 @@ class Evaluation:
 
 def evaluate_forecasts(work: ForecastWork) -> Evaluation:
     """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
-    at, observed = work.engine.clock(), work.engine.target.observe_forecast(work.name)
+    at, observed = work.engine.clock(), work.observed
     facts, served = evaluation_facts(work, observed), _serving_alert_values(work, observed, at)
     values = {alert_values["name"]: alert_values for alert_values in (*facts["alerts"], *served)}
     ledger = replace(
@@ -76,7 +76,7 @@ def evaluate_forecasts(work: ForecastWork) -> Evaluation:
 
 def evaluate_serving_alerts(work: ForecastWork) -> Evaluation:
     """Move the alerts on a server's errors and latency on, by what it counted; the others stay, and are still to be evaluated."""
-    at, observed = work.engine.clock(), work.engine.target.observe_forecast(work.name)
+    at, observed = work.engine.clock(), work.observed
     values = {alert_values["name"]: alert_values for alert_values in _serving_alert_values(work, observed, at)}
     return _record_alerts(work, observed, values, observed.ledger, at, whole=False)
 

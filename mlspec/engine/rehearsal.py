@@ -13,7 +13,6 @@ from typing import Literal, Protocol
 
 from mlspec.engine.context import Engine
 from mlspec.engine.effects import ForecastWork, version_name
-from mlspec.engine.pass_result import PassResult
 from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import observed_traffic, stable_version
@@ -186,7 +185,7 @@ class Rehearsal:
 
     def _run_pass(self, at: str) -> list[str]:
         """Make a pass at a moment; a version that came in after the fault began is the bad one."""
-        engine, result = self.engine_at(at), PassResult(self.spec.name)
+        engine = self.engine_at(at)
         before = {version.version for version in engine.target.load_versions(self.spec.name)}
         if (
             self.fault == "bad-model"
@@ -195,7 +194,7 @@ class Rehearsal:
             and not self.bad.versions
         ):
             self.bad.versions.add(self._next_version_name(engine))
-        reconcile_one(engine, self.spec, result)
+        result = reconcile_one(engine, self.spec)
         self.events = [event.reason for event in reversed(engine.target.load_events(self.spec.name))]
         self.gaps += "deployment" not in engine.target.observe_forecast(self.spec.name).resources
         error = [f"failed: {result.error.message.splitlines()[0]}"] if result.error else []
@@ -203,7 +202,8 @@ class Rehearsal:
 
     def _next_version_name(self, engine: Engine) -> str:
         """Return the name that the version of the changed spec will have: it follows from its lineage."""
-        return version_name(ForecastWork(engine, engine.desired_forecast(self.spec)))
+        observed = engine.target.observe_forecast(self.spec.name)
+        return version_name(ForecastWork(engine, engine.desired_forecast(self.spec), observed))
 
 
 def _has_fired(drill: Rehearsal, metrics: Mapping[str, bool]) -> bool:

@@ -61,6 +61,14 @@ class Target(TargetView, Protocol):
         """
         ...
 
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Read each file on this machine for its sha256 once for the length of a block.
+
+        A file that is changed inside the block is read again, and the next block reads every file anew. The lock of a forecast is
+        such a block too.
+        """
+        ...
+
     def forecast_names(self) -> tuple[str, ...]:
         """Return the names of all forecasts of which anything is recorded, sorted."""
         ...
@@ -86,8 +94,11 @@ class Target(TargetView, Protocol):
         """
         ...
 
-    def record_settlement(self, settlement: Settlement, at: str) -> None:
-        """Record one effect whole, with the journal's `done` line for its resource."""
+    def record_settlement(self, settlement: Settlement, at: str) -> Observed:
+        """Record one effect whole, with the journal's `done` line for its resource.
+
+        Return what is held of the forecast after it: the same as `observe_forecast`.
+        """
         ...
 
     def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:

@@ -23,7 +23,7 @@ from tests.stores import Home
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 FOLDER = Home(None)
-WRITES = ("commit", "place", "make_folder")
+WRITES = ("commit", "write_file", "make_folder")
 
 
 def in_child(work: Callable[[], None]) -> int:

@@ -20,6 +20,7 @@ from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.bigquery import Warehouse
 from mlspec.targets.gcp.record.bucket import Bucket, NoBucket, StoredObject
 from mlspec.targets.local import sources as files
+from mlspec.targets.local.digest_cache import DigestCache
 
 FIELDS = ("source", "future")
 FEW = 2  # folders of one bucket that are listed one by one, before the bucket is listed whole
@@ -29,8 +30,9 @@ MOST = 20_000  # objects of a bucket that is listed whole, in 20 calls
 class Sources:
     """The sources of one project's forecasts. Inside a session a folder is listed once, and a bucket of many folders whole."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, digests: DigestCache | None = None) -> None:
         self._clients, self._warehouse = clients, Warehouse(clients)
+        self._digests = digests or DigestCache()
         self._folders: dict[tuple[str, str], tuple[StoredObject, ...]] | None = None
         self._whole: dict[str, tuple[StoredObject, ...] | None] = {}
 
@@ -83,7 +85,7 @@ class Sources:
             )
         if _is_remote(source):
             return self._warehouse.inspect_source(source, field)
-        facts = files.inspect_source_files({"dataset": {"source": source}}, root)
+        facts = files.inspect_source_files({"dataset": {"source": source}}, root, self._digests)
         return facts.digest, facts.files, facts.size
 
     def _fetch_field(self, source: Mapping[str, Json], field: str, root: Path, folder: Path) -> dict[str, Json]:

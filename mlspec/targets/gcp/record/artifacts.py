@@ -7,7 +7,7 @@ are fetched, so a file that was changed is never used.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,6 +35,10 @@ class BucketFiles:
             yield
         finally:
             self._listed, self._inside, self._trusted = before
+
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Read each copy for its sha256 once for the length of a block."""
+        return self._copies.hash_files_once()
 
     def store_file(self, source: Path, _owner: str) -> FileRef:
         """Keep a copy of `source`, once; what is there under its name and is not it gives way."""
