@@ -134,10 +134,10 @@ def judge_model(work: ForecastWork) -> None:
 
 def make_version(work: ForecastWork) -> Version:
     """Return the version of this spec, data and code: as it was judged before, or backtested and trained now. Records none."""
-    name = version_name(work)
+    name = version_name(work.engine, work.desired)
     before = find_version(work, name)
     if before is None:
-        return _backtest_version(work, name, _version_lineage(work), serving_candidate(work))
+        return _backtest_version(work, name, _version_lineage(work.engine, work.desired), serving_candidate(work))
     restore_version_files(work, before)
     return before
 
@@ -173,19 +173,18 @@ def _backtest_version(work: ForecastWork, name: str, lineage: Mapping[str, Json]
     )
 
 
-def version_name(work: ForecastWork) -> str:
+def version_name(engine: Engine, desired_forecast: DesiredForecast) -> str:
     """Return the name that the version of this spec, data and code has."""
-    return f"v{digest({'forecast': work.name, **_version_lineage(work)}, 10)}"
+    return f"v{digest({'forecast': desired_forecast.name, **_version_lineage(engine, desired_forecast)}, 10)}"
 
 
-def _version_lineage(work: ForecastWork) -> dict[str, Json]:
+def _version_lineage(engine: Engine, desired_forecast: DesiredForecast) -> dict[str, Json]:
     """Return all that shapes a version: its name is the digest of this."""
-    desired_forecast = work.desired
     return {
         "data_version": desired_forecast.source.digest,
         "spec_hash": digest(desired_forecast.spec_fields("model")),
         "code_version": desired_forecast.code,
-        "libraries": dict(work.engine.libraries),
+        "libraries": dict(engine.libraries),
         "seed": desired_forecast.spec["model"]["seed"],
     }
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Literal, Protocol
 
 from mlspec.engine.context import Engine
-from mlspec.engine.effects import ForecastWork, version_name
+from mlspec.engine.effects import version_name
 from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import observed_traffic, stable_version
@@ -202,8 +202,7 @@ class Rehearsal:
 
     def _next_version_name(self, engine: Engine) -> str:
         """Return the name that the version of the changed spec will have: it follows from its lineage."""
-        observed = engine.target.observe_forecast(self.spec.name)
-        return version_name(ForecastWork(engine, engine.desired_forecast(self.spec), observed))
+        return version_name(engine, engine.desired_forecast(self.spec))
 
 
 def _has_fired(drill: Rehearsal, metrics: Mapping[str, bool]) -> bool:
