@@ -12,7 +12,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAVELS = ("mlspec", "templates", "infra", "data", "specs", "pyproject.toml", "README.md", ".gitignore", "mlspec.yaml")
+TRAVELS = (
+    "mlspec",
+    "templates",
+    "infra",
+    "data",
+    "specs",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    ".gitignore",
+    "mlspec.yaml",
+)
 
 
 @pytest.fixture(scope="module")

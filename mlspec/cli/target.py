@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-from mlspec import __version__
 from mlspec.cli.clock import now
 from mlspec.engine.context import Engine, Tell, model_libraries
 from mlspec.errors import UsageError
@@ -31,6 +30,8 @@ Opened = Union[LocalTarget, "GcpTarget"]
 
 # Where steps run for a target on Google Cloud: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
 RUNNER = "MLSPEC_RUNNER"
+# Of the code that shapes a model, as a version's lineage names it; raised by hand. mlspec's own version moves with every commit.
+_CODE = "0.1.0"
 # Not `describe --dirty`, which writes git's index: to look changes nothing.
 _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
@@ -90,7 +91,7 @@ def open_engine(target: Opened, root: Path, tell: Tell) -> Engine:
         steps=_steps,
         root=root,
         clock=timestamp,
-        code=__version__,
+        code=_CODE,
         libraries=model_libraries(),
         tell=tell,
         far=None if isinstance(target, LocalTarget) or os.environ.get(RUNNER) != "cloud-run" else target.run_far,

@@ -25,6 +25,7 @@ from mlspec import __version__
 from mlspec.errors import MlspecError, TargetError
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Place
+from mlspec.installation import DISTRIBUTION
 from mlspec.jobs.quiet import alone
 from mlspec.spec.forecast import Training
 
@@ -177,7 +178,7 @@ def same(wanted: dict[str, str], found: dict[str, str]) -> None:
 
 
 def _same() -> str:
-    return f"install the same there as here: pip install 'mlspec[ray]=={__version__}'"
+    return f"install the same there as here, from where it was installed here: {DISTRIBUTION} {__version__} with its extra 'ray'"
 
 
 def _line(error: BaseException) -> str:

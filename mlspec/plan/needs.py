@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from mlspec.spec.fields import ray_extra
 from mlspec.spec.place import Place
 from mlspec.state.finding import CloudNeeds, Grant, Quota
 from mlspec.state.resource import Json
@@ -62,7 +63,7 @@ def _of_models(spec: Spec) -> Iterator[str]:
     if any(each.get("library") == "lightgbm" for each in found):
         yield "lightgbm"
     if spec["training"]["engine"]:
-        yield "ray"
+        yield ray_extra(spec["training"].get("address"))
 
 
 def _of_receivers(spec: Spec) -> Iterator[str]:

@@ -20,6 +20,7 @@ from mlspec.errors import MissingExtra, ModelError, TargetError
 from mlspec.forecast import artifact
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Place, deal
+from mlspec.installation import install_command
 from mlspec.jobs.cluster import workers
 from mlspec.jobs.context import panel_of, spec_of
 from mlspec.jobs.ray_cluster import Cluster, connected, same, versions
@@ -179,7 +180,7 @@ def test_a_cluster_without_mlspec_says_what_to_install_there(monkeypatch: pytest
     monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.remote", lambda **_: lambda _seat: SimpleNamespace(remote=refuses))
     with pytest.raises(TargetError, match="cannot start a worker: No module named 'mlspec'") as caught:
         Cluster(1, "at ray://ray.example.com:10001")
-    assert f"mlspec[ray]=={__version__}" in str(caught.value.hint)
+    assert f"mlspec-forecast {__version__} with its extra 'ray'" in str(caught.value.hint)
 
 
 def test_a_cluster_that_goes_away_while_it_is_asked_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +195,7 @@ def test_a_cluster_that_goes_away_while_it_is_asked_is_told_so(monkeypatch: pyte
 def test_a_worker_with_other_libraries_is_refused() -> None:
     with pytest.raises(TargetError, match="has lightgbm 1, and here it is 4") as caught:
         same({"mlspec": "2", "lightgbm": "4"}, {"mlspec": "2", "lightgbm": "1"})
-    assert f"mlspec[ray]=={__version__}" in str(caught.value.hint)
+    assert f"mlspec-forecast {__version__} with its extra 'ray'" in str(caught.value.hint)
     same(versions(), versions())
 
 
@@ -203,4 +204,4 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match=package) as caught, workers(Training.model_validate(RAY)):
         pass
-    assert caught.value.hint == "pip install 'mlspec[ray]'"
+    assert caught.value.hint == install_command("ray")
