@@ -33,7 +33,7 @@ def python() -> Finding:
 
 def part(name: str) -> Finding:
     """Return whether an optional part of mlspec is installed, by the floors that mlspec itself declares."""
-    mend, what = install_command(name), f"mlspec[{name}]"
+    mend, what = install_command(name), f"extra {name}"
     try:
         lacking = sorted(set(_lacking(name)))
     except metadata.PackageNotFoundError:
