@@ -89,9 +89,11 @@ def origin_of(note: Mapping[str, Any]) -> Origin:
     if "vcs_info" in note:
         vcs = note["vcs_info"]
         return _published(f"{vcs.get('vcs')}+{url}@{vcs.get('commit_id')}", subdirectory)
-    if "archive_info" in note:
-        return _published(url, [*subdirectory, *_digest(note["archive_info"])])
-    return None
+    if "archive_info" not in note:
+        return None
+    digest = _digest(note["archive_info"])
+    # Without TLS and without a digest nobody can tell what comes.
+    return _published(url, [*subdirectory, *digest]) if digest or parts.scheme == "https" else None
 
 
 def _published(url: str, fragments: list[str]) -> Published:

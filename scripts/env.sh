@@ -49,7 +49,7 @@ install() {
     return
   fi
   environment "$VENV"
-  echo "==> installing mlspec[$1] from this folder (the first time this downloads about 200 MB)"
+  echo "==> installing mlspec with its extra $1 from this folder (the first time this downloads about 200 MB)"
   uv pip install --quiet --python "$VENV/bin/python" --editable ".[$1]"
   echo "$wanted" > "$VENV/.mlspec-$1"
 }

@@ -46,6 +46,8 @@ DIGEST = "ab" * 32
         ({"url": "file:///home/me/clone", "dir_info": {}}, LocalPath("/home/me/clone")),
         ({"url": "file:///tmp/m.whl", "archive_info": {"hashes": {"sha256": DIGEST}}}, LocalPath("/tmp/m.whl")),
         ({"url": "file:///srv/mlspec.git", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}}, LocalPath("/srv/mlspec.git")),
+        ({"url": WHEEL, "archive_info": {}}, Published(f" @ {WHEEL}")),  # uv notes no digest
+        ({"url": "http://example.com/m.whl", "archive_info": {}}, None),
         ({"url": WHEEL}, None),
         ({"url": "https://example.com/a\nb", "archive_info": {}}, None),
         ({"url": "https://example.com/a b", "archive_info": {}}, None),

@@ -204,6 +204,14 @@ def test_a_person_says_another_source(capsys: pytest.CaptureFixture[str]) -> Non
     assert Path("new/requirements-mlspec.txt").read_text().splitlines()[-1] == SOURCE
 
 
+def test_an_address_without_a_digest_is_written_with_a_word_about_it() -> None:
+    for number, (digest, said) in enumerate((("", True), ("#sha256=ab", False))):
+        assert front.run(["init", f"p{number}", "--package", f"https://example.com/m.whl{digest}"]) == 0
+        text = Path(f"p{number}/requirements-mlspec.txt").read_text()
+        assert ("add #sha256=DIGEST" in text) is said
+        assert text.endswith(f" @ https://example.com/m.whl{digest}\n")
+
+
 def test_a_source_that_is_not_pinned_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert front.run(["init", "new", "--package", "mlspec"]) == 2
     assert "mlspec's package is 'mlspec-forecast'" in capsys.readouterr().err
