@@ -11,6 +11,7 @@ STATE = "tests/targets/test_migrate.py"
 SIGNALS = "tests/cli/test_signals.py"
 EVIDENCE = "tests/jobs/test_evaluate.py"
 ANSWERS = "tests/engine/test_answering.py"
+PACKAGE = "tests/plan/test_package_source.py"
 
 
 def loop(test: str) -> str:
@@ -245,4 +246,13 @@ MUTATIONS = (
              EVIDENCE),
     Mutation("forecasts stand in the order in which they were made", "jobs/evaluate.py",
              "if role.startswith(prefix)), reverse=True\n", "if role.startswith(prefix))\n", EVIDENCE),
+    Mutation("a package that is not ours is never built from", "plan/package_source.py",
+             "if canonicalize_name(asked.name) != DISTRIBUTION:", "if False:", PACKAGE),
+    Mutation("builds get one version of mlspec", "plan/package_source.py", '''if len(pins) != 1 or pins[0].operator != "==" or''',
+             "if", PACKAGE),
+    Mutation("a password is not committed with a project", "plan/package_source.py",
+             '''if user and user != "git" and not _VARIABLE.fullmatch(user):''', "if False:", PACKAGE),
+    Mutation("a commit that only this machine has is no source for builds", "targets/checkout.py",
+             '''or not _git(folder, "for-each-ref", "--contains", "HEAD", "refs/remotes/origin"):''', "or False:",
+             "tests/targets/test_checkout.py"),
 )  # fmt: skip
