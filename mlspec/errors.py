@@ -95,6 +95,10 @@ class MissingExtra(MlspecError):
         )
 
 
+class Defect(MlspecError):
+    """Something failed that mlspec does not expect: nothing that the reader can correct."""
+
+
 class GateClosed(MlspecError):
     """The gate kept a new version out; what served before still serves."""
 

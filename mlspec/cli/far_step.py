@@ -8,10 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from mlspec.cli.escape import printable
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, open_specs
-from mlspec.cli.structured import failures, say
 from mlspec.cli.target import open_target
 from mlspec.errors import Exit, MlspecError, SpecError, UsageError
+from mlspec.log_context import forecast_scope
 from mlspec.state.step import StepName, StepRequest
 from mlspec.targets.local.target import LocalTarget
 
@@ -32,13 +34,12 @@ def run(
     with TemporaryDirectory(prefix="mlspec-") as folder:
         near = {part: _made(folder, part) for part in ("spec", "in", "sources", "out")}
         value = _resolved(where.take(spec, near["spec"]), spec)
-        forecast = str(value["metadata"]["name"])
-        with failures(forecast, name):
+        with forecast_scope(str(value["metadata"]["name"]), name):
             try:
                 files = {role: where.take(address, _made(folder, f"in/{role}")) for role, address in inputs.items()}
                 read, base = where.fetch(value, root, near["sources"]) if name == "check" else (value, root)
                 request = StepRequest(name, read, base, near["out"], files, options)
-                result = jobs.run(request, lambda _done, _total, what: say("INFO", what, forecast, step=name))
+                result = jobs.run(request, lambda _done, _total, text: report(printable(text)))
             except MlspecError as error:
                 where.give(out, {}, error_of(error))
                 raise
@@ -48,13 +49,14 @@ def run(
 
 
 def _resolved(file: Path, address: str) -> dict[str, Any]:
+    refusal = SpecError(f"'{address}' is not a resolved spec", hint="give what mlspec show --output json says")
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(value, dict) and value["metadata"]["name"]:
             return value
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise SpecError(f"'{address}' is not a resolved spec", hint="give what mlspec show --output json says") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise refusal from error
+    raise refusal
 
 
 def _made(folder: str, part: str) -> Path:

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
-
 from mlspec.cli import apply_text
+from mlspec.cli.messages import report
 from mlspec.cli.planning import quiet
 from mlspec.cli.project import find_root, is_folder, open_specs
 from mlspec.cli.rendering import texts
@@ -82,7 +81,7 @@ def opened(
     chosen = replace(loaded, specs=tuple(spec for spec in loaded.specs if spec.name in names))
     files = texts(chosen.specs, loaded.project, target, root, with_shared=whole)
     with Infrastructure(
-        files, terraform.Terraform(terraform.allowed_here(), _tell, lock_timeout), _tell
+        files, terraform.Terraform(terraform.allowed_here(), report, lock_timeout), report
     ) as infrastructure:
         plan = _plan(looking, chosen, commit, infrastructure, order)
         yield Opened(plan, order, chosen.specs, where, looking.engine, infrastructure)
@@ -104,10 +103,6 @@ def _plan(
     return replace(plan, changes=tuple(changes), notes=notes, impact=(*infra.losses(found), *said, *trainings))
 
 
-def _tell(text: str) -> None:
-    click.echo(text, err=True)
-
-
 def as_text(made: Sequence[Made]) -> str:
     """Return what came of an apply, a line a folder of rendered files."""
     words = {
@@ -127,7 +122,7 @@ def hand_over(found: Opened, specs: Sequence[Resolved]) -> None:
     """Let the loop's job make the forecasts."""
     if specs and not isinstance(found.target, LocalTarget):
         found.target.hand_over([spec.name for spec in specs])
-        click.echo("the job mlspec-reconcile makes the forecasts: `mlspec status` says when they are ready", err=True)
+        report("the job mlspec-reconcile makes the forecasts: `mlspec status` says when they are ready")
 
 
 def standing(specs: Sequence[Resolved], made: Sequence[Made]) -> tuple[Resolved, ...]:

@@ -42,8 +42,8 @@ def read_rows(file: Path) -> Rows:
     """Read a Parquet file. Raises MissingExtra where pyarrow is not installed."""
     try:
         import pyarrow.parquet
-    except ImportError:
-        raise MissingExtra("pyarrow", "forecast") from None
+    except ImportError as error:
+        raise MissingExtra("pyarrow", "forecast") from error
     found = pyarrow.parquet.read_table(file)
     columns = [[_plain(value) for value in column.to_pylist()] for column in found.columns]
     return Rows(list(found.column_names), [list(row) for row in zip(*columns, strict=True)])

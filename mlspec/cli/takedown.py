@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 from pydantic import ValidationError
 
+from mlspec.cli.messages import report
 from mlspec.cli.options import DEFAULT_PATHS
 from mlspec.cli.project import find_root, known_name, load_specs
 from mlspec.cli.rendering import compiled, sources
@@ -92,8 +92,7 @@ def opened(where: GcpTarget, names: Sequence[str], target: str, lock_timeout: fl
     found = [_source(where, known_name(name, known), loaded, root) for name in names]
     alone = not _needed_by_others(where, names, loaded)
     files = compiled(found, loaded.project, target, root, with_shared=alone)
-    tell = partial(click.echo, err=True)
-    with Infrastructure(files, terraform.Terraform(terraform.allowed_here(), tell, lock_timeout), tell) as made:
+    with Infrastructure(files, terraform.Terraform(terraform.allowed_here(), report, lock_timeout), report) as made:
         standing = {name: made.standing(name) for name in (*names, *((SHARED,) if alone else ()))}
         yield Takedown(tuple(names), standing, where, made)
 
@@ -106,11 +105,11 @@ def _source(where: GcpTarget, name: str, loaded: Loaded, root: Path) -> Source:
     releases = where.releases(name)
     try:
         spec = Forecast.model_validate(dict(releases[0].spec))
-    except (IndexError, ValidationError):
+    except (IndexError, ValidationError) as error:
         raise UsageError(
             f"{name}: no valid spec under specs/ says what was made of it, and no release does",
             hint="put its spec back, and run the same command again",
-        ) from None
+        ) from error
     json = spec.model_dump(mode="json", by_alias=True, exclude={"targets"})
     return Source(name, json, releases[0].spec_hash, f"specs/{name}.yaml")
 

@@ -6,6 +6,7 @@ stand in a small place that is called from outside. Where a decision needs what 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,15 @@ from mlspec.engine.giving_way import Move, decided, has_news, judge_again, move,
 from mlspec.engine.one_pass import Pass
 from mlspec.engine.outlook import mode
 from mlspec.errors import Exit, MlspecError
+from mlspec.log_context import forecast_scope
 from mlspec.plan.desired import Wanted
 from mlspec.plan.rollback import RollBack, Stay
 from mlspec.plan.rollout import Abort, Shift
 from mlspec.state.observed import Observed, SourceFacts
 from mlspec.state.step import FarStep, Progress, StepRequest
 from mlspec.targets.base import Target
+
+logger = logging.getLogger(__name__)
 
 
 class Unmeasured(MlspecError):
@@ -39,6 +43,11 @@ def answer(target: Target, forecast: str, clock: Callable[[], str]) -> Pass:
     `clock` returns RFC 3339 in UTC. Errors are noted in what is returned, as a pass does. Where nothing is due no lock is
     taken, and for a lock that is held nobody waits: whoever holds it, or the pass after, decides the same.
     """
+    with forecast_scope(forecast):
+        return _answer(target, forecast, clock)
+
+
+def _answer(target: Target, forecast: str, clock: Callable[[], str]) -> Pass:
     found = Pass(forecast)
     try:
         if _due(target, forecast, clock, found):
@@ -49,6 +58,7 @@ def answer(target: Target, forecast: str, clock: Callable[[], str]) -> Pass:
     except Unmeasured as error:
         found.waits = [error.message]
     except MlspecError as error:
+        logger.debug("the alert could not be answered", exc_info=error)
         found.error = error
     return found
 
@@ -117,7 +127,8 @@ def weigh_ahead(work: Work) -> None:
         due = move_due(now, observed)
         if isinstance(due, RollBack | Abort):
             weighing.measure(now, observed, due)
-    except Exception as error:  # noqa: BLE001  (what was judged is recorded; a task that failed here would tell another story)
+    except Exception as error:
+        logger.debug("what could take over cannot be weighed yet", exc_info=error)
         said = error.message if isinstance(error, MlspecError) else type(error).__name__
         work.engine.tell(work.name, "evaluate", 1, 1, f"what could take over cannot be weighed yet: {said}")
 

@@ -7,19 +7,23 @@ A run that dies anywhere is finished by the next.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from mlspec.engine.context import Engine, Spec
+from mlspec.engine.defects import as_error
 from mlspec.engine.effects import Work, forecast, judge, read_data
 from mlspec.engine.moves import deploy
 from mlspec.engine.outcome import Outcome, Status
 from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated
+from mlspec.log_context import forecast_scope
 from mlspec.plan.diff import changes
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.plan import Change
 from mlspec.state.record import CONDITION_OF, Condition, Event
 from mlspec.state.resource import Kind
 
+logger = logging.getLogger(__name__)
 EFFECTS: dict[Kind, Callable[[Work], None]] = {
     "data": read_data,
     "model": judge,
@@ -35,14 +39,18 @@ def apply(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0) -> t
     """
     works: list[Work] = []
     try:
-        return tuple(_apply_one(engine, spec, lock_timeout, works) for spec in specs)
+        outcomes = []
+        for spec in specs:
+            with forecast_scope(spec.name):
+                outcomes.append(_apply_one(engine, spec, lock_timeout, works))
+        return tuple(outcomes)
     except (KeyboardInterrupt, Terminated) as stopped:
         if not any(work.written for work in works):
             raise
         name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
         raise StoppedPartWay(
             f"stopped by {name}; what was done is recorded", hint="run the same command again: it goes on from there"
-        ) from None
+        ) from stopped
 
 
 def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Work]) -> Outcome:
@@ -55,8 +63,10 @@ def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Work
             work = Work(engine, engine.wanted(spec))
             works.append(work)
             return _under_lock(work)
-    except MlspecError as error:
-        return Outcome(spec.name, "failed", error=error, recorded=bool(work and work.settled))
+    except Exception as error:
+        failure = as_error(error)
+        logger.debug("apply failed", exc_info=error)
+        return Outcome(spec.name, "failed", error=failure, recorded=bool(work and work.settled))
 
 
 def _as_it_was(engine: Engine, observed: Observed) -> Outcome:
@@ -91,6 +101,12 @@ def perform(work: Work, kind: Kind, effect: Callable[[Work], None]) -> None:
         effect(work)
     except GateClosed:
         raise
+    except Exception as error:
+        failure = as_error(error)
+        say_failed(work, kind, failure)
+        if failure is error:
+            raise
+        raise failure from error
     except BaseException as error:
         say_failed(work, kind, error)
         raise

@@ -6,6 +6,7 @@ want of memory say, fails its own forecast alone.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ from typing import Generic, TypeVar
 
 from mlspec.errors import Terminated
 
+logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 PATIENCE = 10.0  # seconds that those who were told to end have for it
 
@@ -64,6 +66,7 @@ def _begin(place: int, work: Callable[[], Result]) -> _Hand[Result]:
     here, there = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(target=_child, args=(work, there), daemon=True)
     process.start()
+    logger.debug("process %d is started", process.pid or 0)
     there.close()
     return _Hand(place, process, here)
 
@@ -91,6 +94,7 @@ def _end(hand: _Hand[Result], lost: Callable[[int, int], Result]) -> Result:
         result: Result = hand.pipe.recv()
     except EOFError:
         hand.process.join()
+        logger.info("process %d ended with %s and no result", hand.process.pid or 0, hand.process.exitcode)
         return lost(hand.place, hand.process.exitcode or 0)
     hand.process.join()
     return result

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mlspec.errors import MlspecError
+from mlspec.engine.defects import as_error
+from mlspec.log_context import forecast_scope
 from mlspec.plan.delivery import after_attempt
 from mlspec.state.notice import Pending
 from mlspec.targets.base import Target
 from mlspec.targets.notify.base import Sender, Undelivered
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ def deliver(target: Target, sender: Callable[[str], Sender], clock: Callable[[],
     silent: set[str] = set()
     for pending in target.due(clock()):
         if pending.receiver not in silent:
-            found.append(_attempt(target, pending, sender, clock))
+            with forecast_scope(pending.notice.forecast):
+                found.append(_attempt(target, pending, sender, clock))
             if found[-1].problem:
                 silent.add(pending.receiver)
     return tuple(found)
@@ -43,11 +48,16 @@ def _attempt(target: Target, pending: Pending, sender: Callable[[str], Sender], 
     try:
         sender(pending.receiver).send(pending.notice)
     except Undelivered as error:
+        logger.info("%s was not told: %s", pending.receiver, error.problem)
+        logger.debug("why %s was not told", pending.receiver, exc_info=error)
         after = after_attempt(pending, clock(), error.problem, lasting=error.lasting, wait=error.after)
         target.told(after, None)
         return Delivered(after)
-    except MlspecError as error:  # a secret that is not there: it may be tomorrow
-        after = after_attempt(pending, clock(), error.message, lasting=False, wait=None)
+    except Exception as error:
+        problem = as_error(error).message
+        logger.info("%s was not told: %s", pending.receiver, problem)
+        logger.debug("why %s was not told", pending.receiver, exc_info=error)
+        after = after_attempt(pending, clock(), problem, lasting=False, wait=None)
         target.told(after, None)
         return Delivered(after)
     at = clock()

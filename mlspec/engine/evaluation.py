@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from mlspec.state.point import Point
 from mlspec.state.record import Event, FileRef
 from mlspec.state.resource import Json, digest
 
+logger = logging.getLogger(__name__)
 _NEWEST = 60  # forecasts are held against their actuals
 _SAID = {"firing": "AlertFiring", "resolved": "AlertResolved", "no-data": "AlertNoData"}
 
@@ -135,6 +137,7 @@ def _tell_monitors(work: Work, found: Sequence[Point], at: str) -> None:
     try:
         work.engine.target.measured(work.name, found, at)
     except TargetError as error:
+        logger.debug("what was measured could not be handed on", exc_info=error)
         event = Event(work.name, at, "Warning", "MonitorsNotTold", error.message)
         work.settle(Settlement(work.name, events=(event,)))
 

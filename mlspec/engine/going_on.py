@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ from mlspec.plan import adopting
 from mlspec.state.resource import Json
 from mlspec.state.wrong import Wrong
 
+logger = logging.getLogger(__name__)
 # Seconds before an apply goes on that was too much at once: quotas of calls are by the minute. It goes on as often.
 PAUSES = (5.0, 20.0, 60.0)
 
@@ -53,11 +55,12 @@ def carry_out(terraform: Applying, folder: Path, tell: Callable[[str], None]) ->
             seconds = max(pause, min(way.delay, PAUSES[-1]))
             tell(f"  Google asks for fewer calls at once: terraform goes on in {seconds:.0f} s, one thing at a time")
             terraform.wait(seconds)
+        logger.info("terraform is asked again: slower %s, adopted %s", way.slower, sorted(way.adopt))
         adopted, slower = {**adopted, **way.adopt}, slower or way.slower
         try:
             now = terraform.plan_again(folder, adopted, slower=slower)
         except MlspecError as error:
-            raise terraform.failed(folder, wrong, f"it could not be planned again: {error.message}") from None
+            raise terraform.failed(folder, wrong, f"it could not be planned again: {error.message}") from error
         if why := adopting.objection(planned, now, adopted):
             raise terraform.failed(folder, wrong, why)
         for address in way.adopt:

@@ -5,6 +5,7 @@ What was planned is what is applied: terraform keeps its plan in the folder, and
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol
 
+from mlspec.engine.defects import as_error
 from mlspec.engine.going_on import Applying, carry_out
 from mlspec.errors import Exit, MlspecError, StoppedPartWay, Terminated
 from mlspec.plan import infra, takedown
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
+
+logger = logging.getLogger(__name__)
 
 
 class Terraform(Applying, Protocol):
@@ -87,7 +91,7 @@ class Infrastructure:
             raise StoppedPartWay(
                 f"stopped by {type(stopped).__name__}; what terraform made is in its state",
                 hint="run the same command again",
-            ) from None
+            ) from stopped
         return tuple(made)
 
     def _apply(self, name: str, planned: Sequence[Change], *, held: bool) -> Made:
@@ -99,8 +103,9 @@ class Infrastructure:
         self._begun = True
         try:
             carry_out(self._terraform, self._at(name), self._tell)
-        except MlspecError as error:
-            return Made(name, "failed", error)
+        except Exception as error:
+            logger.debug("terraform apply failed: %s", name, exc_info=error)
+            return Made(name, "failed", as_error(error))
         return Made(name, "applied")
 
     def standing(self, name: str) -> takedown.Standing:

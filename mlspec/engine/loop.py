@@ -35,7 +35,7 @@ def reconcile(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0, 
         name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
         raise StoppedPartWay(
             f"stopped by {name}; what was done is recorded", hint="the next pass goes on from there"
-        ) from None
+        ) from stopped
     return tuple(found)
 
 

@@ -6,32 +6,38 @@ or after a crash, and one with nothing new to see writes nothing.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from mlspec.engine.apply import EFFECTS, perform
 from mlspec.engine.closing import close, unsaid, waiting
 from mlspec.engine.context import Engine, Spec
+from mlspec.engine.defects import as_error
 from mlspec.engine.effects import Work
 from mlspec.engine.giving_way import Move, decided, has_news, judge_again, judge_what_serves, move_due
 from mlspec.engine.one_pass import Pass
 from mlspec.engine.outlook import Outlook, look, mode
-from mlspec.errors import DataError, GateClosed, MissingExtra, MlspecError, ModelError, Refused, SpecError
+from mlspec.errors import DataError, Defect, GateClosed, MissingExtra, MlspecError, ModelError, Refused, SpecError
+from mlspec.log_context import forecast_scope
 from mlspec.plan import rollback, telling
 from mlspec.plan.backoff import failed
 from mlspec.plan.diff import changes
 from mlspec.plan.rollout import Abort, Shift
 from mlspec.plan.training import asking, learnt, recent
+from mlspec.state.ledger import Failure
 from mlspec.state.notice import Pending
 from mlspec.state.observed import Settlement
 from mlspec.state.record import Condition, Event
 from mlspec.state.resource import Kind
 
+logger = logging.getLogger(__name__)
 _MOVES: dict[type[Move], str] = {
     Shift: "a rollout would go on", Abort: "a rollout would be given up",
     rollback.RollBack: "what serves would be rolled back", rollback.Give: "what serves would be held",
 }  # fmt: skip
 # Trying again mends none of these: something has to change first.
 _PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
+_LOOK = "look"  # the key of a failure where no work was begun: the look itself is a defect's place
 
 
 def reconcile_one(engine: Engine, spec: Spec, found: Pass, lock_timeout: float = 0.0) -> None:
@@ -42,23 +48,29 @@ def reconcile_one(engine: Engine, spec: Spec, found: Pass, lock_timeout: float =
 
 def look_at(engine: Engine, spec: Spec, found: Pass) -> bool:
     """Return whether there is something to do for a forecast; takes no lock, but to say once that it is paused."""
-    try:
-        if spec.json["reconcile"]["mode"] == "pause":
-            _paused(engine, spec, found)
+    with forecast_scope(spec.name):
+        try:
+            if spec.json["reconcile"]["mode"] == "pause":
+                _paused(engine, spec, found)
+                return False
+            return not _idle(engine, spec, found)
+        except Exception as error:
+            found.error = as_error(error)
+            logger.debug("looking failed", exc_info=error)
+            if isinstance(found.error, Defect):
+                _keep_defect(engine, spec, found.error)
             return False
-        return not _idle(engine, spec, found)
-    except MlspecError as error:
-        found.error = error
-        return False
 
 
 def work_on(engine: Engine, spec: Spec, found: Pass, lock_timeout: float) -> None:
     """Do what there is to do for a forecast, under its lock, and note it in `found`."""
-    try:
-        with engine.target.lock(spec.name, "reconcile", engine.clock(), lock_timeout):
-            _pass(engine, spec, found)
-    except MlspecError as error:
-        found.error = error
+    with forecast_scope(spec.name):
+        try:
+            with engine.target.lock(spec.name, "reconcile", engine.clock(), lock_timeout):
+                _pass(engine, spec, found)
+        except Exception as error:
+            found.error = as_error(error)
+            logger.debug("the pass failed", exc_info=error)
 
 
 def _idle(engine: Engine, spec: Spec, found: Pass) -> bool:
@@ -71,7 +83,8 @@ def _idle(engine: Engine, spec: Spec, found: Pass) -> bool:
     moves_on = mode(spec.json, "deployment") == "enforce" and move_due(work, ahead.observed)
     # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
     another = ahead.observed.ledger.spec not in ("", spec.spec_hash)
-    return not (seen or another or has_news(work, ahead.observed) or moves_on)
+    mended = ahead.observed.ledger.failure is not None and ahead.observed.ledger.failure.key == _LOOK
+    return not (seen or another or mended or has_news(work, ahead.observed) or moves_on)
 
 
 def _say_what_is_left(work: Work, ahead: Outlook, found: Pass) -> None:
@@ -96,9 +109,12 @@ def _pass(engine: Engine, spec: Spec, found: Pass) -> None:
         ahead = look(engine, spec)  # what was learnt may ask for a training, or have moved what serves
         work.wanted = ahead.wanted
         _make(work, ahead, found)
-    except MlspecError as error:
-        _fail(work, ahead.key, error)
-        raise
+    except Exception as error:
+        failure = as_error(error)
+        _fail(work, ahead.key, failure)
+        if failure is error:
+            raise
+        raise failure from error
     judge_again(work, found)
     ahead = _look_again(work, ahead)
     _say_what_is_left(work, ahead, found)
@@ -154,6 +170,20 @@ def _paused(engine: Engine, spec: Spec, found: Pass) -> None:
         )
         with engine.target.lock(spec.name, "reconcile", at, 0.0):
             engine.target.settle(Settlement(spec.name, conditions=(condition,)), at)
+
+
+def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
+    """Record, once, that a forecast cannot even be looked at, so that `status` shows it; the next look that succeeds ends it."""
+    try:
+        ledger, at = engine.target.observe(spec.name).ledger, engine.clock()
+        if ledger.failure and (ledger.failure.key, ledger.failure.reason) == (_LOOK, defect.message):
+            return
+        event = Event(spec.name, at, "Warning", "Defect", defect.message)
+        after = replace(ledger, failure=Failure(_LOOK, 1, at, None, defect.message))
+        with engine.target.lock(spec.name, "reconcile", at, 0.0):
+            engine.target.settle(Settlement(spec.name, events=(event,), ledger=after), at)
+    except Exception as error:
+        logger.debug("the defect could not be recorded", exc_info=error)
 
 
 def _fail(work: Work, work_key: str, error: MlspecError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ from mlspec.state.ledger import Rollout
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.record import Event, Release, Version
 from mlspec.state.resource import Json
+
+logger = logging.getLogger(__name__)
 
 
 def first_better(
@@ -80,6 +83,7 @@ def _better(work: Work, observed: Observed, serves: str, name: str, version: Ver
     try:
         return _does_better(work, observed, serves, name, version)
     except (DataError, ModelError, StateError, TargetError) as error:
+        logger.debug("%s cannot be weighed", version.version, exc_info=error)
         said = f"{version.version} cannot be weighed against {serves}: {error.message.splitlines()[0]}"
         event = Event(work.name, work.engine.clock(), "Warning", "NotWeighed", said, version.version)
         work.settle(Settlement(work.name, events=(event,)))

@@ -73,8 +73,8 @@ def load(data: bytes) -> Model:
     try:
         manifest = json.loads(parts.pop(MANIFEST))
         kind, candidate, seed, listed = (manifest[key] for key in ("format", "candidate", "seed", "parts"))
-    except (KeyError, ValueError, TypeError):
-        raise trees.damaged("it has no manifest") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise trees.damaged("it has no manifest") from error
     if kind != FORMAT:
         raise trees.damaged(f"its format is {kind!r}, and this version of mlspec reads {FORMAT!r}")
     if sorted(parts) != listed or not isinstance(seed, int):

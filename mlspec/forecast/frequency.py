@@ -65,8 +65,8 @@ def frequency(alias: str) -> Frequency:
     modern = f"{count if count > 1 else ''}{base}{anchor}"
     try:
         pd.tseries.frequencies.to_offset(modern)
-    except ValueError:
-        raise _unknown(alias) from None
+    except ValueError as error:
+        raise _unknown(alias) from error
     season, rest = divmod(SEASONS[base], count)
     return Frequency(modern, base, season if season and not rest else 1)
 

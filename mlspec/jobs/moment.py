@@ -16,8 +16,8 @@ def moment(request: StepRequest, step: str) -> pd.Timestamp:
     text = option(request.options, "now", step)
     try:
         found = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise UsageError(f"option now '{text}' is no RFC 3339 time", hint="write 2024-02-01T06:00:00Z") from None
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"option now '{text}' is no RFC 3339 time", hint="write 2024-02-01T06:00:00Z") from error
     if found.tzinfo is None:
         raise UsageError(f"option now '{text}' has no offset", hint="write 2024-02-01T06:00:00Z")
     return pd.Timestamp(found).tz_convert("UTC").tz_localize(None)

@@ -76,7 +76,7 @@ class Expected:
                 values[places[key]] = [[periods[text][name] for name in self.columns] for text in texts]
             except (ValueError, KeyError, TypeError) as error:
                 told = f"the batch prediction job wrote what is no forecast ({type(error).__name__}): {line[:_SHOWN]!r}"
-                raise TargetError(told, hint=_AGAIN) from None
+                raise TargetError(told, hint=_AGAIN) from error
             self._refuse_others(key, whose, versions[key])
         return values
 

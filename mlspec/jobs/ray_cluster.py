@@ -61,7 +61,7 @@ def _begin(address: str | None, count: int, where: str) -> None:
             hint="see that it runs, that this machine reaches it, and that Ray and Python have the same version there and here; "
             "one that was started with a token (Ray has them since 2.52) answers only where RAY_AUTH_MODE=token is set with "
             "RAY_AUTH_TOKEN_PATH, the file that holds it",
-        ) from None
+        ) from error
     finally:
         for each, handler in heard.items():
             signal.signal(each, handler)
@@ -77,7 +77,7 @@ class Cluster:
             with self._in_words():
                 self._seats: list[Any] = [seat.remote() for _ in range(count)]
         except ModuleNotFoundError as error:  # Ray Client's server unpacks what is sent before a worker does
-            raise TargetError(f"the Ray cluster {where} cannot start a worker: {error}", hint=_same()) from None
+            raise TargetError(f"the Ray cluster {where} cannot start a worker: {error}", hint=_same()) from error
         self._seated(patience)
 
     def each(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
@@ -127,9 +127,9 @@ class Cluster:
             yield
         except exceptions.RayTaskError as error:
             cause = getattr(error, "cause", None)
-            raise (cause if isinstance(cause, MlspecError) else self._failed(cause or error)) from None
+            raise (cause if isinstance(cause, MlspecError) else self._failed(cause or error)) from error
         except (exceptions.RayError, ConnectionError) as error:
-            raise self._failed(error) from None
+            raise self._failed(error) from error
 
     def _failed(self, error: BaseException) -> TargetError:
         return TargetError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from mlspec.web.instances import Asked, read
 from mlspec.web.problem import problem
 from mlspec.web.shelf import Answers
 
+logger = logging.getLogger(__name__)
 NO_VERSION = ""  # what a request is counted under that no version could be asked
 
 
@@ -55,7 +57,8 @@ class Answering:
             failed.setdefault(version, False)
             try:
                 predictions.append(_prediction(each, version, found.made[version].found))
-            except Exception as error:  # noqa: BLE001  (whatever a version's predictions break with is that version's error)
+            except Exception as error:
+                logger.debug("%s failed a request", version, exc_info=error, extra={"forecast": name})
                 if not failed[version]:
                     self.say(f"{name}: {version} failed a request: {type(error).__name__}: {error}")
                 failed[version] = True

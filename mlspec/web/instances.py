@@ -50,7 +50,7 @@ def _json(body: bytes) -> Any:
         return json.loads(body, parse_constant=no_number)
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:_SHOWN]
-        raise Mistake(f"the body is not JSON: {why}; expected {_EXAMPLE}") from None
+        raise Mistake(f"the body is not JSON: {why}; expected {_EXAMPLE}") from error
 
 
 def _only(value: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:

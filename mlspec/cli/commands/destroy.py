@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlspec.cli import options
-from mlspec.cli.escape import say_error
+from mlspec.cli.messages import report, say_error
 from mlspec.cli.project import known_name
 from mlspec.cli.target import open_here, timestamp
 from mlspec.errors import Exit, Refused
@@ -65,7 +65,7 @@ def _on_google_cloud(
         for name in gone:
             _say_gone(name)
         if found.text:
-            click.echo(found.text, err=True)
+            report(found.text)
         _ask(f"{what}{', with all of the above' if found.text else ''}", yes=yes)
         found.carry_out(purge=purge, lock_timeout=lock_timeout)
     for name in found.done:

@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from mlspec.cli import options
-from mlspec.cli.escape import printable, say_error
+from mlspec.cli.escape import printable
 from mlspec.cli.faults import as_text as faults_text
+from mlspec.cli.messages import report, say_error
 from mlspec.cli.planning import looked_at
 from mlspec.cli.progress import Progress
 from mlspec.cli.senders import senders
@@ -23,6 +24,7 @@ from mlspec.engine.deliver import deliver
 from mlspec.engine.loop import exit_code, reconcile
 from mlspec.engine.one_pass import Pass
 from mlspec.errors import Exit, MlspecError, Refused, Terminated
+from mlspec.log_context import forecast_scope
 
 
 @click.command(short_help="Keep it so: the loop that watches, retrains, rolls out and rolls back.")
@@ -61,7 +63,7 @@ def command(
         if once:
             raise
         name = "SIGTERM" if isinstance(stopped, Terminated) else "SIGINT"
-        click.echo(f"mlspec reconcile: ended by {name} between two passes", err=True)
+        report(f"mlspec reconcile: ended by {name} between two passes")
         return Exit.DONE
 
 
@@ -87,7 +89,7 @@ def _pass(call: _Call, said: dict[str, str]) -> int:
         passes = reconcile(found.engine, found.specs, call.lock_timeout, call.jobs if found.target.forks else 1)
     _deliver(found.target)
     if found.faults:
-        click.echo(faults_text(found.faults), err=True)
+        report(faults_text(found.faults), "ERROR")
     if call.output == "json":
         click.echo(json.dumps({"at": timestamp(), "forecasts": [_as_json(each) for each in passes]}, allow_nan=False))
     else:
@@ -109,8 +111,11 @@ def _deliver(target: Opened) -> None:
             click.echo(f"{timestamp()}  {notice.forecast}: told {pending.receiver}: {printable(notice.message)}")
             continue
         then = f"is tried again at {pending.next_at}" if pending.next_at else "is given up"
-        click.echo(
-            f"{timestamp()}  {notice.forecast}: {pending.receiver} was not told: {each.problem}; it {then}", err=True
+        report(
+            f"{notice.forecast}: {pending.receiver} was not told: {each.problem}; it {then}",
+            "WARNING",
+            forecast=notice.forecast,
+            at=timestamp(),
         )
 
 
@@ -123,7 +128,8 @@ def _say(passes: Sequence[Pass], said: dict[str, str]) -> None:
         waits = _waits(each)
         if waits and said.get(each.forecast) != waits:
             if each.error:
-                say_error(MlspecError(f"{each.forecast}: {each.error.message}", hint=each.error.hint))
+                with forecast_scope(each.forecast):
+                    say_error(type(each.error)(f"{each.forecast}: {each.error.message}", hint=each.error.hint))
             else:
                 click.echo(f"{timestamp()}  {each.forecast}: {printable(waits)}")
         calm += not waits and not each.did and not each.heard and each.forecast not in said

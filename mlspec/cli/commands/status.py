@@ -11,6 +11,7 @@ import click
 from mlspec.cli import options
 from mlspec.cli.clock import now
 from mlspec.cli.escape import printable
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, known_name, load_specs
 from mlspec.cli.table import percent, table
 from mlspec.cli.target import open_target, timestamp
@@ -35,7 +36,7 @@ def command(names: tuple[str, ...], target: str, output: str, check: bool) -> in
     wanted = tuple(known_name(name, known) for name in names) or known
     found = [status(where, name, now()) if _known(where, name) else not_applied(name, timestamp()) for name in wanted]
     if loaded.faults:
-        click.echo("some specs cannot be read, and are left out: `mlspec validate` says why", err=True)
+        report("some specs cannot be read, and are left out: `mlspec validate` says why", "WARNING")
     if output == "json":
         click.echo(json.dumps({"forecasts": [as_json(each) for each in found]}, indent=2, allow_nan=False))
     else:
@@ -81,7 +82,7 @@ def _sentences(each: Status) -> list[str]:
     ledger = each.ledger
     firing = "; ".join(alert.message for alert in ledger.alerts if alert.state == "firing")
     why = "" if each.why == firing else each.why  # an alert has a line of its own
-    found = [why or each.kept_out, _realised(ledger)]
+    found = [why or each.kept_out, _failure(each), _realised(ledger)]
     if ledger.rollout:
         found.append(
             f"{ledger.rollout.version} is on its way, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
@@ -96,6 +97,14 @@ def _sentences(each: Status) -> list[str]:
         f"alert {mute.alert} is silent until {mute.until}, by {mute.by}: {mute.reason}" for mute in ledger.silences
     ]
     return [line for line in found if line]
+
+
+def _failure(each: Status) -> str:
+    """Return why the loop cannot work on a forecast, where no condition says so already."""
+    failure = each.ledger.failure
+    if failure is None or any(failure.reason in condition.message for condition in each.conditions):
+        return ""
+    return f"the last pass failed at {failure.at}: {failure.reason}"
 
 
 def _realised(ledger: Ledger) -> str:

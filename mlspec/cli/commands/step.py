@@ -10,8 +10,10 @@ import click
 
 from mlspec.cli import options as shared
 from mlspec.cli.clock import now
-from mlspec.cli.structured import failures, say
+from mlspec.cli.escape import printable
+from mlspec.cli.messages import report
 from mlspec.errors import Exit, SpecError, StalePlan, UsageError
+from mlspec.log_context import forecast_scope
 from mlspec.spec import Resolved
 from mlspec.state.step import StepName, StepRequest
 
@@ -120,8 +122,8 @@ def _on_target(
         )
     root = find_root()
     where = open_target(loaded.project, root, target)
-    engine = open_engine(where, root, lambda forecast, step, _d, _t, text: say("INFO", text, forecast, step=step))
-    with failures(spec.name, name):
+    engine = open_engine(where, root, lambda _forecast, _step, _done, _total, text: report(printable(text)))
+    with forecast_scope(spec.name, name):
         facts = steps.run_on_target(engine, spec, cast("Any", name), moment or timestamp(), lock_timeout)
     click.echo(json.dumps({"forecast": spec.name, "step": name, **facts}, indent=2, allow_nan=False))
     return Exit.DONE if facts["well"] else Exit.NOT_WELL
@@ -138,7 +140,7 @@ def _on_files(
     from mlspec import jobs
 
     request = StepRequest(name, spec, root, _made(out), {role: _file(path) for role, path in inputs.items()}, words)
-    result = jobs.run(request, _say)
+    result = jobs.run(request, lambda _done, _total, text: report(printable(text)))
     outputs = {role: str(path) for role, path in result.outputs.items()}
     click.echo(json.dumps({"facts": dict(result.facts), "outputs": outputs}, indent=2, allow_nan=False))
     return Exit.DONE
@@ -152,10 +154,6 @@ def _words(name: str, options: dict[str, str], moment: str | None) -> dict[str, 
     return words
 
 
-def _say(_done: int, _total: int, what: str) -> None:
-    click.echo(what, err=True)
-
-
 def _word(value: str) -> Any:
     """Return a value as JSON where it begins as an object or a list does (a candidate, versions), as text otherwise."""
     if not value.startswith(("{", "[")):
@@ -163,7 +161,7 @@ def _word(value: str) -> Any:
     try:
         return json.loads(value)
     except ValueError as error:
-        raise UsageError(f"the value '{value[:60]}' is not JSON: {error}", hint="quote it for the shell") from None
+        raise UsageError(f"the value '{value[:60]}' is not JSON: {error}", hint="quote it for the shell") from error
 
 
 def _single(file: str, specs: tuple[Resolved, ...]) -> Resolved:
@@ -182,7 +180,7 @@ def _spec(file: str, target: str) -> dict[str, Any]:
     except (ValueError, UnicodeDecodeError) as error:
         raise SpecError(
             f"'{file}' is not JSON: {error}", hint="give a spec file, or what mlspec show --output json says"
-        ) from None
+        ) from error
     if not isinstance(value, dict):
         raise SpecError(
             f"'{file}' is not a resolved spec", hint="give a spec file, or one resolved spec as a JSON object"
@@ -203,5 +201,5 @@ def _made(folder: Path) -> Path:
     except OSError as error:
         raise UsageError(
             f"the folder '{folder}' cannot be made: {error.strerror}", hint="choose another --out"
-        ) from None
+        ) from error
     return folder

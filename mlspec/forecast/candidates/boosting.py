@@ -98,8 +98,8 @@ def load(candidate: GradientBoosting, data: bytes) -> Boosted:
         about = json.loads(parts[ABOUT])
         lags, differenced = tuple(map(int, about["lags"])), bool(about["differenced"])
         encoder = Encoder(dict(about["categories"]))
-    except (KeyError, ValueError, TypeError):
-        raise trees.damaged("it does not say what it was trained on") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise trees.damaged("it does not say what it was trained on") from error
     return Boosted(candidate, trees.load(parts.get(MODEL, b""), candidate.library), lags, differenced, encoder)
 
 
@@ -149,8 +149,8 @@ def _estimator(candidate: GradientBoosting, seed: int, place: Place) -> Any:
 def _lightgbm(candidate: GradientBoosting, seed: int, place: Place) -> Any:
     try:
         from lightgbm import LGBMRegressor
-    except ImportError:
-        raise MissingExtra("lightgbm", "lightgbm") from None
+    except ImportError as error:
+        raise MissingExtra("lightgbm", "lightgbm") from error
     return LGBMRegressor(
         n_estimators=candidate.iterations,
         learning_rate=candidate.learning_rate,

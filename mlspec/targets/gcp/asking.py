@@ -28,7 +28,7 @@ class Asking:
             import google.auth
             from google.auth.transport.requests import AuthorizedSession, Request
         except ModuleNotFoundError as error:
-            raise MissingExtra(error.name or "google-auth", "gcp") from None
+            raise MissingExtra(error.name or "google-auth", "gcp") from error
         with words("sign in to Google Cloud"):
             self._credentials, _ = google.auth.default([_SCOPE])
             self._credentials.refresh(Request())

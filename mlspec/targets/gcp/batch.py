@@ -7,6 +7,7 @@ is there, so a loop that was killed after the job ended starts no second one
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from mlspec.targets.gcp.said import Ended
 from mlspec.targets.gcp.storage import Bucket, Stored
 from mlspec.targets.gcp.vertex import WELL, Jobs, account, labels
 
+logger = logging.getLogger(__name__)
 _FORMAT = "jsonl"
 # How the files of a job are called: a container's, and as the API's reference has them.
 _PREDICTIONS = ("prediction.results-", "predictions_")
@@ -73,6 +75,7 @@ class Batch:
         name = self._jobs.begin(wanted.key, self._job(wanted), what, done)
         if name is None:
             return kept
+        logger.info("the batch prediction job %s runs", name)
         job = self._jobs.wait(name)
         found = self._predictions(job)
         if not found:

@@ -95,7 +95,7 @@ class Clients:
             try:
                 self._made[key] = make()
             except ModuleNotFoundError as error:
-                raise MissingExtra(error.name or name, "gcp") from None
+                raise MissingExtra(error.name or name, "gcp") from error
         found: Client = self._made[key]
         return found
 

@@ -5,6 +5,7 @@ See https://cloud.google.com/vertex-ai/docs/training/create-custom-job.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from mlspec.spec.place import Place
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.said import Ended
 from mlspec.targets.gcp.vertex import LONG, Jobs, account, labels
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ def run(clients: Clients, place: Place, wanted: Wanted, done: Callable[[], bool]
     jobs = _jobs(clients)
     what = f"start {wanted.step} of {wanted.forecast} on {wanted.machine}"
     if name := jobs.begin(wanted.key, _job(place, wanted), what, done):
+        logger.info("%s runs as %s on %s", wanted.step, name, wanted.machine)
         jobs.wait(name)
     return name
 

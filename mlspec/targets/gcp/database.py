@@ -89,8 +89,8 @@ class Database:
             data = connection.serialize()
         try:
             written = durable.commit(self._images, self._forecast, data, image.generation, point)
-        except Moved:
-            raise self._moved() from None
+        except Moved as error:
+            raise self._moved() from error
         if self._stands_on is not None:
             self._stands_on = written
 

@@ -9,6 +9,7 @@ first, and what it answered afterwards.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -27,6 +28,7 @@ from mlspec.targets.gcp.images import FOLDER
 from mlspec.targets.gcp.said import Ended
 from mlspec.targets.gcp.storage import NEW, Bucket, Moved
 
+logger = logging.getLogger(__name__)
 RESULT = "result.json"
 _ANSWERS = "predictions"  # the folder of what a batch prediction job writes
 _HEAVY = ("backtest", "train")
@@ -88,6 +90,8 @@ class Elsewhere:
             return partial(custom.ended, self._clients, job) if job else None
         executions = Executions(self._clients, derived_names(step.forecast)["Cloud Run job"])
         found = executions.begin(words, place, lambda: self._done(folder))
+        if found:
+            logger.info("%s runs as %s", step.step, found)
         if found and not executions.wait(found):
             raise TargetError(
                 f"{step.step} still runs after {LONG / 3600:.0f} hours",

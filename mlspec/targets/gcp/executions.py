@@ -103,10 +103,10 @@ class Executions:
 
         try:
             return patiently(call, f"start the job {self._job}")
-        except NotFound:
+        except NotFound as error:
             raise TargetError(
                 f"there is no job {self._name}", hint="`mlspec apply` makes a forecast's own, infra/ the loop's"
-            ) from None
+            ) from error
 
 
 def _pauses() -> Iterator[float]:

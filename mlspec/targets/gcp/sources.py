@@ -117,8 +117,8 @@ class Sources:
         try:
             found = self._inside(bucket, folder)
             found = Bucket(self._clients, bucket).list(folder) if found is None else found
-        except NoBucket:
-            raise DataError(f"there is no bucket gs://{bucket}", hint="correct the address in the spec") from None
+        except NoBucket as error:
+            raise DataError(f"there is no bucket gs://{bucket}", hint="correct the address in the spec") from error
         if self._folders is not None:
             self._folders[key] = found
         return found

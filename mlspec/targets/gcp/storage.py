@@ -59,8 +59,8 @@ class Bucket:
                 lambda: tuple(map(_stored, self._clients.storage.list_blobs(self.name, **asked))),
                 f"list {self._of(prefix)}",
             )
-        except NotFound:
-            raise self._missing() from None
+        except NotFound as error:
+            raise self._missing() from error
 
     def look(self, name: str) -> Stored | None:
         """Return what is known of an object, None where there is none."""
@@ -137,18 +137,18 @@ class Bucket:
 
         try:
             return self._ask(lambda: self._once(attempt, name, token), f"write {self._of(name)}")
-        except NotFound:
-            raise self._missing() from None
+        except NotFound as error:
+            raise self._missing() from error
 
     def _once(self, attempt: Callable[[], int], name: str, token: str) -> int:
         from google.api_core.exceptions import PreconditionFailed
 
         try:
             return attempt()
-        except PreconditionFailed:
+        except PreconditionFailed as error:
             found = self.look(name)
             if found is None or found.metadata.get(_TOKEN) != token:
-                raise Moved(name) from None
+                raise Moved(name) from error
             return found.generation  # written by an attempt of ours whose answer was lost
 
     def _missing(self) -> NoBucket:
