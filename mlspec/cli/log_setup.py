@@ -25,7 +25,7 @@ _JOB = ("CLOUD_RUN_JOB", "K_SERVICE", "CLOUD_ML_JOB_ID", "AIP_HTTP_PORT")
 # What names the run that a line comes from, as the entry's labels.
 _RUN = ("CLOUD_RUN_EXECUTION", "CLOUD_ML_JOB_ID")
 # What a record may carry beside its message: `extra={"step": "train"}`.
-_FIELDS = ("forecast", "step", "error", "hint", "seconds", "attempt")
+_FIELDS = ("forecast", "step", "error", "hint", "seconds")
 _SECRET_NAME = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|ACCESS_KEY")
 _NO_SECRET_NAME = re.compile(r"_(FILE|PATH|DIR|NAME|ID|URI)$")
 _ROOT, _OWN, _GOOGLE = logging.getLogger(), logging.getLogger("mlspec"), logging.getLogger("google")

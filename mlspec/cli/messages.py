@@ -1,9 +1,11 @@
-"""What a command tells a person beside its result: words on stderr; in a job, records of its log."""
+"""What a command tells a person beside its result: words on stderr; in a job, records of its log.
+
+Every command imports this module, `mlspec --version` too: what only some need is imported where they need it.
+"""
 
 from __future__ import annotations
 
 import sys
-import traceback
 
 import click
 
@@ -60,6 +62,7 @@ def say_wrong_call(error: click.ClickException) -> None:
 def say_defect(error: Exception, command: str) -> None:
     """Tell an exception that nobody expected, with all that a report of it needs."""
     import logging
+    import traceback
 
     from mlspec.cli.log_setup import clean, is_json
 
