@@ -27,7 +27,7 @@ def wait_for(take: Callable[[], bool], forecast: str, holder: Callable[[], str],
                 hint="wait for it with --lock-timeout 10m; a holder that has died frees the lock by itself",
             )
         if not waited:
-            logger.info("waiting up to %.0f s for the lock of %s: %s", timeout, forecast, holder() or "just taken")
+            logger.info("waiting up to %g s for the lock of %s: %s", timeout, forecast, holder() or "just taken")
             waited = True
         time.sleep(min(_PAUSE, max(deadline - time.monotonic(), 0.0)))
     if waited:
