@@ -127,7 +127,7 @@ def weigh_ahead(work: Work) -> None:
         due = move_due(now, observed)
         if isinstance(due, RollBack | Abort):
             weighing.measure(now, observed, due)
-    except Exception as error:
+    except Exception as error:  # what was judged is recorded; a task that failed here would tell another story
         logger.debug("what could take over cannot be weighed yet", exc_info=error)
         said = error.message if isinstance(error, MlspecError) else type(error).__name__
         work.engine.tell(work.name, "evaluate", 1, 1, f"what could take over cannot be weighed yet: {said}")

@@ -63,7 +63,7 @@ def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Work
             work = Work(engine, engine.wanted(spec))
             works.append(work)
             return _under_lock(work)
-    except Exception as error:
+    except Exception as error:  # a defect in one forecast's work holds up no other
         failure = as_error(error)
         logger.debug("apply failed", exc_info=error)
         return Outcome(spec.name, "failed", error=failure, recorded=bool(work and work.settled))

@@ -53,7 +53,7 @@ def _attempt(target: Target, pending: Pending, sender: Callable[[str], Sender], 
         after = after_attempt(pending, clock(), error.problem, lasting=error.lasting, wait=error.after)
         target.told(after, None)
         return Delivered(after)
-    except Exception as error:
+    except Exception as error:  # a secret that is not there may be tomorrow; a defect holds up no other notice
         problem = as_error(error).message
         logger.info("%s was not told: %s", pending.receiver, problem)
         logger.debug("why %s was not told", pending.receiver, exc_info=error)

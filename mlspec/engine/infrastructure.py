@@ -103,7 +103,7 @@ class Infrastructure:
         self._begun = True
         try:
             carry_out(self._terraform, self._at(name), self._tell)
-        except Exception as error:
+        except Exception as error:  # a defect in one folder's work holds up no other
             logger.debug("terraform apply failed: %s", name, exc_info=error)
             return Made(name, "failed", as_error(error))
         return Made(name, "applied")

@@ -54,7 +54,7 @@ def look_at(engine: Engine, spec: Spec, found: Pass) -> bool:
                 _paused(engine, spec, found)
                 return False
             return not _idle(engine, spec, found)
-        except Exception as error:
+        except Exception as error:  # a defect in one forecast's look holds up no other
             found.error = as_error(error)
             logger.debug("looking failed", exc_info=error)
             if isinstance(found.error, Defect):
@@ -68,7 +68,7 @@ def work_on(engine: Engine, spec: Spec, found: Pass, lock_timeout: float) -> Non
         try:
             with engine.target.lock(spec.name, "reconcile", engine.clock(), lock_timeout):
                 _pass(engine, spec, found)
-        except Exception as error:
+        except Exception as error:  # a defect in one forecast's work holds up no other
             found.error = as_error(error)
             logger.debug("the pass failed", exc_info=error)
 
@@ -182,7 +182,7 @@ def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
         after = replace(ledger, failure=Failure(_LOOK, 1, at, None, defect.message))
         with engine.target.lock(spec.name, "reconcile", at, 0.0):
             engine.target.settle(Settlement(spec.name, events=(event,), ledger=after), at)
-    except Exception as error:
+    except Exception as error:  # what is broken may be the record itself: the pass tells of it
         logger.debug("the defect could not be recorded", exc_info=error)
 
 

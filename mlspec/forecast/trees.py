@@ -67,7 +67,7 @@ def _load_skops(data: bytes) -> Any:
         model = skops.io.loads(data, trusted=TRUSTED)
     except ModelError:
         raise
-    except Exception as error:
+    except Exception as error:  # skops and numpy raise whatever a damaged file leads them to
         raise damaged("its trees cannot be read") from error
     if not isinstance(model, HistGradientBoostingRegressor):
         raise damaged("it holds no boosted trees")

@@ -57,7 +57,7 @@ class Answering:
             failed.setdefault(version, False)
             try:
                 predictions.append(_prediction(each, version, found.made[version].found))
-            except Exception as error:
+            except Exception as error:  # whatever a version's predictions break with is that version's error
                 logger.debug("%s failed a request", version, exc_info=error, extra={"forecast": name})
                 if not failed[version]:
                     self.say(f"{name}: {version} failed a request: {type(error).__name__}: {error}")

@@ -77,7 +77,7 @@ def _every_tick(ended: threading.Event, work: Callable[[], None], say: Callable[
             try:
                 work()
                 said = ""
-            except Exception as error:
+            except Exception as error:  # a thread that died would leave the server deaf: it says so and goes on
                 logger.debug("a look of the server failed", exc_info=error)
                 words = error.message if isinstance(error, MlspecError) else f"{type(error).__name__}: {error}"
                 if words != said:

@@ -126,7 +126,7 @@ class Shelf:
             then = "; it keeps answering from the data before" if kept else ""
             self._say(f"{release.forecast}: {name} cannot predict: {error.message}{then}")
             return Made((), before.found if before and kept else error.message)
-        except Exception as error:
+        except Exception as error:  # a version that breaks is what a canary is for: its requests fail, no others
             logger.debug("%s cannot predict", name, exc_info=error, extra={"forecast": release.forecast})
             self._say(f"{release.forecast}: {name} cannot predict: {type(error).__name__}: {error}")
             return Made((), f"it broke with {type(error).__name__}")

@@ -116,7 +116,7 @@ def redeploy(forecast: str) -> None:
 
         place = Place(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
         found = judge_what_serves(place, forecast)
-    except Exception as error:
+    except Exception as error:  # a defect here must not keep the loop asleep
         say("ERROR", "the alert could not be answered here", forecast=forecast, error=type(error).__name__)
         logging.getLogger("mlspec.redeploy").debug("why the alert could not be answered", exc_info=error)
         return
