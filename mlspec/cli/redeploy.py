@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlspec.cli.log_setup import set_up
+from mlspec.cli.log_setup import default_level, set_up
 from mlspec.cli.target import cache_folder, timestamp
 from mlspec.engine.answering import answer
 from mlspec.engine.one_pass import Pass
@@ -13,5 +13,5 @@ def redeploy(place: Place, forecast: str) -> Pass:
     """Answer an alert about a forecast on Google Cloud, and return what came of it, errors included."""
     from mlspec.targets.gcp.target import GcpTarget
 
-    set_up(form="json")
+    set_up(default_level("text"), "json")  # warnings: what was decided, the function tells itself
     return answer(GcpTarget(place, cache_folder() / place.project), forecast, timestamp)
