@@ -14,6 +14,7 @@ from mlspec import __version__
 from mlspec.cli.clock import now
 from mlspec.engine.context import Engine, Tell, model_libraries
 from mlspec.errors import UsageError
+from mlspec.forecast.code_version import CODE_VERSION
 from mlspec.spec.faults import did_you_mean
 from mlspec.spec.place import Place
 from mlspec.spec.project import GcpTarget as GcpSettings
@@ -90,9 +91,10 @@ def open_engine(target: Opened, root: Path, tell: Tell) -> Engine:
         steps=_steps,
         root=root,
         clock=timestamp,
-        code=__version__,
+        code=CODE_VERSION,
         libraries=model_libraries(),
         tell=tell,
+        mlspec=__version__,
         far=None if isinstance(target, LocalTarget) or os.environ.get(RUNNER) != "cloud-run" else target.run_far,
     )
 

@@ -132,10 +132,18 @@ def _work(target: Target, forecast: str, clock: Callable[[], str]) -> Work | Non
     if not releases or data is None or "deployment" not in observed.seen:
         return None
     source = SourceFacts(str(data.resource.fields["data.digest"]), (), 0)
-    made_with = {"code": "", "libraries": {}, **observed.ledger.made_with}
+    made_with = {"code": "", "mlspec": "", "libraries": {}, **observed.ledger.made_with}
     wanted = Wanted(forecast, releases[0].spec, releases[0].spec_hash, source, made_with["code"])
     engine = Engine(
-        target, _not_here, Path(), clock, made_with["code"], made_with["libraries"], _to_nobody, far=_not_run
+        target,
+        _not_here,
+        Path(),
+        clock,
+        made_with["code"],
+        made_with["libraries"],
+        _to_nobody,
+        made_with["mlspec"],
+        far=_not_run,
     )
     return Work(engine, wanted)
 

@@ -69,9 +69,15 @@ def evaluate(work: Work) -> Evaluated:
         evaluated=_key(work, observed, served, at),
         metrics=facts["metrics"],
         by_horizon=tuple(facts.get("by_horizon", ())),
-        made_with={"code": work.engine.code, "libraries": dict(work.engine.libraries)},
+        made_with=_made_with(work),
     )
     return _move_on(work, observed, found, ledger, at, whole=True)
+
+
+def _made_with(work: Work) -> dict[str, Json]:
+    """Return what the steps of an evaluation are filed under, beside their inputs: `answering` looks for them."""
+    engine = work.engine
+    return {"code": engine.code, "mlspec": engine.mlspec, "libraries": dict(engine.libraries)}
 
 
 def evaluate_served(work: Work) -> Evaluated:

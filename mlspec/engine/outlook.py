@@ -88,7 +88,7 @@ def look(engine: Engine, spec: Spec) -> Outlook:
     if refused:
         trained = None
     wanted = wanted.but(_waiting(wanted.spec, observed, train=trained is not None, slots=slots))
-    key = digest([wanted.spec_hash, wanted.source.digest, wanted.code], 32)
+    key = digest([wanted.spec_hash, wanted.source.digest, engine.mlspec], 32)  # a newer mlspec may be able to do it
     blocked = waits(observed.ledger.failure, key, now)
     return Outlook(wanted, observed, slots, trained, refused, changes(wanted, observed), key, blocked, missing)
 

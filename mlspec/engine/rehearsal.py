@@ -17,7 +17,8 @@ from mlspec.engine.one_pass import Pass
 from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import moment, text
 from mlspec.plan.serving import stable, traffic
-from mlspec.state.resource import Json, digest
+from mlspec.spec.digest import spec_digest
+from mlspec.state.resource import Json
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
 FAULTS: dict[Fault, str] = {
@@ -104,7 +105,7 @@ def periods_for(spec: Mapping[str, Json]) -> int:
 
 def played(spec: Mapping[str, Json]) -> Played:
     """Return a spec of the stage."""
-    return Played(spec["metadata"]["name"], spec, digest(dict(spec)))
+    return Played(spec["metadata"]["name"], spec, spec_digest(spec))
 
 
 @dataclass

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from mlspec.plan.fields import flatten, owner
+from mlspec.spec.digest import digest_values
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import KINDS, Json, Kind, Resource
 
@@ -15,8 +16,9 @@ from mlspec.state.resource import KINDS, Json, Kind, Resource
 class Wanted:
     """One forecast as its spec wants it, with the facts that the spec alone does not hold.
 
-    `spec` is the resolved spec as JSON, `source` what the data files are now, `code` mlspec's own version. `waiting` holds facts
-    of a kind of resource as they were when it was made, where newer ones are no reason yet: new data alone does not train.
+    `spec` is the resolved spec as JSON, `source` what the data files are now, `code` the version of the code that shapes a model.
+    `waiting` holds facts of a kind of resource as they were when it was made, where newer ones are no reason yet: new data alone
+    does not train.
     """
 
     name: str
@@ -39,7 +41,7 @@ class Wanted:
     @cached_property
     def _by_kind(self) -> dict[Kind, dict[str, Json]]:
         found: dict[Kind, dict[str, Json]] = {kind: {} for kind in KINDS}
-        for key, value in flatten(self.spec).items():
+        for key, value in flatten(digest_values(self.spec)).items():
             for kind in owner(key)[0]:
                 found[kind][key] = value
         return found

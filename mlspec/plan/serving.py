@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlspec.spec.digest import digest_values
 from mlspec.state.ledger import Hold, Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.record import Release, Version
@@ -64,7 +65,8 @@ def traffic(observed: Observed) -> Mapping[str, int]:
 
 def shape(spec: Mapping[str, Json]) -> str:
     """Return the digest of what a model is made for. Versions of one shape can take over from one another."""
-    return digest([_at(spec, key) for key in SHAPE], 16)
+    values = digest_values(spec)
+    return digest([_at(values, key) for key in SHAPE], 16)
 
 
 def fits(observed: Observed, spec: Mapping[str, Json]) -> bool:

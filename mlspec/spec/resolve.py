@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +12,7 @@ from pydantic import ValidationError
 
 from mlspec.spec.checks import STAND_INS, check
 from mlspec.spec.checks.project import targets
+from mlspec.spec.digest import spec_digest
 from mlspec.spec.document import Document
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted
 from mlspec.spec.forecast import MAX_TARGETS, Forecast
@@ -90,8 +89,7 @@ class Resolved:
     @cached_property
     def spec_hash(self) -> str:
         """sha256 of the resolved spec: what it says, not how it is spelt."""
-        text = json.dumps(self.json, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return spec_digest(self.json)
 
     @cached_property
     def origins(self) -> dict[str, str]:
