@@ -23,8 +23,9 @@ from mlspec.spec.forecast import Forecast, Part
 from mlspec.spec.words import parts_in, tag_of
 
 Json = Any  # None, bool, int, finite float, str, list and dict of the same
-# How a value that the user gave is written where a table of flat keys drops what is empty (`plan.fields.flatten`).
-_EMPTY: tuple[tuple[Json, str], ...] = ((None, "null"), ([], "[]"), ({}, "{}"))
+# How an empty value that the user gave is written, since a table of flat keys drops what is empty (`plan.fields.flatten`). None of
+# these is a value that the key could have: where text may stand no list may, and the other way round.
+_EMPTY: tuple[tuple[Json, Json], ...] = ((None, [None]), ([], "[]"), ({}, "{}"))
 
 
 def spec_digest(spec: Mapping[str, Json]) -> str:
@@ -141,4 +142,4 @@ def _inside(value: Json, rule: _Rule, *, later: bool, named: bool = False) -> Js
     elif isinstance(value, dict):
         tag = next((tag for tag in rule.inside if tag in (value.get("kind"), value.get("type"))), None)
         written = _without_defaults(value, rule.inside.get(tag, {}), later=later)
-    return next((word for empty, word in _EMPTY if later and written == empty), written)
+    return next((mark for empty, mark in _EMPTY if later and written == empty), written)

@@ -11,6 +11,9 @@ STATE = "tests/targets/test_migrate.py"
 SIGNALS = "tests/cli/test_signals.py"
 EVIDENCE = "tests/jobs/test_evaluate.py"
 ANSWERS = "tests/engine/test_answering.py"
+DIGEST = "tests/spec/test_digest.py"
+UPGRADE = "tests/upgrade/test_upgrade.py"
+LINEAGE = "tests/upgrade/test_lineage.py"
 
 
 def loop(test: str) -> str:
@@ -61,6 +64,20 @@ MUTATIONS = (
     Mutation("a changed spec lifts a hold", "plan/serving.py",
              "ledger.hold and ledger.hold.spec_hash == spec_hash else None", "ledger.hold else None",
              rollout("a_hold_ends_when_the_spec_changes")),
+    Mutation("a key that is new in the language changes no digest while it has its default", "spec/digest.py",
+             "if rule.later and value[key] == rule.default:", "if False:", f"{DIGEST} {UPGRADE}"),
+    Mutation("what a user says is part of the digest", "spec/digest.py",
+             "if rule.later and value[key] == rule.default:", "if rule.later:", DIGEST),
+    Mutation("an empty value that a user gives is a value", "spec/digest.py",
+             "if later and written == empty), written)", "if False), written)", DIGEST),
+    Mutation("versions of one shape stay so after an upgrade", "plan/serving.py",
+             "    values = digest_values(spec)\n", "    values = spec\n", DIGEST),
+    Mutation("a release of mlspec is no reason to train", "cli/target.py",
+             "code=CODE_VERSION,", "code=__version__,", UPGRADE),
+    Mutation("a step's file is not taken from an older mlspec", "engine/pipeline.py",
+             '"code": [engine.code, engine.mlspec],', '"code": engine.code,', LINEAGE),
+    Mutation("what an older mlspec could not do is tried again", "engine/outlook.py",
+             "wanted.source.digest, engine.mlspec], 32)", "wanted.source.digest, engine.code], 32)", LINEAGE),
     Mutation("a version in quarantine is not promoted", "plan/serving.py",
              "if judged in observed.ledger.bad:", "if False:",
              rollback("a_version_in_quarantine_is_never_promoted_again_until_something_changes")),

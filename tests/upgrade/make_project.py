@@ -4,8 +4,8 @@
     scripts/test tests/upgrade --collect-only   # makes the environment
     .venv/bin/python -m tests.upgrade.make_project tests/upgrade/project-0.1.0.zip
 
-`project-0.1.0.zip` was made in that way by ac36e3f, before digests left defaults out. Add another file for another release, and keep
-the older ones: users come from all of them. The script uses nothing but the command line, so that any release can run it.
+`project-0.1.0.zip` was made in that way by ac36e3f, before digests left defaults out. Add another file for another release, and
+keep the older ones: users come from all of them. The script uses nothing but the command line, so that any release can run it.
 """
 
 from __future__ import annotations
