@@ -28,8 +28,14 @@ Json = Any  # None, bool, int, finite float, str, list and dict of the same
 _EMPTY: tuple[tuple[Json, Json], ...] = ((None, [None]), ([], "[]"), ({}, "{}"))
 
 
+def resolved_json(forecast: Forecast) -> dict[str, Json]:
+    """Return a validated spec as JSON with every key of the language: what steps are given, and what a release keeps."""
+    value: dict[str, Json] = forecast.model_dump(mode="json", by_alias=True, exclude={"targets"})
+    return value
+
+
 def spec_digest(spec: Mapping[str, Json]) -> str:
-    """Return the sha256 of a resolved spec, as hex: of what it says, not of how it is spelt. `spec` as `digest_values` has it."""
+    """Return the sha256 of a resolved spec, as hex: of what it says, not of how it is spelt. `spec` as `digest_values` takes it."""
     text = json.dumps(digest_values(spec), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -37,9 +43,8 @@ def spec_digest(spec: Mapping[str, Json]) -> str:
 def digest_values(spec: Mapping[str, Json]) -> Mapping[str, Json]:
     """Return the part of a resolved spec that every digest of it is made of.
 
-    `spec` is a validated spec as JSON (`Forecast.model_dump(mode="json", by_alias=True)`), also one that an older mlspec recorded,
-    which lacks the keys that came since. Keys that came after the first release are left out where they say no more than their
-    default.
+    `spec` is a validated spec as JSON (`resolved_json`), also one that an older mlspec recorded, which lacks the keys that came
+    since. Keys that came after the first release are left out where they say no more than their default.
     """
     rules = _rules(Forecast)
     return _without_defaults(spec, rules, later=False) if rules else spec

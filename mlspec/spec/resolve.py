@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from mlspec.spec.checks import STAND_INS, check
 from mlspec.spec.checks.project import targets
-from mlspec.spec.digest import spec_digest
+from mlspec.spec.digest import resolved_json, spec_digest
 from mlspec.spec.document import Document
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted
 from mlspec.spec.forecast import MAX_TARGETS, Forecast
@@ -83,8 +83,7 @@ class Resolved:
     @cached_property
     def json(self) -> dict[str, Any]:
         """The resolved spec as JSON; what steps are given and what a release keeps."""
-        value: dict[str, Any] = self.forecast.model_dump(mode="json", by_alias=True, exclude={"targets"})
-        return value
+        return resolved_json(self.forecast)
 
     @cached_property
     def spec_hash(self) -> str:

@@ -37,7 +37,7 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def numbers(case: str, folder: Path) -> dict[str, float]:
+def numbers(case: str, folder: Path) -> dict[str, float | None]:
     """Run the pipeline with one candidate, and return its scores and its forecast as one table."""
     listed: Any = [CASES[case]] if CASES[case] else "auto"
     if case == "ensemble":
@@ -59,7 +59,7 @@ def numbers(case: str, folder: Path) -> dict[str, float]:
     return scored | dict(_forecast(run.files["forecast"]))
 
 
-def differences(before: dict[str, float], now: dict[str, float]) -> list[str]:
+def differences(before: dict[str, float | None], now: dict[str, float | None]) -> list[str]:
     """Return a line for each number that is another one now, beyond what machines and libraries differ by."""
     return [
         f"{name}: {before.get(name)} -> {now.get(name)}"

@@ -136,7 +136,4 @@ def speak(monkeypatch: pytest.MonkeyPatch, language: type[Forecast] = LaterForec
 
 def resolved(document: dict[str, Any], language: type[Forecast]) -> dict[str, Any]:
     """A document as a resolved spec in JSON."""
-    value: dict[str, Any] = language.model_validate(document).model_dump(
-        mode="json", by_alias=True, exclude={"targets"}
-    )
-    return value
+    return digest.resolved_json(language.model_validate(document))
