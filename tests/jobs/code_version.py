@@ -106,7 +106,9 @@ def store() -> None:
         for case in CASES:
             (Path(folder) / case).mkdir()
             found[case] = numbers(case, Path(folder) / case)
-    before = json.loads(STORED.read_text()) if STORED.exists() else {"code_version": "", "numbers": found}
+    before: dict[str, Any] = (
+        json.loads(STORED.read_text()) if STORED.exists() else {"code_version": "", "numbers": found}
+    )
     moved = [line for case in CASES for line in differences(before["numbers"].get(case, found[case]), found[case])]
     if moved and before["code_version"] == CODE_VERSION and "--libraries" not in sys.argv:
         raise SystemExit(

@@ -12,8 +12,8 @@ from mlspec.engine.context import Engine
 from mlspec.engine.loop import reconcile
 from mlspec.engine.plan import make_plan
 from tests.engine.steps import Spec, Steps, engine, spec
-from tests.examples import project, sales
-from tests.stores import recorded
+from tests.examples import sales
+from tests.stores import Home, recorded
 
 ACCURACY = {
     "name": "accuracy", "metric": "wape", "above": 0.9, "below": None, "outside": None, "window": None, "for": None,
@@ -33,9 +33,9 @@ def demand() -> Spec:
 
 
 @pytest.fixture
-def root(tmp_path: Path, demand: Spec) -> Path:
-    """A project whose forecast is released, and at rest."""
-    root = project(tmp_path / "project")
+def root(tmp_path: Path, demand: Spec, home: Home) -> Path:
+    """A project whose forecast is released, and at rest: in its folder, or in a team's database."""
+    root = home.project(tmp_path / "project")
     reconcile(engine(root), [demand])
     assert reconcile(engine(root), [demand])[0].status == "nothing"
     return root
