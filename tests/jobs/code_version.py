@@ -83,19 +83,21 @@ def _forecast(file: Path) -> Iterator[tuple[str, float]]:
 
 
 def _table(days: range, *target: str) -> str:
-    """Return two shops by day: one that sells every day and more with a promotion, one that sells now and then."""
+    """Return three shops by day: one sells every day and more with a promotion, one now and then, one is new: two seasons old."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["shop", "day", "promotion", *target])
-    for shop in ("every day", "now and then"):
-        for day in days:
+    for shop, opened in (("every day", 0), ("now and then", 0), ("new", _DAYS - 16)):
+        for day in days[max(0, opened - days.start) :]:
             promotion = int(day % 11 in (3, 4))
             noise = (day * 7919) % 13 - 6
-            often = 60 + 12 * (day % 7) + 25 * promotion + noise + day // 4
-            units = often if shop == "every day" else max(0, noise) * (day % 3 == 0)
-            writer.writerow(
-                [shop, (date(2024, 1, 1) + timedelta(days=day)).isoformat(), promotion, *([units] if target else [])]
+            units = (
+                max(0, noise) * (day % 3 == 0)
+                if shop == "now and then"
+                else 60 + 12 * (day % 7) + 25 * promotion + noise + day // 4
             )
+            row = [shop, (date(2024, 1, 1) + timedelta(days=day)).isoformat(), promotion]
+            writer.writerow([*row, units] if target else row)
     return out.getvalue()
 
 

@@ -13,6 +13,7 @@ EVIDENCE = "tests/jobs/test_evaluate.py"
 ANSWERS = "tests/engine/test_answering.py"
 DIGEST = "tests/spec/test_digest.py"
 UPGRADE = "tests/upgrade/test_upgrade.py"
+NUMBERS = "tests/jobs/test_code_version.py"
 LINEAGE = "tests/upgrade/test_lineage.py"
 
 
@@ -74,6 +75,8 @@ MUTATIONS = (
              "    values = digest_values(spec)\n", "    values = spec\n", DIGEST),
     Mutation("a release of mlspec is no reason to train", "cli/target.py",
              "code=CODE_VERSION,", "code=__version__,", UPGRADE),
+    Mutation("code that makes other forecasts raises CODE_VERSION", "forecast/quantiles.py",
+             'method="weibull"', 'method="hazen"', NUMBERS + "::test_the_same_code_makes_the_same_numbers[croston]"),
     Mutation("a step's file is not taken from an older mlspec", "engine/pipeline.py",
              '"code": [engine.code, engine.mlspec],', '"code": engine.code,', LINEAGE),
     Mutation("what an older mlspec could not do is tried again", "engine/outlook.py",
