@@ -60,7 +60,7 @@ def shows(printed: list[str], expected: list[str]) -> str | None:
 def test_the_readme_is_a_session_that_runs(tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(
-        ROOT, project, ignore=shutil.ignore_patterns(".git", ".mlspec", ".venv*", "tests", "*_cache", "dist")
+        ROOT, project, ignore=shutil.ignore_patterns(".git", ".mlspec", ".venv*", ".tools", "tests", "*_cache", "dist")
     )
     environment = {
         **os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -2,8 +2,8 @@
 
 Exits 1 where a rule can be broken and no test turns red, or where the text that a mutation replaces is not there any more.
 
-Each run of tests is a fork of this process, which has imported the libraries that the tests need: their import is most of what a new
-process takes. There is one copy for each processor, used again and again; what is broken in it is mended after the run.
+Each run of tests is a fork of this process, which has imported the libraries that the tests need: their import is most of what
+a new process takes. There is one copy for each processor, used again and again; what is broken in it is mended after the run.
 """
 
 from __future__ import annotations
