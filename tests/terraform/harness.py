@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.processes import unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
 LONG_ENOUGH = 300
 """Seconds after which a run is hung, not slow."""
@@ -113,7 +115,7 @@ class ProviderProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.terraform.provider", "--cache", str(cache), *words],
                 cwd=ROOT,
-                env={**os.environ, "GRPC_VERBOSITY": "ERROR", **(env or {})},
+                env={**unmeasured(), "GRPC_VERBOSITY": "ERROR", **(env or {})},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -131,7 +133,8 @@ class ProviderProcess:
         except BrokenPipeError:
             answer = ""
         if not answer:
-            raise RuntimeError(f"the stand-in for Google's provider ended:\n{self.log.read_text()}")
+            code = self.process.wait()
+            raise RuntimeError(f"the stand-in for Google's provider ended with {code}:\n{self.log.read_text()}")
         return answer.strip()
 
     def stop(self) -> None:
