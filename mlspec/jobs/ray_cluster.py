@@ -16,7 +16,9 @@ from importlib.metadata import version
 from itertools import cycle
 from typing import Any, TypeVar
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when ray is imported: nothing is sent to its makers
+# Read when ray is imported: nothing is sent to its makers, and its first process may start slowly on a busy machine.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "120")
 
 import ray
 from ray import exceptions
@@ -31,6 +33,7 @@ from mlspec.spec.forecast import Training
 T = TypeVar("T")
 # Seconds that workers may take to be there: a cluster that grows by demand takes minutes to start a machine.
 PATIENCE = 900.0
+STARTS = 3  # tries to start Ray on this machine: it gives its processes 30 s each time, and no setting gives them more
 WORKERS = 4  # and not the cores of whoever runs it: the trees follow from their number
 LIBRARIES = ("lightgbm", "mlforecast", "numpy", "pandas", "scikit-learn", "scipy", "statsforecast")
 
@@ -50,12 +53,9 @@ def connected(training: Training) -> Iterator[Cluster]:
 def _begin(address: str | None, count: int, where: str) -> None:
     """Connect, and leave signals to whoever heard them before: Ray takes SIGTERM for itself."""
     heard = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-    # `local`, as without an address Ray looks for one in the environment.
-    options: dict[str, Any] = {} if address else {"num_cpus": count, "include_dashboard": False}
     try:
-        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (exceptions.RayError, OSError, RuntimeError, ValueError, ImportError) as error:
-        ray.shutdown()  # half of a connection is none
+        _start(address, count)
+    except Exception as error:  # noqa: BLE001  (Ray raises errors of its own, of Python, and Exception itself)
         raise TargetError(
             f"the Ray cluster {where} does not answer: {' '.join(str(error).split())}",
             hint="see that it runs, that this machine reaches it, and that Ray and Python have the same version there and here; "
@@ -65,6 +65,22 @@ def _begin(address: str | None, count: int, where: str) -> None:
     finally:
         for each, handler in heard.items():
             signal.signal(each, handler)
+
+
+def _start(address: str | None, count: int) -> None:
+    """Connect to a cluster, or start one on this machine. Raises whatever Ray raises, which may be Exception itself."""
+    # `local`, as without an address Ray looks for one in the environment.
+    options: dict[str, Any] = {} if address else {"num_cpus": count, "include_dashboard": False}
+    starts = 1 if address else STARTS
+    for start in range(1, starts + 1):
+        try:
+            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
+        except Exception as error:
+            ray.shutdown()  # half of a connection is none
+            if start == starts or "timed out" not in str(error).lower():
+                raise
+        else:
+            return
 
 
 class Cluster:

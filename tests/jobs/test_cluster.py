@@ -20,6 +20,7 @@ from mlspec.errors import MissingExtra, ModelError, TargetError
 from mlspec.forecast import artifact
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Place, deal
+from mlspec.jobs import ray_cluster
 from mlspec.jobs.cluster import workers
 from mlspec.jobs.context import panel_of, spec_of
 from mlspec.jobs.ray_cluster import Cluster, connected, same, versions
@@ -170,6 +171,23 @@ def test_a_cluster_with_another_ray_is_refused_with_both_versions(monkeypatch: p
     with pytest.raises(TargetError, match=r"started with: Ray: 2.60.0 This process with: Ray: 2.47.1") as caught:
         connected(Training.model_validate(RAY)).__enter__()
     assert "RAY_AUTH_TOKEN_PATH" in str(caught.value.hint)
+
+
+def test_ray_that_starts_slowly_on_this_machine_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[Any] = []
+
+    def init(*_words: Any, **_options: Any) -> None:  # in Ray's own words, and of no class of its own
+        tries.append(1)
+        if len(tries) < 3:
+            raise Exception("The current node timed out during startup. This could happen because")  # noqa: TRY002
+
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.init", init)
+    ray_cluster._begin(None, 2, "on this machine")
+    assert len(tries) == 3
+    tries.clear()
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.STARTS", 2)
+    with pytest.raises(TargetError, match="on this machine does not answer: The current node timed out"):
+        ray_cluster._begin(None, 2, "on this machine")
 
 
 def test_a_cluster_without_mlspec_says_what_to_install_there(monkeypatch: pytest.MonkeyPatch) -> None:
