@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("wheel")  # built once
+
 ROOT = Path(__file__).resolve().parent.parent
 TRAVELS = ("mlspec", "templates", "infra", "data", "specs", "pyproject.toml", "README.md", ".gitignore", "mlspec.yaml")
 

@@ -14,6 +14,8 @@ from mlspec.cli import main as front
 from tests.waiting import until
 from tests.web.shop import SECOND, SHOPS, Server, Shop, mlspec, serving
 
+pytestmark = pytest.mark.xdist_group("serve")  # one server of each kind
+
 CANARY = {"rollout": {"strategy": "canary", "steps": [40, 100], "interval": "1h"}}
 
 
