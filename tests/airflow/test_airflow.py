@@ -16,7 +16,10 @@ from tests.render.specs import all_files, with_words, write
 from tests.render.test_quote import HOSTILE
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.xdist_group("airflow")  # one database, made once
+pytestmark = [
+    pytest.mark.xdist_group("airflow"),  # one database, made once
+    pytest.mark.no_cover,  # each step is a process; other tests run each of them in this one
+]
 STEPS = ["check", "backtest", "gate", "train", "register", "roll_out", "make_forecast", "evaluate"]
 
 
