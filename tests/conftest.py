@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.processes import unmeasured
 
+# A shell starts what runs in its background with SIGINT ignored, and so would be everything that a test stops by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("mlspec", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("mlspec")
 

@@ -72,6 +72,10 @@ class Running:
         """Let a program run in place of images: see `commands.Hook`."""
         self._ask("hook", image=image, command=command, env=env or {}, cwd=cwd)
 
+    def hook_code(self, image: str, code: str, *, cwd: str) -> None:
+        """Let Python run in place of images, in a fork that has imported mlspec and Google's clients: see `commands.Hook`."""
+        self._ask("hook", image=image, command=["python", "-c", code], code=code, cwd=cwd)
+
     def predicted(self, **minute: Any) -> None:
         """Let Vertex AI have counted a minute of a deployed model's requests: see `predicted.count`."""
         self._ask("predicted", **minute)
