@@ -15,7 +15,8 @@ from mlspec.engine.infrastructure import TerraformRunner
 from mlspec.engine.kinds import gcp, local
 from mlspec.errors import UsageError
 from mlspec.spec.faults import did_you_mean
-from mlspec.spec.project import GcpTargetSettings, LocalTargetSettings, Project, TargetSettings
+from mlspec.spec.gcp.settings import GcpTargetSettings
+from mlspec.spec.project import LocalTargetSettings, Project, TargetSettings
 from mlspec.state.finding import Finding
 from mlspec.targets.base import OpenedTarget, Target
 

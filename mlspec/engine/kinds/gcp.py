@@ -13,7 +13,7 @@ from mlspec.engine.context import Spec
 from mlspec.engine.infrastructure import TerraformRunner
 from mlspec.plan.gcp import cost
 from mlspec.spec.gcp.location import GcpLocation
-from mlspec.spec.project import GcpTargetSettings
+from mlspec.spec.gcp.settings import GcpTargetSettings
 from mlspec.state.finding import Finding
 from mlspec.targets.cache import cache_folder
 
