@@ -57,26 +57,27 @@ def shows(printed: list[str], expected: list[str]) -> str | None:
     return None
 
 
-def test_the_readme_is_a_session_that_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "commands"), [("README.md", 8), ("docs/logging.md", 2)])
+def test_a_page_is_a_session_that_runs(tmp_path: Path, page: str, commands: int) -> None:
     project = tmp_path / "project"
     shutil.copytree(
-        ROOT, project, ignore=shutil.ignore_patterns(".git", ".mlspec", ".venv*", "tests", "*_cache", "dist")
+        ROOT, project, ignore=shutil.ignore_patterns(".git", ".mlspec", ".venv*", ".tools", "tests", "*_cache", "dist")
     )
     environment = {
         **os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "NO_COLOR": "1", "COLUMNS": "120", "HOME": str(tmp_path),
     }  # fmt: skip
     ran = 0
-    for command, expected in sessions(ROOT / "README.md"):
+    for command, expected in sessions(ROOT / page):
         done = subprocess.run(
             ["bash", "-c", command], cwd=project, env=environment, capture_output=True, text=True, check=False
         )
         printed = (done.stdout + done.stderr).splitlines()
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
         missing = shows(printed, expected)
-        assert missing is None, f"$ {command}\nthe README shows, and nothing printed: {missing}\n" + "\n".join(printed)
+        assert missing is None, f"$ {command}\nthe page shows, and nothing printed: {missing}\n" + "\n".join(printed)
         ran += 1
-    assert ran >= 8
+    assert ran >= commands
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

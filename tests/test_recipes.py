@@ -152,7 +152,9 @@ def test_a_target_is_its_settings_a_module_and_a_row(checkout: Checkout) -> None
     assert f"drive: {mount}" in said
     assert "demand: destroyed; history is kept" in said
     assert (mount / "state.db").is_file()
-    assert "The folder, by its whole path." in checkout.mlspec("schema --kind project", "explain --kind project targets.drive.mount")
+    assert "The folder, by its whole path." in checkout.mlspec(
+        "schema --kind project", "explain --kind project targets.drive.mount"
+    )
 
 
 def test_a_key_is_a_field_and_the_resource_that_it_shapes(checkout: Checkout) -> None:

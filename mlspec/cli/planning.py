@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import click
-
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, is_folder, load_specs, open_specs
 from mlspec.cli.target import git_commit, open_engine
 from mlspec.engine.context import Engine, ProgressReporter
@@ -58,7 +56,7 @@ def open_plan_here(
         select=select,
         commit=git_commit(root),
         whole_folder=any(is_folder(path, root) for path in paths),
-        tell=partial(click.echo, err=True),
+        tell=report,
         lock_timeout=lock_timeout,
     )
     return open_plan(open_engine(configured.open(root), root, tell), request)

@@ -12,6 +12,7 @@ from mlspec.cli.clock import utc_now
 from mlspec.cli.project import find_root, open_specs
 from mlspec.engine.context import Engine, ProgressReporter, model_libraries
 from mlspec.engine.target_kinds import open_target
+from mlspec.forecast.code_version import CODE_VERSION
 from mlspec.state.step import Progress, StepRequest, StepResult
 from mlspec.targets.base import OpenedTarget
 
@@ -29,9 +30,10 @@ def open_engine(target: OpenedTarget, root: Path, tell: ProgressReporter) -> Eng
         steps=_run_step,
         root=root,
         clock=timestamp,
-        code=__version__,
+        code=CODE_VERSION,
         libraries=model_libraries(),
         tell=tell,
+        mlspec=__version__,
         run_remote_step=remote.run_remote_step if remote else None,
     )
 

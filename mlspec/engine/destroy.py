@@ -161,11 +161,11 @@ def _find_source(request: DestroyRequest, target: OpenedTarget, name: str) -> Re
     releases = target.load_releases(name)
     try:
         spec = Forecast.model_validate(dict(releases[0].spec))
-    except (IndexError, ValidationError):
+    except (IndexError, ValidationError) as error:
         raise UsageError(
             f"{name}: no valid spec under specs/ says what was made of it, and no release does",
             hint="put its spec back, and run the same command again",
-        ) from None
+        ) from error
     json = spec.model_dump(mode="json", by_alias=True, exclude={"targets"})
     return RenderSource(name, json, releases[0].spec_hash, f"specs/{name}.yaml")
 

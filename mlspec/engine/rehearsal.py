@@ -17,7 +17,8 @@ from mlspec.engine.pass_result import PassResult
 from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import observed_traffic, stable_version
-from mlspec.state.resource import Json, digest
+from mlspec.spec.digest import spec_digest
+from mlspec.state.resource import Json
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
 FAULTS: dict[Fault, str] = {
@@ -104,7 +105,7 @@ def periods_for(spec: Mapping[str, Json]) -> int:
 
 def rehearsal_spec(spec: Mapping[str, Json]) -> RehearsalSpec:
     """Return a spec of the stage."""
-    return RehearsalSpec(spec["metadata"]["name"], spec, digest(dict(spec)))
+    return RehearsalSpec(spec["metadata"]["name"], spec, spec_digest(spec))
 
 
 @dataclass

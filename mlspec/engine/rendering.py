@@ -36,7 +36,7 @@ def render_sources(
         }
         return files | (render_shared(inputs, renderer, own) if with_shared else {})
     except TemplateError as error:
-        raise template_error(error, own) from None
+        raise template_error(error, own) from error
 
 
 def spec_sources(specs: Sequence[ResolvedSpec], root: Path) -> list[RenderSource]:
@@ -47,11 +47,11 @@ def spec_sources(specs: Sequence[ResolvedSpec], root: Path) -> list[RenderSource
 def _relative_path(file: Path, root: Path) -> str:
     try:
         return file.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
+    except ValueError as error:
         raise SpecError(
             f"'{file}' is not in the project's folder '{root}': a DAG names its spec relative to it",
             hint="move the spec below the folder of mlspec.yaml",
-        ) from None
+        ) from error
 
 
 def own_templates(root: Path) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from mlspec.spec.fields import ray_extra
 from mlspec.state.resource import Json
 
 Spec = Mapping[str, Json]
@@ -29,7 +30,7 @@ def _model_extras(spec: Spec) -> Iterator[str]:
     if any(candidate.get("library") == "lightgbm" for candidate in configured):
         yield "lightgbm"
     if spec["training"]["engine"]:
-        yield "ray"
+        yield ray_extra(spec["training"].get("address"))
 
 
 def _receiver_extras(spec: Spec) -> Iterator[str]:

@@ -94,6 +94,9 @@ def test_what_the_state_does_not_take_is_kept_and_handed_on_later(shop: Shop) ->
 from mlspec.errors import StateError
 from mlspec.targets.local.target import LocalTarget
 from mlspec.web import counts
+
+pytestmark = pytest.mark.xdist_group("serve-end")  # one shop
+
 counts._minute = lambda at: at  # every second is a minute
 real, left = LocalTarget.count_served, [2]
 def count_served(self, minutes):

@@ -8,7 +8,7 @@ import click
 
 from mlspec.cli import apply_text, options, plan_text
 from mlspec.cli.approval import approve_all, approve_apply
-from mlspec.cli.escape import say_error
+from mlspec.cli.messages import report, say_error
 from mlspec.cli.planning import open_plan_here
 from mlspec.cli.progress import Progress
 from mlspec.engine.provision import apply_plan
@@ -45,9 +45,9 @@ def command(
     """
     saved = _load_saved_plan(paths, select)
     if saved is None:
-        click.echo(f"mlspec apply: reading {', '.join(map(str, paths))}", err=True)
+        report(f"mlspec apply: reading {', '.join(map(str, paths))}")
     else:
-        click.echo(f"mlspec apply: carrying out {paths[0]}", err=True)
+        report(f"mlspec apply: carrying out {paths[0]}")
         paths, target, select = tuple(map(Path, saved.paths)), saved.plan.target, saved.select
     with Progress() as progress, open_plan_here(paths, target, select, progress, lock_timeout) as opened:
         if saved is not None:
@@ -56,7 +56,7 @@ def command(
         approve = approve_all if yes or saved is not None else approve_apply
         result = apply_plan(opened, approve, lock_timeout=lock_timeout, hand_over=hand_over)
     if result.handed_over:
-        click.echo("the job mlspec-reconcile makes the forecasts: `mlspec status` says when they are ready", err=True)
+        report("the job mlspec-reconcile makes the forecasts: `mlspec status` says when they are ready")
     if output == "json":
         click.echo(apply_text.as_json(result))
     elif not opened.plan.is_empty or result.exit_code != Exit.DONE:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import click
 
 from mlspec.cli import options
 from mlspec.cli.approval import approve_all, approve_destroy
-from mlspec.cli.escape import say_error
+from mlspec.cli.messages import report, say_error
 from mlspec.cli.project import find_root, load_specs, open_specs
 from mlspec.cli.target import timestamp
 from mlspec.engine.destroy import DestroyRequest, open_destroy_plan
@@ -35,7 +33,7 @@ def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float,
         root=root,
         purge=purge,
         clock=timestamp,
-        tell=partial(click.echo, err=True),
+        tell=report,
         lock_timeout=lock_timeout,
     )
     with open_destroy_plan(request) as destroy_plan:
@@ -43,7 +41,7 @@ def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float,
         for name in absent:
             click.echo(f"{name}: nothing of it stands; history is kept")
         if destroy_plan.text:
-            click.echo(destroy_plan.text, err=True)
+            report(destroy_plan.text)
         destroy_plan.destroy_all(approve_all if yes else approve_destroy)
     for name in destroy_plan.done:
         if name not in absent:

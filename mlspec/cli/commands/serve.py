@@ -11,6 +11,7 @@ import click
 from mlspec import jobs
 from mlspec.cli import options
 from mlspec.cli.escape import printable
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.target import timestamp
 from mlspec.engine.target_kinds import open_serving_view, open_target
@@ -59,7 +60,7 @@ def command(names: tuple[str, ...], target: str, host: str | None, port: int | N
     try:
         server.run_server(app.make_app(shelf, answering, routes), listening, shelf, counts, opened_target, _log_line)
     except Terminated:
-        click.echo("mlspec serve: ended by SIGTERM", err=True)
+        report("mlspec serve: ended by SIGTERM")
     return Exit.DONE
 
 
@@ -103,4 +104,4 @@ def _vertex_route(variable: str, names: tuple[str, ...] | None) -> str | None:
 
 
 def _log_line(text: str) -> None:
-    click.echo(f"{timestamp()}  {printable(text)}", err=True)
+    report(printable(text), "WARNING", at=timestamp())
