@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mlspec.engine.context import Spec
-from mlspec.engine.infrastructure import TerraformRunner
 from mlspec.engine.kinds import gcp, local
 from mlspec.errors import UsageError
 from mlspec.spec.faults import did_you_mean
@@ -21,6 +20,7 @@ from mlspec.state.finding import Finding
 from mlspec.targets.base import OpenedTarget, Target
 
 if TYPE_CHECKING:
+    from mlspec.engine.infrastructure import TerraformRunner
     from mlspec.render.rendering import InfrastructureRenderer
 
 Settings = TypeVar("Settings")

@@ -1,6 +1,6 @@
 """What a target on Google Cloud brings: one project and region, whose infrastructure terraform makes.
 
-Only here are Google Cloud's parts of `plan`, `render`, `spec` and `targets` put together. Clients are imported where they are used.
+Only here are the parts for Google Cloud of `plan`, `render`, `spec` and `targets` put together, each imported where it is used.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlspec.engine.context import Spec
-from mlspec.engine.infrastructure import TerraformRunner
-from mlspec.plan.gcp import cost
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.settings import GcpTargetSettings
 from mlspec.state.finding import Finding
 from mlspec.targets.cache import cache_folder
 
 if TYPE_CHECKING:
+    from mlspec.engine.infrastructure import TerraformRunner
     from mlspec.render.rendering import InfrastructureRenderer
     from mlspec.targets.gcp.serving_view import ServingView
     from mlspec.targets.gcp.target import GcpTarget
@@ -70,6 +69,8 @@ def needed_extras(_settings: GcpTargetSettings) -> tuple[str, ...]:
 
 def cost_sentences(specs: Sequence[Spec], _trained: Sequence[str]) -> tuple[str, ...]:
     """Return what each forecast roughly costs."""
+    from mlspec.plan.gcp import cost
+
     return tuple(sentence for spec in specs for sentence in cost.cost_sentences(spec.name, spec.json))
 
 
