@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING.md, each followed in a copy of the package: what they say is all that it takes."""
+"""A target, a candidate, a key and a page: what their recipes say is all that it takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.examples import project
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Checkout:
@@ -155,6 +155,45 @@ def test_a_target_is_its_settings_a_module_and_a_row(checkout: Checkout) -> None
     assert "The folder, by its whole path." in checkout.mlspec(
         "schema --kind project", "explain --kind project targets.drive.mount"
     )
+
+
+CANDIDATE = '''"""The mean of the last periods."""
+
+from mlspec.forecast.candidates.local import StatisticalModel
+
+
+def fit(candidate, panel, seed, workers):
+    """Return the candidate; there is nothing to learn before the forecast."""
+    return StatisticalModel(candidate.label, lambda _season: _build_model(candidate.window), season=1, seasons=1)
+
+
+def _build_model(window):
+    from statsforecast.models import WindowAverage
+
+    return WindowAverage(window)
+'''
+CANDIDATE_CLASS = '''class MovingAverage(_Candidate):
+    """The mean of the last `window` periods."""
+
+    kind: Literal["moving-average"] = Field(description="Which kind of candidate this is.")
+    window: int = Field(default=7, ge=1, le=1000, description="Periods that the mean is of.")
+
+
+class Theta(_Candidate):'''
+
+
+def test_a_candidate_is_a_class_a_module_and_a_line(checkout: Checkout) -> None:
+    checkout.change("mlspec/spec/forecast.py", "class Theta(_Candidate):", CANDIDATE_CLASS)
+    checkout.change("mlspec/spec/forecast.py", "SeasonalNaive | AutoEts |", "SeasonalNaive | MovingAverage | AutoEts |")
+    checkout.add("mlspec/forecast/candidates/moving.py", CANDIDATE)
+    line = '    "theta": "theta",\n'
+    checkout.change("mlspec/forecast/candidates/__init__.py", line, f'{line}    "moving-average": "moving",\n')
+    spec = checkout.project / "specs" / "demand.yaml"
+    first = "    - {kind: seasonal-naive, season: 7}\n"
+    spec.write_text(spec.read_text().replace(first, f"{first}    - {{kind: moving-average, window: 3}}\n"))
+    said = checkout.mlspec("validate", "explain model.candidates.moving-average.window", "apply")
+    assert "Periods that the mean is of." in said
+    assert "  moving-average " in said
 
 
 def test_a_key_is_a_field_and_the_resource_that_it_shapes(checkout: Checkout) -> None:
