@@ -26,7 +26,7 @@ from mlspec.plan.rollback import RollBack, Stay
 from mlspec.plan.rollout import Abort, Shift
 from mlspec.state.observed import Observed, SourceFacts
 from mlspec.state.step import Progress, RemoteStep, StepRequest
-from mlspec.targets.base import Target
+from mlspec.targets.base import OpenedTarget
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class StepNotRun(MlspecError):
     exit_code = Exit.NOT_WELL
 
 
-def handle_alert(target: Target, forecast: str, clock: Callable[[], str]) -> PassResult:
+def handle_alert(target: OpenedTarget, forecast: str, clock: Callable[[], str]) -> PassResult:
     """Judge what serves of one forecast as it was released, and move traffic back where that follows; return what came of it.
 
     `clock` returns RFC 3339 in UTC. Errors are noted in what is returned, as a pass does. Where nothing is due no lock is
@@ -47,7 +47,7 @@ def handle_alert(target: Target, forecast: str, clock: Callable[[], str]) -> Pas
         return _answer(target, forecast, clock)
 
 
-def _answer(target: Target, forecast: str, clock: Callable[[], str]) -> PassResult:
+def _answer(target: OpenedTarget, forecast: str, clock: Callable[[], str]) -> PassResult:
     found = PassResult(forecast)
     try:
         if _work_due(target, forecast, clock, found):
@@ -81,7 +81,7 @@ def _defer_rollout_step(due: TrafficMove | None, result: PassResult) -> bool:
     return isinstance(due, Shift)
 
 
-def _work_due(target: Target, forecast: str, clock: Callable[[], str], result: PassResult) -> ForecastWork | None:
+def _work_due(target: OpenedTarget, forecast: str, clock: Callable[[], str], result: PassResult) -> ForecastWork | None:
     """Return the work on a forecast of which there is something to judge or to move back; note why there is none.
 
     Raises Unmeasured where what is filed is not enough to judge by.
@@ -133,7 +133,7 @@ def measure_move_ahead(work: ForecastWork) -> None:
         work.engine.tell(work.name, "evaluate", 1, 1, f"what could take over cannot be weighed yet: {problem}")
 
 
-def _work_of_newest_release(target: Target, observed: Observed, clock: Callable[[], str]) -> ForecastWork | None:
+def _work_of_newest_release(target: OpenedTarget, observed: Observed, clock: Callable[[], str]) -> ForecastWork | None:
     """Return the work on a forecast as its newest release has it, on the data that was read last; None where nothing serves.
 
     Steps are looked up under the code and the libraries that the last evaluation ran with: neither is here.

@@ -12,6 +12,9 @@ Kind = Literal["data", "model", "deployment", "forecast"]
 # What comes first is needed by what comes later.
 KINDS: tuple[Kind, ...] = ("data", "model", "deployment", "forecast")
 
+# What all specs of a project share is filed under this name. No forecast's name begins with an underscore.
+SHARED = "_project"
+
 Json = Any  # None, bool, int, finite float, str, list and dict of the same
 
 

@@ -287,4 +287,11 @@ MUTATIONS = (
     Mutation("a commit that only this machine has is no source for builds", "targets/checkout.py",
              '''or not _git(folder, "for-each-ref", "--contains", "HEAD", "refs/remotes/origin"):''', "or False:",
              "tests/targets/test_checkout.py"),
+    # --- approval ---
+    Mutation("a protected target is changed only with approval", "plan/approval.py",
+             " if protect else reasons", " if not protect else reasons", "tests/plan/test_approval.py"),
+    Mutation("an apply that needs approval asks before it acts", "engine/provision.py",
+             "        approve(reasons)", "        pass", "tests/engine/test_phases.py"),
+    Mutation("a destroy asks before it acts", "engine/destroy.py",
+             "        approve(self.summary)", "        pass", "tests/engine/test_phases.py"),
 )  # fmt: skip

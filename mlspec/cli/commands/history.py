@@ -9,9 +9,9 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.project import known_name
 from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here
+from mlspec.plan.select import known_name
 from mlspec.state.record import Release, Version
 
 

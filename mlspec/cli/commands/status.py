@@ -12,11 +12,13 @@ from mlspec.cli import options
 from mlspec.cli.clock import utc_now
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
-from mlspec.cli.project import find_root, known_name, load_specs
+from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.table import format_percent, format_table
-from mlspec.cli.target import open_target, timestamp
+from mlspec.cli.target import timestamp
 from mlspec.engine.status import ForecastStatus, forecast_status, not_applied
+from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit
+from mlspec.plan.select import known_name
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.targets.base import Target
 

@@ -118,8 +118,9 @@ def _run_on_target(
     name: str, spec_file: str, target: str, moment: str | None, release: str | None, lock_timeout: float
 ) -> int:
     from mlspec.cli.project import find_root, open_specs
-    from mlspec.cli.target import open_engine, open_target, timestamp
+    from mlspec.cli.target import open_engine, timestamp
     from mlspec.engine import steps
+    from mlspec.engine.target_kinds import open_target
 
     if name not in steps.TARGET_STEPS:
         raise UsageError(f"step {name} works on files", hint="add --out DIR")

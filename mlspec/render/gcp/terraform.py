@@ -6,6 +6,7 @@ Text is in the form that `terraform fmt` gives it, one literal resource a grant,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,21 @@ def shared_files(specs: Sequence[Mapping[str, Json]], place: GcpLocation, own: P
     }
     templates = jinja_environment(own)
     return {file: templates.get_template(f"terraform/project/{file}.j2").render(facts) for file in _SHARED_FILES}
+
+
+@dataclass(frozen=True, slots=True)
+class GcpTerraform:
+    """The renderer of one target on Google Cloud (`render.rendering.InfrastructureRenderer`)."""
+
+    place: GcpLocation
+
+    def forecast_files(self, spec: Mapping[str, Json], own: Path | None = None) -> dict[str, str]:
+        """Return the Terraform of one resolved spec, by file name."""
+        return forecast_files(spec, self.place, own)
+
+    def shared_files(self, specs: Sequence[Mapping[str, Json]], own: Path | None = None) -> dict[str, str]:
+        """Return the Terraform of what all specs of a project share, by file name."""
+        return shared_files(specs, self.place, own)
 
 
 def _template_facts(spec: Mapping[str, Json], place: GcpLocation) -> dict[str, Any]:

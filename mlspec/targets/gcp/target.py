@@ -14,8 +14,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
-from mlspec.errors import LockHeld, StateError, TargetError
+from mlspec.errors import LockHeld, MlspecError, StateError, TargetError
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.notice import PendingNotice
@@ -31,7 +32,7 @@ from mlspec.targets.gcp.data.bigquery import Warehouse
 from mlspec.targets.gcp.data.sources import Sources
 from mlspec.targets.gcp.jobs import step_io
 from mlspec.targets.gcp.jobs.cloud_run import JobExecutions
-from mlspec.targets.gcp.jobs.remote_steps import RemoteSteps
+from mlspec.targets.gcp.jobs.remote_steps import RemoteSteps, error_to_json
 from mlspec.targets.gcp.record import lease
 from mlspec.targets.gcp.record.artifacts import BucketFiles
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
@@ -119,6 +120,11 @@ class GcpTarget:
     def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
         """Look at a forecast's source and future data."""
         return self._sources.inspect_source(spec, root)
+
+    @property
+    def containers(self) -> Self:
+        """Jobs on Cloud Run and Vertex AI."""
+        return self
 
     def read_secret(self, name: str) -> str:
         """Return a secret's value."""
@@ -240,6 +246,10 @@ class GcpTarget:
     def upload_outputs(self, address: str, files: Mapping[str, Path], value: Mapping[str, Json]) -> None:
         """Write a step's files and its result below an address."""
         step_io.upload_outputs(self._clients, address, files, value)
+
+    def upload_error(self, address: str, error: MlspecError) -> None:
+        """Write why a step failed below an address."""
+        self.upload_outputs(address, {}, error_to_json(error))
 
     def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
         """Write a forecast into its table, before it is recorded."""

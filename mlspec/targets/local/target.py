@@ -23,7 +23,8 @@ from mlspec.targets.record.store import Store
 class LocalTarget(Record):
     """One folder: `state.db`, `artifacts/`, `locks/`, made when something is first applied; or a store that a team shares."""
 
-    supports_fork = True  # several forecasts may be worked on at once, in processes that are forked
+    supports_fork = True
+    containers = None  # steps run in this process
 
     def __init__(self, folder: Path, *, name: str = "local", protect: bool = False, store: Store | None = None) -> None:
         store = store or embedded_store(folder)

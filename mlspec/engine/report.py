@@ -8,8 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from mlspec.cli.made import newest_run
-from mlspec.cli.rows import PlainRows, read_rows
+from mlspec.engine.rows import PlainRows, newest_run, read_rows
 from mlspec.engine.status import forecast_status
 from mlspec.errors import StateError
 from mlspec.render.chart import Value
