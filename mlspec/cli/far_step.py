@@ -15,8 +15,6 @@ from mlspec.errors import Exit, MlspecError, SpecError, UsageError
 from mlspec.state.step import StepName, StepRequest
 from mlspec.targets.local.target import LocalTarget
 
-SCHEME = "gs://"
-
 
 def run_in_container(
     name: StepName, spec: str, target: str, inputs: Mapping[str, str], options: Mapping[str, Any], out: str
