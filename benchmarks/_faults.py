@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from mlspec.spec.agreement import parse_agreement
+from mlspec.spec.metrics import METRICS
 from mlspec.state.resource import Json
 
 Kind = Literal["bad-model", "drift", "late-actuals", "outage"]
@@ -78,7 +80,7 @@ def bars(alerts: Sequence[Mapping[str, Json]]) -> dict[str, int]:
     found = {}
     for alert in alerts:
         usual = METRICS[alert["metric"]].usual_window
-        found[alert["name"]] = (alert["window"] or usual) + int((alert["for"] or "1 of 1").split(" of ")[0]) - 1
+        found[alert["name"]] = (alert["window"] or usual) + parse_agreement(alert["for"]).agree - 1
     return found
 
 

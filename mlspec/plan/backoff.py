@@ -25,7 +25,7 @@ def retry_pause(attempts: int, *identity: str) -> timedelta:
     """
     share = int(digest([*identity, attempts], 8), 16) / 0xFFFFFFFF
     doublings = min(attempts - 1, 10)  # enough for the longest pause, and never beyond what a duration can hold
-    return min(FIRST_PAUSE * 2**doublings, LONGEST_PAUSE) * (1 + _SPREAD * share)
+    return min(FIRST_PAUSE * float(2**doublings), LONGEST_PAUSE) * (1 + _SPREAD * share)
 
 
 def next_failure(before: Failure | None, key: str, reason: str, now: str, *, permanent: bool) -> Failure:

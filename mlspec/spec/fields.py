@@ -7,7 +7,7 @@ Patterns are ASCII only, so a homoglyph never passes for a name.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, Strict, StringConstraints, WithJsonSchema
 
@@ -98,7 +98,9 @@ PATTERNS = {
 }
 
 if TYPE_CHECKING:  # the checker cannot read a table
-    ScoreMetric = RankMetric = AlertMetric = str
+    ScoreMetric: TypeAlias = str
+    RankMetric: TypeAlias = str
+    AlertMetric: TypeAlias = str
 else:
     ScoreMetric = Literal[metric_names("accuracy")]
     RankMetric = Literal[tuple(name for name, metric in METRICS.items() if metric.ranks)]
