@@ -30,10 +30,9 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Leave traffic as it is; `inconclusive` says that evidence is missing, not time."""
+    """Leave traffic as it is, for want of evidence or of time."""
 
     why: str
-    inconclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def next_rollout_step(
     if now < ready:
         return Wait(f"the next step is due at {ready}")
     if outcome == "inconclusive":
-        return Wait(why, inconclusive=True)
+        return Wait(why)
     steps = step_shares(policy)
     next_index = rollout.step + 1
     return Shift(steps[next_index] if next_index < len(steps) else ALL, why)

@@ -66,9 +66,7 @@ def leaf_keys() -> list[str]:
 def test_every_key_of_the_language_is_claimed_by_the_resources_that_were_decided_on() -> None:
     """A new key fails here until a row of OWNERS, or SHAPES_NOTHING, says what it shapes, and a line of claims.txt agrees."""
     decided = dict(line.split(": ") for line in CLAIMS.read_text(encoding="utf-8").splitlines())
-    claimed = {
-        key: "nothing" if key in SHAPES_NOTHING else ", ".join(find_owner(key)[0]) for key in leaf_keys()
-    }
+    claimed = {key: "nothing" if key in SHAPES_NOTHING else ", ".join(find_owner(key)[0]) for key in leaf_keys()}
     assert claimed == decided
 
 

@@ -1,4 +1,7 @@
-"""Uses a metric `smape` that a copy of the package was given: every command and decision has to know it. Run in a project's folder."""
+"""Uses a metric `smape` that a copy of the package was given: every command and decision has to know it.
+
+Runs in an empty folder, with the copy on PYTHONPATH.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,14 @@ def decisions_know_it() -> None:
     spec["rollback"] = {**spec["rollback"], "on": ["percent"]}
     fires = AlertRecord("percent", "firing", "2024-02-01T00:00:00Z", 0.9, "percent: smape is 0.9", incident="i")
     facts = RollbackFacts(
-        spec, "hash", Ledger(alerts=(fires,), own={"percent": {"v1": "ok"}}), (), (), "v1", "2024-01-01T00:00:00Z", frozenset()
+        spec,
+        "hash",
+        Ledger(alerts=(fires,), own={"percent": {"v1": "ok"}}),
+        (),
+        (),
+        "v1",
+        "2024-01-01T00:00:00Z",
+        frozenset(),
     )
     # It blames a version, and this one's own forecasts are well.
     assert decide_rollback(facts, "2024-02-02T00:00:00Z") == Stay("percent fires on an earlier version, not on v1")

@@ -10,9 +10,9 @@ import pytest
 from mlspec.spec.checks import CHECKS, STAND_INS, run_checks
 from mlspec.spec.checks.addresses import address_problem
 from mlspec.spec.checks.metadata import MAX_LABELS
-from mlspec.spec.metrics import METRICS
 from mlspec.spec.faults import Problem, dotted_path
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.metrics import METRICS
 from tests.examples import spec_json
 
 WAPE = {"name": "a", "metric": "wape", "above": 0.2}

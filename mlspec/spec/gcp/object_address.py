@@ -8,13 +8,18 @@ SCHEME = "gs://"
 
 
 class ObjectAddress(NamedTuple):
-    """A bucket and the name of an object in it; either is empty where an address lacks it. As text: gs://bucket/name."""
+    """A bucket, and the name of an object or folder in it; either is empty where an address lacks it. As text: gs://bucket/name."""
 
     bucket: str
     name: str
 
     def __str__(self) -> str:
-        return f"{SCHEME}{self.bucket}/{self.name}" if self.name else f"{SCHEME}{self.bucket}"
+        return f"{bucket_address(self.bucket)}/{self.name}"
+
+
+def bucket_address(bucket: str) -> str:
+    """Return a bucket's own address, as gcloud takes it."""
+    return f"{SCHEME}{bucket}"
 
 
 def is_object_address(uri: str) -> bool:

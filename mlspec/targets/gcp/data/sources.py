@@ -15,7 +15,7 @@ from typing import Any
 
 from mlspec.errors import DataError, TargetError
 from mlspec.source_files import list_source_files
-from mlspec.spec.gcp.object_address import ObjectAddress, is_object_address, parse_object_address
+from mlspec.spec.gcp.object_address import ObjectAddress, bucket_address, is_object_address, parse_object_address
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import Clients
@@ -123,7 +123,7 @@ class Sources:
             objects = Bucket(self._clients, bucket).list_objects(folder) if objects is None else objects
         except NoBucket:
             raise DataError(
-                f"there is no bucket {ObjectAddress(bucket, '')}", hint="correct the address in the spec"
+                f"there is no bucket {bucket_address(bucket)}", hint="correct the address in the spec"
             ) from None
         if self._folders is not None:
             self._folders[key] = objects

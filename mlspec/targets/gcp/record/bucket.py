@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mlspec.errors import TargetError
-from mlspec.spec.gcp.object_address import ObjectAddress
+from mlspec.spec.gcp.object_address import ObjectAddress, bucket_address
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries, retry_on_conflict
 
@@ -163,7 +163,8 @@ class Bucket:
 
     def _no_bucket_error(self) -> NoBucket:
         return NoBucket(
-            f"there is no bucket {self.address_of('')}", hint="apply infra/ first: it makes the platform's buckets"
+            f"there is no bucket {bucket_address(self.name)}",
+            hint="apply infra/ first: it makes the platform's buckets",
         )
 
     def _call_service(self, call: Callable[[], Answer], what: str) -> Answer:
