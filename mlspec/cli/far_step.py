@@ -8,10 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from mlspec.cli.escape import printable
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, open_specs
-from mlspec.cli.structured import log_failures, log_line
 from mlspec.cli.target import open_target
 from mlspec.errors import Exit, MlspecError, SpecError, UsageError
+from mlspec.log_context import forecast_scope
 from mlspec.state.step import StepName, StepRequest
 from mlspec.targets.local.target import LocalTarget
 
@@ -30,8 +32,7 @@ def run_in_container(
     with TemporaryDirectory(prefix="mlspec-") as folder:
         folders = {part: _make_folder(folder, part) for part in ("spec", "in", "sources", "out")}
         value = _load_resolved(opened_target.download_input(spec, folders["spec"]), spec)
-        forecast = str(value["metadata"]["name"])
-        with log_failures(forecast, name):
+        with forecast_scope(str(value["metadata"]["name"]), name):
             try:
                 files = {
                     role: opened_target.download_input(address, _make_folder(folder, f"in/{role}"))
@@ -41,7 +42,7 @@ def run_in_container(
                     opened_target.fetch_source(value, root, folders["sources"]) if name == "check" else (value, root)
                 )
                 request = StepRequest(name, local_spec, base, folders["out"], files, options)
-                result = jobs.run(request, lambda _done, _total, what: log_line("INFO", what, forecast, step=name))
+                result = jobs.run(request, lambda _done, _total, text: report(printable(text)))
             except MlspecError as error:
                 opened_target.upload_outputs(out, {}, error_to_json(error))
                 raise
@@ -51,13 +52,14 @@ def run_in_container(
 
 
 def _load_resolved(file: Path, address: str) -> dict[str, Any]:
+    refusal = SpecError(f"'{address}' is not a resolved spec", hint="give what mlspec show --output json says")
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(value, dict) and value["metadata"]["name"]:
             return value
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise SpecError(f"'{address}' is not a resolved spec", hint="give what mlspec show --output json says") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise refusal from error
+    raise refusal
 
 
 def _make_folder(folder: str, part: str) -> Path:

@@ -18,8 +18,9 @@ from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.spec.agreement import parse_agreement
+from mlspec.spec.digest import spec_digest
 from mlspec.spec.metrics import METRICS, Metric
-from mlspec.state.resource import Json, digest
+from mlspec.state.resource import Json
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
 FAULTS: dict[Fault, str] = {
@@ -106,7 +107,7 @@ def periods_for(spec: Mapping[str, Json]) -> int:
 
 def rehearsal_spec(spec: Mapping[str, Json]) -> RehearsalSpec:
     """Return a spec of the stage."""
-    return RehearsalSpec(spec["metadata"]["name"], spec, digest(dict(spec)))
+    return RehearsalSpec(spec["metadata"]["name"], spec, spec_digest(spec))
 
 
 @dataclass

@@ -26,7 +26,7 @@ def read_spec(request: StepRequest) -> Forecast:
         first = error.errors()[0]
         raise SpecError(
             f"the spec is not valid at {'.'.join(map(str, first['loc']))}: {first['msg']}", hint="run mlspec validate"
-        ) from None
+        ) from error
 
 
 def panel_layout(spec: Forecast) -> Layout:
@@ -50,8 +50,8 @@ def require_input(request: StepRequest, role: str) -> Path:
     """Return the file of a role. Raises UsageError when the caller gave none."""
     try:
         return request.inputs[role]
-    except KeyError:
-        raise UsageError(f"step {request.step} needs the input '{role}'", hint=f"add --in {role}=FILE") from None
+    except KeyError as error:
+        raise UsageError(f"step {request.step} needs the input '{role}'", hint=f"add --in {role}=FILE") from error
 
 
 def read_panel(request: StepRequest, spec: Forecast) -> Panel:

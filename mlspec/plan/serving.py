@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlspec.spec.digest import digest_values
 from mlspec.state.ledger import Hold, Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.record import Release, Version
@@ -66,7 +67,8 @@ def observed_traffic(observed: Observed) -> Mapping[str, int]:
 
 def spec_shape(spec: Mapping[str, Json]) -> str:
     """Return the digest of what a model is made for. Versions of one shape can take over from one another."""
-    return digest([_value_at(spec, key) for key in SHAPE], 16)
+    values = digest_values(spec)
+    return digest([_value_at(values, key) for key in SHAPE], 16)
 
 
 def fits_spec(observed: Observed, spec: Mapping[str, Json]) -> bool:

@@ -74,6 +74,12 @@ RayAddress = Annotated[
     StringConstraints(max_length=512, pattern=_RAY_ADDRESS),
 ]
 
+
+def ray_extra(address: str | None) -> str:
+    """Return the extra of mlspec that a cluster of Ray needs: on Vertex AI Google's client goes with its own Ray."""
+    return "vertex-ray" if (address or "").startswith("vertex_ray:") else "ray"
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Quantile = Annotated[float, Field(gt=0, lt=1)]
 Lag = Annotated[int, Field(ge=1, le=10_000)]

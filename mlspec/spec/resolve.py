@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +12,7 @@ from pydantic import ValidationError
 
 from mlspec.spec.checks import STAND_INS, run_checks
 from mlspec.spec.checks.project import check_targets
+from mlspec.spec.digest import resolved_json, spec_digest
 from mlspec.spec.document import Document
 from mlspec.spec.error_messages import validation_problems
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted_path
@@ -84,14 +83,12 @@ class ResolvedSpec:
     @cached_property
     def json(self) -> dict[str, Any]:
         """The resolved spec as JSON; what steps are given and what a release keeps."""
-        value: dict[str, Any] = self.forecast.model_dump(mode="json", by_alias=True, exclude={"targets"})
-        return value
+        return resolved_json(self.forecast)
 
     @cached_property
     def spec_hash(self) -> str:
         """sha256 of the resolved spec: what it says, not how it is spelt."""
-        text = json.dumps(self.json, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return spec_digest(self.json)
 
     @cached_property
     def origins(self) -> dict[str, str]:

@@ -112,4 +112,4 @@ def spec(name: str = "demand", **parts: Any) -> Spec:
 
 def engine(root: Path, steps: Steps | None = None, code: str = "0.1.0", now: str = "2024-03-01T00:00:00Z") -> Engine:
     """An engine on the target of the project at `root`, where the clock stands still."""
-    return Engine(target_at(root), steps or Steps(), root, lambda: now, code, {"numpy": "2"}, lambda *_: None)
+    return Engine(target_at(root), steps or Steps(), root, lambda: now, code, {"numpy": "2"}, lambda *_: None, code)

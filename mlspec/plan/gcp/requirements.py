@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from mlspec.spec.fields import ray_extra
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.object_address import is_object_address, parse_object_address
 from mlspec.state.finding import CloudRequirements, Grant, Quota
@@ -67,7 +68,7 @@ def _model_extras(spec: Spec) -> Iterator[str]:
     if any(candidate.get("library") == "lightgbm" for candidate in configured):
         yield "lightgbm"
     if spec["training"]["engine"]:
-        yield "ray"
+        yield ray_extra(spec["training"].get("address"))
 
 
 def _receiver_extras(spec: Spec) -> Iterator[str]:

@@ -121,10 +121,10 @@ class Sources:
         try:
             objects = self._find_in_listing(bucket, folder)
             objects = Bucket(self._clients, bucket).list_objects(folder) if objects is None else objects
-        except NoBucket:
+        except NoBucket as error:
             raise DataError(
                 f"there is no bucket {bucket_address(bucket)}", hint="correct the address in the spec"
-            ) from None
+            ) from error
         if self._folders is not None:
             self._folders[key] = objects
         return objects
