@@ -13,11 +13,9 @@ from mlspec.cli.escape import printable
 from mlspec.cli.table import format_percent, format_table
 from mlspec.engine.outcome import ForecastOutcome
 from mlspec.engine.provision import ApplyResult
+from mlspec.plan.candidates import sort_candidates
+from mlspec.spec.metrics import Metric, metrics_of_kind
 from mlspec.state.record import Version
-
-_METRICS = ("wape", "mase", "rmsse", "bias", "pinball", "coverage")
-_SHARES = ("wape", "bias", "coverage")
-
 
 _INFRASTRUCTURE = {
     "nothing": "is as it shall be",
@@ -74,24 +72,23 @@ def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
 
 def candidate_table(version: Version) -> str:
     """Return the table of candidates, the best first, the champion marked."""
-    rows = sorted(version.facts["candidates"], key=lambda row: (row["metrics"]["wape"] is None, row["metrics"]["wape"]))
+    metrics = metrics_of_kind("accuracy")
     shown = [
-        [_champion_label(row["name"], version), *(_metric_text(name, row["metrics"][name]) for name in _METRICS)]
-        for row in rows
+        [
+            _champion_label(row["name"], version),
+            *(_metric_text(metric, row["metrics"].get(metric.name)) for metric in metrics),
+        ]
+        for row in sort_candidates(version.facts["candidates"])
     ]
-    return format_table(
-        ["candidate", *(name.upper() if name in ("wape", "mase", "rmsse") else name for name in _METRICS)],
-        shown,
-        indent=2,
-    )
+    return format_table(["candidate", *(metric.title for metric in metrics)], shown, indent=2)
 
 
 def _champion_label(name: str, version: Version) -> str:
     return f"{name} (champion)" if name == version.candidate else name
 
 
-def _metric_text(metric: str, value: float | None) -> Any:
-    return format_percent(value) if metric in _SHARES else None if value is None else f"{value:.3f}"
+def _metric_text(metric: Metric, value: float | None) -> Any:
+    return format_percent(value) if metric.unit == "share" else None if value is None else f"{value:.3f}"
 
 
 def as_json(result: ApplyResult) -> str:

@@ -16,8 +16,6 @@ from mlspec.errors import Exit, MlspecError, SpecError, UsageError
 from mlspec.log_context import forecast_scope
 from mlspec.state.step import StepName, StepRequest
 
-SCHEME = "gs://"
-
 
 def run_in_container(
     name: StepName, spec: str, target: str, inputs: Mapping[str, str], options: Mapping[str, Any], out: str

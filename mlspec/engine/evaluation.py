@@ -19,6 +19,7 @@ from mlspec.plan.rollback import cooldown_end, is_proved_good
 from mlspec.plan.rollout import judging_alerts
 from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.plan.thresholds import AlertVerdict, judge_alert
+from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.point import MetricPoint
@@ -185,7 +186,7 @@ def evaluation_facts(
 
 def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
     """Return the values of the alerts on errors and latency: of what servers counted, and of no forecast."""
-    alerts = [alert for alert in work.desired.spec["alerts"] if alert["metric"] in serving_metrics.METRICS]
+    alerts = [alert for alert in work.desired.spec["alerts"] if METRICS[alert["metric"]].kind == "serving"]
     if not alerts:
         return ()
     counted = work.engine.target.load_request_counts(

@@ -42,8 +42,3 @@ class Resource:
     def address(self) -> str:
         """Stable name of the resource."""
         return f"{self.kind}.{self.forecast}"
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the fields: equal fingerprints need no change."""
-        return digest(dict(self.fields))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mlspec.spec.gcp.location import GcpLocation
+from mlspec.spec.object_address import is_object_address, parse_object_address
 from mlspec.state.finding import CloudRequirements, Grant, Quota
 from mlspec.state.resource import Json
 
@@ -103,5 +104,5 @@ def _source_buckets(specs: Iterable[Spec]) -> Iterator[str]:
     for spec in specs:
         for part in (spec["dataset"]["source"], spec["dataset"]["future"] or {}):
             uri = part.get("uri") or ""
-            if uri.startswith("gs://"):
-                yield uri.removeprefix("gs://").partition("/")[0]
+            if is_object_address(uri):
+                yield parse_object_address(uri).bucket

@@ -16,6 +16,7 @@ from mlspec.render.gcp.alert_policies import VALUE, AlertPolicy, alert_policies
 from mlspec.spec.escaping import log_filter
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
+from mlspec.spec.object_address import is_object_address, parse_object_address
 from mlspec.state.resource import Json
 
 # Template below terraform/forecast: whether a forecast that serves batch only has it too.
@@ -119,7 +120,7 @@ def _source_facts(spec: Mapping[str, Json]) -> dict[str, Any]:
     """Return what the spec reads that is not mlspec's own: buckets and BigQuery tables. A query's tables are not known here."""
     source, future = spec["dataset"]["source"], spec["dataset"]["future"]
     uris = [uri for uri in (source["uri"], future and future["uri"]) if uri]
-    buckets = {uri.removeprefix("gs://").split("/", 1)[0] for uri in uris if uri.startswith("gs://")}
+    buckets = {parse_object_address(uri).bucket for uri in uris if is_object_address(uri)}
     tables = {uri.removeprefix("bq://") for uri in uris if uri.startswith("bq://")}
     return {
         "source_buckets": sorted(buckets),

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from mlspec.spec.fields import ProjectId, Region
 from mlspec.spec.forecast import Part
 
-ProjectId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
 KmsKey = Annotated[
     str,
     StringConstraints(
@@ -16,7 +16,6 @@ KmsKey = Annotated[
         r"/cryptoKeys/[A-Za-z0-9_-]{1,63}$"
     ),
 ]
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]+-[a-z]+[1-9][0-9]?$")]
 
 
 class GcpTargetSettings(Part):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlspec.errors import DataError
+from mlspec.source_files import list_source_files
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import Json
 from mlspec.targets.local.digest_cache import DigestCache
@@ -40,7 +41,7 @@ def _matching_files(source: Mapping[str, Json], field: str, root: Path) -> list[
             f"{field} is {uri or 'a query'}, and the local target reads files of this project only",
             hint="export it to a CSV or Parquet file under data/, and name that in a `targets: {local: …}` overlay",
         )
-    paths = sorted(path for path in root.glob(uri) if path.is_file()) if "*" in uri else [root / uri]
+    paths = list_source_files(root, uri)
     if not paths:
         raise DataError(f"{field}: no file matches {uri}", hint=f"looked in {root}")
     inside = root.resolve()

@@ -61,7 +61,7 @@ class BucketFiles:
             problem = self._fetch_copy(ref)
         if problem:
             raise StateError(
-                f"{ref.name} (gs://{self._bucket.name}/{self._object_name(ref)}) {problem} since mlspec stored it",
+                f"{ref.name} ({self._bucket.address_of(self._object_name(ref))}) {problem} since mlspec stored it",
                 hint="run `mlspec apply`: it makes what is missing again",
             )
         return self._copies.fetch_file(ref)
