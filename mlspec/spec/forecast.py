@@ -408,6 +408,19 @@ class Alert(Part):
     severity: Severity = Field(default="warning", description="How loud.")
     inhibits: Many[AlertName] = Field(default=(), description="Alerts that stay quiet while this one fires.")
 
+    @property
+    def agreement(self) -> tuple[int, int]:
+        """How many evaluations must agree, and of how many: `m of n`; 1 of 1, if `for` is left out."""
+        agree, evaluations = (self.for_ or "1 of 1").split(" of ")
+        return int(agree), int(evaluations)
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The values below and above which it fires, None for a side that it does not watch; a duration in seconds."""
+        if self.outside is not None:
+            return self.outside[0], self.outside[1]
+        return self.below, self.above.total_seconds() if isinstance(self.above, timedelta) else self.above
+
 
 class Webhook(Part):
     """A webhook whose address is a secret."""

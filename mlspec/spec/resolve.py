@@ -19,6 +19,7 @@ from mlspec.spec.error_messages import validation_problems
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted_path
 from mlspec.spec.forecast import MAX_TARGETS, Forecast
 from mlspec.spec.project import Project
+from mlspec.spec.stored import resolved_json
 
 # An overlay says what differs in a target, not what the thing is.
 _FIXED: tuple[Path, ...] = (("apiVersion",), ("kind",), ("targets",), ("metadata", "name"))
@@ -84,8 +85,7 @@ class ResolvedSpec:
     @cached_property
     def json(self) -> dict[str, Any]:
         """The resolved spec as JSON; what steps are given and what a release keeps."""
-        value: dict[str, Any] = self.forecast.model_dump(mode="json", by_alias=True, exclude={"targets"})
-        return value
+        return resolved_json(self.forecast)
 
     @cached_property
     def spec_hash(self) -> str:
