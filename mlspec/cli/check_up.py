@@ -30,7 +30,7 @@ def run_checks(loaded: LoadedSpecs, root: Path, target: str) -> Iterator[Finding
     place = place_of(loaded.project, target)
     settings = loaded.project.targets.get(target) if loaded.project else None
     postgres = isinstance(settings, LocalTargetSettings) and settings.state is not None
-    specs = [spec.json for spec in loaded.specs]
+    specs = [spec.forecast for spec in loaded.specs]
     yield machine.check_python()
     for name in requirements.needed_extras(specs, gcp=place is not None, postgres=postgres):
         yield machine.check_extra(name)

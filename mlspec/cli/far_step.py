@@ -11,7 +11,9 @@ from typing import Any
 from mlspec.cli.project import find_root, open_specs
 from mlspec.cli.structured import log_failures, log_line
 from mlspec.cli.target import open_target
-from mlspec.errors import Exit, MlspecError, SpecError, UsageError
+from mlspec.errors import Exit, MlspecError, SpecError, StateError, UsageError
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.stored import read_stored_spec, resolved_json
 from mlspec.state.step import StepName, StepRequest
 from mlspec.targets.local.target import LocalTarget
 
@@ -32,7 +34,7 @@ def run_in_container(
     with TemporaryDirectory(prefix="mlspec-") as folder:
         folders = {part: _make_folder(folder, part) for part in ("spec", "in", "sources", "out")}
         value = _load_resolved(opened_target.download_input(spec, folders["spec"]), spec)
-        forecast = str(value["metadata"]["name"])
+        forecast = value.metadata.name
         with log_failures(forecast, name):
             try:
                 files = {
@@ -42,7 +44,7 @@ def run_in_container(
                 local_spec, base = (
                     opened_target.fetch_source(value, root, folders["sources"]) if name == "check" else (value, root)
                 )
-                request = StepRequest(name, local_spec, base, folders["out"], files, options)
+                request = StepRequest(name, resolved_json(local_spec), base, folders["out"], files, options)
                 result = jobs.run(request, lambda _done, _total, what: log_line("INFO", what, forecast, step=name))
             except MlspecError as error:
                 opened_target.upload_outputs(out, {}, error_to_json(error))
@@ -52,14 +54,17 @@ def run_in_container(
     return Exit.DONE
 
 
-def _load_resolved(file: Path, address: str) -> dict[str, Any]:
+def _load_resolved(file: Path, address: str) -> Forecast:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(value, dict) and value["metadata"]["name"]:
-            return value
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise SpecError(f"'{address}' is not a resolved spec", hint="give what mlspec show --output json says") from None
+        if isinstance(value, dict):
+            return read_stored_spec(value)
+        problem = "it holds no JSON object"
+    except ValueError:
+        problem = "it is not JSON"
+    except StateError as error:
+        problem = error.message
+    raise SpecError(f"'{address}' is not a resolved spec: {problem}", hint="give what mlspec show --output json says")
 
 
 def _make_folder(folder: str, part: str) -> Path:

@@ -102,7 +102,7 @@ def _make_cloud_plan(
     cloud_changes = infrastructure.plan_changes(order)
     plan = make_plan(planner, loaded.specs, commit)
     changes = sorted((*cloud_changes, *plan.changes), key=lambda change: order.index(change.forecast))
-    cost_sentences = (sentence for spec in loaded.specs for sentence in cost.cost_sentences(spec.name, spec.json))
+    cost_sentences = (sentence for spec in loaded.specs for sentence in cost.cost_sentences(spec.name, spec.forecast))
     trainings = (sentence for sentence in plan.impact if "trains" in sentence)
     unseen = sorted(planner.unseen)
     notes = (

@@ -46,7 +46,7 @@ def place_of(project: Project | None, target: str) -> GcpLocation | None:
 
 def spec_sources(specs: Sequence[ResolvedSpec], root: Path) -> list[RenderSource]:
     """Return specs as what the templates are given. Raises SpecError for one outside the project: a DAG could not name it."""
-    return [RenderSource(spec.name, spec.json, spec.spec_hash, _relative_path(spec.file, root)) for spec in specs]
+    return [RenderSource(spec.name, spec.forecast, spec.spec_hash, _relative_path(spec.file, root)) for spec in specs]
 
 
 def _relative_path(file: Path, root: Path) -> str:

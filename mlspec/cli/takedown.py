@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pydantic import ValidationError
 
 from mlspec.cli.options import DEFAULT_PATHS
 from mlspec.cli.project import find_root, known_name, load_specs
 from mlspec.cli.rendering import render_sources, spec_sources
 from mlspec.cli.target import timestamp
 from mlspec.engine.infrastructure import Infrastructure
-from mlspec.errors import MlspecError, UsageError
+from mlspec.errors import MlspecError, StateError, UsageError
 from mlspec.plan.gcp.terraform_state import TerraformState, destroy_sentences
+from mlspec.plan.releases import release_spec
 from mlspec.render.rendering import SHARED, RenderSource
 from mlspec.spec import LoadedSpecs
-from mlspec.spec.forecast import Forecast
 from mlspec.state.resource import KINDS
 from mlspec.targets.gcp.terraform import runner
 
@@ -113,14 +112,13 @@ def _find_source(opened_target: GcpTarget, name: str, loaded: LoadedSpecs, root:
         return spec_sources(specs, root)[0]
     releases = opened_target.load_releases(name)
     try:
-        spec = Forecast.model_validate(dict(releases[0].spec))
-    except (IndexError, ValidationError):
+        spec = release_spec(releases[0])
+    except (IndexError, StateError):
         raise UsageError(
             f"{name}: no valid spec under specs/ says what was made of it, and no release does",
             hint="put its spec back, and run the same command again",
         ) from None
-    json = spec.model_dump(mode="json", by_alias=True, exclude={"targets"})
-    return RenderSource(name, json, releases[0].spec_hash, f"specs/{name}.yaml")
+    return RenderSource(name, spec, releases[0].spec_hash, f"specs/{name}.yaml")
 
 
 def _needed_by_others(opened_target: GcpTarget, names: Sequence[str], loaded: LoadedSpecs) -> bool:

@@ -20,6 +20,7 @@ from mlspec.engine.pass_result import PassResult
 from mlspec.engine.rollback import TrafficMove, evaluate_if_new, has_news, move_due, move_traffic, rollback_decision
 from mlspec.errors import Exit, MlspecError
 from mlspec.plan.desired import DesiredForecast
+from mlspec.plan.releases import release_spec
 from mlspec.plan.rollback import RollBack, Stay
 from mlspec.plan.rollout import Abort, Shift
 from mlspec.state.observed import Observed, SourceFacts
@@ -133,7 +134,8 @@ def _work_of_newest_release(target: Target, forecast: str, clock: Callable[[], s
         return None
     source = SourceFacts(str(data.resource.fields["data.digest"]), (), 0)
     made_with = {"code": "", "libraries": {}, **observed.ledger.made_with}
-    desired_forecast = DesiredForecast(forecast, releases[0].spec, releases[0].spec_hash, source, made_with["code"])
+    spec = release_spec(releases[0])
+    desired_forecast = DesiredForecast(forecast, spec, releases[0].spec_hash, source, made_with["code"])
     engine = Engine(
         target,
         _refuse_local_step,

@@ -51,7 +51,7 @@ def reconcile_one(engine: Engine, spec: Spec, result: PassResult, lock_timeout: 
 def has_work(engine: Engine, spec: Spec, result: PassResult) -> bool:
     """Return whether there is something to do for a forecast; takes no lock, but to say once that it is paused."""
     try:
-        if spec.json["reconcile"]["mode"] == "pause":
+        if spec.forecast.reconcile.mode == "pause":
             _note_pause(engine, spec, result)
             return False
         return not _is_idle(engine, spec, result)
@@ -80,7 +80,7 @@ def _is_idle(engine: Engine, spec: Spec, result: PassResult) -> bool:
         or pass_plan.handled_schedules
         or changed_conditions(pass_plan, pass_plan.observed.conditions, result.reported, "")
     )
-    moves_on = resource_mode(spec.json, "deployment") == "enforce" and move_due(work, pass_plan.observed)
+    moves_on = resource_mode(spec.forecast, "deployment") == "enforce" and move_due(work, pass_plan.observed)
     # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
     another = pass_plan.observed.ledger.spec not in ("", spec.spec_hash)
     return not (seen or another or has_news(work, pass_plan.observed) or moves_on)

@@ -17,7 +17,9 @@ from mlspec.engine.pass_result import PassResult
 from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import observed_traffic, stable_version
-from mlspec.state.resource import Json, digest
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.stored import resolved_json
+from mlspec.state.resource import digest
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
 FAULTS: dict[Fault, str] = {
@@ -35,7 +37,7 @@ class RehearsalStage(Protocol):
     """A project whose history is told again."""
 
     @property
-    def spec(self) -> Mapping[str, Json]:
+    def spec(self) -> Forecast:
         """The spec, as it is on the stage."""
         ...
 
@@ -64,7 +66,7 @@ class RehearsalSpec:
     """The spec of a drill, as the engine sees one."""
 
     name: str
-    json: Mapping[str, Json]
+    forecast: Forecast
     spec_hash: str
 
 
@@ -96,15 +98,15 @@ class RehearsalVerdict:
         return all(self.seen.values())
 
 
-def periods_for(spec: Mapping[str, Json]) -> int:
+def periods_for(spec: Forecast) -> int:
     """Return how many periods a drill tells again: those that the longest alert needs, and some before and after."""
-    needed = [(alert["window"] or 1) + int((alert["for"] or "1 of 1").split(" of ")[1]) for alert in spec["alerts"]]
+    needed = [(alert.window or 1) + alert.agreement[1] for alert in spec.alerts]
     return max(needed, default=1) + SPARE_PERIODS
 
 
-def rehearsal_spec(spec: Mapping[str, Json]) -> RehearsalSpec:
+def rehearsal_spec(spec: Forecast) -> RehearsalSpec:
     """Return a spec of the stage."""
-    return RehearsalSpec(spec["metadata"]["name"], spec, digest(dict(spec)))
+    return RehearsalSpec(spec.metadata.name, spec, digest(resolved_json(spec)))
 
 
 @dataclass
@@ -148,8 +150,9 @@ class Rehearsal:
             self.over = self.over or period > FAULT_STARTS_AT
             self.stage.reveal_periods(period)
             if first:
-                model = self.spec.json["model"]
-                self.spec = rehearsal_spec({**self.spec.json, "model": {**model, "seed": model["seed"] + 1}})
+                model = self.stage.spec.model
+                changed = model.model_copy(update={"seed": model.seed + 1})
+                self.spec = rehearsal_spec(self.stage.spec.model_copy(update={"model": changed}))
         elif period >= FAULT_STARTS_AT and not self.over and not self._is_fault_over(period):
             if self.fault == "outage":
                 self.stage.remove_source()
@@ -161,7 +164,7 @@ class Rehearsal:
 
     def _is_fault_over(self, period: int) -> bool:
         """Return whether what was taken away comes back: late actuals once an alert on their age fired, a source in two periods."""
-        ages = [alert["name"] for alert in self.spec.json["alerts"] if alert["metric"] == "data_age"]
+        ages = [alert.name for alert in self.spec.forecast.alerts if alert.metric == "data_age"]
         fired = any(state.get(name) == "firing" for state in self.alerts for name in ages)
         return fired if self.fault == "late-actuals" else period >= FAULT_STARTS_AT + 2
 
@@ -208,7 +211,7 @@ class Rehearsal:
 
 def _has_fired(drill: Rehearsal, metrics: Mapping[str, bool]) -> bool:
     """Return whether an alert fired, on one of these metrics, or on any but these."""
-    names = [alert["name"] for alert in drill.spec.json["alerts"] if metrics.get(alert["metric"], metrics["other"])]
+    names = [alert.name for alert in drill.spec.forecast.alerts if metrics.get(alert.metric, metrics["other"])]
     return any(state.get(name) == "firing" for state in drill.alerts for name in names)
 
 

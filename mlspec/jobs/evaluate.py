@@ -109,7 +109,7 @@ class _AlertMeasurement:
 
     def measure_alert(self, alert: Alert) -> dict[str, Any]:
         """Return one alert's values, in all and by version: a list a segment, as long as `for` asks for."""
-        count = int(alert.for_.split(" of ")[1]) if alert.for_ else 1
+        count = alert.agreement[1]
         if alert.metric == "data_age":
             age = (self.now - self.panel.layout.frequency.period_end(self.panel.cutoff)).total_seconds()
             return {"name": alert.name, "segments": {"": [max(age, 0.0)] * count}, "by_version": {}}

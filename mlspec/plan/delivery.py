@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from mlspec.plan.moments import format_moment, parse_moment
+from mlspec.spec.forecast import Notify
 from mlspec.state.notice import Notice, PendingNotice
-from mlspec.state.resource import Json, digest
+from mlspec.state.resource import digest
 
 SEVERITIES = ("info", "warning", "critical")
 FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = timedelta(seconds=30), timedelta(hours=1), timedelta(days=3)
 _SPREAD = 0.2
 
 
-def notice_receivers(notify: Sequence[Mapping[str, Json]], notice: Notice) -> tuple[str, ...]:
+def notice_receivers(notify: Sequence[Notify], notice: Notice) -> tuple[str, ...]:
     """Return the stable names of the receivers that want a notice of this severity."""
     level = SEVERITIES.index(notice.severity)
-    return tuple(_receiver_name(receiver) for receiver in notify if SEVERITIES.index(receiver["severity"]) <= level)
+    return tuple(_receiver_name(receiver) for receiver in notify if SEVERITIES.index(receiver.severity) <= level)
 
 
-def _receiver_name(receiver: Mapping[str, Json]) -> str:
-    return f"pubsub:{receiver['pubsub']}" if receiver["pubsub"] else f"webhook:{receiver['webhook']['secret']}"
+def _receiver_name(receiver: Notify) -> str:
+    return f"webhook:{receiver.webhook.secret}" if receiver.webhook else f"pubsub:{receiver.pubsub}"
 
 
 def reschedule_delivery(

@@ -32,8 +32,8 @@ def resolved_json(forecast: Forecast) -> dict[str, Any]:
     return value
 
 
-def read_stored_spec(document: Document) -> Forecast:
-    """Return the spec that a document holds, also one that an older mlspec wrote.
+def read_stored_spec(document: Document, what: str = "a stored spec") -> Forecast:
+    """Return the spec that a document holds, also one that an older mlspec wrote. `what` names the document in an error.
 
     Raises StateError where it cannot be read whole: another mlspec wrote it, or it is damaged.
     """
@@ -41,8 +41,8 @@ def read_stored_spec(document: Document) -> Forecast:
     read = READERS.get(version) if isinstance(version, str) else None
     if read is None:
         raise StateError(
-            f"a recorded spec has the version {version!r}, and this mlspec reads {', '.join(sorted(READERS))}",
-            hint="use the mlspec that recorded it, or a newer one",
+            f"{what} has the version {version!r}, and this mlspec reads {', '.join(sorted(READERS))}",
+            hint="use the mlspec that wrote it, or a newer one",
         )
     try:
         return read(document)
@@ -50,6 +50,6 @@ def read_stored_spec(document: Document) -> Forecast:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "its top"
         raise StateError(
-            f"a recorded spec cannot be read at {place}: {first['msg']}",
-            hint="use the mlspec that recorded it, or a newer one; if it was recorded by this one, restore it from a backup",
+            f"{what} cannot be read at {place}: {first['msg']}",
+            hint="use the mlspec that wrote it, or a newer one; if this one wrote it, restore it from a backup",
         ) from None

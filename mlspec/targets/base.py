@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from mlspec.spec.forecast import Forecast
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, Settlement, SourceFacts, StoredStep
 from mlspec.state.point import MetricPoint
@@ -42,7 +43,7 @@ class TargetView(Protocol):
         """Number of writes to the state so far."""
         ...
 
-    def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
         """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
         ...
 
@@ -90,7 +91,7 @@ class Target(TargetView, Protocol):
         """Record one effect whole, with the journal's `done` line for its resource."""
         ...
 
-    def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
+    def fetch_source(self, spec: Forecast, root: Path, folder: Path) -> tuple[Forecast, Path]:
         """Bring what a spec reads near: return the spec as it is to be read, and the root that its paths start at.
 
         `folder` is an empty one for what has to be fetched. Raises DataError where data is missing or out of reach.
@@ -100,7 +101,7 @@ class Target(TargetView, Protocol):
     def route_traffic(
         self,
         forecast: str,
-        spec: Mapping[str, Json],
+        spec: Forecast,
         traffic: Mapping[str, int],
         main: str,
         versions: Mapping[str, Version],
@@ -111,7 +112,7 @@ class Target(TargetView, Protocol):
         """
         ...
 
-    def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
+    def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Write a forecast where others read it, before it is recorded. Twice the same run is as once."""
         ...
 

@@ -83,7 +83,7 @@ def test_a_spec_that_cannot_be_read_whole_is_refused_and_nothing_of_it_is_droppe
 ) -> None:
     with pytest.raises(StateError, match=re.escape(said)) as caught:
         read_stored_spec({**spec_json(), **change})
-    assert "the mlspec that recorded it, or a newer one" in str(caught.value.hint)
+    assert "the mlspec that wrote it, or a newer one" in str(caught.value.hint)
 
 
 def test_every_version_of_the_language_has_a_reader() -> None:

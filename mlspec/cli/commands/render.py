@@ -38,7 +38,7 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
     click.echo(
         f"{out}: {count} for {len(loaded.specs)} forecast{'s' if len(loaded.specs) > 1 else ''} on target {target}"
     )
-    if place_of(loaded.project, target) and not whole_folder and any(spec.json["notify"] for spec in loaded.specs):
+    if place_of(loaded.project, target) and not whole_folder and any(spec.forecast.notify for spec in loaded.specs):
         click.echo(
             "topics and secrets that specs share are rendered with the whole folder: mlspec render specs/", err=True
         )

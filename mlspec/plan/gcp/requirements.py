@@ -6,13 +6,11 @@ cannot be asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from mlspec.spec.forecast import Forecast, GradientBoosting
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.finding import CloudRequirements, Grant, Quota
-from mlspec.state.resource import Json
-
-Spec = Mapping[str, Json]
 
 # What the platform and every forecast use; infra/services.tf turns these on, and more that only the platform itself needs.
 _APIS = (
@@ -31,17 +29,17 @@ _QUOTAS = (
 )
 
 
-def needed_extras(specs: Iterable[Spec], *, gcp: bool, postgres: bool) -> tuple[str, ...]:
+def needed_extras(specs: Iterable[Forecast], *, gcp: bool, postgres: bool) -> tuple[str, ...]:
     """Return the optional parts of mlspec that specs and target ask for, in the order of their names."""
     extra_names = {"forecast"} | ({"gcp"} if gcp else set()) | ({"postgres"} if postgres else set())
     for spec in specs:
         extra_names |= set(_model_extras(spec)) | set(_receiver_extras(spec))
-        if spec["deployment"]["serve"] != "batch":
+        if spec.deployment.serve != "batch":
             extra_names.add("serve")
     return tuple(sorted(extra_names))
 
 
-def cloud_requirements(specs: Sequence[Spec], place: GcpLocation) -> CloudRequirements:
+def cloud_requirements(specs: Sequence[Forecast], place: GcpLocation) -> CloudRequirements:
     """Return what Google Cloud has to hold and allow."""
     secrets = tuple(sorted(set(_secret_names(specs))))
     apis = (*_APIS, *(("secretmanager",) if secrets else ()))
@@ -56,33 +54,28 @@ def cloud_requirements(specs: Sequence[Spec], place: GcpLocation) -> CloudRequir
     )
 
 
-def _model_extras(spec: Spec) -> Iterator[str]:
-    candidates = spec["model"]["candidates"]
-    configured = (
-        [candidate for candidate in candidates if isinstance(candidate, Mapping)]
-        if isinstance(candidates, Sequence)
-        else []
-    )
-    if any(candidate.get("library") == "lightgbm" for candidate in configured):
+def _model_extras(spec: Forecast) -> Iterator[str]:
+    listed = () if spec.model.candidates == "auto" else spec.model.candidates
+    if any(isinstance(candidate, GradientBoosting) and candidate.library == "lightgbm" for candidate in listed):
         yield "lightgbm"
-    if spec["training"]["engine"]:
+    if spec.training.engine:
         yield "ray"
 
 
-def _receiver_extras(spec: Spec) -> Iterator[str]:
-    for receiver in spec["notify"]:
-        yield "gcp" if receiver["pubsub"] else "notify"
+def _receiver_extras(spec: Forecast) -> Iterator[str]:
+    for receiver in spec.notify:
+        yield "gcp" if receiver.pubsub else "notify"
 
 
-def _topic_names(specs: Iterable[Spec]) -> Iterator[str]:
-    return (receiver["pubsub"] for spec in specs for receiver in spec["notify"] if receiver["pubsub"])
+def _topic_names(specs: Iterable[Forecast]) -> Iterator[str]:
+    return (receiver.pubsub for spec in specs for receiver in spec.notify if receiver.pubsub)
 
 
-def _secret_names(specs: Iterable[Spec]) -> Iterator[str]:
-    return (receiver["webhook"]["secret"] for spec in specs for receiver in spec["notify"] if receiver["webhook"])
+def _secret_names(specs: Iterable[Forecast]) -> Iterator[str]:
+    return (receiver.webhook.secret for spec in specs for receiver in spec.notify if receiver.webhook)
 
 
-def _project_grants(specs: Sequence[Spec], place: GcpLocation) -> Iterator[Grant]:
+def _project_grants(specs: Sequence[Forecast], place: GcpLocation) -> Iterator[Grant]:
     own = f"projects/{place.project}/roles"
     yield Grant(
         "make a forecast's infrastructure", f"{own}/mlspecForecastApplier",
@@ -92,17 +85,17 @@ def _project_grants(specs: Sequence[Spec], place: GcpLocation) -> Iterator[Grant
             "resourcemanager.projects.getIamPolicy", "run.jobs.create",
         ),
     )  # fmt: skip
-    online = any(spec["deployment"]["serve"] != "batch" for spec in specs)
+    online = any(spec.deployment.serve != "batch" for spec in specs)
     deploys = (
         ("aiplatform.endpoints.deploy", "aiplatform.endpoints.get", "aiplatform.endpoints.update") if online else ()
     )
     jobs = [
         f"aiplatform.{kind}.{act}"
-        for kind, part, key in (
-            ("customJobs", "training", "machine"),
-            ("batchPredictionJobs", "deployment", "batch_machine"),
+        for kind, machines in (
+            ("customJobs", [spec.training.machine for spec in specs]),
+            ("batchPredictionJobs", [spec.deployment.batch_machine for spec in specs]),
         )
-        if any(spec[part][key] for spec in specs)
+        if any(machines)
         for act in ("create", "get", "list")
     ]
     yield Grant(
@@ -118,7 +111,7 @@ def _project_grants(specs: Sequence[Spec], place: GcpLocation) -> Iterator[Grant
     yield Grant("watch the forecasts' jobs", "roles/run.viewer", ("run.executions.get", "run.jobs.get"))
 
 
-def _bucket_grants(specs: Iterable[Spec], place: GcpLocation) -> Iterator[Grant]:
+def _bucket_grants(specs: Iterable[Forecast], place: GcpLocation) -> Iterator[Grant]:
     yield Grant("read the data", "roles/storage.objectViewer", _READS, place.bucket("data"))
     yield Grant("keep models", "roles/storage.objectUser", _WRITES, place.bucket("models"))
     yield Grant("keep the record", "roles/storage.objectUser", _KEEPS, place.bucket("state"))
@@ -127,9 +120,8 @@ def _bucket_grants(specs: Iterable[Spec], place: GcpLocation) -> Iterator[Grant]
         yield Grant("read the data", "roles/storage.objectViewer", _READS, bucket)
 
 
-def _source_buckets(specs: Iterable[Spec]) -> Iterator[str]:
+def _source_buckets(specs: Iterable[Forecast]) -> Iterator[str]:
     for spec in specs:
-        for part in (spec["dataset"]["source"], spec["dataset"]["future"] or {}):
-            uri = part.get("uri") or ""
-            if uri.startswith("gs://"):
-                yield uri.removeprefix("gs://").partition("/")[0]
+        for part in (spec.dataset.source, spec.dataset.future):
+            if part and part.uri and part.uri.startswith("gs://"):
+                yield part.uri.removeprefix("gs://").partition("/")[0]
