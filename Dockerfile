@@ -2,7 +2,7 @@
 # The base is pinned to a patch release; Cloud Build pushes by digest, and only the digest is ever deployed.
 FROM python:3.12.14-slim-trixie AS build
 WORKDIR /src
-COPY pyproject.toml README.md mlspec.yaml ./
+COPY pyproject.toml README.md LICENSE mlspec.yaml ./
 COPY mlspec mlspec
 COPY templates templates
 COPY infra infra
@@ -10,6 +10,9 @@ COPY specs specs
 COPY data data
 # What specs ask for beyond that is added here: docker build --build-arg EXTRAS=gcp,notify,serve,lightgbm,ray
 ARG EXTRAS=gcp,notify,serve
+# Git is not in here, so the version has to be said: docker build --build-arg VERSION=1.2.3
+ARG VERSION=0.0
+ENV SETUPTOOLS_SCM_PRETEND_VERSION_FOR_MLSPEC_FORECAST=$VERSION
 RUN python -m venv /opt/mlspec \
     && /opt/mlspec/bin/pip install --no-cache-dir --disable-pip-version-check ".[$EXTRAS]"
 

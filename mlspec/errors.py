@@ -89,10 +89,16 @@ class MissingExtra(MlspecError):
     """An optional part of mlspec is not installed."""
 
     def __init__(self, module: str, extra: str) -> None:
+        from mlspec.installation import install_command
+
         super().__init__(
             f"this command needs the package '{module}', which is not installed",
-            hint=f"pip install 'mlspec[{extra}]'",
+            hint=install_command(extra),
         )
+
+
+class Defect(MlspecError):
+    """Something failed that mlspec does not expect: nothing that the reader can correct."""
 
 
 class GateClosed(MlspecError):

@@ -1,8 +1,46 @@
-"""What all tests share: one hypothesis profile that never depends on how fast the machine is."""
+"""What all tests share: one hypothesis profile that never depends on how fast the machine is, which run first, what is measured."""
 
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.processes import unmeasured
+
+# A shell starts what runs in its background with SIGINT ignored, and so would be everything that a test stops by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("mlspec", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("mlspec")
 
 pytest_plugins = ["tests.gcp.pubsub", "tests.stores", "tests.terraform.plugin"]
+
+# Those that take longest, of those in no group: what begins last should be short, as no other process can help with it.
+LONGEST = ("tests/test_docs.py::test_the_readme", "tests/gcp/test_fault_at_every_call.py", "tests/engine/test_reconcile_crash.py",
+           "tests/terraform/test_platform.py", "tests/gcp/test_faults.py", "tests/test_acceptance.py")  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest begin first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Leave the processes that a test starts out of coverage, where the test itself is left out: it is marked `no_cover`.
+
+    Those are tests that go the same way again and again, at every moment at which it can be cut off.
+    """
+    if item.get_closest_marker("no_cover") is None:
+        return (yield)
+    measured = dict(os.environ)
+    for key in os.environ.keys() - unmeasured().keys():
+        del os.environ[key]
+    try:
+        return (yield)
+    finally:
+        os.environ |= {key: value for key, value in measured.items() if key.startswith("COVERAGE_PROCESS_")}

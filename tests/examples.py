@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Alert, Forecast
-from mlspec.spec.stored import resolved_json
 
 SPEC = """\
 apiVersion: mlspec/v1

@@ -17,8 +17,20 @@ from mlspec.render.project import project_files
 from tests.tools import needs
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = project_files({"name": "acme", "spec": "demand"})
-BUILDS = {"ours": (ROOT / "cloudbuild.yaml").read_text(), "a project's": PROJECT["cloudbuild.yaml"]}
+SOURCE = "mlspec-forecast[forecast,gcp] @ git+https://example.com/mlspec.git@0123abc"
+PROJECT = project_files({"name": "acme", "spec": "demand", "package": SOURCE, "why": None})
+# Of a project whose builds do not know yet where to get mlspec.
+UNSAID = project_files({"name": "acme", "spec": "demand", "package": None, "why": "It is on one machine."})
+BUILDS = {
+    "ours": (ROOT / "cloudbuild.yaml").read_text(),
+    "a project's": PROJECT["cloudbuild.yaml"],
+    "an unsaid project's": UNSAID["cloudbuild.yaml"],
+}
+WORKFLOWS = {
+    "a project's": PROJECT[".github/workflows/forecasts.yml"],
+    "an unsaid project's": UNSAID[".github/workflows/forecasts.yml"],
+    "the release": (ROOT / ".github/workflows/release.yml").read_text(),
+}
 # Given by Cloud Build itself: cloud.google.com/build/docs/configuring-builds/substitute-variable-values
 BUILT_IN = {"PROJECT_ID", "COMMIT_SHA", "BUILD_ID"}
 
@@ -133,13 +145,14 @@ def test_what_the_image_copies_is_enough_to_install_from(tmp_path: Path) -> None
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert list((tmp_path / "dist").glob("mlspec-*.whl"))
+    assert list((tmp_path / "dist").glob("mlspec_forecast-*.whl"))
 
 
-def test_the_workflow_of_a_project_is_as_zizmor_wants_it(tmp_path: Path) -> None:
-    workflow = tmp_path / ".github" / "workflows" / "forecasts.yml"
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_is_as_zizmor_wants_it(name: str, tmp_path: Path) -> None:
+    workflow = tmp_path / ".github" / "workflows" / "workflow.yml"
     workflow.parent.mkdir(parents=True)
-    workflow.write_text(PROJECT[".github/workflows/forecasts.yml"])
+    workflow.write_text(WORKFLOWS[name])
     done = subprocess.run(
         [needs("zizmor"), "--offline", "--no-progress", "--pedantic", str(workflow)],
         capture_output=True,
@@ -147,4 +160,4 @@ def test_the_workflow_of_a_project_is_as_zizmor_wants_it(tmp_path: Path) -> None
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert yaml.safe_load(workflow.read_text())["permissions"] == {}
+    assert yaml.safe_load(WORKFLOWS[name])["permissions"] == {}

@@ -1,4 +1,4 @@
-"""What the tests themselves stand on: tools that are there, and tests of one group that are kept together."""
+"""What the tests themselves stand on: tools that are there, tests of one group that are kept together, the list of fast tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests import tools
+
+HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize("tool", tools.HINTS)
@@ -24,6 +26,12 @@ def test_a_missing_tool_fails_where_all_are_required(
     monkeypatch.delenv("MLSPEC_TOOLS")
     with pytest.raises(pytest.skip.Exception, match=f"this test needs {tool}: "):
         tools.needs(tool)
+
+
+def test_what_is_listed_as_fast_is_there_and_listed_once() -> None:
+    listed = (HERE / "fast.txt").read_text().split()
+    assert [path for path in listed if not (HERE.parent / path).exists()] == []
+    assert len(set(listed)) == len(listed)
 
 
 GROUPED = """

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 
-import click
-
-from mlspec.errors import MlspecError
-
 # C0 and C1 controls, format characters (bidirectional overrides, zero width), line and paragraph separators, surrogates.
 _UNSAFE = {"Cc", "Cf", "Zl", "Zp", "Cs"}
 
@@ -27,10 +23,3 @@ def _escape_char(char: str) -> str:
     if unicodedata.category(char) not in _UNSAFE:
         return char
     return char.encode("unicode_escape").decode()
-
-
-def say_error(error: MlspecError) -> None:
-    """Print an error and what to do about it, with control characters of user text made visible."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {printable(error.message)}", err=True)
-    if error.hint:
-        click.echo(f"{click.style('hint', fg='cyan')}: {printable(error.hint)}", err=True)

@@ -8,12 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from mlspec.cli.escape import printable
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, open_specs
-from mlspec.cli.structured import log_failures, log_line
 from mlspec.cli.target import open_target
 from mlspec.errors import Exit, MlspecError, SpecError, StateError, UsageError
+from mlspec.log_context import forecast_scope
+from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.stored import read_stored_spec, resolved_json
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.step import StepName, StepRequest
 from mlspec.targets.local.target import LocalTarget
 
@@ -34,8 +37,7 @@ def run_in_container(
     with TemporaryDirectory(prefix="mlspec-") as folder:
         folders = {part: _make_folder(folder, part) for part in ("spec", "in", "sources", "out")}
         value = _load_resolved(opened_target.download_input(spec, folders["spec"]), spec)
-        forecast = value.metadata.name
-        with log_failures(forecast, name):
+        with forecast_scope(value.metadata.name, name):
             try:
                 files = {
                     role: opened_target.download_input(address, _make_folder(folder, f"in/{role}"))
@@ -45,7 +47,7 @@ def run_in_container(
                     opened_target.fetch_source(value, root, folders["sources"]) if name == "check" else (value, root)
                 )
                 request = StepRequest(name, resolved_json(local_spec), base, folders["out"], files, options)
-                result = jobs.run(request, lambda _done, _total, what: log_line("INFO", what, forecast, step=name))
+                result = jobs.run(request, lambda _done, _total, text: report(printable(text)))
             except MlspecError as error:
                 opened_target.upload_outputs(out, {}, error_to_json(error))
                 raise
@@ -55,16 +57,15 @@ def run_in_container(
 
 
 def _load_resolved(file: Path, address: str) -> Forecast:
+    hint = "give what mlspec show --output json says"
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(value, dict):
-            return read_stored_spec(value)
-        problem = "it holds no JSON object"
-    except ValueError:
-        problem = "it is not JSON"
-    except StateError as error:
-        problem = error.message
-    raise SpecError(f"'{address}' is not a resolved spec: {problem}", hint="give what mlspec show --output json says")
+            return read_stored_spec(value, "it")
+    except (ValueError, StateError) as error:
+        problem = error.message if isinstance(error, StateError) else "it is not JSON"
+        raise SpecError(f"'{address}' is not a resolved spec: {problem}", hint=hint) from error
+    raise SpecError(f"'{address}' is not a resolved spec", hint=hint)
 
 
 def _make_folder(folder: str, part: str) -> Path:

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
-
 from mlspec.cli import apply_text
+from mlspec.cli.messages import report
 from mlspec.cli.planning import ignore_progress
 from mlspec.cli.project import find_root, is_folder, open_specs
 from mlspec.cli.rendering import render_specs
@@ -86,7 +85,7 @@ def open_cloud_plan(
     chosen = replace(loaded, specs=tuple(spec for spec in loaded.specs if spec.name in names))
     files = render_specs(chosen.specs, loaded.project, target, root, with_shared=whole_folder)
     with Infrastructure(
-        files, runner.TerraformCli(runner.allowed_environment_here(), _print_progress, lock_timeout), _print_progress
+        files, runner.TerraformCli(runner.allowed_environment_here(), report, lock_timeout), report
     ) as infrastructure:
         plan = _make_cloud_plan(planner, chosen, commit, infrastructure, order)
         yield CloudPlan(plan, order, chosen.specs, opened_target, planner.engine, infrastructure)
@@ -117,10 +116,6 @@ def _make_cloud_plan(
     )
 
 
-def _print_progress(text: str) -> None:
-    click.echo(text, err=True)
-
-
 def as_text(results: Sequence[InfrastructureResult]) -> str:
     """Return what came of an apply, a line a folder of rendered files."""
     words = {
@@ -143,7 +138,7 @@ def hand_over(cloud_plan: CloudPlan, specs: Sequence[ResolvedSpec]) -> None:
     """Let the loop's job make the forecasts."""
     if specs and not isinstance(cloud_plan.target, LocalTarget):
         cloud_plan.target.hand_over([spec.name for spec in specs])
-        click.echo("the job mlspec-reconcile makes the forecasts: `mlspec status` says when they are ready", err=True)
+        report("the job mlspec-reconcile makes the forecasts: `mlspec status` says when they are ready")
 
 
 def specs_with_infrastructure(

@@ -67,8 +67,8 @@ def _read_columns(file: Path) -> list[str]:
     if file.suffix.lower() == ".parquet":
         try:
             import pyarrow.parquet
-        except ImportError:
-            raise MissingExtra("pyarrow", "forecast") from None
+        except ImportError as error:
+            raise MissingExtra("pyarrow", "forecast") from error
         names: list[str] = pyarrow.parquet.read_schema(file).names
         return names
     with file.open(encoding="utf-8-sig", newline="") as opened:

@@ -9,14 +9,14 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from types import FrameType
 from typing import Any
 
 import click
 
 from mlspec import __version__
-from mlspec.cli.escape import say_error
+from mlspec.cli import messages
+from mlspec.cli.log_options import log_options, set_up_logging
 from mlspec.errors import Exit, MlspecError, Terminated
 
 # name: what --help says of it. The module is mlspec.cli.commands.<name>, the click command in it is `command`.
@@ -61,6 +61,8 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"mlspec.cli.commands.{cmd_name}")
         command: click.Command = module.command
+        if not any(each.name == "log_level" for each in command.params):
+            command.params += log_options(of_group=False)
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -72,7 +74,7 @@ class LazyGroup(click.Group):
 
             near = get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            raise click.UsageError(f"{error.message}{hint}", ctx) from None
+            raise click.UsageError(f"{error.message}{hint}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, without importing one."""
@@ -82,11 +84,16 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="mlspec", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Run demand forecasts by writing YAML.
 
     One spec file describes a forecast. Start with `mlspec init`, then `mlspec apply`.
     """
+    set_up_logging(context)
+
+
+cli.params += log_options(of_group=True)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -100,25 +107,27 @@ def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is t
     try:
         result = cli.main(args=argv, prog_name="mlspec", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        messages.say_wrong_call(error)
         return Exit.USAGE if isinstance(error, click.UsageError) else Exit.FAILED
     except MlspecError as error:
-        say_error(error)
+        messages.say_error(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped by SIGINT; nothing was changed", err=True)
+        messages.report("stopped by SIGINT; nothing was changed", "WARNING")
         return Exit.INTERRUPTED
     except Terminated:
-        click.echo("stopped by SIGTERM; nothing was changed", err=True)
+        messages.report("stopped by SIGTERM; nothing was changed", "WARNING")
         return Exit.TERMINATED
     except BrokenPipeError:
         # The reader of our output has left (`mlspec forecast demand | head`): no error of anyone's.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
-    except Exception:  # noqa: BLE001  (whatever arrives here is a defect; say so with what a report needs)
-        return _say_defect(argv)
+    except Exception as error:  # noqa: BLE001  (whatever arrives here is a defect; say so with what a report needs)
+        messages.say_defect(error, argv[0] if argv else "-")
+        return Exit.FAILED
     finally:
         signal.signal(signal.SIGTERM, previous)
+        _end_logging()
     return int(result or 0)
 
 
@@ -126,11 +135,7 @@ def _raise_terminated(_signum: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
-def _say_defect(argv: list[str]) -> int:
-    click.echo(
-        "error: this is a defect of mlspec, not of your input. Please report it with the text below.\n"
-        f"mlspec {__version__}, Python {sys.version.split()[0]}, {sys.platform}; command: {argv[0] if argv else '-'}",
-        err=True,
-    )
-    traceback.print_exc()
-    return Exit.FAILED
+def _end_logging() -> None:
+    """Undo what the command set up, if it came that far: whoever calls `run` may have logging of its own."""
+    if setup := sys.modules.get("mlspec.cli.log_setup"):
+        setup.take_down()

@@ -49,4 +49,4 @@ def parse_seconds(text: str) -> float:
     try:
         return parse_duration(text).total_seconds()
     except ValueError as error:
-        raise click.BadParameter(f"'{text}': {error}") from None
+        raise click.BadParameter(f"'{text}': {error}") from error

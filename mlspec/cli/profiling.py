@@ -13,5 +13,5 @@ def profile_data(file: Path, words: dict[str, Any], series: tuple[str, ...] | No
     try:
         from mlspec.jobs.profile import profile_file
     except ImportError as error:
-        raise MissingExtra(error.name or "pandas", "forecast") from None
+        raise MissingExtra(error.name or "pandas", "forecast") from error
     return profile_file(file, words, series)

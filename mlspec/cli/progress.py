@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from time import monotonic
@@ -11,16 +12,22 @@ from typing import Self, TextIO
 import click
 
 from mlspec.cli.escape import printable
+from mlspec.cli.log_setup import is_json
 
+logger = logging.getLogger(__name__)
 _BAR = 16
 
 
 class Progress:
-    """Told by the engine, shown on stderr. Use it as a context manager: the last line is finished whatever happens."""
+    """Told by the engine, shown on stderr. Use it as a context manager: the last line is finished whatever happens.
+
+    Where stderr is a log of JSON lines it holds nothing but records: the steps' beginnings and ends, which `jobs` logs.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
         self.live = self.stream.isatty()
+        self.logged = stream is None and is_json()
         self._current: tuple[str, str] | None = None
         self._began = 0.0
         self._last = ""
@@ -35,6 +42,9 @@ class Progress:
 
     def __call__(self, forecast: str, step: str, done: int, total: int, text: str) -> None:
         """Show that a step of a forecast has come so far."""
+        if self.logged:
+            logger.debug("%s (%d of %d)", text, done, total, extra={"forecast": forecast, "step": step})
+            return
         if self._current != (forecast, step):
             self._finish_line()
             self._current, self._began = (forecast, step), monotonic()

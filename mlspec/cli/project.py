@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
 from mlspec.cli.faults import as_text
+from mlspec.cli.messages import report
 from mlspec.errors import SpecError, UsageError
 from mlspec.spec import LoadedSpecs, read_specs
 from mlspec.spec.faults import did_you_mean
@@ -36,7 +35,7 @@ def open_specs(paths: Sequence[Path | str], target: str) -> LoadedSpecs:
     loaded = load_specs([Path(path) for path in paths], target)
     if loaded.faults:
         count = len(loaded.faults)
-        click.echo(as_text(loaded.faults), err=True)
+        report(as_text(loaded.faults), "ERROR")
         raise SpecError(
             f"{count} error{'s' if count > 1 else ''} in the specs; nothing was changed",
             hint="mlspec explain FIELD says more",

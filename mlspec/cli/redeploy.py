@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlspec.cli.log_setup import default_level, set_up
 from mlspec.cli.target import cache_folder, timestamp
 from mlspec.engine.alert_handler import handle_alert
 from mlspec.engine.pass_result import PassResult
@@ -12,4 +13,5 @@ def redeploy(place: GcpLocation, forecast: str) -> PassResult:
     """Answer an alert about a forecast on Google Cloud, and return what came of it, errors included."""
     from mlspec.targets.gcp.target import GcpTarget
 
+    set_up(default_level("text"), "json")  # warnings: what was decided, the function tells itself
     return handle_alert(GcpTarget(place, cache_folder() / place.project), forecast, timestamp)

@@ -33,7 +33,7 @@ def render_sources(
         files = {path: text for source in inputs for path, text in render_forecast(source, target, place, own).items()}
         return files | (render_shared(inputs, place, own) if with_shared else {})
     except TemplateError as error:
-        raise template_error(error, own) from None
+        raise template_error(error, own) from error
 
 
 def place_of(project: Project | None, target: str) -> GcpLocation | None:
@@ -52,11 +52,11 @@ def spec_sources(specs: Sequence[ResolvedSpec], root: Path) -> list[RenderSource
 def _relative_path(file: Path, root: Path) -> str:
     try:
         return file.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
+    except ValueError as error:
         raise SpecError(
             f"'{file}' is not in the project's folder '{root}': a DAG names its spec relative to it",
             hint="move the spec below the folder of mlspec.yaml",
-        ) from None
+        ) from error
 
 
 def own_templates(root: Path) -> Path | None:

@@ -44,8 +44,8 @@ def read_rows(file: Path) -> PlainRows:
     """Read a Parquet file. Raises MissingExtra where pyarrow is not installed."""
     try:
         import pyarrow.parquet
-    except ImportError:
-        raise MissingExtra("pyarrow", "forecast") from None
+    except ImportError as error:
+        raise MissingExtra("pyarrow", "forecast") from error
     arrow_table = pyarrow.parquet.read_table(file)
     columns = [[_plain_value(value) for value in column.to_pylist()] for column in arrow_table.columns]
     return PlainRows(list(arrow_table.column_names), [list(row) for row in zip(*columns, strict=True)])

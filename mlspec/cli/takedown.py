@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from mlspec.cli.messages import report
 from mlspec.cli.options import DEFAULT_PATHS
 from mlspec.cli.project import find_root, known_name, load_specs
 from mlspec.cli.rendering import render_sources, spec_sources
@@ -97,9 +96,8 @@ def open_destroy_plan(
     inputs = [_find_source(opened_target, known_name(name, known), loaded, root) for name in names]
     shared_unused = not _needed_by_others(opened_target, names, loaded)
     files = render_sources(inputs, loaded.project, target, root, with_shared=shared_unused)
-    tell = partial(click.echo, err=True)
     with Infrastructure(
-        files, runner.TerraformCli(runner.allowed_environment_here(), tell, lock_timeout), tell
+        files, runner.TerraformCli(runner.allowed_environment_here(), report, lock_timeout), report
     ) as infrastructure:
         states = {name: infrastructure.load_state(name) for name in (*names, *((SHARED,) if shared_unused else ()))}
         yield DestroyPlan(tuple(names), states, opened_target, infrastructure)
@@ -113,11 +111,11 @@ def _find_source(opened_target: GcpTarget, name: str, loaded: LoadedSpecs, root:
     releases = opened_target.load_releases(name)
     try:
         spec = release_spec(releases[0])
-    except (IndexError, StateError):
+    except (IndexError, StateError) as error:
         raise UsageError(
             f"{name}: no valid spec under specs/ says what was made of it, and no release does",
             hint="put its spec back, and run the same command again",
-        ) from None
+        ) from error
     return RenderSource(name, spec, releases[0].spec_hash, f"specs/{name}.yaml")
 
 

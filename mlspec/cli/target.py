@@ -14,6 +14,7 @@ from mlspec import __version__
 from mlspec.cli.clock import utc_now
 from mlspec.engine.context import Engine, ProgressReporter, model_libraries
 from mlspec.errors import UsageError
+from mlspec.forecast.code_version import CODE_VERSION
 from mlspec.spec.faults import did_you_mean
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.project import GcpTargetSettings as GcpSettings
@@ -90,9 +91,10 @@ def open_engine(target: AnyTarget, root: Path, tell: ProgressReporter) -> Engine
         steps=_run_step,
         root=root,
         clock=timestamp,
-        code=__version__,
+        code=CODE_VERSION,
         libraries=model_libraries(),
         tell=tell,
+        mlspec=__version__,
         run_remote_step=None
         if isinstance(target, LocalTarget) or os.environ.get(RUNNER) != "cloud-run"
         else target.run_remote_step,

@@ -6,6 +6,7 @@ stand in a small place that is called from outside. Where a decision needs what 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from mlspec.engine.pass_plan import resource_mode
 from mlspec.engine.pass_result import PassResult
 from mlspec.engine.rollback import TrafficMove, evaluate_if_new, has_news, move_due, move_traffic, rollback_decision
 from mlspec.errors import Exit, MlspecError
+from mlspec.log_context import forecast_scope
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.releases import release_spec
 from mlspec.plan.rollback import RollBack, Stay
@@ -26,6 +28,8 @@ from mlspec.plan.rollout import Abort, Shift
 from mlspec.state.observed import Observed, SourceFacts
 from mlspec.state.step import Progress, RemoteStep, StepRequest
 from mlspec.targets.base import Target
+
+logger = logging.getLogger(__name__)
 
 
 class StepNotRun(MlspecError):
@@ -40,18 +44,24 @@ def handle_alert(target: Target, forecast: str, clock: Callable[[], str]) -> Pas
     `clock` returns RFC 3339 in UTC. Errors are noted in what is returned, as a pass does. Where nothing is due no lock is
     taken, and for a lock that is held nobody waits: whoever holds it, or the pass after, decides the same.
     """
-    result = PassResult(forecast)
+    with forecast_scope(forecast):
+        return _answer(target, forecast, clock)
+
+
+def _answer(target: Target, forecast: str, clock: Callable[[], str]) -> PassResult:
+    found = PassResult(forecast)
     try:
-        if _work_due(target, forecast, clock, result):
+        if _work_due(target, forecast, clock, found):
             with target.lock_forecast(forecast, "answer", clock(), 0.0):
                 now = clock()  # one moment for what is asked and what is done: nothing comes due in between
-                if work := _work_due(target, forecast, lambda: now, result):
-                    _evaluate_and_move_back(work, result)
+                if work := _work_due(target, forecast, lambda: now, found):
+                    _evaluate_and_move_back(work, found)
     except StepNotRun as error:
-        result.waits = [error.message]
+        found.waits = [error.message]
     except MlspecError as error:
-        result.error = error
-    return result
+        logger.debug("the alert could not be answered", exc_info=error)
+        found.error = error
+    return found
 
 
 def _evaluate_and_move_back(work: ForecastWork, result: PassResult) -> None:
@@ -118,7 +128,8 @@ def measure_move_ahead(work: ForecastWork) -> None:
         due = move_due(present_work, observed)
         if isinstance(due, RollBack | Abort):
             counterfactual.measure_move(present_work, observed, due)
-    except Exception as error:  # noqa: BLE001  (what was judged is recorded; a task that failed here would tell another story)
+    except Exception as error:  # what was judged is recorded; a task that failed here would tell another story
+        logger.debug("what could take over cannot be weighed yet", exc_info=error)
         problem = error.message if isinstance(error, MlspecError) else type(error).__name__
         work.engine.tell(work.name, "evaluate", 1, 1, f"what could take over cannot be weighed yet: {problem}")
 
@@ -133,7 +144,7 @@ def _work_of_newest_release(target: Target, forecast: str, clock: Callable[[], s
     if not releases or data is None or "deployment" not in observed.resources:
         return None
     source = SourceFacts(str(data.resource.fields["data.digest"]), (), 0)
-    made_with = {"code": "", "libraries": {}, **observed.ledger.made_with}
+    made_with = {"code": "", "mlspec": "", "libraries": {}, **observed.ledger.made_with}
     spec = release_spec(releases[0])
     desired_forecast = DesiredForecast(forecast, spec, releases[0].spec_hash, source, made_with["code"])
     engine = Engine(
@@ -144,6 +155,7 @@ def _work_of_newest_release(target: Target, forecast: str, clock: Callable[[], s
         made_with["code"],
         made_with["libraries"],
         _ignore_progress,
+        made_with["mlspec"],
         run_remote_step=_refuse_remote_step,
     )
     return ForecastWork(engine, desired_forecast)

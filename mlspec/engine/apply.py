@@ -7,19 +7,23 @@ A run that dies anywhere is finished by the next.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from mlspec.engine.context import Engine, Spec
+from mlspec.engine.defects import as_error
 from mlspec.engine.effects import ForecastWork, judge_model, make_forecast, read_data
 from mlspec.engine.outcome import ForecastOutcome, OutcomeStatus
 from mlspec.engine.traffic import deploy_version
 from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated
+from mlspec.log_context import forecast_scope
 from mlspec.plan.diff import plan_changes
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.plan import Change
 from mlspec.state.record import CONDITION_OF, Condition, Event
 from mlspec.state.resource import Kind
 
+logger = logging.getLogger(__name__)
 EFFECTS: dict[Kind, Callable[[ForecastWork], None]] = {
     "data": read_data,
     "model": judge_model,
@@ -35,14 +39,18 @@ def apply_specs(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0
     """
     works: list[ForecastWork] = []
     try:
-        return tuple(_apply_one(engine, spec, lock_timeout, works) for spec in specs)
+        outcomes = []
+        for spec in specs:
+            with forecast_scope(spec.name):
+                outcomes.append(_apply_one(engine, spec, lock_timeout, works))
+        return tuple(outcomes)
     except (KeyboardInterrupt, Terminated) as stopped:
         if not any(work.written for work in works):
             raise
         name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
         raise StoppedPartWay(
             f"stopped by {name}; what was done is recorded", hint="run the same command again: it goes on from there"
-        ) from None
+        ) from stopped
 
 
 def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[ForecastWork]) -> ForecastOutcome:
@@ -55,8 +63,10 @@ def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Fore
             work = ForecastWork(engine, engine.desired_forecast(spec))
             works.append(work)
             return _apply_under_lock(work)
-    except MlspecError as error:
-        return ForecastOutcome(spec.name, "failed", error=error, recorded=bool(work and work.effect_count))
+    except Exception as error:  # a defect in one forecast's work holds up no other
+        failure = as_error(error)
+        logger.debug("apply failed", exc_info=error)
+        return ForecastOutcome(spec.name, "failed", error=failure, recorded=bool(work and work.effect_count))
 
 
 def _unchanged_outcome(engine: Engine, observed: Observed) -> ForecastOutcome:
@@ -100,6 +110,12 @@ def perform_effect(work: ForecastWork, kind: Kind, effect: Callable[[ForecastWor
         effect(work)
     except GateClosed:
         raise
+    except Exception as error:
+        failure = as_error(error)
+        record_failure(work, kind, failure)
+        if failure is error:
+            raise
+        raise failure from error
     except BaseException as error:
         record_failure(work, kind, error)
         raise

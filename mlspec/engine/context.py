@@ -60,8 +60,10 @@ class PlanContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One run's surroundings. `clock` returns RFC 3339 in UTC; `code` is mlspec's version; `libraries` those of the models.
+    """One run's surroundings. `clock` returns RFC 3339 in UTC; `libraries` are the versions of those that shape a model.
 
+    `code` is the version of mlspec's code that shapes a model: it is in a version's lineage. `mlspec` is the version of the package
+    that runs here: it is in the keys of steps, because what a step hands back may change with any release.
     `far` runs steps where their files are; without it they run in this process.
     """
 
@@ -72,6 +74,7 @@ class Engine:
     code: str
     libraries: Mapping[str, str]
     tell: ProgressReporter
+    mlspec: str
     run_remote_step: Callable[[RemoteStep], StepResult] | None = None
 
     def desired_forecast(self, spec: Spec) -> DesiredForecast:

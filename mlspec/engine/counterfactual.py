@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ from mlspec.state.ledger import RolloutProgress
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.record import Event, Release, Version
 from mlspec.state.resource import Json
+
+logger = logging.getLogger(__name__)
 
 
 def find_better_target(
@@ -80,6 +83,7 @@ def _counts_as_better(work: ForecastWork, observed: Observed, serves: str, name:
     try:
         return _does_better(work, observed, serves, name, version)
     except (DataError, ModelError, StateError, TargetError) as error:
+        logger.debug("%s cannot be weighed", version.version, exc_info=error)
         sentence = f"{version.version} cannot be weighed against {serves}: {error.message.splitlines()[0]}"
         event = Event(work.name, work.engine.clock(), "Warning", "NotWeighed", sentence, version.version)
         work.record_settlement(Settlement(work.name, events=(event,)))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mlspec.errors import MlspecError
+from mlspec.engine.defects import as_error
+from mlspec.log_context import forecast_scope
 from mlspec.plan.delivery import reschedule_delivery
 from mlspec.state.notice import PendingNotice
 from mlspec.targets.base import Target
 from mlspec.targets.notify.base import DeliveryError, NoticeSender
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,8 @@ def deliver_notices(
     silent: set[str] = set()
     for pending in target.load_due_notices(clock()):
         if pending.receiver not in silent:
-            attempts.append(_attempt_delivery(target, pending, sender, clock))
+            with forecast_scope(pending.notice.forecast):
+                attempts.append(_attempt_delivery(target, pending, sender, clock))
             if attempts[-1].problem:
                 silent.add(pending.receiver)
     return tuple(attempts)
@@ -47,11 +52,16 @@ def _attempt_delivery(
     try:
         sender(pending.receiver).send_notice(pending.notice)
     except DeliveryError as error:
+        logger.info("%s was not told: %s", pending.receiver, error.problem)
+        logger.debug("why %s was not told", pending.receiver, exc_info=error)
         after = reschedule_delivery(pending, clock(), error.problem, permanent=error.permanent, wait=error.retry_after)
         target.mark_delivered(after, None)
         return DeliveryAttempt(after)
-    except MlspecError as error:  # a secret that is not there: it may be tomorrow
-        after = reschedule_delivery(pending, clock(), error.message, permanent=False, wait=None)
+    except Exception as error:  # a secret that is not there may be tomorrow; a defect holds up no other notice
+        problem = as_error(error).message
+        logger.info("%s was not told: %s", pending.receiver, problem)
+        logger.debug("why %s was not told", pending.receiver, exc_info=error)
+        after = reschedule_delivery(pending, clock(), problem, permanent=False, wait=None)
         target.mark_delivered(after, None)
         return DeliveryAttempt(after)
     at = clock()

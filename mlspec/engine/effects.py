@@ -6,6 +6,7 @@ target, not from memory, so that a run which starts in the middle does the same.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,7 @@ from mlspec.state.observed import Observed, ObservedResource, Settlement, Stored
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind, digest
 
+logger = logging.getLogger(__name__)
 # What of a backtest's facts stays with the version.
 _VERSION_FACTS = ("champion_candidate", "candidates", "by", "floor", "cutoffs", "interval", "auto", "notes")
 
@@ -50,9 +52,11 @@ class ForecastWork:
         return self.desired.name
 
     def record_settlement(self, settlement: Settlement) -> None:
-        """Record one effect whole."""
+        """Record one effect whole. Its events are what was decided and done: each is logged."""
         self.engine.target.record_settlement(settlement, self.engine.clock())
         self.effect_count += 1
+        for event in settlement.events:
+            logger.info("%s: %s", event.reason, event.message, extra={"forecast": event.forecast})
 
 
 def read_data(work: ForecastWork) -> None:

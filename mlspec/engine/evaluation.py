@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -25,6 +26,7 @@ from mlspec.state.point import MetricPoint
 from mlspec.state.record import Event, FileRef
 from mlspec.state.resource import Json, digest
 
+logger = logging.getLogger(__name__)
 _MAX_RUNS = 60  # forecasts are held against their actuals
 _EVENT_REASONS = {"firing": "AlertFiring", "resolved": "AlertResolved", "no-data": "AlertNoData"}
 
@@ -70,9 +72,15 @@ def evaluate_forecasts(work: ForecastWork) -> Evaluation:
         evaluated=_evaluation_digest(work, observed, served, at),
         metrics=facts["metrics"],
         by_horizon=tuple(facts.get("by_horizon", ())),
-        made_with={"code": work.engine.code, "libraries": dict(work.engine.libraries)},
+        made_with=_made_with(work),
     )
     return _record_alerts(work, observed, values, ledger, at, whole=True)
+
+
+def _made_with(work: ForecastWork) -> dict[str, Json]:
+    """Return what the steps of an evaluation are filed under, beside their inputs: `answering` looks for them."""
+    engine = work.engine
+    return {"code": engine.code, "mlspec": engine.mlspec, "libraries": dict(engine.libraries)}
 
 
 def evaluate_serving_alerts(work: ForecastWork) -> Evaluation:
@@ -148,6 +156,7 @@ def _record_metrics(work: ForecastWork, metric_points: Sequence[MetricPoint], at
     try:
         work.engine.target.record_metrics(work.name, metric_points, at)
     except TargetError as error:
+        logger.debug("what was measured could not be handed on", exc_info=error)
         event = Event(work.name, at, "Warning", "MonitorsNotTold", error.message)
         work.record_settlement(Settlement(work.name, events=(event,)))
 

@@ -5,6 +5,7 @@ What was planned is what is applied: terraform keeps its plan in the folder, and
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol
 
+from mlspec.engine.defects import as_error
 from mlspec.engine.terraform_apply import TerraformApplier, apply_with_retries
 from mlspec.errors import Exit, MlspecError, StoppedPartWay, Terminated
 from mlspec.plan.gcp import terraform_plan, terraform_state
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json
+
+logger = logging.getLogger(__name__)
 
 
 class TerraformRunner(TerraformApplier, Protocol):
@@ -93,7 +97,7 @@ class Infrastructure:
             raise StoppedPartWay(
                 f"stopped by {type(stopped).__name__}; what terraform made is in its state",
                 hint="run the same command again",
-            ) from None
+            ) from stopped
         return tuple(results)
 
     def _apply_folder(self, name: str, planned: Sequence[Change], *, blocked: bool) -> InfrastructureResult:
@@ -109,8 +113,9 @@ class Infrastructure:
         self._begun = True
         try:
             apply_with_retries(self._terraform, self._folder_of(name), self._tell)
-        except MlspecError as error:
-            return InfrastructureResult(name, "failed", error)
+        except Exception as error:  # a defect in one folder's work holds up no other
+            logger.debug("terraform apply failed: %s", name, exc_info=error)
+            return InfrastructureResult(name, "failed", as_error(error))
         return InfrastructureResult(name, "applied")
 
     def load_state(self, name: str) -> terraform_state.TerraformState:

@@ -39,7 +39,7 @@ def reconcile_specs(
         name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
         raise StoppedPartWay(
             f"stopped by {name}; what was done is recorded", hint="the next pass goes on from there"
-        ) from None
+        ) from stopped
     return tuple(results)
 
 

@@ -98,7 +98,9 @@ def plan_pass(engine: Engine, spec: Spec) -> PassPlan:
     desired_forecast = desired_forecast.with_waiting(
         _unchanged_facts(desired_forecast.spec, observed, train=trained is not None, slots=slots)
     )
-    key = digest([desired_forecast.spec_hash, desired_forecast.source.digest, desired_forecast.code], 32)
+    key = digest(
+        [desired_forecast.spec_hash, desired_forecast.source.digest, engine.mlspec], 32
+    )  # a newer mlspec may be able to do it
     blocked = must_wait(observed.ledger.failure, key, now)
     return PassPlan(
         desired_forecast,

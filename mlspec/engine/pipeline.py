@@ -1,8 +1,8 @@
 """The steps of one forecast, each run once: what was filed under the same inputs is taken from there.
 
 A step's key is the digest of all that can change its outcome: what it reads of the spec, its input files, its options, the code
-and, where a model is fitted, the libraries. So a run that was killed goes on from the last step that was filed, and the same input
-gives the same files.
+and the libraries. So a run that was killed goes on from the last step that was filed, and the same input gives the same files. The
+code is the whole package here: after an upgrade a step that is asked for runs again, and none is asked for because of an upgrade.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from mlspec.engine.context import Engine
 from mlspec.errors import TargetError
 from mlspec.plan.desired import DesiredForecast
-from mlspec.spec.stored import resolved_json
+from mlspec.spec.digest import resolved_json
 from mlspec.state.observed import StoredStep
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json, Kind, digest
@@ -104,7 +104,7 @@ def _step_key(
             "inputs": {role: ref.sha256 for role, ref in inputs.items()},
             # A check is good for a day: how fresh the data is depends on when one asks.
             "options": {key: str(value)[:10] if key == "now" else value for key, value in options.items()},
-            "code": engine.code,
+            "code": [engine.code, engine.mlspec],
             "libraries": dict(engine.libraries),
         }
     )

@@ -6,6 +6,7 @@ want of memory say, fails its own forecast alone.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ from typing import Generic, TypeVar
 
 from mlspec.errors import Terminated
 
+logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 PATIENCE = 10.0  # seconds that those who were told to end have for it
 
@@ -66,6 +68,7 @@ def _start_worker(index: int, work: Callable[[], Result]) -> _Worker[Result]:
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(target=_run_child, args=(work, sender), daemon=True)
     process.start()
+    logger.debug("process %d is started", process.pid or 0)
     sender.close()
     return _Worker(index, process, receiver)
 
@@ -93,6 +96,7 @@ def _collect_result(worker: _Worker[Result], lost: Callable[[int, int], Result])
         result: Result = worker.pipe.recv()
     except EOFError:
         worker.process.join()
+        logger.info("process %d ended with %s and no result", worker.process.pid or 0, worker.process.exitcode)
         return lost(worker.index, worker.process.exitcode or 0)
     worker.process.join()
     return result

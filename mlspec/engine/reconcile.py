@@ -6,10 +6,12 @@ or after a crash, and one with nothing new to see writes nothing.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 from mlspec.engine.apply import EFFECTS, perform_effect
 from mlspec.engine.context import Engine, Spec
+from mlspec.engine.defects import as_error
 from mlspec.engine.effects import ForecastWork
 from mlspec.engine.pass_end import changed_conditions, end_pass, waiting_reasons
 from mlspec.engine.pass_plan import PassPlan, plan_pass, resource_mode
@@ -22,24 +24,28 @@ from mlspec.engine.rollback import (
     move_due,
     rollback_decision,
 )
-from mlspec.errors import DataError, GateClosed, MissingExtra, MlspecError, ModelError, Refused, SpecError
+from mlspec.errors import DataError, Defect, GateClosed, MissingExtra, MlspecError, ModelError, Refused, SpecError
+from mlspec.log_context import forecast_scope
 from mlspec.plan import rollback
 from mlspec.plan.backoff import next_failure
 from mlspec.plan.diff import plan_changes
 from mlspec.plan.notices import pending_notices, stalled_notice
 from mlspec.plan.rollout import Abort, Shift
 from mlspec.plan.training import alerts_asking_training, recent_trainings, trained_note
+from mlspec.state.ledger import Failure
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Settlement
 from mlspec.state.record import Condition, Event
 from mlspec.state.resource import Kind
 
+logger = logging.getLogger(__name__)
 _MOVES: dict[type[TrafficMove], str] = {
     Shift: "a rollout would go on", Abort: "a rollout would be given up",
     rollback.RollBack: "what serves would be rolled back", rollback.GiveUp: "what serves would be held",
 }  # fmt: skip
 # Trying again mends none of these: something has to change first.
 _PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
+_LOOK = "look"  # the key of a failure where no work was begun: the look itself is a defect's place
 
 
 def reconcile_one(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float = 0.0) -> None:
@@ -50,23 +56,29 @@ def reconcile_one(engine: Engine, spec: Spec, result: PassResult, lock_timeout: 
 
 def has_work(engine: Engine, spec: Spec, result: PassResult) -> bool:
     """Return whether there is something to do for a forecast; takes no lock, but to say once that it is paused."""
-    try:
-        if spec.forecast.reconcile.mode == "pause":
-            _note_pause(engine, spec, result)
+    with forecast_scope(spec.name):
+        try:
+            if spec.forecast.reconcile.mode == "pause":
+                _note_pause(engine, spec, result)
+                return False
+            return not _is_idle(engine, spec, result)
+        except Exception as error:  # a defect in one forecast's look holds up no other
+            result.error = as_error(error)
+            logger.debug("looking failed", exc_info=error)
+            if isinstance(result.error, Defect):
+                _keep_defect(engine, spec, result.error)
             return False
-        return not _is_idle(engine, spec, result)
-    except MlspecError as error:
-        result.error = error
-        return False
 
 
 def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float) -> None:
     """Do what there is to do for a forecast, under its lock, and note it in `found`."""
-    try:
-        with engine.target.lock_forecast(spec.name, "reconcile", engine.clock(), lock_timeout):
-            _run_under_lock(engine, spec, result)
-    except MlspecError as error:
-        result.error = error
+    with forecast_scope(spec.name):
+        try:
+            with engine.target.lock_forecast(spec.name, "reconcile", engine.clock(), lock_timeout):
+                _run_under_lock(engine, spec, result)
+        except Exception as error:  # a defect in one forecast's work holds up no other
+            result.error = as_error(error)
+            logger.debug("the pass failed", exc_info=error)
 
 
 def _is_idle(engine: Engine, spec: Spec, result: PassResult) -> bool:
@@ -83,7 +95,8 @@ def _is_idle(engine: Engine, spec: Spec, result: PassResult) -> bool:
     moves_on = resource_mode(spec.forecast, "deployment") == "enforce" and move_due(work, pass_plan.observed)
     # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
     another = pass_plan.observed.ledger.spec not in ("", spec.spec_hash)
-    return not (seen or another or has_news(work, pass_plan.observed) or moves_on)
+    mended = pass_plan.observed.ledger.failure is not None and pass_plan.observed.ledger.failure.key == _LOOK
+    return not (seen or another or mended or has_news(work, pass_plan.observed) or moves_on)
 
 
 def _note_unfinished(work: ForecastWork, pass_plan: PassPlan, result: PassResult) -> None:
@@ -108,9 +121,12 @@ def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
         pass_plan = plan_pass(engine, spec)  # what was learnt may ask for a training, or have moved what serves
         work.desired = pass_plan.desired
         _apply_due_changes(work, pass_plan, result)
-    except MlspecError as error:
-        _record_backoff(work, pass_plan.key, error)
-        raise
+    except Exception as error:
+        failure = as_error(error)
+        _record_backoff(work, pass_plan.key, failure)
+        if failure is error:
+            raise
+        raise failure from error
     evaluate_if_new(work, result)
     pass_plan = _observe_again(work, pass_plan)
     _note_unfinished(work, pass_plan, result)
@@ -174,6 +190,20 @@ def _note_pause(engine: Engine, spec: Spec, result: PassResult) -> None:
         )
         with engine.target.lock_forecast(spec.name, "reconcile", at, 0.0):
             engine.target.record_settlement(Settlement(spec.name, conditions=(new_condition,)), at)
+
+
+def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
+    """Record, once, that a forecast cannot even be looked at, so that `status` shows it; the next look that succeeds ends it."""
+    try:
+        ledger, at = engine.target.observe_forecast(spec.name).ledger, engine.clock()
+        if ledger.failure and (ledger.failure.key, ledger.failure.reason) == (_LOOK, defect.message):
+            return
+        event = Event(spec.name, at, "Warning", "Defect", defect.message)
+        after = replace(ledger, failure=Failure(_LOOK, 1, at, None, defect.message))
+        with engine.target.lock_forecast(spec.name, "reconcile", at, 0.0):
+            engine.target.record_settlement(Settlement(spec.name, events=(event,), ledger=after), at)
+    except Exception as error:  # what is broken may be the record itself: the pass tells of it
+        logger.debug("the defect could not be recorded", exc_info=error)
 
 
 def _record_backoff(work: ForecastWork, work_key: str, error: MlspecError) -> None:

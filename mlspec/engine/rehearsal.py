@@ -17,9 +17,8 @@ from mlspec.engine.pass_result import PassResult
 from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import observed_traffic, stable_version
+from mlspec.spec.digest import resolved_json, spec_digest
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.stored import resolved_json
-from mlspec.state.resource import digest
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
 FAULTS: dict[Fault, str] = {
@@ -106,7 +105,7 @@ def periods_for(spec: Forecast) -> int:
 
 def rehearsal_spec(spec: Forecast) -> RehearsalSpec:
     """Return a spec of the stage."""
-    return RehearsalSpec(spec.metadata.name, spec, digest(resolved_json(spec)))
+    return RehearsalSpec(spec.metadata.name, spec, spec_digest(resolved_json(spec)))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ from mlspec.plan.gcp import adoption
 from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 
+logger = logging.getLogger(__name__)
 # Seconds before an apply goes on that was too much at once: quotas of calls are by the minute. It goes on as often.
 PAUSES = (5.0, 20.0, 60.0)
 
@@ -53,11 +55,12 @@ def apply_with_retries(terraform: TerraformApplier, folder: Path, tell: Callable
             seconds = max(pause, min(remedy.delay, PAUSES[-1]))
             tell(f"  Google asks for fewer calls at once: terraform goes on in {seconds:.0f} s, one thing at a time")
             terraform.wait(seconds)
+        logger.info("terraform is asked again: slower %s, adopted %s", remedy.one_at_a_time, sorted(remedy.adopt))
         adopted, slower = {**adopted, **remedy.adopt}, slower or remedy.one_at_a_time
         try:
             new_plan = terraform.plan_again(folder, adopted, slower=slower)
         except MlspecError as error:
-            raise terraform.apply_error(folder, errors, f"it could not be planned again: {error.message}") from None
+            raise terraform.apply_error(folder, errors, f"it could not be planned again: {error.message}") from error
         if why := adoption.find_objection(planned, new_plan, adopted):
             raise terraform.apply_error(folder, errors, why)
         for address in remedy.adopt:

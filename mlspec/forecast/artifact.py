@@ -77,8 +77,8 @@ def load_model(data: bytes) -> ModelArtifact:
     try:
         manifest = json.loads(parts.pop(MANIFEST))
         file_format, candidate, seed, part_names = (manifest[key] for key in ("format", "candidate", "seed", "parts"))
-    except (KeyError, ValueError, TypeError):
-        raise trees.damaged_model_error("it has no manifest") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise trees.damaged_model_error("it has no manifest") from error
     if file_format != FORMAT:
         raise trees.damaged_model_error(f"its format is {file_format!r}, and this version of mlspec reads {FORMAT!r}")
     if sorted(parts) != part_names or not isinstance(seed, int):

@@ -59,9 +59,9 @@ def ks(expected: Array, actual: Array) -> float | None:
     """Largest distance between two empirical distribution functions (Kolmogorov 1933, Smirnov 1948); None below twenty values."""
     if min(len(expected), len(actual)) < FEWEST_VALUES:
         return None
-    points = np.sort(np.concatenate([expected, actual]))
-    above = [np.searchsorted(np.sort(values), points, side="right") / len(values) for values in (expected, actual)]
-    return float(np.abs(above[0] - above[1]).max())
+    from scipy.stats import ks_2samp
+
+    return float(ks_2samp(expected, actual, method="asymp").statistic)
 
 
 def drift_samples(table: pd.DataFrame, baseline: DriftBaseline, window: int, back: int) -> tuple[Array, Array]:

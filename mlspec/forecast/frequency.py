@@ -65,8 +65,8 @@ def parse_frequency(alias: str) -> Frequency:
     modern = f"{count if count > 1 else ''}{base}{anchor}"
     try:
         pd.tseries.frequencies.to_offset(modern)
-    except ValueError:
-        raise _unknown_frequency(alias) from None
+    except ValueError as error:
+        raise _unknown_frequency(alias) from error
     season, remainder = divmod(SEASONS[base], count)
     return Frequency(modern, base, season if season and not remainder else 1)
 

@@ -70,7 +70,7 @@ def _read_file(file: Path, column_names: list[str], where: str, ragged: list[Bad
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{where}: '{file.name}' cannot be read: {_first_line(error)}", hint=_HINTS[read is _read_csv]
-        ) from None
+        ) from error
     table = table.rename_columns([f"column {name}" for name in table.column_names])
     return table.append_column("row", pa.array(rows, pa.int64())).append_column(
         "file", pa.array([file.name] * len(rows))
@@ -123,7 +123,7 @@ def _read_header(file: Path, where: str) -> list[str]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
             f"{where}: '{file.name}' is not text in UTF-8: {error}", hint="save it as CSV in UTF-8"
-        ) from None
+        ) from error
     if not any(header):
         raise DataError(f"{where}: '{file.name}' is empty", hint="it must begin with a line of column names")
     return header

@@ -47,12 +47,12 @@ def load_trees(data: bytes, library: str) -> Any:
 def _load_text(data: bytes) -> Any:
     try:
         import lightgbm
-    except ImportError:
-        raise MissingExtra("lightgbm", "lightgbm") from None
+    except ImportError as error:
+        raise MissingExtra("lightgbm", "lightgbm") from error
     try:
         return lightgbm.Booster(model_str=data.decode())
-    except (lightgbm.basic.LightGBMError, UnicodeDecodeError):
-        raise damaged_model_error("its trees cannot be read") from None
+    except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
+        raise damaged_model_error("its trees cannot be read") from error
 
 
 def _load_skops(data: bytes) -> Any:
@@ -67,8 +67,8 @@ def _load_skops(data: bytes) -> Any:
         model = skops.io.loads(data, trusted=TRUSTED)
     except ModelError:
         raise
-    except Exception:  # noqa: BLE001  (skops and numpy raise whatever a damaged file leads them to)
-        raise damaged_model_error("its trees cannot be read") from None
+    except Exception as error:  # skops and numpy raise whatever a damaged file leads them to
+        raise damaged_model_error("its trees cannot be read") from error
     if not isinstance(model, HistGradientBoostingRegressor):
         raise damaged_model_error("it holds no boosted trees")
     return model
@@ -92,8 +92,8 @@ def unpack_archive(data: bytes) -> dict[str, bytes]:
             if sum(info.file_size for info in packed.infolist()) > LARGEST_BYTES:
                 raise damaged_model_error(f"it unpacks to more than {LARGEST_BYTES // 2**30} GiB")
             return {info.filename: packed.read(info) for info in packed.infolist()}
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
-        raise damaged_model_error("it is no whole archive") from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
+        raise damaged_model_error("it is no whole archive") from error
 
 
 def damaged_model_error(why: str) -> ModelError:

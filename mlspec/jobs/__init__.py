@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
+import time
 from typing import Any
 
 from mlspec.errors import MissingExtra, TargetError
+from mlspec.log_context import forecast_scope
 from mlspec.state.predicted import Predictions
 from mlspec.state.step import Progress, StepName, StepRequest, StepResult
 
+logger = logging.getLogger(__name__)
 # step: its module in this package, which has one function `run`.
 STEPS: dict[StepName, str] = {
     "check": "check",
@@ -33,12 +37,25 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     from mlspec.jobs.runtime import single_threaded
 
     module: Any = importlib.import_module(f"{__name__}.{STEPS[request.step]}")
-    try:
-        with single_threaded():
-            result: StepResult = module.run(request, progress)
-    except MemoryError:
-        raise TargetError(f"there is not enough memory for {request.step}", hint=_memory_hint(request.step)) from None
+    with forecast_scope(_name_of(request), request.step):
+        logger.info("%s begins", request.step)
+        began = time.monotonic()
+        try:
+            with single_threaded():
+                result: StepResult = module.run(request, progress)
+        except MemoryError as error:
+            raise TargetError(
+                f"there is not enough memory for {request.step}", hint=_memory_hint(request.step)
+            ) from error
+        seconds = round(time.monotonic() - began, 1)
+        logger.info("%s ends after %.1f s", request.step, seconds, extra={"seconds": seconds})
     return result
+
+
+def _name_of(request: StepRequest) -> str:
+    """Return the forecast's name, for the log: the step itself says what is wrong with a spec that has none."""
+    metadata = request.spec.get("metadata")
+    return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
 
 
 def _memory_hint(step: StepName) -> str:

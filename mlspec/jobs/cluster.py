@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from mlspec.errors import MissingExtra
 from mlspec.forecast.workers import THIS_PROCESS, Workers
+from mlspec.spec.fields import ray_extra
 from mlspec.spec.forecast import Training
 
 
@@ -19,7 +20,7 @@ def connect_workers(training: Training) -> Iterator[Workers]:
         return
     for needed in ("ray", "lightgbm"):
         if importlib.util.find_spec(needed) is None:
-            raise MissingExtra(needed, "ray")
+            raise MissingExtra(needed, ray_extra(training.address))
     from mlspec.jobs import ray_cluster
 
     with ray_cluster.connect_cluster(training) as cluster:

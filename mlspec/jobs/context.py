@@ -48,8 +48,8 @@ def require_input(request: StepRequest, role: str) -> Path:
     """Return the file of a role. Raises UsageError when the caller gave none."""
     try:
         return request.inputs[role]
-    except KeyError:
-        raise UsageError(f"step {request.step} needs the input '{role}'", hint=f"add --in {role}=FILE") from None
+    except KeyError as error:
+        raise UsageError(f"step {request.step} needs the input '{role}'", hint=f"add --in {role}=FILE") from error
 
 
 def read_panel(request: StepRequest, spec: Forecast) -> Panel:

@@ -31,7 +31,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"'{path.name}' cannot be read: {str(error).splitlines()[0]}", hint="run the steps before this one again"
-        ) from None
+        ) from error
 
 
 def write_json(value: Any, path: Path) -> Path:

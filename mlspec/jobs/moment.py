@@ -16,8 +16,8 @@ def read_now(request: StepRequest, step: str) -> pd.Timestamp:
     text = require_option(request.options, "now", step)
     try:
         parsed = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise UsageError(f"option now '{text}' is no RFC 3339 time", hint="write 2024-02-01T06:00:00Z") from None
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"option now '{text}' is no RFC 3339 time", hint="write 2024-02-01T06:00:00Z") from error
     if parsed.tzinfo is None:
         raise UsageError(f"option now '{text}' has no offset", hint="write 2024-02-01T06:00:00Z")
     return pd.Timestamp(parsed).tz_convert("UTC").tz_localize(None)

@@ -78,7 +78,7 @@ class ExpectedForecast:
                 message = (
                     f"the batch prediction job wrote what is no forecast ({type(error).__name__}): {line[:_SHOWN]!r}"
                 )
-                raise TargetError(message, hint=_AGAIN) from None
+                raise TargetError(message, hint=_AGAIN) from error
             self._refuse_mismatch(key, origin, versions[key])
         return values
 

@@ -16,7 +16,9 @@ from importlib.metadata import version
 from itertools import cycle
 from typing import Any, TypeVar
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when ray is imported: nothing is sent to its makers
+# Read when ray is imported: nothing is sent to its makers, and its first process may start slowly on a busy machine.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "120")
 
 import ray
 from ray import exceptions
@@ -25,12 +27,14 @@ from mlspec import __version__
 from mlspec.errors import MlspecError, TargetError
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import TrainingPeer
+from mlspec.installation import DISTRIBUTION
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.forecast import Training
 
 T = TypeVar("T")
 # Seconds that workers may take to be there: a cluster that grows by demand takes minutes to start a machine.
 PATIENCE = 900.0
+STARTS = 3  # tries to start Ray on this machine: it gives its processes 30 s each time, and no setting gives them more
 WORKERS = 4  # and not the cores of whoever runs it: the trees follow from their number
 LIBRARIES = ("lightgbm", "mlforecast", "numpy", "pandas", "scikit-learn", "scipy", "statsforecast")
 
@@ -52,21 +56,34 @@ def _connect_ray(address: str | None, count: int, where: str) -> None:
     previous_handlers = {
         signal_number: signal.getsignal(signal_number) for signal_number in (signal.SIGTERM, signal.SIGINT)
     }
-    # `local`, as without an address Ray looks for one in the environment.
-    options: dict[str, Any] = {} if address else {"num_cpus": count, "include_dashboard": False}
     try:
-        ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (exceptions.RayError, OSError, RuntimeError, ValueError, ImportError) as error:
-        ray.shutdown()  # half of a connection is none
+        _start(address, count)
+    except Exception as error:
         raise TargetError(
             f"the Ray cluster {where} does not answer: {' '.join(str(error).split())}",
             hint="see that it runs, that this machine reaches it, and that Ray and Python have the same version there and here; "
             "one that was started with a token (Ray has them since 2.52) answers only where RAY_AUTH_MODE=token is set with "
             "RAY_AUTH_TOKEN_PATH, the file that holds it",
-        ) from None
+        ) from error
     finally:
         for signal_number, handler in previous_handlers.items():
             signal.signal(signal_number, handler)
+
+
+def _start(address: str | None, count: int) -> None:
+    """Connect to a cluster, or start one on this machine. Raises whatever Ray raises, which may be Exception itself."""
+    # `local`, as without an address Ray looks for one in the environment.
+    options: dict[str, Any] = {} if address else {"num_cpus": count, "include_dashboard": False}
+    starts = 1 if address else STARTS
+    for start in range(1, starts + 1):
+        try:
+            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
+        except Exception as error:
+            ray.shutdown()  # half of a connection is none
+            if start == starts or "timed out" not in str(error).lower():
+                raise
+        else:
+            return
 
 
 class RayCluster:
@@ -79,7 +96,9 @@ class RayCluster:
             with self._translate_errors():
                 self._actors: list[Any] = [actor_class.remote() for _ in range(count)]
         except ModuleNotFoundError as error:  # Ray Client's server unpacks what is sent before a worker does
-            raise TargetError(f"the Ray cluster {where} cannot start a worker: {error}", hint=_install_hint()) from None
+            raise TargetError(
+                f"the Ray cluster {where} cannot start a worker: {error}", hint=_install_hint()
+            ) from error
         self._await_workers(patience)
 
     def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
@@ -131,9 +150,9 @@ class RayCluster:
             yield
         except exceptions.RayTaskError as error:
             cause = getattr(error, "cause", None)
-            raise (cause if isinstance(cause, MlspecError) else self._cluster_error(cause or error)) from None
+            raise (cause if isinstance(cause, MlspecError) else self._cluster_error(cause or error)) from error
         except (exceptions.RayError, ConnectionError) as error:
-            raise self._cluster_error(error) from None
+            raise self._cluster_error(error) from error
 
     def _cluster_error(self, error: BaseException) -> TargetError:
         return TargetError(
@@ -183,7 +202,7 @@ def require_same_versions(expected: dict[str, str], actual: dict[str, str]) -> N
 
 
 def _install_hint() -> str:
-    return f"install the same there as here: pip install 'mlspec[ray]=={__version__}'"
+    return f"install the same there as here, from where it was installed here: {DISTRIBUTION} {__version__} with its extra 'ray'"
 
 
 def _last_line(error: BaseException) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlspec.spec.digest import digest_values, resolved_json
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.stored import resolved_json
 from mlspec.state.ledger import Hold, Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.record import Release, Version
@@ -68,12 +68,13 @@ def observed_traffic(observed: Observed) -> Mapping[str, int]:
 
 def spec_shape(spec: Forecast) -> str:
     """Return the digest of what a model is made for. Versions of one shape can take over from one another."""
-    return _shape_of(resolved_json(spec))
+    return recorded_shape(resolved_json(spec))
 
 
-def _shape_of(document: Mapping[str, Json]) -> str:
+def recorded_shape(document: Mapping[str, Json]) -> str:
     """Return the digest of a resolved spec's shape, from the JSON that a release keeps: its keys are as old as releases are."""
-    return digest([_value_at(document, key) for key in SHAPE], 16)
+    values = digest_values(document)
+    return digest([_value_at(values, key) for key in SHAPE], 16)
 
 
 def fits_spec(observed: Observed, spec: Forecast) -> bool:
@@ -107,7 +108,7 @@ def good_releases(
         fit = (
             past_release.version in passed
             and past_release.version not in ledger.quarantined_versions
-            and _shape_of(past_release.spec) == shape
+            and recorded_shape(past_release.spec) == shape
         )
         if fit and past_release.version != serves and past_release.release < first:
             good_by_version.setdefault(past_release.version, past_release)

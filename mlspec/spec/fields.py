@@ -53,6 +53,12 @@ RayAddress = Annotated[
     StringConstraints(max_length=512, pattern=r"^(ray://[A-Za-z0-9.-]+:[0-9]{1,5}|vertex_ray://[A-Za-z0-9./_-]+)$"),
 ]
 
+
+def ray_extra(address: str | None) -> str:
+    """Return the extra of mlspec that a cluster of Ray needs: on Vertex AI Google's client goes with its own Ray."""
+    return "vertex-ray" if (address or "").startswith("vertex_ray:") else "ray"
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Quantile = Annotated[float, Field(gt=0, lt=1)]
 Lag = Annotated[int, Field(ge=1, le=10_000)]

@@ -207,7 +207,7 @@ class GradientBoosting(_Candidate):
 
     kind: Literal["gradient-boosting"] = Field(description="Which kind of candidate this is.")
     library: Literal["scikit-learn", "lightgbm"] = Field(
-        default="scikit-learn", description="lightgbm needs the extra mlspec[lightgbm]."
+        default="scikit-learn", description="lightgbm needs mlspec's extra `lightgbm`."
     )
     lags: Many[Lag] | None = Field(
         default=None, description="Lags used as features; chosen from the season, if left out."
@@ -300,7 +300,7 @@ class Training(Part):
         examples=["n2-highmem-16"],
     )
     engine: Literal["ray"] | None = Field(
-        default=None, description="A cluster that computes; needs the extra mlspec[ray]. One process, if left out."
+        default=None, description="A cluster that computes; needs mlspec's extra `ray`. One process, if left out."
     )
     address: RayAddress | None = Field(
         default=None,

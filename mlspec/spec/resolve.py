@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,12 +12,12 @@ from pydantic import ValidationError
 
 from mlspec.spec.checks import STAND_INS, run_checks
 from mlspec.spec.checks.project import check_targets
+from mlspec.spec.digest import resolved_json, spec_digest
 from mlspec.spec.document import Document
 from mlspec.spec.error_messages import validation_problems
 from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted_path
 from mlspec.spec.forecast import MAX_TARGETS, Forecast
 from mlspec.spec.project import Project
-from mlspec.spec.stored import resolved_json
 
 # An overlay says what differs in a target, not what the thing is.
 _FIXED: tuple[Path, ...] = (("apiVersion",), ("kind",), ("targets",), ("metadata", "name"))
@@ -90,8 +88,7 @@ class ResolvedSpec:
     @cached_property
     def spec_hash(self) -> str:
         """sha256 of the resolved spec: what it says, not how it is spelt."""
-        text = json.dumps(self.json, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return spec_digest(self.json)
 
     @cached_property
     def origins(self) -> dict[str, str]:

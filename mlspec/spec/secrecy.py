@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-REDACTED = "[secret]"
+from mlspec.log_context import HIDDEN
+
+REDACTED = HIDDEN
 
 _FORMS = re.compile(
     r"AIza[0-9A-Za-z_-]{30,}"  # Google API key
@@ -19,6 +21,8 @@ _FORMS = re.compile(
     r"|xox[abeoprs]-[0-9A-Za-z-]{10,}"
     r"|hooks\.slack\.com/(?:services|workflows)/\S+|discord(?:app)?\.com/api/webhooks/\S+|webhook\.office\.com/\S+"
     r"|A(?:KIA|SIA)[0-9A-Z]{16}|[rs]k_(?:live|test)_[0-9A-Za-z]{16,}|sk-[0-9A-Za-z_-]{32,}|npm_[0-9A-Za-z]{36}"
+    r"|(?i:(?<=bearer ))[0-9A-Za-z._~+/=-]{16,}"  # what an HTTP header signs in with
+    r"|(?i:(?<=x-goog-signature=)|(?<=x-goog-credential=)|(?<=access_token=))[^&\s\"']{8,}"  # signed addresses
     r"|eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}(?:\.[0-9A-Za-z_-]*)?"  # JSON web token
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # the user:password of an address
     r"|(?<=[?&]password=)[^&\s\"']+|(?<=[?&]sslpassword=)[^&\s\"']+"  # the same among its parameters

@@ -26,12 +26,6 @@ def _read_v1(document: Document) -> Forecast:
 READERS: Mapping[str, Callable[[Document], Forecast]] = {"mlspec/v1": _read_v1}
 
 
-def resolved_json(forecast: Forecast) -> dict[str, Any]:
-    """Return a spec as JSON, resolved for one target: without the overlays of other targets. What a release keeps."""
-    value: dict[str, Any] = forecast.model_dump(mode="json", by_alias=True, exclude={"targets"})
-    return value
-
-
 def read_stored_spec(document: Document, what: str = "a stored spec") -> Forecast:
     """Return the spec that a document holds, also one that an older mlspec wrote. `what` names the document in an error.
 
@@ -52,4 +46,4 @@ def read_stored_spec(document: Document, what: str = "a stored spec") -> Forecas
         raise StateError(
             f"{what} cannot be read at {place}: {first['msg']}",
             hint="use the mlspec that wrote it, or a newer one; if this one wrote it, restore it from a backup",
-        ) from None
+        ) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,15 +11,16 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
+
+from mlspec.installation import DISTRIBUTION, install_command
 from mlspec.state.finding import Finding
 
 PYTHON = (3, 11)  # pyproject's requires-python
-TERRAFORM = (1, 9)  # required_version of the rendered files
+TERRAFORM = Version("1.9")  # required_version of the rendered files
 # Bytes: so that an apply does not end half-way on a full disk. Panels, models and backtests of some hundred series take less.
 ROOM = 1024**3
-_REQUIREMENT = re.compile(
-    r"([A-Za-z0-9._-]+)(?:\[([\w,]+)\])?(?:\[.*\])?\s*(?:>=\s*([0-9.]+))?[^;]*;.*extra == ['\"]([\w-]+)['\"]"
-)
 
 
 def check_python() -> Finding:
@@ -33,48 +33,40 @@ def check_python() -> Finding:
 
 def check_extra(name: str) -> Finding:
     """Return whether an optional part of mlspec is installed, by the floors that mlspec itself declares."""
-    mend = f"pip install 'mlspec[{name}]'"
+    mend, what = install_command(name), f"extra {name}"
     try:
         lacking = sorted(set(_missing_requirements(name)))
     except metadata.PackageNotFoundError:
-        return Finding("machine", f"mlspec[{name}]", "unknown", "mlspec itself is not installed by pip here", mend)
+        return Finding("machine", what, "unknown", "mlspec itself is not installed by pip here", mend)
     if lacking:
-        return Finding("machine", f"mlspec[{name}]", "missing", f"not there, or too old: {', '.join(lacking)}", mend)
-    return Finding("machine", f"mlspec[{name}]", "ok", "installed")
+        return Finding("machine", what, "missing", f"not there, or too old: {', '.join(lacking)}", mend)
+    return Finding("machine", what, "ok", "installed")
 
 
-def _missing_requirements(extra_name: str) -> Iterator[str]:
-    for requirement in metadata.requires("mlspec") or ():
-        parsed = _REQUIREMENT.match(requirement)
-        if parsed is None or parsed[4] != extra_name:
+def _missing_requirements(extra: str) -> Iterator[str]:
+    for requirement in map(Requirement, metadata.requires(DISTRIBUTION) or ()):
+        # What is needed without the extra too is there, or mlspec would not run.
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             continue
-        if parsed[1] == "mlspec":
-            for inner in (parsed[2] or "").split(","):
+        if not requirement.marker.evaluate({"extra": extra}):
+            continue
+        if requirement.name == DISTRIBUTION:
+            for inner in requirement.extras:
                 yield from _missing_requirements(inner)
-        elif not _is_installed(parsed[1], parsed[3]):
-            yield parsed[1]
+        elif not _is_installed(requirement):
+            yield requirement.name
 
 
-def _is_installed(name: str, floor: str | None) -> bool:
+def _is_installed(requirement: Requirement) -> bool:
     try:
-        return version_numbers(metadata.version(name)) >= version_numbers(floor or "0")
-    except metadata.PackageNotFoundError:
+        return requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
+    except (metadata.PackageNotFoundError, InvalidVersion):
         return False
-
-
-def version_numbers(version: str) -> tuple[int, ...]:
-    """Return the numbers that a version begins with: `1.9.0-rc1` is 1, 9, 0. Zeros at the end say nothing."""
-    matched = re.match(r"v?([0-9]+(?:\.[0-9]+)*)", version)
-    parts = [int(part) for part in matched[1].split(".")] if matched else []
-    while parts and parts[-1] == 0:
-        parts.pop()
-    return tuple(parts)
 
 
 def check_terraform() -> Finding:
     """Return whether terraform is here and new enough."""
-    floor = ".".join(map(str, TERRAFORM))
-    mend = f"install terraform {floor} or newer: https://developer.hashicorp.com/terraform/install"
+    mend = f"install terraform {TERRAFORM} or newer: https://developer.hashicorp.com/terraform/install"
     path = shutil.which("terraform")
     if path is None:
         return Finding("machine", "terraform", "missing", "not on the PATH", mend)
@@ -86,12 +78,12 @@ def check_terraform() -> Finding:
             "CHECKPOINT_DISABLE": "1",
         }
         completed = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30, env=environment)
-        version = str(json.loads(completed.stdout)["terraform_version"])
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+        version = Version(json.loads(completed.stdout)["terraform_version"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
         return Finding("machine", "terraform", "unknown", f"it does not say its version ({type(error).__name__})", mend)
-    if version_numbers(version) < TERRAFORM:
-        return Finding("machine", "terraform", "missing", f"{version} is older than {floor}", mend)
-    return Finding("machine", "terraform", "ok", version)
+    if version.release < TERRAFORM.release:  # a release candidate counts as its release
+        return Finding("machine", "terraform", "missing", f"{version} is older than {TERRAFORM}", mend)
+    return Finding("machine", "terraform", "ok", str(version))
 
 
 def check_folder(path: Path) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from mlspec.web.instances import Instance, parse_instances
 from mlspec.web.prediction_cache import CachedForecast
 from mlspec.web.problem import error_body
 
+logger = logging.getLogger(__name__)
 NO_VERSION = ""  # what a request is counted under that no version could be asked
 
 
@@ -59,7 +61,8 @@ class PredictionHandler:
             failed.setdefault(version, False)
             try:
                 predictions.append(_predict_instance(instance, version, cached.versions[version].predictions))
-            except Exception as error:  # noqa: BLE001  (whatever a version's predictions break with is that version's error)
+            except Exception as error:  # whatever a version's predictions break with is that version's error
+                logger.debug("%s failed a request", version, exc_info=error, extra={"forecast": name})
                 if not failed[version]:
                     self.say(f"{name}: {version} failed a request: {type(error).__name__}: {error}")
                 failed[version] = True

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from mlspec.web.answer import PredictionHandler
 from mlspec.web.prediction_cache import PredictionCache
 from mlspec.web.problem import ClientError, error_body
 
+logger = logging.getLogger(__name__)
 MOST_BYTES = 1_500_000  # Vertex AI's own bound
 MOST_READ = 10 * MOST_BYTES  # beyond that the connection is closed on whoever sends it
 BODY_SECONDS = 10.0  # for a whole body to come in; a request of that size needs no more on any line
@@ -111,10 +113,10 @@ async def _read_body(request: Request) -> bytes:
     try:
         async with asyncio.timeout(BODY_SECONDS):
             body = await _read_bounded(request)
-    except TimeoutError:
-        raise ClientError(f"the body was not sent within {BODY_SECONDS:g} s", 408) from None
-    except ClientDisconnect:
-        raise ClientError("the client left") from None
+    except TimeoutError as error:
+        raise ClientError(f"the body was not sent within {BODY_SECONDS:g} s", 408) from error
+    except ClientDisconnect as error:
+        raise ClientError("the client left") from error
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" or "content-encoding" in request.headers:
         raise ClientError("expected Content-Type: application/json, and no Content-Encoding", 415)
@@ -163,6 +165,7 @@ class _GuardMiddleware:
                 scope, receive, send
             )
         except Exception as error:
+            logger.debug("a request failed", exc_info=error)
             self.handler.say(f"a defect of mlspec: {type(error).__name__}: {error}")
             if started:
                 raise

@@ -54,7 +54,7 @@ def _parse_json(body: bytes) -> Any:
         return json.loads(body, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:_SHOWN]
-        raise ClientError(f"the body is not JSON: {why}; expected {_EXAMPLE}") from None
+        raise ClientError(f"the body is not JSON: {why}; expected {_EXAMPLE}") from error
 
 
 def _refuse_unknown_keys(value: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:

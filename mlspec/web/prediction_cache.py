@@ -6,6 +6,7 @@ restart. Each forecast is replaced whole, so a request sees one split and the pr
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from mlspec.state.resource import Json
 from mlspec.state.step import StepRequest
 from mlspec.targets.base import Target
 
+logger = logging.getLogger(__name__)
 Predict = Callable[[StepRequest], Predictions]
 _LOADING = "it is being loaded"
 
@@ -147,11 +149,13 @@ class PredictionCache:
                 return previous
             return VersionPredictions(basis, self._run_prediction(release, files))
         except MlspecError as error:
+            logger.debug("%s cannot predict", name, exc_info=error, extra={"forecast": release.forecast})
             keeps_previous = previous and isinstance(previous.predictions, Predictions)
             then = "; it keeps answering from the data before" if keeps_previous else ""
             self._say(f"{release.forecast}: {name} cannot predict: {error.message}{then}")
             return VersionPredictions((), previous.predictions if previous and keeps_previous else error.message)
-        except Exception as error:  # noqa: BLE001  (a version that breaks is what a canary is for: its requests fail, no others)
+        except Exception as error:  # a version that breaks is what a canary is for: its requests fail, no others
+            logger.debug("%s cannot predict", name, exc_info=error, extra={"forecast": release.forecast})
             self._say(f"{release.forecast}: {name} cannot predict: {type(error).__name__}: {error}")
             return VersionPredictions((), f"it broke with {type(error).__name__}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from mlspec.web.counts import RequestCounter
 from mlspec.web.prediction_cache import PredictionCache
 from mlspec.web.problem import error_body
 
+logger = logging.getLogger(__name__)
 TICK = 1.0  # seconds between two looks at the state, and at the clock for a minute that is over
 HEADER_SECONDS = 10.0  # for a client to say what it wants
 GRACE = 10  # seconds for requests under way when the server ends; Cloud Run and Kubernetes grant no less
@@ -36,7 +38,7 @@ def open_socket(host: str, port: int) -> socket.socket:
         raise UsageError(
             f"cannot listen on {host} port {port}: {why}",
             hint="name another with --port or --host; --port 0 finds a free one",
-        ) from None
+        ) from error
     # Every connection inherits it. asyncio sets it only where a socket names its protocol, which this one does not: head and body
     # of an answer would wait for each other's acknowledgement, 40 ms a request.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -80,7 +82,8 @@ def _start_ticking(ended: threading.Event, work: Callable[[], None], say: Callab
             try:
                 work()
                 last_message = ""
-            except Exception as error:  # noqa: BLE001  (a thread that died would leave the server deaf: it says so and goes on)
+            except Exception as error:  # a thread that died would leave the server deaf: it says so and goes on
+                logger.debug("a look of the server failed", exc_info=error)
                 words = error.message if isinstance(error, MlspecError) else f"{type(error).__name__}: {error}"
                 if words != last_message:
                     say(words)

@@ -31,6 +31,7 @@ class Home:
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+            "AIRFLOW__CORE__MAX_TASK_RETRY_DELAY": "1",  # a task that fails is tried again at once, and not after minutes
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
         return {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")} | own | self.settings

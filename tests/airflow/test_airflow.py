@@ -16,7 +16,10 @@ from tests.render.specs import all_files, with_words, write
 from tests.render.test_quote import HOSTILE
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.xdist_group("airflow")  # one database, made once
+pytestmark = [
+    pytest.mark.xdist_group("airflow"),  # one database, made once
+    pytest.mark.no_cover,  # each step is a process; other tests run each of them in this one
+]
 STEPS = ["check", "backtest", "gate", "train", "register", "roll_out", "make_forecast", "evaluate"]
 
 
@@ -154,3 +157,37 @@ def test_a_dag_of_another_release_is_refused_by_the_step(
     monkeypatch.chdir(a_project(tmp_path / "p", (ROOT / "specs" / "demand.yaml").read_text()))
     assert front.run(["step", "check", "--spec", "specs/demand.yaml", "--release", "0123456789ab"]) == 1
     assert "the spec has moved on" in capsys.readouterr().err
+
+
+# One candidate, which needs no training: what is looked at here is the log.
+QUICK = (ROOT / "specs" / "demand.yaml").read_text().replace("candidates: auto", "candidates: [{kind: seasonal-naive}]")
+
+
+def log_of_task(home: Home, root: Path, task: str) -> list[dict[str, Any]]:
+    """Run one task as a worker does, and return its log."""
+    home.settings["MLSPEC_ROOT"] = str(root)
+    shutil.rmtree(home.dags, ignore_errors=True)
+    shutil.copytree(root / "build" / "dags", home.dags)
+    log = root / "task.log"
+    words = ("mlspec_demand.py", "mlspec_demand", task, str(log))
+    done = home.python(str(Path(__file__).parent / "supervise.py"), *words)
+    assert log.is_file(), done.stdout + done.stderr
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def test_progress_is_information_in_a_tasks_log_and_an_error_is_an_error(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = a_project(tmp_path / "p", QUICK)
+    monkeypatch.chdir(root)
+    assert front.run(["render", "--out", "build"]) == 0
+    log = log_of_task(home, root, "check")
+    levels = {line["event"]: line["level"] for line in log}
+    assert levels["judge the data contract"] == "info"
+    assert [event for event in levels if event.startswith("check ends after")]
+    assert {line["level"] for line in log} <= {"debug", "info"}, log
+    (root / "specs" / "demand.yaml").write_text(QUICK.replace("below: 0.15", "below: 0.14"))
+    log = log_of_task(home, root, "check")
+    (error,) = [line for line in log if "the spec has moved on" in line["event"]]
+    assert error["level"] == "error"
+    assert "hint: render and deploy the DAG again" in error["event"]

@@ -11,6 +11,8 @@ import pytest
 from tests.checkov.scan import Scan, scan
 from tests.render.specs import all_files, write
 
+pytestmark = pytest.mark.xdist_group("checkov-forecasts")  # one scan
+
 GOLDEN = Path(__file__).parent / "forecasts.txt"
 
 

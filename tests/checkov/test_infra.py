@@ -8,6 +8,8 @@ import pytest
 
 from tests.checkov.scan import Scan, scan
 
+pytestmark = pytest.mark.xdist_group("checkov-infra")  # one scan
+
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "infra.txt"
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.checkov.scan import POLICIES, Scan, scan
 
+pytestmark = pytest.mark.xdist_group("checkov-policies")  # one scan
+
 EXAMPLES = Path(__file__).parent / "examples"
 IN_YAML = {
     file.name[:2]: match["number"]

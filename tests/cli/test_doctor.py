@@ -53,7 +53,7 @@ def test_a_state_of_a_newer_mlspec_is_a_miss_with_the_way_out(root: Path, capsys
     connection.close()
     capsys.readouterr()
     assert front.run(["doctor"]) == 3
-    assert "> pip install --upgrade mlspec" in capsys.readouterr().out
+    assert "> install a newer mlspec: see 'Install' in mlspec's README" in capsys.readouterr().out
 
 
 def test_a_database_that_nobody_answers_at_is_said_in_words(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

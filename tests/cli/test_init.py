@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from mlspec.cli import main as front
+from mlspec.installation import LocalPath, Origin, Published
 from tests.examples import sales
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -139,3 +141,78 @@ def test_a_wrong_call_is_answered(words: list[str], capsys: pytest.CaptureFixtur
     Path("s.csv").write_text(sales(shops=("a", "b")))
     assert front.run(["init", *words]) in (1, 2)
     assert "error:" in capsys.readouterr().err
+
+
+SOURCE = "mlspec-forecast[forecast,gcp] @ git+https://example.com/mlspec.git@0a1b"
+
+
+def installed_from(origin: Origin, published: Published | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlspec.cli.commands.init.read_origin", lambda: origin)
+    monkeypatch.setattr("mlspec.cli.commands.init.published_commit", lambda _folder: published)
+
+
+def builds(folder: str) -> list[list[str]]:
+    """The commands of each build of a project up to the one that installs mlspec."""
+    cloud = yaml.safe_load(Path(folder, "cloudbuild.yaml").read_text())["steps"][1]["args"][-1].splitlines()
+    github = [
+        step.get("run", "")
+        for step in yaml.safe_load(Path(folder, ".github/workflows/forecasts.yml").read_text())["jobs"]["plan"]["steps"]
+    ]
+    return [[line for line in lines if "requirements-mlspec.txt" in line] for lines in (cloud, github)]
+
+
+@pytest.mark.parametrize(
+    ("origin", "published"),
+    [
+        (Published(" @ git+https://example.com/mlspec.git@0a1b"), None),
+        # A clone whose commit is on its remote: others get the same from there.
+        (LocalPath("/home/me/clone", is_editable=True), Published(" @ git+https://example.com/mlspec.git@0a1b")),
+    ],
+)
+def test_builds_get_mlspec_from_where_this_one_was_installed_from(
+    origin: Origin, published: Published | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed_from(origin, published, monkeypatch)
+    assert front.run(["init", "new"]) == 0
+    assert Path("new/requirements-mlspec.txt").read_text().splitlines()[-1] == SOURCE
+    for commands in builds("new"):
+        assert [command.split()[:2] for command in commands] == [["pip", "install"]]
+
+
+def test_what_is_on_this_machine_alone_is_said_and_fails_every_build(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed_from(LocalPath("/home/me/clone", is_editable=True), None, monkeypatch)
+    assert front.run(["init", "new"]) == 0
+    assert "installed from /home/me/clone, which no other machine has" in capsys.readouterr().out
+    for guard, install in builds("new"):
+        done = subprocess.run(["sh", "-c", guard], cwd="new", capture_output=True, text=True, check=False)
+        assert (done.returncode, "/home/me/clone" in done.stderr) == (1, True)
+        assert install.split()[:2] == ["pip", "install"]
+    # One line in that file mends all builds.
+    with Path("new/requirements-mlspec.txt").open("a") as file:
+        file.write(f"{SOURCE}\n")
+    for guard, _install in builds("new"):
+        subprocess.run(["sh", "-c", guard], cwd="new", check=True)
+
+
+def test_a_person_says_another_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["init", "new", "--package", "git+https://example.com/mlspec.git@0a1b"]) == 0
+    assert Path("new/requirements-mlspec.txt").read_text().splitlines()[-1] == SOURCE
+    assert front.run(["init", "new", "--package", "mlspec-forecast==1.2.3"]) == 2
+    assert "requirements-mlspec.txt is there already" in capsys.readouterr().err
+    assert Path("new/requirements-mlspec.txt").read_text().splitlines()[-1] == SOURCE
+
+
+def test_an_address_without_a_digest_is_written_with_a_word_about_it() -> None:
+    for number, (digest, said) in enumerate((("", True), ("#sha256=ab", False))):
+        assert front.run(["init", f"p{number}", "--package", f"https://example.com/m.whl{digest}"]) == 0
+        text = Path(f"p{number}/requirements-mlspec.txt").read_text()
+        assert ("add #sha256=DIGEST" in text) is said
+        assert text.endswith(f" @ https://example.com/m.whl{digest}\n")
+
+
+def test_a_source_that_is_not_pinned_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["init", "new", "--package", "mlspec"]) == 2
+    assert "mlspec's package is 'mlspec-forecast'" in capsys.readouterr().err
+    assert not Path("new").exists()

@@ -11,8 +11,8 @@ from typing import Any
 
 from mlspec.engine.context import Engine
 from mlspec.errors import ModelError
+from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.stored import resolved_json
 from mlspec.state.resource import digest
 from mlspec.state.step import Progress, StepRequest, StepResult
 from tests.examples import forecast_spec
@@ -114,4 +114,4 @@ def spec(name: str = "demand", **parts: Any) -> Spec:
 
 def engine(root: Path, steps: Steps | None = None, code: str = "0.1.0", now: str = "2024-03-01T00:00:00Z") -> Engine:
     """An engine on the target of the project at `root`, where the clock stands still."""
-    return Engine(target_at(root), steps or Steps(), root, lambda: now, code, {"numpy": "2"}, lambda *_: None)
+    return Engine(target_at(root), steps or Steps(), root, lambda: now, code, {"numpy": "2"}, lambda *_: None, code)

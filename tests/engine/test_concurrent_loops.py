@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -24,6 +25,17 @@ def test_a_held_lock_names_its_holder(tmp_path: Path, home: Home) -> None:
     assert isinstance(outcome.error, LockHeld)
     assert f"pid {os.getpid()} on " in outcome.error.message
     assert "since 2024-03-01T00:00:00Z" in outcome.error.message
+
+
+def test_whoever_waits_for_a_lock_logs_for_whom(tmp_path: Path, home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    root = home.project(tmp_path / "p")
+    with (
+        engine(root).target.lock_forecast("demand", "apply", "2024-03-01T00:00:00Z", 0.0),
+        caplog.at_level(logging.INFO),
+    ):
+        apply_specs(engine(root), [spec()], lock_timeout=0.01)
+    (waiting,) = [each.getMessage() for each in caplog.records if "waiting" in each.getMessage()]
+    assert waiting.startswith("waiting up to 0.01 s for the lock of demand: apply by ")
 
 
 def test_another_forecast_is_not_held_up(tmp_path: Path, home: Home) -> None:

@@ -21,7 +21,10 @@ from mlspec.targets.postgres import durable as shared
 from tests.engine.steps import engine, spec
 from tests.stores import Home
 
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+    pytest.mark.no_cover,  # the same way again, for every write
+]
 FOLDER = Home(None)
 WRITES = ("commit", "place", "make_folder")
 

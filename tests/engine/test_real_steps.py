@@ -15,8 +15,9 @@ from mlspec.engine.apply import apply_specs
 from mlspec.engine.context import Engine
 from mlspec.engine.pipeline import _step_key
 from mlspec.plan.desired import DesiredForecast
+from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.stored import read_stored_spec, resolved_json
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.record import FileRef
 from mlspec.state.step import StepName, StepRequest, StepResult
 from tests.engine.steps import Spec, engine, spec

@@ -17,7 +17,10 @@ from tests.engine.test_crash import FOLDER, Killer, in_child
 from tests.engine.world import CANARY, World, on_its_way, with_two_versions
 from tests.stores import Home
 
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+    pytest.mark.no_cover,  # the same way again, for every write
+]
 TOLD = [{"pubsub": None, "webhook": {"secret": "oncall"}, "severity": "info"}]
 Story = Callable[[World], object]
 

@@ -7,6 +7,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -17,6 +18,7 @@ from mlspec.plan.moments import parse_moment
 from mlspec.plan.serving import active_hold
 from tests.engine.world import World
 
+pytestmark = pytest.mark.no_cover  # the same ways again, in any order
 MOST, COOLDOWN = 2, timedelta(hours=24)
 CANARY = {"serve": "batch", "rollout": {"strategy": "canary", "steps": [20, 100], "interval": "1h"}}
 AT_ONCE = {"serve": "batch", "rollout": {"strategy": "all-at-once", "steps": [], "interval": "1h"}}

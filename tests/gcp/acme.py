@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from mlspec.spec.gcp.resource_names import derived_names
 from tests.examples import project, sales, spec_text
 from tests.gcp import platform
 from tests.gcp.platform import REGION
-from tests.gcp.standin.harness import ROOT, Running
+from tests.gcp.standin.harness import Running
 
 IMAGE = f"{REGION}-docker.pkg.dev/acme-test/mlspec/step@sha256:{'0' * 64}"
 
@@ -101,4 +100,4 @@ class Acme:
     def containers_run(self, before: str = "") -> None:
         """Let the jobs' containers really run: this checkout's mlspec, in this project, after the Python of `before`."""
         code = f"{before}\nfrom mlspec.cli.main import main; main()"
-        self.standin.hook(".*", [sys.executable, "-c", code], cwd=str(self.root), env={"PYTHONPATH": str(ROOT)})
+        self.standin.hook_code(".*", code, cwd=str(self.root))

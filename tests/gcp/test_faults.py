@@ -96,8 +96,9 @@ def test_a_pass_that_is_killed_at_a_call_is_made_good_by_the_next(
 
 
 def test_a_planted_secret_reaches_its_receiver_and_is_found_nowhere_else(
-    acme: Acme, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    acme: Acme, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MLSPEC_LOG_LEVEL", "debug")  # with all that Google's clients and urllib3 have to say
     with receiving() as receiver:
         plant(acme, "demand-oncall-url", f"{receiver.url}#{KEY}")
         acme.say(
@@ -110,7 +111,9 @@ def test_a_planted_secret_reaches_its_receiver_and_is_found_nowhere_else(
     assert receiver.got
     said = "".join(capfd.readouterr())
     assert "accuracy" in said
-    canaries = (KEY, receiver.url)
+    assert "urllib3.connectionpool" in said
+    assert "read the secret 'demand-oncall-url': done after" in said
+    canaries = (KEY, receiver.url, "cafe-secret-path")
     assert not any(canary in said for canary in canaries)
     stored = platform.storage(acme.project)
     kept = [

@@ -30,7 +30,8 @@ def function(standin: Running, pubsub_emulator: str, tmp_path: Path) -> Iterator
         subscription = subscriber.subscription_path(standin.project, f"{TOPIC}-push")
         publisher.create_topic(name=topic)
         push = pubsub_v1.types.PushConfig(push_endpoint=found.address)
-        subscriber.create_subscription(name=subscription, topic=topic, push_config=push)
+        asked = {"name": subscription, "topic": topic, "push_config": push, "ack_deadline_seconds": 600}
+        subscriber.create_subscription(request=asked)
         yield found
         subscriber.delete_subscription(subscription=subscription)
         publisher.delete_topic(topic=topic)

@@ -30,7 +30,9 @@ class Cloud(World):
 
     def engine(self, code: str = "0.1.0") -> Any:
         found = engine(self.root, self.steps, code, super().engine(code).clock())
-        return type(found)(self.target, found.steps, found.root, found.clock, found.code, found.libraries, found.tell)
+        return type(found)(
+            self.target, found.steps, found.root, found.clock, found.code, found.libraries, found.tell, found.mlspec
+        )
 
     @property
     def target(self) -> Any:

@@ -178,9 +178,9 @@ def test_nothing_that_is_heavy_is_loaded_to_answer(acme: Acme, two: tuple[str, s
     assert two
     answered(acme, failed=40)
     code = (
-        "import json, sys\nfrom mlspec.cli.redeploy import redeploy\nfrom mlspec.spec.gcp.location import Place\n"
-        f"found = redeploy(Place('dev', {acme.project!r}, {platform.REGION!r}), 'demand')\n"
-        "print(json.dumps([found.did, sorted({'pandas', 'numpy', 'sklearn', 'pyarrow', 'airflow'} & set(sys.modules))]))"
+        "import json, sys\nfrom mlspec.cli.redeploy import redeploy\nfrom mlspec.spec.gcp.location import GcpLocation\n"
+        f"found = redeploy(GcpLocation('dev', {acme.project!r}, {platform.REGION!r}), 'demand')\n"
+        "print(json.dumps([found.actions, sorted({'pandas', 'numpy', 'sklearn', 'pyarrow', 'airflow'} & set(sys.modules))]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

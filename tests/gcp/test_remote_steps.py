@@ -119,7 +119,7 @@ def test_a_loop_that_is_killed_while_a_step_runs_finds_it_at_the_next_pass(
     for each in (started, gate):
         os.mkfifo(each)
     code = GATED.format(started=str(started), gate=str(gate)) + MLSPEC
-    acme.standin.hook(".*", [sys.executable, "-c", code], cwd=str(acme.root), env={"PYTHONPATH": str(ROOT)})
+    acme.standin.hook_code(".*", code, cwd=str(acme.root))
     monkeypatch.setenv("MLSPEC_RUNNER", "cloud-run")
     argv = [sys.executable, "-c", MLSPEC, "reconcile", "--once", "--target", "dev"]
     with subprocess.Popen(argv, cwd=acme.root, env={**os.environ, "PYTHONPATH": str(ROOT)}) as loop:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 
@@ -44,6 +45,22 @@ def test_what_may_pass_is_tried_again(standin: Running, bucket: Bucket, slept: l
     standin.fault(LIST, code=code, count=3)
     assert bucket.list_objects("") == ()
     assert len(slept) == 3
+
+
+def test_each_attempt_that_fails_is_logged_with_the_pause_after_it(
+    standin: Running, bucket: Bucket, slept: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    standin.fault(LIST, code=429, count=2, retry_after=17, message="slow down")
+    with caplog.at_level(logging.DEBUG, "mlspec"):
+        bucket.list_objects("")
+    said = [(each.levelname, each.getMessage()) for each in caplog.records if each.name == retry.__name__]
+    retries = [message for level, message in said if level == "INFO"]
+    assert [message.partition(" failed (")[0] for message in retries] == [
+        f"list gs://acme-state/: attempt {number}" for number in (1, 2)
+    ]
+    assert all("slow down" in message and message.endswith("again in 17.0 s") for message in retries)
+    assert said[-1][0] == "DEBUG"
+    assert said[-1][1].endswith("at attempt 3")
 
 
 @pytest.mark.parametrize("code", [400, 401, 403])

@@ -25,7 +25,10 @@ from tests.terraform.test_platform import opened, unprotect
 from tests.tools import needs
 from tests.waiting import until
 
-pytestmark = pytest.mark.xdist_group("pubsub")
+pytestmark = [
+    pytest.mark.xdist_group("pubsub"),
+    pytest.mark.no_cover,  # all in processes of its own; other tests go each part of it
+]
 LONG = 600.0  # seconds for a pass of the loop, each of whose steps is a process that starts anew
 IN_THE_ENVIRONMENT = "canary-7f3a-in-the-environment"
 EVERY = 40  # so that one call in ten of mlspec goes wrong

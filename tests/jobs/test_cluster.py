@@ -21,6 +21,8 @@ from mlspec.forecast import artifact
 from mlspec.forecast.candidates import from_json
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import TrainingPeer, split_panel
+from mlspec.installation import install_command
+from mlspec.jobs import ray_cluster
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_panel, read_spec
 from mlspec.jobs.ray_cluster import RayCluster, connect_cluster, library_versions, require_same_versions
@@ -175,6 +177,23 @@ def test_a_cluster_with_another_ray_is_refused_with_both_versions(monkeypatch: p
     assert "RAY_AUTH_TOKEN_PATH" in str(caught.value.hint)
 
 
+def test_ray_that_starts_slowly_on_this_machine_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[Any] = []
+
+    def init(*_words: Any, **_options: Any) -> None:  # in Ray's own words, and of no class of its own
+        tries.append(1)
+        if len(tries) < 3:
+            raise Exception("The current node timed out during startup. This could happen because")  # noqa: TRY002
+
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.init", init)
+    ray_cluster._connect_ray(None, 2, "on this machine")
+    assert len(tries) == 3
+    tries.clear()
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.STARTS", 2)
+    with pytest.raises(TargetError, match="on this machine does not answer: The current node timed out"):
+        ray_cluster._connect_ray(None, 2, "on this machine")
+
+
 def test_a_cluster_without_mlspec_says_what_to_install_there(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(**_options: Any) -> Any:  # as Ray Client does when its server cannot unpack the worker
         raise ModuleNotFoundError("No module named 'mlspec'")
@@ -182,7 +201,7 @@ def test_a_cluster_without_mlspec_says_what_to_install_there(monkeypatch: pytest
     monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.remote", lambda **_: lambda _seat: SimpleNamespace(remote=refuses))
     with pytest.raises(TargetError, match="cannot start a worker: No module named 'mlspec'") as caught:
         RayCluster(1, "at ray://ray.example.com:10001")
-    assert f"mlspec[ray]=={__version__}" in str(caught.value.hint)
+    assert f"mlspec-forecast {__version__} with its extra 'ray'" in str(caught.value.hint)
 
 
 def test_a_cluster_that_goes_away_while_it_is_asked_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +216,7 @@ def test_a_cluster_that_goes_away_while_it_is_asked_is_told_so(monkeypatch: pyte
 def test_a_worker_with_other_libraries_is_refused() -> None:
     with pytest.raises(TargetError, match="has lightgbm 1, and here it is 4") as caught:
         require_same_versions({"mlspec": "2", "lightgbm": "4"}, {"mlspec": "2", "lightgbm": "1"})
-    assert f"mlspec[ray]=={__version__}" in str(caught.value.hint)
+    assert f"mlspec-forecast {__version__} with its extra 'ray'" in str(caught.value.hint)
     require_same_versions(library_versions(), library_versions())
 
 
@@ -206,4 +225,4 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match=package) as caught, connect_workers(Training.model_validate(RAY)):
         pass
-    assert caught.value.hint == "pip install 'mlspec[ray]'"
+    assert caught.value.hint == install_command("ray")

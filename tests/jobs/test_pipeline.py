@@ -265,18 +265,21 @@ def walmart(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     return run
 
 
+@pytest.mark.xdist_group("walmart")  # made once
 def test_the_shipped_example_beats_seasonal_naive_by_a_tenth_over_four_cutoffs_or_more(walmart: Pipeline) -> None:
     facts = walmart.facts["backtest"]
     assert len(facts["cutoffs"]) >= 4
     assert facts["metrics"]["wape"] <= 0.9 * facts["floor"]["wape"]
 
 
+@pytest.mark.xdist_group("walmart")  # made once
 def test_the_shipped_examples_interval_covers_what_it_says(walmart: Pipeline) -> None:
     facts = walmart.facts["backtest"]
     assert facts["interval"] == pytest.approx(0.8)
     assert 0.75 <= facts["metrics"]["coverage"] <= 0.85
 
 
+@pytest.mark.xdist_group("walmart")  # made once
 def test_auto_is_never_worse_than_its_best_single_candidate_by_more_than_a_hundredth(walmart: Pipeline) -> None:
     facts = walmart.facts["backtest"]
     singles = [row["metrics"]["wape"] for row in facts["candidates"] if row["kind"] != "ensemble"]

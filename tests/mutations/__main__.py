@@ -1,28 +1,45 @@
 """Breaks each rule in a copy of the package and runs the tests that have to notice: scripts/mutations [WORD OF A RULE].
 
 Exits 1 where a rule can be broken and no test turns red, or where the text that a mutation replaces is not there any more.
+
+Each run of tests is a fork of this process, which has imported the libraries that the tests need: their import is most of what
+a new process takes. There is one copy for each processor, used again and again; what is broken in it is mended after the run.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import importlib.util
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+
+import pytest
 
 from tests.mutations.rules import MUTATIONS, Mutation
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COPIED = ("mlspec", "tests", "templates", "infra", "specs", "docs", "pyproject.toml")
-PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
-LONGEST = 300.0  # seconds that one mutation's tests may take; one that runs on for ever is not caught by a test
+IMPORTED = ("click", "hypothesis", "jinja2", "psycopg", "pydantic", "yaml")  # nothing that starts a thread
+PYTEST = ("-x", "-q", "-p", "no:cacheprovider")
+LONGEST = 300  # seconds that one mutation's tests may take; one that runs on for ever is not caught by a test
 GREEN, RED = 0, 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of tests: on the package as it is, or on one that a mutation broke."""
+
+    tests: tuple[str, ...]
+    mutation: Mutation | None = None
 
 
 @contextmanager
@@ -39,58 +56,103 @@ def copied() -> Iterator[Path]:
         yield folder
 
 
-def run(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
-    """Run tests on the package that lies in `folder`, until the first fails; return pytest's code and its last words."""
-    # Plugins that libraries bring along cost seconds to import, and these tests need none.
-    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment = {**os.environ, **alone, "PYTHONPATH": str(folder)}
-    argv = [sys.executable, *PYTEST, *tests]
-    try:
-        done = subprocess.run(
-            argv, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST
-        )
-    except subprocess.TimeoutExpired:
-        return -1, f"not over after {LONGEST:.0f} s"
-    return done.returncode, f"{done.stdout[-1500:]}{done.stderr[-500:]}"
+class Broken:
+    """A file of the package in which a mutation stands, until it is mended."""
+
+    def __init__(self, folder: Path, mutation: Mutation) -> None:
+        self._path = folder / "mlspec" / mutation.file
+        self._text = self._path.read_text()
+        self.count = self._text.count(mutation.old)
+        self._write(self._text.replace(mutation.old, mutation.new))
+
+    def mend(self) -> None:
+        self._write(self._text)
+
+    def _write(self, text: str) -> None:
+        self._path.write_text(text)
+        # Python takes byte code for that of a file of the same second and size.
+        Path(importlib.util.cache_from_source(str(self._path))).unlink(missing_ok=True)
 
 
-def survives(mutation: Mutation) -> str:
-    """Return why a mutation counts as survived; nothing where a test noticed it."""
-    with copied() as folder:
-        path = folder / "mlspec" / mutation.file
-        text = path.read_text()
-        if text.count(mutation.old) != 1:
-            return f"{mutation.file} holds the text to replace {text.count(mutation.old)} times, not once"
-        path.write_text(text.replace(mutation.old, mutation.new))
-        code, said = run(folder, mutation.tests)
+class Run:
+    """A process that runs tests in a folder until the first fails; what it says goes to a file."""
+
+    def __init__(self, folder: Path, job: Job) -> None:
+        self.folder, self.job = folder, job
+        self.broken = Broken(folder, job.mutation) if job.mutation else None
+        self._said = folder / "said.txt"
+        self.process = os.fork()
+        if self.process == 0:
+            os._exit(self._tests())
+
+    def _tests(self) -> int:
+        os.setpgid(0, 0)
+        signal.alarm(LONGEST)
+        with self._said.open("w") as said:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+        for name in [name for name in sys.modules if name.partition(".")[0] in {"mlspec", "tests"}]:
+            del sys.modules[name]
+        os.chdir(self.folder)
+        os.environ["PYTHONPATH"] = sys.path[0] = str(self.folder)
+        importlib.invalidate_caches()
+        code = int(pytest.main([*PYTEST, *self.job.tests]))
+        sys.stdout.flush()
+        return code
+
+    def ended(self, status: int) -> str:
+        """Mend what was broken, and return what is wrong: nothing where a mutation turned tests red, or there was none to do so."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process, signal.SIGKILL)  # what a run that was ended left behind
+        tests, said = " ".join(self.job.tests), self._said.read_text()[-2000:]
+        code = os.waitstatus_to_exitcode(status)
+        if self.job.mutation is None or self.broken is None:
+            return "" if code == GREEN else f"not green without a mutation: {said}"
+        self.broken.mend()
+        if self.broken.count != 1:
+            return f"{self.job.mutation.file} holds the text to replace {self.broken.count} times, not once"
         if code == GREEN:
-            return f"{' '.join(mutation.tests)} stays green"
-        return "" if code == RED else f"{' '.join(mutation.tests)} did not run: {said}"
+            return f"{tests} stays green"
+        return "" if code == RED else f"{tests} did not run, or not to its end in {LONGEST} s: {said}"
 
 
-def unbroken(tests: Sequence[str]) -> str:
-    """Return what is wrong with tests of one file on the package as it is: red without a mutation, they would prove nothing."""
-    with copied() as folder:
-        code, said = run(folder, tests)
-    return "" if code == GREEN else f"not green without a mutation: {said}"
-
-
-def by_file(mutations: Sequence[Mutation]) -> list[list[str]]:
-    """Return the named tests, a list a file."""
+def by_file(mutations: Sequence[Mutation]) -> list[Job]:
+    """Return the named tests on the package as it is, a run a file: red without a mutation, they would prove nothing."""
     named = sorted({test for mutation in mutations for test in mutation.tests})
-    return [list(tests) for _, tests in groupby(named, lambda test: test.partition("::")[0])]
+    return [Job(tuple(tests)) for _, tests in groupby(named, lambda test: test.partition("::")[0])]
+
+
+def ran(jobs: Sequence[Job], count: int) -> Iterator[tuple[Job, str]]:
+    """Run jobs, `count` at the same time, each kind of run in a copy that no other uses; yield each with what is wrong."""
+    waiting, running = list(reversed(jobs)), dict[int, Run]()
+    with ExitStack() as copies:
+        idle = [copies.enter_context(copied()) for _ in range(min(count, len(jobs)))]
+        while waiting or running:
+            while waiting and idle:
+                started = Run(idle.pop(), waiting.pop())
+                running[started.process] = started
+            process, status = os.wait()
+            done = running.pop(process)
+            idle.append(done.folder)
+            yield done.job, done.ended(status)
 
 
 def main(word: str = "") -> int:
-    """Run those whose rule holds `word`, one a processor at a time, and say which rule nobody guards."""
+    """Break those rules that hold `word`, one a processor at a time, and say which nobody guards."""
     chosen = [mutation for mutation in MUTATIONS if word in mutation.rule]
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        whole = [pool.submit(unbroken, tests) for tests in by_file(chosen)]
-        missed = 0
-        for mutation, problem in zip(chosen, pool.map(survives, chosen), strict=True):
-            print(f"{'MISSED' if problem else 'caught'}  {mutation.rule}{': ' if problem else ''}{problem}", flush=True)
-            missed += bool(problem)
-        red = [each.result() for each in whole if each.result()]
+    os.environ |= {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"
+    }  # what libraries bring along costs seconds, and these tests need none
+    for name in IMPORTED:
+        importlib.import_module(name)
+    jobs = [*by_file(chosen), *(Job(mutation.tests, mutation) for mutation in chosen)]
+    red, missed = [], 0
+    for job, problem in ran(jobs, os.cpu_count() or 1):
+        if job.mutation is None:
+            red += [problem] if problem else []
+            continue
+        print(f"{'MISSED' if problem else 'caught'}  {job.mutation.rule}{': ' if problem else ''}{problem}", flush=True)
+        missed += bool(problem)
     print(*red, f"{len(chosen) - missed} of {len(chosen)} rules are guarded", sep="\n")
     return int(not chosen or bool(red) or bool(missed))
 

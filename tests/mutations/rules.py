@@ -11,6 +11,11 @@ STATE = "tests/targets/test_migrate.py"
 SIGNALS = "tests/cli/test_signals.py"
 EVIDENCE = "tests/jobs/test_evaluate.py"
 ANSWERS = "tests/engine/test_alert_handler.py"
+DIGEST = "tests/spec/test_digest.py"
+UPGRADE = "tests/upgrade/test_upgrade.py"
+NUMBERS = "tests/jobs/test_code_version.py"
+LINEAGE = "tests/upgrade/test_lineage.py"
+PACKAGE = "tests/plan/test_package_source.py"
 
 
 def loop(test: str) -> str:
@@ -61,6 +66,22 @@ MUTATIONS = (
     Mutation("a changed spec lifts a hold", "plan/serving.py",
              "ledger.hold and ledger.hold.spec_hash == spec_hash else None", "ledger.hold else None",
              rollout("a_hold_ends_when_the_spec_changes")),
+    Mutation("a key that is new in the language changes no digest while it has its default", "spec/digest.py",
+             "if rule.later and value[key] == rule.default:", "if False:", f"{DIGEST} {UPGRADE}"),
+    Mutation("what a user says is part of the digest", "spec/digest.py",
+             "if rule.later and value[key] == rule.default:", "if rule.later:", DIGEST),
+    Mutation("an empty value that a user gives is a value", "spec/digest.py",
+             "if later and written == empty), written)", "if False), written)", DIGEST),
+    Mutation("versions of one shape stay so after an upgrade", "plan/serving.py",
+             "    values = digest_values(document)\n", "    values = document\n", DIGEST),
+    Mutation("a release of mlspec is no reason to train", "cli/target.py",
+             "code=CODE_VERSION,", "code=__version__,", UPGRADE),
+    Mutation("code that makes other forecasts raises CODE_VERSION", "forecast/quantiles.py",
+             'method="weibull"', 'method="hazen"', NUMBERS + "::test_the_same_code_makes_the_same_numbers[croston]"),
+    Mutation("a step's file is not taken from an older mlspec", "engine/pipeline.py",
+             '"code": [engine.code, engine.mlspec],', '"code": engine.code,', LINEAGE),
+    Mutation("what an older mlspec could not do is tried again", "engine/pass_plan.py",
+             "desired_forecast.source.digest, engine.mlspec], 32", "desired_forecast.source.digest, engine.code], 32", LINEAGE),
     Mutation("a version in quarantine is not promoted", "plan/serving.py",
              "if judged in observed.ledger.quarantined_versions:", "if False:",
              rollback("a_version_in_quarantine_is_never_promoted_again_until_something_changes")),
@@ -184,9 +205,14 @@ MUTATIONS = (
              "if permanent or count >= MOST_ATTEMPTS:", "if count >= MOST_ATTEMPTS:",
              setback("work_that_fails_for_good_waits_until_an_input_changes")),
     Mutation("one that fails holds up no other", "engine/reconcile.py",
-             "    except MlspecError as error:\n        result.error = error\n        return False",
-             "    except KeyError as error:\n        raise error\n        return False",
+             "        except Exception as error:  # a defect in one forecast's look holds up no other",
+             "        except KeyError as error:",
              setback("one_forecast_that_fails_holds_up_no_other")),
+    Mutation("a defect in the work of one is recorded", "engine/reconcile.py",
+             "    except Exception as error:\n        failure = as_error(error)",
+             "    except MlspecError as error:\n        failure = as_error(error)", "tests/engine/test_defects.py"),
+    Mutation("no record shows a secret that was read", "cli/log_setup.py",
+             "return redact_secrets(without_known_secrets(text))", "return redact_secrets(text)", "tests/cli/test_log.py"),
     Mutation("a source that is gone does not end the watch", "engine/pass_plan.py",
              "        if seen is None:\n            raise\n", "        raise\n",
              setback("data_that_is_gone_is_said_once_and_what_serves_is_still_watched")),
@@ -249,4 +275,13 @@ MUTATIONS = (
              EVIDENCE),
     Mutation("forecasts stand in the order in which they were made", "jobs/evaluate.py",
              "if role.startswith(prefix)), reverse=True\n", "if role.startswith(prefix))\n", EVIDENCE),
+    Mutation("a package that is not ours is never built from", "plan/package_source.py",
+             "if canonicalize_name(asked.name) != DISTRIBUTION:", "if False:", PACKAGE),
+    Mutation("builds get one version of mlspec", "plan/package_source.py", '''if len(pins) != 1 or pins[0].operator != "==" or''',
+             "if", PACKAGE),
+    Mutation("a password is not committed with a project", "plan/package_source.py",
+             '''if user and user != "git" and not _VARIABLE.fullmatch(user):''', "if False:", PACKAGE),
+    Mutation("a commit that only this machine has is no source for builds", "targets/checkout.py",
+             '''or not _git(folder, "for-each-ref", "--contains", "HEAD", "refs/remotes/origin"):''', "or False:",
+             "tests/targets/test_checkout.py"),
 )  # fmt: skip

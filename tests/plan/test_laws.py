@@ -11,7 +11,8 @@ from mlspec.plan import desired
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.diff import AFTER_THE_GATE, plan_changes
 from mlspec.plan.fields import OWNERS, find_owner, flatten_keys
-from mlspec.spec.stored import read_stored_spec, resolved_json
+from mlspec.spec.digest import resolved_json
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.observed import Observed, ObservedResource, SourceFacts
 from mlspec.state.plan import Change
 from mlspec.state.resource import KINDS, Kind, Resource

@@ -7,9 +7,9 @@ import pytest
 from mlspec.plan.fields import find_owner, flatten_keys
 from mlspec.plan.notes import loop_parts, spec_notes
 from mlspec.plan.ready import is_ready, why_not_ready
+from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.reader import read_yaml
-from mlspec.spec.stored import resolved_json
 from mlspec.state.record import Condition, ConditionType
 from tests.examples import forecast_spec, spec_json
 

@@ -30,6 +30,8 @@ TOPIC = {"pubsub": "demand-alerts", "webhook": None, "severity": "warning"}
         ({"model": {"candidates": [{"kind": "gradient-boosting", "library": "lightgbm"}]}}, ("forecast", "lightgbm")),
         ({"model": {"candidates": "auto"}}, ("forecast",)),
         ({"training": {"engine": "ray"}}, ("forecast", "ray")),
+        ({"training": {"engine": "ray", "address": "ray://head:10001"}}, ("forecast", "ray")),
+        ({"training": {"engine": "ray", "address": "vertex_ray://projects/1"}}, ("forecast", "vertex-ray")),
     ],
 )
 def test_a_part_of_mlspec_is_needed_where_a_spec_asks_for_it(parts: dict[str, Any], wanted: tuple[str, ...]) -> None:

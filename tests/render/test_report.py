@@ -128,4 +128,6 @@ def test_a_comment_stays_a_comment(text: str) -> None:
 
 @pytest.mark.parametrize("path", ["mlspec.yaml", ".github/workflows/forecasts.yml", "cloudbuild.yaml"])
 def test_project_files_are_yaml(path: str) -> None:
-    assert yaml.safe_load(project_files({"name": "shop", "spec": "demand"})[path])
+    assert yaml.safe_load(
+        project_files({"name": "shop", "spec": "demand", "package": None, "why": "It is on one machine."})[path]
+    )

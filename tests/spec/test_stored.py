@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mlspec.errors import StateError
+from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.reader import read_yaml
-from mlspec.spec.stored import READERS, read_stored_spec, resolved_json
+from mlspec.spec.stored import READERS, read_stored_spec
 from tests.examples import forecast_spec, spec_json
 
 FULL = Path(__file__).parent / "full.yaml"

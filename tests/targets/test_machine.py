@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mlspec import installation
+from mlspec.installation import DISTRIBUTION
 from mlspec.targets import machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,22 +46,23 @@ def test_no_terraform_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_floors_are_those_of_the_project() -> None:
-    floor = ".".join(map(str, machine.TERRAFORM))
     for kind in ("forecast", "project"):
         text = (ROOT / f"templates/terraform/{kind}/versions.tf.j2").read_text()
-        assert f'required_version = ">= {floor}.0"' in text
+        assert f'required_version = ">= {machine.TERRAFORM}.0"' in text
     wanted = re.search(r'requires-python = ">=([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
     assert wanted is not None
-    assert machine.version_numbers(wanted[1]) == machine.PYTHON
+    assert tuple(map(int, wanted[1].split("."))) == machine.PYTHON
 
 
 def test_a_part_of_mlspec_is_there_with_all_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     requires = [
-        "mlspec[forecast]; extra == 'serve'",
+        "click>=99",
+        "mlspec-forecast[forecast]; extra == 'serve'",
         "pandas>=2.2; extra == 'forecast'",
+        "tzdata>=99; sys_platform == 'win32' and extra == 'serve'",
         "uvicorn>=0.34; extra == 'serve'",
     ]
-    there = {"pandas": "2.2.0", "uvicorn": "0.40"}
+    there = {"pandas": "2.2.0", "uvicorn": "0.40rc1"}
 
     def version(name: str) -> str:
         if name not in there:
@@ -68,10 +71,11 @@ def test_a_part_of_mlspec_is_there_with_all_that_it_asks_for(monkeypatch: pytest
 
     monkeypatch.setattr(metadata, "requires", lambda _name: requires)
     monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(installation, "read_origin", lambda: installation.Published("==1.2.3"))
     assert machine.check_extra("serve").status == "ok"
     there["pandas"] = "2.1.9"
     found = machine.check_extra("serve")
-    assert (found.status, found.mend) == ("missing", "pip install 'mlspec[serve]'")
+    assert (found.status, found.mend) == ("missing", "pip install 'mlspec-forecast[serve]==1.2.3'")
     assert "pandas" in found.said
     del there["uvicorn"]
     assert "pandas, uvicorn" in machine.check_extra("serve").said
@@ -79,7 +83,7 @@ def test_a_part_of_mlspec_is_there_with_all_that_it_asks_for(monkeypatch: pytest
 
 @pytest.mark.parametrize("name", ["forecast", "gcp", "lightgbm", "notify", "postgres", "serve"])
 def test_every_part_s_requirements_are_read(name: str) -> None:
-    assert any(f"extra == '{name}'" in line.replace('"', "'") for line in metadata.requires("mlspec") or ())
+    assert any(f"extra == '{name}'" in line.replace('"', "'") for line in metadata.requires(DISTRIBUTION) or ())
     assert machine.check_extra(name).status == "ok"
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from mlspec.engine.apply import apply_specs
 from mlspec.errors import StateError, Terminated
+from mlspec.installation import install_command
 from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.resource import Resource
 from mlspec.state.step import StepRequest
@@ -365,4 +366,4 @@ def test_a_team_without_the_client_is_told_which_extra_it_needs(root: Path) -> N
     said = subprocess.run(argv, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert said.returncode == 1
     assert "needs the package 'psycopg'" in said.stderr
-    assert "pip install 'mlspec[postgres]'" in said.stderr
+    assert install_command("postgres") in said.stderr

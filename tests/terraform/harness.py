@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.processes import unmeasured
+
 ROOT = Path(__file__).resolve().parents[2]
 LONG_ENOUGH = 300
 """Seconds after which a run is hung, not slow."""
@@ -105,23 +107,28 @@ class Terraform:
 
 
 class ProviderProcess:
-    """The stand-in's process, for as many clouds as a worker needs; `words` and `env` are more of what it is started with."""
+    """The stand-in's process, for as many clouds as a worker needs; `words` and `env` are more of what it is started with.
+
+    A cloud is a folder, so one that was ended from outside is started again for the next: no test fails for an earlier one's sake.
+    """
 
     def __init__(self, cache: Path, log: Path, *words: str, env: Mapping[str, str] | None = None):
-        self.log = log
-        with log.open("w") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.terraform.provider", "--cache", str(cache), *words],
-                cwd=ROOT,
-                env={**os.environ, "GRPC_VERBOSITY": "ERROR", **(env or {})},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-            )
+        self.log, self.env = log, {"GRPC_VERBOSITY": "ERROR", **(env or {})}
+        self.argv = [sys.executable, "-m", "tests.terraform.provider", "--cache", str(cache), *words]
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[str]:
+        with self.log.open("a") as stderr:
+            return subprocess.Popen(
+                self.argv, cwd=ROOT, env={**unmeasured(), **self.env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=stderr, text=True,
+            )  # fmt: skip
 
     def open(self, folder: Path) -> str:
         """The value of TF_REATTACH_PROVIDERS for the cloud in a folder."""
+        if self.process.poll() is not None:
+            self.stop()
+            self.process = self._started()
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -131,7 +138,8 @@ class ProviderProcess:
         except BrokenPipeError:
             answer = ""
         if not answer:
-            raise RuntimeError(f"the stand-in for Google's provider ended:\n{self.log.read_text()}")
+            code = self.process.wait(LONG_ENOUGH)
+            raise RuntimeError(f"the stand-in for Google's provider ended with {code}:\n{self.log.read_text()}")
         return answer.strip()
 
     def stop(self) -> None:

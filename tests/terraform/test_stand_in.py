@@ -522,6 +522,16 @@ def test_two_clouds_of_one_process_do_not_meet(
     tf.plan().expect(0)
 
 
+def test_a_process_that_was_ended_is_started_again_for_the_next_cloud(schema_cache: Path, tmp_path: Path) -> None:
+    process = ProviderProcess(schema_cache, tmp_path / "stderr.txt")
+    before = process.open(tmp_path / "one")
+    process.process.kill()
+    process.process.wait()
+    after = process.open(tmp_path / "two")
+    process.stop()
+    assert json.loads(before).keys() == json.loads(after).keys()
+
+
 def test_code_that_is_not_formatted_is_told(terraform: Start) -> None:
     tf = terraform('output "a" {\n  value = 1\n}\n')
     tf.fmt().expect(0)

@@ -6,10 +6,13 @@ import json
 import socket
 import string
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.web.shop import Server
+
+pytestmark = pytest.mark.xdist_group("serve")  # its server is that of test_serve.py
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["001", "shop"]),

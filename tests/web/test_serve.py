@@ -11,8 +11,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mlspec.cli import main as front
+from mlspec.installation import install_command
 from tests.waiting import until
 from tests.web.shop import SECOND, SHOPS, Server, Shop, mlspec, serving
+
+pytestmark = pytest.mark.xdist_group("serve")  # one server of each kind
 
 CANARY = {"rollout": {"strategy": "canary", "steps": [40, 100], "interval": "1h"}}
 
@@ -219,4 +222,4 @@ def test_without_its_libraries_it_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else name)
     assert front.run(["serve"]) == 1
-    assert "pip install 'mlspec[serve]'" in capsys.readouterr().err
+    assert install_command("serve") in capsys.readouterr().err

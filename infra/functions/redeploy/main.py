@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import logging
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -115,8 +116,9 @@ def redeploy_forecast(forecast: str) -> None:
 
         place = GcpLocation(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
         outcome = judge_what_serves(place, forecast)
-    except Exception as error:  # noqa: BLE001  (a defect here must not keep the loop asleep)
+    except Exception as error:  # a defect here must not keep the loop asleep
         write_log("ERROR", "the alert could not be answered here", forecast=forecast, error=type(error).__name__)
+        logging.getLogger("mlspec.redeploy").debug("why the alert could not be answered", exc_info=error)
         return
     for line in (*outcome.alert_changes, *outcome.actions):
         write_log("NOTICE", line, forecast=forecast)
@@ -146,5 +148,5 @@ def jobs_client():
 
 
 def write_log(severity: str, message: str, **fields: str) -> None:
-    """Write one line of structured log."""
+    """Write one line of structured log, in the form of mlspec's own (`mlspec/cli/log_setup.py`), which may not be loaded yet."""
     print(json.dumps({"severity": severity, "message": message, "mlspec": fields}), flush=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlspec.cli import apply_text, options, plan_text
-from mlspec.cli.escape import say_error
+from mlspec.cli.messages import report, say_error
 from mlspec.cli.planning import plan_run
 from mlspec.cli.progress import Progress
 from mlspec.engine.apply import apply_specs
@@ -69,10 +69,10 @@ def command(
         raise UsageError("--hand-over is for a target on Google Cloud", hint="leave it out")
     with Progress() as progress:
         if saved is None:
-            click.echo(f"mlspec apply: reading {', '.join(map(str, paths))}", err=True)
+            report(f"mlspec apply: reading {', '.join(map(str, paths))}")
             planned_run = plan_run(paths, target, select, progress)
         else:
-            click.echo(f"mlspec apply: carrying out {paths[0]}", err=True)
+            report(f"mlspec apply: carrying out {paths[0]}")
             planned_run = plan_run([Path(path) for path in saved.paths], saved.plan.target, saved.select, progress)
             check_fresh(saved.plan, planned_run.plan)
         _show_plan(planned_run.plan, output)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlspec.cli import options
-from mlspec.cli.escape import say_error
+from mlspec.cli.messages import report, say_error
 from mlspec.cli.project import known_name
 from mlspec.cli.target import open_here, timestamp
 from mlspec.errors import Exit, Refused
@@ -76,7 +76,7 @@ def _destroy_on_google_cloud(
         for name in absent:
             _say_absent(name)
         if destroy_plan.text:
-            click.echo(destroy_plan.text, err=True)
+            report(destroy_plan.text)
         _ask_confirmation(f"{description}{', with all of the above' if destroy_plan.text else ''}", yes=yes)
         destroy_plan.destroy_all(purge=purge, lock_timeout=lock_timeout)
     for name in destroy_plan.done:

@@ -14,10 +14,14 @@ from mlspec.assets import asset_folder
 from mlspec.cli.escape import printable
 from mlspec.cli.profiling import profile_data
 from mlspec.errors import DataError, StateError, UsageError
-from mlspec.render.project import project_files, spec_file
+from mlspec.installation import LocalPath, read_origin
+from mlspec.plan.package_source import chosen_package, detected_package, why_unknown
+from mlspec.render.project import REQUIREMENTS, project_files, spec_file
 from mlspec.spec.schema import json_schema
+from mlspec.targets.checkout import published_commit
 
 _EXAMPLE = "demand"
+_EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --data`, and `plan` on Google Cloud
 
 
 @click.command(short_help="Start a project, or write the spec for a data file.")
@@ -35,9 +39,14 @@ _EXAMPLE = "demand"
 @click.option("--target", help="The column to forecast.")
 @click.option("--frequency", help="The length of a period: D, W-FRI, MS …")
 @click.option("--horizon", type=click.IntRange(1, 1000), help="Periods ahead.")
+@click.option(
+    "--package",
+    metavar="SOURCE",
+    help="Where the project's builds get mlspec from; where this one was installed from, if left out.",
+)
 def command(
     folder: Path, data: Path | None, name: str | None, time: str | None, series: str | None, target: str | None,
-    frequency: str | None, horizon: int | None,
+    frequency: str | None, horizon: int | None, package: str | None,
 ) -> None:  # fmt: skip
     """Start a project in DIR: mlspec.yaml, a spec, sample data, CI files. Nothing that is there is overwritten.
 
@@ -56,11 +65,26 @@ def command(
         files = {
             f"specs/{spec}.yaml": spec_file({"name": spec, "uri": uri, "profile": profile_data(data, words, listed)})
         }
-    files |= project_files({"name": _valid_name(folder.resolve().name or "forecasts"), "spec": spec})
+    source = _package(folder, package)
+    files |= project_files({"name": _valid_name(folder.resolve().name or "forecasts"), "spec": spec, **source})
     files["mlspec.schema.json"] = json.dumps(json_schema("any"), indent=2) + "\n"
     _write_files(folder, files, copies)
+    if source["package"] is None:
+        click.echo(f"{source['why']} Builds need a source of their own: say it in {REQUIREMENTS}.")
     change_folder = "" if folder == Path() else f"cd {folder} && "
     click.echo(f"Next: {change_folder}mlspec validate --data && mlspec apply")
+
+
+def _package(folder: Path, package: str | None) -> dict[str, str | None]:
+    """Return the line by which the project's builds get mlspec, or why there is none."""
+    if package is not None:
+        if (folder / REQUIREMENTS).exists():
+            raise UsageError(f"{REQUIREMENTS} is there already", hint="say the source in that file, or remove it")
+        return {"package": chosen_package(package, _EXTRAS), "why": None}
+    origin = read_origin()
+    if isinstance(origin, LocalPath):
+        origin = published_commit(Path(origin.path)) or origin
+    return {"package": detected_package(origin, _EXTRAS), "why": why_unknown(origin)}
 
 
 def _example_files() -> tuple[dict[str, str], dict[str, Path]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mlspec.cli import options, plan_text
+from mlspec.cli.messages import report
 from mlspec.cli.planning import plan_run
 from mlspec.errors import Exit, StateError
 from mlspec.plan.saved import to_text
@@ -49,7 +50,7 @@ def command(
     if blocked:
         return Exit.FAILED
     if out is not None:
-        click.echo(f"saved: run `mlspec apply {out}` to carry it out", err=True)
+        report(f"saved: run `mlspec apply {out}` to carry it out")
     return Exit.CHANGES if detailed_exitcode and not plan.is_empty else Exit.DONE
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from mlspec.cli import options
-from mlspec.cli.escape import printable, say_error
+from mlspec.cli.escape import printable
 from mlspec.cli.faults import as_text as faults_text
+from mlspec.cli.messages import report, say_error
 from mlspec.cli.planning import load_loop_input
 from mlspec.cli.progress import Progress
 from mlspec.cli.senders import sender_factory
@@ -23,6 +24,7 @@ from mlspec.engine.deliver import deliver_notices
 from mlspec.engine.loop import pass_exit_code, reconcile_specs
 from mlspec.engine.pass_result import PassResult
 from mlspec.errors import Exit, MlspecError, Refused, Terminated
+from mlspec.log_context import forecast_scope
 
 
 @click.command(short_help="Keep it so: the loop that watches, retrains, rolls out and rolls back.")
@@ -61,7 +63,7 @@ def command(
         if once:
             raise
         name = "SIGTERM" if isinstance(stopped, Terminated) else "SIGINT"
-        click.echo(f"mlspec reconcile: ended by {name} between two passes", err=True)
+        report(f"mlspec reconcile: ended by {name} between two passes")
         return Exit.DONE
 
 
@@ -89,7 +91,7 @@ def _run_pass(call: _LoopOptions, last_texts: dict[str, str]) -> int:
         )
     _send_notices(loop_input.target)
     if loop_input.faults:
-        click.echo(faults_text(loop_input.faults), err=True)
+        report(faults_text(loop_input.faults), "ERROR")
     if call.output == "json":
         click.echo(
             json.dumps({"at": timestamp(), "forecasts": [_as_json(result) for result in passes]}, allow_nan=False)
@@ -115,8 +117,11 @@ def _send_notices(target: AnyTarget) -> None:
             click.echo(f"{timestamp()}  {notice.forecast}: told {pending.receiver}: {printable(notice.message)}")
             continue
         then = f"is tried again at {pending.next_at}" if pending.next_at else "is given up"
-        click.echo(
-            f"{timestamp()}  {notice.forecast}: {pending.receiver} was not told: {attempt.problem}; it {then}", err=True
+        report(
+            f"{notice.forecast}: {pending.receiver} was not told: {attempt.problem}; it {then}",
+            "WARNING",
+            forecast=notice.forecast,
+            at=timestamp(),
         )
 
 
@@ -129,7 +134,8 @@ def _print_results(passes: Sequence[PassResult], last_texts: dict[str, str]) -> 
         waits = _waiting_text(result)
         if waits and last_texts.get(result.forecast) != waits:
             if result.error:
-                say_error(MlspecError(f"{result.forecast}: {result.error.message}", hint=result.error.hint))
+                with forecast_scope(result.forecast):
+                    say_error(type(result.error)(f"{result.forecast}: {result.error.message}", hint=result.error.hint))
             else:
                 click.echo(f"{timestamp()}  {result.forecast}: {printable(waits)}")
         unchanged_count += (

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from mlspec.cli import options
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, is_folder, open_specs
 from mlspec.cli.rendering import place_of, render_specs
 from mlspec.errors import StateError, UsageError
@@ -39,9 +40,7 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
         f"{out}: {count} for {len(loaded.specs)} forecast{'s' if len(loaded.specs) > 1 else ''} on target {target}"
     )
     if place_of(loaded.project, target) and not whole_folder and any(spec.forecast.notify for spec in loaded.specs):
-        click.echo(
-            "topics and secrets that specs share are rendered with the whole folder: mlspec render specs/", err=True
-        )
+        report("topics and secrets that specs share are rendered with the whole folder: mlspec render specs/")
 
 
 def _write_folder(out: Path, files: Mapping[str, str], target: str, *, whole_folder: bool) -> None:
@@ -65,7 +64,7 @@ def _write_folder(out: Path, files: Mapping[str, str], target: str, *, whole_fol
         kept_entries = {} if whole_folder else before
         _write_file(record, manifest.to_text({**kept_entries, **manifest.file_digests(files)}, target))
     except (OSError, UnicodeDecodeError) as error:
-        raise StateError(f"cannot write to '{out}': {error}", hint="choose another --out") from None
+        raise StateError(f"cannot write to '{out}': {error}", hint="choose another --out") from error
 
 
 def _write_file(file: Path, text: str) -> None:
@@ -82,7 +81,7 @@ def _remove_file(out: Path, path: str, digest: str) -> None:
     if not file.is_file():
         return
     if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-        click.echo(f"{file}: no spec asks for it now; it was changed by hand, so it is kept", err=True)
+        report(f"{file}: no spec asks for it now; it was changed by hand, so it is kept", "WARNING")
         return
     file.unlink()
     if not any(file.parent.iterdir()):

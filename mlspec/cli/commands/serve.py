@@ -11,6 +11,7 @@ import click
 from mlspec import jobs
 from mlspec.cli import options
 from mlspec.cli.escape import printable
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, known_name, load_specs
 from mlspec.cli.target import open_served, open_target, timestamp
 from mlspec.errors import Exit, MissingExtra, Terminated, UsageError
@@ -57,7 +58,7 @@ def command(names: tuple[str, ...], target: str, host: str | None, port: int | N
     try:
         server.run_server(app.make_app(shelf, answering, routes), listening, shelf, counts, opened_target, _log_line)
     except Terminated:
-        click.echo("mlspec serve: ended by SIGTERM", err=True)
+        report("mlspec serve: ended by SIGTERM")
     return Exit.DONE
 
 
@@ -101,4 +102,4 @@ def _vertex_route(variable: str, names: tuple[str, ...] | None) -> str | None:
 
 
 def _log_line(text: str) -> None:
-    click.echo(f"{timestamp()}  {printable(text)}", err=True)
+    report(printable(text), "WARNING", at=timestamp())

@@ -11,6 +11,7 @@ import click
 from mlspec.cli import options
 from mlspec.cli.clock import utc_now
 from mlspec.cli.escape import printable
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, known_name, load_specs
 from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_target, timestamp
@@ -40,7 +41,7 @@ def command(names: tuple[str, ...], target: str, output: str, check: bool) -> in
         for name in chosen_names
     ]
     if loaded.faults:
-        click.echo("some specs cannot be read, and are left out: `mlspec validate` says why", err=True)
+        report("some specs cannot be read, and are left out: `mlspec validate` says why", "WARNING")
     if output == "json":
         click.echo(json.dumps({"forecasts": [as_json(forecast) for forecast in statuses]}, indent=2, allow_nan=False))
     else:
@@ -88,7 +89,7 @@ def _status_sentences(forecast: ForecastStatus) -> list[str]:
     ledger = forecast.ledger
     firing = "; ".join(alert.message for alert in ledger.alerts if alert.state == "firing")
     why = "" if forecast.why == firing else forecast.why  # an alert has a line of its own
-    sentences = [why or forecast.kept_out, _realised_text(ledger)]
+    sentences = [why or forecast.kept_out, _failure(forecast), _realised_text(ledger)]
     if ledger.rollout:
         sentences.append(
             f"{ledger.rollout.version} is on its way, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
@@ -106,6 +107,14 @@ def _status_sentences(forecast: ForecastStatus) -> list[str]:
         f"alert {mute.alert} is silent until {mute.until}, by {mute.by}: {mute.reason}" for mute in ledger.silences
     ]
     return [line for line in sentences if line]
+
+
+def _failure(each: ForecastStatus) -> str:
+    """Return why the loop cannot work on a forecast, where no condition says so already."""
+    failure = each.ledger.failure
+    if failure is None or any(failure.reason in condition.message for condition in each.conditions):
+        return ""
+    return f"the last pass failed at {failure.at}: {failure.reason}"
 
 
 def _realised_text(ledger: Ledger) -> str:

@@ -10,8 +10,10 @@ import click
 
 from mlspec.cli import options as shared
 from mlspec.cli.clock import utc_now
-from mlspec.cli.structured import log_failures, log_line
+from mlspec.cli.escape import printable
+from mlspec.cli.messages import report
 from mlspec.errors import Exit, SpecError, StalePlan, UsageError
+from mlspec.log_context import forecast_scope
 from mlspec.spec import ResolvedSpec
 from mlspec.state.step import StepName, StepRequest
 
@@ -130,10 +132,8 @@ def _run_on_target(
         )
     root = find_root()
     opened_target = open_target(loaded.project, root, target)
-    engine = open_engine(
-        opened_target, root, lambda forecast, step, _d, _t, text: log_line("INFO", text, forecast, step=step)
-    )
-    with log_failures(spec.name, name):
+    engine = open_engine(opened_target, root, lambda _forecast, _step, _done, _total, text: report(printable(text)))
+    with forecast_scope(spec.name, name):
         facts = steps.run_on_target(engine, spec, cast("Any", name), moment or timestamp(), lock_timeout)
     click.echo(json.dumps({"forecast": spec.name, "step": name, **facts}, indent=2, allow_nan=False))
     return Exit.DONE if facts["well"] else Exit.NOT_WELL
@@ -152,7 +152,7 @@ def _run_on_files(
     request = StepRequest(
         name, spec, root, _make_folder(out), {role: _existing_file(path) for role, path in inputs.items()}, words
     )
-    result = jobs.run(request, _print_progress)
+    result = jobs.run(request, lambda _done, _total, text: report(printable(text)))
     outputs = {role: str(path) for role, path in result.outputs.items()}
     click.echo(json.dumps({"facts": dict(result.facts), "outputs": outputs}, indent=2, allow_nan=False))
     return Exit.DONE
@@ -166,10 +166,6 @@ def _step_options(name: str, options: dict[str, str], moment: str | None) -> dic
     return words
 
 
-def _print_progress(_done: int, _total: int, what: str) -> None:
-    click.echo(what, err=True)
-
-
 def _parse_value(value: str) -> Any:
     """Return a value as JSON where it begins as an object or a list does (a candidate, versions), as text otherwise."""
     if not value.startswith(("{", "[")):
@@ -177,7 +173,7 @@ def _parse_value(value: str) -> Any:
     try:
         return json.loads(value)
     except ValueError as error:
-        raise UsageError(f"the value '{value[:60]}' is not JSON: {error}", hint="quote it for the shell") from None
+        raise UsageError(f"the value '{value[:60]}' is not JSON: {error}", hint="quote it for the shell") from error
 
 
 def _only_spec(file: str, specs: tuple[ResolvedSpec, ...]) -> ResolvedSpec:
@@ -196,7 +192,7 @@ def _load_spec(file: str, target: str) -> dict[str, Any]:
     except (ValueError, UnicodeDecodeError) as error:
         raise SpecError(
             f"'{file}' is not JSON: {error}", hint="give a spec file, or what mlspec show --output json says"
-        ) from None
+        ) from error
     if not isinstance(value, dict):
         raise SpecError(
             f"'{file}' is not a resolved spec", hint="give a spec file, or one resolved spec as a JSON object"
@@ -217,5 +213,5 @@ def _make_folder(folder: Path) -> Path:
     except OSError as error:
         raise UsageError(
             f"the folder '{folder}' cannot be made: {error.strerror}", hint="choose another --out"
-        ) from None
+        ) from error
     return folder

@@ -9,6 +9,7 @@ import click
 from mlspec.cli import options
 from mlspec.cli.escape import printable
 from mlspec.cli.faults import as_github, as_json, as_sarif, as_text
+from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, load_specs
 from mlspec.errors import Exit
 
@@ -37,7 +38,7 @@ def command(paths: tuple[Path, ...], target: str, output: str, data: bool) -> in
         click.echo(as_github(faults), nl=bool(faults))
     elif faults:
         click.echo(as_text(faults))
-        click.echo(f"\n{_count_text(len(faults), 'error')} in {_count_text(loaded.files, 'file')}", err=True)
+        report(f"\n{_count_text(len(faults), 'error')} in {_count_text(loaded.files, 'file')}")
     else:
         for name in loaded.names:
             click.echo(f"{printable(name)}: ok")

@@ -111,7 +111,7 @@ def from_json(value: Any) -> ChosenCandidate:
         plain = {key: item for key, item in value.items() if key != "members"}
         members = tuple(_CANDIDATE_ADAPTER.validate_python(member) for member in value.get("members", ()))
         return ChosenCandidate(_CANDIDATE_ADAPTER.validate_python(plain), members)
-    except (ValidationError, AttributeError, TypeError):
+    except (ValidationError, AttributeError, TypeError) as error:
         raise ModelError(
             "the candidate is not one that this version of mlspec knows", hint="train again: mlspec apply"
-        ) from None
+        ) from error

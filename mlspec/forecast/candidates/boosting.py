@@ -101,8 +101,8 @@ def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
         about = json.loads(parts[ABOUT])
         lags, differenced = tuple(map(int, about["lags"])), bool(about["differenced"])
         encoder = CategoryEncoder(dict(about["categories"]))
-    except (KeyError, ValueError, TypeError):
-        raise trees.damaged_model_error("it does not say what it was trained on") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise trees.damaged_model_error("it does not say what it was trained on") from error
     return BoostedModel(
         candidate, trees.load_trees(parts.get(MODEL, b""), candidate.library), lags, differenced, encoder
     )
@@ -154,8 +154,8 @@ def _build_estimator(candidate: GradientBoosting, seed: int, peer: TrainingPeer)
 def _build_lightgbm(candidate: GradientBoosting, seed: int, peer: TrainingPeer) -> Any:
     try:
         from lightgbm import LGBMRegressor
-    except ImportError:
-        raise MissingExtra("lightgbm", "lightgbm") from None
+    except ImportError as error:
+        raise MissingExtra("lightgbm", "lightgbm") from error
     return LGBMRegressor(
         n_estimators=candidate.iterations,
         learning_rate=candidate.learning_rate,

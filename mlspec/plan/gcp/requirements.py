@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from mlspec.spec.fields import ray_extra
 from mlspec.spec.forecast import Forecast, GradientBoosting
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.finding import CloudRequirements, Grant, Quota
@@ -59,7 +60,7 @@ def _model_extras(spec: Forecast) -> Iterator[str]:
     if any(isinstance(candidate, GradientBoosting) and candidate.library == "lightgbm" for candidate in listed):
         yield "lightgbm"
     if spec.training.engine:
-        yield "ray"
+        yield ray_extra(spec.training.address)
 
 
 def _receiver_extras(spec: Forecast) -> Iterator[str]:

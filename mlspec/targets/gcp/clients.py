@@ -95,7 +95,7 @@ class Clients:
             try:
                 self._clients[key] = make()
             except ModuleNotFoundError as error:
-                raise MissingExtra(error.name or name, "gcp") from None
+                raise MissingExtra(error.name or name, "gcp") from error
         client: Client = self._clients[key]
         return client
 

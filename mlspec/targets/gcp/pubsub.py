@@ -38,9 +38,9 @@ class PubSubSender:
                 client.publish(topic, data, timeout=TIMEOUT, **attributes).result(timeout=TIMEOUT)
         except problems as error:
             kind = type(error).__name__
-            raise DeliveryError(f"Pub/Sub topic {self._topic}: {kind}", permanent=kind in _LASTING) from None
+            raise DeliveryError(f"Pub/Sub topic {self._topic}: {kind}", permanent=kind in _LASTING) from error
         except unauthorised as error:
-            raise DeliveryError(f"Pub/Sub topic {self._topic}: no credentials ({type(error).__name__})") from None
+            raise DeliveryError(f"Pub/Sub topic {self._topic}: no credentials ({type(error).__name__})") from error
 
 
 def _import_pubsub() -> tuple[Any, tuple[type[Exception], ...], type[Exception]]:
@@ -48,7 +48,7 @@ def _import_pubsub() -> tuple[Any, tuple[type[Exception], ...], type[Exception]]
         from google.api_core.exceptions import GoogleAPICallError, RetryError
         from google.auth.exceptions import GoogleAuthError
         from google.cloud import pubsub_v1
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
         missing = MissingExtra("google-cloud-pubsub", "gcp")
-        raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from None
+        raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from error
     return pubsub_v1, (GoogleAPICallError, RetryError, TimeoutError), GoogleAuthError

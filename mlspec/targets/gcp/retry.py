@@ -8,12 +8,15 @@ out, pauses grow with full jitter, and after DEADLINE seconds the last answer st
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from mlspec.errors import MissingExtra, TargetError
 
+logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 DEADLINE = 120.0  # seconds, from the first attempt on
@@ -35,11 +38,22 @@ def call_with_retries(call: Callable[[], Answer], what: str) -> Answer:
         retry=tenacity.retry_if_exception(is_transient),
         wait=_retry_wait(tenacity),
         stop=tenacity.stop_after_delay(DEADLINE),
+        before_sleep=lambda state: _log_retry(what, state),
         reraise=True,
     )
+    began = time.monotonic()
     with explain_google_errors(what):
         answer: Answer = attempts(call)
-        return answer
+    number, seconds = attempts.statistics["attempt_number"], time.monotonic() - began
+    logger.debug("%s: done after %.3f s at attempt %d", what, seconds, number)
+    return answer
+
+
+def _log_retry(what: str, state: Any) -> None:
+    """Log that a call is made again, and why; a call that succeeds in the end leaves no other trace."""
+    error, number = state.outcome.exception(), state.attempt_number
+    said = f"{type(error).__name__}: {_error_text(error)}"
+    logger.info("%s: attempt %d failed (%s); again in %.1f s", what, number, said, state.upcoming_sleep)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -142,6 +156,6 @@ def import_tenacity() -> Any:
         import requests
         import tenacity
     except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "google-cloud-storage", "gcp") from None
+        raise MissingExtra(error.name or "google-cloud-storage", "gcp") from error
     del google, requests
     return tenacity

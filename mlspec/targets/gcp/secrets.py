@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlspec.errors import StateError
+from mlspec.log_context import hide_secret
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
@@ -17,9 +18,9 @@ def secret_value(clients: Clients, name: str) -> str:
             lambda: clients.secrets.access_secret_version(name=version, retry=None, timeout=TIMEOUT),
             f"read the secret '{name}'",
         )
-    except (NotFound, FailedPrecondition):
+    except (NotFound, FailedPrecondition) as error:
         raise StateError(
             f"there is no secret '{name}' in project {clients.project}, or no value in it",
             hint=f"gcloud secrets versions add {name} --data-file=- --project={clients.project}",
-        ) from None
-    return str(response.payload.data.decode().strip())
+        ) from error
+    return hide_secret(str(response.payload.data.decode().strip()))

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from mlspec.errors import StateError
+from mlspec.log_context import hide_secret
 
 
 def secret_variable(name: str) -> str:
@@ -21,14 +22,14 @@ def secret_value(folder: Path, name: str) -> str:
     """
     value = os.environ.get(secret_variable(name))
     if value:
-        return value
+        return hide_secret(value)
     path = folder / "secrets" / name
     try:
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise StateError(f"others can read the secret {path}", hint=f"chmod 600 {path}")
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        return hide_secret(path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError) as error:
         raise StateError(
             f"there is no secret '{name}' on this machine",
             hint=f"set {secret_variable(name)}, or write it to {path} (chmod 600)",
-        ) from None
+        ) from error

@@ -18,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from mlspec.errors import MissingExtra
+from mlspec.log_context import hide_secret
 from mlspec.state.notice import Notice, as_message
 from mlspec.targets.notify.base import DeliveryError
 
@@ -31,7 +32,7 @@ class WebhookSender:
     """One webhook. `address` is the secret's value, `clock` returns RFC 3339."""
 
     def __init__(self, address: str, clock: Callable[[], str]) -> None:
-        parts = urlsplit(address.strip())
+        parts = urlsplit(hide_secret(address.strip()))
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise DeliveryError("the secret holds no http or https address", permanent=True)
         self._url = parts._replace(fragment="").geturl()
@@ -42,9 +43,9 @@ class WebhookSender:
         """Post it. Raises Undelivered for any answer but 2xx, and for none."""
         try:
             import urllib3
-        except ModuleNotFoundError:
+        except ModuleNotFoundError as error:
             missing = MissingExtra("urllib3", "notify")
-            raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from None
+            raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from error
         body = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
         at = int(datetime.fromisoformat(self._clock()).timestamp())
         headers = {
@@ -59,7 +60,7 @@ class WebhookSender:
                 answer = pool.request("POST", self._url, body=body, headers=headers, redirect=False)
         except urllib3.exceptions.HTTPError as error:
             # The library's own words hold the address, which is the secret.
-            raise DeliveryError(f"no answer: {type(error).__name__}") from None
+            raise DeliveryError(f"no answer: {type(error).__name__}") from error
         _check_status(answer.status, answer.headers.get("retry-after"), at)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import socket
 import time
@@ -10,19 +11,27 @@ from collections.abc import Callable
 
 from mlspec.errors import LockHeld
 
+logger = logging.getLogger(__name__)
 _PAUSE = 0.2
 
 
 def wait_for_lock(try_take: Callable[[], bool], forecast: str, read_holder: Callable[[], str], timeout: float) -> None:
     """Return once `take` has taken the lock of a forecast. Raises LockHeld with the holder's own words after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
+    deadline = began + timeout
+    waited = False
     while not try_take():
         if time.monotonic() >= deadline:
             raise LockHeld(
                 f"another run holds '{forecast}': {read_holder() or 'it has just started'}",
                 hint="wait for it with --lock-timeout 10m; a holder that has died frees the lock by itself",
             )
+        if not waited:
+            logger.info("waiting up to %g s for the lock of %s: %s", timeout, forecast, read_holder() or "just taken")
+            waited = True
         time.sleep(min(_PAUSE, max(deadline - time.monotonic(), 0.0)))
+    if waited:
+        logger.info("the lock of %s is taken after %.1f s", forecast, time.monotonic() - began)
 
 
 def describe_holder(operation: str, since: str) -> str:

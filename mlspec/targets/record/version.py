@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlspec.errors import StateError
+from mlspec.installation import README
 from mlspec.targets.record.schema import SCHEMA_VERSION
 from mlspec.targets.record.store import Connection
 
@@ -22,7 +23,7 @@ def read_schema_version(connection: Connection, place: str, recovery: str) -> in
     if int(version_text) > SCHEMA_VERSION:
         raise StateError(
             f"{place} was written by a newer mlspec (schema {version_text}, this one reads {SCHEMA_VERSION})",
-            hint="pip install --upgrade mlspec",
+            hint=f"install a newer mlspec: {README}",
         )
     return int(version_text)
 

@@ -12,25 +12,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.gcp.standin.forked import Fork
+
 
 @dataclass(frozen=True)
 class Hook:
     """What runs in place of images that match `image`, a regular expression: a program, to which the job adds its words.
 
-    It sees the environment that leads clients to the stand-in, PATH and HOME, then `env`, then what the job sets.
+    It sees the environment that leads clients to the stand-in, PATH and HOME, then `env`, then what the job sets. Where `code` is
+    given, this Python runs instead of `command`, in a fork of a process that has imported mlspec and Google's clients.
     """
 
     image: str
     command: list[str]
     env: dict[str, str] = field(default_factory=dict)
     cwd: str | None = None
+    code: str = ""
 
 
 @dataclass
 class Run:
     """One program, from its start on."""
 
-    process: subprocess.Popen[bytes] | None
+    process: subprocess.Popen[bytes] | Fork | None
     output: Path
     errors: Path
     told: bool = False
@@ -74,8 +78,11 @@ class Run:
     def end(self, how: signal.Signals) -> None:
         """End it and all that it started by a signal, and wait until it is over."""
         if self.process is not None and self.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 os.killpg(self.process.pid, how)
+            except ProcessLookupError:  # it has ended, or leads no group yet
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.process.pid, how)
             self.process.wait()
 
 
@@ -100,14 +107,20 @@ class Commands:
         self.runs.append(run)
         return run
 
-    def _open(self, hook: Hook, words: Sequence[str], env: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    def _open(
+        self, hook: Hook, words: Sequence[str], env: dict[str, str], folder: Path
+    ) -> subprocess.Popen[bytes] | Fork:
         argv = [*hook.command, *words]
+        own = {**self._environment, **hook.env, **env}
         with (folder / "output.txt").open("wb") as output, (folder / "errors.txt").open("wb") as wrong:
             output.write(f"$ {shlex.join(argv)}\n".encode())
             output.flush()
+            if hook.code:
+                places = (Path(hook.cwd or folder), folder / "output.txt", folder / "errors.txt")
+                return Fork(hook.code, words, own, *places)
             return subprocess.Popen(
-                argv, cwd=hook.cwd or folder, env={**self._environment, **hook.env, **env},
-                stdin=subprocess.DEVNULL, stdout=output, stderr=wrong, start_new_session=True,
+                argv, cwd=hook.cwd or folder, env=own, stdin=subprocess.DEVNULL, stdout=output, stderr=wrong,
+                start_new_session=True,
             )  # fmt: skip
 
     def close(self) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.processes import unmeasured
+
 ROOT = Path(__file__).resolve().parents[3]
 LONG_ENOUGH = 60
 """Seconds after which a question is lost, not slow."""
@@ -25,7 +27,7 @@ class Running:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "stderr.txt").open("wb") as log:
             self._process = subprocess.Popen(
-                argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+                argv, cwd=ROOT, env=unmeasured(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
             )
         assert self._process.stdout
         if not self._process.stdout.readline().startswith("ready"):
@@ -69,6 +71,10 @@ class Running:
     ) -> None:
         """Let a program run in place of images: see `commands.Hook`."""
         self._ask("hook", image=image, command=command, env=env or {}, cwd=cwd)
+
+    def hook_code(self, image: str, code: str, *, cwd: str) -> None:
+        """Let Python run in place of images, in a fork that has imported mlspec and Google's clients: see `commands.Hook`."""
+        self._ask("hook", image=image, command=["python", "-c", code], code=code, cwd=cwd)
 
     def predicted(self, **minute: Any) -> None:
         """Let Vertex AI have counted a minute of a deployed model's requests: see `predicted.count`."""

@@ -103,8 +103,8 @@ class Warehouse:
             table = call_with_retries(
                 lambda: self._client.get_table(name, retry=None, timeout=TIMEOUT), f"look at {uri}"
             )
-        except NotFound:
-            raise DataError(f"{field}: there is no table {uri}", hint="correct the address in the spec") from None
+        except NotFound as error:
+            raise DataError(f"{field}: there is no table {uri}", hint="correct the address in the spec") from error
         words = f"{name} {table.modified.isoformat()} {table.num_rows}"
         return hashlib.sha256(words.encode()).hexdigest(), (uri,), int(table.num_bytes or 0)
 

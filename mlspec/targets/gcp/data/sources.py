@@ -114,8 +114,8 @@ class Sources:
         try:
             objects = self._find_in_listing(bucket, folder)
             objects = Bucket(self._clients, bucket).list_objects(folder) if objects is None else objects
-        except NoBucket:
-            raise DataError(f"there is no bucket gs://{bucket}", hint="correct the address in the spec") from None
+        except NoBucket as error:
+            raise DataError(f"there is no bucket gs://{bucket}", hint="correct the address in the spec") from error
         if self._folders is not None:
             self._folders[key] = objects
         return objects

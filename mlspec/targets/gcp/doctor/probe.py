@@ -28,7 +28,7 @@ class GoogleProbe:
             import google.auth
             from google.auth.transport.requests import AuthorizedSession, Request
         except ModuleNotFoundError as error:
-            raise MissingExtra(error.name or "google-auth", "gcp") from None
+            raise MissingExtra(error.name or "google-auth", "gcp") from error
         with explain_google_errors("sign in to Google Cloud"):
             self._credentials, _ = google.auth.default([_SCOPE])
             self._credentials.refresh(Request())

@@ -7,6 +7,7 @@ is there, so a loop that was killed after the job ended starts no second one
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from mlspec.targets.gcp.jobs.vertex_jobs import WELL, VertexJobs, job_labels, se
 from mlspec.targets.gcp.record.bucket import Bucket, StoredObject
 from mlspec.targets.gcp.vertex.model_registry import DEFAULT, ModelRegistry
 
+logger = logging.getLogger(__name__)
 _FORMAT = "jsonl"
 # How the files of a job are called: a container's, and as the API's reference has them.
 _PREDICTIONS = ("prediction.results-", "predictions_")
@@ -80,6 +82,7 @@ class BatchPredictions:
         name = self._jobs.start_once(request.key, self._job_body(request), what, is_done)
         if name is None:
             return existing
+        logger.info("the batch prediction job %s runs", name)
         job = self._jobs.wait_until_done(name)
         predictions = self._prediction_objects(job)
         if not predictions:

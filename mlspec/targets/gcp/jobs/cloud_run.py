@@ -105,10 +105,10 @@ class JobExecutions:
 
         try:
             return call_with_retries(call, f"start the job {self._job}")
-        except NotFound:
+        except NotFound as error:
             raise TargetError(
                 f"there is no job {self._name}", hint="`mlspec apply` makes a forecast's own, infra/ the loop's"
-            ) from None
+            ) from error
 
 
 def _poll_pauses() -> Iterator[float]:

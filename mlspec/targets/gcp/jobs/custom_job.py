@@ -5,6 +5,7 @@ See https://cloud.google.com/vertex-ai/docs/training/create-custom-job.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from mlspec.spec.gcp.location import GcpLocation
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.failure_log import JobEnd
 from mlspec.targets.gcp.jobs.vertex_jobs import LONG, VertexJobs, job_labels, service_account
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ def run_job(clients: Clients, place: GcpLocation, request: CustomJobRequest, is_
     jobs = _custom_jobs(clients)
     what = f"start {request.step} of {request.forecast} on {request.machine}"
     if name := jobs.start_once(request.key, _job_body(place, request), what, is_done):
+        logger.info("%s runs as %s on %s", request.step, name, request.machine)
         jobs.wait_until_done(name)
     return name
 

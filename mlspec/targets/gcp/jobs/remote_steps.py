@@ -9,6 +9,7 @@ first, and what it answered afterwards.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -28,6 +29,7 @@ from mlspec.targets.gcp.jobs.failure_log import JobEnd
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
 from mlspec.targets.gcp.record.snapshots import FOLDER
 
+logger = logging.getLogger(__name__)
 RESULT = "result.json"
 _ANSWERS = "predictions"  # the folder of what a batch prediction job writes
 _HEAVY = ("backtest", "train")
@@ -97,6 +99,8 @@ class RemoteSteps:
             return partial(custom_job.describe_end, self._clients, job) if job else None
         executions = JobExecutions(self._clients, derived_names(step.forecast)["Cloud Run job"])
         execution = executions.start_once(arguments, folder_address, lambda: self._is_done(folder))
+        if execution:
+            logger.info("%s runs as %s", step.step, execution)
         if execution and not executions.wait_until_done(execution):
             raise TargetError(
                 f"{step.step} still runs after {LONG / 3600:.0f} hours",

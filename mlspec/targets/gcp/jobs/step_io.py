@@ -24,8 +24,8 @@ def download_input(clients: Clients, address: str, folder: Path) -> Path:
     destination = folder / name.rpartition("/")[2]
     try:
         Bucket(clients, bucket).download_file(name, destination)
-    except NotFound:
-        raise UsageError(f"there is no object {address}", hint="name one that an earlier step wrote") from None
+    except NotFound as error:
+        raise UsageError(f"there is no object {address}", hint="name one that an earlier step wrote") from error
     return destination
 
 

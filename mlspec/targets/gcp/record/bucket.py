@@ -61,8 +61,8 @@ class Bucket:
                 lambda: tuple(map(_to_stored, self._clients.storage.list_blobs(self.name, **options))),
                 f"list {self._address_of(prefix)}",
             )
-        except NotFound:
-            raise self._no_bucket_error() from None
+        except NotFound as error:
+            raise self._no_bucket_error() from error
 
     def find_object(self, name: str) -> StoredObject | None:
         """Return what is known of an object, None where there is none."""
@@ -146,18 +146,18 @@ class Bucket:
             return self._call_service(
                 lambda: self._recognise_own_write(write_attempt, name, token), f"write {self._address_of(name)}"
             )
-        except NotFound:
-            raise self._no_bucket_error() from None
+        except NotFound as error:
+            raise self._no_bucket_error() from error
 
     def _recognise_own_write(self, attempt: Callable[[], int], name: str, token: str) -> int:
         from google.api_core.exceptions import PreconditionFailed
 
         try:
             return attempt()
-        except PreconditionFailed:
+        except PreconditionFailed as error:
             current = self.find_object(name)
             if current is None or current.metadata.get(_TOKEN) != token:
-                raise WriteConflict(name) from None
+                raise WriteConflict(name) from error
             return current.generation  # written by an attempt of ours whose answer was lost
 
     def _no_bucket_error(self) -> NoBucket:

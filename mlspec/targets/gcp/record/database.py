@@ -100,8 +100,8 @@ class BucketDatabase:
             data = connection.serialize()
         try:
             written = durable.commit(self._snapshots, self._forecast, data, snapshot.generation, point)
-        except WriteConflict:
-            raise self._conflict_error() from None
+        except WriteConflict as error:
+            raise self._conflict_error() from error
         if self._base_snapshot is not None:
             self._base_snapshot = written
 

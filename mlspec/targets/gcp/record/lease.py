@@ -8,6 +8,7 @@ generation that is gone: whatever it writes next is refused by the service, and 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from mlspec.targets.gcp.record.bucket import NEW, Bucket, StoredObject, WriteCon
 from mlspec.targets.gcp.record.snapshots import FOLDER
 from mlspec.targets.record.locking import describe_holder, wait_for_lock
 
+logger = logging.getLogger(__name__)
 LIFE = timedelta(seconds=60)  # without a renewal, a lease runs out after so long
 SKEW = timedelta(seconds=15)  # by which a machine's clock may differ from the service's
 Fence = Callable[[], None]
@@ -111,11 +113,13 @@ def _ran_out(stored: StoredObject) -> bool:
 def _keep_renewing(lease: Lease, released: threading.Event) -> None:
     """Renew a lease until it is given back; one that is lost is found out by what is written next."""
     while not released.wait(LIFE.total_seconds() / 4):
-        with suppress(MlspecError):
-            try:
-                lease.renew()
-            except WriteConflict:
-                return
+        try:
+            lease.renew()
+        except WriteConflict:
+            logger.info("the lease %s is another run's now", lease.name)
+            return
+        except MlspecError as error:
+            logger.info("the lease %s could not be renewed, and is tried again: %s", lease.name, error.message)
 
 
 def _give_back(lease: Lease) -> None:

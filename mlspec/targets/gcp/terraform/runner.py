@@ -7,6 +7,7 @@ rendered files. Nothing of its output is shown but its own errors, because a pla
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.terraform import output
 
+logger = logging.getLogger(__name__)
 _KEPT = (
     "PATH", "HOME", "USERPROFILE", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
@@ -158,6 +160,7 @@ class TerraformCli:
         errors: IO[str] | int = subprocess.STDOUT,
     ) -> int:
         """Run terraform, hand on each line as it comes, and return its exit code."""
+        logger.debug("terraform %s in %s", " ".join(words), folder.name)
         # In a session of its own: a Ctrl-C reaches us, and we ask terraform once to end. Asked twice it would drop its state.
         with subprocess.Popen(
             [find_terraform(), *words], cwd=folder, env={**self.environment, **variables}, stdin=subprocess.DEVNULL,
@@ -171,6 +174,7 @@ class TerraformCli:
                 self.tell("  terraform ends what it has begun, and keeps its state: please wait")
                 _wait_out(process)
                 raise
+        logger.debug("terraform %s in %s ended with %d", words[0], folder.name, process.returncode)
         return process.returncode
 
 

@@ -126,11 +126,11 @@ class VertexServing:
                 lambda: self._clients.jobs.get_job(name=name, retry=None, timeout=TIMEOUT),
                 f"look at the job {LOOP_JOB}",
             )
-        except NotFound:
+        except NotFound as error:
             raise TargetError(
                 f"there is no job {LOOP_JOB} to tell which image serves",
                 hint="apply infra/ with step_image, or set MLSPEC_IMAGE",
-            ) from None
+            ) from error
         return str(job.template.template.containers[0].image)
 
     def _open_endpoint(self, forecast: str) -> Endpoint:

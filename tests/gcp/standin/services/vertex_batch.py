@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from tests.gcp.standin.commands import Run
 from tests.gcp.standin.refused import Refused, invalid
 from tests.gcp.standin.services.storage.objects import Store
 from tests.gcp.standin.services.vertex_predict import posted
+from tests.waiting import free_port
 
 BATCH = 64  # instances a request, where the job does not say
 _TRIES = 3
@@ -52,7 +52,7 @@ class Prediction:
     folder: str = ""
 
     def __post_init__(self) -> None:
-        self._port = _free_port()
+        self._port = free_port()
         spec = self.model.container_spec
         told = {
             "AIP_HTTP_PORT": str(self._port), "AIP_STORAGE_URI": self.model.artifact_uri,
@@ -164,8 +164,3 @@ def _how(run: Run) -> str:
 def _split(uri: str) -> tuple[str, str]:
     bucket, _, name = uri.removeprefix("gs://").partition("/")
     return bucket, name
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
