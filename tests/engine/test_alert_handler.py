@@ -97,7 +97,7 @@ def test_what_nobody_has_measured_yet_is_left_to_the_next_pass(world: World) -> 
 def test_an_answer_weighs_by_what_was_filed_alone(world: World) -> None:
     _, second = with_two_versions(world)
     world.bad(second)
-    evaluate_forecasts(ForecastWork(world.engine(), world.engine().wanted(world.spec)))  # judged, and not weighed
+    evaluate_forecasts(ForecastWork(world.engine(), world.engine().desired_forecast(world.spec)))  # judged, and not weighed
     before = world.state()
     assert answered(world).waits == ["forecast has to be run for this decision: the next pass does"]
     assert (world.state(), world.traffic) == (before, {second: 100})
@@ -232,18 +232,7 @@ def test_a_spec_whose_version_was_kept_out_is_what_the_loop_goes_by_and_the_answ
     _, second = with_two_versions(world)
     world.bad(second)
     dag(world)
-    closed = [
-        {
-            "metric": "wape",
-            "below": 0.001,
-            "above": None,
-            "within": None,
-            "better_than": None,
-            "by": None,
-            "points": None,
-        }
-    ]
-    world.write(model={"seed": 2, "gate": closed}, rollback={"on": []})
+    world.write(model={"seed": 2, "gate": [{"metric": "wape", "below": 0.001}]}, rollback={"on": []})
     assert world.look().kept_out
     before = world.state()
     assert answered(world).waits == ["the spec is not the newest release's any more: the next pass decides"]

@@ -68,7 +68,7 @@ def answered(run: Pipeline, traffic: Mapping[str, int], lines: list[str]) -> lis
         {name: VersionPredictions((), predicted(run, name)) for name in traffic},
     )
     found = CachedForecast(release, read_stored_spec(run.spec), traffic, versions)
-    ask = PredictionHandler(cast("Any", SimpleNamespace(add=lambda *_, **__: None)), lambda: 0.0, pytest.fail)
+    ask = PredictionHandler(cast("Any", SimpleNamespace(record_request=lambda *_, **__: None)), lambda: 0.0, pytest.fail)
     instances = [json.loads(line) for line in lines]
     answer = ask("demand", found, json.dumps({"instances": instances}).encode())
     assert answer.code == 200, answer.body
