@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlspec.plan.thresholds import judge_alert, threshold_excess
-from mlspec.state.resource import Json
+from mlspec.spec.forecast import Alert
 
 Segments = Mapping[str, Sequence[float | None]]
 # A version that breaks the threshold too has to undo at least this share of what the other is beyond it. Our own choice: a move of
@@ -17,7 +17,7 @@ Segments = Mapping[str, Sequence[float | None]]
 LEAST_IMPROVEMENT = 0.5
 
 
-def would_do_better(alert: Mapping[str, Json], own: Segments, other: Segments) -> bool:
+def would_do_better(alert: Alert, own: Segments, other: Segments) -> bool:
     """Return whether the `other` version would have done better than what serves (`own`), by one alert on quality.
 
     Values by segment, the newest window first. What cannot be told (no value of the other) counts as better: the spec's policy
@@ -28,7 +28,7 @@ def would_do_better(alert: Mapping[str, Json], own: Segments, other: Segments) -
     return _worst_excess(alert, other) <= (1 - LEAST_IMPROVEMENT) * _worst_excess(alert, own)
 
 
-def _worst_excess(alert: Mapping[str, Json], segments: Segments) -> float:
+def _worst_excess(alert: Alert, segments: Segments) -> float:
     """Return how far the newest window is beyond the threshold, in the worst segment; 0 where none is."""
     return max((threshold_excess(alert, values[0]) for values in segments.values() if values), default=0.0)
 

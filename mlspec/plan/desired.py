@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from mlspec.plan.fields import find_owner, flatten_keys
-from mlspec.spec.digest import digest_values
+from mlspec.spec.digest import digest_values, resolved_json
+from mlspec.spec.forecast import Forecast
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import KINDS, Json, Kind, Resource
 
@@ -16,13 +17,13 @@ from mlspec.state.resource import KINDS, Json, Kind, Resource
 class DesiredForecast:
     """One forecast as its spec wants it, with the facts that the spec alone does not hold.
 
-    `spec` is the resolved spec as JSON, `source` what the data files are now, `code` the version of the code that shapes a model.
+    `spec` is the resolved spec, `source` what the data files are now, `code` the version of the code that shapes a model.
     `waiting` holds facts of a kind of resource as they were when it was made, where newer ones are no reason yet: new data alone
     does not train.
     """
 
     name: str
-    spec: Mapping[str, Json]
+    spec: Forecast
     spec_hash: str
     source: SourceFacts
     code: str
@@ -41,7 +42,7 @@ class DesiredForecast:
     @cached_property
     def _by_kind(self) -> dict[Kind, dict[str, Json]]:
         fields_by_kind: dict[Kind, dict[str, Json]] = {kind: {} for kind in KINDS}
-        for key, value in flatten_keys(digest_values(self.spec)).items():
+        for key, value in flatten_keys(digest_values(resolved_json(self.spec))).items():
             for kind in find_owner(key)[0]:
                 fields_by_kind[kind][key] = value
         return fields_by_kind
