@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.processes import unmeasured
+from tests.processes import starting_unmeasured
 
 # A shell starts what runs in its background with SIGINT ignored, and so would be everything that a test stops by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,10 +36,5 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """
     if item.get_closest_marker("no_cover") is None:
         return (yield)
-    measured = dict(os.environ)
-    for key in os.environ.keys() - unmeasured().keys():
-        del os.environ[key]
-    try:
+    with starting_unmeasured():
         return (yield)
-    finally:
-        os.environ |= {key: value for key, value in measured.items() if key.startswith("COVERAGE_PROCESS_")}

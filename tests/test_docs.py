@@ -57,6 +57,7 @@ def shows(printed: list[str], expected: list[str]) -> str | None:
     return None
 
 
+@pytest.mark.no_cover  # its commands are processes; other tests go each part of them
 def test_the_readme_is_a_session_that_runs(tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(
@@ -86,6 +87,7 @@ def test_every_link_leads_to_a_file(document: Path) -> None:
     assert not missing
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_stands_in_the_readme(name: str) -> None:
     asked = subprocess.run(
