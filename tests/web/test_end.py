@@ -13,6 +13,7 @@ from mlspec.web.server import listen
 from tests.waiting import PATIENCE, until
 from tests.web.shop import SHOPS, Shop, serving
 
+pytestmark = pytest.mark.xdist_group("serve-end")  # one shop
 BODY = json.dumps({"instances": [{"shop": "001"}]}).encode()
 
 
@@ -94,9 +95,6 @@ def test_what_the_state_does_not_take_is_kept_and_handed_on_later(shop: Shop) ->
 from mlspec.errors import StateError
 from mlspec.targets.local.target import LocalTarget
 from mlspec.web import counts
-
-pytestmark = pytest.mark.xdist_group("serve-end")  # one shop
-
 counts._minute = lambda at: at  # every second is a minute
 real, left = LocalTarget.count_served, [2]
 def count_served(self, minutes):
