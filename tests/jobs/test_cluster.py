@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +30,7 @@ from mlspec.spec.forecast import Forecast, Training
 from mlspec.spec.reader import read_yaml
 from mlspec.state.step import StepRequest
 from tests.jobs.pipeline import Pipeline
+from tests.processes import starting_unmeasured
 
 pytestmark = pytest.mark.xdist_group("ray")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,7 +70,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
-    with connect_cluster(Training.model_validate(RAY)) as found:
+    with ExitStack() as stack:
+        with starting_unmeasured():
+            found = stack.enter_context(connect_cluster(Training.model_validate(RAY)))
         yield found
 
 
