@@ -263,7 +263,7 @@ def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(
 
     def purge_and_die() -> None:
         def die(_connection: object, point: str) -> None:
-            if point == "forget demand":
+            if point == "remove demand":
                 os._exit(9)
             connection_commit(_connection, point)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""A forecast's source files on this machine, looked at as bytes: which, how large, which digest."""
+"""Inspects a forecast's source files on this machine: names, size and digest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlspec.targets.local.artifacts import sha256_of
 
 
 def inspect_source_files(spec: Mapping[str, Json], root: Path) -> SourceFacts:
-    """Return what the source and future files are now. Raises DataError where one is missing, unreadable or not local."""
+    """Return the facts of the source and future files. Raises DataError if one is missing, unreadable or not local."""
     dataset = spec["dataset"]
     files = _matching_files(dataset["source"], "dataset.source", root)
     if dataset.get("future"):
@@ -22,7 +22,7 @@ def inspect_source_files(spec: Mapping[str, Json], root: Path) -> SourceFacts:
     size = 0
     for file in files:
         try:
-            # By content alone: a file that is only renamed is the same data.
+            # Only the content counts: a renamed file is the same data.
             total.update(f"{sha256_of(file)}\n".encode())
             size += file.stat().st_size
         except OSError as error:
