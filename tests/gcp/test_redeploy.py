@@ -139,8 +139,8 @@ def test_a_function_that_may_not_move_traffic_says_so_and_leaves_it_to_the_loop(
 
 # Each effect of a rollback, by the words of its call, and what comes before it: the record is written at its end.
 EFFECTS = [
-    ("let ", "look"), ("deploy ", "look"), ("split the traffic", "look"), ("take the deployment", "look"),
-    ("write gs://acme-test-mlspec-state/forecasts/demand/state.db", "take the deployment"),
+    ("make ", "look"), ("deploy ", "look"), ("split the traffic", "look"), ("undeploy ", "look"),
+    ("write gs://acme-test-mlspec-state/forecasts/demand/state.db", "undeploy "),
 ]  # fmt: skip
 
 

@@ -29,7 +29,9 @@ from mlspec.targets.record.version import (
     refuse_older_schema,
 )
 
-_ONE_AT_A_TIME = 0x6D6C73706563  # "mlspec": the number of the advisory lock that a run holds while it creates the tables
+_ONE_AT_A_TIME = (
+    0x6D6C73706563  # "mlspec": the number of the advisory lock that a run holds while it creates the tables
+)
 _TABLES = "SELECT relname FROM pg_class JOIN pg_namespace spaces ON spaces.oid = relnamespace WHERE nspname = ?"
 _BACKUP = f"`pg_dump --schema={SCHEMA} --file=mlspec.sql URL` makes a backup"
 
