@@ -1,4 +1,4 @@
-"""Accuracy measures, as plain functions of arrays. A measure without data, or with a zero below the line, is None.
+"""Accuracy metrics, as functions of arrays. A metric without data or with a zero denominator is None.
 
 WAPE, bias and pinball loss are divided by the sum of actual demand, so they compare across scales; MASE and RMSSE by the
 error of a naive forecast in the history before the cutoff (Hyndman & Koehler 2006; Makridakis et al. 2022, M5).
@@ -57,6 +57,6 @@ def _scaled_mean(errors: Array, scale: Array) -> float | None:
 
 
 def _finite_ratio(above: float, below: float) -> float | None:
-    """Return above / below, or None where that is no finite number."""
+    """Return above / below, or None if that is not a finite number."""
     value = float(above) / float(below) if below else float("nan")
     return value if np.isfinite(value) else None

@@ -1,6 +1,6 @@
-"""The kinds of candidates: one module a family, one literal table. A family's heavy imports happen inside it.
+"""The kinds of candidates: one module per family, in one literal table. Only a family's module imports its heavy libraries.
 
-A family fits a candidate to a panel and can forecast any later panel of the same layout with what it learned.
+A family fits a candidate to a panel. The fitted candidate can forecast any later panel of the same layout.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class FittedCandidate(Protocol):
         ...
 
     def to_bytes(self) -> bytes | None:
-        """Return what was learned, in a format that cannot run code; None where a forecast learns anew from the panel."""
+        """Return the trained model in a format that cannot run code; None if each forecast estimates it again."""
         ...
 
 
@@ -43,9 +43,9 @@ class Family(Protocol):
     """A module of this package."""
 
     def fit(self, candidate: Any, panel: Panel, seed: int, workers: Workers) -> FittedCandidate:
-        """Fit a candidate to a panel, by `workers` where something is learned before the forecast.
+        """Fit a candidate to a panel, on `workers` if the family trains before the forecast.
 
-        Raises ModelError when no series is long enough.
+        Raises ModelError if no series is long enough.
         """
         ...
 
@@ -58,12 +58,12 @@ def import_family(kind: str) -> Family:
 
 
 def fit_candidate(candidate: Candidate, panel: Panel, seed: int, workers: Workers = THIS_PROCESS) -> FittedCandidate:
-    """Fit one candidate that is no ensemble."""
+    """Fit one candidate that is not an ensemble."""
     return import_family(candidate.kind).fit(candidate, panel, seed, workers)
 
 
 def load_fitted(candidate: Candidate, data: bytes | None, panel: Panel, seed: int) -> FittedCandidate:
-    """Return the fitted candidate that `dump` wrote, or fit it anew to the panel where nothing was to be kept."""
+    """Return the fitted candidate from `to_bytes`; fit it to the panel if it stored nothing."""
     if isinstance(candidate, GradientBoosting) and data is not None:
         from mlspec.forecast.candidates import boosting
 
@@ -75,7 +75,7 @@ _CANDIDATE_ADAPTER: TypeAdapter[Candidate] = TypeAdapter(Candidate)
 
 
 def to_json(label: str, kind: str, members: Sequence[Candidate]) -> dict[str, Any]:
-    """Return a champion as JSON that stands by itself: an ensemble carries its chosen members whole."""
+    """Return a champion as self-contained JSON: an ensemble includes its chosen members."""
     listed: list[dict[str, Any]] = [_CANDIDATE_ADAPTER.dump_python(member, mode="json") for member in members]
     if kind != "ensemble":
         return listed[0]
@@ -83,12 +83,12 @@ def to_json(label: str, kind: str, members: Sequence[Candidate]) -> dict[str, An
 
 
 def from_json(value: Any) -> tuple[Candidate, list[Candidate]]:
-    """Return the candidate and, of an ensemble, its members. Raises ModelError when `value` is not what `to_json` wrote."""
+    """Return the candidate and, of an ensemble, its members. Raises ModelError if `to_json` did not write `value`."""
     try:
         plain = {key: item for key, item in value.items() if key != "members"}
         members = [_CANDIDATE_ADAPTER.validate_python(member) for member in value.get("members", ())]
         return _CANDIDATE_ADAPTER.validate_python(plain), members
     except (ValidationError, AttributeError, TypeError) as error:
         raise ModelError(
-            "the candidate is not one that this version of mlspec knows", hint="train again: mlspec apply"
+            "this version of mlspec does not know the candidate", hint="train again: mlspec apply"
         ) from error
