@@ -105,7 +105,7 @@ def test_other_periods_are_understood(alias: str) -> None:
         (b"date,units\n", "0 row(s)"),
         (b"date,units\n2024-01-01,1\n", "1 row(s)"),
         (b"a;b\n2024-01-01;1\n", "separated by ; or tabs"),
-        (b"a,a\n1,2\n1,2\n", "is there twice"),
+        (b"a,a\n1,2\n1,2\n", "occurs twice"),
         (b"date,units\n01/02/2024,1\n02/02/2024,2\n", "no column holds dates: tried date ('01/02/2024')"),
         (b"name,units\nx,1\ny,2\n", "no column holds dates"),
         (b"date,name\n2024-01-01,x\n2024-01-02,y\n", "which column is to be forecast?"),
