@@ -104,16 +104,16 @@ class RayCluster:
     def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
         """Run `work` on each share independently, and return the results in order."""
         turns = zip(cycle(self._actors), self._put_shares(shares), strict=False)
-        return self._collect_results([actor.do.remote(work, share) for actor, share in turns])
+        return self._collect_results([actor.run_share.remote(work, share) for actor, share in turns])
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
         """Run `work` on all shares at the same time, and return the results in order."""
         sent = list(self._put_shares(shares))
         actors = self._actors[: len(sent)]
-        addresses = tuple(self._collect_results([actor.listen.remote() for actor in actors]))
+        addresses = tuple(self._collect_results([actor.reserve_port.remote() for actor in actors]))
         turns = enumerate(zip(actors, sent, strict=True))
         return self._collect_results(
-            [actor.do.remote(work, share, TrainingPeer(rank, addresses)) for rank, (actor, share) in turns]
+            [actor.run_share.remote(work, share, TrainingPeer(rank, addresses)) for rank, (actor, share) in turns]
         )
 
     def _put_shares(self, shares: Iterable[Panel]) -> Iterator[Any]:
@@ -125,7 +125,7 @@ class RayCluster:
 
     def _await_workers(self, patience: float) -> None:
         """Wait until all workers run with the same versions as this process."""
-        pending = [actor.equipped.remote(library_versions()) for actor in self._actors]
+        pending = [actor.check_versions.remote(library_versions()) for actor in self._actors]
         ready, missing = ray.wait(pending, num_returns=len(pending), timeout=patience)
         self._collect_results(ready)
         if missing:
