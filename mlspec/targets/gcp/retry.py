@@ -126,7 +126,7 @@ def explain_disappearance(what: str) -> Iterator[None]:
     except (NotFound, PreconditionFailed) as error:
         raise TargetError(
             f"cannot {what}: {_error_text(error)}",
-            hint="somebody removed or changed it meanwhile: run the same command again",
+            hint="it was removed or changed meanwhile: run the same command again",
         ) from error
 
 

@@ -24,7 +24,7 @@ def wait_for_lock(try_take: Callable[[], bool], forecast: str, read_holder: Call
         if time.monotonic() >= deadline:
             raise LockHeld(
                 f"another run holds '{forecast}': {read_holder() or 'it has just started'}",
-                hint="wait for it with --lock-timeout 10m; a holder that has died frees the lock by itself",
+                hint="wait for it with --lock-timeout 10m; the lock is free when its holder ends",
             )
         if not waited:
             logger.info("waiting up to %g s for the lock of %s: %s", timeout, forecast, read_holder() or "just taken")
