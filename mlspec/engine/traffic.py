@@ -31,7 +31,7 @@ from mlspec.state.resource import Json
 
 def deploy_version(work: ForecastWork) -> None:
     """Let the version that shall serve take over: at once where nothing serves or the spec says so, else by the first step."""
-    observed = work.engine.target.observe_forecast(work.name)
+    observed = work.observed
     promotion_block = find_promotion_block(observed, work.desired.spec_hash)
     name = promotion_block.version if promotion_block else observed.find_fact("model", "version")
     version = known_version(work, str(name))
@@ -107,7 +107,7 @@ def roll_back(
     work: ForecastWork, version: Version, ledger: Ledger, sentence: str, *, reason: str = "RolledBack"
 ) -> None:
     """Give all traffic to `version` under a new release, with the ledger as the decision left it."""
-    at, observed = work.engine.clock(), work.engine.target.observe_forecast(work.name)
+    at, observed = work.engine.clock(), work.observed
     serves = str(stable_version(observed))
     notice = rollback_notice(work.desired.spec, serves, sentence, at)
     event = Event(work.name, at, "Warning", reason, sentence, serves)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,11 +61,6 @@ def build_stage(spec: Mapping[str, Any], root: Path, folder: Path, periods: int)
     # A rehearsal tests alerts and rollback. So no gate refuses a version, and no scheduled retraining replaces it.
     open_gate = {"model": {**spec["model"], "gate": []}, "schedule": {**spec["schedule"], "retrain": None}}
     return DrillStage(folder, {**spec, "dataset": dataset, **open_gate}, moments, history, first)
-
-
-def remove_stage(drill_stage: DrillStage) -> None:
-    """Delete the rehearsal's folder."""
-    shutil.rmtree(drill_stage.root, ignore_errors=True)
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mlspec.spec.metrics import METRICS
 from mlspec.state.resource import Json
 
 RuleOutcome = Literal["pass", "fail", "inconclusive"]
@@ -63,7 +64,7 @@ def _judge_rule(rule: Mapping[str, Json], evidence: GateEvidence) -> RuleVerdict
 
 def _judge_within(rule: Mapping[str, Json], value: float, evidence: GateEvidence) -> RuleVerdict:
     metric, margin = rule["metric"], rule["within"]
-    ideal = 0.0 if metric == "bias" else evidence.interval
+    ideal = _ideal_value(metric, evidence)
     if ideal is None:
         return RuleVerdict("inconclusive", f"{metric} has no nominal value: the spec asks for fewer than two quantiles")
     # A hair's breadth more than the margin, so that 0.85 is within 0.05 of 0.80 in binary fractions too.
@@ -99,12 +100,14 @@ def _judge_against(rule: Mapping[str, Json], value: float, evidence: GateEvidenc
 
 
 def _metric_loss(metric: str, value: float, evidence: GateEvidence) -> float:
-    """Return how far a metric is from ideal: errors are their own loss, bias and coverage have an ideal."""
-    if metric == "bias":
-        return abs(value)
-    if metric == "coverage":
-        return abs(value - (evidence.interval or 0.0))
-    return value
+    """Return how far a metric is from ideal: an error is its own loss, other metrics have an ideal that is not 0."""
+    return value if METRICS[metric].ideal is None else abs(value - (_ideal_value(metric, evidence) or 0.0))
+
+
+def _ideal_value(metric: str, evidence: GateEvidence) -> float | None:
+    """Return the value that is neither too low nor too high; None where it is nominal, and there are too few quantiles for one."""
+    ideal = METRICS[metric].ideal
+    return evidence.interval if ideal == "nominal" else ideal
 
 
 def _rule_verdict(holds: bool, sentence: str) -> RuleVerdict:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mlspec.spec.fields import (
+    AgreementText,
     AlertMetric,
     AlertName,
     Column,
@@ -23,6 +24,7 @@ from mlspec.spec.fields import (
     Lag,
     MachineType,
     Many,
+    Money,
     Name,
     Owner,
     Quantile,
@@ -37,6 +39,7 @@ from mlspec.spec.fields import (
     Timezone,
     TopicName,
 )  # fmt: skip
+from mlspec.spec.metrics import MAIN, METRICS, SIDES, format_names, metric_names
 
 
 class Part(BaseModel):
@@ -241,7 +244,7 @@ class Backtest(Part):
     step: int | None = Field(
         default=None, ge=1, le=10_000, description="Periods between cutoffs; the horizon, if left out."
     )
-    metric: RankMetric = Field(default="wape", description="What the champion is chosen by.")
+    metric: RankMetric = Field(default=MAIN.name, description="What the champion is chosen by.")
 
 
 class Rule(Part):
@@ -261,8 +264,8 @@ class Rule(Part):
 
 
 DEFAULT_GATE = (
-    Rule(metric="wape", against="seasonal-naive", not_worse_by=0.0),
-    Rule(metric="wape", against="champion", not_worse_by=0.02),
+    Rule(metric=MAIN.name, against="seasonal-naive", not_worse_by=0.0),
+    Rule(metric=MAIN.name, against="champion", not_worse_by=0.02),
 )
 
 
@@ -365,9 +368,18 @@ Threshold = Annotated[
 ]
 
 
-# Thresholds that a field agrees on, for alerts that name none. psi: a major shift (Siddiqi 2006, Credit Risk Scorecards, ch. 9).
-USUAL_ABOVE = {"psi": 0.25}
-_SIDES = ("above", "below", "outside")
+_USUAL_ABOVE = {name: metric.usual_above for name, metric in METRICS.items() if metric.usual_above is not None}
+
+
+def _threshold_words() -> str:
+    """Return what a threshold is where it is no plain number, and which metrics have one of their own."""
+    words = [
+        f"{word} for {format_names(names)}"
+        for word, unit in (("a duration", "duration"), ("seconds", "seconds"))
+        if (names := tuple(name for name, metric in METRICS.items() if metric.unit == unit))
+    ]
+    usual = [f"{value:g} for {name}" for name, value in _USUAL_ABOVE.items()]
+    return f"{', '.join(words)}. {', '.join(usual)}, if no threshold is named"
 
 
 class Alert(Part):
@@ -377,16 +389,13 @@ class Alert(Part):
     @classmethod
     def _fill_threshold(cls, value: Any) -> Any:
         """Fill in the threshold that the field agrees on, where none is named."""
-        if isinstance(value, dict) and value.get("metric") in USUAL_ABOVE and not any(side in value for side in _SIDES):
-            return {**value, "above": USUAL_ABOVE[value["metric"]]}
+        if isinstance(value, dict) and value.get("metric") in _USUAL_ABOVE and not any(side in value for side in SIDES):
+            return {**value, "above": _USUAL_ABOVE[value["metric"]]}
         return value
 
     name: AlertName = Field(description="Named by `rollback.on`, `inhibits` and `mlspec silence`.")
     metric: AlertMetric = Field(description="What is watched.")
-    above: Threshold | None = Field(
-        default=None,
-        description="Fires above this value; a duration for data_age, seconds for latency. 0.25 for psi, if no threshold is named.",
-    )
+    above: Threshold | None = Field(default=None, description=f"Fires above this value; {_threshold_words()}.")
     below: float | None = Field(default=None, description="Fires below this value.")
     outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="Fires outside this range, [low, high]."
@@ -395,10 +404,10 @@ class Alert(Part):
         default=None,
         ge=1,
         le=1000,
-        description="Mature periods that the metric is taken over; hours for error_rate and latency.",
+        description=f"Mature periods that the metric is taken over; hours for {format_names(metric_names('serving'))}.",
     )
-    for_: str | None = Field(
-        default=None, alias="for", pattern=r"^[1-9][0-9]? of [1-9][0-9]?$",
+    for_: AgreementText | None = Field(
+        default=None, alias="for",
         description="Evaluations that must agree, `m of n`.", examples=["2 of 3"],
     )  # fmt: skip
     by: Many[Column] = Field(default=(), description="Judge each value of these series or static columns apart.")
@@ -453,8 +462,8 @@ class Budget(Part):
     """A guard on what reconcile starts by itself."""
 
     trainings_per_week: int | None = Field(default=None, ge=0, le=1000, description="Most trainings in seven days.")
-    monthly: str | None = Field(
-        default=None, pattern=r"^[1-9][0-9]{0,8}(\.[0-9]{2})? [A-Z]{3}$",
+    monthly: Money | None = Field(
+        default=None,
         description="Most money a month: an amount and an ISO 4217 currency.", examples=["400 USD"],
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ The ledger moves; what it says of the past stands in events too. It is settled i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -140,10 +140,6 @@ class Ledger:
     def find_alert(self, name: str) -> AlertRecord | None:
         """Return one alert's record, if it was ever judged."""
         return next((record for record in self.alerts if record.name == name), None)
-
-    def with_alert(self, record: AlertRecord) -> Ledger:
-        """Return the ledger with one alert's record in place of its last."""
-        return replace(self, alerts=(*(other for other in self.alerts if other.name != record.name), record))
 
 
 _MANY = {

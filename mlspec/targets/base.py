@@ -1,4 +1,4 @@
-"""The interface that every target implements: `local` (a folder or a shared database) and `gcp` (Google Cloud).
+"""The interface that every kind of target implements.
 
 The interface is small on purpose. It covers facts about sources, a lock, a store of files by content, finished steps by key, and
 settlements. A settlement is recorded completely or not at all. `tests/targets/` tests every target against this interface.
@@ -11,12 +11,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from mlspec.errors import MlspecError
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, Settlement, SourceFacts, StoredStep
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
+from mlspec.state.step import RemoteStep, StepResult
 
 
 class TargetView(Protocol):
@@ -61,6 +63,14 @@ class Target(TargetView, Protocol):
         """
         ...
 
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Compute the sha256 of each file on this machine only once inside a block.
+
+        A file that changes inside the block is read again, and the next block reads every file again. A forecast's lock is such a
+        block too.
+        """
+        ...
+
     def forecast_names(self) -> tuple[str, ...]:
         """Return the names of all forecasts with a record, sorted."""
         ...
@@ -86,8 +96,11 @@ class Target(TargetView, Protocol):
         """
         ...
 
-    def record_settlement(self, settlement: Settlement, at: str) -> None:
-        """Record one effect in one transaction, with the journal's `done` line for its resource."""
+    def record_settlement(self, settlement: Settlement, at: str) -> Observed:
+        """Record one effect in one transaction, with the journal's `done` line for its resource.
+
+        Return the forecast's recorded state after it, as `observe_forecast` does.
+        """
         ...
 
     def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
@@ -170,4 +183,55 @@ class Target(TargetView, Protocol):
 
     def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
         """Remove what apply made. With `purge`, remove the records and files too; without it, keep the history."""
+        ...
+
+
+class ContainerRuntime(Protocol):
+    """Runs steps and the loop in containers, for a target that supports this."""
+
+    def run_remote_step(self, step: RemoteStep) -> StepResult:
+        """Run a step in a container of the forecast's job, and return its result."""
+        ...
+
+    def download_input(self, address: str, folder: Path) -> Path:
+        """Download a stored object into `folder`, for a step that received its address."""
+        ...
+
+    def upload_outputs(self, address: str, files: Mapping[str, Path], value: Mapping[str, Json]) -> None:
+        """Upload a step's files and its result below an address."""
+        ...
+
+    def upload_error(self, address: str, error: MlspecError) -> None:
+        """Upload a failed step's error below an address, for the process that waits for it."""
+        ...
+
+    def hand_over(self, names: Sequence[str]) -> None:
+        """Start the loop's job for these forecasts. Does not wait for the job."""
+        ...
+
+
+class OpenedTarget(Target, Protocol):
+    """A target that the table of kinds opens (`engine.target_kinds`), with the methods that commands need in addition."""
+
+    @property
+    def supports_fork(self) -> bool:
+        """Whether several forecasts may be processed at once, in forked processes."""
+        ...
+
+    @property
+    def project(self) -> str | None:
+        """The Google Cloud project of the target's Pub/Sub topics; None if it has none."""
+        ...
+
+    @property
+    def containers(self) -> ContainerRuntime | None:
+        """Runs steps in containers; None if steps run only in this process."""
+        ...
+
+    def read_secret(self, name: str) -> str:
+        """Return a secret's value. Raises StateError or TargetError if it cannot be read."""
+        ...
+
+    def migrate_schema(self) -> str | None:
+        """Upgrade the state to this mlspec's schema, and return where its backup is; None if it is up to date."""
         ...

@@ -44,11 +44,6 @@ class CachedForecast:
     versions: Mapping[str, VersionPredictions]
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every version with a share has predictions."""
-        return all(isinstance(version.predictions, Predictions) for version in self.versions.values())
-
-    @property
     def any_predictions(self) -> Predictions | None:
         """The predictions of any version; all versions predict the same series. None if no version has any."""
         return next(

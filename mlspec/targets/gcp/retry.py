@@ -22,6 +22,12 @@ Answer = TypeVar("Answer")
 DEADLINE = 120.0  # seconds, from the first attempt on
 FIRST = 0.5  # seconds at most before the second attempt; doubled from there
 LONGEST = 30.0
+FIRST_AFTER_CONFLICT, LONGEST_AFTER_CONFLICT = (
+    0.05,
+    5.0,
+)  # seconds at most between two attempts after a conflict
+LONG = 6 * 3600  # seconds: the timeout of a forecast's rendered job and of a Vertex AI job
+FIRST_LOOK, LONGEST_LOOK = 0.5, 30.0  # seconds between two polls of a job, at first and at most
 TIMEOUT = 60.0  # seconds for one attempt
 # HTTP statuses of transient failures. The clients' exceptions map gRPC's codes to the same numbers.
 PASSING = (408, 429, 500, 502, 503, 504)
@@ -54,6 +60,41 @@ def _log_retry(what: str, state: Any) -> None:
     error, number = state.outcome.exception(), state.attempt_number
     said = f"{type(error).__name__}: {_error_text(error)}"
     logger.info("%s: attempt %d failed (%s); again in %.1f s", what, number, said, state.upcoming_sleep)
+
+
+def retry_on_conflict(attempt: Callable[[], Answer], conflict: type[Exception], what: str) -> Answer:
+    """Repeat an attempt with growing pauses while it raises `conflict`, because another process changes the same object.
+
+    Raises TargetError if the conflicts last for DEADLINE seconds. `what` describes the attempt in messages.
+    """
+    tenacity = import_tenacity()
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(conflict),
+        wait=tenacity.wait_random_exponential(multiplier=FIRST_AFTER_CONFLICT, max=LONGEST_AFTER_CONFLICT),
+        stop=tenacity.stop_after_delay(DEADLINE),
+    )
+    try:
+        answer: Answer = attempts(attempt)
+    except tenacity.RetryError as error:
+        raise TargetError(
+            f"cannot {what}: another process keeps changing it",
+            hint="find the other process that uses this forecast, then try again",
+        ) from error
+    return answer
+
+
+def poll_until(look: Callable[[], Answer], is_over: Callable[[Answer], bool], deadline: float) -> Answer | None:
+    """Poll a job on Google Cloud until it is over, and return the last answer; None if it still runs after `deadline` seconds.
+    Pauses grow by a third each time."""
+    tenacity = import_tenacity()
+    looks = tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda answer: not is_over(answer)),
+        wait=tenacity.wait_exponential(multiplier=FIRST_LOOK, exp_base=4 / 3, max=LONGEST_LOOK),
+        stop=tenacity.stop_after_delay(deadline),
+        retry_error_callback=lambda _state: None,
+    )
+    answer: Answer | None = looks(look)
+    return answer
 
 
 def is_transient(error: BaseException) -> bool:

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import conninfo, errors, pq, rows
 
 from mlspec.errors import StateError, Terminated
-from mlspec.targets.postgres.schema import SCHEMA
+from mlspec.targets.postgres.schema import SCHEMA, to_psycopg_sql
 from mlspec.targets.record.store import Value
 
 # Seconds. Both sides notice a lost host within a minute, which frees its locks. The URL may override these values.
@@ -51,9 +51,9 @@ class PostgresConnection:
         self.raw = raw
 
     def execute(self, statement: str, values: Sequence[Value] = (), /) -> psycopg.Cursor[dict[str, Any]]:
-        """Run one statement, with `?` as the placeholder of a value."""
+        """Run one statement, with `?` as the placeholder of a value. Raises the ValueError of `to_psycopg_sql`."""
         try:
-            return self.raw.execute(statement.replace("?", "%s").encode(), values or None)
+            return self.raw.execute(to_psycopg_sql(statement).encode(), values or None)
         except Terminated:
             self._cancel_statement()
             raise

@@ -7,6 +7,7 @@ triggers are detected by the sha256 when the file is fetched.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mlspec.errors import StateError
@@ -23,6 +24,10 @@ class PostgresFiles:
     def __init__(self, database: PostgresDatabase, copies: FolderFiles) -> None:
         self._database = database
         self._copies = copies
+
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Compute the sha256 of each copy once per block."""
+        return self._copies.hash_files_once()
 
     def store_file(self, source: Path, owner: str) -> FileRef:
         """Store `source` in the database unless it is there, and a copy here, as this machine often reads the file next."""

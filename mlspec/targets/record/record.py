@@ -15,7 +15,7 @@ from mlspec.state.record import FAILED_KIND, FAILURES, Condition, Event, FileRef
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
 from mlspec.targets.record import rows, write
-from mlspec.targets.record.store import Database, Files, Value
+from mlspec.targets.record.store import Connection, Database, Files, Value
 
 Noun = TypeVar("Noun")
 _RESOURCES = "SELECT * FROM resources WHERE forecast = ?"
@@ -57,15 +57,7 @@ class Record:
     def observe_forecast(self, forecast: str) -> Observed:
         """Return the recorded state of one forecast, with the damage of its files. Never writes."""
         with self._database.read_session(), self._database.read_connection() as connection:
-            if connection is None:
-                return Observed(forecast)
-            resources = [rows.resource_from_row(row) for row in connection.execute(_RESOURCES, (forecast,))]
-            conditions = tuple(rows.condition_from_row(row) for row in connection.execute(_CONDITIONS, (forecast,)))
-            ledger = next(map(rows.ledger_from_row, connection.execute(_LEDGER, (forecast,))), Ledger())
-            known_damage: dict[FileRef, str | None] = {}
-            checked = {entry.resource.kind: self._with_damage(entry, known_damage) for entry in resources}
-        failed = {FAILED_KIND[entry.type]: entry.message for entry in conditions if entry.reason in FAILURES}
-        return Observed(forecast, checked, failed, ledger, conditions)
+            return Observed(forecast) if connection is None else self._with_damage(_read_observed(connection, forecast))
 
     def write_journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
         """Write a line of the journal."""
@@ -89,14 +81,17 @@ class Record:
             write.insert_step(connection, forecast, step, key, refs, facts, at)
         return StoredStep(refs, facts)
 
-    def record_settlement(self, settlement: Settlement, at: str) -> None:
-        """Record one effect in one transaction, with the journal's `done` line for its resource."""
+    def record_settlement(self, settlement: Settlement, at: str) -> Observed:
+        """Record one effect in one transaction, with the journal's `done` line. Return the recorded state after it."""
         name = settlement.forecast
         address = settlement.resource.resource.address if settlement.resource else None
         with self._database.write_transaction(f"record the settlement of {address or name}", name) as connection:
             write.record_settlement(connection, settlement, at)
             if address:
                 write.insert_journal_line(connection, name, address, "done", "", at)
+            observed = _read_observed(connection, name)
+        with self._database.read_session():
+            return self._with_damage(observed)
 
     def fetch_file(self, _forecast: str, ref: FileRef) -> Path:
         """Return a local path of a stored file, after a check of its sha256."""
@@ -192,7 +187,13 @@ class Record:
         ]
         return {ref.sha256: ref for files in file_maps for ref in files.values()}
 
-    def _with_damage(self, seen: ObservedResource, known_damage: dict[FileRef, str | None]) -> ObservedResource:
+    def _with_damage(self, observed: Observed) -> Observed:
+        """Return a forecast's recorded state with the damage of each resource's files."""
+        known_damage: dict[FileRef, str | None] = {}
+        checked = {kind: self._check_files(seen, known_damage) for kind, seen in observed.resources.items()}
+        return replace(observed, resources=checked)
+
+    def _check_files(self, seen: ObservedResource, known_damage: dict[FileRef, str | None]) -> ObservedResource:
         """Return a resource with the damage of its files. `known_damage` holds results, so that a shared file is read once."""
         for ref in seen.files.values():
             if ref not in known_damage:
@@ -211,3 +212,12 @@ class Record:
         """Return a query's rows as objects; an empty tuple if there is no state."""
         with self._database.read_connection() as connection:
             return () if connection is None else tuple(map(from_row, connection.execute(statement, values).fetchall()))
+
+
+def _read_observed(connection: Connection, forecast: str) -> Observed:
+    """Return the recorded state of one forecast, without a check of its files."""
+    resources = [rows.resource_from_row(row) for row in connection.execute(_RESOURCES, (forecast,))]
+    conditions = tuple(rows.condition_from_row(row) for row in connection.execute(_CONDITIONS, (forecast,)))
+    ledger = next(map(rows.ledger_from_row, connection.execute(_LEDGER, (forecast,))), Ledger())
+    failed = {FAILED_KIND[entry.type]: entry.message for entry in conditions if entry.reason in FAILURES}
+    return Observed(forecast, {entry.resource.kind: entry for entry in resources}, failed, ledger, conditions)

@@ -71,6 +71,10 @@ class Database(Protocol):
 class Files(Protocol):
     """Keeps files, named by their content."""
 
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Compute the sha256 of each local file once per block, and again only if the file has changed."""
+        ...
+
     def store_file(self, source: Path, owner: str) -> FileRef:
         """Store a copy of `source` unless it is stored already. `owner` is a forecast whose lock the caller holds."""
         ...
