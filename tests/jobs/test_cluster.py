@@ -217,7 +217,7 @@ def test_a_cluster_that_goes_away_while_it_is_asked_is_told_so(monkeypatch: pyte
 
 
 def test_a_worker_with_other_libraries_is_refused() -> None:
-    with pytest.raises(TargetError, match="has lightgbm 1, and here it is 4") as caught:
+    with pytest.raises(TargetError, match="has lightgbm 1, but here it is 4") as caught:
         require_same_versions({"mlspec": "2", "lightgbm": "4"}, {"mlspec": "2", "lightgbm": "1"})
     assert f"mlspec-forecast {__version__} with its extra 'ray'" in str(caught.value.hint)
     require_same_versions(library_versions(), library_versions())
