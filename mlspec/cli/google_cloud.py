@@ -119,7 +119,7 @@ def _make_cloud_plan(
 def as_text(results: Sequence[InfrastructureResult]) -> str:
     """Return what came of an apply, a line a folder of rendered files."""
     words = {
-        "nothing": "is as it shall be", "applied": "infrastructure and DAG are as the spec says",
+        "nothing": "is up to date", "applied": "infrastructure and DAG are as the spec says",
         "failed": "failed; what terraform made before is in its state", "held": "waits: what all forecasts share failed",
     }  # fmt: skip
     return "\n".join(f"{result.name}: {words[result.status]}" for result in results)
@@ -144,7 +144,7 @@ def hand_over(cloud_plan: CloudPlan, specs: Sequence[ResolvedSpec]) -> None:
 def specs_with_infrastructure(
     specs: Sequence[ResolvedSpec], results: Sequence[InfrastructureResult]
 ) -> tuple[ResolvedSpec, ...]:
-    """Return the specs whose infrastructure is as it shall be: the others have nothing to stand on."""
+    """Return the specs whose infrastructure is up to date: the others have nothing to stand on."""
     wrong = {result.name for result in results if result.error or result.status == "held"}
     return tuple(spec for spec in specs if spec.name not in wrong)
 

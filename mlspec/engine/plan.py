@@ -1,4 +1,4 @@
-"""From specs and what a target shows to a plan. Looks, and writes nothing."""
+"""Makes a plan from specs and the observed state of a target. Writes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlspec.state.plan import Change, Obstacle, Plan
 
 
 def make_plan(engine: PlanContext, specs: Sequence[Spec], commit: str | None) -> Plan:
-    """Return what apply would do for `specs`; a spec whose data is not there is an obstacle, and holds up no other."""
+    """Return what apply would do for `specs`. A spec whose data is missing is an obstacle, and does not stop the others."""
     target = engine.target
     planned_changes: list[Change] = []
     backfilled: list[str] = []
@@ -57,7 +57,7 @@ def _plan_impact(planned_changes: Sequence[Change]) -> tuple[str, ...]:
 
 
 def _backfill_sentences(spec: Spec, observed: Observed, now: str) -> list[str]:
-    """Return how many runs of the schedule for forecasts one forecast makes up for now; nothing where it is none or one."""
+    """Return how many runs of schedule.forecast one forecast makes up for now; empty if it is none or one."""
     due = slots_due(spec.json, observed, parse_moment(now)).get("forecast")
     if due is None or not due.missed:
         return []

@@ -1,7 +1,7 @@
-"""The loop's pass over one forecast: observe, mend, judge, roll back, train, roll out, forecast. Decides nothing itself.
+"""The loop's pass over one forecast: observe, repair, judge, roll back, train, roll out, forecast. All decisions are in `plan`.
 
-Level-triggered: a pass follows from what is seen and from the ledger, never from what woke it. So it may be run again, late, twice
-or after a crash, and one with nothing new to see writes nothing.
+Level-triggered: a pass depends on the observed state and the ledger, never on what started it. So it may run late, twice or
+after a crash, and a pass without news writes nothing.
 """
 
 from __future__ import annotations
@@ -40,49 +40,49 @@ from mlspec.state.resource import Kind
 
 logger = logging.getLogger(__name__)
 _MOVES: dict[type[TrafficMove], str] = {
-    Shift: "a rollout would go on", Abort: "a rollout would be given up",
-    rollback.RollBack: "what serves would be rolled back", rollback.GiveUp: "what serves would be held",
+    Shift: "a rollout would continue", Abort: "a rollout would be aborted",
+    rollback.RollBack: "the version that serves would be rolled back", rollback.GiveUp: "the release would be held",
 }  # fmt: skip
-# Trying again mends none of these: something has to change first.
+# A retry does not help against these: an input has to change first.
 _PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
-_LOOK = "look"  # the key of a failure where no work was begun: the look itself is a defect's place
+_LOOK = "look"  # the key of a failure that a defect caused while observing, before any work
 
 
 def reconcile_one(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float = 0.0) -> None:
-    """Make one pass over one forecast, and note in `found` what came of it, errors included: they hold up no other."""
+    """Make one pass over one forecast, and note the outcome in `result`. Errors are noted too, and not raised."""
     if has_work(engine, spec, result):
         run_pass(engine, spec, result, lock_timeout)
 
 
 def has_work(engine: Engine, spec: Spec, result: PassResult) -> bool:
-    """Return whether there is something to do for a forecast; takes no lock, but to say once that it is paused."""
+    """Return whether there is work on a forecast. Takes no lock, except to record once that it is paused."""
     with forecast_scope(spec.name):
         try:
             if spec.json["reconcile"]["mode"] == "pause":
                 _note_pause(engine, spec, result)
                 return False
             return not _is_idle(engine, spec, result)
-        except Exception as error:  # a defect in one forecast's look holds up no other
+        except Exception as error:  # a defect in observing one forecast does not stop the others
             result.error = as_error(error)
-            logger.debug("looking failed", exc_info=error)
+            logger.debug("observing failed", exc_info=error)
             if isinstance(result.error, Defect):
                 _keep_defect(engine, spec, result.error)
             return False
 
 
 def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float) -> None:
-    """Do what there is to do for a forecast, under its lock, and note it in `found`."""
+    """Do the work on a forecast, under its lock, and note the outcome in `result`."""
     with forecast_scope(spec.name):
         try:
             with engine.target.lock_forecast(spec.name, "reconcile", engine.clock(), lock_timeout):
                 _run_under_lock(engine, spec, result)
-        except Exception as error:  # a defect in one forecast's work holds up no other
+        except Exception as error:  # a defect in one forecast's work does not stop the others
             result.error = as_error(error)
             logger.debug("the pass failed", exc_info=error)
 
 
 def _is_idle(engine: Engine, spec: Spec, result: PassResult) -> bool:
-    """Return whether there is nothing to do, so that no lock is taken; says what waits."""
+    """Return whether there is nothing to do, so that no lock is needed; note what waits."""
     pass_plan = plan_pass(engine, spec)
     work = ForecastWork(engine, pass_plan.desired)
     _note_unfinished(work, pass_plan, result)
@@ -93,14 +93,14 @@ def _is_idle(engine: Engine, spec: Spec, result: PassResult) -> bool:
         or changed_conditions(pass_plan, pass_plan.observed.conditions, result.reported, "")
     )
     moves_on = resource_mode(spec.json, "deployment") == "enforce" and move_due(work, pass_plan.observed)
-    # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
+    # The alert handler uses the newest release's spec, and has to know if the spec has changed since.
     another = pass_plan.observed.ledger.spec not in ("", spec.spec_hash)
     mended = pass_plan.observed.ledger.failure is not None and pass_plan.observed.ledger.failure.key == _LOOK
     return not (seen or another or mended or has_news(work, pass_plan.observed) or moves_on)
 
 
 def _note_unfinished(work: ForecastWork, pass_plan: PassPlan, result: PassResult) -> None:
-    """Note what is not done and why, and what is only observed: changes, and a move of traffic."""
+    """Note what waits and why, and what is only reported: changes, and a move of traffic."""
     result.waits += waiting_reasons(pass_plan)
     result.reported = [f"{change.resource}: {change.reason}" for change in pass_plan.reported_changes]
     decision = rollback_decision(work, pass_plan.observed)
@@ -118,7 +118,7 @@ def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
     try:
         _apply_kind(work, pass_plan, "data", result)
         judge_serving_version(work, result)
-        pass_plan = plan_pass(engine, spec)  # what was learnt may ask for a training, or have moved what serves
+        pass_plan = plan_pass(engine, spec)  # the evaluation may ask for a training, or have moved traffic
         work.desired = pass_plan.desired
         _apply_due_changes(work, pass_plan, result)
     except Exception as error:
@@ -134,7 +134,7 @@ def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
 
 
 def _apply_kind(work: ForecastWork, pass_plan: PassPlan, kind: Kind, result: PassResult) -> None:
-    """Carry out one resource's change, if it is the loop's to carry out."""
+    """Carry out one resource's change, if the loop may carry it out."""
     if any(planned_change.resource.startswith(f"{kind}.") for planned_change in pass_plan.pending_changes):
         change = pass_plan.change_of(kind)
         perform_effect(work, kind, EFFECTS[kind])
@@ -142,7 +142,7 @@ def _apply_kind(work: ForecastWork, pass_plan: PassPlan, kind: Kind, result: Pas
 
 
 def _apply_due_changes(work: ForecastWork, pass_plan: PassPlan, result: PassResult) -> None:
-    """Train what is due, let it take over, and make the forecast."""
+    """Train if a training is due, roll the version out, and make the forecast."""
     try:
         if (
             pass_plan.training
@@ -160,13 +160,13 @@ def _apply_due_changes(work: ForecastWork, pass_plan: PassPlan, result: PassResu
 
 
 def _observe_again(work: ForecastWork, pass_plan: PassPlan) -> PassPlan:
-    """Return the outlook after an effect: the same wants, against what is seen now."""
+    """Return the pass's plan after an effect: the same desired state, compared with the present observed state."""
     observed = work.engine.target.observe_forecast(work.name)
     return replace(pass_plan, observed=observed, changes=plan_changes(work.desired, observed))
 
 
 def _count_training(work: ForecastWork) -> None:
-    """Record that the loop starts a training, before it does: a run that is killed has used its part of the budget."""
+    """Record that the loop starts a training, before it starts: a killed run counts against the budget too."""
     observed, at = work.engine.target.observe_forecast(work.name), work.engine.clock()
     ledger = observed.ledger
     started = (*recent_trainings(ledger.trainings, at), at)
@@ -177,7 +177,7 @@ def _count_training(work: ForecastWork) -> None:
 
 
 def _note_pause(engine: Engine, spec: Spec, result: PassResult) -> None:
-    """Do nothing, and say so once."""
+    """Record once that the forecast is paused."""
     result.paused = True
     observed = engine.target.observe_forecast(spec.name)
     already_recorded = any(
@@ -193,7 +193,7 @@ def _note_pause(engine: Engine, spec: Spec, result: PassResult) -> None:
 
 
 def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
-    """Record, once, that a forecast cannot even be looked at, so that `status` shows it; the next look that succeeds ends it."""
+    """Record once that a forecast cannot be observed, so that `status` shows it. The next pass that succeeds removes it."""
     try:
         ledger, at = engine.target.observe_forecast(spec.name).ledger, engine.clock()
         if ledger.failure and (ledger.failure.key, ledger.failure.reason) == (_LOOK, defect.message):
@@ -202,12 +202,12 @@ def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
         after = replace(ledger, failure=Failure(_LOOK, 1, at, None, defect.message))
         with engine.target.lock_forecast(spec.name, "reconcile", at, 0.0):
             engine.target.record_settlement(Settlement(spec.name, events=(event,), ledger=after), at)
-    except Exception as error:  # what is broken may be the record itself: the pass tells of it
+    except Exception as error:  # the record itself may be broken: the pass reports that
         logger.debug("the defect could not be recorded", exc_info=error)
 
 
 def _record_backoff(work: ForecastWork, work_key: str, error: MlspecError) -> None:
-    """Record that this work failed, and when it is tried again; tell people once trying again will not mend it."""
+    """Record that this work failed, and when it is retried; notify people once it is not retried any more."""
     at, ledger = work.engine.clock(), work.engine.target.observe_forecast(work.name).ledger
     failure = next_failure(ledger.failure, work_key, error.message, at, permanent=isinstance(error, _PERMANENT))
     events: tuple[Event, ...] = ()

@@ -1,4 +1,4 @@
-"""When failed work is tried again: transient faults after a growing pause, permanent ones once their inputs change."""
+"""When failed work is retried: transient faults after a growing pause, permanent faults once their inputs change."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from mlspec.state.resource import digest
 
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
-MOST_ATTEMPTS = 10  # attempts; then a person is needed, or an input that changes
+MOST_ATTEMPTS = 10  # after these, only a changed input or a person starts the work again
 _SPREAD = 0.2
 
 
 def next_failure(before: Failure | None, key: str, reason: str, now: str, *, permanent: bool) -> Failure:
-    """Return the record of a failure: another attempt of the same work waits twice as long, up to an hour."""
+    """Return the record of a failure. The pause doubles with each failure of the same work, up to an hour."""
     count = before.count + 1 if before and before.key == key else 1
     if permanent or count >= MOST_ATTEMPTS:
         return Failure(key, count, now, None, reason)
     pause = min(FIRST_PAUSE * 2 ** (count - 1), LONGEST_PAUSE)
-    # A thousand forecasts that failed together shall not come back together; from the key, so that a restart changes nothing.
+    # Spreads the retries of forecasts that failed at the same time. The share is from the key, so that a restart changes
+    # nothing.
     share = int(digest([key, count], 8), 16) / 0xFFFFFFFF
     return Failure(key, count, now, format_moment(parse_moment(now) + pause * (1 + _SPREAD * share)), reason)
 
 
 def must_wait(failure: Failure | None, key: str, now: str) -> bool:
-    """Return whether the work of `key` has to wait. Another key is other work; a clock that was set back ends the wait."""
+    """Return whether the work of `key` has to wait. Other work does not wait. A clock that was set back ends the wait."""
     if failure is None or failure.key != key:
         return False
     if failure.next_at is None:

@@ -1,4 +1,4 @@
-"""May this version serve? Every rule of the gate against the backtest's figures; what is not known does not pass."""
+"""Decides whether a version may serve: every rule of the gate against the backtest's metrics. An unknown value does not pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Metrics = Mapping[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What one rule said: its outcome and a sentence with the figures."""
+    """The verdict of one rule: its outcome and a sentence with the figures."""
 
     outcome: RuleOutcome
     sentence: str
@@ -22,9 +22,12 @@ class RuleVerdict:
 
 @dataclass(frozen=True, slots=True)
 class GateEvidence:
-    """The figures of one backtest: the champion's, the seasonal-naive floor's, those of what serves now, scored on the same
-    cutoffs (None where nothing serves), and the nominal coverage of the outermost quantiles. `deployed` is the champion as it would
-    serve, its members fixed: what serves is fixed too, so only this is fairly held against it (None: the champion's own figures).
+    """The metrics of one backtest.
+
+    `champion` and `floor` (seasonal-naive) are scored in it. `incumbent` is the version that serves now, scored on the same
+    cutoffs (None if nothing serves). `interval` is the nominal coverage of the outermost quantiles. `deployed` is the champion
+    as it would serve, with fixed members: the incumbent is fixed too, so only this comparison is fair (None: use the champion's
+    own metrics).
     """
 
     champion: Metrics
@@ -35,7 +38,7 @@ class GateEvidence:
 
 
 def judge_rules(rules: Sequence[Mapping[str, Json]], evidence: GateEvidence) -> tuple[RuleVerdict, ...]:
-    """Return one verdict a rule, in order. No rules, no verdicts: everything passes."""
+    """Return one verdict for each rule, in order. Without rules there are no verdicts, and everything passes."""
     return tuple(_judge_rule(rule, evidence) for rule in rules)
 
 
@@ -66,7 +69,7 @@ def _judge_within(rule: Mapping[str, Json], value: float, evidence: GateEvidence
     ideal = 0.0 if metric == "bias" else evidence.interval
     if ideal is None:
         return RuleVerdict("inconclusive", f"{metric} has no nominal value: the spec asks for fewer than two quantiles")
-    # A hair's breadth more than the margin, so that 0.85 is within 0.05 of 0.80 in binary fractions too.
+    # The tolerance of 1e-12 allows for rounding of binary fractions: 0.85 has to be within 0.05 of 0.80.
     holds = abs(value - ideal) <= margin + 1e-12
     return _rule_verdict(
         holds, f"{metric} {_format_figure(value)} {{}} within {_format_figure(margin)} of {_format_figure(ideal)}"
@@ -99,7 +102,7 @@ def _judge_against(rule: Mapping[str, Json], value: float, evidence: GateEvidenc
 
 
 def _metric_loss(metric: str, value: float, evidence: GateEvidence) -> float:
-    """Return how far a metric is from ideal: errors are their own loss, bias and coverage have an ideal."""
+    """Return the distance of a metric from its ideal value: 0 for bias, the nominal interval for coverage, 0 for errors."""
     if metric == "bias":
         return abs(value)
     if metric == "coverage":

@@ -1,4 +1,4 @@
-"""What a spec asks for that `apply` alone does not do, said plainly: what the loop acts on, and what nothing acts on yet."""
+"""Notes on the parts of a spec that `apply` alone does not act on: those that the loop acts on, and those without effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlspec.spec.forecast import Actuals, Budget, Machine, Reconcile, Rollback, 
 from mlspec.state.resource import Json
 
 _Say = Callable[[Json], str | None]
-# Parts that act while the loop runs, and the part of the language whose default asks for nothing.
+# Parts of a spec that the loop acts on, each with its model, whose default asks for nothing.
 LOOP: dict[str, type[BaseModel] | None] = {
     "schedule": Schedule, "alerts": None, "notify": None, "rollback": Rollback, "reconcile": Reconcile, "budget": Budget,
 }  # fmt: skip
@@ -21,22 +21,22 @@ def _deployment_note(value: Json) -> str | None:
     if value["serve"] != "batch":
         remarks.append(f"serve: {value['serve']} is `mlspec serve` on a local target, an endpoint on Google Cloud")
     if value["machine"] != _default_json(Machine):
-        remarks.append("machine is an endpoint's, and a local target has none")
+        remarks.append("machine is for an endpoint, and the local target has none")
     if value["batch_machine"]:
-        remarks.append("batch_machine is a job's on Google Cloud; the local target forecasts on this one")
+        remarks.append("batch_machine is for a job on Google Cloud; the local target forecasts on this machine")
     return "; ".join(remarks) or None
 
 
 def _training_note(value: Json) -> str | None:
-    return "machine is a job's on Google Cloud; the local target trains on this one" if value["machine"] else None
+    return "machine is for a job on Google Cloud; the local target trains on this machine" if value["machine"] else None
 
 
 def _metadata_note(value: Json) -> str | None:
-    return "labels are kept with the release; the local target has nothing to label" if value["labels"] else None
+    return "labels are kept with the release; the local target has no resources to label" if value["labels"] else None
 
 
 def _budget_note(value: Json) -> str | None:
-    return "monthly guards what is billed; the local target costs nothing" if value["monthly"] else None
+    return "monthly limits what is billed; the local target costs nothing" if value["monthly"] else None
 
 
 _SENTENCES: tuple[tuple[str, _Say], ...] = (
@@ -48,7 +48,7 @@ _SENTENCES: tuple[tuple[str, _Say], ...] = (
 
 
 def spec_notes(name: str, spec: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return a sentence on the parts of a resolved spec that need the loop, and one for each that has no effect in this version."""
+    """Return a sentence on the parts of a resolved spec that need the loop, and one for each part without effect here."""
     sentences = [(key, say(spec[key])) for key, say in _SENTENCES]
     parts = loop_parts(spec)
     if parts:
@@ -58,7 +58,7 @@ def spec_notes(name: str, spec: Mapping[str, Json]) -> tuple[str, ...]:
 
 
 def loop_parts(spec: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return the parts of a spec that ask something of the loop."""
+    """Return the keys of the parts of a spec that need the loop."""
     keys = [key for key, part in LOOP.items() if spec[key] and (part is None or spec[key] != _default_json(part))]
     if spec["dataset"]["actuals"] != _default_json(Actuals):
         keys.append("dataset.actuals")

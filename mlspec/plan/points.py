@@ -1,4 +1,5 @@
-"""From an evaluation to the points that a monitor outside watches: what policies rendered from the same spec compare.
+"""Makes the metric points of an evaluation for outside monitoring. Alert policies rendered from the same spec compare them.
+
 
 See docs/decisions/0008-mlspec-measures-monitoring-watches.md.
 """
@@ -15,7 +16,7 @@ from mlspec.state.resource import Json
 def alert_points(
     alerts: Sequence[Mapping[str, Json]], measured: Mapping[str, Mapping[str, Json]]
 ) -> tuple[MetricPoint, ...]:
-    """Return the points of one evaluation: `found` has each alert's values by segment, the newest first. No value, no point."""
+    """Return the points of one evaluation. `measured` holds each alert's values by segment, newest first. No value, no point."""
     return tuple(point for alert in alerts for point in _points_of_alert(alert, measured[alert["name"]]["segments"]))
 
 

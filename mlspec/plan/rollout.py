@@ -1,6 +1,7 @@
-"""How a new version takes over, step by step, on evidence: pass, fail or inconclusive. What is not known moves nothing.
+"""Decides the next step of a rollout, on evidence: pass, fail or inconclusive. Without evidence no traffic moves.
 
-As in Argo Rollouts (analysis: Successful, Failed, Inconclusive): a failed step gives all traffic back, an inconclusive one waits.
+As in Argo Rollouts (analysis: Successful, Failed, Inconclusive): after a failed step all traffic returns to the stable version,
+an inconclusive step waits.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from mlspec.state.resource import Json
 
 RolloutVerdict = Literal["pass", "fail", "inconclusive"]
 ALL = 100
-ROLLOUT = "rollout"  # stands for the incident where a rollout gives its traffic back
+ROLLOUT = "rollout"  # the incident that is recorded when a rollout is aborted
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Give the new version this share of traffic, in percent; at 100 the rollout is over."""
+    """Give the new version this share of traffic, in percent; 100 ends the rollout."""
 
     percent: int
     why: str
@@ -30,7 +31,7 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Leave traffic as it is; `inconclusive` says that evidence is missing, not time."""
+    """Leave traffic as it is; `inconclusive` means that evidence is missing, not time."""
 
     why: str
     inconclusive: bool = False
@@ -38,9 +39,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """Give all traffic back to the version before, if that would have done better, and keep the new one out.
+    """Return all traffic to the stable version, if it would have done better, and quarantine the new one.
 
-    `alerts` are those that fire on what the new one forecast.
+    `alerts` are those that fire on the new version's forecasts.
     """
 
     why: str
@@ -48,26 +49,26 @@ class Abort:
 
 
 def step_shares(rollout: Mapping[str, Json]) -> tuple[int, ...]:
-    """Return the new version's share at each step, in percent: a canary's steps, nothing and then all for blue-green."""
+    """Return the new version's share at each step, in percent: the canary's steps; 0 and then 100 for blue-green; else 100."""
     if rollout["strategy"] == "canary":
         return tuple(rollout["steps"])
     return (0, ALL) if rollout["strategy"] == "blue-green" else (ALL,)
 
 
 def traffic_split(new: str, old: str, percent: int) -> dict[str, int]:
-    """Return the traffic of two versions; it sums to 100. The older one stands first: what it keeps stays where it was."""
+    """Return the traffic split of two versions; it sums to 100. The older version comes first."""
     return {new: ALL} if percent == ALL else {old: ALL - percent, new: percent}
 
 
 def judging_alerts(spec: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return the alerts that a new version is judged by: those that would roll it back and that can be measured for it."""
+    """Return the alerts that judge a new version: those under rollback.on that can be measured for it."""
     online = spec["deployment"]["serve"] != "batch"
     metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
     return tuple(name for name in spec["rollback"]["on"] if online or metric[name] not in serving_metrics.METRICS)
 
 
 def rollout_verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[RolloutVerdict, str]:
-    """Return what the named alerts say of one version's own forecasts. Nobody to judge it is a pass: the gate did."""
+    """Return the verdict of the named alerts on one version's own forecasts. Without alerts it passes: it passed the gate."""
     own = {name: ledger.own.get(name, {}).get(version) for name in names}
     if firing := alerts_firing_on(names, ledger, version):
         return "fail", f"{', '.join(firing)} fires on what {version} forecast"
@@ -78,12 +79,12 @@ def rollout_verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple
 
 
 def alerts_firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tuple[str, ...]:
-    """Return which of the named alerts fire on what one version forecast."""
+    """Return which of the named alerts fire on one version's forecasts."""
     return tuple(name for name in names if ledger.own.get(name, {}).get(version) == "firing")
 
 
 def _server_alerts(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return which of the named alerts watch a server: nothing that it did can be weighed."""
+    """Return which of the named alerts are on a server's requests: these cannot be repeated for a comparison."""
     metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
     return tuple(name for name in names if metric[name] in serving_metrics.METRICS)
 
@@ -96,7 +97,7 @@ def _servers_first(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str,
 def next_rollout_step(
     rollout: RolloutProgress, spec: Mapping[str, Json], ledger: Ledger, now: str
 ) -> Shift | Wait | Abort:
-    """Return what follows for a version on its way."""
+    """Return what to do next with a version in rollout."""
     policy = spec["deployment"]["rollout"]
     outcome, why = rollout_verdict(judging_alerts(spec), ledger, rollout.version)
     firing = _servers_first(alerts_firing_on(judging_alerts(spec), ledger, rollout.version), spec)

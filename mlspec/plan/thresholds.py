@@ -1,4 +1,4 @@
-"""Is an alert's threshold broken? Facts in, a state out; what is not known is `no-data`, neither good nor bad."""
+"""Decides an alert's state from its values. Without a value the state is `no-data`, neither good nor bad."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MeasuredState = Literal["ok", "pending", "firing", "no-data"]
 
 @dataclass(frozen=True, slots=True)
 class AlertVerdict:
-    """What one alert says: its state, the worst segment's newest value, and a sentence with the figures."""
+    """The verdict of one alert: its state, the worst segment's newest value, and a sentence with the figures."""
 
     alert: str
     state: MeasuredState
@@ -24,10 +24,10 @@ class AlertVerdict:
 
 
 def judge_alert(alert: Mapping[str, Json], segments: Mapping[str, Sequence[float | None]]) -> AlertVerdict:
-    """Return an alert's state from its values, by segment, the newest evaluation first.
+    """Return an alert's state from its values by segment, the newest evaluation first.
 
-    One segment that fires makes the alert fire; one that is beyond the threshold now, and has not been so often enough, makes it
-    pending; without a value in any, there is no verdict.
+    The alert fires if one segment fires. It is pending if one segment is beyond the threshold now, but was not so often enough.
+    Without a value in any segment it is no-data.
     """
     agree, evaluations = (int(number) for number in (alert["for"] or "1 of 1").split(" of "))
     name, metric = alert["name"], alert["metric"]
@@ -47,7 +47,7 @@ def judge_alert(alert: Mapping[str, Json], segments: Mapping[str, Sequence[float
 
 
 def _worst_segment(alert: Mapping[str, Json], broken: Mapping[str, float | None]) -> tuple[float | None, str]:
-    """Return the value of the segment that is named first, and a sentence with all that it says."""
+    """Return the value of the first broken segment, and a sentence on it with the number of the others."""
     metric, (segment, value) = alert["metric"], next(iter(broken.items()))
     where = f" in {segment}" if segment else ""
     more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
@@ -55,7 +55,7 @@ def _worst_segment(alert: Mapping[str, Json], broken: Mapping[str, float | None]
 
 
 def is_broken(alert: Mapping[str, Json], value: float | None) -> bool | None:
-    """Return whether one value is beyond the threshold; None where there is no value."""
+    """Return whether one value is beyond the threshold; None without a value."""
     if value is None:
         return None
     low, high = _threshold_bounds(alert)
@@ -63,7 +63,7 @@ def is_broken(alert: Mapping[str, Json], value: float | None) -> bool | None:
 
 
 def threshold_excess(alert: Mapping[str, Json], value: float | None) -> float:
-    """Return how far a value is beyond the threshold, in the metric's unit; 0 within it, and where there is no value."""
+    """Return how far a value is beyond the threshold, in the metric's unit; 0 within it, and 0 without a value."""
     if value is None:
         return 0.0
     low, high = _threshold_bounds(alert)

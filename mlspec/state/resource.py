@@ -1,4 +1,4 @@
-"""One thing that must exist, and a picture of all that does."""
+"""A desired resource and its digest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["data", "model", "deployment", "forecast"]
-# What comes first is needed by what comes later.
+# In order of need: each kind needs those before it.
 KINDS: tuple[Kind, ...] = ("data", "model", "deployment", "forecast")
 
 Json = Any  # None, bool, int, finite float, str, list and dict of the same
@@ -26,7 +26,7 @@ def digest(value: Json, length: int = 64) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing that must exist: its address (`model.demand`) and the fields that make it what it is.
+    """One resource that must exist: its address (`model.demand`) and the fields that define it.
 
     `fields` maps dotted names (`model.horizon`, `data.digest`) to JSON values; two resources with equal fields are equal.
     """
@@ -42,5 +42,5 @@ class Resource:
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the fields: equal fingerprints need no change."""
+        """Digest of the fields. If it is equal, no change is needed."""
         return digest(dict(self.fields))

@@ -182,7 +182,7 @@ def test_a_plan_file_that_somebody_edited_is_refused_in_words(mlspec: Mlspec, qu
 def test_a_plan_file_nested_without_end_is_refused_in_words(mlspec: Mlspec) -> None:
     Path("p.plan").write_text("[" * 100_000)
     said = mlspec("apply", "p.plan")
-    assert (said.code, "is not a whole plan file" in said.err) == (1, True)
+    assert (said.code, "is not a complete plan file" in said.err) == (1, True)
 
 
 def test_a_held_lock_exits_75_and_names_the_holder(mlspec: Mlspec, quick: Steps) -> None:

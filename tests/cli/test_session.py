@@ -100,7 +100,7 @@ def test_a_saved_plan_is_carried_out_once_and_then_refused(mlspec: Mlspec) -> No
     assert "the saved plan is stale: state lineage was none" in stale.err
     assert mlspec("apply", "p.plan", "specs").code == 2
     Path("junk.plan").write_text("{")
-    assert "is not a whole plan file" in mlspec("apply", "junk.plan").err
+    assert "is not a complete plan file" in mlspec("apply", "junk.plan").err
 
 
 def test_selectors_choose_by_name_pattern_and_change(applied: Mlspec) -> None:

@@ -205,7 +205,7 @@ def test_apply_makes_what_was_planned_once(root: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "demand: infrastructure and DAG are as the spec says" in said
     assert "demand: release 1 serves" in said
-    assert "_project: is as it shall be" in said
+    assert "_project: is up to date" in said
     made = len(cloud.resources())
     assert cloud.get("google_storage_bucket_object", "mlspec_demand.py")
     assert front.run(["apply", "--target", "prod"]) == 0

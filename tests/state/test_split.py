@@ -73,7 +73,7 @@ def test_ten_thousand_series_spread_evenly() -> None:
 @pytest.mark.parametrize("seed", ["0", "1", "4711"])
 def test_another_process_finds_the_same_buckets(seed: str) -> None:
     keys = ["001", "NA", "a/b", "São Paulo", ""]
-    script = f"from mlspec.state.split import bucket; print([bucket(key) for key in {keys!r}])"
+    script = f"from mlspec.state.split import series_partition; print([series_partition(key) for key in {keys!r}])"
     said = subprocess.run(
         [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
     )  # fmt: skip
@@ -101,5 +101,5 @@ def test_shares_that_are_no_split_are_refused(traffic: dict[str, int]) -> None:
 
 @pytest.mark.parametrize("number", [-1, 100])
 def test_a_bucket_that_is_none_is_refused(number: int) -> None:
-    with pytest.raises(ValueError, match="bucket"):
+    with pytest.raises(ValueError, match="partition"):
         version_for(number, {"v1": 100})

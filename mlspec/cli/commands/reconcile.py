@@ -118,7 +118,7 @@ def _send_notices(target: AnyTarget) -> None:
             continue
         then = f"is tried again at {pending.next_at}" if pending.next_at else "is given up"
         report(
-            f"{notice.forecast}: {pending.receiver} was not told: {attempt.problem}; it {then}",
+            f"{notice.forecast}: {pending.receiver} did not accept the notice: {attempt.problem}; it {then}",
             "WARNING",
             forecast=notice.forecast,
             at=timestamp(),

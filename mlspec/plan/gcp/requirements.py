@@ -1,7 +1,7 @@
-"""What has to be there for a set of forecasts on a target, as data: packages, APIs, permissions, topics, secrets, quotas.
+"""What a set of forecasts needs on a target, as data: packages, APIs, permissions, topics, secrets, quotas.
 
-The tables follow `infra/` and the rendered Terraform; tests hold them against both, so that a permission that is granted nowhere
-cannot be asked for.
+The tables follow `infra/` and the rendered Terraform. Tests compare them with both, so that no permission is required that
+nothing grants.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from mlspec.state.resource import Json
 
 Spec = Mapping[str, Json]
 
-# What the platform and every forecast use; infra/services.tf turns these on, and more that only the platform itself needs.
+# APIs that the platform and every forecast use. infra/services.tf enables these, and more that only the platform needs.
 _APIS = (
     "aiplatform", "artifactregistry", "bigquery", "cloudkms", "cloudresourcemanager", "composer", "compute", "iam",
     "logging", "monitoring", "pubsub", "run", "serviceusage", "storage",
 )  # fmt: skip
 _BUCKETS = ("data", "models", "state", "dags")
-_FLOOR_OF_AIRFLOW = (3, 2)  # what a rendered DAG asks for
+_FLOOR_OF_AIRFLOW = (3, 2)  # the oldest version that a rendered DAG runs on
 _READS = ("storage.objects.get", "storage.objects.list")
 _WRITES = ("storage.objects.create", *_READS)
 _KEEPS = (*_WRITES, "storage.objects.delete")
-# One run of a forecast's job: 4 vCPU and 16 GiB, as its template has it. Cloud Run counts thousandths of a vCPU, and bytes.
+# One run of a forecast's job: 4 vCPU and 16 GiB, as in its template. Cloud Run counts thousandths of a vCPU, and bytes.
 _QUOTAS = (
     Quota("4 vCPU for a step", "run", "cpu_allocation", "CpuAllocPerProjectRegion", 4_000),
     Quota("16 GiB for a step", "run", "mem_allocation", "MemAllocPerProjectRegion", 16 * 1024**3),
@@ -33,7 +33,7 @@ _QUOTAS = (
 
 
 def needed_extras(specs: Iterable[Spec], *, gcp: bool, postgres: bool) -> tuple[str, ...]:
-    """Return the optional parts of mlspec that specs and target ask for, in the order of their names."""
+    """Return the names of the extras of mlspec that the specs and the target need, sorted."""
     extra_names = {"forecast"} | ({"gcp"} if gcp else set()) | ({"postgres"} if postgres else set())
     for spec in specs:
         extra_names |= set(_model_extras(spec)) | set(_receiver_extras(spec))
@@ -43,7 +43,7 @@ def needed_extras(specs: Iterable[Spec], *, gcp: bool, postgres: bool) -> tuple[
 
 
 def cloud_requirements(specs: Sequence[Spec], place: GcpLocation) -> CloudRequirements:
-    """Return what Google Cloud has to hold and allow."""
+    """Return what the specs need on Google Cloud."""
     secrets = tuple(sorted(set(_secret_names(specs))))
     apis = (*_APIS, *(("secretmanager",) if secrets else ()))
     return CloudRequirements(
@@ -112,10 +112,12 @@ def _project_grants(specs: Sequence[Spec], place: GcpLocation) -> Iterator[Grant
          *jobs),
     )  # fmt: skip
     yield Grant("load a forecast's table", "roles/bigquery.jobUser", ("bigquery.jobs.create",))
-    yield Grant("write what alerts look at", "roles/monitoring.metricWriter", ("monitoring.timeSeries.create",))
+    yield Grant(
+        "write the metrics that alerts compare", "roles/monitoring.metricWriter", ("monitoring.timeSeries.create",)
+    )
     if online:
-        yield Grant("read what endpoints counted", "roles/monitoring.viewer", ("monitoring.timeSeries.list",))
-    yield Grant("read what a failed step said", "roles/logging.viewer", ("logging.logEntries.list",))
+        yield Grant("read the request counts of endpoints", "roles/monitoring.viewer", ("monitoring.timeSeries.list",))
+    yield Grant("read the log of a failed step", "roles/logging.viewer", ("logging.logEntries.list",))
     yield Grant("watch the forecasts' jobs", "roles/run.viewer", ("run.executions.get", "run.jobs.get"))
 
 
@@ -123,7 +125,7 @@ def _bucket_grants(specs: Iterable[Spec], place: GcpLocation) -> Iterator[Grant]
     yield Grant("read the data", "roles/storage.objectViewer", _READS, place.bucket("data"))
     yield Grant("keep models", "roles/storage.objectUser", _WRITES, place.bucket("models"))
     yield Grant("keep the record", "roles/storage.objectUser", _KEEPS, place.bucket("state"))
-    yield Grant("put DAGs in their place", "roles/storage.objectUser", _WRITES, place.bucket("dags"))
+    yield Grant("upload DAGs", "roles/storage.objectUser", _WRITES, place.bucket("dags"))
     for bucket in sorted(set(_source_buckets(specs)) - {place.bucket(role) for role in _BUCKETS}):
         yield Grant("read the data", "roles/storage.objectViewer", _READS, bucket)
 

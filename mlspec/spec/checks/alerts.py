@@ -1,4 +1,4 @@
-"""Thresholds that can fire and mean something; references between alerts, receivers and the rollback policy."""
+"""Checks of thresholds, and of references between alerts, receivers and the rollback policy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mlspec.spec.forecast import Alert, Forecast
 
 _SIDES = ("above", "below", "outside")
 _DRIFT = ("psi", "ks")
-# Of the server as a whole, or of this moment: no series and no number of periods to take them over.
+# Metrics of the whole server or of all series: not by series. Metrics of the present moment: no window of periods.
 _NOT_BY_SERIES = ("error_rate", "latency", "new_series", "vanished_series")
 _OF_NOW = ("data_age",)
 
 
 def check_thresholds(forecast: Forecast) -> Iterator[Problem]:
-    """Each alert has one threshold, on the side where its metric is bad, of a size that it can reach."""
+    """Each alert has one threshold, on a side on which its metric can be bad, with a value that the metric can reach."""
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
         sides = [side for side in _SIDES if getattr(alert, side) is not None]
@@ -86,7 +86,7 @@ def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
         message = f"{alert.metric} has no baseline"
         yield Problem((*path, "baseline"), "threshold", message, f"only {' and '.join(_DRIFT)} have one", on_key=True)
     if alert.window is not None and alert.metric in _OF_NOW:
-        message = f"{alert.metric} is of this moment: it has no window"
+        message = f"{alert.metric} is measured at the present moment: it has no window"
         yield Problem((*path, "window"), "threshold", message, "leave window out", on_key=True)
     if alert.by and alert.metric in _NOT_BY_SERIES:
         message = f"{alert.metric} is one number for all series"
@@ -94,7 +94,7 @@ def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
 
 
 def check_alert_quantiles(forecast: Forecast) -> Iterator[Problem]:
-    """What an alert watches can be measured with the quantiles that are forecast."""
+    """An alert's metric can be measured with the quantiles in model.quantiles."""
     count = len(forecast.model.quantiles)
     for index, alert in enumerate(forecast.alerts):
         needed = METRICS[alert.metric].quantiles
@@ -106,7 +106,7 @@ def check_alert_quantiles(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_alert_names(forecast: Forecast) -> Iterator[Problem]:
-    """Alerts have names of their own, and inhibit others that are there."""
+    """Each alert has a different name, and inhibits only other alerts that exist."""
     known = [alert.name for alert in forecast.alerts]
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
@@ -121,7 +121,7 @@ def check_alert_names(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_rollback_alerts(forecast: Forecast) -> Iterator[Problem]:
-    """A rollback starts on alerts that are there."""
+    """rollback.on names only alerts that exist."""
     known = tuple(alert.name for alert in forecast.alerts)
     yield from _check_alert_references(forecast.rollback.on, ("rollback", "on"), known)
 
@@ -138,7 +138,7 @@ def _check_alert_references(
 
 
 def check_segments(forecast: Forecast) -> Iterator[Problem]:
-    """An alert is judged by columns that name or describe series."""
+    """The columns under an alert's `by` are series columns or static covariates."""
     columns = [*forecast.dataset.series, *forecast.dataset.covariates.static]
     for index, alert in enumerate(forecast.alerts):
         for place, column in enumerate(alert.by):
@@ -147,11 +147,11 @@ def check_segments(forecast: Forecast) -> Iterator[Problem]:
                 yield Problem(path, "reference", f"'{column}' is named twice", "name each once")
             elif column not in columns:
                 hint = did_you_mean(column, columns) or "name it in dataset.series or covariates.static"
-                yield Problem(path, "reference", f"'{column}' is no series or static column", hint)
+                yield Problem(path, "reference", f"'{column}' is not a series or static column", hint)
 
 
 def check_inhibit_circles(forecast: Forecast) -> Iterator[Problem]:
-    """Alerts that inhibit one another in a circle would all be silent."""
+    """Alerts do not inhibit each other in a circle: then all of them would be silent."""
     quiets = {alert.name: set(alert.inhibits) - {alert.name} for alert in forecast.alerts}
     for index, alert in enumerate(forecast.alerts):
         reached, todo = set(), list(quiets[alert.name])
@@ -166,7 +166,7 @@ def check_inhibit_circles(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_receivers(forecast: Forecast) -> Iterator[Problem]:
-    """A receiver is a topic or a webhook, and each is named once."""
+    """Each receiver is a topic or a webhook, and is named once."""
     for index, receiver in enumerate(forecast.notify):
         path: Path = ("notify", index)
         if (receiver.pubsub is None) == (receiver.webhook is None):
@@ -180,4 +180,6 @@ def check_receivers(forecast: Forecast) -> Iterator[Problem]:
             message = "topics that begin with mlspec- are mlspec's own"
             yield Problem((*path, "pubsub"), "receiver", message, "choose another topic")
         elif receiver in forecast.notify[:index]:
-            yield Problem(path, "receiver", "this receiver is named already: it would be told twice", "drop one")
+            yield Problem(
+                path, "receiver", "this receiver is named already: it would get every notice twice", "drop one"
+            )

@@ -1,4 +1,4 @@
-"""What each metric can be, and where it is bad: one table for the gate's rules, the alerts, and the documents.
+"""The range of each metric, and the sides on which it is bad: one table for the gate's rules, the alerts and the documents.
 
 Formulas: Hyndman & Koehler 2006 (MASE), Makridakis et al. 2022 (RMSSE, weighted pinball loss), Kolassa & Schuetz 2007 (WAPE);
 PSI and the Kolmogorov-Smirnov distance compare two distributions.
@@ -16,7 +16,7 @@ from mlspec.spec.faults import ProblemAndHint
 class Metric:
     """The values from `low` to `high` that a metric can take, the `sides` on which it is bad, and the quantiles it needs.
 
-    `ideal` says that both too low and too high are worse than a value between, which `within` measures from.
+    `ideal` is True if both too low and too high are bad: then `within` measures the distance from the ideal value between them.
     """
 
     low: float
@@ -26,7 +26,7 @@ class Metric:
     ideal: bool = False
 
 
-# Beyond this a relative error was written in percent: ten times the demand itself.
+# A relative error above this (ten times the demand) was probably written in percent.
 _RELATIVE = 10.0
 _ANY = math.inf
 METRICS: dict[str, Metric] = {
@@ -43,7 +43,7 @@ METRICS: dict[str, Metric] = {
     "new_series": Metric(0, _ANY, ("above",)),
     "vanished_series": Metric(0, _ANY, ("above",)),
     "error_rate": Metric(0, 1, ("above",)),
-    "latency": Metric(0, 10.0, ("above",)),  # seconds: the last bound of the buckets that it is counted in
+    "latency": Metric(0, 10.0, ("above",)),  # seconds: the last bound of the histogram
 }
 
 
@@ -65,7 +65,7 @@ def number_problem(name: str, number: float) -> ProblemAndHint | None:
 
 
 def edge_problem(name: str, side: str, number: float) -> ProblemAndHint | None:
-    """Return why a threshold can never be passed, with a hint; None if it can: nothing is below the least value."""
+    """Return why a threshold can never be passed, with a hint; None if it can."""
     metric = METRICS[name]
     if side == "above" and number >= metric.high:
         return f"{name} is never above {number:g}", "write a lower value"

@@ -149,7 +149,7 @@ class Sources:
 
 
 def _matches_pattern(name: tuple[str, str, str], folder: str, pattern: str) -> bool:
-    """Return whether an object lies in the folder itself and its name is as the pattern says; of wildcards only * is read."""
+    """Return whether an object lies in the folder itself and its name is as the pattern says; * is the only wildcard."""
     if name[0] != folder:
         return False
     first, *later_parts = pattern.split("*")
