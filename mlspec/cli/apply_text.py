@@ -1,4 +1,4 @@
-"""What a planner wants to know when apply is done: how good the candidates are, who serves and why, where to look next."""
+"""The text after an apply: the scores of the candidates, the version that serves and why, and the next commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHARES = ("wape", "bias", "coverage")
 
 
 def as_text(outcomes: Sequence[ForecastOutcome]) -> str:
-    """Return the story of each forecast, and what to type next."""
+    """Return the outcome of each forecast as text, and the next commands."""
     parts = ["\n".join(_outcome_lines(outcome)) for outcome in outcomes]
     forecasts = [outcome.forecast for outcome in outcomes if outcome.run]
     if forecasts:
@@ -45,7 +45,7 @@ def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
         yield from (f"  gate {printable(reason)}" for reason in version.reasons)
     if outcome.status == "kept-out" and version is not None:
         word = "keeps" if outcome.recorded else "kept"
-        yield f"{name}: the gate {word} {version.version} out; what served before still serves."
+        yield f"{name}: the gate {word} {version.version} out; the version before it still serves."
         if not outcome.recorded:
             yield from (f"  gate {printable(reason)}" for reason in version.reasons if not reason.startswith("pass"))
         yield "  It is tried again when spec, data or code change."
@@ -84,7 +84,7 @@ def _metric_text(metric: str, value: float | None) -> Any:
 
 
 def as_json(outcomes: Sequence[ForecastOutcome]) -> str:
-    """Return what came of each forecast, for machines."""
+    """Return the outcome of each forecast as JSON."""
     return json.dumps({"forecasts": [_outcome_json(outcome) for outcome in outcomes]}, indent=2, allow_nan=False)
 
 

@@ -1,4 +1,4 @@
-"""A step in a container on Google Cloud: it is handed addresses in buckets, and hands back files, facts, or what is wrong."""
+"""Runs a step in a container on Google Cloud: inputs and outputs are in buckets, as are the facts or the error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEME = "gs://"
 def run_in_container(
     name: StepName, spec: str, target: str, inputs: Mapping[str, str], options: Mapping[str, Any], out: str
 ) -> Exit:
-    """Run one step on files in buckets. What the step raises is written below `out` too, for whoever waits for it."""
+    """Run one step on files in buckets. An error of the step is written below `out` too, for the process that waits."""
     from mlspec import jobs
     from mlspec.targets.gcp.jobs.remote_steps import error_to_json
 
@@ -54,7 +54,7 @@ def run_in_container(
 
 
 def _load_resolved(file: Path, address: str) -> dict[str, Any]:
-    refusal = SpecError(f"'{address}' is not a resolved spec", hint="give what mlspec show --output json says")
+    refusal = SpecError(f"'{address}' is not a resolved spec", hint="give the output of `mlspec show --output json`")
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(value, dict) and value["metadata"]["name"]:

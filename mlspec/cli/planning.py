@@ -1,4 +1,4 @@
-"""What plan and apply do first: read the specs, open the target, make the plan."""
+"""The first part of plan and apply: reads the specs, opens the target, makes the plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlspec.state.plan import Plan
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A plan, the specs that it is about, and the engine that can carry it out."""
+    """A plan, its specs, and the engine that can apply it."""
 
     plan: Plan
     specs: tuple[ResolvedSpec, ...]
@@ -26,7 +26,7 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class LoopInput:
-    """The specs that can be read, the faults of those that cannot, the target, and the engine on it."""
+    """The valid specs, the faults of the others, the target, and the engine on it."""
 
     specs: tuple[ResolvedSpec, ...]
     faults: tuple[Fault, ...]
@@ -35,7 +35,7 @@ class LoopInput:
 
 
 def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], tell: ProgressReporter) -> LoopInput:
-    """Return the specs under `paths` that `select` takes, for the loop: a file with a fault holds up no other."""
+    """Return the specs under `paths` that `select` takes, for the loop: a file with a fault does not stop the others."""
     root = find_root()
     loaded = load_specs(paths, target)
     opened_target = open_target(loaded.project, root, target)
@@ -45,13 +45,13 @@ def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], t
 
 
 def ignore_progress(forecast: str, step: str, done: int, total: int, text: str) -> None:
-    """Show nothing."""
+    """Show no progress."""
 
 
 def plan_run(
     paths: Sequence[Path], target: str, select: Sequence[str], tell: ProgressReporter = ignore_progress
 ) -> PlannedRun:
-    """Return the plan for the specs under `paths` that `select` takes. Raises TargetError where apply cannot reach the target."""
+    """Return the plan for the specs under `paths` that `select` takes. Raises TargetError if apply cannot reach the target."""
     root = find_root()
     loaded = open_specs(paths, target)
     engine = open_engine(open_target(loaded.project, root, target), root, tell)

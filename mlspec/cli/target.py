@@ -1,4 +1,4 @@
-"""From a target's name to the target itself, and to the engine around it."""
+"""Opens a target by its name, and makes the engine on it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ AnyTarget = Union[LocalTarget, "GcpTarget"]
 
 # Where steps run for a target on Google Cloud: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
 RUNNER = "MLSPEC_RUNNER"
-# Not `describe --dirty`, which writes git's index: to look changes nothing.
+# Not `describe --dirty`, which writes git's index: reading must change nothing.
 _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
 def open_target(project: Project | None, root: Path, name: str) -> AnyTarget:
-    """Return the target of this name; nothing of it is asked yet. Raises UsageError where there is none."""
+    """Return the target of this name, without any request to it. Raises UsageError if there is none."""
     settings = (project.targets if project else {}).get(name)
     if settings is None and name != "local":
         known = ["local", *(project.targets if project else ())]
@@ -53,7 +53,7 @@ def open_target(project: Project | None, root: Path, name: str) -> AnyTarget:
 
 
 def _shared_store(url: str | None, folder: Path) -> Store | None:
-    """Return the store that a team shares, None where the folder itself is the store."""
+    """Return the database that a team shares; None if the folder holds the state."""
     if url is None:
         return None
     from mlspec.targets.postgres.store import shared_store
@@ -62,7 +62,7 @@ def _shared_store(url: str | None, folder: Path) -> Store | None:
 
 
 def open_served(project: Project | None, name: str, forecasts: Sequence[str]) -> Target | None:
-    """Return a target on Google Cloud as a server of these forecasts sees it; None where the target is elsewhere."""
+    """Return a target on Google Cloud as a server of these forecasts can read it; None for any other target."""
     settings = (project.targets if project else {}).get(name)
     if not isinstance(settings, GcpSettings):
         return None
@@ -73,7 +73,7 @@ def open_served(project: Project | None, name: str, forecasts: Sequence[str]) ->
 
 
 def cache_folder() -> Path:
-    """Return the folder for copies of what is kept elsewhere: the user's cache, or a temporary one where that cannot be written."""
+    """Return the folder for cached copies: the user's cache, or a temporary folder if that cannot be written."""
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec"
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def cache_folder() -> Path:
 
 
 def open_engine(target: AnyTarget, root: Path, tell: ProgressReporter) -> Engine:
-    """Return an engine on `target`: the one place where engine and jobs are introduced."""
+    """Return an engine on `target`. This is the only place that connects the engine with the jobs."""
     return Engine(
         target=target,
         steps=_run_step,
@@ -113,7 +113,7 @@ def timestamp() -> str:
 
 
 def git_commit(root: Path) -> str | None:
-    """Return the commit that the project stands at, with `-dirty` behind it where specs differ from it; None without git."""
+    """Return the project's present commit, with the suffix `-dirty` if specs differ from it; None without git."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     argv = ["git", "--no-optional-locks", "-C", str(root), *_GIT_STATUS]
     try:
@@ -126,7 +126,7 @@ def git_commit(root: Path) -> str | None:
 
 
 def open_here(name: str) -> AnyTarget:
-    """Return the target of this name for commands that read what was applied and no spec: only mlspec.yaml is looked at."""
+    """Return the target of this name for commands that need no spec: reads only mlspec.yaml."""
     from mlspec.cli.project import find_root, open_specs
 
     root = find_root()

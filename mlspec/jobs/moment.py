@@ -17,7 +17,7 @@ def read_now(request: StepRequest, step: str) -> pd.Timestamp:
     try:
         parsed = datetime.fromisoformat(text)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"option now '{text}' is no RFC 3339 time", hint="write 2024-02-01T06:00:00Z") from error
+        raise UsageError(f"option now '{text}' is not an RFC 3339 time", hint="write 2024-02-01T06:00:00Z") from error
     if parsed.tzinfo is None:
         raise UsageError(f"option now '{text}' has no offset", hint="write 2024-02-01T06:00:00Z")
     return pd.Timestamp(parsed).tz_convert("UTC").tz_localize(None)

@@ -1,4 +1,4 @@
-"""What specs are compiled to for one target, as text by path: `terraform/NAME/*.tf` and `dags/mlspec_NAME.py`."""
+"""Renders specs for one target, as text by path: `terraform/NAME/*.tf` and `dags/mlspec_NAME.py`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RenderSource:
 def render_forecast(
     source: RenderSource, target: str, place: GcpLocation | None, own: Path | None = None
 ) -> dict[str, str]:
-    """Return the files of one forecast. Without a `place` (a local target) there is a DAG and no infrastructure."""
+    """Return the files of one forecast. Without a `place` (a local target) there is only a DAG."""
     files = {f"dags/{dag_name(source.json)}": dag_file(source.json, source.spec_hash, target, source.file, own)}
     if place is not None:
         terraform_files = forecast_files(source.json, place, own)
@@ -39,7 +39,7 @@ def render_forecast(
 def render_shared(
     sources: Sequence[RenderSource], place: GcpLocation | None, own: Path | None = None
 ) -> dict[str, str]:
-    """Return the files of what all specs of a project share: topics and secrets named under `notify`."""
+    """Return the files of the resources that all specs of a project share: topics and secrets under `notify`."""
     if place is None:
         return {}
     terraform_files = shared_files([source.json for source in sources], place, own)

@@ -209,7 +209,7 @@ def test_apply_makes_what_was_planned_once(root: Path, capsys: pytest.CaptureFix
     made = len(cloud.resources())
     assert cloud.get("google_storage_bucket_object", "mlspec_demand.py")
     assert front.run(["apply", "--target", "prod"]) == 0
-    assert "Nothing to do: everything is as the specs say." in capsys.readouterr().out
+    assert "Nothing to do: everything is up to date." in capsys.readouterr().out
     assert front.run(["plan", "--target", "prod", "--detailed-exitcode"]) == 0
     assert len(cloud.resources()) == made
 

@@ -1,4 +1,4 @@
-"""`mlspec apply`: makes it so."""
+"""`mlspec apply`: brings forecasts to the state of their specs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlspec.cli import google_cloud
 
 
-@click.command(short_help="Make it so: data, checks, backtest, gate, deploy, forecast.")
+@click.command(short_help="Apply specs: check, backtest, gate, train, deploy, forecast.")
 @options.paths
 @options.target
 @options.output("text", "json")
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--hand-over",
     is_flag=True,
-    help="On Google Cloud: when the infrastructure stands, let the loop's job make the forecasts.",
+    help="On Google Cloud: apply the infrastructure, then start the job mlspec-reconcile, which makes the forecasts.",
 )
 def command(
     paths: tuple[Path, ...],
@@ -46,10 +46,10 @@ def command(
     lock_timeout: float,
     hand_over: bool,
 ) -> int:
-    """Make it so: check the data, backtest the candidates, judge them by the gate, deploy what passes, forecast.
+    """Apply specs: check the data, backtest the candidates, judge them by the gate, train and deploy what passes, forecast.
 
-    PATH is a spec file, a folder of them, or one plan that `mlspec plan --out` saved. What is as its spec says is left alone; one
-    forecast that fails does not hold up the others.
+    PATH is a spec file, a folder of them, or one plan that `mlspec plan --out` saved. What is up to date is left alone. A
+    forecast that fails does not stop the others.
     """
     saved = _load_saved_plan(paths, select)
     target_name = saved.plan.target if saved else target
@@ -72,7 +72,7 @@ def command(
             report(f"mlspec apply: reading {', '.join(map(str, paths))}")
             planned_run = plan_run(paths, target, select, progress)
         else:
-            report(f"mlspec apply: carrying out {paths[0]}")
+            report(f"mlspec apply: applying {paths[0]}")
             planned_run = plan_run([Path(path) for path in saved.paths], saved.plan.target, saved.select, progress)
             check_fresh(saved.plan, planned_run.plan)
         _show_plan(planned_run.plan, output)
@@ -96,25 +96,27 @@ def command(
 
 @dataclass(frozen=True)
 class _RunOptions:
-    """How a run is shown, and whether somebody said yes to it."""
+    """How a run is shown, and whether it was approved."""
 
     output: str
     yes: bool
 
 
 def _load_saved_plan(paths: tuple[Path, ...], select: tuple[str, ...]) -> SavedPlan | None:
-    """Return the saved plan that the call names, if it names one."""
+    """Return the saved plan among the paths, if there is one."""
     plans = [path for path in paths if path.is_file() and path.suffix not in (".yaml", ".yml")]
     if not plans:
         return None
     if len(paths) > 1 or select:
         raise UsageError(
-            "a saved plan is carried out alone and whole", hint="mlspec apply PLAN, without other paths or --select"
+            "a saved plan is applied alone and as a whole", hint="mlspec apply PLAN, without other paths or --select"
         )
     try:
         text = plans[0].read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise StalePlan(f"cannot read {plans[0]}: {error}", hint="make it with `mlspec plan --out FILE`") from error
+        raise StalePlan(
+            f"cannot read {plans[0]}: {error}", hint="write it again with `mlspec plan --out FILE`"
+        ) from error
     return from_text(text, str(plans[0]))
 
 
@@ -125,7 +127,7 @@ def _apply_on_google_cloud(
     run_options: _RunOptions,
     lock_timeout: float | None,
 ) -> int:
-    """Make the infrastructure and the DAGs as planned, then the forecasts that have it: here, or by the loop's job."""
+    """Apply the planned infrastructure and DAGs, then make the forecasts that have it: here, or by the loop's job."""
     from mlspec.cli import google_cloud
 
     if saved is not None:
@@ -151,22 +153,20 @@ def _apply_on_google_cloud(
 
 
 def _show_plan(plan: Plan, output: str) -> None:
-    """Show the plan: on stdout for a person, on stderr beside JSON. What cannot be planned is said with what came of it."""
+    """Show the plan: on stdout as text, on stderr with JSON output. What cannot be planned is shown with the outcome."""
     plan_lines = plan_text.as_text(plan, before_apply=True)
     if plan_lines:
         click.echo(plan_lines, err=output == "json")
 
 
 def _ask_approval(target: str, destroyed: Sequence[str], *, protect: bool, yes: bool) -> None:
-    """Ask where something is destroyed or the target is protected; refuse where nobody can be asked."""
+    """Ask for approval if something is destroyed or the target is protected; refuse if there is no terminal."""
     reasons = [f"{', '.join(destroyed)} would be destroyed"] if destroyed else []
     reasons += [f"target '{target}' is protected"] if protect else []
     if not reasons or yes:
         return
     reason_text = " and ".join(reasons)
     if not sys.stdin.isatty():
-        raise Refused(
-            f"{reason_text}, and there is no terminal to ask on", hint="look at `mlspec plan`, then add --yes"
-        )
+        raise Refused(f"{reason_text}, and there is no terminal to ask on", hint="review `mlspec plan`, then add --yes")
     if not click.confirm(f"{reason_text}. Apply?", err=True):
-        raise Refused("not applied: you said no; nothing was changed")
+        raise Refused("not applied: you answered no; nothing was changed")

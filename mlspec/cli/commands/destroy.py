@@ -1,4 +1,4 @@
-"""`mlspec destroy`: takes down what apply made, and nothing else."""
+"""`mlspec destroy`: removes what apply made, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from mlspec.targets.gcp.target import GcpTarget
 
 
-@click.command(short_help="Take down what apply made, and nothing else.")
+@click.command(short_help="Remove what apply made, and nothing else.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @options.target
 @options.yes
 @options.lock_timeout
 @click.option("--purge", is_flag=True, help="Remove data and history too. This cannot be undone.")
 def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float, purge: bool) -> int:
-    """Take down what apply made for these forecasts, and nothing else; on Google Cloud their infrastructure too.
+    """Remove what apply made for these forecasts, and nothing else; on Google Cloud their infrastructure too.
 
-    Versions, releases, events and files are kept, so that a later apply goes on from them; --purge removes them too. Specs and
-    source data are never touched.
+    Versions, releases, events and files are kept, so that a later apply can use them; --purge removes them too. Specs and
+    source data are never changed.
     """
     names = tuple(dict.fromkeys(names))
     description = (
@@ -77,7 +77,7 @@ def _destroy_on_google_cloud(
             _say_absent(name)
         if destroy_plan.text:
             report(destroy_plan.text)
-        _ask_confirmation(f"{description}{', with all of the above' if destroy_plan.text else ''}", yes=yes)
+        _ask_confirmation(f"{description}{', with everything listed above' if destroy_plan.text else ''}", yes=yes)
         destroy_plan.destroy_all(purge=purge, lock_timeout=lock_timeout)
     for name in destroy_plan.done:
         if name not in absent:
@@ -90,17 +90,17 @@ def _destroy_on_google_cloud(
 
 
 def _ask_confirmation(description: str, *, yes: bool) -> None:
-    """Ask before anything goes. Raises Refused where the answer is no, or nobody can be asked."""
+    """Ask for approval. Raises Refused if the answer is no, or if there is no terminal."""
     if yes:
         return
     if not sys.stdin.isatty():
         raise Refused(f"{description} would be destroyed, and there is no terminal to ask on", hint="add --yes")
     if not click.confirm(f"Destroy {description}?", err=True):
-        raise Refused("not destroyed: you said no; nothing was changed")
+        raise Refused("not destroyed: you answered no; nothing was changed")
 
 
 def _say_absent(name: str) -> None:
-    click.echo(f"{name}: nothing of it stands; history is kept")
+    click.echo(f"{name}: there is nothing to destroy; its history is kept")
 
 
 def _say_done(name: str, *, purge: bool) -> None:

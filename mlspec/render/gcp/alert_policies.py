@@ -1,9 +1,9 @@
-"""From a spec's alert thresholds to Cloud Monitoring's alert policies.
+"""Makes Cloud Monitoring's alert policies from a spec's alert thresholds.
 
-mlspec measures, Monitoring watches: the step `evaluate` takes a metric over its window of mature periods and writes one point an
-alert and segment to `custom.googleapis.com/mlspec/value`; where the spec says `for: m of n`, it writes to
-`custom.googleapis.com/mlspec/breaches` in how many of the last n evaluations the threshold was broken, because no condition
-of Monitoring looks back over weeks. What an endpoint does by itself (error_rate, latency) is read from Vertex AI's own metrics.
+mlspec measures, and Monitoring watches. The step `evaluate` computes each metric over its window of periods with actuals, and
+writes one point for each alert and segment to `custom.googleapis.com/mlspec/value`. For `for: m of n` it writes the number of
+the last n evaluations that broke the threshold to `custom.googleapis.com/mlspec/breaches`, because no condition of Monitoring
+looks back over weeks. The metrics of an endpoint (error_rate, latency) are read from Vertex AI's own metrics.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _GCP_SEVERITY = {"critical": "CRITICAL", "warning": "WARNING"}
 _ENDPOINT_METRICS = ("error_rate", "latency")
 # Vertex AI's own (cloud.google.com/monitoring/api/metrics_gcp), as PromQL spells them: the first slash of a name is a colon there,
 # every other sign that is no letter an underscore (cloud.google.com/monitoring/promql/promql-mapping).
-_REQUESTS = "aiplatform_googleapis_com:prediction_online_response_count"  # a series a class of codes; 5xx are the server's fault
+_REQUESTS = (
+    "aiplatform_googleapis_com:prediction_online_response_count"  # one series a class of codes; 5xx are server errors
+)
 _LATENCIES = "aiplatform_googleapis_com:prediction_online_prediction_latencies_bucket"
 _ENDPOINT = "aiplatform.googleapis.com/Endpoint"
 _MILLISECONDS = 1000.0
@@ -46,9 +48,9 @@ class PolicyCondition:
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
-    """One alert as Monitoring has it.
+    """One alert policy for Monitoring.
 
-    `channels` are topics that the spec names under `notify`; `rolls_back` says that it wakes the redeploy function.
+    `channels` are topics that the spec names under `notify`; `rolls_back` says that it triggers the redeploy function.
     """
 
     name: str
@@ -61,7 +63,7 @@ class AlertPolicy:
 
 
 def alert_policies(spec: Mapping[str, Json], endpoint: str | None) -> tuple[AlertPolicy, ...]:
-    """Return one policy an alert of a resolved spec. `endpoint` is the Vertex AI endpoint's id, where the spec serves online."""
+    """Return one policy for each alert of a resolved spec. `endpoint` is the Vertex AI endpoint's id, if the spec serves online."""
     return tuple(_alert_policy(spec, alert, endpoint) for alert in spec["alerts"])
 
 
@@ -69,7 +71,9 @@ def _alert_policy(spec: Mapping[str, Json], alert: Mapping[str, Json], endpoint:
     forecast, rolls_back = spec["metadata"]["name"], alert["name"] in spec["rollback"]["on"]
     threshold = " or ".join(words for words, _, _ in _threshold_sides(alert))
     condition = f"{alert['metric']} is {threshold}"
-    reaction = "mlspec looks at the version that serves, and may roll it back" if rolls_back else "a person should look"
+    reaction = (
+        "mlspec evaluates the version that serves, and may roll it back" if rolls_back else "a person should look at it"
+    )
     return AlertPolicy(
         name=alert["name"],
         title=f"mlspec {forecast}: {alert['name']}",
@@ -82,7 +86,7 @@ def _alert_policy(spec: Mapping[str, Json], alert: Mapping[str, Json], endpoint:
 
 
 def _notify_topics(notify: Sequence[Mapping[str, Json]], severity: int) -> tuple[str, ...]:
-    """Return the topics that take alerts of this loudness, each once."""
+    """Return the topics that receive alerts of this severity, each once."""
     topics = (
         receiver["pubsub"]
         for receiver in notify
@@ -106,7 +110,7 @@ def _policy_conditions(forecast: str, alert: Mapping[str, Json], endpoint: str |
 
 
 def _series_filter(metric: str, forecast: str, alert: str) -> str:
-    """Return the filter of one alert's time series. Monitoring wants the resource's type beside the metric's."""
+    """Return the filter of one alert's time series. Monitoring needs the resource's type besides the metric's."""
     parts = [
         f"metric.type={log_filter(metric)}",
         f"resource.type={log_filter('generic_task')}",
@@ -117,7 +121,7 @@ def _series_filter(metric: str, forecast: str, alert: str) -> str:
 
 
 def _threshold_sides(alert: Mapping[str, Json]) -> list[tuple[str, Literal["COMPARISON_GT", "COMPARISON_LT"], float]]:
-    """Return the words, the comparison and the value of each side on which an alert fires; a duration in seconds."""
+    """Return text, comparison and value for each side on which an alert fires; a duration is in seconds."""
     low, high = alert["outside"] or (alert["below"], alert["above"])
     sides: list[tuple[str, Literal["COMPARISON_GT", "COMPARISON_LT"], float]] = []
     if low is not None:
