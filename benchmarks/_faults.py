@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from mlspec.jobs.evaluate import DRIFT_WINDOW
+from mlspec.spec.agreement import parse_agreement
+from mlspec.spec.metrics import METRICS
 from mlspec.state.resource import Json
 
 Kind = Literal["bad-model", "drift", "late-actuals", "outage"]
@@ -78,8 +79,8 @@ def bars(alerts: Sequence[Mapping[str, Json]]) -> dict[str, int]:
     """Return within how many mature periods each alert has to fire: until m whole windows hold only periods that are touched."""
     found = {}
     for alert in alerts:
-        usual = DRIFT_WINDOW if alert["metric"] in ("psi", "ks") else 1
-        found[alert["name"]] = (alert["window"] or usual) + int((alert["for"] or "1 of 1").split(" of ")[0]) - 1
+        usual = METRICS[alert["metric"]].usual_window
+        found[alert["name"]] = (alert["window"] or usual) + parse_agreement(alert["for"]).agree - 1
     return found
 
 

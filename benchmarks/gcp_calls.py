@@ -24,9 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mlspec.cli.planning import ignore_progress  # noqa: E402  (the tests' stand-in is beside the package)
-from mlspec.cli.target import open_engine, open_target  # noqa: E402
+from mlspec.cli.target import open_engine  # noqa: E402
 from mlspec.engine.effects import ForecastWork  # noqa: E402
 from mlspec.engine.evaluation import evaluation_key  # noqa: E402
+from mlspec.engine.target_kinds import open_target  # noqa: E402
 from mlspec.spec import read_specs  # noqa: E402
 from tests.gcp import platform  # noqa: E402
 from tests.gcp.acme import IMAGE, Acme  # noqa: E402
@@ -75,7 +76,7 @@ def multiplied(acme: Acme, names: list[str], folders: bool) -> None:
     image = bucket.blob("forecasts/demand/state.db").download_as_bytes()
     with engine.target.read_session():
         keys = {
-            name: evaluation_key(ForecastWork(engine, engine.desired_forecast(specs[name])), observed)
+            name: evaluation_key(ForecastWork(engine, engine.desired_forecast(specs[name]), observed), observed)
             for name in ("demand", *names)
         }
     for name in names:

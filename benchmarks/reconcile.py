@@ -92,10 +92,9 @@ def copied(root: Path, old: list[str], new: list[str]) -> None:
     connection.commit()
     with target.read_session():
         keys = {
-            name: evaluation_key(
-                ForecastWork(engine, engine.desired_forecast(specs[name])), target.observe_forecast(name)
-            )
+            name: evaluation_key(ForecastWork(engine, engine.desired_forecast(specs[name]), observed), observed)
             for name in new
+            for observed in (target.observe_forecast(name),)
         }
     for name, found in keys.items():
         record = json.loads(connection.execute("SELECT record FROM ledgers WHERE forecast = ?", (name,)).fetchone()[0])

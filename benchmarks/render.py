@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from mlspec.cli.rendering import render_specs
+from mlspec.engine.rendering import render_specs
+from mlspec.engine.target_kinds import find_target
 from mlspec.spec import read_specs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +39,7 @@ def main() -> int:
             validating.append(time.perf_counter() - start)
             assert not loaded.faults, loaded.faults[0]
             start = time.perf_counter()
-            files = len(render_specs(loaded.specs, loaded.project, "prod", root, with_shared=True))
+            files = len(render_specs(loaded.specs, find_target(loaded.project, "prod"), root, with_shared=True))
             rendering.append(time.perf_counter() - start)
     ratio = statistics.median(rendering) / statistics.median(validating)
     print(

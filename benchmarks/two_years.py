@@ -40,7 +40,7 @@ from benchmarks._faults import KINDS, MOVED, Fault, Outcome, Week, bars, calenda
 from mlspec.cli.planning import ignore_progress  # noqa: E402
 from mlspec.cli.target import open_engine  # noqa: E402
 from mlspec.engine.context import Engine, Spec  # noqa: E402
-from mlspec.engine.effects import ForecastWork, version_name  # noqa: E402
+from mlspec.engine.effects import version_name  # noqa: E402
 from mlspec.engine.loop import reconcile_specs  # noqa: E402
 from mlspec.jobs.drill import SpoiltSteps  # noqa: E402
 from mlspec.spec import read_specs  # noqa: E402
@@ -133,7 +133,7 @@ def live(engine: Engine, every: list[Shop]) -> Iterator[int]:
 
 def spoil(engine: Engine, shop: Shop, spec: Spec, week: int) -> None:
     """Let the version that this week will make forecast badly: its name follows from its lineage."""
-    shop.bad[week] = version_name(ForecastWork(engine, engine.desired_forecast(spec)))
+    shop.bad[week] = version_name(engine, engine.desired_forecast(spec))
     engine.steps.versions.add(shop.bad[week])
 
 

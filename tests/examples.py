@@ -76,3 +76,10 @@ def project(root: Path, **names: str) -> Path:
     for name, text in (names or {"demand": spec_text()}).items():
         (root / "specs" / f"{name}.yaml").write_text(text)
     return root
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a text that stands in a file once."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path.name}"
+    path.write_text(text.replace(old, new), encoding="utf-8")

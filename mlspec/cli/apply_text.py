@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,22 +12,31 @@ import click
 from mlspec.cli.escape import printable
 from mlspec.cli.table import format_percent, format_table
 from mlspec.engine.outcome import ForecastOutcome
+from mlspec.engine.provision import ApplyResult
+from mlspec.plan.candidates import sort_candidates
+from mlspec.spec.metrics import Metric, metrics_of_kind
 from mlspec.state.record import Version
 
-_METRICS = ("wape", "mase", "rmsse", "bias", "pinball", "coverage")
-_SHARES = ("wape", "bias", "coverage")
+_INFRASTRUCTURE = {
+    "nothing": "is as it shall be",
+    "applied": "infrastructure and DAG are as the spec says",
+    "failed": "failed; what terraform made before is in its state",
+    "held": "waits: what all forecasts share failed",
+}
 
 
-def as_text(outcomes: Sequence[ForecastOutcome]) -> str:
-    """Return the outcome of each forecast as text, and the next commands."""
-    parts = ["\n".join(_outcome_lines(outcome)) for outcome in outcomes]
+def as_text(result: ApplyResult) -> str:
+    """Return a line a folder of infrastructure, the story of each forecast, and what to type next."""
+    outcomes = result.outcomes
+    parts = ["\n".join(f"{folder.name}: {_INFRASTRUCTURE[folder.status]}" for folder in result.infrastructure or ())]
+    parts += ["\n".join(_outcome_lines(outcome)) for outcome in outcomes]
     forecasts = [outcome.forecast for outcome in outcomes if outcome.run]
     if forecasts:
         names = forecasts[0]
         parts.append(
             f"Next: mlspec status | mlspec forecast {names} | mlspec inventory {names} | mlspec report {names}"
         )
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
@@ -63,29 +72,35 @@ def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
 
 def candidate_table(version: Version) -> str:
     """Return the table of candidates, the best first, the champion marked."""
-    rows = sorted(version.facts["candidates"], key=lambda row: (row["metrics"]["wape"] is None, row["metrics"]["wape"]))
+    metrics = metrics_of_kind("accuracy")
     shown = [
-        [_champion_label(row["name"], version), *(_metric_text(name, row["metrics"][name]) for name in _METRICS)]
-        for row in rows
+        [
+            _champion_label(row["name"], version),
+            *(_metric_text(metric, row["metrics"].get(metric.name)) for metric in metrics),
+        ]
+        for row in sort_candidates(version.facts["candidates"])
     ]
-    return format_table(
-        ["candidate", *(name.upper() if name in ("wape", "mase", "rmsse") else name for name in _METRICS)],
-        shown,
-        indent=2,
-    )
+    return format_table(["candidate", *(metric.title for metric in metrics)], shown, indent=2)
 
 
 def _champion_label(name: str, version: Version) -> str:
     return f"{name} (champion)" if name == version.candidate else name
 
 
-def _metric_text(metric: str, value: float | None) -> Any:
-    return format_percent(value) if metric in _SHARES else None if value is None else f"{value:.3f}"
+def _metric_text(metric: Metric, value: float | None) -> Any:
+    return format_percent(value) if metric.unit == "share" else None if value is None else f"{value:.3f}"
 
 
-def as_json(outcomes: Sequence[ForecastOutcome]) -> str:
-    """Return the outcome of each forecast as JSON."""
-    return json.dumps({"forecasts": [_outcome_json(outcome) for outcome in outcomes]}, indent=2, allow_nan=False)
+def as_json(result: ApplyResult) -> str:
+    """Return what came of infrastructure and forecasts, for machines."""
+    value: dict[str, Any] = {"forecasts": [_outcome_json(outcome) for outcome in result.outcomes]}
+    if result.infrastructure is not None:
+        rows = [
+            {"name": folder.name, "status": folder.status, "error": folder.error and folder.error.message}
+            for folder in result.infrastructure
+        ]
+        value = {"infrastructure": rows, **value}
+    return json.dumps(value, indent=2, allow_nan=False)
 
 
 def _outcome_json(outcome: ForecastOutcome) -> dict[str, Any]:

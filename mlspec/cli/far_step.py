@@ -11,13 +11,10 @@ from typing import Any
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, open_specs
-from mlspec.cli.target import open_target
+from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit, MlspecError, SpecError, UsageError
 from mlspec.log_context import forecast_scope
 from mlspec.state.step import StepName, StepRequest
-from mlspec.targets.local.target import LocalTarget
-
-SCHEME = "gs://"
 
 
 def run_in_container(
@@ -25,19 +22,19 @@ def run_in_container(
 ) -> Exit:
     """Run one step on files in buckets. An error of the step is written below `out` too, for the process that waits."""
     from mlspec import jobs
-    from mlspec.targets.gcp.jobs.remote_steps import error_to_json
 
     root = find_root()
     opened_target = open_target(open_specs((), target).project, root, target)
-    if isinstance(opened_target, LocalTarget):
+    containers = opened_target.containers
+    if containers is None:
         raise UsageError(f"target '{target}' is not on Google Cloud", hint="name one that is with --target")
     with TemporaryDirectory(prefix="mlspec-") as folder:
         folders = {part: _make_folder(folder, part) for part in ("spec", "in", "sources", "out")}
-        value = _load_resolved(opened_target.download_input(spec, folders["spec"]), spec)
+        value = _load_resolved(containers.download_input(spec, folders["spec"]), spec)
         with forecast_scope(str(value["metadata"]["name"]), name):
             try:
                 files = {
-                    role: opened_target.download_input(address, _make_folder(folder, f"in/{role}"))
+                    role: containers.download_input(address, _make_folder(folder, f"in/{role}"))
                     for role, address in inputs.items()
                 }
                 local_spec, base = (
@@ -46,10 +43,10 @@ def run_in_container(
                 request = StepRequest(name, local_spec, base, folders["out"], files, options)
                 result = jobs.run(request, lambda _done, _total, text: report(printable(text)))
             except MlspecError as error:
-                opened_target.upload_outputs(out, {}, error_to_json(error))
+                containers.upload_error(out, error)
                 raise
             outputs = {role: path.name for role, path in result.outputs.items()}
-            opened_target.upload_outputs(out, result.outputs, {"facts": dict(result.facts), "outputs": outputs})
+            containers.upload_outputs(out, result.outputs, {"facts": dict(result.facts), "outputs": outputs})
     return Exit.DONE
 
 

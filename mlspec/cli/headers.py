@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlspec.errors import MissingExtra
+from mlspec.source_files import list_source_files
 from mlspec.spec import Fault, Problem, ResolvedSpec
 from mlspec.spec.faults import Path as Field
 from mlspec.spec.faults import did_you_mean
@@ -36,7 +37,7 @@ def _find_problems(spec: ResolvedSpec, root: Path) -> Iterator[Problem]:
 def _check_file(uri: str | None, field: Field, roles: list[tuple[Field, str]], root: Path) -> Iterator[Problem]:
     if uri is None or "://" in uri:
         return
-    files = sorted(root.glob(uri)) if "*" in uri else [root / uri]
+    files = list_source_files(root, uri)
     if not files or not files[0].is_file():
         folder = (root / uri).parent
         near = did_you_mean(Path(uri).name, [path.name for path in sorted(folder.glob("*"))] if folder.is_dir() else [])

@@ -6,10 +6,12 @@ import getpass
 import os
 
 from mlspec.cli.planning import ignore_progress
-from mlspec.cli.project import find_root, known_name, open_specs
-from mlspec.cli.target import open_engine, open_here, open_target
+from mlspec.cli.project import find_root, open_specs
+from mlspec.cli.target import open_engine, open_here
 from mlspec.engine.context import Engine, ProgressReporter
+from mlspec.engine.target_kinds import open_target
 from mlspec.errors import SpecError, UsageError
+from mlspec.plan.select import known_name
 from mlspec.spec import ResolvedSpec
 from mlspec.spec.faults import did_you_mean
 

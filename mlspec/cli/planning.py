@@ -1,36 +1,29 @@
-"""The first part of plan and apply: reads the specs, opens the target, makes the plan."""
+"""What plan, apply and the loop do first: read the specs, open the target, and hand both to the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlspec.cli.project import find_root, load_specs, open_specs
-from mlspec.cli.select import select_names
-from mlspec.cli.target import AnyTarget, git_commit, open_engine, open_target
+from mlspec.cli.messages import report
+from mlspec.cli.project import find_root, is_folder, load_specs, open_specs
+from mlspec.cli.target import git_commit, open_engine
 from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.engine.plan import make_plan
+from mlspec.engine.provision import OpenedPlan, PlanRequest, open_plan
+from mlspec.engine.target_kinds import find_target, open_target
+from mlspec.plan.select import select_names
 from mlspec.spec import Fault, ResolvedSpec
-from mlspec.state.plan import Plan
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """A plan, its specs, and the engine that can apply it."""
-
-    plan: Plan
-    specs: tuple[ResolvedSpec, ...]
-    engine: Engine
 
 
 @dataclass(frozen=True)
 class LoopInput:
-    """The valid specs, the faults of the others, the target, and the engine on it."""
+    """The specs that can be read, the faults of those that cannot, and the engine on the target."""
 
     specs: tuple[ResolvedSpec, ...]
     faults: tuple[Fault, ...]
-    target: AnyTarget
     engine: Engine
 
 
@@ -38,24 +31,32 @@ def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], t
     """Return the specs under `paths` that `select` takes, for the loop: a file with a fault does not stop the others."""
     root = find_root()
     loaded = load_specs(paths, target)
-    opened_target = open_target(loaded.project, root, target)
-    engine = open_engine(opened_target, root, tell)
+    engine = open_engine(open_target(loaded.project, root, target), root, tell)
     names = select_names(lambda: make_plan(engine, loaded.specs, None), select, [spec.name for spec in loaded.specs])
-    return LoopInput(tuple(spec for spec in loaded.specs if spec.name in names), loaded.faults, opened_target, engine)
+    return LoopInput(tuple(spec for spec in loaded.specs if spec.name in names), loaded.faults, engine)
 
 
 def ignore_progress(forecast: str, step: str, done: int, total: int, text: str) -> None:
     """Show no progress."""
 
 
-def plan_run(
-    paths: Sequence[Path], target: str, select: Sequence[str], tell: ProgressReporter = ignore_progress
-) -> PlannedRun:
-    """Return the plan for the specs under `paths` that `select` takes. Raises TargetError if apply cannot reach the target."""
-    root = find_root()
-    loaded = open_specs(paths, target)
-    engine = open_engine(open_target(loaded.project, root, target), root, tell)
-    commit = git_commit(root)
-    names = select_names(lambda: make_plan(engine, loaded.specs, commit), select, [spec.name for spec in loaded.specs])
-    specs = tuple(spec for spec in loaded.specs if spec.name in names)
-    return PlannedRun(make_plan(engine, specs, commit), specs, engine)
+def open_plan_here(
+    paths: Sequence[Path],
+    target: str,
+    select: Sequence[str],
+    tell: ProgressReporter = ignore_progress,
+    lock_timeout: float = 0.0,
+) -> AbstractContextManager[OpenedPlan]:
+    """Return the plan for the specs under `paths` that `select` takes, open as long as the context is."""
+    root, loaded = find_root(), open_specs(paths, target)
+    configured = find_target(loaded.project, target)
+    request = PlanRequest(
+        target=configured,
+        specs=loaded.specs,
+        select=select,
+        commit=git_commit(root),
+        whole_folder=any(is_folder(path, root) for path in paths),
+        tell=report,
+        lock_timeout=lock_timeout,
+    )
+    return open_plan(open_engine(configured.open(root), root, tell), request)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from mlspec.cli.faults import as_text
 from mlspec.cli.messages import report
-from mlspec.errors import SpecError, UsageError
+from mlspec.errors import SpecError
 from mlspec.spec import LoadedSpecs, read_specs
-from mlspec.spec.faults import did_you_mean
 from mlspec.spec.load import PROJECT_FILE
 
 
@@ -41,13 +40,3 @@ def open_specs(paths: Sequence[Path | str], target: str) -> LoadedSpecs:
             hint="`mlspec explain FIELD` explains a field",
         )
     return loaded
-
-
-def known_name(name: str, names: Sequence[str]) -> str:
-    """Return `name` if it is one of `names`. Raises UsageError with the nearest."""
-    if name in names:
-        return name
-    hint = did_you_mean(name, names) or "see `mlspec status`"
-    raise UsageError(
-        f"there is no forecast '{name}'", hint=hint if names else "nothing was applied yet: run `mlspec apply`"
-    )

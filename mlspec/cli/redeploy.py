@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mlspec.cli.log_setup import default_level, set_up
-from mlspec.cli.target import cache_folder, timestamp
+from mlspec.cli.target import timestamp
 from mlspec.engine.alert_handler import handle_alert
 from mlspec.engine.pass_result import PassResult
 from mlspec.spec.gcp.location import GcpLocation
+from mlspec.targets.cache import cache_folder
 
 
 def redeploy(place: GcpLocation, forecast: str) -> PassResult:

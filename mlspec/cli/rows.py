@@ -1,65 +1,20 @@
-"""Rows of a made forecast: read, chosen, and printed as text, JSON or CSV that a spreadsheet can open without harm."""
+"""Rows of a forecast, printed as text, JSON or CSV that a spreadsheet can open without harm."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
 from mlspec.cli.table import format_table
-from mlspec.errors import MissingExtra, UsageError
-from mlspec.spec.faults import did_you_mean
+from mlspec.engine.rows import PlainRows
 
 # A spreadsheet takes a cell that begins so for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-@dataclass(frozen=True)
-class PlainRows:
-    """A table of plain values: names of columns, and rows in order. Times are ISO text; what is missing is None."""
-
-    columns: list[str]
-    values: list[list[Any]]
-
-    def filter_rows(self, wanted: dict[str, str]) -> PlainRows:
-        """Return the rows whose columns have these values, as text. Raises UsageError where a column is not there."""
-        for name in wanted:
-            if name not in self.columns:
-                raise UsageError(f"--series: there is no column '{name}'", hint=did_you_mean(name, self.columns))
-        at = {self.columns.index(name): text for name, text in wanted.items()}
-        return PlainRows(
-            self.columns, [row for row in self.values if all(str(row[i]) == text for i, text in at.items())]
-        )
-
-
-def read_rows(file: Path) -> PlainRows:
-    """Read a Parquet file. Raises MissingExtra where pyarrow is not installed."""
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtra("pyarrow", "forecast") from error
-    arrow_table = pyarrow.parquet.read_table(file)
-    columns = [[_plain_value(value) for value in column.to_pylist()] for column in arrow_table.columns]
-    return PlainRows(list(arrow_table.column_names), [list(row) for row in zip(*columns, strict=True)])
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, datetime):
-        midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
-        return value.date().isoformat() if midnight else value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def as_text(rows: PlainRows, limit: int | None) -> str:

@@ -25,6 +25,8 @@ def sender_factory(
             from mlspec.targets.notify.webhook import WebhookSender
 
             return WebhookSender(secret(name), clock)
+        if kind != "pubsub":
+            raise DeliveryError(f"{receiver}: nothing sends to a receiver of this kind")
         from mlspec.targets.gcp.pubsub import PubSubSender
 
         topic_project = project or next((os.environ[key] for key in _PROJECT if os.environ.get(key)), None)

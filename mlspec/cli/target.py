@@ -1,91 +1,30 @@
-"""Opens a target by its name, and makes the engine on it."""
+"""From where a user stands to an opened target, and to the engine around it."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
 
 from mlspec import __version__
 from mlspec.cli.clock import utc_now
+from mlspec.cli.project import find_root, open_specs
 from mlspec.engine.context import Engine, ProgressReporter, model_libraries
-from mlspec.errors import UsageError
+from mlspec.engine.target_kinds import open_target
 from mlspec.forecast.code_version import CODE_VERSION
-from mlspec.spec.faults import did_you_mean
-from mlspec.spec.gcp.location import GcpLocation
-from mlspec.spec.project import GcpTargetSettings as GcpSettings
-from mlspec.spec.project import LocalTargetSettings as LocalSettings
-from mlspec.spec.project import Project
 from mlspec.state.step import Progress, StepRequest, StepResult
-from mlspec.targets.base import Target
-from mlspec.targets.local.target import LocalTarget
-from mlspec.targets.record.store import Store
+from mlspec.targets.base import OpenedTarget
 
-if TYPE_CHECKING:
-    from mlspec.targets.gcp.target import GcpTarget
-
-AnyTarget = Union[LocalTarget, "GcpTarget"]
-
-# Where steps run for a target on Google Cloud: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
+# Where steps run for a target with containers: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
 RUNNER = "MLSPEC_RUNNER"
 # Not `describe --dirty`, which writes git's index: reading must change nothing.
 _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
-def open_target(project: Project | None, root: Path, name: str) -> AnyTarget:
-    """Return the target of this name, without any request to it. Raises UsageError if there is none."""
-    settings = (project.targets if project else {}).get(name)
-    if settings is None and name != "local":
-        known = ["local", *(project.targets if project else ())]
-        raise UsageError(f"there is no target '{name}'", hint=did_you_mean(name, known))
-    if isinstance(settings, GcpSettings):
-        from mlspec.targets.gcp.target import GcpTarget
-
-        place = GcpLocation(name, settings.project, settings.region, settings.kms_key)
-        return GcpTarget(place, cache_folder() / settings.project, protect=settings.protect)
-    settings = settings or LocalSettings(type="local")
-    folder = root / settings.path
-    return LocalTarget(folder, name=name, protect=settings.protect, store=_shared_store(settings.state, folder))
-
-
-def _shared_store(url: str | None, folder: Path) -> Store | None:
-    """Return the database that a team shares; None if the folder holds the state."""
-    if url is None:
-        return None
-    from mlspec.targets.postgres.store import shared_store
-
-    return shared_store(url, folder)
-
-
-def open_served(project: Project | None, name: str, forecasts: Sequence[str]) -> Target | None:
-    """Return a target on Google Cloud as a server of these forecasts can read it; None for any other target."""
-    settings = (project.targets if project else {}).get(name)
-    if not isinstance(settings, GcpSettings):
-        return None
-    from mlspec.targets.gcp.serving_view import ServingView
-
-    place = GcpLocation(name, settings.project, settings.region, settings.kms_key)
-    return ServingView(place, cache_folder() / settings.project, forecasts)
-
-
-def cache_folder() -> Path:
-    """Return the folder for cached copies: the user's cache, or a temporary folder if that cannot be written."""
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec"
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except (OSError, RuntimeError):
-        pass
-    return Path(tempfile.mkdtemp(prefix="mlspec-cache-"))
-
-
-def open_engine(target: AnyTarget, root: Path, tell: ProgressReporter) -> Engine:
-    """Return an engine on `target`. This is the only place that connects the engine with the jobs."""
+def open_engine(target: OpenedTarget, root: Path, tell: ProgressReporter) -> Engine:
+    """Return an engine on `target`: the one place where engine and jobs are introduced."""
+    remote = target.containers if os.environ.get(RUNNER) == "cloud-run" else None
     return Engine(
         target=target,
         steps=_run_step,
@@ -95,9 +34,7 @@ def open_engine(target: AnyTarget, root: Path, tell: ProgressReporter) -> Engine
         libraries=model_libraries(),
         tell=tell,
         mlspec=__version__,
-        run_remote_step=None
-        if isinstance(target, LocalTarget) or os.environ.get(RUNNER) != "cloud-run"
-        else target.run_remote_step,
+        run_remote_step=remote.run_remote_step if remote else None,
     )
 
 
@@ -125,9 +62,6 @@ def git_commit(root: Path) -> str | None:
     return f"{commit[1]}{'-dirty' if dirty else ''}" if commit else None
 
 
-def open_here(name: str) -> AnyTarget:
-    """Return the target of this name for commands that need no spec: reads only mlspec.yaml."""
-    from mlspec.cli.project import find_root, open_specs
-
-    root = find_root()
-    return open_target(open_specs((), name).project, root, name)
+def open_here(name: str) -> OpenedTarget:
+    """Return the target of this name for commands that read what was applied and no spec: only mlspec.yaml is looked at."""
+    return open_target(open_specs((), name).project, find_root(), name)

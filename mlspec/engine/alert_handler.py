@@ -26,7 +26,7 @@ from mlspec.plan.rollback import RollBack, Stay
 from mlspec.plan.rollout import Abort, Shift
 from mlspec.state.observed import Observed, SourceFacts
 from mlspec.state.step import Progress, RemoteStep, StepRequest
-from mlspec.targets.base import Target
+from mlspec.targets.base import OpenedTarget
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ class StepNotRun(MlspecError):
     exit_code = Exit.NOT_WELL
 
 
-def handle_alert(target: Target, forecast: str, clock: Callable[[], str]) -> PassResult:
-    """Judge the version that serves, under the released spec, and move traffic back if that follows; return the result.
+def handle_alert(target: OpenedTarget, forecast: str, clock: Callable[[], str]) -> PassResult:
+    """Judge what serves of one forecast as it was released, and move traffic back where that follows; return what came of it.
 
     `clock` returns RFC 3339 in UTC. Errors are noted in the result, as in a pass. If nothing is due, no lock is taken. It does
     not wait for a lock that is held: the holder of the lock, or the next pass, makes the same decision.
@@ -47,7 +47,7 @@ def handle_alert(target: Target, forecast: str, clock: Callable[[], str]) -> Pas
         return _answer(target, forecast, clock)
 
 
-def _answer(target: Target, forecast: str, clock: Callable[[], str]) -> PassResult:
+def _answer(target: OpenedTarget, forecast: str, clock: Callable[[], str]) -> PassResult:
     found = PassResult(forecast)
     try:
         if _work_due(target, forecast, clock, found):
@@ -66,11 +66,11 @@ def _answer(target: Target, forecast: str, clock: Callable[[], str]) -> PassResu
 def _evaluate_and_move_back(work: ForecastWork, result: PassResult) -> None:
     """Evaluate from stored steps, or only from request counts, and move traffic back if that follows; never forward."""
     try:
-        evaluate_if_new(work, result)
+        result.alert_changes += evaluate_if_new(work)
     except StepNotRun:
-        if has_serving_alarm(work, work.engine.target.observe_forecast(work.name)):
+        if has_serving_alarm(work, work.observed):
             result.alert_changes += evaluate_serving_alerts(work).alert_changes
-    if not _defer_rollout_step(move_due(work, work.engine.target.observe_forecast(work.name)), result):
+    if not _defer_rollout_step(move_due(work, work.observed), result):
         move_traffic(work, result)
 
 
@@ -81,12 +81,13 @@ def _defer_rollout_step(due: TrafficMove | None, result: PassResult) -> bool:
     return isinstance(due, Shift)
 
 
-def _work_due(target: Target, forecast: str, clock: Callable[[], str], result: PassResult) -> ForecastWork | None:
-    """Return the work on a forecast, if there is something to judge or to move back; else None, and note why.
+def _work_due(target: OpenedTarget, forecast: str, clock: Callable[[], str], result: PassResult) -> ForecastWork | None:
+    """Return the work on a forecast of which there is something to judge or to move back; note why there is none.
 
     Raises StepNotRun if the stored steps are not enough to judge by.
     """
-    work, observed = _work_of_newest_release(target, forecast, clock), target.observe_forecast(forecast)
+    observed = target.observe_forecast(forecast)
+    work = _work_of_newest_release(target, observed, clock)
     result.waits = [] if work else ["nothing serves"]
     # Also if only another resource is in observe mode: what to do with such a forecast is decided by a whole pass.
     result.paused = any(condition.type == "Paused" and condition.status == "True" for condition in observed.conditions)
@@ -122,30 +123,30 @@ def measure_move_ahead(work: ForecastWork) -> None:
     """
     if resource_mode(work.desired.spec, "deployment") != "enforce":
         return
-    present_work = replace(work, moment=None)  # the alert handler knows no scheduled moment
-    observed = work.engine.target.observe_forecast(work.name)
+    present_work = replace(work, moment=None)  # whoever answers knows of no scheduled moment
     try:
-        due = move_due(present_work, observed)
+        due = move_due(present_work, work.observed)
         if isinstance(due, RollBack | Abort):
-            counterfactual.measure_move(present_work, observed, due)
-    except Exception as error:  # the evaluation is recorded already, so the task must not fail here
-        logger.debug("the rollback targets cannot be compared yet", exc_info=error)
+            counterfactual.measure_move(present_work, work.observed, due)
+    except Exception as error:  # what was judged is recorded; a task that failed here would tell another story
+        logger.debug("what could take over cannot be weighed yet", exc_info=error)
         problem = error.message if isinstance(error, MlspecError) else type(error).__name__
         work.engine.tell(work.name, "evaluate", 1, 1, f"the rollback targets cannot be compared yet: {problem}")
 
 
-def _work_of_newest_release(target: Target, forecast: str, clock: Callable[[], str]) -> ForecastWork | None:
-    """Return the work on a forecast with the spec of its newest release and the data that was read last; None if nothing serves.
+def _work_of_newest_release(target: OpenedTarget, observed: Observed, clock: Callable[[], str]) -> ForecastWork | None:
+    """Return the work on a forecast as its newest release has it, on the data that was read last; None where nothing serves.
 
     Steps are looked up under the code and the libraries of the last evaluation, because this process may have neither.
     """
-    releases, observed = target.load_releases(forecast), target.observe_forecast(forecast)
-    data = observed.resources.get("data")
+    releases, data = target.load_releases(observed.forecast), observed.resources.get("data")
     if not releases or data is None or "deployment" not in observed.resources:
         return None
     source = SourceFacts(str(data.resource.fields["data.digest"]), (), 0)
     made_with = {"code": "", "mlspec": "", "libraries": {}, **observed.ledger.made_with}
-    desired_forecast = DesiredForecast(forecast, releases[0].spec, releases[0].spec_hash, source, made_with["code"])
+    desired_forecast = DesiredForecast(
+        observed.forecast, releases[0].spec, releases[0].spec_hash, source, made_with["code"]
+    )
     engine = Engine(
         target,
         _refuse_local_step,
@@ -157,7 +158,7 @@ def _work_of_newest_release(target: Target, forecast: str, clock: Callable[[], s
         made_with["mlspec"],
         run_remote_step=_refuse_remote_step,
     )
-    return ForecastWork(engine, desired_forecast)
+    return ForecastWork(engine, desired_forecast, observed)
 
 
 def _refuse_remote_step(step: RemoteStep) -> NoReturn:

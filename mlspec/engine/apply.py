@@ -40,9 +40,10 @@ def apply_specs(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0
     works: list[ForecastWork] = []
     try:
         outcomes = []
-        for spec in specs:
-            with forecast_scope(spec.name):
-                outcomes.append(_apply_one(engine, spec, lock_timeout, works))
+        with engine.target.hash_files_once():
+            for spec in specs:
+                with forecast_scope(spec.name):
+                    outcomes.append(_apply_one(engine, spec, lock_timeout, works))
         return tuple(outcomes)
     except (KeyboardInterrupt, Terminated) as stopped:
         if not any(work.written for work in works):
@@ -60,7 +61,7 @@ def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Fore
         if all(change.action == "none" for change in plan_changes(engine.desired_forecast(spec), observed)):
             return _unchanged_outcome(engine, observed)
         with engine.target.lock_forecast(spec.name, "apply", engine.clock(), lock_timeout):
-            work = ForecastWork(engine, engine.desired_forecast(spec))
+            work = ForecastWork(engine, engine.desired_forecast(spec), engine.target.observe_forecast(spec.name))
             works.append(work)
             return _apply_under_lock(work)
     except Exception as error:  # a defect in one forecast's work does not stop the others
@@ -93,7 +94,7 @@ def _apply_under_lock(work: ForecastWork) -> ForecastOutcome:
             work, "forecast", make_forecast
         )  # made by the version that serves: a rejected version does not stop the forecast
         return ForecastOutcome(work.name, "kept-out", version=work.version, run=work.run, recorded=True)
-    outcome = _unchanged_outcome(work.engine, work.engine.target.observe_forecast(work.name))
+    outcome = _unchanged_outcome(work.engine, work.observed)
     if not work.written or outcome.status == "kept-out":
         return outcome  # another run did it while this one waited; or a lost file was restored, and the gate's rejection holds
     return ForecastOutcome(work.name, "applied", outcome.version, work.release, work.run, recorded=True)
@@ -122,7 +123,7 @@ def perform_effect(work: ForecastWork, kind: Kind, effect: Callable[[ForecastWor
 
 
 def _next_change(work: ForecastWork, kind: Kind) -> Change:
-    planned_changes = plan_changes(work.desired, work.engine.target.observe_forecast(work.name))
+    planned_changes = plan_changes(work.desired, work.observed)
     return next(change for change in planned_changes if change.resource == f"{kind}.{work.name}")
 
 
@@ -136,4 +137,4 @@ def record_failure(work: ForecastWork, kind: Kind, error: BaseException) -> None
     reason = "DataRefused" if isinstance(error, DataError) else "StepFailed"
     event = Event(work.name, at, "Warning", reason, message)
     condition = Condition(work.name, CONDITION_OF[kind], "False", reason, message, at)
-    target.record_settlement(Settlement(work.name, events=(event,), conditions=(condition,)), at)
+    work.observed = target.record_settlement(Settlement(work.name, events=(event,), conditions=(condition,)), at)

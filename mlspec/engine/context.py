@@ -10,7 +10,7 @@ from typing import Protocol
 from mlspec.plan.desired import DesiredForecast
 from mlspec.state.resource import Json
 from mlspec.state.step import RemoteStep, StepResult, StepRunner
-from mlspec.targets.base import Target, TargetView
+from mlspec.targets.base import OpenedTarget, TargetView
 
 
 class ProgressReporter(Protocol):
@@ -68,7 +68,7 @@ class Engine:
     they run in this process.
     """
 
-    target: Target
+    target: OpenedTarget
     steps: StepRunner
     root: Path
     clock: Callable[[], str]

@@ -11,11 +11,11 @@ from mlspec.engine.effects import ForecastWork, files_of, known_version, panel_f
 from mlspec.engine.evaluation import evaluation_facts
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import DataError, ModelError, StateError, TargetError
-from mlspec.plan import serving_metrics
 from mlspec.plan.comparison import with_comparison_note, would_do_better
 from mlspec.plan.rollback import NO_BETTER_VERSION, RollBack
 from mlspec.plan.rollout import ROLLOUT, Abort
 from mlspec.plan.serving import stable_version
+from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import RolloutProgress
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.record import Event, Release, Version
@@ -91,8 +91,8 @@ def _counts_as_better(work: ForecastWork, observed: Observed, serves: str, name:
 
 
 def _does_better(work: ForecastWork, observed: Observed, serves: str, name: str, version: Version) -> bool:
-    if _alert_named(name, work.desired.spec["alerts"])["metric"] in serving_metrics.METRICS:
-        return True  # the requests of a server cannot be repeated
+    if METRICS[_alert_named(name, work.desired.spec["alerts"])["metric"]].kind == "serving":
+        return True  # nothing that a server did can be done again
     cutoffs = _alert_named(name, evaluation_facts(work, observed)["alerts"]).get("made_at", {}).get(serves)
     if not cutoffs:  # the alert is not about forecasts
         return True

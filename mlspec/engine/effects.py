@@ -1,7 +1,7 @@
 """The effects of applying one forecast: read the data, judge a model, make the forecast. `engine.traffic` moves the traffic.
 
-Each effect runs its steps, asks `plan` for the decision, and records once. The next effect reads the results from the target,
-not from memory, so that a run which starts in the middle does the same.
+Each runs the steps it needs, asks `plan` what follows, and settles once. What one effect learns the next one takes from what the
+target holds after it (`work.observed`), so that a run which starts in the middle does the same.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ _MAX_EXAMPLES = 3  # examples of a broken check in the error
 
 @dataclass
 class ForecastWork:
-    """The work of applying one forecast. `version`, `release` and `run` are what this run made; `effect_count` counts its effects.
+    """One forecast being applied. `version`, `release` and `run` are what this run made; `effect_count` counts its effects.
+
+    `observed` is what the target holds of it: as it was looked at when the work began, then as each settlement left it. Nobody else
+    writes while this run holds the lock, so it is not looked at again.
 
     `written` is True once the state was written: from then on a signal stops a run part-way. `moment` is the scheduled moment
     that the run is for (RFC 3339); None for the present.
@@ -39,6 +42,7 @@ class ForecastWork:
 
     engine: Engine
     desired: DesiredForecast
+    observed: Observed
     version: Version | None = None
     release: Release | None = None
     run: ForecastRun | None = None
@@ -52,8 +56,8 @@ class ForecastWork:
         return self.desired.name
 
     def record_settlement(self, settlement: Settlement) -> None:
-        """Record one effect in one transaction, and log its events."""
-        self.engine.target.record_settlement(settlement, self.engine.clock())
+        """Record one effect whole. Its events are what was decided and done: each is logged."""
+        self.observed = self.engine.target.record_settlement(settlement, self.engine.clock())
         self.effect_count += 1
         for event in settlement.events:
             logger.info("%s: %s", event.reason, event.message, extra={"forecast": event.forecast})
@@ -133,11 +137,11 @@ def judge_model(work: ForecastWork) -> None:
 
 
 def make_version(work: ForecastWork) -> Version:
-    """Return the version of this spec, data and code: from the record, or backtested and trained now. Records nothing."""
-    name = version_name(work)
+    """Return the version of this spec, data and code: as it was judged before, or backtested and trained now. Records none."""
+    name = version_name(work.engine, work.desired)
     before = find_version(work, name)
     if before is None:
-        return _backtest_version(work, name, _version_lineage(work), serving_candidate(work))
+        return _backtest_version(work, name, _version_lineage(work.engine, work.desired), serving_candidate(work))
     restore_version_files(work, before)
     return before
 
@@ -173,19 +177,18 @@ def _backtest_version(work: ForecastWork, name: str, lineage: Mapping[str, Json]
     )
 
 
-def version_name(work: ForecastWork) -> str:
-    """Return the name of the version of this spec, data and code."""
-    return f"v{digest({'forecast': work.name, **_version_lineage(work)}, 10)}"
+def version_name(engine: Engine, desired_forecast: DesiredForecast) -> str:
+    """Return the name that the version of this spec, data and code has."""
+    return f"v{digest({'forecast': desired_forecast.name, **_version_lineage(engine, desired_forecast)}, 10)}"
 
 
-def _version_lineage(work: ForecastWork) -> dict[str, Json]:
-    """Return everything that shapes a version. The version's name is its digest."""
-    desired_forecast = work.desired
+def _version_lineage(engine: Engine, desired_forecast: DesiredForecast) -> dict[str, Json]:
+    """Return all that shapes a version: its name is the digest of this."""
     return {
         "data_version": desired_forecast.source.digest,
         "spec_hash": digest(desired_forecast.spec_fields("model")),
         "code_version": desired_forecast.code,
-        "libraries": dict(work.engine.libraries),
+        "libraries": dict(engine.libraries),
         "seed": desired_forecast.spec["model"]["seed"],
     }
 
@@ -211,7 +214,7 @@ def intact_versions(work: ForecastWork, versions: Sequence[Version]) -> frozense
 def make_forecast(work: ForecastWork) -> None:
     """Make the forecast, each series by the version that serves it, and the stock levels if the spec asks for them."""
     desired_forecast, at = work.desired, work.engine.clock()
-    observed = work.engine.target.observe_forecast(work.name)
+    observed = work.observed
     checked = files_of(observed.resources["data"].files, "panel", "series", "future")
     shares = observed_traffic(observed)
     serving = {name: known_version(work, name) for name in shares}
@@ -259,7 +262,7 @@ def serving_condition(observed: Observed, serving: Mapping[str, Version], at: st
 def _contract_error(work: ForecastWork, facts: Mapping[str, Json]) -> DataError:
     broken = [check for check in facts["checks"] if not check["ok"]]
     text = "\n".join(["the data breaks its contract", *(line for check in broken for line in _check_lines(check))])
-    serving = work.engine.target.observe_forecast(work.name).find_fact("deployment", "version")
+    serving = work.observed.find_fact("deployment", "version")
     kept = f"; {serving} keeps serving" if serving else ""
     return DataError(text, hint=f"correct the data, or dataset.checks in the spec{kept}")
 
@@ -271,7 +274,7 @@ def _check_lines(check: Mapping[str, Json]) -> list[str]:
 
 def _record_version(work: ForecastWork, version: Version, at: str) -> None:
     passed = version.state == "passed"
-    serves = stable_version(work.engine.target.observe_forecast(work.name))
+    serves = stable_version(work.observed)
     reason = "GatePassed" if passed else "GateClosed"
     message = (
         f"{version.version}: {version.candidate}, {'the gate lets it serve' if passed else 'the gate keeps it out'}"
@@ -298,8 +301,8 @@ def _record_version(work: ForecastWork, version: Version, at: str) -> None:
 
 
 def serving_candidate(work: ForecastWork) -> Json:
-    """Return the candidate that serves now, to be scored on the same cutoffs; None if nothing serves."""
-    serves = stable_version(work.engine.target.observe_forecast(work.name))
+    """Return the candidate that serves now, to be scored on the same cutoffs; None where nothing serves."""
+    serves = stable_version(work.observed)
     versions = work.engine.target.load_versions(work.name)
     return next((version.facts["champion_candidate"] for version in versions if version.version == serves), None)
 
@@ -321,7 +324,7 @@ def find_version(work: ForecastWork, name: str) -> Version | None:
 
 
 def _observed_files(work: ForecastWork, kind: Kind) -> Mapping[str, FileRef]:
-    seen = work.engine.target.observe_forecast(work.name).resources.get(kind)
+    seen = work.observed.resources.get(kind)
     return seen.files if seen else {}
 
 

@@ -19,6 +19,7 @@ from mlspec.plan.rollback import cooldown_end, is_proved_good
 from mlspec.plan.rollout import judging_alerts
 from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.plan.thresholds import AlertVerdict, judge_alert
+from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.point import MetricPoint
@@ -62,8 +63,8 @@ class Evaluation:
 
 
 def evaluate_forecasts(work: ForecastWork) -> Evaluation:
-    """Compare the forecasts with their actuals, move every alert to its next state, and record all with the notices."""
-    at, observed = work.engine.clock(), work.engine.target.observe_forecast(work.name)
+    """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
+    at, observed = work.engine.clock(), work.observed
     facts, served = evaluation_facts(work, observed), _serving_alert_values(work, observed, at)
     values = {alert_values["name"]: alert_values for alert_values in (*facts["alerts"], *served)}
     ledger = replace(
@@ -83,8 +84,8 @@ def _made_with(work: ForecastWork) -> dict[str, Json]:
 
 
 def evaluate_serving_alerts(work: ForecastWork) -> Evaluation:
-    """Move the alerts on errors and latency to their next state, from request counts. The other alerts stay as they are."""
-    at, observed = work.engine.clock(), work.engine.target.observe_forecast(work.name)
+    """Move the alerts on a server's errors and latency on, by what it counted; the others stay, and are still to be evaluated."""
+    at, observed = work.engine.clock(), work.observed
     values = {alert_values["name"]: alert_values for alert_values in _serving_alert_values(work, observed, at)}
     return _record_alerts(work, observed, values, observed.ledger, at, whole=False)
 
@@ -184,8 +185,8 @@ def evaluation_facts(
 
 
 def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
-    """Return the values of the alerts on errors and latency, from the request counts of servers."""
-    alerts = [alert for alert in work.desired.spec["alerts"] if alert["metric"] in serving_metrics.METRICS]
+    """Return the values of the alerts on errors and latency: of what servers counted, and of no forecast."""
+    alerts = [alert for alert in work.desired.spec["alerts"] if METRICS[alert["metric"]].kind == "serving"]
     if not alerts:
         return ()
     counted = work.engine.target.load_request_counts(

@@ -76,6 +76,14 @@ class Infrastructure:
             changes += terraform_plan.terraform_changes(name, self._terraform.plan(self._folder_of(name)))
         return tuple(changes)
 
+    def destroyed_addresses(self, planned: Sequence[Change]) -> tuple[str, ...]:
+        """Return the cloud resources that a plan would destroy, or destroy and make anew."""
+        return terraform_plan.destroyed_addresses(planned)
+
+    def loss_sentences(self, planned: Sequence[Change]) -> tuple[str, ...]:
+        """Return what would be lost with them."""
+        return terraform_plan.loss_sentences(planned)
+
     def apply_changes(
         self, names: Sequence[str], planned: Sequence[Change], first: str
     ) -> tuple[InfrastructureResult, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.pass_result import PassResult
+from mlspec.engine.pass_result import PassOutlook, PassResult
 from mlspec.engine.process_pool import run_in_processes
-from mlspec.engine.reconcile import has_work, run_pass
+from mlspec.engine.reconcile import look_for_work, run_pass
 from mlspec.errors import Exit, LockHeld, StoppedPartWay, TargetError, Terminated
 
 _WORST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)
@@ -21,40 +22,42 @@ def reconcile_specs(
 
     A signal ends the pass: with StoppedPartWay if there was work to do, else with the signal's own exception.
     """
-    results = [PassResult(spec.name) for spec in specs]
-    with engine.target.read_session():
-        busy = [index for index, spec in enumerate(specs) if has_work(engine, spec, results[index])]
-    try:
-        if min(at_once, len(busy)) > 1:
-            works = [
-                partial(_reconcile_in_process, engine, specs[index], results[index], lock_timeout) for index in busy
-            ]
-            done = run_in_processes(works, at_once, lambda at, code: _lost_process_result(results[busy[at]], code))
-            for index, result in zip(busy, done, strict=True):
-                results[index] = result
-        else:
-            for index in busy:
-                run_pass(engine, specs[index], results[index], lock_timeout)
-    except (KeyboardInterrupt, Terminated) as stopped:
-        name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
-        raise StoppedPartWay(
-            f"stopped by {name}; what was done is recorded", hint="the next pass continues from there"
-        ) from stopped
+    with engine.target.hash_files_once():
+        with engine.target.read_session():
+            outlooks = [look_for_work(engine, spec) for spec in specs]
+        try:
+            return _run_passes(engine, specs, outlooks, lock_timeout, at_once)
+        except (KeyboardInterrupt, Terminated) as stopped:
+            name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
+            raise StoppedPartWay(
+                f"stopped by {name}; what was done is recorded", hint="the next pass goes on from there"
+            ) from stopped
+
+
+def _run_passes(
+    engine: Engine, specs: Sequence[Spec], outlooks: Sequence[PassOutlook], lock_timeout: float, at_once: int
+) -> tuple[PassResult, ...]:
+    """Make the passes in which there is work to do, and return the results of all, in order."""
+    results = [outlook.result for outlook in outlooks]
+    busy = [index for index, outlook in enumerate(outlooks) if outlook.has_work]
+    passes = [partial(run_pass, engine, specs[index], results[index], lock_timeout) for index in busy]
+    if min(at_once, len(busy)) > 1:
+        done = run_in_processes(passes, at_once, lambda at, code: _lost_process_result(results[busy[at]], code))
+    else:
+        done = [make_pass() for make_pass in passes]
+    for index, result in zip(busy, done, strict=True):
+        results[index] = result
     return tuple(results)
 
 
-def _reconcile_in_process(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float) -> PassResult:
-    run_pass(engine, spec, result, lock_timeout)
-    return result
-
-
 def _lost_process_result(result: PassResult, code: int) -> PassResult:
+    """Return the result of a pass whose process ended before it said what it did."""
     how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
-    result.error = TargetError(
+    error = TargetError(
         f"the process that worked on {result.forecast} {how}",
         hint="signal 9 usually means that memory ran out: lower --jobs, or list fewer candidates",
     )
-    return result
+    return replace(result, error=error)
 
 
 def pass_exit_code(passes: Sequence[PassResult]) -> Exit:

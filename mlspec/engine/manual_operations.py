@@ -27,8 +27,8 @@ def roll_back(
     cannot serve.
     """
     with engine.target.lock_forecast(spec.name, "rollback", engine.clock(), lock_timeout):
-        work = ForecastWork(engine, engine.desired_forecast(spec))
-        observed = engine.target.observe_forecast(spec.name)
+        desired_forecast, observed = engine.desired_forecast(spec), engine.target.observe_forecast(spec.name)
+        work = ForecastWork(engine, desired_forecast, observed)
         serves = str(observed.find_fact("deployment", "version"))
         release = _choose_release(work, observed, release_number)
         at = engine.clock()

@@ -84,9 +84,9 @@ def resource_mode(spec: Mapping[str, Json], change: Change | Kind) -> str:
     return "enforce" if kind == "data" and setting == "observe" else setting
 
 
-def plan_pass(engine: Engine, spec: Spec) -> PassPlan:
-    """Return the plan of a pass over one forecast. Raises DataError if its data is missing and was never read."""
-    now, observed = engine.clock(), engine.target.observe_forecast(spec.name)
+def plan_pass(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
+    """Return the outlook of one forecast as it was `observed`. Raises DataError where its data is not there, and never was."""
+    now = engine.clock()
     desired_forecast, missing = _load_desired(engine, spec, observed)
     slots = slots_due(desired_forecast.spec, observed, parse_moment(now))
     trained = decide_training(desired_forecast, observed, due="retrain" in slots)

@@ -36,3 +36,11 @@ class PassResult:
         if self.kept_out:
             return "kept-out"
         return "done" if self.actions else "waiting" if self.waits else "nothing"
+
+
+@dataclass(frozen=True)
+class PassOutlook:
+    """What was seen of a forecast without its lock: the result of a pass that does nothing, and whether there is work to do."""
+
+    result: PassResult
+    has_work: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mlspec.engine.context import PlanContext, Spec
 from mlspec.engine.pass_plan import slots_due
@@ -14,8 +14,20 @@ from mlspec.state.observed import Observed
 from mlspec.state.plan import Change, Obstacle, Plan
 
 
-def make_plan(engine: PlanContext, specs: Sequence[Spec], commit: str | None) -> Plan:
-    """Return what apply would do for `specs`. A spec whose data is missing is an obstacle, and does not stop the others."""
+def _no_costs(_specs: Sequence[Spec], _trained: Sequence[str]) -> tuple[str, ...]:
+    return ()
+
+
+def make_plan(
+    engine: PlanContext,
+    specs: Sequence[Spec],
+    commit: str | None,
+    costs: Callable[[Sequence[Spec], Sequence[str]], tuple[str, ...]] = _no_costs,
+) -> Plan:
+    """Return what apply would do for `specs`; a spec whose data is not there is an obstacle, and holds up no other.
+
+    `costs` returns sentences on what the specs cost, given those and the names of what is trained.
+    """
     target = engine.target
     planned_changes: list[Change] = []
     backfilled: list[str] = []
@@ -29,6 +41,12 @@ def make_plan(engine: PlanContext, specs: Sequence[Spec], commit: str | None) ->
             )
         except DataError as error:
             obstacles.append(Obstacle(spec.name, error.message, error.hint))
+    trained = [
+        change.forecast
+        for change in planned_changes
+        if change.resource.startswith("model.") and change.action != "none"
+    ]
+    training = [f"backtests and trains {len(trained)}: {', '.join(trained)}"] if trained else []
     return Plan(
         target=target.name,
         serial=target.serial,
@@ -37,22 +55,8 @@ def make_plan(engine: PlanContext, specs: Sequence[Spec], commit: str | None) ->
         spec_hashes={spec.name: spec.spec_hash for spec in specs},
         commit=commit,
         notes=tuple(note for spec in specs for note in spec_notes(spec.name, spec.json)),
-        impact=(*_plan_impact(planned_changes), *backfilled),
+        impact=(*training, *costs(specs, trained), *backfilled),
         obstacles=tuple(obstacles),
-    )
-
-
-def _plan_impact(planned_changes: Sequence[Change]) -> tuple[str, ...]:
-    trained = [
-        change.forecast
-        for change in planned_changes
-        if change.resource.startswith("model.") and change.action != "none"
-    ]
-    if not trained:
-        return ()
-    return (
-        f"backtests and trains {len(trained)}: {', '.join(trained)}",
-        "costs nothing: the local target runs on this machine",
     )
 
 

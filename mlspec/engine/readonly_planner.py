@@ -38,3 +38,9 @@ class ReadonlyPlanner:
             seen = self.target.observe_forecast(spec.name).resources.get("data")
             digest = str(seen.resource.fields["data.digest"]) if seen else ""
             return DesiredForecast(spec.name, spec.json, spec.spec_hash, SourceFacts(digest, (), 0), self.engine.code)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What has to be said of a plan whose data could not be looked at."""
+        unseen = sorted(self.unseen)
+        return tuple(f"{name}: this account may not look at its data: nothing is said of new data" for name in unseen)

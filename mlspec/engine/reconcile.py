@@ -15,7 +15,7 @@ from mlspec.engine.defects import as_error
 from mlspec.engine.effects import ForecastWork
 from mlspec.engine.pass_end import changed_conditions, end_pass, waiting_reasons
 from mlspec.engine.pass_plan import PassPlan, plan_pass, resource_mode
-from mlspec.engine.pass_result import PassResult
+from mlspec.engine.pass_result import PassOutlook, PassResult
 from mlspec.engine.rollback import (
     TrafficMove,
     evaluate_if_new,
@@ -48,45 +48,55 @@ _PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
 _LOOK = "look"  # the key of a failure that a defect caused while observing, before any work
 
 
-def reconcile_one(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float = 0.0) -> None:
-    """Make one pass over one forecast, and note the outcome in `result`. Errors are noted too, and not raised."""
-    if has_work(engine, spec, result):
-        run_pass(engine, spec, result, lock_timeout)
+def reconcile_one(engine: Engine, spec: Spec, lock_timeout: float = 0.0) -> PassResult:
+    """Make one pass over one forecast, and return what came of it, errors included: they hold up no other."""
+    with engine.target.hash_files_once():
+        outlook = look_for_work(engine, spec)
+        return run_pass(engine, spec, outlook.result, lock_timeout) if outlook.has_work else outlook.result
 
 
-def has_work(engine: Engine, spec: Spec, result: PassResult) -> bool:
-    """Return whether there is work on a forecast. Takes no lock, except to record once that it is paused."""
+def look_for_work(engine: Engine, spec: Spec) -> PassOutlook:
+    """Return whether there is something to do for a forecast, and what waits; takes no lock, but to say once that it is paused."""
     with forecast_scope(spec.name):
         try:
             if spec.json["reconcile"]["mode"] == "pause":
-                _note_pause(engine, spec, result)
-                return False
-            return not _is_idle(engine, spec, result)
-        except Exception as error:  # a defect in observing one forecast does not stop the others
-            result.error = as_error(error)
-            logger.debug("observing failed", exc_info=error)
-            if isinstance(result.error, Defect):
-                _keep_defect(engine, spec, result.error)
-            return False
+                _record_pause(engine, spec)
+                return PassOutlook(PassResult(spec.name, paused=True), has_work=False)
+            return _look_at_forecast(engine, spec)
+        except Exception as error:  # a defect in one forecast's look holds up no other
+            failure = as_error(error)
+            logger.debug("looking failed", exc_info=error)
+            if isinstance(failure, Defect):
+                _keep_defect(engine, spec, failure)
+            return PassOutlook(PassResult(spec.name, error=failure), has_work=False)
 
 
-def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float) -> None:
-    """Do the work on a forecast, under its lock, and note the outcome in `result`."""
+def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float) -> PassResult:
+    """Do what there is to do for a forecast, under its lock, and return what came of it.
+
+    `result` is what was seen without the lock: it stands where the lock is not to be had.
+    """
     with forecast_scope(spec.name):
         try:
             with engine.target.lock_forecast(spec.name, "reconcile", engine.clock(), lock_timeout):
+                result = PassResult(spec.name, reported=result.reported)
                 _run_under_lock(engine, spec, result)
-        except Exception as error:  # a defect in one forecast's work does not stop the others
-            result.error = as_error(error)
+        except Exception as error:  # a defect in one forecast's work holds up no other
             logger.debug("the pass failed", exc_info=error)
+            return replace(result, error=as_error(error))
+        return result
 
 
-def _is_idle(engine: Engine, spec: Spec, result: PassResult) -> bool:
-    """Return whether there is nothing to do, so that no lock is needed; note what waits."""
-    pass_plan = plan_pass(engine, spec)
-    work = ForecastWork(engine, pass_plan.desired)
-    _note_unfinished(work, pass_plan, result)
-    result.error = pass_plan.missing
+def _look_at_forecast(engine: Engine, spec: Spec) -> PassOutlook:
+    """Return whether there is something to do, so that a lock is taken, and what waits."""
+    pass_plan = plan_pass(engine, spec, engine.target.observe_forecast(spec.name))
+    work = ForecastWork(engine, pass_plan.desired, pass_plan.observed)
+    result = PassResult(
+        spec.name,
+        waits=_waiting_reasons(work, pass_plan),
+        reported=_reported_lines(work, pass_plan),
+        error=pass_plan.missing,
+    )
     seen = (
         pass_plan.pending_changes
         or pass_plan.handled_schedules
@@ -96,29 +106,34 @@ def _is_idle(engine: Engine, spec: Spec, result: PassResult) -> bool:
     # The alert handler uses the newest release's spec, and has to know if the spec has changed since.
     another = pass_plan.observed.ledger.spec not in ("", spec.spec_hash)
     mended = pass_plan.observed.ledger.failure is not None and pass_plan.observed.ledger.failure.key == _LOOK
-    return not (seen or another or mended or has_news(work, pass_plan.observed) or moves_on)
+    is_due = seen or another or mended or has_news(work, pass_plan.observed) or moves_on
+    return PassOutlook(result, has_work=bool(is_due))
 
 
-def _note_unfinished(work: ForecastWork, pass_plan: PassPlan, result: PassResult) -> None:
-    """Note what waits and why, and what is only reported: changes, and a move of traffic."""
-    result.waits += waiting_reasons(pass_plan)
-    result.reported = [f"{change.resource}: {change.reason}" for change in pass_plan.reported_changes]
+def _waiting_reasons(work: ForecastWork, pass_plan: PassPlan) -> list[str]:
+    """Return why work that is asked for is not done, and why what serves stays although an alert fires."""
     decision = rollback_decision(work, pass_plan.observed)
-    if isinstance(decision, rollback.Stay) and decision.why and decision.why not in result.waits:
-        result.waits.append(decision.why)
-    if resource_mode(work.desired.spec, "deployment") == "observe":
-        move = move_due(work, pass_plan.observed)
-        result.reported += [f"deployment.{work.name}: {_MOVES[type(move)]}: {move.why}"] if move else []
+    stays = [decision.why] if isinstance(decision, rollback.Stay) and decision.why else []
+    return [*waiting_reasons(pass_plan), *stays]
+
+
+def _reported_lines(work: ForecastWork, pass_plan: PassPlan) -> list[str]:
+    """Return what is only observed: changes, and a move of traffic."""
+    lines = [f"{change.resource}: {change.reason}" for change in pass_plan.reported_changes]
+    if resource_mode(work.desired.spec, "deployment") != "observe":
+        return lines
+    move = move_due(work, pass_plan.observed)
+    return [*lines, f"deployment.{work.name}: {_MOVES[type(move)]}: {move.why}"] if move else lines
 
 
 def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
-    pass_plan = plan_pass(engine, spec)
-    result.waits.clear()
-    work = ForecastWork(engine, pass_plan.desired)
+    """Make the pass, and note in `result` each thing as it is done: what was done before an error is part of it."""
+    pass_plan = plan_pass(engine, spec, engine.target.observe_forecast(spec.name))
+    work = ForecastWork(engine, pass_plan.desired, pass_plan.observed)
     try:
-        _apply_kind(work, pass_plan, "data", result)
+        result.actions += _apply_kind(work, pass_plan, "data")
         judge_serving_version(work, result)
-        pass_plan = plan_pass(engine, spec)  # the evaluation may ask for a training, or have moved traffic
+        pass_plan = plan_pass(engine, spec, work.observed)  # what was learnt may ask for a training
         work.desired = pass_plan.desired
         _apply_due_changes(work, pass_plan, result)
     except Exception as error:
@@ -127,18 +142,20 @@ def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
         if failure is error:
             raise
         raise failure from error
-    evaluate_if_new(work, result)
-    pass_plan = _observe_again(work, pass_plan)
-    _note_unfinished(work, pass_plan, result)
+    result.alert_changes += evaluate_if_new(work)
+    pass_plan = _after_effects(work, pass_plan)
+    result.waits += [reason for reason in _waiting_reasons(work, pass_plan) if reason not in result.waits]
+    result.reported, result.error = _reported_lines(work, pass_plan), pass_plan.missing
     end_pass(work, pass_plan, result.reported)
 
 
-def _apply_kind(work: ForecastWork, pass_plan: PassPlan, kind: Kind, result: PassResult) -> None:
-    """Carry out one resource's change, if the loop may carry it out."""
-    if any(planned_change.resource.startswith(f"{kind}.") for planned_change in pass_plan.pending_changes):
-        change = pass_plan.change_of(kind)
-        perform_effect(work, kind, EFFECTS[kind])
-        result.actions.append(f"{change.resource}: {change.reason}")
+def _apply_kind(work: ForecastWork, pass_plan: PassPlan, kind: Kind) -> list[str]:
+    """Carry out one resource's change, if it is the loop's to carry out, and return what was done."""
+    if not any(planned_change.resource.startswith(f"{kind}.") for planned_change in pass_plan.pending_changes):
+        return []
+    change = pass_plan.change_of(kind)
+    perform_effect(work, kind, EFFECTS[kind])
+    return [f"{change.resource}: {change.reason}"]
 
 
 def _apply_due_changes(work: ForecastWork, pass_plan: PassPlan, result: PassResult) -> None:
@@ -150,24 +167,23 @@ def _apply_due_changes(work: ForecastWork, pass_plan: PassPlan, result: PassResu
             and any(change.resource.startswith("model.") for change in pass_plan.pending_changes)
         ):
             _count_training(work)
-        _apply_kind(work, pass_plan, "model", result)
+        result.actions += _apply_kind(work, pass_plan, "model")
     except GateClosed as closed:
         result.kept_out = True
         result.actions.append(closed.message)
     kinds: tuple[Kind, ...] = ("deployment", "forecast")
     for kind in kinds:
-        _apply_kind(work, _observe_again(work, pass_plan), kind, result)
+        result.actions += _apply_kind(work, _after_effects(work, pass_plan), kind)
 
 
-def _observe_again(work: ForecastWork, pass_plan: PassPlan) -> PassPlan:
-    """Return the pass's plan after an effect: the same desired state, compared with the present observed state."""
-    observed = work.engine.target.observe_forecast(work.name)
-    return replace(pass_plan, observed=observed, changes=plan_changes(work.desired, observed))
+def _after_effects(work: ForecastWork, pass_plan: PassPlan) -> PassPlan:
+    """Return the plan after an effect: the same wants, against what is held now."""
+    return replace(pass_plan, observed=work.observed, changes=plan_changes(work.desired, work.observed))
 
 
 def _count_training(work: ForecastWork) -> None:
-    """Record that the loop starts a training, before it starts: a killed run counts against the budget too."""
-    observed, at = work.engine.target.observe_forecast(work.name), work.engine.clock()
+    """Record that the loop starts a training, before it does: a run that is killed has used its part of the budget."""
+    observed, at = work.observed, work.engine.clock()
     ledger = observed.ledger
     started = (*recent_trainings(ledger.trainings, at), at)
     asked = tuple(trained_note(alert.incident) for alert in alerts_asking_training(work.desired.spec, observed))
@@ -176,9 +192,8 @@ def _count_training(work: ForecastWork) -> None:
     )
 
 
-def _note_pause(engine: Engine, spec: Spec, result: PassResult) -> None:
-    """Record once that the forecast is paused."""
-    result.paused = True
+def _record_pause(engine: Engine, spec: Spec) -> None:
+    """Do nothing, and say so once."""
     observed = engine.target.observe_forecast(spec.name)
     already_recorded = any(
         condition.type == "Paused" and condition.reason == "PausedBySpec" for condition in observed.conditions
@@ -207,8 +222,8 @@ def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
 
 
 def _record_backoff(work: ForecastWork, work_key: str, error: MlspecError) -> None:
-    """Record that this work failed, and when it is retried; notify people once it is not retried any more."""
-    at, ledger = work.engine.clock(), work.engine.target.observe_forecast(work.name).ledger
+    """Record that this work failed, and when it is tried again; tell people once trying again will not mend it."""
+    at, ledger = work.engine.clock(), work.observed.ledger
     failure = next_failure(ledger.failure, work_key, error.message, at, permanent=isinstance(error, _PERMANENT))
     events: tuple[Event, ...] = ()
     notices: tuple[PendingNotice, ...] = ()

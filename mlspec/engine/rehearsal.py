@@ -12,12 +12,13 @@ from datetime import timedelta
 from typing import Literal, Protocol
 
 from mlspec.engine.context import Engine
-from mlspec.engine.effects import ForecastWork, version_name
-from mlspec.engine.pass_result import PassResult
+from mlspec.engine.effects import version_name
 from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import observed_traffic, stable_version
+from mlspec.spec.agreement import parse_agreement
 from mlspec.spec.digest import spec_digest
+from mlspec.spec.metrics import METRICS, Metric
 from mlspec.state.resource import Json
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
@@ -98,8 +99,8 @@ class RehearsalVerdict:
 
 
 def periods_for(spec: Mapping[str, Json]) -> int:
-    """Return how many periods a rehearsal replays: those that the longest alert needs, and SPARE_PERIODS."""
-    needed = [(alert["window"] or 1) + int((alert["for"] or "1 of 1").split(" of ")[1]) for alert in spec["alerts"]]
+    """Return how many periods a drill tells again: those that the longest alert needs, and some before and after."""
+    needed = [(alert["window"] or 1) + parse_agreement(alert["for"]).evaluations for alert in spec["alerts"]]
     return max(needed, default=1) + SPARE_PERIODS
 
 
@@ -161,9 +162,8 @@ class Rehearsal:
         return FAULTS[self.fault] if first else ""
 
     def _is_fault_over(self, period: int) -> bool:
-        """Return whether the fault ends: late actuals end once an alert on their age fired, an outage after two periods."""
-        ages = [alert["name"] for alert in self.spec.json["alerts"] if alert["metric"] == "data_age"]
-        fired = any(state.get(name) == "firing" for state in self.alerts for name in ages)
+        """Return whether what was taken away comes back: late actuals once an alert on their age fired, a source in two periods."""
+        fired = _has_fired(self, _is_about_age)
         return fired if self.fault == "late-actuals" else period >= FAULT_STARTS_AT + 2
 
     def _run_period(self, period: int, fault: str) -> RehearsalPeriod:
@@ -186,8 +186,8 @@ class Rehearsal:
         )
 
     def _run_pass(self, at: str) -> list[str]:
-        """Make a pass at a moment. The version of the changed spec is the bad one."""
-        engine, result = self.engine_at(at), PassResult(self.spec.name)
+        """Make a pass at a moment; a version that came in after the fault began is the bad one."""
+        engine = self.engine_at(at)
         before = {version.version for version in engine.target.load_versions(self.spec.name)}
         if (
             self.fault == "bad-model"
@@ -196,20 +196,20 @@ class Rehearsal:
             and not self.bad.versions
         ):
             self.bad.versions.add(self._next_version_name(engine))
-        reconcile_one(engine, self.spec, result)
+        result = reconcile_one(engine, self.spec)
         self.events = [event.reason for event in reversed(engine.target.load_events(self.spec.name))]
         self.gaps += "deployment" not in engine.target.observe_forecast(self.spec.name).resources
         error = [f"failed: {result.error.message.splitlines()[0]}"] if result.error else []
         return [*result.actions, *error]
 
     def _next_version_name(self, engine: Engine) -> str:
-        """Return the name of the version that the changed spec will give: it follows from the lineage."""
-        return version_name(ForecastWork(engine, engine.desired_forecast(self.spec)))
+        """Return the name that the version of the changed spec will have: it follows from its lineage."""
+        return version_name(engine, engine.desired_forecast(self.spec))
 
 
-def _has_fired(drill: Rehearsal, metrics: Mapping[str, bool]) -> bool:
-    """Return whether an alert fired. `metrics` says which metrics count; `other` is for metrics that it does not name."""
-    names = [alert["name"] for alert in drill.spec.json["alerts"] if metrics.get(alert["metric"], metrics["other"])]
+def _has_fired(drill: Rehearsal, is_meant: Callable[[Metric], bool]) -> bool:
+    """Return whether an alert fired on one of the metrics that are meant."""
+    names = [alert["name"] for alert in drill.spec.json["alerts"] if is_meant(METRICS[alert["metric"]])]
     return any(state.get(name) == "firing" for state in drill.alerts for name in names)
 
 
@@ -225,26 +225,33 @@ def _bad_gave_way(drill: Rehearsal) -> bool:
     )
 
 
-_QUALITY = {"data_age": False, "volume": False, "new_series": False, "vanished_series": False, "other": True}
-_AGE = {"data_age": True, "other": False}
+def _is_about_quality(metric: Metric) -> bool:
+    """Return whether a metric says that forecasts, answers or demand are not what they were: a better version would help."""
+    return metric.blames_version or metric.asks_training
+
+
+def _is_about_age(metric: Metric) -> bool:
+    return metric.kind == "age"
+
+
 _SERVES: tuple[str, Callable[[Rehearsal], bool]] = ("a version served all the time", lambda drill: drill.gaps == 0)
 # What is expected for each fault, in order.
 _EXPECTED: dict[Fault, dict[str, Callable[[Rehearsal], bool]]] = {
     "bad-model": dict((
-        ("an alert noticed it", lambda drill: _has_fired(drill, _QUALITY)),
-        ("the bad version was rolled back and is in quarantine", _bad_gave_way),
+        ("an alert noticed it", lambda drill: _has_fired(drill, _is_about_quality)),
+        ("the bad version gave way, and is in quarantine", _bad_gave_way),
         ("no alert fires any more", _is_quiet),
         _SERVES,
     )),
     "drift": dict((
-        ("an alert noticed it", lambda drill: _has_fired(drill, _QUALITY)),
+        ("an alert noticed it", lambda drill: _has_fired(drill, _is_about_quality)),
         ("the loop rolled back or trained on the newer data",
          lambda drill: "RolledBack" in drill.events or drill.events.count("GatePassed") + drill.events.count("GateClosed") > 1),
         _SERVES,
     )),
     "late-actuals": dict((
-        ("an alert on the age of the data noticed it", lambda drill: _has_fired(drill, _AGE)),
-        ("the alert was resolved when the actuals arrived", lambda drill: "AlertResolved" in drill.events),
+        ("an alert on the age of the data noticed it", lambda drill: _has_fired(drill, _is_about_age)),
+        ("it ended when the actuals came", lambda drill: "AlertResolved" in drill.events),
         ("nothing was rolled back", lambda drill: "RolledBack" not in drill.events),
         _SERVES,
     )),

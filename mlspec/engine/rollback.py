@@ -42,25 +42,26 @@ def move_due(work: ForecastWork, observed: Observed) -> TrafficMove | None:
 
 
 def judge_serving_version(work: ForecastWork, result: PassResult) -> None:
-    """Evaluate if there is new evidence, then move traffic if the evidence says so."""
-    evaluate_if_new(work, result)
+    """Evaluate where there is news, then let what serves give way or a rollout go on, as the evidence says."""
+    result.alert_changes += evaluate_if_new(work)
     move_traffic(work, result)
 
 
 def move_traffic(work: ForecastWork, result: PassResult) -> None:
-    """Carry out a rollout's next step or end, or a rollback, if the recorded evidence says so."""
-    observed = work.engine.target.observe_forecast(work.name)
+    """Let what serves give way or a rollout go on, as the recorded evidence says."""
+    observed = work.observed
     if resource_mode(work.desired.spec, "deployment") != "enforce" or "deployment" not in observed.resources:
         return
     _advance_rollout(work, observed, result)
     _carry_out_rollback(work, result)
 
 
-def evaluate_if_new(work: ForecastWork, result: PassResult) -> None:
-    """Evaluate, if there is new evidence."""
-    if has_news(work, work.engine.target.observe_forecast(work.name)):
-        work.written = True
-        result.alert_changes += evaluate_forecasts(work).alert_changes
+def evaluate_if_new(work: ForecastWork) -> tuple[str, ...]:
+    """Evaluate, where there is something that was not evaluated; return a sentence for each alert that changed."""
+    if not has_news(work, work.observed):
+        return ()
+    work.written = True
+    return evaluate_forecasts(work).alert_changes
 
 
 def _advance_rollout(work: ForecastWork, observed: Observed, result: PassResult) -> None:
@@ -105,7 +106,7 @@ def rollback_decision(work: ForecastWork, observed: Observed) -> rollback.Stay |
 
 def _carry_out_rollback(work: ForecastWork, result: PassResult) -> None:
     """Carry out a rollback, if the alerts ask for one."""
-    observed = work.engine.target.observe_forecast(work.name)
+    observed = work.observed
     decision, at, serves = rollback_decision(work, observed), work.engine.clock(), str(stable_version(observed))
     if isinstance(decision, rollback.Stay):
         if decision.why:

@@ -37,7 +37,8 @@ def run_on_target(
     `well` is False in the facts if the gate rejects the version, or if a threshold is broken. Raises what the step raises.
     """
     with engine.target.lock_forecast(spec.name, f"step {step}", engine.clock(), lock_timeout):
-        work = ForecastWork(engine, engine.desired_forecast(spec), moment=moment)
+        desired_forecast = engine.desired_forecast(spec)
+        work = ForecastWork(engine, desired_forecast, engine.target.observe_forecast(spec.name), moment=moment)
         try:
             return _STEPS[step](work)
         except GateClosed as closed:
@@ -91,20 +92,20 @@ def _register_step(work: ForecastWork) -> Mapping[str, Json]:
     _apply_up_to(work, "model")
     return {
         "well": _may_serve(work),
-        "version": work.engine.target.observe_forecast(work.name).find_fact("model", "version"),
+        "version": work.observed.find_fact("model", "version"),
     }
 
 
 def _roll_out_step(work: ForecastWork) -> Mapping[str, Json]:
     _apply_up_to(work, "deployment")
-    observed = work.engine.target.observe_forecast(work.name)
+    observed = work.observed
     named = {name: observed.find_fact("deployment", name) for name in ("version", "release", "traffic")}
     return {"well": _may_serve(work), **named}
 
 
 def _forecast_step(work: ForecastWork) -> Mapping[str, Json]:
     _apply_up_to(work, "forecast")
-    observed = work.engine.target.observe_forecast(work.name)
+    observed = work.observed
     return {"well": True, **{name: observed.find_fact("forecast", name) for name in ("rows", "start", "end")}}
 
 
@@ -118,12 +119,12 @@ def _evaluate_step(work: ForecastWork) -> Mapping[str, Json]:
 
 
 def _may_serve(work: ForecastWork) -> bool:
-    """Return whether the judged version passed the gate. A rejected version is neither registered nor rolled out."""
-    return bool(work.engine.target.observe_forecast(work.name).find_fact("model", "state") != "rejected")
+    """Return whether the judged version passed the gate; one that was kept out is neither registered nor rolled out later on."""
+    return bool(work.observed.find_fact("model", "state") != "rejected")
 
 
 def _is_stale(work: ForecastWork, kind: Kind) -> bool:
-    planned_changes = plan_changes(work.desired, work.engine.target.observe_forecast(work.name))
+    planned_changes = plan_changes(work.desired, work.observed)
     return any(change.action != "none" for change in planned_changes if change.resource == f"{kind}.{work.name}")
 
 

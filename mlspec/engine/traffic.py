@@ -30,8 +30,8 @@ from mlspec.state.resource import Json
 
 
 def deploy_version(work: ForecastWork) -> None:
-    """Let the desired version take over: at once if nothing serves or the spec says so, else with the rollout's first step."""
-    observed = work.engine.target.observe_forecast(work.name)
+    """Let the version that shall serve take over: at once where nothing serves or the spec says so, else by the first step."""
+    observed = work.observed
     promotion_block = find_promotion_block(observed, work.desired.spec_hash)
     name = promotion_block.version if promotion_block else observed.find_fact("model", "version")
     version = known_version(work, str(name))
@@ -106,8 +106,8 @@ def abort_rollout(work: ForecastWork, observed: Observed, why: str) -> None:
 def roll_back(
     work: ForecastWork, version: Version, ledger: Ledger, sentence: str, *, reason: str = "RolledBack"
 ) -> None:
-    """Give all traffic to `version` under a new release, and record the ledger of the decision."""
-    at, observed = work.engine.clock(), work.engine.target.observe_forecast(work.name)
+    """Give all traffic to `version` under a new release, with the ledger as the decision left it."""
+    at, observed = work.engine.clock(), work.observed
     serves = str(stable_version(observed))
     notice = rollback_notice(work.desired.spec, serves, sentence, at)
     event = Event(work.name, at, "Warning", reason, sentence, serves)

@@ -50,11 +50,6 @@ def psi(expected: Array, actual: Array) -> float | None:
     return max(stability_index - len(edges) * (1 / len(expected) + 1 / len(actual)), 0.0)
 
 
-def _bin_shares(values: Array, edges: Array) -> Array:
-    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
-    return np.maximum(counts / len(values), SMALLEST_SHARE)
-
-
 def ks(expected: Array, actual: Array) -> float | None:
     """Largest distance between two empirical distribution functions (Kolmogorov 1933, Smirnov 1948); None below twenty values."""
     if min(len(expected), len(actual)) < FEWEST_VALUES:

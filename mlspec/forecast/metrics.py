@@ -1,19 +1,41 @@
 """Accuracy measures, as plain functions of arrays. A measure without data, or with a zero below the line, is None.
 
+FORMULAS names the formula of each metric of the kind `accuracy` in `spec.metrics`.
+
 WAPE, bias and pinball loss are divided by the sum of actual demand, so they compare across scales; MASE and RMSSE by the
 error of a naive forecast in the history before the cutoff (Hyndman & Koehler 2006; Makridakis et al. 2022, M5).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Metrics = dict[str, float | None]
-METRIC_NAMES = ("wape", "mase", "rmsse", "bias", "pinball", "coverage")
+
+
+@dataclass(frozen=True)
+class ScoredForecasts:
+    """Forecasts and what came true, one entry a row: the arrays that formulas are made of.
+
+    `quantiles` holds the forecasts of each quantile, rising, for formulas of metrics that need some.
+    """
+
+    actual: Array
+    mean: Array
+    mase_scale: Array
+    rmsse_scale: Array
+    quantiles: Mapping[float, Array]
+
+    @property
+    def interval(self) -> tuple[Array, Array]:
+        """The forecasts of the lowest and of the highest quantile."""
+        levels = tuple(self.quantiles.values())
+        return levels[0], levels[-1]
 
 
 def wape(actual: Array, forecast: Array) -> float | None:
@@ -60,3 +82,14 @@ def _finite_ratio(above: float, below: float) -> float | None:
     """Return above / below, or None where that is no finite number."""
     value = float(above) / float(below) if below else float("nan")
     return value if np.isfinite(value) else None
+
+
+# By the metric's name in `spec.metrics`.
+FORMULAS: dict[str, Callable[[ScoredForecasts], float | None]] = {
+    "wape": lambda scored: wape(scored.actual, scored.mean),
+    "mase": lambda scored: mase(scored.actual, scored.mean, scored.mase_scale),
+    "rmsse": lambda scored: rmsse(scored.actual, scored.mean, scored.rmsse_scale),
+    "bias": lambda scored: bias(scored.actual, scored.mean),
+    "pinball": lambda scored: pinball(scored.actual, scored.quantiles),
+    "coverage": lambda scored: coverage(scored.actual, *scored.interval),
+}

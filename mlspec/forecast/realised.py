@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
-from mlspec.forecast.metrics import METRIC_NAMES, Metrics
+from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import score_rows
+from mlspec.spec.metrics import metric_names
 
 CUTOFF, LEAD = "cutoff", "lead"
 
@@ -101,4 +102,4 @@ def window_periods(rows: pd.DataFrame, length: int, count: int) -> list[list[pd.
 
 def measure_accuracy(rows: pd.DataFrame, quantiles: Sequence[float]) -> Metrics:
     """Return every measure over the rows; None for each where there are none."""
-    return score_rows(rows, quantiles) if len(rows) else dict.fromkeys(METRIC_NAMES)
+    return score_rows(rows, quantiles) if len(rows) else dict.fromkeys(metric_names("accuracy"))

@@ -11,33 +11,33 @@ from mlspec.forecast import metrics
 from mlspec.forecast.frame import ID, MEAN, TARGET
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.scales import MASE_SCALE, RMSSE_SCALE
+from mlspec.spec.metrics import metrics_of_kind
 
 # A column with more values than this names things rather than groups them.
 MOST_GROUPS = 50
 
 
 def score_rows(rows: pd.DataFrame, quantiles: Sequence[float] = ()) -> metrics.Metrics:
-    """Return every measure over the rows that have an actual value."""
+    """Return every accuracy metric over the rows that have an actual value; None for one that needs more quantiles."""
     rows = rows[rows[TARGET].notna()]
-    actual, mean = rows[TARGET].to_numpy(), rows[MEAN].to_numpy()
-    measures: metrics.Metrics = {
-        "wape": metrics.wape(actual, mean),
-        "mase": metrics.mase(actual, mean, rows[MASE_SCALE].to_numpy()),
-        "rmsse": metrics.rmsse(actual, mean, rows[RMSSE_SCALE].to_numpy()),
-        "bias": metrics.bias(actual, mean),
-        "pinball": None,
-        "coverage": None,
-    }
     with_quantiles = rows.dropna(subset=[quantile_column(q) for q in quantiles])
-    if quantiles and len(with_quantiles):
-        actual, levels = (
-            with_quantiles[TARGET].to_numpy(),
-            {q: with_quantiles[quantile_column(q)].to_numpy() for q in quantiles},
-        )
-        measures["pinball"] = metrics.pinball(actual, levels)
-        if nominal_coverage(quantiles) is not None:
-            measures["coverage"] = metrics.coverage(actual, levels[quantiles[0]], levels[quantiles[-1]])
-    return measures
+    means, levels = _to_arrays(rows, ()), _to_arrays(with_quantiles, quantiles)
+    return {
+        metric.name: metrics.FORMULAS[metric.name](levels if metric.quantiles else means)
+        if len(quantiles) >= metric.quantiles
+        else None
+        for metric in metrics_of_kind("accuracy")
+    }
+
+
+def _to_arrays(rows: pd.DataFrame, quantiles: Sequence[float]) -> metrics.ScoredForecasts:
+    return metrics.ScoredForecasts(
+        actual=rows[TARGET].to_numpy(),
+        mean=rows[MEAN].to_numpy(),
+        mase_scale=rows[MASE_SCALE].to_numpy(),
+        rmsse_scale=rows[RMSSE_SCALE].to_numpy(),
+        quantiles={q: rows[quantile_column(q)].to_numpy() for q in quantiles},
+    )
 
 
 def nominal_coverage(quantiles: Sequence[float]) -> float | None:

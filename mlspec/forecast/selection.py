@@ -30,6 +30,7 @@ from mlspec.forecast.quantiles import calibrate_windows
 from mlspec.forecast.scores import score_rows
 from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import Candidate, Ensemble, Model, SeasonalNaive
+from mlspec.spec.metrics import MAIN, METRICS
 
 # Labels that no candidate of a spec can have: the floor and the version that serves, where they are not candidates too.
 CHAMPION = "champion"  # the column that marks the champion's rows
@@ -124,9 +125,8 @@ def run_competition(
     window_forecasts = forecast_windows(panel, cuts, singles, model.seed, say, workers)
 
     def rank_rows(rows: pd.DataFrame) -> float:
-        value = (
-            score_rows(rows)[model.backtest.metric] if model.backtest.metric != "pinball" else score_rows(rows)["wape"]
-        )
+        ranks_means = not METRICS[model.backtest.metric].quantiles  # rows to rank members by have no quantiles yet
+        value = score_rows(rows)[model.backtest.metric if ranks_means else MAIN.name]
         return float("inf") if value is None else value
 
     rows, scores = [], {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlspec.errors import DataError
+from mlspec.source_files import list_source_files
 
 SUFFIXES = (".csv", ".parquet")
 # Beyond this a laptop's memory is the wrong place; Parquet of the same rows is a tenth of it.
@@ -36,7 +37,7 @@ def local_files(uri: str | None, root: Path, field: str) -> list[Path]:
 def _matching_files(uri: str, root: Path, field: str) -> list[Path]:
     if "\0" in uri or Path(uri).is_absolute() or ".." in Path(uri).parts or uri.startswith("~"):
         raise DataError(f"{field}: '{uri}' is not a path inside the project", hint=f"write it relative to {root}")
-    files = sorted(root.glob(uri)) if "*" in uri else [root / uri]
+    files = list_source_files(root, uri)
     if not files:
         raise DataError(f"{field}: no file matches '{uri}' in {root}", hint="correct the path in the spec")
     if len(files) > MOST_FILES:

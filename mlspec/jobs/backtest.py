@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
 from mlspec.forecast import candidates as families
-from mlspec.forecast.frame import ID, PREFIX
 from mlspec.forecast.scores import nominal_coverage, score_by_groups
 from mlspec.forecast.selection import DEPLOYED, INCUMBENT, CompetitionResult, Competitors, by_label, gather_competitors
 from mlspec.forecast.selection import run_competition as compete
 from mlspec.jobs.cluster import connect_workers
-from mlspec.jobs.context import read_panel, read_spec, user_columns
-from mlspec.jobs.files import read_table, write_json, write_table
+from mlspec.jobs.context import read_panel, read_spec, segment_columns
+from mlspec.jobs.files import write_json, write_table
 from mlspec.spec.forecast import Forecast
 from mlspec.state.step import Progress, StepRequest, StepResult
 
@@ -29,7 +26,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     facts = _backtest_facts(spec, competitors, outcome) | {
         "cutoffs": [text(cutoff) for cutoff in outcome.cutoffs],
         "by": score_by_groups(
-            outcome.rows_for(outcome.champion.label), _segment_columns(request, spec), spec.model.quantiles
+            outcome.rows_for(outcome.champion.label), segment_columns(request, spec), spec.model.quantiles
         ),
     }
     outputs = {
@@ -55,10 +52,3 @@ def _backtest_facts(spec: Forecast, competitors: Competitors, outcome: Competiti
         "notes": list(outcome.notes),
         "interval": nominal_coverage(spec.model.quantiles),
     }
-
-
-def _segment_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
-    """Return the series and static columns by unique_id, under the user's names."""
-    series = read_table(request.inputs["series"]).set_index(ID)
-    static = {name: series[PREFIX + name] for name in spec.dataset.covariates.static}
-    return user_columns(request, spec).assign(**static)

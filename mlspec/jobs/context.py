@@ -74,6 +74,13 @@ def user_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
     return series[[KEY + name for name in spec.dataset.series]].rename(columns=lambda name: str(name).removeprefix(KEY))
 
 
+def segment_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
+    """Return the series and static columns by unique_id, under the user's names: what a segment may be said by."""
+    series = read_table(require_input(request, "series")).set_index(ID)
+    static = {name: series[PREFIX + name] for name in spec.dataset.covariates.static}
+    return user_columns(request, spec).assign(**static)
+
+
 def require_option(options: Mapping[str, Any], name: str, step: str) -> Any:
     """Return an option. Raises UsageError when the caller gave none."""
     if options.get(name) is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,11 +61,6 @@ def build_stage(spec: Mapping[str, Any], root: Path, folder: Path, periods: int)
     # What is drilled is the watch, not the gate, and not a version that a schedule would replace meanwhile.
     open_gate = {"model": {**spec["model"], "gate": []}, "schedule": {**spec["schedule"], "retrain": None}}
     return DrillStage(folder, {**spec, "dataset": dataset, **open_gate}, moments, history, first)
-
-
-def remove_stage(drill_stage: DrillStage) -> None:
-    """Take the stage down."""
-    shutil.rmtree(drill_stage.root, ignore_errors=True)
 
 
 @dataclass

@@ -1,21 +1,21 @@
 """Step `evaluate`: what each alert of the spec is about, measured on the forecasts that were made and the actuals that came since.
 
 It measures and judges nothing. A metric that no step of the pipeline can know (errors and latency of a server) has no value here:
-it is measured on what servers counted (`plan.answered`).
+it is measured on what servers counted (`plan.serving_metrics`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast import drift
-from mlspec.forecast.frame import ID, PREFIX, TIME, Panel
-from mlspec.forecast.metrics import METRIC_NAMES
+from mlspec.forecast import data_metrics
+from mlspec.forecast.drift import observed_table
+from mlspec.forecast.frame import ID, TIME, Panel
 from mlspec.forecast.realised import (
     CUTOFF,
     Maturity,
@@ -26,10 +26,12 @@ from mlspec.forecast.realised import (
     measure_accuracy,
     newest_forecasts,
 )
-from mlspec.jobs.context import read_panel, read_spec, user_columns
+from mlspec.jobs.context import read_panel, read_spec, segment_columns, user_columns
 from mlspec.jobs.files import read_table, write_json
 from mlspec.jobs.moment import read_now
+from mlspec.spec.agreement import parse_agreement
 from mlspec.spec.forecast import Alert, Forecast
+from mlspec.spec.metrics import METRICS
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 # forecast-1 is the newest; shadow-1 is what a version that serves nothing yet forecast beside it.
@@ -64,7 +66,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         rows_by_version[other] = join_actuals(
             panel, _matching_forecasts(instead_forecasts, rows_by_version[served_by]), maturity, now
         )
-    measure = _AlertMeasurement(spec, panel, rows, rows_by_version, _segment_columns(request, spec), now)
+    measure = _AlertMeasurement(spec, panel, rows, rows_by_version, segment_columns(request, spec), now)
     facts = {
         "periods": int(rows[TIME].nunique()) if len(rows) else 0,
         "metrics": measure_accuracy(rows, spec.model.quantiles),
@@ -105,17 +107,17 @@ class _AlertMeasurement:
     @cached_property
     def table(self) -> pd.DataFrame:
         """The panel as a wide table, made once for all alerts on the data."""
-        return drift.observed_table(self.panel)
+        return observed_table(self.panel)
 
     def measure_alert(self, alert: Alert) -> dict[str, Any]:
         """Return one alert's values, in all and by version: a list a segment, as long as `for` asks for."""
-        count = int(alert.for_.split(" of ")[1]) if alert.for_ else 1
-        if alert.metric == "data_age":
+        metric, count = METRICS[alert.metric], parse_agreement(alert.for_).evaluations
+        if metric.kind == "age":
             age = (self.now - self.panel.layout.frequency.period_end(self.panel.cutoff)).total_seconds()
             return {"name": alert.name, "segments": {"": [max(age, 0.0)] * count}, "by_version": {}}
-        if alert.metric not in METRIC_NAMES:
-            return {"name": alert.name, "segments": self._measure_data(alert, count), "by_version": {}}
-        length = alert.window or 1
+        length = alert.window or metric.usual_window
+        if metric.kind != "accuracy":
+            return {"name": alert.name, "segments": self._measure_data(alert, length, count), "by_version": {}}
         parts = {name: self._own_windows(rows, length, count) for name, rows in self.own.items()}
         return {
             "name": alert.name,
@@ -129,17 +131,21 @@ class _AlertMeasurement:
         cutoffs = {cutoff for part in parts if len(part) for cutoff in part[CUTOFF]}
         return [self.panel.layout.frequency.format_period(cutoff_time) for cutoff_time in sorted(cutoffs)]
 
-    def _measure_data(self, alert: Alert, count: int) -> dict[str, list[float | None]]:
+    def _measure_data(self, alert: Alert, length: int, count: int) -> dict[str, list[float | None]]:
         """Return a data metric's values by segment; of a server's metrics, none: they come from its own record."""
-        measure, season = _DATA.get(alert.metric), self.panel.layout.season
         ids = self.groups.index
         keys = _segment_keys(self.groups, alert.by) if alert.by else pd.Series("", index=ids)
         return {
-            str(segment): [
-                measure(self.table[members], season, alert, back) if measure else None for back in range(count)
-            ]
+            str(segment): [self._measure_window(alert, self.table[members], length, back) for back in range(count)]
             for segment, members in ids.to_series().groupby(keys, sort=True).groups.items()
         }
+
+    def _measure_window(self, alert: Alert, table: pd.DataFrame, length: int, back: int) -> float | None:
+        if METRICS[alert.metric].kind == "serving":
+            return None
+        baseline = alert.baseline or data_metrics.USUAL_BASELINE
+        window = data_metrics.DataWindow(table, self.panel.layout.season, length, back, baseline)
+        return data_metrics.FORMULAS[alert.metric](window)
 
     def _own_windows(self, own: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
         """Return a version's own rows in the last windows. It need not fill one: one mature period is evidence about it."""
@@ -154,29 +160,6 @@ class _AlertMeasurement:
                 values = values_by_segment.setdefault(segment, [None] * len(parts))
                 values[position] = measure_accuracy(segment_rows, self.spec.model.quantiles)[alert.metric]
         return values_by_segment
-
-
-def _drift_distance(table: pd.DataFrame, season: int, alert: Alert, back: int) -> float | None:
-    baseline = drift.DriftBaseline(alert.baseline or "same-season", season)
-    expected, actual = drift.drift_samples(table, baseline, alert.window or DRIFT_WINDOW, back)
-    return (drift.psi if alert.metric == "psi" else drift.ks)(expected, actual)
-
-
-def _row_volume(table: pd.DataFrame, season: int, _alert: Alert, back: int) -> float | None:
-    return drift.relative_volume(table, season, back)
-
-
-def _changed_series(table: pd.DataFrame, _season: int, alert: Alert, back: int) -> float | None:
-    changes = drift.count_new_and_vanished(table, alert.window or 1, back)
-    return None if changes is None else changes[0 if alert.metric == "new_series" else 1]
-
-
-DRIFT_WINDOW = 8  # periods, where an alert on drift names none: with four series, enough values for a verdict
-# Metrics of the data itself, measured as it stood so many periods ago.
-_DATA: dict[str, Callable[[pd.DataFrame, int, Alert, int], float | None]] = {
-    "psi": _drift_distance, "ks": _drift_distance, "volume": _row_volume, "new_series": _changed_series,
-    "vanished_series": _changed_series,
-}  # fmt: skip
 
 
 def _segment_keys(groups: pd.DataFrame, by: tuple[str, ...]) -> pd.Series:
@@ -206,9 +189,3 @@ def _with_series_ids(request: StepRequest, spec: Forecast, tables: Sequence[pd.D
     if not len(names.columns):
         return frame.assign(**{ID: names.index[0]})
     return frame.merge(names.reset_index(), on=list(names.columns), how="inner")
-
-
-def _segment_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
-    series = read_table(request.inputs["series"]).set_index(ID)
-    static = {name: series[PREFIX + name] for name in spec.dataset.covariates.static}
-    return user_columns(request, spec).assign(**static)

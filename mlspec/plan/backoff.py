@@ -1,4 +1,7 @@
-"""When failed work is retried: transient faults after a growing pause, permanent faults once their inputs change."""
+"""When failed work is tried again: transient faults after a growing pause, permanent ones once their inputs change.
+
+What could not be delivered waits the same pauses (`delivery`).
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,23 @@ MOST_ATTEMPTS = 10  # after these, only a changed input or a person starts the w
 _SPREAD = 0.2
 
 
+def retry_pause(attempts: int, *identity: str) -> timedelta:
+    """Return the pause after so many attempts that failed: doubled from FIRST_PAUSE to LONGEST_PAUSE, and up to a fifth longer.
+
+    How much longer follows from the `identity` of the work: a thousand forecasts that failed together shall not come back together,
+    and a restart changes nothing.
+    """
+    share = int(digest([*identity, attempts], 8), 16) / 0xFFFFFFFF
+    doublings = min(attempts - 1, 10)  # enough for the longest pause, and never beyond what a duration can hold
+    return min(FIRST_PAUSE * float(2**doublings), LONGEST_PAUSE) * (1 + _SPREAD * share)
+
+
 def next_failure(before: Failure | None, key: str, reason: str, now: str, *, permanent: bool) -> Failure:
     """Return the record of a failure. The pause doubles with each failure of the same work, up to an hour."""
     count = before.count + 1 if before and before.key == key else 1
     if permanent or count >= MOST_ATTEMPTS:
         return Failure(key, count, now, None, reason)
-    pause = min(FIRST_PAUSE * 2 ** (count - 1), LONGEST_PAUSE)
-    # Spreads the retries of forecasts that failed at the same time. The share is from the key, so that a restart changes
-    # nothing.
-    share = int(digest([key, count], 8), 16) / 0xFFFFFFFF
-    return Failure(key, count, now, format_moment(parse_moment(now) + pause * (1 + _SPREAD * share)), reason)
+    return Failure(key, count, now, format_moment(parse_moment(now) + retry_pause(count, key)), reason)
 
 
 def must_wait(failure: Failure | None, key: str, now: str) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from mlspec.plan.backoff import retry_pause
 from mlspec.plan.moments import format_moment, parse_moment
+from mlspec.spec.fields import SEVERITIES
 from mlspec.state.notice import Notice, PendingNotice
-from mlspec.state.resource import Json, digest
+from mlspec.state.resource import Json
 
-SEVERITIES = ("info", "warning", "critical")
-FIRST_PAUSE, LONGEST_PAUSE, GIVE_UP = timedelta(seconds=30), timedelta(hours=1), timedelta(days=3)
-_SPREAD = 0.2
+GIVE_UP = timedelta(days=3)
 
 
 def notice_receivers(notify: Sequence[Mapping[str, Json]], notice: Notice) -> tuple[str, ...]:
@@ -35,8 +35,7 @@ def reschedule_delivery(
     useful.
     """
     attempts = pending.attempts + 1
-    share = int(digest([pending.notice.id, pending.receiver, attempts], 8), 16) / 0xFFFFFFFF
-    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE) * (1 + _SPREAD * share)
+    pause = retry_pause(attempts, pending.notice.id, pending.receiver)
     next_attempt = parse_moment(now) + max(pause, timedelta(seconds=min(wait or 0.0, GIVE_UP.total_seconds())))
     given_up = permanent or next_attempt > parse_moment(pending.notice.at) + GIVE_UP
     return replace(

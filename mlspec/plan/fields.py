@@ -1,6 +1,7 @@
 """One table: the resources that each key of a spec shapes, and the effect of a change of the key.
 
-A key that no row names belongs to the deployment: it is kept with its release.
+Every key of the language is named by a row, itself or as a part of a section, or by SHAPES_NOTHING: `tests/plan/test_fields.py`
+holds that. What is no key, but a fact beside the spec (`spec_hash`, `traffic`), falls to the last row.
 """
 
 from __future__ import annotations
@@ -10,7 +11,12 @@ from functools import lru_cache
 
 from mlspec.state.resource import Json, Kind
 
-# Prefix of the dotted key; the resources it shapes; the effect of a change. The longest matching prefix counts.
+# Sections that say who and what, and how the loop goes about it: a change makes a new release, and computes nothing again.
+KEPT_WITH_RELEASE = (
+    "apiVersion", "kind", "metadata", "training.machine", "training.address", "schedule", "deployment", "alerts", "notify",
+    "rollback", "reconcile", "budget",
+)  # fmt: skip
+# Prefix of the dotted key; the resources it shapes; what follows from a change. The longest prefix that fits counts.
 OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("dataset.source", ("data",), "reads and checks the data again"),
     ("dataset.future", ("data",), "reads and checks the data again"),
@@ -28,8 +34,13 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("data.digest", ("data", "model", "forecast"), "the data changed"),
     ("code.version", ("data", "model"), "mlspec itself changed"),
     ("version", ("deployment", "forecast"), "another version serves"),
+    *((section, ("deployment",), "kept with the release") for section in KEPT_WITH_RELEASE),
     ("", ("deployment",), "kept with the release"),
 )
+# Keys that no resource is made from, each with the reason.
+SHAPES_NOTHING = {
+    "targets": "merged into the other keys for the target at hand, before anything is compared",
+}
 
 
 @lru_cache(maxsize=4096)  # all specs have the same few hundred keys

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mlspec.spec.metrics import METRICS
 from mlspec.state.resource import Json
 
 RuleOutcome = Literal["pass", "fail", "inconclusive"]
@@ -66,7 +67,7 @@ def _judge_rule(rule: Mapping[str, Json], evidence: GateEvidence) -> RuleVerdict
 
 def _judge_within(rule: Mapping[str, Json], value: float, evidence: GateEvidence) -> RuleVerdict:
     metric, margin = rule["metric"], rule["within"]
-    ideal = 0.0 if metric == "bias" else evidence.interval
+    ideal = _ideal_value(metric, evidence)
     if ideal is None:
         return RuleVerdict("inconclusive", f"{metric} has no nominal value: the spec asks for fewer than two quantiles")
     # The tolerance of 1e-12 allows for rounding of binary fractions: 0.85 has to be within 0.05 of 0.80.
@@ -102,12 +103,14 @@ def _judge_against(rule: Mapping[str, Json], value: float, evidence: GateEvidenc
 
 
 def _metric_loss(metric: str, value: float, evidence: GateEvidence) -> float:
-    """Return the distance of a metric from its ideal value: 0 for bias, the nominal interval for coverage, 0 for errors."""
-    if metric == "bias":
-        return abs(value)
-    if metric == "coverage":
-        return abs(value - (evidence.interval or 0.0))
-    return value
+    """Return how far a metric is from ideal: an error is its own loss, other metrics have an ideal that is not 0."""
+    return value if METRICS[metric].ideal is None else abs(value - (_ideal_value(metric, evidence) or 0.0))
+
+
+def _ideal_value(metric: str, evidence: GateEvidence) -> float | None:
+    """Return the value that is neither too low nor too high; None where it is nominal, and there are too few quantiles for one."""
+    ideal = METRICS[metric].ideal
+    return evidence.interval if ideal == "nominal" else ideal
 
 
 def _rule_verdict(holds: bool, sentence: str) -> RuleVerdict:

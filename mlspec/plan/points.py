@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mlspec.plan.thresholds import is_broken
+from mlspec.spec.agreement import parse_agreement
 from mlspec.state.point import MetricPoint
 from mlspec.state.resource import Json
 
@@ -28,7 +29,7 @@ def _points_of_alert(
             continue
         yield MetricPoint("value", alert["name"], segment, float(values[0]))
         if alert["for"]:
-            last = values[: int(alert["for"].split(" of ")[1])]
+            last = values[: parse_agreement(alert["for"]).evaluations]
             yield MetricPoint(
                 "breaches", alert["name"], segment, float(sum(bool(is_broken(alert, value)) for value in last))
             )

@@ -10,20 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlspec.plan import serving_metrics
 from mlspec.plan.comparison import comparison_note
 from mlspec.plan.moments import moment_after
 from mlspec.plan.serving import active_hold, good_releases
+from mlspec.spec.metrics import METRICS, Metric
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.record import Release, Version
 from mlspec.state.resource import Json
 
-# Metrics of a version's own forecasts or responses. The others are metrics of the data, for which no version is responsible: an
-# alert on them counts for the version that served when it began.
-VERSION_METRICS = ("wape", "mase", "rmsse", "bias", "pinball", "coverage", "error_rate", "latency")
-
-
-NO_BETTER_VERSION = "no other version would have done better on the same periods: the demand changed, not the model"
+NO_BETTER_VERSION = (
+    "nothing that could take over would have done better on the same periods: demand moved, not the model"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +85,8 @@ def decide_rollback(facts: RollbackFacts, now: str) -> Stay | RollBack | GiveUp:
     if not unhandled:
         return Stay(f"{blaming[0].name} fires, and {NO_BETTER_VERSION}")
     unhandled.sort(
-        key=lambda alert: _alert_metric(alert, facts) not in serving_metrics.METRICS
-    )  # alerts on a server come first: they need no comparison
+        key=lambda alert: _alert_metric(alert, facts).kind != "serving"
+    )  # a server that fails waits for no weighing
     if ledger.rollout is not None:
         return Stay(
             f"{unhandled[0].name} fires on {facts.serves}, and {ledger.rollout.version} is being rolled out to replace it"
@@ -145,14 +142,19 @@ def _previous_release(facts: RollbackFacts) -> Release | None:
 
 
 def _is_about_serving(alert: AlertRecord, facts: RollbackFacts) -> bool:
-    """Return whether an alert is about the version that serves now."""
-    if _alert_metric(alert, facts) in VERSION_METRICS:
+    """Return whether an alert is about the version that serves now.
+
+    No version is to blame for the data: an alert on that counts for whichever version served when it began.
+    """
+    if _alert_metric(alert, facts).blames_version:
         return facts.ledger.own.get(alert.name, {}).get(facts.serves) == "firing"
     return (alert.began or alert.since) >= facts.promoted
 
 
-def _alert_metric(alert: AlertRecord, facts: RollbackFacts) -> str:
-    return str(next(spec_alert["metric"] for spec_alert in facts.spec["alerts"] if spec_alert["name"] == alert.name))
+def _alert_metric(alert: AlertRecord, facts: RollbackFacts) -> Metric:
+    return METRICS[
+        next(spec_alert["metric"] for spec_alert in facts.spec["alerts"] if spec_alert["name"] == alert.name)
+    ]
 
 
 def _why_stay(firing: Sequence[AlertRecord], blaming: Sequence[AlertRecord], serves: str) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mlspec.plan import serving_metrics
 from mlspec.plan.comparison import comparison_note
 from mlspec.plan.moments import moment_after
+from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import Ledger, RolloutProgress
 from mlspec.state.resource import Json
 
@@ -31,10 +31,9 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Leave traffic as it is; `inconclusive` means that evidence is missing, not time."""
+    """Leave traffic as it is, for want of evidence or of time."""
 
     why: str
-    inconclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def judging_alerts(spec: Mapping[str, Json]) -> tuple[str, ...]:
     """Return the alerts that judge a new version: those under rollback.on that can be measured for it."""
     online = spec["deployment"]["serve"] != "batch"
     metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
-    return tuple(name for name in spec["rollback"]["on"] if online or metric[name] not in serving_metrics.METRICS)
+    return tuple(name for name in spec["rollback"]["on"] if online or METRICS[metric[name]].kind != "serving")
 
 
 def rollout_verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[RolloutVerdict, str]:
@@ -86,7 +85,7 @@ def alerts_firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tupl
 def _server_alerts(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
     """Return which of the named alerts are on a server's requests: these cannot be repeated for a comparison."""
     metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
-    return tuple(name for name in names if metric[name] in serving_metrics.METRICS)
+    return tuple(name for name in names if METRICS[metric[name]].kind == "serving")
 
 
 def _servers_first(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
@@ -110,7 +109,7 @@ def next_rollout_step(
     if now < ready:
         return Wait(f"the next step is due at {ready}")
     if outcome == "inconclusive":
-        return Wait(why, inconclusive=True)
+        return Wait(why)
     steps = step_shares(policy)
     next_index = rollout.step + 1
     return Shift(steps[next_index] if next_index < len(steps) else ALL, why)

@@ -1,21 +1,21 @@
 """Metrics of a prediction server, from its request counts: the share of failed requests, and the latency.
 
-A server has no periods, so its alerts use hours. An alert looks back over one hour, or over `window` hours, from the present
-minute. `for: m of n` looks at n such windows, each an hour earlier than the one before. The same counts at the same minute
-always give the same values.
+A server has no periods of its own: its hours stand for them. An alert looks back over one hour, or over `window` hours, from the
+present minute; `for: m of n` looks at n such windows, each one an hour earlier. The same counts at the same minute give the same
+values, whoever asks and however often. FORMULAS names the formula of each metric of the kind `serving` in `spec.metrics`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
 from mlspec.plan.moments import moment_before
+from mlspec.spec.agreement import parse_agreement
 from mlspec.state.request_counts import LATENCIES, RequestCount
 from mlspec.state.resource import Json
 
-METRICS = ("error_rate", "latency")
 PERCENTILE = 0.95
 # With fewer requests none is beyond the 95th percentile, so the percentile is unknown. A rate of few requests is as uncertain:
 # "if a system receives 10 requests per hour, then a single failed request results in an hourly error rate of 10%" (Google, The
@@ -58,7 +58,7 @@ def _minute_before(now: str, hours: int) -> str:
 
 
 def _window_count(alert: Json) -> int:
-    return int(alert["for"].split(" of ")[1]) if alert["for"] else 1
+    return parse_agreement(alert["for"]).evaluations
 
 
 def _window_hours(alert: Json) -> int:
@@ -69,11 +69,7 @@ def _window_value(alert: Json, window: Sequence[RequestCount]) -> float | None:
     requests = sum(row.requests for row in window)
     if requests < LEAST_REQUESTS:
         return None
-    return (
-        _error_rate(alert, window, requests)
-        if alert["metric"] == "error_rate"
-        else latency_percentile(window, requests)
-    )
+    return FORMULAS[alert["metric"]](alert, window, requests)
 
 
 def _error_rate(alert: Json, window: Sequence[RequestCount], requests: int) -> float | None:
@@ -97,3 +93,10 @@ def latency_percentile(window: Sequence[RequestCount], requests: int) -> float:
             return low + (high - low) * (rank - below) / count
         below += count
     return LATENCIES[-1]
+
+
+# By the metric's name in `spec.metrics`: from an alert, what was counted in its window, and the number of requests in that.
+FORMULAS: dict[str, Callable[[Json, Sequence[RequestCount], int], float | None]] = {
+    "error_rate": _error_rate,
+    "latency": lambda _alert, window, requests: latency_percentile(window, requests),
+}

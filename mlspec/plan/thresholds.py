@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mlspec.spec.agreement import parse_agreement
 from mlspec.spec.duration import parse_duration
+from mlspec.spec.metrics import METRICS
 from mlspec.state.resource import Json
 
 _DAY = 86_400.0  # seconds
@@ -29,7 +31,7 @@ def judge_alert(alert: Mapping[str, Json], segments: Mapping[str, Sequence[float
     The alert fires if one segment fires. It is pending if one segment is beyond the threshold now, but was not so often enough.
     Without a value in any segment it is no-data.
     """
-    agree, evaluations = (int(number) for number in (alert["for"] or "1 of 1").split(" of "))
+    agree, evaluations = parse_agreement(alert["for"])
     name, metric = alert["name"], alert["metric"]
     beyond = {
         segment: sum(bool(is_broken(alert, value)) for value in values[:evaluations])
@@ -89,4 +91,4 @@ def _threshold_bounds(alert: Mapping[str, Json]) -> tuple[float | None, float | 
 def _format_figure(metric: str, value: float | None) -> str:
     if value is None:
         return "unknown"
-    return f"{value / _DAY:.1f} days" if metric == "data_age" else f"{value:.4g}"
+    return f"{value / _DAY:.1f} days" if METRICS[metric].unit == "duration" else f"{value:.4g}"

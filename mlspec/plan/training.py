@@ -12,12 +12,11 @@ from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.diff import diff_fields
 from mlspec.plan.moments import moment_before
 from mlspec.plan.serving import stable_version
+from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.resource import Json
 
-# Alerts on these metrics ask for a training on the newest data: metrics of forecast quality, and of drift of the data.
-_TRAINING_METRICS = ("wape", "mase", "rmsse", "bias", "pinball", "coverage", "psi", "ks")
 WEEK = timedelta(days=7)
 
 
@@ -63,7 +62,9 @@ def alerts_asking_training(spec: Mapping[str, Json], observed: Observed) -> tupl
         for record in ledger.alerts
     )
     firing = [
-        record for record in ledger.alerts if record.state == "firing" and metric.get(record.name) in _TRAINING_METRICS
+        record
+        for record in ledger.alerts
+        if record.state == "firing" and record.name in metric and METRICS[metric[record.name]].asks_training
     ]
     return () if undecided else tuple(record for record in firing if trained_note(record.incident) not in ledger.acted)
 

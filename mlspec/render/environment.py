@@ -6,7 +6,7 @@ A project can replace any of mlspec's templates by a file of the same path under
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from mlspec.assets import asset_folder
 from mlspec.render import quote
 from mlspec.spec.escaping import log_filter
+from mlspec.spec.metrics import Metric
 
 
 class _FolderLoader(BaseLoader):
@@ -55,6 +56,7 @@ def jinja_environment(own: Path | None = None) -> Environment:
     jinja.filters.update(
         number=format_number,
         percent=format_percent,
+        metric=format_metric,
         hcl=quote.hcl_value,
         hcl_map=quote.hcl_map,
         tf_name=quote.tf_name,
@@ -75,3 +77,8 @@ def format_number(value: float | None) -> str:
 def format_percent(value: float | None) -> str:
     """Return a share as a percentage; a dash for None."""
     return "–" if value is None else f"{value:.1%}"
+
+
+def format_metric(metrics: Mapping[str, float | None], metric: Metric) -> str:
+    """Return a metric's figure for a table; a dash where the metrics that were recorded have none."""
+    return (format_percent if metric.unit == "share" else format_number)(metrics.get(metric.name))

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from mlspec.render.dag import dag_file, dag_name
-from mlspec.render.gcp.terraform import forecast_files, shared_files
-from mlspec.spec.gcp.location import GcpLocation
-from mlspec.state.resource import Json
-
-# No forecast's name begins with an underscore.
-SHARED = "_project"
+from mlspec.state.resource import SHARED, Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +21,34 @@ class RenderSource:
     file: str
 
 
+class InfrastructureRenderer(Protocol):
+    """What renders a target's infrastructure as Terraform. `own` is the project's own folder of templates."""
+
+    def forecast_files(self, spec: Mapping[str, Json], own: Path | None = None) -> dict[str, str]:
+        """Return the Terraform of one resolved spec, by file name."""
+        ...
+
+    def shared_files(self, specs: Sequence[Mapping[str, Json]], own: Path | None = None) -> dict[str, str]:
+        """Return the Terraform of what all specs of a project share, by file name."""
+        ...
+
+
 def render_forecast(
-    source: RenderSource, target: str, place: GcpLocation | None, own: Path | None = None
+    source: RenderSource, target: str, infrastructure: InfrastructureRenderer | None, own: Path | None = None
 ) -> dict[str, str]:
-    """Return the files of one forecast. Without a `place` (a local target) there is only a DAG."""
+    """Return the files of one forecast: its DAG, and its infrastructure on a target that has some."""
     files = {f"dags/{dag_name(source.json)}": dag_file(source.json, source.spec_hash, target, source.file, own)}
-    if place is not None:
-        terraform_files = forecast_files(source.json, place, own)
+    if infrastructure is not None:
+        terraform_files = infrastructure.forecast_files(source.json, own)
         files |= {f"terraform/{source.name}/{name}": text for name, text in terraform_files.items()}
     return files
 
 
 def render_shared(
-    sources: Sequence[RenderSource], place: GcpLocation | None, own: Path | None = None
+    sources: Sequence[RenderSource], infrastructure: InfrastructureRenderer | None, own: Path | None = None
 ) -> dict[str, str]:
-    """Return the files of the resources that all specs of a project share: topics and secrets under `notify`."""
-    if place is None:
+    """Return the files of what all specs of a project share: topics and secrets named under `notify`."""
+    if infrastructure is None:
         return {}
-    terraform_files = shared_files([source.json for source in sources], place, own)
+    terraform_files = infrastructure.shared_files([source.json for source in sources], own)
     return {f"terraform/{SHARED}/{name}": text for name, text in terraform_files.items()}

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from mlspec.render.chart import Band, Line, Value, bar_chart, line_chart
 from mlspec.render.environment import jinja_environment
+from mlspec.spec.metrics import MAIN, metrics_of_kind
 
 SHOWN_HISTORY = 104
 SHOWN_SERIES = 24
@@ -66,13 +67,15 @@ def render_report(facts: ReportFacts) -> str:
         for series in ranked[:SHOWN_SERIES]
     ]
     steps = bar_chart(
-        "WAPE by horizon step", [str(step) for step, _ in facts.by_step], [value for _, value in facts.by_step]
+        f"{MAIN.title} by horizon step", [str(step) for step, _ in facts.by_step], [value for _, value in facts.by_step]
     )
     cutoffs = bar_chart(
-        "WAPE by cutoff", [cutoff for cutoff, _ in facts.by_cutoff], [value for _, value in facts.by_cutoff]
+        f"{MAIN.title} by cutoff", [cutoff for cutoff, _ in facts.by_cutoff], [value for _, value in facts.by_cutoff]
     )
     return jinja_environment().get_template("report/report.html.j2").render(
         facts=facts,
+        metrics=metrics_of_kind("accuracy"),
+        main=MAIN,
         charts=charts,
         hidden=max(0, len(ranked) - SHOWN_SERIES),
         # Made by chart.py, which escapes every word.

@@ -7,11 +7,13 @@ a name cannot contain a letter that looks like another.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, Strict, StringConstraints, WithJsonSchema
 
+from mlspec.spec import agreement
 from mlspec.spec.duration import EXPECTED, format_duration, parse_duration
+from mlspec.spec.metrics import METRICS, metric_names
 
 T = TypeVar("T")
 
@@ -34,23 +36,42 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})[smhdw]$", "examples": ["24h", "3d"]}),
 ]
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
-AlertName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$")]
+# Each form of a name stands here once; PATTERNS says it in words.
+_NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
+_ALERT_NAME = r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$"
+_LABEL_KEY = r"^[a-z][a-z0-9_-]{0,62}$"
+_LABEL_VALUE = r"^[a-z0-9_-]{0,63}$"
+_TIMEZONE = r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$"
+_FREQUENCY = r"^[0-9A-Za-z-]{1,24}$"
+_SECRET_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,254}$"  # noqa: S105  (the form of a name)
+_TOPIC_NAME = r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$"
+_MACHINE_TYPE = r"^[a-z][0-9a-z]*(-[0-9a-z]+){1,3}$"
+_RAY_ADDRESS = r"^(ray://[A-Za-z0-9.-]+:[0-9]{1,5}|vertex_ray://[A-Za-z0-9./_-]+)$"
+_MONEY = r"^[1-9][0-9]{0,8}(\.[0-9]{2})? [A-Z]{3}$"
+_PROJECT_ID = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$"
+_REGION = r"^[a-z]+-[a-z]+[1-9][0-9]?$"
+
+Name = Annotated[str, StringConstraints(pattern=_NAME)]
+AlertName = Annotated[str, StringConstraints(pattern=_ALERT_NAME)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Text = Annotated[str, StringConstraints(max_length=1024)]
 Owner = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-LabelKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-LabelValue = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{0,63}$")]
+LabelKey = Annotated[str, StringConstraints(pattern=_LABEL_KEY)]
+LabelValue = Annotated[str, StringConstraints(pattern=_LABEL_VALUE)]
 Cron = Annotated[str, StringConstraints(max_length=100)]
-Timezone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$")]
-Frequency = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,24}$")]
-SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,254}$")]
-TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$")]
-MachineType = Annotated[str, StringConstraints(pattern=r"^[a-z][0-9a-z]*(-[0-9a-z]+){1,3}$")]
+Timezone = Annotated[str, StringConstraints(pattern=_TIMEZONE)]
+Frequency = Annotated[str, StringConstraints(pattern=_FREQUENCY)]
+SecretName = Annotated[str, StringConstraints(pattern=_SECRET_NAME)]
+TopicName = Annotated[str, StringConstraints(pattern=_TOPIC_NAME)]
+MachineType = Annotated[str, StringConstraints(pattern=_MACHINE_TYPE)]
+AgreementText = Annotated[str, StringConstraints(pattern=agreement.PATTERN)]
+Money = Annotated[str, StringConstraints(pattern=_MONEY)]
+ProjectId = Annotated[str, StringConstraints(pattern=_PROJECT_ID)]
+Region = Annotated[str, StringConstraints(pattern=_REGION)]
 # Ray Client (https://docs.ray.io/en/latest/cluster/running-applications/job-submission/ray-client.html) and Ray on Vertex AI.
 RayAddress = Annotated[
     str,
-    StringConstraints(max_length=512, pattern=r"^(ray://[A-Za-z0-9.-]+:[0-9]{1,5}|vertex_ray://[A-Za-z0-9./_-]+)$"),
+    StringConstraints(max_length=512, pattern=_RAY_ADDRESS),
 ]
 
 
@@ -66,26 +87,29 @@ Season = Annotated[int, Field(ge=2, le=10_000)]
 
 # Each pattern in words, for error messages.
 PATTERNS = {
-    r"^(ray://[A-Za-z0-9.-]+:[0-9]{1,5}|vertex_ray://[A-Za-z0-9./_-]+)$": "ray://host:port or vertex_ray://…",
-    r"^[1-9][0-9]? of [1-9][0-9]?$": "m of n, such as 2 of 3",
-    r"^[1-9][0-9]{0,8}(\.[0-9]{2})? [A-Z]{3}$": "an amount and a currency, such as 400 USD",
-    r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$": "a Google Cloud project id (6 to 30 lower-case letters, digits and hyphens), not its number",
-    r"^[a-z]+-[a-z]+[1-9][0-9]?$": "a region, such as southamerica-east1, not a zone or multi-region",
-    r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$": "up to 40 lower-case letters, digits and hyphens, a letter first, no hyphen last",
-    r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$": "up to 40 lower-case letters, digits, hyphens and underscores, a letter first",
-    r"^[a-z][a-z0-9_-]{0,62}$": "a label key: up to 63 lower-case letters, digits, hyphens and underscores, a letter first",
-    r"^[a-z0-9_-]{0,63}$": "a label value: up to 63 lower-case letters, digits, hyphens and underscores",
-    r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$": "an IANA time zone, such as Europe/Paris",
-    r"^[0-9A-Za-z-]{1,24}$": "a pandas offset alias, such as D, W-FRI or MS",
-    r"^[A-Za-z][A-Za-z0-9_-]{0,254}$": "the name of a secret: a letter, then letters, digits, hyphens and underscores",
-    r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$": "the name of a Pub/Sub topic: a letter, then 2 to 254 letters, digits and . _ ~ + % -",
-    r"^[a-z][0-9a-z]*(-[0-9a-z]+){1,3}$": "a machine type, such as n2-standard-4",
+    _RAY_ADDRESS: "ray://host:port or vertex_ray://…",
+    agreement.PATTERN: "m of n, such as 2 of 3",
+    _MONEY: "an amount and a currency, such as 400 USD",
+    _PROJECT_ID: "a Google Cloud project id (6 to 30 lower-case letters, digits and hyphens), not its number",
+    _REGION: "a region, such as southamerica-east1, not a zone or multi-region",
+    _NAME: "up to 40 lower-case letters, digits and hyphens, a letter first, no hyphen last",
+    _ALERT_NAME: "up to 40 lower-case letters, digits, hyphens and underscores, a letter first",
+    _LABEL_KEY: "a label key: up to 63 lower-case letters, digits, hyphens and underscores, a letter first",
+    _LABEL_VALUE: "a label value: up to 63 lower-case letters, digits, hyphens and underscores",
+    _TIMEZONE: "an IANA time zone, such as Europe/Paris",
+    _FREQUENCY: "a pandas offset alias, such as D, W-FRI or MS",
+    _SECRET_NAME: "the name of a secret: a letter, then letters, digits, hyphens and underscores",
+    _TOPIC_NAME: "the name of a Pub/Sub topic: a letter, then 2 to 254 letters, digits and . _ ~ + % -",
+    _MACHINE_TYPE: "a machine type, such as n2-standard-4",
 }
 
-ScoreMetric = Literal["wape", "mase", "rmsse", "bias", "pinball", "coverage"]
-RankMetric = Literal["wape", "mase", "rmsse", "pinball"]
-AlertMetric = Literal[
-    "wape", "mase", "rmsse", "bias", "pinball", "coverage",
-    "psi", "ks", "data_age", "volume", "new_series", "vanished_series", "error_rate", "latency",
-]  # fmt: skip
+if TYPE_CHECKING:  # the checker cannot read a table
+    ScoreMetric: TypeAlias = str
+    RankMetric: TypeAlias = str
+    AlertMetric: TypeAlias = str
+else:
+    ScoreMetric = Literal[metric_names("accuracy")]
+    RankMetric = Literal[tuple(name for name, metric in METRICS.items() if metric.ranks)]
+    AlertMetric = Literal[tuple(METRICS)]
 Severity = Literal["info", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # the least first

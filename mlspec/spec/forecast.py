@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mlspec.spec.fields import (
+    AgreementText,
     AlertMetric,
     AlertName,
     Column,
@@ -23,6 +24,7 @@ from mlspec.spec.fields import (
     Lag,
     MachineType,
     Many,
+    Money,
     Name,
     Owner,
     Quantile,
@@ -37,6 +39,7 @@ from mlspec.spec.fields import (
     Timezone,
     TopicName,
 )  # fmt: skip
+from mlspec.spec.metrics import MAIN, METRICS, SIDES, format_names, metric_names
 
 
 class Part(BaseModel):
@@ -243,7 +246,7 @@ class Backtest(Part):
     step: int | None = Field(
         default=None, ge=1, le=10_000, description="Periods between cutoffs; the horizon, if left out."
     )
-    metric: RankMetric = Field(default="wape", description="The metric that chooses the champion.")
+    metric: RankMetric = Field(default=MAIN.name, description="What the champion is chosen by.")
 
 
 class Rule(Part):
@@ -263,8 +266,8 @@ class Rule(Part):
 
 
 DEFAULT_GATE = (
-    Rule(metric="wape", against="seasonal-naive", not_worse_by=0.0),
-    Rule(metric="wape", against="champion", not_worse_by=0.02),
+    Rule(metric=MAIN.name, against="seasonal-naive", not_worse_by=0.0),
+    Rule(metric=MAIN.name, against="champion", not_worse_by=0.02),
 )
 
 
@@ -370,9 +373,18 @@ Threshold = Annotated[
 ]
 
 
-# Usual thresholds, for alerts that set none. psi: a major shift (Siddiqi 2006, Credit Risk Scorecards, ch. 9).
-USUAL_ABOVE = {"psi": 0.25}
-_SIDES = ("above", "below", "outside")
+_USUAL_ABOVE = {name: metric.usual_above for name, metric in METRICS.items() if metric.usual_above is not None}
+
+
+def _threshold_words() -> str:
+    """Return what a threshold is where it is no plain number, and which metrics have one of their own."""
+    words = [
+        f"{word} for {format_names(names)}"
+        for word, unit in (("a duration", "duration"), ("seconds", "seconds"))
+        if (names := tuple(name for name, metric in METRICS.items() if metric.unit == unit))
+    ]
+    usual = [f"{value:g} for {name}" for name, value in _USUAL_ABOVE.items()]
+    return f"{', '.join(words)}. {', '.join(usual)}, if no threshold is named"
 
 
 class Alert(Part):
@@ -381,17 +393,14 @@ class Alert(Part):
     @model_validator(mode="before")
     @classmethod
     def _fill_threshold(cls, value: Any) -> Any:
-        """Fill in the usual threshold of the metric, if none is set."""
-        if isinstance(value, dict) and value.get("metric") in USUAL_ABOVE and not any(side in value for side in _SIDES):
-            return {**value, "above": USUAL_ABOVE[value["metric"]]}
+        """Fill in the threshold that the field agrees on, where none is named."""
+        if isinstance(value, dict) and value.get("metric") in _USUAL_ABOVE and not any(side in value for side in SIDES):
+            return {**value, "above": _USUAL_ABOVE[value["metric"]]}
         return value
 
-    name: AlertName = Field(description="Name of the alert, for `rollback.on`, `inhibits` and `mlspec silence`.")
-    metric: AlertMetric = Field(description="The metric that the alert watches.")
-    above: Threshold | None = Field(
-        default=None,
-        description="Fires above this value: a duration for data_age, seconds for latency. For psi 0.25, if no threshold is set.",
-    )
+    name: AlertName = Field(description="Named by `rollback.on`, `inhibits` and `mlspec silence`.")
+    metric: AlertMetric = Field(description="What is watched.")
+    above: Threshold | None = Field(default=None, description=f"Fires above this value; {_threshold_words()}.")
     below: float | None = Field(default=None, description="Fires below this value.")
     outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="Fires outside this range, [low, high]."
@@ -400,11 +409,11 @@ class Alert(Part):
         default=None,
         ge=1,
         le=1000,
-        description="Number of periods with complete actuals that the metric covers; hours for error_rate and latency.",
+        description=f"Mature periods that the metric is taken over; hours for {format_names(metric_names('serving'))}.",
     )
-    for_: str | None = Field(
-        default=None, alias="for", pattern=r"^[1-9][0-9]? of [1-9][0-9]?$",
-        description="Fires if `m of n` of the last evaluations are beyond the threshold.", examples=["2 of 3"],
+    for_: AgreementText | None = Field(
+        default=None, alias="for",
+        description="Evaluations that must agree, `m of n`.", examples=["2 of 3"],
     )  # fmt: skip
     by: Many[Column] = Field(
         default=(), description="Series or static columns; each of their values is judged separately."
@@ -464,8 +473,8 @@ class Budget(Part):
     """Limits on what the loop starts by itself."""
 
     trainings_per_week: int | None = Field(default=None, ge=0, le=1000, description="Most trainings in seven days.")
-    monthly: str | None = Field(
-        default=None, pattern=r"^[1-9][0-9]{0,8}(\.[0-9]{2})? [A-Z]{3}$",
+    monthly: Money | None = Field(
+        default=None,
         description="Most money a month: an amount and an ISO 4217 currency.", examples=["400 USD"],
     )  # fmt: skip
 

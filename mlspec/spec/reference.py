@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 
 from mlspec.spec.checks import CHECKS
-from mlspec.spec.checks.metrics import METRICS
 from mlspec.spec.checks.project import check_targets
 from mlspec.spec.explain import Explanation, all_paths, explain_field
 from mlspec.spec.gcp.resource_names import NAMES
+from mlspec.spec.metrics import METRICS
 
 _FORECAST_HEAD = """\
 # Every field of the language
@@ -36,7 +36,9 @@ _RULES_HEAD = """\
 _METRICS_HEAD = """\
 ## Metrics
 
-The values that each metric can have, the sides that an alert may use, and the fewest quantiles that it needs.
+What each metric is, the values that it can have, the side on which an alert may call it bad, and the fewest quantiles that it
+needs. A metric that blames the version can roll back the version whose forecasts or answers were measured; an alert on any other
+counts for the version that served when it began. An alert on one that asks for training may start a training.
 
 """
 _NAMES_HEAD = """\
@@ -107,13 +109,17 @@ def _metrics_table() -> str:
     rows = [
         (
             f"`{name}`",
+            metric.meaning,
             f"{metric.low:g} to {metric.high:g}" if metric.high < math.inf else f"{metric.low:g} or more",
             ", ".join(f"`{side}`" for side in metric.sides),
             str(metric.quantiles or ""),
+            "yes" if metric.blames_version else "",
+            "yes" if metric.asks_training else "",
         )
         for name, metric in METRICS.items()
     ]
-    return _markdown_table(("metric", "values", "an alert's side", "quantiles"), rows)
+    head = ("metric", "is", "values", "an alert's side", "quantiles", "blames the version", "asks for training")
+    return _markdown_table(head, rows)
 
 
 def _names_table() -> str:

@@ -7,7 +7,7 @@ changes it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -142,10 +142,6 @@ class Ledger:
     def find_alert(self, name: str) -> AlertRecord | None:
         """Return one alert's record; None if it was never judged."""
         return next((record for record in self.alerts if record.name == name), None)
-
-    def with_alert(self, record: AlertRecord) -> Ledger:
-        """Return the ledger with `record` in place of that alert's previous record."""
-        return replace(self, alerts=(*(other for other in self.alerts if other.name != record.name), record))
 
 
 _MANY = {

@@ -12,6 +12,9 @@ Kind = Literal["data", "model", "deployment", "forecast"]
 # In order of need: each kind needs those before it.
 KINDS: tuple[Kind, ...] = ("data", "model", "deployment", "forecast")
 
+# What all specs of a project share is filed under this name. No forecast's name begins with an underscore.
+SHARED = "_project"
+
 Json = Any  # None, bool, int, finite float, str, list and dict of the same
 
 
@@ -39,8 +42,3 @@ class Resource:
     def address(self) -> str:
         """Stable name of the resource."""
         return f"{self.kind}.{self.forecast}"
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the fields. If it is equal, no change is needed."""
-        return digest(dict(self.fields))

@@ -1,4 +1,4 @@
-"""What the engine asks of a target. `local` and, later, Google Cloud answer the same questions.
+"""What the engine asks of a target. Every kind of target answers the same questions.
 
 The port is narrow on purpose: facts about sources, a lock, a store of files by content, finished steps by key, and settlements,
 which are recorded whole or not at all. `tests/targets/` holds every promise made here against each target.
@@ -11,12 +11,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from mlspec.errors import MlspecError
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, Settlement, SourceFacts, StoredStep
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
+from mlspec.state.step import RemoteStep, StepResult
 
 
 class TargetView(Protocol):
@@ -61,6 +63,14 @@ class Target(TargetView, Protocol):
         """
         ...
 
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Read each file on this machine for its sha256 once for the length of a block.
+
+        A file that is changed inside the block is read again, and the next block reads every file anew. The lock of a forecast is
+        such a block too.
+        """
+        ...
+
     def forecast_names(self) -> tuple[str, ...]:
         """Return the names of all forecasts of which anything is recorded, sorted."""
         ...
@@ -86,8 +96,11 @@ class Target(TargetView, Protocol):
         """
         ...
 
-    def record_settlement(self, settlement: Settlement, at: str) -> None:
-        """Record one effect whole, with the journal's `done` line for its resource."""
+    def record_settlement(self, settlement: Settlement, at: str) -> Observed:
+        """Record one effect whole, with the journal's `done` line for its resource.
+
+        Return what is held of the forecast after it: the same as `observe_forecast`.
+        """
         ...
 
     def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
@@ -169,4 +182,55 @@ class Target(TargetView, Protocol):
 
     def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
         """Take down what apply made. With `purge` the records and files go too, without it history stays."""
+        ...
+
+
+class ContainerRuntime(Protocol):
+    """What a target brings that runs steps, and the loop itself, in containers of its own."""
+
+    def run_remote_step(self, step: RemoteStep) -> StepResult:
+        """Run a step in a container of the forecast's own, and return what it hands back."""
+        ...
+
+    def download_input(self, address: str, folder: Path) -> Path:
+        """Bring a stored object into `folder`, for a step that was handed its address."""
+        ...
+
+    def upload_outputs(self, address: str, files: Mapping[str, Path], value: Mapping[str, Json]) -> None:
+        """Write a step's files and its result below an address."""
+        ...
+
+    def upload_error(self, address: str, error: MlspecError) -> None:
+        """Write below an address why a step failed, for whoever waits for it."""
+        ...
+
+    def hand_over(self, names: Sequence[str]) -> None:
+        """Let the loop's own job make these forecasts; does not wait for it."""
+        ...
+
+
+class OpenedTarget(Target, Protocol):
+    """A target as the table of kinds opens it (`engine.target_kinds`): with what commands ask of it beside the engine."""
+
+    @property
+    def supports_fork(self) -> bool:
+        """Whether several forecasts may be worked on at once, in processes that are forked."""
+        ...
+
+    @property
+    def project(self) -> str | None:
+        """The Google Cloud project that its Pub/Sub topics are in; None where it belongs to none."""
+        ...
+
+    @property
+    def containers(self) -> ContainerRuntime | None:
+        """What runs steps elsewhere; None where they run in this process alone."""
+        ...
+
+    def read_secret(self, name: str) -> str:
+        """Return a secret's value. Raises StateError or TargetError where it cannot be read."""
+        ...
+
+    def migrate_schema(self) -> str | None:
+        """Bring the state of an older mlspec to this one's schema, and say where its backup is; None where it is up to date."""
         ...

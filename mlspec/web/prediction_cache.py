@@ -44,11 +44,6 @@ class CachedForecast:
     versions: Mapping[str, VersionPredictions]
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every version with a share can answer."""
-        return all(isinstance(version.predictions, Predictions) for version in self.versions.values())
-
-    @property
     def any_predictions(self) -> Predictions | None:
         """What some version predicts: all of them predict the same series."""
         return next(

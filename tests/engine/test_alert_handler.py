@@ -97,7 +97,10 @@ def test_what_nobody_has_measured_yet_is_left_to_the_next_pass(world: World) -> 
 def test_an_answer_weighs_by_what_was_filed_alone(world: World) -> None:
     _, second = with_two_versions(world)
     world.bad(second)
-    evaluate_forecasts(ForecastWork(world.engine(), world.engine().wanted(world.spec)))  # judged, and not weighed
+    engine = world.engine()
+    evaluate_forecasts(
+        ForecastWork(engine, engine.desired_forecast(world.spec), world.observed)
+    )  # judged, and not weighed
     before = world.state()
     assert answered(world).waits == ["forecast has to be run for this decision: the next pass runs it"]
     assert (world.state(), world.traffic) == (before, {second: 100})

@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.no_cover,  # the same way again, for every write
 ]
 FOLDER = Home(None)
-WRITES = ("commit", "place", "make_folder")
+WRITES = ("commit", "write_file", "make_folder")
 
 
 def in_child(work: Callable[[], None]) -> int:

@@ -76,7 +76,7 @@ def test_a_defect_in_the_judgement_is_recorded_too(world: World, broken: Spec, m
         raise KeyError("nobody expects this")
 
     world.new_data()
-    monkeypatch.setattr(one_forecast, "judge_what_serves", judge)
+    monkeypatch.setattr(one_forecast, "judge_serving_version", judge)
     assert world.look().status == "failed"
     assert f"demand: the last pass failed at 2024-03-01T00:00:00Z: {SAID}" in shown(world, "demand")
 
@@ -90,11 +90,11 @@ def test_a_forecast_that_cannot_be_looked_at_is_shown_until_it_can(
     def fail(*_: object) -> None:
         raise KeyError("nobody expects this")
 
-    monkeypatch.setattr(one_forecast, "look", fail)
+    monkeypatch.setattr(one_forecast, "plan_pass", fail)
     assert [world.look(spec("other")).status for _ in range(2)] == ["failed", "failed"]
     assert world.events().count("Defect") == 1  # said once, however often it is looked at
     assert SAID in shown(world, "demand")
-    monkeypatch.setattr(one_forecast, "look", look)
+    monkeypatch.setattr(one_forecast, "plan_pass", look)
     assert world.look().status == "nothing"
     assert SAID not in shown(world, "demand")
 
@@ -124,7 +124,7 @@ def test_a_sender_that_breaks_keeps_no_other_notice_back(tmp_path: Path) -> None
         def __init__(self, receiver: str) -> None:
             self.receiver = receiver
 
-        def send(self, notice: Notice) -> None:
+        def send_notice(self, notice: Notice) -> None:
             if self.receiver == "webhook:broken":
                 raise KeyError("nobody expects this")
 

@@ -137,7 +137,7 @@ def test_a_plan_heals_what_a_killed_writer_left(root: Path) -> None:
     before = engine(root).target.serial
 
     def die_inside_a_transaction() -> None:
-        connection = engine(root).target._database._connect("rw")
+        connection = engine(root).target._database._open_connection("rw")
         connection.execute("PRAGMA cache_spill = 1")
         connection.execute("PRAGMA cache_size = 1")
         connection.execute("BEGIN IMMEDIATE")

@@ -95,9 +95,9 @@ def test_a_purge_that_ends_at_any_moment_is_finished_by_the_next(
     purge = [*DESTROY, "demand", "returns", "--purge", "--yes"]
     ends_before(monkeypatch, TerraformCli, "destroy", lambda *_words, **_more: True)
     assert front.run(purge) == 143
-    ends_before(monkeypatch, Infrastructure, "take_down", lambda _self, name, _found: name == "_project")
+    ends_before(monkeypatch, Infrastructure, "destroy_resources", lambda _self, name, _found: name == "_project")
     assert front.run(purge) == 143
-    ends_before(monkeypatch, GcpTarget, "forget", lambda *_words, purge, **_more: purge)
+    ends_before(monkeypatch, GcpTarget, "remove_forecast", lambda *_words, purge, **_more: purge)
     assert front.run(purge) == 143
     assert front.run(purge) == 0
     nothing_is_left(standin, terraform_too)

@@ -13,7 +13,8 @@ import pytest
 
 from mlspec.errors import LockHeld, StateError
 from mlspec.spec.gcp.location import GcpLocation
-from mlspec.state.observed import Settlement
+from mlspec.state.observed import ObservedResource, Settlement
+from mlspec.state.resource import Resource
 from mlspec.targets.gcp.record import lease
 from mlspec.targets.gcp.target import GcpTarget, sample_forecasts
 from tests.gcp.standin.harness import ROOT, Running
@@ -68,6 +69,20 @@ def test_two_that_write_at_once_are_not_both_heard(target: GcpTarget, standin: R
         with pytest.raises(StateError, match="the lock of 'demand' was lost"):
             target.record_settlement(Settlement("demand", events=(event("too late"),)), T)
     assert [each.message for each in other.load_events("demand")] == ["behind the lock", "m"]
+
+
+def test_a_settlement_returns_what_every_machine_sees_after_it(
+    target: GcpTarget, another: Callable[[], GcpTarget], standin: Running, tmp_path: Path
+) -> None:
+    (tmp_path / "panel").write_text("rows of a panel")
+    with target.lock_forecast("demand", "apply", T, 0.0):
+        filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+        data = ObservedResource(Resource("data", "demand", {"digest": "d1"}), {}, filed.outputs)
+        held = target.record_settlement(Settlement("demand", resource=data, events=(event(),)), T)
+        before = len(standin.calls())
+        assert target.observe_forecast("demand") == held
+        assert len(standin.calls()) == before
+    assert another().observe_forecast("demand") == held
 
 
 def test_another_machine_is_told_who_holds_a_forecast_and_others_go_on(

@@ -118,3 +118,44 @@ def test_somebody_else_s_write_of_the_same_bytes_is_not_ours(bucket: Bucket) -> 
     bucket.write_object("a", b"same", NEW)
     with pytest.raises(WriteConflict):
         bucket.write_object("a", b"same", NEW)
+
+
+def test_whoever_was_overtaken_looks_again_after_a_pause(bucket: Bucket, slept: list[float]) -> None:
+    """Three others write the object between our look and our write."""
+    others = [b"a", b"b", b"c"]
+
+    def overwrite() -> int:
+        current = bucket.find_object("a")
+        if others:
+            bucket.write_object("a", others.pop(), current.generation if current else NEW)
+        return bucket.write_object("a", b"ours", current.generation if current else NEW)
+
+    retry.retry_on_conflict(overwrite, WriteConflict, "write a")
+    found = bucket.read_object("a")
+    assert found
+    assert found[0] == b"ours"
+    assert len(slept) == 3
+    assert all(0 < pause <= retry.LONGEST_AFTER_CONFLICT for pause in slept)
+
+
+def test_whoever_is_overtaken_for_good_says_so(monkeypatch: pytest.MonkeyPatch, clients: Clients) -> None:
+    monkeypatch.setattr(retry, "DEADLINE", 0.01)
+
+    def overtaken() -> None:
+        raise WriteConflict("a")
+
+    with pytest.raises(TargetError, match="cannot write a: somebody else keeps changing it") as found:
+        retry.retry_on_conflict(overtaken, WriteConflict, "write a")
+    assert found.value.hint
+
+
+def test_what_runs_is_looked_at_less_and_less_often_until_it_is_over(slept: list[float]) -> None:
+    answers = iter(range(30))
+    assert retry.poll_until(lambda: next(answers), lambda answer: answer == 20, retry.LONG) == 20
+    assert slept == sorted(slept)
+    assert (slept[0], slept[-1], len(slept)) == (retry.FIRST_LOOK, retry.LONGEST_LOOK, 20)
+
+
+def test_what_still_runs_after_the_deadline_has_no_answer(slept: list[float]) -> None:
+    assert retry.poll_until(lambda: "runs", lambda answer: answer == "over", 0.0) is None
+    assert slept == []

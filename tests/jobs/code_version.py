@@ -60,11 +60,14 @@ def numbers(case: str, folder: Path) -> dict[str, float | None]:
 
 
 def differences(before: dict[str, float | None], now: dict[str, float | None]) -> list[str]:
-    """Return a line for each number that is another one now, beyond what machines and libraries differ by."""
+    """Return a line for each number that is another one now, beyond what machines and libraries differ by.
+
+    A number that was not there before, such as that of a new metric, moves nothing.
+    """
     return [
-        f"{name}: {before.get(name)} -> {now.get(name)}"
-        for name in sorted(before.keys() | now.keys())
-        if name not in before or name not in now or not _close(before[name], now[name])
+        f"{name}: {before[name]} -> {now.get(name)}"
+        for name in sorted(before)
+        if name not in now or not _close(before[name], now[name])
     ]
 
 

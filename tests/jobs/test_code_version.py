@@ -45,3 +45,8 @@ def test_a_number_that_moves_is_told_and_one_that_a_machine_rounds_is_not() -> N
     assert differences({"wape": 0.2, "mean": 111.0}, {"wape": 0.2000001, "mean": 111.0001}) == []
     assert differences({"wape": 0.2}, {"wape": 0.21}) == ["wape: 0.2 -> 0.21"]
     assert differences({"bias": None}, {"bias": 0.0}) == ["bias: None -> 0.0"]
+    assert differences({"bias": 0.1}, {}) == ["bias: 0.1 -> None"]
+
+
+def test_a_new_metric_trains_nothing_again() -> None:
+    assert differences({"wape": 0.2}, {"wape": 0.2, "smape": 0.1}) == []

@@ -266,6 +266,9 @@ MUTATIONS = (
              "if schema < SCHEMA_VERSION:", "if False:", STATE),
     Mutation("an upgrade keeps a copy of what was", "targets/local/database.py",
              "        if not backup.exists():\n", "        if False:\n", STATE),
+    Mutation("a file that is changed within a run is read again", "targets/local/digest_cache.py",
+             "if known_identity != identity:", "if known_identity is None:",
+             "tests/targets/test_contract.py::test_a_file_that_is_changed_behind_a_run_is_told_in_the_run"),
     Mutation("a record that was edited by hand is refused", "targets/record/rows.py",
              "except (ValueError, TypeError, KeyError, AttributeError) as error:", "except ZeroDivisionError as error:", STATE),
     Mutation("what a version in quarantine served counts no more", "jobs/evaluate.py",
@@ -284,4 +287,11 @@ MUTATIONS = (
     Mutation("a commit that only this machine has is no source for builds", "targets/checkout.py",
              '''or not _git(folder, "for-each-ref", "--contains", "HEAD", "refs/remotes/origin"):''', "or False:",
              "tests/targets/test_checkout.py"),
+    # --- approval ---
+    Mutation("a protected target is changed only with approval", "plan/approval.py",
+             " if protect else reasons", " if not protect else reasons", "tests/plan/test_approval.py"),
+    Mutation("an apply that needs approval asks before it acts", "engine/provision.py",
+             "        approve(reasons)", "        pass", "tests/engine/test_phases.py"),
+    Mutation("a destroy asks before it acts", "engine/destroy.py",
+             "        approve(self.summary)", "        pass", "tests/engine/test_phases.py"),
 )  # fmt: skip

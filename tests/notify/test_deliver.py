@@ -180,3 +180,10 @@ def test_a_rollback_is_told_to_a_real_webhook_and_no_secret_stands_in_the_state(
     assert len(set(ids)) == 2  # that it fires, and that it was rolled back
     assert len(ids) == 3  # the first attempt of one was answered with 500
     assert b"cafe-secret" not in b"".join(world.state().values())
+
+
+def test_a_receiver_of_another_kind_is_not_taken_for_a_topic() -> None:
+    from mlspec.cli.senders import sender_factory
+
+    with pytest.raises(DeliveryError, match="pager:oncall: nothing sends to a receiver of this kind"):
+        sender_factory(str, lambda: T, "acme-prod")("pager:oncall")

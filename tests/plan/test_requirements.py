@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mlspec.plan.gcp.requirements import cloud_requirements, needed_extras
+from mlspec.plan.extras import needed_extras
+from mlspec.plan.gcp.requirements import cloud_requirements
 from mlspec.spec.gcp.location import GcpLocation
 from tests.examples import spec_json
 
@@ -42,12 +43,12 @@ TOPIC = {"pubsub": "demand-alerts", "webhook": None, "severity": "warning"}
     ],
 )
 def test_a_part_of_mlspec_is_needed_where_a_spec_asks_for_it(parts: dict[str, Any], wanted: tuple[str, ...]) -> None:
-    assert needed_extras([spec(**parts)], gcp=False, postgres=False) == wanted
+    assert needed_extras([spec(**parts)], ()) == wanted
 
 
 def test_a_target_brings_its_own_part() -> None:
-    assert needed_extras([], gcp=True, postgres=False) == ("forecast", "gcp")
-    assert needed_extras([], gcp=False, postgres=True) == ("forecast", "postgres")
+    assert needed_extras([], ("gcp",)) == ("forecast", "gcp")
+    assert needed_extras([], ("postgres",)) == ("forecast", "postgres")
 
 
 def test_secrets_and_topics_are_those_of_the_specs_each_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mlspec.render.gcp.terraform import GcpTerraform
 from mlspec.render.rendering import RenderSource, render_forecast, render_shared
 from mlspec.spec.document import open_document
 from mlspec.spec.gcp.location import GcpLocation
@@ -98,10 +99,11 @@ def sources(folder: Path) -> list[RenderSource]:
 def all_files(folder: Path, place: GcpLocation | None = PLACE) -> dict[str, str]:
     """Return everything that the specs above are compiled to."""
     found = sources(folder)
+    renderer = GcpTerraform(place) if place else None
     files: dict[str, str] = {}
     for source in found:
-        files |= render_forecast(source, "prod", place)
-    return files | render_shared(found, place)
+        files |= render_forecast(source, "prod", renderer)
+    return files | render_shared(found, renderer)
 
 
 def write(files: dict[str, str], folder: Path) -> Path:

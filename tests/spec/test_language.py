@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from mlspec.forecast.frequency import SEASONS
 from mlspec.spec import read_specs
 from mlspec.spec.calendar import FREQUENCIES
-from mlspec.spec.checks.metrics import METRICS
 from mlspec.spec.explain import all_paths, explain_field, nearest_path
 from mlspec.spec.gcp.resource_names import NAMES, derived_names, endpoint_id
+from mlspec.spec.metrics import METRICS
 from mlspec.spec.reader import read_yaml
 from mlspec.spec.schema import json_schema
 from mlspec.spec.secrecy import looks_secret

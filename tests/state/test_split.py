@@ -27,7 +27,7 @@ def splits(draw: st.DrawFn, versions: st.SearchStrategy[list[str]] = VERSIONS) -
 
 
 @given(splits())
-def test_every_version_has_as_many_buckets_as_its_share_says(traffic: dict[str, int]) -> None:
+def test_every_version_has_as_many_partitions_as_its_share_says(traffic: dict[str, int]) -> None:
     found = Counter(version_for(number, traffic) for number in range(PARTITIONS))
     assert found == Counter({name: share for name, share in traffic.items() if share})
 
@@ -71,7 +71,7 @@ def test_ten_thousand_series_spread_evenly() -> None:
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "4711"])
-def test_another_process_finds_the_same_buckets(seed: str) -> None:
+def test_another_process_finds_the_same_partitions(seed: str) -> None:
     keys = ["001", "NA", "a/b", "São Paulo", ""]
     script = f"from mlspec.state.split import series_partition; print([series_partition(key) for key in {keys!r}])"
     said = subprocess.run(
@@ -80,7 +80,7 @@ def test_another_process_finds_the_same_buckets(seed: str) -> None:
     assert said.stdout.strip() == str([series_partition(key) for key in keys])
 
 
-def test_the_buckets_of_a_release_are_those_of_every_later_one() -> None:
+def test_the_partitions_of_a_release_are_those_of_every_later_one() -> None:
     """Golden: a changed digest would move series between versions in the middle of a rollout."""
     assert [series_partition(key) for key in ("001", "NA", "a/b", "all")] == [75, 44, 61, 96]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from mlspec.state.resource import Resource
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.record.schema import RECORDS, SCHEMA_VERSION
 from tests.engine.test_crash import in_child
-from tests.stores import Home, behind, cut, lose, recorded, target_at
+from tests.stores import Home, behind, cut, lose, recorded, target_at, url_of
 from tests.targets.nouns import T, event, pending, version, write
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -87,6 +88,30 @@ def test_what_was_settled_reads_back(target: LocalTarget) -> None:
     observed = target.observe_forecast("demand")
     assert (observed.resources["data"], observed.ledger) == (seen, ledger)
     assert target.forecast_names() == ("demand",)
+
+
+def test_a_settlement_returns_what_is_held_after_it(target: LocalTarget, root: Path, panel: Path) -> None:
+    filed = target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
+    data = ObservedResource(
+        Resource("data", "demand", {"digest": "d1"}), {"cutoff": "2024-02-11", "rows": (1, 2)}, filed.outputs
+    )
+    failed = Condition("demand", "ModelReady", "False", "StepFailed", "it cannot be done", T)
+    settlements = (
+        Settlement("demand", resource=data, version=version(), events=(event(),)),
+        Settlement("demand", conditions=(failed,), ledger=Ledger(slots={"forecast": T})),
+        Settlement("demand", resource=ObservedResource(Resource("forecast", "demand", {}), {}, filed.outputs)),
+        Settlement(
+            "demand", forgotten_kinds=("data",), conditions=(replace(failed, status="True", reason="GatePassed"),)
+        ),
+        Settlement("other", events=(event(forecast="other"),)),
+    )
+    for settlement in settlements:
+        assert target.record_settlement(settlement, T) == target_at(root).observe_forecast(settlement.forecast)
+    lose(root, filed.outputs["panel"])
+    with target.lock_forecast("demand", *LOCKED):
+        held = target.record_settlement(settlements[0], T)
+        assert held == target.observe_forecast("demand")
+        assert {seen.damage for seen in held.resources.values()} == {"panel was deleted"}
 
 
 def test_every_write_moves_the_serial_by_one_and_the_lineage_stays(target: LocalTarget, root: Path) -> None:
@@ -186,6 +211,23 @@ def test_a_damaged_file_is_told_and_filing_it_again_mends_it(
     target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
     assert target.find_step("demand", "check", "k") == filed
     assert target.fetch_file("demand", filed.outputs["panel"]).read_text() == "rows of a panel"
+
+
+def test_a_file_that_is_changed_behind_a_run_is_told_in_the_run(target: LocalTarget, root: Path, panel: Path) -> None:
+    """Its size and its time of change are as they were: its ctime is not, and that nobody sets back."""
+    filed = target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
+    with target.hash_files_once():
+        path = target.fetch_file("demand", filed.outputs["panel"])
+        before = path.stat()
+        while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of a file system ticks every few milliseconds
+            path.write_bytes(bytes(reversed(path.read_bytes())))
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+        if url_of(root):  # the copy is fetched again
+            assert target.fetch_file("demand", filed.outputs["panel"]).read_text() == "rows of a panel"
+        else:
+            with pytest.raises(StateError, match="was changed"):
+                target.fetch_file("demand", filed.outputs["panel"])
 
 
 # --- taking down ------------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlspec.render.gcp.terraform import forecast_files
+from mlspec.render.gcp.terraform import GcpTerraform, forecast_files
 from mlspec.render.rendering import RenderSource, render_forecast
 from tests.render.specs import PLACE, SPECS, all_files, with_words, write
 from tests.render.test_quote import HOSTILE
@@ -113,7 +113,7 @@ def test_hostile_text_is_made_as_it_was_written(
     source = with_words({"description": said}, tmp_path)
     json = {**source.json, "deployment": {**source.json["deployment"], "serve": "both"}}
     root = write(
-        render_forecast(RenderSource(source.name, json, source.spec_hash, source.file), "prod", PLACE),
+        render_forecast(RenderSource(source.name, json, source.spec_hash, source.file), "prod", GcpTerraform(PLACE)),
         tmp_path / "build",
     )
     terraform = Terraform(

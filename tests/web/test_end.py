@@ -13,6 +13,7 @@ from mlspec.web.server import open_socket
 from tests.waiting import PATIENCE, until
 from tests.web.shop import SHOPS, Shop, serving
 
+pytestmark = pytest.mark.xdist_group("serve-end")  # one shop
 BODY = json.dumps({"instances": [{"shop": "001"}]}).encode()
 
 
@@ -95,16 +96,14 @@ from mlspec.errors import StateError
 from mlspec.targets.local.target import LocalTarget
 from mlspec.web import counts
 
-pytestmark = pytest.mark.xdist_group("serve-end")  # one shop
-
-counts._minute = lambda at: at  # every second is a minute
-real, left = LocalTarget.count_served, [2]
-def count_served(self, minutes):
+counts._minute_start = lambda at: at  # every second is a minute
+real, left = LocalTarget.add_request_counts, [2]
+def add_request_counts(self, minutes):
     left[0] -= 1
     if left[0] >= 0:
         raise StateError('the disk is full')
     real(self, minutes)
-LocalTarget.count_served = count_served
+LocalTarget.add_request_counts = add_request_counts
 """
     with serving(shop.root, before=fails) as server:
         assert server.predict({"shop": "001"})[0] == 200

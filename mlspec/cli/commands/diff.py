@@ -10,11 +10,11 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.project import known_name
 from mlspec.cli.target import open_here
 from mlspec.errors import UsageError
 from mlspec.plan.diff import diff_fields
 from mlspec.plan.fields import flatten_keys
+from mlspec.plan.select import known_name
 from mlspec.state.record import Release
 from mlspec.targets.base import Target
 

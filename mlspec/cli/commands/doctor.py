@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from mlspec.cli import options
-from mlspec.cli.check_up import as_json, as_text, run_checks
+from mlspec.cli.doctor_text import as_json, as_text
 from mlspec.cli.project import find_root, load_specs, open_specs
+from mlspec.engine.doctor import run_checks
 from mlspec.errors import Exit
 
 
@@ -21,7 +24,7 @@ def command(target: str, output: str) -> int:
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
     if target != "local" and not (loaded.project and target in loaded.project.targets):
-        open_specs(options.DEFAULT_PATHS, target)  # raises an error if the name or mlspec.yaml is wrong
-    findings = list(run_checks(loaded, root, target))
+        open_specs(options.DEFAULT_PATHS, target)  # says what is wrong with the name, or with mlspec.yaml
+    findings = list(run_checks(loaded, root, target, os.environ))
     click.echo(as_json(findings, target) if output == "json" else as_text(findings))
     return Exit.DONE if all(finding.status == "ok" for finding in findings) else Exit.NOT_WELL

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from mlspec.cli import options, rows
-from mlspec.cli.made import newest_rows
+from mlspec.cli.target import open_here
+from mlspec.engine.rows import newest_rows
 
 
 @click.command(short_help="Print the newest forecast.")
@@ -22,4 +23,4 @@ from mlspec.cli.made import newest_rows
 @click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
 def command(name: str, target: str, output: str, series: dict[str, str], limit: int) -> None:
     """Print the newest forecast: series, time, cutoff, mean, a column a quantile, version."""
-    rows.print_rows(name, newest_rows(name, target, "forecast").filter_rows(series), output, limit)
+    rows.print_rows(name, newest_rows(open_here(target), name, "forecast").filter_rows(series), output, limit)

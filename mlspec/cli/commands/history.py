@@ -9,9 +9,10 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.escape import printable
-from mlspec.cli.project import known_name
 from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here
+from mlspec.plan.select import known_name
+from mlspec.spec.metrics import MAIN
 from mlspec.state.record import Release, Version
 
 
@@ -64,12 +65,12 @@ def command(name: str, target: str, output: str, limit: int) -> None:
             record.version,
             record.created,
             record.candidate,
-            format_percent(record.metrics.get("wape")),
+            format_percent(record.metrics.get(MAIN.name)),
             _version_state(record, bad),
         ]
         for record in versions
     ]
-    click.echo(f"\n{format_table(['version', 'created', 'model', 'backtest WAPE', 'state'], rows[:limit])}\n")
+    click.echo(f"\n{format_table(['version', 'created', 'model', f'backtest {MAIN.title}', 'state'], rows[:limit])}\n")
     for event in events[:limit]:
         click.echo(f"{event.at}  {event.reason}: {printable(event.message)}")
     if len(events) > limit:

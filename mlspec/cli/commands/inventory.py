@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from mlspec.cli import options, rows
-from mlspec.cli.made import newest_rows
+from mlspec.cli.target import open_here
+from mlspec.engine.rows import newest_rows
 
 
 @click.command(short_help="Print safety stock, reorder point and order-up-to level.")
@@ -21,5 +22,5 @@ from mlspec.cli.made import newest_rows
 )
 @click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
 def command(name: str, target: str, output: str, series: dict[str, str], limit: int) -> None:
-    """Print the stock levels of each series, computed from the forecast: safety stock, reorder point, order-up-to level."""
-    rows.print_rows(name, newest_rows(name, target, "inventory").filter_rows(series), output, limit)
+    """Print per series the stock that the forecast asks for: safety stock, reorder point, order-up-to level."""
+    rows.print_rows(name, newest_rows(open_here(target), name, "inventory").filter_rows(series), output, limit)

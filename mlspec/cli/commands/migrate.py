@@ -8,7 +8,7 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.project import find_root, open_specs
-from mlspec.cli.target import open_target
+from mlspec.engine.target_kinds import open_target
 
 
 @click.command(short_help="Upgrade specs and state of an older version, with a backup.")

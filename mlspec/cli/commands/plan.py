@@ -8,10 +8,9 @@ import click
 
 from mlspec.cli import options, plan_text
 from mlspec.cli.messages import report
-from mlspec.cli.planning import plan_run
+from mlspec.cli.planning import open_plan_here
 from mlspec.errors import Exit, StateError
 from mlspec.plan.saved import to_text
-from mlspec.state.plan import Plan
 
 
 @click.command(short_help="Show what apply would do, and why.")
@@ -39,7 +38,8 @@ def command(
     Writes nothing except the file of --out. A saved plan is only valid for the same specs, state and commit: apply refuses it
     if one of them has changed.
     """
-    plan = _plan_target(paths, target, select)
+    with open_plan_here(paths, target, select) as opened:
+        plan = opened.plan
     blocked = bool(plan.obstacles)
     if out is not None and not blocked:
         try:
@@ -52,14 +52,3 @@ def command(
     if out is not None:
         report(f"saved: run `mlspec apply {out}` to apply it")
     return Exit.CHANGES if detailed_exitcode and not plan.is_empty else Exit.DONE
-
-
-def _plan_target(paths: tuple[Path, ...], target: str, select: tuple[str, ...]) -> Plan:
-    if target == "local":
-        return plan_run(paths, target, select).plan
-    from mlspec.cli import google_cloud
-
-    if google_cloud.settings_of(target) is None:
-        return plan_run(paths, target, select).plan
-    with google_cloud.open_cloud_plan(paths, target, select) as cloud_plan:
-        return cloud_plan.plan

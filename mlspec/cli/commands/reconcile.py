@@ -19,12 +19,14 @@ from mlspec.cli.messages import report, say_error
 from mlspec.cli.planning import load_loop_input
 from mlspec.cli.progress import Progress
 from mlspec.cli.senders import sender_factory
-from mlspec.cli.target import AnyTarget, timestamp
+from mlspec.cli.target import timestamp
 from mlspec.engine.deliver import deliver_notices
 from mlspec.engine.loop import pass_exit_code, reconcile_specs
 from mlspec.engine.pass_result import PassResult
 from mlspec.errors import Exit, MlspecError, Refused, Terminated
 from mlspec.log_context import forecast_scope
+from mlspec.plan.approval import approval_reasons
+from mlspec.targets.base import OpenedTarget
 
 
 @click.command(short_help="Run the loop: monitor, forecast, retrain, roll out and roll back.")
@@ -84,12 +86,14 @@ def _run_pass(call: _LoopOptions, last_texts: dict[str, str]) -> int:
     """Make one pass over the present specs. `said` holds the last text of each forecast, so that it is printed only once."""
     with Progress() as progress:
         loop_input = load_loop_input(call.paths, call.target, call.select, progress)
-        if loop_input.engine.target.protect and not call.yes:
-            raise Refused(f"target '{call.target}' is protected", hint="add --yes to let the loop act on it")
+        target = loop_input.engine.target
+        reasons = approval_reasons(call.target, (), protect=target.protect)
+        if reasons and not call.yes:
+            raise Refused(" and ".join(reasons), hint="add --yes to let the loop act on it")
         passes = reconcile_specs(
-            loop_input.engine, loop_input.specs, call.lock_timeout, call.jobs if loop_input.target.supports_fork else 1
+            loop_input.engine, loop_input.specs, call.lock_timeout, call.jobs if target.supports_fork else 1
         )
-    _send_notices(loop_input.target)
+    _send_notices(target)
     if loop_input.faults:
         report(faults_text(loop_input.faults), "ERROR")
     if call.output == "json":
@@ -104,8 +108,8 @@ def _run_pass(call: _LoopOptions, last_texts: dict[str, str]) -> int:
     )
 
 
-def _send_notices(target: AnyTarget) -> None:
-    """Send the due notices. If a receiver does not answer, a later pass sends again; nothing else is delayed."""
+def _send_notices(target: OpenedTarget) -> None:
+    """Send what is due. A receiver that does not answer is told again by a later pass, and holds up nothing."""
     try:
         attempts = deliver_notices(target, sender_factory(target.read_secret, timestamp, target.project), timestamp)
     except MlspecError as error:  # the result of the pass is printed nevertheless

@@ -13,12 +13,13 @@ import click
 from mlspec.cli import options
 from mlspec.cli.escape import printable
 from mlspec.cli.planning import ignore_progress
-from mlspec.cli.project import find_root, known_name, open_specs
+from mlspec.cli.project import find_root, open_specs
 from mlspec.cli.target import open_engine
 from mlspec.engine.context import Engine
-from mlspec.engine.rehearsal import FAULTS, Fault, Rehearsal, RehearsalPeriod, RehearsalVerdict, periods_for
+from mlspec.engine.rehearsal import BAD_FACTOR, FAULTS, Fault, Rehearsal, RehearsalPeriod, RehearsalVerdict, periods_for
+from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit
-from mlspec.targets.local.target import LocalTarget
+from mlspec.plan.select import known_name
 
 
 @click.command(short_help="Simulate a fault on a copy: alert, rollback, recovery.")
@@ -39,8 +40,8 @@ def command(name: str, fault: Fault, output: str) -> int:
 
     with tempfile.TemporaryDirectory(prefix="mlspec-drill-") as folder:
         project_folder = Path(folder) / "project"
-        base = open_engine(LocalTarget(project_folder / ".mlspec"), project_folder, ignore_progress)
-        spoilt_steps = SpoiltSteps(base.steps, 3.0)
+        base = open_engine(open_target(None, project_folder, "local"), project_folder, ignore_progress)
+        spoilt_steps = SpoiltSteps(base.steps, BAD_FACTOR)
         drill = Rehearsal(
             build_stage(spec.json, root, project_folder, periods_for(spec.json)),
             _engine_at(replace(base, steps=spoilt_steps)),

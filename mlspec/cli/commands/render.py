@@ -12,7 +12,8 @@ import click
 from mlspec.cli import options
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, is_folder, open_specs
-from mlspec.cli.rendering import place_of, render_specs
+from mlspec.engine.rendering import render_specs
+from mlspec.engine.target_kinds import find_target
 from mlspec.errors import StateError, UsageError
 from mlspec.render import manifest
 
@@ -33,13 +34,15 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
     root = find_root()
     loaded = open_specs(paths, target)
     whole_folder = any(is_folder(path, root) for path in paths)
-    files = render_specs(loaded.specs, loaded.project, target, root, with_shared=whole_folder)
+    configured = find_target(loaded.project, target)
+    files = render_specs(loaded.specs, configured, root, with_shared=whole_folder)
     _write_folder(out, files, target, whole_folder=whole_folder)
     count = f"{len(files)} file{'s' if len(files) > 1 else ''}"
     click.echo(
         f"{out}: {count} for {len(loaded.specs)} forecast{'s' if len(loaded.specs) > 1 else ''} on target {target}"
     )
-    if place_of(loaded.project, target) and not whole_folder and any(spec.json["notify"] for spec in loaded.specs):
+    partial_infrastructure = configured.kind.infrastructure is not None and not whole_folder
+    if partial_infrastructure and any(spec.json["notify"] for spec in loaded.specs):
         report("topics and secrets that specs share are rendered with the whole folder: mlspec render specs/")
 
 

@@ -8,8 +8,8 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.clock import utc_now
-from mlspec.cli.report_facts import gather_facts
 from mlspec.cli.target import open_here
+from mlspec.engine.report import gather_facts
 from mlspec.errors import StateError
 from mlspec.render.report import render_report
 

@@ -12,9 +12,11 @@ from mlspec import jobs
 from mlspec.cli import options
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
-from mlspec.cli.project import find_root, known_name, load_specs
-from mlspec.cli.target import open_served, open_target, timestamp
+from mlspec.cli.project import find_root, load_specs
+from mlspec.cli.target import timestamp
+from mlspec.engine.target_kinds import open_serving_view, open_target
 from mlspec.errors import Exit, MissingExtra, Terminated, UsageError
+from mlspec.plan.select import known_name
 from mlspec.targets.base import Target
 
 _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
@@ -73,8 +75,8 @@ def _served_target(names: tuple[str, ...], target: str) -> Target:
     """Return the target. Raises UsageError for a name that is neither applied nor in a spec."""
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
-    if names and (served := open_served(loaded.project, target, names)):
-        return served  # Vertex AI starts the server with an account that can read only these forecasts
+    if names and (served := open_serving_view(loaded.project, root, target, names)):
+        return served  # Vertex AI starts it under an account that sees these forecasts alone
     opened_target = open_target(loaded.project, root, target)
     known = tuple(sorted({*opened_target.forecast_names(), *(spec.name for spec in loaded.specs)}))
     for name in names:

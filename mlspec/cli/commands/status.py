@@ -12,11 +12,14 @@ from mlspec.cli import options
 from mlspec.cli.clock import utc_now
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
-from mlspec.cli.project import find_root, known_name, load_specs
+from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.table import format_percent, format_table
-from mlspec.cli.target import open_target, timestamp
+from mlspec.cli.target import timestamp
 from mlspec.engine.status import ForecastStatus, forecast_status, not_applied
+from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit
+from mlspec.plan.select import known_name
+from mlspec.spec.metrics import MAIN
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.targets.base import Target
 
@@ -68,7 +71,7 @@ def as_text(statuses: list[ForecastStatus]) -> str:
             "ready" if forecast.ready else "not ready",
             ", ".join(f"{row['version']} {row['traffic']} %" for row in forecast.serving) or "nothing",
             forecast.candidate or "-",
-            format_percent(forecast.metrics.get("wape")),
+            format_percent(forecast.metrics.get(MAIN.name)),
             forecast.last_run.cutoff if forecast.last_run else "-",
             forecast.last_run.created if forecast.last_run else "-",
             forecast.next_run or "-",
@@ -77,7 +80,8 @@ def as_text(statuses: list[ForecastStatus]) -> str:
     ]
     lines = [
         format_table(
-            ["forecast", "state", "serving", "model", "backtest WAPE", "data up to", "last run", "next run"], rows
+            ["forecast", "state", "serving", "model", f"backtest {MAIN.title}", "data up to", "last run", "next run"],
+            rows,
         )
     ]
     lines += [f"{forecast.name}: {printable(line)}" for forecast in statuses for line in _status_sentences(forecast)]
@@ -118,12 +122,12 @@ def _failure(each: ForecastStatus) -> str:
 
 
 def _realised_text(ledger: Ledger) -> str:
-    """Return the realised quality, overall and by periods ahead; empty if no period has actuals yet."""
-    if ledger.metrics.get("wape") is None:
+    """Return how forecasts turned out, in all and by how far ahead they were made; nothing where no period is mature."""
+    if ledger.metrics.get(MAIN.name) is None:
         return ""
-    steps = [f"{format_percent(horizon['metrics']['wape'])} at {horizon['step']}" for horizon in ledger.by_horizon]
+    steps = [f"{format_percent(horizon['metrics'][MAIN.name])} at {horizon['step']}" for horizon in ledger.by_horizon]
     by_horizon = f"; by periods ahead: {', '.join(steps)}" if len(steps) > 1 else ""
-    return f"realised WAPE {format_percent(ledger.metrics['wape'])}{by_horizon}"
+    return f"realised {MAIN.title} {format_percent(ledger.metrics[MAIN.name])}{by_horizon}"
 
 
 def _notable_alerts(ledger: Ledger) -> list[AlertRecord]:

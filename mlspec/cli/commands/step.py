@@ -15,6 +15,7 @@ from mlspec.cli.messages import report
 from mlspec.errors import Exit, SpecError, StalePlan, UsageError
 from mlspec.log_context import forecast_scope
 from mlspec.spec import ResolvedSpec
+from mlspec.spec.object_address import is_object_address
 from mlspec.state.step import StepName, StepRequest
 
 # With --out a step runs on files; without, on the target's record.
@@ -105,7 +106,7 @@ def command(
     if name not in FILE_STEPS:
         raise UsageError(f"step {name} works on a target's record", hint="leave out --out")
     words = _step_options(name, options, moment)
-    if out.startswith("gs://"):
+    if is_object_address(out):
         from mlspec.cli import far_step
 
         return far_step.run_in_container(name, spec_file, target, inputs, words, out)
@@ -116,8 +117,9 @@ def _run_on_target(
     name: str, spec_file: str, target: str, moment: str | None, release: str | None, lock_timeout: float
 ) -> int:
     from mlspec.cli.project import find_root, open_specs
-    from mlspec.cli.target import open_engine, open_target, timestamp
+    from mlspec.cli.target import open_engine, timestamp
     from mlspec.engine import steps
+    from mlspec.engine.target_kinds import open_target
 
     if name not in steps.TARGET_STEPS:
         raise UsageError(f"step {name} works on files", hint="add --out DIR")

@@ -1,4 +1,4 @@
-"""What a set of forecasts needs on a target, as data: packages, APIs, permissions, topics, secrets, quotas.
+"""What has to be there for a set of forecasts on a target, as data: APIs, permissions, topics, secrets, quotas.
 
 The tables follow `infra/` and the rendered Terraform. Tests compare them with both, so that no permission is required that
 nothing grants.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mlspec.spec.fields import ray_extra
 from mlspec.spec.gcp.location import GcpLocation
+from mlspec.spec.object_address import is_object_address, parse_object_address
 from mlspec.state.finding import CloudRequirements, Grant, Quota
 from mlspec.state.resource import Json
 
@@ -32,16 +32,6 @@ _QUOTAS = (
 )
 
 
-def needed_extras(specs: Iterable[Spec], *, gcp: bool, postgres: bool) -> tuple[str, ...]:
-    """Return the names of the extras of mlspec that the specs and the target need, sorted."""
-    extra_names = {"forecast"} | ({"gcp"} if gcp else set()) | ({"postgres"} if postgres else set())
-    for spec in specs:
-        extra_names |= set(_model_extras(spec)) | set(_receiver_extras(spec))
-        if spec["deployment"]["serve"] != "batch":
-            extra_names.add("serve")
-    return tuple(sorted(extra_names))
-
-
 def cloud_requirements(specs: Sequence[Spec], place: GcpLocation) -> CloudRequirements:
     """Return what the specs need on Google Cloud."""
     secrets = tuple(sorted(set(_secret_names(specs))))
@@ -55,24 +45,6 @@ def cloud_requirements(specs: Sequence[Spec], place: GcpLocation) -> CloudRequir
         quotas=_QUOTAS,
         airflow=_FLOOR_OF_AIRFLOW,
     )
-
-
-def _model_extras(spec: Spec) -> Iterator[str]:
-    candidates = spec["model"]["candidates"]
-    configured = (
-        [candidate for candidate in candidates if isinstance(candidate, Mapping)]
-        if isinstance(candidates, Sequence)
-        else []
-    )
-    if any(candidate.get("library") == "lightgbm" for candidate in configured):
-        yield "lightgbm"
-    if spec["training"]["engine"]:
-        yield ray_extra(spec["training"].get("address"))
-
-
-def _receiver_extras(spec: Spec) -> Iterator[str]:
-    for receiver in spec["notify"]:
-        yield "gcp" if receiver["pubsub"] else "notify"
 
 
 def _topic_names(specs: Iterable[Spec]) -> Iterator[str]:
@@ -134,5 +106,5 @@ def _source_buckets(specs: Iterable[Spec]) -> Iterator[str]:
     for spec in specs:
         for part in (spec["dataset"]["source"], spec["dataset"]["future"] or {}):
             uri = part.get("uri") or ""
-            if uri.startswith("gs://"):
-                yield uri.removeprefix("gs://").partition("/")[0]
+            if is_object_address(uri):
+                yield parse_object_address(uri).bucket

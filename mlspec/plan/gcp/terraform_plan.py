@@ -105,7 +105,17 @@ def _is_marked(value: Json) -> bool:
     return bool(value)
 
 
-# What is lost with a resource, shown before it is destroyed. The files in a managed folder are not: they stay without it
+def destroyed_addresses(all_changes: Sequence[Change]) -> tuple[str, ...]:
+    """Return the cloud resources that would be destroyed, or destroyed and made anew, each with its forecast."""
+    return tuple(
+        f"{change.forecast}: {address}"
+        for change in select_terraform_changes(all_changes)
+        for address, action in (change.after or {}).items()
+        if action in ("delete", "replace")
+    )
+
+
+# What is lost with a resource: said before it is taken down. Not the files in a managed folder, which stay without it
 # (google_storage_managed_folder, force_destroy).
 _LOSSES = {
     "google_bigquery_table": "the forecasts in it are lost",

@@ -8,22 +8,22 @@ looks back over weeks. The metrics of an endpoint (error_rate, latency) are read
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from mlspec.render.quote import promql_text
+from mlspec.spec.agreement import parse_agreement
 from mlspec.spec.duration import parse_duration
 from mlspec.spec.escaping import log_filter
+from mlspec.spec.fields import SEVERITIES
 from mlspec.state.resource import Json
 
 VALUE = "custom.googleapis.com/mlspec/value"
 BREACHES = "custom.googleapis.com/mlspec/breaches"
 
-_SEVERITIES = ("info", "warning", "critical")
 # Severities of a policy: cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.alertPolicies, "Severity". `info` has none.
 _GCP_SEVERITY = {"critical": "CRITICAL", "warning": "WARNING"}
-_ENDPOINT_METRICS = ("error_rate", "latency")
 # Vertex AI's own (cloud.google.com/monitoring/api/metrics_gcp), as PromQL spells them: the first slash of a name is a colon there,
 # every other sign that is no letter an underscore (cloud.google.com/monitoring/promql/promql-mapping).
 _REQUESTS = (
@@ -79,7 +79,7 @@ def _alert_policy(spec: Mapping[str, Json], alert: Mapping[str, Json], endpoint:
         title=f"mlspec {forecast}: {alert['name']}",
         severity=_GCP_SEVERITY.get(alert["severity"]),
         conditions=tuple(_policy_conditions(forecast, alert, endpoint)),
-        channels=_notify_topics(spec["notify"], _SEVERITIES.index(alert["severity"])),
+        channels=_notify_topics(spec["notify"], SEVERITIES.index(alert["severity"])),
         rolls_back=rolls_back,
         text=f"The alert {alert['name']} of forecast {forecast} fires when {condition}. Now {reaction}: mlspec status {forecast}.",
     )
@@ -90,18 +90,18 @@ def _notify_topics(notify: Sequence[Mapping[str, Json]], severity: int) -> tuple
     topics = (
         receiver["pubsub"]
         for receiver in notify
-        if receiver["pubsub"] and severity >= _SEVERITIES.index(receiver["severity"])
+        if receiver["pubsub"] and severity >= SEVERITIES.index(receiver["severity"])
     )
     return tuple(dict.fromkeys(topics))
 
 
 def _policy_conditions(forecast: str, alert: Mapping[str, Json], endpoint: str | None) -> Sequence[PolicyCondition]:
-    if endpoint is not None and alert["metric"] in _ENDPOINT_METRICS:
+    if endpoint is not None and alert["metric"] in _ENDPOINT_CONDITIONS:
         return [_endpoint_condition(alert, endpoint)]
     if alert["for"]:
-        agree, evaluations = alert["for"].split(" of ")
+        agree, evaluations = parse_agreement(alert["for"])
         series = _series_filter(BREACHES, forecast, alert["name"])
-        return [PolicyCondition(f"in {agree} of {evaluations} evaluations", series, "COMPARISON_GT", int(agree) - 0.5)]
+        return [PolicyCondition(f"in {agree} of {evaluations} evaluations", series, "COMPARISON_GT", agree - 0.5)]
     series = _series_filter(VALUE, forecast, alert["name"])
     return [
         PolicyCondition(words, series, comparison, value, "ALIGN_MAX" if comparison == "COMPARISON_GT" else "ALIGN_MIN")
@@ -133,14 +133,27 @@ def _threshold_sides(alert: Mapping[str, Json]) -> list[tuple[str, Literal["COMP
 
 
 def _endpoint_condition(alert: Mapping[str, Json], endpoint: str) -> PolicyCondition:
-    """Return the condition on what Vertex AI itself counts: the share of failed requests, or the 95th percentile in seconds."""
+    """Return the condition on what Vertex AI itself counts."""
     labels = f"monitored_resource={promql_text(_ENDPOINT)},endpoint_id={promql_text(endpoint)}"
-    selector, whole = f"{{{labels}}}", f"{{{labels},latency_type={promql_text('total')}}}"
     words, _, value = _threshold_sides(alert)[0]
-    if alert["metric"] == "error_rate":
-        failed = f"{{{labels},response_code=~{promql_text('5.*')}}}"
-        share = " / ".join(f"sum(rate({_REQUESTS}{which}[10m]))" for which in (failed, selector))
-        return PolicyCondition(f"share of failed requests {words}", query=f"{share} > {value!r}")
-    buckets = f"sum by (le) (rate({_LATENCIES}{whole}[10m]))"
+    return _ENDPOINT_CONDITIONS[alert["metric"]](labels, words, value)
+
+
+def _failed_share_condition(labels: str, words: str, value: float) -> PolicyCondition:
+    failed = f"{{{labels},response_code=~{promql_text('5.*')}}}"
+    share = " / ".join(f"sum(rate({_REQUESTS}{which}[10m]))" for which in (failed, f"{{{labels}}}"))
+    return PolicyCondition(f"share of failed requests {words}", query=f"{share} > {value!r}")
+
+
+def _latency_condition(labels: str, words: str, value: float) -> PolicyCondition:
+    buckets = f"sum by (le) (rate({_LATENCIES}{{{labels},latency_type={promql_text('total')}}}[10m]))"
     query = f"histogram_quantile(0.95, {buckets}) > {value * _MILLISECONDS!r}"
     return PolicyCondition(f"95th percentile of the latency {words} s", query=query)
+
+
+# By the metric's name in `spec.metrics`: from labels in PromQL, a threshold in words and as a number. A metric of the kind
+# `serving` that has no line here is watched as mlspec measures it, like all others.
+_ENDPOINT_CONDITIONS: dict[str, Callable[[str, str, float], PolicyCondition]] = {
+    "error_rate": _failed_share_condition,
+    "latency": _latency_condition,
+}

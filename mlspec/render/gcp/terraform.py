@@ -6,6 +6,7 @@ The text has the form of `terraform fmt`, with one literal resource for each gra
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mlspec.render.gcp.alert_policies import VALUE, AlertPolicy, alert_policies
 from mlspec.spec.escaping import log_filter
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
+from mlspec.spec.object_address import is_object_address, parse_object_address
 from mlspec.state.resource import Json
 
 # Template below terraform/forecast: whether a batch-only forecast needs it too.
@@ -77,6 +79,21 @@ def shared_files(specs: Sequence[Mapping[str, Json]], place: GcpLocation, own: P
     return {file: templates.get_template(f"terraform/project/{file}.j2").render(facts) for file in _SHARED_FILES}
 
 
+@dataclass(frozen=True, slots=True)
+class GcpTerraform:
+    """The renderer of one target on Google Cloud (`render.rendering.InfrastructureRenderer`)."""
+
+    place: GcpLocation
+
+    def forecast_files(self, spec: Mapping[str, Json], own: Path | None = None) -> dict[str, str]:
+        """Return the Terraform of one resolved spec, by file name."""
+        return forecast_files(spec, self.place, own)
+
+    def shared_files(self, specs: Sequence[Mapping[str, Json]], own: Path | None = None) -> dict[str, str]:
+        """Return the Terraform of what all specs of a project share, by file name."""
+        return shared_files(specs, self.place, own)
+
+
 def _template_facts(spec: Mapping[str, Json], place: GcpLocation) -> dict[str, Any]:
     name, names = spec["metadata"]["name"], derived_names(spec["metadata"]["name"])
     online = spec["deployment"]["serve"] != "batch"
@@ -103,7 +120,7 @@ def _source_facts(spec: Mapping[str, Json]) -> dict[str, Any]:
     """Return the buckets and BigQuery tables outside the platform that the spec reads. The tables of a query are not known."""
     source, future = spec["dataset"]["source"], spec["dataset"]["future"]
     uris = [uri for uri in (source["uri"], future and future["uri"]) if uri]
-    buckets = {uri.removeprefix("gs://").split("/", 1)[0] for uri in uris if uri.startswith("gs://")}
+    buckets = {parse_object_address(uri).bucket for uri in uris if is_object_address(uri)}
     tables = {uri.removeprefix("bq://") for uri in uris if uri.startswith("bq://")}
     return {
         "source_buckets": sorted(buckets),

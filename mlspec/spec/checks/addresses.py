@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from mlspec.spec.faults import ProblemAndHint, nearest_word
+from mlspec.spec.object_address import is_object_address, parse_object_address
 
 SUFFIXES = (".csv", ".parquet")
 EXAMPLE = "such as data/sales.csv, gs://bucket/sales/*.parquet or bq://project.dataset.table"
@@ -25,8 +26,8 @@ _ALIASES = {"s3": "gs", "gcs": "gs", "bigquery": "bq"}
 
 def address_problem(uri: str) -> ProblemAndHint | None:
     """Return what is wrong with an address and what to do about it, or None."""
-    if uri.startswith("gs://"):
-        return _object_problem(uri.removeprefix("gs://"))
+    if is_object_address(uri):
+        return _object_problem(uri)
     if uri.startswith("bq://"):
         good = _TABLE.fullmatch(uri.removeprefix("bq://"))
         return None if good else ("expected bq://project.dataset.table", "such as bq://acme-prod.sales.weekly")
@@ -50,7 +51,7 @@ def _scheme_problem(name: str) -> ProblemAndHint:
 
 
 def _object_problem(address: str) -> ProblemAndHint | None:
-    bucket, _, name = address.partition("/")
+    bucket, name = parse_object_address(address)
     if not _BUCKET.fullmatch(bucket) or not name:
         return "expected gs://bucket/object", "such as gs://acme-sales/weekly/*.parquet"
     return _first_problem(_OF_A_NAME, name)

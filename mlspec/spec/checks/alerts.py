@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from mlspec.spec.checks.metrics import METRICS, edge_problem, number_problem
+from mlspec.spec.agreement import parse_agreement
+from mlspec.spec.checks.metrics import edge_problem, number_problem, quantiles_problem
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Alert, Forecast
-
-_SIDES = ("above", "below", "outside")
-_DRIFT = ("psi", "ks")
-# Metrics of the whole server or of all series: not by series. Metrics of the present moment: no window of periods.
-_NOT_BY_SERIES = ("error_rate", "latency", "new_series", "vanished_series")
-_OF_NOW = ("data_age",)
+from mlspec.spec.metrics import METRICS, SIDES, format_names, metric_names
 
 
 def check_thresholds(forecast: Forecast) -> Iterator[Problem]:
     """Each alert has one threshold, on a side on which its metric can be bad, with a value that the metric can reach."""
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
-        sides = [side for side in _SIDES if getattr(alert, side) is not None]
+        sides = [side for side in SIDES if getattr(alert, side) is not None]
         allowed = METRICS[alert.metric].sides
         if len(sides) != 1:
             message = f"expected one of above, below and outside, found {' and '.join(sides) or 'none'}"
@@ -36,7 +32,7 @@ def check_thresholds(forecast: Forecast) -> Iterator[Problem]:
 
 def _check_threshold(alert: Alert, side: str, path: Path) -> Iterator[Problem]:
     value = getattr(alert, side)
-    if isinstance(value, timedelta) or alert.metric == "data_age":
+    if isinstance(value, timedelta) or METRICS[alert.metric].unit == "duration":
         yield from _check_age(alert, value, path)
     elif isinstance(value, tuple):
         yield from _check_range(alert, value, path)
@@ -48,8 +44,8 @@ def _check_threshold(alert: Alert, side: str, path: Path) -> Iterator[Problem]:
 
 def _check_age(alert: Alert, value: timedelta | float, path: Path) -> Iterator[Problem]:
     if not isinstance(value, timedelta):
-        yield Problem(path, "threshold", "data_age is compared with a duration, not a number", "such as 10d")
-    elif alert.metric != "data_age":
+        yield Problem(path, "threshold", f"{alert.metric} is compared with a duration, not a number", "such as 10d")
+    elif METRICS[alert.metric].unit != "duration":
         yield Problem(path, "threshold", f"{alert.metric} is compared with a number, not a duration", "such as 0.2")
     elif not value:
         yield Problem(path, "threshold", "data is always older than 0: this alert would always fire", "such as 10d")
@@ -65,30 +61,26 @@ def _check_range(alert: Alert, value: Sequence[float], path: Path) -> Iterator[P
         return
     if low >= high:
         yield Problem(path, "threshold", f"{low:g} is not below {high:g}", "write [low, high]")
-    elif alert.metric == "bias" and not low <= 0 <= high:
-        message = f"a forecast without bias would be outside {low:g} to {high:g}"
-        yield Problem(path, "threshold", message, "write a range around 0, such as [-0.1, 0.1]")
+    elif isinstance(metric.ideal, float) and not low <= metric.ideal <= high:
+        message = f"a {alert.metric} of {metric.ideal:g}, which is ideal, would be outside {low:g} to {high:g}"
+        example = f"[{metric.ideal - 0.1:g}, {metric.ideal + 0.1:g}]"
+        yield Problem(path, "threshold", message, f"write a range around {metric.ideal:g}, such as {example}")
     elif (low, high) == (metric.low, metric.high):
         yield Problem(path, "threshold", f"{alert.metric} is never outside {low:g} to {high:g}", "narrow the range")
 
 
 def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
-    if alert.for_ is not None:
-        agree, evaluations = map(int, alert.for_.split(" of "))
-        if agree > evaluations:
-            yield Problem(
-                (*path, "for"),
-                "threshold",
-                f"{agree} of {evaluations} can never agree",
-                f"write {evaluations} of {agree}",
-            )
-    if alert.baseline is not None and alert.metric not in _DRIFT:
-        message = f"{alert.metric} has no baseline"
-        yield Problem((*path, "baseline"), "threshold", message, f"only {' and '.join(_DRIFT)} have one", on_key=True)
-    if alert.window is not None and alert.metric in _OF_NOW:
-        message = f"{alert.metric} is measured at the present moment: it has no window"
+    metric, (agree, evaluations) = METRICS[alert.metric], parse_agreement(alert.for_)
+    if agree > evaluations:
+        message = f"{agree} of {evaluations} can never agree"
+        yield Problem((*path, "for"), "threshold", message, f"write {evaluations} of {agree}")
+    if alert.baseline is not None and metric.kind != "drift":
+        message, hint = f"{alert.metric} has no baseline", f"only {format_names(metric_names('drift'))} have one"
+        yield Problem((*path, "baseline"), "threshold", message, hint, on_key=True)
+    if alert.window is not None and metric.kind == "age":
+        message = f"{alert.metric} is of this moment: it has no window"
         yield Problem((*path, "window"), "threshold", message, "leave window out", on_key=True)
-    if alert.by and alert.metric in _NOT_BY_SERIES:
+    if alert.by and not metric.by_series:
         message = f"{alert.metric} is one number for all series"
         yield Problem((*path, "by"), "threshold", message, "leave by out", on_key=True)
 
@@ -97,12 +89,8 @@ def check_alert_quantiles(forecast: Forecast) -> Iterator[Problem]:
     """An alert's metric can be measured with the quantiles in model.quantiles."""
     count = len(forecast.model.quantiles)
     for index, alert in enumerate(forecast.alerts):
-        needed = METRICS[alert.metric].quantiles
-        if count < needed:
-            message = (
-                f"{alert.metric} needs {needed} quantiles or more, and there {'is' if count == 1 else 'are'} {count}"
-            )
-            yield Problem(("alerts", index, "metric"), "threshold", message, "add them to model.quantiles")
+        if problem := quantiles_problem(alert.metric, count):
+            yield Problem(("alerts", index, "metric"), "threshold", *problem)
 
 
 def check_alert_names(forecast: Forecast) -> Iterator[Problem]:

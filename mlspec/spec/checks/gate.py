@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlspec.spec.checks.metrics import METRICS, edge_problem, number_problem
+from mlspec.spec.checks.metrics import edge_problem, number_problem, quantiles_problem
 from mlspec.spec.faults import Path, Problem, ProblemAndHint
 from mlspec.spec.forecast import Forecast, Rule
+from mlspec.spec.metrics import MAIN, METRICS, format_names, metrics_of_kind
 
 _LIMITS = ("below", "above", "within")
 _MARGINS = ("improves_by", "not_worse_by")
-_FORMS = "such as {metric: wape, below: 0.2} or {metric: wape, against: seasonal-naive, improves_by: 0.05}"
+_FORMS = f"such as {{metric: {MAIN.name}, below: 0.2}} or {{metric: {MAIN.name}, against: seasonal-naive, improves_by: 0.05}}"
 
 
 def check_gate(forecast: Forecast) -> Iterator[Problem]:
@@ -23,18 +24,14 @@ def check_gate(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(path, "gate", *problem)
         else:
             yield from _check_limit(rule, path)
-        needed = METRICS[rule.metric].quantiles
-        if count < needed:
-            message = (
-                f"{rule.metric} needs {needed} quantiles or more, and there {'is' if count == 1 else 'are'} {count}"
-            )
-            yield Problem((*path, "metric"), "gate", message, "add them to model.quantiles")
+        if quantiles := quantiles_problem(rule.metric, count):
+            yield Problem((*path, "metric"), "gate", *quantiles)
 
 
 def _form_problem(rule: Rule) -> ProblemAndHint | None:
     limits = [name for name in _LIMITS if getattr(rule, name) is not None]
     margins = [name for name in _MARGINS if getattr(rule, name) is not None]
-    ideal = METRICS[rule.metric].ideal
+    ideal = METRICS[rule.metric].ideal is not None
     if rule.against is not None:
         alone = len(margins) == 1 and not limits
         return (
@@ -47,10 +44,10 @@ def _form_problem(rule: Rule) -> ProblemAndHint | None:
     if len(limits) != 1:
         return f"expected one of below, above, within or against, found {' and '.join(limits) or 'none'}", _FORMS
     if limits == ["within"] and not ideal:
-        return (
-            "`within` is a distance from an ideal, which only coverage and bias have",
-            f"write below, for {rule.metric}",
+        with_ideal = format_names(
+            tuple(metric.name for metric in metrics_of_kind("accuracy") if metric.ideal is not None)
         )
+        return f"`within` is a distance from an ideal, which only {with_ideal} have", f"write below, for {rule.metric}"
     if limits == ["above"] and not ideal:
         return f"{rule.metric} is an error: a version should be below a limit, not above", "write below"
     return None

@@ -22,6 +22,12 @@ Answer = TypeVar("Answer")
 DEADLINE = 120.0  # seconds, from the first attempt on
 FIRST = 0.5  # seconds at most before the second attempt; doubled from there
 LONGEST = 30.0
+FIRST_AFTER_CONFLICT, LONGEST_AFTER_CONFLICT = (
+    0.05,
+    5.0,
+)  # seconds at most between two attempts where somebody else was faster
+LONG = 6 * 3600  # seconds: as long as the rendered job of a forecast may take, and a job of Vertex AI
+FIRST_LOOK, LONGEST_LOOK = 0.5, 30.0  # seconds between two looks at what runs, at first and at most
 TIMEOUT = 60.0  # seconds for one attempt
 # HTTP statuses that may pass; gRPC's codes come as the same numbers from the clients' exceptions.
 PASSING = (408, 429, 500, 502, 503, 504)
@@ -54,6 +60,41 @@ def _log_retry(what: str, state: Any) -> None:
     error, number = state.outcome.exception(), state.attempt_number
     said = f"{type(error).__name__}: {_error_text(error)}"
     logger.info("%s: attempt %d failed (%s); again in %.1f s", what, number, said, state.upcoming_sleep)
+
+
+def retry_on_conflict(attempt: Callable[[], Answer], conflict: type[Exception], what: str) -> Answer:
+    """Look and act again, after a pause that grows, as long as somebody else changes the same thing in between (`conflict`).
+
+    Raises TargetError where that goes on for DEADLINE seconds. `what` says what is being done, for messages.
+    """
+    tenacity = import_tenacity()
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(conflict),
+        wait=tenacity.wait_random_exponential(multiplier=FIRST_AFTER_CONFLICT, max=LONGEST_AFTER_CONFLICT),
+        stop=tenacity.stop_after_delay(DEADLINE),
+    )
+    try:
+        answer: Answer = attempts(attempt)
+    except tenacity.RetryError as error:
+        raise TargetError(
+            f"cannot {what}: somebody else keeps changing it",
+            hint="see what else works on this forecast, then try again",
+        ) from error
+    return answer
+
+
+def poll_until(look: Callable[[], Answer], is_over: Callable[[Answer], bool], deadline: float) -> Answer | None:
+    """Look at what runs on Google Cloud until it is over, and return the last answer; None where it still runs after `deadline`
+    seconds. Pauses grow by a third each time."""
+    tenacity = import_tenacity()
+    looks = tenacity.Retrying(
+        retry=tenacity.retry_if_result(lambda answer: not is_over(answer)),
+        wait=tenacity.wait_exponential(multiplier=FIRST_LOOK, exp_base=4 / 3, max=LONGEST_LOOK),
+        stop=tenacity.stop_after_delay(deadline),
+        retry_error_callback=lambda _state: None,
+    )
+    answer: Answer | None = looks(look)
+    return answer
 
 
 def is_transient(error: BaseException) -> bool:

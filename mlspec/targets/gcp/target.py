@@ -10,12 +10,13 @@ import os
 import random
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
-from mlspec.errors import LockHeld, StateError, TargetError
+from mlspec.errors import LockHeld, MlspecError, StateError, TargetError
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.notice import PendingNotice
@@ -31,7 +32,7 @@ from mlspec.targets.gcp.data.bigquery import Warehouse
 from mlspec.targets.gcp.data.sources import Sources
 from mlspec.targets.gcp.jobs import step_io
 from mlspec.targets.gcp.jobs.cloud_run import JobExecutions
-from mlspec.targets.gcp.jobs.remote_steps import RemoteSteps
+from mlspec.targets.gcp.jobs.remote_steps import RemoteSteps, error_to_json
 from mlspec.targets.gcp.record import lease
 from mlspec.targets.gcp.record.artifacts import BucketFiles
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
@@ -44,6 +45,7 @@ from mlspec.targets.gcp.vertex.deployments import deployment_id
 from mlspec.targets.gcp.vertex.request_metrics import RequestMetricsReader
 from mlspec.targets.gcp.vertex.routing import LOOP_JOB, VertexServing
 from mlspec.targets.local.artifacts import FolderFiles
+from mlspec.targets.local.digest_cache import DigestCache
 from mlspec.targets.record.record import Record
 
 _LINEAGE = "lineage"
@@ -64,7 +66,8 @@ class GcpTarget:
         self._state = Bucket(self._clients, place.bucket("state"))
         self._models = Bucket(self._clients, place.bucket("models"))
         self._snapshots = SnapshotStore(self._state)
-        self._sources = Sources(self._clients)
+        self._digests = DigestCache()
+        self._sources = Sources(self._clients, self._digests)
         self._serving = VertexServing(self._clients, place, self._models)
         self._warehouse = Warehouse(self._clients)
         self._request_metrics = RequestMetricsReader(self._clients)
@@ -99,6 +102,10 @@ class GcpTarget:
                 self._sampled = None
                 self._clients.close()
 
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Read each copy of a file for its sha256 once for the length of a block."""
+        return self._digests.keep()
+
     def migrate_schema(self) -> str | None:
         """Bring every record of an older schema to this one."""
         reports = [
@@ -113,6 +120,11 @@ class GcpTarget:
     def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
         """Look at a forecast's source and future data."""
         return self._sources.inspect_source(spec, root)
+
+    @property
+    def containers(self) -> Self:
+        """Jobs on Cloud Run and Vertex AI."""
+        return self
 
     def read_secret(self, name: str) -> str:
         """Return a secret's value."""
@@ -131,18 +143,19 @@ class GcpTarget:
         """Return what is held of one forecast, with what is missing of its files and what Vertex AI does otherwise."""
         store = self._store_of(forecast)
         if store.lease is not None:
+            return self._with_mismatch(store, store.record.observe_forecast(forecast))
+        trusted = self._sampled is not None and forecast not in self._sampled
+        with store.files.list_once(trusted=trusted):
             observed = store.record.observe_forecast(forecast)
-        else:
-            trusted = self._sampled is not None and forecast not in self._sampled
-            with store.files.list_once(trusted=trusted):
-                observed = store.record.observe_forecast(forecast)
-            if trusted:
-                return observed
+        return observed if trusted else self._with_mismatch(store, observed)
+
+    def _with_mismatch(self, store: _ForecastStore, observed: Observed) -> Observed:
+        """Return what is held of a forecast, with what Vertex AI does otherwise than recorded."""
         deployment = observed.resources.get("deployment")
         if deployment is None or deployment.damage:
             return observed
         if store.lease is None or not store.mismatch_known:  # under a lease nobody else moves it: once is enough
-            store.mismatch, store.mismatch_known = self._find_mismatch(forecast, deployment), True
+            store.mismatch, store.mismatch_known = self._find_mismatch(observed.forecast, deployment), True
         return replace(
             observed, resources={**observed.resources, "deployment": replace(deployment, damage=store.mismatch)}
         )
@@ -175,6 +188,7 @@ class GcpTarget:
             )
             stack.enter_context(store.database.under_lease(held_lease))
             stack.enter_context(store.files.list_once())
+            stack.enter_context(self.hash_files_once())
             store.lease, store.mismatch_known = held_lease, False
             try:
                 with explain_disappearance(f"work on {forecast}"):
@@ -196,9 +210,11 @@ class GcpTarget:
         """Take a step's files into the store and record the step."""
         return self._store_of(forecast).record.file_step(forecast, step, key, outputs, facts, at)
 
-    def record_settlement(self, settlement: Settlement, at: str) -> None:
-        """Record one effect whole."""
-        self._store_of(settlement.forecast).record.record_settlement(settlement, at)
+    def record_settlement(self, settlement: Settlement, at: str) -> Observed:
+        """Record one effect whole, and return what is held of the forecast after it."""
+        store = self._store_of(settlement.forecast)
+        with store.files.list_once() if store.lease is None else nullcontext():
+            return self._with_mismatch(store, store.record.record_settlement(settlement, at))
 
     def route_traffic(
         self,
@@ -230,6 +246,10 @@ class GcpTarget:
     def upload_outputs(self, address: str, files: Mapping[str, Path], value: Mapping[str, Json]) -> None:
         """Write a step's files and its result below an address."""
         step_io.upload_outputs(self._clients, address, files, value)
+
+    def upload_error(self, address: str, error: MlspecError) -> None:
+        """Write why a step failed below an address."""
+        self.upload_outputs(address, {}, error_to_json(error))
 
     def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
         """Write a forecast into its table, before it is recorded."""
@@ -333,7 +353,7 @@ class GcpTarget:
 
     def _store_of(self, forecast: str) -> _ForecastStore:
         if forecast not in self._stores:
-            files = BucketFiles(self._models, forecast, FolderFiles(self.folder / "artifacts"))
+            files = BucketFiles(self._models, forecast, FolderFiles(self.folder / "artifacts", self._digests))
             database = BucketDatabase(self._snapshots, forecast, self._make_lineage)
             self._stores[forecast] = _ForecastStore(Record(database, files), database, files)
         return self._stores[forecast]

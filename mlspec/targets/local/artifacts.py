@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mlspec.errors import StateError
 from mlspec.state.record import FileRef
 from mlspec.targets.local import durable
+from mlspec.targets.local.digest_cache import DigestCache
 from mlspec.targets.local.lock import lock_folder
 
 
@@ -29,8 +31,13 @@ def read_blocks(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
 class FolderFiles:
     """The store under one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, digests: DigestCache | None = None) -> None:
         self.folder = folder
+        self._digests = digests or DigestCache()
+
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Read each stored file for its sha256 once for the length of a block, and again only where it was changed meanwhile."""
+        return self._digests.keep()
 
     def store_file(self, source: Path, owner: str) -> FileRef:
         """Keep a copy of `source` and return its name; a copy that is already there, and whole, is left alone.
@@ -42,6 +49,7 @@ class FolderFiles:
         if self.find_damage(ref) is not None:
             durable.make_folder(destination.parent)
             durable.write_file(read_blocks(source), destination, self.folder / f"{owner}.part")
+            self._digests.add_digest(self._path_text(ref), ref.sha256)
         return ref
 
     def store_blocks(self, ref: FileRef, blocks: Iterable[bytes]) -> None:
@@ -69,9 +77,9 @@ class FolderFiles:
         """Return what is wrong with a stored file, or None. Reads all of it: a changed byte need not change the size."""
         try:
             # A path as text: a pass over ten thousand forecasts comes through here for every file of each.
-            with open(f"{self.folder}/sha256/{ref.sha256[:2]}/{ref.sha256}", "rb") as file:  # noqa: PTH123
+            with open(self._path_text(ref), "rb") as file:  # noqa: PTH123
                 same = os.fstat(file.fileno()).st_size == ref.size
-                return None if same and hashlib.file_digest(file, "sha256").hexdigest() == ref.sha256 else "was changed"
+                return None if same and self._digests.sha256_of(file) == ref.sha256 else "was changed"
         except FileNotFoundError:
             return "was deleted"
         except OSError as error:
@@ -82,4 +90,7 @@ class FolderFiles:
         durable.remove_file(self._stored_path(ref))
 
     def _stored_path(self, ref: FileRef) -> Path:
-        return self.folder / "sha256" / ref.sha256[:2] / ref.sha256
+        return Path(self._path_text(ref))
+
+    def _path_text(self, ref: FileRef) -> str:
+        return f"{self.folder}/sha256/{ref.sha256[:2]}/{ref.sha256}"

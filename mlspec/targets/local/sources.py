@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlspec.errors import DataError
+from mlspec.source_files import list_source_files
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import Json
-from mlspec.targets.local.artifacts import sha256_of
+from mlspec.targets.local.digest_cache import DigestCache
 
 
-def inspect_source_files(spec: Mapping[str, Json], root: Path) -> SourceFacts:
+def inspect_source_files(spec: Mapping[str, Json], root: Path, digests: DigestCache) -> SourceFacts:
     """Return what the source and future files are now. Raises DataError where one is missing, unreadable or not local."""
     dataset = spec["dataset"]
     files = _matching_files(dataset["source"], "dataset.source", root)
@@ -22,8 +23,9 @@ def inspect_source_files(spec: Mapping[str, Json], root: Path) -> SourceFacts:
     size = 0
     for file in files:
         try:
-            # By content alone: a file that is only renamed is the same data.
-            total.update(f"{sha256_of(file)}\n".encode())
+            with file.open("rb") as source:
+                # By content alone: a file that is only renamed is the same data.
+                total.update(f"{digests.sha256_of(source)}\n".encode())
             size += file.stat().st_size
         except OSError as error:
             raise DataError(
@@ -39,7 +41,7 @@ def _matching_files(source: Mapping[str, Json], field: str, root: Path) -> list[
             f"{field} is {uri or 'a query'}, and the local target reads files of this project only",
             hint="export it to a CSV or Parquet file under data/, and name that in a `targets: {local: …}` overlay",
         )
-    paths = sorted(path for path in root.glob(uri) if path.is_file()) if "*" in uri else [root / uri]
+    paths = list_source_files(root, uri)
     if not paths:
         raise DataError(f"{field}: no file matches {uri}", hint=f"looked in {root}")
     inside = root.resolve()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mlspec.state.observed import SourceFacts
@@ -12,6 +12,7 @@ from mlspec.state.record import ForecastRun, Version
 from mlspec.state.resource import Json
 from mlspec.targets.local.artifacts import FolderFiles
 from mlspec.targets.local.database import SqliteDatabase
+from mlspec.targets.local.digest_cache import DigestCache
 from mlspec.targets.local.lock import FolderLocks
 from mlspec.targets.local.secrets import secret_value
 from mlspec.targets.local.sources import inspect_source_files
@@ -22,7 +23,8 @@ from mlspec.targets.record.store import Store
 class LocalTarget(Record):
     """One folder: `state.db`, `artifacts/`, `locks/`, made when something is first applied; or a store that a team shares."""
 
-    supports_fork = True  # several forecasts may be worked on at once, in processes that are forked
+    supports_fork = True
+    containers = None  # steps run in this process
 
     def __init__(self, folder: Path, *, name: str = "local", protect: bool = False, store: Store | None = None) -> None:
         store = store or embedded_store(folder)
@@ -31,10 +33,11 @@ class LocalTarget(Record):
         self.name = name
         self.protect = protect
         self._locks = store.locks
+        self._source_digests = DigestCache()
 
     def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
         """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
-        return inspect_source_files(spec, root)
+        return inspect_source_files(spec, root, self._source_digests)
 
     @property
     def project(self) -> str | None:
@@ -65,9 +68,17 @@ class LocalTarget(Record):
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
         """Do nothing: the loop itself watches."""
 
-    def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
+    @contextmanager
+    def hash_files_once(self) -> Iterator[None]:
+        """Read each file of the store and each source for its sha256 once for the length of a block."""
+        with self._file_store.hash_files_once(), self._source_digests.keep():
+            yield
+
+    @contextmanager
+    def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
         """Hold one forecast alone."""
-        return self._locks.lock_forecast(forecast, operation, since, timeout)
+        with self._locks.lock_forecast(forecast, operation, since, timeout), self.hash_files_once():
+            yield
 
 
 def embedded_store(folder: Path) -> Store:

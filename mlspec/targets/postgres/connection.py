@@ -10,7 +10,7 @@ import psycopg
 from psycopg import conninfo, errors, pq, rows
 
 from mlspec.errors import StateError, Terminated
-from mlspec.targets.postgres.schema import SCHEMA
+from mlspec.targets.postgres.schema import SCHEMA, to_psycopg_sql
 from mlspec.targets.record.store import Value
 
 # Seconds. A host that vanished is noticed within a minute by both ends, so its locks are free then; a URL may say otherwise.
@@ -51,9 +51,9 @@ class PostgresConnection:
         self.raw = raw
 
     def execute(self, statement: str, values: Sequence[Value] = (), /) -> psycopg.Cursor[dict[str, Any]]:
-        """Run one statement, with `?` where a value goes."""
+        """Run one statement, with `?` where a value goes. Raises ValueError as `to_psycopg_sql` does."""
         try:
-            return self.raw.execute(statement.replace("?", "%s").encode(), values or None)
+            return self.raw.execute(to_psycopg_sql(statement).encode(), values or None)
         except Terminated:
             self._cancel_statement()
             raise

@@ -7,6 +7,7 @@ when the file is fetched, by its sha256.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mlspec.errors import StateError
@@ -23,6 +24,10 @@ class PostgresFiles:
     def __init__(self, database: PostgresDatabase, copies: FolderFiles) -> None:
         self._database = database
         self._copies = copies
+
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Read each copy for its sha256 once for the length of a block."""
+        return self._copies.hash_files_once()
 
     def store_file(self, source: Path, owner: str) -> FileRef:
         """Keep `source` in the database, once, and a copy here: whoever made a file most often reads it next."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from mlspec.targets.record.schema import LOOP, RECORDS, TABLES
 
 SCHEMA = "mlspec"
@@ -31,6 +34,20 @@ BEGIN
   RAISE EXCEPTION 'a record is never changed';
 END $$;
 """
+
+
+# A text in SQL, or what would be taken for a place of a value where it is none.
+_LITERAL_OR_MARK = re.compile(r"'(?:[^']|'')*'|%")
+
+
+@lru_cache(maxsize=256)  # the record has some dozens of statements
+def to_psycopg_sql(statement: str) -> str:
+    """Return a statement with `%s` for each `?`. Raises ValueError where it holds a percent sign, or `?` inside a text: there both
+    are no places of values, and psycopg would take them for some. Such a text is given as a value instead."""
+    for match in _LITERAL_OR_MARK.finditer(statement):
+        if "%" in match[0] or "?" in match[0]:
+            raise ValueError(f"{match[0]} in a statement: give it as a value, {statement!r}")
+    return statement.replace("?", "%s")
 
 
 def to_postgres_sql(script: str) -> str:

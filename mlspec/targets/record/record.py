@@ -15,7 +15,7 @@ from mlspec.state.record import FAILED_KIND, FAILURES, Condition, Event, FileRef
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
 from mlspec.targets.record import rows, write
-from mlspec.targets.record.store import Database, Files, Value
+from mlspec.targets.record.store import Connection, Database, Files, Value
 
 Noun = TypeVar("Noun")
 _RESOURCES = "SELECT * FROM resources WHERE forecast = ?"
@@ -57,15 +57,7 @@ class Record:
     def observe_forecast(self, forecast: str) -> Observed:
         """Return what is held of one forecast, with what is missing of its files; never writes."""
         with self._database.read_session(), self._database.read_connection() as connection:
-            if connection is None:
-                return Observed(forecast)
-            resources = [rows.resource_from_row(row) for row in connection.execute(_RESOURCES, (forecast,))]
-            conditions = tuple(rows.condition_from_row(row) for row in connection.execute(_CONDITIONS, (forecast,)))
-            ledger = next(map(rows.ledger_from_row, connection.execute(_LEDGER, (forecast,))), Ledger())
-            known_damage: dict[FileRef, str | None] = {}
-            checked = {entry.resource.kind: self._with_damage(entry, known_damage) for entry in resources}
-        failed = {FAILED_KIND[entry.type]: entry.message for entry in conditions if entry.reason in FAILURES}
-        return Observed(forecast, checked, failed, ledger, conditions)
+            return Observed(forecast) if connection is None else self._with_damage(_read_observed(connection, forecast))
 
     def write_journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
         """Write a line of the journal."""
@@ -89,14 +81,17 @@ class Record:
             write.insert_step(connection, forecast, step, key, refs, facts, at)
         return StoredStep(refs, facts)
 
-    def record_settlement(self, settlement: Settlement, at: str) -> None:
-        """Record one effect whole, with the journal's `done` line for its resource."""
+    def record_settlement(self, settlement: Settlement, at: str) -> Observed:
+        """Record one effect whole, with the journal's `done` line for its resource; return what is held after it."""
         name = settlement.forecast
         address = settlement.resource.resource.address if settlement.resource else None
         with self._database.write_transaction(f"settle {address or name}", name) as connection:
             write.record_settlement(connection, settlement, at)
             if address:
                 write.insert_journal_line(connection, name, address, "done", "", at)
+            observed = _read_observed(connection, name)
+        with self._database.read_session():
+            return self._with_damage(observed)
 
     def fetch_file(self, _forecast: str, ref: FileRef) -> Path:
         """Return where a stored file can be read, after checking it against its sha256."""
@@ -192,8 +187,14 @@ class Record:
         ]
         return {ref.sha256: ref for files in file_maps for ref in files.values()}
 
-    def _with_damage(self, seen: ObservedResource, known_damage: dict[FileRef, str | None]) -> ObservedResource:
-        """Return a resource with what is wrong with its files; a file that several name is read once (`looked`)."""
+    def _with_damage(self, observed: Observed) -> Observed:
+        """Return what is held of a forecast, with what is wrong with the files of each resource."""
+        known_damage: dict[FileRef, str | None] = {}
+        checked = {kind: self._check_files(seen, known_damage) for kind, seen in observed.resources.items()}
+        return replace(observed, resources=checked)
+
+    def _check_files(self, seen: ObservedResource, known_damage: dict[FileRef, str | None]) -> ObservedResource:
+        """Return a resource with what is wrong with its files; a file that several name is read once (`known_damage`)."""
         for ref in seen.files.values():
             if ref not in known_damage:
                 known_damage[ref] = self._file_store.find_damage(ref)
@@ -211,3 +212,12 @@ class Record:
         """Return what a question finds, as nouns; nothing where there is no state."""
         with self._database.read_connection() as connection:
             return () if connection is None else tuple(map(from_row, connection.execute(statement, values).fetchall()))
+
+
+def _read_observed(connection: Connection, forecast: str) -> Observed:
+    """Return what is recorded of one forecast; its files are not looked at."""
+    resources = [rows.resource_from_row(row) for row in connection.execute(_RESOURCES, (forecast,))]
+    conditions = tuple(rows.condition_from_row(row) for row in connection.execute(_CONDITIONS, (forecast,)))
+    ledger = next(map(rows.ledger_from_row, connection.execute(_LEDGER, (forecast,))), Ledger())
+    failed = {FAILED_KIND[entry.type]: entry.message for entry in conditions if entry.reason in FAILURES}
+    return Observed(forecast, {entry.resource.kind: entry for entry in resources}, failed, ledger, conditions)

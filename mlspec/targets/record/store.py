@@ -71,6 +71,10 @@ class Database(Protocol):
 class Files(Protocol):
     """Where files are kept, by their content."""
 
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Read each file here for its sha256 once for the length of a block, and again only where it was changed meanwhile."""
+        ...
+
     def store_file(self, source: Path, owner: str) -> FileRef:
         """Keep a copy of `source`, once. `owner` is a forecast whose lock the caller holds."""
         ...

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from mlspec.errors import DataError, TargetError
+from mlspec.source_files import list_source_files
+from mlspec.spec.object_address import ObjectAddress, bucket_address, is_object_address, parse_object_address
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.bigquery import Warehouse
 from mlspec.targets.gcp.record.bucket import Bucket, NoBucket, StoredObject
 from mlspec.targets.local import sources as files
+from mlspec.targets.local.digest_cache import DigestCache
 
 FIELDS = ("source", "future")
 FEW = 2  # folders of one bucket that are listed one by one, before the bucket is listed whole
@@ -29,8 +32,9 @@ MOST = 20_000  # objects of a bucket that is listed whole, in 20 calls
 class Sources:
     """The sources of one project's forecasts. Inside a session a folder is listed once, and a bucket of many folders whole."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, digests: DigestCache | None = None) -> None:
         self._clients, self._warehouse = clients, Warehouse(clients)
+        self._digests = digests or DigestCache()
         self._folders: dict[tuple[str, str], tuple[StoredObject, ...]] | None = None
         self._whole: dict[str, tuple[StoredObject, ...] | None] = {}
 
@@ -71,27 +75,27 @@ class Sources:
 
     def _inspect_field(self, source: Mapping[str, Json], field: str, root: Path) -> tuple[str, tuple[str, ...], int]:
         uri = source.get("uri") or ""
-        if uri.startswith("gs://"):
+        if is_object_address(uri):
             objects = self._matching_objects(uri, field)
             words = "".join(
                 f"{stored.checksum} {stored.size}\n" for stored in objects
             )  # by content: renamed is the same data
             return (
                 _digest_of(words),
-                tuple(f"{uri[: uri.index('/', 5)]}/{stored.name}" for stored in objects),
+                tuple(str(ObjectAddress(parse_object_address(uri).bucket, stored.name)) for stored in objects),
                 sum(stored.size for stored in objects),
             )
         if _is_remote(source):
             return self._warehouse.inspect_source(source, field)
-        facts = files.inspect_source_files({"dataset": {"source": source}}, root)
+        facts = files.inspect_source_files({"dataset": {"source": source}}, root, self._digests)
         return facts.digest, facts.files, facts.size
 
     def _fetch_field(self, source: Mapping[str, Json], field: str, root: Path, folder: Path) -> dict[str, Json]:
         destination = folder / field
         destination.mkdir(parents=True, exist_ok=True)
         uri = source.get("uri") or ""
-        if uri.startswith("gs://"):
-            bucket = Bucket(self._clients, uri[5:].partition("/")[0])
+        if is_object_address(uri):
+            bucket = Bucket(self._clients, parse_object_address(uri).bucket)
             objects = self._matching_objects(uri, f"dataset.{field}")
             for number, stored in enumerate(objects):
                 (destination / f"{number:06}-{Path(stored.name).name}").write_bytes(bucket.read_generation(stored))
@@ -99,12 +103,12 @@ class Sources:
         if _is_remote(source):
             self._warehouse.fetch_rows(source, destination / "rows.parquet", f"dataset.{field}")
             return {"uri": f"{field}/rows.parquet", "query": None}
-        for number, path in enumerate(sorted(root.glob(uri)) if "*" in uri else [root / uri]):
+        for number, path in enumerate(list_source_files(root, uri)):
             (destination / f"{number:06}-{path.name}").symlink_to(path.resolve())
         return {"uri": f"{field}/*{Path(uri).suffix}"}
 
     def _matching_objects(self, uri: str, field: str) -> tuple[StoredObject, ...]:
-        bucket, _, name = uri.removeprefix("gs://").partition("/")
+        bucket, name = parse_object_address(uri)
         folder, _, pattern = name.rpartition("/")
         listed = self._list_folder(bucket, f"{folder}/" if folder else "")
         matching = tuple(stored for stored in listed if _matches_pattern(stored.name.rpartition("/"), folder, pattern))
@@ -120,7 +124,9 @@ class Sources:
             objects = self._find_in_listing(bucket, folder)
             objects = Bucket(self._clients, bucket).list_objects(folder) if objects is None else objects
         except NoBucket as error:
-            raise DataError(f"there is no bucket gs://{bucket}", hint="correct the address in the spec") from error
+            raise DataError(
+                f"there is no bucket {bucket_address(bucket)}", hint="correct the address in the spec"
+            ) from error
         if self._folders is not None:
             self._folders[key] = objects
         return objects

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mlspec.errors import TargetError
+from mlspec.spec.object_address import bucket_address
 from mlspec.state.finding import Finding, Grant, Quota
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, GoogleProbe, run_check, unknown_finding
@@ -42,7 +43,7 @@ def _enabled_apis(probe: GoogleProbe) -> Iterator[str]:
 def check_grant(probe: GoogleProbe, needed_grant: Grant) -> Finding:
     """Return whether the account may do what one role brings."""
     name = f"{needed_grant.what} in {needed_grant.bucket}" if needed_grant.bucket else needed_grant.what
-    bucket_command = f"storage buckets add-iam-policy-binding gs://{needed_grant.bucket}"
+    bucket_command = f"storage buckets add-iam-policy-binding {bucket_address(needed_grant.bucket)}"
     where = bucket_command if needed_grant.bucket else f"projects add-iam-policy-binding {probe.place.project}"
     mend = f"gcloud {where} --member={probe.member} --role={needed_grant.role}"
 

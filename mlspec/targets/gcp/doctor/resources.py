@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from mlspec.spec.object_address import bucket_address, is_object_address, parse_object_address
 from mlspec.state.finding import Finding
 from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, GoogleProbe, run_check
 
@@ -27,7 +28,7 @@ def check_bucket(probe: GoogleProbe, name: str) -> Finding:
             mend = f"copy what is in it elsewhere, remove it, then: {PLATFORM}"  # nothing to paste that deletes data
             return Finding("platform", f"bucket {name}", "missing", problem, mend)
         if not cloud_bucket.versioning_enabled:
-            mend = f"gcloud storage buckets update gs://{name} --versioning"
+            mend = f"gcloud storage buckets update {bucket_address(name)} --versioning"
             return Finding("platform", f"bucket {name}", "missing", "it keeps no earlier versions", mend)
         return Finding("platform", f"bucket {name}", "ok", f"in {probe.place.region}, with versions")
 
@@ -98,8 +99,8 @@ def _environment_problem(environment: Any, floor: Sequence[int], dags: str) -> t
     if airflow_version(version) < tuple(floor):
         problem = f"{version or 'its image'} is older than Airflow {'.'.join(map(str, floor))}, which the DAGs need"
         return problem, f"gcloud composer environments list-upgrades {where}"
-    if not bucket.startswith(f"gs://{dags}/"):
-        return f"its DAGs are in {bucket or 'no bucket'}, not in gs://{dags}", PLATFORM
+    if not is_object_address(bucket) or parse_object_address(bucket).bucket != dags:
+        return f"its DAGs are in {bucket or 'no bucket'}, not in {bucket_address(dags)}", PLATFORM
     return None
 
 

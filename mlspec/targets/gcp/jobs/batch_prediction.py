@@ -14,6 +14,7 @@ from typing import Any
 
 from mlspec.errors import TargetError
 from mlspec.spec.gcp.location import GcpLocation
+from mlspec.spec.object_address import parse_object_address
 from mlspec.state.step import RemoteStep
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs import failure_log
@@ -102,7 +103,7 @@ class BatchPredictions:
         return [stored.name for stored in self._written_objects(job, _ERRORS) if stored.size]
 
     def _written_objects(self, job: Any, names: tuple[str, ...]) -> Iterator[StoredObject]:
-        folder = job.output_info.gcs_output_directory.removeprefix(f"gs://{self._state.name}/").rstrip("/")
+        folder = parse_object_address(job.output_info.gcs_output_directory).name.rstrip("/")
         objects = self._state.list_objects(f"{folder}/") if folder else ()
         return (stored for stored in objects if stored.name.removeprefix(f"{folder}/").startswith(names))
 

@@ -6,20 +6,17 @@ is begun, so one whose start was never answered, or whose starter was killed, is
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from mlspec.errors import TargetError
 from mlspec.spec.escaping import log_filter
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.failure_log import JobEnd, since_filter
-from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
+from mlspec.targets.gcp.retry import LONG, TIMEOUT, call_with_retries, poll_until
 
 Answer = TypeVar("Answer")
 
-LONG = 6 * 3600.0  # seconds: as long as the rendered job may take
-_FIRST, _LONGEST = 0.5, 20.0  # seconds between two looks, longer each time by a third
 _LABEL = "run.googleapis.com/execution_name"
 _PAGE = 100  # the newest executions, among which is one that still runs
 
@@ -57,18 +54,13 @@ class JobExecutions:
         """Wait until an execution ended, well or not, or is gone; return False where it still runs after LONG."""
         from google.api_core.exceptions import NotFound
 
-        def is_over() -> bool:
-            answer = self._clients.executions.get_execution(name=execution, retry=None, timeout=TIMEOUT)
-            return bool(answer.completion_time)
+        def look() -> Any:
+            return self._get_execution(execution)
 
         try:
-            for pause in _poll_pauses():
-                if call_with_retries(is_over, f"look at {execution}"):
-                    return True
-                time.sleep(pause)
+            return poll_until(look, lambda answer: bool(answer.completion_time), LONG) is not None
         except NotFound:
             return True
-        return False
 
     def describe_end(self, execution: str) -> JobEnd:
         """Return why an execution ended, as Cloud Run says it, and the filter of its log.
@@ -79,14 +71,16 @@ class JobExecutions:
 
         log = f'resource.type="cloud_run_job" AND labels."{_LABEL}"={log_filter(execution.rpartition("/")[2])}'
         try:
-            answer = call_with_retries(
-                lambda: self._clients.executions.get_execution(name=execution, retry=None, timeout=TIMEOUT),
-                f"look at {execution}",
-            )
+            answer = self._get_execution(execution)
         except (NotFound, TargetError):
             return JobEnd(log)
         reasons = [condition.message for condition in answer.conditions if condition.type_ == "Completed"]
         return JobEnd(log + since_filter(answer.create_time), *reasons[:1])
+
+    def _get_execution(self, name: str) -> Any:
+        return call_with_retries(
+            lambda: self._clients.executions.get_execution(name=name, retry=None, timeout=TIMEOUT), f"look at {name}"
+        )
 
     def _find_running(self, mark: str) -> str | None:
         request = {"parent": self._name, "page_size": _PAGE}
@@ -109,11 +103,3 @@ class JobExecutions:
             raise TargetError(
                 f"there is no job {self._name}", hint="`mlspec apply` makes a forecast's own, infra/ the loop's"
             ) from error
-
-
-def _poll_pauses() -> Iterator[float]:
-    """Yield how long to wait between looks, until LONG is over."""
-    until, pause = time.monotonic() + LONG, _FIRST
-    while time.monotonic() < until:
-        yield pause
-        pause = min(4 / 3 * pause, _LONGEST)

@@ -13,7 +13,8 @@ from typing import Any
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.failure_log import JobEnd
-from mlspec.targets.gcp.jobs.vertex_jobs import LONG, VertexJobs, job_labels, service_account
+from mlspec.targets.gcp.jobs.vertex_jobs import VertexJobs, job_labels, service_account
+from mlspec.targets.gcp.retry import LONG
 
 logger = logging.getLogger(__name__)
 

@@ -23,10 +23,11 @@ from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.step import INSTANCES, PREDICTIONS, RemoteStep, StepResult
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs import batch_prediction, custom_job, failure_log
-from mlspec.targets.gcp.jobs.cloud_run import LONG, JobExecutions
+from mlspec.targets.gcp.jobs.cloud_run import JobExecutions
 from mlspec.targets.gcp.jobs.failure_log import JobEnd
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
 from mlspec.targets.gcp.record.snapshots import FOLDER
+from mlspec.targets.gcp.retry import LONG
 
 logger = logging.getLogger(__name__)
 RESULT = "result.json"
@@ -62,11 +63,11 @@ class RemoteSteps:
             step.forecast,
             step.key,
             machine,
-            self._address_of(f"{instances_folder}/instances.jsonl"),
-            self._address_of(f"{folder}/{_ANSWERS}"),
+            self._state.address_of(f"{instances_folder}/instances.jsonl"),
+            self._state.address_of(f"{folder}/{_ANSWERS}"),
         )
         objects = batch_prediction.BatchPredictions(self._clients, self._place, self._state).run_job(request)
-        answers = {f"{PREDICTIONS}{number:05}": self._address_of(name) for number, name in enumerate(objects)}
+        answers = {f"{PREDICTIONS}{number:05}": self._state.address_of(name) for number, name in enumerate(objects)}
         return self._run_once(step, folder, {**self._input_addresses(step, "panel", "series"), **answers})
 
     def _run_once(self, step: RemoteStep, folder: str, inputs: Mapping[str, str]) -> StepResult:
@@ -82,7 +83,7 @@ class RemoteSteps:
 
     def _input_addresses(self, step: RemoteStep, *roles: str) -> dict[str, str]:
         """Return where the step's files of these roles are."""
-        files_address = f"gs://{self._models.name}/{step.forecast}/sha256"
+        files_address = self._models.address_of(f"{step.forecast}/sha256")
         return {role: f"{files_address}/{step.inputs[role].sha256}" for role in roles}
 
     def _start_and_wait(self, step: RemoteStep, folder: str, inputs: Mapping[str, str]) -> Callable[[], JobEnd] | None:
@@ -90,7 +91,7 @@ class RemoteSteps:
 
         One that failed is told by what it wrote, or did not.
         """
-        folder_address, machine = self._address_of(folder), step.spec["training"]["machine"]
+        folder_address, machine = self._state.address_of(folder), step.spec["training"]["machine"]
         arguments = self._step_arguments(step, folder_address, inputs)
         if machine and step.step in _HEAVY:
             request = custom_job.CustomJobRequest(step.forecast, step.step, step.key, machine, self._image(), arguments)
@@ -106,9 +107,6 @@ class RemoteSteps:
                 hint=f"look at the log of {execution}, or cancel it: then it is started anew",
             )
         return partial(executions.describe_end, execution) if execution else None
-
-    def _address_of(self, name: str) -> str:
-        return f"gs://{self._state.name}/{name}"
 
     def _step_arguments(self, step: RemoteStep, folder_address: str, inputs: Mapping[str, str]) -> list[str]:
         """Return the words that the job is started with. `place` holds the step's key: no other step writes there."""

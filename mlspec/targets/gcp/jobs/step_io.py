@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mlspec.errors import UsageError
+from mlspec.spec.object_address import ObjectAddress, is_object_address, parse_object_address
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.remote_steps import RESULT
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
-
-SCHEME = "gs://"
+from mlspec.targets.gcp.retry import retry_on_conflict
 
 
 def download_input(clients: Clients, address: str, folder: Path) -> Path:
@@ -39,18 +38,21 @@ def upload_outputs(clients: Clients, address: str, files: Mapping[str, Path], va
     )
 
 
-def split_address(address: str) -> tuple[str, str]:
+def split_address(address: str) -> ObjectAddress:
     """Return an address's bucket and object. Raises UsageError where it is none."""
-    bucket, _, name = address.removeprefix(SCHEME).partition("/")
-    if not address.startswith(SCHEME) or not bucket or not name:
+    parsed = parse_object_address(address)
+    if not is_object_address(address) or not all(parsed):
         raise UsageError(f"'{address}' is no address of an object", hint="such as gs://bucket/folder/name")
-    return bucket, name
+    return parsed
 
 
 def _overwrite_object(bucket: Bucket, name: str, data: bytes) -> None:
     """Write an object over whatever an earlier run of the same step left."""
-    while True:
+
+    def overwrite() -> None:
         current = bucket.find_object(name)
-        with suppress(WriteConflict):  # two executions of one step write the same
-            bucket.write_object(name, data, current.generation if current else NEW)
-            return
+        bucket.write_object(name, data, current.generation if current else NEW)
+
+    retry_on_conflict(
+        overwrite, WriteConflict, f"write {bucket.address_of(name)}"
+    )  # two executions of one step write the same

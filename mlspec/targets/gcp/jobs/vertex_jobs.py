@@ -15,16 +15,14 @@ from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.failure_log import JobEnd, since_filter
-from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries, import_tenacity
+from mlspec.targets.gcp.retry import LONG, TIMEOUT, call_with_retries, poll_until
 from mlspec.targets.gcp.vertex.model_registry import OURS
 
-LONG = 6 * 3600  # seconds: as long as the forecast's job on Cloud Run may take
 STEP_LABEL = "mlspec-step"
 JobKind = Literal["custom_job", "batch_prediction_job"]
 # Of which type the resource of a job's log is. Google's pages do not say it of a batch prediction job: its id finds it alone.
 _LOG: dict[JobKind, str] = {"custom_job": 'resource.type="ml_job" AND ', "batch_prediction_job": ""}
 _KEY = 32  # characters of a step's key: a label has 63 at most
-_FIRST, _LONGEST = 0.5, 30.0  # seconds between two looks at a job, at first and at most
 # How a job ended that Vertex AI says nothing more about.
 _UNSAID = {"JOB_STATE_CANCELLED": "it was cancelled", "JOB_STATE_EXPIRED": "it took longer than it may"}
 WELL = "JOB_STATE_SUCCEEDED"
@@ -67,14 +65,7 @@ class VertexJobs:
 
     def wait_until_done(self, name: str) -> Any:
         """Wait until a job is over, and return it. Raises TargetError where it still runs after LONG."""
-        tenacity = import_tenacity()
-        looks = tenacity.Retrying(
-            retry=tenacity.retry_if_result(lambda job: job.state.name in _UNDER_WAY),
-            wait=tenacity.wait_exponential(multiplier=_FIRST, exp_base=4 / 3, max=_LONGEST),
-            stop=tenacity.stop_after_delay(LONG),
-            retry_error_callback=lambda _state: None,
-        )
-        finished_job = looks(lambda: self._get_job(name))
+        finished_job = poll_until(lambda: self._get_job(name), lambda job: job.state.name not in _UNDER_WAY, LONG)
         if finished_job is None:
             raise TargetError(
                 f"{name} still runs after {LONG / 3600:.0f} hours",

@@ -7,7 +7,7 @@ are fetched, so a file that was changed is never used.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,6 +36,10 @@ class BucketFiles:
         finally:
             self._listed, self._inside, self._trusted = before
 
+    def hash_files_once(self) -> AbstractContextManager[None]:
+        """Read each copy for its sha256 once for the length of a block."""
+        return self._copies.hash_files_once()
+
     def store_file(self, source: Path, _owner: str) -> FileRef:
         """Keep a copy of `source`, once; what is there under its name and is not it gives way."""
         ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
@@ -57,7 +61,7 @@ class BucketFiles:
             problem = self._fetch_copy(ref)
         if problem:
             raise StateError(
-                f"{ref.name} (gs://{self._bucket.name}/{self._object_name(ref)}) {problem} since mlspec stored it",
+                f"{ref.name} ({self._bucket.address_of(self._object_name(ref))}) {problem} since mlspec stored it",
                 hint="run `mlspec apply`: it makes what is missing again",
             )
         return self._copies.fetch_file(ref)

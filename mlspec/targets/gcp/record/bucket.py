@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mlspec.errors import TargetError
+from mlspec.spec.object_address import ObjectAddress, bucket_address
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries, retry_on_conflict
 
 Answer = TypeVar("Answer")
 NEW = 0  # the generation that an object which is not there has
@@ -59,7 +60,7 @@ class Bucket:
         try:
             return self._call_service(
                 lambda: tuple(map(_to_stored, self._clients.storage.list_blobs(self.name, **options))),
-                f"list {self._address_of(prefix)}",
+                f"list {self.address_of(prefix)}",
             )
         except NotFound as error:
             raise self._no_bucket_error() from error
@@ -67,7 +68,7 @@ class Bucket:
     def find_object(self, name: str) -> StoredObject | None:
         """Return what is known of an object, None where there is none."""
         blob = self._call_service(
-            lambda: self._bucket.get_blob(name, retry=None, timeout=TIMEOUT), f"look at {self._address_of(name)}"
+            lambda: self._bucket.get_blob(name, retry=None, timeout=TIMEOUT), f"look at {self.address_of(name)}"
         )
         return _to_stored(blob) if blob is not None else None
 
@@ -75,19 +76,19 @@ class Bucket:
         """Return an object's bytes and what is known of it, of one generation; None where there is none."""
         from google.api_core.exceptions import NotFound
 
-        while (stored := self.find_object(name)) is not None:
-            try:
-                return self.read_generation(stored), stored
-            except NotFound:  # written anew between the two calls
-                continue
-        return None
+        def read_current() -> tuple[bytes, StoredObject] | None:
+            stored = self.find_object(name)
+            return (self.read_generation(stored), stored) if stored else None
+
+        # Not found is an object that was written anew between the two calls.
+        return retry_on_conflict(read_current, NotFound, f"read {self.address_of(name)}")
 
     def read_generation(self, stored: StoredObject) -> bytes:
         """Return the bytes of one generation of an object. Raises NotFound where it is gone."""
         blob = self._bucket.blob(stored.name, generation=stored.generation)
         return bytes(
             self._call_service(
-                lambda: blob.download_as_bytes(retry=None, timeout=TIMEOUT), f"read {self._address_of(stored.name)}"
+                lambda: blob.download_as_bytes(retry=None, timeout=TIMEOUT), f"read {self.address_of(stored.name)}"
             )
         )
 
@@ -107,7 +108,7 @@ class Bucket:
         blob = self._bucket.blob(name)
         self._call_service(
             lambda: blob.download_to_filename(str(destination), retry=None, timeout=TIMEOUT),
-            f"read {self._address_of(name)}",
+            f"read {self.address_of(name)}",
         )
 
     def delete_object(self, name: str, generation: int | None = None) -> None:
@@ -116,7 +117,7 @@ class Bucket:
 
         blob, options = self._bucket.blob(name), {"if_generation_match": generation, "retry": None, "timeout": TIMEOUT}
         with suppress(NotFound, PreconditionFailed):
-            self._call_service(lambda: blob.delete(**options), f"remove {self._address_of(name)}")
+            self._call_service(lambda: blob.delete(**options), f"remove {self.address_of(name)}")
 
     def copy_object(self, source: str, destination: str) -> None:
         """Copy an object inside the bucket to a new name; one that is there already stays. Raises NotFound where there is none."""
@@ -127,7 +128,7 @@ class Bucket:
         with suppress(PreconditionFailed):
             self._call_service(
                 lambda: bucket.copy_blob(bucket.blob(source), bucket, new_name=destination, **options),
-                f"copy {self._address_of(source)} to {destination}",
+                f"copy {self.address_of(source)} to {destination}",
             )
 
     def _write_once(self, name: str, expected: int, send: Callable[[Any, dict[str, Any]], None]) -> int:
@@ -144,7 +145,7 @@ class Bucket:
 
         try:
             return self._call_service(
-                lambda: self._recognise_own_write(write_attempt, name, token), f"write {self._address_of(name)}"
+                lambda: self._recognise_own_write(write_attempt, name, token), f"write {self.address_of(name)}"
             )
         except NotFound as error:
             raise self._no_bucket_error() from error
@@ -162,7 +163,8 @@ class Bucket:
 
     def _no_bucket_error(self) -> NoBucket:
         return NoBucket(
-            f"there is no bucket gs://{self.name}", hint="apply infra/ first: it makes the platform's buckets"
+            f"there is no bucket {bucket_address(self.name)}",
+            hint="apply infra/ first: it makes the platform's buckets",
         )
 
     def _call_service(self, call: Callable[[], Answer], what: str) -> Answer:
@@ -172,8 +174,9 @@ class Bucket:
     def _bucket(self) -> Any:
         return self._clients.storage.bucket(self.name)
 
-    def _address_of(self, name: str) -> str:
-        return f"gs://{self.name}/{name}"
+    def address_of(self, name: str) -> str:
+        """Return an object's address, or that of a folder."""
+        return str(ObjectAddress(self.name, name))
 
 
 def _to_stored(blob: Any) -> StoredObject:

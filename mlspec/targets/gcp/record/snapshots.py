@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from mlspec.errors import TargetError
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, StoredObject, WriteConflict
+from mlspec.targets.gcp.retry import retry_on_conflict
 
 FOLDER = "forecasts/"
 _STATE = re.compile(rf"{FOLDER}([^/]+)/state\.db")
@@ -113,12 +114,12 @@ class SnapshotStore:
 
     def rewrite_record(self, forecast: str) -> None:
         """Write a record anew as it is, so that whoever stands on the generation before can write no more."""
-        while (snapshot := self.read_fresh_snapshot(forecast)) is not None:
-            try:
+
+        def rewrite() -> None:
+            if (snapshot := self.read_fresh_snapshot(forecast)) is not None:
                 self.write_snapshot(forecast, snapshot.data, snapshot.generation)
-            except WriteConflict:
-                continue
-            return
+
+        retry_on_conflict(rewrite, WriteConflict, f"write the record of {forecast}")
 
     def _fetch_snapshot(self, forecast: str, stored: StoredObject) -> RecordSnapshot:
         from google.api_core.exceptions import NotFound

@@ -95,7 +95,7 @@ class VertexServing:
             return error
 
     def _model_upload(self, forecast: str, version: Version) -> ModelUpload:
-        folder = f"gs://{self._models.name}/{forecast}/versions/{version.version}"
+        folder = self._models.address_of(f"{forecast}/versions/{version.version}")
         return ModelUpload(
             version.version,
             folder,

@@ -1,4 +1,4 @@
-"""Renders the specs of a command for a target: the texts that `render` writes and `plan` passes to Terraform."""
+"""From specs and a target to rendered text: what `render` writes and `plan` hands to Terraform."""
 
 from __future__ import annotations
 
@@ -8,40 +8,35 @@ from traceback import extract_tb
 
 from jinja2 import TemplateError, TemplateSyntaxError
 
+from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.errors import SpecError, TargetError
 from mlspec.render.rendering import RenderSource, render_forecast, render_shared
 from mlspec.spec import ResolvedSpec
-from mlspec.spec.gcp.location import GcpLocation
-from mlspec.spec.project import GcpTargetSettings, Project
 
 OWN_TEMPLATES = "templates"
 
 
 def render_specs(
-    specs: Sequence[ResolvedSpec], project: Project | None, target: str, root: Path, *, with_shared: bool
+    specs: Sequence[ResolvedSpec], target: ConfiguredTarget, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
-    """Return all rendered files of the specs, as text by path. Raises TargetError if a template cannot be rendered."""
-    return render_sources(spec_sources(specs, root), project, target, root, with_shared=with_shared)
+    """Return everything that specs are compiled to, as text by path. Raises TargetError for a template that cannot be rendered."""
+    return render_sources(spec_sources(specs, root), target, root, with_shared=with_shared)
 
 
 def render_sources(
-    inputs: Sequence[RenderSource], project: Project | None, target: str, root: Path, *, with_shared: bool
+    inputs: Sequence[RenderSource], target: ConfiguredTarget, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
-    """Return all rendered files of specs in the form that the templates need."""
-    place, own = place_of(project, target), own_templates(root)
+    """Return what `render_specs` does, of specs as the templates are given them."""
+    renderer, own = target.renderer, own_templates(root)
     try:
-        files = {path: text for source in inputs for path, text in render_forecast(source, target, place, own).items()}
-        return files | (render_shared(inputs, place, own) if with_shared else {})
+        files = {
+            path: text
+            for source in inputs
+            for path, text in render_forecast(source, target.name, renderer, own).items()
+        }
+        return files | (render_shared(inputs, renderer, own) if with_shared else {})
     except TemplateError as error:
         raise template_error(error, own) from error
-
-
-def place_of(project: Project | None, target: str) -> GcpLocation | None:
-    """Return the location of a target on Google Cloud; None for a local target."""
-    settings = project.targets.get(target) if project else None
-    if not isinstance(settings, GcpTargetSettings):
-        return None
-    return GcpLocation(target, settings.project, settings.region, settings.kms_key)
 
 
 def spec_sources(specs: Sequence[ResolvedSpec], root: Path) -> list[RenderSource]:

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from mlspec.cli.made import newest_run
-from mlspec.cli.rows import PlainRows, read_rows
+from mlspec.engine.rows import PlainRows, newest_run, read_rows
 from mlspec.engine.status import forecast_status
 from mlspec.errors import StateError
+from mlspec.plan.candidates import sort_candidates
 from mlspec.render.chart import Value
 from mlspec.render.report import ReportFacts, SeriesFacts
 from mlspec.state.record import FileRef, Release, Version
@@ -44,9 +44,7 @@ def gather_facts(target: Target, name: str, now: datetime) -> ReportFacts:
         version={"version": version.version, "candidate": version.candidate, "metrics": version.metrics},
         release=observed.find_fact("deployment", "release"),
         run={key: run.facts[key] for key in ("start", "end", "cutoff")},
-        candidates=sorted(
-            version.facts["candidates"], key=lambda row: (row["metrics"]["wape"] is None, row["metrics"]["wape"])
-        ),
+        candidates=sort_candidates(version.facts["candidates"]),
         gate=version.reasons,
         by=version.facts["by"],
         by_step=_wape_by(judged, "h"),

@@ -1,4 +1,4 @@
-"""`--select`: which forecasts of a call are meant, by name, by pattern, or by what has changed."""
+"""Which forecasts a call means: by name, by pattern, or by what has changed."""
 
 from __future__ import annotations
 
@@ -48,3 +48,13 @@ def matches_state(plan: Plan, state: str, name: str) -> bool:
         return new
     fields = {field.field for change in changes for field in change.fields} - {"data.digest", "code.version", "version"}
     return not new and bool(fields)
+
+
+def known_name(name: str, names: Sequence[str]) -> str:
+    """Return `name` if it is one of `names`. Raises UsageError with the nearest."""
+    if name in names:
+        return name
+    hint = did_you_mean(name, names) or "see `mlspec status`"
+    raise UsageError(
+        f"there is no forecast '{name}'", hint=hint if names else "nothing was applied yet: run `mlspec apply`"
+    )

@@ -1,0 +1,178 @@
+"""Destroy as a phase: what the engine made, then the infrastructure, then what these specs alone shared.
+
+History goes last, where it goes at all: it names what stands, so that an end at any moment leaves something to go on from.
+A phase asks nobody itself: whoever starts it hands in the approval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from mlspec.engine.infrastructure import Infrastructure
+from mlspec.engine.target_kinds import ConfiguredTarget
+from mlspec.errors import Exit, MlspecError, UsageError
+from mlspec.plan.gcp.terraform_state import TerraformState, destroy_sentences
+from mlspec.plan.select import known_name
+from mlspec.spec import LoadedSpecs
+from mlspec.spec.forecast import Forecast
+from mlspec.state.resource import KINDS, SHARED
+from mlspec.targets.base import OpenedTarget
+
+if TYPE_CHECKING:
+    from mlspec.render.rendering import RenderSource
+
+
+@dataclass(frozen=True)
+class DestroyRequest:
+    """What shall be destroyed: forecasts by their names, on a target. `purge` takes their history and files too.
+
+    `loaded` are the project's specs: what is not named needs what they share. `clock` returns RFC 3339 in UTC, `tell` is told what
+    terraform does, `lock_timeout` is in seconds.
+    """
+
+    names: tuple[str, ...]
+    target: ConfiguredTarget
+    loaded: LoadedSpecs
+    root: Path
+    purge: bool
+    clock: Callable[[], str]
+    tell: Callable[[str], None]
+    lock_timeout: float = 0.0
+
+
+@dataclass
+class DestroyPlan:
+    """What stands of the named forecasts, and of what specs share where nobody else needs it; `states` are terraform's.
+
+    `done` are the forecasts that were taken down; `errors` say why others were not.
+    """
+
+    request: DestroyRequest
+    target: OpenedTarget
+    infrastructure: Infrastructure | None = None
+    states: Mapping[str, TerraformState] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    errors: list[MlspecError] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """What would be destroyed of the infrastructure, a line a resource."""
+        return "\n".join(line for name, state in self.states.items() for line in destroy_sentences(name, state))
+
+    @property
+    def summary(self) -> str:
+        """What would be destroyed, in words."""
+        parts = "deployment, forecast, history and files" if self.request.purge else "deployment and forecast"
+        return f"{parts} of {', '.join(self.request.names)}{', with all of the above' if self.text else ''}"
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The forecasts of which nothing stands; their history may be there."""
+        return tuple(
+            name
+            for name in self.request.names
+            if not (name in self.states and self.states[name].addresses)
+            and not self.target.observe_forecast(name).resources
+        )
+
+    @property
+    def exit_code(self) -> Exit:
+        """The exit code of the run: part-way where something was taken down and something was not."""
+        if not self.errors:
+            return Exit.DONE
+        return Exit.PARTIAL if self.done else self.errors[0].exit_code
+
+    def destroy_all(self, approve: Callable[[str], None]) -> None:
+        """Take it down. One forecast that fails holds up no other, only what they share, and keeps its history.
+
+        `approve` is handed the summary. Raises what it raises: then nothing was changed.
+        """
+        approve(self.summary)
+        self.done = [name for name in self.request.names if self._try_action(partial(self._destroy_forecast, name))]
+        if SHARED in self.states and not self.errors:
+            self._try_action(partial(self._destroy_infrastructure, SHARED))
+        if self.request.purge and not (SHARED in self.states and self.errors):
+            self.done = [name for name in self.done if self._try_action(partial(self._purge_history, name))]
+
+    def _destroy_forecast(self, name: str) -> None:
+        clock = self.request.clock
+        with self.target.lock_forecast(name, "destroy", clock(), self.request.lock_timeout):
+            if self.target.observe_forecast(name).resources:
+                # First: Google deletes no endpoint on which a model is deployed.
+                self.target.remove_forecast(name, KINDS, purge=False, at=clock())
+            self._destroy_infrastructure(name)
+
+    def _destroy_infrastructure(self, name: str) -> None:
+        if self.infrastructure is not None:
+            self.infrastructure.destroy_resources(name, self.states[name])
+
+    def _purge_history(self, name: str) -> None:
+        clock = self.request.clock
+        with self.target.lock_forecast(name, "destroy", clock(), self.request.lock_timeout):
+            self.target.remove_forecast(name, KINDS, purge=True, at=clock())
+
+    def _try_action(self, act: Callable[[], None]) -> bool:
+        try:
+            act()
+        except MlspecError as error:
+            self.errors.append(error)
+            return False
+        return True
+
+
+@contextmanager
+def open_destroy_plan(request: DestroyRequest) -> Iterator[DestroyPlan]:
+    """Look at what stands, and keep what is needed to take it down while it is open. Raises UsageError for an unknown name."""
+    target, infrastructure_kind = request.target.open(request.root), request.target.kind.infrastructure
+    recorded = target.forecast_names()
+    if infrastructure_kind is None:
+        for name in request.names:
+            known_name(name, recorded)
+        yield DestroyPlan(request, target)
+        return
+    from mlspec.engine.rendering import render_sources
+
+    known = sorted({*recorded, *(spec.name for spec in request.loaded.specs)})
+    sources = [_find_source(request, target, known_name(name, known)) for name in request.names]
+    with_shared = not _needed_by_others(request, target)
+    files = render_sources(sources, request.target, request.root, with_shared=with_shared)
+    runner = infrastructure_kind.runner(request.tell, request.lock_timeout)
+    with Infrastructure(files, runner, request.tell) as infrastructure:
+        folders = (*request.names, *((SHARED,) if with_shared else ()))
+        states = {name: infrastructure.load_state(name) for name in folders}
+        yield DestroyPlan(request, target, infrastructure, states)
+
+
+def _find_source(request: DestroyRequest, target: OpenedTarget, name: str) -> RenderSource:
+    """Return what a forecast's files are rendered from: its spec, or where that is gone, the one of its newest release."""
+    from mlspec.engine.rendering import spec_sources
+    from mlspec.render.rendering import RenderSource
+
+    specs = [spec for spec in request.loaded.specs if spec.name == name]
+    if specs:
+        return spec_sources(specs, request.root)[0]
+    releases = target.load_releases(name)
+    try:
+        spec = Forecast.model_validate(dict(releases[0].spec))
+    except (IndexError, ValidationError) as error:
+        raise UsageError(
+            f"{name}: no valid spec under specs/ says what was made of it, and no release does",
+            hint="put its spec back, and run the same command again",
+        ) from error
+    json = spec.model_dump(mode="json", by_alias=True, exclude={"targets"})
+    return RenderSource(name, json, releases[0].spec_hash, f"specs/{name}.yaml")
+
+
+def _needed_by_others(request: DestroyRequest, target: OpenedTarget) -> bool:
+    """Return whether what specs share is needed on: by another spec, by one that cannot be read, or by what stands without one."""
+    loaded, names = request.loaded, request.names
+    if len(loaded.specs) < loaded.files or {spec.name for spec in loaded.specs} - set(names):
+        return True
+    return any(target.observe_forecast(name).resources for name in target.forecast_names() if name not in names)

@@ -1,0 +1,35 @@
+"""A check-up of a machine and a target: what is looked at, in which order. It changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mlspec.engine.target_kinds import find_target
+from mlspec.plan.extras import needed_extras
+from mlspec.spec import LoadedSpecs
+from mlspec.state.finding import Finding
+from mlspec.targets import machine
+
+
+def run_checks(loaded: LoadedSpecs, root: Path, target: str, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what is found, machine first. `environment` holds the process's variables. Raises UsageError for an unknown target."""
+    configured = find_target(loaded.project, target)
+    kind, settings = configured.kind, configured.settings
+    yield machine.check_python()
+    for name in needed_extras([spec.json for spec in loaded.specs], kind.extras(settings)):
+        yield machine.check_extra(name)
+    folder = kind.folder(settings, root)
+    yield machine.check_folder(folder)
+    yield machine.check_disk(folder)
+    if kind.infrastructure is not None:
+        yield machine.check_terraform()
+    yield _check_specs(loaded)
+    yield from kind.check(target, settings, root, loaded.specs, environment)
+
+
+def _check_specs(loaded: LoadedSpecs) -> Finding:
+    if loaded.faults:
+        message = f"{len(loaded.faults)} errors; what they need is left out"
+        return Finding("project", "specs", "missing", message, "mlspec validate")
+    return Finding("project", "specs", "ok", f"{len(loaded.specs)} read")

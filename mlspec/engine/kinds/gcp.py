@@ -1,0 +1,90 @@
+"""What a target on Google Cloud brings: one project and region, whose infrastructure terraform makes.
+
+Only here are the parts for Google Cloud of `plan`, `render`, `spec` and `targets` put together, each imported where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlspec.engine.context import Spec
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.spec.gcp.settings import GcpTargetSettings
+from mlspec.state.finding import Finding
+from mlspec.targets.cache import cache_folder
+
+if TYPE_CHECKING:
+    from mlspec.engine.infrastructure import TerraformRunner
+    from mlspec.render.rendering import InfrastructureRenderer
+    from mlspec.targets.gcp.serving_view import ServingView
+    from mlspec.targets.gcp.target import GcpTarget
+
+_IMAGES = ("TF_VAR_image", "MLSPEC_IMAGE")  # what terraform is given, and what the loop's job is
+
+
+def location(name: str, settings: GcpTargetSettings) -> GcpLocation:
+    """Return where on Google Cloud the target is."""
+    return GcpLocation(name, settings.project, settings.region, settings.kms_key)
+
+
+def open_gcp(name: str, settings: GcpTargetSettings, root: Path) -> GcpTarget:
+    """Return the target; nothing of it is asked yet."""
+    from mlspec.targets.gcp.target import GcpTarget
+
+    return GcpTarget(location(name, settings), working_folder(settings, root), protect=settings.protect)
+
+
+def open_serving_view(name: str, settings: GcpTargetSettings, root: Path, forecasts: Sequence[str]) -> ServingView:
+    """Return the target as a server of these forecasts sees it: Vertex AI starts it under an account that sees no others."""
+    from mlspec.targets.gcp.serving_view import ServingView
+
+    return ServingView(location(name, settings), working_folder(settings, root), forecasts)
+
+
+def working_folder(settings: GcpTargetSettings, _root: Path) -> Path:
+    """Return the folder on this machine for copies of files."""
+    return cache_folder() / settings.project
+
+
+def make_renderer(name: str, settings: GcpTargetSettings) -> InfrastructureRenderer:
+    """Return what renders the target's Terraform."""
+    from mlspec.render.gcp.terraform import GcpTerraform
+
+    return GcpTerraform(location(name, settings))
+
+
+def make_runner(tell: Callable[[str], None], lock_timeout: float) -> TerraformRunner:
+    """Return what carries the rendered Terraform out; `lock_timeout` in seconds."""
+    from mlspec.targets.gcp.terraform import runner
+
+    return runner.TerraformCli(runner.allowed_environment_here(), tell, lock_timeout)
+
+
+def needed_extras(_settings: GcpTargetSettings) -> tuple[str, ...]:
+    """Return the optional parts of mlspec that the target needs."""
+    return ("gcp",)
+
+
+def cost_sentences(specs: Sequence[Spec], _trained: Sequence[str]) -> tuple[str, ...]:
+    """Return what each forecast roughly costs."""
+    from mlspec.plan.gcp import cost
+
+    return tuple(sentence for spec in specs for sentence in cost.cost_sentences(spec.name, spec.json))
+
+
+def check_gcp(
+    name: str,
+    settings: GcpTargetSettings,
+    _root: Path,
+    specs: Sequence[Spec],
+    environment: Mapping[str, str],
+) -> Iterator[Finding]:
+    """Yield what the project holds and allows of what the specs need."""
+    from mlspec.plan.gcp.requirements import cloud_requirements
+    from mlspec.targets.gcp.doctor.checks import check_up
+
+    place = location(name, settings)
+    image = next(filter(None, map(environment.get, _IMAGES)), None)
+    yield from check_up(place, cloud_requirements([spec.json for spec in specs], place), image)

@@ -1,0 +1,53 @@
+"""What a target on this machine brings: a folder, or the database of a team."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mlspec.engine.context import Spec
+from mlspec.errors import MlspecError
+from mlspec.spec.project import LocalTargetSettings
+from mlspec.state.finding import Finding
+from mlspec.targets.local.target import LocalTarget
+
+
+def open_local(name: str, settings: LocalTargetSettings, root: Path) -> LocalTarget:
+    """Return the target. The store is the folder itself, or the database that a team shares."""
+    folder = root / settings.path
+    if settings.state is None:
+        return LocalTarget(folder, name=name, protect=settings.protect)
+    from mlspec.targets.postgres.store import shared_store
+
+    return LocalTarget(folder, name=name, protect=settings.protect, store=shared_store(settings.state, folder))
+
+
+def working_folder(settings: LocalTargetSettings, root: Path) -> Path:
+    """Return the folder on this machine that is written to."""
+    return root / settings.path
+
+
+def needed_extras(settings: LocalTargetSettings) -> tuple[str, ...]:
+    """Return the optional parts of mlspec that the target needs."""
+    return ("postgres",) if settings.state else ()
+
+
+def cost_sentences(_specs: Sequence[Spec], trained: Sequence[str]) -> tuple[str, ...]:
+    """Return what training costs."""
+    return ("costs nothing: the local target runs on this machine",) if trained else ()
+
+
+def check_local(
+    name: str,
+    settings: LocalTargetSettings,
+    root: Path,
+    _specs: Sequence[Spec],
+    _environment: Mapping[str, str],
+) -> Iterator[Finding]:
+    """Yield whether the record can be read."""
+    try:
+        count = len(open_local(name, settings, root).forecast_names())
+    except MlspecError as error:
+        yield Finding("target", "state", "missing", error.message, error.hint or "")
+    else:
+        yield Finding("target", "state", "ok", f"{count} forecasts on record")

@@ -1,0 +1,143 @@
+"""Plan and apply as phases: infrastructure and DAGs where the target has some, beside each forecast's steps to come.
+
+A phase asks nobody itself: whoever starts it hands in the approval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from mlspec.engine.apply import apply_specs
+from mlspec.engine.context import Engine, PlanContext
+from mlspec.engine.infrastructure import Infrastructure, InfrastructureResult, infrastructure_exit_code
+from mlspec.engine.outcome import ForecastOutcome, apply_exit_code
+from mlspec.engine.plan import make_plan
+from mlspec.engine.readonly_planner import ReadonlyPlanner
+from mlspec.engine.target_kinds import ConfiguredTarget
+from mlspec.errors import Exit, UsageError
+from mlspec.plan.approval import Approval, approval_reasons, destroyed_resources
+from mlspec.plan.select import select_names
+from mlspec.spec import ResolvedSpec
+from mlspec.state.plan import Plan
+from mlspec.state.resource import SHARED
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What a plan is asked for: the specs of a call, those of them that `select` takes, on a target.
+
+    `whole_folder` says that all the specs of a folder are meant: then what specs share is planned too. `commit` is the project's.
+    `tell` is told what terraform does; `lock_timeout` is how long it waits for whoever else works on the same state, in seconds.
+    """
+
+    target: ConfiguredTarget
+    specs: tuple[ResolvedSpec, ...]
+    select: Sequence[str]
+    commit: str | None
+    whole_folder: bool
+    tell: Callable[[str], None]
+    lock_timeout: float = 0.0
+
+
+@dataclass(frozen=True)
+class OpenedPlan:
+    """A plan, the specs that it is about, the engine that can carry it out, and the infrastructure where the target has some.
+
+    `folders` names the folders of rendered files, in order.
+    """
+
+    plan: Plan
+    specs: tuple[ResolvedSpec, ...]
+    engine: Engine
+    infrastructure: Infrastructure | None = None
+    folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What came of a plan that was carried out. `infrastructure` is None on a target that has none.
+
+    `handed_over` names the forecasts that are left to the loop's own job.
+    """
+
+    infrastructure: tuple[InfrastructureResult, ...] | None
+    outcomes: tuple[ForecastOutcome, ...]
+    handed_over: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> Exit:
+        """The exit code of the whole run: the infrastructure's where it failed, part-way where anything came of the rest."""
+        code = infrastructure_exit_code(self.infrastructure or ())
+        if code == Exit.DONE:
+            return apply_exit_code(self.outcomes)
+        return Exit.PARTIAL if any(outcome.recorded for outcome in self.outcomes) else code
+
+
+@contextmanager
+def open_plan(engine: Engine, request: PlanRequest) -> Iterator[OpenedPlan]:
+    """Make the plan, and keep what is needed to carry it out while it is open.
+
+    Raises TargetError where the target cannot be reached or terraform cannot plan, UsageError where nothing is selected by a name.
+    """
+    kind = request.target.kind
+    if kind.infrastructure is None:
+        specs = _select_specs(engine, request)
+        yield OpenedPlan(make_plan(engine, specs, request.commit, kind.costs), specs, engine)
+        return
+    from mlspec.engine.rendering import render_specs
+
+    planner = ReadonlyPlanner(engine)
+    specs = _select_specs(planner, request)
+    with_shared = request.whole_folder and not request.select
+    folders = (*((SHARED,) if with_shared else ()), *(spec.name for spec in specs))
+    files = render_specs(specs, request.target, engine.root, with_shared=with_shared)
+    runner = kind.infrastructure.runner(request.tell, request.lock_timeout)
+    with Infrastructure(files, runner, request.tell) as infrastructure:
+        cloud_changes = infrastructure.plan_changes(folders)
+        plan = make_plan(planner, specs, request.commit, kind.costs)
+        changes = sorted((*cloud_changes, *plan.changes), key=lambda change: folders.index(change.forecast))
+        impact = (*infrastructure.loss_sentences(cloud_changes), *plan.impact)
+        notes = (*plan.notes, *planner.notes)
+        plan = replace(plan, changes=tuple(changes), notes=notes, impact=impact)
+        yield OpenedPlan(plan, specs, engine, infrastructure, folders)
+
+
+def _select_specs(planner: PlanContext, request: PlanRequest) -> tuple[ResolvedSpec, ...]:
+    specs = request.specs
+    names = select_names(
+        lambda: make_plan(planner, specs, request.commit), request.select, [spec.name for spec in specs]
+    )
+    return tuple(spec for spec in specs if spec.name in names)
+
+
+def apply_plan(
+    opened: OpenedPlan, approve: Approval, *, lock_timeout: float = 0.0, hand_over: bool = False
+) -> ApplyResult:
+    """Carry out a plan: infrastructure and DAGs, then the forecasts that have theirs; with `hand_over` the loop's job makes those.
+
+    `approve` is asked where something would be destroyed or the target is protected. Raises what that raises: nothing was changed.
+    """
+    plan, target = opened.plan, opened.engine.target
+    containers = target.containers if hand_over else None
+    if hand_over and containers is None:
+        raise UsageError("--hand-over is for a target on Google Cloud", hint="leave it out")
+    destroyed = (opened.infrastructure.destroyed_addresses if opened.infrastructure else destroyed_resources)(
+        plan.changes
+    )
+    reasons = approval_reasons(plan.target, destroyed, protect=target.protect)
+    if reasons and not plan.is_empty:
+        approve(reasons)
+    results: tuple[InfrastructureResult, ...] | None = None
+    if opened.infrastructure is not None:
+        results = opened.infrastructure.apply_changes(opened.folders, plan.changes, first=SHARED)
+    # The others have nothing to stand on.
+    wrong = {result.name for result in results or () if result.error or result.status == "held"}
+    specs = tuple(spec for spec in opened.specs if spec.name not in wrong)
+    if containers is None:
+        return ApplyResult(results, apply_specs(opened.engine, specs, lock_timeout))
+    names = tuple(spec.name for spec in specs)
+    if names:
+        containers.hand_over(names)
+    return ApplyResult(results, (), names)

@@ -1,0 +1,118 @@
+"""The kinds of target, in one table: what each brings. Everything else reads the table, and asks no target of which kind it is.
+
+A kind's functions stand in `engine/kinds/`. They import what is heavy where it is used, so that a command loads one kind's alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from mlspec.engine.context import Spec
+from mlspec.engine.kinds import gcp, local
+from mlspec.errors import UsageError
+from mlspec.spec.faults import did_you_mean
+from mlspec.spec.gcp.settings import GcpTargetSettings
+from mlspec.spec.project import LocalTargetSettings, Project, TargetSettings
+from mlspec.state.finding import Finding
+from mlspec.targets.base import OpenedTarget, Target
+
+if TYPE_CHECKING:
+    from mlspec.engine.infrastructure import TerraformRunner
+    from mlspec.render.rendering import InfrastructureRenderer
+
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True, slots=True)
+class InfrastructureKind(Generic[Settings]):
+    """How infrastructure is made: what renders a target's Terraform, and what runs it (`tell`, lock timeout in seconds)."""
+
+    renderer: Callable[[str, Settings], InfrastructureRenderer]
+    runner: Callable[[Callable[[str], None], float], TerraformRunner]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetKind(Generic[Settings]):
+    """One kind of target. `settings` are its words in mlspec.yaml; the functions are handed the target's name and its settings.
+
+    `folder` is where it writes on this machine. `infrastructure` is None where nothing has to be made first,
+    `serving_view` where a server may see the whole target. `costs` is handed the specs of a plan, and the names that it trains.
+    `check` yields what `mlspec doctor` says of the target itself; it is handed the environment's variables.
+    """
+
+    settings: type[Settings]
+    open: Callable[[str, Settings, Path], OpenedTarget]
+    folder: Callable[[Settings, Path], Path]
+    extras: Callable[[Settings], tuple[str, ...]]
+    costs: Callable[[Sequence[Spec], Sequence[str]], tuple[str, ...]]
+    check: Callable[[str, Settings, Path, Sequence[Spec], Mapping[str, str]], Iterator[Finding]]
+    infrastructure: InfrastructureKind[Settings] | None = None
+    serving_view: Callable[[str, Settings, Path, Sequence[str]], Target] | None = None
+
+
+TARGET_KINDS: Mapping[str, TargetKind[Any]] = {
+    "local": TargetKind(
+        settings=LocalTargetSettings,
+        open=local.open_local,
+        folder=local.working_folder,
+        extras=local.needed_extras,
+        costs=local.cost_sentences,
+        check=local.check_local,
+    ),
+    "gcp": TargetKind(
+        settings=GcpTargetSettings,
+        open=gcp.open_gcp,
+        folder=gcp.working_folder,
+        extras=gcp.needed_extras,
+        costs=gcp.cost_sentences,
+        check=gcp.check_gcp,
+        infrastructure=InfrastructureKind(renderer=gcp.make_renderer, runner=gcp.make_runner),
+        serving_view=gcp.open_serving_view,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredTarget:
+    """A target as mlspec.yaml names it: nothing of it is opened yet."""
+
+    name: str
+    settings: TargetSettings
+
+    @property
+    def kind(self) -> TargetKind[Any]:
+        """Its row of the table."""
+        return TARGET_KINDS[self.settings.type]
+
+    @property
+    def renderer(self) -> InfrastructureRenderer | None:
+        """What renders its infrastructure; None where it has none."""
+        infrastructure = self.kind.infrastructure
+        return infrastructure.renderer(self.name, self.settings) if infrastructure else None
+
+    def open(self, root: Path) -> OpenedTarget:
+        """Return the target itself; nothing of it is asked yet."""
+        return self.kind.open(self.name, self.settings, root)
+
+
+def find_target(project: Project | None, name: str) -> ConfiguredTarget:
+    """Return the target of this name; `local` needs no entry in mlspec.yaml. Raises UsageError where there is none."""
+    targets = {"local": LocalTargetSettings(type="local"), **(project.targets if project else {})}
+    if name not in targets:
+        raise UsageError(f"there is no target '{name}'", hint=did_you_mean(name, list(targets)))
+    return ConfiguredTarget(name, targets[name])
+
+
+def open_target(project: Project | None, root: Path, name: str) -> OpenedTarget:
+    """Return the target of this name, opened. Raises UsageError where there is none."""
+    return find_target(project, name).open(root)
+
+
+def open_serving_view(project: Project | None, root: Path, name: str, forecasts: Sequence[str]) -> Target | None:
+    """Return a target as a server of these forecasts sees it; None where a server may see the whole target."""
+    target = find_target(project, name)
+    view = target.kind.serving_view
+    return view(name, target.settings, root, forecasts) if view else None

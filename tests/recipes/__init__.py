@@ -1,0 +1,1 @@
+"""The recipes of CONTRIBUTING.md, each followed in a copy of the package."""
