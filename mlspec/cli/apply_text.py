@@ -18,7 +18,7 @@ from mlspec.spec.metrics import Metric, metrics_of_kind
 from mlspec.state.record import Version
 
 _INFRASTRUCTURE = {
-    "nothing": "is as it shall be",
+    "nothing": "is up to date",
     "applied": "infrastructure and DAG are as the spec says",
     "failed": "failed; what terraform made before is in its state",
     "held": "waits: what all forecasts share failed",

@@ -29,4 +29,4 @@ def _ask(reason: str, question: str, hint: str, refusal: str) -> None:
     if not sys.stdin.isatty():
         raise Refused(f"{reason}, and there is no terminal to ask on", hint=hint)
     if not click.confirm(question, err=True):
-        raise Refused(f"{refusal}: you said no; nothing was changed")
+        raise Refused(f"{refusal}: you answered no; nothing was changed")

@@ -23,7 +23,7 @@ _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
 def open_engine(target: OpenedTarget, root: Path, tell: ProgressReporter) -> Engine:
-    """Return an engine on `target`: the one place where engine and jobs are introduced."""
+    """Return an engine on `target`. This is the only place that connects the engine with the jobs."""
     remote = target.containers if os.environ.get(RUNNER) == "cloud-run" else None
     return Engine(
         target=target,
@@ -63,5 +63,5 @@ def git_commit(root: Path) -> str | None:
 
 
 def open_here(name: str) -> OpenedTarget:
-    """Return the target of this name for commands that read what was applied and no spec: only mlspec.yaml is looked at."""
+    """Return the target of this name for commands that need no spec: reads only mlspec.yaml."""
     return open_target(open_specs((), name).project, find_root(), name)

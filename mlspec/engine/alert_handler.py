@@ -123,13 +123,13 @@ def measure_move_ahead(work: ForecastWork) -> None:
     """
     if resource_mode(work.desired.spec, "deployment") != "enforce":
         return
-    present_work = replace(work, moment=None)  # whoever answers knows of no scheduled moment
+    present_work = replace(work, moment=None)  # the alert handler knows no scheduled moment
     try:
         due = move_due(present_work, work.observed)
         if isinstance(due, RollBack | Abort):
             counterfactual.measure_move(present_work, work.observed, due)
-    except Exception as error:  # what was judged is recorded; a task that failed here would tell another story
-        logger.debug("what could take over cannot be weighed yet", exc_info=error)
+    except Exception as error:  # the evaluation is recorded already, so the task must not fail here
+        logger.debug("the rollback targets cannot be compared yet", exc_info=error)
         problem = error.message if isinstance(error, MlspecError) else type(error).__name__
         work.engine.tell(work.name, "evaluate", 1, 1, f"the rollback targets cannot be compared yet: {problem}")
 

@@ -92,7 +92,7 @@ def _counts_as_better(work: ForecastWork, observed: Observed, serves: str, name:
 
 def _does_better(work: ForecastWork, observed: Observed, serves: str, name: str, version: Version) -> bool:
     if METRICS[_alert_named(name, work.desired.spec["alerts"])["metric"]].kind == "serving":
-        return True  # nothing that a server did can be done again
+        return True  # the requests of a server cannot be repeated
     cutoffs = _alert_named(name, evaluation_facts(work, observed)["alerts"]).get("made_at", {}).get(serves)
     if not cutoffs:  # the alert is not about forecasts
         return True

@@ -70,7 +70,7 @@ class DestroyPlan:
     def summary(self) -> str:
         """What would be destroyed, in words."""
         parts = "deployment, forecast, history and files" if self.request.purge else "deployment and forecast"
-        return f"{parts} of {', '.join(self.request.names)}{', with all of the above' if self.text else ''}"
+        return f"{parts} of {', '.join(self.request.names)}{', with everything listed above' if self.text else ''}"
 
     @property
     def absent(self) -> tuple[str, ...]:

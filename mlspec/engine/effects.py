@@ -56,7 +56,7 @@ class ForecastWork:
         return self.desired.name
 
     def record_settlement(self, settlement: Settlement) -> None:
-        """Record one effect whole. Its events are what was decided and done: each is logged."""
+        """Record one effect in one transaction, and log its events."""
         self.observed = self.engine.target.record_settlement(settlement, self.engine.clock())
         self.effect_count += 1
         for event in settlement.events:
@@ -137,7 +137,7 @@ def judge_model(work: ForecastWork) -> None:
 
 
 def make_version(work: ForecastWork) -> Version:
-    """Return the version of this spec, data and code: as it was judged before, or backtested and trained now. Records none."""
+    """Return the version of this spec, data and code: from the record, or backtested and trained now. Records nothing."""
     name = version_name(work.engine, work.desired)
     before = find_version(work, name)
     if before is None:
@@ -178,12 +178,12 @@ def _backtest_version(work: ForecastWork, name: str, lineage: Mapping[str, Json]
 
 
 def version_name(engine: Engine, desired_forecast: DesiredForecast) -> str:
-    """Return the name that the version of this spec, data and code has."""
+    """Return the name of the version of this spec, data and code."""
     return f"v{digest({'forecast': desired_forecast.name, **_version_lineage(engine, desired_forecast)}, 10)}"
 
 
 def _version_lineage(engine: Engine, desired_forecast: DesiredForecast) -> dict[str, Json]:
-    """Return all that shapes a version: its name is the digest of this."""
+    """Return everything that shapes a version. The version's name is its digest."""
     return {
         "data_version": desired_forecast.source.digest,
         "spec_hash": digest(desired_forecast.spec_fields("model")),
@@ -301,7 +301,7 @@ def _record_version(work: ForecastWork, version: Version, at: str) -> None:
 
 
 def serving_candidate(work: ForecastWork) -> Json:
-    """Return the candidate that serves now, to be scored on the same cutoffs; None where nothing serves."""
+    """Return the candidate that serves now, to be scored on the same cutoffs; None if nothing serves."""
     serves = stable_version(work.observed)
     versions = work.engine.target.load_versions(work.name)
     return next((version.facts["champion_candidate"] for version in versions if version.version == serves), None)

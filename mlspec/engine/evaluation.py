@@ -63,7 +63,7 @@ class Evaluation:
 
 
 def evaluate_forecasts(work: ForecastWork) -> Evaluation:
-    """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
+    """Compare the forecasts with their actuals, move every alert to its next state, and record all with the notices."""
     at, observed = work.engine.clock(), work.observed
     facts, served = evaluation_facts(work, observed), _serving_alert_values(work, observed, at)
     values = {alert_values["name"]: alert_values for alert_values in (*facts["alerts"], *served)}
@@ -84,7 +84,7 @@ def _made_with(work: ForecastWork) -> dict[str, Json]:
 
 
 def evaluate_serving_alerts(work: ForecastWork) -> Evaluation:
-    """Move the alerts on a server's errors and latency on, by what it counted; the others stay, and are still to be evaluated."""
+    """Move the alerts on errors and latency to their next state, from request counts. The other alerts stay as they are."""
     at, observed = work.engine.clock(), work.observed
     values = {alert_values["name"]: alert_values for alert_values in _serving_alert_values(work, observed, at)}
     return _record_alerts(work, observed, values, observed.ledger, at, whole=False)
@@ -185,7 +185,7 @@ def evaluation_facts(
 
 
 def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
-    """Return the values of the alerts on errors and latency: of what servers counted, and of no forecast."""
+    """Return the values of the alerts on errors and latency, from the request counts of servers."""
     alerts = [alert for alert in work.desired.spec["alerts"] if METRICS[alert["metric"]].kind == "serving"]
     if not alerts:
         return ()

@@ -30,7 +30,7 @@ def reconcile_specs(
         except (KeyboardInterrupt, Terminated) as stopped:
             name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
             raise StoppedPartWay(
-                f"stopped by {name}; what was done is recorded", hint="the next pass goes on from there"
+                f"stopped by {name}; what was done is recorded", hint="the next pass continues from there"
             ) from stopped
 
 

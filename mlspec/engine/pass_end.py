@@ -15,7 +15,7 @@ from mlspec.state.record import Condition, Event
 
 
 def end_pass(work: ForecastWork, pass_plan: PassPlan, left: Sequence[str]) -> None:
-    """Record what was dealt with: the schedules' moments, a failure that is over, a hold that is; and what is `left` to people."""
+    """Record the handled moments of schedules, the end of a failure or hold, and the changes that are `left` to people."""
     before = work.observed
     ledger, at = before.ledger, work.engine.clock()
     slots = {**ledger.slots, **{name: format_moment(item.slot) for name, item in pass_plan.handled_schedules.items()}}

@@ -81,7 +81,7 @@ def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float
             with engine.target.lock_forecast(spec.name, "reconcile", engine.clock(), lock_timeout):
                 result = PassResult(spec.name, reported=result.reported)
                 _run_under_lock(engine, spec, result)
-        except Exception as error:  # a defect in one forecast's work holds up no other
+        except Exception as error:  # a defect in one forecast's work does not stop the others
             logger.debug("the pass failed", exc_info=error)
             return replace(result, error=as_error(error))
         return result
@@ -182,7 +182,7 @@ def _after_effects(work: ForecastWork, pass_plan: PassPlan) -> PassPlan:
 
 
 def _count_training(work: ForecastWork) -> None:
-    """Record that the loop starts a training, before it does: a run that is killed has used its part of the budget."""
+    """Record that the loop starts a training, before it starts: a killed run counts against the budget too."""
     observed, at = work.observed, work.engine.clock()
     ledger = observed.ledger
     started = (*recent_trainings(ledger.trainings, at), at)
@@ -193,7 +193,7 @@ def _count_training(work: ForecastWork) -> None:
 
 
 def _record_pause(engine: Engine, spec: Spec) -> None:
-    """Do nothing, and say so once."""
+    """Record once that the forecast is paused."""
     observed = engine.target.observe_forecast(spec.name)
     already_recorded = any(
         condition.type == "Paused" and condition.reason == "PausedBySpec" for condition in observed.conditions
@@ -222,7 +222,7 @@ def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
 
 
 def _record_backoff(work: ForecastWork, work_key: str, error: MlspecError) -> None:
-    """Record that this work failed, and when it is tried again; tell people once trying again will not mend it."""
+    """Record that this work failed, and when it is retried; notify people once it is not retried any more."""
     at, ledger = work.engine.clock(), work.observed.ledger
     failure = next_failure(ledger.failure, work_key, error.message, at, permanent=isinstance(error, _PERMANENT))
     events: tuple[Event, ...] = ()

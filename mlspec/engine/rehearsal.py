@@ -99,7 +99,7 @@ class RehearsalVerdict:
 
 
 def periods_for(spec: Mapping[str, Json]) -> int:
-    """Return how many periods a drill tells again: those that the longest alert needs, and some before and after."""
+    """Return how many periods a rehearsal replays: those that the longest alert needs, and SPARE_PERIODS."""
     needed = [(alert["window"] or 1) + parse_agreement(alert["for"]).evaluations for alert in spec["alerts"]]
     return max(needed, default=1) + SPARE_PERIODS
 
@@ -162,7 +162,7 @@ class Rehearsal:
         return FAULTS[self.fault] if first else ""
 
     def _is_fault_over(self, period: int) -> bool:
-        """Return whether what was taken away comes back: late actuals once an alert on their age fired, a source in two periods."""
+        """Return whether the fault ends: late actuals end once an alert on their age fired, an outage after two periods."""
         fired = _has_fired(self, _is_about_age)
         return fired if self.fault == "late-actuals" else period >= FAULT_STARTS_AT + 2
 
@@ -186,7 +186,7 @@ class Rehearsal:
         )
 
     def _run_pass(self, at: str) -> list[str]:
-        """Make a pass at a moment; a version that came in after the fault began is the bad one."""
+        """Make a pass at a moment. The version of the changed spec is the bad one."""
         engine = self.engine_at(at)
         before = {version.version for version in engine.target.load_versions(self.spec.name)}
         if (
@@ -203,7 +203,7 @@ class Rehearsal:
         return [*result.actions, *error]
 
     def _next_version_name(self, engine: Engine) -> str:
-        """Return the name that the version of the changed spec will have: it follows from its lineage."""
+        """Return the name of the version that the changed spec will give: it follows from the lineage."""
         return version_name(engine, engine.desired_forecast(self.spec))
 
 
@@ -239,7 +239,7 @@ _SERVES: tuple[str, Callable[[Rehearsal], bool]] = ("a version served all the ti
 _EXPECTED: dict[Fault, dict[str, Callable[[Rehearsal], bool]]] = {
     "bad-model": dict((
         ("an alert noticed it", lambda drill: _has_fired(drill, _is_about_quality)),
-        ("the bad version gave way, and is in quarantine", _bad_gave_way),
+        ("the bad version was rolled back and is in quarantine", _bad_gave_way),
         ("no alert fires any more", _is_quiet),
         _SERVES,
     )),
@@ -251,7 +251,7 @@ _EXPECTED: dict[Fault, dict[str, Callable[[Rehearsal], bool]]] = {
     )),
     "late-actuals": dict((
         ("an alert on the age of the data noticed it", lambda drill: _has_fired(drill, _is_about_age)),
-        ("it ended when the actuals came", lambda drill: "AlertResolved" in drill.events),
+        ("the alert was resolved when the actuals arrived", lambda drill: "AlertResolved" in drill.events),
         ("nothing was rolled back", lambda drill: "RolledBack" not in drill.events),
         _SERVES,
     )),

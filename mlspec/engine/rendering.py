@@ -19,7 +19,7 @@ OWN_TEMPLATES = "templates"
 def render_specs(
     specs: Sequence[ResolvedSpec], target: ConfiguredTarget, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
-    """Return everything that specs are compiled to, as text by path. Raises TargetError for a template that cannot be rendered."""
+    """Return all rendered files of the specs, as text by path. Raises TargetError if a template cannot be rendered."""
     return render_sources(spec_sources(specs, root), target, root, with_shared=with_shared)
 
 

@@ -42,13 +42,13 @@ def move_due(work: ForecastWork, observed: Observed) -> TrafficMove | None:
 
 
 def judge_serving_version(work: ForecastWork, result: PassResult) -> None:
-    """Evaluate where there is news, then let what serves give way or a rollout go on, as the evidence says."""
+    """Evaluate if there is new evidence, then move traffic if the evidence says so."""
     result.alert_changes += evaluate_if_new(work)
     move_traffic(work, result)
 
 
 def move_traffic(work: ForecastWork, result: PassResult) -> None:
-    """Let what serves give way or a rollout go on, as the recorded evidence says."""
+    """Carry out a rollout's next step or end, or a rollback, if the recorded evidence says so."""
     observed = work.observed
     if resource_mode(work.desired.spec, "deployment") != "enforce" or "deployment" not in observed.resources:
         return

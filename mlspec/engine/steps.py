@@ -119,7 +119,7 @@ def _evaluate_step(work: ForecastWork) -> Mapping[str, Json]:
 
 
 def _may_serve(work: ForecastWork) -> bool:
-    """Return whether the judged version passed the gate; one that was kept out is neither registered nor rolled out later on."""
+    """Return whether the judged version passed the gate. A rejected version is neither registered nor rolled out."""
     return bool(work.observed.find_fact("model", "state") != "rejected")
 
 

@@ -30,7 +30,7 @@ from mlspec.state.resource import Json
 
 
 def deploy_version(work: ForecastWork) -> None:
-    """Let the version that shall serve take over: at once where nothing serves or the spec says so, else by the first step."""
+    """Let the desired version take over: at once if nothing serves or the spec says so, else with the rollout's first step."""
     observed = work.observed
     promotion_block = find_promotion_block(observed, work.desired.spec_hash)
     name = promotion_block.version if promotion_block else observed.find_fact("model", "version")
@@ -106,7 +106,7 @@ def abort_rollout(work: ForecastWork, observed: Observed, why: str) -> None:
 def roll_back(
     work: ForecastWork, version: Version, ledger: Ledger, sentence: str, *, reason: str = "RolledBack"
 ) -> None:
-    """Give all traffic to `version` under a new release, with the ledger as the decision left it."""
+    """Give all traffic to `version` under a new release, and record the ledger of the decision."""
     at, observed = work.engine.clock(), work.observed
     serves = str(stable_version(observed))
     notice = rollback_notice(work.desired.spec, serves, sentence, at)

@@ -16,7 +16,7 @@ KEPT_WITH_RELEASE = (
     "apiVersion", "kind", "metadata", "training.machine", "training.address", "schedule", "deployment", "alerts", "notify",
     "rollback", "reconcile", "budget",
 )  # fmt: skip
-# Prefix of the dotted key; the resources it shapes; what follows from a change. The longest prefix that fits counts.
+# Prefix of the dotted key; the resources it shapes; the effect of a change. The longest matching prefix counts.
 OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("dataset.source", ("data",), "reads and checks the data again"),
     ("dataset.future", ("data",), "reads and checks the data again"),

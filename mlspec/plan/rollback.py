@@ -19,7 +19,7 @@ from mlspec.state.record import Release, Version
 from mlspec.state.resource import Json
 
 NO_BETTER_VERSION = (
-    "nothing that could take over would have done better on the same periods: demand moved, not the model"
+    "no other version would have done better on the same periods: the demand changed, not the model"
 )
 
 
@@ -86,7 +86,7 @@ def decide_rollback(facts: RollbackFacts, now: str) -> Stay | RollBack | GiveUp:
         return Stay(f"{blaming[0].name} fires, and {NO_BETTER_VERSION}")
     unhandled.sort(
         key=lambda alert: _alert_metric(alert, facts).kind != "serving"
-    )  # a server that fails waits for no weighing
+    )  # alerts on a server come first: they need no comparison
     if ledger.rollout is not None:
         return Stay(
             f"{unhandled[0].name} fires on {facts.serves}, and {ledger.rollout.version} is being rolled out to replace it"

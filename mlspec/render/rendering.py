@@ -47,7 +47,7 @@ def render_forecast(
 def render_shared(
     sources: Sequence[RenderSource], infrastructure: InfrastructureRenderer | None, own: Path | None = None
 ) -> dict[str, str]:
-    """Return the files of what all specs of a project share: topics and secrets named under `notify`."""
+    """Return the files of the resources that all specs of a project share: topics and secrets under `notify`."""
     if infrastructure is None:
         return {}
     terraform_files = infrastructure.shared_files([source.json for source in sources], own)

@@ -246,7 +246,7 @@ class Backtest(Part):
     step: int | None = Field(
         default=None, ge=1, le=10_000, description="Periods between cutoffs; the horizon, if left out."
     )
-    metric: RankMetric = Field(default=MAIN.name, description="What the champion is chosen by.")
+    metric: RankMetric = Field(default=MAIN.name, description="The metric that chooses the champion.")
 
 
 class Rule(Part):
@@ -393,13 +393,13 @@ class Alert(Part):
     @model_validator(mode="before")
     @classmethod
     def _fill_threshold(cls, value: Any) -> Any:
-        """Fill in the threshold that the field agrees on, where none is named."""
+        """Fill in the usual threshold of the metric, if none is set."""
         if isinstance(value, dict) and value.get("metric") in _USUAL_ABOVE and not any(side in value for side in SIDES):
             return {**value, "above": _USUAL_ABOVE[value["metric"]]}
         return value
 
-    name: AlertName = Field(description="Named by `rollback.on`, `inhibits` and `mlspec silence`.")
-    metric: AlertMetric = Field(description="What is watched.")
+    name: AlertName = Field(description="Name of the alert, for `rollback.on`, `inhibits` and `mlspec silence`.")
+    metric: AlertMetric = Field(description="The metric that the alert watches.")
     above: Threshold | None = Field(default=None, description=f"Fires above this value; {_threshold_words()}.")
     below: float | None = Field(default=None, description="Fires below this value.")
     outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
@@ -413,7 +413,7 @@ class Alert(Part):
     )
     for_: AgreementText | None = Field(
         default=None, alias="for",
-        description="Evaluations that must agree, `m of n`.", examples=["2 of 3"],
+        description="Fires if `m of n` of the last evaluations are beyond the threshold.", examples=["2 of 3"],
     )  # fmt: skip
     by: Many[Column] = Field(
         default=(), description="Series or static columns; each of their values is judged separately."

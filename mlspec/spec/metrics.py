@@ -54,7 +54,7 @@ class Metric:
     usual_window: int = 1
 
 
-# Beyond this a relative error was written in percent: ten times the demand itself.
+# A relative error above this (ten times the demand) was probably written in percent.
 _RELATIVE = 10.0
 _ANY = math.inf
 # Periods: with four series, enough values for a verdict on a distribution.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Return the folder for copies of what is kept elsewhere: the user's cache, or a temporary one where that cannot be written."""
+    """Return the folder for cached copies: the user's cache, or a temporary folder if that cannot be written."""
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec"
         folder.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ def command(
     if saved is None:
         report(f"mlspec apply: reading {', '.join(map(str, paths))}")
     else:
-        report(f"mlspec apply: carrying out {paths[0]}")
+        report(f"mlspec apply: applying {paths[0]}")
         paths, target, select = tuple(map(Path, saved.paths)), saved.plan.target, saved.select
     with Progress() as progress, open_plan_here(paths, target, select, progress, lock_timeout) as opened:
         if saved is not None:

@@ -39,7 +39,7 @@ def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float,
     with open_destroy_plan(request) as destroy_plan:
         absent = () if purge else destroy_plan.absent
         for name in absent:
-            click.echo(f"{name}: nothing of it stands; history is kept")
+            click.echo(f"{name}: there is nothing to destroy; its history is kept")
         if destroy_plan.text:
             report(destroy_plan.text)
         destroy_plan.destroy_all(approve_all if yes else approve_destroy)

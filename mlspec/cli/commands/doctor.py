@@ -24,7 +24,7 @@ def command(target: str, output: str) -> int:
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
     if target != "local" and not (loaded.project and target in loaded.project.targets):
-        open_specs(options.DEFAULT_PATHS, target)  # says what is wrong with the name, or with mlspec.yaml
+        open_specs(options.DEFAULT_PATHS, target)  # raises an error if the name or mlspec.yaml is wrong
     findings = list(run_checks(loaded, root, target, os.environ))
     click.echo(as_json(findings, target) if output == "json" else as_text(findings))
     return Exit.DONE if all(finding.status == "ok" for finding in findings) else Exit.NOT_WELL

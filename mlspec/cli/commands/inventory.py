@@ -22,5 +22,5 @@ from mlspec.engine.rows import newest_rows
 )
 @click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
 def command(name: str, target: str, output: str, series: dict[str, str], limit: int) -> None:
-    """Print per series the stock that the forecast asks for: safety stock, reorder point, order-up-to level."""
+    """Print the stock levels of each series, computed from the forecast: safety stock, reorder point, order-up-to level."""
     rows.print_rows(name, newest_rows(open_here(target), name, "inventory").filter_rows(series), output, limit)

@@ -109,7 +109,7 @@ def _run_pass(call: _LoopOptions, last_texts: dict[str, str]) -> int:
 
 
 def _send_notices(target: OpenedTarget) -> None:
-    """Send what is due. A receiver that does not answer is told again by a later pass, and holds up nothing."""
+    """Send the due notices. If a receiver does not answer, a later pass sends again; nothing else is delayed."""
     try:
         attempts = deliver_notices(target, sender_factory(target.read_secret, timestamp, target.project), timestamp)
     except MlspecError as error:  # the result of the pass is printed nevertheless

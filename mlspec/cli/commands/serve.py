@@ -76,7 +76,7 @@ def _served_target(names: tuple[str, ...], target: str) -> Target:
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
     if names and (served := open_serving_view(loaded.project, root, target, names)):
-        return served  # Vertex AI starts it under an account that sees these forecasts alone
+        return served  # Vertex AI starts the server with an account that can read only these forecasts
     opened_target = open_target(loaded.project, root, target)
     known = tuple(sorted({*opened_target.forecast_names(), *(spec.name for spec in loaded.specs)}))
     for name in names:

@@ -122,7 +122,7 @@ def _failure(each: ForecastStatus) -> str:
 
 
 def _realised_text(ledger: Ledger) -> str:
-    """Return how forecasts turned out, in all and by how far ahead they were made; nothing where no period is mature."""
+    """Return the realised quality, overall and by periods ahead; empty if no period has actuals yet."""
     if ledger.metrics.get(MAIN.name) is None:
         return ""
     steps = [f"{format_percent(horizon['metrics'][MAIN.name])} at {horizon['step']}" for horizon in ledger.by_horizon]

@@ -115,7 +115,7 @@ def destroyed_addresses(all_changes: Sequence[Change]) -> tuple[str, ...]:
     )
 
 
-# What is lost with a resource: said before it is taken down. Not the files in a managed folder, which stay without it
+# What is lost with a resource, shown before it is destroyed. The files in a managed folder are not: they stay without it
 # (google_storage_managed_folder, force_destroy).
 _LOSSES = {
     "google_bigquery_table": "the forecasts in it are lost",

@@ -78,7 +78,7 @@ def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
         message, hint = f"{alert.metric} has no baseline", f"only {format_names(metric_names('drift'))} have one"
         yield Problem((*path, "baseline"), "threshold", message, hint, on_key=True)
     if alert.window is not None and metric.kind == "age":
-        message = f"{alert.metric} is of this moment: it has no window"
+        message = f"{alert.metric} is measured at the present moment: it has no window"
         yield Problem((*path, "window"), "threshold", message, "leave window out", on_key=True)
     if alert.by and not metric.by_series:
         message = f"{alert.metric} is one number for all series"
