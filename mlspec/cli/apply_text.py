@@ -19,14 +19,14 @@ from mlspec.state.record import Version
 
 _INFRASTRUCTURE = {
     "nothing": "is up to date",
-    "applied": "infrastructure and DAG are as the spec says",
+    "applied": "infrastructure and DAG are applied",
     "failed": "failed; what terraform made before is in its state",
-    "held": "waits: what all forecasts share failed",
+    "held": "not applied: the shared resources failed",
 }
 
 
 def as_text(result: ApplyResult) -> str:
-    """Return a line a folder of infrastructure, the story of each forecast, and what to type next."""
+    """Return a line for each folder of infrastructure, the outcome of each forecast, and the next commands."""
     outcomes = result.outcomes
     parts = ["\n".join(f"{folder.name}: {_INFRASTRUCTURE[folder.status]}" for folder in result.infrastructure or ())]
     parts += ["\n".join(_outcome_lines(outcome)) for outcome in outcomes]
@@ -92,7 +92,7 @@ def _metric_text(metric: Metric, value: float | None) -> Any:
 
 
 def as_json(result: ApplyResult) -> str:
-    """Return what came of infrastructure and forecasts, for machines."""
+    """Return the outcome of infrastructure and forecasts as JSON."""
     value: dict[str, Any] = {"forecasts": [_outcome_json(outcome) for outcome in result.outcomes]}
     if result.infrastructure is not None:
         rows = [

@@ -1,4 +1,4 @@
-"""From where a user stands to an opened target, and to the engine around it."""
+"""Opens a target of the project in the working directory, and makes the engine on it."""
 
 from __future__ import annotations
 

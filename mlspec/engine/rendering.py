@@ -1,4 +1,4 @@
-"""From specs and a target to rendered text: what `render` writes and `plan` hands to Terraform."""
+"""Renders specs for a target: the texts that `render` writes and `plan` passes to Terraform."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def render_specs(
 def render_sources(
     inputs: Sequence[RenderSource], target: ConfiguredTarget, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
-    """Return what `render_specs` does, of specs as the templates are given them."""
+    """Return all rendered files of specs in the form that the templates need."""
     renderer, own = target.renderer, own_templates(root)
     try:
         files = {

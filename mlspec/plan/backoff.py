@@ -1,6 +1,6 @@
-"""When failed work is tried again: transient faults after a growing pause, permanent ones once their inputs change.
+"""When failed work is retried: transient faults after a growing pause, permanent faults once their inputs change.
 
-What could not be delivered waits the same pauses (`delivery`).
+Failed deliveries of notices have the same pauses (`plan.delivery`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _SPREAD = 0.2
 
 
 def retry_pause(attempts: int, *identity: str) -> timedelta:
-    """Return the pause after so many attempts that failed: doubled from FIRST_PAUSE to LONGEST_PAUSE, and up to a fifth longer.
+    """Return the pause after `attempts` failed attempts: doubled from FIRST_PAUSE to LONGEST_PAUSE, and up to a fifth longer.
 
-    How much longer follows from the `identity` of the work: a thousand forecasts that failed together shall not come back together,
+    The additional share is from the `identity` of the work. It spreads the retries of forecasts that failed at the same time,
     and a restart changes nothing.
     """
     share = int(digest([*identity, attempts], 8), 16) / 0xFFFFFFFF
-    doublings = min(attempts - 1, 10)  # enough for the longest pause, and never beyond what a duration can hold
+    doublings = min(attempts - 1, 10)  # enough for the longest pause, without overflow of a timedelta
     return min(FIRST_PAUSE * float(2**doublings), LONGEST_PAUSE) * (1 + _SPREAD * share)
 
 

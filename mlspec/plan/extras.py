@@ -1,4 +1,4 @@
-"""Which optional parts of mlspec a set of forecasts needs."""
+"""The extras of mlspec that a set of forecasts needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Spec = Mapping[str, Json]
 
 
 def needed_extras(specs: Iterable[Spec], target_extras: Collection[str]) -> tuple[str, ...]:
-    """Return the optional parts of mlspec that specs and their target (`target_extras`) ask for, in the order of their names."""
+    """Return the extras of mlspec that specs and their target (`target_extras`) need, sorted."""
     extra_names = {"forecast", *target_extras}
     for spec in specs:
         extra_names |= set(_model_extras(spec)) | set(_receiver_extras(spec))

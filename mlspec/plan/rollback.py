@@ -18,9 +18,7 @@ from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.record import Release, Version
 from mlspec.state.resource import Json
 
-NO_BETTER_VERSION = (
-    "no other version would have done better on the same periods: the demand changed, not the model"
-)
+NO_BETTER_VERSION = "no other version would have done better on the same periods: the demand changed, not the model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,9 @@ _RULES_HEAD = """\
 _METRICS_HEAD = """\
 ## Metrics
 
-What each metric is, the values that it can have, the side on which an alert may call it bad, and the fewest quantiles that it
-needs. A metric that blames the version can roll back the version whose forecasts or answers were measured; an alert on any other
-counts for the version that served when it began. An alert on one that asks for training may start a training.
+What each metric is, its possible values, the sides that an alert may use, and the fewest quantiles that it needs. An alert on a
+metric that blames the version can roll back the version whose forecasts or responses were measured; an alert on any other metric
+counts for the version that served when it began. An alert on a metric that asks for training may start a training.
 
 """
 _NAMES_HEAD = """\

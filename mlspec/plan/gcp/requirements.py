@@ -1,4 +1,5 @@
-"""What has to be there for a set of forecasts on a target, as data: APIs, permissions, topics, secrets, quotas.
+"""What a set of forecasts needs on a target, as data: APIs, permissions, topics, secrets, quotas.
+
 
 The tables follow `infra/` and the rendered Terraform. Tests compare them with both, so that no permission is required that
 nothing grants.
