@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from mlspec.spec.forecast import Forecast
+from mlspec.spec.digest import resolved_json
+from mlspec.spec.forecast import Alert, Forecast
 
 SPEC = """\
 apiVersion: mlspec/v1
@@ -51,8 +52,20 @@ def spec_json(name: str = "demand") -> dict[str, Any]:
             "inventory": {"service_level": 0.95, "lead_time": 1, "review_period": 1},
         }
     )  # fmt: skip
-    value: dict[str, Any] = forecast.model_dump(mode="json", by_alias=True, exclude={"targets"})
-    return value
+    return resolved_json(forecast)
+
+
+def forecast_spec(name: str = "demand", **parts: Any) -> Forecast:
+    """The same spec as a model, with top-level parts merged over it."""
+    value = spec_json(name)
+    for key, part in parts.items():
+        value[key] = {**(value[key] or {}), **part} if isinstance(part, dict) else part
+    return Forecast.model_validate(value)
+
+
+def alert_of(**words: Any) -> Alert:
+    """An alert on WAPE that says this, and by default no more than its name."""
+    return Alert.model_validate({"name": "it", "metric": "wape", **words})
 
 
 def sales(days: int = 42, shops: tuple[str, ...] = ("001", "NA")) -> str:

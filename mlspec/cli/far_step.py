@@ -12,8 +12,11 @@ from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, open_specs
 from mlspec.engine.target_kinds import open_target
-from mlspec.errors import Exit, MlspecError, SpecError, UsageError
+from mlspec.errors import Exit, MlspecError, SpecError, StateError, UsageError
 from mlspec.log_context import forecast_scope
+from mlspec.spec.digest import resolved_json
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.step import StepName, StepRequest
 
 
@@ -31,7 +34,7 @@ def run_in_container(
     with TemporaryDirectory(prefix="mlspec-") as folder:
         folders = {part: _make_folder(folder, part) for part in ("spec", "in", "sources", "out")}
         value = _load_resolved(containers.download_input(spec, folders["spec"]), spec)
-        with forecast_scope(str(value["metadata"]["name"]), name):
+        with forecast_scope(value.metadata.name, name):
             try:
                 files = {
                     role: containers.download_input(address, _make_folder(folder, f"in/{role}"))
@@ -40,7 +43,7 @@ def run_in_container(
                 local_spec, base = (
                     opened_target.fetch_source(value, root, folders["sources"]) if name == "check" else (value, root)
                 )
-                request = StepRequest(name, local_spec, base, folders["out"], files, options)
+                request = StepRequest(name, resolved_json(local_spec), base, folders["out"], files, options)
                 result = jobs.run(request, lambda _done, _total, text: report(printable(text)))
             except MlspecError as error:
                 containers.upload_error(out, error)
@@ -50,15 +53,16 @@ def run_in_container(
     return Exit.DONE
 
 
-def _load_resolved(file: Path, address: str) -> dict[str, Any]:
-    refusal = SpecError(f"'{address}' is not a resolved spec", hint="give the output of `mlspec show --output json`")
+def _load_resolved(file: Path, address: str) -> Forecast:
+    hint = "give what mlspec show --output json says"
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(value, dict) and value["metadata"]["name"]:
-            return value
-    except (ValueError, KeyError, TypeError) as error:
-        raise refusal from error
-    raise refusal
+        if isinstance(value, dict):
+            return read_stored_spec(value, "it")
+    except (ValueError, StateError) as error:
+        problem = error.message if isinstance(error, StateError) else "it is not JSON"
+        raise SpecError(f"'{address}' is not a resolved spec: {problem}", hint=hint) from error
+    raise SpecError(f"'{address}' is not a resolved spec", hint=hint)
 
 
 def _make_folder(folder: str, part: str) -> Path:

@@ -11,6 +11,7 @@ from mlspec.cli.target import open_engine, open_here
 from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import SpecError, UsageError
+from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
 from mlspec.spec import ResolvedSpec
 from mlspec.spec.faults import did_you_mean
@@ -46,7 +47,7 @@ def open_applied_spec(name: str, target: str, tell: ProgressReporter) -> tuple[E
 def require_alert(engine: Engine, name: str, alert: str) -> None:
     """Raise UsageError, with the nearest name, if the newest release of a forecast has no such alert."""
     release = next(iter(engine.target.load_releases(name)), None)
-    known = [known_alert["name"] for known_alert in release.spec["alerts"]] if release else []
+    known = [spec_alert.name for spec_alert in release_spec(release).alerts] if release else []
     if alert not in known:
         hint = did_you_mean(alert, known) or f"it has: {', '.join(known) or 'none'}"
         raise UsageError(f"{name} has no alert '{alert}'", hint=hint)

@@ -22,6 +22,7 @@ from mlspec.engine.rollback import TrafficMove, evaluate_if_new, has_news, move_
 from mlspec.errors import Exit, MlspecError
 from mlspec.log_context import forecast_scope
 from mlspec.plan.desired import DesiredForecast
+from mlspec.plan.releases import release_spec
 from mlspec.plan.rollback import RollBack, Stay
 from mlspec.plan.rollout import Abort, Shift
 from mlspec.state.observed import Observed, SourceFacts
@@ -144,9 +145,8 @@ def _work_of_newest_release(target: OpenedTarget, observed: Observed, clock: Cal
         return None
     source = SourceFacts(str(data.resource.fields["data.digest"]), (), 0)
     made_with = {"code": "", "mlspec": "", "libraries": {}, **observed.ledger.made_with}
-    desired_forecast = DesiredForecast(
-        observed.forecast, releases[0].spec, releases[0].spec_hash, source, made_with["code"]
-    )
+    spec = release_spec(releases[0])
+    desired_forecast = DesiredForecast(observed.forecast, spec, releases[0].spec_hash, source, made_with["code"])
     engine = Engine(
         target,
         _refuse_local_step,

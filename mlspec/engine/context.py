@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mlspec.plan.desired import DesiredForecast
-from mlspec.state.resource import Json
+from mlspec.spec.forecast import Forecast
 from mlspec.state.step import RemoteStep, StepResult, StepRunner
 from mlspec.targets.base import OpenedTarget, TargetView
 
@@ -30,8 +30,8 @@ class Spec(Protocol):
         ...
 
     @property
-    def json(self) -> Mapping[str, Json]:
-        """The resolved spec as JSON."""
+    def forecast(self) -> Forecast:
+        """What the spec says, resolved for one target."""
         ...
 
     @property
@@ -81,7 +81,7 @@ class Engine:
     def desired_forecast(self, spec: Spec) -> DesiredForecast:
         """Return the desired state of a spec on its present data. Raises DataError if the data is missing."""
         return DesiredForecast(
-            spec.name, spec.json, spec.spec_hash, self.target.inspect_source(spec.json, self.root), self.code
+            spec.name, spec.forecast, spec.spec_hash, self.target.inspect_source(spec.forecast, self.root), self.code
         )
 
 

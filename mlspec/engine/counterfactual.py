@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mlspec.engine import traffic
@@ -91,18 +91,21 @@ def _counts_as_better(work: ForecastWork, observed: Observed, serves: str, name:
 
 
 def _does_better(work: ForecastWork, observed: Observed, serves: str, name: str, version: Version) -> bool:
-    if METRICS[_alert_named(name, work.desired.spec["alerts"])["metric"]].kind == "serving":
-        return True  # the requests of a server cannot be repeated
-    cutoffs = _alert_named(name, evaluation_facts(work, observed)["alerts"]).get("made_at", {}).get(serves)
+    alert = next(alert for alert in work.desired.spec.alerts if alert.name == name)
+    if METRICS[alert.metric].kind == "serving":
+        return True  # nothing that a server did can be done again
+    cutoffs = _values_of(name, evaluation_facts(work, observed)).get("made_at", {}).get(serves)
     if not cutoffs:  # the alert is not about forecasts
         return True
     inputs = {**panel_files(work), **files_of(version.files, "model", "backtest")}
     again = run_step(work.engine, work.desired, "forecast", inputs, {"version": version.version, "cutoffs": cutoffs})
     options = {"versions": [serves], "instead": {serves: version.version}}
     comparison = evaluation_facts(work, observed, {"instead": again.outputs["forecast"]}, options)
-    values = _alert_named(name, comparison["alerts"])["by_version"]
-    return would_do_better(_alert_named(name, work.desired.spec["alerts"]), values[serves], values[version.version])
+    values = _values_of(name, comparison)["by_version"]
+    return would_do_better(alert, values[serves], values[version.version])
 
 
-def _alert_named(name: str, alerts: Sequence[Mapping[str, Json]]) -> Mapping[str, Json]:
-    return next(alert for alert in alerts if alert["name"] == name)
+def _values_of(name: str, facts: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Return what an evaluation measured for one alert."""
+    alert_values: Mapping[str, Json] = next(row for row in facts["alerts"] if row["name"] == name)
+    return alert_values

@@ -13,15 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from mlspec.engine.infrastructure import Infrastructure
 from mlspec.engine.target_kinds import ConfiguredTarget
-from mlspec.errors import Exit, MlspecError, UsageError
+from mlspec.errors import Exit, MlspecError, StateError, UsageError
 from mlspec.plan.gcp.terraform_state import TerraformState, destroy_sentences
+from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
 from mlspec.spec import LoadedSpecs
-from mlspec.spec.forecast import Forecast
 from mlspec.state.resource import KINDS, SHARED
 from mlspec.targets.base import OpenedTarget
 
@@ -160,14 +158,13 @@ def _find_source(request: DestroyRequest, target: OpenedTarget, name: str) -> Re
         return spec_sources(specs, request.root)[0]
     releases = target.load_releases(name)
     try:
-        spec = Forecast.model_validate(dict(releases[0].spec))
-    except (IndexError, ValidationError) as error:
+        spec = release_spec(releases[0])
+    except (IndexError, StateError) as error:
         raise UsageError(
             f"{name}: there is neither a valid spec under specs/ nor a release, so its resources are not known",
             hint="restore its spec, and run the same command again",
         ) from error
-    json = spec.model_dump(mode="json", by_alias=True, exclude={"targets"})
-    return RenderSource(name, json, releases[0].spec_hash, f"specs/{name}.yaml")
+    return RenderSource(name, spec, releases[0].spec_hash, f"specs/{name}.yaml")
 
 
 def _needed_by_others(request: DestroyRequest, target: OpenedTarget) -> bool:

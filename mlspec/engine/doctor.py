@@ -17,7 +17,7 @@ def run_checks(loaded: LoadedSpecs, root: Path, target: str, environment: Mappin
     configured = find_target(loaded.project, target)
     kind, settings = configured.kind, configured.settings
     yield machine.check_python()
-    for name in needed_extras([spec.json for spec in loaded.specs], kind.extras(settings)):
+    for name in needed_extras([spec.forecast for spec in loaded.specs], kind.extras(settings)):
         yield machine.check_extra(name)
     folder = kind.folder(settings, root)
     yield machine.check_folder(folder)

@@ -107,7 +107,7 @@ def run_backtest(work: ForecastWork, incumbent: Json) -> BacktestVerdict:
     filed = run_step(work.engine, work.desired, "backtest", panel_files(work), {"incumbent": incumbent})
     facts = filed.facts
     evidence = GateEvidence(facts["metrics"], facts["floor"], facts["incumbent"], facts["interval"], facts["deployed"])
-    return BacktestVerdict(facts, filed.outputs, judge_rules(work.desired.spec["model"]["gate"], evidence))
+    return BacktestVerdict(facts, filed.outputs, judge_rules(work.desired.spec.model.gate, evidence))
 
 
 def train_champion(work: ForecastWork, tested: BacktestVerdict) -> Mapping[str, FileRef]:
@@ -189,7 +189,7 @@ def _version_lineage(engine: Engine, desired_forecast: DesiredForecast) -> dict[
         "spec_hash": digest(desired_forecast.spec_fields("model")),
         "code_version": desired_forecast.code,
         "libraries": dict(engine.libraries),
-        "seed": desired_forecast.spec["model"]["seed"],
+        "seed": desired_forecast.spec.model.seed,
     }
 
 
@@ -223,7 +223,7 @@ def make_forecast(work: ForecastWork) -> None:
         work.engine, desired_forecast, "forecast", {**checked, **_serving_files(serving)}, {"traffic": dict(shares)}
     )
     files, facts = dict(forecast_step.outputs), dict(forecast_step.facts)
-    if desired_forecast.spec["inventory"]:
+    if desired_forecast.spec.inventory:
         inputs = {**checked, **files_of(serving[main].files, "backtest"), **files_of(forecast_step.outputs, "forecast")}
         stock = run_step(work.engine, desired_forecast, "inventory", inputs, {})
         files |= stock.outputs

@@ -19,6 +19,7 @@ from mlspec.plan.rollback import cooldown_end, is_proved_good
 from mlspec.plan.rollout import judging_alerts
 from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.plan.thresholds import AlertVerdict, judge_alert
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed, Settlement
@@ -43,7 +44,7 @@ def _evaluation_digest(work: ForecastWork, observed: Observed, served: Sequence[
         [
             {role: ref.sha256 for role, ref in data.files.items()} if data else None,
             work.desired.spec_hash,
-            day_or_hour(now, work.desired.spec["dataset"]["frequency"]),
+            day_or_hour(now, work.desired.spec.dataset.frequency),
             sorted(observed.ledger.quarantined_versions),
             sorted(observed_traffic(observed)),
             sorted(silence.alert for silence in active_silences(observed.ledger.silences, now)),
@@ -97,8 +98,8 @@ def has_serving_alarm(work: ForecastWork, observed: Observed) -> bool:
         alert_values["name"]: alert_values
         for alert_values in _serving_alert_values(work, observed, work.engine.clock())
     }
-    for alert in work.desired.spec["alerts"]:
-        if (name := alert["name"]) not in values:
+    for alert in work.desired.spec.alerts:
+        if (name := alert.name) not in values:
             continue
         known = {"": unchanged_verdict(name, ledger.find_alert(name)).state, **ledger.own.get(name, {})}
         parts = {"": values[name]["segments"], **values[name]["by_version"]}
@@ -121,20 +122,18 @@ def _record_alerts(
     Only a `whole` evaluation decides whether a version is proved good.
     """
     spec = work.desired.spec
-    anew = [alert for alert in spec["alerts"] if alert["name"] in values]
-    judged = {
-        alert["name"]: unchanged_verdict(alert["name"], ledger.find_alert(alert["name"])) for alert in spec["alerts"]
-    }
-    judged |= {alert["name"]: judge_alert(alert, values[alert["name"]]["segments"]) for alert in anew}
-    own = {alert["name"]: ledger.own.get(alert["name"], {}) for alert in spec["alerts"]}
+    anew = [alert for alert in spec.alerts if alert.name in values]
+    judged = {alert.name: unchanged_verdict(alert.name, ledger.find_alert(alert.name)) for alert in spec.alerts}
+    judged |= {alert.name: judge_alert(alert, values[alert.name]["segments"]) for alert in anew}
+    own = {alert.name: ledger.own.get(alert.name, {}) for alert in spec.alerts}
     own |= {
-        alert["name"]: {
+        alert.name: {
             version: judge_alert(alert, segments).state
-            for version, segments in values[alert["name"]].get("by_version", {}).items()
+            for version, segments in values[alert.name].get("by_version", {}).items()
         }
         for alert in anew
     }
-    moved = advance_alerts(work.name, spec["alerts"], judged, ledger, at)
+    moved = advance_alerts(work.name, spec.alerts, judged, ledger, at)
     ledger = replace(settle_alerts(moved, ledger, at), own=own, spec=work.desired.spec_hash)
     news = _changed_alerts(moved, observed.ledger)
     work.record_settlement(
@@ -185,8 +184,8 @@ def evaluation_facts(
 
 
 def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
-    """Return the values of the alerts on errors and latency, from the request counts of servers."""
-    alerts = [alert for alert in work.desired.spec["alerts"] if METRICS[alert["metric"]].kind == "serving"]
+    """Return the values of the alerts on errors and latency: of what servers counted, and of no forecast."""
+    alerts = [alert for alert in work.desired.spec.alerts if METRICS[alert.metric].kind == "serving"]
     if not alerts:
         return ()
     counted = work.engine.target.load_request_counts(
@@ -196,13 +195,13 @@ def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> t
     return tuple(serving_metrics.measure_alert(alert, good, observed_traffic(observed), now) for alert in alerts)
 
 
-def _with_rollbacks_reset(spec: Mapping[str, Json], observed: Observed, ledger: Ledger, now: str) -> Ledger:
-    """Return the ledger with the count of rollbacks reset, if a version that came after them is proved good.
+def _with_rollbacks_reset(spec: Forecast, observed: Observed, ledger: Ledger, now: str) -> Ledger:
+    """Return the ledger with the count of rollbacks begun anew, where a version that came in after them has proved good.
 
     Not before the cooldown of the last rollback ends: the cooldown is computed from its record.
     """
     serves = stable_version(observed)
-    if not ledger.rollbacks or serves is None or now < cooldown_end(ledger, spec["rollback"]):
+    if not ledger.rollbacks or serves is None or now < cooldown_end(ledger, spec.rollback):
         return ledger
     gave_way = {name for rollback in ledger.rollbacks for name in (rollback.version, rollback.to)}
     good = serves not in gave_way and is_proved_good(judging_alerts(spec), ledger, serves)

@@ -86,7 +86,7 @@ def _paused_condition(pass_plan: PassPlan, left: Sequence[str], at: str) -> Cond
 
 
 def _is_observing(pass_plan: PassPlan) -> bool:
-    return bool(pass_plan.desired.spec["reconcile"]["mode"] == "observe")
+    return pass_plan.desired.spec.reconcile.mode == "observe"
 
 
 def _condition_content(condition: Condition) -> tuple[str, str, str]:

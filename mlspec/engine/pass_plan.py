@@ -14,6 +14,7 @@ from mlspec.plan.diff import plan_changes
 from mlspec.plan.moments import parse_moment
 from mlspec.plan.schedule import DueRun, due_run
 from mlspec.plan.training import TrainingDecision, decide_training, why_over_budget
+from mlspec.spec.forecast import Forecast, ReconcileMode
 from mlspec.state.observed import Observed, SourceFacts
 from mlspec.state.plan import Change
 from mlspec.state.resource import Json, Kind, digest
@@ -77,10 +78,10 @@ class PassPlan:
         )
 
 
-def resource_mode(spec: Mapping[str, Json], change: Change | Kind) -> str:
-    """Return the loop's mode for one kind of resource. Data is read in observe mode too: observation needs it."""
+def resource_mode(spec: Forecast, change: Change | Kind) -> ReconcileMode:
+    """Return the loop's mode for one kind of resource. Data is looked at in observe mode too: that is how one observes."""
     kind = change if isinstance(change, str) else change.resource.partition(".")[0]
-    setting: str = spec["reconcile"]["resources"].get(kind, spec["reconcile"]["mode"])
+    setting = next((mode for name, mode in spec.reconcile.resources.items() if name == kind), spec.reconcile.mode)
     return "enforce" if kind == "data" and setting == "observe" else setting
 
 
@@ -91,9 +92,7 @@ def plan_pass(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
     slots = slots_due(desired_forecast.spec, observed, parse_moment(now))
     trained = decide_training(desired_forecast, observed, due="retrain" in slots)
     refused = (
-        why_over_budget(desired_forecast.spec["budget"], observed.ledger, now)
-        if trained and trained.by_itself
-        else None
+        why_over_budget(desired_forecast.spec.budget, observed.ledger, now) if trained and trained.by_itself else None
     )
     if refused:
         trained = None
@@ -126,12 +125,12 @@ def _load_desired(engine: Engine, spec: Spec, observed: Observed) -> tuple[Desir
         if seen is None:
             raise
         facts = SourceFacts(str(seen.resource.fields["data.digest"]), (), 0)
-        return DesiredForecast(spec.name, spec.json, spec.spec_hash, facts, engine.code), error
+        return DesiredForecast(spec.name, spec.forecast, spec.spec_hash, facts, engine.code), error
 
 
-def slots_due(spec: Mapping[str, Json], observed: Observed, now: datetime) -> dict[str, DueRun]:
-    """Return the due run of each schedule since its last handled moment; none before the first release."""
-    schedule = spec["schedule"]
+def slots_due(spec: Forecast, observed: Observed, now: datetime) -> dict[str, DueRun]:
+    """Return which schedules have come round since they were dealt with; before the first release, none has."""
+    timezone, crons = spec.schedule.timezone, {"forecast": spec.schedule.forecast, "retrain": spec.schedule.retrain}
     since = next(
         (
             condition.since
@@ -141,16 +140,16 @@ def slots_due(spec: Mapping[str, Json], observed: Observed, now: datetime) -> di
         None,
     )
     due_slots = {}
-    for name in ("forecast", "retrain"):
+    for name, cron in crons.items():
         handled = observed.ledger.slots.get(name) or since
-        slot = due_run(schedule[name], schedule["timezone"], parse_moment(handled), now) if handled else None
+        slot = due_run(cron, timezone, parse_moment(handled), now) if handled else None
         if slot:
             due_slots[name] = slot
     return due_slots
 
 
 def _unchanged_facts(
-    spec: Mapping[str, Json], observed: Observed, *, train: bool, slots: Mapping[str, DueRun]
+    spec: Forecast, observed: Observed, *, train: bool, slots: Mapping[str, DueRun]
 ) -> dict[Kind, Mapping[str, Json]]:
     """Return the facts to keep, by kind: of a model that is not trained now, and of a forecast that is not due."""
     facts: dict[Kind, Mapping[str, Json]] = {}
@@ -158,6 +157,6 @@ def _unchanged_facts(
     if model and not train:
         kept = ("data.digest", "code.version")
         facts["model"] = {name: model.resource.fields[name] for name in kept if name in model.resource.fields}
-    if forecast and spec["schedule"]["forecast"] and "forecast" not in slots:
+    if forecast and spec.schedule.forecast and "forecast" not in slots:
         facts["forecast"] = {"data.digest": forecast.resource.fields.get("data.digest")}
     return facts

@@ -15,6 +15,7 @@ from pathlib import Path
 from mlspec.engine.context import Engine
 from mlspec.errors import TargetError
 from mlspec.plan.desired import DesiredForecast
+from mlspec.spec.digest import resolved_json
 from mlspec.state.observed import StoredStep
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json, Kind, digest
@@ -51,7 +52,7 @@ def run_step(
         if engine.run_remote_step:
             engine.tell(desired_forecast.name, step, 0, 0, "runs where its data is")
             result = engine.run_remote_step(
-                RemoteStep(desired_forecast.name, step, key, desired_forecast.spec, inputs, options, out)
+                RemoteStep(desired_forecast.name, step, key, resolved_json(desired_forecast.spec), inputs, options, out)
             )
         else:
             result = _run_locally(engine, desired_forecast, step, inputs, options, out)
@@ -72,7 +73,8 @@ def _run_locally(
         if step in _READS_SOURCES:
             spec, root = engine.target.fetch_source(spec, root, Path(source_folder))
         files = {role: engine.target.fetch_file(desired_forecast.name, ref) for role, ref in inputs.items()}
-        return _call_step(engine, desired_forecast.name, StepRequest(step, spec, root, out, files, options))
+        request = StepRequest(step, resolved_json(spec), root, out, files, options)
+        return _call_step(engine, desired_forecast.name, request)
 
 
 def _call_step(engine: Engine, name: str, request: StepRequest) -> StepResult:

@@ -54,15 +54,15 @@ def make_plan(
         changes=tuple(planned_changes),
         spec_hashes={spec.name: spec.spec_hash for spec in specs},
         commit=commit,
-        notes=tuple(note for spec in specs for note in spec_notes(spec.name, spec.json)),
+        notes=tuple(note for spec in specs for note in spec_notes(spec.name, spec.forecast)),
         impact=(*training, *costs(specs, trained), *backfilled),
         obstacles=tuple(obstacles),
     )
 
 
 def _backfill_sentences(spec: Spec, observed: Observed, now: str) -> list[str]:
-    """Return how many runs of schedule.forecast one forecast makes up for now; empty if it is none or one."""
-    due = slots_due(spec.json, observed, parse_moment(now)).get("forecast")
+    """Return how many runs of the schedule for forecasts one forecast makes up for now; nothing where it is none or one."""
+    due = slots_due(spec.forecast, observed, parse_moment(now)).get("forecast")
     if due is None or not due.missed:
         return []
     return [f"backfills {due.missed + 1} intervals of schedule.forecast with one forecast: {spec.name}"]

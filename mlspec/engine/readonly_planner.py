@@ -37,7 +37,9 @@ class ReadonlyPlanner:
             self.unseen.add(spec.name)
             seen = self.target.observe_forecast(spec.name).resources.get("data")
             digest = str(seen.resource.fields["data.digest"]) if seen else ""
-            return DesiredForecast(spec.name, spec.json, spec.spec_hash, SourceFacts(digest, (), 0), self.engine.code)
+            return DesiredForecast(
+                spec.name, spec.forecast, spec.spec_hash, SourceFacts(digest, (), 0), self.engine.code
+            )
 
     @property
     def notes(self) -> tuple[str, ...]:

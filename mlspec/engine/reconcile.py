@@ -59,7 +59,7 @@ def look_for_work(engine: Engine, spec: Spec) -> PassOutlook:
     """Return whether there is something to do for a forecast, and what waits; takes no lock, but to say once that it is paused."""
     with forecast_scope(spec.name):
         try:
-            if spec.json["reconcile"]["mode"] == "pause":
+            if spec.forecast.reconcile.mode == "pause":
                 _record_pause(engine, spec)
                 return PassOutlook(PassResult(spec.name, paused=True), has_work=False)
             return _look_at_forecast(engine, spec)
@@ -102,8 +102,8 @@ def _look_at_forecast(engine: Engine, spec: Spec) -> PassOutlook:
         or pass_plan.handled_schedules
         or changed_conditions(pass_plan, pass_plan.observed.conditions, result.reported, "")
     )
-    moves_on = resource_mode(spec.json, "deployment") == "enforce" and move_due(work, pass_plan.observed)
-    # The alert handler uses the newest release's spec, and has to know if the spec has changed since.
+    moves_on = resource_mode(spec.forecast, "deployment") == "enforce" and move_due(work, pass_plan.observed)
+    # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
     another = pass_plan.observed.ledger.spec not in ("", spec.spec_hash)
     mended = pass_plan.observed.ledger.failure is not None and pass_plan.observed.ledger.failure.key == _LOOK
     is_due = seen or another or mended or has_news(work, pass_plan.observed) or moves_on

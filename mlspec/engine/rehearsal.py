@@ -16,10 +16,9 @@ from mlspec.engine.effects import version_name
 from mlspec.engine.reconcile import reconcile_one
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import observed_traffic, stable_version
-from mlspec.spec.agreement import parse_agreement
-from mlspec.spec.digest import spec_digest
+from mlspec.spec.digest import resolved_json, spec_digest
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import METRICS, Metric
-from mlspec.state.resource import Json
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
 FAULTS: dict[Fault, str] = {
@@ -37,8 +36,8 @@ class RehearsalStage(Protocol):
     """A copy of a project whose history is replayed."""
 
     @property
-    def spec(self) -> Mapping[str, Json]:
-        """The spec of the copy."""
+    def spec(self) -> Forecast:
+        """The spec, as it is on the stage."""
         ...
 
     @property
@@ -66,7 +65,7 @@ class RehearsalSpec:
     """The spec of a rehearsal, in the form that the engine needs."""
 
     name: str
-    json: Mapping[str, Json]
+    forecast: Forecast
     spec_hash: str
 
 
@@ -98,15 +97,15 @@ class RehearsalVerdict:
         return all(self.seen.values())
 
 
-def periods_for(spec: Mapping[str, Json]) -> int:
-    """Return how many periods a rehearsal replays: those that the longest alert needs, and SPARE_PERIODS."""
-    needed = [(alert["window"] or 1) + parse_agreement(alert["for"]).evaluations for alert in spec["alerts"]]
+def periods_for(spec: Forecast) -> int:
+    """Return how many periods a drill tells again: those that the longest alert needs, and some before and after."""
+    needed = [(alert.window or 1) + alert.agreement.evaluations for alert in spec.alerts]
     return max(needed, default=1) + SPARE_PERIODS
 
 
-def rehearsal_spec(spec: Mapping[str, Json]) -> RehearsalSpec:
-    """Return the spec of a rehearsal."""
-    return RehearsalSpec(spec["metadata"]["name"], spec, spec_digest(spec))
+def rehearsal_spec(spec: Forecast) -> RehearsalSpec:
+    """Return a spec of the stage."""
+    return RehearsalSpec(spec.metadata.name, spec, spec_digest(resolved_json(spec)))
 
 
 @dataclass
@@ -150,8 +149,9 @@ class Rehearsal:
             self.over = self.over or period > FAULT_STARTS_AT
             self.stage.reveal_periods(period)
             if first:
-                model = self.spec.json["model"]
-                self.spec = rehearsal_spec({**self.spec.json, "model": {**model, "seed": model["seed"] + 1}})
+                model = self.stage.spec.model
+                changed = model.model_copy(update={"seed": model.seed + 1})
+                self.spec = rehearsal_spec(self.stage.spec.model_copy(update={"model": changed}))
         elif period >= FAULT_STARTS_AT and not self.over and not self._is_fault_over(period):
             if self.fault == "outage":
                 self.stage.remove_source()
@@ -209,7 +209,7 @@ class Rehearsal:
 
 def _has_fired(drill: Rehearsal, is_meant: Callable[[Metric], bool]) -> bool:
     """Return whether an alert fired on one of the metrics that are meant."""
-    names = [alert["name"] for alert in drill.spec.json["alerts"] if is_meant(METRICS[alert["metric"]])]
+    names = [alert.name for alert in drill.spec.forecast.alerts if is_meant(METRICS[alert.metric])]
     return any(state.get(name) == "firing" for state in drill.alerts for name in names)
 
 

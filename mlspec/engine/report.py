@@ -12,8 +12,10 @@ from mlspec.engine.rows import PlainRows, newest_run, read_rows
 from mlspec.engine.status import forecast_status
 from mlspec.errors import StateError
 from mlspec.plan.candidates import sort_candidates
+from mlspec.plan.releases import release_spec
 from mlspec.render.chart import Value
 from mlspec.render.report import ReportFacts, SeriesFacts
+from mlspec.spec.forecast import Forecast
 from mlspec.state.record import FileRef, Release, Version
 from mlspec.targets.base import Target
 
@@ -33,12 +35,12 @@ def gather_facts(target: Target, name: str, now: datetime) -> ReportFacts:
     checked = observed.resources["data"]
     backtest = _read_table(target, name, version.files["backtest"])
     judged = [row for row in backtest if row["candidate"] == version.candidate]
-    spec = release.spec
+    spec = release_spec(release)
     return ReportFacts(
         name=name,
-        description=spec["metadata"]["description"],
-        owner=spec["metadata"]["owner"],
-        target_column=spec["dataset"]["target"],
+        description=spec.metadata.description,
+        owner=spec.metadata.owner,
+        target_column=spec.dataset.target,
         version={"version": version.version, "candidate": version.candidate, "metrics": version.metrics},
         release=observed.find_fact("deployment", "release"),
         run={key: run.facts[key] for key in ("start", "end", "cutoff")},
@@ -47,9 +49,9 @@ def gather_facts(target: Target, name: str, now: datetime) -> ReportFacts:
         by=version.facts["by"],
         by_step=_wape_by(judged, "h"),
         by_cutoff=_wape_by(judged, "cutoff"),
-        series=_series_facts(target, release, run.files, checked.files, judged),
+        series=_series_facts(target, name, spec, {**checked.files, "forecast": run.files["forecast"]}, judged),
         quality=checked.facts,
-        inventory=_stock_facts(target, name, run.files, run.facts, len(spec["dataset"]["series"])),
+        inventory=_stock_facts(target, name, run.files, run.facts, len(spec.dataset.series)),
         events=[asdict(event) for event in target.load_events(name)[:_EVENTS]],
         interval=version.facts["interval"],
         ready=forecast_now.ready,
@@ -88,29 +90,29 @@ def _wape_by(rows: Iterable[Mapping[str, Any]], column: str) -> list[tuple[Any, 
 
 def _series_facts(
     target: Target,
-    release: Release,
-    forecast_files: Mapping[str, FileRef],
-    checked: Mapping[str, FileRef],
+    name: str,
+    spec: Forecast,
+    files: Mapping[str, FileRef],
     judged: list[dict[str, Any]],
 ) -> list[SeriesFacts]:
-    columns, time = release.spec["dataset"]["series"], release.spec["dataset"]["time"]
+    columns, time = spec.dataset.series, spec.dataset.time
     names = {
         row["unique_id"]: tuple(row[f"id_{column}"] for column in columns)
-        for row in _read_table(target, release.forecast, checked["series"])
+        for row in _read_table(target, name, files["series"])
     }
     history, forecast, backtest = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in _read_table(target, release.forecast, checked["panel"]):
+    for row in _read_table(target, name, files["panel"]):
         history[names[row["unique_id"]]].append((row["ds"], row["y"]))
     for row in judged:
         backtest[names[row["unique_id"]]].append((row["ds"], row["mean"]))
-    for row in _read_table(target, release.forecast, forecast_files["forecast"]):
+    for row in _read_table(target, name, files["forecast"]):
         forecast[tuple(row[column] for column in columns)].append(row)
-    quantiles = sorted(release.spec["model"]["quantiles"])
+    quantiles = sorted(spec.model.quantiles)
     low, high = (f"q{quantiles[0]:g}", f"q{quantiles[-1]:g}") if len(quantiles) > 1 else ("", "")
     return [
         SeriesFacts(
             name=" · ".join(f"{column} {value}" for column, value in zip(columns, key, strict=True))
-            or release.spec["dataset"]["target"],
+            or spec.dataset.target,
             history=history[key],
             mean=[(row[time], row["mean"]) for row in rows],
             low=[row[low] for row in rows] if low else (),

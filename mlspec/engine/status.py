@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlspec.plan.ready import is_ready, why_not_ready
+from mlspec.plan.releases import release_spec
 from mlspec.plan.schedule import next_run
 from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.state.ledger import Ledger
@@ -91,6 +92,6 @@ def _with_damage(conditions: tuple[Condition, ...], observed: Observed, now: str
 
 def _next_run_at(target: Target, name: str, now: datetime) -> str | None:
     release = next(iter(target.load_releases(name)), None)
-    schedule = release.spec["schedule"] if release else None
-    moment = next_run(schedule["forecast"], schedule["timezone"], now) if schedule else None
+    schedule = release_spec(release).schedule if release else None
+    moment = next_run(schedule.forecast, schedule.timezone, now) if schedule else None
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None

@@ -22,6 +22,8 @@ from mlspec.plan import desired
 from mlspec.plan.notices import pending_notices, rollback_notice
 from mlspec.plan.rollout import ALL, ROLLOUT, Shift, step_shares, traffic_split
 from mlspec.plan.serving import find_promotion_block, observed_traffic, spec_shape, stable_version
+from mlspec.spec.digest import resolved_json
+from mlspec.spec.forecast import SeasonalNaive
 from mlspec.state.ledger import Hold, Ledger, Quarantine, RolledBack, RolloutProgress
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import Observed, ObservedResource, Settlement
@@ -41,7 +43,7 @@ def deploy_version(work: ForecastWork) -> None:
         restore_traffic(work, observed)
         return
     before, at = stable_version(observed), work.engine.clock()
-    steps = step_shares(work.desired.spec["deployment"]["rollout"])
+    steps = step_shares(work.desired.spec.deployment.rollout)
     rollout = None
     number = next_release_number(work)
     if before and before != version.version and steps[0] < ALL:
@@ -122,11 +124,11 @@ def make_fallback(work: ForecastWork) -> Version:
 
 
 def fallback_work(work: ForecastWork) -> ForecastWork:
-    """Return the same work for the fallback: one candidate, and no gate."""
-    spec = dict(work.desired.spec)
-    candidate = {"kind": spec["rollback"]["fallback"], "name": None, "season": None}
-    spec["model"] = {**spec["model"], "candidates": [candidate], "gate": []}
-    return replace(work, desired=replace(work.desired, spec=spec, waiting={}))
+    """Return the same work for the fallback: one candidate, and nothing to hold it against."""
+    spec = work.desired.spec
+    candidate = SeasonalNaive(kind=spec.rollback.fallback)
+    model = spec.model.model_copy(update={"candidates": (candidate,), "gate": ()})
+    return replace(work, desired=replace(work.desired, spec=spec.model_copy(update={"model": model}), waiting={}))
 
 
 def hold_release(
@@ -186,7 +188,8 @@ def _record_release(
         if observed.find_fact("deployment", "version") == version.version
         else None
     )
-    work.release = Release(work.name, number, version.version, at, desired_forecast.spec_hash, desired_forecast.spec)
+    document = resolved_json(desired_forecast.spec)
+    work.release = Release(work.name, number, version.version, at, desired_forecast.spec_hash, document)
     facts: dict[str, Json] = {
         "release": number, "version": version.version, "traffic": traffic, "shape": spec_shape(desired_forecast.spec),
         "since": since or at,

@@ -7,15 +7,14 @@ starts at, deterministically (see `candidates.local`). The same model gives the 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from mlspec.forecast import candidates as families
 from mlspec.forecast import trees
-from mlspec.forecast.backtest import forecast_means
+from mlspec.forecast.backtest import Say, forecast_means
+from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.frame import ID, MEAN, TIME, Panel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.forecast import Candidate
@@ -26,16 +25,16 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class ModelArtifact:
-    """A fitted champion: its candidate as JSON, and each member with what it learned (None: nothing to keep)."""
+    """A fitted champion: what was chosen, and each member with what it learned (None: nothing to keep)."""
 
-    candidate: dict[str, Any]
+    chosen: ChosenCandidate
     members: tuple[tuple[Candidate, bytes | None], ...]
     seed: int
 
     @property
     def label(self) -> str:
         """The candidate's name in tables."""
-        return str(self.candidate.get("name") or self.candidate["kind"])
+        return self.chosen.candidate.label
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean: the plain mean of the members."""
@@ -47,22 +46,27 @@ class ModelArtifact:
         return parts[0][[ID, TIME]].assign(**{MEAN: mean})
 
 
-def train_model(candidate: Any, panel: Panel, seed: int, say: Any, workers: Workers = THIS_PROCESS) -> ModelArtifact:
-    """Fit a candidate (JSON, an ensemble with its members) to all of the history."""
-    single, members = families.from_json(candidate)
+def train_model(
+    chosen: ChosenCandidate, panel: Panel, seed: int, say: Say, workers: Workers = THIS_PROCESS
+) -> ModelArtifact:
+    """Fit a candidate, an ensemble by its members, to all of the history."""
     fitted = []
-    singles_to_fit: Sequence[Candidate] = members or [single]
-    for number, member in enumerate(singles_to_fit):
-        say(number, len(singles_to_fit), f"train {member.label}")
+    for number, member in enumerate(chosen.parts):
+        say(number, len(chosen.parts), f"train {member.label}")
         fitted.append((member, families.fit_candidate(member, panel, seed, workers).to_bytes()))
-    say(len(singles_to_fit), len(singles_to_fit), "trained")
-    return ModelArtifact(candidate, tuple(fitted), seed)
+    say(len(chosen.parts), len(chosen.parts), "trained")
+    return ModelArtifact(chosen, tuple(fitted), seed)
 
 
 def dump_model(model: ModelArtifact) -> bytes:
     """Return the model file's bytes."""
     parts = {f"member-{number}": data for number, (_member, data) in enumerate(model.members) if data is not None}
-    manifest = {"format": FORMAT, "candidate": model.candidate, "seed": model.seed, "parts": sorted(parts)}
+    manifest = {
+        "format": FORMAT,
+        "candidate": families.to_json(model.chosen),
+        "seed": model.seed,
+        "parts": sorted(parts),
+    }
     text = json.dumps(manifest, sort_keys=True, indent=1, allow_nan=False)
     return trees.pack_archive({MANIFEST: text.encode()} | parts)
 
@@ -79,7 +83,7 @@ def load_model(data: bytes) -> ModelArtifact:
         raise trees.damaged_model_error(f"its format is {file_format!r}, and this version of mlspec reads {FORMAT!r}")
     if sorted(parts) != part_names or not isinstance(seed, int):
         raise trees.damaged_model_error("its parts are not the ones that its manifest lists")
-    single, members = families.from_json(candidate)
+    chosen = families.from_json(candidate)
     return ModelArtifact(
-        candidate, tuple((m, parts.get(f"member-{i}")) for i, m in enumerate(members or [single])), seed
+        chosen, tuple((member, parts.get(f"member-{number}")) for number, member in enumerate(chosen.parts)), seed
     )

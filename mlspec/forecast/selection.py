@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from mlspec.errors import ModelError
-from mlspec.forecast import candidates as families
 from mlspec.forecast.auto import choose_candidates
 from mlspec.forecast.backtest import (
     CANDIDATE,
@@ -23,6 +22,7 @@ from mlspec.forecast.backtest import (
     forecast_windows,
     pick_best,
 )
+from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.facts import history_facts
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.metrics import Metrics
@@ -70,8 +70,8 @@ class CompetitionResult:
         return self.rows[self.rows[CANDIDATE] == label]
 
 
-def gather_competitors(panel: Panel, model: Model, incumbent: Any, workers: Workers) -> Competitors:
-    """Return who competes. `incumbent` is the serving version's candidate as JSON, or None."""
+def gather_competitors(panel: Panel, model: Model, incumbent: ChosenCandidate | None, workers: Workers) -> Competitors:
+    """Return who competes. `incumbent` is the serving version's candidate, None where nothing serves."""
     first = panel.known_at(backtest_cutoffs(panel, model.backtest)[0])
     reasons: tuple[str, ...] = ()
     if model.candidates == "auto":
@@ -85,8 +85,7 @@ def gather_competitors(panel: Panel, model: Model, incumbent: Any, workers: Work
     listed_floor = next((entrant for entrant in entrants if entrant.members == (floor,)), None)
     serving = None
     if incumbent is not None:
-        candidate, members = families.from_json(incumbent)
-        serving = Entrant(INCUMBENT, candidate.kind, tuple(members or [candidate]))
+        serving = Entrant(INCUMBENT, incumbent.candidate.kind, incumbent.parts)
     return Competitors(
         tuple(entrants),
         listed_floor or Entrant(FLOOR, floor.kind, (floor,)),

@@ -20,7 +20,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     spec = read_spec(request)
     panel = read_panel(request, spec)
     with connect_workers(spec.training) as pool:
-        competitors = gather_competitors(panel, spec.model, request.options.get("incumbent"), pool)
+        incumbent = request.options.get("incumbent")
+        serving = None if incumbent is None else families.from_json(incumbent)
+        competitors = gather_competitors(panel, spec.model, serving, pool)
         outcome = compete(panel, spec.model, competitors, progress, pool)
     text = panel.layout.frequency.format_period
     facts = _backtest_facts(spec, competitors, outcome) | {
@@ -38,10 +40,10 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
 
 def _backtest_facts(spec: Forecast, competitors: Competitors, outcome: CompetitionResult) -> dict[str, Any]:
     champion = outcome.champion
-    candidate = families.to_json(champion.label, champion.kind, outcome.members)
+    chosen = families.choose_members(champion.label, champion.kind, outcome.members)
     return {
         "champion": champion.label,
-        "champion_candidate": candidate,
+        "champion_candidate": families.to_json(chosen),
         "windows": spec.model.backtest.windows,
         "metrics": outcome.scores[champion.label],
         "floor": outcome.scores[competitors.floor.label],

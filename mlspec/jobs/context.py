@@ -7,26 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
-from mlspec.errors import SpecError, UsageError
+from mlspec.errors import SpecError, StateError, UsageError
 from mlspec.forecast.frame import ID, PREFIX, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.load import KEY
 from mlspec.jobs.files import read_table
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.step import StepRequest
 
 
 def read_spec(request: StepRequest) -> Forecast:
     """Return the request's spec. Raises SpecError when it is not a resolved spec."""
     try:
-        return Forecast.model_validate(dict(request.spec))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise SpecError(
-            f"the spec is not valid at {'.'.join(map(str, first['loc']))}: {first['msg']}", hint="run mlspec validate"
-        ) from error
+        return read_stored_spec(request.spec, f"the spec that step {request.step} was given")
+    except StateError as error:
+        hint = "give a spec file, or one resolved spec of what mlspec show --output json says"
+        raise SpecError(error.message, hint=hint) from error
 
 
 def panel_layout(spec: Forecast) -> Layout:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from mlspec.forecast.frame import MEAN
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.replay import Replay, load_replay, replayable_periods
+from mlspec.jobs.context import read_spec
 from mlspec.jobs.files import read_table, write_table
-from mlspec.spec.forecast import Forecast
+from mlspec.spec.forecast import Forecast, Future, Source
 from mlspec.state.step import Progress, StepRequest, StepResult, StepRunner
 
 SOURCE, PLAN = "data/history.csv", "data/plan.csv"
@@ -24,7 +24,7 @@ class DrillStage:
     """A project in `root` that knows the history up to a period. `moments` says when each period's actuals are in (RFC 3339)."""
 
     root: Path
-    spec: Mapping[str, Any]
+    spec: Forecast
     moments: tuple[str, ...]
     history: Replay
     first: int
@@ -41,26 +41,28 @@ class DrillStage:
         (self.root / SOURCE).unlink(missing_ok=True)
 
 
-def build_stage(spec: Mapping[str, Any], root: Path, folder: Path, periods: int) -> DrillStage:
+def build_stage(spec: Forecast, root: Path, folder: Path, periods: int) -> DrillStage:
     """Set the stage in `folder`: the spec of a project at `root`, its last `periods` not known yet.
 
     Raises DataError where the source cannot be read, ModelError where it is too short.
     """
-    forecast = Forecast.model_validate(dict(spec))
-    history = load_replay(forecast.dataset, root)
+    history = load_replay(spec.dataset, root)
     first = len(history.periods) - replayable_periods(history, periods)
     (folder / "data").mkdir(parents=True)
-    dataset = {**spec["dataset"], "source": {"uri": SOURCE, "query": None}}
     plan = history.known_plan()
     if plan is not None:
         _write_csv(plan, folder / PLAN)
-        dataset["future"] = {"uri": PLAN}
-    delay = pd.Timedelta(forecast.dataset.actuals.available_after) + pd.Timedelta(hours=1)
+    future = Future(uri=PLAN) if plan is not None else spec.dataset.future
+    delay = pd.Timedelta(spec.dataset.actuals.available_after) + pd.Timedelta(hours=1)
     ends = [history.frequency.period_end(period) + delay for period in history.periods[first - 1 :]]
     moments = tuple(f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in ends)
     # What is drilled is the watch, not the gate, and not a version that a schedule would replace meanwhile.
-    open_gate = {"model": {**spec["model"], "gate": []}, "schedule": {**spec["schedule"], "retrain": None}}
-    return DrillStage(folder, {**spec, "dataset": dataset, **open_gate}, moments, history, first)
+    parts = {
+        "dataset": spec.dataset.model_copy(update={"source": Source(uri=SOURCE), "future": future}),
+        "model": spec.model.model_copy(update={"gate": ()}),
+        "schedule": spec.schedule.model_copy(update={"retrain": None}),
+    }
+    return DrillStage(folder, spec.model_copy(update=parts), moments, history, first)
 
 
 @dataclass
@@ -76,10 +78,10 @@ class SpoiltSteps:
         result = self.steps(request, progress)
         if request.step == "forecast":
             for path in result.outputs.values():
-                self._spoil_forecast(path, request.spec["model"]["quantiles"])
+                self._spoil_forecast(path, read_spec(request).model.quantiles)
         return result
 
-    def _spoil_forecast(self, path: Path, quantiles: list[float]) -> None:
+    def _spoil_forecast(self, path: Path, quantiles: Sequence[float]) -> None:
         rows = read_table(path)
         bad = rows["version"].isin(self.versions)
         columns = [MEAN, *(quantile_column(q) for q in quantiles)]

@@ -29,7 +29,6 @@ from mlspec.forecast.realised import (
 from mlspec.jobs.context import read_panel, read_spec, segment_columns, user_columns
 from mlspec.jobs.files import read_table, write_json
 from mlspec.jobs.moment import read_now
-from mlspec.spec.agreement import parse_agreement
 from mlspec.spec.forecast import Alert, Forecast
 from mlspec.spec.metrics import METRICS
 from mlspec.state.step import Progress, StepRequest, StepResult
@@ -111,7 +110,7 @@ class _AlertMeasurement:
 
     def measure_alert(self, alert: Alert) -> dict[str, Any]:
         """Return one alert's values, in all and by version: a list a segment, as long as `for` asks for."""
-        metric, count = METRICS[alert.metric], parse_agreement(alert.for_).evaluations
+        metric, count = METRICS[alert.metric], alert.agreement.evaluations
         if metric.kind == "age":
             age = (self.now - self.panel.layout.frequency.period_end(self.panel.cutoff)).total_seconds()
             return {"name": alert.name, "segments": {"": [max(age, 0.0)] * count}, "by_version": {}}

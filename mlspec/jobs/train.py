@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlspec.forecast import artifact
+from mlspec.forecast.candidates import from_json
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_panel, read_spec, require_option
 from mlspec.jobs.files import write_bytes
@@ -14,6 +15,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     spec = read_spec(request)
     candidate = require_option(request.options, "candidate", "train")
     with connect_workers(spec.training) as pool:
-        model = artifact.train_model(candidate, read_panel(request, spec), spec.model.seed, progress, pool)
+        chosen = from_json(candidate)
+        model = artifact.train_model(chosen, read_panel(request, spec), spec.model.seed, progress, pool)
     path = write_bytes(artifact.dump_model(model), request.out / "model.zip")
     return StepResult({"model": path}, {"format": artifact.FORMAT, "candidate": candidate})

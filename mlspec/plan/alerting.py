@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlspec.plan.thresholds import AlertVerdict, MeasuredState
+from mlspec.spec.forecast import Alert
 from mlspec.state.ledger import AlertRecord, AlertState, Ledger, Silence
-from mlspec.state.resource import Json, digest
+from mlspec.state.resource import digest
 
 # The measured state behind each recorded state.
 _STATE_MEASURED: dict[AlertState, MeasuredState] = {
@@ -30,20 +31,20 @@ class AlertTransition:
 
 
 def advance_alerts(
-    forecast: str, alerts: Sequence[Mapping[str, Json]], judged: Mapping[str, AlertVerdict], ledger: Ledger, now: str
+    forecast: str, alerts: Sequence[Alert], judged: Mapping[str, AlertVerdict], ledger: Ledger, now: str
 ) -> tuple[AlertTransition, ...]:
     """Return every alert's next record, in the spec's order."""
     muted = {silence.alert for silence in active_silences(ledger.silences, now)}
     firing = {name for name, verdict in judged.items() if verdict.state == "firing"}
-    inhibited = {other for alert in alerts if alert["name"] in firing for other in alert["inhibits"]}
+    inhibited = {other for alert in alerts if alert.name in firing for other in alert.inhibits}
     return tuple(
         _advance_alert(
             forecast,
-            judged[alert["name"]],
-            ledger.find_alert(alert["name"]),
+            judged[alert.name],
+            ledger.find_alert(alert.name),
             now,
-            muted=alert["name"] in muted,
-            inhibited=alert["name"] in inhibited,
+            muted=alert.name in muted,
+            inhibited=alert.name in inhibited,
         )
         for alert in alerts
     )

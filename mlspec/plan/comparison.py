@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlspec.plan.thresholds import judge_alert, threshold_excess
-from mlspec.state.resource import Json
+from mlspec.spec.forecast import Alert
 
 Segments = Mapping[str, Sequence[float | None]]
 # If the other version breaks the threshold too, its excess over the threshold has to be smaller by at least this share. Our own
@@ -18,8 +18,8 @@ Segments = Mapping[str, Sequence[float | None]]
 LEAST_IMPROVEMENT = 0.5
 
 
-def would_do_better(alert: Mapping[str, Json], own: Segments, other: Segments) -> bool:
-    """Return whether the `other` version would have done better than the one that serves (`own`), by one alert on quality.
+def would_do_better(alert: Alert, own: Segments, other: Segments) -> bool:
+    """Return whether the `other` version would have done better than what serves (`own`), by one alert on quality.
 
     Values are by segment, the newest window first. Without a value of the other version the answer is True: the spec's policy
     asks for a rollback, and no evidence is against it.
@@ -29,8 +29,8 @@ def would_do_better(alert: Mapping[str, Json], own: Segments, other: Segments) -
     return _worst_excess(alert, other) <= (1 - LEAST_IMPROVEMENT) * _worst_excess(alert, own)
 
 
-def _worst_excess(alert: Mapping[str, Json], segments: Segments) -> float:
-    """Return how far the newest window is beyond the threshold, in the worst segment; 0 if none is."""
+def _worst_excess(alert: Alert, segments: Segments) -> float:
+    """Return how far the newest window is beyond the threshold, in the worst segment; 0 where none is."""
     return max((threshold_excess(alert, values[0]) for values in segments.values() if values), default=0.0)
 
 

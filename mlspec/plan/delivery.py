@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from mlspec.plan.backoff import retry_pause
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.spec.fields import SEVERITIES
+from mlspec.spec.forecast import Notify
 from mlspec.state.notice import Notice, PendingNotice
-from mlspec.state.resource import Json
 
 GIVE_UP = timedelta(days=3)
 
 
-def notice_receivers(notify: Sequence[Mapping[str, Json]], notice: Notice) -> tuple[str, ...]:
-    """Return the stable names of the receivers whose `severity` is at or below the notice's."""
+def notice_receivers(notify: Sequence[Notify], notice: Notice) -> tuple[str, ...]:
+    """Return the stable names of the receivers that want a notice of this severity."""
     level = SEVERITIES.index(notice.severity)
-    return tuple(_receiver_name(receiver) for receiver in notify if SEVERITIES.index(receiver["severity"]) <= level)
+    return tuple(_receiver_name(receiver) for receiver in notify if SEVERITIES.index(receiver.severity) <= level)
 
 
-def _receiver_name(receiver: Mapping[str, Json]) -> str:
-    return f"pubsub:{receiver['pubsub']}" if receiver["pubsub"] else f"webhook:{receiver['webhook']['secret']}"
+def _receiver_name(receiver: Notify) -> str:
+    return f"webhook:{receiver.webhook.secret}" if receiver.webhook else f"pubsub:{receiver.pubsub}"
 
 
 def reschedule_delivery(

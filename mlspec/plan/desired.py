@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from mlspec.plan.fields import find_owner, flatten_keys
-from mlspec.spec.digest import digest_values
+from mlspec.spec.digest import digest_values, resolved_json
+from mlspec.spec.forecast import Forecast
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import KINDS, Json, Kind, Resource
 
@@ -16,13 +17,13 @@ from mlspec.state.resource import KINDS, Json, Kind, Resource
 class DesiredForecast:
     """The desired state of one forecast: its spec, with the facts that the spec does not hold.
 
-    `spec` is the resolved spec as JSON, `source` the present data files, `code` the version of the code that shapes a model.
-    `waiting` holds, by kind, facts from when the resource was made, where a newer value is no reason for a change yet: new data
-    alone starts no training.
+    `spec` is the resolved spec, `source` what the data files are now, `code` the version of the code that shapes a model.
+    `waiting` holds facts of a kind of resource as they were when it was made, where newer ones are no reason yet: new data alone
+    does not train.
     """
 
     name: str
-    spec: Mapping[str, Json]
+    spec: Forecast
     spec_hash: str
     source: SourceFacts
     code: str
@@ -41,7 +42,7 @@ class DesiredForecast:
     @cached_property
     def _by_kind(self) -> dict[Kind, dict[str, Json]]:
         fields_by_kind: dict[Kind, dict[str, Json]] = {kind: {} for kind in KINDS}
-        for key, value in flatten_keys(digest_values(self.spec)).items():
+        for key, value in flatten_keys(digest_values(resolved_json(self.spec))).items():
             for kind in find_owner(key)[0]:
                 fields_by_kind[kind][key] = value
         return fields_by_kind

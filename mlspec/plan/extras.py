@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 
 from mlspec.spec.fields import ray_extra
-from mlspec.state.resource import Json
-
-Spec = Mapping[str, Json]
+from mlspec.spec.forecast import Forecast, GradientBoosting
 
 
-def needed_extras(specs: Iterable[Spec], target_extras: Collection[str]) -> tuple[str, ...]:
-    """Return the extras of mlspec that specs and their target (`target_extras`) need, sorted."""
+def needed_extras(specs: Iterable[Forecast], target_extras: Collection[str]) -> tuple[str, ...]:
+    """Return the optional parts of mlspec that specs and their target (`target_extras`) ask for, in the order of their names."""
     extra_names = {"forecast", *target_extras}
     for spec in specs:
         extra_names |= set(_model_extras(spec)) | set(_receiver_extras(spec))
-        if spec["deployment"]["serve"] != "batch":
+        if spec.deployment.serve != "batch":
             extra_names.add("serve")
     return tuple(sorted(extra_names))
 
 
-def _model_extras(spec: Spec) -> Iterator[str]:
-    candidates = spec["model"]["candidates"]
-    configured = (
-        [candidate for candidate in candidates if isinstance(candidate, Mapping)]
-        if isinstance(candidates, Sequence)
-        else []
-    )
-    if any(candidate.get("library") == "lightgbm" for candidate in configured):
+def _model_extras(spec: Forecast) -> Iterator[str]:
+    listed = () if spec.model.candidates == "auto" else spec.model.candidates
+    if any(isinstance(candidate, GradientBoosting) and candidate.library == "lightgbm" for candidate in listed):
         yield "lightgbm"
-    if spec["training"]["engine"]:
-        yield ray_extra(spec["training"].get("address"))
+    if spec.training.engine:
+        yield ray_extra(spec.training.address)
 
 
-def _receiver_extras(spec: Spec) -> Iterator[str]:
-    for receiver in spec["notify"]:
-        yield "gcp" if receiver["pubsub"] else "notify"
+def _receiver_extras(spec: Forecast) -> Iterator[str]:
+    for receiver in spec.notify:
+        yield "gcp" if receiver.pubsub else "notify"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mlspec.spec.forecast import Rule
 from mlspec.spec.metrics import METRICS
-from mlspec.state.resource import Json
 
 RuleOutcome = Literal["pass", "fail", "inconclusive"]
 Metrics = Mapping[str, float | None]
@@ -38,8 +38,8 @@ class GateEvidence:
     deployed: Metrics | None = None
 
 
-def judge_rules(rules: Sequence[Mapping[str, Json]], evidence: GateEvidence) -> tuple[RuleVerdict, ...]:
-    """Return one verdict for each rule, in order. Without rules there are no verdicts, and everything passes."""
+def judge_rules(rules: Sequence[Rule], evidence: GateEvidence) -> tuple[RuleVerdict, ...]:
+    """Return one verdict a rule, in order. No rules, no verdicts: everything passes."""
     return tuple(_judge_rule(rule, evidence) for rule in rules)
 
 
@@ -48,37 +48,36 @@ def all_rules_pass(verdicts: Sequence[RuleVerdict]) -> bool:
     return all(verdict.outcome == "pass" for verdict in verdicts)
 
 
-def _judge_rule(rule: Mapping[str, Json], evidence: GateEvidence) -> RuleVerdict:
-    metric = rule["metric"]
+def _judge_rule(rule: Rule, evidence: GateEvidence) -> RuleVerdict:
+    metric = rule.metric
     value = evidence.champion.get(metric)
     if value is None:
         return RuleVerdict("inconclusive", f"{metric} could not be measured")
-    if rule.get("against"):
+    if rule.against is not None:
         return _judge_against(rule, value, evidence)
-    if rule.get("within") is not None:
-        return _judge_within(rule, value, evidence)
-    limits: tuple[tuple[str, bool], ...] = (
-        ("below", rule.get("below") is not None and value < rule["below"]),
-        ("above", rule.get("above") is not None and value > rule["above"]),
-    )
-    word, holds = next((word, holds) for word, holds in limits if rule.get(word) is not None)
-    return _rule_verdict(holds, f"{metric} {_format_figure(value)} {{}} {word} {_format_figure(rule[word])}")
+    if rule.within is not None:
+        return _judge_within(rule, rule.within, value, evidence)
+    limits = (("below", rule.below), ("above", rule.above))
+    word, limit = next((word, limit) for word, limit in limits if limit is not None)
+    holds = value < limit if word == "below" else value > limit
+    return _rule_verdict(holds, f"{metric} {_format_figure(value)} {{}} {word} {_format_figure(limit)}")
 
 
-def _judge_within(rule: Mapping[str, Json], value: float, evidence: GateEvidence) -> RuleVerdict:
-    metric, margin = rule["metric"], rule["within"]
-    ideal = _ideal_value(metric, evidence)
+def _judge_within(rule: Rule, margin: float, value: float, evidence: GateEvidence) -> RuleVerdict:
+    ideal = _ideal_value(rule.metric, evidence)
     if ideal is None:
-        return RuleVerdict("inconclusive", f"{metric} has no nominal value: the spec asks for fewer than two quantiles")
-    # The tolerance of 1e-12 allows for rounding of binary fractions: 0.85 has to be within 0.05 of 0.80.
+        return RuleVerdict(
+            "inconclusive", f"{rule.metric} has no nominal value: the spec asks for fewer than two quantiles"
+        )
+    # A hair's breadth more than the margin, so that 0.85 is within 0.05 of 0.80 in binary fractions too.
     holds = abs(value - ideal) <= margin + 1e-12
     return _rule_verdict(
-        holds, f"{metric} {_format_figure(value)} {{}} within {_format_figure(margin)} of {_format_figure(ideal)}"
+        holds, f"{rule.metric} {_format_figure(value)} {{}} within {_format_figure(margin)} of {_format_figure(ideal)}"
     )
 
 
-def _judge_against(rule: Mapping[str, Json], value: float, evidence: GateEvidence) -> RuleVerdict:
-    metric, rival = rule["metric"], rule["against"]
+def _judge_against(rule: Rule, value: float, evidence: GateEvidence) -> RuleVerdict:
+    metric, rival = rule.metric, rule.against
     metrics = evidence.floor if rival == "seasonal-naive" else evidence.incumbent
     if metrics is None:
         return RuleVerdict("pass", "no version serves yet, so there is no champion to compare with")
@@ -91,12 +90,13 @@ def _judge_against(rule: Mapping[str, Json], value: float, evidence: GateEvidenc
     if other is None:
         return RuleVerdict("inconclusive", f"{metric} of {rival} could not be measured")
     loss, yardstick = _metric_loss(metric, value, evidence), _metric_loss(metric, other, evidence)
-    if rule.get("improves_by") is not None:
-        holds = loss <= yardstick * (1 - rule["improves_by"]) + 1e-12
-        claim = f"better than {rival}'s {_format_figure(other)} by at least {rule['improves_by']:.0%}"
+    if rule.improves_by is not None:
+        holds = loss <= yardstick * (1 - rule.improves_by) + 1e-12
+        claim = f"better than {rival}'s {_format_figure(other)} by at least {rule.improves_by:.0%}"
     else:
-        holds = loss <= yardstick * (1 + rule["not_worse_by"]) + 1e-12
-        claim = f"no worse than {rival}'s {_format_figure(other)} by more than {rule['not_worse_by']:.0%}"
+        tolerated = rule.not_worse_by or 0.0
+        holds = loss <= yardstick * (1 + tolerated) + 1e-12
+        claim = f"no worse than {rival}'s {_format_figure(other)} by more than {tolerated:.0%}"
     change = f" ({loss / yardstick - 1:+.1%})" if yardstick else ""
     served = " as it would serve" if rival == "champion" and evidence.deployed is not None else ""
     return _rule_verdict(holds, f"{metric} {_format_figure(value)}{served}{change} {{}} {claim}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from mlspec.spec.duration import parse_duration
-
 
 def parse_moment(text: str) -> datetime:
     """Return the aware datetime of an RFC 3339 text. Raises ValueError if it has no time zone."""
@@ -20,9 +18,9 @@ def format_moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def moment_after(start: str, duration: str) -> str:
-    """Return the moment a duration of the spec (`24h`) after `start`."""
-    return format_moment(parse_moment(start) + parse_duration(duration))
+def moment_after(start: str, span: timedelta) -> str:
+    """Return the moment that lies `span` after `start`."""
+    return format_moment(parse_moment(start) + span)
 
 
 def moment_before(start: str, span: timedelta) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mlspec.plan.alerting import AlertTransition
 from mlspec.plan.delivery import notice_receivers
+from mlspec.spec.forecast import Forecast
 from mlspec.state.ledger import AlertRecord
 from mlspec.state.notice import Notice, PendingNotice, Severity
 from mlspec.state.resource import Json, digest
 
 
 def alert_notices(
-    spec: Mapping[str, Json], transitions: Sequence[AlertTransition], version: str | None, now: str
+    spec: Forecast, transitions: Sequence[AlertTransition], version: str | None, now: str
 ) -> tuple[Notice, ...]:
-    """Return a notice for each alert that people have to be notified of."""
-    severity = {alert["name"]: alert["severity"] for alert in spec["alerts"]}
+    """Return a notice for each alert that people have to be told of."""
+    severity = {alert.name: alert.severity for alert in spec.alerts}
     return tuple(
         _alert_notice(spec, transition.record, severity[transition.record.name], version, now)
         for transition in transitions
@@ -23,13 +24,11 @@ def alert_notices(
     )
 
 
-def _alert_notice(
-    spec: Mapping[str, Json], record: AlertRecord, severity: Severity, version: str | None, now: str
-) -> Notice:
-    occurrence = record.incident or f"{spec['metadata']['name']}:{record.name}:{record.since}"
+def _alert_notice(spec: Forecast, record: AlertRecord, severity: Severity, version: str | None, now: str) -> Notice:
+    occurrence = record.incident or f"{spec.metadata.name}:{record.name}:{record.since}"
     return Notice(
         id=digest([occurrence, record.state], 32),
-        forecast=spec["metadata"]["name"],
+        forecast=spec.metadata.name,
         alert=record.name,
         kind="alert",
         state=record.state,
@@ -39,40 +38,40 @@ def _alert_notice(
         message=record.message,
         version=version,
         value=record.value,
-        owner=spec["metadata"]["owner"],
-        labels=spec["metadata"]["labels"],
+        owner=spec.metadata.owner,
+        labels=spec.metadata.labels,
     )
 
 
-def rollback_notice(spec: Mapping[str, Json], version: str, message: str, now: str) -> Notice:
-    """Return the notice that a version was rolled back."""
+def rollback_notice(spec: Forecast, version: str, message: str, now: str) -> Notice:
+    """Return the notice that a version gave way."""
     return _forecast_notice(spec, "rollback", "rolled-back", "critical", version, message, now)
 
 
-def hold_notice(spec: Mapping[str, Json], version: str, message: str, now: str) -> Notice:
-    """Return the notice that the loop holds a release and needs a person."""
+def hold_notice(spec: Forecast, version: str, message: str, now: str) -> Notice:
+    """Return the notice that the loop does no more by itself: it asks for a person."""
     return _forecast_notice(spec, "hold", "held", "critical", version, message, now)
 
 
-def stalled_notice(spec: Mapping[str, Json], message: str, now: str) -> Notice:
-    """Return the notice that work failed and is not retried."""
+def stalled_notice(spec: Forecast, message: str, now: str) -> Notice:
+    """Return the notice that work failed in a way that trying again does not mend."""
     return _forecast_notice(spec, "stalled", "stalled", "warning", None, message, now)
 
 
 def _forecast_notice(
-    spec: Mapping[str, Json], kind: Json, state: str, severity: Severity, version: str | None, message: str, now: str
+    spec: Forecast, kind: Json, state: str, severity: Severity, version: str | None, message: str, now: str
 ) -> Notice:
-    name = spec["metadata"]["name"]
+    name = spec.metadata.name
     return Notice(
         id=digest([name, kind, state, version, now], 32), forecast=name, alert=None, kind=kind, state=state, severity=severity,
-        at=now, since=now, message=message, version=version, owner=spec["metadata"]["owner"], labels=spec["metadata"]["labels"],
+        at=now, since=now, message=message, version=version, owner=spec.metadata.owner, labels=spec.metadata.labels,
     )  # fmt: skip
 
 
-def pending_notices(spec: Mapping[str, Json], notices: Sequence[Notice], now: str) -> tuple[PendingNotice, ...]:
-    """Return the outbox's entries, due at once: each notice for each receiver of the spec that wants its severity."""
+def pending_notices(spec: Forecast, notices: Sequence[Notice], now: str) -> tuple[PendingNotice, ...]:
+    """Return the outbox's lines: each notice for each receiver of the spec that wants one so severe, due at once."""
     return tuple(
         PendingNotice(notice, receiver, 0, now)
         for notice in notices
-        for receiver in notice_receivers(spec["notify"], notice)
+        for receiver in notice_receivers(spec.notify, notice)
     )

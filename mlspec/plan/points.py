@@ -9,27 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mlspec.plan.thresholds import is_broken
-from mlspec.spec.agreement import parse_agreement
+from mlspec.spec.forecast import Alert
 from mlspec.state.point import MetricPoint
 from mlspec.state.resource import Json
 
 
-def alert_points(
-    alerts: Sequence[Mapping[str, Json]], measured: Mapping[str, Mapping[str, Json]]
-) -> tuple[MetricPoint, ...]:
-    """Return the points of one evaluation. `measured` holds each alert's values by segment, newest first. No value, no point."""
-    return tuple(point for alert in alerts for point in _points_of_alert(alert, measured[alert["name"]]["segments"]))
+def alert_points(alerts: Sequence[Alert], measured: Mapping[str, Mapping[str, Json]]) -> tuple[MetricPoint, ...]:
+    """Return the points of one evaluation: `found` has each alert's values by segment, the newest first. No value, no point."""
+    return tuple(point for alert in alerts for point in _points_of_alert(alert, measured[alert.name]["segments"]))
 
 
-def _points_of_alert(
-    alert: Mapping[str, Json], segments: Mapping[str, Sequence[float | None]]
-) -> Iterator[MetricPoint]:
+def _points_of_alert(alert: Alert, segments: Mapping[str, Sequence[float | None]]) -> Iterator[MetricPoint]:
     for segment, values in segments.items():
         if not values or values[0] is None:
             continue
-        yield MetricPoint("value", alert["name"], segment, float(values[0]))
-        if alert["for"]:
-            last = values[: parse_agreement(alert["for"]).evaluations]
+        yield MetricPoint("value", alert.name, segment, float(values[0]))
+        if alert.for_:
+            last = values[: alert.agreement.evaluations]
             yield MetricPoint(
-                "breaches", alert["name"], segment, float(sum(bool(is_broken(alert, value)) for value in last))
+                "breaches", alert.name, segment, float(sum(bool(is_broken(alert, value)) for value in last))
             )

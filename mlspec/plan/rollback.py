@@ -7,16 +7,16 @@ a version that was found bad, or that would have done no better. It waits for th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlspec.plan.comparison import comparison_note
 from mlspec.plan.moments import moment_after
 from mlspec.plan.serving import active_hold, good_releases
+from mlspec.spec.forecast import Forecast, Rollback
 from mlspec.spec.metrics import METRICS, Metric
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.record import Release, Version
-from mlspec.state.resource import Json
 
 NO_BETTER_VERSION = "no other version would have done better on the same periods: the demand changed, not the model"
 
@@ -28,7 +28,7 @@ class RollbackFacts:
     `whole` names the versions whose files are intact; `fallbacks` are the versions of the fallback model.
     """
 
-    spec: Mapping[str, Json]
+    spec: Forecast
     spec_hash: str
     ledger: Ledger
     releases: Sequence[Release]
@@ -66,9 +66,9 @@ class GiveUp:
 
 
 def decide_rollback(facts: RollbackFacts, now: str) -> Stay | RollBack | GiveUp:
-    """Return the decision that follows from the alerts in the ledger."""
-    ledger, policy = facts.ledger, facts.spec["rollback"]
-    firing = [alert for alert in ledger.alerts if alert.name in policy["on"] and alert.state == "firing"]
+    """Return what follows from the alerts as the ledger has them."""
+    ledger, policy = facts.ledger, facts.spec.rollback
+    firing = [alert for alert in ledger.alerts if alert.name in policy.on and alert.state == "firing"]
     blaming = [alert for alert in firing if _is_about_serving(alert, facts)]
     unhandled = [alert for alert in blaming if acted_note(alert.incident, facts.serves) not in ledger.acted]
     if not unhandled:
@@ -94,9 +94,9 @@ def decide_rollback(facts: RollbackFacts, now: str) -> Stay | RollBack | GiveUp:
     return _roll_back_or_give_up(facts, unhandled[0])
 
 
-def cooldown_end(ledger: Ledger, policy: Mapping[str, Json]) -> str:
-    """Return when the cooldown of the last rollback ends. Without a rollback: the empty text, which sorts before every moment."""
-    return moment_after(ledger.rollbacks[-1].at, policy["cooldown"]) if ledger.rollbacks else ""
+def cooldown_end(ledger: Ledger, policy: Rollback) -> str:
+    """Return when the cooldown of the last rollback is over; the empty text, which is before every moment, without one."""
+    return moment_after(ledger.rollbacks[-1].at, policy.cooldown) if ledger.rollbacks else ""
 
 
 def acted_note(incident: str, version: str) -> str:
@@ -105,8 +105,8 @@ def acted_note(incident: str, version: str) -> str:
 
 
 def _roll_back_or_give_up(facts: RollbackFacts, alert: AlertRecord) -> RollBack | GiveUp:
-    policy, ledger = facts.spec["rollback"], facts.ledger
-    if len(ledger.rollbacks) >= policy["max_attempts"]:
+    policy, ledger = facts.spec.rollback, facts.ledger
+    if len(ledger.rollbacks) >= policy.max_attempts:
         many = f"{len(ledger.rollbacks)} rollback{'s' if len(ledger.rollbacks) > 1 else ''} did not help"
         return GiveUp(alert.incident, alert.name, f"{many}, which is rollback.max_attempts")
     targets = _rollback_targets(facts)
@@ -118,11 +118,11 @@ def _roll_back_or_give_up(facts: RollbackFacts, alert: AlertRecord) -> RollBack 
 def _rollback_targets(facts: RollbackFacts) -> tuple[Release | None, ...]:
     """Return the rollback targets in the order in which they are tried; the fallback is last, unless it serves now."""
     last: tuple[None, ...] = () if facts.serves in facts.fallbacks else (None,)
-    if facts.spec["rollback"]["to"] == "fallback":
+    if facts.spec.rollback.to == "fallback":
         return last
     good = good_releases(facts.releases, facts.versions, facts.serves, facts.ledger, facts.spec)
     good = tuple(release for release in good if release.version in facts.whole - facts.fallbacks)
-    if facts.spec["rollback"]["to"] == "last-good":
+    if facts.spec.rollback.to == "last-good":
         return (*good, *last)
     before = _previous_release(facts)
     return (*(release for release in good if before and release.version == before.version), *last)
@@ -150,9 +150,7 @@ def _is_about_serving(alert: AlertRecord, facts: RollbackFacts) -> bool:
 
 
 def _alert_metric(alert: AlertRecord, facts: RollbackFacts) -> Metric:
-    return METRICS[
-        next(spec_alert["metric"] for spec_alert in facts.spec["alerts"] if spec_alert["name"] == alert.name)
-    ]
+    return METRICS[next(spec_alert.metric for spec_alert in facts.spec.alerts if spec_alert.name == alert.name)]
 
 
 def _why_stay(firing: Sequence[AlertRecord], blaming: Sequence[AlertRecord], serves: str) -> str:

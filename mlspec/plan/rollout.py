@@ -6,15 +6,15 @@ an inconclusive step waits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from mlspec.plan.comparison import comparison_note
 from mlspec.plan.moments import moment_after
+from mlspec.spec.forecast import Forecast, Rollout
 from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import Ledger, RolloutProgress
-from mlspec.state.resource import Json
 
 RolloutVerdict = Literal["pass", "fail", "inconclusive"]
 ALL = 100
@@ -47,11 +47,11 @@ class Abort:
     alerts: tuple[str, ...]
 
 
-def step_shares(rollout: Mapping[str, Json]) -> tuple[int, ...]:
-    """Return the new version's share at each step, in percent: the canary's steps; 0 and then 100 for blue-green; else 100."""
-    if rollout["strategy"] == "canary":
-        return tuple(rollout["steps"])
-    return (0, ALL) if rollout["strategy"] == "blue-green" else (ALL,)
+def step_shares(rollout: Rollout) -> tuple[int, ...]:
+    """Return the new version's share at each step, in percent: a canary's steps, nothing and then all for blue-green."""
+    if rollout.strategy == "canary":
+        return rollout.steps
+    return (0, ALL) if rollout.strategy == "blue-green" else (ALL,)
 
 
 def traffic_split(new: str, old: str, percent: int) -> dict[str, int]:
@@ -59,11 +59,11 @@ def traffic_split(new: str, old: str, percent: int) -> dict[str, int]:
     return {new: ALL} if percent == ALL else {old: ALL - percent, new: percent}
 
 
-def judging_alerts(spec: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return the alerts that judge a new version: those under rollback.on that can be measured for it."""
-    online = spec["deployment"]["serve"] != "batch"
-    metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
-    return tuple(name for name in spec["rollback"]["on"] if online or METRICS[metric[name]].kind != "serving")
+def judging_alerts(spec: Forecast) -> tuple[str, ...]:
+    """Return the alerts that a new version is judged by: those that would roll it back and that can be measured for it."""
+    online = spec.deployment.serve != "batch"
+    metric = {alert.name: alert.metric for alert in spec.alerts}
+    return tuple(name for name in spec.rollback.on if online or METRICS[metric[name]].kind != "serving")
 
 
 def rollout_verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[RolloutVerdict, str]:
@@ -82,22 +82,20 @@ def alerts_firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tupl
     return tuple(name for name in names if ledger.own.get(name, {}).get(version) == "firing")
 
 
-def _server_alerts(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return which of the named alerts are on a server's requests: these cannot be repeated for a comparison."""
-    metric = {alert["name"]: alert["metric"] for alert in spec["alerts"]}
+def _server_alerts(names: Sequence[str], spec: Forecast) -> tuple[str, ...]:
+    """Return which of the named alerts watch a server: nothing that it did can be weighed."""
+    metric = {alert.name: alert.metric for alert in spec.alerts}
     return tuple(name for name in names if METRICS[metric[name]].kind == "serving")
 
 
-def _servers_first(names: Sequence[str], spec: Mapping[str, Json]) -> tuple[str, ...]:
+def _servers_first(names: Sequence[str], spec: Forecast) -> tuple[str, ...]:
     first = _server_alerts(names, spec)
     return (*first, *(name for name in names if name not in first))
 
 
-def next_rollout_step(
-    rollout: RolloutProgress, spec: Mapping[str, Json], ledger: Ledger, now: str
-) -> Shift | Wait | Abort:
-    """Return what to do next with a version in rollout."""
-    policy = spec["deployment"]["rollout"]
+def next_rollout_step(rollout: RolloutProgress, spec: Forecast, ledger: Ledger, now: str) -> Shift | Wait | Abort:
+    """Return what follows for a version on its way."""
+    policy = spec.deployment.rollout
     outcome, why = rollout_verdict(judging_alerts(spec), ledger, rollout.version)
     firing = _servers_first(alerts_firing_on(judging_alerts(spec), ledger, rollout.version), spec)
     ruled_out = comparison_note(ROLLOUT, rollout.version, ledger.evaluated) in ledger.acted
@@ -105,7 +103,7 @@ def next_rollout_step(
         return Wait(f"{why}, and {rollout.stable_version} would have done no better on the same periods")
     if outcome == "fail":
         return Abort(why, firing)
-    ready = moment_after(rollout.since, policy["interval"])
+    ready = moment_after(rollout.since, policy.interval)
     if now < ready:
         return Wait(f"the next step is due at {ready}")
     if outcome == "inconclusive":

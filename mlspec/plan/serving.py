@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlspec.spec.digest import digest_values
+from mlspec.spec.digest import digest_values, resolved_json
+from mlspec.spec.forecast import Forecast
 from mlspec.state.ledger import Hold, Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.record import Release, Version
@@ -66,19 +67,24 @@ def observed_traffic(observed: Observed) -> Mapping[str, int]:
     return observed.find_fact("deployment", "traffic") or {}
 
 
-def spec_shape(spec: Mapping[str, Json]) -> str:
-    """Return the digest of the keys in SHAPE. Versions of the same shape can replace each other."""
-    values = digest_values(spec)
+def spec_shape(spec: Forecast) -> str:
+    """Return the digest of what a model is made for. Versions of one shape can take over from one another."""
+    return recorded_shape(resolved_json(spec))
+
+
+def recorded_shape(document: Mapping[str, Json]) -> str:
+    """Return the digest of a resolved spec's shape, from the JSON that a release keeps: its keys are as old as releases are."""
+    values = digest_values(document)
     return digest([_value_at(values, key) for key in SHAPE], 16)
 
 
-def fits_spec(observed: Observed, spec: Mapping[str, Json]) -> bool:
-    """Return whether the version that serves can make the forecasts that the present spec asks for."""
+def fits_spec(observed: Observed, spec: Forecast) -> bool:
+    """Return whether what serves can make the forecasts that the spec asks for now."""
     return observed.find_fact("deployment", "shape") in (None, spec_shape(spec))
 
 
-def _value_at(spec: Mapping[str, Json], key: str) -> Json:
-    value: Json = spec
+def _value_at(document: Mapping[str, Json], key: str) -> Json:
+    value: Json = document
     for part in key.split("."):
         value = value[part]
     return value
@@ -89,12 +95,13 @@ def good_releases(
     versions: Sequence[Version],
     serves: str | None,
     ledger: Ledger,
-    spec: Mapping[str, Json],
+    spec: Forecast,
 ) -> tuple[Release, ...]:
     """Return the releases that can take over from `serves`, newest first, one for each version.
 
     Each is of another version that passed the gate, is not in quarantine, and has the shape of `spec`.
     """
+    shape = spec_shape(spec)
     passed = {version.version for version in versions if version.state == "passed"}
     first = next((past_release.release for past_release in releases if past_release.version == serves), 0)
     good_by_version: dict[str, Release] = {}
@@ -102,7 +109,7 @@ def good_releases(
         fit = (
             past_release.version in passed
             and past_release.version not in ledger.quarantined_versions
-            and spec_shape(past_release.spec) == spec_shape(spec)
+            and recorded_shape(past_release.spec) == shape
         )
         if fit and past_release.version != serves and past_release.release < first:
             good_by_version.setdefault(past_release.version, past_release)

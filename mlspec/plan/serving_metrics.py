@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from mlspec.plan.moments import moment_before
-from mlspec.spec.agreement import parse_agreement
+from mlspec.spec.forecast import Alert
 from mlspec.state.request_counts import LATENCIES, RequestCount
 from mlspec.state.resource import Json
 
@@ -24,13 +24,13 @@ LEAST_REQUESTS = round(1 / (1 - PERCENTILE))
 _HOUR = timedelta(hours=1)
 
 
-def window_start(alert: Json, now: str) -> str:
+def window_start(alert: Alert, now: str) -> str:
     """Return the first minute that an alert looks back to."""
     return _minute_before(now, _window_count(alert) - 1 + _window_hours(alert))
 
 
 def measure_alert(
-    alert: Json, request_counts: Sequence[RequestCount], versions: Collection[str], now: str
+    alert: Alert, request_counts: Sequence[RequestCount], versions: Collection[str], now: str
 ) -> dict[str, Json]:
     """Return an alert's values over all requests and by version, the newest window first; None if there are too few requests.
 
@@ -38,7 +38,7 @@ def measure_alert(
     """
     windows = [_counts_in_window(request_counts, alert, back, now) for back in range(_window_count(alert))]
     return {
-        "name": alert["name"],
+        "name": alert.name,
         "segments": {"": [_window_value(alert, window) for window in windows]},
         "by_version": {
             name: {"": [_window_value(alert, [row for row in window if row.version == name]) for window in windows]}
@@ -47,7 +47,7 @@ def measure_alert(
     }
 
 
-def _counts_in_window(request_counts: Sequence[RequestCount], alert: Json, back: int, now: str) -> list[RequestCount]:
+def _counts_in_window(request_counts: Sequence[RequestCount], alert: Alert, back: int, now: str) -> list[RequestCount]:
     start, end = _minute_before(now, back + _window_hours(alert)), _minute_before(now, back)
     return [row for row in request_counts if start < row.minute <= end]
 
@@ -57,25 +57,26 @@ def _minute_before(now: str, hours: int) -> str:
     return f"{moment_before(now, hours * _HOUR)[:16]}:00Z"
 
 
-def _window_count(alert: Json) -> int:
-    return parse_agreement(alert["for"]).evaluations
+def _window_count(alert: Alert) -> int:
+    return alert.agreement.evaluations
 
 
-def _window_hours(alert: Json) -> int:
-    return int(alert["window"] or 1)
+def _window_hours(alert: Alert) -> int:
+    return alert.window or 1
 
 
-def _window_value(alert: Json, window: Sequence[RequestCount]) -> float | None:
+def _window_value(alert: Alert, window: Sequence[RequestCount]) -> float | None:
     requests = sum(row.requests for row in window)
     if requests < LEAST_REQUESTS:
         return None
-    return FORMULAS[alert["metric"]](alert, window, requests)
+    return FORMULAS[alert.metric](alert, window, requests)
 
 
-def _error_rate(alert: Json, window: Sequence[RequestCount], requests: int) -> float | None:
-    """Return the share of failed requests; None if a single failure alone would break the threshold."""
+def _error_rate(alert: Alert, window: Sequence[RequestCount], requests: int) -> float | None:
+    """Return the share that failed. One failure alone breaks no threshold: until there are requests enough, it is no verdict."""
     errors = sum(row.errors for row in window)
-    if errors == 1 and 1 / requests > alert["above"]:
+    most = alert.bounds[1]
+    if errors == 1 and most is not None and 1 / requests > most:
         return None
     return errors / requests
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
-from mlspec.spec.agreement import parse_agreement
-from mlspec.spec.duration import parse_duration
+from mlspec.spec.duration import format_duration
+from mlspec.spec.forecast import Alert
 from mlspec.spec.metrics import METRICS
-from mlspec.state.resource import Json
 
 _DAY = 86_400.0  # seconds
 MeasuredState = Literal["ok", "pending", "firing", "no-data"]
@@ -25,14 +25,14 @@ class AlertVerdict:
     sentence: str
 
 
-def judge_alert(alert: Mapping[str, Json], segments: Mapping[str, Sequence[float | None]]) -> AlertVerdict:
-    """Return an alert's state from its values by segment, the newest evaluation first.
+def judge_alert(alert: Alert, segments: Mapping[str, Sequence[float | None]]) -> AlertVerdict:
+    """Return an alert's state from its values, by segment, the newest evaluation first.
 
     The alert fires if one segment fires. It is pending if one segment is beyond the threshold now, but was not so often enough.
     Without a value in any segment it is no-data.
     """
-    agree, evaluations = parse_agreement(alert["for"])
-    name, metric = alert["name"], alert["metric"]
+    agree, evaluations = alert.agreement
+    name, metric = alert.name, alert.metric
     beyond = {
         segment: sum(bool(is_broken(alert, value)) for value in values[:evaluations])
         for segment, values in segments.items()
@@ -48,44 +48,37 @@ def judge_alert(alert: Mapping[str, Json], segments: Mapping[str, Sequence[float
     return AlertVerdict(name, "ok", known_values[0], f"{name}: {metric} is {_format_figure(metric, known_values[0])}")
 
 
-def _worst_segment(alert: Mapping[str, Json], broken: Mapping[str, float | None]) -> tuple[float | None, str]:
-    """Return the value of the first broken segment, and a sentence on it with the number of the others."""
-    metric, (segment, value) = alert["metric"], next(iter(broken.items()))
+def _worst_segment(alert: Alert, broken: Mapping[str, float | None]) -> tuple[float | None, str]:
+    """Return the value of the segment that is named first, and a sentence with all that it says."""
+    metric, (segment, value) = alert.metric, next(iter(broken.items()))
     where = f" in {segment}" if segment else ""
     more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
-    return value, f"{alert['name']}: {metric}{where} is {_format_figure(metric, value)}, {threshold_words(alert)}{more}"
+    return value, f"{alert.name}: {metric}{where} is {_format_figure(metric, value)}, {threshold_words(alert)}{more}"
 
 
-def is_broken(alert: Mapping[str, Json], value: float | None) -> bool | None:
-    """Return whether one value is beyond the threshold; None without a value."""
+def is_broken(alert: Alert, value: float | None) -> bool | None:
+    """Return whether one value is beyond the threshold; None where there is no value."""
     if value is None:
         return None
-    low, high = _threshold_bounds(alert)
+    low, high = alert.bounds
     return (low is not None and value < low) or (high is not None and value > high)
 
 
-def threshold_excess(alert: Mapping[str, Json], value: float | None) -> float:
-    """Return how far a value is beyond the threshold, in the metric's unit; 0 within it, and 0 without a value."""
+def threshold_excess(alert: Alert, value: float | None) -> float:
+    """Return how far a value is beyond the threshold, in the metric's unit; 0 within it, and where there is no value."""
     if value is None:
         return 0.0
-    low, high = _threshold_bounds(alert)
+    low, high = alert.bounds
     return max(0.0, low - value if low is not None else 0.0, value - high if high is not None else 0.0)
 
 
-def threshold_words(alert: Mapping[str, Json]) -> str:
+def threshold_words(alert: Alert) -> str:
     """Return the threshold in words."""
-    if alert["outside"]:
-        return f"outside {alert['outside'][0]:g} to {alert['outside'][1]:g}"
-    word = "above" if alert["above"] is not None else "below"
-    bound = alert[word]
-    return f"{word} {bound if isinstance(bound, str) else format(bound, 'g')}"
-
-
-def _threshold_bounds(alert: Mapping[str, Json]) -> tuple[float | None, float | None]:
-    if alert["outside"]:
-        return alert["outside"][0], alert["outside"][1]
-    high = alert["above"]
-    return alert["below"], parse_duration(high).total_seconds() if isinstance(high, str) else high
+    if alert.outside:
+        return f"outside {alert.outside[0]:g} to {alert.outside[1]:g}"
+    if isinstance(alert.above, timedelta):
+        return f"above {format_duration(alert.above)}"
+    return f"above {alert.above:g}" if alert.above is not None else f"below {alert.below:g}"
 
 
 def _format_figure(metric: str, value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,10 +12,10 @@ from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.diff import diff_fields
 from mlspec.plan.moments import moment_before
 from mlspec.plan.serving import stable_version
+from mlspec.spec.forecast import Budget, Forecast
 from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.observed import Observed
-from mlspec.state.resource import Json
 
 WEEK = timedelta(days=7)
 
@@ -52,11 +52,11 @@ def _decide_on_new_data(wanted: DesiredForecast, observed: Observed, *, due: boo
     return TrainingDecision(f"{names} fires, and the data is newer", by_itself=True) if alerts else None
 
 
-def alerts_asking_training(spec: Mapping[str, Json], observed: Observed) -> tuple[AlertRecord, ...]:
-    """Return the alerts that ask for a training now: each once an incident, and none while a rollback is undecided."""
-    metric, ledger = {alert["name"]: alert["metric"] for alert in spec["alerts"]}, observed.ledger
+def alerts_asking_training(spec: Forecast, observed: Observed) -> tuple[AlertRecord, ...]:
+    """Return the alerts that ask for a training now: each once an incident, and none while one that may roll back is undecided."""
+    metric, ledger = {alert.name: alert.metric for alert in spec.alerts}, observed.ledger
     undecided = any(
-        record.name in spec["rollback"]["on"]
+        record.name in spec.rollback.on
         and record.state in ("pending", "firing")
         and not _is_rollback_ruled_out(record, observed)
         for record in ledger.alerts
@@ -80,9 +80,9 @@ def trained_note(incident: str) -> str:
     return f"{incident}:trained"
 
 
-def why_over_budget(budget: Mapping[str, Json], ledger: Ledger, now: str) -> str | None:
-    """Return why the loop may not start another training by itself; None if it may."""
-    most = budget["trainings_per_week"]
+def why_over_budget(budget: Budget, ledger: Ledger, now: str) -> str | None:
+    """Return why the loop may not start another training by itself; None where it may."""
+    most = budget.trainings_per_week
     started = recent_trainings(ledger.trainings, now)
     if most is None or len(started) < most:
         return None

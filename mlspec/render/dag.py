@@ -6,12 +6,11 @@ not process it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from mlspec.render.environment import jinja_environment
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.resource_names import derived_names
-from mlspec.state.resource import Json
 
 _TIMEOUT = 6 * 3600  # seconds for one step, as in the Cloud Run job
 _RUN_TIMEOUT = 24 * 3600
@@ -19,38 +18,38 @@ _RELEASE_DIGITS = 12
 _LONGEST_TAG = 100  # Airflow's own limit
 
 
-def dag_file(spec: Mapping[str, Json], spec_hash: str, target: str, file: str, own: Path | None = None) -> str:
+def dag_file(spec: Forecast, spec_hash: str, target: str, file: str, own: Path | None = None) -> str:
     """Return the text of one forecast's DAG. `file` is its spec, relative to the project's root; `spec_hash` its digest."""
-    metadata, names = spec["metadata"], derived_names(spec["metadata"]["name"])
-    schedule = spec["schedule"]
+    metadata, names = spec.metadata, derived_names(spec.metadata.name)
+    schedule = spec.schedule
     facts = {
-        "name": metadata["name"],
+        "name": metadata.name,
         "target": target,
         "dag_id": names["Airflow DAG"],
         "job": names["Cloud Run job"],
         "release": release_id(spec_hash),
         "file": file,
-        "owner": metadata["owner"] or "mlspec",
-        "description": metadata["description"],
-        "tags": [tag[:_LONGEST_TAG] for tag in ("mlspec", metadata["name"], f"target:{target}")],
+        "owner": metadata.owner or "mlspec",
+        "description": metadata.description,
+        "tags": [tag[:_LONGEST_TAG] for tag in ("mlspec", metadata.name, f"target:{target}")],
         "elsewhere": _remote_steps(spec),
-        "timezone": schedule["timezone"],
-        "crons": sorted({schedule[word] for word in ("forecast", "retrain") if schedule[word]}),
+        "timezone": schedule.timezone,
+        "crons": sorted({cron for cron in (schedule.forecast, schedule.retrain) if cron}),
         "timeout_seconds": _TIMEOUT,
         "run_timeout_seconds": _RUN_TIMEOUT,
     }
     return jinja_environment(own).get_template("airflow/dag.py.j2").render(facts)
 
 
-def _remote_steps(spec: Mapping[str, Json]) -> list[str]:
-    """Return the steps that start a job on a separate machine."""
-    heavy = ["backtest", "train"] if spec["training"]["machine"] else []
-    return [*heavy, *(["forecast"] if spec["deployment"]["batch_machine"] else [])]
+def _remote_steps(spec: Forecast) -> list[str]:
+    """Return the steps that start a job on a machine of their own."""
+    heavy = ["backtest", "train"] if spec.training.machine else []
+    return [*heavy, *(["forecast"] if spec.deployment.batch_machine else [])]
 
 
-def dag_name(spec: Mapping[str, Json]) -> str:
+def dag_name(spec: Forecast) -> str:
     """Return the name of the DAG's file."""
-    return f"{derived_names(spec['metadata']['name'])['Airflow DAG']}.py"
+    return f"{derived_names(spec.metadata.name)['Airflow DAG']}.py"
 
 
 def release_id(spec_hash: str) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from mlspec.render.dag import dag_file, dag_name
-from mlspec.state.resource import SHARED, Json
+from mlspec.spec.forecast import Forecast
+from mlspec.state.resource import SHARED
 
 
 @dataclass(frozen=True, slots=True)
 class RenderSource:
-    """One resolved spec to render: its JSON, its digest, and its file relative to the project's root."""
+    """One resolved spec to render, with its digest, and its file relative to the project's root."""
 
     name: str
-    json: Mapping[str, Json]
+    spec: Forecast
     spec_hash: str
     file: str
 
@@ -24,11 +25,11 @@ class RenderSource:
 class InfrastructureRenderer(Protocol):
     """What renders a target's infrastructure as Terraform. `own` is the project's own folder of templates."""
 
-    def forecast_files(self, spec: Mapping[str, Json], own: Path | None = None) -> dict[str, str]:
+    def forecast_files(self, spec: Forecast, own: Path | None = None) -> dict[str, str]:
         """Return the Terraform of one resolved spec, by file name."""
         ...
 
-    def shared_files(self, specs: Sequence[Mapping[str, Json]], own: Path | None = None) -> dict[str, str]:
+    def shared_files(self, specs: Sequence[Forecast], own: Path | None = None) -> dict[str, str]:
         """Return the Terraform of what all specs of a project share, by file name."""
         ...
 
@@ -37,9 +38,9 @@ def render_forecast(
     source: RenderSource, target: str, infrastructure: InfrastructureRenderer | None, own: Path | None = None
 ) -> dict[str, str]:
     """Return the files of one forecast: its DAG, and its infrastructure on a target that has some."""
-    files = {f"dags/{dag_name(source.json)}": dag_file(source.json, source.spec_hash, target, source.file, own)}
+    files = {f"dags/{dag_name(source.spec)}": dag_file(source.spec, source.spec_hash, target, source.file, own)}
     if infrastructure is not None:
-        terraform_files = infrastructure.forecast_files(source.json, own)
+        terraform_files = infrastructure.forecast_files(source.spec, own)
         files |= {f"terraform/{source.name}/{name}": text for name, text in terraform_files.items()}
     return files
 
@@ -50,5 +51,5 @@ def render_shared(
     """Return the files of the resources that all specs of a project share: topics and secrets under `notify`."""
     if infrastructure is None:
         return {}
-    terraform_files = infrastructure.shared_files([source.json for source in sources], own)
+    terraform_files = infrastructure.shared_files([source.spec for source in sources], own)
     return {f"terraform/{SHARED}/{name}": text for name, text in terraform_files.items()}

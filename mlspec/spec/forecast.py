@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from mlspec.spec.agreement import Agreement, parse_agreement
 from mlspec.spec.fields import (
     AgreementText,
     AlertMetric,
@@ -423,6 +424,18 @@ class Alert(Part):
     )
     severity: Severity = Field(default="warning", description="Severity of the notices.")
     inhibits: Many[AlertName] = Field(default=(), description="Alerts that send no notices while this one fires.")
+
+    @property
+    def agreement(self) -> Agreement:
+        """How many evaluations must agree, and of how many: `m of n`; 1 of 1, if `for` is left out."""
+        return parse_agreement(self.for_)
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """The values below and above which it fires, None for a side that it does not watch; a duration in seconds."""
+        if self.outside is not None:
+            return self.outside[0], self.outside[1]
+        return self.below, self.above.total_seconds() if isinstance(self.above, timedelta) else self.above
 
 
 class Webhook(Part):

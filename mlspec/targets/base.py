@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mlspec.errors import MlspecError
+from mlspec.spec.forecast import Forecast
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, Settlement, SourceFacts, StoredStep
 from mlspec.state.point import MetricPoint
@@ -44,7 +45,7 @@ class TargetView(Protocol):
         """Number of writes to the state so far."""
         ...
 
-    def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
         """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
         ...
 
@@ -103,7 +104,7 @@ class Target(TargetView, Protocol):
         """
         ...
 
-    def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
+    def fetch_source(self, spec: Forecast, root: Path, folder: Path) -> tuple[Forecast, Path]:
         """Bring what a spec reads near: return the spec as it is to be read, and the root that its paths start at.
 
         `folder` is an empty one for what has to be fetched. Raises DataError where data is missing or out of reach.
@@ -113,7 +114,7 @@ class Target(TargetView, Protocol):
     def route_traffic(
         self,
         forecast: str,
-        spec: Mapping[str, Json],
+        spec: Forecast,
         traffic: Mapping[str, int],
         main: str,
         versions: Mapping[str, Version],
@@ -124,7 +125,7 @@ class Target(TargetView, Protocol):
         """
         ...
 
-    def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
+    def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Write a forecast where others read it, before it is recorded. Twice the same run is as once."""
         ...
 

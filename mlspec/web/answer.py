@@ -43,7 +43,7 @@ class PredictionHandler:
             answer, failed = _error_answer(503, f"{name} is not ready: {cached}"), {NO_VERSION: True}
         else:
             answer, failed = self._answer_by_version(
-                name, cached, parse_instances(body, cached.release.spec, cached.any_predictions)
+                name, cached, parse_instances(body, cached.spec, cached.any_predictions)
             )
         seconds = self.timer() - start
         for version, bad in failed.items():

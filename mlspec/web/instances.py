@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from mlspec.spec.forecast import Forecast
 from mlspec.state.predicted import Predictions
 from mlspec.state.resource import Json
 from mlspec.state.split import series_key
@@ -26,7 +27,7 @@ class Instance:
     horizon: int
 
 
-def parse_instances(body: bytes, spec: Mapping[str, Json], known: Predictions | None) -> list[Instance]:
+def parse_instances(body: bytes, spec: Forecast, known: Predictions | None) -> list[Instance]:
     """Return what is asked. Raises Mistake with what was expected; `known` says which series there are."""
     value = _parse_json(body)
     if not isinstance(value, dict) or not isinstance(value.get("instances"), list):
@@ -38,9 +39,7 @@ def parse_instances(body: bytes, spec: Mapping[str, Json], known: Predictions | 
     if not isinstance(parameters, dict):
         raise ClientError('parameters: expected an object, such as {"horizon": 4}')
     _refuse_unknown_keys(parameters, ("horizon",), "parameters")
-    horizon = _parse_horizon(
-        parameters.get("horizon"), spec["model"]["horizon"], spec["model"]["horizon"], "parameters"
-    )
+    horizon = _parse_horizon(parameters.get("horizon"), spec.model.horizon, spec.model.horizon, "parameters")
     return [
         _parse_instance(instance, f"instances[{number}]", spec, horizon, known)
         for number, instance in enumerate(instances)
@@ -64,17 +63,15 @@ def _refuse_unknown_keys(value: Mapping[str, Any], names: tuple[str, ...], where
         raise ClientError(f"{where}: unknown key {_quote_value(unknown)}; expected {', '.join(names) or 'none'}")
 
 
-def _parse_instance(
-    instance: Any, where: str, spec: Mapping[str, Json], horizon: int, known: Predictions | None
-) -> Instance:
-    columns = spec["dataset"]["series"]
+def _parse_instance(instance: Any, where: str, spec: Forecast, horizon: int, known: Predictions | None) -> Instance:
+    columns = spec.dataset.series
     if not isinstance(instance, dict):
         raise ClientError(f"{where}: expected an object with {', '.join(columns) or 'nothing in it'}")
-    covariate = next((name for name in spec["dataset"]["covariates"]["known"] if name in instance), None)
+    covariate = next((name for name in spec.dataset.covariates.known if name in instance), None)
     if covariate is not None and covariate not in columns:
         message = f"{where}: the plan of {_quote_value(covariate)} comes from dataset.future"
         raise ClientError(f"{message}: change it there; an instance names a series and no covariates")
-    longest = spec["model"]["horizon"]
+    longest = spec.model.horizon
     if "horizon" in instance and "horizon" not in columns:
         horizon = _parse_horizon(instance["horizon"], horizon, longest, where)
         instance = {name: value for name, value in instance.items() if name != "horizon"}

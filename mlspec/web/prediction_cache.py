@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import cast
 
 from mlspec.errors import MlspecError, StateError
+from mlspec.plan.releases import release_spec
 from mlspec.plan.serving import observed_traffic, spec_shape
+from mlspec.spec.forecast import Forecast
 from mlspec.state.observed import Observed
 from mlspec.state.predicted import Predictions
 from mlspec.state.record import FileRef, Release, Version
@@ -37,9 +39,13 @@ class VersionPredictions:
 
 @dataclass(frozen=True, slots=True)
 class CachedForecast:
-    """All that requests about one forecast are answered from. `traffic` are the versions with a share, in percent."""
+    """All that requests about one forecast are answered from.
+
+    `spec` is the release's; `traffic` are the versions with a share, in percent.
+    """
 
     release: Release
+    spec: Forecast
     traffic: Mapping[str, int]
     versions: Mapping[str, VersionPredictions]
 
@@ -105,6 +111,10 @@ class PredictionCache:
         release = next((item for item in self._target.load_releases(name) if item.release == number), None)
         if release is None:
             return f"the state names release {number} and holds no record of it: restore it from a backup"
+        try:
+            spec = release_spec(release)
+        except StateError as error:
+            return error.message
         shares = {version: share for version, share in observed_traffic(observed).items() if share}
         versions = {item.version: item for item in self._target.load_versions(name)}
         previous_forecast = self._forecasts.get(name)
@@ -113,7 +123,7 @@ class PredictionCache:
             item: self._predict_version(observed, release, item, versions.get(item), previous_versions.get(item))
             for item in shares
         }
-        return CachedForecast(release, shares, predictions)
+        return CachedForecast(release, spec, shares, predictions)
 
     def _predict_version(
         self,
@@ -126,7 +136,10 @@ class PredictionCache:
         """Return what a version predicts: as it was, where nothing changed; what it was before, where it fails on new data."""
         try:
             files = _input_files(observed, name, version)
-            basis = (spec_shape(release.spec), sorted((role, ref.sha256) for role, ref in files.items()))
+            basis = (
+                spec_shape(release_spec(release)),
+                sorted((role, ref.sha256) for role, ref in files.items()),
+            )
             if previous and previous.basis == basis:
                 return previous
             return VersionPredictions(basis, self._run_prediction(release, files))

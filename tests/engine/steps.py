@@ -11,9 +11,11 @@ from typing import Any
 
 from mlspec.engine.context import Engine
 from mlspec.errors import ModelError
+from mlspec.spec.digest import resolved_json
+from mlspec.spec.forecast import Forecast
 from mlspec.state.resource import digest
 from mlspec.state.step import Progress, StepRequest, StepResult
-from tests.examples import spec_json
+from tests.examples import forecast_spec
 from tests.stores import target_at
 
 METRICS = {"wape": 0.1, "mase": 1.0, "rmsse": 1.0, "bias": 0.0, "pinball": 0.1, "coverage": 0.8}
@@ -98,16 +100,16 @@ class Spec(SimpleNamespace):
     """A resolved spec as the engine sees it."""
 
     name: str
+    forecast: Forecast
     json: Mapping[str, Any]
     spec_hash: str
 
 
 def spec(name: str = "demand", **parts: Any) -> Spec:
     """The example spec, with top-level parts merged over it."""
-    value = spec_json(name)
-    for key, part in parts.items():
-        value[key] = {**value[key], **part} if isinstance(value[key], dict) and isinstance(part, dict) else part
-    return Spec(name=name, json=value, spec_hash=digest(value))
+    forecast = forecast_spec(name, **parts)
+    value = resolved_json(forecast)
+    return Spec(name=name, forecast=forecast, json=value, spec_hash=digest(value))
 
 
 def engine(root: Path, steps: Steps | None = None, code: str = "0.1.0", now: str = "2024-03-01T00:00:00Z") -> Engine:

@@ -235,18 +235,7 @@ def test_a_spec_whose_version_was_kept_out_is_what_the_loop_goes_by_and_the_answ
     _, second = with_two_versions(world)
     world.bad(second)
     dag(world)
-    closed = [
-        {
-            "metric": "wape",
-            "below": 0.001,
-            "above": None,
-            "within": None,
-            "better_than": None,
-            "by": None,
-            "points": None,
-        }
-    ]
-    world.write(model={"seed": 2, "gate": closed}, rollback={"on": []})
+    world.write(model={"seed": 2, "gate": [{"metric": "wape", "below": 0.001}]}, rollback={"on": []})
     assert world.look().kept_out
     before = world.state()
     assert answered(world).waits == ["the spec has changed since the newest release: the next pass decides"]

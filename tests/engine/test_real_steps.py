@@ -15,6 +15,9 @@ from mlspec.engine.apply import apply_specs
 from mlspec.engine.context import Engine
 from mlspec.engine.pipeline import _step_key
 from mlspec.plan.desired import DesiredForecast
+from mlspec.spec.digest import resolved_json
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.record import FileRef
 from mlspec.state.step import StepName, StepRequest, StepResult
 from tests.engine.steps import Spec, engine, spec
@@ -73,13 +76,13 @@ def test_the_same_input_gives_the_same_version_and_the_same_bytes(root: Path) ->
     assert stored(root, "one") == stored(root, "two")
 
 
-def run(step: StepName, spec_: Mapping[str, Any], root: Path, inputs: Mapping[str, Path], out: Path) -> StepResult:
+def run(step: StepName, spec_: Forecast, root: Path, inputs: Mapping[str, Path], out: Path) -> StepResult:
     options: dict[StepName, dict[str, Any]] = {
         "check": {"now": "2024-03-01T00:00:00Z"}, "backtest": {"incumbent": None}, "forecast": {"version": "v1"},
         "train": {"candidate": {"kind": "seasonal-naive", "name": None, "season": 7}}, "inventory": {},
     }  # fmt: skip
     out.mkdir()
-    return jobs.run(StepRequest(step, spec_, root, out, inputs, options[step]), lambda *_: None)
+    return jobs.run(StepRequest(step, resolved_json(spec_), root, out, inputs, options[step]), lambda *_: None)
 
 
 def digests(result: StepResult) -> dict[str, str]:
@@ -87,17 +90,18 @@ def digests(result: StepResult) -> dict[str, str]:
 
 
 def test_what_a_steps_key_leaves_out_does_not_change_what_the_step_makes(root: Path, tmp_path: Path) -> None:
-    base, files = lenient().json, dict[str, Path]()
+    base, files = lenient().forecast, dict[str, Path]()
     made_with = real(root, "keys")
     facts = made_with.target.inspect_source(base, root)
 
-    def key(step: StepName, spec_: Mapping[str, Any]) -> str:
+    def key(step: StepName, spec_: Forecast) -> str:
         return _step_key(made_with, DesiredForecast("demand", spec_, "h", facts, "0"), step, _refs(files), {})
 
     for step in ("check", "backtest", "train", "forecast", "inventory"):
-        other, left_out = dict(base), 0
+        other, left_out = base, 0
         for part, words in OTHERS:
-            changed = {**other, part: {**other[part], **words}}
+            document = resolved_json(other)
+            changed = read_stored_spec({**document, part: {**document[part], **words}})
             if key(step, changed) == key(step, base):
                 other, left_out = changed, left_out + 1
         assert left_out >= 6

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.targets.gcp.data.sources import Sources
 from mlspec.targets.gcp.target import GcpTarget
@@ -73,8 +73,8 @@ def test_what_went_away_while_it_was_read_is_said_of_its_forecast_alone(
 
     fetch = Sources.fetch_source
 
-    def gone(self: Sources, spec: Mapping[str, Any], *rest: Any) -> Any:
-        if spec["metadata"]["name"] == "demand":
+    def gone(self: Sources, spec: Forecast, *rest: Any) -> Any:
+        if spec.metadata.name == "demand":
             raise NotFound("No such object: demand/sales.csv")
         return fetch(self, spec, *rest)
 

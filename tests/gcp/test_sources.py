@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.examples import sales
+from tests.examples import forecast_spec, sales
 from tests.gcp import platform
 from tests.gcp.acme import Acme
 from tests.terraform.provider.cloud import Cloud
@@ -100,7 +100,9 @@ def test_a_bucket_of_many_folders_is_listed_whole_inside_a_session(acme: Acme) -
     sources = Sources(clients)
 
     def looks() -> list[str]:
-        specs = ({"dataset": {"source": {"uri": f"gs://acme-test-mlspec-data/{name}/*.csv"}}} for name in names)
+        specs = (
+            forecast_spec(dataset={"source": {"uri": f"gs://acme-test-mlspec-data/{name}/*.csv"}}) for name in names
+        )
         return [sources.inspect_source(spec, acme.root).digest for spec in specs]
 
     one_by_one = looks()
@@ -131,6 +133,6 @@ def test_a_bucket_that_may_not_be_listed_whole_is_listed_by_folder(acme: Acme, m
     sources.begin_session()
     for number in range(5):
         acme.data("x", f"f{number}/sales.csv")
-        spec = {"dataset": {"source": {"uri": f"gs://acme-test-mlspec-data/f{number}/*.csv"}}}
+        spec = forecast_spec(dataset={"source": {"uri": f"gs://acme-test-mlspec-data/f{number}/*.csv"}})
         assert sources.inspect_source(spec, acme.root).files == (f"gs://acme-test-mlspec-data/f{number}/sales.csv",)
     clients.close()

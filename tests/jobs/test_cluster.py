@@ -18,6 +18,7 @@ import pytest
 from mlspec import __version__
 from mlspec.errors import MissingExtra, ModelError, TargetError
 from mlspec.forecast import artifact
+from mlspec.forecast.candidates import from_json
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import TrainingPeer, split_panel
 from mlspec.installation import install_command
@@ -118,7 +119,9 @@ def test_what_a_cluster_trained_forecasts_on_one_machine_and_says_nothing_of_the
 def test_the_same_panel_and_as_many_workers_give_the_same_model_file(there: Pipeline, cluster: RayCluster) -> None:
     request = StepRequest("train", there.spec, there.root, there.root, dict(there.files), {})
     spec = read_spec(request)
-    model = artifact.train_model(CANDIDATES[2], read_panel(request, spec), spec.model.seed, lambda *_: None, cluster)
+    model = artifact.train_model(
+        from_json(CANDIDATES[2]), read_panel(request, spec), spec.model.seed, lambda *_: None, cluster
+    )
     again = hashlib.sha256(artifact.dump_model(model)).hexdigest()
     assert again == hashlib.sha256(there.files["model"].read_bytes()).hexdigest()
 

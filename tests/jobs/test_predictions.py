@@ -13,6 +13,7 @@ import pytest
 
 from mlspec import jobs
 from mlspec.errors import TargetError
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.step import StepRequest
 from mlspec.web.answer import PredictionHandler
 from mlspec.web.prediction_cache import CachedForecast, VersionPredictions
@@ -62,11 +63,14 @@ def asked(run: Pipeline) -> list[str]:
 
 def answered(run: Pipeline, traffic: Mapping[str, int], lines: list[str]) -> list[str]:
     """The lines that a batch prediction job writes: each instance beside what our server answers to it."""
-    release = SimpleNamespace(spec=run.spec, release=1)
-    found = CachedForecast(
-        cast("Any", release), traffic, {name: VersionPredictions((), predicted(run, name)) for name in traffic}
+    release, versions = (
+        cast("Any", SimpleNamespace(release=1)),
+        {name: VersionPredictions((), predicted(run, name)) for name in traffic},
     )
-    ask = PredictionHandler(cast("Any", SimpleNamespace(add=lambda *_, **__: None)), lambda: 0.0, pytest.fail)
+    found = CachedForecast(release, read_stored_spec(run.spec), traffic, versions)
+    ask = PredictionHandler(
+        cast("Any", SimpleNamespace(record_request=lambda *_, **__: None)), lambda: 0.0, pytest.fail
+    )
     instances = [json.loads(line) for line in lines]
     answer = ask("demand", found, json.dumps({"instances": instances}).encode())
     assert answer.code == 200, answer.body

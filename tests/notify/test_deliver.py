@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from mlspec.engine.deliver import deliver_notices
 from mlspec.errors import StateError
 from mlspec.plan.delivery import GIVE_UP, notice_receivers, reschedule_delivery
 from mlspec.plan.moments import moment_after, parse_moment
+from mlspec.spec.forecast import Notify
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import Settlement
 from mlspec.targets.local.secrets import secret_value, secret_variable
@@ -86,8 +88,8 @@ def test_a_receiver_that_asks_for_time_gets_it(tmp_path: Path) -> None:
     busy = Mail(DeliveryError("it answered 429", retry_after=7200.0))
     target = target_with(tmp_path, PendingNotice(notice(), "webhook:x", 0, T))
     (first,) = deliver_notices(target, to(busy), lambda: T)
-    assert first.pending.next_at == moment_after(T, "2h")
-    assert deliver_notices(target, to(busy), lambda: moment_after(T, "1h")) == ()
+    assert first.pending.next_at == moment_after(T, timedelta(hours=2))
+    assert deliver_notices(target, to(busy), lambda: moment_after(T, timedelta(hours=1))) == ()
 
 
 def test_a_receiver_that_is_silent_holds_up_no_other_and_is_asked_once_a_pass(tmp_path: Path) -> None:
@@ -142,7 +144,8 @@ def test_a_receiver_hears_what_is_severe_enough_for_it(severity: str, found: tup
         {"pubsub": None, "webhook": {"secret": "desk"}, "severity": "warning"},
         {"pubsub": None, "webhook": {"secret": "oncall"}, "severity": "critical"},
     ]
-    assert notice_receivers(notify, notice(severity=severity)) == found
+    receivers = [Notify.model_validate(receiver) for receiver in notify]
+    assert notice_receivers(receivers, notice(severity=severity)) == found
 
 
 def test_a_secret_comes_from_its_variable_or_a_file_that_nobody_else_reads(

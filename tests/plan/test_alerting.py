@@ -14,7 +14,7 @@ from mlspec.plan.notices import alert_notices
 from mlspec.plan.thresholds import AlertVerdict
 from mlspec.state.ledger import AlertRecord, Ledger, Silence, ledger_of
 from tests.engine.world import ACCURACY
-from tests.examples import spec_json
+from tests.examples import alert_of, forecast_spec
 
 T0, T1, T2 = (f"2024-03-0{day}T00:00:00Z" for day in (1, 2, 3))
 STALE = {**ACCURACY, "name": "stale", "metric": "data_age", "inhibits": ["accuracy"]}
@@ -22,7 +22,7 @@ STALE = {**ACCURACY, "name": "stale", "metric": "data_age", "inhibits": ["accura
 
 def step(ledger: Ledger, now: str, *alerts: dict[str, Any], **states: str) -> tuple[Ledger, list[str]]:
     """Judge alerts (accuracy alone, unless others are given) and return the ledger and the names that people are told of."""
-    listed = alerts or (ACCURACY,)
+    listed = [alert_of(**alert) for alert in alerts or (ACCURACY,)]
     judged = {name: AlertVerdict(name, state, 0.3, f"{name} is {state}") for name, state in states.items()}  # type: ignore[arg-type]
     moved = advance_alerts("demand", listed, judged, ledger, now)
     return settle_alerts(moved, ledger, now), [each.record.name for each in moved if each.notify]
@@ -116,9 +116,9 @@ def asdict_shallow(ledger: Ledger) -> dict[str, Any]:
 
 
 def test_one_occurrence_has_one_name_however_often_it_is_looked_at() -> None:
-    spec = {**spec_json(), "alerts": [ACCURACY]}
+    spec = forecast_spec(alerts=[ACCURACY])
     moved = advance_alerts(
-        "demand", [ACCURACY], {"accuracy": AlertVerdict("accuracy", "firing", 0.3, "it fires")}, Ledger(), T0
+        "demand", spec.alerts, {"accuracy": AlertVerdict("accuracy", "firing", 0.3, "it fires")}, Ledger(), T0
     )
     (first,) = alert_notices(spec, moved, "v1", T0)
     (second,) = alert_notices(spec, moved, "v1", T1)

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.plan.comparison import LEAST_IMPROVEMENT, comparison_note, with_comparison_note, would_do_better
+from mlspec.spec.forecast import Alert
+from tests.examples import alert_of
 
-ABOVE = {
-    "name": "accuracy", "metric": "wape", "above": 0.2, "below": None, "outside": None, "window": None, "for": None,
-}  # fmt: skip
-OUTSIDE = {**ABOVE, "name": "bias", "metric": "bias", "above": None, "outside": [-0.1, 0.1]}
-BELOW = {**ABOVE, "name": "coverage", "metric": "coverage", "above": None, "below": 0.7}
+ABOVE = alert_of(name="accuracy", above=0.2)
+OUTSIDE = alert_of(name="bias", metric="bias", outside=[-0.1, 0.1])
+BELOW = alert_of(name="coverage", metric="coverage", below=0.7)
 ALERTS = st.sampled_from([ABOVE, OUTSIDE, BELOW])
 VALUES = st.floats(-3, 3, allow_nan=False)
 SEGMENTS = st.dictionaries(
@@ -24,21 +24,19 @@ SEGMENTS = st.dictionaries(
 
 @given(alert=ALERTS, segments=SEGMENTS)
 def test_no_version_does_better_than_itself_where_it_breaks_the_threshold(
-    alert: dict[str, Any], segments: dict[str, list[float | None]]
+    alert: Alert, segments: dict[str, list[float | None]]
 ) -> None:
     breaks = any(values[0] is not None and _beyond(alert, values[0]) for values in segments.values())
     assert would_do_better(alert, segments, segments) is not breaks
 
 
-def _beyond(alert: dict[str, Any], value: float) -> bool:
-    if alert["outside"]:
-        return not alert["outside"][0] <= value <= alert["outside"][1]
-    return value > alert["above"] if alert["above"] is not None else value < alert["below"]
+def _beyond(alert: Alert, value: float) -> bool:
+    return value > 0.2 if alert is ABOVE else value < 0.7 if alert is BELOW else not -0.1 <= value <= 0.1
 
 
 @given(alert=ALERTS, own=SEGMENTS)
-def test_what_is_within_the_threshold_or_not_known_is_better(alert: dict[str, Any], own: dict[str, list[Any]]) -> None:
-    within = {"wape": 0.2, "bias": 0.0, "coverage": 0.7}[alert["metric"]]
+def test_what_is_within_the_threshold_or_not_known_is_better(alert: Alert, own: dict[str, list[Any]]) -> None:
+    within = {"wape": 0.2, "bias": 0.0, "coverage": 0.7}[alert.metric]
     assert would_do_better(alert, own, {"": [within]})
     assert would_do_better(alert, own, {"": [None]})
     assert would_do_better(alert, own, {})

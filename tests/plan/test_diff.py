@@ -7,9 +7,9 @@ from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.diff import AFTER_THE_GATE, diff_fields, plan_changes
 from mlspec.state.observed import Observed, ObservedResource, SourceFacts
 from mlspec.state.record import FileRef
-from tests.examples import spec_json
+from tests.examples import forecast_spec
 
-WANTED = DesiredForecast("demand", spec_json(), "hash-1", SourceFacts("d1", ("data/sales.csv",), 10), "0.1.0")
+WANTED = DesiredForecast("demand", forecast_spec(), "hash-1", SourceFacts("d1", ("data/sales.csv",), 10), "0.1.0")
 MODEL = {"version": "v1", "state": "passed"}
 
 
@@ -31,10 +31,7 @@ def actions(wanted: DesiredForecast, observed: Observed) -> dict[str, str]:
 
 
 def with_spec(**parts: object) -> DesiredForecast:
-    spec = spec_json()
-    for key, value in parts.items():
-        spec[key] = {**spec[key], **value} if isinstance(value, dict) and isinstance(spec[key], dict) else value
-    return replace(WANTED, spec=spec, spec_hash="hash-2")
+    return replace(WANTED, spec=forecast_spec(**parts), spec_hash="hash-2")
 
 
 def test_nothing_there_means_everything_is_made() -> None:

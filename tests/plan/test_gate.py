@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.plan.gate import GateEvidence, all_rules_pass, judge_rules
+from mlspec.spec.forecast import Rule
 
 CHAMPION = {"wape": 0.10, "bias": -0.04, "coverage": 0.85, "mase": None}
 FLOOR = {"wape": 0.125, "bias": 0.08, "coverage": 0.6, "mase": 1.0}
@@ -15,7 +16,7 @@ FLOOR = {"wape": 0.125, "bias": 0.08, "coverage": 0.6, "mase": 1.0}
 def outcome(
     rule: dict[str, Any], incumbent: dict[str, float | None] | None = None, interval: float | None = 0.8
 ) -> str:
-    (verdict,) = judge_rules([rule], GateEvidence(CHAMPION, FLOOR, incumbent, interval))
+    (verdict,) = judge_rules([Rule.model_validate(rule)], GateEvidence(CHAMPION, FLOOR, incumbent, interval))
     return verdict.outcome
 
 
@@ -58,22 +59,28 @@ def test_coverage_without_an_interval_is_inconclusive() -> None:
 
 def test_no_rules_let_everything_pass_and_one_doubt_keeps_it_out() -> None:
     assert all_rules_pass(judge_rules([], GateEvidence(CHAMPION, FLOOR, None, 0.8)))
-    doubtful = [{"metric": "wape", "below": 1.0}, {"metric": "mase", "below": 1.0}]
+    doubtful = [Rule(metric="wape", below=1.0), Rule(metric="mase", below=1.0)]
     assert not all_rules_pass(judge_rules(doubtful, GateEvidence(CHAMPION, FLOOR, None, 0.8)))
 
 
 @given(value=st.floats(0, 10), limit=st.floats(0, 10))
 def test_a_sentence_says_what_the_outcome_says(value: float, limit: float) -> None:
-    (verdict,) = judge_rules([{"metric": "wape", "below": limit}], GateEvidence({"wape": value}, FLOOR, None, 0.8))
+    (verdict,) = judge_rules([Rule(metric="wape", below=limit)], GateEvidence({"wape": value}, FLOOR, None, 0.8))
     assert (verdict.outcome == "pass") == (value < limit)
     assert ("is not below" in verdict.sentence) == (verdict.outcome == "fail")
 
 
 def test_what_serves_is_held_against_the_champion_as_it_would_serve() -> None:
     rule = {"metric": "wape", "against": "champion", "not_worse_by": 0.02}
-    (verdict,) = judge_rules([rule], GateEvidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": 0.09}))
+    (verdict,) = judge_rules(
+        [Rule.model_validate(rule)], GateEvidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": 0.09})
+    )
     assert (verdict.outcome, "as it would serve" in verdict.sentence) == ("pass", True)
-    (worse,) = judge_rules([rule], GateEvidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": 0.10}))
+    (worse,) = judge_rules(
+        [Rule.model_validate(rule)], GateEvidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": 0.10})
+    )
     assert (worse.outcome, "is worse than champion's 0.09" in worse.sentence) == ("fail", True)
-    (unknown,) = judge_rules([rule], GateEvidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": None}))
+    (unknown,) = judge_rules(
+        [Rule.model_validate(rule)], GateEvidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": None})
+    )
     assert unknown.outcome == "inconclusive"

@@ -1,21 +1,21 @@
 """No key of a spec is silent, and readiness is the sum of conditions."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mlspec.plan.fields import find_owner, flatten_keys
 from mlspec.plan.notes import loop_parts, spec_notes
 from mlspec.plan.ready import is_ready, why_not_ready
+from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.reader import read_yaml
 from mlspec.state.record import Condition, ConditionType
-from tests.examples import spec_json
+from tests.examples import forecast_spec, spec_json
 
 
 def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
-    assert spec_notes("demand", spec_json()) == ()
+    assert spec_notes("demand", forecast_spec()) == ()
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,8 @@ def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
     ],
 )
 def test_what_apply_alone_does_not_do_is_said(key: str, value: object, said: str) -> None:
-    (note,) = spec_notes("demand", with_part(key, value))
+    (note,) = spec_notes("demand", forecast_spec(**{key: value}))
     assert said in note
-
-
-def with_part(key: str, value: object) -> dict[str, Any]:
-    """The example spec with one more part, resolved."""
-    spec = spec_json()
-    part = {**spec[key], **value} if isinstance(value, dict) else value
-    return Forecast.model_validate({**spec, key: part}).model_dump(mode="json", by_alias=True, exclude={"targets"})
 
 
 # Who and what: these show in reports and history, and act nowhere.
@@ -55,12 +48,16 @@ NAMES = {"apiVersion", "kind", "metadata.name", "metadata.owner", "metadata.desc
 
 def test_every_key_of_a_full_spec_acts_or_is_said_not_to() -> None:
     text = (Path(__file__).parent.parent / "spec" / "full.yaml").read_text()
-    spec = Forecast.model_validate(read_yaml(text).value).model_dump(mode="json", by_alias=True, exclude={"targets"})
+    spec = Forecast.model_validate(read_yaml(text).value)
     by_itself = flatten_keys(spec_json())
     said = {note.split(": ")[1] for note in spec_notes("demand", spec)} | {
         key.split(".")[0] for key in loop_parts(spec)
     }
-    asked = {key for key, value in flatten_keys(spec).items() if by_itself.get(key) != value and key not in NAMES}
+    asked = {
+        key
+        for key, value in flatten_keys(resolved_json(spec)).items()
+        if by_itself.get(key) != value and key not in NAMES
+    }
     silent = {key for key in asked if find_owner(key)[0] == ("deployment",)}
     assert len(silent) > 20
     assert {key for key in silent if key.split(".")[0].split("[")[0] not in said} == set()

@@ -11,17 +11,10 @@ import pytest
 from mlspec.plan.extras import needed_extras
 from mlspec.plan.gcp.requirements import cloud_requirements
 from mlspec.spec.gcp.location import GcpLocation
-from tests.examples import spec_json
+from tests.examples import forecast_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = GcpLocation("dev", "acme-test", "europe-west1")
-
-
-def spec(**parts: Any) -> dict[str, Any]:
-    found = spec_json()
-    for name, value in parts.items():
-        found[name] = {**found[name], **value} if isinstance(value, dict) else value
-    return found
 
 
 WEBHOOK = {"pubsub": None, "webhook": {"secret": "oncall"}, "severity": "warning"}
@@ -43,7 +36,7 @@ TOPIC = {"pubsub": "demand-alerts", "webhook": None, "severity": "warning"}
     ],
 )
 def test_a_part_of_mlspec_is_needed_where_a_spec_asks_for_it(parts: dict[str, Any], wanted: tuple[str, ...]) -> None:
-    assert needed_extras([spec(**parts)], ()) == wanted
+    assert needed_extras([forecast_spec(**parts)], ()) == wanted
 
 
 def test_a_target_brings_its_own_part() -> None:
@@ -52,21 +45,21 @@ def test_a_target_brings_its_own_part() -> None:
 
 
 def test_secrets_and_topics_are_those_of_the_specs_each_once() -> None:
-    found = cloud_requirements([spec(notify=[WEBHOOK, TOPIC]), spec(notify=[TOPIC])], PLACE)
+    found = cloud_requirements([forecast_spec(notify=[WEBHOOK, TOPIC]), forecast_spec(notify=[TOPIC])], PLACE)
     assert (found.secrets, found.topics) == (("oncall",), ("mlspec-alerts", "demand-alerts"))
     assert "secretmanager.googleapis.com" in found.apis
-    assert "secretmanager.googleapis.com" not in cloud_requirements([spec()], PLACE).apis
+    assert "secretmanager.googleapis.com" not in cloud_requirements([forecast_spec()], PLACE).apis
 
 
 def test_a_bucket_that_a_spec_reads_has_to_be_readable() -> None:
-    read = spec(dataset={"source": {"uri": "gs://acme-sales/demand/*.csv", "query": None}})
+    read = forecast_spec(dataset={"source": {"uri": "gs://acme-sales/demand/*.csv", "query": None}})
     assert "acme-sales" in {grant.bucket for grant in cloud_requirements([read], PLACE).grants}
     assert "acme-sales" not in cloud_requirements([read], PLACE).platform_buckets
 
 
 def test_only_who_serves_online_has_to_deploy() -> None:
     def asked(serve: str) -> set[str]:
-        grants = cloud_requirements([spec(deployment={"serve": serve})], PLACE).grants
+        grants = cloud_requirements([forecast_spec(deployment={"serve": serve})], PLACE).grants
         return {permission for grant in grants for permission in grant.permissions}
 
     assert asked("online") - asked("batch") == {
@@ -75,7 +68,7 @@ def test_only_who_serves_online_has_to_deploy() -> None:
 
 
 def test_every_api_is_one_that_the_platform_turns_on() -> None:
-    found = cloud_requirements([spec(notify=[WEBHOOK])], PLACE)
+    found = cloud_requirements([forecast_spec(notify=[WEBHOOK])], PLACE)
     text = (ROOT / "infra/services.tf").read_text()
     assert set(found.apis) <= set(re.findall(r'^    "([a-z]+\.googleapis\.com)",$', text, re.MULTILINE))
 
@@ -85,7 +78,11 @@ def test_what_a_custom_role_is_asked_for_it_holds() -> None:
     own = [
         grant
         for grant in cloud_requirements(
-            [spec(deployment={"serve": "both", "batch_machine": "n2-highmem-8"}, training={"machine": "n2-highmem-8"})],
+            [
+                forecast_spec(
+                    deployment={"serve": "both", "batch_machine": "n2-highmem-8"}, training={"machine": "n2-highmem-8"}
+                )
+            ],
             PLACE,
         ).grants
         if "/roles/" in grant.role

@@ -11,7 +11,7 @@ from mlspec.plan.rollout import ROLLOUT, Abort, Shift, Wait, next_rollout_step, 
 from mlspec.state.ledger import Ledger, RolloutProgress
 from tests.engine.test_request_counts import ERRORS
 from tests.engine.world import ACCURACY
-from tests.examples import spec_json
+from tests.examples import forecast_spec
 
 T = "2024-03-01T00:00:00Z"
 STEPS = st.lists(st.integers(1, 99), unique=True, max_size=5).map(lambda steps: [*sorted(steps), 100])
@@ -26,11 +26,9 @@ EVIDENCE = st.sampled_from(["ok", "firing", "pending", "no-data", None])
 def test_whatever_the_evidence_says_shares_sum_to_100_and_the_stable_version_is_one_of_them(
     rollout: dict[str, object], evidence: list[tuple[str | None, int]]
 ) -> None:
-    spec = {**spec_json(), "alerts": [ACCURACY]}
-    spec["rollback"] = {**spec["rollback"], "on": ["accuracy"]}
-    spec["deployment"] = {**spec["deployment"], "rollout": rollout}
+    spec = forecast_spec(alerts=[ACCURACY], rollback={"on": ["accuracy"]}, deployment={"rollout": rollout})
     under_way = RolloutProgress("new", 2, "old", 1, 0, T, T)
-    served = [step_shares(rollout)[0]]
+    served = [step_shares(spec.deployment.rollout)[0]]
     for state, hours in evidence:
         now = f"2024-03-01T{hours:02}:00:00Z"
         ledger = Ledger(own={"accuracy": {"new": state}} if state else {})
@@ -60,10 +58,12 @@ def test_whatever_the_evidence_says_shares_sum_to_100_and_the_stable_version_is_
 def test_a_version_that_was_weighed_well_is_given_up_all_the_same_where_its_server_fails(
     own: dict[str, str], follows: type[Wait | Abort]
 ) -> None:
-    spec = {**spec_json(), "alerts": [ACCURACY, ERRORS]}
-    spec["rollback"] = {**spec["rollback"], "on": ["accuracy", "errors"]}
     rollout = {"strategy": "canary", "steps": [10, 100], "interval": "1h"}
-    spec["deployment"] = {**spec["deployment"], "serve": "both", "rollout": rollout}
+    spec = forecast_spec(
+        alerts=[ACCURACY, ERRORS],
+        rollback={"on": ["accuracy", "errors"]},
+        deployment={"serve": "both", "rollout": rollout},
+    )
     ledger = Ledger(
         own={name: {"new": state} for name, state in own.items()},
         acted=(comparison_note(ROLLOUT, "new", "e"),),

@@ -86,4 +86,4 @@ def test_a_time_without_a_zone_is_refused(text: str) -> None:
     ("2024-02-28T06:00:00Z", "2024-02-29T06:00:00Z"),
 ])  # fmt: skip
 def test_a_duration_is_time_that_passes_and_no_date_on_a_calendar(start: str, end: str) -> None:
-    assert moment_after(start, "24h") == end
+    assert moment_after(start, timedelta(hours=24)) == end

@@ -9,12 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.plan.thresholds import is_broken, judge_alert
-
-EMPTY = {"above": None, "below": None, "outside": None, "for": None}
-
-
-def alert(**words: Any) -> dict[str, Any]:
-    return {"name": "it", "metric": "wape", **EMPTY, **words}
+from tests.examples import alert_of as alert
 
 
 @pytest.mark.parametrize(("words", "value", "broken"), [

@@ -93,7 +93,7 @@ def sources(folder: Path) -> list[RenderSource]:
     """Return all specs above, and the language's own full example, ready to be rendered."""
     texts = {**SPECS, "demand": FULL.read_text(encoding="utf-8").replace("  prod: {deployment: {serve: both}}", "  {}")}
     found = [resolved(text, folder) for text in texts.values()]
-    return [RenderSource(spec.name, spec.json, spec.spec_hash, f"specs/{spec.name}.yaml") for spec in found]
+    return [RenderSource(spec.name, spec.forecast, spec.spec_hash, f"specs/{spec.name}.yaml") for spec in found]
 
 
 def all_files(folder: Path, place: GcpLocation | None = PLACE) -> dict[str, str]:
@@ -117,5 +117,5 @@ def write(files: dict[str, str], folder: Path) -> Path:
 def with_words(words: dict[str, Any], folder: Path) -> RenderSource:
     """Return a source whose free-text fields hold these words, as the reader would hand them on."""
     spec = resolved(SPECS["told"] + 'schedule: {forecast: "0 6 * * *"}\n', folder)
-    json = {**spec.json, "metadata": {**spec.json["metadata"], **words}}
-    return RenderSource(spec.name, json, spec.spec_hash, "specs/told.yaml")
+    forecast = spec.forecast.model_copy(update={"metadata": spec.forecast.metadata.model_copy(update=words)})
+    return RenderSource(spec.name, forecast, spec.spec_hash, "specs/told.yaml")

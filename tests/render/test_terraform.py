@@ -126,7 +126,7 @@ def test_what_the_spec_reads_elsewhere_is_granted_and_no_more(files: dict[str, s
 def test_the_loop_acts_as_the_steps_account_where_a_step_is_a_job_of_vertex_ai(
     tmp_path: Path, more: str, acts: bool
 ) -> None:
-    found = resources(forecast_files(resolved(SPECS["minimal"] + more, tmp_path).json, PLACE)["identity.tf"])
+    found = resources(forecast_files(resolved(SPECS["minimal"] + more, tmp_path).forecast, PLACE)["identity.tf"])
     assert ("google_service_account_iam_member.reconcile_acts_as_train" in found) == acts
 
 
@@ -159,7 +159,7 @@ def test_a_grant_is_one_resource_with_a_literal_role_and_never_a_powerful_one(fi
 def test_a_given_key_is_used_everywhere(tmp_path: Path) -> None:
     key = "projects/acme-keys/locations/europe-west1/keyRings/r/cryptoKeys/k"
     place = GcpLocation("prod", "acme-prod", "europe-west1", kms_key=key)
-    text = "\n".join(forecast_files(resolved(SPECS["online"], tmp_path).json, place).values())
+    text = "\n".join(forecast_files(resolved(SPECS["online"], tmp_path).forecast, place).values())
     assert f'kms_key = "{key}"' in text
     assert "keyRings/mlspec" not in text
 
@@ -168,7 +168,7 @@ def test_a_projects_own_template_stands_in_the_place_of_ours_file_by_file(tmp_pa
     own = tmp_path / "templates"
     (own / "terraform" / "forecast").mkdir(parents=True)
     (own / "terraform" / "forecast" / "backend.tf.j2").write_text("# {{ name }} keeps its state here\n")
-    spec = resolved(SPECS["minimal"], tmp_path).json
+    spec = resolved(SPECS["minimal"], tmp_path).forecast
     ours, theirs = forecast_files(spec, PLACE), forecast_files(spec, PLACE, own)
     assert theirs["backend.tf"] == "# minimal keeps its state here\n"
     assert {name: text for name, text in theirs.items() if name != "backend.tf"} == {

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field, Tag
 
-from mlspec.spec import digest, resolve
+from mlspec.spec import digest, resolve, stored
 from mlspec.spec.fields import AlertName, Column, Duration, Many
 from mlspec.spec.forecast import (
     Alert,
@@ -132,6 +132,7 @@ def speak(monkeypatch: pytest.MonkeyPatch, language: type[Forecast] = LaterForec
     """Let mlspec read and digest specs in another language."""
     monkeypatch.setattr(resolve, "Forecast", language)
     monkeypatch.setattr(digest, "Forecast", language)
+    monkeypatch.setattr(stored, "Forecast", language)
 
 
 def resolved(document: dict[str, Any], language: type[Forecast]) -> dict[str, Any]:

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.fields import flatten_keys
-from mlspec.plan.serving import spec_shape
+from mlspec.plan.serving import recorded_shape, spec_shape
 from mlspec.spec import digest
 from mlspec.spec.digest import digest_values, language_keys, spec_digest
 from mlspec.spec.document import open_document
 from mlspec.spec.first_keys import FIRST_KEYS
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import KINDS, Kind
 from tests.spec.later import LaterForecast, resolved, speak
@@ -53,7 +54,8 @@ def later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fields(spec: dict[str, Any], kind: Kind) -> Any:
     """What makes one kind of resource what it is."""
-    return DesiredForecast("demand", spec, spec_digest(spec), SourceFacts("d", (), 0), "0.1.0").spec_fields(kind)
+    wanted = DesiredForecast("demand", read_stored_spec(spec), spec_digest(spec), SourceFacts("d", (), 0), "0.1.0")
+    return wanted.spec_fields(kind)
 
 
 # --- a new key --------------------------------------------------------------------------------------------------------
@@ -66,9 +68,9 @@ def test_a_key_with_a_default_that_is_new_in_the_language_changes_no_digest(
 ) -> None:
     now, then = resolved(document, LaterForecast), resolved(document, Forecast)
     assert now != then  # the later language says more
-    digested = spec_digest(now), spec_shape(now), [fields(now, kind) for kind in KINDS]
+    digested = spec_digest(now), spec_shape(read_stored_spec(now)), [fields(now, kind) for kind in KINDS]
     speak(monkeypatch, Forecast)
-    assert digested == (spec_digest(then), spec_shape(then), [fields(then, kind) for kind in KINDS])
+    assert digested == (spec_digest(then), spec_shape(read_stored_spec(then)), [fields(then, kind) for kind in KINDS])
 
 
 @pytest.mark.usefixtures("later")
@@ -79,7 +81,7 @@ def test_a_spec_that_an_older_mlspec_recorded_has_the_digest_of_the_spec_that_it
     recorded = json.loads(json.dumps(resolved(document, Forecast)))
     for spec in (resolved(document, LaterForecast), resolved(recorded, LaterForecast)):  # from its file, and read back
         assert spec_digest(recorded) == spec_digest(spec)
-        assert spec_shape(recorded) == spec_shape(spec)
+        assert recorded_shape(recorded) == recorded_shape(spec) == spec_shape(read_stored_spec(recorded))
 
 
 # Where a later key stands in SPEC, its default, and other values that a user may give it.

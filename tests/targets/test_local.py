@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from mlspec.errors import DataError, StateError
+from mlspec.spec.forecast import Forecast
 from mlspec.targets.local import durable
 from mlspec.targets.local.target import LocalTarget
+from tests.examples import forecast_spec
 from tests.targets.nouns import T, write
 
 
@@ -96,13 +98,9 @@ def test_the_way_out_fits_what_went_wrong() -> None:
     assert "backup" in durable.recovery_hint(OSError(5, "input/output error"))
 
 
-def spec(uri: str | None, future: str | None = None) -> dict[str, object]:
-    return {
-        "dataset": {
-            "source": {"uri": uri, "query": None if uri else "SELECT 1"},
-            "future": {"uri": future} if future else None,
-        }
-    }
+def spec(uri: str | None, future: str | None = None) -> Forecast:
+    source = {"uri": uri, "query": None if uri else "SELECT 1"}
+    return forecast_spec(dataset={"source": source, "future": {"uri": future} if future else None})
 
 
 def test_a_source_is_its_bytes_whatever_its_name(target: LocalTarget, tmp_path: Path) -> None:

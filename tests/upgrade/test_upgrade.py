@@ -33,7 +33,7 @@ def left(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     zipfile.ZipFile(request.param).extractall(tmp_path)
     moment = datetime.fromisoformat(LEFT_AT)
     for module in (clock, target):
-        monkeypatch.setattr(module, "now", lambda: moment)
+        monkeypatch.setattr(module, "utc_now", lambda: moment)
     monkeypatch.setattr(jobs, "run", no_step)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -18,6 +18,7 @@ from mlspec.state.record import Release
 from mlspec.web.answer import PredictionHandler
 from mlspec.web.counts import RequestCounter
 from mlspec.web.prediction_cache import CachedForecast, PredictionCache, VersionPredictions
+from tests.examples import forecast_spec
 
 values = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
     ["a/b", "a\\", "\\/", "1", "01"]
@@ -39,9 +40,11 @@ def by_server(series: list[tuple[str, str]], traffic: Mapping[str, int]) -> dict
     ids = join_ids([frame["store"], frame["dept"]], frame.index)
     places = {str(key): place for place, key in enumerate(ids)}
     found = Predictions("d", "2024-01-01T00:00:00Z", "day", ("d1",), places, {"mean": array("d", [1.0] * len(places))})
-    dataset = {"series": ["store", "dept"], "covariates": {"known": []}}
-    release = Release("demand", 1, "v1", "t", "h", {"dataset": dataset, "model": {"horizon": 1}})
-    answers = CachedForecast(release, dict(traffic), {version: VersionPredictions((), found) for version in traffic})
+    spec = forecast_spec(dataset={"series": ["store", "dept"]}, model={"horizon": 1})
+    release = Release("demand", 1, "v1", "t", "h", {})
+    answers = CachedForecast(
+        release, spec, dict(traffic), {version: VersionPredictions((), found) for version in traffic}
+    )
     clock = lambda: "2024-01-01T00:00:00Z"  # noqa: E731
     shelf = PredictionCache(None, ["demand"], lambda _request: found, print)  # type: ignore[arg-type]
     answering = PredictionHandler(RequestCounter(shelf, clock), lambda: 0.0, print)

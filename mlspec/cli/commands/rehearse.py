@@ -43,7 +43,7 @@ def command(name: str, fault: Fault, output: str) -> int:
         base = open_engine(open_target(None, project_folder, "local"), project_folder, ignore_progress)
         spoilt_steps = SpoiltSteps(base.steps, BAD_FACTOR)
         drill = Rehearsal(
-            build_stage(spec.json, root, project_folder, periods_for(spec.json)),
+            build_stage(spec.forecast, root, project_folder, periods_for(spec.forecast)),
             _engine_at(replace(base, steps=spoilt_steps)),
             spoilt_steps,
             fault,

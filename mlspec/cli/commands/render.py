@@ -42,7 +42,7 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
         f"{out}: {count} for {len(loaded.specs)} forecast{'s' if len(loaded.specs) > 1 else ''} on target {target}"
     )
     partial_infrastructure = configured.kind.infrastructure is not None and not whole_folder
-    if partial_infrastructure and any(spec.json["notify"] for spec in loaded.specs):
+    if partial_infrastructure and any(spec.forecast.notify for spec in loaded.specs):
         report("topics and secrets that specs share are rendered with the whole folder: mlspec render specs/")
 
 

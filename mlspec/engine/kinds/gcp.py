@@ -71,7 +71,7 @@ def cost_sentences(specs: Sequence[Spec], _trained: Sequence[str]) -> tuple[str,
     """Return the rough cost of each forecast."""
     from mlspec.plan.gcp import cost
 
-    return tuple(sentence for spec in specs for sentence in cost.cost_sentences(spec.name, spec.json))
+    return tuple(sentence for spec in specs for sentence in cost.cost_sentences(spec.name, spec.forecast))
 
 
 def check_gcp(
@@ -87,4 +87,4 @@ def check_gcp(
 
     place = location(name, settings)
     image = next(filter(None, map(environment.get, _IMAGES)), None)
-    yield from check_up(place, cloud_requirements([spec.json for spec in specs], place), image)
+    yield from check_up(place, cloud_requirements([spec.forecast for spec in specs], place), image)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pandas as pd
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from mlspec.errors import ModelError
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
-from mlspec.spec.forecast import Candidate, GradientBoosting
+from mlspec.spec.forecast import Candidate, Ensemble, GradientBoosting
 
 # kind: the module of its family, below this package.
 FAMILIES = {
@@ -74,20 +75,42 @@ def load_fitted(candidate: Candidate, data: bytes | None, panel: Panel, seed: in
 _CANDIDATE_ADAPTER: TypeAdapter[Candidate] = TypeAdapter(Candidate)
 
 
-def to_json(label: str, kind: str, members: Sequence[Candidate]) -> dict[str, Any]:
-    """Return a champion as JSON that stands by itself: an ensemble carries its chosen members whole."""
-    listed: list[dict[str, Any]] = [_CANDIDATE_ADAPTER.dump_python(member, mode="json") for member in members]
+@dataclass(frozen=True)
+class ChosenCandidate:
+    """A candidate that stands by itself: an ensemble carries its chosen `members` whole, any other candidate has none."""
+
+    candidate: Candidate
+    members: tuple[Candidate, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Candidate, ...]:
+        """What is fitted: the members, or the candidate itself."""
+        return self.members or (self.candidate,)
+
+
+def choose_members(label: str, kind: str, members: Sequence[Candidate]) -> ChosenCandidate:
+    """Return a champion with the members that it was chosen with."""
     if kind != "ensemble":
-        return listed[0]
-    return {"kind": kind, "name": label, "of": [member.label for member in members], "members": listed}
+        return ChosenCandidate(members[0])
+    of = tuple(member.label for member in members)
+    return ChosenCandidate(Ensemble(kind="ensemble", name=label, of=of), tuple(members))
 
 
-def from_json(value: Any) -> tuple[Candidate, list[Candidate]]:
-    """Return the candidate and, of an ensemble, its members. Raises ModelError when `value` is not what `to_json` wrote."""
+def to_json(chosen: ChosenCandidate) -> dict[str, Any]:
+    """Return a chosen candidate as the JSON that a backtest's facts and a model file keep."""
+    value: dict[str, Any] = _CANDIDATE_ADAPTER.dump_python(chosen.candidate, mode="json")
+    if not chosen.members:
+        return value
+    members = [_CANDIDATE_ADAPTER.dump_python(member, mode="json") for member in chosen.members]
+    return {"kind": value["kind"], "name": value["name"], "of": value["of"], "members": members}
+
+
+def from_json(value: Any) -> ChosenCandidate:
+    """Read a chosen candidate back. Raises ModelError when `value` is not what `to_json` wrote."""
     try:
         plain = {key: item for key, item in value.items() if key != "members"}
-        members = [_CANDIDATE_ADAPTER.validate_python(member) for member in value.get("members", ())]
-        return _CANDIDATE_ADAPTER.validate_python(plain), members
+        members = tuple(_CANDIDATE_ADAPTER.validate_python(member) for member in value.get("members", ()))
+        return ChosenCandidate(_CANDIDATE_ADAPTER.validate_python(plain), members)
     except (ValidationError, AttributeError, TypeError) as error:
         raise ModelError(
             "the candidate is not one that this version of mlspec knows", hint="train again: mlspec apply"

@@ -8,11 +8,11 @@ differ by up to a half.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlspec.plan.schedule import runs_per_month
-from mlspec.state.resource import Json
+from mlspec.spec.forecast import Forecast
 
 HOURS = 730.0  # hours of a month, as Google bills
 # Family of machines: USD an hour for one vCPU, and for one GiB, as a Vertex AI endpoint is billed.
@@ -37,7 +37,7 @@ class MonthlyCost:
     unknown: tuple[str, ...] = ()
 
 
-def monthly_cost(spec: Mapping[str, Json]) -> MonthlyCost:
+def monthly_cost(spec: Forecast) -> MonthlyCost:
     """Return the rough cost of one resolved spec."""
     parts = [
         (price, purpose)
@@ -51,32 +51,32 @@ def monthly_cost(spec: Mapping[str, Json]) -> MonthlyCost:
     )  # fmt: skip
 
 
-def _endpoint_parts(spec: Mapping[str, Json]) -> Iterator[CostPart]:
-    if spec["deployment"]["serve"] == "batch":
+def _endpoint_parts(spec: Forecast) -> Iterator[CostPart]:
+    if spec.deployment.serve == "batch":
         return
-    machine = spec["deployment"]["machine"]
-    hourly, count = hourly_price(machine["type"]), machine["min_replicas"]
+    machine = spec.deployment.machine
+    hourly, count = hourly_price(machine.type), machine.min_replicas
     if hourly is None:
-        yield None, f"the endpoint's {machine['type']}"
+        yield None, f"the endpoint's {machine.type}"
     else:
-        yield hourly * count * HOURS, f"{count} x {machine['type']} all month for the endpoint"
+        yield hourly * count * HOURS, f"{count} x {machine.type} all month for the endpoint"
 
 
-def _job_parts(spec: Mapping[str, Json]) -> Iterator[CostPart]:
-    runs = sum(runs_per_month(cron) for word in ("forecast", "retrain") if (cron := spec["schedule"][word]))
+def _job_parts(spec: Forecast) -> Iterator[CostPart]:
+    runs = sum(runs_per_month(cron) for cron in (spec.schedule.forecast, spec.schedule.retrain) if cron)
     if runs:
         yield runs * RUN_MINUTES * 60 * JOB_SECOND, f"{runs:.0f} runs of {RUN_MINUTES:.0f} minutes on 4 vCPU, 16 GiB"
 
 
-def _machine_parts(spec: Mapping[str, Json]) -> Iterator[CostPart]:
-    """Yield the cost of work on separate machines, beside the job that starts them."""
-    for machine, word, task in (
-        (spec["training"]["machine"], "retrain", "training"),
-        (spec["deployment"]["batch_machine"], "forecast", "the batch forecast"),
+def _machine_parts(spec: Forecast) -> Iterator[CostPart]:
+    """What runs on machines of their own, beside the job that asks for them."""
+    for machine, cron, task in (
+        (spec.training.machine, spec.schedule.retrain, "training"),
+        (spec.deployment.batch_machine, spec.schedule.forecast, "the batch forecast"),
     ):
-        if not machine or not spec["schedule"][word]:
+        if not machine or not cron:
             continue
-        hourly, runs = hourly_price(machine), runs_per_month(spec["schedule"][word])
+        hourly, runs = hourly_price(machine), runs_per_month(cron)
         if hourly is None:
             yield None, f"{task}'s {machine}"
         else:
@@ -84,11 +84,11 @@ def _machine_parts(spec: Mapping[str, Json]) -> Iterator[CostPart]:
             yield hourly * runs * RUN_MINUTES / 60, purpose
 
 
-def _monitoring_parts(spec: Mapping[str, Json]) -> Iterator[CostPart]:
-    conditions = sum(2 if alert["outside"] and not alert["for"] else 1 for alert in spec["alerts"])
+def _monitoring_parts(spec: Forecast) -> Iterator[CostPart]:
+    conditions = sum(2 if alert.outside and not alert.for_ else 1 for alert in spec.alerts)
     if conditions:
         yield conditions * CONDITION, f"{conditions} conditions of alerts"
-    secrets = sum(bool(receiver["webhook"]) for receiver in spec["notify"])
+    secrets = sum(bool(receiver.webhook) for receiver in spec.notify)
     if secrets:
         yield secrets * SECRET, f"{secrets} secret{'s' if secrets > 1 else ''}"
 
@@ -103,15 +103,15 @@ def hourly_price(machine: str) -> float | None:
     return count * (cpu + memory * _MEMORY[match[2]])
 
 
-def cost_sentences(name: str, spec: Mapping[str, Json]) -> tuple[str, ...]:
-    """Return the sentences of `plan` on cost: the sum with its parts, what is left out, and the budget if it is exceeded."""
+def cost_sentences(name: str, spec: Forecast) -> tuple[str, ...]:
+    """Return what plan says of the cost: the sum, what it is made of, what it leaves out, and the budget where it is above it."""
     cost = monthly_cost(spec)
     breakdown = "; ".join(cost.parts) or "nothing that is billed by the month"
     unpriced = f", and {' and '.join(cost.unknown)}, whose price is not known here" if cost.unknown else ""
     lines = [
         f"{name}: roughly {cost.usd:.0f} USD a month{unpriced} ({breakdown}; list prices, without storage and traffic)"
     ]
-    budget = spec["budget"]["monthly"]
+    budget = spec.budget.monthly
     if budget and budget.endswith(" USD") and cost.usd > float(budget.split(" ", maxsplit=1)[0]):
         lines.append(f"{name}: that is above its budget of {budget} a month")
     return tuple(lines)

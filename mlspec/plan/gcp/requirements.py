@@ -7,14 +7,12 @@ nothing grants.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.object_address import is_object_address, parse_object_address
 from mlspec.state.finding import CloudRequirements, Grant, Quota
-from mlspec.state.resource import Json
-
-Spec = Mapping[str, Json]
 
 # APIs that the platform and every forecast use. infra/services.tf enables these, and more that only the platform needs.
 _APIS = (
@@ -33,8 +31,8 @@ _QUOTAS = (
 )
 
 
-def cloud_requirements(specs: Sequence[Spec], place: GcpLocation) -> CloudRequirements:
-    """Return what the specs need on Google Cloud."""
+def cloud_requirements(specs: Sequence[Forecast], place: GcpLocation) -> CloudRequirements:
+    """Return what Google Cloud has to hold and allow."""
     secrets = tuple(sorted(set(_secret_names(specs))))
     apis = (*_APIS, *(("secretmanager",) if secrets else ()))
     return CloudRequirements(
@@ -48,15 +46,15 @@ def cloud_requirements(specs: Sequence[Spec], place: GcpLocation) -> CloudRequir
     )
 
 
-def _topic_names(specs: Iterable[Spec]) -> Iterator[str]:
-    return (receiver["pubsub"] for spec in specs for receiver in spec["notify"] if receiver["pubsub"])
+def _topic_names(specs: Iterable[Forecast]) -> Iterator[str]:
+    return (receiver.pubsub for spec in specs for receiver in spec.notify if receiver.pubsub)
 
 
-def _secret_names(specs: Iterable[Spec]) -> Iterator[str]:
-    return (receiver["webhook"]["secret"] for spec in specs for receiver in spec["notify"] if receiver["webhook"])
+def _secret_names(specs: Iterable[Forecast]) -> Iterator[str]:
+    return (receiver.webhook.secret for spec in specs for receiver in spec.notify if receiver.webhook)
 
 
-def _project_grants(specs: Sequence[Spec], place: GcpLocation) -> Iterator[Grant]:
+def _project_grants(specs: Sequence[Forecast], place: GcpLocation) -> Iterator[Grant]:
     own = f"projects/{place.project}/roles"
     yield Grant(
         "make a forecast's infrastructure", f"{own}/mlspecForecastApplier",
@@ -66,17 +64,17 @@ def _project_grants(specs: Sequence[Spec], place: GcpLocation) -> Iterator[Grant
             "resourcemanager.projects.getIamPolicy", "run.jobs.create",
         ),
     )  # fmt: skip
-    online = any(spec["deployment"]["serve"] != "batch" for spec in specs)
+    online = any(spec.deployment.serve != "batch" for spec in specs)
     deploys = (
         ("aiplatform.endpoints.deploy", "aiplatform.endpoints.get", "aiplatform.endpoints.update") if online else ()
     )
     jobs = [
         f"aiplatform.{kind}.{act}"
-        for kind, part, key in (
-            ("customJobs", "training", "machine"),
-            ("batchPredictionJobs", "deployment", "batch_machine"),
+        for kind, machines in (
+            ("customJobs", [spec.training.machine for spec in specs]),
+            ("batchPredictionJobs", [spec.deployment.batch_machine for spec in specs]),
         )
-        if any(spec[part][key] for spec in specs)
+        if any(machines)
         for act in ("create", "get", "list")
     ]
     yield Grant(
@@ -94,7 +92,7 @@ def _project_grants(specs: Sequence[Spec], place: GcpLocation) -> Iterator[Grant
     yield Grant("watch the forecasts' jobs", "roles/run.viewer", ("run.executions.get", "run.jobs.get"))
 
 
-def _bucket_grants(specs: Iterable[Spec], place: GcpLocation) -> Iterator[Grant]:
+def _bucket_grants(specs: Iterable[Forecast], place: GcpLocation) -> Iterator[Grant]:
     yield Grant("read the data", "roles/storage.objectViewer", _READS, place.bucket("data"))
     yield Grant("keep models", "roles/storage.objectUser", _WRITES, place.bucket("models"))
     yield Grant("keep the record", "roles/storage.objectUser", _KEEPS, place.bucket("state"))
@@ -103,9 +101,8 @@ def _bucket_grants(specs: Iterable[Spec], place: GcpLocation) -> Iterator[Grant]
         yield Grant("read the data", "roles/storage.objectViewer", _READS, bucket)
 
 
-def _source_buckets(specs: Iterable[Spec]) -> Iterator[str]:
+def _source_buckets(specs: Iterable[Forecast]) -> Iterator[str]:
     for spec in specs:
-        for part in (spec["dataset"]["source"], spec["dataset"]["future"] or {}):
-            uri = part.get("uri") or ""
-            if is_object_address(uri):
-                yield parse_object_address(uri).bucket
+        for part in (spec.dataset.source, spec.dataset.future):
+            if part and part.uri and is_object_address(part.uri):
+                yield parse_object_address(part.uri).bucket

@@ -8,16 +8,16 @@ looks back over weeks. The metrics of an endpoint (error_rate, latency) are read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from mlspec.render.quote import promql_text
-from mlspec.spec.agreement import parse_agreement
-from mlspec.spec.duration import parse_duration
+from mlspec.spec.duration import format_duration
 from mlspec.spec.escaping import log_filter
 from mlspec.spec.fields import SEVERITIES
-from mlspec.state.resource import Json
+from mlspec.spec.forecast import Alert, Forecast, Notify
 
 VALUE = "custom.googleapis.com/mlspec/value"
 BREACHES = "custom.googleapis.com/mlspec/breaches"
@@ -62,47 +62,43 @@ class AlertPolicy:
     text: str
 
 
-def alert_policies(spec: Mapping[str, Json], endpoint: str | None) -> tuple[AlertPolicy, ...]:
-    """Return one policy for each alert of a resolved spec. `endpoint` is the Vertex AI endpoint's id, if the spec serves online."""
-    return tuple(_alert_policy(spec, alert, endpoint) for alert in spec["alerts"])
+def alert_policies(spec: Forecast, endpoint: str | None) -> tuple[AlertPolicy, ...]:
+    """Return one policy an alert of a resolved spec. `endpoint` is the Vertex AI endpoint's id, where the spec serves online."""
+    return tuple(_alert_policy(spec, alert, endpoint) for alert in spec.alerts)
 
 
-def _alert_policy(spec: Mapping[str, Json], alert: Mapping[str, Json], endpoint: str | None) -> AlertPolicy:
-    forecast, rolls_back = spec["metadata"]["name"], alert["name"] in spec["rollback"]["on"]
+def _alert_policy(spec: Forecast, alert: Alert, endpoint: str | None) -> AlertPolicy:
+    forecast, rolls_back = spec.metadata.name, alert.name in spec.rollback.on
     threshold = " or ".join(words for words, _, _ in _threshold_sides(alert))
-    condition = f"{alert['metric']} is {threshold}"
-    reaction = (
-        "mlspec evaluates the version that serves, and may roll it back" if rolls_back else "a person should look at it"
-    )
+    condition = f"{alert.metric} is {threshold}"
+    reaction = "mlspec looks at the version that serves, and may roll it back" if rolls_back else "a person should look"
     return AlertPolicy(
-        name=alert["name"],
-        title=f"mlspec {forecast}: {alert['name']}",
-        severity=_GCP_SEVERITY.get(alert["severity"]),
+        name=alert.name,
+        title=f"mlspec {forecast}: {alert.name}",
+        severity=_GCP_SEVERITY.get(alert.severity),
         conditions=tuple(_policy_conditions(forecast, alert, endpoint)),
-        channels=_notify_topics(spec["notify"], SEVERITIES.index(alert["severity"])),
+        channels=_notify_topics(spec.notify, SEVERITIES.index(alert.severity)),
         rolls_back=rolls_back,
-        text=f"The alert {alert['name']} of forecast {forecast} fires when {condition}. Now {reaction}: mlspec status {forecast}.",
+        text=f"The alert {alert.name} of forecast {forecast} fires when {condition}. Now {reaction}: mlspec status {forecast}.",
     )
 
 
-def _notify_topics(notify: Sequence[Mapping[str, Json]], severity: int) -> tuple[str, ...]:
-    """Return the topics that receive alerts of this severity, each once."""
+def _notify_topics(notify: Sequence[Notify], severity: int) -> tuple[str, ...]:
+    """Return the topics that take alerts of this loudness, each once."""
     topics = (
-        receiver["pubsub"]
-        for receiver in notify
-        if receiver["pubsub"] and severity >= SEVERITIES.index(receiver["severity"])
+        receiver.pubsub for receiver in notify if receiver.pubsub and severity >= SEVERITIES.index(receiver.severity)
     )
     return tuple(dict.fromkeys(topics))
 
 
-def _policy_conditions(forecast: str, alert: Mapping[str, Json], endpoint: str | None) -> Sequence[PolicyCondition]:
-    if endpoint is not None and alert["metric"] in _ENDPOINT_CONDITIONS:
+def _policy_conditions(forecast: str, alert: Alert, endpoint: str | None) -> Sequence[PolicyCondition]:
+    if endpoint is not None and alert.metric in _ENDPOINT_CONDITIONS:
         return [_endpoint_condition(alert, endpoint)]
-    if alert["for"]:
-        agree, evaluations = parse_agreement(alert["for"])
-        series = _series_filter(BREACHES, forecast, alert["name"])
+    if alert.for_:
+        agree, evaluations = alert.agreement
+        series = _series_filter(BREACHES, forecast, alert.name)
         return [PolicyCondition(f"in {agree} of {evaluations} evaluations", series, "COMPARISON_GT", agree - 0.5)]
-    series = _series_filter(VALUE, forecast, alert["name"])
+    series = _series_filter(VALUE, forecast, alert.name)
     return [
         PolicyCondition(words, series, comparison, value, "ALIGN_MAX" if comparison == "COMPARISON_GT" else "ALIGN_MIN")
         for words, comparison, value in _threshold_sides(alert)
@@ -120,23 +116,23 @@ def _series_filter(metric: str, forecast: str, alert: str) -> str:
     return " AND ".join(parts)
 
 
-def _threshold_sides(alert: Mapping[str, Json]) -> list[tuple[str, Literal["COMPARISON_GT", "COMPARISON_LT"], float]]:
-    """Return text, comparison and value for each side on which an alert fires; a duration is in seconds."""
-    low, high = alert["outside"] or (alert["below"], alert["above"])
+def _threshold_sides(alert: Alert) -> list[tuple[str, Literal["COMPARISON_GT", "COMPARISON_LT"], float]]:
+    """Return the words, the comparison and the value of each side on which an alert fires; a duration in seconds."""
+    low, high = alert.bounds
     sides: list[tuple[str, Literal["COMPARISON_GT", "COMPARISON_LT"], float]] = []
     if low is not None:
         sides.append((f"below {low:g}", "COMPARISON_LT", low))
     if high is not None:
-        number = parse_duration(high).total_seconds() if isinstance(high, str) else high
-        sides.append((f"above {high if isinstance(high, str) else format(high, 'g')}", "COMPARISON_GT", number))
+        text = format_duration(alert.above) if isinstance(alert.above, timedelta) else f"{high:g}"
+        sides.append((f"above {text}", "COMPARISON_GT", high))
     return sides
 
 
-def _endpoint_condition(alert: Mapping[str, Json], endpoint: str) -> PolicyCondition:
+def _endpoint_condition(alert: Alert, endpoint: str) -> PolicyCondition:
     """Return the condition on what Vertex AI itself counts."""
     labels = f"monitored_resource={promql_text(_ENDPOINT)},endpoint_id={promql_text(endpoint)}"
     words, _, value = _threshold_sides(alert)[0]
-    return _ENDPOINT_CONDITIONS[alert["metric"]](labels, words, value)
+    return _ENDPOINT_CONDITIONS[alert.metric](labels, words, value)
 
 
 def _failed_share_condition(labels: str, words: str, value: float) -> PolicyCondition:

@@ -5,7 +5,7 @@ The text has the form of `terraform fmt`, with one literal resource for each gra
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from mlspec.render.dag import dag_name
 from mlspec.render.environment import jinja_environment
 from mlspec.render.gcp.alert_policies import VALUE, AlertPolicy, alert_policies
 from mlspec.spec.escaping import log_filter
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.spec.object_address import is_object_address, parse_object_address
-from mlspec.state.resource import Json
 
 # Template below terraform/forecast: whether a batch-only forecast needs it too.
 _FILES = {
@@ -55,7 +55,7 @@ _TILE_HEIGHT = 16
 _TILE_WIDTH = 24
 
 
-def forecast_files(spec: Mapping[str, Json], place: GcpLocation, own: Path | None = None) -> dict[str, str]:
+def forecast_files(spec: Forecast, place: GcpLocation, own: Path | None = None) -> dict[str, str]:
     """Return the Terraform of one resolved spec, by file name. `own` is the project's own folder of templates."""
     facts = _template_facts(spec, place)
     templates = jinja_environment(own)
@@ -66,14 +66,14 @@ def forecast_files(spec: Mapping[str, Json], place: GcpLocation, own: Path | Non
     }
 
 
-def shared_files(specs: Sequence[Mapping[str, Json]], place: GcpLocation, own: Path | None = None) -> dict[str, str]:
-    """Return the Terraform of the resources that specs share: topics and secrets under `notify`, each once."""
-    receivers = [receiver for spec in specs for receiver in spec["notify"]]
+def shared_files(specs: Sequence[Forecast], place: GcpLocation, own: Path | None = None) -> dict[str, str]:
+    """Return the Terraform of what specs share: topics and secrets that they name under `notify`, each made once."""
+    receivers = [receiver for spec in specs for receiver in spec.notify]
     facts = {
         "place": place,
         "labels": SHARED_BY_ALL,
-        "topics": sorted({receiver["pubsub"] for receiver in receivers if receiver["pubsub"]}),
-        "secrets": sorted({receiver["webhook"]["secret"] for receiver in receivers if receiver["webhook"]}),
+        "topics": sorted({receiver.pubsub for receiver in receivers if receiver.pubsub}),
+        "secrets": sorted({receiver.webhook.secret for receiver in receivers if receiver.webhook}),
     }
     templates = jinja_environment(own)
     return {file: templates.get_template(f"terraform/project/{file}.j2").render(facts) for file in _SHARED_FILES}
@@ -85,28 +85,28 @@ class GcpTerraform:
 
     place: GcpLocation
 
-    def forecast_files(self, spec: Mapping[str, Json], own: Path | None = None) -> dict[str, str]:
+    def forecast_files(self, spec: Forecast, own: Path | None = None) -> dict[str, str]:
         """Return the Terraform of one resolved spec, by file name."""
         return forecast_files(spec, self.place, own)
 
-    def shared_files(self, specs: Sequence[Mapping[str, Json]], own: Path | None = None) -> dict[str, str]:
+    def shared_files(self, specs: Sequence[Forecast], own: Path | None = None) -> dict[str, str]:
         """Return the Terraform of what all specs of a project share, by file name."""
         return shared_files(specs, self.place, own)
 
 
-def _template_facts(spec: Mapping[str, Json], place: GcpLocation) -> dict[str, Any]:
-    name, names = spec["metadata"]["name"], derived_names(spec["metadata"]["name"])
-    online = spec["deployment"]["serve"] != "batch"
+def _template_facts(spec: Forecast, place: GcpLocation) -> dict[str, Any]:
+    name, names = spec.metadata.name, derived_names(spec.metadata.name)
+    online = spec.deployment.serve != "batch"
     forecast_policies = alert_policies(spec, names["Vertex AI endpoint"] if online else None)
     return {
         "name": name,
         "place": place,
         "names": {short: names[kind] for short, kind in _NAMES.items()},
-        "labels": dict(sorted({**spec["metadata"]["labels"], **MANAGED_BY, "mlspec-forecast": name}.items())),
-        "description": spec["metadata"]["description"],
+        "labels": dict(sorted({**spec.metadata.labels, **MANAGED_BY, "mlspec-forecast": name}.items())),
+        "description": spec.metadata.description,
         "dag": dag_name(spec),
         "online": online,
-        "acts_as_train": bool(spec["training"]["machine"] or spec["deployment"]["batch_machine"]),
+        "acts_as_train": bool(spec.training.machine or spec.deployment.batch_machine),
         "policies": forecast_policies,
         "rolls_back": any(policy.rolls_back for policy in forecast_policies),
         "receivers": sorted({topic for policy in forecast_policies for topic in policy.channels}),
@@ -116,10 +116,10 @@ def _template_facts(spec: Mapping[str, Json], place: GcpLocation) -> dict[str, A
     }
 
 
-def _source_facts(spec: Mapping[str, Json]) -> dict[str, Any]:
-    """Return the buckets and BigQuery tables outside the platform that the spec reads. The tables of a query are not known."""
-    source, future = spec["dataset"]["source"], spec["dataset"]["future"]
-    uris = [uri for uri in (source["uri"], future and future["uri"]) if uri]
+def _source_facts(spec: Forecast) -> dict[str, Any]:
+    """Return what the spec reads that is not mlspec's own: buckets and BigQuery tables. A query's tables are not known here."""
+    source, future = spec.dataset.source, spec.dataset.future
+    uris = [uri for uri in (source.uri, future.uri if future else None) if uri]
     buckets = {parse_object_address(uri).bucket for uri in uris if is_object_address(uri)}
     tables = {uri.removeprefix("bq://") for uri in uris if uri.startswith("bq://")}
     return {
@@ -127,7 +127,7 @@ def _source_facts(spec: Mapping[str, Json]) -> dict[str, Any]:
         "source_tables": [
             dict(zip(("project", "dataset", "table"), table.rsplit(".", 2), strict=True)) for table in sorted(tables)
         ],
-        "from_bigquery": bool(tables or source["query"]),
+        "from_bigquery": bool(tables or source.query),
     }
 
 

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Self
 
 from mlspec.errors import LockHeld, MlspecError, StateError, TargetError
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, ObservedResource, Settlement, SourceFacts, StoredStep
 from mlspec.state.point import MetricPoint
@@ -117,7 +119,7 @@ class GcpTarget:
         """Return the names of all forecasts of which anything is recorded, sorted."""
         return self._snapshots.forecast_names()
 
-    def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
         """Look at a forecast's source and future data."""
         return self._sources.inspect_source(spec, root)
 
@@ -135,7 +137,7 @@ class GcpTarget:
         """The Google Cloud project's id."""
         return self._clients.project
 
-    def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
+    def fetch_source(self, spec: Forecast, root: Path, folder: Path) -> tuple[Forecast, Path]:
         """Bring what a spec reads into `folder`, and return the spec that reads it there, with its root."""
         return self._sources.fetch_source(spec, root, folder)
 
@@ -219,7 +221,7 @@ class GcpTarget:
     def route_traffic(
         self,
         forecast: str,
-        spec: Mapping[str, Json],
+        spec: Forecast,
         traffic: Mapping[str, int],
         main: str,
         versions: Mapping[str, Version],
@@ -251,7 +253,7 @@ class GcpTarget:
         """Write why a step failed below an address."""
         self.upload_outputs(address, {}, error_to_json(error))
 
-    def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
+    def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Write a forecast into its table, before it is recorded."""
         self._warehouse.publish_forecast(forecast, spec, run, self.fetch_file(forecast, run.files["forecast"]))
 
@@ -328,11 +330,16 @@ class GcpTarget:
 
         Nothing is no verdict: an alert that nobody can measure moves nothing, and holds up no pass.
         """
-        specs = [(release.version, release.spec["deployment"]) for release in self.load_releases(forecast)]
-        if not specs or specs[0][1]["serve"] == "batch":
+        releases = self.load_releases(forecast)
+        deployments = [
+            read_stored_spec(release.spec, f"{forecast}: the spec of release {release.release}").deployment
+            for release in releases
+        ]
+        if not deployments or deployments[0].serve == "batch":
             return ()
-        machines = {deployment["machine"]["type"] for _, deployment in specs}
-        versions = {deployment_id(version, machine): version for version, _ in specs for machine in machines}
+        machines = {deployment.machine.type for deployment in deployments}
+        names = {release.version for release in releases}
+        versions = {deployment_id(version, machine): version for version in names for machine in machines}
         endpoint = derived_names(forecast)["Vertex AI endpoint"]
         with suppress(TargetError):
             return self._request_metrics.read_request_counts(forecast, endpoint, versions, since)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlspec.errors import DataError
 from mlspec.source_files import list_source_files
+from mlspec.spec.forecast import Forecast
 from mlspec.state.observed import SourceFacts
-from mlspec.state.resource import Json
 from mlspec.targets.local.digest_cache import DigestCache
 
 
-def inspect_source_files(spec: Mapping[str, Json], root: Path, digests: DigestCache) -> SourceFacts:
+def inspect_source_files(spec: Forecast, root: Path, digests: DigestCache) -> SourceFacts:
     """Return what the source and future files are now. Raises DataError where one is missing, unreadable or not local."""
-    dataset = spec["dataset"]
-    files = _matching_files(dataset["source"], "dataset.source", root)
-    if dataset.get("future"):
-        files += _matching_files(dataset["future"], "dataset.future", root)
+    files = _matching_files(spec.dataset.source.uri, "dataset.source", root)
+    if spec.dataset.future:
+        files += _matching_files(spec.dataset.future.uri, "dataset.future", root)
+    return _inspect_files(files, root, digests)
+
+
+def inspect_pattern(uri: str | None, field: str, root: Path, digests: DigestCache) -> SourceFacts:
+    """Return what the files of one address are now. Raises as `inspect_source_files` does; `field` names it to the reader."""
+    return _inspect_files(_matching_files(uri, field, root), root, digests)
+
+
+def _inspect_files(files: Sequence[Path], root: Path, digests: DigestCache) -> SourceFacts:
     total = hashlib.sha256()
     size = 0
     for file in files:
@@ -34,8 +42,7 @@ def inspect_source_files(spec: Mapping[str, Json], root: Path, digests: DigestCa
     return SourceFacts(total.hexdigest(), tuple(file.relative_to(root).as_posix() for file in files), size)
 
 
-def _matching_files(source: Mapping[str, Json], field: str, root: Path) -> list[Path]:
-    uri = source.get("uri")
+def _matching_files(uri: str | None, field: str, root: Path) -> list[Path]:
     if uri is None or "://" in uri:
         raise DataError(
             f"{field} is {uri or 'a query'}, and the local target reads files of this project only",

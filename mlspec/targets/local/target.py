@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlspec.spec.forecast import Forecast
 from mlspec.state.observed import SourceFacts
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import ForecastRun, Version
-from mlspec.state.resource import Json
 from mlspec.targets.local.artifacts import FolderFiles
 from mlspec.targets.local.database import SqliteDatabase
 from mlspec.targets.local.digest_cache import DigestCache
@@ -35,7 +35,7 @@ class LocalTarget(Record):
         self._locks = store.locks
         self._source_digests = DigestCache()
 
-    def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
         """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
         return inspect_source_files(spec, root, self._source_digests)
 
@@ -48,21 +48,21 @@ class LocalTarget(Record):
         """Return a secret's value. Raises StateError where there is none that only its owner can read."""
         return secret_value(self.folder, name)
 
-    def fetch_source(self, spec: Mapping[str, Json], root: Path, _folder: Path) -> tuple[Mapping[str, Json], Path]:
+    def fetch_source(self, spec: Forecast, root: Path, _folder: Path) -> tuple[Forecast, Path]:
         """Return the spec and its root as they are: a local target reads files of the project where they lie."""
         return spec, root
 
     def route_traffic(
         self,
         forecast: str,
-        spec: Mapping[str, Json],
+        spec: Forecast,
         traffic: Mapping[str, int],
         main: str,
         versions: Mapping[str, Version],
     ) -> None:
         """Do nothing: `mlspec serve` and the batch forecast go by the record itself."""
 
-    def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun) -> None:
+    def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Do nothing: a forecast is read from the record."""
 
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:

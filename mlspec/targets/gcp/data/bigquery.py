@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mlspec.errors import DataError, TargetError
+from mlspec.spec.forecast import Forecast, Future, Source
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.record import ForecastRun
-from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.forecast_table import long_table
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
@@ -36,27 +35,29 @@ class Warehouse:
         """Look anew from now on."""
         self._seen = None
 
-    def inspect_source(self, source: Mapping[str, Json], field: str) -> tuple[str, tuple[str, ...], int]:
+    def inspect_source(self, source: Source | Future, field: str) -> tuple[str, tuple[str, ...], int]:
         """Return the digest of a table's or query's present state, what it is called, and its size in bytes."""
-        key = str(source.get("uri") or source["query"])
+        query = source.query if isinstance(source, Source) else None
+        key = str(source.uri or query)
         if self._seen is not None and key in self._seen:
             return self._seen[key]
-        facts = self._inspect_query(key, field) if source.get("query") else self._inspect_table(key, field)
+        facts = self._inspect_query(key, field) if query else self._inspect_table(key, field)
         if self._seen is not None:
             self._seen[key] = facts
         return facts
 
-    def fetch_rows(self, source: Mapping[str, Json], destination: Path, field: str) -> None:
+    def fetch_rows(self, source: Source | Future, destination: Path, field: str) -> None:
         """Write a table's or a query's rows to a Parquet file."""
         from pyarrow import parquet
 
-        query = source.get("query") or f"SELECT * FROM `{str(source['uri']).removeprefix('bq://')}`"  # noqa: S608  (checked by the spec)
+        query = source.query if isinstance(source, Source) else None
+        query = query or f"SELECT * FROM `{str(source.uri).removeprefix('bq://')}`"  # noqa: S608  (checked by the spec)
         rows = self._run_query(query, field)
         parquet.write_table(
             call_with_retries(lambda: rows.to_arrow(create_bqstorage_client=False), f"read {field}"), destination
         )
 
-    def publish_forecast(self, forecast: str, spec: Mapping[str, Json], run: ForecastRun, source: Path) -> None:
+    def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun, source: Path) -> None:
         """Write a forecast into its table: of each cutoff the newest one, whole or not at all, and twice as once.
 
         The rows of one cutoff are one partition, which a load job replaces in one step

@@ -7,26 +7,24 @@ value, version, run.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlspec.state.resource import Json
+from mlspec.spec.forecast import Forecast
 
 _MEAN = "mean"
 
 
-def long_table(source: Path, spec: Mapping[str, Json], run: str) -> Any:
+def long_table(source: Path, spec: Forecast, run: str) -> Any:
     """Return a forecast's file as a pyarrow table in the warehouse's shape. `run` is the digest of the run's inputs."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     wide = pq.read_table(source)
-    keys = list(spec["dataset"]["series"])
+    keys = list(spec.dataset.series)
     series = pa.array(_series_keys(wide, keys), pa.string())
     parts = [
-        _quantile_rows(pa, wide, series, spec["dataset"]["time"], run, quantile)
-        for quantile in (None, *spec["model"]["quantiles"])
+        _quantile_rows(pa, wide, series, spec.dataset.time, run, quantile) for quantile in (None, *spec.model.quantiles)
     ]
     return pa.concat_tables(parts)
 

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from mlspec.errors import DataError, TargetError
 from mlspec.source_files import list_source_files
+from mlspec.spec.forecast import Forecast, Future, Source
 from mlspec.spec.object_address import ObjectAddress, bucket_address, is_object_address, parse_object_address
 from mlspec.state.observed import SourceFacts
-from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.bigquery import Warehouse
 from mlspec.targets.gcp.record.bucket import Bucket, NoBucket, StoredObject
 from mlspec.targets.local import sources as files
 from mlspec.targets.local.digest_cache import DigestCache
 
-FIELDS = ("source", "future")
 FEW = 2  # folders of one bucket that are listed one by one, before the bucket is listed whole
 MOST = 20_000  # objects of a bucket that is listed whole, in 20 calls
 
@@ -48,33 +45,29 @@ class Sources:
         self._folders = None
         self._warehouse.end_session()
 
-    def inspect_source(self, spec: Mapping[str, Json], root: Path) -> SourceFacts:
+    def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
         """Return what the source and future data are now. Raises DataError where one is missing or cannot be read."""
-        parts = [
-            self._inspect_field(spec["dataset"][field], f"dataset.{field}", root)
-            for field in FIELDS
-            if spec["dataset"].get(field)
-        ]
+        parts = [self._inspect_field(source, f"dataset.{field}", root) for field, source in _read_sources(spec)]
         total = hashlib.sha256("".join(f"{digest}\n" for digest, _, _ in parts).encode())
         return SourceFacts(
             total.hexdigest(), tuple(name for _, names, _ in parts for name in names), sum(size for _, _, size in parts)
         )
 
-    def fetch_source(self, spec: Mapping[str, Json], root: Path, folder: Path) -> tuple[Mapping[str, Json], Path]:
+    def fetch_source(self, spec: Forecast, root: Path, folder: Path) -> tuple[Forecast, Path]:
         """Bring what a spec reads into `folder`, and return the spec that reads it there, with its root.
 
         A spec that reads files of the project alone is returned as it is.
         """
-        dataset = dict(spec["dataset"])
-        if not any(_is_remote(dataset.get(field)) for field in FIELDS):
+        sources = _read_sources(spec)
+        if not any(_is_remote(source) for _, source in sources):
             return spec, root
-        for field in FIELDS:
-            if dataset.get(field):
-                dataset[field] = {**dataset[field], **self._fetch_field(dataset[field], field, root, folder)}
-        return {**spec, "dataset": dataset}, folder
+        fetched = {
+            field: source.model_copy(update=self._fetch_field(source, field, root, folder)) for field, source in sources
+        }
+        return spec.model_copy(update={"dataset": spec.dataset.model_copy(update=fetched)}), folder
 
-    def _inspect_field(self, source: Mapping[str, Json], field: str, root: Path) -> tuple[str, tuple[str, ...], int]:
-        uri = source.get("uri") or ""
+    def _inspect_field(self, source: Source | Future, field: str, root: Path) -> tuple[str, tuple[str, ...], int]:
+        uri = source.uri or ""
         if is_object_address(uri):
             objects = self._matching_objects(uri, field)
             words = "".join(
@@ -87,13 +80,14 @@ class Sources:
             )
         if _is_remote(source):
             return self._warehouse.inspect_source(source, field)
-        facts = files.inspect_source_files({"dataset": {"source": source}}, root, self._digests)
+        facts = files.inspect_pattern(source.uri, field, root, self._digests)
         return facts.digest, facts.files, facts.size
 
-    def _fetch_field(self, source: Mapping[str, Json], field: str, root: Path, folder: Path) -> dict[str, Json]:
+    def _fetch_field(self, source: Source | Future, field: str, root: Path, folder: Path) -> dict[str, str | None]:
+        """Bring what one field names into `folder`, and return what of the field says where it is now."""
         destination = folder / field
         destination.mkdir(parents=True, exist_ok=True)
-        uri = source.get("uri") or ""
+        uri = source.uri or ""
         if is_object_address(uri):
             bucket = Bucket(self._clients, parse_object_address(uri).bucket)
             objects = self._matching_objects(uri, f"dataset.{field}")
@@ -102,7 +96,8 @@ class Sources:
             return {"uri": f"{field}/*{Path(uri).suffix}"}
         if _is_remote(source):
             self._warehouse.fetch_rows(source, destination / "rows.parquet", f"dataset.{field}")
-            return {"uri": f"{field}/rows.parquet", "query": None}
+            rows: dict[str, str | None] = {"uri": f"{field}/rows.parquet"}
+            return {**rows, "query": None} if isinstance(source, Source) else rows
         for number, path in enumerate(list_source_files(root, uri)):
             (destination / f"{number:06}-{path.name}").symlink_to(path.resolve())
         return {"uri": f"{field}/*{Path(uri).suffix}"}
@@ -167,8 +162,14 @@ def _matches_pattern(name: tuple[str, str, str], folder: str, pattern: str) -> b
     return at >= 0 and name[2][at:].endswith(later_parts[-1])
 
 
-def _is_remote(source: Any) -> bool:
-    return bool(source) and (bool(source.get("query")) or "://" in (source.get("uri") or ""))
+def _read_sources(spec: Forecast) -> list[tuple[str, Source | Future]]:
+    """Return what a spec reads, by the key of its dataset."""
+    future = spec.dataset.future
+    return [("source", spec.dataset.source), *([("future", future)] if future else [])]
+
+
+def _is_remote(source: Source | Future) -> bool:
+    return (isinstance(source, Source) and bool(source.query)) or "://" in (source.uri or "")
 
 
 def _digest_of(words: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from mlspec.errors import TargetError
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.object_address import parse_object_address
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.step import RemoteStep
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs import failure_log
@@ -49,8 +50,7 @@ def batch_machine(step: RemoteStep) -> str | None:
     traffic = step.options.get("traffic")
     if step.step != "forecast" or not traffic or not all(traffic.values()) or step.options.get("cutoffs"):
         return None
-    machine: str | None = step.spec["deployment"]["batch_machine"]
-    return machine
+    return read_stored_spec(step.spec).deployment.batch_machine
 
 
 class BatchPredictions:

@@ -20,6 +20,7 @@ from mlspec import errors
 from mlspec.errors import MlspecError, TargetError
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
+from mlspec.spec.stored import read_stored_spec
 from mlspec.state.step import INSTANCES, PREDICTIONS, RemoteStep, StepResult
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs import batch_prediction, custom_job, failure_log
@@ -91,7 +92,7 @@ class RemoteSteps:
 
         One that failed is told by what it wrote, or did not.
         """
-        folder_address, machine = self._state.address_of(folder), step.spec["training"]["machine"]
+        folder_address, machine = self._state.address_of(folder), read_stored_spec(step.spec).training.machine
         arguments = self._step_arguments(step, folder_address, inputs)
         if machine and step.step in _HEAVY:
             request = custom_job.CustomJobRequest(step.forecast, step.step, step.key, machine, self._image(), arguments)

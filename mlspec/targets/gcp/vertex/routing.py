@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Mapping
 
 from mlspec.errors import TargetError
+from mlspec.spec.forecast import Forecast, Machine
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.observed import ObservedResource
 from mlspec.state.record import Version
-from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.record.bucket import Bucket
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
@@ -23,7 +23,6 @@ from mlspec.targets.gcp.vertex.endpoint import Endpoint
 from mlspec.targets.gcp.vertex.model_registry import ModelRegistry, ModelUpload
 
 LOOP_JOB = "mlspec-reconcile"
-_MACHINE = ("type", "min_replicas", "max_replicas")  # keys of `deployment.machine`
 
 
 class VertexServing:
@@ -44,7 +43,7 @@ class VertexServing:
         self._session, self._defaults = False, None
 
     def route_traffic(
-        self, forecast: str, spec: Mapping[str, Json], traffic: Mapping[str, int], main: str,
+        self, forecast: str, spec: Forecast, traffic: Mapping[str, int], main: str,
         versions: Mapping[str, Version], confirm: Callable[[], None],
     ) -> None:  # fmt: skip
         """Let Vertex AI serve `versions` as `traffic` says, in percent; `main` carries the forecast. Twice is as once."""
@@ -55,7 +54,7 @@ class VertexServing:
         }
         self._registry.promote_version(forecast, main)
         if _serves_online(spec):
-            machine = self._serving_machine(forecast, spec["deployment"]["machine"])
+            machine = self._serving_machine(forecast, spec.deployment.machine)
             self._open_endpoint(forecast).route_traffic(traffic, models, machine, confirm)
         else:
             self._open_endpoint(
@@ -70,7 +69,9 @@ class VertexServing:
         recorded = deployment.resource.fields
         if recorded.get("deployment.serve") == "batch":
             return None
-        machine = self._serving_machine(forecast, {key: recorded[f"deployment.machine.{key}"] for key in _MACHINE})
+        machine = self._serving_machine(
+            forecast, Machine(**{key: recorded[f"deployment.machine.{key}"] for key in Machine.model_fields})
+        )
         return self._open_endpoint(forecast).find_mismatch(deployment.facts.get("traffic", {}), machine)
 
     def take_down(self, forecast: str, *, purge: bool) -> None:
@@ -138,11 +139,12 @@ class VertexServing:
             self._clients, f"projects/{self._clients.project}/locations/{self._clients.region}/endpoints/{number}"
         )
 
-    def _serving_machine(self, forecast: str, settings: Mapping[str, Json]) -> ServingMachine:
-        account = derived_names(forecast)["service account of serving"]
-        kind, fewest, most = (settings[key] for key in _MACHINE)
-        return ServingMachine(kind, fewest, most, f"{account}@{self._clients.project}.iam.gserviceaccount.com")
+    def _serving_machine(self, forecast: str, machine: Machine) -> ServingMachine:
+        account = (
+            f"{derived_names(forecast)['service account of serving']}@{self._clients.project}.iam.gserviceaccount.com"
+        )
+        return ServingMachine(machine.type, machine.min_replicas, machine.max_replicas, account)
 
 
-def _serves_online(spec: Mapping[str, Json]) -> bool:
-    return bool(spec["deployment"]["serve"] != "batch")
+def _serves_online(spec: Forecast) -> bool:
+    return spec.deployment.serve != "batch"
