@@ -1,7 +1,8 @@
-"""Every error that a person can meet, and the exit codes of all commands.
+"""All errors for users, and the exit codes of all commands.
 
-One class per *next step of the reader*. An error carries a sentence (what is wrong, and where) and a `hint` (what to do).
-The command line turns them into words and an exit code in one place; any other exception is a defect of mlspec.
+There is one class for each kind of action that the user has to take next. An error has a message (what is wrong, and where) and
+a `hint` (what to do). The command line prints it and exits with its code, in one place. Any other exception is a defect of
+mlspec.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """The exit codes of every command, as the contract fixes them."""
+    """The exit codes of every command. They are part of the interface."""
 
     DONE = 0
     FAILED = 1
@@ -24,11 +25,11 @@ class Exit(IntEnum):
 
 
 class Terminated(BaseException):
-    """SIGTERM came. Not an Exception, so that no `except Exception` swallows it."""
+    """SIGTERM arrived. It is not an Exception, so that no `except Exception` catches it."""
 
 
 class MlspecError(Exception):
-    """Something in the reader's world has to change before the command can succeed.
+    """The user has to change something before the command can succeed.
 
     `message` says what is wrong and where; `hint` says what to do about it.
     """
@@ -41,7 +42,7 @@ class MlspecError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle by the class and what it holds, so that an error goes from one process to another whatever its own call takes."""
+        """Pickle the class, message and hint, so that an error can pass between processes whatever its constructor takes."""
         return _rebuild_error, (type(self), self.message, self.hint)
 
 
@@ -52,13 +53,13 @@ def _rebuild_error(kind: type[MlspecError], message: str, hint: str | None) -> M
 
 
 class UsageError(MlspecError):
-    """The call itself is wrong: a name that does not exist, options that exclude each other."""
+    """The command is wrong: a name that does not exist, options that exclude each other."""
 
     exit_code = Exit.USAGE
 
 
 class SpecError(MlspecError):
-    """A spec or project file cannot be accepted: correct the file."""
+    """A spec or project file is invalid: correct the file."""
 
 
 class DataError(MlspecError):
@@ -70,19 +71,19 @@ class ModelError(MlspecError):
 
 
 class StateError(MlspecError):
-    """The recorded state cannot be trusted or written: foreign, newer, truncated, read-only, disk full."""
+    """The recorded state cannot be read or written: from another project, from a newer mlspec, truncated, read-only, disk full."""
 
 
 class StalePlan(MlspecError):
-    """A saved plan no longer describes what would happen: plan again."""
+    """A saved plan no longer matches what apply would do: plan again."""
 
 
 class Refused(MlspecError):
-    """A guard refuses what no one can have meant, or what needs a yes."""
+    """A guard refuses the action: it is surely a mistake, or it needs an approval that was not given."""
 
 
 class TargetError(MlspecError):
-    """The target answered no, or is not there."""
+    """The target refused a request, or it cannot be reached."""
 
 
 class MissingExtra(MlspecError):
@@ -98,22 +99,22 @@ class MissingExtra(MlspecError):
 
 
 class Defect(MlspecError):
-    """Something failed that mlspec does not expect: nothing that the reader can correct."""
+    """An unexpected failure inside mlspec, which the user cannot correct."""
 
 
 class GateClosed(MlspecError):
-    """The gate kept a new version out; what served before still serves."""
+    """The gate rejected a new version; the version that served before still serves."""
 
     exit_code = Exit.NOT_WELL
 
 
 class StoppedPartWay(MlspecError):
-    """A step failed or a signal came after something was done; the next run goes on from there."""
+    """A step failed or a signal arrived after some work was recorded; the next run continues from there."""
 
     exit_code = Exit.PARTIAL
 
 
 class LockHeld(MlspecError):
-    """Another run holds the lock; the message names who, where and since when."""
+    """Another run holds the lock; the message names its holder, host and start."""
 
     exit_code = Exit.LOCKED

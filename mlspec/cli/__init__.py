@@ -1,1 +1,1 @@
-"""Parses, calls one function, prints, exits."""
+"""The command line: parses arguments, calls the engine, prints the result, and exits with a code."""

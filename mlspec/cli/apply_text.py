@@ -1,4 +1,4 @@
-"""What a planner wants to know when apply is done: how good the candidates are, who serves and why, where to look next."""
+"""The text after an apply: the scores of the candidates, the version that serves and why, and the next commands."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from mlspec.spec.metrics import Metric, metrics_of_kind
 from mlspec.state.record import Version
 
 _INFRASTRUCTURE = {
-    "nothing": "is as it shall be",
-    "applied": "infrastructure and DAG are as the spec says",
+    "nothing": "is up to date",
+    "applied": "infrastructure and DAG are applied",
     "failed": "failed; what terraform made before is in its state",
-    "held": "waits: what all forecasts share failed",
+    "held": "not applied: the shared resources failed",
 }
 
 
 def as_text(result: ApplyResult) -> str:
-    """Return a line a folder of infrastructure, the story of each forecast, and what to type next."""
+    """Return a line for each folder of infrastructure, the outcome of each forecast, and the next commands."""
     outcomes = result.outcomes
     parts = ["\n".join(f"{folder.name}: {_INFRASTRUCTURE[folder.status]}" for folder in result.infrastructure or ())]
     parts += ["\n".join(_outcome_lines(outcome)) for outcome in outcomes]
@@ -54,7 +54,7 @@ def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
         yield from (f"  gate {printable(reason)}" for reason in version.reasons)
     if outcome.status == "kept-out" and version is not None:
         word = "keeps" if outcome.recorded else "kept"
-        yield f"{name}: the gate {word} {version.version} out; what served before still serves."
+        yield f"{name}: the gate {word} {version.version} out; the version before it still serves."
         if not outcome.recorded:
             yield from (f"  gate {printable(reason)}" for reason in version.reasons if not reason.startswith("pass"))
         yield "  It is tried again when spec, data or code change."
@@ -92,7 +92,7 @@ def _metric_text(metric: Metric, value: float | None) -> Any:
 
 
 def as_json(result: ApplyResult) -> str:
-    """Return what came of infrastructure and forecasts, for machines."""
+    """Return the outcome of infrastructure and forecasts as JSON."""
     value: dict[str, Any] = {"forecasts": [_outcome_json(outcome) for outcome in result.outcomes]}
     if result.infrastructure is not None:
         rows = [

@@ -1,4 +1,4 @@
-"""The only clock of mlspec: everything below is handed the time."""
+"""The only clock of mlspec: all other code gets the time as an argument."""
 
 from __future__ import annotations
 

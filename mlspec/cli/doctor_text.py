@@ -1,4 +1,4 @@
-"""What a check-up found, as text for a person and as JSON for machines."""
+"""Formats the findings of `mlspec doctor` as text and as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WIDTH = max(len(word) for word in _WORDS.values())
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """Return a line for each thing, under each miss what mends it, and at the end how it stands."""
+    """Return a line for each finding, below a missing item its fix, and a summary at the end."""
     lines = []
     for area, area_findings in groupby(findings, key=lambda finding: finding.area):
         lines += [area, *(printable(line) for finding in area_findings for line in _finding_lines(finding))]
@@ -33,10 +33,10 @@ def _summary_line(findings: Sequence[Finding]) -> str:
     unsure = sum(finding.status == "unknown" for finding in findings)
     if not missing and not unsure:
         return "Everything is there."
-    return f"{missing} missing, {unsure} that nobody could tell, of {len(findings)}."
+    return f"{missing} missing, {unsure} could not be checked, of {len(findings)}."
 
 
 def as_json(findings: Sequence[Finding], target: str) -> str:
-    """Return the same as JSON."""
+    """Return the findings as JSON."""
     well = all(finding.status == "ok" for finding in findings)
     return json.dumps({"target": target, "ok": well, "checks": [asdict(finding) for finding in findings]}, indent=2)

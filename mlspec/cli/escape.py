@@ -1,4 +1,4 @@
-"""Text that came from a user or a file, made safe for a terminal and for a CI's log."""
+"""Escapes text from a user or a file, so that it is safe in a terminal and in a CI log."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _UNSAFE = {"Cc", "Cf", "Zl", "Zp", "Cs"}
 
 
 def printable(text: str) -> str:
-    r"""Return `text` with every character that could move a cursor or forge a line shown as an escape, newlines kept.
+    r"""Return `text` with every character escaped that could move the cursor or forge a line; newlines are kept.
 
-    `::` at the start of a line (a command to some CI systems) is set apart by a space.
+    `::` at the start of a line (a command to some CI systems) gets a space before it.
     """
     if text.isascii() and text.isprintable() and not text.startswith("::"):
         return text

@@ -1,4 +1,4 @@
-"""A step in a container on Google Cloud: it is handed addresses in buckets, and hands back files, facts, or what is wrong."""
+"""Runs a step in a container on Google Cloud: inputs and outputs are in buckets, as are the facts or the error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mlspec.state.step import StepName, StepRequest
 def run_in_container(
     name: StepName, spec: str, target: str, inputs: Mapping[str, str], options: Mapping[str, Any], out: str
 ) -> Exit:
-    """Run one step on files in buckets. What the step raises is written below `out` too, for whoever waits for it."""
+    """Run one step on files in buckets. An error of the step is written below `out` too, for the process that waits."""
     from mlspec import jobs
 
     root = find_root()

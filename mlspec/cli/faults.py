@@ -1,4 +1,4 @@
-"""Faults as text for a person, and as JSON, SARIF and GitHub's workflow commands for machines."""
+"""Formats faults as text, JSON, SARIF and GitHub's workflow commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _fault_block(fault: Fault) -> str:
     place = click.style(_one_line(f"{fault.file}:{fault.line}:{fault.column}"), bold=True)
     lines = [f"{place}: {_one_line(f'{field}{fault.message}')}"]
     if fault.text.strip():
-        # A long line is shown around the place that is meant.
+        # Of a long line, the part around the position is shown.
         begin = max(0, fault.column - _WIDEST // 2) if len(fault.text) > _WIDEST else 0
         shown = printable(fault.text[begin : begin + _WIDEST])
         indent = len(printable(fault.text[begin : fault.column - 1]))
@@ -36,12 +36,12 @@ def _fault_block(fault: Fault) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return text of a user that cannot pass for a line of ours."""
+    """Return a user's text on one line, so that it cannot look like a line of mlspec's output."""
     return printable(text.replace("\n", "\\n"))
 
 
 def as_json(faults: Sequence[Fault], files: int) -> str:
-    """Return the contract's JSON: valid, files, errors."""
+    """Return the faults as JSON: valid, files, errors."""
     errors = [
         {
             "file": fault.file,
@@ -98,7 +98,7 @@ def as_github(faults: Sequence[Fault]) -> str:
 
 
 def _escape_data(text: str) -> str:
-    # https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts: what may not stand in a command
+    # https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts: the characters to escape
     return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

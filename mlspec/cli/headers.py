@@ -1,4 +1,4 @@
-"""Do the files and columns that a spec names exist? Looks at names and headers, reads no data."""
+"""Checks that the files and columns in a spec exist. Reads only file names and headers, no data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlspec.spec.faults import did_you_mean
 
 
 def data_faults(spec: ResolvedSpec, root: Path) -> Iterator[Fault]:
-    """Yield a fault for each file and column that is named and not there. Addresses in the cloud are not looked at."""
+    """Yield a fault for each named file and column that does not exist. Addresses in the cloud are not checked."""
     for problem in _find_problems(spec, root):
         yield spec.layers.make_fault(problem)
 

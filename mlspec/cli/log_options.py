@@ -1,4 +1,4 @@
-"""The options that say what is logged and how. Both are taken before the command's name and behind it."""
+"""The options for logging. Both can be given before and after the command's name."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _LEVEL, _FORM = "mlspec.log_level", "mlspec.log_format"
 
 
 def set_up_logging(context: click.Context) -> None:
-    """Set logging up as the options say that were read so far."""
+    """Set up logging by the options that were read so far."""
     from mlspec.cli import log_setup
 
     log_setup.set_up(context.meta.get(_LEVEL), context.meta.get(_FORM))
 
 
 def log_options(*, of_group: bool) -> list[click.Option]:
-    """Return the two options: those of the whole command line, or those that each command takes as well, unlisted."""
+    """Return the two options: of the whole command line, or of each command, where they are not listed in --help."""
     return [
         click.Option(
             ["--log-level"], type=click.Choice(LEVELS, case_sensitive=False), expose_value=False, hidden=not of_group,
@@ -29,7 +29,7 @@ def log_options(*, of_group: bool) -> list[click.Option]:
         click.Option(
             ["--log-format"], type=click.Choice(FORMS, case_sensitive=False), expose_value=False, hidden=not of_group,
             envvar="MLSPEC_LOG_FORMAT" if of_group else None, show_envvar=True, callback=_note(_FORM),
-            help="How a line of the log is written.  [default: text; json in a job on Google Cloud]",
+            help="The form of a line of the log.  [default: text; json in a job on Google Cloud]",
         ),
     ]  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Sets up logging for one run of a command: which records are shown, in which form, and with every secret replaced.
 
-Nothing is set up when a module is imported. Records go to stderr, one event a line. In a job on Google Cloud a line is JSON with
-the fields that Cloud Logging knows; elsewhere it is text.
+Importing a module sets up nothing. Records go to stderr, one event a line. In a job on Google Cloud a line is JSON with the
+fields that Cloud Logging knows; elsewhere it is text.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _FIELDS = ("forecast", "step", "error", "hint", "seconds")
 _SECRET_NAME = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|ACCESS_KEY")
 _NO_SECRET_NAME = re.compile(r"_(FILE|PATH|DIR|NAME|ID|URI)$")
 _ROOT, _OWN, _GOOGLE = logging.getLogger(), logging.getLogger("mlspec"), logging.getLogger("google")
-_VERBOSE = ("numba", "asyncio", "matplotlib")  # at debug they say nothing of what mlspec does, in thousands of lines
+_VERBOSE = ("numba", "asyncio", "matplotlib")  # libraries with thousands of debug records that say nothing about mlspec
 
 
 class StderrHandler(logging.Handler):
-    """Writes to what `sys.stderr` is at that moment. Keeps the levels that were set before it, so that they can be set again."""
+    """Writes to the present `sys.stderr`. Keeps the levels that were set before, so that they can be restored."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class StderrHandler(logging.Handler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (the standard library's name)
-        """Say that a record is lost. The standard library's own words would show its arguments, secrets included."""
+        """Report a lost record. The standard library's message would print its arguments, with secrets."""
         if logging.raiseExceptions:
             click.echo(f"a log record of {record.name} could not be written", err=True)
 
@@ -88,14 +88,14 @@ class JsonFormatter(logging.Formatter):
 
 
 def clean(text: str) -> str:
-    """Return a text without secrets: those that were read in this run, and what has the form of a key."""
+    """Return a text without secrets: without those that were read in this run, and without anything that looks like a key."""
     from mlspec.spec.secrecy import redact_secrets
 
     return redact_secrets(without_known_secrets(text))
 
 
 def set_up(level: str | None = None, form: str | None = None) -> None:
-    """Show records from `level` on, as `text` or `json`; what is left out follows from where this process runs.
+    """Show records from `level` on, as `text` or `json`. The defaults depend on where this process runs.
 
     The libraries' own records are shown from `warning` on, and with `debug` all of them.
     """
@@ -108,7 +108,7 @@ def set_up(level: str | None = None, form: str | None = None) -> None:
     for name in _VERBOSE:
         logging.getLogger(name).setLevel(logging.WARNING)
     if number == logging.DEBUG:
-        _GOOGLE.setLevel(number)  # google-api-core keeps its records to itself unless somebody set this
+        _GOOGLE.setLevel(number)  # google-api-core does not propagate its records unless a level is set
     logging.captureWarnings(form == "json")
     for name, value in os.environ.items():
         if _SECRET_NAME.search(name.upper()) and not _NO_SECRET_NAME.search(name.upper()):
@@ -126,7 +126,7 @@ def take_down() -> None:
 
 
 def is_json() -> bool:
-    """Return whether records are written as JSON. Sets logging up as by default, where a command ended before it could."""
+    """Return whether records are written as JSON. Sets up the default logging, if a command ended before it did."""
     if _handler() is None:
         set_up()
     handler = _handler()
@@ -140,7 +140,7 @@ def default_form() -> str:
 
 
 def default_level(form: str) -> str:
-    """Return the level where no option chose one: a person is told by the command itself what happens."""
+    """Return the default level. In text form it is higher, because the command itself prints what happens."""
     chosen = os.environ.get("MLSPEC_LOG_LEVEL", "").lower()
     return chosen if chosen in LEVELS else "info" if form == "json" else "warning"
 

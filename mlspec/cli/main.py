@@ -1,6 +1,6 @@
-"""The command line's front door: the table of commands, and the one place where errors become words and exit codes.
+"""The entry point of the command line: the table of commands, and the one place where errors become messages and exit codes.
 
-A command's module is imported only when that command runs, so that `mlspec --version` costs no more than click itself.
+A command's module is imported only when that command runs, so that `mlspec --version` is as fast as importing click.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from mlspec.cli import messages
 from mlspec.cli.log_options import log_options, set_up_logging
 from mlspec.errors import Exit, MlspecError, Terminated
 
-# name: what --help says of it. The module is mlspec.cli.commands.<name>, the click command in it is `command`.
+# The commands and their texts in --help. The module is mlspec.cli.commands.<name>, the click command in it is `command`.
 COMMANDS = {
     "init": "Start a project, or write the spec for a data file.",
-    "validate": "Check spec files; say every error at once.",
+    "validate": "Check spec files; report every error at once.",
     "schema": "Print the JSON Schema of the spec language.",
-    "explain": "Say what a field of a spec means.",
+    "explain": "Explain a field of a spec.",
     "show": "Show the resolved specs, and where each value came from.",
     "render": "Write the Terraform and the DAGs of specs.",
-    "plan": "Say what apply would do, and why.",
-    "apply": "Make it so: data, checks, backtest, gate, deploy, forecast.",
-    "reconcile": "Keep it so: the loop that watches, retrains, rolls out and rolls back.",
-    "status": "Say per forecast whether it is ready, and why.",
+    "plan": "Show what apply would do, and why.",
+    "apply": "Apply specs: check, backtest, gate, train, deploy, forecast.",
+    "reconcile": "Run the loop: monitor, forecast, retrain, roll out and roll back.",
+    "status": "Show whether each forecast is ready, and why.",
     "forecast": "Print the newest forecast.",
     "inventory": "Print safety stock, reorder point and order-up-to level.",
     "history": "List releases, versions and events, newest first.",
     "diff": "Compare two releases field by field.",
     "rollback": "Move a forecast to an earlier good release, and hold it there.",
-    "resume": "Lift a hold, so that the loop goes on.",
+    "resume": "End a hold, so that the loop continues.",
     "silence": "Mute an alert for a while.",
-    "rehearse": "Play a fault on a copy, and see alert, rollback and recovery happen.",
-    "report": "Write one HTML file with the charts a person would look at.",
-    "serve": "Answer predictions over HTTP, with health and metrics.",
+    "rehearse": "Simulate a fault on a copy: alert, rollback, recovery.",
+    "report": "Write an HTML report with charts.",
+    "serve": "Serve predictions over HTTP, with health and metrics.",
     "step": "Run one step of the pipeline, as a task or a container does.",
-    "doctor": "Say what this machine and a target lack, and what mends it.",
+    "doctor": "Check what this machine and a target need, and how to fix what is missing.",
     "migrate": "Upgrade specs and state of an older version, with a backup.",
-    "destroy": "Take down what apply made, and nothing else.",
+    "destroy": "Remove what apply made, and nothing else.",
 }
 
 
@@ -52,7 +52,7 @@ class LazyGroup(click.Group):
     """A group whose commands are modules that are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, in the order in which a new user meets them."""
+        """Return the names, in the order in which a new user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """As click's own, with the nearest name where there is none of that name."""
+        """Resolve a command as click does; the error for an unknown name suggests the nearest one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -77,7 +77,7 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"{error.message}{hint}", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table, without importing one."""
+        """List the commands from the table, without importing their modules."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -102,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is the plainest table)
-    """Run one command and return its exit code; what went wrong is said on stderr."""
+    """Run one command and return its exit code; errors are printed on stderr."""
     previous = signal.signal(signal.SIGTERM, _raise_terminated)
     try:
         result = cli.main(args=argv, prog_name="mlspec", standalone_mode=False)
@@ -119,7 +119,7 @@ def run(argv: list[str]) -> int:  # noqa: PLR0911  (one return an exit code is t
         messages.report("stopped by SIGTERM; nothing was changed", "WARNING")
         return Exit.TERMINATED
     except BrokenPipeError:
-        # The reader of our output has left (`mlspec forecast demand | head`): no error of anyone's.
+        # The reader of the output has closed it (`mlspec forecast demand | head`): this is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
     except Exception as error:  # noqa: BLE001  (whatever arrives here is a defect; say so with what a report needs)
@@ -136,6 +136,6 @@ def _raise_terminated(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _end_logging() -> None:
-    """Undo what the command set up, if it came that far: whoever calls `run` may have logging of its own."""
+    """Undo the command's logging setup, if there is one: the caller of `run` may have its own."""
     if setup := sys.modules.get("mlspec.cli.log_setup"):
         setup.take_down()

@@ -1,4 +1,4 @@
-"""What the commands for people share: who asks, about which applied forecast."""
+"""Shared parts of the commands for manual operations: the user's name, and the applied forecast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlspec.spec.faults import did_you_mean
 
 
 def current_user() -> str:
-    """Return who asks: the user's name, or that of the account that a container runs as."""
+    """Return the name of the user, or of the account that a container runs as."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -26,28 +26,26 @@ def current_user() -> str:
 
 
 def open_applied(name: str, target: str) -> Engine:
-    """Return an engine on the target where `name` is applied. Raises UsageError with the nearest name where it is not."""
+    """Return an engine on the target where `name` is applied. Raises UsageError with the nearest name if it is not."""
     opened_target = open_here(target)
     known_name(name, opened_target.forecast_names())
     return open_engine(opened_target, find_root(), ignore_progress)
 
 
 def open_applied_spec(name: str, target: str, tell: ProgressReporter) -> tuple[Engine, ResolvedSpec]:
-    """Return an engine, and the spec of an applied forecast. Raises SpecError where no spec describes it."""
+    """Return an engine, and the spec of an applied forecast. Raises SpecError if no spec describes it."""
     loaded = open_specs(("specs",), target)
     root = find_root()
     opened_target = open_target(loaded.project, root, target)
     known_name(name, opened_target.forecast_names())
     spec = next((resolved for resolved in loaded.specs if resolved.name == name), None)
     if spec is None:
-        raise SpecError(
-            f"no spec under specs/ describes {name} any more", hint=f"`mlspec destroy {name}` takes it down"
-        )
+        raise SpecError(f"no spec under specs/ describes {name} any more", hint=f"`mlspec destroy {name}` removes it")
     return open_engine(opened_target, root, tell), spec
 
 
 def require_alert(engine: Engine, name: str, alert: str) -> None:
-    """Raise UsageError, with the nearest name, where the newest release of a forecast has no such alert."""
+    """Raise UsageError, with the nearest name, if the newest release of a forecast has no such alert."""
     release = next(iter(engine.target.load_releases(name)), None)
     known = [spec_alert.name for spec_alert in release_spec(release).alerts] if release else []
     if alert not in known:

@@ -1,6 +1,6 @@
-"""What a command tells a person beside its result: words on stderr; in a job, records of its log.
+"""Messages of a command besides its result: text on stderr, or log records in a job.
 
-Every command imports this module, `mlspec --version` too: what only some need is imported where they need it.
+Every command imports this module, even `mlspec --version`, so it imports other modules only where they are needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mlspec.errors import LockHeld, MlspecError
 
 
 def report(message: str, level: str = "INFO", *, forecast: str | None = None, at: str = "") -> None:
-    """Tell something that is no part of the result. `at` is when it happened: a record has a time of its own."""
+    """Print a message that is not part of the result. `at` is the time of a text message; a log record has its own time."""
     import logging
 
     from mlspec.cli.log_setup import is_json
@@ -28,7 +28,7 @@ def report(message: str, level: str = "INFO", *, forecast: str | None = None, at
 
 
 def say_error(error: MlspecError) -> None:
-    """Tell an error and what to do about it, with control characters of user text made visible; its causes at debug."""
+    """Print an error and its hint, with control characters escaped; its causes are logged at debug."""
     import logging
 
     from mlspec.cli.log_setup import is_json
@@ -39,7 +39,7 @@ def say_error(error: MlspecError) -> None:
         about = {**scope_fields(error), "error": type(error).__name__, "hint": error.hint}
         level = (
             logging.WARNING if isinstance(error, LockHeld) else logging.ERROR
-        )  # somebody else is at work: no failure
+        )  # another run holds the lock: this is not a failure
         logger.log(level, "%s", error.message, extra=about)
     else:
         click.echo(f"{click.style('error', fg='red', bold=True)}: {_shown(error.message)}", err=True)
@@ -50,7 +50,7 @@ def say_error(error: MlspecError) -> None:
 
 
 def say_wrong_call(error: click.ClickException) -> None:
-    """Tell what is wrong with the call."""
+    """Print what is wrong with the command line."""
     from mlspec.cli.log_setup import is_json
 
     if is_json():
@@ -60,7 +60,7 @@ def say_wrong_call(error: click.ClickException) -> None:
 
 
 def say_defect(error: Exception, command: str) -> None:
-    """Tell an exception that nobody expected, with all that a report of it needs."""
+    """Print an unexpected exception, with everything that a bug report needs."""
     import logging
     import traceback
 

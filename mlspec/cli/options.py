@@ -1,4 +1,4 @@
-"""The options that several commands share, each in one place."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ yes = click.option("--yes", is_flag=True, help="Answer yes to every question.")
 
 
 def output(*choices: str) -> Callable[[Command], Command]:
-    """Add `--output`; the first choice is the default. json goes to stdout alone, all else to stderr."""
+    """Add `--output`; the first choice is the default. json goes to stdout, everything else to stderr."""
     return click.option(
         "--output", type=click.Choice(choices), default=choices[0], show_default=True, help="Form of the output."
     )
@@ -35,9 +35,9 @@ def output(*choices: str) -> Callable[[Command], Command]:
 
 select = click.option(
     "--select", multiple=True, metavar="SELECTOR",
-    help="Only these: a name, a pattern (store-*), new, modified, modified+. May be given again.",
+    help="Only these forecasts: a name, a pattern (store-*), new, modified or modified+. Can be given more than once.",
 )  # fmt: skip
-reason = click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the history.")
+reason = click.option("--reason", required=True, metavar="TEXT", help="The reason; it is kept in the history.")
 lock_timeout = click.option(
     "--lock-timeout", default="0s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: parse_seconds(value),
     help="How long to wait for a run that holds the lock: 30s, 10m.",

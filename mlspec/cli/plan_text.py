@@ -1,4 +1,4 @@
-"""A plan as text for a person and as JSON for machines."""
+"""Formats a plan as text and as JSON."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _WIDEST = 48
 
 
 def as_text(plan: Plan, *, before_apply: bool = False) -> str:
-    """Return the plan as a person reads it: what, why, field by field, what follows, and what cannot be planned.
+    """Return the plan as text: changes, reasons, fields, consequences, and forecasts that cannot be planned.
 
-    Before apply, which ends with what it could not do, that is left out; so are the notes where there is nothing to do.
+    Before an apply the last are left out, because apply reports them at its end. The notes are left out if there is nothing to
+    do.
     """
     lines: list[str] = []
     if plan.is_empty and not plan.obstacles:
@@ -35,7 +36,7 @@ def as_text(plan: Plan, *, before_apply: bool = False) -> str:
             for change in plan.changes
             if "gate" in change.reason and change.resource.startswith("deployment.")
         ]
-        lines += ["Nothing to do: everything is as the specs say."] if not lines else []
+        lines += ["Nothing to do: everything is up to date."] if not lines else []
     elif not plan.is_empty:
         lines = [line for change in plan.changes if change.action != "none" for line in _change_lines(change)]
         lines += [
@@ -48,7 +49,11 @@ def as_text(plan: Plan, *, before_apply: bool = False) -> str:
         hint = [f"  {click.style('hint', fg='cyan')}: {printable(obstacle.hint)}"] if obstacle.hint else []
         lines += ["", error_line, *hint]
     if plan.notes and not (before_apply and plan.is_empty):
-        lines += ["", "Accepted, and more than apply alone does:", *(f"  {printable(note)}" for note in plan.notes)]
+        lines += [
+            "",
+            "Parts of the specs that apply alone does not act on:",
+            *(f"  {printable(note)}" for note in plan.notes),
+        ]
     return "\n".join(lines).lstrip("\n")
 
 
@@ -74,13 +79,13 @@ def _value_text(value: Any) -> str:
     if value is None:
         return "(not set)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    # A digest says nothing to a person beyond that it differs.
+    # Of a digest, a person only needs to know that it differs.
     text = f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text
     return printable(text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…")
 
 
 def as_json(plan: Plan) -> str:
-    """Return the contract's JSON, with notes, impact and obstacles (as `errors`) beside it."""
+    """Return the plan as JSON, with notes, impact and obstacles (as `errors`)."""
     value = asdict(plan)
     changes = [
         {key: change[key] for key in ("forecast", "resource", "action", "reason", "before", "after")}

@@ -1,4 +1,4 @@
-"""What plan, apply and the loop do first: read the specs, open the target, and hand both to the engine."""
+"""The first part of plan, apply and the loop: reads the specs, opens the target, and passes both to the engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mlspec.spec import Fault, ResolvedSpec
 
 @dataclass(frozen=True)
 class LoopInput:
-    """The specs that can be read, the faults of those that cannot, and the engine on the target."""
+    """The valid specs, the faults of the others, and the engine on the target."""
 
     specs: tuple[ResolvedSpec, ...]
     faults: tuple[Fault, ...]
@@ -28,7 +28,7 @@ class LoopInput:
 
 
 def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], tell: ProgressReporter) -> LoopInput:
-    """Return the specs under `paths` that `select` takes, for the loop: a file with a fault holds up no other."""
+    """Return the specs under `paths` that `select` takes, for the loop: a file with a fault does not stop the others."""
     root = find_root()
     loaded = load_specs(paths, target)
     engine = open_engine(open_target(loaded.project, root, target), root, tell)
@@ -37,7 +37,7 @@ def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], t
 
 
 def ignore_progress(forecast: str, step: str, done: int, total: int, text: str) -> None:
-    """Show nothing."""
+    """Show no progress."""
 
 
 def open_plan_here(
@@ -47,7 +47,7 @@ def open_plan_here(
     tell: ProgressReporter = ignore_progress,
     lock_timeout: float = 0.0,
 ) -> AbstractContextManager[OpenedPlan]:
-    """Return the plan for the specs under `paths` that `select` takes, open as long as the context is."""
+    """Return a context manager with the plan for the specs under `paths` that `select` takes."""
     root, loaded = find_root(), open_specs(paths, target)
     configured = find_target(loaded.project, target)
     request = PlanRequest(

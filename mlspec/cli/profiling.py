@@ -1,4 +1,4 @@
-"""Asks the science room for a profile of a data file."""
+"""Gets the profile of a data file from `forecast.profile`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlspec.errors import MissingExtra
 
 
 def profile_data(file: Path, words: dict[str, Any], series: tuple[str, ...] | None) -> Any:
-    """Return the profile of a CSV or Parquet file. Raises DataError where the file does not tell, MissingExtra without pandas."""
+    """Return the profile of a CSV or Parquet file. Raises DataError if it has no usable columns, MissingExtra without pandas."""
     try:
         from mlspec.jobs.profile import profile_file
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Shows what runs, how far it is and how long it takes: one line that rewrites itself on a terminal, a line a step elsewhere."""
+"""Shows progress and elapsed time: one line that is rewritten on a terminal, one line for each step elsewhere."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _BAR = 16
 
 
 class Progress:
-    """Told by the engine, shown on stderr. Use it as a context manager: the last line is finished whatever happens.
+    """Shows the engine's progress on stderr. Use it as a context manager, so that the last line is always finished.
 
-    Where stderr is a log of JSON lines it holds nothing but records: the steps' beginnings and ends, which `jobs` logs.
+    If stderr is a log of JSON lines, it gets only log records: the begin and end of each step, which `jobs` logs.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -41,7 +41,7 @@ class Progress:
         self._finish_line(failed=kind is not None)
 
     def __call__(self, forecast: str, step: str, done: int, total: int, text: str) -> None:
-        """Show that a step of a forecast has come so far."""
+        """Show the progress of a step of a forecast."""
         if self.logged:
             logger.debug("%s (%d of %d)", text, done, total, extra={"forecast": forecast, "step": step})
             return

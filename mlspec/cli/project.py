@@ -1,4 +1,4 @@
-"""From where a user stands to the project, its specs and its targets."""
+"""Finds the project of the working directory, its specs and its targets."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from mlspec.spec.load import PROJECT_FILE
 
 
 def find_root() -> Path:
-    """Return the project's root: the nearest folder above with mlspec.yaml, or where the user stands."""
+    """Return the project's root: the nearest parent folder with mlspec.yaml, or the working directory."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / PROJECT_FILE).is_file()), here)
 
 
 def load_specs(paths: Sequence[Path], target: str) -> LoadedSpecs:
-    """Read all specs of a call. A path that is left out, or not found here, is looked for at the project's root."""
+    """Read all specs of a command. A path that is left out, or that is not found here, is searched at the project's root."""
     root = find_root()
     return read_specs([path if path.exists() or path.is_absolute() else root / path for path in paths], root, target)
 
 
 def is_folder(path: Path, root: Path) -> bool:
-    """Return whether a path of a call is a folder: then the call is about all the specs in it."""
+    """Return whether a path of a command is a folder: then the command is about all the specs in it."""
     return (path if path.exists() or path.is_absolute() else root / path).is_dir()
 
 
 def open_specs(paths: Sequence[Path | str], target: str) -> LoadedSpecs:
-    """Read all specs of a call. Raises SpecError with every fault of every file."""
+    """Read all specs of a command. Raises SpecError with every fault of every file."""
     loaded = load_specs([Path(path) for path in paths], target)
     if loaded.faults:
         count = len(loaded.faults)
         report(as_text(loaded.faults), "ERROR")
         raise SpecError(
             f"{count} error{'s' if count > 1 else ''} in the specs; nothing was changed",
-            hint="mlspec explain FIELD says more",
+            hint="`mlspec explain FIELD` explains a field",
         )
     return loaded

@@ -1,4 +1,4 @@
-"""What the redeploy function asks for when an alert arrives: that what serves is judged now, and moved back where that follows."""
+"""The entry point of the redeploy function: handles an alert, which may roll back the version that serves."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mlspec.targets.cache import cache_folder
 
 
 def redeploy(place: GcpLocation, forecast: str) -> PassResult:
-    """Answer an alert about a forecast on Google Cloud, and return what came of it, errors included."""
+    """Handle an alert about a forecast on Google Cloud, and return the result, with any error."""
     from mlspec.targets.gcp.target import GcpTarget
 
-    set_up(default_level("text"), "json")  # warnings: what was decided, the function tells itself
+    set_up(default_level("text"), "json")  # from warnings on: the function itself prints the decision
     return handle_alert(GcpTarget(place, cache_folder() / place.project), forecast, timestamp)

@@ -13,12 +13,12 @@ import click
 from mlspec.cli.table import format_table
 from mlspec.engine.rows import PlainRows
 
-# A spreadsheet takes a cell that begins so for a formula: https://owasp.org/www-community/attacks/CSV_Injection
+# A spreadsheet reads a cell that begins with one of these as a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_text(rows: PlainRows, limit: int | None) -> str:
-    """Return the first `limit` rows as a table, and say how many there are."""
+    """Return the first `limit` rows as a table, with the number of the rest."""
     shown = rows.values[:limit]
     text = format_table(rows.columns, [[_round_value(value) for value in row] for row in shown])
     more = len(rows.values) - len(shown)
@@ -39,7 +39,7 @@ def as_json(name: str, rows: PlainRows) -> str:
 
 
 def as_csv(rows: PlainRows) -> str:
-    """Return CSV as RFC 4180 has it; text that a spreadsheet would run is quoted with an apostrophe."""
+    """Return CSV by RFC 4180; text that a spreadsheet would run as a formula gets an apostrophe before it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([_escape_formula(name) for name in rows.columns])
@@ -52,7 +52,7 @@ def _escape_formula(value: Any) -> Any:
 
 
 def print_rows(name: str, rows: PlainRows, output: str, limit: int) -> None:
-    """Print rows in the form that was asked for; json and csv hold all of them."""
+    """Print rows in the requested form; json and csv contain all of them."""
     if output == "json":
         click.echo(as_json(name, rows))
     elif output == "csv":

@@ -1,4 +1,4 @@
-"""From a receiver's name in the outbox to who sends to it."""
+"""Finds the sender for a receiver's name in the outbox."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 from mlspec.targets.notify.base import DeliveryError, NoticeSender
 
-# Where Google's own tools look for the project.
+# The variables from which Google's own tools read the project.
 _PROJECT = ("PUBSUB_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
 
 
 def sender_factory(
     secret: Callable[[str], str], clock: Callable[[], str], project: str | None = None
 ) -> Callable[[str], NoticeSender]:
-    """Return what gives the sender of a receiver (`webhook:SECRET`, `pubsub:TOPIC`).
+    """Return a function that returns the sender for a receiver (`webhook:SECRET`, `pubsub:TOPIC`).
 
-    `secret` gives a secret's value by its name, `project` is the topics' project; the environment's, where a target has none.
+    `secret` returns a secret's value by its name. `project` is the topics' project; the environment's, if the target has none.
     """
 
     def make_sender(receiver: str) -> NoticeSender:

@@ -1,4 +1,4 @@
-"""Aligned tables of text: words left, numbers right, user text made safe."""
+"""Aligned tables of text: words left, numbers right, user text escaped."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def _format_cell(value: Any) -> str:
 
 
 def format_percent(value: float | None) -> str:
-    """Return a share as a percentage, one digit behind the point; `-` for None."""
+    """Return a share as a percentage, with one decimal; `-` for None."""
     return "-" if value is None else f"{value:.1%}"

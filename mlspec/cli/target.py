@@ -1,4 +1,4 @@
-"""From where a user stands to an opened target, and to the engine around it."""
+"""Opens a target of the project in the working directory, and makes the engine on it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mlspec.targets.base import OpenedTarget
 
 # Where steps run for a target with containers: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
 RUNNER = "MLSPEC_RUNNER"
-# Not `describe --dirty`, which writes git's index: to look changes nothing.
+# Not `describe --dirty`, which writes git's index: reading must change nothing.
 _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
 def open_engine(target: OpenedTarget, root: Path, tell: ProgressReporter) -> Engine:
-    """Return an engine on `target`: the one place where engine and jobs are introduced."""
+    """Return an engine on `target`. This is the only place that connects the engine with the jobs."""
     remote = target.containers if os.environ.get(RUNNER) == "cloud-run" else None
     return Engine(
         target=target,
@@ -50,7 +50,7 @@ def timestamp() -> str:
 
 
 def git_commit(root: Path) -> str | None:
-    """Return the commit that the project stands at, with `-dirty` behind it where specs differ from it; None without git."""
+    """Return the project's present commit, with the suffix `-dirty` if specs differ from it; None without git."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     argv = ["git", "--no-optional-locks", "-C", str(root), *_GIT_STATUS]
     try:
@@ -63,5 +63,5 @@ def git_commit(root: Path) -> str | None:
 
 
 def open_here(name: str) -> OpenedTarget:
-    """Return the target of this name for commands that read what was applied and no spec: only mlspec.yaml is looked at."""
+    """Return the target of this name for commands that need no spec: reads only mlspec.yaml."""
     return open_target(open_specs((), name).project, find_root(), name)

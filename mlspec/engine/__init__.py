@@ -1,1 +1,1 @@
-"""Carries decisions out: plan, apply, status. Holds the lock, keeps the journal; has no memory of its own."""
+"""Carries out decisions: plan, apply, status. Takes the locks and writes the journal; keeps no state in memory."""

@@ -1,7 +1,7 @@
-"""An alert is answered at once: what serves gives way where the record says already that it has to.
+"""Handles an alert at once: rolls back the version that serves, if the record already holds the evidence for it.
 
-The loop in a hurry, and no second one: the same decision, on the same record, under the same lock. It runs no step, because it may
-stand in a small place that is called from outside. Where a decision needs what nobody has measured yet, the next pass takes it.
+It makes the decision of the loop's pass, from the same record and under the same lock. It runs no step, because it may run in a
+small service that is called from outside. If a decision needs values that are not measured yet, the next pass makes it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class StepNotRun(MlspecError):
 def handle_alert(target: OpenedTarget, forecast: str, clock: Callable[[], str]) -> PassResult:
     """Judge what serves of one forecast as it was released, and move traffic back where that follows; return what came of it.
 
-    `clock` returns RFC 3339 in UTC. Errors are noted in what is returned, as a pass does. Where nothing is due no lock is
-    taken, and for a lock that is held nobody waits: whoever holds it, or the pass after, decides the same.
+    `clock` returns RFC 3339 in UTC. Errors are noted in the result, as in a pass. If nothing is due, no lock is taken. It does
+    not wait for a lock that is held: the holder of the lock, or the next pass, makes the same decision.
     """
     with forecast_scope(forecast):
         return _answer(target, forecast, clock)
@@ -53,7 +53,7 @@ def _answer(target: OpenedTarget, forecast: str, clock: Callable[[], str]) -> Pa
     try:
         if _work_due(target, forecast, clock, found):
             with target.lock_forecast(forecast, "answer", clock(), 0.0):
-                now = clock()  # one moment for what is asked and what is done: nothing comes due in between
+                now = clock()  # one moment for the check and the action, so that nothing comes due in between
                 if work := _work_due(target, forecast, lambda: now, found):
                     _evaluate_and_move_back(work, found)
     except StepNotRun as error:
@@ -65,7 +65,7 @@ def _answer(target: OpenedTarget, forecast: str, clock: Callable[[], str]) -> Pa
 
 
 def _evaluate_and_move_back(work: ForecastWork, result: PassResult) -> None:
-    """Evaluate by what is filed, at least by what servers counted, and move traffic back where that follows; never forward."""
+    """Evaluate from stored steps, or only from request counts, and move traffic back if that follows; never forward."""
     try:
         result.alert_changes += evaluate_if_new(work)
     except StepNotRun:
@@ -76,26 +76,26 @@ def _evaluate_and_move_back(work: ForecastWork, result: PassResult) -> None:
 
 
 def _defer_rollout_step(due: TrafficMove | None, result: PassResult) -> bool:
-    """Return whether a rollout would take its next step: on a message's word, whose evidence may be old, it takes none."""
+    """Return whether a rollout would take its next step. A message starts no step, because its evidence may be old."""
     if isinstance(due, Shift):
-        result.waits = [f"a rollout goes on at the next pass: {due.why}"]
+        result.waits = [f"the rollout continues at the next pass: {due.why}"]
     return isinstance(due, Shift)
 
 
 def _work_due(target: OpenedTarget, forecast: str, clock: Callable[[], str], result: PassResult) -> ForecastWork | None:
     """Return the work on a forecast of which there is something to judge or to move back; note why there is none.
 
-    Raises Unmeasured where what is filed is not enough to judge by.
+    Raises StepNotRun if the stored steps are not enough to judge by.
     """
     observed = target.observe_forecast(forecast)
     work = _work_of_newest_release(target, observed, clock)
     result.waits = [] if work else ["nothing serves"]
-    # Also where another resource alone is only observed: who keeps anything to themselves is asked by a whole pass.
+    # Also if only another resource is in observe mode: what to do with such a forecast is decided by a whole pass.
     result.paused = any(condition.type == "Paused" and condition.status == "True" for condition in observed.conditions)
     if work is None or result.paused or resource_mode(work.desired.spec, "deployment") != "enforce":
         return None
     if observed.ledger.spec != work.desired.spec_hash:
-        raise StepNotRun("the spec is not the newest release's any more: the next pass decides")
+        raise StepNotRun("the spec has changed since the newest release: the next pass decides")
     due = move_due(work, observed)
     if (due and not _defer_rollout_step(due, result)) or _has_evidence(work, observed):
         return work
@@ -105,7 +105,7 @@ def _work_due(target: OpenedTarget, forecast: str, clock: Callable[[], str], res
 
 
 def _has_evidence(work: ForecastWork, observed: Observed) -> bool:
-    """Return whether there is something new to judge by what is filed, or a server's alarm, which needs nothing filed."""
+    """Return whether stored steps hold new evidence, or a server's request counts, which need no stored step, fire an alert."""
     if not has_news(work, observed):
         return False
     try:
@@ -117,27 +117,28 @@ def _has_evidence(work: ForecastWork, observed: Observed) -> bool:
 
 
 def measure_move_ahead(work: ForecastWork) -> None:
-    """Measure what a move of traffic will be decided by, where one is due, so that it is filed when the alert is answered.
+    """Run the steps that the next move of traffic needs, if one is due, so that they are stored when the alert is handled.
 
-    Moves nothing and records nothing but steps. What goes wrong here goes wrong again in the pass that moves, which says so.
+    Moves no traffic, and records only steps. An error here occurs again in the pass that moves traffic, and that pass reports
+    it.
     """
     if resource_mode(work.desired.spec, "deployment") != "enforce":
         return
-    present_work = replace(work, moment=None)  # whoever answers knows of no scheduled moment
+    present_work = replace(work, moment=None)  # the alert handler knows no scheduled moment
     try:
         due = move_due(present_work, work.observed)
         if isinstance(due, RollBack | Abort):
             counterfactual.measure_move(present_work, work.observed, due)
-    except Exception as error:  # what was judged is recorded; a task that failed here would tell another story
-        logger.debug("what could take over cannot be weighed yet", exc_info=error)
+    except Exception as error:  # the evaluation is recorded already, so the task must not fail here
+        logger.debug("the rollback targets cannot be compared yet", exc_info=error)
         problem = error.message if isinstance(error, MlspecError) else type(error).__name__
-        work.engine.tell(work.name, "evaluate", 1, 1, f"what could take over cannot be weighed yet: {problem}")
+        work.engine.tell(work.name, "evaluate", 1, 1, f"the rollback targets cannot be compared yet: {problem}")
 
 
 def _work_of_newest_release(target: OpenedTarget, observed: Observed, clock: Callable[[], str]) -> ForecastWork | None:
     """Return the work on a forecast as its newest release has it, on the data that was read last; None where nothing serves.
 
-    Steps are looked up under the code and the libraries that the last evaluation ran with: neither is here.
+    Steps are looked up under the code and the libraries of the last evaluation, because this process may have neither.
     """
     releases, data = target.load_releases(observed.forecast), observed.resources.get("data")
     if not releases or data is None or "deployment" not in observed.resources:
@@ -161,7 +162,7 @@ def _work_of_newest_release(target: OpenedTarget, observed: Observed, clock: Cal
 
 
 def _refuse_remote_step(step: RemoteStep) -> NoReturn:
-    raise StepNotRun(f"{step.step} has to be run for this decision: the next pass does")
+    raise StepNotRun(f"{step.step} has to be run for this decision: the next pass runs it")
 
 
 def _refuse_local_step(request: StepRequest, progress: Progress) -> NoReturn:  # noqa: ARG001

@@ -1,8 +1,8 @@
-"""Makes it so: for each forecast, under its lock, whatever is not yet as its spec wants it.
+"""Applies specs: brings each forecast, under its lock, from the observed to the desired state.
 
-Level-triggered: what is done follows from what is seen under the lock, not from the plan that was shown. One effect at a time:
-the journal says `started`, steps run and are filed, and the effect with all that follows from it is settled in one transaction.
-A run that dies anywhere is finished by the next.
+Level-triggered: the changes follow from the state observed under the lock, not from the plan that was shown. Effects run one
+after the other: the journal records `started`, steps run and are stored, and the effect is recorded with its consequences in
+one transaction. If a run is killed, the next run finishes its work.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ EFFECTS: dict[Kind, Callable[[ForecastWork], None]] = {
 
 
 def apply_specs(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0) -> tuple[ForecastOutcome, ...]:
-    """Apply each spec and return what came of it, in order. One that fails does not hold up the others.
+    """Apply each spec and return the outcomes, in order. A spec that fails does not stop the others.
 
-    A signal ends the run: as StoppedPartWay if anything was written by then, as itself if not.
+    A signal ends the run: with StoppedPartWay if anything was written before, else with the signal's own exception.
     """
     works: list[ForecastWork] = []
     try:
@@ -50,7 +50,7 @@ def apply_specs(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0
             raise
         name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
         raise StoppedPartWay(
-            f"stopped by {name}; what was done is recorded", hint="run the same command again: it goes on from there"
+            f"stopped by {name}; what was done is recorded", hint="run the same command again to continue"
         ) from stopped
 
 
@@ -64,14 +64,14 @@ def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[Fore
             work = ForecastWork(engine, engine.desired_forecast(spec), engine.target.observe_forecast(spec.name))
             works.append(work)
             return _apply_under_lock(work)
-    except Exception as error:  # a defect in one forecast's work holds up no other
+    except Exception as error:  # a defect in one forecast's work does not stop the others
         failure = as_error(error)
         logger.debug("apply failed", exc_info=error)
         return ForecastOutcome(spec.name, "failed", error=failure, recorded=bool(work and work.effect_count))
 
 
 def _unchanged_outcome(engine: Engine, observed: Observed) -> ForecastOutcome:
-    """Return the outcome of a run that had nothing to do: all is as it shall be, or the gate's no still stands."""
+    """Return the outcome of a run that had nothing to do: all is up to date, or the gate's rejection still holds."""
     status: OutcomeStatus = "kept-out" if observed.find_fact("model", "state") == "rejected" else "nothing"
     judged = observed.find_fact("model", "version")
     version = next(
@@ -92,16 +92,16 @@ def _apply_under_lock(work: ForecastWork) -> ForecastOutcome:
     except GateClosed:
         perform_effect(
             work, "forecast", make_forecast
-        )  # by what serves: a version that is kept out holds up no forecast
+        )  # made by the version that serves: a rejected version does not stop the forecast
         return ForecastOutcome(work.name, "kept-out", version=work.version, run=work.run, recorded=True)
     outcome = _unchanged_outcome(work.engine, work.observed)
     if not work.written or outcome.status == "kept-out":
-        return outcome  # another run did it while this one waited; or a lost file was mended, and the gate's no stands
+        return outcome  # another run did it while this one waited; or a lost file was restored, and the gate's rejection holds
     return ForecastOutcome(work.name, "applied", outcome.version, work.release, work.run, recorded=True)
 
 
 def perform_effect(work: ForecastWork, kind: Kind, effect: Callable[[ForecastWork], None]) -> None:
-    """Carry out one effect if its resource is not as it shall be, with the journal's lines around it."""
+    """Carry out one effect if its resource is not up to date, and write the journal before and after."""
     change = _next_change(work, kind)
     if change.action == "none":
         return
@@ -128,7 +128,7 @@ def _next_change(work: ForecastWork, kind: Kind) -> Change:
 
 
 def record_failure(work: ForecastWork, kind: Kind, error: BaseException) -> None:
-    """Record that an effect failed, and why; what was settled before it stays, and what served goes on serving."""
+    """Record that an effect failed, and why. Effects recorded before it stay, and the version that served keeps serving."""
     target, at = work.engine.target, work.engine.clock()
     message = error.message if isinstance(error, MlspecError) else f"stopped by {type(error).__name__}"
     target.write_journal(work.name, f"{kind}.{work.name}", "failed", message, at)

@@ -1,4 +1,4 @@
-"""What the engine works with, handed in by the command line: a target, who runs steps, a clock, a root, someone to tell."""
+"""What the command line passes to the engine: a target, a runner of steps, a clock, a root, and a reporter of progress."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mlspec.targets.base import OpenedTarget, TargetView
 
 
 class ProgressReporter(Protocol):
-    """Whoever shows progress: of which forecast, in which step, how far, and what is being done."""
+    """A function that shows progress: the forecast, the step, how far it is, and what is being done."""
 
     def __call__(self, forecast: str, step: str, done: int, total: int, text: str) -> None:
-        """Show it; `total` 0 says that nobody knows how far it is."""
+        """Show the progress; `total` 0 means that the total is unknown."""
         ...
 
 
 class Spec(Protocol):
-    """What the engine needs to know of a resolved spec."""
+    """What the engine needs of a resolved spec."""
 
     @property
     def name(self) -> str:
@@ -41,30 +41,31 @@ class Spec(Protocol):
 
 
 class PlanContext(Protocol):
-    """What a plan is made with: something to look at, and what a spec wants there. An Engine is one."""
+    """What a plan is made with: a target to observe, and the desired state of a spec. An Engine is one."""
 
     @property
     def target(self) -> TargetView:
-        """The target, as far as it can be looked at."""
+        """The target, read only."""
         ...
 
     @property
     def clock(self) -> Callable[[], str]:
-        """Returns the present moment, RFC 3339 in UTC."""
+        """A function that returns the present moment, RFC 3339 in UTC."""
         ...
 
     def desired_forecast(self, spec: Spec) -> DesiredForecast:
-        """Return what a spec wants, with what its data is now."""
+        """Return the desired state of a spec on its present data."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One run's surroundings. `clock` returns RFC 3339 in UTC; `libraries` are the versions of those that shape a model.
+    """Everything that one run works with. `clock` returns RFC 3339 in UTC.
 
-    `code` is the version of mlspec's code that shapes a model: it is in a version's lineage. `mlspec` is the version of the package
-    that runs here: it is in the keys of steps, because what a step hands back may change with any release.
-    `far` runs steps where their files are; without it they run in this process.
+    `libraries` are the versions of the libraries that shape a model. `code` is the version of mlspec's code that shapes a
+    model: it is in a version's lineage. `mlspec` is the version of the package that runs here: it is in the keys of steps,
+    because the result of a step may change with any release. `run_remote_step` runs steps where their files are; without it
+    they run in this process.
     """
 
     target: OpenedTarget
@@ -78,14 +79,14 @@ class Engine:
     run_remote_step: Callable[[RemoteStep], StepResult] | None = None
 
     def desired_forecast(self, spec: Spec) -> DesiredForecast:
-        """Return what a spec wants, with what its data is now. Raises DataError where the data is not there."""
+        """Return the desired state of a spec on its present data. Raises DataError if the data is missing."""
         return DesiredForecast(
             spec.name, spec.forecast, spec.spec_hash, self.target.inspect_source(spec.forecast, self.root), self.code
         )
 
 
 def model_libraries() -> dict[str, str]:
-    """Return the versions of the installed libraries that shape a model, without importing one."""
+    """Return the versions of the installed libraries that shape a model, without importing them."""
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {}

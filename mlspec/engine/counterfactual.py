@@ -1,4 +1,4 @@
-"""Before traffic moves back: would what takes over have done better? It forecasts again what the version that serves forecast."""
+"""Checks before a rollback whether its target would have done better: it repeats the forecasts of the version that serves."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 def find_better_target(
     work: ForecastWork, observed: Observed, serves: str, decision: RollBack
 ) -> tuple[Release | None, Version] | None:
-    """Return the first of a decision's targets that would have done better than what serves, and its version; None where none.
+    """Return the first of a decision's targets that would have done better than what serves, and its version; None if none would.
 
-    A fallback that was never made is made for it.
+    Makes the fallback's version if it does not exist yet.
     """
     for release in decision.targets:
         version = known_version(work, release.version) if release else traffic.make_fallback(work)
@@ -39,7 +39,7 @@ def find_better_target(
 
 
 def measure_move(work: ForecastWork, observed: Observed, move: RollBack | Abort) -> None:
-    """Run the steps that a move is weighed by, so that they are filed when it is decided. Raises what they raise."""
+    """Run the steps of the comparison for a move, so that they are stored when the move is decided. Raises what they raise."""
     if isinstance(move, Abort):
         rollout = observed.ledger.rollout
         before = known_version(work, rollout.stable_version) if rollout else None
@@ -53,20 +53,20 @@ def measure_move(work: ForecastWork, observed: Observed, move: RollBack | Abort)
 
 
 def would_abort_help(work: ForecastWork, observed: Observed, rollout: RolloutProgress, step: Abort) -> bool:
-    """Return whether the version before would have done better than the one on its way, by any of the alerts that fire on it."""
+    """Return whether the stable version would have done better than the new one, by any alert that fires on the new one."""
     before = known_version(work, rollout.stable_version)
     return any(_counts_as_better(work, observed, rollout.version, name, before) for name in step.alerts)
 
 
 def record_rollout_unchanged(work: ForecastWork, observed: Observed, rollout: RolloutProgress) -> None:
-    """Record that the version before would have done no better: traffic stays as it is, until there is more evidence."""
+    """Record that the stable version would have done no better: traffic stays as it is until there is new evidence."""
     ledger = observed.ledger
     acted = with_comparison_note(ledger.acted, ROLLOUT, rollout.version, ledger.evaluated)
     work.record_settlement(Settlement(work.name, ledger=replace(ledger, acted=acted)))
 
 
 def record_version_unchanged(work: ForecastWork, observed: Observed, serves: str, decision: RollBack) -> None:
-    """Record that nothing would have done better, on the evidence as it is: what serves stays, and a training may be asked for."""
+    """Record that no version would have done better, on this evidence: what serves stays, and a training may start."""
     ledger, at = observed.ledger, work.engine.clock()
     acted = with_comparison_note(ledger.acted, decision.incident, serves, ledger.evaluated)
     sentence = f"{serves} stays: {decision.alert} fires, and {NO_BETTER_VERSION}"
@@ -76,15 +76,15 @@ def record_version_unchanged(work: ForecastWork, observed: Observed, serves: str
 
 
 def _counts_as_better(work: ForecastWork, observed: Observed, serves: str, name: str, version: Version) -> bool:
-    """Return whether a version would have done better than what serves, by one alert; what cannot be told counts as better.
+    """Return whether a version would have done better than what serves, by one alert; True if they cannot be compared.
 
-    A file that is lost, or a model that cannot forecast from an earlier cutoff, must not hold up a rollback.
+    A lost file, or a model that cannot forecast from an earlier cutoff, must not prevent a rollback.
     """
     try:
         return _does_better(work, observed, serves, name, version)
     except (DataError, ModelError, StateError, TargetError) as error:
-        logger.debug("%s cannot be weighed", version.version, exc_info=error)
-        sentence = f"{version.version} cannot be weighed against {serves}: {error.message.splitlines()[0]}"
+        logger.debug("%s cannot be compared", version.version, exc_info=error)
+        sentence = f"{version.version} cannot be compared with {serves}: {error.message.splitlines()[0]}"
         event = Event(work.name, work.engine.clock(), "Warning", "NotWeighed", sentence, version.version)
         work.record_settlement(Settlement(work.name, events=(event,)))
         return True

@@ -1,4 +1,4 @@
-"""An exception that nobody expected ends one forecast's work, and no other's: it is logged whole and kept as an error in words."""
+"""Turns an unexpected exception into an error: it ends the work on one forecast only, and its traceback is logged."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mlspec.log_context import without_known_secrets
 from mlspec.spec.secrecy import redact_secrets
 
 logger = logging.getLogger(__name__)
-_LONGEST = 200  # characters of an exception's own words that are kept in the state
+_LONGEST = 200  # characters of an exception's text that are kept in the state
 
 
 def as_error(error: Exception) -> MlspecError:
-    """Return an error in words: `error` itself where it is one, else a Defect that names it, after its traceback was logged."""
+    """Return `error` itself if it is an MlspecError, else a Defect that names it; the traceback is logged before."""
     if isinstance(error, MlspecError):
         return error
     said = redact_secrets(without_known_secrets(f"{type(error).__name__}: {error}".splitlines()[0]))[:_LONGEST]

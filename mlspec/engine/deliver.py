@@ -1,4 +1,4 @@
-"""Brings the outbox's notices to their receivers: at least once, each by itself, so that one that is silent holds up none."""
+"""Delivers the outbox's notices to their receivers, at least once each. A receiver that fails does not delay the others."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """What became of one notice: `problem` is empty where the receiver took it; `next_at` is None where it is given up."""
+    """One attempt: `problem` is empty if the receiver accepted the notice; `pending.next_at` is None if it was given up."""
 
     pending: PendingNotice
 
     @property
     def problem(self) -> str:
-        """What went wrong, or nothing."""
+        """What went wrong; empty if nothing did."""
         return self.pending.problem
 
 
 def deliver_notices(
     target: Target, sender: Callable[[str], NoticeSender], clock: Callable[[], str]
 ) -> tuple[DeliveryAttempt, ...]:
-    """Send every notice that is due, and record how it went. `sender` gives the sender of a receiver's name.
+    """Send every notice that is due, and record each attempt. `sender` returns the sender for a receiver's name.
 
-    A receiver that failed once is not tried again in this pass: what waits for it would fail the same way.
+    A receiver that failed once is not tried again in this pass: its other notices would fail in the same way.
     """
     attempts: list[DeliveryAttempt] = []
     silent: set[str] = set()
@@ -52,15 +52,15 @@ def _attempt_delivery(
     try:
         sender(pending.receiver).send_notice(pending.notice)
     except DeliveryError as error:
-        logger.info("%s was not told: %s", pending.receiver, error.problem)
-        logger.debug("why %s was not told", pending.receiver, exc_info=error)
+        logger.info("%s did not accept the notice: %s", pending.receiver, error.problem)
+        logger.debug("why %s did not accept the notice", pending.receiver, exc_info=error)
         after = reschedule_delivery(pending, clock(), error.problem, permanent=error.permanent, wait=error.retry_after)
         target.mark_delivered(after, None)
         return DeliveryAttempt(after)
-    except Exception as error:  # a secret that is not there may be tomorrow; a defect holds up no other notice
+    except Exception as error:  # a missing secret may exist tomorrow; a defect does not stop the other notices
         problem = as_error(error).message
-        logger.info("%s was not told: %s", pending.receiver, problem)
-        logger.debug("why %s was not told", pending.receiver, exc_info=error)
+        logger.info("%s did not accept the notice: %s", pending.receiver, problem)
+        logger.debug("why %s did not accept the notice", pending.receiver, exc_info=error)
         after = reschedule_delivery(pending, clock(), problem, permanent=False, wait=None)
         target.mark_delivered(after, None)
         return DeliveryAttempt(after)

@@ -1,7 +1,7 @@
-"""Destroy as a phase: what the engine made, then the infrastructure, then what these specs alone shared.
+"""The phase destroy: removes what the engine made, then the infrastructure, then the resources that only these specs share.
 
-History goes last, where it goes at all: it names what stands, so that an end at any moment leaves something to go on from.
-A phase asks nobody itself: whoever starts it hands in the approval.
+History is removed last, if at all: it names the existing resources, so that an interrupted destroy can be run again. A phase
+asks for no approval itself: its caller passes a function that does.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DestroyRequest:
-    """What shall be destroyed: forecasts by their names, on a target. `purge` takes their history and files too.
+    """What to destroy: forecasts by their names, on a target. `purge` removes their history and files too.
 
-    `loaded` are the project's specs: what is not named needs what they share. `clock` returns RFC 3339 in UTC, `tell` is told what
-    terraform does, `lock_timeout` is in seconds.
+    `loaded` are the project's specs: those that are not named still need the shared resources. `clock` returns RFC 3339 in UTC,
+    `tell` is called with each action of terraform, `lock_timeout` is in seconds.
     """
 
     names: tuple[str, ...]
@@ -47,9 +47,9 @@ class DestroyRequest:
 
 @dataclass
 class DestroyPlan:
-    """What stands of the named forecasts, and of what specs share where nobody else needs it; `states` are terraform's.
+    """The existing resources of the named forecasts, and the shared resources that no other spec needs; `states` are terraform's.
 
-    `done` are the forecasts that were taken down; `errors` say why others were not.
+    `done` are the forecasts that were destroyed; `errors` say why others were not.
     """
 
     request: DestroyRequest
@@ -61,18 +61,18 @@ class DestroyPlan:
 
     @property
     def text(self) -> str:
-        """What would be destroyed of the infrastructure, a line a resource."""
+        """The infrastructure that would be destroyed, one line for each resource."""
         return "\n".join(line for name, state in self.states.items() for line in destroy_sentences(name, state))
 
     @property
     def summary(self) -> str:
         """What would be destroyed, in words."""
         parts = "deployment, forecast, history and files" if self.request.purge else "deployment and forecast"
-        return f"{parts} of {', '.join(self.request.names)}{', with all of the above' if self.text else ''}"
+        return f"{parts} of {', '.join(self.request.names)}{', with everything listed above' if self.text else ''}"
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The forecasts of which nothing stands; their history may be there."""
+        """The forecasts without resources; their history may exist."""
         return tuple(
             name
             for name in self.request.names
@@ -82,15 +82,15 @@ class DestroyPlan:
 
     @property
     def exit_code(self) -> Exit:
-        """The exit code of the run: part-way where something was taken down and something was not."""
+        """The exit code of the run: PARTIAL if some forecasts were destroyed and others were not."""
         if not self.errors:
             return Exit.DONE
         return Exit.PARTIAL if self.done else self.errors[0].exit_code
 
     def destroy_all(self, approve: Callable[[str], None]) -> None:
-        """Take it down. One forecast that fails holds up no other, only what they share, and keeps its history.
+        """Destroy the planned resources. A forecast that fails keeps its history and the shared resources, but stops no other.
 
-        `approve` is handed the summary. Raises what it raises: then nothing was changed.
+        `approve` is called with the summary. If it raises, nothing was changed.
         """
         approve(self.summary)
         self.done = [name for name in self.request.names if self._try_action(partial(self._destroy_forecast, name))]
@@ -103,7 +103,7 @@ class DestroyPlan:
         clock = self.request.clock
         with self.target.lock_forecast(name, "destroy", clock(), self.request.lock_timeout):
             if self.target.observe_forecast(name).resources:
-                # First: Google deletes no endpoint on which a model is deployed.
+                # First, because Google does not delete an endpoint with a deployed model.
                 self.target.remove_forecast(name, KINDS, purge=False, at=clock())
             self._destroy_infrastructure(name)
 
@@ -127,7 +127,7 @@ class DestroyPlan:
 
 @contextmanager
 def open_destroy_plan(request: DestroyRequest) -> Iterator[DestroyPlan]:
-    """Look at what stands, and keep what is needed to take it down while it is open. Raises UsageError for an unknown name."""
+    """Plan the destroy, and keep its resources open as a context manager. Raises UsageError for an unknown name."""
     target, infrastructure_kind = request.target.open(request.root), request.target.kind.infrastructure
     recorded = target.forecast_names()
     if infrastructure_kind is None:
@@ -149,7 +149,7 @@ def open_destroy_plan(request: DestroyRequest) -> Iterator[DestroyPlan]:
 
 
 def _find_source(request: DestroyRequest, target: OpenedTarget, name: str) -> RenderSource:
-    """Return what a forecast's files are rendered from: its spec, or where that is gone, the one of its newest release."""
+    """Return the spec from which a forecast's files are rendered; if it is gone, the spec of its newest release."""
     from mlspec.engine.rendering import spec_sources
     from mlspec.render.rendering import RenderSource
 
@@ -161,14 +161,14 @@ def _find_source(request: DestroyRequest, target: OpenedTarget, name: str) -> Re
         spec = release_spec(releases[0])
     except (IndexError, StateError) as error:
         raise UsageError(
-            f"{name}: no valid spec under specs/ says what was made of it, and no release does",
-            hint="put its spec back, and run the same command again",
+            f"{name}: there is neither a valid spec under specs/ nor a release, so its resources are not known",
+            hint="restore its spec, and run the same command again",
         ) from error
     return RenderSource(name, spec, releases[0].spec_hash, f"specs/{name}.yaml")
 
 
 def _needed_by_others(request: DestroyRequest, target: OpenedTarget) -> bool:
-    """Return whether what specs share is needed on: by another spec, by one that cannot be read, or by what stands without one."""
+    """Return whether shared resources are still needed: by another spec, by an invalid one, or by a forecast without a spec."""
     loaded, names = request.loaded, request.names
     if len(loaded.specs) < loaded.files or {spec.name for spec in loaded.specs} - set(names):
         return True

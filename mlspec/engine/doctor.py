@@ -1,4 +1,4 @@
-"""A check-up of a machine and a target: what is looked at, in which order. It changes nothing."""
+"""The checks of `mlspec doctor`: of this machine, then of the target. They change nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlspec.targets import machine
 
 
 def run_checks(loaded: LoadedSpecs, root: Path, target: str, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield what is found, machine first. `environment` holds the process's variables. Raises UsageError for an unknown target."""
+    """Yield the findings, machine first. `environment` are the environment variables. Raises UsageError for an unknown target."""
     configured = find_target(loaded.project, target)
     kind, settings = configured.kind, configured.settings
     yield machine.check_python()
@@ -30,6 +30,6 @@ def run_checks(loaded: LoadedSpecs, root: Path, target: str, environment: Mappin
 
 def _check_specs(loaded: LoadedSpecs) -> Finding:
     if loaded.faults:
-        message = f"{len(loaded.faults)} errors; what they need is left out"
+        message = f"{len(loaded.faults)} errors; the needs of these specs are not checked"
         return Finding("project", "specs", "missing", message, "mlspec validate")
     return Finding("project", "specs", "ok", f"{len(loaded.specs)} read")

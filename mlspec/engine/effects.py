@@ -1,4 +1,4 @@
-"""The effects of applying one forecast: read the data, judge a model, make the forecast. What serves is moved in `moves`.
+"""The effects of applying one forecast: read the data, judge a model, make the forecast. `engine.traffic` moves the traffic.
 
 Each runs the steps it needs, asks `plan` what follows, and settles once. What one effect learns the next one takes from what the
 target holds after it (`work.observed`), so that a run which starts in the middle does the same.
@@ -22,11 +22,11 @@ from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release,
 from mlspec.state.resource import Json, Kind, digest
 
 logger = logging.getLogger(__name__)
-# What of a backtest's facts stays with the version.
+# The facts of a backtest that are kept with the version.
 _VERSION_FACTS = ("champion_candidate", "candidates", "by", "floor", "cutoffs", "interval", "auto", "notes")
 
 
-_MAX_EXAMPLES = 3  # of a broken check are named
+_MAX_EXAMPLES = 3  # examples of a broken check in the error
 
 
 @dataclass
@@ -36,8 +36,8 @@ class ForecastWork:
     `observed` is what the target holds of it: as it was looked at when the work began, then as each settlement left it. Nobody else
     writes while this run holds the lock, so it is not looked at again.
 
-    `written` says that the state was touched: from then on a signal stops a run part-way. `moment` is what a scheduled run is about
-    (RFC 3339); the present, where nobody says.
+    `written` is True once the state was written: from then on a signal stops a run part-way. `moment` is the scheduled moment
+    that the run is for (RFC 3339); None for the present.
     """
 
     engine: Engine
@@ -56,7 +56,7 @@ class ForecastWork:
         return self.desired.name
 
     def record_settlement(self, settlement: Settlement) -> None:
-        """Record one effect whole. Its events are what was decided and done: each is logged."""
+        """Record one effect in one transaction, and log its events."""
         self.observed = self.engine.target.record_settlement(settlement, self.engine.clock())
         self.effect_count += 1
         for event in settlement.events:
@@ -64,7 +64,7 @@ class ForecastWork:
 
 
 def read_data(work: ForecastWork) -> None:
-    """Check the data and keep the panel. Raises DataError, with what broke where, if the contract is broken."""
+    """Check the data and store the panel. Raises DataError, with the broken checks and places, if the contract is broken."""
     at = work.engine.clock()
     filed = _run_check(work)
     facts = filed.facts
@@ -81,7 +81,7 @@ def read_data(work: ForecastWork) -> None:
 
 
 def check_again(work: ForecastWork) -> Mapping[str, Json]:
-    """Check data that was read already, as of this run's moment. Raises DataError where it was fresh, and is stale now."""
+    """Check data that was read already, as of this run's moment. Raises DataError if it has become stale since."""
     facts = _run_check(work).facts
     return {name: facts[name] for name in ("rows", "series", "cutoff")}
 
@@ -95,7 +95,7 @@ def _run_check(work: ForecastWork) -> StoredStep:
 
 @dataclass(frozen=True)
 class BacktestVerdict:
-    """A backtest, and what the gate says of it."""
+    """A backtest, and the gate's verdicts on it."""
 
     facts: Mapping[str, Json]
     files: Mapping[str, FileRef]
@@ -119,15 +119,15 @@ def train_champion(work: ForecastWork, tested: BacktestVerdict) -> Mapping[str, 
 
 
 def panel_files(work: ForecastWork) -> dict[str, FileRef]:
-    """Return the files of the data that was checked last; none where none was."""
+    """Return the files of the data that was checked last; empty if none was."""
     return files_of(_observed_files(work, "data"), "panel", "series", "future")
 
 
 def judge_model(work: ForecastWork) -> None:
-    """Backtest, judge by the gate, and train what passes. Raises GateClosed, with the version recorded, if the gate says no.
+    """Backtest, judge by the gate, and train what passes. Raises GateClosed, with the version recorded, if the gate rejects it.
 
-    A version that was judged before, with the same lineage, keeps its verdict: what was rejected is not tried again until spec,
-    data or code change, and what passed comes back at once when a spec is set back.
+    A version with the same lineage that was judged before keeps its verdict. A rejected version is not tried again until spec,
+    data or code change. A passed version is used again at once when a spec is reverted.
     """
     at = work.engine.clock()
     work.version = make_version(work)
@@ -137,7 +137,7 @@ def judge_model(work: ForecastWork) -> None:
 
 
 def make_version(work: ForecastWork) -> Version:
-    """Return the version of this spec, data and code: as it was judged before, or backtested and trained now. Records none."""
+    """Return the version of this spec, data and code: from the record, or backtested and trained now. Records nothing."""
     name = version_name(work.engine, work.desired)
     before = find_version(work, name)
     if before is None:
@@ -147,7 +147,7 @@ def make_version(work: ForecastWork) -> Version:
 
 
 def restore_version_files(work: ForecastWork, version: Version) -> None:
-    """Make the lost files of a known version again: the same input, what it was held against included, gives the same bytes."""
+    """Make the lost files of a known version again: the same input, with the same incumbent, gives the same bytes."""
     if is_intact(work, version):
         return
     _backtest_version(work, version.version, version.lineage, version.facts["incumbent"])
@@ -178,12 +178,12 @@ def _backtest_version(work: ForecastWork, name: str, lineage: Mapping[str, Json]
 
 
 def version_name(engine: Engine, desired_forecast: DesiredForecast) -> str:
-    """Return the name that the version of this spec, data and code has."""
+    """Return the name of the version of this spec, data and code."""
     return f"v{digest({'forecast': desired_forecast.name, **_version_lineage(engine, desired_forecast)}, 10)}"
 
 
 def _version_lineage(engine: Engine, desired_forecast: DesiredForecast) -> dict[str, Json]:
-    """Return all that shapes a version: its name is the digest of this."""
+    """Return everything that shapes a version. The version's name is its digest."""
     return {
         "data_version": desired_forecast.source.digest,
         "spec_hash": digest(desired_forecast.spec_fields("model")),
@@ -194,7 +194,7 @@ def _version_lineage(engine: Engine, desired_forecast: DesiredForecast) -> dict[
 
 
 def is_intact(work: ForecastWork, version: Version) -> bool:
-    """Return whether every file of a version is there, and as it was stored."""
+    """Return whether every file of a version exists and is unchanged."""
     try:
         for ref in version.files.values():
             work.engine.target.fetch_file(work.name, ref)
@@ -204,7 +204,7 @@ def is_intact(work: ForecastWork, version: Version) -> bool:
 
 
 def intact_versions(work: ForecastWork, versions: Sequence[Version]) -> frozenset[str]:
-    """Return the names of the versions all of whose files are there, as far as a look tells: nothing is fetched for it."""
+    """Return the names of the versions whose files all exist and look undamaged. Fetches nothing."""
     lost = work.engine.target.find_damaged_files(
         work.name, {ref for version in versions for ref in version.files.values()}
     )
@@ -212,7 +212,7 @@ def intact_versions(work: ForecastWork, versions: Sequence[Version]) -> frozense
 
 
 def make_forecast(work: ForecastWork) -> None:
-    """Make the forecast by what serves, each series by its version, and the stock levels where the spec asks for them."""
+    """Make the forecast, each series by the version that serves it, and the stock levels if the spec asks for them."""
     desired_forecast, at = work.desired, work.engine.clock()
     observed = work.observed
     checked = files_of(observed.resources["data"].files, "panel", "series", "future")
@@ -251,7 +251,7 @@ def _serving_files(serving: Mapping[str, Version]) -> dict[str, FileRef]:
 
 
 def serving_condition(observed: Observed, serving: Mapping[str, Version], at: str) -> Condition:
-    """Return that a forecast is deployed: which release, which version, which share."""
+    """Return the condition Deployed with the release, the versions and their shares."""
     release, shares = observed.find_fact("deployment", "release"), observed_traffic(observed)
     parts = [
         f"{name} ({serving[name].candidate}) serves {share} % of series" for name, share in shares.items() if share
@@ -268,7 +268,7 @@ def _contract_error(work: ForecastWork, facts: Mapping[str, Json]) -> DataError:
 
 
 def _check_lines(check: Mapping[str, Json]) -> list[str]:
-    """Return a broken check's sentence, and the first places where it broke."""
+    """Return a broken check's sentence, and its first examples."""
     return [f"  {check['check']}: {check['message']}", *(f"    {place}" for place in check["examples"][:_MAX_EXAMPLES])]
 
 
@@ -301,25 +301,25 @@ def _record_version(work: ForecastWork, version: Version, at: str) -> None:
 
 
 def serving_candidate(work: ForecastWork) -> Json:
-    """Return the candidate that serves now, to be scored on the same cutoffs; None where nothing serves."""
+    """Return the candidate that serves now, to be scored on the same cutoffs; None if nothing serves."""
     serves = stable_version(work.observed)
     versions = work.engine.target.load_versions(work.name)
     return next((version.facts["champion_candidate"] for version in versions if version.version == serves), None)
 
 
 def known_version(work: ForecastWork, name: str) -> Version:
-    """Return a version that the state names, from the records."""
+    """Return the record of a version that the state names. Raises StateError if there is none."""
     version = find_version(work, name)
     if version is None:
         raise StateError(
-            f"{work.name}: the state names {name} and holds no record of it",
+            f"{work.name}: the state names version {name}, but its record is missing",
             hint="restore the state file from a backup",
         )
     return version
 
 
 def find_version(work: ForecastWork, name: str) -> Version | None:
-    """Return a version's record, if there is one."""
+    """Return a version's record, or None."""
     return next((version for version in work.engine.target.load_versions(work.name) if version.version == name), None)
 
 
@@ -329,5 +329,5 @@ def _observed_files(work: ForecastWork, kind: Kind) -> Mapping[str, FileRef]:
 
 
 def files_of(files: Mapping[str, FileRef], *roles: str) -> dict[str, FileRef]:
-    """Return the files of these roles; one that a spec does not ask for (`future`) is not there."""
+    """Return the files of these roles. A role that the spec does not ask for (`future`) is left out."""
     return {role: files[role] for role in roles if role in files}

@@ -1,4 +1,4 @@
-"""How forecasts turned out, and what the alerts make of it: the evidence on which the loop acts, and a person looks."""
+"""Evaluates forecasts against their actuals and judges the alerts: the evidence for the loop's decisions and for people."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from mlspec.state.record import Event, FileRef
 from mlspec.state.resource import Json, digest
 
 logger = logging.getLogger(__name__)
-_MAX_RUNS = 60  # forecasts are held against their actuals
+_MAX_RUNS = 60  # the newest forecasts that are compared with their actuals
 _EVENT_REASONS = {"firing": "AlertFiring", "resolved": "AlertResolved", "no-data": "AlertNoData"}
 
 
 def evaluation_key(work: ForecastWork, observed: Observed) -> str:
-    """Return the digest of all that an evaluation depends on: where it is as it was, there is nothing new to judge."""
+    """Return the digest of everything that an evaluation depends on. If it is unchanged, there is nothing new to judge."""
     now = work.engine.clock()
     return _evaluation_digest(work, observed, _serving_alert_values(work, observed, now), now)
 
@@ -57,14 +57,14 @@ def _evaluation_digest(work: ForecastWork, observed: Observed, served: Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What each alert says, and a sentence for each that fires now, is over, or has lost its data."""
+    """The verdict of each alert, and a sentence for each alert that newly fires, is resolved, or has lost its data."""
 
     judged: tuple[AlertVerdict, ...]
     alert_changes: tuple[str, ...]
 
 
 def evaluate_forecasts(work: ForecastWork) -> Evaluation:
-    """Hold the forecasts that were made against what came, move every alert on, and record it with what people are told."""
+    """Compare the forecasts with their actuals, move every alert to its next state, and record all with the notices."""
     at, observed = work.engine.clock(), work.observed
     facts, served = evaluation_facts(work, observed), _serving_alert_values(work, observed, at)
     values = {alert_values["name"]: alert_values for alert_values in (*facts["alerts"], *served)}
@@ -79,20 +79,20 @@ def evaluate_forecasts(work: ForecastWork) -> Evaluation:
 
 
 def _made_with(work: ForecastWork) -> dict[str, Json]:
-    """Return what the steps of an evaluation are filed under, beside their inputs: `answering` looks for them."""
+    """Return the versions in the keys of an evaluation's steps: `engine.alert_handler` finds the stored steps by them."""
     engine = work.engine
     return {"code": engine.code, "mlspec": engine.mlspec, "libraries": dict(engine.libraries)}
 
 
 def evaluate_serving_alerts(work: ForecastWork) -> Evaluation:
-    """Move the alerts on a server's errors and latency on, by what it counted; the others stay, and are still to be evaluated."""
+    """Move the alerts on errors and latency to their next state, from request counts. The other alerts stay as they are."""
     at, observed = work.engine.clock(), work.observed
     values = {alert_values["name"]: alert_values for alert_values in _serving_alert_values(work, observed, at)}
     return _record_alerts(work, observed, values, observed.ledger, at, whole=False)
 
 
 def has_serving_alarm(work: ForecastWork, observed: Observed) -> bool:
-    """Return whether a server's counts make an alert fire, in all or on a version, that the record does not say fires."""
+    """Return whether request counts make an alert fire, overall or for a version, that does not fire in the record."""
     ledger = observed.ledger
     values = {
         alert_values["name"]: alert_values
@@ -117,9 +117,9 @@ def _record_alerts(
     *,
     whole: bool,
 ) -> Evaluation:
-    """Move every alert on by what was `found` of it, and record that; one of which nothing was measured says what it said.
+    """Move every alert to its next state by its `values`, and record that. An alert without new values keeps its last verdict.
 
-    Whether a version has proved good is said by a `whole` evaluation alone.
+    Only a `whole` evaluation decides whether a version is proved good.
     """
     spec = work.desired.spec
     anew = [alert for alert in spec.alerts if alert.name in values]
@@ -153,11 +153,11 @@ def _record_alerts(
 
 
 def _record_metrics(work: ForecastWork, metric_points: Sequence[MetricPoint], at: str) -> None:
-    """Hand what was measured to whoever watches outside. One that cannot be told holds up no decision."""
+    """Send the measured values to outside monitoring. If that fails, it is recorded, and no decision is delayed."""
     try:
         work.engine.target.record_metrics(work.name, metric_points, at)
     except TargetError as error:
-        logger.debug("what was measured could not be handed on", exc_info=error)
+        logger.debug("the metrics could not be sent to monitoring", exc_info=error)
         event = Event(work.name, at, "Warning", "MonitorsNotTold", error.message)
         work.record_settlement(Settlement(work.name, events=(event,)))
 
@@ -198,7 +198,7 @@ def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> t
 def _with_rollbacks_reset(spec: Forecast, observed: Observed, ledger: Ledger, now: str) -> Ledger:
     """Return the ledger with the count of rollbacks begun anew, where a version that came in after them has proved good.
 
-    Not before the cooldown of the last one is over: it is measured from that record.
+    Not before the cooldown of the last rollback ends: the cooldown is computed from its record.
     """
     serves = stable_version(observed)
     if not ledger.rollbacks or serves is None or now < cooldown_end(ledger, spec.rollback):
@@ -209,7 +209,7 @@ def _with_rollbacks_reset(spec: Forecast, observed: Observed, ledger: Ledger, no
 
 
 def _changed_alerts(moved: Sequence[AlertTransition], before: Ledger) -> tuple[AlertRecord, ...]:
-    """Return the alerts that fire now, are over, or have lost their data; the first evaluation of all tells no loss."""
+    """Return the alerts that newly fire, are resolved, or have lost their data. The first evaluation reports no lost data."""
     changed = []
     for moved_alert in moved:
         previous, state = before.find_alert(moved_alert.record.name), moved_alert.record.state

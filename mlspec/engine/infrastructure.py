@@ -1,6 +1,6 @@
-"""A forecast's infrastructure and its DAG: what terraform would do, from the text that `mlspec render` writes, and doing just that.
+"""Plans and applies a forecast's infrastructure and DAG with terraform, from the files that `mlspec render` writes.
 
-What was planned is what is applied: terraform keeps its plan in the folder, and refuses it itself where the state has moved since.
+Exactly the plan is applied: terraform keeps it in the folder, and refuses it if the state has changed since.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ logger = logging.getLogger(__name__)
 
 
 class TerraformRunner(TerraformApplier, Protocol):
-    """Whoever runs terraform in a folder of rendered files."""
+    """Runs terraform in a folder of rendered files."""
 
     def plan(self, folder: Path) -> Mapping[str, Json]:
-        """Return its plan as `terraform show -json` says it, and keep it in the folder. Raises TargetError where it cannot."""
+        """Plan, keep the plan in the folder, and return it as `terraform show -json` prints it. Raises TargetError."""
         ...
 
     def show_state(self, folder: Path) -> Mapping[str, Json]:
-        """Return the folder's state as `terraform show -json` says it. Raises TargetError where it cannot be read."""
+        """Return the folder's state as `terraform show -json` prints it. Raises TargetError if it cannot be read."""
         ...
 
     def destroy(self, folder: Path, protected: Sequence[str], image: str | None) -> None:
-        """Destroy what the state holds, `held` once its protection is taken off. Raises TargetError with terraform's own words."""
+        """Remove the protection of the `protected` resources, then destroy all. Raises TargetError with terraform's message."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class InfrastructureResult:
-    """What came of one folder of rendered files."""
+    """The result of one folder of rendered files."""
 
     name: str
     status: Literal["nothing", "applied", "failed", "held"]
@@ -49,12 +49,12 @@ class InfrastructureResult:
 
 
 class Infrastructure:
-    """The rendered `files` in a folder of their own, as long as it is open; `tell` is told what is being done."""
+    """The rendered `files` in a temporary folder, as a context manager. `tell` is called with each action."""
 
     def __init__(self, files: Mapping[str, str], terraform: TerraformRunner, tell: Callable[[str], None]) -> None:
         self._files, self._terraform, self._tell = files, terraform, tell
         self._folder = tempfile.TemporaryDirectory(prefix="mlspec-plan-")
-        self._begun = False  # whether terraform was let loose on anything
+        self._begun = False  # whether an apply was started
 
     def __enter__(self) -> Infrastructure:
         for path, text in self._files.items():
@@ -69,7 +69,7 @@ class Infrastructure:
         self._folder.cleanup()
 
     def plan_changes(self, names: Sequence[str]) -> tuple[Change, ...]:
-        """Return terraform's changes for each name, in order. Raises TargetError where terraform cannot plan."""
+        """Return terraform's changes for each name, in order. Raises TargetError if terraform cannot plan."""
         changes: list[Change] = []
         for name in names:
             self._tell(f"terraform plan: {name}")
@@ -87,9 +87,10 @@ class Infrastructure:
     def apply_changes(
         self, names: Sequence[str], planned: Sequence[Change], first: str
     ) -> tuple[InfrastructureResult, ...]:
-        """Carry out what was planned, name by name; one that fails holds up no other, but `first`, which all stand on.
+        """Carry out the planned changes, name by name. A failure stops no other name, except a failure of `first`, which all need.
 
-        A signal ends the run between two calls of terraform, or makes terraform end its own: StoppedPartWay if anything was begun.
+        A signal ends the run between two calls of terraform, or makes terraform end. Raises StoppedPartWay if an apply was
+        started.
         """
         results: list[InfrastructureResult] = []
         try:
@@ -121,18 +122,18 @@ class Infrastructure:
         self._begun = True
         try:
             apply_with_retries(self._terraform, self._folder_of(name), self._tell)
-        except Exception as error:  # a defect in one folder's work holds up no other
+        except Exception as error:  # a defect in one folder's work does not stop the others
             logger.debug("terraform apply failed: %s", name, exc_info=error)
             return InfrastructureResult(name, "failed", as_error(error))
         return InfrastructureResult(name, "applied")
 
     def load_state(self, name: str) -> terraform_state.TerraformState:
-        """Return what stands of one name. Raises TargetError where terraform cannot say."""
+        """Return the terraform state of one name. Raises TargetError if it cannot be read."""
         self._tell(f"terraform show: {name}")
         return terraform_state.parse_terraform_state(self._terraform.show_state(self._folder_of(name)))
 
     def destroy_resources(self, name: str, state: terraform_state.TerraformState) -> None:
-        """Destroy what stands of one name, with its state alone. Raises TargetError; run again, it goes on from there."""
+        """Destroy the resources of one name, by its state alone. Raises TargetError; running it again continues."""
         if state.addresses:
             self._tell(f"terraform destroy: {name}")
             self._terraform.destroy(self._folder_of(name), state.protected, state.job_image)
@@ -142,7 +143,7 @@ class Infrastructure:
 
 
 def infrastructure_exit_code(results: Sequence[InfrastructureResult]) -> Exit:
-    """Return the exit code of a run: what failed stopped it part-way, where anything else was made."""
+    """Return the exit code of a run: PARTIAL if some names failed and others were applied."""
     if not any(result.status in ("failed", "held") for result in results):
         return Exit.DONE
     return Exit.PARTIAL if any(result.status == "applied" for result in results) else Exit.FAILED

@@ -1,4 +1,4 @@
-"""One pass of the loop over many forecasts: each by itself, so that one which fails holds up no other."""
+"""One pass of the loop over many forecasts. A forecast that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _WORST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)
 def reconcile_specs(
     engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0, at_once: int = 1
 ) -> tuple[PassResult, ...]:
-    """Make one pass over each spec and return what came of it, in order. At most `at_once` forecasts are worked on at a time.
+    """Make one pass over each spec and return the results, in order. At most `at_once` forecasts are worked on at a time.
 
-    A signal ends the pass: as StoppedPartWay if anything was to be done, as itself if not.
+    A signal ends the pass: with StoppedPartWay if there was work to do, else with the signal's own exception.
     """
     with engine.target.hash_files_once():
         with engine.target.read_session():
@@ -30,7 +30,7 @@ def reconcile_specs(
         except (KeyboardInterrupt, Terminated) as stopped:
             name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
             raise StoppedPartWay(
-                f"stopped by {name}; what was done is recorded", hint="the next pass goes on from there"
+                f"stopped by {name}; what was done is recorded", hint="the next pass continues from there"
             ) from stopped
 
 
@@ -55,7 +55,7 @@ def _lost_process_result(result: PassResult, code: int) -> PassResult:
     how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
     error = TargetError(
         f"the process that worked on {result.forecast} {how}",
-        hint="signal 9 is most often want of memory: lower --jobs, or list fewer candidates",
+        hint="signal 9 usually means that memory ran out: lower --jobs, or list fewer candidates",
     )
     return replace(result, error=error)
 

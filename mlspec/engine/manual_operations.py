@@ -1,4 +1,4 @@
-"""What people do to a forecast by hand: roll it back, let the loop go on, mute an alert. The loop respects all three."""
+"""Manual operations on a forecast: roll back, resume, silence an alert. The loop respects all three."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from mlspec.state.record import Condition, Event, Release
 def roll_back(
     engine: Engine, spec: Spec, release_number: int | None, by: str, reason: str, lock_timeout: float = 0.0
 ) -> str:
-    """Move a forecast to an earlier good release now, hold it there, and return what was done in a sentence.
+    """Move a forecast to an earlier good release now, hold it there, and return a sentence on what was done.
 
-    What served until now goes into quarantine. Raises UsageError for a release that is not there, Refused for one
-    that cannot serve.
+    The version that served goes into quarantine. Raises UsageError for a release that does not exist, Refused for one that
+    cannot serve.
     """
     with engine.target.lock_forecast(spec.name, "rollback", engine.clock(), lock_timeout):
         desired_forecast, observed = engine.desired_forecast(spec), engine.target.observe_forecast(spec.name)
@@ -35,17 +35,17 @@ def roll_back(
         number = traffic.next_release_number(work)
         ledger = traffic.quarantine_version(observed.ledger, serves, f"rolled back by {by}: {reason}", at)
         hold = Hold(number, release.version, by, reason, at, work.desired.spec_hash)
-        sentence = f"{serves} gives way to {release.version} (release {release.release}), by {by}: {reason}"
+        sentence = f"{serves} was replaced by {release.version} (release {release.release}), by {by}: {reason}"
         traffic.roll_back(
             work, known_version(work, release.version), replace(ledger, hold=hold, rollout=None), sentence
         )
         if "data" in observed.resources:
             perform_effect(work, "forecast", EFFECTS["forecast"])
-        return f"{sentence}; held there as release {number} until `mlspec resume {spec.name}` or another spec"
+        return f"{sentence}; held as release {number} until `mlspec resume {spec.name}` or another spec"
 
 
 def _choose_release(work: ForecastWork, observed: Observed, release_number: int | None) -> Release:
-    """Return the release that a person asks for, or the newest good one."""
+    """Return the requested release, or the newest good one."""
     target, serves = work.engine.target, stable_version(observed)
     if serves is None:
         raise StateError(f"{work.name}: nothing serves, so there is nothing to roll back", hint="run `mlspec apply`")
@@ -83,7 +83,7 @@ def _why_not(work: ForecastWork, observed: Observed, asked_release: Release) -> 
     if asked_release.version == observed.find_fact("deployment", "version"):
         return f"{asked_release.version} is what serves now"
     if not is_intact(work, known_version(work, asked_release.version)):
-        return f"files of {asked_release.version} are gone"
+        return f"files of {asked_release.version} are missing"
     return "it was made for forecasts of another shape (series, horizon, quantiles), or after what serves now"
 
 
@@ -94,7 +94,7 @@ def _release_hint(good: tuple[Release, ...]) -> str:
 
 
 def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = None) -> str:
-    """Lift a hold, or take a version out of quarantine, and return what was done. Raises Refused where there is neither."""
+    """End a hold, or take a version out of quarantine, and return what was done. Raises Refused if there is neither."""
     with engine.target.lock_forecast(name, "resume", engine.clock(), 0.0):
         at, ledger = engine.clock(), engine.target.observe_forecast(name).ledger
         done = []
@@ -102,7 +102,7 @@ def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = No
         if ledger.hold:
             done.append(f"release {ledger.hold.release} is no longer held")
         if ledger.failure:
-            done.append("what failed is tried again")
+            done.append("the failed work is tried again")
         if forgive:
             if forgive not in ledger.quarantined_versions:
                 bad = ", ".join(sorted(ledger.quarantined_versions)) or "nothing"
@@ -114,7 +114,8 @@ def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = No
             done.append(f"{forgive} may serve again")
         if not done:
             raise Refused(
-                f"{name} is neither held nor stalled", hint="reconcile.mode: pause in the spec is lifted there"
+                f"{name} is neither held nor stalled",
+                hint="if `reconcile.mode` in the spec is `pause`, change it there",
             )
         after = replace(after, hold=None, failure=None, rollbacks=())
         message = f"{'; '.join(done)}, by {by}"
@@ -127,7 +128,7 @@ def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = No
 
 
 def silence_alert(engine: Engine, name: str, alert: str, span: timedelta, by: str, reason: str) -> str:
-    """Mute an alert for a time, and return what was done. One that is muted already is muted anew."""
+    """Mute an alert for a time, and return what was done. A new silence replaces an earlier one of the same alert."""
     with engine.target.lock_forecast(name, "silence", engine.clock(), 0.0):
         at, ledger = engine.clock(), engine.target.observe_forecast(name).ledger
         until = format_moment(parse_moment(at) + span)

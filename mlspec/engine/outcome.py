@@ -1,4 +1,4 @@
-"""What came of applying one forecast."""
+"""The outcome of applying one forecast."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ OutcomeStatus = Literal["nothing", "applied", "kept-out", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class ForecastOutcome:
-    """`version` is the one judged in this run or before it; `release` and `run` only what this run made.
+    """The outcome of one forecast. `version` was judged in this run or before it; `release` and `run` were made in this run.
 
-    `error` says why a forecast failed; `recorded` whether something was done and kept before it did.
+    `error` says why it failed; `recorded` whether effects were recorded before the failure.
     """
 
     forecast: str
@@ -28,7 +28,7 @@ class ForecastOutcome:
 
     @property
     def exit_code(self) -> Exit:
-        """The exit code that this forecast alone would give."""
+        """The exit code for this forecast alone."""
         if self.status == "kept-out":
             return Exit.NOT_WELL
         if self.error is None:
@@ -36,7 +36,7 @@ class ForecastOutcome:
         return Exit.PARTIAL if self.recorded and self.error.exit_code == Exit.FAILED else self.error.exit_code
 
 
-# The worst that happened names the run: a run that stopped part-way has to be gone on with before anything else.
+# In order of severity: a run that stopped part-way has to be continued before anything else.
 _WORST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)
 
 

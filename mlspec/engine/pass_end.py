@@ -1,4 +1,4 @@
-"""How a pass ends: what it dealt with is remembered, and what it saw and did not do is said, once."""
+"""The end of a pass: records what was handled, and reports once what was seen and not done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlspec.state.record import Condition, Event
 
 
 def end_pass(work: ForecastWork, pass_plan: PassPlan, left: Sequence[str]) -> None:
-    """Record what was dealt with: the schedules' moments, a failure that is over, a hold that is; and what is `left` to people."""
+    """Record the handled moments of schedules, the end of a failure or hold, and the changes that are `left` to people."""
     before = work.observed
     ledger, at = before.ledger, work.engine.clock()
     slots = {**ledger.slots, **{name: format_moment(item.slot) for name, item in pass_plan.handled_schedules.items()}}
@@ -37,7 +37,7 @@ def end_pass(work: ForecastWork, pass_plan: PassPlan, left: Sequence[str]) -> No
 
 
 def _missed_run_events(work: ForecastWork, pass_plan: PassPlan, at: str) -> list[Event]:
-    """Return an event for each schedule of which this pass made up for several runs; where nothing was made, none was missed."""
+    """Return an event for each schedule of which this pass made up for several runs; none if nothing was made."""
     made_by_schedule = {"forecast": work.run, "retrain": work.version}
     sentence = "{} earlier runs of {} were missed: this one makes up for them"
     return [
@@ -48,19 +48,19 @@ def _missed_run_events(work: ForecastWork, pass_plan: PassPlan, at: str) -> list
 
 
 def waiting_reasons(pass_plan: PassPlan) -> list[str]:
-    """Return what is not done although it is asked for, and why."""
+    """Return what is desired but not done, and why."""
     reasons = [f"training waits: {pass_plan.refused}"] if pass_plan.refused else []
     failure = pass_plan.observed.ledger.failure
     if pass_plan.blocked and failure:
         when = f"is tried again at {failure.next_at}" if failure.next_at else "waits until spec, data or code change"
-        reasons.append(f"what failed {when}: {failure.reason}")
+        reasons.append(f"failed work {when}: {failure.reason}")
     return reasons
 
 
 def changed_conditions(
     pass_plan: PassPlan, conditions: Sequence[Condition], left: Sequence[str], at: str
 ) -> tuple[Condition, ...]:
-    """Return the conditions that are to be others than they are: what the loop leaves to people, and a source that is gone."""
+    """Return the conditions that change: Paused (with the changes left to people), and DataReady if the source is missing."""
     before = {condition.type: condition for condition in conditions}
     new_conditions = (
         [_paused_condition(pass_plan, left, at)] if left or _is_observing(pass_plan) or "Paused" in before else []
@@ -79,10 +79,10 @@ def changed_conditions(
 def _paused_condition(pass_plan: PassPlan, left: Sequence[str], at: str) -> Condition:
     name = pass_plan.desired.name
     if left:
-        return Condition(name, "Paused", "True", "Observing", f"observed, and left as it is: {'; '.join(left)}", at)
+        return Condition(name, "Paused", "True", "Observing", f"observed and not changed: {'; '.join(left)}", at)
     if _is_observing(pass_plan):
-        return Condition(name, "Paused", "True", "Observing", "observed: nothing differs from what shall be", at)
-    return Condition(name, "Paused", "False", "Enforcing", "the loop acts on what it sees", at)
+        return Condition(name, "Paused", "True", "Observing", "observed: everything is up to date", at)
+    return Condition(name, "Paused", "False", "Enforcing", "the loop makes changes", at)
 
 
 def _is_observing(pass_plan: PassPlan) -> bool:

@@ -1,4 +1,4 @@
-"""What a pass of the loop would do for one forecast: looked at without a lock, and again under it. Writes nothing."""
+"""Plans a pass of the loop for one forecast: once without a lock, and again under it. Writes nothing."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ _SCHEDULED: Mapping[str, Kind] = {"forecast": "forecast", "retrain": "model"}
 
 @dataclass(frozen=True)
 class PassPlan:
-    """What is so, what is due, and the changes that follow.
+    """The observed state, the due runs, and the changes that follow.
 
-    `wanted` waits with what is not due yet; `training` says why a model is trained, `refused` why not although it is asked for;
-    `key` names this work: a failure of it waits until it is tried again. `missing` is what is wrong where the data is not there.
+    `desired` keeps the old facts of what is not due yet. `training` says why a model is trained; `refused` why a desired
+    training is not done. `key` identifies this work: if it failed before, `blocked` says that its retry is not due. `missing`
+    is the error if the data is missing.
     """
 
     desired: DesiredForecast
@@ -46,7 +47,7 @@ class PassPlan:
 
     @property
     def pending_changes(self) -> tuple[Change, ...]:
-        """The changes that the loop may carry out: those in its mode, of work that does not wait after a failure."""
+        """The changes that the loop may carry out: of resources in mode enforce, and not while a failure's retry is not due."""
         if self.blocked:
             return ()
         return tuple(
@@ -57,7 +58,7 @@ class PassPlan:
 
     @property
     def handled_schedules(self) -> Mapping[str, DueRun]:
-        """The schedules' moments that a pass deals with. Work that waits, has no budget or data, or is only observed stays due."""
+        """The due runs that a pass handles. A run stays due after a failure, without budget or data, and in observe mode."""
         if self.blocked or self.missing:
             return {}
         return {
@@ -100,7 +101,7 @@ def plan_pass(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
     )
     key = digest(
         [desired_forecast.spec_hash, desired_forecast.source.digest, engine.mlspec], 32
-    )  # a newer mlspec may be able to do it
+    )  # with the version of mlspec: a newer one may succeed
     blocked = must_wait(observed.ledger.failure, key, now)
     return PassPlan(
         desired_forecast,
@@ -116,7 +117,7 @@ def plan_pass(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
 
 
 def _load_desired(engine: Engine, spec: Spec, observed: Observed) -> tuple[DesiredForecast, DataError | None]:
-    """Return what a spec wants; where its source is gone, with the data that was read last, so that watching goes on."""
+    """Return the desired state. If the source is missing, use the data that was read last, so that monitoring continues."""
     try:
         return engine.desired_forecast(spec), None
     except DataError as error:
@@ -150,7 +151,7 @@ def slots_due(spec: Forecast, observed: Observed, now: datetime) -> dict[str, Du
 def _unchanged_facts(
     spec: Forecast, observed: Observed, *, train: bool, slots: Mapping[str, DueRun]
 ) -> dict[Kind, Mapping[str, Json]]:
-    """Return the facts that stay as they were, by kind: a model that is not trained yet, a forecast that is not due."""
+    """Return the facts to keep, by kind: of a model that is not trained now, and of a forecast that is not due."""
     facts: dict[Kind, Mapping[str, Json]] = {}
     model, forecast = observed.resources.get("model"), observed.resources.get("forecast")
     if model and not train:

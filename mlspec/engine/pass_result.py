@@ -1,4 +1,4 @@
-"""What one pass over one forecast came to."""
+"""The result of one pass over one forecast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PassStatus = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed
 class PassResult:
     """One pass over one forecast: what was done, what waits and why, what was only reported, and the error that ended it.
 
-    `heard` is what became of alerts: those that fire now, are over, or have lost their data.
+    `alert_changes` are sentences on alerts that newly fire, are resolved, or have lost their data.
     """
 
     forecast: str
@@ -28,7 +28,7 @@ class PassResult:
 
     @property
     def status(self) -> PassStatus:
-        """The word for it."""
+        """The status in one word."""
         if self.error:
             return "waiting" if isinstance(self.error, LockHeld) else "failed"
         if self.paused:

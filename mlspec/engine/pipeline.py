@@ -1,8 +1,9 @@
-"""The steps of one forecast, each run once: what was filed under the same inputs is taken from there.
+"""Runs the steps of one forecast, each once: the result of a step with the same inputs is taken from the store.
 
-A step's key is the digest of all that can change its outcome: what it reads of the spec, its input files, its options, the code
-and the libraries. So a run that was killed goes on from the last step that was filed, and the same input gives the same files. The
-code is the whole package here: after an upgrade a step that is asked for runs again, and none is asked for because of an upgrade.
+A step's key is the digest of everything that can change its result: the keys of the spec that it reads, its input files, its
+options, the code and the libraries. So a killed run continues after the last stored step, and the same input gives the same
+files. The code is the version of the whole package: after an upgrade a step that is needed runs again, but no step is needed
+because of an upgrade.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mlspec.state.record import FileRef
 from mlspec.state.resource import Json, Kind, digest
 from mlspec.state.step import RemoteStep, StepName, StepRequest, StepResult
 
-# Which resource's keys a step reads; the gate judges figures and changes none.
+# The kinds of resource whose keys a step reads. The keys of the gate are left out: it judges figures and changes none.
 _READS: dict[StepName, tuple[Kind, ...]] = {
     "check": ("data",),
     "backtest": ("model",),
@@ -40,11 +41,11 @@ def run_step(
     inputs: Mapping[str, FileRef],
     options: Mapping[str, Json],
 ) -> StoredStep:
-    """Return a step's files and facts, from the store if it was done before. Raises what the step raises."""
+    """Return a step's files and facts, from the store if it ran before. Raises what the step raises."""
     key = _step_key(engine, desired_forecast, step, inputs, options)
     filed = engine.target.find_step(desired_forecast.name, step, key)
     if filed is not None:
-        engine.tell(desired_forecast.name, step, 1, 1, "done before, taken from the store")
+        engine.tell(desired_forecast.name, step, 1, 1, "taken from the store")
         return filed
     with tempfile.TemporaryDirectory(prefix="mlspec-") as folder:
         out = Path(folder)
@@ -66,7 +67,7 @@ def _run_locally(
     options: Mapping[str, Json],
     out: Path,
 ) -> StepResult:
-    """Run a step in this process, with all that it reads brought near."""
+    """Fetch everything that a step reads, and run it in this process."""
     with tempfile.TemporaryDirectory(prefix="mlspec-") as source_folder:
         spec, root = desired_forecast.spec, engine.root
         if step in _READS_SOURCES:
@@ -77,13 +78,13 @@ def _run_locally(
 
 
 def _call_step(engine: Engine, name: str, request: StepRequest) -> StepResult:
-    """Run one step, and say what its files lack in words that someone can act on."""
+    """Run one step. Raises TargetError with a hint if a file cannot be read or written."""
     try:
         return engine.steps(request, lambda done, total, text: engine.tell(name, request.step, done, total, text))
     except OSError as error:
         raise TargetError(
             f"{name}: {request.step} cannot use a file: {error}",
-            hint=f"steps write to {tempfile.gettempdir()} first: make room there, or set TMPDIR to another folder",
+            hint=f"steps write to {tempfile.gettempdir()} first: free some space there, or set TMPDIR to another folder",
         ) from error
 
 
@@ -102,7 +103,7 @@ def _step_key(
             "spec": read,
             "source": desired_forecast.source.digest,
             "inputs": {role: ref.sha256 for role, ref in inputs.items()},
-            # A check is good for a day: how fresh the data is depends on when one asks.
+            # The result of a check is valid for a day: the age of the data depends on the present moment.
             "options": {key: str(value)[:10] if key == "now" else value for key, value in options.items()},
             "code": [engine.code, engine.mlspec],
             "libraries": dict(engine.libraries),

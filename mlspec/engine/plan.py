@@ -1,4 +1,4 @@
-"""From specs and what a target shows to a plan. Looks, and writes nothing."""
+"""Makes a plan from specs and the observed state of a target. Writes nothing."""
 
 from __future__ import annotations
 

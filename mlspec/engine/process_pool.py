@@ -1,7 +1,7 @@
-"""Works on several forecasts at once, each in a process of its own: what one does to memory or to a library is gone with it.
+"""Works on several forecasts at once, each in its own process, so that memory and library state end with the process.
 
-A process is forked, does its work under its forecast's lock, and hands back what came of it. One that is killed from outside, for
-want of memory say, fails its own forecast alone.
+A process is forked, does its work under its forecast's lock, and returns the result. If it is killed from outside, for example
+because memory ran out, only its own forecast fails.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mlspec.errors import Terminated
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
-PATIENCE = 10.0  # seconds that those who were told to end have for it
+PATIENCE = 10.0  # seconds between the request to end and the kill
 
 
 @dataclass
@@ -36,8 +36,8 @@ def run_in_processes(
 ) -> list[Result]:
     """Run `works` in forked processes, at most `at_once` at a time, and return their results in order.
 
-    `lost` makes the result of a place whose process ended without one, from its exit code. A signal is passed on to all, which have
-    ten seconds to record what they did; then it is raised again.
+    `lost` makes the result for a process that ended without one, from its index and exit code. A signal is passed on to all
+    processes, which have PATIENCE seconds to record their work; then it is raised again.
     """
     results: dict[int, Result] = {}
     todo, workers = list(enumerate(works)), dict[int, _Worker[Result]]()
@@ -74,9 +74,10 @@ def _start_worker(index: int, work: Callable[[], Result]) -> _Worker[Result]:
 
 
 def _run_child(work: Callable[[], Result], pipe: Connection) -> None:
-    """Do the work and hand back its result. A signal ends it: what was done is recorded, and there is nothing to hand back.
+    """Do the work and send its result. A signal ends it: the work so far is recorded, and there is no result to send.
 
-    One signal, however many come: a shell and systemd tell the whole group, and who began this process passes it on as well.
+    Only the first signal counts: a shell and systemd signal the whole process group, and the parent process passes the signal
+    on too.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate_once)

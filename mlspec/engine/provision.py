@@ -1,6 +1,6 @@
-"""Plan and apply as phases: infrastructure and DAGs where the target has some, beside each forecast's steps to come.
+"""The phases plan and apply: infrastructure and DAGs if the target has some, and each forecast's next steps.
 
-A phase asks nobody itself: whoever starts it hands in the approval.
+A phase asks for no approval itself: its caller passes a function that does.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from mlspec.state.resource import SHARED
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What a plan is asked for: the specs of a call, those of them that `select` takes, on a target.
+    """The request for a plan: specs, the selectors that choose among them, and a target.
 
-    `whole_folder` says that all the specs of a folder are meant: then what specs share is planned too. `commit` is the project's.
-    `tell` is told what terraform does; `lock_timeout` is how long it waits for whoever else works on the same state, in seconds.
+    `whole_folder` says that all the specs of a folder are included: then shared resources are planned too. `commit` is the
+    project's. `tell` is called with each action of terraform; `lock_timeout` is how long it waits for another run on the same
+    state, in seconds.
     """
 
     target: ConfiguredTarget
@@ -43,7 +44,7 @@ class PlanRequest:
 
 @dataclass(frozen=True)
 class OpenedPlan:
-    """A plan, the specs that it is about, the engine that can carry it out, and the infrastructure where the target has some.
+    """A plan, its specs, the engine that can apply it, and the infrastructure if the target has some.
 
     `folders` names the folders of rendered files, in order.
     """
@@ -57,9 +58,9 @@ class OpenedPlan:
 
 @dataclass(frozen=True)
 class ApplyResult:
-    """What came of a plan that was carried out. `infrastructure` is None on a target that has none.
+    """The result of an applied plan. `infrastructure` is None on a target that has none.
 
-    `handed_over` names the forecasts that are left to the loop's own job.
+    `handed_over` names the forecasts that the loop's job makes.
     """
 
     infrastructure: tuple[InfrastructureResult, ...] | None
@@ -68,7 +69,7 @@ class ApplyResult:
 
     @property
     def exit_code(self) -> Exit:
-        """The exit code of the whole run: the infrastructure's where it failed, part-way where anything came of the rest."""
+        """The exit code of the run: PARTIAL if infrastructure failed and anything else was done."""
         code = infrastructure_exit_code(self.infrastructure or ())
         if code == Exit.DONE:
             return apply_exit_code(self.outcomes)
@@ -77,9 +78,10 @@ class ApplyResult:
 
 @contextmanager
 def open_plan(engine: Engine, request: PlanRequest) -> Iterator[OpenedPlan]:
-    """Make the plan, and keep what is needed to carry it out while it is open.
+    """Make the plan, and keep its files open as a context manager, so that it can be applied.
 
-    Raises TargetError where the target cannot be reached or terraform cannot plan, UsageError where nothing is selected by a name.
+    Raises TargetError if the target cannot be reached or terraform cannot plan, UsageError for a selector that matches no
+    forecast.
     """
     kind = request.target.kind
     if kind.infrastructure is None:
@@ -115,9 +117,9 @@ def _select_specs(planner: PlanContext, request: PlanRequest) -> tuple[ResolvedS
 def apply_plan(
     opened: OpenedPlan, approve: Approval, *, lock_timeout: float = 0.0, hand_over: bool = False
 ) -> ApplyResult:
-    """Carry out a plan: infrastructure and DAGs, then the forecasts that have theirs; with `hand_over` the loop's job makes those.
+    """Apply a plan: infrastructure and DAGs, then the forecasts that have it; with `hand_over` the loop's job makes these.
 
-    `approve` is asked where something would be destroyed or the target is protected. Raises what that raises: nothing was changed.
+    `approve` is called if something would be destroyed or the target is protected. If it raises, nothing was changed.
     """
     plan, target = opened.plan, opened.engine.target
     containers = target.containers if hand_over else None
@@ -132,7 +134,7 @@ def apply_plan(
     results: tuple[InfrastructureResult, ...] | None = None
     if opened.infrastructure is not None:
         results = opened.infrastructure.apply_changes(opened.folders, plan.changes, first=SHARED)
-    # The others have nothing to stand on.
+    # The infrastructure of the others is missing.
     wrong = {result.name for result in results or () if result.error or result.status == "held"}
     specs = tuple(spec for spec in opened.specs if spec.name not in wrong)
     if containers is None:

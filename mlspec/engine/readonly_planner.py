@@ -1,4 +1,4 @@
-"""Planning for somebody who may look at the record and not at the data: an account of a build, that of a pull request above all."""
+"""Planning with an account that may read the record and not the data, such as the CI account of a pull request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlspec.targets.base import Target
 
 @dataclass(frozen=True)
 class ReadonlyPlanner:
-    """An engine that only looks. `unseen` names the forecasts whose data could not be looked at: it is taken to be as it was."""
+    """An engine that only reads. `unseen` names the forecasts whose data could not be read: it is assumed to be unchanged."""
 
     engine: Engine
     unseen: set[str] = field(default_factory=set)
@@ -30,7 +30,7 @@ class ReadonlyPlanner:
         return self.engine.clock
 
     def desired_forecast(self, spec: Spec) -> DesiredForecast:
-        """Return what a spec wants, with what its data is now, or was when it was checked last."""
+        """Return the desired state of a spec on its present data, or on the data that was checked last."""
         try:
             return self.engine.desired_forecast(spec)
         except TargetError:

@@ -1,7 +1,7 @@
-"""The loop's pass over one forecast: observe, mend, judge, roll back, train, roll out, forecast. Decides nothing itself.
+"""The loop's pass over one forecast: observe, repair, judge, roll back, train, roll out, forecast. All decisions are in `plan`.
 
-Level-triggered: a pass follows from what is seen and from the ledger, never from what woke it. So it may be run again, late, twice
-or after a crash, and one with nothing new to see writes nothing.
+Level-triggered: a pass depends on the observed state and the ledger, never on what started it. So it may run late, twice or
+after a crash, and a pass without news writes nothing.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from mlspec.state.resource import Kind
 
 logger = logging.getLogger(__name__)
 _MOVES: dict[type[TrafficMove], str] = {
-    Shift: "a rollout would go on", Abort: "a rollout would be given up",
-    rollback.RollBack: "what serves would be rolled back", rollback.GiveUp: "what serves would be held",
+    Shift: "a rollout would continue", Abort: "a rollout would be aborted",
+    rollback.RollBack: "the version that serves would be rolled back", rollback.GiveUp: "the release would be held",
 }  # fmt: skip
-# Trying again mends none of these: something has to change first.
+# A retry does not help against these: an input has to change first.
 _PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
-_LOOK = "look"  # the key of a failure where no work was begun: the look itself is a defect's place
+_LOOK = "look"  # the key of a failure that a defect caused while observing, before any work
 
 
 def reconcile_one(engine: Engine, spec: Spec, lock_timeout: float = 0.0) -> PassResult:
@@ -81,7 +81,7 @@ def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float
             with engine.target.lock_forecast(spec.name, "reconcile", engine.clock(), lock_timeout):
                 result = PassResult(spec.name, reported=result.reported)
                 _run_under_lock(engine, spec, result)
-        except Exception as error:  # a defect in one forecast's work holds up no other
+        except Exception as error:  # a defect in one forecast's work does not stop the others
             logger.debug("the pass failed", exc_info=error)
             return replace(result, error=as_error(error))
         return result
@@ -159,7 +159,7 @@ def _apply_kind(work: ForecastWork, pass_plan: PassPlan, kind: Kind) -> list[str
 
 
 def _apply_due_changes(work: ForecastWork, pass_plan: PassPlan, result: PassResult) -> None:
-    """Train what is due, let it take over, and make the forecast."""
+    """Train if a training is due, roll the version out, and make the forecast."""
     try:
         if (
             pass_plan.training
@@ -182,7 +182,7 @@ def _after_effects(work: ForecastWork, pass_plan: PassPlan) -> PassPlan:
 
 
 def _count_training(work: ForecastWork) -> None:
-    """Record that the loop starts a training, before it does: a run that is killed has used its part of the budget."""
+    """Record that the loop starts a training, before it starts: a killed run counts against the budget too."""
     observed, at = work.observed, work.engine.clock()
     ledger = observed.ledger
     started = (*recent_trainings(ledger.trainings, at), at)
@@ -193,7 +193,7 @@ def _count_training(work: ForecastWork) -> None:
 
 
 def _record_pause(engine: Engine, spec: Spec) -> None:
-    """Do nothing, and say so once."""
+    """Record once that the forecast is paused."""
     observed = engine.target.observe_forecast(spec.name)
     already_recorded = any(
         condition.type == "Paused" and condition.reason == "PausedBySpec" for condition in observed.conditions
@@ -208,7 +208,7 @@ def _record_pause(engine: Engine, spec: Spec) -> None:
 
 
 def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
-    """Record, once, that a forecast cannot even be looked at, so that `status` shows it; the next look that succeeds ends it."""
+    """Record once that a forecast cannot be observed, so that `status` shows it. The next pass that succeeds removes it."""
     try:
         ledger, at = engine.target.observe_forecast(spec.name).ledger, engine.clock()
         if ledger.failure and (ledger.failure.key, ledger.failure.reason) == (_LOOK, defect.message):
@@ -217,12 +217,12 @@ def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
         after = replace(ledger, failure=Failure(_LOOK, 1, at, None, defect.message))
         with engine.target.lock_forecast(spec.name, "reconcile", at, 0.0):
             engine.target.record_settlement(Settlement(spec.name, events=(event,), ledger=after), at)
-    except Exception as error:  # what is broken may be the record itself: the pass tells of it
+    except Exception as error:  # the record itself may be broken: the pass reports that
         logger.debug("the defect could not be recorded", exc_info=error)
 
 
 def _record_backoff(work: ForecastWork, work_key: str, error: MlspecError) -> None:
-    """Record that this work failed, and when it is tried again; tell people once trying again will not mend it."""
+    """Record that this work failed, and when it is retried; notify people once it is not retried any more."""
     at, ledger = work.engine.clock(), work.observed.ledger
     failure = next_failure(ledger.failure, work_key, error.message, at, permanent=isinstance(error, _PERMANENT))
     events: tuple[Event, ...] = ()

@@ -1,7 +1,7 @@
-"""A fire drill: a fault is played on a copy, pass by pass, and what the loop does about it is told.
+"""A rehearsal: simulates a fault on a copy of a forecast, pass by pass, and reports what the loop does.
 
-The copy is a project of its own, with the last periods of the real history told again; nobody is notified, and nothing of the real
-state is touched.
+The copy is a separate project that replays the last periods of the real history. No notices are sent, and the real state is not
+changed.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from mlspec.spec.metrics import METRICS, Metric
 
 Fault = Literal["bad-model", "drift", "late-actuals", "outage"]
 FAULTS: dict[Fault, str] = {
-    "bad-model": "a new version passes the gate, and then forecasts three times what it should",
-    "drift": "from one period on, demand is twice what it was",
-    "late-actuals": "actuals stop coming for a while",
-    "outage": "the source is gone for two periods",
+    "bad-model": "a new version passes the gate, and then its forecasts are three times too high",
+    "drift": "from one period on, demand is doubled",
+    "late-actuals": "actuals stop arriving for some periods",
+    "outage": "the source is missing for two periods",
 }
 BAD_FACTOR, DRIFT_FACTOR = 3.0, 2.0
 FAULT_STARTS_AT = 2  # the period in which the fault begins
-SPARE_PERIODS = 6  # periods beyond those that an alert's windows need, for the fault to begin and to be over
+SPARE_PERIODS = 6  # periods in addition to those of an alert's windows, for the begin and the end of the fault
 
 
 class RehearsalStage(Protocol):
-    """A project whose history is told again."""
+    """A copy of a project whose history is replayed."""
 
     @property
     def spec(self) -> Forecast:
@@ -42,27 +42,27 @@ class RehearsalStage(Protocol):
 
     @property
     def moments(self) -> tuple[str, ...]:
-        """When each period's actuals are in; the first is the present before the drill."""
+        """When each period's actuals have arrived; the first is the moment before the rehearsal."""
         ...
 
     def reveal_periods(self, known: int, *, shift_from: int | None = None, factor: float = 1.0) -> None:
-        """Let the first `known` periods be known."""
+        """Make the actuals of the first `known` periods available; from `shift_from` on they are multiplied by `factor`."""
         ...
 
     def remove_source(self) -> None:
-        """Let the source be gone."""
+        """Remove the source."""
         ...
 
 
 class FaultySteps(Protocol):
-    """Steps that forecast badly for some versions."""
+    """Steps that make bad forecasts for the versions in `versions`."""
 
     versions: set[str]
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsalSpec:
-    """The spec of a drill, as the engine sees one."""
+    """The spec of a rehearsal, in the form that the engine needs."""
 
     name: str
     forecast: Forecast
@@ -71,9 +71,9 @@ class RehearsalSpec:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPeriod:
-    """One period of the drill: what was done to the forecast (`fault`), and what the loop saw and did.
+    """One period of the rehearsal: what was done to the forecast (`fault`), and what the loop observed and did (`said`).
 
-    `told` are the notices that would have been sent, by receiver.
+    `told` are the notices that would have been sent, each with its receiver.
     """
 
     moment: str
@@ -87,13 +87,13 @@ class RehearsalPeriod:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalVerdict:
-    """How it came out: each thing that had to be seen, and whether it was."""
+    """The verdict: each expected observation, and whether it was seen."""
 
     seen: Mapping[str, bool]
 
     @property
     def is_expected(self) -> bool:
-        """Whether all of it was seen."""
+        """Whether every expected observation was seen."""
         return all(self.seen.values())
 
 
@@ -110,7 +110,7 @@ def rehearsal_spec(spec: Forecast) -> RehearsalSpec:
 
 @dataclass
 class Rehearsal:
-    """One fault, played on one stage. `engine_at` gives an engine whose clock stands at a moment; `bad` spoils versions."""
+    """One fault, simulated on one copy. `engine_at` returns an engine whose clock shows a given moment; `bad` are faulty steps."""
 
     stage: RehearsalStage
     engine_at: Callable[[str], Engine]
@@ -118,7 +118,7 @@ class Rehearsal:
     fault: Fault
 
     def __post_init__(self) -> None:
-        """Begin before the first scene."""
+        """Set the state before the first period."""
         self.spec = rehearsal_spec(self.stage.spec)
         self.over = False
         self.heard: set[str] = set()
@@ -127,7 +127,7 @@ class Rehearsal:
         self.gaps = 0
 
     def play_periods(self) -> Iterator[RehearsalPeriod]:
-        """Play it, and yield what each period brought. It ends early once all is well again."""
+        """Replay the periods and yield the result of each. Ends early once the fault is over and everything expected was seen."""
         self.stage.reveal_periods(0)
         yield self._run_period(0, "")
         for period in range(1, len(self.stage.moments)):
@@ -136,11 +136,11 @@ class Rehearsal:
                 return
 
     def judge_events(self) -> RehearsalVerdict:
-        """Return what has to be seen for this fault, and whether it was."""
+        """Return what is expected for this fault, and whether it was seen."""
         return RehearsalVerdict({what: seen(self) for what, seen in _EXPECTED[self.fault].items()})
 
     def _apply_fault(self, period: int) -> str:
-        """Do to the stage what this period brings, and return it in words; empty where nothing unusual happens."""
+        """Change the copy for this period, and return the fault in words; empty if nothing unusual happens."""
         first = period == FAULT_STARTS_AT
         if self.fault == "drift":
             self.over = self.over or period > FAULT_STARTS_AT
@@ -158,16 +158,16 @@ class Rehearsal:
         else:
             was_over, self.over = self.over, period > FAULT_STARTS_AT
             self.stage.reveal_periods(period)
-            return "it is over" if self.over and not was_over else ""
+            return "the fault is over" if self.over and not was_over else ""
         return FAULTS[self.fault] if first else ""
 
     def _is_fault_over(self, period: int) -> bool:
-        """Return whether what was taken away comes back: late actuals once an alert on their age fired, a source in two periods."""
+        """Return whether the fault ends: late actuals end once an alert on their age fired, an outage after two periods."""
         fired = _has_fired(self, _is_about_age)
         return fired if self.fault == "late-actuals" else period >= FAULT_STARTS_AT + 2
 
     def _run_period(self, period: int, fault: str) -> RehearsalPeriod:
-        """Make the period's passes: when its actuals are in, and an hour before the next ones, so that schedules come round."""
+        """Make the passes of a period: when its actuals arrive, and an hour before the next ones, so that schedules become due."""
         moments = [self.stage.moments[period]]
         if period + 1 < len(self.stage.moments):
             moments.append(format_moment(parse_moment(self.stage.moments[period + 1]) - timedelta(hours=1)))
@@ -186,7 +186,7 @@ class Rehearsal:
         )
 
     def _run_pass(self, at: str) -> list[str]:
-        """Make a pass at a moment; a version that came in after the fault began is the bad one."""
+        """Make a pass at a moment. The version of the changed spec is the bad one."""
         engine = self.engine_at(at)
         before = {version.version for version in engine.target.load_versions(self.spec.name)}
         if (
@@ -203,7 +203,7 @@ class Rehearsal:
         return [*result.actions, *error]
 
     def _next_version_name(self, engine: Engine) -> str:
-        """Return the name that the version of the changed spec will have: it follows from its lineage."""
+        """Return the name of the version that the changed spec will give: it follows from the lineage."""
         return version_name(engine, engine.desired_forecast(self.spec))
 
 
@@ -235,11 +235,11 @@ def _is_about_age(metric: Metric) -> bool:
 
 
 _SERVES: tuple[str, Callable[[Rehearsal], bool]] = ("a version served all the time", lambda drill: drill.gaps == 0)
-# What has to be seen, in the order in which it comes.
+# What is expected for each fault, in order.
 _EXPECTED: dict[Fault, dict[str, Callable[[Rehearsal], bool]]] = {
     "bad-model": dict((
         ("an alert noticed it", lambda drill: _has_fired(drill, _is_about_quality)),
-        ("the bad version gave way, and is in quarantine", _bad_gave_way),
+        ("the bad version was rolled back and is in quarantine", _bad_gave_way),
         ("no alert fires any more", _is_quiet),
         _SERVES,
     )),
@@ -251,13 +251,13 @@ _EXPECTED: dict[Fault, dict[str, Callable[[Rehearsal], bool]]] = {
     )),
     "late-actuals": dict((
         ("an alert on the age of the data noticed it", lambda drill: _has_fired(drill, _is_about_age)),
-        ("it ended when the actuals came", lambda drill: "AlertResolved" in drill.events),
+        ("the alert was resolved when the actuals arrived", lambda drill: "AlertResolved" in drill.events),
         ("nothing was rolled back", lambda drill: "RolledBack" not in drill.events),
         _SERVES,
     )),
     "outage": dict((
-        ("the loop said that the source is gone", lambda drill: "DataMissing" in drill.events),
-        ("it went on when the source came back", lambda drill: "DataChecked" in drill.events[drill.events.index("DataMissing"):]
+        ("the loop reported that the source is missing", lambda drill: "DataMissing" in drill.events),
+        ("it continued when the source returned", lambda drill: "DataChecked" in drill.events[drill.events.index("DataMissing"):]
          if "DataMissing" in drill.events else False),
         ("nothing was rolled back", lambda drill: "RolledBack" not in drill.events),
         _SERVES,

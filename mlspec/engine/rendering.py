@@ -1,4 +1,4 @@
-"""From specs and a target to rendered text: what `render` writes and `plan` hands to Terraform."""
+"""Renders specs for a target: the texts that `render` writes and `plan` passes to Terraform."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ OWN_TEMPLATES = "templates"
 def render_specs(
     specs: Sequence[ResolvedSpec], target: ConfiguredTarget, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
-    """Return everything that specs are compiled to, as text by path. Raises TargetError for a template that cannot be rendered."""
+    """Return all rendered files of the specs, as text by path. Raises TargetError if a template cannot be rendered."""
     return render_sources(spec_sources(specs, root), target, root, with_shared=with_shared)
 
 
 def render_sources(
     inputs: Sequence[RenderSource], target: ConfiguredTarget, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
-    """Return what `render_specs` does, of specs as the templates are given them."""
+    """Return all rendered files of specs in the form that the templates need."""
     renderer, own = target.renderer, own_templates(root)
     try:
         files = {
@@ -55,21 +55,21 @@ def _relative_path(file: Path, root: Path) -> str:
 
 
 def own_templates(root: Path) -> Path | None:
-    """Return the project's own folder of templates, whose files stand in the place of mlspec's; None where there is none."""
+    """Return the project's own folder of templates, whose files replace mlspec's; None if there is none."""
     folder = root / OWN_TEMPLATES
     return folder if (folder / "terraform").is_dir() or (folder / "airflow").is_dir() else None
 
 
 def template_error(error: TemplateError, own: Path | None) -> TargetError:
-    """Return a template's error in words: where it is and what to do. mlspec's own have none, so it is about the project's."""
+    """Return the error of a template: where it is and what to do. It is about the project's templates; mlspec's own are tested."""
     return TargetError(
         f"the template {_error_location(error)} cannot be rendered: {error.message or type(error).__name__}",
-        hint=f"correct it, or remove it from {own} to take mlspec's own",
+        hint=f"correct it, or remove it from {own} to use mlspec's own",
     )
 
 
 def _error_location(error: TemplateError) -> str:
-    """Return FILE:LINE of a template's error: a syntax error knows, any other has it among the calls that led to it."""
+    """Return FILE:LINE of a template's error: from a syntax error itself, or from the traceback of any other."""
     if isinstance(error, TemplateSyntaxError):
         return f"{error.filename or error.name}:{error.lineno}"
     calls = [call for call in extract_tb(error.__traceback__) if call.filename.endswith(".j2")]

@@ -1,4 +1,4 @@
-"""Gathers what the report says from what apply recorded and stored: files become plain lists here."""
+"""Collects the facts of a report from the record and the stored files, as plain lists."""
 
 from __future__ import annotations
 
@@ -24,15 +24,13 @@ _EVENTS = 30
 
 
 def gather_facts(target: Target, name: str, now: datetime) -> ReportFacts:
-    """Return the facts of one forecast's report. Raises StateError where nothing has been forecast yet."""
+    """Return the facts of one forecast's report. Raises StateError if there is no forecast yet."""
     run = newest_run(target, name)
     observed = target.observe_forecast(name)
     version = next((record for record in target.load_versions(name) if record.version == run.version), None)
     release = next((record for record in target.load_releases(name) if record.version == run.version), None)
     if version is None or release is None or "data" not in observed.resources:
-        raise StateError(
-            f"{name} is taken down, and a report is of what stands", hint="mlspec apply, then mlspec report"
-        )
+        raise StateError(f"{name} is destroyed, so there is nothing to report", hint="mlspec apply, then mlspec report")
     forecast_now = forecast_status(target, name, now)
     checked = observed.resources["data"]
     backtest = _read_table(target, name, version.files["backtest"])

@@ -1,6 +1,6 @@
-"""What serves gives way where the evidence says so: to an earlier version, to the fallback, or a rollout to the version before it.
+"""Moves traffic on evidence: a rollback to an earlier version or to the fallback, or the next step or the end of a rollout.
 
-The loop's pass comes through here, and so does the answer to an alert (`answering`): there is one decider.
+The loop's pass and `engine.alert_handler` both use this module, so they make the same decisions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def has_news(work: ForecastWork, observed: Observed) -> bool:
 
 
 def move_due(work: ForecastWork, observed: Observed) -> TrafficMove | None:
-    """Return how traffic has to move: a rollout's next step or its end, a rollback, or a hold; None where it stays."""
+    """Return the due move: a rollout's next step or its end, a rollback, or a hold; None if traffic stays."""
     if "deployment" not in observed.resources:
         return None
     rollout = observed.ledger.rollout
@@ -42,13 +42,13 @@ def move_due(work: ForecastWork, observed: Observed) -> TrafficMove | None:
 
 
 def judge_serving_version(work: ForecastWork, result: PassResult) -> None:
-    """Evaluate where there is news, then let what serves give way or a rollout go on, as the evidence says."""
+    """Evaluate if there is new evidence, then move traffic if the evidence says so."""
     result.alert_changes += evaluate_if_new(work)
     move_traffic(work, result)
 
 
 def move_traffic(work: ForecastWork, result: PassResult) -> None:
-    """Let what serves give way or a rollout go on, as the recorded evidence says."""
+    """Carry out a rollout's next step or end, or a rollback, if the recorded evidence says so."""
     observed = work.observed
     if resource_mode(work.desired.spec, "deployment") != "enforce" or "deployment" not in observed.resources:
         return
@@ -65,7 +65,7 @@ def evaluate_if_new(work: ForecastWork) -> tuple[str, ...]:
 
 
 def _advance_rollout(work: ForecastWork, observed: Observed, result: PassResult) -> None:
-    """Take a rollout to its next step, or back."""
+    """Take a rollout to its next step, or abort it."""
     rollout = observed.ledger.rollout
     if rollout is None:
         return
@@ -75,16 +75,16 @@ def _advance_rollout(work: ForecastWork, observed: Observed, result: PassResult)
         result.actions.append(f"{rollout.version} serves {step.percent} %: {step.why}")
     elif isinstance(step, Abort) and not counterfactual.would_abort_help(work, observed, rollout, step):
         counterfactual.record_rollout_unchanged(work, observed, rollout)
-        result.waits.append(f"{rollout.version} stays at its share: {rollout.stable_version} would have done no better")
+        result.waits.append(f"{rollout.version} keeps its share: {rollout.stable_version} would have done no better")
     elif isinstance(step, Abort):
         traffic.abort_rollout(work, observed, step.why)
-        result.actions.append(f"{rollout.version} gave its traffic back: {step.why}")
+        result.actions.append(f"the rollout of {rollout.version} was aborted: {step.why}")
     else:
-        result.waits.append(f"{rollout.version} stays at its share: {step.why}")
+        result.waits.append(f"{rollout.version} keeps its share: {step.why}")
 
 
 def rollback_decision(work: ForecastWork, observed: Observed) -> rollback.Stay | rollback.RollBack | rollback.GiveUp:
-    """Return what the alerts ask for, from everything that is recorded."""
+    """Return the decision on a rollback, from everything that is recorded."""
     ledger, target, serves = observed.ledger, work.engine.target, stable_version(observed)
     if serves is None or not any(record.state == "firing" for record in ledger.alerts):
         return rollback.Stay()
@@ -129,6 +129,6 @@ def _carry_out_rollback(work: ForecastWork, result: PassResult) -> None:
     done = RolledBack(at, serves, version.version, decision.incident)
     ledger = replace(ledger, rollbacks=(*ledger.rollbacks, done), rollout=None)
     replacement = f"release {release.release}" if release else f"the fallback, {version.candidate}"
-    sentence = f"{serves} gives way to {version.version} ({replacement}): {decision.why}"
+    sentence = f"{serves} was replaced by {version.version} ({replacement}): {decision.why}"
     traffic.roll_back(work, version, ledger, sentence)
     result.actions.append(f"rolled back: {sentence}")

@@ -17,13 +17,13 @@ from mlspec.targets.base import Target
 
 @dataclass(frozen=True)
 class PlainRows:
-    """A table of plain values: names of columns, and rows in order. Times are ISO text; what is missing is None."""
+    """A table of plain values: names of columns, and rows in order. Times are ISO text; a missing value is None."""
 
     columns: list[str]
     values: list[list[Any]]
 
     def filter_rows(self, wanted: dict[str, str]) -> PlainRows:
-        """Return the rows whose columns have these values, as text. Raises UsageError where a column is not there."""
+        """Return the rows whose columns have these values, as text. Raises UsageError for an unknown column."""
         for name in wanted:
             if name not in self.columns:
                 raise UsageError(f"--series: there is no column '{name}'", hint=did_you_mean(name, self.columns))
@@ -34,7 +34,7 @@ class PlainRows:
 
 
 def read_rows(file: Path) -> PlainRows:
-    """Read a Parquet file. Raises MissingExtra where pyarrow is not installed."""
+    """Read a Parquet file. Raises MissingExtra if pyarrow is not installed."""
     try:
         import pyarrow.parquet
     except ImportError as error:
@@ -56,7 +56,7 @@ def _plain_value(value: Any) -> Any:
 
 
 def newest_run(target: Target, name: str) -> ForecastRun:
-    """Return the newest forecast made. Raises UsageError for an unknown name, StateError where none was made yet."""
+    """Return the newest forecast run. Raises UsageError for an unknown name, StateError if there is none yet."""
     known_name(name, target.forecast_names())
     for run in target.load_runs(name):
         return run
@@ -64,10 +64,10 @@ def newest_run(target: Target, name: str) -> ForecastRun:
 
 
 def newest_rows(target: Target, name: str, role: str) -> PlainRows:
-    """Return a file of the newest forecast as rows. Raises StateError where the spec did not ask for it."""
+    """Return a file of the newest forecast as rows. Raises StateError if the spec did not ask for it."""
     run = newest_run(target, name)
     if role not in run.files:
         raise StateError(
-            f"the forecast of {name} came without {role}", hint=f"add `{role}:` to its spec, then `mlspec apply`"
+            f"the forecast of {name} has no {role}", hint=f"add `{role}:` to its spec, then `mlspec apply`"
         )
     return read_rows(target.fetch_file(name, run.files[role]))

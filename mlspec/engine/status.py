@@ -1,4 +1,4 @@
-"""What is so now, per forecast: from what a target shows, never from what somebody remembers."""
+"""The present state of each forecast, from the target's record."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mlspec.targets.base import Target
 
 @dataclass(frozen=True, slots=True)
 class ForecastStatus:
-    """One forecast now. `serving` holds a version and its traffic in percent; times are RFC 3339 in UTC, or None.
+    """The present state of one forecast. `serving` holds each version with its traffic in percent; times are RFC 3339 in UTC.
 
-    `why` says what keeps it from being ready, `kept_out` which newer version the gate keeps from serving; empty, if nothing does.
-    `metrics` are the champion's in its backtest; `ledger` is what the loop remembers, the realised metrics among it.
+    `why` says why it is not ready, `kept_out` which newer version the gate rejected; both are empty if there is nothing to say.
+    `metrics` are the champion's in its backtest; `ledger` is what the loop remembers, including the realised metrics.
     """
 
     name: str
@@ -40,7 +40,7 @@ class ForecastStatus:
 
 
 def forecast_status(target: Target, name: str, now: datetime) -> ForecastStatus:
-    """Return the state of one forecast as recorded, with damage to what apply made."""
+    """Return the recorded state of one forecast, with damage to the resources that apply made."""
     observed = target.observe_forecast(name)
     conditions = _with_damage(observed.conditions, observed, f"{now:%Y-%m-%dT%H:%M:%SZ}")
     champion = stable_version(observed)
@@ -64,7 +64,7 @@ def forecast_status(target: Target, name: str, now: datetime) -> ForecastStatus:
 
 
 def not_applied(name: str, now: str) -> ForecastStatus:
-    """Return the state of a forecast of which nothing stands."""
+    """Return the state of a forecast that is not applied."""
     message = "nothing is applied: run `mlspec apply`"
     condition = Condition(name, "Deployed", "Unknown", "NotApplied", message, now)
     return ForecastStatus(name, False, message, "", (condition,), (), None, None, {}, Ledger(), None, None)

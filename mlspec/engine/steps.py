@@ -1,7 +1,7 @@
-"""The pipeline one step at a time, as the tasks of a DAG run it on a target: the same effects as `apply`, stopped after one.
+"""Runs the pipeline one step at a time, as the tasks of a DAG do: the same effects as `apply`, stopped after one step.
 
-Level-triggered like apply: a step first does what it stands on and is not there yet, finds what was filed under the same inputs,
-and changes nothing where all is as it shall be. So a task may run again, late or twice.
+Level-triggered like apply: a step first carries out the effects that it needs, takes stored results of the same inputs, and
+changes nothing if all is up to date. So a task may run again, late or twice.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ TargetStep = Literal["check", "backtest", "gate", "train", "register", "roll-out
 def run_on_target(
     engine: Engine, spec: Spec, step: TargetStep, moment: str, lock_timeout: float = 0.0
 ) -> Mapping[str, Json]:
-    """Run one step for the moment that a run is about (RFC 3339), and return its facts.
+    """Run one step for the scheduled moment of a run (RFC 3339), and return its facts.
 
-    `well` is False in them where the gate keeps the version out, or a threshold is broken. Raises what the step raises.
+    `well` is False in the facts if the gate rejects the version, or if a threshold is broken. Raises what the step raises.
     """
     with engine.target.lock_forecast(spec.name, f"step {step}", engine.clock(), lock_timeout):
         desired_forecast = engine.desired_forecast(spec)
@@ -46,7 +46,7 @@ def run_on_target(
 
 
 def _apply_up_to(work: ForecastWork, last: Kind) -> None:
-    """Carry out the effects up to one resource, those that are not as they shall be."""
+    """Carry out the effects up to one kind of resource; those that are up to date are skipped."""
     for kind in KINDS[: KINDS.index(last) + 1]:
         perform_effect(work, kind, EFFECTS[kind])
 
@@ -71,7 +71,7 @@ def _test_candidates(work: ForecastWork) -> BacktestVerdict:
 
 
 def _gate_step(work: ForecastWork) -> Mapping[str, Json]:
-    """Say whether the version may serve. A no is recorded with the version; a yes is, once it is registered."""
+    """Judge whether the version may serve. A rejection is recorded with the version; a pass is recorded by the step `register`."""
     _apply_up_to(work, "data")
     if not _is_stale(work, "model"):
         return {"well": _may_serve(work)}
@@ -119,7 +119,7 @@ def _evaluate_step(work: ForecastWork) -> Mapping[str, Json]:
 
 
 def _may_serve(work: ForecastWork) -> bool:
-    """Return whether the judged version passed the gate; one that was kept out is neither registered nor rolled out later on."""
+    """Return whether the judged version passed the gate. A rejected version is neither registered nor rolled out."""
     return bool(work.observed.find_fact("model", "state") != "rejected")
 
 

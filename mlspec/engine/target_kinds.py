@@ -1,6 +1,7 @@
-"""The kinds of target, in one table: what each brings. Everything else reads the table, and asks no target of which kind it is.
+"""The kinds of target in one table. All other code reads the table instead of testing a target's kind.
 
-A kind's functions stand in `engine/kinds/`. They import what is heavy where it is used, so that a command loads one kind's alone.
+The functions of a kind are in `engine/kinds/`. They import heavy modules where they are used, so that a command loads only the
+modules of one kind.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True, slots=True)
 class InfrastructureKind(Generic[Settings]):
-    """How infrastructure is made: what renders a target's Terraform, and what runs it (`tell`, lock timeout in seconds)."""
+    """How infrastructure is made: the renderer of a target's Terraform, and its runner (`tell`, lock timeout in seconds)."""
 
     renderer: Callable[[str, Settings], InfrastructureRenderer]
     runner: Callable[[Callable[[str], None], float], TerraformRunner]
@@ -36,11 +37,11 @@ class InfrastructureKind(Generic[Settings]):
 
 @dataclass(frozen=True, slots=True)
 class TargetKind(Generic[Settings]):
-    """One kind of target. `settings` are its words in mlspec.yaml; the functions are handed the target's name and its settings.
+    """One kind of target. `settings` is its model in mlspec.yaml; the functions take the target's name and its settings.
 
-    `folder` is where it writes on this machine. `infrastructure` is None where nothing has to be made first,
-    `serving_view` where a server may see the whole target. `costs` is handed the specs of a plan, and the names that it trains.
-    `check` yields what `mlspec doctor` says of the target itself; it is handed the environment's variables.
+    `folder` is where it writes on this machine. `infrastructure` is None if nothing has to be made first, `serving_view` is
+    None if a server may read the whole target. `costs` takes the specs of a plan and the names that it trains. `check` yields
+    the findings of `mlspec doctor` on the target itself; it takes the environment variables.
     """
 
     settings: type[Settings]
@@ -77,29 +78,29 @@ TARGET_KINDS: Mapping[str, TargetKind[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredTarget:
-    """A target as mlspec.yaml names it: nothing of it is opened yet."""
+    """A target in mlspec.yaml, not opened yet."""
 
     name: str
     settings: TargetSettings
 
     @property
     def kind(self) -> TargetKind[Any]:
-        """Its row of the table."""
+        """The target's row in the table."""
         return TARGET_KINDS[self.settings.type]
 
     @property
     def renderer(self) -> InfrastructureRenderer | None:
-        """What renders its infrastructure; None where it has none."""
+        """How its infrastructure is rendered; None if it has none."""
         infrastructure = self.kind.infrastructure
         return infrastructure.renderer(self.name, self.settings) if infrastructure else None
 
     def open(self, root: Path) -> OpenedTarget:
-        """Return the target itself; nothing of it is asked yet."""
+        """Return the target itself, without any request to it."""
         return self.kind.open(self.name, self.settings, root)
 
 
 def find_target(project: Project | None, name: str) -> ConfiguredTarget:
-    """Return the target of this name; `local` needs no entry in mlspec.yaml. Raises UsageError where there is none."""
+    """Return the target of this name; `local` needs no entry in mlspec.yaml. Raises UsageError if there is none."""
     targets = {"local": LocalTargetSettings(type="local"), **(project.targets if project else {})}
     if name not in targets:
         raise UsageError(f"there is no target '{name}'", hint=did_you_mean(name, list(targets)))
@@ -107,12 +108,12 @@ def find_target(project: Project | None, name: str) -> ConfiguredTarget:
 
 
 def open_target(project: Project | None, root: Path, name: str) -> OpenedTarget:
-    """Return the target of this name, opened. Raises UsageError where there is none."""
+    """Return the target of this name, opened. Raises UsageError if there is none."""
     return find_target(project, name).open(root)
 
 
 def open_serving_view(project: Project | None, root: Path, name: str, forecasts: Sequence[str]) -> Target | None:
-    """Return a target as a server of these forecasts sees it; None where a server may see the whole target."""
+    """Return a target as a server of these forecasts can read it; None if a server may read the whole target."""
     target = find_target(project, name)
     view = target.kind.serving_view
     return view(name, target.settings, root, forecasts) if view else None

@@ -1,4 +1,4 @@
-"""Carries out terraform's plan for one folder, and goes on where Google refused a part of it: by the rules of `plan.adopting`."""
+"""Applies terraform's plan of one folder, and retries if Google refused a part of it, by the rules of `plan.gcp.adoption`."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 
 logger = logging.getLogger(__name__)
-# Seconds before an apply goes on that was too much at once: quotas of calls are by the minute. It goes on as often.
+# Seconds before each retry of an apply that used up a quota of calls; these quotas are by the minute. One retry for each entry.
 PAUSES = (5.0, 20.0, 60.0)
 
 
 class TerraformApplier(Protocol):
-    """Whoever carries out a plan that a folder keeps."""
+    """Applies the plan that is kept in a folder."""
 
     def apply(self, folder: Path, *, slower: bool = False) -> tuple[Diagnostic, ...]:
-        """Carry out the plan, one thing at a time if `slower`, and return what went wrong."""
+        """Apply the plan, one request at a time if `slower`, and return the errors."""
         ...
 
     def show_plan(self, folder: Path) -> Mapping[str, Json]:
-        """Return the plan as `terraform show -json` says it."""
+        """Return the plan as `terraform show -json` prints it."""
         ...
 
     def plan_again(self, folder: Path, adopt: Mapping[str, str], *, slower: bool) -> Mapping[str, Json]:
-        """Keep a new plan in the folder, that adopts resources by their ids, and return it. Raises TargetError."""
+        """Make a new plan that imports the resources of `adopt` (address: id), keep it in the folder, and return it."""
         ...
 
     def apply_error(self, folder: Path, errors: Sequence[Diagnostic], why: str | None) -> MlspecError:
-        """Return the error in words."""
+        """Return the error for the user."""
         ...
 
     def wait(self, seconds: float) -> None:
-        """Do nothing for a while."""
+        """Wait for `seconds`."""
         ...
 
 
 def apply_with_retries(terraform: TerraformApplier, folder: Path, tell: Callable[[str], None]) -> None:
-    """Carry out the plan that a folder keeps, and nothing else. Raises TargetError with terraform's own words."""
+    """Apply the plan that a folder keeps, and nothing else. Raises TargetError with terraform's message."""
     errors = terraform.apply(folder)
     planned = terraform.show_plan(folder) if adoption.is_retryable(errors) else {}
     adopted: dict[str, str] = {}
@@ -53,18 +53,18 @@ def apply_with_retries(terraform: TerraformApplier, folder: Path, tell: Callable
             break
         if remedy.one_at_a_time:
             seconds = max(pause, min(remedy.delay, PAUSES[-1]))
-            tell(f"  Google asks for fewer calls at once: terraform goes on in {seconds:.0f} s, one thing at a time")
+            tell(f"  Google's limit of calls is reached: terraform continues in {seconds:.0f} s, one request at a time")
             terraform.wait(seconds)
-        logger.info("terraform is asked again: slower %s, adopted %s", remedy.one_at_a_time, sorted(remedy.adopt))
+        logger.info("terraform applies again: slower %s, imported %s", remedy.one_at_a_time, sorted(remedy.adopt))
         adopted, slower = {**adopted, **remedy.adopt}, slower or remedy.one_at_a_time
         try:
             new_plan = terraform.plan_again(folder, adopted, slower=slower)
         except MlspecError as error:
-            raise terraform.apply_error(folder, errors, f"it could not be planned again: {error.message}") from error
+            raise terraform.apply_error(folder, errors, f"terraform could not plan again: {error.message}") from error
         if why := adoption.find_objection(planned, new_plan, adopted):
             raise terraform.apply_error(folder, errors, why)
         for address in remedy.adopt:
-            tell(f"  {address}: is there already, and is this forecast's own: adopted")
+            tell(f"  {address}: exists already and is this forecast's own: imported")
         errors = terraform.apply(folder, slower=slower)
     if errors:
         raise terraform.apply_error(folder, errors, None)

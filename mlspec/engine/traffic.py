@@ -1,7 +1,7 @@
-"""Moves what serves: a version takes over, by steps or at once; gives way to an earlier one; or to the fallback.
+"""Moves traffic: a version takes over, by steps or at once, or an earlier version or the fallback replaces it.
 
-Each move is one settlement: release, deployment, ledger, events and notices are recorded together, so that traffic sums to 100
-whenever a run dies.
+Each move is recorded in one transaction: release, deployment, ledger, events and notices. So traffic sums to 100 even if a run
+is killed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from mlspec.state.resource import Json
 
 
 def deploy_version(work: ForecastWork) -> None:
-    """Let the version that shall serve take over: at once where nothing serves or the spec says so, else by the first step."""
+    """Let the desired version take over: at once if nothing serves or the spec says so, else with the rollout's first step."""
     observed = work.observed
     promotion_block = find_promotion_block(observed, work.desired.spec_hash)
     name = promotion_block.version if promotion_block else observed.find_fact("model", "version")
@@ -58,23 +58,23 @@ def deploy_version(work: ForecastWork) -> None:
 
 
 def restore_traffic(work: ForecastWork, observed: Observed) -> None:
-    """Put what serves back to what is recorded, where somebody or something moved it; no new release, for nothing new is wanted."""
+    """Restore the recorded traffic, if something outside mlspec changed it. No new release: nothing new is desired."""
     deployment, at = observed.resources["deployment"], work.engine.clock()
     event = Event(
-        work.name, at, "Warning", "DriftMended", f"{deployment.damage}; put back", str(deployment.facts["version"])
+        work.name, at, "Warning", "DriftMended", f"{deployment.damage}; restored", str(deployment.facts["version"])
     )
     _record_traffic(work, observed, dict(observed_traffic(observed)), observed.ledger, (event,), ())
 
 
 def _is_only_damaged(work: ForecastWork, observed: Observed, version: Version) -> bool:
-    """Return whether what is recorded is what is wanted, and only what stands is otherwise."""
+    """Return whether the recorded deployment is the desired one and only the real one differs."""
     deployment = observed.resources.get("deployment")
     desired_resource = desired.deployment_resource(work.desired, version.version)
     return bool(deployment and deployment.damage and dict(deployment.resource.fields) == dict(desired_resource.fields))
 
 
 def advance_rollout(work: ForecastWork, observed: Observed, step: Shift) -> None:
-    """Take a rollout one step on. At 100 % it is over, and the version that came in is the one that serves."""
+    """Take a rollout to its next step. At 100 % the rollout is over and the new version serves alone."""
     at, rollout = work.engine.clock(), observed.ledger.rollout
     if rollout is None:
         return
@@ -87,7 +87,7 @@ def advance_rollout(work: ForecastWork, observed: Observed, step: Shift) -> None
 
 
 def abort_rollout(work: ForecastWork, observed: Observed, why: str) -> None:
-    """End a rollout that failed: all traffic goes back to the version before, and the new one is kept out."""
+    """Abort a rollout: all traffic returns to the stable version, and the new version goes into quarantine."""
     at, rollout = work.engine.clock(), observed.ledger.rollout
     if rollout is None:
         return
@@ -96,7 +96,7 @@ def abort_rollout(work: ForecastWork, observed: Observed, why: str) -> None:
         rollout=None,
         rollbacks=(*observed.ledger.rollbacks, RolledBack(at, rollout.version, rollout.stable_version, ROLLOUT)),
     )
-    sentence = f"{rollout.version} gives back its traffic to {rollout.stable_version}: {why}"
+    sentence = f"the rollout of {rollout.version} was aborted, {rollout.stable_version} serves: {why}"
     notice = rollback_notice(work.desired.spec, rollout.version, sentence, at)
     event = Event(work.name, at, "Warning", "RolloutAborted", sentence, rollout.version)
     version = known_version(work, rollout.stable_version)
@@ -108,7 +108,7 @@ def abort_rollout(work: ForecastWork, observed: Observed, why: str) -> None:
 def roll_back(
     work: ForecastWork, version: Version, ledger: Ledger, sentence: str, *, reason: str = "RolledBack"
 ) -> None:
-    """Give all traffic to `version` under a new release, with the ledger as the decision left it."""
+    """Give all traffic to `version` under a new release, and record the ledger of the decision."""
     at, observed = work.engine.clock(), work.observed
     serves = str(stable_version(observed))
     notice = rollback_notice(work.desired.spec, serves, sentence, at)
@@ -119,7 +119,7 @@ def roll_back(
 
 
 def make_fallback(work: ForecastWork) -> Version:
-    """Return the version that falls back, made now where it was never made: the seasonal-naive floor, which needs no gate."""
+    """Return the version of the fallback model (rollback.fallback), made now if it does not exist. It needs no gate."""
     return make_version(fallback_work(work))
 
 
@@ -134,7 +134,7 @@ def fallback_work(work: ForecastWork) -> ForecastWork:
 def hold_release(
     work: ForecastWork, observed: Observed, by: str, reason: str, ledger: Ledger, notices: Sequence[Notice] = ()
 ) -> None:
-    """Hold the release that serves until a person resumes, or the spec changes."""
+    """Hold the release that serves until `mlspec resume`, or until the spec changes."""
     at = work.engine.clock()
     new_hold = Hold(
         observed.find_fact("deployment", "release"),
@@ -155,7 +155,7 @@ def hold_release(
 
 
 def quarantine_version(ledger: Ledger, version: str, reason: str, at: str) -> Ledger:
-    """Return the ledger with a version that is never promoted again."""
+    """Return the ledger with a version added to the quarantine: it is not promoted again."""
     return _add_quarantine(ledger, version, reason, at)
 
 
@@ -180,9 +180,9 @@ def _record_release(
     events: Sequence[Event] = (),
     notices: Sequence[Notice] = (),
 ) -> None:
-    """Settle a new release of a version with its traffic."""
+    """Route the traffic, and record a new release of a version with it."""
     at, desired_forecast = work.engine.clock(), work.desired
-    # Another release of the version that serves is no new version: since when it serves stays as it is.
+    # A new release of the version that serves already does not change since when it serves.
     since = (
         observed.find_fact("deployment", "since")
         if observed.find_fact("deployment", "version") == version.version
@@ -223,7 +223,7 @@ def _record_traffic(
     events: Sequence[Event],
     notices: Sequence[Notice],
 ) -> None:
-    """Settle other traffic under the same release."""
+    """Route and record other traffic under the same release."""
     deployment = observed.resources["deployment"]
     seen = replace(deployment, facts={**deployment.facts, "traffic": traffic})
     next_observed = replace(observed, resources={**observed.resources, "deployment": seen})

@@ -1,4 +1,4 @@
-"""Decides and touches nothing: desired state, diff, guards, the gate, the schedule.
+"""All decisions, without effects: desired state, diff, guards, the gate, the schedule.
 
-Pure functions of facts and a clock that is handed in.
+Pure functions of facts and of a moment that is passed in.
 """

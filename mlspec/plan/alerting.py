@@ -1,7 +1,7 @@
-"""How an alert moves from one state to the next, and when people are told: from what was, what is measured and what is muted.
+"""The next state of each alert, and whether to notify people: from the previous state, the verdicts and the silences.
 
-The same evidence again changes nothing, so a pass may be repeated. An incident is one stretch of trouble: it begins when an alert
-fires, outlives missing data, and ends when the metric is known to be good again. Words as in Prometheus' Alertmanager
+The same evidence again changes nothing, so a pass may be repeated. An incident begins when an alert fires, continues while data
+is missing, and ends when the metric is known to be good again. Terms as in Prometheus' Alertmanager
 (prometheus.io/docs/alerting): silences mute one alert for a time, an alert that fires inhibits those that it names.
 """
 
@@ -15,7 +15,7 @@ from mlspec.spec.forecast import Alert
 from mlspec.state.ledger import AlertRecord, AlertState, Ledger, Silence
 from mlspec.state.resource import digest
 
-# What was measured when a record got its state.
+# The measured state behind each recorded state.
 _STATE_MEASURED: dict[AlertState, MeasuredState] = {
     "ok": "ok", "pending": "pending", "firing": "firing", "no-data": "no-data",
     "silenced": "firing", "inhibited": "firing", "resolved": "ok",
@@ -24,7 +24,7 @@ _STATE_MEASURED: dict[AlertState, MeasuredState] = {
 
 @dataclass(frozen=True, slots=True)
 class AlertTransition:
-    """An alert's record after an evaluation, and whether people have to be told of it."""
+    """An alert's record after an evaluation, and whether to notify people of it."""
 
     record: AlertRecord
     notify: bool
@@ -51,7 +51,7 @@ def advance_alerts(
 
 
 def unchanged_verdict(name: str, record: AlertRecord | None) -> AlertVerdict:
-    """Return what an alert says that was not measured anew: what it said last, whoever muted it then."""
+    """Return the last verdict of an alert that was not measured now, whether it was muted or not."""
     if record is None:
         return AlertVerdict(name, "no-data", None, f"{name}: not measured yet")
     return AlertVerdict(name, _STATE_MEASURED[record.state], record.value, record.message)
@@ -67,7 +67,7 @@ def _advance_alert(
         incident, began = digest([forecast, judged.alert, now], 16), now
     notified = bool(before and before.told and before.incident)
     data_lost = state == "no-data" and not incident
-    if data_lost:  # the first evaluation of all has lost nothing
+    if data_lost:  # the first evaluation has no earlier data to lose
         notified = before is None or (before.state == "no-data" and before.told)
     notify = (
         (state == "firing" and not notified)
@@ -97,12 +97,12 @@ def _next_state(judged: AlertVerdict, before: AlertRecord | None, *, muted: bool
 
 
 def active_silences(silences: Sequence[Silence], now: str) -> tuple[Silence, ...]:
-    """Return the silences that still mute."""
+    """Return the silences that have not ended."""
     return tuple(silence for silence in silences if silence.until > now)
 
 
 def settle_alerts(transitions: Sequence[AlertTransition], ledger: Ledger, now: str) -> Ledger:
-    """Return the ledger with these records in place of all before them, and silences that have run out left out."""
+    """Return the ledger with these records in place of the previous ones, and without the silences that have ended."""
     return replace(
         ledger,
         alerts=tuple(transition.record for transition in transitions),

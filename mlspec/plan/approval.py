@@ -1,4 +1,4 @@
-"""What a person has to approve before it is done. A rule: it takes facts and returns reasons; who asks is up to the caller."""
+"""The rule for what a person has to approve: it takes facts and returns reasons. The caller asks the person."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 
 from mlspec.state.plan import Change
 
-# Called with the reasons. Returns where the answer is yes. Raises Refused where it is no, or where nobody can be asked.
+# Called with the reasons. Returns if the answer is yes. Raises Refused if it is no, or if there is nobody to ask.
 Approval = Callable[[Sequence[str]], None]
 
 
 def destroyed_resources(changes: Sequence[Change]) -> tuple[str, ...]:
-    """Return the resources that a plan would destroy, or destroy and make anew."""
+    """Return the resources that a plan would destroy or replace."""
     return tuple(change.resource for change in changes if change.action in ("delete", "replace"))
 
 
 def approval_reasons(target: str, destroyed: Sequence[str], *, protect: bool) -> tuple[str, ...]:
-    """Return why a change of a target needs approval, if it does: something is destroyed, or the target is protected."""
+    """Return why a change needs approval: something is destroyed, or the target is protected; empty if it needs none."""
     reasons = (f"{', '.join(destroyed)} would be destroyed",) if destroyed else ()
     return (*reasons, f"target '{target}' is protected") if protect else reasons

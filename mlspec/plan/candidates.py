@@ -1,4 +1,4 @@
-"""In which order the candidates of a backtest are shown."""
+"""The order in which the candidates of a backtest are shown."""
 
 from __future__ import annotations
 

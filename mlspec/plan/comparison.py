@@ -1,7 +1,8 @@
-"""Would another version have done better on the same periods? If not, demand moved and not the model, and a rollback mends nothing.
+"""Decides whether another version would have done better on the same periods. If not, a rollback does not help.
 
-Both versions forecast the same series and periods from the same cutoffs, so that a hard week is hard for both: a paired comparison
-(Diebold and Mariano 1995, Comparing Predictive Accuracy, pair errors the same way).
+Then demand changed, not the model. Both versions forecast the same series and periods from the same cutoffs, so a week that is
+hard to forecast is hard for both: a paired comparison (Diebold and Mariano 1995, Comparing Predictive Accuracy, pair errors the
+same way).
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from mlspec.plan.thresholds import judge_alert, threshold_excess
 from mlspec.spec.forecast import Alert
 
 Segments = Mapping[str, Sequence[float | None]]
-# A version that breaks the threshold too has to undo at least this share of what the other is beyond it. Our own choice: a move of
-# traffic is not worth a difference that the next weeks' noise may turn around.
+# If the other version breaks the threshold too, its excess over the threshold has to be smaller by at least this share. Our own
+# choice: a smaller difference may be noise, and is not worth a move of traffic.
 LEAST_IMPROVEMENT = 0.5
 
 
 def would_do_better(alert: Alert, own: Segments, other: Segments) -> bool:
     """Return whether the `other` version would have done better than what serves (`own`), by one alert on quality.
 
-    Values by segment, the newest window first. What cannot be told (no value of the other) counts as better: the spec's policy
-    asks for a rollback, and nothing speaks against it.
+    Values are by segment, the newest window first. Without a value of the other version the answer is True: the spec's policy
+    asks for a rollback, and no evidence is against it.
     """
     if judge_alert(alert, other).state != "firing":
         return True
@@ -34,12 +35,12 @@ def _worst_excess(alert: Alert, segments: Segments) -> float:
 
 
 def comparison_note(incident: str, version: str, evidence: str) -> str:
-    """Return what is noted where nothing would have done better, on this evidence: with more of it, it is weighed again."""
+    """Return the note that no version would have done better, on this evidence. New evidence starts a new comparison."""
     return f"{_comparison_prefix(incident, version)}{evidence}"
 
 
 def with_comparison_note(acted: Sequence[str], incident: str, version: str, evidence: str) -> tuple[str, ...]:
-    """Return the notes with this weighing in place of an earlier one of the same incident and version."""
+    """Return the notes with this comparison in place of an earlier one of the same incident and version."""
     prefix = _comparison_prefix(incident, version)
     return (*(note for note in acted if not note.startswith(prefix)), comparison_note(incident, version, evidence))
 

@@ -1,4 +1,4 @@
-"""Who is told of a notice, and when one that did not arrive is sent again."""
+"""The receivers of a notice, and when a failed delivery is retried."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def _receiver_name(receiver: Notify) -> str:
 def reschedule_delivery(
     pending: PendingNotice, now: str, problem: str, *, permanent: bool, wait: float | None
 ) -> PendingNotice:
-    """Return the outbox's line after an attempt that failed: when it is tried again, or never, and why it failed.
+    """Return the outbox's entry after a failed attempt: why it failed, and when it is retried, if at all.
 
-    Pauses double from 30 s to an hour, each a little longer by what its id says, so that many do not come back together; a receiver
-    that asks for more time gets it. Three days after the notice was made it is given up: who reads it then has seen it elsewhere.
+    Pauses double from 30 s to an hour. Each is longer by a share from the notice's id, so that retries do not come at the same
+    time. A receiver that asks for a longer pause gets it. Three days after the notice was made, it is given up: it is no longer
+    useful.
     """
     attempts = pending.attempts + 1
     pause = retry_pause(attempts, pending.notice.id, pending.receiver)

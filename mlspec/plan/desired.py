@@ -1,4 +1,4 @@
-"""From a spec and what its data is now to the resources that must exist."""
+"""The resources that must exist, from a spec and the present state of its data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlspec.state.resource import KINDS, Json, Kind, Resource
 
 @dataclass(frozen=True)
 class DesiredForecast:
-    """One forecast as its spec wants it, with the facts that the spec alone does not hold.
+    """The desired state of one forecast: its spec, with the facts that the spec does not hold.
 
     `spec` is the resolved spec, `source` what the data files are now, `code` the version of the code that shapes a model.
     `waiting` holds facts of a kind of resource as they were when it was made, where newer ones are no reason yet: new data alone
@@ -34,9 +34,9 @@ class DesiredForecast:
         return self._by_kind[kind]
 
     def with_waiting(self, waiting: Mapping[Kind, Mapping[str, Json]]) -> DesiredForecast:
-        """Return the same wants, with facts that stay as they were."""
+        """Return the same desired state, with `waiting` facts."""
         other = replace(self, waiting=waiting)
-        other.__dict__["_by_kind"] = self._by_kind  # the same spec, taken apart once
+        other.__dict__["_by_kind"] = self._by_kind  # the same spec: computed once
         return other
 
     @cached_property
@@ -49,25 +49,25 @@ class DesiredForecast:
 
 
 def data_resource(wanted: DesiredForecast) -> Resource:
-    """The checked data: what is read, and what it must hold."""
+    """Return the data resource: the source, and the checks that it must pass."""
     facts = {"data.digest": wanted.source.digest, "code.version": wanted.code}
     return Resource("data", wanted.name, {**wanted.spec_fields("data"), **facts})
 
 
 def model_resource(wanted: DesiredForecast) -> Resource:
-    """The judged model: what shapes it, the data it learnt from, the code that trained it."""
+    """Return the model resource: the keys that shape it, the data it learnt from, the code that trained it."""
     facts = {"data.digest": wanted.source.digest, "code.version": wanted.code, **wanted.waiting.get("model", {})}
     return Resource("model", wanted.name, {**wanted.spec_fields("model"), **facts})
 
 
 def deployment_resource(wanted: DesiredForecast, version: str) -> Resource:
-    """What serves, and everything that is kept with the release."""
+    """Return the deployment resource: the version that serves, and everything that is kept with the release."""
     facts = {"version": version, "spec_hash": wanted.spec_hash}
     return Resource("deployment", wanted.name, {**wanted.spec_fields("deployment"), **facts})
 
 
 def forecast_resource(wanted: DesiredForecast, version: str, traffic: Mapping[str, int] | None = None) -> Resource:
-    """The newest forecast: which version made it, or which versions which share of the series, from which data, for which stock."""
+    """Return the forecast resource: its version (with `traffic`: each version's share of the series), its data, its stock keys."""
     facts: dict[str, Json] = {
         "version": version,
         "data.digest": wanted.source.digest,

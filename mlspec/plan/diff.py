@@ -1,4 +1,4 @@
-"""Desired against observed: one change a resource, with the fields that differ and what follows from each."""
+"""Compares desired with observed state: one change a resource, with the fields that differ and the effect of each."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mlspec.state.plan import Action, Change, FieldChange
 from mlspec.state.resource import Json, Kind, Resource
 
 AFTER_THE_GATE = "(known after the gate)"
-_RUN_KINDS: frozenset[Kind] = frozenset({"data", "forecast"})  # they are done anew; the others are kept and changed
+_RUN_KINDS: frozenset[Kind] = frozenset({"data", "forecast"})  # these are run again; the others are updated
 _SHOWN = 3
 
 
 def plan_changes(wanted: DesiredForecast, observed: Observed) -> tuple[Change, ...]:
-    """Return what would have to be done for one forecast, in order."""
+    """Return the changes that one forecast needs, in order."""
     checked = compare_resource(desired.data_resource(wanted), observed)
     judged = compare_resource(desired.model_resource(wanted), observed)
     block = find_promotion_block(observed, wanted.spec_hash) if judged.action == "none" else None
@@ -42,7 +42,7 @@ def plan_changes(wanted: DesiredForecast, observed: Observed) -> tuple[Change, .
 def _forecast_change(
     wanted: DesiredForecast, observed: Observed, version: str | None, reason: str, *, traffic_moves: bool = False
 ) -> Change:
-    """Return what there is to do for the forecast, by the version that shall serve; nothing where none can make it."""
+    """Return the change of the forecast, made by the desired version; action none if no version can make it."""
     before = observed.intact_fields("forecast")
     if version is None:
         return Change(wanted.name, f"forecast.{wanted.name}", "none", reason, before, before)
@@ -55,7 +55,7 @@ def _forecast_change(
 
 
 def compare_resource(wanted: Resource, observed: Observed) -> Change:
-    """Return the one step that makes a resource what it shall be."""
+    """Return the change from the observed to the desired resource."""
     current = observed.resources.get(wanted.kind)
     action: Action = "run" if wanted.kind in _RUN_KINDS else "update" if current else "create"
     if current is None:
@@ -64,19 +64,19 @@ def compare_resource(wanted: Resource, observed: Observed) -> Change:
     fields = diff_fields(before, wanted.fields)
     failed = observed.failed.get(wanted.kind)
     if not fields and not current.damage and not failed:
-        return Change(wanted.forecast, wanted.address, "none", "is as it shall be", before, wanted.fields)
+        return Change(wanted.forecast, wanted.address, "none", "is up to date", before, wanted.fields)
     reason = current.damage or (_change_reason(fields) if fields else f"the last attempt failed: {failed}")
     return Change(wanted.forecast, wanted.address, action, reason, before, wanted.fields, fields)
 
 
 def diff_fields(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[FieldChange, ...]:
-    """Return the fields that differ, by name; what is absent on one side is None there."""
+    """Return the fields that differ, by name; a field that one side lacks is None there."""
     keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     return tuple(FieldChange(key, before.get(key), after.get(key), find_owner(key)[1]) for key in keys)
 
 
 def _change_reason(fields: tuple[FieldChange, ...]) -> str:
-    # The hash of the whole spec differs whenever anything does: it is a reason only where it stands alone.
+    # The hash of the whole spec differs whenever any key does: it is a reason only if it is the only change.
     shown_changes = [change for change in fields if change.field != "spec_hash"] or list(fields)
     effects = list(dict.fromkeys(change.effect for change in shown_changes))
     names = ", ".join(change.field for change in shown_changes[:_SHOWN])
@@ -85,7 +85,7 @@ def _change_reason(fields: tuple[FieldChange, ...]) -> str:
 
 
 def _blocked_deployment_change(wanted: DesiredForecast, observed: Observed, block: PromotionBlock) -> Change:
-    """Return the deployment's change while a newer version is kept out: what serves goes on, and is mended."""
+    """Return the deployment's change while a newer version is blocked: what serves stays, and is repaired if damaged."""
     current = observed.resources.get("deployment")
     if block.version is not None and current and fits_spec(observed, wanted.spec):
         resource = desired.deployment_resource(wanted, block.version) if block.under_current_spec else current.resource

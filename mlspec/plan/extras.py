@@ -1,4 +1,4 @@
-"""Which optional parts of mlspec a set of forecasts needs."""
+"""The extras of mlspec that a set of forecasts needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which key of a spec makes which resource what it is, and what follows when it changes: one literal table.
+"""One table: the resources that each key of a spec shapes, and the effect of a change of the key.
 
 Every key of the language is named by a row, itself or as a part of a section, or by SHAPES_NOTHING: `tests/plan/test_fields.py`
 holds that. What is no key, but a fact beside the spec (`spec_hash`, `traffic`), falls to the last row.
@@ -16,7 +16,7 @@ KEPT_WITH_RELEASE = (
     "apiVersion", "kind", "metadata", "training.machine", "training.address", "schedule", "deployment", "alerts", "notify",
     "rollback", "reconcile", "budget",
 )  # fmt: skip
-# Prefix of the dotted key; the resources it shapes; what follows from a change. The longest prefix that fits counts.
+# Prefix of the dotted key; the resources it shapes; the effect of a change. The longest matching prefix counts.
 OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("dataset.source", ("data",), "reads and checks the data again"),
     ("dataset.future", ("data",), "reads and checks the data again"),
@@ -26,7 +26,7 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("model", ("model",), "backtests and trains again"),
     # The check looks for known covariates over the horizon, and leaves out series that ended more than a horizon ago.
     ("model.horizon", ("data", "model"), "checks the data, backtests and trains again"),
-    # How many learn together shapes the trees (docs/decisions/0013); where they are does not.
+    # The number of workers shapes the trees (docs/decisions/0013-workers-learn-together-by-rank.md); their address does not.
     ("training.engine", ("model",), "backtests and trains again"),
     ("training.workers", ("model",), "backtests and trains again"),
     ("model.gate", ("model",), "backtests and judges again"),
@@ -43,7 +43,7 @@ SHAPES_NOTHING = {
 }
 
 
-@lru_cache(maxsize=4096)  # a thousand specs have the same few hundred keys
+@lru_cache(maxsize=4096)  # all specs have the same few hundred keys
 def find_owner(key: str) -> tuple[tuple[Kind, ...], str]:
     """Return the kinds of resource that `key` shapes, and the effect of a change."""
     rows = [row for row in OWNERS if _covers_key(row[0], key)]
@@ -56,9 +56,9 @@ def _covers_key(prefix: str, key: str) -> bool:
 
 
 def flatten_keys(value: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
-    """Return nested mappings as one table of dotted keys; lists of mappings by index (`alerts[0].above`), others whole.
+    """Return nested mappings as one mapping of dotted keys; lists of mappings are indexed (`alerts[0].above`), others kept.
 
-    What is None is left out, so that an absent key and a key without a value are the same.
+    None is left out, so that an absent key and a key without a value are the same.
     """
     leaves: dict[str, Json] = {}
     _collect_leaves(value, prefix, leaves)
@@ -66,7 +66,7 @@ def flatten_keys(value: Mapping[str, Json], prefix: str = "") -> dict[str, Json]
 
 
 def _collect_leaves(value: Json, key: str, leaves: dict[str, Json]) -> None:
-    # Into one table and not by generators: a pass over ten thousand forecasts comes through here for every key of every spec.
+    # Fills one mapping instead of yielding: a pass over ten thousand forecasts calls this for every key of every spec.
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             _collect_leaves(inner, f"{key}.{name}" if key else str(name), leaves)

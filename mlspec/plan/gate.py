@@ -1,4 +1,4 @@
-"""May this version serve? Every rule of the gate against the backtest's figures; what is not known does not pass."""
+"""Decides whether a version may serve: every rule of the gate against the backtest's metrics. An unknown value does not pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Metrics = Mapping[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What one rule said: its outcome and a sentence with the figures."""
+    """The verdict of one rule: its outcome and a sentence with the figures."""
 
     outcome: RuleOutcome
     sentence: str
@@ -23,9 +23,12 @@ class RuleVerdict:
 
 @dataclass(frozen=True, slots=True)
 class GateEvidence:
-    """The figures of one backtest: the champion's, the seasonal-naive floor's, those of what serves now, scored on the same
-    cutoffs (None where nothing serves), and the nominal coverage of the outermost quantiles. `deployed` is the champion as it would
-    serve, its members fixed: what serves is fixed too, so only this is fairly held against it (None: the champion's own figures).
+    """The metrics of one backtest.
+
+    `champion` and `floor` (seasonal-naive) are scored in it. `incumbent` is the version that serves now, scored on the same
+    cutoffs (None if nothing serves). `interval` is the nominal coverage of the outermost quantiles. `deployed` is the champion
+    as it would serve, with fixed members: the incumbent is fixed too, so only this comparison is fair (None: use the champion's
+    own metrics).
     """
 
     champion: Metrics

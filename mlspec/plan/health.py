@@ -1,17 +1,17 @@
-"""Is a forecast healthy? What its alerts say together, and whether the loop has given up and asks for a person."""
+"""The condition Healthy: from all alerts of a forecast, and from a hold by the loop, which needs a person."""
 
 from __future__ import annotations
 
 from mlspec.state.ledger import Ledger
 from mlspec.state.record import Condition
 
-BY_ITSELF = "mlspec"  # who holds a release, where the loop does
+BY_ITSELF = "mlspec"  # the value of `Hold.by` if the loop made the hold
 
 
 def healthy_condition(name: str, ledger: Ledger, at: str) -> Condition:
-    """Return the condition Healthy. Nothing measured is Unknown, never good."""
+    """Return the condition Healthy. Without measured values it is Unknown, never True."""
     if ledger.hold and ledger.hold.by == BY_ITSELF:
-        message = f"release {ledger.hold.release} is held: {ledger.hold.reason}; `mlspec resume {name}` lifts it"
+        message = f"release {ledger.hold.release} is held: {ledger.hold.reason}; `mlspec resume {name}` ends the hold"
         return Condition(name, "Healthy", "False", "NeedsAPerson", message, at)
     firing = [record.message for record in ledger.alerts if record.state == "firing"]
     if firing:
@@ -21,7 +21,7 @@ def healthy_condition(name: str, ledger: Ledger, at: str) -> Condition:
     if not known:
         return Condition(name, "Healthy", "Unknown", "NoData", "no alert has enough data for a verdict yet", at)
     message = f"{len(known)} of {len(ledger.alerts)} alerts have data, none fires"
-    message += f"; {', '.join(muted)} would, and is muted" if muted else ""
+    message += f"; muted: {', '.join(muted)}" if muted else ""
     return Condition(
         name, "Healthy", "Unknown" if muted else "True", "Muted" if muted else "WithinThresholds", message, at
     )

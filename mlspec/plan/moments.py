@@ -1,4 +1,4 @@
-"""Moments as text and back: RFC 3339 in UTC outside, aware datetimes where something is counted."""
+"""Conversion of times: RFC 3339 text in UTC at the edges, aware datetimes for arithmetic."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 def parse_moment(text: str) -> datetime:
-    """Return the aware datetime of an RFC 3339 text. Raises ValueError for one without a zone: it names no moment."""
+    """Return the aware datetime of an RFC 3339 text. Raises ValueError if it has no time zone."""
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
         raise ValueError(f"'{text}' has no time zone")
@@ -24,10 +24,10 @@ def moment_after(start: str, span: timedelta) -> str:
 
 
 def moment_before(start: str, span: timedelta) -> str:
-    """Return the moment that lies `span` before `start`."""
+    """Return the moment `span` before `start`."""
     return format_moment(parse_moment(start) - span)
 
 
 def day_or_hour(at: str, frequency: str) -> str:
-    """Return the day of a moment, or its hour where periods are shorter than a day: how finely "now" matters to a measure."""
+    """Return the day of a moment, or its hour if periods are shorter than a day. A measurement depends on no finer time."""
     return at[:13] if frequency.lstrip("0123456789") in ("h", "min") else at[:10]

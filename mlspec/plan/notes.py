@@ -1,4 +1,4 @@
-"""What a spec asks for that `apply` alone does not do, said plainly: what the loop acts on, and what nothing acts on yet."""
+"""Notes on the parts of a spec that `apply` alone does not act on: those that the loop acts on, and those without effect."""
 
 from __future__ import annotations
 

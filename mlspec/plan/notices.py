@@ -1,4 +1,4 @@
-"""What people are told, and who: notices made of what happened, and a line of the outbox for each receiver that wants it."""
+"""Makes notices of alerts, rollbacks, holds and failures, and an entry of the outbox for each receiver that wants them."""
 
 from __future__ import annotations
 

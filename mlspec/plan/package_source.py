@@ -1,4 +1,4 @@
-"""Where the builds of a new project get mlspec from: what a person said, or what this mlspec was installed from."""
+"""Where the builds of a new project get mlspec from: `--package`, or the source that this mlspec was installed from."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FORMS = (
 
 
 def chosen_package(text: str, extras: Sequence[str]) -> str:
-    """Return the line of a requirements file that a person's `--package` means; `extras` are added where it names none.
+    """Return the requirements line of the option `--package`; `extras` are added if it names none.
 
-    Raises UsageError for what is not pinned, is not mlspec, holds a password, or is on this machine alone.
+    Raises UsageError for a package that is not pinned, is not mlspec, holds a password, or exists only on this machine.
     """
     text = text.strip()
     if not text.isascii() or not text.isprintable() or not text:
@@ -41,15 +41,15 @@ def chosen_package(text: str, extras: Sequence[str]) -> str:
 
 
 def detected_package(origin: Origin, extras: Sequence[str]) -> str | None:
-    """Return the line of a requirements file for what mlspec was installed from; None where no other machine can fetch that."""
+    """Return the requirements line of the source that mlspec was installed from; None if no other machine can fetch it."""
     return origin.requirement(extras) if isinstance(origin, Published) else None
 
 
 def why_unknown(origin: Origin) -> str:
-    """Return why builds cannot get this mlspec from where it was installed from, as a sentence."""
+    """Return, as a sentence, why builds cannot get this mlspec from its own source."""
     if isinstance(origin, LocalPath):
         return f"mlspec was installed from {origin.path}, which no other machine has."
-    return "No installer noted where mlspec was installed from."
+    return "The installer did not record where mlspec was installed from."
 
 
 def _wheel(text: str, extras: Sequence[str]) -> str:
@@ -70,7 +70,7 @@ def _pinned_url(url: str) -> str:
     parts = urlsplit(url)
     scheme = parts.scheme.removeprefix("git+")
     if scheme not in ("https", "ssh") or not parts.hostname:
-        raise UsageError(f"--package {url!r} is no address that a build can fetch by https or ssh", hint=_FORMS)
+        raise UsageError(f"--package {url!r} is not an address that a build can fetch by https or ssh", hint=_FORMS)
     user = parts.netloc.rpartition("@")[0]
     if user and user != "git" and not _VARIABLE.fullmatch(user):
         raise UsageError(

@@ -1,4 +1,5 @@
-"""From an evaluation to the points that a monitor outside watches: what policies rendered from the same spec compare.
+"""Makes the metric points of an evaluation for outside monitoring. Alert policies rendered from the same spec compare them.
+
 
 See docs/decisions/0008-mlspec-measures-monitoring-watches.md.
 """

@@ -1,4 +1,4 @@
-"""Is a forecast ready? The sum of its conditions; what is not known is neither good nor bad."""
+"""Decides from its conditions whether a forecast is ready. An unknown condition is neither good nor bad."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ NEEDED = ("DataReady", "ModelReady", "Deployed")
 
 
 def is_ready(conditions: Sequence[Condition]) -> bool:
-    """Return whether data, model and deployment are in order and nothing else is known to be wrong."""
+    """Return whether the conditions of data, model and deployment are True and no other condition is False."""
     status: dict[str, str] = {condition.type: condition.status for condition in conditions}
     return all(status.get(kind) == "True" for kind in NEEDED) and "False" not in status.values()
 
 
 def why_not_ready(conditions: Sequence[Condition]) -> str:
-    """Return the sentence of the first condition that keeps a forecast from being ready; empty if it is."""
+    """Return the message of the first condition because of which a forecast is not ready; empty if it is ready."""
     by_type: dict[str, Condition] = {condition.type: condition for condition in conditions}
     for kind in NEEDED:
         condition = by_type.get(kind)

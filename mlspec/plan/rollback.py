@@ -1,8 +1,8 @@
-"""Shall the version that serves give way, and to which? Evidence about that version, the spec's policy, and what was done before.
+"""Decides whether to roll back the version that serves, and to which: from evidence on it, the spec's policy, and earlier acts.
 
-A rollback acts once an incident and version, only on the version that the evidence is about, never into a version that turned out
-bad or that would have done no better, not within the cooldown of the last one, and at most `max_attempts` times until a promoted
-version has proved good again.
+There is one rollback for an incident and version, and only of the version that the evidence is about. A rollback never goes to
+a version that was found bad, or that would have done no better. It waits for the end of the last rollback's cooldown. After
+`max_attempts` rollbacks the loop holds the release, until a promoted version is proved good again.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from mlspec.spec.metrics import METRICS, Metric
 from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.state.record import Release, Version
 
-NO_BETTER_VERSION = (
-    "nothing that could take over would have done better on the same periods: demand moved, not the model"
-)
+NO_BETTER_VERSION = "no other version would have done better on the same periods: the demand changed, not the model"
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackFacts:
-    """What a decision is made from. `releases` newest first; `whole` names the versions whose files are there; `promoted` is when
-    the version that serves took over; `fallbacks` are the versions that only fell back."""
+    """The facts of a decision. `releases` are newest first; `serves` is the version that serves; `promoted` is when it took over.
+
+    `whole` names the versions whose files are intact; `fallbacks` are the versions of the fallback model.
+    """
 
     spec: Forecast
     spec_hash: str
@@ -41,14 +41,14 @@ class RollbackFacts:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """Nothing gives way; `why` is empty where nothing asks for it."""
+    """The version that serves stays; `why` is empty if no alert asks for a rollback."""
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
-    """Move all traffic to the first of `targets` that would have done better, for the incident. None stands for the fallback."""
+    """Move all traffic to the first of `targets` that would have done better, because of `incident`. None is the fallback."""
 
     targets: tuple[Release | None, ...]
     incident: str
@@ -58,7 +58,7 @@ class RollBack:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Keep serving what serves, hold it there, and ask for a person."""
+    """Keep the version that serves, hold its release, and ask for a person."""
 
     incident: str
     alert: str
@@ -74,7 +74,7 @@ def decide_rollback(facts: RollbackFacts, now: str) -> Stay | RollBack | GiveUp:
     if not unhandled:
         return Stay(_why_stay(firing, blaming, facts.serves))
     if active_hold(ledger, facts.spec_hash):
-        return Stay(f"{unhandled[0].name} fires, and the release is held: a person decides")
+        return Stay(f"{unhandled[0].name} fires, and the release is held until a person decides")
     unhandled = [
         alert
         for alert in unhandled
@@ -84,10 +84,10 @@ def decide_rollback(facts: RollbackFacts, now: str) -> Stay | RollBack | GiveUp:
         return Stay(f"{blaming[0].name} fires, and {NO_BETTER_VERSION}")
     unhandled.sort(
         key=lambda alert: _alert_metric(alert, facts).kind != "serving"
-    )  # a server that fails waits for no weighing
+    )  # alerts on a server come first: they need no comparison
     if ledger.rollout is not None:
         return Stay(
-            f"{unhandled[0].name} fires on {facts.serves}, and {ledger.rollout.version} is on its way to replace it"
+            f"{unhandled[0].name} fires on {facts.serves}, and {ledger.rollout.version} is being rolled out to replace it"
         )
     if now < cooldown_end(ledger, policy):
         return Stay(f"{unhandled[0].name} fires within the cooldown, until {cooldown_end(ledger, policy)}")
@@ -100,7 +100,7 @@ def cooldown_end(ledger: Ledger, policy: Rollback) -> str:
 
 
 def acted_note(incident: str, version: str) -> str:
-    """Return what is noted of an act: an incident moves a version once, however often it is delivered or read."""
+    """Return the note of an act: an incident moves a version once, however often it is delivered or read."""
     return f"{incident}:{version}"
 
 
@@ -112,11 +112,11 @@ def _roll_back_or_give_up(facts: RollbackFacts, alert: AlertRecord) -> RollBack 
     targets = _rollback_targets(facts)
     if targets:
         return RollBack(targets, alert.incident, alert.name, alert.message)
-    return GiveUp(alert.incident, alert.name, "no good version is left, and the fallback itself is what serves")
+    return GiveUp(alert.incident, alert.name, "no good version is left, and the fallback itself serves now")
 
 
 def _rollback_targets(facts: RollbackFacts) -> tuple[Release | None, ...]:
-    """Return what may take over, in the order in which it is tried; the fallback comes last, unless it is what serves."""
+    """Return the rollback targets in the order in which they are tried; the fallback is last, unless it serves now."""
     last: tuple[None, ...] = () if facts.serves in facts.fallbacks else (None,)
     if facts.spec.rollback.to == "fallback":
         return last
@@ -129,7 +129,7 @@ def _rollback_targets(facts: RollbackFacts) -> tuple[Release | None, ...]:
 
 
 def _previous_release(facts: RollbackFacts) -> Release | None:
-    """Return the release of another version that stood just before the one that serves."""
+    """Return the newest release of another version before the one that serves."""
     ordered = sorted(facts.releases, key=lambda release: release.release, reverse=True)
     after = [
         release
@@ -155,10 +155,10 @@ def _alert_metric(alert: AlertRecord, facts: RollbackFacts) -> Metric:
 
 def _why_stay(firing: Sequence[AlertRecord], blaming: Sequence[AlertRecord], serves: str) -> str:
     if blaming:
-        return f"{blaming[0].name} still fires, and it was acted on"
+        return f"{blaming[0].name} still fires, and the loop has acted on it already"
     return f"{firing[0].name} fires on an earlier version, not on {serves}" if firing else ""
 
 
 def is_proved_good(names: Sequence[str], ledger: Ledger, version: str) -> bool:
-    """Return whether the alerts that would roll it back say that a version is good, each with data of its own."""
+    """Return whether every alert in `names` is ok for a version, each by the version's own data."""
     return bool(names) and all(ledger.own.get(name, {}).get(version) == "ok" for name in names)

@@ -1,6 +1,7 @@
-"""How a new version takes over, step by step, on evidence: pass, fail or inconclusive. What is not known moves nothing.
+"""Decides the next step of a rollout, on evidence: pass, fail or inconclusive. Without evidence no traffic moves.
 
-As in Argo Rollouts (analysis: Successful, Failed, Inconclusive): a failed step gives all traffic back, an inconclusive one waits.
+As in Argo Rollouts (analysis: Successful, Failed, Inconclusive): after a failed step all traffic returns to the stable version,
+an inconclusive step waits.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from mlspec.state.ledger import Ledger, RolloutProgress
 
 RolloutVerdict = Literal["pass", "fail", "inconclusive"]
 ALL = 100
-ROLLOUT = "rollout"  # stands for the incident where a rollout gives its traffic back
+ROLLOUT = "rollout"  # the incident that is recorded when a rollout is aborted
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Give the new version this share of traffic, in percent; at 100 the rollout is over."""
+    """Give the new version this share of traffic, in percent; 100 ends the rollout."""
 
     percent: int
     why: str
@@ -37,9 +38,9 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """Give all traffic back to the version before, if that would have done better, and keep the new one out.
+    """Return all traffic to the stable version, if it would have done better, and quarantine the new one.
 
-    `alerts` are those that fire on what the new one forecast.
+    `alerts` are those that fire on the new version's forecasts.
     """
 
     why: str
@@ -54,7 +55,7 @@ def step_shares(rollout: Rollout) -> tuple[int, ...]:
 
 
 def traffic_split(new: str, old: str, percent: int) -> dict[str, int]:
-    """Return the traffic of two versions; it sums to 100. The older one stands first: what it keeps stays where it was."""
+    """Return the traffic split of two versions; it sums to 100. The older version comes first."""
     return {new: ALL} if percent == ALL else {old: ALL - percent, new: percent}
 
 
@@ -66,7 +67,7 @@ def judging_alerts(spec: Forecast) -> tuple[str, ...]:
 
 
 def rollout_verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple[RolloutVerdict, str]:
-    """Return what the named alerts say of one version's own forecasts. Nobody to judge it is a pass: the gate did."""
+    """Return the verdict of the named alerts on one version's own forecasts. Without alerts it passes: it passed the gate."""
     own = {name: ledger.own.get(name, {}).get(version) for name in names}
     if firing := alerts_firing_on(names, ledger, version):
         return "fail", f"{', '.join(firing)} fires on what {version} forecast"
@@ -77,7 +78,7 @@ def rollout_verdict(names: Sequence[str], ledger: Ledger, version: str) -> tuple
 
 
 def alerts_firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tuple[str, ...]:
-    """Return which of the named alerts fire on what one version forecast."""
+    """Return which of the named alerts fire on one version's forecasts."""
     return tuple(name for name in names if ledger.own.get(name, {}).get(version) == "firing")
 
 

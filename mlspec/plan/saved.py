@@ -1,4 +1,4 @@
-"""A plan as a file: written by `plan --out`, and carried out only if the world is still the one it was made for."""
+"""A plan as a file: written by `plan --out`, and applied only if state, specs and commit are still the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TYPES = {"target": str, "serial": int, "lineage": str, "spec_hashes": dict, "co
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan that was saved, with the paths and selectors of its call."""
+    """A saved plan, with the paths and selectors of the command that made it."""
 
     plan: Plan
     paths: tuple[str, ...]
@@ -24,7 +24,7 @@ class SavedPlan:
 
 
 def to_text(plan: Plan, paths: tuple[str, ...], select: tuple[str, ...]) -> str:
-    """Return the file's text. `paths` and `select` are the call's, so that apply looks at the same specs."""
+    """Return the file's text. `paths` and `select` are those of the command, so that apply uses the same specs."""
     return (
         json.dumps(
             {"format": FORMAT, "kind": "mlspec plan", "paths": list(paths), "select": list(select), **asdict(plan)},
@@ -36,25 +36,27 @@ def to_text(plan: Plan, paths: tuple[str, ...], select: tuple[str, ...]) -> str:
 
 
 def from_text(text: str, name: str) -> SavedPlan:
-    """Return the plan and the call that it was made by. Raises StalePlan if the file is no plan for this mlspec."""
+    """Return the plan, with the paths and selectors of its command. Raises StalePlan if this mlspec cannot read the file."""
     try:
         value = json.loads(text)
         file_format = value["format"]
         if value["kind"] != "mlspec plan":
-            raise ValueError("a file of another kind")  # noqa: TRY301  (said in the same words as all that is no plan)
+            raise ValueError("not a plan file")  # noqa: TRY301  (the same message as for any other file that is not a plan)
         plan = _parse_plan(value) if file_format == FORMAT else None
         call = tuple(map(str, value["paths"])), tuple(map(str, value["select"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StalePlan(f"{name} is not a whole plan file", hint="make it with `mlspec plan --out FILE`") from error
+        raise StalePlan(
+            f"{name} is not a complete plan file", hint="write it again with `mlspec plan --out FILE`"
+        ) from error
     if plan is None:
         raise StalePlan(
-            f"{name} has plan format {file_format}, and this mlspec reads {FORMAT}", hint="plan with this mlspec"
+            f"{name} has plan format {file_format}, and this mlspec reads {FORMAT}", hint="plan again with this mlspec"
         )
     return SavedPlan(plan, *call)
 
 
 def check_fresh(saved: Plan, now: Plan) -> None:
-    """Raise StalePlan, naming what moved, unless the world is the one that `saved` was made for."""
+    """Raise StalePlan, naming the differences, unless `now` has the state, specs, commit and steps of `saved`."""
     differences = [
         f"{label} was {_value_text(before)}, is {_value_text(after)}"
         for label, before, after in (
@@ -71,11 +73,11 @@ def check_fresh(saved: Plan, now: Plan) -> None:
     ]
     if not differences and _planned_steps(saved) != _planned_steps(now):
         differences = [
-            "what would be done is no longer what was planned (the data changed, or the plan file was edited)"
+            "the changes are no longer those that were planned (the data changed, or the plan file was edited)"
         ]
     if differences:
         raise StalePlan(
-            f"the saved plan is stale: {'; '.join(differences)}", hint="run `mlspec plan` again and look at it"
+            f"the saved plan is stale: {'; '.join(differences)}", hint="run `mlspec plan` again and review it"
         )
 
 
@@ -96,5 +98,5 @@ def _parse_plan(value: dict[str, Json]) -> Plan:
         raise ValueError("unknown action")
     values = {key: value[key] for key in _TYPES}
     if not all(isinstance(values[key], type_) for key, type_ in _TYPES.items()):
-        raise TypeError("a word of another type")
+        raise TypeError("a key has a value of the wrong type")
     return Plan(**values, changes=changes, notes=tuple(value["notes"]), impact=tuple(value["impact"]))

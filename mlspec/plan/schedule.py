@@ -1,4 +1,4 @@
-"""When is the next run? Cron expressions in a time zone, daylight saving time included."""
+"""Due and next runs: cron expressions in a time zone, with daylight saving time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 def next_run(expression: str | None, timezone: str, now: datetime) -> datetime | None:
     """Return the first moment after `now` (aware) at which `expression` fires, in UTC; None without an expression.
 
-    Read as Debian's cron does: at the turn to summer time a run inside the gap happens just after it, at the turn back
-    a run happens once.
+    Follows Debian's cron. When summer time begins, a run inside the skipped hour happens just after it. When summer time ends,
+    a run in the repeated hour happens once.
     """
     if expression is None:
         return None
@@ -24,22 +24,24 @@ def next_run(expression: str | None, timezone: str, now: datetime) -> datetime |
 
 @dataclass(frozen=True, slots=True)
 class DueRun:
-    """The newest moment of a schedule that has come, and how many earlier ones went by without a run: at least so many, of a
-    schedule that comes round more than fifty times in the days looked through."""
+    """The newest due moment of a schedule, and how many earlier moments had no run.
+
+    `missed` is a lower bound if the schedule fires more than fifty times in the days that are searched.
+    """
 
     slot: datetime
     missed: int
 
 
 _FREQUENT_RUNS = 50
-# How far back a schedule is looked through, nearest first: a frequent one has its newest moment in the last days.
+# How far back a schedule is searched, shortest first: a frequent schedule has its newest moment in the last days.
 _LOOKBACKS = (timedelta(days=2), timedelta(days=40), timedelta(days=400), timedelta(days=4000))
 
 
 def due_run(expression: str | None, timezone: str, handled: datetime, now: datetime) -> DueRun | None:
-    """Return what has come since the moment `handled` that was dealt with last; None where nothing has.
+    """Return the newest moment since `handled`, the last moment that was handled; None if there is none.
 
-    However many were missed, the newest alone is due: one run makes up for all. A clock that was set back makes nothing due twice.
+    If several were missed, only the newest is due: one run makes up for all. A clock that was set back makes nothing due twice.
     """
     if expression is None or handled >= now:
         return None
@@ -67,7 +69,7 @@ _WEEK, _YEAR = timedelta(days=7), timedelta(days=365)
 
 
 def runs_per_month(expression: str) -> float:
-    """Return how often a cron expression fires in a month, on average over a year; a frequent one is counted over a week."""
+    """Return how often a cron expression fires in a month: the average over a year, or over a week for a frequent one."""
     from cronsim import CronSim
 
     start = datetime(2025, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Which forecasts a call means: by name, by pattern, or by what has changed."""
+"""Selects forecasts by name, by pattern, or by their changes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _STATES = ("new", "modified", "modified+")
 
 
 def select_names(plan: Callable[[], Plan], selectors: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names that any selector takes, in order; `plan` is asked at most once, and only where a selector is about it.
+    """Return the names that any selector takes, in order. `plan` is called at most once, and only if a selector needs it.
 
-    A selector is a name, a pattern (`store-*`), `new` (nothing of it is there yet), `modified` (it is there and its spec differs)
-    or `modified+` (anything would be done, for whatever reason); each of the three takes what cannot be planned, too. No selector
-    takes all.
+    A selector is a name, a pattern (`store-*`), `new` (the forecast has no resources yet), `modified` (it has resources and its
+    spec differs) or `modified+` (there is any change, for any reason). Each of the last three also takes forecasts that cannot
+    be planned. Without selectors all are taken.
     """
     if not selectors:
         return tuple(names)
@@ -39,7 +39,7 @@ def _match_selector(plan: Callable[[], Plan], selector: str, names: Sequence[str
 def matches_state(plan: Plan, state: str, name: str) -> bool:
     """Return whether a forecast is in the state that a selector names: `new`, `modified` or `modified+`."""
     if any(obstacle.forecast == name for obstacle in plan.obstacles):
-        return True  # whatever it is: its data is not there, and nobody shall take that for "nothing to do"
+        return True  # its data is missing: the forecast is taken, so that this does not look like "nothing to do"
     changes = [change for change in plan.changes if change.forecast == name and change.action != "none"]
     if state == "modified+":
         return bool(changes)

@@ -1,4 +1,4 @@
-"""Which version shall serve: the newest that the gate let in, unless it is in quarantine or an earlier one is held."""
+"""Decides which version serves: the newest that passed the gate, unless it is in quarantine or an earlier release is held."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlspec.state.observed import Observed
 from mlspec.state.record import Release, Version
 from mlspec.state.resource import Json, digest
 
-# What a model was made for: an earlier version can only take over where these are as they were.
+# The keys that define what a model forecasts. An earlier version can only take over if these are unchanged.
 SHAPE = (
     "dataset.time", "dataset.series", "dataset.target", "dataset.frequency", "dataset.covariates",
     "model.horizon", "model.quantiles",
@@ -21,9 +21,10 @@ SHAPE = (
 
 @dataclass(frozen=True, slots=True)
 class PromotionBlock:
-    """Why the judged version does not take over, and which one serves instead (None: nothing does).
+    """Why the judged version does not take over, and which version serves instead (None: no version serves).
 
-    `under` says that what serves does so under the spec of now; a version that the gate kept out leaves the older spec in force.
+    `under_current_spec` is True if that version serves under the present spec. If the gate rejected the newest version, the
+    older spec stays in force.
     """
 
     version: str | None
@@ -32,7 +33,7 @@ class PromotionBlock:
 
 
 def find_promotion_block(observed: Observed, spec_hash: str) -> PromotionBlock | None:
-    """Return why the newest judged version shall not serve; None where it shall."""
+    """Return why the newest judged version must not serve; None if it may."""
     serves = observed.find_fact("deployment", "version")
     judged = observed.find_fact("model", "version")
     hold = active_hold(observed.ledger, spec_hash)
@@ -50,19 +51,19 @@ def find_promotion_block(observed: Observed, spec_hash: str) -> PromotionBlock |
 
 
 def active_hold(ledger: Ledger, spec_hash: str) -> Hold | None:
-    """Return the hold that binds now: a changed spec lifts it, for what was held was held under another one."""
+    """Return the hold, if it is in force: a hold ends when the spec changes."""
     return ledger.hold if ledger.hold and ledger.hold.spec_hash == spec_hash else None
 
 
 def stable_version(observed: Observed) -> str | None:
-    """Return the version that carries the forecast: during a rollout the one before it, else the one that serves."""
+    """Return the stable version: during a rollout the version before it, else the version that serves."""
     rollout = observed.ledger.rollout
     version: str | None = rollout.stable_version if rollout else observed.find_fact("deployment", "version")
     return version
 
 
 def observed_traffic(observed: Observed) -> Mapping[str, int]:
-    """Return each version's share in percent; empty where nothing serves."""
+    """Return each version's share in percent; empty if nothing serves."""
     return observed.find_fact("deployment", "traffic") or {}
 
 
@@ -96,9 +97,9 @@ def good_releases(
     ledger: Ledger,
     spec: Forecast,
 ) -> tuple[Release, ...]:
-    """Return the releases that can take over from `serves`, newest first, one a version.
+    """Return the releases that can take over from `serves`, newest first, one for each version.
 
-    Each is of another version that the gate let in, that never turned out bad, and that was made for forecasts of this shape.
+    Each is of another version that passed the gate, is not in quarantine, and has the shape of `spec`.
     """
     shape = spec_shape(spec)
     passed = {version.version for version in versions if version.state == "passed"}

@@ -1,4 +1,4 @@
-"""How a server of predictions did, from what it counted: the share of requests that failed, and how long an answer takes.
+"""Metrics of a prediction server, from its request counts: the share of failed requests, and the latency.
 
 A server has no periods of its own: its hours stand for them. An alert looks back over one hour, or over `window` hours, from the
 present minute; `for: m of n` looks at n such windows, each one an hour earlier. The same counts at the same minute give the same
@@ -17,7 +17,7 @@ from mlspec.state.request_counts import LATENCIES, RequestCount
 from mlspec.state.resource import Json
 
 PERCENTILE = 0.95
-# Below this many requests not one of them lies beyond the 95th percentile, so there is none. A rate of few requests says as little:
+# With fewer requests none is beyond the 95th percentile, so the percentile is unknown. A rate of few requests is as uncertain:
 # "if a system receives 10 requests per hour, then a single failed request results in an hourly error rate of 10%" (Google, The
 # Site Reliability Workbook, chapter 5, "Low-Traffic Services and Error Budget Alerting").
 LEAST_REQUESTS = round(1 / (1 - PERCENTILE))
@@ -32,9 +32,9 @@ def window_start(alert: Alert, now: str) -> str:
 def measure_alert(
     alert: Alert, request_counts: Sequence[RequestCount], versions: Collection[str], now: str
 ) -> dict[str, Json]:
-    """Return an alert's values in all and by version, the newest window first; None where there is too little for a verdict.
+    """Return an alert's values over all requests and by version, the newest window first; None if there are too few requests.
 
-    The shape is that of the step `evaluate`: a list of values a segment.
+    The shape is that of the step `evaluate`: a list of values for each segment.
     """
     windows = [_counts_in_window(request_counts, alert, back, now) for back in range(_window_count(alert))]
     return {
@@ -53,7 +53,7 @@ def _counts_in_window(request_counts: Sequence[RequestCount], alert: Alert, back
 
 
 def _minute_before(now: str, hours: int) -> str:
-    """Return the minute that lies so many hours before the present one."""
+    """Return the minute that many hours before `now`."""
     return f"{moment_before(now, hours * _HOUR)[:16]}:00Z"
 
 
@@ -82,9 +82,9 @@ def _error_rate(alert: Alert, window: Sequence[RequestCount], requests: int) -> 
 
 
 def latency_percentile(window: Sequence[RequestCount], requests: int) -> float:
-    """Return the 95th percentile in seconds, as Prometheus' histogram_quantile finds it: by straight lines inside a bucket.
+    """Return the 95th percentile in seconds, as Prometheus' histogram_quantile computes it: by linear interpolation inside a bin.
 
-    Where it lies beyond the last bound, that bound is all that is known (prometheus.io/docs/prometheus/latest/querying/functions).
+    Beyond the last bound it returns that bound (prometheus.io/docs/prometheus/latest/querying/functions).
     """
     counts: list[int] = [sum(column) for column in zip(*(row.took for row in window), strict=True)]
     below = 0

@@ -1,4 +1,4 @@
-"""Is an alert's threshold broken? Facts in, a state out; what is not known is `no-data`, neither good nor bad."""
+"""Decides an alert's state from its values. Without a value the state is `no-data`, neither good nor bad."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MeasuredState = Literal["ok", "pending", "firing", "no-data"]
 
 @dataclass(frozen=True, slots=True)
 class AlertVerdict:
-    """What one alert says: its state, the worst segment's newest value, and a sentence with the figures."""
+    """The verdict of one alert: its state, the worst segment's newest value, and a sentence with the figures."""
 
     alert: str
     state: MeasuredState
@@ -28,8 +28,8 @@ class AlertVerdict:
 def judge_alert(alert: Alert, segments: Mapping[str, Sequence[float | None]]) -> AlertVerdict:
     """Return an alert's state from its values, by segment, the newest evaluation first.
 
-    One segment that fires makes the alert fire; one that is beyond the threshold now, and has not been so often enough, makes it
-    pending; without a value in any, there is no verdict.
+    The alert fires if one segment fires. It is pending if one segment is beyond the threshold now, but was not so often enough.
+    Without a value in any segment it is no-data.
     """
     agree, evaluations = alert.agreement
     name, metric = alert.name, alert.metric

@@ -1,4 +1,4 @@
-"""Shall the loop train now, and why? Spec and code say so at once, a schedule and alerts once the data has moved."""
+"""Decides whether the loop trains now, and why. A change of spec or code is enough; a schedule or an alert also needs new data."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ WEEK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class TrainingDecision:
-    """Why a model is trained. `by_itself` says that the loop starts it, not a person's change: the budget guards only that."""
+    """Why a model is trained. `by_itself`: the loop starts it, not a change by a person. The budget limits only these."""
 
     why: str
     by_itself: bool
 
 
 def decide_training(wanted: DesiredForecast, observed: Observed, *, due: bool) -> TrainingDecision | None:
-    """Return why a model has to be trained, or None. `due` says that the retrain schedule has come round."""
+    """Return why a model has to be trained, or None. `due`: a run of the retrain schedule is due."""
     current = observed.resources.get("model")
     if current is None:
         return TrainingDecision("there is no model yet", by_itself=False)
@@ -46,7 +46,7 @@ def decide_training(wanted: DesiredForecast, observed: Observed, *, due: bool) -
 
 def _decide_on_new_data(wanted: DesiredForecast, observed: Observed, *, due: bool) -> TrainingDecision | None:
     if due:
-        return TrainingDecision("the retrain schedule came round, and the data is newer", by_itself=True)
+        return TrainingDecision("a run of schedule.retrain is due, and the data is newer", by_itself=True)
     alerts = alerts_asking_training(wanted.spec, observed)
     names = ", ".join(alert.name for alert in alerts)
     return TrainingDecision(f"{names} fires, and the data is newer", by_itself=True) if alerts else None
@@ -70,13 +70,13 @@ def alerts_asking_training(spec: Forecast, observed: Observed) -> tuple[AlertRec
 
 
 def _is_rollback_ruled_out(alert: AlertRecord, observed: Observed) -> bool:
-    """Return whether no rollback would help against an alert, as far as is known: then a newer model may."""
+    """Return whether no rollback would help against an alert, on the present evidence. Then a newer model may help."""
     serves, ledger = stable_version(observed), observed.ledger
     return serves is not None and comparison_note(alert.incident, serves, ledger.evaluated) in ledger.acted
 
 
 def trained_note(incident: str) -> str:
-    """Return what is noted of a training that an incident asked for."""
+    """Return the note of a training that an incident asked for."""
     return f"{incident}:trained"
 
 
@@ -90,5 +90,5 @@ def why_over_budget(budget: Budget, ledger: Ledger, now: str) -> str | None:
 
 
 def recent_trainings(trainings: Sequence[str], now: str) -> tuple[str, ...]:
-    """Return the trainings of the last seven days. One that lies ahead of a clock that was set back counts."""
+    """Return the trainings of the last seven days. One in the future (the clock was set back) counts too."""
     return tuple(started for started in trainings if started > moment_before(now, WEEK))

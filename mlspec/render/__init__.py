@@ -1,1 +1,1 @@
-"""Templates and facts in, the text of files out; writes nothing."""
+"""Renders the text of files from templates and facts; writes nothing."""

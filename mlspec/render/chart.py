@@ -1,6 +1,6 @@
-"""Charts as SVG text: lines with an interval, and bars. Pure: numbers in, text out; every word of a user is escaped.
+"""Charts as SVG text: lines with an interval, and bars. Pure functions from numbers to text; all user text is escaped.
 
-Colours come from the page's CSS by class, so that one chart serves light, dark and print.
+Colours come from the page's CSS by class, so that one chart works in light, dark and print.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """An area between two lines, where both have values."""
+    """An area between two lines, at the positions where both have values."""
 
     name: str
     low: Sequence[Value]
@@ -38,7 +38,7 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Return round numbers that span [low, high]: steps of 1, 2 or 5 times a power of ten (Heckbert 1990, "nice numbers")."""
     span = high - low
     if span <= max(1e-9 * max(abs(low), abs(high)), 1e-200):
-        span = max(abs(high), 1e-200)  # all values are one: any round steps around it will do
+        span = max(abs(high), 1e-200)  # all values are equal: any round steps around them are fine
     raw = span / count
     power = 10.0 ** math.floor(math.log10(raw))
     step = next((factor * power for factor in (1, 2, 5) if raw <= factor * power), 10 * power)
@@ -49,7 +49,7 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
 def line_chart(
     title: str, labels: Sequence[str], lines: Sequence[Line], band: Band | None = None, split: int | None = None
 ) -> str:
-    """Return lines over positions that `labels` name, with a band, and a rule at position `split` (where a forecast begins)."""
+    """Return lines over labelled positions, with a band, and a vertical rule at `split` (where the forecast begins)."""
     values = [value for line in lines for value in line.values if value is not None]
     values += [value for side in ((band.low, band.high) if band else ()) for value in side if value is not None]
     if not values:
@@ -67,7 +67,7 @@ def line_chart(
 
 
 def bar_chart(title: str, labels: Sequence[str], values: Sequence[Value], *, share: bool = True) -> str:
-    """Return one bar a label. Shares are written as percentages."""
+    """Return one bar for each label. Shares are written as percentages."""
     known = [value for value in values if value is not None]
     if not known:
         return _svg_frame(title, ['<text class="tick" x="360" y="110" text-anchor="middle">no data</text>'])
@@ -86,7 +86,7 @@ def bar_chart(title: str, labels: Sequence[str], values: Sequence[Value], *, sha
 
 
 class _Scale:
-    """From positions and values to the chart's own units."""
+    """Converts positions and values to the chart's units."""
 
     def __init__(self, marks: Sequence[float], count: int, *, share: bool = False) -> None:
         self.marks, self.count, self.share = marks, count, share
@@ -117,7 +117,7 @@ class _Scale:
 
 
 def _line_paths(line: Line, scale: _Scale) -> Iterable[str]:
-    """Yield one polyline a run of values: a gap stays a gap."""
+    """Yield one polyline for each run of values without a gap."""
     run: list[str] = []
     for index, value in enumerate([*line.values, None]):
         if value is not None:
@@ -139,7 +139,7 @@ def _band_area(band: Band, scale: _Scale) -> str:
 
 
 def _hover_columns(labels: Sequence[str], lines: Sequence[Line], band: Band | None, scale: _Scale) -> Iterable[str]:
-    """Yield an unseen column a position whose title says every value there: browsers show it, screen readers read it."""
+    """Yield an invisible column for each position, whose title lists the values there, for browsers and screen readers."""
     width = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
     for index, label in enumerate(labels):
         texts = [

@@ -1,7 +1,7 @@
-"""From a resolved spec to its Airflow DAG: one Python file that imports `airflow.sdk` alone at its top.
+"""Renders the Airflow DAG of a resolved spec: one Python file that imports only `airflow.sdk` at its top.
 
-Every text of the spec stands in a table of constants as a Python literal and is never a task's argument, so Airflow's own Jinja
-does not see it.
+Every text of the spec is a Python literal in a table of constants and is never a task's argument, so Airflow's own Jinja does
+not process it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from mlspec.render.environment import jinja_environment
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.resource_names import derived_names
 
-_TIMEOUT = 6 * 3600  # one step, as the job on Cloud Run has it
+_TIMEOUT = 6 * 3600  # seconds for one step, as in the Cloud Run job
 _RUN_TIMEOUT = 24 * 3600
 _RELEASE_DIGITS = 12
 _LONGEST_TAG = 100  # Airflow's own limit

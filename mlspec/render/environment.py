@@ -1,6 +1,6 @@
-"""The Jinja environments: strict, sandboxed, and without a way out of their own folders.
+"""The Jinja environments: strict, sandboxed, and limited to their own folders.
 
-A project may stand a template of its own in the place of any of mlspec's: a file of the same path under its `templates/`.
+A project can replace any of mlspec's templates by a file of the same path under its `templates/`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mlspec.spec.metrics import Metric
 
 
 class _FolderLoader(BaseLoader):
-    """Templates from the first folder that has them. A link that leads out of its folder is not followed."""
+    """Loads a template from the first folder that has it. A link to a file outside its folder is not followed."""
 
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self._folders = tuple(folder.resolve() for folder in folders)
@@ -40,17 +40,15 @@ def _is_unchanged(file: Path, before: os.stat_result) -> bool:
 
 @lru_cache(maxsize=8)
 def jinja_environment(own: Path | None = None) -> Environment:
-    """Return the environment for mlspec's templates, those under `own` before them.
+    """Return the environment for mlspec's templates; those under `own` take precedence.
 
-    HTML is escaped; a name that is not given is an error.
+    HTML is escaped; an undefined name is an error.
     """
     folders = (own, asset_folder("templates")) if own is not None else (asset_folder("templates"),)
     jinja = ImmutableSandboxedEnvironment(
         loader=_FolderLoader(folders),
         undefined=StrictUndefined,
-        autoescape=lambda name: bool(
-            name and name.endswith(".html.j2")
-        ),  # the other languages have filters of their own
+        autoescape=lambda name: bool(name and name.endswith(".html.j2")),  # the other languages have their own filters
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -1,4 +1,4 @@
-"""Which files a rendering holds, and which of an earlier one it leaves behind: a folder stays what was rendered into it."""
+"""The manifest of a rendered folder: its files, and the files of an earlier rendering that are no longer needed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def file_digests(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def to_text(digests: Mapping[str, str], target: str) -> str:
-    """Return the manifest as it stands in the folder."""
+    """Return the text of the manifest file."""
     return json.dumps({"format": _FORMAT, "target": target, "files": dict(sorted(digests.items()))}, indent=1) + "\n"
 
 
 def target_of(text: str) -> str | None:
-    """Return the target that an earlier rendering was for; None where the text does not say."""
+    """Return the target of an earlier rendering; None if the text does not name it."""
     try:
         target = json.loads(text)["target"]
     except (ValueError, KeyError, TypeError):
@@ -32,7 +32,7 @@ def target_of(text: str) -> str | None:
 
 
 def from_text(text: str) -> dict[str, str]:
-    """Return what an earlier rendering holds; nothing where the text is no manifest: then nothing is taken for mlspec's own."""
+    """Return the files of an earlier rendering; empty if the text is not a manifest, so that no file is removed."""
     try:
         value: Json = json.loads(text)
         files = value["files"] if value["format"] == _FORMAT else {}
@@ -48,7 +48,7 @@ def _is_inside(path: str) -> bool:
 def stale_files(before: Collection[str], now: Collection[str], whole: bool) -> list[str]:
     """Return the files of an earlier rendering that this one does not make again.
 
-    `whole` says that all specs were rendered; if not, only folders that were rendered again are looked at.
+    `whole` says that all specs were rendered; if not, only the folders that were rendered again are compared.
     """
     folders = {_folder_of(path) for path in now}
     removed = (path for path in before if path not in now)
@@ -56,5 +56,5 @@ def stale_files(before: Collection[str], now: Collection[str], whole: bool) -> l
 
 
 def _folder_of(path: str) -> str:
-    """Return what a file belongs to: its folder in terraform/; a DAG is a folder of its own."""
+    """Return the folder in terraform/ that a file belongs to; for a DAG, the DAG itself."""
     return path.rpartition("/")[0] if path.startswith("terraform/") else path

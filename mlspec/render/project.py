@@ -10,8 +10,8 @@ from typing import Any
 from mlspec.render.environment import jinja_environment
 from mlspec.render.yaml_text import quote_list, quote_scalar
 
-REQUIREMENTS = "requirements-mlspec.txt"  # where the project's builds get mlspec from: said in this one file
-# Where each template goes in a project.
+REQUIREMENTS = "requirements-mlspec.txt"  # the source from which the project's builds install mlspec
+# The path of each template's file in a project.
 FILES = {
     "mlspec.yaml.j2": "mlspec.yaml",
     "README.md.j2": "README.md",
@@ -32,7 +32,7 @@ def project_files(facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def spec_file(facts: Mapping[str, Any]) -> str:
-    """Return the spec for a profiled file. `facts`: name, uri, and the profile's own words under `profile`."""
+    """Return the spec for a profiled file. `facts`: name, uri, and the profile's values under `profile`."""
     return _render_template("spec.yaml.j2", facts)
 
 
@@ -43,17 +43,17 @@ def _render_template(template: str, facts: Mapping[str, Any]) -> str:
 
 
 def comment_lines(text: str, indent: int = 2) -> str:
-    """Return text as comment lines: whatever it holds, nothing of it is read as YAML."""
+    """Return text as comment lines, so that no part of it is read as YAML."""
     flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return "\n".join(f"{' ' * indent}# {line}" for line in textwrap.wrap(flat, 110, break_on_hyphens=False))
 
 
 def requirement(text: str) -> str:
-    """Return text that is one line of a requirements file. Raises ValueError for what is more, an option or a comment.
+    """Return text as one line of a requirements file. Raises ValueError for several lines, an option or a comment.
 
-    The format has no quotes: a line ends at ` #`, and goes on after a backslash.
+    The format has no quotes: a line ends at ` #`, and continues after a backslash.
     """
     is_plain = text.isascii() and text.isprintable() and not text.endswith("\\")
     if not is_plain or " #" in text or not re.match(r"[\w.]", text):
-        raise ValueError(f"{text!r} is no line of a requirements file")
+        raise ValueError(f"{text!r} is not a line of a requirements file")
     return text

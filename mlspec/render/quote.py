@@ -1,6 +1,6 @@
-r"""How a value enters each language that mlspec renders: one function a language, each round-trip tested against its real parser.
+r"""Quotes values for each language that mlspec renders: one function for each language, each tested with its real parser.
 
-Whatever text a spec holds arrives as data: nothing of it is read as code, a template or the end of a string.
+All text of a spec stays data: no part of it is read as code, as a template or as the end of a string.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PYTHON_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
 def hcl_value(value: Json) -> str:
-    """Return a value as an HCL expression on one line. Raises TypeError for what HCL has no literal for (NaN, infinities)."""
+    """Return a value as an HCL expression on one line. Raises TypeError for values without a literal (NaN, infinities)."""
     if isinstance(value, str):
         return hcl_text(value)
     if value is None or isinstance(value, bool):
@@ -33,7 +33,7 @@ def hcl_value(value: Json) -> str:
 
 
 def hcl_text(text: str) -> str:
-    """Return text as a quoted template that holds no template: `${` and `%{` are doubled, as the language says."""
+    """Return text as a quoted template without interpolation: `${` and `%{` are escaped by doubling, as HCL requires."""
     if text.isprintable() and not _HCL_SPECIAL.search(text):
         return f'"{text}"'
     return in_double_quotes(text).replace("${", "$${").replace("%{", "%%{")
@@ -45,7 +45,7 @@ def hcl_key(text: str) -> str:
 
 
 def hcl_map(value: Mapping[str, Json], indent: int) -> str:
-    """Return a mapping over several lines, its equals signs below one another as `terraform fmt` has them."""
+    """Return a mapping over several lines, with the equals signs aligned as `terraform fmt` does."""
     if not value:
         return "{}"
     keys = {key: hcl_key(key) for key in value}
@@ -55,7 +55,7 @@ def hcl_map(value: Mapping[str, Json], indent: int) -> str:
 
 
 def tf_name(text: str) -> str:
-    """Return text as the name of a resource or block: itself where it can be one, else told apart by a digest of the whole."""
+    """Return text as the name of a resource or block: unchanged if it is a valid name, else cleaned and with a digest."""
     if _BARE_KEY.fullmatch(text):
         return text
     return f"{re.sub(r'[^A-Za-z0-9_-]', '_', text)}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
@@ -75,7 +75,7 @@ def python_value(value: Json) -> str:
 
 
 def _python_text(text: str) -> str:
-    # Double quotes, but where single ones save escapes: the rule of the formatter that the text is held against.
+    # Double quotes, except where single quotes save escapes: the rule of the formatter.
     quote = "'" if text.count('"') > text.count("'") else '"'
     escaped = "".join(
         f"\\{quote}" if char == quote else _PYTHON_ESCAPES.get(char) or _python_char(char) for char in text

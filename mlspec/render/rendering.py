@@ -1,4 +1,4 @@
-"""What specs are compiled to for one target, as text by path: `terraform/NAME/*.tf` and `dags/mlspec_NAME.py`."""
+"""Renders specs for one target, as text by path: `terraform/NAME/*.tf` and `dags/mlspec_NAME.py`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def render_forecast(
 def render_shared(
     sources: Sequence[RenderSource], infrastructure: InfrastructureRenderer | None, own: Path | None = None
 ) -> dict[str, str]:
-    """Return the files of what all specs of a project share: topics and secrets named under `notify`."""
+    """Return the files of the resources that all specs of a project share: topics and secrets under `notify`."""
     if infrastructure is None:
         return {}
     terraform_files = infrastructure.shared_files([source.spec for source in sources], own)

@@ -1,4 +1,4 @@
-"""One forecast as one HTML page that needs nothing else: no network, no script library."""
+"""Renders the report of one forecast as a self-contained HTML page, without network or script library."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN_SERIES = 24
 
 @dataclass(frozen=True, slots=True)
 class SeriesFacts:
-    """One series: its name, its history, its forecast with the outermost quantiles, and the champion's backtest beside the truth.
+    """One series: its name, its history, its forecast with the outermost quantiles, and the champion's backtest with the actuals.
 
     Every list of pairs is (time as ISO text, value); `low` and `high` are empty where the spec asks for fewer than two quantiles.
     """
@@ -33,7 +33,7 @@ class SeriesFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """All that the page says. Tables are lists of mappings as the pipeline's facts have them; times are ISO text."""
+    """All facts on the page. Tables are lists of mappings, as in the pipeline's facts; times are ISO text."""
 
     name: str
     description: str

@@ -1,4 +1,4 @@
-"""Values as YAML that reads back as the same value: the one way in which text of a user enters a spec that mlspec writes."""
+"""Writes values as YAML that reads back as the same value. All user text in specs that mlspec writes is quoted here."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
 def quote_scalar(value: str | float) -> str:
-    """Return a scalar for block or flow style. Text that any YAML reader might take for something else is in double quotes.
+    """Return a scalar for block or flow style. Text that a YAML reader might read as another type is in double quotes.
 
-    Double-quoted YAML reads JSON's escapes (YAML 1.2, 5.7), so the quoting is JSON's; but for pairs of surrogates, which YAML
-    does not join, so what needs them is written by YAML's own eight digits.
+    Double-quoted YAML has JSON's escapes (YAML 1.2, 5.7), so the text is quoted as JSON. YAML does not join pairs of
+    surrogates, so characters that need them are written with YAML's escape of eight digits.
     """
     if not isinstance(value, str):
         return json.dumps(value)

@@ -1,7 +1,7 @@
-"""What a user may say about one forecast, and on which line they said it.
+"""The spec language: what a spec may contain, and the file and line of every value.
 
-Strict YAML reader, pydantic models, semantic checks, resolution against project and target, JSON Schema.
-Reads text; touches nothing else, knows no target and no data frame.
+Strict YAML reader, pydantic models, semantic checks, resolution for project and target, JSON Schema. It reads files and has no
+other effect; it uses no target and no data frame.
 """
 
 from mlspec.spec.faults import Fault, Problem

@@ -1,4 +1,4 @@
-"""`m of n`: how many of the last evaluations have to agree before an alert fires. Read in this one place."""
+"""Parses `m of n`: how many of the last evaluations have to be beyond the threshold before an alert fires."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Agreement(NamedTuple):
 
 
 def parse_agreement(text: str | None) -> Agreement:
-    """Return what a text of PATTERN says; the newest evaluation alone where an alert says nothing."""
+    """Return the numbers in a text of PATTERN; 1 of 1 if an alert has none."""
     if text is None:
         return Agreement(1, 1)
     agree, evaluations = text.split(" of ")

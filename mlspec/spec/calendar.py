@@ -1,4 +1,4 @@
-"""Frequencies that a forecast may have, cron expressions and time zones: what is a moment, checked without a data frame."""
+"""Checks of frequencies, cron expressions and time zones, without a data frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlspec.spec.faults import ProblemAndHint, nearest_word
 
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-# pandas' offset aliases that a demand series comes in, with the anchors that each may have.
+# pandas' offset aliases that a demand series may have, with the anchors that each may have.
 # https://pandas.pydata.org/docs/user_guide/timeseries.html#offset-aliases
 FREQUENCIES: dict[str, tuple[str, ...]] = {
     "min": (), "h": (), "D": (), "B": (), "W": _DAYS,
@@ -28,12 +28,12 @@ _ALIAS_WORDS = {
 _FREQUENCY_EXAMPLES = "such as D for days, W-FRI for weeks that end on a Friday, MS for months by their first day"
 _FREQUENCY = re.compile(r"([1-9][0-9]{0,3})?([A-Za-z]+)(?:-([A-Za-z]+))?")
 
-# A run of the pipeline takes minutes; more often than this is a typing error (`* * * * *`), not a schedule.
+# A run of the pipeline takes minutes. A shorter interval is a typing error (`* * * * *`).
 SHORTEST_MINUTES = 5
-_ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # a leap year begins: 29 February is within a year of it
+_ANY_DAY = datetime(2024, 1, 1, tzinfo=UTC)  # the first day of a leap year, so that 29 February follows within a year
 _LAST_OR_NTH = re.compile(r"(?:^|[0-9,])LW?(?:$|[,-])|#")
 _CRON_EXAMPLE = "such as 0 6 * * MON: at 06:00 on Mondays"
-# Files of the time zone database that are not zones of the world.
+# Files of the time zone database that are not time zones.
 _THIS_MACHINES = ("localtime", "posixrules", "Factory")
 _ZONE_EXAMPLE = "such as Europe/Paris or UTC"
 
@@ -50,17 +50,17 @@ def frequency_problem(text: str) -> ProblemAndHint | None:
     if alias not in FREQUENCIES:
         near = _ALIAS_WORDS.get(alias.lower()) or nearest_word(alias, FREQUENCIES)
         if near is None:
-            return f"'{text}' is no frequency", _FREQUENCY_EXAMPLES
+            return f"'{text}' is not a frequency", _FREQUENCY_EXAMPLES
         alias = near
     anchors = FREQUENCIES[alias.partition("-")[0]]
     day = nearest_word(anchor[:3], anchors) if anchor else None
     suggestion = f"{count}{alias}-{day}" if day else f"{count}{alias}"
-    return f"'{text}' is no frequency", f"did you mean '{suggestion}'?"
+    return f"'{text}' is not a frequency", f"did you mean '{suggestion}'?"
 
 
 @lru_cache(maxsize=256)
 def cron_problem(expression: str) -> ProblemAndHint | None:
-    """Return what is wrong with a cron expression, and a hint; None if it fires, and not too often."""
+    """Return what is wrong with a cron expression, and a hint; None if it is valid and does not fire too often."""
     from cronsim import CronSim, CronSimError
 
     fields = expression.split()
@@ -77,22 +77,22 @@ def cron_problem(expression: str) -> ProblemAndHint | None:
     if least < SHORTEST_MINUTES:
         every = "every minute" if least == 1 else f"{least} minutes apart"
         return (
-            f"'{expression}' fires {every}, and {SHORTEST_MINUTES} minutes is the least",
+            f"'{expression}' fires {every}; the shortest interval is {SHORTEST_MINUTES} minutes",
             "such as 0 * * * *: every hour",
         )
     return None
 
 
 def _no_cron(expression: str, fields: Sequence[str], error: Exception) -> ProblemAndHint:
-    # A day that no month of the list has is told as a bad day; with any month it would be a good one.
+    # If the expression is valid with any month, the error is that no month of its list has the day.
     if fields[3] != "*" and cron_problem(" ".join((*fields[:3], "*", fields[4]))) is None:
         message = f"'{expression}' never fires: no month of {fields[3]} has a day {fields[2]}"
         return message, "correct the day or the month"
-    return f"'{expression}' is no cron expression: {str(error).lower()}", _CRON_EXAMPLE
+    return f"'{expression}' is not a cron expression: {str(error).lower()}", _CRON_EXAMPLE
 
 
 def _least_gap(minutes: Sequence[int], hours: Sequence[int]) -> int:
-    """Return the fewest minutes between two fires: in one hour, or over the turn of one into the next."""
+    """Return the fewest minutes between two runs: within an hour, or across the end of an hour."""
     inside = [later - earlier for earlier, later in pairwise(minutes)]
     turns = any((hour + 1) % 24 in hours for hour in hours)
     return min([*inside, 60 - minutes[-1] + minutes[0]] if turns else [*inside, 60])
@@ -109,7 +109,7 @@ def timezone_problem(name: str) -> ProblemAndHint | None:
         return f"'{name}' means another time zone on another machine", _ZONE_EXAMPLE
     try:
         ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, a path out of the database, a folder of it
+    except (KeyError, ValueError, OSError):  # an unknown name, a path outside the database, or a folder of it
         near = nearest_word(name, sorted(available_timezones()))
-        return f"'{name}' is no IANA time zone", f"did you mean '{near}'?" if near else _ZONE_EXAMPLE
+        return f"'{name}' is not an IANA time zone", f"did you mean '{near}'?" if near else _ZONE_EXAMPLE
     return None

@@ -1,4 +1,4 @@
-"""Two specs that would make the same thing: the same name, or names that become the same where a service allows less."""
+"""Finds specs that would make the same resource: with the same name, or with names that become equal when shortened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlspec.spec.gcp.resource_names import derived_names
 
 
 class NamedSpec(Protocol):
-    """A spec that has a name."""
+    """A spec with a name."""
 
     @property
     def name(self) -> str:
@@ -20,7 +20,7 @@ class NamedSpec(Protocol):
 
 
 def find_collisions(named_specs: Sequence[tuple[Document, NamedSpec]]) -> list[Fault]:
-    """Return a fault for each spec that collides with one before it, naming that one's file."""
+    """Return a fault for each spec that collides with an earlier one. It names the earlier one's file."""
     faults: list[Fault] = []
     owners: dict[tuple[str, str], tuple[str, Document]] = {}
     for document, spec in named_specs:

@@ -1,4 +1,4 @@
-"""The currencies that a budget may be in: ISO 4217's list of what is legal tender somewhere (six-monthly table, 2025)."""
+"""The currencies that a budget may be in: the list of legal tender of ISO 4217 (six-monthly table, 2025)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file's bytes to text that a reviewer can trust: UTF-8, of a size that a spec has, with no character that hides."""
+"""Decodes a file's bytes to text that a reviewer can trust: UTF-8, of limited size, without invisible characters."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from mlspec.spec.faults import Path
 
 MAX_BYTES = 256 * 1024
 
-# Controls, and characters that are not seen or turn the reading direction: what a reviewer sees must be what is read. The last
-# range of the first row are line breaks to YAML 1.1, where `git diff` shows one line; surrogates and non-characters are no text.
+# Control characters, invisible characters, and characters that change the reading direction: a reviewer has to see what mlspec
+# reads. The last range of the first row are line breaks in YAML 1.1, where `git diff` shows one line; surrogates and
+# non-characters are not text.
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"
     "\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
@@ -21,7 +22,7 @@ HIDDEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Where something stands; line and column count from 1."""
+    """A position in a file; line and column count from 1."""
 
     line: int
     column: int
@@ -29,7 +30,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something that is refused before anybody asks what it means."""
+    """A reason why text is refused before its values are validated."""
 
     mark: Mark
     code: str
@@ -39,10 +40,10 @@ class Trouble:
 
 
 def decode_text(raw: bytes) -> str | Trouble:
-    """Return the text of a file's bytes, or why it is none. A byte order mark and CRLF are accepted."""
+    """Return the text of a file's bytes, or why they are not text. A byte order mark and CRLF are accepted."""
     if len(raw) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES // 1024} KiB, the most that a spec may have"
-        return Trouble(Mark(1, 1), "too-large", message, "is it a spec? data stands in files of its own")
+        return Trouble(Mark(1, 1), "too-large", message, "check that it is a spec; data belongs in other files")
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4]:
         return Trouble(Mark(1, 1), "encoding", "the file is UTF-16 or UTF-32, and a spec is UTF-8", "save it as UTF-8")
     try:
@@ -61,7 +62,7 @@ def decode_text(raw: bytes) -> str | Trouble:
 
 
 def describe_character(char: str) -> str:
-    """Return a character that is not seen by its number and name: `U+200B (ZERO WIDTH SPACE)`."""
+    """Return an invisible character's number and name: `U+200B (ZERO WIDTH SPACE)`."""
     return f"U+{ord(char):04X} ({unicodedata.name(char, 'a control character').lower()})"
 
 

@@ -1,8 +1,9 @@
-"""What the digests of a spec are made of, and the digest itself: the one place that says which words of a spec count.
+"""The digest of a spec, and the values that it is made of: the only place that decides which keys count.
 
-A digest follows from what the user said. A key that came into the language after digests were first recorded is left out while its
-value is the default, so a new key changes no digest of a spec that does not use it. The keys of the first release are written with
-their defaults, as they were then: digests that it recorded stay true (docs/decisions/0018).
+A digest depends on what the user wrote. A key that was added after digests were first recorded is left out while its value is
+the default, so a new key changes no digest of a spec that does not use it. The keys of the first release are included with
+their defaults, as they were then, so that recorded digests stay valid
+(docs/decisions/0018-an-upgrade-changes-nothing-by-itself.md).
 """
 
 from __future__ import annotations
@@ -23,28 +24,28 @@ from mlspec.spec.first_keys import FIRST_KEYS
 from mlspec.spec.forecast import Forecast, Part
 
 Json = Any  # None, bool, int, finite float, str, list and dict of the same
-# How an empty value that the user gave is written, since a table of flat keys drops what is empty (`plan.fields.flatten`). None of
-# these is a value that the key could have: where text may stand no list may, and the other way round.
+# How an empty value in a spec is written, because `plan.fields.flatten_keys` drops empty values. None of these can be a real
+# value of the key: no key allows both text and a list.
 _EMPTY: tuple[tuple[Json, Json], ...] = ((None, [None]), ([], "[]"), ({}, "{}"))
 
 
 def resolved_json(forecast: Forecast) -> dict[str, Json]:
-    """Return a validated spec as JSON with every key of the language: what steps are given, and what a release keeps."""
+    """Return a validated spec as JSON with every key of the language. Steps receive this form, and releases store it."""
     value: dict[str, Json] = forecast.model_dump(mode="json", by_alias=True, exclude={"targets"})
     return value
 
 
 def spec_digest(spec: Mapping[str, Json]) -> str:
-    """Return the sha256 of a resolved spec, as hex: of what it says, not of how it is spelt. `spec` as `digest_values` takes it."""
+    """Return the sha256 of a resolved spec's values, as hex; the spelling does not matter. `spec` as for `digest_values`."""
     text = json.dumps(digest_values(spec), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest_values(spec: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Return the part of a resolved spec that every digest of it is made of.
+    """Return the part of a resolved spec that all its digests are made of.
 
-    `spec` is a validated spec as JSON (`resolved_json`), also one that an older mlspec recorded, which lacks the keys that came
-    since. Keys that came after the first release are left out where they say no more than their default.
+    `spec` is a validated spec as JSON (`resolved_json`). One that an older mlspec recorded lacks newer keys and is valid too.
+    Keys that were added after the first release are left out while they have their default.
     """
     rules = _rules(Forecast)
     return _without_defaults(spec, rules, later=False) if rules else spec
@@ -53,8 +54,8 @@ def digest_values(spec: Mapping[str, Json]) -> Mapping[str, Json]:
 def language_keys(part: type[Part], prefix: str = "") -> dict[str, Json]:
     """Return every key that has a default, with the default as JSON.
 
-    A key is named by its path: `alerts[].by` for the entries of a list, `model.candidates[theta].season` where entries are of
-    several kinds, `dataset.checks.range{}.min` for the values of a mapping.
+    A key is named by its path: `alerts[].by` in the entries of a list, `model.candidates[theta].season` in entries of several
+    kinds, `dataset.checks.range{}.min` in the values of a mapping.
     """
     keys: dict[str, Json] = {}
     for name, field in part.model_fields.items():
@@ -67,7 +68,7 @@ def language_keys(part: type[Part], prefix: str = "") -> dict[str, Json]:
 
 
 def default_value(field: FieldInfo) -> Json:
-    """Return the default of a field as a resolved spec has it in JSON."""
+    """Return the default of a field, as it is in the JSON of a resolved spec."""
     annotation: Any = field.annotation  # pydantic has taken it apart
     adapter: TypeAdapter[Any] = TypeAdapter(Annotated[annotation, *field.metadata] if field.metadata else annotation)
     value = adapter.validate_python(field.get_default(call_default_factory=True))
@@ -76,9 +77,9 @@ def default_value(field: FieldInfo) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """What is to be done with one key. `later` says that it came after the first release, with this `default`.
+    """The rule for one key. `later`: the key was added after the first release, with this `default`.
 
-    `inside` holds the rules of the parts in its value, by the parts' tags; `by_name` says that the value maps names to parts.
+    `inside` holds the rules of the parts in its value, by the parts' tags. `by_name`: the value maps names to parts.
     """
 
     later: bool
@@ -89,7 +90,7 @@ class _Rule:
 
 @lru_cache(maxsize=64)
 def _rules(part: type[Part], prefix: str = "") -> Mapping[str, _Rule]:
-    """Return the rules for the keys of a part that came later, or that hold such keys: nothing for any other."""
+    """Return the rules for the keys of a part that were added later or that contain such keys; other keys have no rule."""
     rules: dict[str, _Rule] = {}
     for name, field in part.model_fields.items():
         key = f"{prefix}{field.alias or name}"
@@ -102,7 +103,7 @@ def _rules(part: type[Part], prefix: str = "") -> Mapping[str, _Rule]:
 
 
 def _inner_parts(field: FieldInfo, key: str) -> list[tuple[str, type[Part]]]:
-    """Return the parts that a field's value may hold, each with the name of the place where it stands."""
+    """Return the parts that a field's value may contain, each with its path."""
     parts = parts_in(field.annotation)
     if _by_name(field.annotation):
         return [(f"{key}{{}}", part) for part in parts]
@@ -120,14 +121,14 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _holds(annotation: Any, container: type) -> bool:
-    """Return whether a value may be such a container, through unions and metadata."""
+    """Return whether a value of this annotation may be a `container`; looks through unions and metadata."""
     if get_origin(annotation) in (Annotated, Union, types.UnionType):
         return any(_holds(inner, container) for inner in get_args(annotation))
     return get_origin(annotation) is container
 
 
 def _without_defaults(value: Mapping[str, Json], rules: Mapping[str, _Rule], *, later: bool) -> dict[str, Json]:
-    """Return a part without its later keys that have their default. `later` says that the part itself stands in a later key."""
+    """Return a part without its later keys that have their default. `later`: the part itself is inside a later key."""
     found = dict(value)
     for key in rules.keys() & value.keys():
         rule = rules[key]

@@ -1,6 +1,6 @@
-"""One file of the spec language: its text, its plain value, and where each part of it stands.
+"""One file of the spec language: its text, its plain value, and the position of each part.
 
-Positions are found by reading the text again, and only when somebody asks: a right file never pays for them.
+Positions are computed by reading the text a second time, and only on demand: a valid file does not need them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mlspec.spec.secrecy import redact_secrets
 
 @dataclass
 class Document:
-    """A file that was read. `name` is how the user knows it; `value` is empty where `faults` says why."""
+    """A file that was read. `name` is its path as shown to the user; `value` is empty if the file has `faults`."""
 
     file: File
     name: str
@@ -36,7 +36,7 @@ class Document:
         return self.text.split("\n")
 
     def find_mark(self, path: Path, *, on_key: bool = False) -> Mark:
-        """Return where a path stands; the nearest part above it that stands in this file, where it does not itself."""
+        """Return the position of a path; if it is not in this file, the position of its nearest parent in the file."""
         places = self._positions
         first, second = (places.keys, places.values) if on_key else (places.values, places.keys)
         for depth in range(len(path), 0, -1):
@@ -46,7 +46,7 @@ class Document:
         return Mark(1, 1)
 
     def has_path(self, path: Path) -> bool:
-        """Return whether a path stands in this file."""
+        """Return whether a path is in this file."""
         value: Any = self.value
         for key in path:
             if not has_key(value, key):
@@ -55,7 +55,7 @@ class Document:
         return True
 
     def make_fault(self, problem: Problem, place: Path | None = None) -> Fault:
-        """Return a problem with its place. `place` is the path in this file, where that differs from the problem's own."""
+        """Return a problem with its position. `place` is the path in this file, if it differs from the problem's path."""
         path = problem.path if place is None else place
         return self._build_fault(
             self.find_mark(path, on_key=problem.on_key),
@@ -66,7 +66,7 @@ class Document:
         )
 
     def add_troubles(self, troubles: Iterable[Trouble]) -> None:
-        """Keep what the reader refused as faults of this file."""
+        """Add what the reader refused to the faults of this file."""
         self.faults += [
             self._build_fault(trouble.mark, dotted_path(trouble.path), trouble.code, trouble.message, trouble.hint)
             for trouble in troubles
@@ -74,7 +74,7 @@ class Document:
 
     def _build_fault(self, mark: Mark, path: str, code: str, message: str, hint: str | None) -> Fault:
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
-        # A fault is printed, logged and sent to a code host: a key that stands in the file must not travel with it.
+        # A fault is printed, logged and sent to a code host, so it must not contain a secret from the file.
         path, message, line = redact_secrets(path), redact_secrets(message), redact_secrets(line)
         return Fault(self.name, mark.line, mark.column, path, code, message, hint and redact_secrets(hint), line)
 
@@ -84,9 +84,9 @@ def open_document(file: File, name: str) -> Document:
     document = Document(file, name)
     try:
         if not file.is_file():
-            raise OSError(0, "is not a file")  # noqa: TRY301  (a device or a folder is as unreadable as a locked file)
+            raise OSError(0, "is not a file")  # noqa: TRY301  (a device or a folder cannot be read either)
         with file.open("rb") as opened:
-            # One byte more than may be there tells that there is more, whatever the size.
+            # One byte more than allowed shows that the file is too large.
             raw = opened.read(MAX_BYTES + 1)
     except OSError as error:
         document.faults.append(Fault(name, 1, 1, "", "unreadable", f"cannot read the file: {error.strerror}"))

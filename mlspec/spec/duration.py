@@ -1,4 +1,4 @@
-"""Durations as people write them in a spec: `90s`, `15m`, `24h`, `3d`, `2w`."""
+"""Durations in a spec: `90s`, `15m`, `24h`, `3d`, `2w`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST = timedelta(days=3660)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the duration that `text` names. Raises ValueError with a sentence for the writer of a spec."""
+    """Return the duration of `text`. Raises ValueError with a message for the author of a spec."""
     match = _PATTERN.fullmatch(text)
     if not match:
         raise ValueError(f"expected {EXPECTED}")

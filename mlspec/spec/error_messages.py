@@ -1,4 +1,4 @@
-"""pydantic's findings in a spec writer's words: what is wrong, what was expected, which name is nearest."""
+"""Translates pydantic's errors for the author of a spec: what is wrong, what was expected, which name is nearest."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ _EXPECTED = {
     "bool_type": "true or false", "dict_type": "a mapping", "model_type": "a mapping", "tuple_type": "a list",
     "model_attributes_type": "a mapping", "list_type": "a list", "int_parsing": "a whole number", "float_parsing": "a number",
 }  # fmt: skip
-# So many are enough for one round of mending, and a hostile file cannot make us look for the nearest name a hundred thousand times.
+# Enough errors for one round of corrections. The limit also keeps a hostile file from starting a hundred thousand name
+# searches.
 MOST = 100
 
 
 def validation_problems(error: ValidationError, model: type[Part], value: Mapping[str, Any]) -> list[Problem]:
-    """Return one problem for each finding, at the path of the document that it is about."""
+    """Return one problem for each error, at its path in the document."""
     details = _without_echoes(error.errors(include_url=False))
     typed_problems = [(detail["type"], _to_problem(detail, model, value)) for detail in details[:MOST]]
-    # An entry that is refused is not counted, so a list of one wrong entry is "too short" as well: say the first only.
+    # pydantic does not count a refused entry, so a list of one wrong entry is "too short" too. Only the first error is
+    # reported.
     inner = {problem.path[:depth] for _, problem in typed_problems for depth in range(len(problem.path))}
     shown_problems = [problem for kind, problem in typed_problems if kind != "too_short" or problem.path not in inner]
     if len(details) > MOST:
         shown_problems.append(
-            Problem((), "too-many", f"{len(details) - MOST} more errors are not shown", "mend these first")
+            Problem((), "too-many", f"{len(details) - MOST} more errors are not shown", "correct these first")
         )
     return shown_problems
 
 
 def _without_echoes(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Leave out the missing key that is there, misspelt: the unknown key says so already."""
+    """Leave out the error of a missing key if an unknown key is its misspelling: that error names it already."""
     unknown: dict[tuple[Key, ...], list[str]] = {}
     for detail in details[:MOST]:
         if detail["type"] == "extra_forbidden":
@@ -91,7 +93,7 @@ def _to_problem(detail: ErrorDetails, model: type[Part], value: Mapping[str, Any
 
 
 def _number_instead(detail: ErrorDetails) -> str | None:
-    # A text where a number or a duration may stand is read as a duration; '20%' was meant for the other.
+    # Text is read as a duration if a number or a duration is allowed. A value such as '20%' was meant as a number.
     return suggest_value("a number", detail["input"]) if detail["loc"][-1] == "text" else None
 
 
@@ -126,7 +128,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def _document_path(loc: tuple[str | int, ...], value: Any, kind: str) -> Path:
-    """Return the document's path: pydantic's own, without the tags of unions, which stand in no file."""
+    """Return the path in the document: pydantic's path without the tags of unions, which are not in the file."""
     keys: list[str | int] = []
     for index, part in enumerate(loc):
         if has_key(value, part):
@@ -168,13 +170,13 @@ def _count_words(number: int, noun: str) -> str:
 
 
 def key_names(model: type[Part], path: Path, value: Any) -> list[str]:
-    """Return the keys that may stand at `path` of a document; nothing where any may."""
+    """Return the keys that are allowed at `path` of a document; empty if every key is."""
     part = part_at(model, path, value)
     return [field.alias or name for name, field in part.model_fields.items()] if part else []
 
 
 def part_at(model: type[Part], path: Path, value: Any) -> type[Part] | None:
-    """Return the part of the language that a path of a document is read by; None for scalars and free mappings."""
+    """Return the part of the language at a path of a document; None for scalars and free mappings."""
     parts: list[type[Part]] = [model]
     for step in path:
         value = value[step] if has_key(value, step) else None
@@ -205,7 +207,7 @@ def parts_in(annotation: Any) -> list[type[Part]]:
 
 
 def tag_of(part: type[Part]) -> str | None:
-    """Return the word that tells this part from its siblings in a union, or None."""
+    """Return the value of `kind` or `type` that identifies this part in a union, or None."""
     for name in ("kind", "type"):
         field = part.model_fields.get(name)
         if field is not None and get_origin(field.annotation) is Literal:

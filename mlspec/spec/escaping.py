@@ -1,11 +1,11 @@
-"""Text between double quotes, for the languages that share their escapes: HCL, PromQL and Google's filters.
+"""Quotes text for the languages with the same escapes in double quotes: HCL, PromQL and Google's filters.
 
-It stands this far down because files that are rendered and calls that are made both need it.
+It is in `spec`, the lowest layer, because both rendered files and API calls need it.
 """
 
 from __future__ import annotations
 
-# What HCL's quoted templates know of escapes (github.com/hashicorp/hcl, hclsyntax/spec.md, "Quoted templates").
+# The escapes of HCL's quoted templates (github.com/hashicorp/hcl, hclsyntax/spec.md, "Quoted templates").
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
 
@@ -18,7 +18,7 @@ def log_filter(text: str) -> str:
 
 
 def in_double_quotes(text: str) -> str:
-    """Return text as a string whose end is its last quote, whatever stands in it."""
+    """Return text in double quotes, escaped so that nothing in it ends the string early."""
     return f'"{escape_text(text)}"'
 
 

@@ -1,4 +1,4 @@
-"""One example of everything that a spec and a project file may say. `explain` and the reference page quote it."""
+"""One example of every field of a spec and of a project file. `explain` and the reference page quote it."""
 
 from __future__ import annotations
 
@@ -86,15 +86,15 @@ targets:
 
 
 def load_as_text(text: str) -> Any:
-    """Return an example with every scalar as the text that stands there."""
+    """Return an example with every scalar as text."""
     return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  (it makes text, lists and mappings only)
 
 
 def example_at(value: Any, words: list[str]) -> Any:
-    """Return what stands at a path of an example; None where the example says nothing there.
+    """Return the value at a path of an example; None if the example has none.
 
-    Indices are left out of `words`; where a list or a mapping of free keys is passed, the first entry that goes on is taken,
-    and a word that names an entry's kind or type chooses it.
+    `words` has no indices: in a list, or in a mapping with free keys, the first entry that has the rest of the path is taken. A
+    word that is an entry's kind or type chooses that entry.
     """
     if not words:
         return value
@@ -110,14 +110,14 @@ def example_at(value: Any, words: list[str]) -> Any:
 
 
 def to_yaml(value: Any, key: str | None = None) -> str:
-    """Return a value of an example as YAML, behind its key if it has one."""
+    """Return a value of an example as YAML, after its key if one is given."""
     text: str = yaml.dump(
         value, Dumper=_TextDumper, default_flow_style=None, sort_keys=False, allow_unicode=True, width=100
     )
     text = text.removesuffix("...\n").rstrip()
     if key is None:
         return text
-    # A block stands below its key even where it has one line: `range: units: {min: 0}` is no YAML.
+    # A block goes below its key even if it is one line: `range: units: {min: 0}` is not YAML.
     below = "\n" in text or (isinstance(value, dict | list) and text[0] not in "[{")
     return f"{key}:\n{indent(text, '  ')}" if below else f"{key}: {text}"
 
@@ -126,8 +126,8 @@ _TAGS = {yaml.ScalarNode: "str", yaml.SequenceNode: "seq", yaml.MappingNode: "ma
 
 
 class _TextDumper(yaml.SafeDumper):
-    """Everything is text here, so that `8` and `on` stand as they were written and not in quotes."""
+    """Writes every scalar as text, so that `8` and `on` are not quoted."""
 
     def resolve(self, kind: type[yaml.Node], _value: Any, _implicit: Any) -> str:
-        """Take every scalar for text."""
+        """Return the tag of text for every scalar."""
         return f"tag:yaml.org,2002:{_TAGS[kind]}"

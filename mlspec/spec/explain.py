@@ -1,4 +1,4 @@
-"""What a field means: type, default, limits, description, example, and what stands below it. Read from the models."""
+"""Explains a field: type, default, limits, description, example, and the keys below it. Read from the models."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mlspec.spec.forecast import Forecast, Part
 from mlspec.spec.project import Project
 from mlspec.spec.type_text import allowed_words, default_words, type_words
 
-# The documents of the language, each with the example that is quoted and the field under which any part of a Forecast may stand,
-# behind so many words of the user's own.
+# The documents of the language: the model, the example, the field that may contain any part of a Forecast, and the number of
+# the user's own names between that field and the part.
 KINDS: dict[str, tuple[type[Part], str, str, int]] = {
     "forecast": (Forecast, example.FORECAST, "targets", 1),
     "project": (Project, example.PROJECT, "defaults", 0),
@@ -26,10 +26,10 @@ KINDS: dict[str, tuple[type[Part], str, str, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One field of the language.
+    """One field of the language. `path` is "" for the whole document.
 
-    `default` is None where there is none, `values` are the words it may be (none where any may), `below` maps the keys under it
-    to their sentences. `path` is "" for the whole document.
+    `default` is None if there is none, `values` are the allowed words (empty if any value is allowed), `below` maps the keys
+    under the field to their descriptions.
     """
 
     path: str
@@ -43,10 +43,10 @@ class Explanation:
 
 
 def explain_field(path: str, kind: str = "forecast") -> Explanation | None:
-    """Return what a dotted path means in one kind of document, or None where there is no such field.
+    """Return the explanation of a dotted path in one kind of document, or None if there is no such field.
 
-    Indices may stand in it or be left out (`alerts[0].metric`, `alerts.metric`), and so may a user's own words, such as the
-    column in `dataset.checks.range.units.min` or the target in `targets.prod.model`.
+    The path may contain or leave out indices (`alerts[0].metric`, `alerts.metric`) and the user's own names, such as the column
+    in `dataset.checks.range.units.min` or the target in `targets.prod.model`.
     """
     root, text, overlay, own = KINDS[kind]
     words = re.sub(r"\[[0-9]*\]", "", path).split(".") if path else []
@@ -66,7 +66,7 @@ def explain_field(path: str, kind: str = "forecast") -> Explanation | None:
 def _next_parts(
     parts: list[type[Part]], field: FieldInfo | None, word: str
 ) -> tuple[list[type[Part]], FieldInfo | None] | None:
-    """Go one word down: into the part of that kind, the field of that name, or past a key that is the user's own."""
+    """Go one word down: to the part of that kind, to the field of that name, or past a name of the user's own."""
     tagged = [part for part in parts if tag_of(part) == word]
     if tagged and len(parts) > 1:
         return tagged, None
@@ -101,7 +101,7 @@ def field_places(kind: str) -> list[tuple[str, type[Part], str]]:
 
 
 def _walk_fields(root: type[Part], prefix: str) -> Iterator[tuple[str, type[Part], str]]:
-    """Yield (path, part, key) for each field, and with no key for each part that is told from its siblings by a word."""
+    """Yield (path, part, key) for each field, and (path, part, "") for each part of a union."""
     for key, field in fields_of(root):
         path = f"{prefix}{key}"
         yield path, root, key
@@ -114,7 +114,7 @@ def _walk_fields(root: type[Part], prefix: str) -> Iterator[tuple[str, type[Part
 
 
 def nearest_path(path: str, kind: str = "forecast") -> str | None:
-    """Return the path that was most likely meant: one of nearly the same spelling, or one with the same last word."""
+    """Return the path that was probably meant: one with a similar spelling, or one with the same last word."""
     known = all_paths(kind)
     parent, _, last = path.rpartition(".")
     siblings = [other for other in known if other.rpartition(".")[0] == parent]
@@ -123,7 +123,7 @@ def nearest_path(path: str, kind: str = "forecast") -> str | None:
 
 
 def fields_of(part: type[Part]) -> list[tuple[str, FieldInfo]]:
-    """Return the keys of a part, as a user writes them, with what pydantic knows of each."""
+    """Return the keys of a part, as a user writes them, with pydantic's field of each."""
     return [(field.alias or name, field) for name, field in part.model_fields.items()]
 
 

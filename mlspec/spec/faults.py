@@ -1,4 +1,4 @@
-"""What can be wrong with a spec: found by path (`Problem`), told by place in a file (`Fault`)."""
+"""Errors in a spec: `Problem` has the path of a field, `Fault` also the position in a file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _LISTED = 12
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is wrong with one field, before it is known in which file and line that field stands.
+    """An error of one field, without its file and line.
 
-    `path` leads to the field: ("alerts", 0, "metric"). `code` is a stable word for machines, `message` a sentence that
-    says what is wrong, `hint` what to write instead. With `on_key` the problem is the key's, not the value's.
+    `path` leads to the field: ("alerts", 0, "metric"). `code` is a stable word for programs, `message` a sentence on what is
+    wrong, `hint` says what to write instead. With `on_key` the problem is with the key, not with the value.
     """
 
     path: Path
@@ -31,9 +31,9 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A problem at its place. Line and column count from 1; `path` is dotted (`alerts[0].metric`), "" for the whole file.
+    """A problem with its position. Line and column count from 1; `path` is dotted (`alerts[0].metric`), "" for the whole file.
 
-    `text` is the line that it stands in.
+    `text` is the text of that line.
     """
 
     file: str
@@ -55,21 +55,21 @@ def dotted_path(path: Path) -> str:
 
 
 def has_key(value: Any, key: Key) -> bool:
-    """Return whether a plain value has something under `key`."""
+    """Return whether a plain value contains `key`."""
     if isinstance(value, dict):
         return key in value
     return isinstance(value, list) and isinstance(key, int) and key < len(value)
 
 
 def nearest_word(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was most likely meant, or None."""
+    """Return the known word that was probably meant, or None."""
     names = {name.lower(): name for name in known}
     matches = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return names[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint that names the nearest known word; where none is near, the known words, if they are few."""
+    """Return a hint with the nearest known word. If none is near, the hint lists the known words, if they are few."""
     names = list(known)
     near = nearest_word(word, names)
     if near:

@@ -1,7 +1,7 @@
 """The scalar types of the spec language, each with its limits in one place.
 
-A type here is a pydantic annotation: what a value may be, said once, for the validator, the JSON Schema and `explain`.
-Patterns are ASCII only, so a homoglyph never passes for a name.
+A type here is a pydantic annotation. The validator, the JSON Schema and `explain` all read it. Patterns are ASCII only, so that
+a name cannot contain a letter that looks like another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlspec.spec.metrics import METRICS, metric_names
 
 T = TypeVar("T")
 
-# A YAML list; kept as a tuple so that a spec is a value that nobody can change.
+# A YAML list; stored as a tuple, so that a spec is immutable.
 Many = Annotated[tuple[T, ...], Strict(False)]
 
 
@@ -76,7 +76,7 @@ RayAddress = Annotated[
 
 
 def ray_extra(address: str | None) -> str:
-    """Return the extra of mlspec that a cluster of Ray needs: on Vertex AI Google's client goes with its own Ray."""
+    """Return the extra of mlspec that a Ray cluster needs. On Vertex AI, Google's client needs its own version of Ray."""
     return "vertex-ray" if (address or "").startswith("vertex_ray:") else "ray"
 
 
@@ -85,7 +85,7 @@ Quantile = Annotated[float, Field(gt=0, lt=1)]
 Lag = Annotated[int, Field(ge=1, le=10_000)]
 Season = Annotated[int, Field(ge=2, le=10_000)]
 
-# What each pattern asks for, in words; error messages read this.
+# Each pattern in words, for error messages.
 PATTERNS = {
     _RAY_ADDRESS: "ray://host:port or vertex_ray://…",
     agreement.PATTERN: "m of n, such as 2 of 3",

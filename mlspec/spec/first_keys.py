@@ -1,7 +1,7 @@
-"""The keys with a default that the language had when digests were first recorded: in release 0.1.0.
+"""The keys with a default in release 0.1.0, when digests were first recorded.
 
-Digests hold these keys whether a spec says them or not. The list never changes: what was recorded under it would no longer be the
-digest of its own spec. A key that is added to the language does not belong here (docs/decisions/0018).
+Digests include these keys whether a spec sets them or not. The list never changes: otherwise recorded digests would no longer
+match their specs. A new key of the language does not belong here (docs/decisions/0018-an-upgrade-changes-nothing-by-itself.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The `kind: Forecast` document: everything a team may say about one forecast.
+"""The `kind: Forecast` document: every field of one forecast's spec.
 
-Each field's description, default and examples stand here once; the JSON Schema, `mlspec explain` and the reference page
-are made from them. What needs more than one field, or the world, is checked in `checks`.
+Each field's description, default and examples are written here once; the JSON Schema, `mlspec explain` and the reference page
+are made from them. Rules that need more than one field are in `spec.checks`.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from mlspec.spec.metrics import MAIN, METRICS, SIDES, format_names, metric_names
 
 
 class Part(BaseModel):
-    """One mapping of a spec: strict types, no unknown key, immutable once read."""
+    """One mapping of a spec: strict types, no unknown keys, immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 def _text_or(other: str) -> Any:
-    """Tell a union of a word and something else by whether the value is text, so that an error is about one of the two."""
+    """Choose between a word and another type by whether the value is text, so that an error is about one of the two."""
     return Discriminator(lambda value: "text" if isinstance(value, str) else other)
 
 
@@ -58,11 +58,11 @@ def _text_or(other: str) -> Any:
 
 
 class Metadata(Part):
-    """Who and what: the name that everything else derives from, and its owner."""
+    """The forecast's name, from which all other names derive, and its owner."""
 
     name: Name = Field(description="The forecast's name; it becomes part of the names of all resources.")
-    owner: Owner | None = Field(default=None, description="Who is asked when a person is needed; an e-mail address.")
-    description: Text = Field(default="", description="One sentence for people.")
+    owner: Owner | None = Field(default=None, description="The person to contact, as an e-mail address.")
+    description: Text = Field(default="", description="One sentence on the forecast.")
     labels: dict[LabelKey, LabelValue] = Field(default={}, description="Labels on every resource (GCP's label rules).")
 
 
@@ -70,7 +70,7 @@ class Metadata(Part):
 
 
 class Source(Part):
-    """Where the history is read from: a `uri` or a `query`, one of the two."""
+    """Where the history is read from: either a `uri` or a `query`."""
 
     uri: str | None = Field(
         default=None, max_length=1024,
@@ -84,7 +84,7 @@ class Source(Part):
 
 
 class Actuals(Part):
-    """When the truth about a period is known."""
+    """When the actuals of a period are complete."""
 
     available_after: Duration = Field(
         default="0d", validate_default=True, description="How long after a period's end its actuals are complete."
@@ -95,7 +95,7 @@ class Actuals(Part):
 
 
 class Covariates(Part):
-    """Columns beside the target that a model may use."""
+    """Columns besides the target that a model may use."""
 
     known: Many[Column] = Field(default=(), description="Known over the horizon too; read from `dataset.future` there.")
     past: Many[Column] = Field(default=(), description="Known only up to the cutoff.")
@@ -105,7 +105,7 @@ class Covariates(Part):
 class Future(Part):
     """Where the known covariates over the horizon are read from."""
 
-    uri: str = Field(min_length=1, max_length=1024, description="As `dataset.source.uri`.")
+    uri: str = Field(min_length=1, max_length=1024, description="An address in the form of `dataset.source.uri`.")
 
 
 class Freshness(Part):
@@ -115,10 +115,10 @@ class Freshness(Part):
 
 
 class Completeness(Part):
-    """How many of the expected periods must be there."""
+    """How many of the expected periods must be present."""
 
     min: Share = Field(
-        description="Share of periods present, between a series' first row and the newest period of all."
+        description="Smallest share of periods present, between a series' first row and the newest period of the dataset."
     )
 
 
@@ -137,10 +137,12 @@ class SeriesCount(Part):
 
 
 class Checks(Part):
-    """The data contract, beside the built-in checks (types, unique keys, no gaps, frequency)."""
+    """The data contract, in addition to the built-in checks (types, unique keys, no gaps, frequency)."""
 
     freshness: Freshness | None = Field(default=None, description="How old the newest row may be.")
-    completeness: Completeness | None = Field(default=None, description="How many periods must be there.")
+    completeness: Completeness | None = Field(
+        default=None, description="How many of the expected periods must be present."
+    )
     range: dict[Column, Range] = Field(default={}, description="Allowed values, by column.")
     series: SeriesCount | None = Field(default=None, description="How many series must be there.")
 
@@ -156,8 +158,8 @@ class Dataset(Part):
         description="Length of a period, as a pandas offset alias; checked against the data.",
         examples=["D", "W-FRI", "MS"],
     )
-    actuals: Actuals = Field(default=Actuals(), description="When the truth about a period is known.")
-    covariates: Covariates = Field(default=Covariates(), description="Columns beside the target.")
+    actuals: Actuals = Field(default=Actuals(), description="When the actuals of a period are complete.")
+    covariates: Covariates = Field(default=Covariates(), description="Columns besides the target that a model may use.")
     future: Future | None = Field(default=None, description="Known covariates over the horizon.")
     checks: Checks = Field(default=Checks(), description="The data contract.")
 
@@ -172,12 +174,12 @@ class _Candidate(Part):
 
     @property
     def label(self) -> str:
-        """The name under which this candidate stands in tables."""
+        """The name of this candidate in tables."""
         return self.name or self.kind  # type: ignore[attr-defined]
 
 
 class SeasonalNaive(_Candidate):
-    """The value one season ago. The floor that every other candidate has to beat."""
+    """The value one season ago. It is the baseline for every other candidate."""
 
     kind: Literal["seasonal-naive"] = Field(description="Which kind of candidate this is.")
     season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
@@ -198,7 +200,7 @@ class Theta(_Candidate):
 
 
 class Croston(_Candidate):
-    """For intermittent demand: sizes and intervals smoothed apart (Croston 1972)."""
+    """For intermittent demand: sizes and intervals are smoothed separately (Croston 1972)."""
 
     kind: Literal["croston"] = Field(description="Which kind of candidate this is.")
     variant: Literal["classic", "optimized", "sba", "tsb"] = Field(
@@ -245,20 +247,20 @@ class Backtest(Part):
     step: int | None = Field(
         default=None, ge=1, le=10_000, description="Periods between cutoffs; the horizon, if left out."
     )
-    metric: RankMetric = Field(default=MAIN.name, description="What the champion is chosen by.")
+    metric: RankMetric = Field(default=MAIN.name, description="The metric that chooses the champion.")
 
 
 class Rule(Part):
     """One line of the gate; all lines must hold before a version may serve."""
 
-    metric: ScoreMetric = Field(description="What is measured in the backtest.")
+    metric: ScoreMetric = Field(description="The metric of the backtest that the rule judges.")
     below: float | None = Field(default=None, description="The metric must be below this value.")
     above: float | None = Field(default=None, description="The metric must be above this value.")
     within: float | None = Field(
         default=None, gt=0, description="Largest distance from the ideal: nominal coverage, or a bias of 0."
     )
     against: Literal["seasonal-naive", "champion"] | None = Field(
-        default=None, description="Compare with this instead."
+        default=None, description="What the metric is compared with, instead of a fixed value."
     )
     improves_by: float | None = Field(default=None, ge=0, lt=1, description="Relative improvement that is required.")
     not_worse_by: float | None = Field(default=None, ge=0, le=10, description="Relative loss that is tolerated.")
@@ -271,7 +273,7 @@ DEFAULT_GATE = (
 
 
 class Model(Part):
-    """What is forecast, by which candidates, and what a version must show before it may serve."""
+    """What is forecast, by which candidates, and which rules a version must pass before it may serve."""
 
     horizon: int = Field(ge=1, le=1000, description="Periods ahead.")
     quantiles: Many[Quantile] = Field(
@@ -282,13 +284,15 @@ class Model(Part):
         | Annotated[Many[Candidate], Field(min_length=1, max_length=20), Tag("list")],
         _text_or("list"),
     ] = Field(
-        default="auto", description="What competes in the backtest; `auto` lets mlspec look at the data and list them."
+        default="auto",
+        description="The models that the backtest compares; with `auto` mlspec chooses them from the data.",
     )
     backtest: Backtest = Field(default=Backtest(), description="How candidates are compared.")
     gate: Many[Rule] = Field(
-        default=DEFAULT_GATE, description="What must hold before a version may serve; [] lets everything pass."
+        default=DEFAULT_GATE,
+        description="Rules that a version must pass before it may serve; with [] every version passes.",
     )
-    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of everything random.")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of all random numbers.")
 
 
 # --- when, where, what if ---------------------------------------------------------------------------------------------
@@ -300,21 +304,21 @@ class Training(Part):
     machine: MachineType | None = Field(
         default=None,
         description="Compute Engine machine type: on Google Cloud backtest and train run on it, as a Vertex AI custom job. "
-        "Left out, they run in the forecast's own Cloud Run job (4 vCPU, 16 GiB). The local target is this machine.",
+        "If left out, they run in the forecast's Cloud Run job (4 vCPU, 16 GiB). The local target always uses this machine.",
         examples=["n2-highmem-16"],
     )
     engine: Literal["ray"] | None = Field(
-        default=None, description="A cluster that computes; needs mlspec's extra `ray`. One process, if left out."
+        default=None, description="The cluster engine; needs mlspec's extra `ray`. If left out, one process trains."
     )
     address: RayAddress | None = Field(
         default=None,
-        description="Where the cluster is: ray://host:10001, or vertex_ray:// and a persistent resource of Vertex AI; "
-        "one is started on this machine, if left out.",
+        description="Address of the cluster: ray://host:10001, or vertex_ray:// and a persistent resource of Vertex AI. "
+        "If left out, a cluster is started on this machine.",
         examples=["ray://ray-head.example.com:10001"],
     )
     workers: int | None = Field(
         default=None, ge=1, le=1000,
-        description="Workers of one CPU each, and shares that the series are dealt into; trees follow from their number. "
+        description="Number of workers, with one CPU each. The series are divided among them, so their number changes the trees. "
         "4, if left out.",
     )  # fmt: skip
 
@@ -324,14 +328,15 @@ class Schedule(Part):
 
     forecast: Cron | None = Field(default=None, description="Cron expression of five fields.", examples=["0 6 * * MON"])
     retrain: Cron | None = Field(default=None, description="Cron expression of five fields.", examples=["0 4 1 * *"])
-    timezone: Timezone = Field(default="UTC", description="IANA time zone that the expressions are read in.")
+    timezone: Timezone = Field(default="UTC", description="IANA time zone of the expressions.")
 
 
 class Rollout(Part):
     """How a new version takes over."""
 
     strategy: Literal["canary", "blue-green", "all-at-once"] = Field(
-        default="all-at-once", description="canary shifts by steps, blue-green waits once, all-at-once does not wait."
+        default="all-at-once",
+        description="canary moves traffic by steps, blue-green waits once and then moves all, all-at-once does not wait.",
     )
     steps: Many[Annotated[int, Field(ge=1, le=100)]] = Field(
         default=(), description="Percent of series (batch) or traffic (online) at each step; rising, ends at 100."
@@ -340,7 +345,7 @@ class Rollout(Part):
 
 
 class Machine(Part):
-    """What an online endpoint runs on."""
+    """The machine of an online endpoint."""
 
     type: MachineType = Field(default="n2-standard-2", description="Compute Engine machine type.")
     min_replicas: int = Field(default=1, ge=1, le=100, description="Fewest replicas.")
@@ -348,17 +353,17 @@ class Machine(Part):
 
 
 class Deployment(Part):
-    """Where a version serves and how it gets there."""
+    """How a version serves, and how it is rolled out."""
 
     serve: Literal["batch", "online", "both"] = Field(
-        default="batch", description="Files on a schedule, an endpoint, or both."
+        default="batch", description="batch: forecasts in files on a schedule; online: an endpoint; both: both."
     )
     rollout: Rollout = Field(default=Rollout(), description="How a new version takes over.")
-    machine: Machine = Field(default=Machine(), description="What an online endpoint runs on.")
+    machine: Machine = Field(default=Machine(), description="The machine of an online endpoint.")
     batch_machine: MachineType | None = Field(
         default=None,
         description="Compute Engine machine type: on Google Cloud the batch forecast is made on it, by a Vertex AI batch "
-        "prediction job. Left out, the forecast's own Cloud Run job makes it (4 vCPU, 16 GiB). The local target is this machine.",
+        "prediction job. If left out, the forecast's Cloud Run job makes it (4 vCPU, 16 GiB). The local target uses this machine.",
         examples=["n2-highmem-32"],
     )
 
@@ -384,18 +389,18 @@ def _threshold_words() -> str:
 
 
 class Alert(Part):
-    """One alert threshold. A metric without enough data is `no-data`: never healthy, never failed."""
+    """One alert threshold. Without enough data the alert's state is `no-data`, which is neither good nor bad."""
 
     @model_validator(mode="before")
     @classmethod
     def _fill_threshold(cls, value: Any) -> Any:
-        """Fill in the threshold that the field agrees on, where none is named."""
+        """Fill in the usual threshold of the metric, if none is set."""
         if isinstance(value, dict) and value.get("metric") in _USUAL_ABOVE and not any(side in value for side in SIDES):
             return {**value, "above": _USUAL_ABOVE[value["metric"]]}
         return value
 
-    name: AlertName = Field(description="Named by `rollback.on`, `inhibits` and `mlspec silence`.")
-    metric: AlertMetric = Field(description="What is watched.")
+    name: AlertName = Field(description="Name of the alert, for `rollback.on`, `inhibits` and `mlspec silence`.")
+    metric: AlertMetric = Field(description="The metric that the alert watches.")
     above: Threshold | None = Field(default=None, description=f"Fires above this value; {_threshold_words()}.")
     below: float | None = Field(default=None, description="Fires below this value.")
     outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
@@ -409,14 +414,16 @@ class Alert(Part):
     )
     for_: AgreementText | None = Field(
         default=None, alias="for",
-        description="Evaluations that must agree, `m of n`.", examples=["2 of 3"],
+        description="Fires if `m of n` of the last evaluations are beyond the threshold.", examples=["2 of 3"],
     )  # fmt: skip
-    by: Many[Column] = Field(default=(), description="Judge each value of these series or static columns apart.")
-    baseline: Literal["same-season", "training"] | None = Field(
-        default=None, description="What drift is measured against."
+    by: Many[Column] = Field(
+        default=(), description="Series or static columns; each of their values is judged separately."
     )
-    severity: Severity = Field(default="warning", description="How loud.")
-    inhibits: Many[AlertName] = Field(default=(), description="Alerts that stay quiet while this one fires.")
+    baseline: Literal["same-season", "training"] | None = Field(
+        default=None, description="The period that drift is measured against."
+    )
+    severity: Severity = Field(default="warning", description="Severity of the notices.")
+    inhibits: Many[AlertName] = Field(default=(), description="Alerts that send no notices while this one fires.")
 
     @property
     def agreement(self) -> Agreement:
@@ -432,30 +439,32 @@ class Alert(Part):
 
 
 class Webhook(Part):
-    """A webhook whose address is a secret."""
+    """A webhook whose URL is a secret."""
 
     secret: SecretName = Field(description="Name of the secret that holds the URL; never the URL itself.")
 
 
 class Notify(Part):
-    """Where alerts are sent: one of `pubsub` and `webhook`."""
+    """Where notices are sent: one of `pubsub` and `webhook`."""
 
     pubsub: TopicName | None = Field(default=None, description="Name of a Pub/Sub topic.")
     webhook: Webhook | None = Field(default=None, description="A webhook, by the name of its secret.")
-    severity: Severity = Field(default="info", description="The least severity that is sent here.")
+    severity: Severity = Field(default="info", description="Lowest severity of the notices that are sent here.")
 
 
 class Rollback(Part):
-    """When a version that serves is replaced by an earlier one, without a person."""
+    """When the loop replaces the version that serves by an earlier one."""
 
     on: Many[AlertName] = Field(default=(), description="Names of alerts that start a rollback.")
-    to: Literal["last-good", "previous", "fallback"] = Field(default="last-good", description="Where to.")
+    to: Literal["last-good", "previous", "fallback"] = Field(
+        default="last-good", description="Which version replaces it."
+    )
     fallback: Literal["seasonal-naive"] = Field(
-        default="seasonal-naive", description="Serves when no good version is left."
+        default="seasonal-naive", description="The model that serves if no good version is left."
     )
     cooldown: Duration = Field(default="24h", validate_default=True, description="Least time between two rollbacks.")
     max_attempts: int = Field(
-        default=2, ge=1, le=10, description="Rollbacks before mlspec holds and asks for a person."
+        default=2, ge=1, le=10, description="Rollbacks after which mlspec holds the release and asks for a person."
     )
 
 
@@ -463,16 +472,18 @@ ReconcileMode = Literal["enforce", "observe", "pause"]
 
 
 class Reconcile(Part):
-    """What the loop may do by itself."""
+    """Which changes the loop may make by itself."""
 
-    mode: ReconcileMode = Field(default="enforce", description="enforce acts, observe reports, pause does nothing.")
+    mode: ReconcileMode = Field(
+        default="enforce", description="enforce makes changes, observe only reports them, pause does nothing."
+    )
     resources: dict[Literal["data", "model", "deployment", "forecast", "infra", "dag"], ReconcileMode] = Field(
-        default={}, description="The mode of one kind of resource, where it differs."
+        default={}, description="The mode of single kinds of resource, if it differs."
     )
 
 
 class Budget(Part):
-    """A guard on what reconcile starts by itself."""
+    """Limits on what the loop starts by itself."""
 
     trainings_per_week: int | None = Field(default=None, ge=0, le=1000, description="Most trainings in seven days.")
     monthly: Money | None = Field(
@@ -482,36 +493,38 @@ class Budget(Part):
 
 
 class Inventory(Part):
-    """What the forecast is for: stock, under periodic review with order-up-to level (Silver, Pyke & Thomas 2017, ch. 7)."""
+    """Stock levels from the forecast: periodic review with an order-up-to level (Silver, Pyke & Thomas 2017, ch. 7)."""
 
     service_level: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         description="Probability of no stock-out in a replenishment cycle."
     )
-    lead_time: int = Field(ge=0, le=1000, description="Periods from order to shelf.")
-    review_period: int = Field(default=1, ge=1, le=1000, description="Periods between two looks at the stock.")
+    lead_time: int = Field(ge=0, le=1000, description="Periods from an order to its delivery.")
+    review_period: int = Field(default=1, ge=1, le=1000, description="Periods between two reviews of the stock.")
 
 
 MAX_TARGETS = 50
 
 
 class Forecast(Part):
-    """One forecast: its data, model, schedule, alert thresholds, rollback policy, and what stock it is for."""
+    """One forecast: its data, model, schedule, alert thresholds, rollback policy, and stock levels."""
 
     apiVersion: Literal["mlspec/v1"] = Field(description="Version of the spec language.")  # noqa: N815
-    kind: Literal["Forecast"] = Field(description="What this document is.")
-    metadata: Metadata = Field(description="Who and what.")
+    kind: Literal["Forecast"] = Field(description="Kind of this document.")
+    metadata: Metadata = Field(description="The forecast's name and owner.")
     dataset: Dataset = Field(description="The history and its contract.")
-    model: Model = Field(description="What is forecast, and by what.")
+    model: Model = Field(description="What is forecast, and by which models.")
     training: Training = Field(default=Training(), description="Where a model is backtested and trained.")
-    schedule: Schedule = Field(default=Schedule(), description="When.")
-    deployment: Deployment = Field(default=Deployment(), description="Where a version serves.")
+    schedule: Schedule = Field(default=Schedule(), description="When forecasts are made and models retrained.")
+    deployment: Deployment = Field(default=Deployment(), description="How a version serves, and how it is rolled out.")
     alerts: Annotated[Many[Alert], Field(max_length=50)] = Field(default=(), description="Alert thresholds.")
-    notify: Annotated[Many[Notify], Field(max_length=16)] = Field(default=(), description="Where alerts are sent.")
-    rollback: Rollback = Field(default=Rollback(), description="Rollback policy.")
-    reconcile: Reconcile = Field(default=Reconcile(), description="What the loop may do by itself.")
-    budget: Budget = Field(default=Budget(), description="A guard on what reconcile starts by itself.")
-    inventory: Inventory | None = Field(default=None, description="What the forecast is for.")
+    notify: Annotated[Many[Notify], Field(max_length=16)] = Field(default=(), description="Where notices are sent.")
+    rollback: Rollback = Field(
+        default=Rollback(), description="When the loop replaces the version that serves by an earlier one."
+    )
+    reconcile: Reconcile = Field(default=Reconcile(), description="Which changes the loop may make by itself.")
+    budget: Budget = Field(default=Budget(), description="Limits on what the loop starts by itself.")
+    inventory: Inventory | None = Field(default=None, description="Stock levels from the forecast.")
     targets: dict[Name, dict[str, Any]] = Field(
         default={}, max_length=MAX_TARGETS,
-        description="What differs in one target: any part of this document, merged over the rest.",
+        description="Differences in one target: any part of this document, merged over the rest.",
     )  # fmt: skip

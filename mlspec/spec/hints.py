@@ -1,4 +1,4 @@
-"""What to write instead of a value of the wrong type: the same value, as the spec language spells it."""
+"""Hints for values of the wrong type: the same value in the spelling of the spec language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NUMBERS = ("a whole number", "a number")
 
 
 def suggest_value(expected: str, value: Any) -> str | None:
-    """Return what to write where `wanted` (words.py's name of a type) is expected and `value` was found; None if unknown."""
+    """Return what to write if `expected` (a type's name in `error_messages`) was expected and `value` found; None if unknown."""
     if isinstance(value, str) and len(value) <= _LONGEST:
         return _suggest_for_text(expected, value)
     if expected == "text" and isinstance(value, bool | int | float):
@@ -24,7 +24,7 @@ def suggest_value(expected: str, value: Any) -> str | None:
 
 
 def suggest_share(limits: Any, value: Any) -> str | None:
-    """Return a hint for a percentage where a share of at most 1 is expected; `limits` are the bounds that it broke."""
+    """Return a hint if `value` is a percentage and a share of at most 1 is expected; `limits` are the broken bounds."""
     most = [limits[key] for key in ("lt", "le") if key in limits]
     is_percentage = isinstance(value, int | float) and 2 <= value <= 100
     return f"write {value / 100:g} for {value:g} %" if most == [1] and is_percentage else None
@@ -40,7 +40,7 @@ def _suggest_for_text(expected: str, text: str) -> str | None:
     return _suggest_number(text) if expected in _NUMBERS else None
 
 
-# How a number is written elsewhere (other languages, YAML 1.1, spreadsheets), and how it is written here.
+# Spellings of numbers in other languages, in YAML 1.1 and in spreadsheets, each with the hint for the spelling here.
 _SPELLINGS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
     (_PLAIN, lambda _: "drop the quotes"),
     (re.compile(r"0[0-7]+"), lambda text: f"write {int(text)}, or {int(text, 8)} if it is octal"),

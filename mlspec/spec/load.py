@@ -1,4 +1,4 @@
-"""From the paths of a call to resolved specs, or to every fault of every file, in one pass."""
+"""Reads the specs under the given paths, resolves them, and collects every fault of every file in one pass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUFFIXES = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class LoadedSpecs:
-    """What a call found. `specs` are sorted by name, and complete only where `faults` is empty; `files` counts spec files."""
+    """The result of reading. `specs` are sorted by name, and complete only if `faults` is empty; `files` counts spec files."""
 
     specs: tuple[ResolvedSpec, ...]
     project: Project | None
@@ -29,7 +29,7 @@ class LoadedSpecs:
 
 
 def read_specs(paths: Sequence[Path], root: Path, target: str) -> LoadedSpecs:
-    """Read, resolve and check all specs under `paths` for `target`. Never raises on what a file holds.
+    """Read, resolve and check all specs under `paths` for `target`. No content of a file makes it raise.
 
     `root` is the project's root: the folder of mlspec.yaml, which names the targets.
     """
@@ -61,7 +61,7 @@ def read_specs(paths: Sequence[Path], root: Path, target: str) -> LoadedSpecs:
 
 
 def _declared_targets(document: Document | None) -> Collection[str]:
-    """Return the targets that a file names which is not valid: it has faults enough without one for each that uses it."""
+    """Return the targets of a project file that is not valid, so that the specs that use them get no further fault."""
     targets = document.value.get("targets") if document else None
     return targets if isinstance(targets, dict) else ()
 
@@ -98,7 +98,7 @@ def _load_project(root: Path, faults: list[Fault]) -> tuple[Document | None, Pro
 
 
 def _spec_files(paths: Iterable[Path], faults: list[Fault]) -> list[Path]:
-    """Return every spec file, once each: files as named, folders by what they hold."""
+    """Return every spec file once: the given files, and the files in the given folders."""
     files_by_path: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
@@ -133,7 +133,9 @@ def _files_inside(folder: Path, faults: list[Fault]) -> Iterable[Path]:
         message = f"cannot read the folder: {error.strerror}"
         faults.append(Fault(_display_name(Path(error.filename)), 1, 1, "", "unreadable", message))
 
-    for parent, folders, files in os.walk(folder, onerror=refuse_folder):  # does not follow links to folders: no loops
+    for parent, folders, files in os.walk(
+        folder, onerror=refuse_folder
+    ):  # does not follow links to folders, so there are no loops
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if name.endswith(_SUFFIXES) and not name.startswith(".") and name != PROJECT_FILE:
@@ -147,7 +149,7 @@ def _nearest_file(path: Path) -> str | None:
 
 
 def _display_name(path: Path) -> str:
-    """Return a path as a user would type it: relative to where they stand, where that is shorter."""
+    """Return a path relative to the working directory, if it is inside; else the whole path."""
     try:
         return path.absolute().relative_to(Path.cwd()).as_posix() or "."
     except ValueError:

@@ -1,6 +1,6 @@
 """Every metric, declared once: schema, checks, gate, alerts, rollback, training, rehearsal, evaluation and docs read this table.
 
-How a metric is computed stands elsewhere, under its name: `forecast.metrics` (accuracy), `forecast.data_metrics` (drift, data),
+How a metric is computed is elsewhere, under its name: `forecast.metrics` (accuracy), `forecast.data_metrics` (drift, data),
 `plan.serving_metrics` (serving). CONTRIBUTING.md has the recipe for a new one.
 
 Formulas: Hyndman & Koehler 2006 (MASE), Makridakis et al. 2022 (RMSSE, weighted pinball loss), Kolassa & Schuetz 2007 (WAPE);
@@ -13,10 +13,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-# accuracy: forecasts against actuals, in a backtest too. drift: the distribution of demand against a baseline.
-# data: rows and series. age: how old the newest row is now. serving: what a server of predictions counted.
+# accuracy: forecasts against actuals, in a backtest too. drift: the distribution of demand against a baseline. data: rows and
+# series. age: how old the newest row is now. serving: the request counts of a prediction server.
 MetricKind = Literal["accuracy", "drift", "data", "age", "serving"]
-# share: shown in percent. ratio: relative to something, shown as it is. duration: said as one in a spec (10d), measured in seconds.
+# share: shown in percent. ratio: relative to something, shown as a number. duration: written as 10d in a spec, measured in
+# seconds.
 Unit = Literal["share", "ratio", "series", "seconds", "duration"]
 Side = Literal["above", "below", "outside"]
 SIDES: tuple[Side, ...] = ("above", "below", "outside")
@@ -54,7 +55,7 @@ class Metric:
     usual_window: int = 1
 
 
-# Beyond this a relative error was written in percent: ten times the demand itself.
+# A relative error above this (ten times the demand) was probably written in percent.
 _RELATIVE = 10.0
 _ANY = math.inf
 # Periods: with four series, enough values for a verdict on a distribution.
@@ -101,13 +102,13 @@ _ROWS = (
     Metric(name="error_rate", kind="serving", title="error rate",
            meaning="share of requests that failed in the server", high=1, unit="share",
            blames_version=True, by_series=False),
-    # 10 s is the last bound of the buckets that it is counted in.
+    # 10 s is the last bound of the histogram.
     Metric(name="latency", kind="serving", title="latency",
            meaning="95th percentile of the time that an answer takes, in seconds", high=10.0,
            unit="seconds", blames_version=True, by_series=False),
 )  # fmt: skip
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
-# What is shown where there is room for one figure, and what a champion is chosen by where the spec says nothing.
+# The metric that is shown if only one is, and the default by which a champion is chosen.
 MAIN = METRICS["wape"]
 
 
@@ -122,6 +123,6 @@ def metric_names(*kinds: MetricKind) -> tuple[str, ...]:
 
 
 def format_names(names: tuple[str, ...]) -> str:
-    """Return names as a sentence lists them: a, b and c."""
+    """Return names as a list in a sentence: a, b and c."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,4 +1,4 @@
-"""The `kind: Project` document, mlspec.yaml: the targets, and what all specs share."""
+"""The `kind: Project` document, mlspec.yaml: the targets, and the defaults of all specs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlspec.spec.gcp.settings import GcpTargetSettings
 
 
 class LocalTargetSettings(Part):
-    """This machine: one folder, and where a team shares one loop a database."""
+    """This machine: one folder, and a database if a team shares the target."""
 
     type: Literal["local"] = Field(description="Which kind of target this is.")
     path: str = Field(
@@ -20,10 +20,10 @@ class LocalTargetSettings(Part):
     )
     state: str | None = Field(
         default=None, min_length=1, max_length=1024,
-        description="URL of the PostgreSQL database that a team's record is in, without a password; the folder, if left out.",
+        description="URL of the PostgreSQL database that holds the state, without a password; the folder holds it, if left out.",
         examples=["postgresql://db.example.com/forecasts"],
     )  # fmt: skip
-    protect: bool = Field(default=False, description="Ask before anything is applied.")
+    protect: bool = Field(default=False, description="Ask for approval before every apply.")
 
 
 # One class a kind of target; `engine.target_kinds` says what each kind brings.
@@ -31,10 +31,12 @@ TargetSettings = Annotated[LocalTargetSettings | GcpTargetSettings, Field(discri
 
 
 class Project(Part):
-    """What all specs of one project share."""
+    """The settings that all specs of one project share."""
 
     apiVersion: Literal["mlspec/v1"] = Field(description="Version of the spec language.")  # noqa: N815
     kind: Literal["Project"] = Field(description="What this document is.")
     name: Name = Field(description="The project's name.")
-    defaults: dict[str, Any] = Field(default={}, description="Any part of a Forecast; a spec's own words win.")
-    targets: dict[Name, TargetSettings] = Field(default={}, description="Where forecasts live; `local` needs no entry.")
+    defaults: dict[str, Any] = Field(
+        default={}, description="Any part of a Forecast; a spec's own values take precedence."
+    )
+    targets: dict[Name, TargetSettings] = Field(default={}, description="Where forecasts run; `local` needs no entry.")

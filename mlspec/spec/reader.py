@@ -1,11 +1,11 @@
-"""YAML text to plain values, strictly: what a spec may hold is a small, unambiguous part of YAML.
+"""Reads YAML text to plain values, strictly: a spec is written in a small, unambiguous part of YAML.
 
-Built on libyaml's events, with a stack of its own: composing nested input recursively crashes the process (100,000 `[` in libyaml's
-composer end in SIGSEGV), reading events does not. Refused here, each with its place: anchors, aliases, tags, merge keys, several
-documents, duplicate keys, keys that are not text, depth, size, characters that hide. Scalars follow JSON: `NO`, `010`, `1:30`
-and dates are text (YAML 1.1 would read False, 8, 90 and a date). Text is in NFC, as Terraform will have it.
+It uses libyaml's events with its own stack. libyaml's composer is recursive: 100,000 `[` crash the process with SIGSEGV.
+Refused, each with its position: anchors, aliases, tags, merge keys, several documents, duplicate keys, keys that are not text,
+depth, size, invisible characters. Scalars follow JSON: `NO`, `010`, `1:30` and dates are text (YAML 1.1 would read False, 8, 90
+and a date). Text is normalised to NFC, as Terraform does.
 
-Positions are kept only when asked for: most files are right, and reading a thousand of them has to be quick.
+Positions are recorded only on demand: most files are valid, and reading a thousand of them has to be quick.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _DIGITS_OF_A_DOUBLE = 18
 
 try:
     from yaml._yaml import CParser as _Parser
-except ImportError:  # PyYAML was built without libyaml: its own parser says the same, more slowly
+except ImportError:  # PyYAML was built without libyaml: its own parser gives the same events, more slowly
     _Parser = yaml.Loader  # type: ignore[misc,assignment]
 
 
 @dataclass(slots=True)
 class Reading:
-    """What was read: plain values, or the reasons why not. `keys` and `values` are filled when positions were asked for."""
+    """The result of reading: plain values, or troubles. `keys` and `values` hold positions, if these were requested."""
 
     value: dict[str, Any] | None = None
     troubles: list[Trouble] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Reading:
 
 
 class _StopReading(Exception):
-    """A way out: reading cannot go on, and the trouble says why."""
+    """Raised when reading cannot continue; the trouble says why."""
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(trouble.message)
@@ -67,7 +67,7 @@ class _StopReading(Exception):
 
 
 def read_yaml(text: str, *, positions: bool = False) -> Reading:
-    """Return what `text` holds. Never raises on any text: what is wrong stands in `troubles`."""
+    """Return the values in `text`. Never raises on any text: errors are in `troubles`."""
     reading = Reading()
     try:
         _read_events(text, reading, positions)
@@ -79,13 +79,15 @@ def read_yaml(text: str, *, positions: bool = False) -> Reading:
     if reading.troubles:
         reading.value = None
         if not positions and any(trouble.code == "duplicate-key" for trouble in reading.troubles):
-            return read_yaml(text, positions=True)  # now it can say where the first one stands
+            return read_yaml(text, positions=True)  # now the message can name the line of the first one
     return reading
 
 
 def _too_deep(text: str, error: yaml.YAMLError) -> Trouble:
-    """Return the place where text goes too deep. From 6.0.4 on PyYAML counts brackets itself, ahead of its first event, and names
-    the thousandth; read up to the first few dozen, the text shows the one that is too many.
+    """Return the trouble with the first bracket that is nested too deep.
+
+    From 6.0.4 on PyYAML counts brackets itself before its first event, and names the thousandth. So the text is read again up
+    to the first few dozen brackets.
     """
     opened = [hit.end() for hit in re.finditer(r"[\[{]", text)]
     inner = read_yaml(text[: opened[2 * MAX_DEPTH]]) if len(opened) > 2 * MAX_DEPTH else Reading()
@@ -109,7 +111,7 @@ def _read_events(text: str, reading: Reading, positions: bool) -> None:
 
 
 class _Builder:
-    """Builds plain values from events. `into` is the open collection, `key` the key that waits for its value, if any."""
+    """Builds plain values from events. `into` is the open collection, `key` the key whose value comes next, if any."""
 
     __slots__ = ("documents", "into", "key", "path", "positions", "reading", "root", "stack")
 
@@ -158,8 +160,8 @@ class _Builder:
     def on_document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
-            problem = "a file holds one spec, and here begins another"
-            raise _StopReading(Trouble(_event_mark(event), "several-documents", problem, "give it a file of its own"))
+            problem = "a file holds one spec, and another begins here"
+            raise _StopReading(Trouble(_event_mark(event), "several-documents", problem, "move it to a separate file"))
         if event.version is not None or event.tags:
             raise _StopReading(
                 Trouble(Mark(1, 1), "directive", "directives (%YAML, %TAG) are not allowed", "remove the line")
@@ -170,7 +172,7 @@ class _Builder:
         raise _StopReading(Trouble(_event_mark(event), "alias", problem, "write the value out", self.current_path()))
 
     def current_path(self) -> Path:
-        """Return the path of the value that is read next; where a key is, the path of its mapping."""
+        """Return the path of the next value; before a key, the path of its mapping."""
         if self.key is not None:
             return (*self.path, self.key)
         return (*self.path, len(self.into)) if self.stack and type(self.into) is list else self.path
@@ -193,7 +195,7 @@ class _Builder:
         where = (*self.path, name)
         if name in self.into:
             first = self.reading.keys.get(where)
-            also = f"; it stands in line {first.line} already" if first else ""
+            also = f"; the first is in line {first.line}" if first else ""
             problem = f"'{name}' is given twice{also}"
             self.reading.troubles.append(
                 Trouble(_event_mark(event), "duplicate-key", problem, "keep one of them", where)
@@ -214,7 +216,7 @@ _HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
 }
 
 
-# What is wrong with a scalar is raised as ValueError(code, message, hint); the builder knows the place.
+# Errors of scalars are raised as ValueError(code, message, hint); the builder adds the position.
 
 
 def _refuse_odd_key(name: str) -> None:
@@ -226,7 +228,7 @@ def _refuse_odd_key(name: str) -> None:
 
 
 def _clean_text(text: str) -> str:
-    """Return text in NFC. What may not stand in a file as itself may not come in by an escape (`\\u202e`) either."""
+    """Return text in NFC. A character that is not allowed in a file is not allowed as an escape (`\\u202e`) either."""
     if text.isascii() and text.isprintable():
         return text
     hidden = HIDDEN.search(text)
@@ -238,7 +240,7 @@ def _clean_text(text: str) -> str:
 
 
 def _parse_scalar(text: str) -> Any:
-    """Return a plain scalar as JSON would read it, and as text where JSON knows no such thing."""
+    """Return a plain scalar as JSON would read it; as text if it is not a JSON scalar."""
     if text in _WORDS:
         return _WORDS[text]
     match = _NUMBER.fullmatch(text)

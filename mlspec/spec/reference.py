@@ -1,4 +1,4 @@
-"""The reference page of the language, as Markdown, from the same models and tables as `explain`, `validate` and the JSON Schema."""
+"""Makes the reference page of the language in Markdown, from the models and tables of `explain`, `validate` and the schema."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mlspec.spec.metrics import METRICS
 _FORECAST_HEAD = """\
 # Every field of the language
 
-Made by `scripts/reference` from the models that validate a spec; do not edit. `mlspec explain FIELD` prints the same field by
-field, and `mlspec schema` says it to an editor. What is not **required** may be left out; a field without a default then has no
-value.
+Made by `scripts/reference` from the models that validate a spec; do not edit. `mlspec explain FIELD` prints the same for one field,
+and `mlspec schema` writes a JSON Schema for editors. A field that is not **required** may be left out; without a default it then
+has no value.
 
 ## A forecast
 
@@ -24,28 +24,28 @@ value.
 _PROJECT_HEAD = """\
 ## mlspec.yaml
 
-The file at the project's root names the targets, and what all specs share. `local` is there without an entry.
+The file at the project's root names the targets, and the defaults of all specs. The target `local` needs no entry.
 
 """
 _RULES_HEAD = """\
 ## What is checked beyond single fields
 
-`mlspec validate` says every fault of every file at once, each at its line. Beside each field's own type and limits:
+`mlspec validate` reports every fault of every file at once, each with its line. Besides each field's type and limits it checks:
 
 """
 _METRICS_HEAD = """\
 ## Metrics
 
-What each metric is, the values that it can have, the side on which an alert may call it bad, and the fewest quantiles that it
-needs. A metric that blames the version can roll back the version whose forecasts or answers were measured; an alert on any other
-counts for the version that served when it began. An alert on one that asks for training may start a training.
+What each metric is, its possible values, the sides that an alert may use, and the fewest quantiles that it needs. An alert on a
+metric that blames the version can roll back the version whose forecasts or responses were measured; an alert on any other metric
+counts for the version that served when it began. An alert on a metric that asks for training may start a training.
 
 """
 _NAMES_HEAD = """\
 ## Names in Google Cloud
 
-What is named after a forecast, and how long such a name may be. A name that would be too long keeps its ending; the forecast's
-name in it is cut and closed by six digits of its sha256. An endpoint's id is made of digits alone, from the same sum.
+The resources that are named after a forecast, and the greatest length of each name. If a name would be too long, the forecast's
+name in it is cut and gets six digits of its sha256; the ending is kept. An endpoint's id has only digits, from the same hash.
 
 """
 

@@ -1,4 +1,4 @@
-"""From documents to one forecast for one target: defaults, spec and overlay merged, then validated, every fault at its place."""
+"""Resolves documents to one forecast for one target: merges defaults, spec and overlay, and validates the result."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from mlspec.spec.faults import Fault, Path, Problem, did_you_mean, dotted_path
 from mlspec.spec.forecast import MAX_TARGETS, Forecast
 from mlspec.spec.project import Project
 
-# An overlay says what differs in a target, not what the thing is.
+# Keys that an overlay cannot change.
 _FIXED: tuple[Path, ...] = (("apiVersion",), ("kind",), ("targets",), ("metadata", "name"))
 
 
 @dataclass(frozen=True)
 class SpecLayers:
-    """Where a spec's words come from, the first that has a word wins: the target's overlay, the spec, the project's defaults."""
+    """The sources of a spec's values. The first with a value wins: the target's overlay, the spec, the project's defaults."""
 
     spec: Document
     project: Document | None
@@ -41,20 +41,20 @@ class SpecLayers:
         return value
 
     def find_place(self, path: Path) -> tuple[Document, Path] | None:
-        """Return the document and the path in it that a path of the merged document comes from; None for a default."""
+        """Return the document, and the path in it, where a value of the merged document comes from; None for a default."""
         for document, prefix in self._layer_sources():
             if document.has_path((*prefix, *path)):
                 return document, (*prefix, *path)
         return None
 
     def make_fault(self, problem: Problem) -> Fault:
-        """Return a problem of the merged document at its place in the file that it comes from."""
+        """Return a problem of the merged document with its position in the file that the value comes from."""
         path, location = problem.path, None
         while path and location is None:
             location = self.find_place(path)
             path = path if location else path[:-1]
         document, place = location or (self.spec, ())
-        layer = place[: len(place) - len(path)]  # such as targets.prod, where an overlay says it
+        layer = place[: len(place) - len(path)]  # such as targets.prod, if the value is from an overlay
         return document.make_fault(replace(problem, path=(*layer, *problem.path)), place)
 
     def _layer_sources(self) -> list[tuple[Document, Path]]:
@@ -69,7 +69,7 @@ class SpecLayers:
 
 @dataclass(frozen=True)
 class ResolvedSpec:
-    """One forecast as one target has it: valid, merged, every value with its origin."""
+    """One forecast for one target: merged and valid, every value with its origin."""
 
     forecast: Forecast
     file: File
@@ -82,17 +82,17 @@ class ResolvedSpec:
 
     @cached_property
     def json(self) -> dict[str, Any]:
-        """The resolved spec as JSON; what steps are given and what a release keeps."""
+        """The resolved spec as JSON. Steps receive it, and releases store it."""
         return resolved_json(self.forecast)
 
     @cached_property
     def spec_hash(self) -> str:
-        """sha256 of the resolved spec: what it says, not how it is spelt."""
+        """sha256 of the resolved spec's values; the spelling does not matter."""
         return spec_digest(self.json)
 
     @cached_property
     def origins(self) -> dict[str, str]:
-        """Where each value comes from, by dotted path: `specs/demand.yaml:12`, or `default`."""
+        """The origin of each value, by dotted path: `specs/demand.yaml:12`, or `default`."""
         return {dotted_path(path): self._origin_of(path) for path in _leaf_paths(self.json, ())}
 
     def _origin_of(self, path: Path) -> str:
@@ -104,7 +104,7 @@ class ResolvedSpec:
 
 
 def resolve_spec(spec: Document, project: Document | None, target: str) -> ResolvedSpec | list[Fault]:
-    """Return the spec resolved for `target`, or every fault of it."""
+    """Return the spec resolved for `target`, or all its faults."""
     layers = SpecLayers(spec, project, target)
     merged = layers.merge_layers()
     try:
@@ -122,7 +122,7 @@ def resolve_spec(spec: Document, project: Document | None, target: str) -> Resol
 
 
 def _problems_of_valid_parts(merged: Mapping[str, Any], invalid: frozenset[str]) -> list[Problem]:
-    """Return what the checks find in the parts that are valid, so that no round of mending brings up what could be said now."""
+    """Return the problems that the checks find in the valid parts, so that one run reports as many problems as possible."""
     missing = frozenset(STAND_INS) - frozenset(merged)
     valid_parts = {key: value for key, value in merged.items() if key not in invalid}
     try:
@@ -133,7 +133,7 @@ def _problems_of_valid_parts(merged: Mapping[str, Any], invalid: frozenset[str])
 
 
 def overlay_faults(spec: Document, project: Document | None, known: Collection[str]) -> list[Fault]:
-    """Return the faults of all overlays of a spec: unknown targets, fixed keys, and what does not validate once merged."""
+    """Return the faults of all overlays of a spec: unknown targets, fixed keys, and errors in the merged spec."""
     overlays = spec.value.get("targets")
     if not isinstance(overlays, dict):
         return []
@@ -155,7 +155,7 @@ def overlay_faults(spec: Document, project: Document | None, known: Collection[s
 
 
 def _fixed_key_faults(document: Document, prefix: Path, why: str) -> list[Fault]:
-    """Return a fault for each key under `prefix` that only a spec itself may give."""
+    """Return a fault for each key under `prefix` that only the spec itself may set."""
     fixed_paths = [(*prefix, *key) for key in _FIXED if document.has_path((*prefix, *key))]
     return [
         document.make_fault(
@@ -166,7 +166,7 @@ def _fixed_key_faults(document: Document, prefix: Path, why: str) -> list[Fault]
 
 
 def project_of(document: Document) -> Project | list[Fault]:
-    """Return the project that mlspec.yaml describes, or its faults."""
+    """Return the project in mlspec.yaml, or its faults."""
     try:
         project = Project.model_validate(document.value)
     except ValidationError as error:

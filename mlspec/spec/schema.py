@@ -1,4 +1,4 @@
-"""JSON Schema of the spec language (2020-12), for editors: made from the models, so it cannot say anything else."""
+"""JSON Schema of the spec language (2020-12), for editors. It is made from the models, so it always agrees with them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _BASE = "https://mlspec.dev/schema/v1"
 _DEFS = "#/$defs/"
 _PARTIAL = "Partial"
-# What an overlay cannot say: what the document is, and overlays.
+# Keys that an overlay cannot have: the kind of document, and overlays.
 _FIXED = ("apiVersion", "kind", "targets")
 
 Schema = dict[str, Any]
 
 
 class _UntitledSchema(GenerateJsonSchema):
-    """Without a title for every field, which would only say its name again."""
+    """Leaves out the titles of fields, which would only repeat their names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  (pydantic's own signature)
-        """Set none."""
+        """Set no title."""
         return False
 
 
 def json_schema(kind: str) -> Schema:
-    """Return the schema of `forecast`, `project`, or `any` of the two."""
+    """Return the schema of `forecast`, of `project`, or of `any` (either of the two)."""
     if kind != "any":
         return {"$schema": DIALECT, "$id": f"{_BASE}/{kind}.json", **_document_schema(kind)}
     documents = [_document_schema(document_kind) for document_kind in KINDS]
@@ -38,7 +38,7 @@ def json_schema(kind: str) -> Schema:
 
 
 def _document_schema(kind: str) -> Schema:
-    """Return one document's schema, with the partial Forecast that stands in it as an overlay."""
+    """Return one document's schema, with the schema of the partial Forecast in its overlays or defaults."""
     schema, whole = _model_schema(kind), _model_schema("forecast")
     definitions = {**whole.pop("$defs"), **schema.pop("$defs", {})}
     partials = {f"{_PARTIAL}{name}": _partial_schema(value) for name, value in definitions.items()}
@@ -59,7 +59,7 @@ def _document_schema(kind: str) -> Schema:
 
 
 def _model_schema(kind: str) -> Schema:
-    """Return pydantic's schema of a document, under the names that a user writes, with an example for each field."""
+    """Return pydantic's schema of a document, with the keys that a user writes and an example for each field."""
     root, text, _, _ = KINDS[kind]
     schema: Schema = root.model_json_schema(by_alias=True, mode="validation", schema_generator=_UntitledSchema)
     _forbid_extra_keys(schema)
@@ -73,7 +73,7 @@ def _model_schema(kind: str) -> Schema:
 
 
 def _forbid_extra_keys(value: Any) -> None:
-    """Refuse keys of another form than the one that is asked for, as validation does."""
+    """Refuse keys that do not match a mapping's pattern, as validation does."""
     if isinstance(value, dict):
         if "patternProperties" in value:
             value["additionalProperties"] = False
@@ -85,9 +85,9 @@ def _forbid_extra_keys(value: Any) -> None:
 
 
 def _partial_schema(value: Any) -> Any:
-    """Return a schema of any part of what `value` is a schema of: nothing is required, but every word is as strict.
+    """Return the schema `value` without required keys; everything else is as strict.
 
-    Lists are left as they are: an overlay's list takes the place of the other, so its entries are whole.
+    Lists are not changed: an overlay's list replaces the other list, so its entries are complete.
     """
     if isinstance(value, list):
         return [_partial_schema(inner) for inner in value]

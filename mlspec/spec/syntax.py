@@ -1,7 +1,7 @@
-"""libyaml's complaints in a spec writer's words: what is wrong, at the place where it is to be mended.
+"""Translates libyaml's errors for the author of a spec: what is wrong, at the position to correct.
 
-libyaml names the place where it could not go on; the quote or bracket that was left open stands earlier, and is what a writer
-looks for. PyYAML's own parser words a few of the same complaints otherwise, so a row may have several needles.
+libyaml names the position where it could not continue. An unclosed quote or bracket is earlier in the text, and that is the
+position to correct. PyYAML's own parser has different texts for some errors, so a row may have several needles.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _INDENT = "compare the indentation with the lines above"
 
 @dataclass(frozen=True, slots=True)
 class _SyntaxRow:
-    """One complaint: words that its problem or context holds, what to say, and whether the place is where it began."""
+    """One error: the words in its problem or context, the message and hint, and whether its position is where it began."""
 
     needles: tuple[str, ...]
     message: str
@@ -32,19 +32,21 @@ _ROWS = (
         ("tab character that violates", "character '\\t'"), "a tab where YAML wants spaces", "indent with spaces"
     ),
     _SyntaxRow(("cannot start any token",), "a value cannot begin with {char}", _QUOTE),
-    _SyntaxRow(("mapping values are not allowed",), "a colon where no key can stand", f"{_QUOTE}, or {_INDENT}"),
+    _SyntaxRow(("mapping values are not allowed",), "a colon where no key is allowed", f"{_QUOTE}, or {_INDENT}"),
     _SyntaxRow(
         ("while scanning a simple key",), "expected a colon and a space after this key", "write key: value", True
     ),
     _SyntaxRow(("while scanning an alias",), "a value cannot begin with *", _QUOTE, True),
     _SyntaxRow(("while scanning an anchor",), "a value cannot begin with &", _QUOTE, True),
     _SyntaxRow(
-        ("unknown escape character",), "a backslash and this letter mean nothing", "single quotes take a \\ as it is"
+        ("unknown escape character",),
+        "a backslash and this letter have no meaning",
+        "in single quotes a \\ is a plain character",
     ),
     _SyntaxRow(
         ("escape character code", "escape sequence of"),
-        "this number is no character",
-        "single quotes take a \\ as it is",
+        "this number is not a character",
+        "in single quotes a \\ is a plain character",
     ),
     _SyntaxRow(("while scanning a quoted scalar",), "this quote is never closed", "close it", True),
     _SyntaxRow(

@@ -1,4 +1,4 @@
-"""What a field may hold, in words: its type with its limits, the words it may be, its default. Read from pydantic's fields."""
+"""Describes a field in words: its type with its limits, its allowed words, its default. Read from pydantic's fields."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _list_words(entry: Any) -> str:
 
 
 def allowed_words(annotation: Any) -> tuple[str, ...]:
-    """Return the words that a value may be, through lists and unions; nothing where any text or number may stand."""
+    """Return the allowed words of a value, through lists and unions; empty if any text or number is allowed."""
     if get_origin(annotation) is Literal:
         return tuple(map(str, get_args(annotation)))
     if get_origin(annotation) in (Annotated, Union, types.UnionType, tuple):
@@ -96,7 +96,7 @@ def allowed_words(annotation: Any) -> tuple[str, ...]:
 
 
 def default_words(field: FieldInfo) -> str | None:
-    """Return a default as a spec would write it; None where there is none, or where the parts below say it."""
+    """Return a default as a spec would write it; None if there is none, or if the parts below have their own."""
     if field.is_required() or field.default is None or isinstance(field.default, BaseModel):
         return None
     return _spec_text(field.default)

@@ -1,4 +1,4 @@
-"""The engine's nouns, frozen: resources, changes, plans, versions, releases, events, conditions, steps.
+"""The frozen data classes of the engine: resources, changes, plans, versions, releases, events, conditions, steps.
 
-No noun knows a spec class, a target or a clock. Times are RFC 3339 strings in UTC; JSON values are plain Python.
+None of them depends on a spec class, a target or a clock. Times are RFC 3339 strings in UTC; JSON values are plain Python.
 """

@@ -1,4 +1,4 @@
-"""What a tool that mlspec runs says went wrong: a fact, to be decided upon."""
+"""An error of a tool that mlspec runs, as data: `plan` decides what follows from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """An error in terraform's own words, and the address of the resource that it is about, where it is about one."""
+    """An error text from terraform, and the address of the resource that it is about; empty where it is about none."""
 
     text: str
     address: str = ""

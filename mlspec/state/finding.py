@@ -1,4 +1,4 @@
-"""What a check-up looks for, and what it found."""
+"""What `mlspec doctor` requires, and the results of its checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Status = Literal["ok", "missing", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `mend` is the command, or the one act, that mends it; empty where nothing is amiss."""
+    """The result of one check. `mend` is the command or action that repairs it; empty where nothing is wrong."""
 
     area: str
     name: str
@@ -21,7 +21,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Permissions that the account needs on a bucket, or on the project where `bucket` is empty, and the role that brings them."""
+    """Permissions that the account needs on a bucket (on the project if `bucket` is empty), and the role that grants them."""
 
     what: str
     role: str
@@ -31,7 +31,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit of a service in the region, by its metric and its id, and how much of it one run takes, in the metric's own unit."""
+    """A quota of a service in the region, by its metric and its id. `needed` is what one run uses, in the metric's unit."""
 
     what: str
     service: str
@@ -42,7 +42,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class CloudRequirements:
-    """What has to be there on Google Cloud for some forecasts."""
+    """What some forecasts need on Google Cloud."""
 
     apis: tuple[str, ...]
     grants: tuple[Grant, ...]

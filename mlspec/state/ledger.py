@@ -1,6 +1,7 @@
 """What the loop remembers of one forecast, so that a restart changes no decision: alerts, rollout, rollbacks, hold, quarantine.
 
-The ledger moves; what it says of the past stands in events too. It is settled in the transaction of the effect that it is about.
+The ledger is replaced at each change; the history is kept in events. It is recorded in the same transaction as the effect that
+changes it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ AlertState = Literal["ok", "pending", "firing", "no-data", "silenced", "inhibite
 
 @dataclass(frozen=True, slots=True)
 class AlertRecord:
-    """One alert as it stands. `since` moves with `state`; `incident` names one stretch of trouble, and is empty without one.
+    """The present state of one alert. `since` is when `state` last changed.
 
-    `began` is when the incident began, however its state has moved since. `value` is the worst segment's newest value, `told` says
-    that people were told of the incident, or that the alert's data is gone.
+    `incident` is the id of the present incident, and empty without one. `began` is when the incident began, whatever states
+    followed. `value` is the worst segment's newest value. `told` is True once a notice was sent of the incident, or of the
+    alert's lost data.
     """
 
     name: str
@@ -34,13 +36,13 @@ class AlertRecord:
 
     @property
     def message_without_name(self) -> str:
-        """The message without the alert's name, where that was said already."""
+        """The message without the alert's name, for a line that names the alert already."""
         return self.message.removeprefix(f"{self.name}: ")
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutProgress:
-    """A version on its way to all traffic: `step` counts from 0, `since` is when that step began."""
+    """A version in rollout: `step` counts from 0, `since` is when that step began."""
 
     version: str
     release: int
@@ -53,7 +55,7 @@ class RolloutProgress:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A release that is held: nothing newer is promoted until a person resumes, or the spec changes from `spec_hash`."""
+    """A release that is held: nothing newer is promoted until `mlspec resume`, or until the spec differs from `spec_hash`."""
 
     release: int
     version: str
@@ -65,7 +67,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """A version that turned out bad. It is named by its lineage, so a change of spec, data or code makes another one."""
+    """A version that was found bad. Its name is a digest of its lineage: a change of spec, data or code gives another one."""
 
     version: str
     reason: str
@@ -74,7 +76,7 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """One rollback by the loop: which version gave way to which, when, and the incident that asked for it."""
+    """One rollback by the loop: `version` was replaced by `to` at `at`, because of `incident`."""
 
     at: str
     version: str
@@ -84,7 +86,7 @@ class RolledBack:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """An alert that a person muted: nobody is told and nothing acts until `until`."""
+    """An alert that a person muted: until `until` no notice is sent and the loop does not act on it."""
 
     alert: str
     until: str
@@ -95,7 +97,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Work that failed: `key` is the digest of its inputs. Tried again at `next_at`, or, when None, once the inputs change."""
+    """Work that failed: `key` is the digest of its inputs. It is retried at `next_at`, or, if None, once the inputs change."""
 
     key: str
     count: int
@@ -108,11 +110,11 @@ class Failure:
 class Ledger:
     """All that the loop remembers of one forecast. Times are RFC 3339 in UTC.
 
-    `slots` are the newest moments of each schedule that were dealt with; `trainings` when the loop started each by itself;
-    `rollbacks` those since a promoted version last proved good; `acted` the incidents, with their versions, that were acted on;
-    `evaluated` is the digest of what was evaluated last; `metrics`, `by_horizon` and `own` are what came of it: over all that
-    served, by how many periods ahead it was made, and per alert and version; `made_with` are the code and the libraries that
-    measured it. `spec` is the digest of the spec that was looked at last.
+    `slots` is the newest handled moment of each schedule. `trainings` are the times when the loop started a training by itself.
+    `rollbacks` are those since a promoted version was last proved good. `acted` holds the incidents, with their versions, that
+    the loop acted on. `evaluated` is the digest of the inputs of the last evaluation. Its results are `metrics` (over
+    everything that served), `by_horizon` (by the number of periods ahead) and `own` (states by alert and version); `made_with`
+    is the code and the libraries that computed them. `spec` is the digest of the spec of the last pass.
     """
 
     alerts: tuple[AlertRecord, ...] = ()
@@ -138,7 +140,7 @@ class Ledger:
         return frozenset(quarantine.version for quarantine in self.quarantined)
 
     def find_alert(self, name: str) -> AlertRecord | None:
-        """Return one alert's record, if it was ever judged."""
+        """Return one alert's record; None if it was never judged."""
         return next((record for record in self.alerts if record.name == name), None)
 
 
@@ -151,9 +153,9 @@ _TIMES = ("at", "since", "until", "next_at", "started", "began")
 
 
 def ledger_of(value: Mapping[str, Json]) -> Ledger:
-    """Return the ledger whose `asdict` is `value`. A key that is not there has its default.
+    """Return the ledger whose `asdict` is `value`. A missing key has its default.
 
-    Raises ValueError or TypeError for what no ledger is: it is better to stop than to decide on a moment that is none.
+    Raises ValueError or TypeError if `value` is not a ledger: a decision must not be made from an invalid time.
     """
     values: dict[str, Json] = {**value}
     for name, entry_type in _MANY.items():
@@ -169,7 +171,7 @@ def ledger_of(value: Mapping[str, Json]) -> Ledger:
 
 
 def _decision_moments(values: Mapping[str, Json]) -> Iterator[str]:
-    """Every moment that decisions are made from."""
+    """Yield every time in the ledger that decisions are made from."""
     yield from values["trainings"]
     yield from values.get("slots", {}).values()
     for record in (

@@ -1,4 +1,4 @@
-"""What people are told: one notice an occurrence, and the outbox's line for each receiver."""
+"""The notices that are sent to people: one notice an occurrence, and one entry of the outbox for each receiver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Severity = Literal["info", "warning", "critical"]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One occurrence that people are told of. The same one always has the same `id`, so a receiver can drop what it has seen.
+    """One occurrence to notify people of. The same occurrence always has the same `id`, so a receiver can drop duplicates.
 
     `state` is firing, resolved, held, rolled-back, …; `since` is when that began, `at` when it was noticed (RFC 3339, UTC).
     """
@@ -33,9 +33,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class PendingNotice:
-    """A notice that one receiver has not taken yet. `receiver` is a stable text such as `pubsub:demand-alerts`.
+    """A notice that one receiver has not accepted yet. `receiver` is a stable text such as `pubsub:demand-alerts`.
 
-    `attempts` were made so far; the next is due at `next_at`, or never, when it is None: `problem` says why.
+    `attempts` is the number of attempts so far. The next one is due at `next_at`; None means that it was given up. `problem`
+    says why.
     """
 
     notice: Notice
@@ -49,5 +50,5 @@ FORMAT = "mlspec/notice/v1"
 
 
 def as_message(notice: Notice) -> dict[str, object]:
-    """Return the one form in which a notice leaves mlspec, as JSON: the notice's own words, and the form's name."""
+    """Return the JSON form of a notice, the same for every receiver: the notice's fields, and the name of the format."""
     return {"format": FORMAT, **asdict(notice), "labels": dict(notice.labels)}

@@ -1,4 +1,4 @@
-"""What a target shows of one forecast: the resources that apply made there, and whether they are still whole."""
+"""The observed state of one forecast on a target: the resources that apply made there, and whether they are intact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlspec.state.resource import Json, Kind, Resource
 
 @dataclass(frozen=True, slots=True)
 class ObservedResource:
-    """One resource as a target holds it. `facts` is what making it yielded; `damage` says what is missing or changed since."""
+    """One resource as the target holds it. `facts` are the results of making it; `damage` says what is missing or changed since."""
 
     resource: Resource
     facts: Mapping[str, Json] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class ObservedResource:
 class Observed:
     """All that a target holds of one forecast, by kind of resource.
 
-    `failed` says what the last attempt at a resource failed with, where nothing has succeeded since; `ledger` is what the loop
+    `failed` holds the error of the last attempt at a resource, if none has succeeded since. `ledger` is what the loop
     remembers.
     """
 
@@ -36,19 +36,19 @@ class Observed:
     conditions: tuple[Condition, ...] = ()
 
     def intact_fields(self, kind: Kind) -> Mapping[str, Json] | None:
-        """The fields that a resource was made with; None where there is none, or where it is damaged."""
+        """Return the fields that a resource was made with; None if it does not exist or is damaged."""
         resource = self.resources.get(kind)
         return None if resource is None or resource.damage else resource.resource.fields
 
     def find_fact(self, kind: Kind, name: str) -> Json:
-        """One fact of a resource, or None."""
+        """Return one fact of a resource, or None."""
         resource = self.resources.get(kind)
         return resource.facts.get(name) if resource else None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """What a forecast's source files are now, without reading them as data: `digest` over their bytes, `size` in bytes."""
+    """A forecast's source files as they are now, not parsed: `digest` over their bytes, `size` in bytes."""
 
     digest: str
     files: tuple[str, ...]
@@ -57,7 +57,7 @@ class SourceFacts:
 
 @dataclass(frozen=True, slots=True)
 class StoredStep:
-    """A finished step, as filed: outputs by role, and its facts."""
+    """The stored result of a finished step: outputs by role, and facts."""
 
     outputs: Mapping[str, FileRef]
     facts: Mapping[str, Json]
@@ -65,10 +65,10 @@ class StoredStep:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Everything that one effect leaves behind, recorded in one transaction: all of it or nothing.
+    """Everything that one effect records, in one transaction: all of it or nothing.
 
-    `forget` names kinds of resource that are no more. A condition given here replaces the one of its type, a ledger the one before
-    it; `notices` are put into the outbox, once each.
+    `forgotten_kinds` are kinds of resource that no longer exist. A condition replaces the one of the same type; a ledger
+    replaces the previous ledger. Each of `notices` is put into the outbox once.
     """
 
     forecast: str

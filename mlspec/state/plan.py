@@ -1,4 +1,4 @@
-"""A plan is a value: what would change, why, and which state it was made for."""
+"""A plan as data: what would change, why, and the state that it was made for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ACTIONS: tuple[Action, ...] = ("create", "update", "replace", "delete", "run")
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that differs: its dotted name, what is, what shall be, and what follows from it."""
+    """One field that differs: its dotted name, the observed value, the desired value, and the effect of the change."""
 
     field: str
     before: Json
@@ -25,7 +25,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One resource's step from observed to desired. `action` none says that it is as it shall be."""
+    """The change of one resource from observed to desired. `action` is none if both are equal."""
 
     forecast: str
     resource: str
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why one forecast cannot be planned: what is wrong, and what to do about it."""
+    """The reason why one forecast cannot be planned: what is wrong, and what to do about it."""
 
     forecast: str
     message: str
@@ -49,8 +49,8 @@ class Obstacle:
 class Plan:
     """All changes, bound to the state (serial, lineage), the specs (hash by forecast) and the commit they were made for.
 
-    `notes` are sentences on what a spec asks for and nothing acts on yet; `impact` on what follows (trainings, cost).
-    `obstacles` name the forecasts that no change is known for: their data is not there.
+    `notes` are sentences on parts of a spec that have no effect yet. `impact` are sentences on the consequences (trainings,
+    cost). `obstacles` are the forecasts that cannot be planned because their data is missing.
     """
 
     target: str

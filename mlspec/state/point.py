@@ -1,4 +1,4 @@
-"""One measured value on its way to whoever watches outside of mlspec."""
+"""One measured value for a monitoring system outside mlspec."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class MetricPoint:
-    """A value of one alert and segment: the metric itself, or in how many of the last evaluations its threshold was broken."""
+    """A value of one alert and segment: the metric itself, or the number of the last evaluations that broke the threshold."""
 
     kind: Literal["value", "breaches"]
     alert: str

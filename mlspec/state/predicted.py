@@ -1,4 +1,4 @@
-"""What one version predicts for every series: small enough to be kept in memory, and read without a data frame."""
+"""The predictions of one version for every series: small enough to keep in memory, and read without a data frame."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from mlspec.state.resource import Json
 class Predictions:
     """A forecast of all series over the horizon.
 
-    `cutoff` is the newest period that the version had seen, `until` the moment when that period was over (RFC 3339, UTC). `times`
-    are the periods of the forecast, `time` is the user's name for them. `places` says which series is the how-manieth, by its key
-    (`split.key_of`); `columns` holds mean and quantiles, all periods of the first series, then those of the second, and so on.
+    `cutoff` is the newest period in the version's data, `until` the moment when that period ended (RFC 3339, UTC). `times` are
+    the periods of the forecast, `time` is the user's name of that column. `positions` maps each series' key
+    (`split.series_key`) to the position of the series. `columns` holds mean and quantiles: all periods of the first series,
+    then those of the second, and so on.
     """
 
     cutoff: str
@@ -26,7 +27,7 @@ class Predictions:
     columns: Mapping[str, array[float]]
 
     def for_series(self, key: str, horizon: int) -> list[dict[str, Json]]:
-        """Return the next `horizon` periods of one series. Raises KeyError for a series that is not there."""
+        """Return the next `horizon` periods of one series. Raises KeyError for an unknown series."""
         first = self.positions[key] * len(self.times)
         return [
             {self.time: time, **{name: values[first + step] for name, values in self.columns.items()}}

@@ -1,4 +1,4 @@
-"""What is recorded once and never changed: versions, releases, forecasts made, events; and conditions, which move."""
+"""Records that never change (versions, releases, forecast runs, events), and conditions, which do."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class FileRef:
 class Version:
     """One trained and judged model. The same lineage gives the same `version`.
 
-    `lineage` holds data_version, spec_hash (of what shapes the model), code_version, libraries, seed. `metrics` are the
-    champion's over the backtest. `state` is what the gate said: `passed` or `rejected`; a rejected one has no model file.
-    `reasons` are the gate's sentences, a line each; `facts` holds the candidate as JSON, so that it can be scored again.
+    `lineage` holds data_version, spec_hash (of the keys that shape the model), code_version, libraries, seed. `metrics` are the
+    champion's over the backtest. `state` is the gate's verdict: `passed` or `rejected`; a rejected version has no model file.
+    `reasons` are the gate's sentences, one a rule; `facts` holds the candidate as JSON, so that it can be scored again.
     """
 
     forecast: str
@@ -41,7 +41,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What is applied, promoted and rolled back as one: a spec and the version that serves it. Numbered from 1."""
+    """A spec and the version that serves it: they are applied, promoted and rolled back together. Numbered from 1."""
 
     forecast: str
     release: int
@@ -53,7 +53,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ForecastRun:
-    """One forecast made: by which version, from which data, up to which cutoff (ISO date or time)."""
+    """One forecast that was made: by which version, from which data, from which cutoff (ISO date or time)."""
 
     forecast: str
     version: str
@@ -77,19 +77,19 @@ class Event:
 
 
 ConditionType = Literal["DataReady", "ModelReady", "Deployed", "Healthy", "Paused"]
-# Which condition tells how a resource is. A batch version is deployed when its forecast is made.
+# The condition that shows the state of a resource. A batch version is deployed when its forecast is made.
 CONDITION_OF: dict[Kind, ConditionType] = {
     "data": "DataReady", "model": "ModelReady", "deployment": "Deployed", "forecast": "Deployed",
 }  # fmt: skip
-# Reasons of a condition that say that an attempt failed, and has to be made again even if nothing else changes; and what was
-# attempted. A release runs no step, so where Deployed says that one failed it is the forecast's.
+# Condition reasons that mean: the attempt failed, and has to be repeated even if nothing else changes; and the kind that was
+# attempted. A release runs no step, so a failed step in Deployed is the forecast's.
 FAILURES = ("DataRefused", "StepFailed")
 FAILED_KIND: dict[ConditionType, Kind] = {"DataReady": "data", "ModelReady": "model", "Deployed": "forecast"}
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One aspect of a forecast's state, as in Kubernetes. `since` moves only when `status` does."""
+    """One aspect of a forecast's state, as in Kubernetes. `since` changes only when `status` does."""
 
     forecast: str
     type: ConditionType

@@ -1,4 +1,4 @@
-"""One thing that must exist, and a picture of all that does."""
+"""A desired resource and its digest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["data", "model", "deployment", "forecast"]
-# What comes first is needed by what comes later.
+# In order of need: each kind needs those before it.
 KINDS: tuple[Kind, ...] = ("data", "model", "deployment", "forecast")
 
 # What all specs of a project share is filed under this name. No forecast's name begins with an underscore.
@@ -29,7 +29,7 @@ def digest(value: Json, length: int = 64) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One thing that must exist: its address (`model.demand`) and the fields that make it what it is.
+    """One resource that must exist: its address (`model.demand`) and the fields that define it.
 
     `fields` maps dotted names (`model.horizon`, `data.digest`) to JSON values; two resources with equal fields are equal.
     """

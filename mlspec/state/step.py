@@ -1,6 +1,7 @@
-"""One step of the pipeline: what it is given and what it hands back.
+"""One step of the pipeline: its request and its result.
 
-The engine asks, a job answers, in this process, in a container or as a task of a DAG: the same two values.
+The engine makes the request and a job returns the result. Both are the same in this process, in a container and in a DAG's
+task.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Literal, Protocol
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json
 
-# The option of `forecast` that asks for what a server is to be asked, and what its inputs begin with that are the answers.
+# The option of the step `forecast` that asks for the instances to send to a server, and the prefix of the inputs with its
+# predictions.
 INSTANCES, PREDICTIONS = "instances", "predictions-"
 StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
 
@@ -22,7 +24,7 @@ StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evalu
 class StepRequest:
     """`spec` is the resolved forecast as JSON; `root` the project's root; `inputs` files by role; `out` an empty folder.
 
-    `options` are a step's own words: `candidate` (train), `version` and `cutoff` (forecast), `now` (check, evaluate; RFC 3339).
+    `options` differ by step: `candidate` (train), `version` and `cutoff` (forecast), `now` (check, evaluate; RFC 3339).
     """
 
     step: StepName
@@ -35,9 +37,9 @@ class StepRequest:
 
 @dataclass(frozen=True, slots=True)
 class RemoteStep:
-    """A step that is run where its files are: `inputs` are named, not brought near; `key` is the digest of all that it depends on.
+    """A step that runs where its files are. `inputs` are references to files, which are not downloaded here.
 
-    `out` is an empty folder here, for what comes back.
+    `key` is the digest of everything that the result depends on. `out` is an empty local folder for the outputs.
     """
 
     forecast: str
@@ -51,19 +53,19 @@ class RemoteStep:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """`outputs` are files in the request's `out`, by role; `facts` are JSON, small, and all that a decision may need."""
+    """`outputs` are files in the request's `out`, by role. `facts` are small JSON: everything that a decision may need."""
 
     outputs: Mapping[str, Path] = field(default_factory=dict)
     facts: Mapping[str, Json] = field(default_factory=dict)
 
 
-# Called as work goes on: steps done, steps in all, what is being done.
+# Called as work proceeds: steps done, steps in total, what is being done.
 Progress = Callable[[int, int, str], None]
 
 
 class StepRunner(Protocol):
-    """Whoever can run a step."""
+    """A function that can run a step."""
 
     def __call__(self, request: StepRequest, progress: Progress) -> StepResult:
-        """Run one step to its end. Raises DataError or ModelError for the reader; nothing is recorded here."""
+        """Run one step to its end. Raises DataError or ModelError with a message for the user. Records nothing."""
         ...

@@ -156,7 +156,7 @@ def test_a_dag_of_another_release_is_refused_by_the_step(
 ) -> None:
     monkeypatch.chdir(a_project(tmp_path / "p", (ROOT / "specs" / "demand.yaml").read_text()))
     assert front.run(["step", "check", "--spec", "specs/demand.yaml", "--release", "0123456789ab"]) == 1
-    assert "the spec has moved on" in capsys.readouterr().err
+    assert "the spec has changed" in capsys.readouterr().err
 
 
 # One candidate, which needs no training: what is looked at here is the log.
@@ -188,6 +188,6 @@ def test_progress_is_information_in_a_tasks_log_and_an_error_is_an_error(
     assert {line["level"] for line in log} <= {"debug", "info"}, log
     (root / "specs" / "demand.yaml").write_text(QUICK.replace("below: 0.15", "below: 0.14"))
     log = log_of_task(home, root, "check")
-    (error,) = [line for line in log if "the spec has moved on" in line["event"]]
+    (error,) = [line for line in log if "the spec has changed" in line["event"]]
     assert error["level"] == "error"
     assert "hint: render and deploy the DAG again" in error["event"]

@@ -72,6 +72,6 @@ def test_json_says_the_same_to_machines(capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(capsys.readouterr().out) == {
         "path": "deployment.serve", "type": "one of batch, online, both", "required": False, "default": "batch",
         "values": ["batch", "online", "both"],
-        "description": "Files on a schedule, an endpoint, or both.", "example": "serve: batch",
+        "description": "batch: forecasts in files on a schedule; online: an endpoint; both: both.", "example": "serve: batch",
         "below": {},
     }  # fmt: skip

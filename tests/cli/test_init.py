@@ -200,7 +200,7 @@ def test_a_person_says_another_source(capsys: pytest.CaptureFixture[str]) -> Non
     assert front.run(["init", "new", "--package", "git+https://example.com/mlspec.git@0a1b"]) == 0
     assert Path("new/requirements-mlspec.txt").read_text().splitlines()[-1] == SOURCE
     assert front.run(["init", "new", "--package", "mlspec-forecast==1.2.3"]) == 2
-    assert "requirements-mlspec.txt is there already" in capsys.readouterr().err
+    assert "requirements-mlspec.txt exists already" in capsys.readouterr().err
     assert Path("new/requirements-mlspec.txt").read_text().splitlines()[-1] == SOURCE
 
 

@@ -54,7 +54,7 @@ def test_a_person_at_a_terminal_is_asked_about_a_protected_target(
     assert said.code == code
     assert "target 'local' is protected. Apply?" in said.err
     assert Path(".mlspec").exists() == (code == 0)
-    assert ("you said no; nothing was changed" in said.err) == (code == 1)
+    assert ("you answered no; nothing was changed" in said.err) == (code == 1)
 
 
 def test_nobody_is_asked_where_there_is_nothing_to_do(mlspec: Mlspec, quick: Steps) -> None:
@@ -72,7 +72,7 @@ def test_destroy_asks_and_takes_no_for_an_answer(mlspec: Mlspec, quick: Steps, m
     answer(monkeypatch, "y\n")
     assert mlspec("destroy", "demand").code == 0
     again = mlspec("destroy", "demand", "--yes")
-    assert (again.code, again.out) == (0, "demand: nothing of it stands; history is kept\n")
+    assert (again.code, again.out) == (0, "demand: there is nothing to destroy; its history is kept\n")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 4), (signal.SIGINT, 4)])
@@ -182,7 +182,7 @@ def test_a_plan_file_that_somebody_edited_is_refused_in_words(mlspec: Mlspec, qu
 def test_a_plan_file_nested_without_end_is_refused_in_words(mlspec: Mlspec) -> None:
     Path("p.plan").write_text("[" * 100_000)
     said = mlspec("apply", "p.plan")
-    assert (said.code, "is not a whole plan file" in said.err) == (1, True)
+    assert (said.code, "is not a complete plan file" in said.err) == (1, True)
 
 
 def test_a_held_lock_exits_75_and_names_the_holder(mlspec: Mlspec, quick: Steps) -> None:

@@ -54,7 +54,7 @@ def test_apply_ends_with_what_a_planner_wants(mlspec: Mlspec) -> None:
     assert "Next: mlspec status" in said.out
     assert said.err.startswith("mlspec apply: reading specs/demand.yaml")
     again = mlspec("apply", "specs/demand.yaml")
-    assert (again.code, again.out) == (0, "Nothing to do: everything is as the specs say.\n")
+    assert (again.code, again.out) == (0, "Nothing to do: everything is up to date.\n")
 
 
 def test_apply_tells_machines_in_json_alone_on_stdout(mlspec: Mlspec) -> None:
@@ -100,7 +100,7 @@ def test_a_saved_plan_is_carried_out_once_and_then_refused(mlspec: Mlspec) -> No
     assert "the saved plan is stale: state lineage was none" in stale.err
     assert mlspec("apply", "p.plan", "specs").code == 2
     Path("junk.plan").write_text("{")
-    assert "is not a whole plan file" in mlspec("apply", "junk.plan").err
+    assert "is not a complete plan file" in mlspec("apply", "junk.plan").err
 
 
 def test_selectors_choose_by_name_pattern_and_change(applied: Mlspec) -> None:
@@ -174,7 +174,7 @@ def test_history_and_diff_tell_what_changed(applied: Mlspec) -> None:
     fields = json.loads(applied("diff", "demand", "1", "2", "--output", "json").out)["fields"]
     assert fields == [{"field": "metadata.owner", "before": None, "after": "planner@example.com"}]
     assert "releases: r1, r2" in applied("diff", "demand", "1", "9").err
-    assert "nothing differs" in applied("diff", "demand", "1", "1").out
+    assert "no differences" in applied("diff", "demand", "1", "1").out
 
 
 def test_the_report_is_one_file_that_asks_the_network_for_nothing(applied: Mlspec) -> None:

@@ -77,7 +77,7 @@ def test_evaluating_before_there_is_anything_says_what_to_do(root: Path, capsys:
     (["inventory"], 2, "works on files"),
     (["register", "--out", "x"], 2, "works on a target's record"),
     (["launch"], 2, "launch"),
-    (["check", "--release", "0" * 12], 1, "the spec has moved on"),
+    (["check", "--release", "0" * 12], 1, "the spec has changed"),
     (["check", "--target", "nowhere"], 1, "no target 'nowhere'"),
 ])  # fmt: skip
 def test_a_wrong_call_changes_nothing(

@@ -47,7 +47,7 @@ def test_what_one_machine_applies_the_other_reads_and_goes_on_from(
     code, out, err = mlspec(here, "reconcile", "--once", "--jobs", "2")
     assert code == 0, err
     code, out, _ = mlspec(there, "apply")
-    assert (code, out) == (0, "Nothing to do: everything is as the specs say.\n")
+    assert (code, out) == (0, "Nothing to do: everything is up to date.\n")
     for name in ("demand", "other"):
         code, out, err = mlspec(there, "forecast", name, "--output", "csv")
         assert code == 0, err

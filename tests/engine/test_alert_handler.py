@@ -43,7 +43,7 @@ def test_what_a_run_measured_is_acted_on_at_once_and_the_next_pass_makes_the_for
     assert world.traffic == {second: 100}  # a run measures, and moves nothing
     found = answered(world)
     assert (found.status, world.traffic) == ("done", {first: 100})
-    assert found.actions[0].startswith(f"rolled back: {second} gives way to {first}")
+    assert found.actions[0].startswith(f"rolled back: {second} was replaced by {first}")
     assert world.steps.asked == []
     assert world.ledger.quarantined_versions == {second}
     world.look()
@@ -87,7 +87,7 @@ def test_what_nobody_has_measured_yet_is_left_to_the_next_pass(world: World) -> 
     world.steps.asked.clear()
     before = world.state()
     found = answered(world)
-    assert found.waits == ["evaluate has to be run for this decision: the next pass does"]
+    assert found.waits == ["evaluate has to be run for this decision: the next pass runs it"]
     assert world.state() == before
     assert world.steps.asked == []
     world.look()
@@ -102,7 +102,7 @@ def test_an_answer_weighs_by_what_was_filed_alone(world: World) -> None:
         ForecastWork(engine, engine.desired_forecast(world.spec), world.observed)
     )  # judged, and not weighed
     before = world.state()
-    assert answered(world).waits == ["forecast has to be run for this decision: the next pass does"]
+    assert answered(world).waits == ["forecast has to be run for this decision: the next pass runs it"]
     assert (world.state(), world.traffic) == (before, {second: 100})
 
 
@@ -122,7 +122,7 @@ def test_a_canary_that_turned_out_badly_gives_its_traffic_back(world: World) -> 
     world.bad(second)
     dag(world)
     found = answered(world)
-    assert found.actions == [f"{second} gave its traffic back: {found.actions[0].partition(': ')[2]}"]
+    assert found.actions == [f"the rollout of {second} was aborted: {found.actions[0].partition(': ')[2]}"]
     assert world.traffic == {first: 100}
     assert world.steps.asked == []
 
@@ -133,7 +133,7 @@ def test_a_rollout_takes_no_step_on_a_message_s_word(world: World) -> None:
     dag(world)
     found = answered(world)
     assert found.actions == []
-    assert found.waits[0].startswith("a rollout goes on at the next pass")
+    assert found.waits[0].startswith("the rollout continues at the next pass")
     assert world.traffic == {first: 90, second: 10}
 
 
@@ -199,7 +199,7 @@ def test_a_server_that_fails_is_relieved_though_demand_moved_too(world: World) -
     assert (world.traffic, "RollbackWouldNotHelp" in world.events()) == ({second: 100}, True)
     count(world, 100, 40, second)
     world.steps.asked.clear()
-    assert answered(world).actions[0].startswith(f"rolled back: {second} gives way to {first} (release 1): errors")
+    assert answered(world).actions[0].startswith(f"rolled back: {second} was replaced by {first} (release 1): errors")
     assert (world.traffic, world.steps.asked) == ({first: 100}, [])
 
 
@@ -208,7 +208,7 @@ def test_a_server_that_is_well_needs_no_pass_of_its_own(world: World) -> None:
     next_day(world)
     count(world, 100, 0, second)
     before = world.state()
-    assert answered(world).waits == ["evaluate has to be run for this decision: the next pass does"]
+    assert answered(world).waits == ["evaluate has to be run for this decision: the next pass runs it"]
     assert world.state() == before
 
 
@@ -238,7 +238,7 @@ def test_a_spec_whose_version_was_kept_out_is_what_the_loop_goes_by_and_the_answ
     world.write(model={"seed": 2, "gate": [{"metric": "wape", "below": 0.001}]}, rollback={"on": []})
     assert world.look().kept_out
     before = world.state()
-    assert answered(world).waits == ["the spec is not the newest release's any more: the next pass decides"]
+    assert answered(world).waits == ["the spec has changed since the newest release: the next pass decides"]
     assert (world.state(), world.traffic) == (before, {second: 100})
 
 
@@ -258,7 +258,7 @@ def test_a_release_that_a_person_holds_stays(world: World) -> None:
     dag(world)
     found = answered(world)
     assert found.actions == []
-    assert found.waits == ["accuracy fires, and the release is held: a person decides"]
+    assert found.waits == ["accuracy fires, and the release is held until a person decides"]
     assert world.traffic == {first: 100}
 
 

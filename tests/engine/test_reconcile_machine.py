@@ -115,7 +115,7 @@ class Loop(RuleBasedStateMachine):
         new = [each for each in after.rollbacks if each not in before.rollbacks]
         assert len(new) <= 1
         for each in new:
-            assert evidence.get(each.version) is not None, "a version gave way without evidence of its own"
+            assert evidence.get(each.version) is not None, "a version was rolled back without evidence of its own"
             assert evidence[each.version] > 0.2  # type: ignore[operator]
             assert held is None, "a held release was moved"
             instead = evidence.get(each.to)

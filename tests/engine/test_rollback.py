@@ -22,7 +22,7 @@ def test_a_version_that_turns_bad_gives_way_to_the_last_good_one_in_one_pass(wor
     world.bad(second)
     found = world.look()
     assert world.traffic == {first: 100}
-    assert found.actions[0].startswith(f"rolled back: {second} gives way to {first} (release 1)")
+    assert found.actions[0].startswith(f"rolled back: {second} was replaced by {first} (release 1)")
     assert world.target.load_runs("demand")[0].version == first  # and its forecast is made in the same pass
     assert world.ledger.quarantined_versions == {second}
     assert [event for event in world.events() if event in ("AlertFiring", "RolledBack")] == [
@@ -85,7 +85,7 @@ def test_where_demand_moved_no_version_is_blamed_and_a_newer_model_is_asked_for(
     world.bad(first)
     world.bad(second)
     found = world.look()
-    assert "demand moved, not the model" in found.waits[0]
+    assert "demand changed, not the model" in found.waits[0]
     assert world.traffic == {second: 100}
     assert world.ledger.quarantined_versions == frozenset()
     assert world.ledger.rollbacks == ()

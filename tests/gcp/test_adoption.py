@@ -57,7 +57,7 @@ def test_what_an_apply_made_that_was_cut_off_is_adopted_by_the_next(
         if front.run(APPLY) == 0:
             break
     said = capsys.readouterr().err
-    assert {kind for kind in kinds if f"  google_{kind}." in said and "adopted" in said} == set(kinds)
+    assert {kind for kind in kinds if f"  google_{kind}." in said and "imported" in said} == set(kinds)
     log = [each for each in cloud.log() if each[0] == "create"]
     assert len(log) == len(set(log)), "nothing was made twice"
     assert front.run(["plan", "--target", "prod", "--detailed-exitcode"]) == 0

@@ -55,7 +55,7 @@ def test_what_terraform_made_goes_too_and_another_forecast_stays_as_it_is(
     assert front.run([*DESTROY, "demand"]) == 1
     said = capsys.readouterr().err
     assert "  - google_vertex_ai_endpoint.this: what is deployed there stops" in said
-    assert "deployment and forecast of demand, with all of the above would be destroyed" in said
+    assert "deployment and forecast of demand, with everything listed above would be destroyed" in said
     assert {found.id for found in terraform_too.resources()} == before
     assert front.run([*DESTROY, "demand", "--yes"]) == 0
     assert "demand: destroyed; history is kept" in capsys.readouterr().out
@@ -69,7 +69,7 @@ def test_what_terraform_made_goes_too_and_another_forecast_stays_as_it_is(
     assert front.run(["history", "demand", "--target", "prod", "--output", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["releases"]
     assert front.run([*DESTROY, "demand", "--yes"]) == 0
-    assert "demand: nothing of it stands; history is kept" in capsys.readouterr().out
+    assert "demand: there is nothing to destroy; its history is kept" in capsys.readouterr().out
 
 
 def test_one_that_terraform_cannot_take_down_holds_up_no_other_and_is_gone_on_with(

@@ -82,7 +82,7 @@ def test_replicas_that_somebody_changed_are_put_back_and_said(served: Acme, caps
         for each in served.asked(capsys, "history", "demand")["events"]
         if each["reason"] == "DriftMended"
     ]
-    assert said.endswith("has 1 to 9 replicas, not 1 to 1; put back")
+    assert said.endswith("has 1 to 9 replicas, not 1 to 1; restored")
     assert len(releases(served, capsys)) == 1
 
 

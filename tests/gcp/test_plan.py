@@ -203,13 +203,13 @@ def test_terraform_sees_no_more_of_the_environment_than_it_needs(
 def test_apply_makes_what_was_planned_once(root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud) -> None:
     assert front.run(["apply", "--target", "prod", "--yes"]) == 0
     said = capsys.readouterr().out
-    assert "demand: infrastructure and DAG are as the spec says" in said
+    assert "demand: infrastructure and DAG are applied" in said
     assert "demand: release 1 serves" in said
-    assert "_project: is as it shall be" in said
+    assert "_project: is up to date" in said
     made = len(cloud.resources())
     assert cloud.get("google_storage_bucket_object", "mlspec_demand.py")
     assert front.run(["apply", "--target", "prod"]) == 0
-    assert "Nothing to do: everything is as the specs say." in capsys.readouterr().out
+    assert "Nothing to do: everything is up to date." in capsys.readouterr().out
     assert front.run(["plan", "--target", "prod", "--detailed-exitcode"]) == 0
     assert len(cloud.resources()) == made
 
@@ -243,7 +243,7 @@ def test_one_forecast_that_fails_holds_up_no_other_and_is_gone_on_with(
     assert front.run(["apply", "--target", "prod", "--yes"]) == 4
     said = capsys.readouterr()
     assert "demand: failed" in said.out
-    assert "returns: infrastructure and DAG are as the spec says" in said.out
+    assert "returns: infrastructure and DAG are applied" in said.out
     assert "Permission denied" in said.err
     assert "Traceback" not in said.err
     assert front.run(["apply", "--target", "prod", "--yes"]) == 0

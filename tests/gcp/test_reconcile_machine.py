@@ -106,7 +106,7 @@ def test_without_a_good_version_the_fallback_serves_at_the_endpoint_too(world: C
 def test_a_person_s_rollback_is_held_at_the_endpoint(world: Cloud) -> None:
     first, second = with_two_versions(world)
     said = roll_back(world.engine(), world.spec, None, "ana", "looks wrong")
-    assert f"{second} gives way to {first}" in said
+    assert f"{second} was replaced by {first}" in said
     assert world.at_the_endpoint == {first: 100}
     world.look()
     assert world.at_the_endpoint == {first: 100}

@@ -83,7 +83,7 @@ def test_an_incident_moves_traffic_to_the_last_good_version_before_any_container
     assert acme.traffic() == {first: 100}
     alert, moved, woken = function.said("NOTICE")
     assert alert.startswith("alert failing is firing")
-    assert moved.startswith(f"rolled back: {second} gives way to {first}")
+    assert moved.startswith(f"rolled back: {second} was replaced by {first}")
     assert woken == "started the reconcile job for a forecast"
     assert started(acme) == [LATER]
     assert "RolledBack" in events(acme, capsys)

@@ -165,7 +165,7 @@ def the_function_rolls_it_back_on_its_alert(whole: Whole, bad: str, good: str, t
         "rolled back",
         "started the reconcile job for a forecast",
     ]
-    assert any(line.startswith(f"rolled back: {bad} gives way to {good}") for line in told)
+    assert any(line.startswith(f"rolled back: {bad} was replaced by {good}") for line in told)
     assert whole.traffic() == {good: 100}
     assert "RolledBack" in whole.events()
     assert any(bad.encode() in body for _, body in team.got)

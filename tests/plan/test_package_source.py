@@ -50,8 +50,8 @@ def test_a_pinned_source_is_one_line_of_a_requirements_file(said: str, line: str
         ("mlspec-forecast==1.*", "names no single version"),
         ("mlspec-forecast==1,!=2", "names no single version"),
         ("git+https://example.com/m.git", "names no tag or commit"),
-        ("http://example.com/m.whl", "no address that a build can fetch"),
-        ("file:///home/me/m.whl", "no address that a build can fetch"),
+        ("http://example.com/m.whl", "not an address that a build can fetch"),
+        ("file:///home/me/m.whl", "not an address that a build can fetch"),
         ("https://me:hunter2@example.com/m.whl", "holds a user or password"),
         ("/home/me/m.whl", "is not a wheel in the project's folder"),
         ("../m.whl", "is not a wheel in the project's folder"),
@@ -74,4 +74,4 @@ def test_what_was_detected_is_taken_where_another_machine_can_fetch_it() -> None
     assert detected_package(LocalPath("/home/me/clone"), EXTRAS) is None
     assert detected_package(None, EXTRAS) is None
     assert "/home/me/clone, which no other machine has" in why_unknown(LocalPath("/home/me/clone"))
-    assert "No installer noted" in why_unknown(None)
+    assert "did not record" in why_unknown(None)

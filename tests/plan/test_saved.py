@@ -32,7 +32,7 @@ def test_the_same_world_is_fresh() -> None:
         (replace(PLAN, target="prod"), "target"),
         (replace(PLAN, spec_hashes={"demand": "x"}), "the spec of demand changed"),
         (replace(PLAN, spec_hashes={}), "the spec of demand changed"),
-        (replace(PLAN, changes=()), "no longer what was planned"),
+        (replace(PLAN, changes=()), "no longer those that were planned"),
     ],
 )
 def test_whatever_moved_is_named(now: Plan, said: str) -> None:
@@ -62,5 +62,5 @@ def test_a_plan_of_another_format_or_with_another_action_is_refused() -> None:
     text = to_text(PLAN, (), ())
     with pytest.raises(StalePlan, match="format 2"):
         from_text(text.replace('"format": 1', '"format": 2'), "p")
-    with pytest.raises(StalePlan, match="not a whole plan"):
+    with pytest.raises(StalePlan, match="not a complete plan"):
         from_text(text.replace('"update"', '"explode"'), "p")

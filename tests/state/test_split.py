@@ -101,5 +101,5 @@ def test_shares_that_are_no_split_are_refused(traffic: dict[str, int]) -> None:
 
 @pytest.mark.parametrize("number", [-1, 100])
 def test_a_bucket_that_is_none_is_refused(number: int) -> None:
-    with pytest.raises(ValueError, match="bucket"):
+    with pytest.raises(ValueError, match="partition"):
         version_for(number, {"v1": 100})

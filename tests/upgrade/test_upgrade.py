@@ -77,10 +77,10 @@ def test_after_an_upgrade_there_is_nothing_to_do(left: Path, mlspec: Mlspec) -> 
     said = mlspec("plan", "--detailed-exitcode", "--output", "json")
     assert (said.code, said.err) == (0, "")
     assert {change["action"] for change in json.loads(said.out)["changes"]} == {"none"}
-    assert mlspec("plan", "--select", "demand-*").out.startswith("Nothing to do: everything is as the specs say.\n")
+    assert mlspec("plan", "--select", "demand-*").out.startswith("Nothing to do: everything is up to date.\n")
     said = mlspec("reconcile", "--once")
     assert (said.code, said.err) == (0, "")
-    assert said.out.endswith("20 forecasts are as they shall be\n")
+    assert said.out.endswith("20 forecasts are up to date\n")
     assert mlspec("apply").out.count("nothing to do") == 19  # and one that the gate keeps out
 
     assert recorded(left) == before

@@ -1,1 +1,1 @@
-"""One module a command, each with one click command of the same name."""
+"""One module for each command, with one click command of the same name."""

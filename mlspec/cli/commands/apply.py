@@ -1,4 +1,4 @@
-"""`mlspec apply`: makes it so."""
+"""`mlspec apply`: brings forecasts to the state of their specs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlspec.plan.saved import SavedPlan, check_fresh, from_text
 from mlspec.state.plan import Plan
 
 
-@click.command(short_help="Make it so: data, checks, backtest, gate, deploy, forecast.")
+@click.command(short_help="Apply specs: check, backtest, gate, train, deploy, forecast.")
 @options.paths
 @options.target
 @options.output("text", "json")
@@ -27,7 +27,7 @@ from mlspec.state.plan import Plan
 @click.option(
     "--hand-over",
     is_flag=True,
-    help="On Google Cloud: when the infrastructure stands, let the loop's job make the forecasts.",
+    help="On Google Cloud: apply the infrastructure, then start the job mlspec-reconcile, which makes the forecasts.",
 )
 def command(
     paths: tuple[Path, ...],
@@ -38,16 +38,16 @@ def command(
     lock_timeout: float,
     hand_over: bool,
 ) -> int:
-    """Make it so: check the data, backtest the candidates, judge them by the gate, deploy what passes, forecast.
+    """Apply specs: check the data, backtest the candidates, judge them by the gate, train and deploy what passes, forecast.
 
-    PATH is a spec file, a folder of them, or one plan that `mlspec plan --out` saved. What is as its spec says is left alone; one
-    forecast that fails does not hold up the others.
+    PATH is a spec file, a folder of them, or one plan that `mlspec plan --out` saved. What is up to date is left alone. A
+    forecast that fails does not stop the others.
     """
     saved = _load_saved_plan(paths, select)
     if saved is None:
         report(f"mlspec apply: reading {', '.join(map(str, paths))}")
     else:
-        report(f"mlspec apply: carrying out {paths[0]}")
+        report(f"mlspec apply: applying {paths[0]}")
         paths, target, select = tuple(map(Path, saved.paths)), saved.plan.target, saved.select
     with Progress() as progress, open_plan_here(paths, target, select, progress, lock_timeout) as opened:
         if saved is not None:
@@ -68,23 +68,25 @@ def command(
 
 
 def _load_saved_plan(paths: tuple[Path, ...], select: tuple[str, ...]) -> SavedPlan | None:
-    """Return the saved plan that the call names, if it names one."""
+    """Return the saved plan among the paths, if there is one."""
     plans = [path for path in paths if path.is_file() and path.suffix not in (".yaml", ".yml")]
     if not plans:
         return None
     if len(paths) > 1 or select:
         raise UsageError(
-            "a saved plan is carried out alone and whole", hint="mlspec apply PLAN, without other paths or --select"
+            "a saved plan is applied alone and as a whole", hint="mlspec apply PLAN, without other paths or --select"
         )
     try:
         text = plans[0].read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise StalePlan(f"cannot read {plans[0]}: {error}", hint="make it with `mlspec plan --out FILE`") from error
+        raise StalePlan(
+            f"cannot read {plans[0]}: {error}", hint="write it again with `mlspec plan --out FILE`"
+        ) from error
     return from_text(text, str(plans[0]))
 
 
 def _show_plan(plan: Plan, output: str) -> None:
-    """Show the plan: on stdout for a person, on stderr beside JSON. What cannot be planned is said with what came of it."""
+    """Show the plan: on stdout as text, on stderr with JSON output. What cannot be planned is shown with the outcome."""
     plan_lines = plan_text.as_text(plan, before_apply=True)
     if plan_lines:
         click.echo(plan_lines, err=output == "json")

@@ -1,4 +1,4 @@
-"""`mlspec destroy`: takes down what apply made, and nothing else."""
+"""`mlspec destroy`: removes what apply made, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from mlspec.engine.destroy import DestroyRequest, open_destroy_plan
 from mlspec.engine.target_kinds import find_target
 
 
-@click.command(short_help="Take down what apply made, and nothing else.")
+@click.command(short_help="Remove what apply made, and nothing else.")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @options.target
 @options.yes
 @options.lock_timeout
 @click.option("--purge", is_flag=True, help="Remove data and history too. This cannot be undone.")
 def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float, purge: bool) -> int:
-    """Take down what apply made for these forecasts, and nothing else; on Google Cloud their infrastructure too.
+    """Remove what apply made for these forecasts, and nothing else; on Google Cloud their infrastructure too.
 
-    Versions, releases, events and files are kept, so that a later apply goes on from them; --purge removes them too. Specs and
-    source data are never touched.
+    Versions, releases, events and files are kept, so that a later apply can use them; --purge removes them too. Specs and
+    source data are never changed.
     """
     root = find_root()
     request = DestroyRequest(
@@ -39,7 +39,7 @@ def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float,
     with open_destroy_plan(request) as destroy_plan:
         absent = () if purge else destroy_plan.absent
         for name in absent:
-            click.echo(f"{name}: nothing of it stands; history is kept")
+            click.echo(f"{name}: there is nothing to destroy; its history is kept")
         if destroy_plan.text:
             report(destroy_plan.text)
         destroy_plan.destroy_all(approve_all if yes else approve_destroy)

@@ -26,7 +26,7 @@ from mlspec.targets.base import Target
 @options.target
 @options.output("text", "json")
 def command(name: str, first: str, second: str, target: str, output: str) -> None:
-    """Compare two releases of a forecast: what in the spec differs, and which version served under each.
+    """Compare two releases of a forecast: the differences of their specs, and the version that served under each.
 
     R1 and R2 are numbers of releases, as `mlspec history` shows them: 1 or r1.
     """
@@ -43,7 +43,7 @@ def command(name: str, first: str, second: str, target: str, output: str) -> Non
     for change in changed:
         click.echo(f"  {printable(change.field)}: {_value_text(change.before)} -> {_value_text(change.after)}")
     if not changed:
-        click.echo("  nothing differs")
+        click.echo("  no differences")
 
 
 def _find_release(opened_target: Target, name: str, text: str) -> Release:

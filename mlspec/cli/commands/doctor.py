@@ -1,4 +1,4 @@
-"""`mlspec doctor`: what this machine and a target have and lack."""
+"""`mlspec doctor`: checks what this machine and a target need."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mlspec.engine.doctor import run_checks
 from mlspec.errors import Exit
 
 
-@click.command(short_help="Say what this machine and a target lack, and what mends it.")
+@click.command(short_help="Check what this machine and a target need, and how to fix what is missing.")
 @options.target
 @options.output("text", "json")
 def command(target: str, output: str) -> int:
-    """Say what this machine and a target have and lack, with the command that mends each. Changes nothing.
+    """Check what this machine and a target need. Each missing item is shown with the command that fixes it. Changes nothing.
 
-    Exits with 3 unless everything is there; what nobody could tell counts as not there.
+    Exits with 3 unless everything is there; an item that could not be checked counts as missing.
     """
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
     if target != "local" and not (loaded.project and target in loaded.project.targets):
-        open_specs(options.DEFAULT_PATHS, target)  # says what is wrong with the name, or with mlspec.yaml
+        open_specs(options.DEFAULT_PATHS, target)  # raises an error if the name or mlspec.yaml is wrong
     findings = list(run_checks(loaded, root, target, os.environ))
     click.echo(as_json(findings, target) if output == "json" else as_text(findings))
     return Exit.DONE if all(finding.status == "ok" for finding in findings) else Exit.NOT_WELL

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from mlspec.spec.explain import Explanation
 
 
-@click.command(short_help="Say what a field of a spec means.")
+@click.command(short_help="Explain a field of a spec.")
 @click.argument("field", default="", metavar="[FIELD]")
 @click.option(
     "--kind",
     type=click.Choice(["forecast", "project"]),
     default="forecast",
     show_default=True,
-    help="Of which document.",
+    help="The kind of document.",
 )
 @options.output("text", "json")
 def command(field: str, kind: str, output: str) -> None:
-    """Say what a field of a spec means: its type, default, limits and an example.
+    """Explain a field of a spec: its type, default, limits and an example.
 
     FIELD is a dotted path: rollback.cooldown, alerts.metric, model.candidates.gradient-boosting.lags, or one that `validate`
-    printed: alerts[0].metric. Left out, the top of the language is shown.
+    printed: alerts[0].metric. If it is left out, the top-level fields are shown.
     """
     from mlspec.spec.explain import explain_field, nearest_path
 

@@ -18,7 +18,7 @@ from mlspec.engine.rows import newest_rows
     multiple=True,
     callback=rows.parse_pairs,
     metavar="COLUMN=VALUE",
-    help="Only this series. May be given again.",
+    help="Only this series. Can be given more than once.",
 )
 @click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
 def command(name: str, target: str, output: str, series: dict[str, str], limit: int) -> None:

@@ -31,7 +31,7 @@ _EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --d
     "data",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Look at this CSV or Parquet file and write its spec.",
+    help="Read this CSV or Parquet file and write a spec for it.",
 )
 @click.option("--name", help="The forecast's name; the file's, if left out.")
 @click.option("--time", help="The column that holds dates.")
@@ -42,15 +42,15 @@ _EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --d
 @click.option(
     "--package",
     metavar="SOURCE",
-    help="Where the project's builds get mlspec from; where this one was installed from, if left out.",
+    help="Where the project's builds get mlspec from; by default the source that this mlspec was installed from.",
 )
 def command(
     folder: Path, data: Path | None, name: str | None, time: str | None, series: str | None, target: str | None,
     frequency: str | None, horizon: int | None, package: str | None,
 ) -> None:  # fmt: skip
-    """Start a project in DIR: mlspec.yaml, a spec, sample data, CI files. Nothing that is there is overwritten.
+    """Start a project in DIR: mlspec.yaml, a spec, sample data, CI files. Existing files are not overwritten.
 
-    With --from it looks at a data file and writes the spec for it, each guess with its reason.
+    With --from it reads a data file and writes the spec for it, with a reason for each value that it chose.
     """
     if data is None:
         if any(word is not None for word in (name, time, series, target, frequency, horizon)):
@@ -70,16 +70,16 @@ def command(
     files["mlspec.schema.json"] = json.dumps(json_schema("any"), indent=2) + "\n"
     _write_files(folder, files, copies)
     if source["package"] is None:
-        click.echo(f"{source['why']} Builds need a source of their own: say it in {REQUIREMENTS}.")
+        click.echo(f"{source['why']} Write the source for builds in {REQUIREMENTS}.")
     change_folder = "" if folder == Path() else f"cd {folder} && "
     click.echo(f"Next: {change_folder}mlspec validate --data && mlspec apply")
 
 
 def _package(folder: Path, package: str | None) -> dict[str, str | None]:
-    """Return the line by which the project's builds get mlspec, or why there is none."""
+    """Return the requirements line for the project's builds, or why there is none."""
     if package is not None:
         if (folder / REQUIREMENTS).exists():
-            raise UsageError(f"{REQUIREMENTS} is there already", hint="say the source in that file, or remove it")
+            raise UsageError(f"{REQUIREMENTS} exists already", hint="write the source in that file, or remove it")
         return {"package": chosen_package(package, _EXTRAS), "why": None}
     origin = read_origin()
     if isinstance(origin, LocalPath):
@@ -96,7 +96,7 @@ def _example_files() -> tuple[dict[str, str], dict[str, Path]]:
 
 
 def _locate_data(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
-    """Return the path that a spec in `folder` names the file by, and the copy that it takes, if it lies outside."""
+    """Return the file's path for a spec in `folder`, and where to copy the file, if it is outside the folder."""
     if not data.is_file():
         raise DataError(f"there is no file {data}", hint="give the path of a CSV or Parquet file")
     if data.suffix.lower() not in (".csv", ".parquet"):
@@ -108,13 +108,13 @@ def _locate_data(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
 
 
 def _valid_name(text: str) -> str:
-    """Return the nearest text that may name a forecast."""
+    """Return the text changed to a valid name of a forecast."""
     name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-").lstrip("0123456789-")[:40].strip("-")
     return name or "forecast"
 
 
 def _write_files(folder: Path, files: dict[str, str], copies: dict[str, Path]) -> None:
-    """Write what is not there yet, and say of each file what became of it."""
+    """Write the files that do not exist yet, and print what was done with each file."""
     kept_count = 0
     for path in sorted({*files, *copies}):
         place = folder / path
@@ -132,4 +132,4 @@ def _write_files(folder: Path, files: dict[str, str], copies: dict[str, Path]) -
             raise StateError(f"cannot write {place}: {error.strerror}", hint="choose another folder") from error
         click.echo(f"  wrote  {printable(path)}")
     if kept_count:
-        click.echo("Nothing that was there is changed.")
+        click.echo("Existing files were not changed.")

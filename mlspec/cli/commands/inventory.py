@@ -18,9 +18,9 @@ from mlspec.engine.rows import newest_rows
     multiple=True,
     callback=rows.parse_pairs,
     metavar="COLUMN=VALUE",
-    help="Only this series. May be given again.",
+    help="Only this series. Can be given more than once.",
 )
 @click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
 def command(name: str, target: str, output: str, series: dict[str, str], limit: int) -> None:
-    """Print per series the stock that the forecast asks for: safety stock, reorder point, order-up-to level."""
+    """Print the stock levels of each series, computed from the forecast: safety stock, reorder point, order-up-to level."""
     rows.print_rows(name, newest_rows(open_here(target), name, "inventory").filter_rows(series), output, limit)

@@ -17,8 +17,8 @@ from mlspec.engine.target_kinds import open_target
 def command(paths: tuple[Path, ...], target: str) -> None:
     """Upgrade specs and state that an older mlspec wrote, in place.
 
-    The state is upgraded in one transaction, and a copy of it as it was stays beside it: to go back, put the copy in its place.
-    There is one version of the spec language so far, so no spec is changed.
+    The state is upgraded in one transaction. A copy of the old state is kept beside it: to go back, restore the copy. The spec
+    language has only one version so far, so no spec is changed.
     """
     root = find_root()
     loaded = open_specs(paths, target)

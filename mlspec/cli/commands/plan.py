@@ -1,4 +1,4 @@
-"""`mlspec plan`: what apply would do, and why; writes nothing but the file that --out names."""
+"""`mlspec plan`: shows what apply would do, and why. Writes nothing except the file of --out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlspec.errors import Exit, StateError
 from mlspec.plan.saved import to_text
 
 
-@click.command(short_help="Say what apply would do, and why.")
+@click.command(short_help="Show what apply would do, and why.")
 @options.paths
 @options.target
 @options.output("text", "json")
@@ -33,10 +33,10 @@ def command(
     out: Path | None,
     detailed_exitcode: bool,
 ) -> int:
-    """Say what apply would do, field by field, and what follows from it.
+    """Show what apply would do, field by field, and the consequences.
 
-    Makes no write, but for the file that --out names. A saved plan is bound to specs, state and commit: apply refuses it when one
-    of them has moved.
+    Writes nothing except the file of --out. A saved plan is only valid for the same specs, state and commit: apply refuses it
+    if one of them has changed.
     """
     with open_plan_here(paths, target, select) as opened:
         plan = opened.plan
@@ -50,5 +50,5 @@ def command(
     if blocked:
         return Exit.FAILED
     if out is not None:
-        report(f"saved: run `mlspec apply {out}` to carry it out")
+        report(f"saved: run `mlspec apply {out}` to apply it")
     return Exit.CHANGES if detailed_exitcode and not plan.is_empty else Exit.DONE

@@ -29,7 +29,7 @@ from mlspec.plan.approval import approval_reasons
 from mlspec.targets.base import OpenedTarget
 
 
-@click.command(short_help="Keep it so: the loop that watches, retrains, rolls out and rolls back.")
+@click.command(short_help="Run the loop: monitor, forecast, retrain, roll out and roll back.")
 @options.paths
 @options.target
 @options.output("text", "json")
@@ -39,7 +39,7 @@ from mlspec.targets.base import OpenedTarget
 @click.option("--once", is_flag=True, help="One pass, then end; for cron, a scheduler or a DAG.")
 @click.option(
     "--interval", default="60s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: options.parse_seconds(value),
-    help="How long to wait between two passes.",
+    help="Time between two passes.",
 )  # fmt: skip
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=min(os.cpu_count() or 1, 4), show_default="the processors, 4 at most",
@@ -49,10 +49,10 @@ def command(
     paths: tuple[Path, ...], target: str, output: str, select: tuple[str, ...], yes: bool, lock_timeout: float, once: bool,
     interval: float, jobs: int,
 ) -> int:  # fmt: skip
-    """Keep it so: check new data, forecast when due, judge by the alerts, retrain, roll out, roll back; then again.
+    """Run the loop: check new data, forecast when due, evaluate the alerts, retrain, roll out, roll back; repeat.
 
-    Specs are read anew for each pass, so a commit that is pulled is picked up. SIGTERM or Ctrl-C ends the loop; what it was
-    doing is recorded, and the next run goes on from there. With --output json each pass is one line.
+    Specs are read again for each pass, so a commit that is pulled takes effect. SIGTERM or Ctrl-C ends the loop; its work is
+    recorded, and the next run continues from there. With --output json each pass is one line.
     """
     last_texts: dict[str, str] = {}
     try:
@@ -71,7 +71,7 @@ def command(
 
 @dataclass(frozen=True)
 class _LoopOptions:
-    """What the loop was called with."""
+    """The options of the command."""
 
     paths: Sequence[Path]
     target: str
@@ -83,7 +83,7 @@ class _LoopOptions:
 
 
 def _run_pass(call: _LoopOptions, last_texts: dict[str, str]) -> int:
-    """Make one pass over the specs as they are now. `said` holds what was said last of each forecast, so that it is said once."""
+    """Make one pass over the present specs. `said` holds the last text of each forecast, so that it is printed only once."""
     with Progress() as progress:
         loop_input = load_loop_input(call.paths, call.target, call.select, progress)
         target = loop_input.engine.target
@@ -109,20 +109,20 @@ def _run_pass(call: _LoopOptions, last_texts: dict[str, str]) -> int:
 
 
 def _send_notices(target: OpenedTarget) -> None:
-    """Send what is due. A receiver that does not answer is told again by a later pass, and holds up nothing."""
+    """Send the due notices. If a receiver does not answer, a later pass sends again; nothing else is delayed."""
     try:
         attempts = deliver_notices(target, sender_factory(target.read_secret, timestamp, target.project), timestamp)
-    except MlspecError as error:  # what the pass did is said all the same
+    except MlspecError as error:  # the result of the pass is printed nevertheless
         say_error(error)
         return
     for attempt in attempts:
         notice, pending = attempt.pending.notice, attempt.pending
         if not attempt.problem:
-            click.echo(f"{timestamp()}  {notice.forecast}: told {pending.receiver}: {printable(notice.message)}")
+            click.echo(f"{timestamp()}  {notice.forecast}: notified {pending.receiver}: {printable(notice.message)}")
             continue
         then = f"is tried again at {pending.next_at}" if pending.next_at else "is given up"
         report(
-            f"{notice.forecast}: {pending.receiver} was not told: {attempt.problem}; it {then}",
+            f"{notice.forecast}: {pending.receiver} did not accept the notice: {attempt.problem}; it {then}",
             "WARNING",
             forecast=notice.forecast,
             at=timestamp(),
@@ -130,7 +130,7 @@ def _send_notices(target: OpenedTarget) -> None:
 
 
 def _print_results(passes: Sequence[PassResult], last_texts: dict[str, str]) -> None:
-    """Say what became of alerts, what one pass did, and what waits where that is news; on the first one, how many are well."""
+    """Print changes of alerts, the actions of one pass, and what newly waits; after the first pass, how many are up to date."""
     unchanged_count = 0
     for result in passes:
         for line in (*result.alert_changes, *result.actions):
@@ -148,11 +148,11 @@ def _print_results(passes: Sequence[PassResult], last_texts: dict[str, str]) -> 
         last_texts[result.forecast] = waits
     if unchanged_count:
         subject = (
-            f"{unchanged_count} forecasts are as they"
+            f"{unchanged_count} forecasts are"
             if unchanged_count > 1
-            else f"{passes[0].forecast if len(passes) == 1 else '1 forecast'} is as it"
+            else f"{passes[0].forecast if len(passes) == 1 else '1 forecast'} is"
         )
-        click.echo(f"{timestamp()}  {subject} shall be")
+        click.echo(f"{timestamp()}  {subject} up to date")
 
 
 def _waiting_text(result: PassResult) -> str:

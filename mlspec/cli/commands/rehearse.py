@@ -1,4 +1,4 @@
-"""`mlspec rehearse`: a fire drill on a copy."""
+"""`mlspec rehearse`: simulates a fault on a copy of a forecast."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from mlspec.errors import Exit
 from mlspec.plan.select import known_name
 
 
-@click.command(short_help="Play a fault on a copy, and see alert, rollback and recovery happen.")
+@click.command(short_help="Simulate a fault on a copy: alert, rollback, recovery.")
 @click.argument("name")
-@click.option("--fault", type=click.Choice(list(FAULTS)), required=True, help="What goes wrong.")
+@click.option("--fault", type=click.Choice(list(FAULTS)), required=True, help="The fault to simulate.")
 @options.output("text", "json")
 def command(name: str, fault: Fault, output: str) -> int:
-    """Play a fault on a copy of the project, and tell what the loop does: alert, rollback, recovery.
+    """Simulate a fault on a copy of the project, and show what the loop does: alert, rollback, recovery.
 
-    The last periods of the real history are told again, one by one, with the fault in them; the loop runs as it would, at the
-    moments when each period's actuals come in. Your own state is not touched, and nobody is notified: what would be sent is listed.
-    Exits with 3 where something that has to happen did not.
+    The last periods of the real history are replayed, one by one, with the fault in them. The loop runs at the moments when
+    each period's actuals arrive. Your own state is not changed, and no notices are sent: they are listed. Exits with 3 if an
+    expected reaction is missing.
     """
     root = find_root()
     specs = {spec.name: spec for spec in open_specs(options.DEFAULT_PATHS, "local").specs}
@@ -49,7 +49,7 @@ def command(name: str, fault: Fault, output: str) -> int:
             fault,
         )
         if output == "text":
-            click.echo(f"{name}: a drill on a copy of the project: {FAULTS[fault]}")
+            click.echo(f"{name}: a rehearsal on a copy of the project:  {FAULTS[fault]}")
         scenes = []
         for scene in drill.play_periods():
             scenes.append(scene)
@@ -74,7 +74,7 @@ def _engine_at(base: Engine) -> Callable[[str], Engine]:
 
 
 def _print_period(scene: RehearsalPeriod) -> None:
-    """Tell one period: what happens to the forecast, what the loop does, what the alerts say."""
+    """Print one period: the fault, what the loop did, and the states of the alerts."""
     if scene.fault:
         click.echo(f"{scene.moment}  >> {scene.fault}")
     for line in scene.said:
@@ -83,7 +83,7 @@ def _print_period(scene: RehearsalPeriod) -> None:
     states = ", ".join(f"{alert} {state}" for alert, state in scene.alerts.items()) or "none"
     click.echo(f"{scene.moment}  serving: {shares}; alerts: {states}")
     for line in scene.told:
-        click.echo(f"{scene.moment}  would tell {printable(line)}")
+        click.echo(f"{scene.moment}  would notify {printable(line)}")
 
 
 def _print_verdict(ending: RehearsalVerdict) -> None:

@@ -1,4 +1,4 @@
-"""`mlspec render`: the Terraform and the DAGs of specs, as files; the same input gives the same bytes."""
+"""`mlspec render`: writes the Terraform and the DAGs of specs. The same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from mlspec.render import manifest
     "--out", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Folder to write to."
 )
 def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
-    """Write what specs are compiled to: terraform/NAME/*.tf and dags/mlspec_NAME.py.
+    """Write the Terraform and DAGs of specs: terraform/NAME/*.tf and dags/mlspec_NAME.py.
 
-    A target on Google Cloud gets both, a local target a DAG alone. A file of the same path under the project's own templates/
-    stands in the place of mlspec's. What an earlier rendering wrote and this one does not is removed; a file that was changed
-    by hand since is kept, and named.
+    For a target on Google Cloud both are written, for a local target only the DAG. A file of the same path under the project's
+    own templates/ replaces mlspec's. Files of an earlier rendering that are no longer needed are removed; a file that was
+    changed by hand is kept, with a warning.
     """
     root = find_root()
     loaded = open_specs(paths, target)
@@ -47,7 +47,7 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
 
 
 def _write_folder(out: Path, files: Mapping[str, str], target: str, *, whole_folder: bool) -> None:
-    """Make the folder hold these files, each written whole, and none that an earlier rendering left behind."""
+    """Write these files, each atomically, and remove the files of an earlier rendering that are no longer needed."""
     record = out / manifest.MANIFEST_NAME
     try:
         if out.is_dir() and any(out.iterdir()) and not record.is_file():
@@ -58,7 +58,7 @@ def _write_folder(out: Path, files: Mapping[str, str], target: str, *, whole_fol
         before, folder_target = manifest.from_text(text), manifest.target_of(text)
         if folder_target not in (None, target):
             raise UsageError(
-                f"'{out}' holds target '{folder_target}'", hint=f"render target '{target}' into a folder of its own"
+                f"'{out}' holds target '{folder_target}'", hint=f"render target '{target}' into another folder"
             )
         for path in manifest.stale_files(before, files, whole_folder):
             _remove_file(out, path, before.pop(path))
@@ -72,7 +72,7 @@ def _write_folder(out: Path, files: Mapping[str, str], target: str, *, whole_fol
 
 def _write_file(file: Path, text: str) -> None:
     if file.is_file() and file.read_bytes() == text.encode():
-        return  # its time stays, so that what watches files sees only what changed
+        return  # the file's time stays, so that file watchers see only real changes
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
     part.write_bytes(text.encode())
@@ -84,7 +84,7 @@ def _remove_file(out: Path, path: str, digest: str) -> None:
     if not file.is_file():
         return
     if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-        report(f"{file}: no spec asks for it now; it was changed by hand, so it is kept", "WARNING")
+        report(f"{file}: no spec needs it any more; it was changed by hand, so it is kept", "WARNING")
         return
     file.unlink()
     if not any(file.parent.iterdir()):

@@ -1,4 +1,4 @@
-"""`mlspec report`: one HTML file with the charts a person would look at."""
+"""`mlspec report`: writes an HTML report with charts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mlspec.errors import StateError
 from mlspec.render.report import render_report
 
 
-@click.command(short_help="Write one HTML file with the charts a person would look at.")
+@click.command(short_help="Write an HTML report with charts.")
 @click.argument("name")
 @options.target
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to; NAME-report.html, if left out.",
+    help="The file; NAME-report.html, if left out.",
 )
 def command(name: str, target: str, out: Path | None) -> None:
-    """Write one self-contained HTML file: forecast and interval per series, why this model, where it errs, stock, data, history."""
+    """Write one self-contained HTML file: forecasts with intervals, the choice of the model, its errors, stock, data, history."""
     page = render_report(gather_facts(open_here(target), name, utc_now()))
     out = out or Path(f"{name}-report.html")
     try:

@@ -1,4 +1,4 @@
-"""`mlspec resume`: the loop goes on."""
+"""`mlspec resume`: ends a hold."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mlspec.cli.manual_operations import current_user, open_applied
 from mlspec.engine import manual_operations
 
 
-@click.command(short_help="Lift a hold, so that the loop goes on.")
+@click.command(short_help="End a hold, so that the loop continues.")
 @click.argument("name")
 @options.target
 @click.option("--forgive", metavar="VERSION", help="Take this version out of quarantine, so that it may serve again.")
 def command(name: str, target: str, forgive: str | None) -> None:
-    """Lift a hold, or let work that failed be tried again. A version in quarantine stays there, but for --forgive."""
+    """End a hold, and retry failed work. A version in quarantine stays there, except the one of --forgive."""
     click.echo(
         f"{name}: {printable(manual_operations.resume_forecast(open_applied(name, target), name, current_user(), forgive))}"
     )

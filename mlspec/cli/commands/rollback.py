@@ -1,4 +1,4 @@
-"""`mlspec rollback`: to an earlier good release, by hand."""
+"""`mlspec rollback`: moves a forecast to an earlier good release by hand."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from mlspec.engine import manual_operations
 @options.reason
 @options.lock_timeout
 def command(name: str, target: str, to: int | None, reason: str, lock_timeout: float) -> None:
-    """Move a forecast to an earlier good release now, make its forecast with it, and hold it there.
+    """Move a forecast to an earlier good release now, make the forecast with it, and hold it there.
 
-    What served goes into quarantine: the loop never promotes it again. The hold ends with `mlspec resume`, or when
+    The version that served goes into quarantine: the loop never promotes it again. The hold ends with `mlspec resume`, or when
     the spec changes.
     """
     with Progress() as progress:

@@ -13,7 +13,7 @@ import click
     type=click.Choice(["forecast", "project", "any"]),
     default="forecast",
     show_default=True,
-    help="Of which document.",
+    help="The kind of document.",
 )
 def command(kind: str) -> None:
     """Print the JSON Schema (2020-12) of the spec language.

@@ -22,10 +22,10 @@ from mlspec.targets.base import Target
 _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
 
 
-@click.command(short_help="Answer predictions over HTTP, with health and metrics.")
+@click.command(short_help="Serve predictions over HTTP, with health and metrics.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @options.target
-@click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1; 0.0.0.0 on Vertex AI]")
+@click.option("--host", metavar="ADDRESS", help="The address to listen on.  [default: 127.0.0.1; 0.0.0.0 on Vertex AI]")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -33,11 +33,11 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
     help="0 finds a free one.  [default: AIP_HTTP_PORT, or 8080]",
 )
 def command(names: tuple[str, ...], target: str, host: str | None, port: int | None) -> int:
-    """Answer predictions over HTTP by the versions that serve, in Vertex AI's contract; without NAME, of every forecast.
+    """Serve predictions over HTTP, in Vertex AI's format, by the versions that serve; without NAME, for every forecast.
 
-    POST /v1/models/NAME:predict, GET /healthz, /readyz and /metrics. A rollout's step, a rollback and new data are answered by
-    without a restart; requests, errors and latency are counted for the alerts. On Vertex AI, AIP_HTTP_PORT, AIP_HEALTH_ROUTE and
-    AIP_PREDICT_ROUTE are honoured. SIGTERM finishes what is under way, and ends it with 0.
+    POST /v1/models/NAME:predict, GET /healthz, /readyz and /metrics. A rollout's step, a rollback and new data take effect
+    without a restart. Requests, errors and latency are counted for the alerts. AIP_HTTP_PORT, AIP_HEALTH_ROUTE and
+    AIP_PREDICT_ROUTE are used on Vertex AI. After SIGTERM it finishes the running requests and exits with 0.
     """
     _require_libraries()
     from mlspec.web import app, server
@@ -72,11 +72,11 @@ def _require_libraries() -> None:
 
 
 def _served_target(names: tuple[str, ...], target: str) -> Target:
-    """Return the target. Raises UsageError for a name that neither it nor a spec knows."""
+    """Return the target. Raises UsageError for a name that is neither applied nor in a spec."""
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
     if names and (served := open_serving_view(loaded.project, root, target, names)):
-        return served  # Vertex AI starts it under an account that sees these forecasts alone
+        return served  # Vertex AI starts the server with an account that can read only these forecasts
     opened_target = open_target(loaded.project, root, target)
     known = tuple(sorted({*opened_target.forecast_names(), *(spec.name for spec in loaded.specs)}))
     for name in names:
@@ -87,17 +87,21 @@ def _served_target(names: tuple[str, ...], target: str) -> Target:
 def _aip_port() -> int:
     text = os.environ.get("AIP_HTTP_PORT", "8080")
     if not text.isdecimal() or int(text) > 65535:
-        raise UsageError(f"AIP_HTTP_PORT is '{text}', and no port", hint="Vertex AI sets it to a number, such as 8080")
+        raise UsageError(
+            f"AIP_HTTP_PORT is '{text}', which is not a port", hint="Vertex AI sets it to a number, such as 8080"
+        )
     return int(text)
 
 
 def _vertex_route(variable: str, names: tuple[str, ...] | None) -> str | None:
-    """Return a path that Vertex AI asks for. Raises UsageError where it is none, or where it could mean several forecasts."""
+    """Return a path that Vertex AI sets. Raises UsageError if it is not a path, or if it could mean several forecasts."""
     path = os.environ.get(variable)
     if path is None:
         return None
     if not path.startswith("/") or "{" in path:
-        raise UsageError(f"{variable} is '{path}', and no path", hint="Vertex AI sets it to a path, such as /predict")
+        raise UsageError(
+            f"{variable} is '{path}', which is not a path", hint="Vertex AI sets it to a path, such as /predict"
+        )
     if names is not None and len(names) != 1:
         raise UsageError(f"{variable} is one path, and it is for one forecast", hint="name one: `mlspec serve NAME`")
     return path

@@ -23,9 +23,9 @@ _WIDEST = 72
 @options.target
 @options.output("text", "json")
 def command(paths: tuple[Path, ...], target: str, output: str) -> None:
-    """Show specs as a target has them: defaults, mlspec.yaml and overrides merged, each value with its origin.
+    """Show specs resolved for a target: defaults, mlspec.yaml and overrides merged, each value with its origin.
 
-    The text is itself a spec: what is not said anywhere and has no default is left out of it. json says it as null.
+    The text is a valid spec: a field without value or default is left out. In JSON it is null.
     """
     specs = open_specs(paths, target).specs
     if output == "json":
@@ -58,7 +58,7 @@ def _mapping_lines(value: dict[str, Any], path: str, indent: str) -> Iterator[tu
             inside = list(_mapping_lines(inner, below, f"{indent}  "))
             yield from (
                 [(head, ""), *inside] if inside else []
-            )  # a mapping without a word in it would be read as nothing
+            )  # an empty mapping in block style would be read as null
         elif isinstance(inner, list) and any(isinstance(entry, dict) for entry in inner):
             yield head, ""
             for index, entry in enumerate(inner):

@@ -23,9 +23,9 @@ from mlspec.errors import UsageError
 )  # fmt: skip
 @options.reason
 def command(name: str, alert: str, target: str, span: float, reason: str) -> None:
-    """Mute an alert: nobody is told of it and nothing acts on it, until the time is over."""
+    """Mute an alert: until the time is over, no notices are sent and the loop does not act on it."""
     if span <= 0:
-        raise UsageError("--for has to be longer than nothing", hint="such as --for 2d")
+        raise UsageError("--for has to be longer than 0", hint="such as --for 2d")
     engine = open_applied(name, target)
     require_alert(engine, name, alert)
     message = manual_operations.silence_alert(engine, name, alert, timedelta(seconds=span), current_user(), reason)

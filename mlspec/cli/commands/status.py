@@ -1,4 +1,4 @@
-"""`mlspec status`: per forecast, ready or not, and why."""
+"""`mlspec status`: shows whether each forecast is ready, and why."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from mlspec.state.ledger import AlertRecord, Ledger
 from mlspec.targets.base import Target
 
 
-@click.command(short_help="Say per forecast whether it is ready, and why.")
+@click.command(short_help="Show whether each forecast is ready, and why.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @options.target
 @options.output("text", "json")
 @click.option("--check", is_flag=True, help="Exit with 3 unless all are ready.")
 def command(names: tuple[str, ...], target: str, output: str, check: bool) -> int:
-    """Say per forecast whether it is ready, and why not; what serves, how good it is, when it ran and runs next."""
+    """Show whether each forecast is ready, and why not; what serves, its quality, and its last and next run."""
     root = find_root()
     loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
     opened_target = open_target(loaded.project, root, target)
@@ -51,18 +51,18 @@ def command(names: tuple[str, ...], target: str, output: str, check: bool) -> in
         click.echo(as_text(statuses))
         described = {spec.name for spec in loaded.specs}
         for name in () if loaded.faults else (forecast.name for forecast in statuses if forecast.name not in described):
-            click.echo(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` takes it down")
+            click.echo(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it")
     return Exit.NOT_WELL if check and not all(forecast.ready for forecast in statuses) else Exit.DONE
 
 
 def _is_known(opened_target: Target, name: str) -> bool:
-    """Return whether anything stands of a forecast, or a first attempt at it has failed."""
+    """Return whether a forecast has resources, or its first attempt has failed."""
     observed = opened_target.observe_forecast(name)
     return bool(observed.resources) or any(condition.status == "False" for condition in observed.conditions)
 
 
 def as_text(statuses: list[ForecastStatus]) -> str:
-    """Return a table of forecasts, and under it why any is not ready."""
+    """Return a table of forecasts, and below it why forecasts are not ready."""
     if not statuses:
         return "No forecasts yet: `mlspec init` starts a project, `mlspec apply` makes its forecasts."
     rows = [
@@ -89,14 +89,14 @@ def as_text(statuses: list[ForecastStatus]) -> str:
 
 
 def _status_sentences(forecast: ForecastStatus) -> list[str]:
-    """Return what a person has to know beside the table: why it is not ready, what is kept out, on its way, held, muted."""
+    """Return the sentences below the table: why it is not ready, what is rejected, in rollout, held or muted."""
     ledger = forecast.ledger
     firing = "; ".join(alert.message for alert in ledger.alerts if alert.state == "firing")
     why = "" if forecast.why == firing else forecast.why  # an alert has a line of its own
     sentences = [why or forecast.kept_out, _failure(forecast), _realised_text(ledger)]
     if ledger.rollout:
         sentences.append(
-            f"{ledger.rollout.version} is on its way, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
+            f"{ledger.rollout.version} is in rollout, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
         )
     if ledger.hold:
         sentences.append(
@@ -114,7 +114,7 @@ def _status_sentences(forecast: ForecastStatus) -> list[str]:
 
 
 def _failure(each: ForecastStatus) -> str:
-    """Return why the loop cannot work on a forecast, where no condition says so already."""
+    """Return why the loop cannot work on a forecast, if no condition says so already."""
     failure = each.ledger.failure
     if failure is None or any(failure.reason in condition.message for condition in each.conditions):
         return ""
@@ -122,7 +122,7 @@ def _failure(each: ForecastStatus) -> str:
 
 
 def _realised_text(ledger: Ledger) -> str:
-    """Return how forecasts turned out, in all and by how far ahead they were made; nothing where no period is mature."""
+    """Return the realised quality, overall and by periods ahead; empty if no period has actuals yet."""
     if ledger.metrics.get(MAIN.name) is None:
         return ""
     steps = [f"{format_percent(horizon['metrics'][MAIN.name])} at {horizon['step']}" for horizon in ledger.by_horizon]
@@ -131,12 +131,12 @@ def _realised_text(ledger: Ledger) -> str:
 
 
 def _notable_alerts(ledger: Ledger) -> list[AlertRecord]:
-    """Return the alerts that are worth a line: all but those that are well, or that never had data."""
+    """Return the alerts to show: all except those that are ok, and those that never had data."""
     return [alert for alert in ledger.alerts if alert.state not in ("ok", "no-data") or alert.incident]
 
 
 def as_json(forecast: ForecastStatus) -> dict[str, Any]:
-    """Return the contract's JSON of one forecast, with what else the loop remembers of it."""
+    """Return one forecast as JSON, with what the loop remembers of it."""
     ledger = forecast.ledger
     return {
         "name": forecast.name,

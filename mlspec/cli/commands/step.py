@@ -1,4 +1,4 @@
-"""`mlspec step`: one step of the pipeline, as a task of a DAG or a container runs it; the same code as in `apply`."""
+"""`mlspec step`: runs one step of the pipeline, in a DAG's task or a container, with the same code as `apply`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlspec.spec import ResolvedSpec
 from mlspec.spec.object_address import is_object_address
 from mlspec.state.step import StepName, StepRequest
 
-# With --out, on files; without, on the target's record.
+# With --out a step runs on files; without, on the target's record.
 FILE_STEPS: tuple[StepName, ...] = get_args(StepName)
 TARGET_STEPS = ("check", "backtest", "gate", "train", "register", "roll-out", "forecast", "evaluate")
 _ALL = tuple(dict.fromkeys((*TARGET_STEPS, *FILE_STEPS)))
@@ -42,18 +42,18 @@ def _parse_moment(_context: click.Context, parameter: click.Parameter, value: st
     except ValueError:
         zone = None
     if zone is None:
-        raise click.BadParameter(f"'{value}' is no RFC 3339 time, such as 2026-02-01T06:00:00Z", param=parameter)
+        raise click.BadParameter(f"'{value}' is not an RFC 3339 time, such as 2026-02-01T06:00:00Z", param=parameter)
     return value
 
 
 @click.command(short_help="Run one step of the pipeline, as a task or a container does.")
 @click.argument("name", metavar="STEP", type=click.Choice(_ALL))
 @click.option("--spec", "spec_file", required=True, metavar="FILE", help="A spec, or a resolved spec as JSON.")
-@click.option("--target", default="local", help="Target whose overrides the spec gets, and whose record is kept.")
+@click.option("--target", default="local", help="The target: for the spec's overrides, and for the record.")
 @click.option(
-    "--at", "moment", callback=_parse_moment, metavar="TIME", help="The moment that the run is about; now, if left out."
+    "--at", "moment", callback=_parse_moment, metavar="TIME", help="The scheduled moment of the run; now, if left out."
 )
-@click.option("--release", metavar="ID", help="Refuse to run for a spec that has moved on since a DAG was rendered.")
+@click.option("--release", metavar="ID", help="Refuse to run if the spec has changed since the DAG was rendered.")
 @shared.lock_timeout
 @click.option("--out", metavar="DIR", help="Run on files instead: folder for the outputs.")
 @click.option(
@@ -62,7 +62,7 @@ def _parse_moment(_context: click.Context, parameter: click.Parameter, value: st
     multiple=True,
     callback=_parse_pairs,
     metavar="ROLE=FILE",
-    help="On files: one of an earlier step.",
+    help="On files: a file of an earlier step.",
 )
 @click.option(
     "--option",
@@ -70,11 +70,9 @@ def _parse_moment(_context: click.Context, parameter: click.Parameter, value: st
     multiple=True,
     callback=_parse_pairs,
     metavar="NAME=VALUE",
-    help="On files: a word for the step.",
+    help="On files: an option of the step.",
 )
-@click.option(
-    "--root", default=".", metavar="DIR", help="On files: the project's root, which data paths are relative to."
-)
+@click.option("--root", default=".", metavar="DIR", help="On files: the project's root, for relative data paths.")
 def command(
     name: str,
     spec_file: str,
@@ -89,11 +87,11 @@ def command(
 ) -> int:
     """Run one step: check, backtest, gate, train, register, roll-out, forecast, evaluate; on files also inventory.
 
-    Without --out the step runs on the target's record: it takes what earlier steps filed there, does what is missing before it, and
-    does nothing twice. Exit code 3 says that the gate keeps the version out, or that a threshold is broken.
+    Without --out the step runs on the target's record: it uses the stored results of earlier steps, runs missing ones first,
+    and repeats nothing. Exit code 3 means that the gate rejected the version, or that a threshold is broken.
 
-    With --out it runs on files alone, and records nothing. Prints the step's facts as JSON. Files may be objects (gs://…):
-    they are fetched, and what the step wrote is put below --out, with its facts as result.json.
+    With --out it runs only on files, and records nothing. It prints the step's facts as JSON. Files may be objects (gs://…):
+    these are downloaded, and the outputs are uploaded below --out, with the facts in result.json.
 
     \b
     mlspec step gate --spec specs/demand.yaml
@@ -129,7 +127,7 @@ def _run_on_target(
     spec = _only_spec(spec_file, loaded.specs)
     if release is not None and not spec.spec_hash.startswith(release):
         raise StalePlan(
-            f"{spec.name}: this run is for release {release}, and the spec has moved on to {spec.spec_hash[: len(release)]}",
+            f"{spec.name}: this run is for release {release}, and the spec has changed to {spec.spec_hash[: len(release)]}",
             hint="render and deploy the DAG again: mlspec render",
         )
     root = find_root()
@@ -161,7 +159,7 @@ def _run_on_files(
 
 
 def _step_options(name: str, options: dict[str, str], moment: str | None) -> dict[str, Any]:
-    """Return a step's own words; a step that looks at the clock has one."""
+    """Return the options of a step; for a step that needs the time, with `now`."""
     words: dict[str, Any] = {key: _parse_value(value) for key, value in options.items()}
     if name in {"check", "evaluate"}:
         words.setdefault("now", moment or utc_now().isoformat())
@@ -169,7 +167,7 @@ def _step_options(name: str, options: dict[str, str], moment: str | None) -> dic
 
 
 def _parse_value(value: str) -> Any:
-    """Return a value as JSON where it begins as an object or a list does (a candidate, versions), as text otherwise."""
+    """Return a value as JSON if it begins like an object or a list (a candidate, versions), else as text."""
     if not value.startswith(("{", "[")):
         return value
     try:
@@ -193,7 +191,7 @@ def _load_spec(file: str, target: str) -> dict[str, Any]:
         value = json.loads(_existing_file(file).read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise SpecError(
-            f"'{file}' is not JSON: {error}", hint="give a spec file, or what mlspec show --output json says"
+            f"'{file}' is not JSON: {error}", hint="give a spec file, or the output of `mlspec show --output json`"
         ) from error
     if not isinstance(value, dict):
         raise SpecError(

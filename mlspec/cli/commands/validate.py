@@ -14,15 +14,16 @@ from mlspec.cli.project import find_root, load_specs
 from mlspec.errors import Exit
 
 
-@click.command(short_help="Check spec files; say every error at once.")
+@click.command(short_help="Check spec files; report every error at once.")
 @options.paths
 @options.target
 @options.output("text", "json", "sarif", "github")
-@click.option("--data", is_flag=True, help="Look at the data too: the files and columns that the specs name are there.")
+@click.option("--data", is_flag=True, help="Also check that the files and columns in the specs exist.")
 def command(paths: tuple[Path, ...], target: str, output: str, data: bool) -> int:
-    """Check spec files, and say every error of every file at once.
+    """Check spec files, and report every error of every file at once.
 
-    PATH is a spec file or a folder of them; left out, it is specs/. Nothing is changed, and no data is read unless --data is given.
+    PATH is a spec file or a folder of them; specs/, if left out. Nothing is changed, and no data is read unless --data is
+    given.
     """
     loaded = load_specs(paths, target)
     faults = loaded.faults

@@ -1,1 +1,1 @@
-"""What each kind of target brings, one module a kind. `engine.target_kinds` has the table."""
+"""The parts of each kind of target, one module for each kind. `engine.target_kinds` has the table."""

@@ -1,6 +1,6 @@
-"""What a target on Google Cloud brings: one project and region, whose infrastructure terraform makes.
+"""The parts of a target on Google Cloud: one project and region, with infrastructure that terraform makes.
 
-Only here are the parts for Google Cloud of `plan`, `render`, `spec` and `targets` put together, each imported where it is used.
+Only this module combines the Google Cloud parts of `plan`, `render`, `spec` and `targets`. It imports each where it is used.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from mlspec.targets.gcp.serving_view import ServingView
     from mlspec.targets.gcp.target import GcpTarget
 
-_IMAGES = ("TF_VAR_image", "MLSPEC_IMAGE")  # what terraform is given, and what the loop's job is
+_IMAGES = ("TF_VAR_image", "MLSPEC_IMAGE")  # terraform's variable, and the loop's job's variable
 
 
 def location(name: str, settings: GcpTargetSettings) -> GcpLocation:
-    """Return where on Google Cloud the target is."""
+    """Return the location of the target on Google Cloud."""
     return GcpLocation(name, settings.project, settings.region, settings.kms_key)
 
 
 def open_gcp(name: str, settings: GcpTargetSettings, root: Path) -> GcpTarget:
-    """Return the target; nothing of it is asked yet."""
+    """Return the target, without any request to it."""
     from mlspec.targets.gcp.target import GcpTarget
 
     return GcpTarget(location(name, settings), working_folder(settings, root), protect=settings.protect)
 
 
 def open_serving_view(name: str, settings: GcpTargetSettings, root: Path, forecasts: Sequence[str]) -> ServingView:
-    """Return the target as a server of these forecasts sees it: Vertex AI starts it under an account that sees no others."""
+    """Return the target as a server of these forecasts can read it: Vertex AI starts it with an account for these only."""
     from mlspec.targets.gcp.serving_view import ServingView
 
     return ServingView(location(name, settings), working_folder(settings, root), forecasts)
@@ -49,26 +49,26 @@ def working_folder(settings: GcpTargetSettings, _root: Path) -> Path:
 
 
 def make_renderer(name: str, settings: GcpTargetSettings) -> InfrastructureRenderer:
-    """Return what renders the target's Terraform."""
+    """Return the function that renders the target's Terraform."""
     from mlspec.render.gcp.terraform import GcpTerraform
 
     return GcpTerraform(location(name, settings))
 
 
 def make_runner(tell: Callable[[str], None], lock_timeout: float) -> TerraformRunner:
-    """Return what carries the rendered Terraform out; `lock_timeout` in seconds."""
+    """Return the runner of the rendered Terraform; `lock_timeout` in seconds."""
     from mlspec.targets.gcp.terraform import runner
 
     return runner.TerraformCli(runner.allowed_environment_here(), tell, lock_timeout)
 
 
 def needed_extras(_settings: GcpTargetSettings) -> tuple[str, ...]:
-    """Return the optional parts of mlspec that the target needs."""
+    """Return the extras of mlspec that the target needs."""
     return ("gcp",)
 
 
 def cost_sentences(specs: Sequence[Spec], _trained: Sequence[str]) -> tuple[str, ...]:
-    """Return what each forecast roughly costs."""
+    """Return the rough cost of each forecast."""
     from mlspec.plan.gcp import cost
 
     return tuple(sentence for spec in specs for sentence in cost.cost_sentences(spec.name, spec.forecast))
@@ -81,7 +81,7 @@ def check_gcp(
     specs: Sequence[Spec],
     environment: Mapping[str, str],
 ) -> Iterator[Finding]:
-    """Yield what the project holds and allows of what the specs need."""
+    """Yield which of the specs' needs the project meets."""
     from mlspec.plan.gcp.requirements import cloud_requirements
     from mlspec.targets.gcp.doctor.checks import check_up
 

@@ -1,4 +1,4 @@
-"""What a target on this machine brings: a folder, or the database of a team."""
+"""The parts of a target on this machine: a folder, or the database of a team."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def working_folder(settings: LocalTargetSettings, root: Path) -> Path:
 
 
 def needed_extras(settings: LocalTargetSettings) -> tuple[str, ...]:
-    """Return the optional parts of mlspec that the target needs."""
+    """Return the extras of mlspec that the target needs."""
     return ("postgres",) if settings.state else ()
 
 
 def cost_sentences(_specs: Sequence[Spec], trained: Sequence[str]) -> tuple[str, ...]:
-    """Return what training costs."""
+    """Return the cost of training."""
     return ("costs nothing: the local target runs on this machine",) if trained else ()
 
 

@@ -1,12 +1,12 @@
-"""How an apply goes on that Google refused in part: what it made before is adopted, too much at once is asked for one by one.
+"""Decides how to retry an apply that Google refused in part: import existing resources, or send fewer requests at once.
 
-A terraform that is killed between Google's answer and a note of it leaves a resource that its state does not know: the next apply
-is told that there is one already (409). It is mlspec's own if it bears the labels that this forecast's bear; where its kind has no
-labels, if its description is the forecast's and nothing of it would change. A managed folder has neither: it stands in a bucket of
-mlspec's own. All else that a plan did not show stays as it is.
+If terraform is killed after Google made a resource and before the state records it, the next apply fails: the resource exists
+already (409). It is this forecast's own if it carries the forecast's labels. If its kind has no labels, it is the forecast's
+own if its description is the forecast's and the plan would not change it. A managed folder has neither, and lies in a bucket of
+mlspec's own. Everything else that the plan does not show is left alone.
 
-What Google itself gives a name (alert policies, notification channels, dashboards) is never there already: cut off between the two,
-it is made a second time.
+Google generates the names of alert policies, notification channels and dashboards, so these never exist already: an apply that
+is interrupted at one of them makes a second one.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 
 TerraformPlanJson = Mapping[str, Json]
-"""A plan, as `terraform show -json` says it."""
+"""A plan, as `terraform show -json` prints it."""
 
 _ALREADY_EXISTS = re.compile(r"Error 409.*(already.?exists|exists already)", re.IGNORECASE | re.DOTALL)
-# What Google says where a quota of calls a minute is used up, or another change of the same policy is under way
+# Google's errors when a quota of calls a minute is used up, or when another change of the same policy is running
 # (cloud.google.com/apis/design/errors, cloud.google.com/iam/docs/retry-strategy).
 _RATE_LIMITED = re.compile(
     r"Error 429|RESOURCE_EXHAUSTED|rateLimitExceeded|concurrent policy changes|Error 409.*\betag\b"
 )
 _DELAY = re.compile(r'"?retryDelay"?:\s*"?(\d+)')  # google.rpc.RetryInfo, as JSON has it
-# The ids by which a resource is imported, from the page of each at
+# The import id of each kind of resource, from its page at
 # https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources.
 _IMPORT_IDS = {
     "google_bigquery_dataset": "projects/{project}/datasets/{dataset_id}",
@@ -44,15 +44,15 @@ _IMPORT_IDS = {
 }
 _NO_CHANGE = (["no-op"], ["read"])
 _DESCRIPTIVE_KEYS = ("description", "display_name")
-# What is left of a replacement whose first half is done.
+# The remaining action of a replacement whose first half is done.
 _SECOND_HALF = {("delete", "create"): ["create"], ("create", "delete"): ["delete"]}
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyRetry:
-    """How to go on: what to adopt, by address with its id at Google, and whether to do one thing at a time.
+    """How to retry an apply: the resources to import (address: id at Google), and whether to send one request at a time.
 
-    `delay`: seconds that Google asked to be left alone, 0 where it named none.
+    `delay` is the pause in seconds that Google asked for, 0 if it named none.
     """
 
     adopt: Mapping[str, str]
@@ -61,14 +61,14 @@ class ApplyRetry:
 
 
 def is_retryable(diagnostics: Sequence[Diagnostic]) -> bool:
-    """Return whether something went wrong, and all of it may be gone on from."""
+    """Return whether there are errors and each of them can be retried."""
     return bool(diagnostics) and all(
         _RATE_LIMITED.search(diagnostic.text) or _ALREADY_EXISTS.search(diagnostic.text) for diagnostic in diagnostics
     )
 
 
 def plan_retry(diagnostics: Sequence[Diagnostic], planned: TerraformPlanJson) -> ApplyRetry | None:
-    """Return how to go on; None where anything went wrong that cannot be mended."""
+    """Return how to retry; None if one of the errors cannot be retried."""
     if not is_retryable(diagnostics):
         return None
     existing = [diagnostic.address for diagnostic in diagnostics if not _RATE_LIMITED.search(diagnostic.text)]
@@ -80,14 +80,14 @@ def plan_retry(diagnostics: Sequence[Diagnostic], planned: TerraformPlanJson) ->
 
 
 def find_objection(first_plan: TerraformPlanJson, next_plan: TerraformPlanJson, adopt: Mapping[str, str]) -> str | None:
-    """Return why a plan that adopts must not be carried out in place of the first one; None where it does nothing more."""
+    """Return why the new plan, with imports, must not replace the first plan; None if it does nothing more."""
     planned_changes = {resource["address"]: resource["change"] for resource in _changing_resources(first_plan)}
     for resource in _changing_resources(next_plan):
         address, change = resource["address"], resource["change"]
         if address in adopt and change["actions"] == ["update"]:
-            continue  # whose it is, is asked below
+            continue  # its owner is checked below
         if address not in planned_changes or not _is_as_planned(planned_changes[address], change):
-            return f"{address} would now be changed otherwise than planned ({' and '.join(change['actions'])})"
+            return f"{address} would now change in another way than planned ({' and '.join(change['actions'])})"
     return next(
         (
             _foreign_sentence(resource)
@@ -99,7 +99,7 @@ def find_objection(first_plan: TerraformPlanJson, next_plan: TerraformPlanJson, 
 
 
 def _import_id(address: str, planned: TerraformPlanJson) -> str | None:
-    """Return a planned resource's id at Google; None where its kind is not adopted, or its names are known only afterwards."""
+    """Return a planned resource's id at Google; None if its kind is not imported, or its name is known only after apply."""
     resource = next((entry for entry in _changing_resources(planned) if entry["address"] == address), None)
     if resource is None or resource["type"] not in _IMPORT_IDS:
         return None
@@ -112,7 +112,7 @@ def _import_id(address: str, planned: TerraformPlanJson) -> str | None:
 
 
 def _is_as_planned(planned: Mapping[str, Json], change: Mapping[str, Json]) -> bool:
-    """Return whether a change, or what is left of it, ends as it was planned and touches nothing else."""
+    """Return whether a change, or the rest of it, ends as planned and changes nothing else."""
     if change["actions"] not in (planned["actions"], _SECOND_HALF.get(tuple(planned["actions"]))):
         return False
     before, after, planned_after = change["before"] or {}, change["after"] or {}, planned["after"] or {}
@@ -144,7 +144,7 @@ def _is_ours(resource: Mapping[str, Json]) -> bool:
 
 
 def _foreign_sentence(resource: Mapping[str, Json]) -> str:
-    return f"{resource['address']} is there already, and is not this forecast's: somebody else made it, so it stays as it is"
+    return f"{resource['address']} exists already and does not carry this forecast's labels, so it is left alone"
 
 
 def _changing_resources(plan: TerraformPlanJson) -> Iterator[Mapping[str, Json]]:

@@ -1,6 +1,6 @@
-"""What a forecast costs a month on Google Cloud, roughly: list prices times how much of each thing a spec asks for.
+"""Estimates what a forecast costs a month on Google Cloud: list prices times the quantities in the spec.
 
-A rough figure with its assumptions beside it is worth more than none; it is no quote. Prices are list prices of us-central1 in USD
+It is a rough figure with its assumptions, not a quote. Prices are list prices of us-central1 in USD
 (cloud.google.com/vertex-ai/pricing, /run/pricing, /stackdriver/pricing, /secret-manager/pricing), as of 2025; other regions
 differ by up to a half.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mlspec.plan.schedule import runs_per_month
 from mlspec.spec.forecast import Forecast
 
-HOURS = 730.0  # of a month, as Google bills
+HOURS = 730.0  # hours of a month, as Google bills
 # Family of machines: USD an hour for one vCPU, and for one GiB, as a Vertex AI endpoint is billed.
 MACHINES = {"e2": (0.0251, 0.0034), "n1": (0.0364, 0.0049), "n2": (0.0364, 0.0049), "c2": (0.0391, 0.0052)}
 # Kind of machine: GiB for one vCPU.
@@ -22,15 +22,15 @@ _MEMORY = {"standard": 4.0, "highmem": 8.0, "highcpu": 1.0}
 _MACHINE = re.compile(r"([a-z][0-9]+)-(standard|highmem|highcpu)-([0-9]+)")
 # The job of the pipeline's steps: 4 vCPU at 0.000018 and 16 GiB at 0.000002 USD a second.
 JOB_SECOND = 4 * 0.000018 + 16 * 0.000002
-RUN_MINUTES = 30.0  # our own guess, of a run and of what a machine of its own does in one
+RUN_MINUTES = 30.0  # our own guess: the time of a run, and of its work on a separate machine
 CONDITION = 0.10  # an alert's condition a month
 SECRET = 0.06  # a version of a secret a month
-CostPart = tuple[float | None, str]  # USD a month and what for; None where the price is not known here
+CostPart = tuple[float | None, str]  # USD a month and the purpose; None if the price is not known here
 
 
 @dataclass(frozen=True, slots=True)
 class MonthlyCost:
-    """USD a month, the sentences that say what it is made of, and what could not be counted."""
+    """USD a month, its parts as sentences, and the parts without a known price."""
 
     usd: float
     parts: tuple[str, ...]
@@ -94,7 +94,7 @@ def _monitoring_parts(spec: Forecast) -> Iterator[CostPart]:
 
 
 def hourly_price(machine: str) -> float | None:
-    """Return USD an hour for one machine of a type; None where the table does not know it."""
+    """Return USD an hour for one machine of a type; None if the type is not in the table."""
     match = _MACHINE.fullmatch(machine)
     if not match or match[1] not in MACHINES:
         return None

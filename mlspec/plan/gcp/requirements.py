@@ -1,7 +1,8 @@
-"""What has to be there for a set of forecasts on a target, as data: APIs, permissions, topics, secrets, quotas.
+"""What a set of forecasts needs on a target, as data: APIs, permissions, topics, secrets, quotas.
 
-The tables follow `infra/` and the rendered Terraform; tests hold them against both, so that a permission that is granted nowhere
-cannot be asked for.
+
+The tables follow `infra/` and the rendered Terraform. Tests compare them with both, so that no permission is required that
+nothing grants.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.object_address import is_object_address, parse_object_address
 from mlspec.state.finding import CloudRequirements, Grant, Quota
 
-# What the platform and every forecast use; infra/services.tf turns these on, and more that only the platform itself needs.
+# APIs that the platform and every forecast use. infra/services.tf enables these, and more that only the platform needs.
 _APIS = (
     "aiplatform", "artifactregistry", "bigquery", "cloudkms", "cloudresourcemanager", "composer", "compute", "iam",
     "logging", "monitoring", "pubsub", "run", "serviceusage", "storage",
 )  # fmt: skip
 _BUCKETS = ("data", "models", "state", "dags")
-_FLOOR_OF_AIRFLOW = (3, 2)  # what a rendered DAG asks for
+_FLOOR_OF_AIRFLOW = (3, 2)  # the oldest version that a rendered DAG runs on
 _READS = ("storage.objects.get", "storage.objects.list")
 _WRITES = ("storage.objects.create", *_READS)
 _KEEPS = (*_WRITES, "storage.objects.delete")
-# One run of a forecast's job: 4 vCPU and 16 GiB, as its template has it. Cloud Run counts thousandths of a vCPU, and bytes.
+# One run of a forecast's job: 4 vCPU and 16 GiB, as in its template. Cloud Run counts thousandths of a vCPU, and bytes.
 _QUOTAS = (
     Quota("4 vCPU for a step", "run", "cpu_allocation", "CpuAllocPerProjectRegion", 4_000),
     Quota("16 GiB for a step", "run", "mem_allocation", "MemAllocPerProjectRegion", 16 * 1024**3),
@@ -82,10 +83,12 @@ def _project_grants(specs: Sequence[Forecast], place: GcpLocation) -> Iterator[G
          *jobs),
     )  # fmt: skip
     yield Grant("load a forecast's table", "roles/bigquery.jobUser", ("bigquery.jobs.create",))
-    yield Grant("write what alerts look at", "roles/monitoring.metricWriter", ("monitoring.timeSeries.create",))
+    yield Grant(
+        "write the metrics that alerts compare", "roles/monitoring.metricWriter", ("monitoring.timeSeries.create",)
+    )
     if online:
-        yield Grant("read what endpoints counted", "roles/monitoring.viewer", ("monitoring.timeSeries.list",))
-    yield Grant("read what a failed step said", "roles/logging.viewer", ("logging.logEntries.list",))
+        yield Grant("read the request counts of endpoints", "roles/monitoring.viewer", ("monitoring.timeSeries.list",))
+    yield Grant("read the log of a failed step", "roles/logging.viewer", ("logging.logEntries.list",))
     yield Grant("watch the forecasts' jobs", "roles/run.viewer", ("run.executions.get", "run.jobs.get"))
 
 
@@ -93,7 +96,7 @@ def _bucket_grants(specs: Iterable[Forecast], place: GcpLocation) -> Iterator[Gr
     yield Grant("read the data", "roles/storage.objectViewer", _READS, place.bucket("data"))
     yield Grant("keep models", "roles/storage.objectUser", _WRITES, place.bucket("models"))
     yield Grant("keep the record", "roles/storage.objectUser", _KEEPS, place.bucket("state"))
-    yield Grant("put DAGs in their place", "roles/storage.objectUser", _WRITES, place.bucket("dags"))
+    yield Grant("upload DAGs", "roles/storage.objectUser", _WRITES, place.bucket("dags"))
     for bucket in sorted(set(_source_buckets(specs)) - {place.bucket(role) for role in _BUCKETS}):
         yield Grant("read the data", "roles/storage.objectViewer", _READS, bucket)
 

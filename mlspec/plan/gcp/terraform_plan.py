@@ -1,7 +1,7 @@
-"""From terraform's plan to ours: all of a forecast's infrastructure is one change, its DAG another.
+"""Translates terraform's plan: all of a forecast's infrastructure is one change, its DAG another.
 
-Single cloud resources stand in the change as its fields, one a resource, so that a reader sees them and nothing is modelled twice
-(docs/decisions/0001-terraform-is-one-resource-a-forecast.md). What terraform marks as sensitive is never shown.
+The cloud resources are the fields of that change, so that a reader sees them and no resource is modelled twice
+(docs/decisions/0001-terraform-is-one-resource-a-forecast.md). Values that terraform marks as sensitive are never shown.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mlspec.state.resource import Json
 DAG = "google_storage_bucket_object.dag"
 SENSITIVE = "(sensitive)"
 _LATER = "(known after apply)"
-# terraform's actions: ours, in the order in which they count for the whole.
+# terraform's actions: mlspec's actions.
 _ACTIONS: dict[tuple[str, ...], Action] = {
     ("create",): "create", ("update",): "update", ("delete",): "delete",
     ("delete", "create"): "replace", ("create", "delete"): "replace",
@@ -26,7 +26,7 @@ _WORDS: tuple[tuple[Action, str], ...] = (
 
 
 def terraform_changes(forecast: str, shown: Mapping[str, Json]) -> tuple[Change, ...]:
-    """Return what `terraform show -json` says of one forecast's folder: the infrastructure, and the DAG where it has one."""
+    """Return the changes in `terraform show -json` of one forecast's folder: infrastructure, and the DAG if it has one."""
     entries = [entry for entry in shown.get("resource_changes", ()) if entry["mode"] == "managed"]
     dag = [entry for entry in entries if entry["address"] == DAG]
     infra = _folder_change(forecast, "infra", [entry for entry in entries if entry["address"] != DAG])
@@ -34,7 +34,7 @@ def terraform_changes(forecast: str, shown: Mapping[str, Json]) -> tuple[Change,
 
 
 def select_terraform_changes(all_changes: Sequence[Change]) -> tuple[Change, ...]:
-    """Return those changes that terraform carries out."""
+    """Return the changes that terraform carries out."""
     return tuple(change for change in all_changes if change.resource.startswith(("infra.", "dag.")))
 
 
@@ -42,7 +42,7 @@ def _folder_change(forecast: str, kind: str, entries: Sequence[Mapping[str, Json
     acting = [(entry, action) for entry in entries if (action := _entry_action(entry)) != "none"]
     resource = f"{kind}.{forecast}"
     if not acting:
-        return Change(forecast, resource, "none", "is as it shall be")
+        return Change(forecast, resource, "none", "is up to date")
     counts: Counter[Action] = Counter(action for _, action in acting)
     fields = tuple(field for entry, action in acting for field in _entry_fields(entry, action))
     summary = ", ".join(f"{counts[action]} {word}" for action, word in _WORDS if counts[action])
@@ -56,7 +56,7 @@ def _entry_action(entry: Mapping[str, Json]) -> Action:
 
 
 def _overall_action(counts: Counter[Action], total: int) -> Action:
-    """Return what becomes of the whole: made where all is new, taken down where all goes, else changed."""
+    """Return create if all resources are new, delete if all are removed, else update."""
     if counts["create"] == total:
         return "create"
     return "delete" if counts["delete"] == total else "update"
@@ -64,7 +64,7 @@ def _overall_action(counts: Counter[Action], total: int) -> Action:
 
 def _dag_reason(action: Action) -> str:
     return {"create": "is not in Composer's folder yet", "delete": "is no longer wanted"}.get(
-        action, "its text changed: the next run follows the new one"
+        action, "its text changed; the next run uses the new text"
     )
 
 
@@ -86,14 +86,14 @@ def _entry_fields(entry: Mapping[str, Json], action: Action) -> list[FieldChange
             f"{address}.{key}",
             SENSITIVE if hidden.get(key) else before.get(key),
             SENSITIVE if hidden.get(key) else _LATER if unknown.get(key) is True else after.get(key),
-            f"{address} is made anew" if key in forced else "",
+            f"{address} is replaced" if key in forced else "",
         )
         for key in keys
     ]
 
 
 def _sensitive_keys(marks: Json) -> dict[str, bool]:
-    """Return which attributes hold something sensitive, anywhere in them."""
+    """Return which attributes contain a sensitive value, at any depth."""
     return {key: _is_marked(value) for key, value in marks.items()} if isinstance(marks, Mapping) else {}
 
 
@@ -115,7 +115,7 @@ def destroyed_addresses(all_changes: Sequence[Change]) -> tuple[str, ...]:
     )
 
 
-# What is lost with a resource: said before it is taken down. Not the files in a managed folder, which stay without it
+# What is lost with a resource, shown before it is destroyed. The files in a managed folder are not: they stay without it
 # (google_storage_managed_folder, force_destroy).
 _LOSSES = {
     "google_bigquery_table": "the forecasts in it are lost",
@@ -126,17 +126,17 @@ _LOSSES = {
 
 
 def loss_of(address: str) -> str:
-    """Return what is lost with a cloud resource; empty where nothing is."""
+    """Return what is lost with a cloud resource; empty if nothing is."""
     return _LOSSES.get(address.split(".", maxsplit=1)[0], "")
 
 
 def loss_sentences(all_changes: Sequence[Change]) -> tuple[str, ...]:
-    """Return a sentence for each thing that holds something and would be taken down or made anew."""
+    """Return a sentence for each resource with content that would be destroyed or replaced."""
     sentences = []
     for change in all_changes:
         for field in change.fields:
             kind, name, *_ = field.field.split(".")
             loss = loss_of(kind)
-            if loss and (field.effect == loss or field.effect.endswith("made anew")):
+            if loss and (field.effect == loss or field.effect.endswith("is replaced")):
                 sentences.append(f"{change.forecast}: {kind}.{name}: {loss}")
     return tuple(dict.fromkeys(sentences))

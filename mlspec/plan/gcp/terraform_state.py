@@ -1,4 +1,4 @@
-"""What terraform's state holds of one folder of rendered files, and what is said of it before it is taken down."""
+"""The resources in terraform's state of one rendered folder, and the text that is shown before they are destroyed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from mlspec.plan.gcp.terraform_plan import loss_of
 from mlspec.state.resource import Json
 
-# Attributes that the provider reads from the state before it destroys, each with the value that makes it refuse: the templates
+# Attributes that the provider reads from the state before it destroys, each with the value at which it refuses. The templates
 # set them by the variable `protect`.
 _PROTECTING = {"deletion_protection": True, "force_destroy": False, "delete_contents_on_destroy": False}
 
 
 @dataclass(frozen=True, slots=True)
 class TerraformState:
-    """Addresses of what terraform `made`, and of what is `held`: it refuses to be destroyed until that is applied away.
+    """The resources in terraform's state. `protected` cannot be destroyed until an apply removes their protection.
 
-    `image` is what the forecast's job runs; None where there is no job.
+    `job_image` is the container image of the forecast's job; None if there is no job.
     """
 
     addresses: tuple[str, ...]
@@ -27,7 +27,7 @@ class TerraformState:
 
 
 def parse_terraform_state(state_json: Mapping[str, Json]) -> TerraformState:
-    """Return what `terraform show -json` says of a state."""
+    """Return the state that `terraform show -json` printed."""
     root = (state_json.get("values") or {}).get("root_module", {})
     resources = [resource for resource in root.get("resources", ()) if resource["mode"] == "managed"]
     protected = (resource["address"] for resource in resources if _is_protected(resource["values"]))
@@ -44,7 +44,7 @@ def _job_image(values: Mapping[str, Any]) -> str:
 
 
 def destroy_sentences(name: str, state: TerraformState) -> tuple[str, ...]:
-    """Return what goes with one folder, a line a resource, with what is lost in it."""
+    """Return what destroying one folder removes: a line for each resource, with what is lost in it."""
     if not state.addresses:
         return ()
     total = f"{len(state.addresses)} resource{'s' if len(state.addresses) > 1 else ''}"

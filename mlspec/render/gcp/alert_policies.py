@@ -1,9 +1,9 @@
-"""From a spec's alert thresholds to Cloud Monitoring's alert policies.
+"""Makes Cloud Monitoring's alert policies from a spec's alert thresholds.
 
-mlspec measures, Monitoring watches: the step `evaluate` takes a metric over its window of mature periods and writes one point an
-alert and segment to `custom.googleapis.com/mlspec/value`; where the spec says `for: m of n`, it writes to
-`custom.googleapis.com/mlspec/breaches` in how many of the last n evaluations the threshold was broken, because no condition
-of Monitoring looks back over weeks. What an endpoint does by itself (error_rate, latency) is read from Vertex AI's own metrics.
+mlspec measures, and Monitoring watches. The step `evaluate` computes each metric over its window of periods with actuals, and
+writes one point for each alert and segment to `custom.googleapis.com/mlspec/value`. For `for: m of n` it writes the number of
+the last n evaluations that broke the threshold to `custom.googleapis.com/mlspec/breaches`, because no condition of Monitoring
+looks back over weeks. The metrics of an endpoint (error_rate, latency) are read from Vertex AI's own metrics.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ BREACHES = "custom.googleapis.com/mlspec/breaches"
 _GCP_SEVERITY = {"critical": "CRITICAL", "warning": "WARNING"}
 # Vertex AI's own (cloud.google.com/monitoring/api/metrics_gcp), as PromQL spells them: the first slash of a name is a colon there,
 # every other sign that is no letter an underscore (cloud.google.com/monitoring/promql/promql-mapping).
-_REQUESTS = "aiplatform_googleapis_com:prediction_online_response_count"  # a series a class of codes; 5xx are the server's fault
+_REQUESTS = (
+    "aiplatform_googleapis_com:prediction_online_response_count"  # one series a class of codes; 5xx are server errors
+)
 _LATENCIES = "aiplatform_googleapis_com:prediction_online_prediction_latencies_bucket"
 _ENDPOINT = "aiplatform.googleapis.com/Endpoint"
 _MILLISECONDS = 1000.0
@@ -46,9 +48,9 @@ class PolicyCondition:
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
-    """One alert as Monitoring has it.
+    """One alert policy for Monitoring.
 
-    `channels` are topics that the spec names under `notify`; `rolls_back` says that it wakes the redeploy function.
+    `channels` are topics that the spec names under `notify`; `rolls_back` says that it triggers the redeploy function.
     """
 
     name: str
@@ -104,7 +106,7 @@ def _policy_conditions(forecast: str, alert: Alert, endpoint: str | None) -> Seq
 
 
 def _series_filter(metric: str, forecast: str, alert: str) -> str:
-    """Return the filter of one alert's time series. Monitoring wants the resource's type beside the metric's."""
+    """Return the filter of one alert's time series. Monitoring needs the resource's type besides the metric's."""
     parts = [
         f"metric.type={log_filter(metric)}",
         f"resource.type={log_filter('generic_task')}",

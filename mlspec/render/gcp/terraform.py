@@ -1,6 +1,6 @@
-"""From a resolved spec to its Terraform: one file a topic, from the templates under `terraform/`.
+"""Renders the Terraform of a resolved spec: one file for each topic, from the templates under `terraform/`.
 
-Text is in the form that `terraform fmt` gives it, one literal resource a grant, so that a reader and a scanner see the same thing.
+The text has the form of `terraform fmt`, with one literal resource for each grant, so that readers and scanners see the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.spec.object_address import is_object_address, parse_object_address
 
-# Template below terraform/forecast: whether a forecast that serves batch only has it too.
+# Template below terraform/forecast: whether a batch-only forecast needs it too.
 _FILES = {
     "versions.tf": True,
     "backend.tf": True,
@@ -35,7 +35,7 @@ _FILES = {
     "outputs.tf": True,
 }
 _SHARED_FILES = ("versions.tf", "backend.tf", "main.tf", "topics.tf", "secrets.tf")
-# How a template calls a name, and the row of the table of names that it is.
+# The name's variable in templates, and its row in the table of names.
 _NAMES = {
     "train": "service account of training",
     "serve": "service account of serving",
@@ -132,7 +132,7 @@ def _source_facts(spec: Forecast) -> dict[str, Any]:
 
 
 def _dashboard_tiles(name: str, forecast_policies: Sequence[AlertPolicy]) -> list[dict[str, Any]]:
-    """Return the dashboard: one chart an alert that mlspec measures, two in a row."""
+    """Return the dashboard: one chart for each alert that mlspec measures, two in a row."""
     series = f'metric.type={log_filter(VALUE)} AND resource.type="generic_task" AND metric.labels.forecast={log_filter(name)}'
     measured = [policy for policy in forecast_policies if not policy.conditions[0].query]
     return [

@@ -1,7 +1,7 @@
-"""What one field alone cannot tell: references, directions, calendars, addresses. Pure; every check returns problems.
+"""Checks that need more than one field: references, directions, calendars, addresses. Pure; every check returns problems.
 
-One module a topic, each with small functions from a forecast to problems. A check runs only where the parts of the spec that it
-looks at are valid, so that one pass says all that can be said and nothing twice.
+There is one module for each topic, with small functions from a forecast to problems. A check runs only if the parts of the spec
+that it reads are valid, so that one run reports every problem, and none twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mlspec.spec.forecast import Forecast
 
 Check = Callable[[Forecast], Iterable[Problem]]
 
-# Each check, and the parts of a spec that it looks at.
+# Each check, and the parts of a spec that it reads.
 CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (metadata.check_labels, ("metadata",)),
     (dataset.check_source, ("dataset",)),
@@ -46,7 +46,7 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (secrets.check_secrets, ()),
 )
 
-# Stands in for a required part that is not valid, so that the others can be looked at.
+# Replaces a required part that is not valid, so that the other parts can be checked.
 STAND_INS: dict[str, Any] = {
     "apiVersion": "mlspec/v1",
     "kind": "Forecast",
@@ -57,5 +57,5 @@ STAND_INS: dict[str, Any] = {
 
 
 def run_checks(forecast: Forecast, invalid: frozenset[str] = frozenset()) -> list[Problem]:
-    """Return every problem of a forecast, leaving out what looks at a part that is `invalid`."""
+    """Return every problem of a forecast. Checks that read an `invalid` part are left out."""
     return [problem for spec_check, parts in CHECKS if invalid.isdisjoint(parts) for problem in spec_check(forecast)]

@@ -1,7 +1,7 @@
 """Where data may be read from: a file of the project, an object in Cloud Storage, a table in BigQuery. Nothing else.
 
-What is refused is refused for a reason that the writer is told: another machine has other absolute paths and another `~`,
-`..` leaves the project, and an address of the web could be one of the cloud's own metadata server.
+Every refusal tells its reason: absolute paths and `~` differ between machines, `..` leaves the project, and a web address could
+be that of the cloud's metadata server.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ AddressRule = tuple[Callable[[str], bool], str, str]
 
 _DOWN: tuple[AddressRule, ...] = (
     (lambda name: any(part in ("", ".", "..") for part in name.split("/")),
-     "a path leads down only: no .., no . and no empty part", "write it down from the project's root, or the bucket"),
+     ".., . and empty parts are not allowed in a path", "write the path from the project's root, or from the bucket"),
     (lambda name: "\\" in name, "expected / between folders", "write / for \\"),
-    (lambda name: "%" in name, "% is not allowed: nothing is decoded here", "write the character itself, or rename the file"),
-    (lambda name: name != name.strip(), "a space begins or ends it", "remove the space"),
+    (lambda name: "%" in name, "% is not allowed: it is not decoded", "write the character itself, or rename the file"),
+    (lambda name: name != name.strip(), "it begins or ends with a space", "remove the space"),
 )  # fmt: skip
 _OF_A_NAME: tuple[AddressRule, ...] = (
     *_DOWN,
-    (lambda name: "?" in name or "[" in name, "of wildcards only * is read", "use *"),
+    (lambda name: "?" in name or "[" in name, "* is the only wildcard", "use *"),
     (lambda name: "**" in name or "*" in name.rpartition("/")[0],
      "* is allowed in the file's name only", "put the files in one folder"),
     (lambda name: not name.lower().endswith(SUFFIXES),
@@ -77,11 +77,11 @@ _OF_A_NAME: tuple[AddressRule, ...] = (
 _RELATIVE = "write it relative to the project's root"
 _OF_THE_PROJECT: tuple[AddressRule, ...] = (
     (lambda path: path.startswith(("/", "\\")) or bool(_DRIVE.match(path)),
-     "absolute paths are not read: another machine has others", _RELATIVE),
-    (lambda path: path.startswith("~"), "~ is another folder on another machine", _RELATIVE),
-    (lambda path: path.startswith("-"), "a path does not begin with a hyphen: tools take it for an option", "rename it"),
+     "absolute paths are not allowed: they differ between machines", _RELATIVE),
+    (lambda path: path.startswith("~"), "~ is not allowed: it differs between machines", _RELATIVE),
+    (lambda path: path.startswith("-"), "a path must not begin with a hyphen: tools read it as an option", "rename it"),
     (lambda path: ":" in path or "|" in path,
-     "colons and bars are not allowed: not every system can name such a file", "rename it"),
+     "colons and bars are not allowed: some systems do not allow them in file names", "rename it"),
 )  # fmt: skip
 _OF_A_PATH = (*_OF_THE_PROJECT, *_OF_A_NAME)
 _OF_A_FOLDER: tuple[AddressRule, ...] = (
@@ -89,7 +89,7 @@ _OF_A_FOLDER: tuple[AddressRule, ...] = (
     *_DOWN,
     (
         lambda path: any(char in path for char in "*?["),
-        "wildcards name files, and this is one folder",
+        "wildcards are not allowed in the name of a folder",
         "write its name",
     ),
 )

@@ -1,4 +1,4 @@
-"""Thresholds that can fire and mean something; references between alerts, receivers and the rollback policy."""
+"""Checks of thresholds, and of references between alerts, receivers and the rollback policy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlspec.spec.metrics import METRICS, SIDES, format_names, metric_names
 
 
 def check_thresholds(forecast: Forecast) -> Iterator[Problem]:
-    """Each alert has one threshold, on the side where its metric is bad, of a size that it can reach."""
+    """Each alert has one threshold, on a side on which its metric can be bad, with a value that the metric can reach."""
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
         sides = [side for side in SIDES if getattr(alert, side) is not None]
@@ -78,7 +78,7 @@ def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
         message, hint = f"{alert.metric} has no baseline", f"only {format_names(metric_names('drift'))} have one"
         yield Problem((*path, "baseline"), "threshold", message, hint, on_key=True)
     if alert.window is not None and metric.kind == "age":
-        message = f"{alert.metric} is of this moment: it has no window"
+        message = f"{alert.metric} is measured at the present moment: it has no window"
         yield Problem((*path, "window"), "threshold", message, "leave window out", on_key=True)
     if alert.by and not metric.by_series:
         message = f"{alert.metric} is one number for all series"
@@ -86,7 +86,7 @@ def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
 
 
 def check_alert_quantiles(forecast: Forecast) -> Iterator[Problem]:
-    """What an alert watches can be measured with the quantiles that are forecast."""
+    """An alert's metric can be measured with the quantiles in model.quantiles."""
     count = len(forecast.model.quantiles)
     for index, alert in enumerate(forecast.alerts):
         if problem := quantiles_problem(alert.metric, count):
@@ -94,7 +94,7 @@ def check_alert_quantiles(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_alert_names(forecast: Forecast) -> Iterator[Problem]:
-    """Alerts have names of their own, and inhibit others that are there."""
+    """Each alert has a different name, and inhibits only other alerts that exist."""
     known = [alert.name for alert in forecast.alerts]
     for index, alert in enumerate(forecast.alerts):
         path: Path = ("alerts", index)
@@ -109,7 +109,7 @@ def check_alert_names(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_rollback_alerts(forecast: Forecast) -> Iterator[Problem]:
-    """A rollback starts on alerts that are there."""
+    """rollback.on names only alerts that exist."""
     known = tuple(alert.name for alert in forecast.alerts)
     yield from _check_alert_references(forecast.rollback.on, ("rollback", "on"), known)
 
@@ -126,7 +126,7 @@ def _check_alert_references(
 
 
 def check_segments(forecast: Forecast) -> Iterator[Problem]:
-    """An alert is judged by columns that name or describe series."""
+    """The columns under an alert's `by` are series columns or static covariates."""
     columns = [*forecast.dataset.series, *forecast.dataset.covariates.static]
     for index, alert in enumerate(forecast.alerts):
         for place, column in enumerate(alert.by):
@@ -135,11 +135,11 @@ def check_segments(forecast: Forecast) -> Iterator[Problem]:
                 yield Problem(path, "reference", f"'{column}' is named twice", "name each once")
             elif column not in columns:
                 hint = did_you_mean(column, columns) or "name it in dataset.series or covariates.static"
-                yield Problem(path, "reference", f"'{column}' is no series or static column", hint)
+                yield Problem(path, "reference", f"'{column}' is not a series or static column", hint)
 
 
 def check_inhibit_circles(forecast: Forecast) -> Iterator[Problem]:
-    """Alerts that inhibit one another in a circle would all be silent."""
+    """Alerts do not inhibit each other in a circle: then all of them would be silent."""
     quiets = {alert.name: set(alert.inhibits) - {alert.name} for alert in forecast.alerts}
     for index, alert in enumerate(forecast.alerts):
         reached, todo = set(), list(quiets[alert.name])
@@ -154,7 +154,7 @@ def check_inhibit_circles(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_receivers(forecast: Forecast) -> Iterator[Problem]:
-    """A receiver is a topic or a webhook, and each is named once."""
+    """Each receiver is a topic or a webhook, and is named once."""
     for index, receiver in enumerate(forecast.notify):
         path: Path = ("notify", index)
         if (receiver.pubsub is None) == (receiver.webhook is None):
@@ -168,4 +168,6 @@ def check_receivers(forecast: Forecast) -> Iterator[Problem]:
             message = "topics that begin with mlspec- are mlspec's own"
             yield Problem((*path, "pubsub"), "receiver", message, "choose another topic")
         elif receiver in forecast.notify[:index]:
-            yield Problem(path, "receiver", "this receiver is named already: it would be told twice", "drop one")
+            yield Problem(
+                path, "receiver", "this receiver is named already: it would get every notice twice", "drop one"
+            )

@@ -1,4 +1,4 @@
-"""The address of a database: which one it is, and never how to get in."""
+"""Checks the URL of a database: it names the database, and never holds a password."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from mlspec.spec.faults import ProblemAndHint
 
 _SCHEME = "postgresql"
-# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: those whose value is itself a secret.
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS: the parameters whose value is a secret.
 _SECRET = {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
 _EXAMPLE = "such as postgresql://db.example.com/forecasts"
 
@@ -18,16 +18,16 @@ def database_problem(url: str) -> ProblemAndHint | None:
         parts = urlsplit(url)
         words = dict(parse_qsl(parts.query, keep_blank_values=True))
     except ValueError:
-        return "this is no URL", _EXAMPLE
+        return "this is not a URL", _EXAMPLE
     if parts.password is not None or _SECRET & words.keys():
         return (
-            "a password must not stand in a file",
+            "a password must not be written in a file",
             "leave it out of the URL: set PGPASSWORD, or write it to ~/.pgpass or a service file (chmod 600)",
         )
     if parts.scheme != _SCHEME or not url.startswith(f"{_SCHEME}://"):
         return f"expected a URL that begins with {_SCHEME}://", _EXAMPLE
     if not url.isprintable() or " " in url:
-        return "spaces and signs that cannot be seen are not allowed", "write %20 for a space"
+        return "spaces and invisible characters are not allowed", "write %20 for a space"
     if not parts.path.strip("/") and not {"dbname", "service"} & words.keys():
         return "the URL names no database", _EXAMPLE
     return None

@@ -1,4 +1,4 @@
-"""Where the data is read from, and which column is what."""
+"""Checks of the data's source, of the roles of columns, and of the data contract."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast
 
 _SELECT = re.compile(r"(?:select|with)\b", re.IGNORECASE)
-# What is no code in BigQuery's SQL: text in quotes (a backslash escapes), names in backticks, comments.
+# Parts of BigQuery's SQL that are not code: text in quotes (a backslash escapes), names in backticks, comments.
 _NO_CODE = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|--[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
 # The columns of the forecast and inventory tables, beside the series columns and the time.
 RESERVED = re.compile(
@@ -21,7 +21,7 @@ RESERVED = re.compile(
 
 
 def check_source(forecast: Forecast) -> Iterator[Problem]:
-    """A source is a uri or a query, and one that mlspec reads."""
+    """A source is either a uri or a query, in a form that mlspec reads."""
     dataset_source = forecast.dataset.source
     path: Path = ("dataset", "source")
     if dataset_source.uri is not None and dataset_source.query is not None:
@@ -35,7 +35,7 @@ def check_source(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_future(forecast: Forecast) -> Iterator[Problem]:
-    """Covariates that are known over the horizon are read from somewhere."""
+    """dataset.future is given if, and only if, there are known covariates."""
     dataset = forecast.dataset
     if dataset.future is not None:
         yield from _check_address(dataset.future.uri, ("dataset", "future", "uri"))
@@ -65,7 +65,7 @@ def _check_query(query: str, path: Path) -> Iterator[Problem]:
 
 
 def check_frequency(forecast: Forecast) -> Iterator[Problem]:
-    """The frequency is one that mlspec can lay a grid by."""
+    """The frequency is a pandas offset alias that mlspec supports."""
     problem = frequency_problem(forecast.dataset.frequency)
     if problem:
         yield Problem(("dataset", "frequency"), "frequency", *problem)
@@ -84,7 +84,7 @@ def column_roles(forecast: Forecast) -> list[tuple[Path, str]]:
 
 
 def check_columns(forecast: Forecast) -> Iterator[Problem]:
-    """A column has one role, and none that is printed with the forecast has the name of one that is made."""
+    """Each column has one role, and no time or series column has the name of a column that mlspec writes."""
     first: dict[str, Path] = {}
     for path, name in column_roles(forecast):
         if name in first:
@@ -92,23 +92,23 @@ def check_columns(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(path, "column-twice", f"the column '{name}' is the {role} already", "a column has one role")
         first.setdefault(name, path)
         if path[1] in ("time", "series") and RESERVED.fullmatch(name):
-            message = f"'{name}' is a column of mlspec's own in the forecast that it writes"
+            message = f"'{name}' is the name of a column that mlspec writes in the forecast"
             yield Problem(path, "column-reserved", message, "rename the column in the data")
     if forecast.dataset.covariates.static and not forecast.dataset.series:
-        message = "a single series has no static columns: a constant tells a model nothing"
+        message = "a single series has no static columns: a model learns nothing from a constant"
         yield Problem(
             ("dataset", "covariates", "static"), "reference", message, "name the series columns, or drop these"
         )
 
 
 def check_ranges(forecast: Forecast) -> Iterator[Problem]:
-    """A range is of a column of numbers that is read, has a limit, and is not upside down."""
+    """A range is for a numeric column of the dataset, has a min or a max, and min is not above max."""
     covariates = forecast.dataset.covariates
     known = [forecast.dataset.target, *covariates.known, *covariates.past]
     for name, limits in forecast.dataset.checks.range.items():
         path: Path = ("dataset", "checks", "range", name)
         if name not in known:
-            message = f"'{name}' is no column of numbers that this dataset reads"
+            message = f"'{name}' is not a numeric column that this dataset reads"
             yield Problem(path, "reference", message, did_you_mean(name, known), on_key=True)
         if limits.min is None and limits.max is None:
             yield Problem(path, "range", "expected min, max or both", "such as {min: 0}", on_key=True)
@@ -117,11 +117,11 @@ def check_ranges(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_contract(forecast: Forecast) -> Iterator[Problem]:
-    """Each part of the data contract says something that data can keep."""
+    """Each part of the data contract sets a limit that data can meet."""
     checks = forecast.dataset.checks
     path: Path = ("dataset", "checks")
     if checks.freshness is not None and checks.freshness.max_age == timedelta(0):
-        message = "no data is 0 old: the newest period ends before it is read"
+        message = "the age of data is never 0: the newest period ends before it is read"
         yield Problem((*path, "freshness", "max_age"), "range", message, "such as 10d")
     if checks.series is not None and checks.series.min is None and checks.series.max_missing is None:
         yield Problem((*path, "series"), "range", "expected min, max_missing or both", "such as {min: 1}")

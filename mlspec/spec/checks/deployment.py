@@ -1,4 +1,4 @@
-"""How a version takes over, what it runs on, and what it may cost."""
+"""Checks of the rollout, the machines and the budget."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from mlspec.spec.faults import Path, Problem, did_you_mean, nearest_word
 from mlspec.spec.forecast import Forecast, Rollout
 
 _ROLLOUT: Path = ("deployment", "rollout")
-# Compared with, not asked of `model_fields_set`: a resolved spec says all its defaults, and is itself a right spec.
+# Compared with the default instead of `model_fields_set`: a resolved spec holds all defaults, and is a valid spec too.
 _UNSAID = Rollout().interval
 
 
 def check_rollout(forecast: Forecast) -> Iterator[Problem]:
-    """Steps rise to 100 and belong to a canary; what waits, waits for some time."""
+    """Only a canary has steps, which rise to 100. A canary or blue-green rollout has an interval above 0."""
     policy = forecast.deployment.rollout
     path: Path = (*_ROLLOUT, "steps")
     if policy.strategy != "canary" and policy.steps:
@@ -29,12 +29,12 @@ def check_rollout(forecast: Forecast) -> Iterator[Problem]:
     if waits and not policy.interval:
         yield Problem((*_ROLLOUT, "interval"), "rollout", f"{policy.strategy} waits between steps", "such as 1h")
     elif not waits and policy.interval != _UNSAID:
-        message, hint = "all-at-once waits for nothing", "write strategy: canary or blue-green, or drop the interval"
+        message, hint = "all-at-once does not wait", "write strategy: canary or blue-green, or drop the interval"
         yield Problem((*_ROLLOUT, "interval"), "rollout", message, hint, on_key=True)
 
 
 def check_replicas(forecast: Forecast) -> Iterator[Problem]:
-    """There are not more replicas at least than at most."""
+    """min_replicas is not above max_replicas."""
     machine = forecast.deployment.machine
     if machine.min_replicas > machine.max_replicas:
         message = f"min_replicas {machine.min_replicas} is above max_replicas {machine.max_replicas}"
@@ -43,17 +43,17 @@ def check_replicas(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_batch_machine(forecast: Forecast) -> Iterator[Problem]:
-    """A machine for the batch forecast is of a spec that serves one."""
+    """batch_machine is given only if serve is batch or both."""
     deployment = forecast.deployment
     if deployment.batch_machine is not None and deployment.serve == "online":
-        message, hint = "batch_machine makes a batch forecast, and serve is online", "write serve: both, or drop it"
+        message, hint = "batch_machine is for a batch forecast, and serve is online", "write serve: both, or drop it"
         yield Problem(("deployment", "batch_machine"), "serve", message, hint, on_key=True)
 
 
 def check_budget(forecast: Forecast) -> Iterator[Problem]:
-    """Money is of a currency that there is."""
+    """budget.monthly is in an ISO 4217 currency."""
     monthly = forecast.budget.monthly
     currency = monthly.rpartition(" ")[2] if monthly else None
     if currency is not None and currency not in CURRENCIES:
         hint = did_you_mean(currency, CURRENCIES) if nearest_word(currency, CURRENCIES) else "such as 400 USD"
-        yield Problem(("budget", "monthly"), "budget", f"'{currency}' is no ISO 4217 currency", hint)
+        yield Problem(("budget", "monthly"), "budget", f"'{currency}' is not an ISO 4217 currency", hint)

@@ -1,4 +1,4 @@
-"""The gate's rules: each has one form, and compares a metric with something that it can be."""
+"""Checks of the gate's rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FORMS = f"such as {{metric: {MAIN.name}, below: 0.2}} or {{metric: {MAIN.name},
 
 
 def check_gate(forecast: Forecast) -> Iterator[Problem]:
-    """Each rule of the gate has one form, of a metric that the quantiles allow, with a limit that can be met and missed."""
+    """Each rule of the gate has one form, a metric that the quantiles allow, and a limit that can be met and missed."""
     count = len(forecast.model.quantiles)
     for index, rule in enumerate(forecast.model.gate):
         path: Path = ("model", "gate", index)

@@ -1,4 +1,4 @@
-"""Labels against the limits of everything that carries them."""
+"""Checks of labels against the limits of Google Cloud's resources."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from mlspec.spec.forecast import Forecast
 
 # Google Cloud allows 64 on a resource (resource-manager/docs/labels-overview); mlspec sets up to 8 of its own.
 MAX_LABELS = 64 - 8
-# How a key begins, and who says what it means.
+# Reserved prefixes of keys, and who reserves them.
 _KEPT = (("goog", "Google"), ("mlspec-", "mlspec"), ("managed-by", "mlspec"))
 
 
 def check_labels(forecast: Forecast) -> Iterator[Problem]:
-    """There are no more labels than a resource may have, and none of Google's own."""
+    """There are at most as many labels as a resource may have, and none with a reserved prefix."""
     own_labels = forecast.metadata.labels
     path: Path = ("metadata", "labels")
     if len(own_labels) > MAX_LABELS:
@@ -22,5 +22,5 @@ def check_labels(forecast: Forecast) -> Iterator[Problem]:
     for key in own_labels:
         holder = next((holder for prefix, holder in _KEPT if key.startswith(prefix)), None)
         if holder:
-            message = f"'{key}': {holder} keeps such labels for itself"
+            message = f"'{key}': {holder} reserves labels with this prefix"
             yield Problem((*path, key), "labels", message, "choose another key", on_key=True)

@@ -24,7 +24,7 @@ def number_problem(name: str, number: float) -> ProblemAndHint | None:
 
 
 def edge_problem(name: str, side: str, number: float) -> ProblemAndHint | None:
-    """Return why a threshold can never be passed, with a hint; None if it can: nothing is below the least value."""
+    """Return why a threshold can never be passed, with a hint; None if it can."""
     metric = METRICS[name]
     if side == "above" and number >= metric.high:
         return f"{name} is never above {number:g}", "write a lower value"

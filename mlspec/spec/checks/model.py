@@ -1,4 +1,4 @@
-"""Quantiles, candidates, and the stock that the forecast is for."""
+"""Checks of quantiles, candidates and inventory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Candidate, Ensemble, Forecast, GradientBoosting
 
 _KINDS = tuple(tag_of(part) for part in parts_in(Candidate))
-# Words that `of`, the gate and the tables use for something else.
+# Names that `of`, the gate and the tables use already.
 _TAKEN = ("champion", "all", "auto", *(f"best-{count}" for count in range(2, 6)))
 
 
 def check_quantiles(forecast: Forecast) -> Iterator[Problem]:
-    """Quantiles rise, and are told apart by the six digits that name their columns."""
+    """Quantiles rise, and differ in the six digits that name their columns."""
     levels = forecast.model.quantiles
     for index, (lower, upper) in enumerate(pairwise(levels), start=1):
         path: Path = ("model", "quantiles", index)
@@ -28,7 +28,7 @@ def check_quantiles(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_candidates(forecast: Forecast) -> Iterator[Problem]:
-    """Candidates have names of their own, and an ensemble is of others that are there."""
+    """Each candidate has a different name, and an ensemble names only other candidates that exist."""
     entries = forecast.model.candidates
     if isinstance(entries, str):
         return
@@ -40,7 +40,7 @@ def check_candidates(forecast: Forecast) -> Iterator[Problem]:
         if label in used_labels:
             yield Problem(path, "candidate-twice", f"there is a candidate '{label}' already", "give this one a `name`")
         elif label in _TAKEN or (label in _KINDS and label != candidate.kind):
-            message = f"'{label}' means something else in this language"
+            message = f"'{label}' has another meaning in the spec language"
             yield Problem((*path, "name"), "candidate-name", message, "choose another name")
         used_labels.add(label)
         if isinstance(candidate, Ensemble):
@@ -82,7 +82,7 @@ def _check_members(ensemble: Ensemble, members: list[str], path: Path) -> Iterat
 
 
 def check_inventory(forecast: Forecast) -> Iterator[Problem]:
-    """Stock has to last until the order after next arrives, and the forecast has to reach so far (Silver et al. 2017, ch. 7)."""
+    """The horizon covers lead_time + review_period, the time that stock has to last (Silver et al. 2017, ch. 7)."""
     stock = forecast.inventory
     if stock is None:
         return

@@ -1,4 +1,4 @@
-"""The targets of mlspec.yaml: each keeps its state in a folder of its own, inside the project."""
+"""Checks of the targets in mlspec.yaml: each has its own folder or database."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _DEFAULT = LocalTargetSettings(type="local").path
 
 
 def check_targets(project: Project) -> Iterator[Problem]:
-    """A local target has a folder of its own in the project, and `local` is one of them; a database is of one target, and its URL
-    holds no password."""
+    """Each local target has its own folder in the project and its own database, whose URL holds no password; `local` is a local
+    target."""
     owners: dict[str, str] = {} if "local" in project.targets else {normpath(_DEFAULT): "local"}
     keepers: dict[str | None, str] = {}
     for name, target in project.targets.items():
         path: Path = ("targets", name)
         if not isinstance(target, LocalTargetSettings):
             if name == "local":
-                message = "'local' is the target on this machine: commands use it when no other is named"
+                message = "'local' is the target on this machine, which commands use if no other is named"
                 yield Problem((*path, "type"), "target", message, "give this target another name")
             continue
         problem = folder_problem(target.path)
@@ -30,7 +30,7 @@ def check_targets(project: Project) -> Iterator[Problem]:
         if problem:
             yield Problem((*path, "path"), "target", *problem)
         elif owner != name:
-            message = f"the folder {target.path} is of target '{owner}': one would take down what the other made"
+            message = f"the folder {target.path} belongs to target '{owner}': each would destroy what the other made"
             yield Problem((*path, "path"), "target", message, f"such as path: .mlspec-{name}")
         if target.state is None:
             continue
@@ -38,5 +38,5 @@ def check_targets(project: Project) -> Iterator[Problem]:
         if wrong := database_problem(target.state):
             yield Problem((*path, "state"), "target", *wrong)
         elif keeper != name:
-            message = f"this database is of target '{keeper}': one would take down what the other made"
+            message = f"this database belongs to target '{keeper}': each would destroy what the other made"
             yield Problem((*path, "state"), "target", message, "name another database: one holds one state")

@@ -1,4 +1,4 @@
-"""When: cron expressions that fire, time zones that exist."""
+"""Checks of cron expressions and time zones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlspec.spec.forecast import Forecast
 
 
 def check_crons(forecast: Forecast) -> Iterator[Problem]:
-    """A cron expression has five fields and fires, and not more often than every five minutes."""
+    """A cron expression has five fields, fires at some time, and fires at most every five minutes."""
     for key in ("forecast", "retrain"):
         expression = getattr(forecast.schedule, key)
         problem = cron_problem(expression) if expression is not None else None

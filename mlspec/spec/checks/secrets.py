@@ -1,4 +1,4 @@
-"""A secret in a spec is a secret in git, in plans and in logs: what looks like one is refused, and never repeated."""
+"""Refuses text that looks like a secret: a secret in a spec would be in git, in plans and in logs. Never prints it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mlspec.spec.faults import Key, Path, Problem
 from mlspec.spec.forecast import Forecast, Part
 from mlspec.spec.secrecy import looks_secret
 
-_SHORTEST = 16  # no form of a key that is looked for is shorter
-_SEEN_ELSEWHERE = "targets"  # an overlay is looked at where it is merged
+_SHORTEST = 16  # the length of the shortest key that is searched for
+_SEEN_ELSEWHERE = "targets"  # overlays are checked after they are merged
 
 
 def check_secrets(forecast: Forecast) -> Iterator[Problem]:
@@ -23,7 +23,7 @@ def check_secrets(forecast: Forecast) -> Iterator[Problem]:
 
 
 def _collect_texts(value: Any, path: Path, texts: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
-    """Put every long text below `value` into `found`, with its path. One list for all: this walks each spec whole."""
+    """Append every long text below `value` to `texts`, with its path. Fills one list, because it walks every spec."""
     if isinstance(value, str):
         if len(value) >= _SHORTEST:
             texts.append((path, value))

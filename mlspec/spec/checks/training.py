@@ -1,4 +1,4 @@
-"""What a cluster can train."""
+"""Checks of training on a cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlspec.spec.forecast import Forecast, GradientBoosting
 
 
 def check_trees(forecast: Forecast) -> Iterator[Problem]:
-    """Trees that a cluster learns are LightGBM's: scikit-learn's need all of the features in one memory."""
+    """Gradient boosting on a cluster uses LightGBM: scikit-learn needs all features in the memory of one machine."""
     entries = forecast.model.candidates
     if forecast.training.engine is None or isinstance(entries, str):
         return
@@ -17,16 +17,19 @@ def check_trees(forecast: Forecast) -> Iterator[Problem]:
         if isinstance(candidate, GradientBoosting) and candidate.library != "lightgbm":
             yield Problem(
                 ("model", "candidates", index, "library"), "library",
-                f"{candidate.library}'s trees learn on one machine, and training.engine is {forecast.training.engine}",
+                f"{candidate.library}'s trees can only learn on one machine, and training.engine is {forecast.training.engine}",
                 "write library: lightgbm, or leave training out",
             )  # fmt: skip
 
 
 def check_cluster(forecast: Forecast) -> Iterator[Problem]:
-    """An address and workers are a cluster's."""
+    """training.address and training.workers are given only with training.engine."""
     training = forecast.training
     for name in ("address", "workers"):
         if training.engine is None and getattr(training, name) is not None:
             yield Problem(
-                ("training", name), "engine", f"{name} is a cluster's, and training names no engine", "add engine: ray"
+                ("training", name),
+                "engine",
+                f"{name} is for a cluster, and training.engine is missing",
+                "add engine: ray",
             )

@@ -1,1 +1,1 @@
-"""What a spec means on Google Cloud: the location of a target and the names of its resources."""
+"""Specs on Google Cloud: the location of a target and the names of its resources."""

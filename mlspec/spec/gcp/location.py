@@ -1,4 +1,4 @@
-"""Where on Google Cloud a target lives: the names that `infra/` makes and that forecasts, and mlspec itself, go by."""
+"""The location of a target on Google Cloud, and the names of the platform's resources that `infra/` makes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GcpLocation:
-    """One target on Google Cloud. `kms_key` is given in mlspec.yaml where the platform did not make its own."""
+    """One target on Google Cloud. `kms_key` is from mlspec.yaml; None for the platform's own key."""
 
     target: str
     project: str
@@ -16,7 +16,7 @@ class GcpLocation:
 
     @property
     def key(self) -> str:
-        """The key that encrypts everything, by its full name."""
+        """The full name of the key that encrypts everything."""
         own = f"projects/{self.project}/locations/{self.region}/keyRings/mlspec/cryptoKeys/mlspec"
         return self.kms_key or own
 
@@ -30,5 +30,5 @@ class GcpLocation:
 
     @property
     def alerts_topic(self) -> str:
-        """The topic that wakes the redeploy function, by its full name."""
+        """The full name of the topic that triggers the redeploy function."""
         return f"projects/{self.project}/topics/mlspec-alerts"

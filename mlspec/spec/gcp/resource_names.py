@@ -1,8 +1,9 @@
-"""Every Google Cloud name that derives from a forecast's, with its limits: one table, read by checks, documents and templates.
+"""Every Google Cloud name that derives from a forecast's name, with its limits: one table for checks, documents and templates.
 
-A derived name that would be too long keeps its ending, and the forecast's name in it is cut and closed by six hex digits of the
-whole, so that two long names stay two. Where hyphens are not allowed, `-` becomes `_`. Limits are those of the services'
-documentation (each row says which page); some are told by the API alone, so a property-based test holds every name against them.
+If a derived name would be too long, the forecast's name in it is cut and gets six hex digits of its hash, so that two long
+names stay different; the ending is kept. Where hyphens are not allowed, `-` becomes `_`. Each row names the page of the
+service's documentation with the limit. Some limits are enforced by the API only, so a property-based test checks every name
+against them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ _HASH_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class DerivedName:
-    """One kind of name: what it is made of, how long it may be, what it must look like, and the page (below
-    https://cloud.google.com) that says so.
-    """
+    """One kind of name: template, greatest length, pattern, and source of the limits (below https://cloud.google.com)."""
 
     kind: str
     template: str
@@ -28,7 +27,7 @@ class DerivedName:
     underscores: bool = False
 
     def name_for(self, forecast: str) -> str:
-        """Return the name for one forecast: deterministic, and within the limits."""
+        """Return the name for one forecast. It is deterministic and within the limits."""
         room = self.longest - len(self.template) + len("{name}")
         name = self.template.format(name=forecast if len(forecast) <= room else _shorten_name(forecast, room))
         return name.replace("-", "_") if self.underscores else name
@@ -48,7 +47,7 @@ _TABLE = re.compile(r"[A-Za-z0-9_]+")
 NAMES: tuple[DerivedName, ...] = (
     DerivedName("service account of training", "{name}-train", 30, _ACCOUNT, "iam/docs/service-accounts-create"),
     DerivedName("service account of serving", "{name}-serve", 30, _ACCOUNT, "iam/docs/service-accounts-create"),
-    # A folder `{name}/` of the platform's buckets: managed folders have no limit that a name could reach.
+    # The managed folder `{name}/` in the platform's buckets has no limit that a name could reach.
     DerivedName("Pub/Sub topic", "mlspec-{name}-alerts", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
     DerivedName("dead letter topic", "mlspec-{name}-alerts-dead", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
     DerivedName("Pub/Sub subscription", "mlspec-{name}-alerts-reconcile", 255, _PUBSUB, "pubsub/docs/pubsub-basics"),
@@ -71,7 +70,7 @@ _ENDPOINTS = 9_999_999_999
 
 
 def endpoint_id(forecast: str) -> str:
-    """Return the Vertex AI endpoint's id: one to ten digits, the first not 0. Terraform does not check it, the API does."""
+    """Return the Vertex AI endpoint's id: one to ten digits, the first not 0. The API checks it, Terraform does not."""
     return str(1 + int(hashlib.sha256(forecast.encode()).hexdigest(), 16) % _ENDPOINTS)
 
 

@@ -1,4 +1,4 @@
-"""What mlspec.yaml says of a target on Google Cloud."""
+"""The settings of a target on Google Cloud in mlspec.yaml."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class GcpTargetSettings(Part):
     project: ProjectId = Field(description="Google Cloud project id.")
     region: Region = Field(description="Region, not zone.", examples=["southamerica-east1"])
     kms_key: KmsKey | None = Field(
-        default=None, description="Key that encrypts everything, by its full name; the platform's own, if left out.",
+        default=None, description="Full name of the key that encrypts everything; the platform's own key, if left out.",
         examples=["projects/acme-keys/locations/southamerica-east1/keyRings/data/cryptoKeys/forecasts"],
     )  # fmt: skip
-    protect: bool = Field(default=False, description="Ask before anything is applied.")
+    protect: bool = Field(default=False, description="Ask for approval before every apply.")

@@ -37,7 +37,7 @@ class _Grant(BaseResourceCheck):
 
     @abstractmethod
     def allows(self, written: str) -> bool:
-        """Return whether what is written is as it shall be."""
+        """Return whether what is written is up to date."""
 
 
 class RolesAreLiteral(_Grant):
