@@ -121,7 +121,8 @@ class GcpTarget:
 
     def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
         """Return the facts of a forecast's source and future data."""
-        return self._sources.inspect_source(spec, root)
+        with explain_disappearance(f"work on {spec.metadata.name}"):
+            return self._sources.inspect_source(spec, root)
 
     @property
     def containers(self) -> Self:
@@ -139,7 +140,8 @@ class GcpTarget:
 
     def fetch_source(self, spec: Forecast, root: Path, folder: Path) -> tuple[Forecast, Path]:
         """Download a spec's data into `folder`. Return the spec that reads it there, and its root."""
-        return self._sources.fetch_source(spec, root, folder)
+        with explain_disappearance(f"work on {spec.metadata.name}"):
+            return self._sources.fetch_source(spec, root, folder)
 
     def observe_forecast(self, forecast: str) -> Observed:
         """Return the recorded state of one forecast, with damaged files and differences on Vertex AI."""
@@ -212,7 +214,8 @@ class GcpTarget:
         self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
     ) -> StoredStep:
         """Copy a step's files into the store and record the step."""
-        return self._store_of(forecast).record.file_step(forecast, step, key, outputs, facts, at)
+        with explain_disappearance(f"work on {forecast}"):
+            return self._store_of(forecast).record.file_step(forecast, step, key, outputs, facts, at)
 
     def record_settlement(self, settlement: Settlement, at: str) -> Observed:
         """Record one effect in one transaction, and return the forecast's recorded state after it."""
@@ -230,11 +233,12 @@ class GcpTarget:
     ) -> None:
         """Deploy these versions on Vertex AI with the shares in `traffic`, before the change is recorded."""
         store = self._store_of(forecast)
-        for version in versions.values():
-            store.files.copy_to_folder(version.files, f"{forecast}/versions/{version.version}")
-        self._serving.route_traffic(
-            forecast, spec, traffic, main, versions, lambda: _confirm_lease(store.lease, forecast)
-        )
+        with explain_disappearance(f"work on {forecast}"):
+            for version in versions.values():
+                store.files.copy_to_folder(version.files, f"{forecast}/versions/{version.version}")
+            self._serving.route_traffic(
+                forecast, spec, traffic, main, versions, lambda: _confirm_lease(store.lease, forecast)
+            )
         store.mismatch, store.mismatch_known = None, True
 
     def run_remote_step(self, step: RemoteStep) -> StepResult:
@@ -257,7 +261,8 @@ class GcpTarget:
 
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Write a forecast into its table, before it is recorded."""
-        self._warehouse.publish_forecast(forecast, spec, run, self.fetch_file(forecast, run.files["forecast"]))
+        with explain_disappearance(f"work on {forecast}"):
+            self._warehouse.publish_forecast(forecast, spec, run, self.fetch_file(forecast, run.files["forecast"]))
 
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
         """Write metrics to Cloud Monitoring."""
