@@ -184,7 +184,7 @@ def evaluation_facts(
 
 
 def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
-    """Return the values of the alerts on errors and latency: of what servers counted, and of no forecast."""
+    """Return the values of the alerts on errors and latency, from the request counts of servers."""
     alerts = [alert for alert in work.desired.spec.alerts if METRICS[alert.metric].kind == "serving"]
     if not alerts:
         return ()

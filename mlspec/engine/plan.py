@@ -61,7 +61,7 @@ def make_plan(
 
 
 def _backfill_sentences(spec: Spec, observed: Observed, now: str) -> list[str]:
-    """Return how many runs of the schedule for forecasts one forecast makes up for now; nothing where it is none or one."""
+    """Return how many runs of schedule.forecast one forecast makes up for now; empty if it is none or one."""
     due = slots_due(spec.forecast, observed, parse_moment(now)).get("forecast")
     if due is None or not due.missed:
         return []

@@ -103,7 +103,7 @@ def _look_at_forecast(engine: Engine, spec: Spec) -> PassOutlook:
         or changed_conditions(pass_plan, pass_plan.observed.conditions, result.reported, "")
     )
     moves_on = resource_mode(spec.forecast, "deployment") == "enforce" and move_due(work, pass_plan.observed)
-    # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
+    # The alert handler uses the newest release's spec, and has to know if the spec has changed since.
     another = pass_plan.observed.ledger.spec not in ("", spec.spec_hash)
     mended = pass_plan.observed.ledger.failure is not None and pass_plan.observed.ledger.failure.key == _LOOK
     is_due = seen or another or mended or has_news(work, pass_plan.observed) or moves_on

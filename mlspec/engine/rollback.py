@@ -24,7 +24,7 @@ TrafficMove = Shift | Abort | rollback.RollBack | rollback.GiveUp
 
 
 def has_news(work: ForecastWork, observed: Observed) -> bool:
-    """Return whether there is something to evaluate that was not evaluated."""
+    """Return whether there is new evidence that was not evaluated."""
     judged = bool(work.desired.spec.alerts) and "data" in observed.resources and "forecast" in observed.resources
     return judged and observed.ledger.evaluated != evaluation_key(work, observed)
 

@@ -73,7 +73,7 @@ def _window_value(alert: Alert, window: Sequence[RequestCount]) -> float | None:
 
 
 def _error_rate(alert: Alert, window: Sequence[RequestCount], requests: int) -> float | None:
-    """Return the share that failed. One failure alone breaks no threshold: until there are requests enough, it is no verdict."""
+    """Return the share of failed requests; None if a single failure alone would break the threshold."""
     errors = sum(row.errors for row in window)
     most = alert.bounds[1]
     if errors == 1 and most is not None and 1 / requests > most:
