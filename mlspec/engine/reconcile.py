@@ -63,7 +63,7 @@ def look_for_work(engine: Engine, spec: Spec) -> PassOutlook:
                 _record_pause(engine, spec)
                 return PassOutlook(PassResult(spec.name, paused=True), has_work=False)
             return _look_at_forecast(engine, spec)
-        except Exception as error:  # a defect in one forecast's look holds up no other
+        except Exception as error:  # a defect in one forecast's look does not stop the others
             failure = as_error(error)
             logger.debug("looking failed", exc_info=error)
             if isinstance(failure, Defect):
