@@ -86,7 +86,7 @@ def resource_mode(spec: Forecast, change: Change | Kind) -> ReconcileMode:
 
 
 def plan_pass(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
-    """Return the outlook of one forecast as it was `observed`. Raises DataError where its data is not there, and never was."""
+    """Return the plan of a pass over one forecast. Raises DataError if its data is missing and was never read."""
     now = engine.clock()
     desired_forecast, missing = _load_desired(engine, spec, observed)
     slots = slots_due(desired_forecast.spec, observed, parse_moment(now))

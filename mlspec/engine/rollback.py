@@ -57,7 +57,7 @@ def move_traffic(work: ForecastWork, result: PassResult) -> None:
 
 
 def evaluate_if_new(work: ForecastWork) -> tuple[str, ...]:
-    """Evaluate, where there is something that was not evaluated; return a sentence for each alert that changed."""
+    """Evaluate if there is new evidence; return a sentence for each alert that changed."""
     if not has_news(work, work.observed):
         return ()
     work.written = True

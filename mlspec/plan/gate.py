@@ -108,7 +108,7 @@ def _metric_loss(metric: str, value: float, evidence: GateEvidence) -> float:
 
 
 def _ideal_value(metric: str, evidence: GateEvidence) -> float | None:
-    """Return the value that is neither too low nor too high; None where it is nominal, and there are too few quantiles for one."""
+    """Return a metric's ideal value; None if it is the nominal interval and there are too few quantiles for one."""
     ideal = METRICS[metric].ideal
     return evidence.interval if ideal == "nominal" else ideal
 
