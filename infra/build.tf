@@ -1,5 +1,5 @@
-# From a merged pull request to an applied spec: Cloud Build runs the repository's cloudbuild.yaml as mlspec-build, after a person
-# has approved the build. GitHub's own workflows may act as the same account by workload identity, on that branch only.
+# Applies the specs after a merge: Cloud Build runs the repository's cloudbuild.yaml as mlspec-build, after a person has approved
+# the build. GitHub workflows can use the same account by workload identity, on that branch only.
 
 locals {
   substitutions = merge(
@@ -42,7 +42,7 @@ resource "google_cloudbuildv2_repository" "specs" {
 resource "google_cloudbuild_trigger" "apply" {
   count           = var.github == null ? 0 : 1
   project         = var.project_id
-  location        = var.region # the default, global, leaves the region and knows no 2nd generation repository
+  location        = var.region # the default, global, is outside the region and does not support 2nd generation repositories
   name            = "mlspec-apply"
   description     = "Validates, plans and applies the specs after an approval"
   service_account = google_service_account.build.id
@@ -60,9 +60,9 @@ resource "google_cloudbuild_trigger" "apply" {
   depends_on = [google_project_iam_member.build_writes_logs]
 }
 
-# A pull request is planned, and the plan is the build's output.
+# Plans the specs of a pull request. The plan is in the build's output.
 resource "google_cloudbuild_trigger" "plan" {
-  #checkov:skip=CKV2_MLSPEC_11:it may look and nothing else, and a stranger's pull request waits for a comment of an owner
+  #checkov:skip=CKV2_MLSPEC_11:it can only read, and a pull request of an external contributor waits for an owner's comment
   count           = var.github == null ? 0 : 1
   project         = var.project_id
   location        = var.region
@@ -84,7 +84,7 @@ resource "google_cloudbuild_trigger" "plan" {
   depends_on = [google_project_iam_member.plan_writes_logs]
 }
 
-# Ids of pools stay taken for 30 days after a deletion.
+# The id of a deleted pool cannot be used again for 30 days.
 resource "google_iam_workload_identity_pool" "github" {
   count                     = local.make_pool ? 1 : 0
   project                   = var.project_id
@@ -94,7 +94,7 @@ resource "google_iam_workload_identity_pool" "github" {
   depends_on = [google_project_service.api]
 }
 
-# Without the condition, every repository on GitHub could exchange its token here.
+# Without the condition, every repository on GitHub could exchange its token for this account.
 resource "google_iam_workload_identity_pool_provider" "github" {
   count                              = local.make_pool ? 1 : 0
   project                            = var.project_id

@@ -1,5 +1,5 @@
-# Airflow. Its tasks start containers and wait for them: nothing of mlspec is installed here, so a release of mlspec is a new
-# image digest in a DAG and never a rebuild of the environment.
+# Airflow. Its tasks start containers and wait for them. mlspec is not installed in the environment, so a new release of mlspec is only
+# a new image digest in a DAG.
 
 resource "google_composer_environment" "mlspec" {
   project         = var.project_id
@@ -7,12 +7,12 @@ resource "google_composer_environment" "mlspec" {
   name            = "mlspec"
   deletion_policy = "PREVENT"
 
-  # A bucket of our own: one that Composer makes has neither our key nor versions, and outlives the environment.
+  # The platform's bucket: a bucket that Composer creates has neither this key nor versions, and stays after the environment.
   storage_config { bucket = google_storage_bucket.mlspec["dags"].name }
 
   config {
-    environment_size           = "ENVIRONMENT_SIZE_SMALL" # its preset of workers is enough to start containers
-    resilience_mode            = "STANDARD_RESILIENCE"    # a run that dies with its zone is finished by the next one
+    environment_size           = "ENVIRONMENT_SIZE_SMALL" # its workers only start containers
+    resilience_mode            = "STANDARD_RESILIENCE"    # if a zone fails, the next run finishes the work
     enable_private_environment = true
     enable_private_builds_only = true
 
@@ -28,7 +28,7 @@ resource "google_composer_environment" "mlspec" {
       image_version           = var.composer_image
       web_server_plugins_mode = "DISABLED"
 
-      # What the DAGs' runner reads: where and by what a task runs its step.
+      # The runner of the DAGs reads these: where a task runs its step.
       env_variables = {
         MLSPEC_RUNNER       = "cloud-run"
         MLSPEC_PROJECT      = var.project_id
@@ -38,12 +38,12 @@ resource "google_composer_environment" "mlspec" {
 
       airflow_config_overrides = {
         "api-expose_config"                = "False"
-        "core-dags_are_paused_at_creation" = "False" # a DAG gets here by a reviewed apply
+        "core-dags_are_paused_at_creation" = "False" # a DAG is deployed only by a reviewed apply
         "core-max_active_runs_per_dag"     = "1"
       }
     }
 
-    # Twelve hours a week, at least, is what Composer asks for.
+    # Composer requires at least twelve hours a week.
     maintenance_window {
       start_time = "2026-01-03T01:00:00Z"
       end_time   = "2026-01-03T07:00:00Z"
@@ -68,7 +68,7 @@ resource "google_composer_environment" "mlspec" {
   }
 
   timeouts {
-    create = "90m" # about 25 minutes on a good day
+    create = "90m" # usually about 25 minutes
     update = "90m"
   }
 

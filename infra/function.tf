@@ -1,9 +1,9 @@
-# The function that hears an alert: it lets what serves give way where the record says so, and wakes the reconcile loop for the rest.
+# The function that handles alerts: it rolls back if the record says so, and starts the reconcile job for everything else.
 # Its source: functions/redeploy, and mlspec itself.
 
 resource "google_storage_bucket_object" "redeploy" {
   bucket = google_storage_bucket.mlspec["source"].name
-  name   = "redeploy-${filemd5(var.function_archive)}.zip" # a new source under an old name would deploy nothing
+  name   = "redeploy-${filemd5(var.function_archive)}.zip" # a new source needs a new name, or nothing is deployed
   source = var.function_archive
 
   lifecycle { create_before_destroy = true }
@@ -13,7 +13,7 @@ resource "google_cloudfunctions2_function" "redeploy" {
   project         = var.project_id
   location        = var.region
   name            = "mlspec-redeploy"
-  description     = "Redeploys the last good version when an alert arrives that asks for it, and wakes the reconcile loop"
+  description     = "Redeploys the last good version when an alert requires it, and starts the reconcile job"
   kms_key_name    = local.kms_key
   deletion_policy = "PREVENT"
 
@@ -21,7 +21,7 @@ resource "google_cloudfunctions2_function" "redeploy" {
     runtime           = "python312"
     entry_point       = "on_alert"
     docker_repository = google_artifact_registry_repository.functions.id
-    service_account   = google_service_account.fbuild.id # the full name; everywhere else it is the e-mail address
+    service_account   = google_service_account.fbuild.id # the full name is required here, not the e-mail address
 
     source {
       storage_source {
@@ -38,11 +38,11 @@ resource "google_cloudfunctions2_function" "redeploy" {
     ingress_settings               = "ALLOW_INTERNAL_ONLY" # a push of the same project counts as internal
     all_traffic_on_latest_revision = true
     binary_authorization_policy    = "default"
-    timeout_seconds                = 540 # what takes longer, the loop's job goes on with
+    timeout_seconds                = 540 # the reconcile job continues longer work
     available_cpu                  = "1"
     available_memory               = "1Gi" # Google's clients take 400 MB of it
 
-    # One alert at a time an instance; a forecast's lock is the guard. Many forecasts may read the same bad data.
+    # An instance handles one alert at a time; the forecast's lock prevents conflicts. Bad data may affect many forecasts at once.
     min_instance_count               = 0
     max_instance_count               = 20
     max_instance_request_concurrency = 1
@@ -57,7 +57,7 @@ resource "google_cloudfunctions2_function" "redeploy" {
       MLSPEC_PROJECT = var.project_id
       MLSPEC_REGION  = var.region
       MLSPEC_TARGET  = var.target
-    }, var.step_image == null ? {} : { MLSPEC_IMAGE = var.step_image }) # or it would have to look at the loop's job
+    }, var.step_image == null ? {} : { MLSPEC_IMAGE = var.step_image }) # without it, the function reads the image of the reconcile job
   }
 
   depends_on = [

@@ -1,8 +1,8 @@
-# Who may do what: one resource a grant, its role a literal, so that this page can be read and a scanner can judge it.
+# All grants: one resource per grant, with a literal role, so that people can read this file and scanners can check it.
 #
-#  - Members are added (_iam_member); no grant here removes another's (_iam_binding, _iam_policy).
-#  - A grant stands on the narrowest thing that takes one; on the project stands only what knows no smaller place.
-#  - No role has admin, editor or owner in its name. Rights that only such a role has come by a custom role.
+#  - Grants only add members (_iam_member). Nothing here removes other members (_iam_binding, _iam_policy).
+#  - A grant is on the narrowest possible resource. It is on the project only if there is no narrower resource.
+#  - No role has admin, editor or owner in its name. Permissions that only such roles have are in custom roles.
 
 # --- custom roles ---------------------------------------------------------------------------------------------------------
 
@@ -35,7 +35,7 @@ resource "google_project_iam_custom_role" "model_operator" {
   depends_on = [google_project_service.api]
 }
 
-# Lets a version that served before serve again.
+# Moves traffic back to an earlier version.
 resource "google_project_iam_custom_role" "traffic_operator" {
   project     = var.project_id
   role_id     = "mlspecTrafficOperator"
@@ -49,13 +49,13 @@ resource "google_project_iam_custom_role" "traffic_operator" {
     "aiplatform.endpoints.update",
     "aiplatform.models.get",
     "aiplatform.models.list",
-    "aiplatform.models.update", # the alias of the version that carries the forecast
+    "aiplatform.models.update", # for the alias of the default version
   ]
 
   depends_on = [google_project_service.api]
 }
 
-# Sees which files there are, and how large.
+# Sees the names and sizes of files.
 resource "google_project_iam_custom_role" "file_lister" {
   project     = var.project_id
   role_id     = "mlspecFileLister"
@@ -75,20 +75,20 @@ resource "google_project_iam_custom_role" "table_writer" {
   permissions = [
     "bigquery.tables.get",
     "bigquery.tables.getData",
-    "bigquery.tables.update", # a load that replaces a partition asks for it
+    "bigquery.tables.update", # a load that replaces a partition needs it
     "bigquery.tables.updateData",
   ]
 
   depends_on = [google_project_service.api]
 }
 
-# What applying a forecast's Terraform takes, by the types of resources that mlspec renders. It reads no secret's value, no
-# object and no table's rows.
+# The permissions to apply a forecast's Terraform, by the types of resources that mlspec renders. They allow no access to the values
+# of secrets, to objects or to rows of tables.
 resource "google_project_iam_custom_role" "forecast_applier" {
   project     = var.project_id
   role_id     = "mlspecForecastApplier"
   title       = "mlspec forecast applier"
-  description = "Makes, changes and removes what a forecast's rendered Terraform holds"
+  description = "Creates, changes and removes the resources of a forecast's rendered Terraform"
   permissions = [
     "aiplatform.endpoints.create",
     "aiplatform.endpoints.delete",
@@ -174,24 +174,24 @@ resource "google_project_iam_custom_role" "forecast_applier" {
   depends_on = [google_project_service.api]
 }
 
-# What planning takes: to look at what applying would change.
+# The permissions to plan: to read the resources that an apply would change.
 resource "google_project_iam_custom_role" "forecast_reader" {
   project     = var.project_id
   role_id     = "mlspecForecastReader"
   title       = "mlspec forecast reader"
-  description = "Looks at what a forecast's rendered Terraform holds"
+  description = "Reads the resources of a forecast's rendered Terraform"
   permissions = [
     for permission in google_project_iam_custom_role.forecast_applier.permissions : permission
     if can(regex("[.](get|list|getIamPolicy)$", permission))
   ]
 }
 
-# Handing out a right is a right of its own, and is only ever granted together with the list of roles that it may hand out.
+# The permission to grant roles is a separate role. It is only granted together with a list of the roles that may be granted.
 resource "google_project_iam_custom_role" "forecast_granter" {
   project     = var.project_id
   role_id     = "mlspecForecastGranter"
   title       = "mlspec forecast granter"
-  description = "Grants to a forecast's accounts what its Terraform says, out of a fixed list of roles"
+  description = "Grants roles of a fixed list to a forecast's accounts, as its Terraform says"
   permissions = [
     "bigquery.tables.setIamPolicy",
     "iam.serviceAccounts.setIamPolicy",
@@ -223,7 +223,7 @@ resource "google_project_iam_member" "dag_watches_executions" {
   member  = google_service_account.dag.member
 }
 
-# The two steps that change what serves run as the reconcile job, and not under this account.
+# The two steps that change the serving versions run in the reconcile job, not under this account.
 resource "google_cloud_run_v2_job_iam_member" "dag_starts_reconcile" {
   count    = var.step_image == null ? 0 : 1
   project  = var.project_id
@@ -254,7 +254,7 @@ resource "google_project_iam_member" "redeploy_writes_metrics" {
   member  = google_service_account.redeploy.member
 }
 
-# What an endpoint answered is what an alert on its errors or its latency is judged by.
+# Request metrics of endpoints, which alerts on error rate and latency need.
 resource "google_project_iam_member" "redeploy_reads_metrics" {
   project = var.project_id
   role    = "roles/monitoring.viewer"
@@ -267,7 +267,7 @@ resource "google_project_iam_member" "redeploy_moves_traffic" {
   member  = google_service_account.redeploy.member
 }
 
-# It decides by a forecast's record, under its lock, and records what it did.
+# It decides by a forecast's record, under its lock, and records its actions.
 resource "google_storage_bucket_iam_member" "redeploy_writes_state" {
   bucket = google_storage_bucket.mlspec["state"].name
   role   = "roles/storage.objectUser"
@@ -279,14 +279,14 @@ resource "google_storage_bucket_iam_member" "redeploy_writes_state" {
   }
 }
 
-# Whether a version's files are there: by their names and sizes. It reads none of them, and no data.
+# Checks a version's files by names and sizes. It reads neither files nor data.
 resource "google_storage_bucket_iam_member" "redeploy_lists_models" {
   bucket = google_storage_bucket.mlspec["models"].name
   role   = google_project_iam_custom_role.file_lister.id
   member = google_service_account.redeploy.member
 }
 
-# All that an alert may start: the loop.
+# An alert may only start the reconcile job.
 resource "google_cloud_run_v2_job_iam_member" "redeploy_starts_reconcile" {
   count    = var.step_image == null ? 0 : 1
   project  = var.project_id
@@ -316,7 +316,7 @@ resource "google_project_iam_member" "reconcile_reads_metrics" {
   member  = google_service_account.reconcile.member
 }
 
-# What a step's container said before it ended without a result.
+# The log of a step's container that ended without a result.
 resource "google_project_iam_member" "reconcile_reads_logs" {
   project = var.project_id
   role    = "roles/logging.viewer"
@@ -348,21 +348,21 @@ resource "google_storage_bucket_iam_member" "reconcile_reads_models" {
   member = google_service_account.reconcile.member
 }
 
-# May add a file, and can neither overwrite nor delete one: names are digests of what is in them.
+# May add files, but not overwrite or delete them: a file's name is the digest of its content.
 resource "google_storage_bucket_iam_member" "reconcile_adds_models" {
   bucket = google_storage_bucket.mlspec["models"].name
   role   = "roles/storage.objectCreator"
   member = google_service_account.reconcile.member
 }
 
-# It waits for the forecasts' own jobs, in which steps run.
+# It starts the forecasts' jobs, which run the steps, and waits for them.
 resource "google_project_iam_member" "reconcile_watches_executions" {
   project = var.project_id
   role    = "roles/run.viewer"
   member  = google_service_account.reconcile.member
 }
 
-# What it writes into a forecast's table it loads by a job; the tables are granted one by one, with each forecast.
+# It writes into a forecast's table by a load job. Each forecast's Terraform grants access to its own table.
 resource "google_project_iam_member" "reconcile_runs_loads" {
   project = var.project_id
   role    = "roles/bigquery.jobUser"
@@ -402,7 +402,7 @@ resource "google_cloud_run_v2_service_iam_member" "push_calls_redeploy" {
   member   = google_service_account.push.member
 }
 
-# On this one account: on the project it would let Pub/Sub be anyone.
+# Only on this account: a grant on the project would let Pub/Sub act as any account.
 resource "google_service_account_iam_member" "pubsub_mints_push_tokens" {
   service_account_id = google_service_account.push.name
   role               = "roles/iam.serviceAccountTokenCreator"
@@ -417,7 +417,7 @@ resource "google_project_iam_member" "fbuild_writes_logs" {
   member  = google_service_account.fbuild.member
 }
 
-# Cloud Functions copies the source into a bucket of its own first, which is made at the first deployment.
+# Cloud Functions first copies the source into its own bucket, which it creates at the first deployment.
 resource "google_project_iam_member" "fbuild_reads_staged_source" {
   project = var.project_id
   role    = "roles/storage.objectViewer"
@@ -457,7 +457,7 @@ resource "google_project_iam_member" "build_applies_forecasts" {
   member  = google_service_account.build.member
 }
 
-# The list is every role that a rendered forecast grants. A role that is missing here fails its apply with a 403.
+# The list has every role that a rendered forecast grants. If a role is missing here, the apply fails with a 403.
 resource "google_project_iam_member" "build_grants_to_forecasts" {
   project = var.project_id
   role    = google_project_iam_custom_role.forecast_granter.id
@@ -485,7 +485,7 @@ resource "google_project_iam_member" "build_grants_to_forecasts" {
 }
 
 # --- plan: Cloud Build on a pull request ----------------------------------------------------------------------------------
-# It runs what a pull request says, so it may look and nothing else: no data, no models, no secret's value, no write.
+# It runs code of a pull request, so it has only read access, and none to data, models or values of secrets.
 
 resource "google_project_iam_member" "plan_writes_logs" {
   project = var.project_id
@@ -519,7 +519,7 @@ resource "google_artifact_registry_repository_iam_member" "plan_reads_images" {
   member     = google_service_account.plan.member
 }
 
-# --- build: what it makes -------------------------------------------------------------------------------------------------
+# --- build: what it creates -----------------------------------------------------------------------------------------------
 
 resource "google_artifact_registry_repository_iam_member" "build_writes_images" {
   project    = var.project_id
@@ -529,7 +529,7 @@ resource "google_artifact_registry_repository_iam_member" "build_writes_images" 
   member     = google_service_account.build.member
 }
 
-# When the infrastructure stands, the loop makes the forecasts, under its own account: `mlspec apply --hand-over`.
+# After the infrastructure is applied, the reconcile job makes the forecasts under its own account: `mlspec apply --hand-over`.
 resource "google_cloud_run_v2_job_iam_member" "build_starts_reconcile" {
   count    = var.step_image == null ? 0 : 1
   project  = var.project_id
@@ -573,8 +573,8 @@ resource "google_secret_manager_secret_iam_member" "cloudbuild_reads_github_toke
 
 # --- Google's own agents --------------------------------------------------------------------------------------------------
 
-# An agent that was asked for before its service was used may lack the role that first use would have given it
-# (cloud.google.com/iam/docs/create-service-agents). Each acts for its own service in this project.
+# An agent that is created before the first use of its service may lack the role that the first use would grant
+# (cloud.google.com/iam/docs/create-service-agents). Each agent acts for its own service in this project.
 
 resource "google_project_iam_member" "aiplatform_acts" {
   #checkov:skip=CKV_GCP_49:Google's own agent, which acts for its service in the whole project
@@ -631,7 +631,7 @@ resource "google_pubsub_topic_iam_member" "secret_manager_publishes_rotation" {
   member  = google_project_service_identity.agent["secretmanager.googleapis.com"].member
 }
 
-# A dead letter takes two rights: to write it there, and to take it from here.
+# Dead lettering needs two permissions: to publish to the dead letter topic, and to acknowledge on the subscription.
 
 resource "google_pubsub_topic_iam_member" "pubsub_publishes_dead_letters" {
   project = var.project_id

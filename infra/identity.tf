@@ -1,5 +1,5 @@
-# Who acts. One account a job, no keys, and no workload runs as a default account. A forecast adds two of its own, NAME-train and
-# NAME-serve, from its own Terraform.
+# Service accounts: one per job, without keys. No workload runs as a default account. Each forecast's Terraform adds two accounts,
+# NAME-train and NAME-serve.
 
 resource "google_service_account" "dag" {
   project      = var.project_id

@@ -1,4 +1,4 @@
-# One key for all data of the platform and its forecasts. It must stand in the region of what it encrypts.
+# One key for all data of the platform and its forecasts. It must be in the region of the encrypted data.
 
 resource "google_kms_key_ring" "mlspec" {
   count    = var.kms_key == null ? 1 : 0
@@ -6,7 +6,7 @@ resource "google_kms_key_ring" "mlspec" {
   location = var.region
   name     = "mlspec"
 
-  lifecycle { prevent_destroy = true } # a key ring is never deleted, and its name is never free again
+  lifecycle { prevent_destroy = true } # a key ring cannot be deleted, so its name cannot be used again
   depends_on = [google_project_service.api]
 }
 
@@ -24,10 +24,10 @@ resource "google_kms_crypto_key" "mlspec" {
     protection_level = "SOFTWARE"
   }
 
-  lifecycle { prevent_destroy = true } # the key lost is the data lost
+  lifecycle { prevent_destroy = true } # without the key, the data is lost
 }
 
-# The service agents that encrypt on our behalf. A given key is granted by its owner, from output kms_members.
+# The service agents that encrypt with the key. If kms_key is given, its owner grants it to the output kms_members.
 
 locals {
   kms_members = {

@@ -1,5 +1,5 @@
-# Audit logs of every read and write, and the logs of what runs, for 400 days in the region and under our key. The project's own
-# _Default bucket is global and forgets after 30 days.
+# Audit logs of every read and write, and the logs of all workloads, for 400 days, in the region and encrypted with the platform's key.
+# The project's _Default bucket is global and keeps logs for only 30 days.
 
 resource "google_project_iam_audit_config" "data_access" {
   for_each = toset([

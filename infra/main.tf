@@ -1,10 +1,10 @@
-# The platform that every forecast of one Google Cloud project stands on, applied once.
+# The platform of all forecasts in one Google Cloud project, applied once.
 #
-# What belongs to one forecast (its accounts train and serve, its Cloud Run job, endpoint, dataset, alert policies, secrets)
-# is rendered by mlspec from its spec, and finds this platform by name: no forecast reads this state.
+# mlspec renders the resources of one forecast (its accounts train and serve, its Cloud Run job, endpoint, dataset, alert policies,
+# secrets) from its spec. They refer to this platform by names: no forecast reads this Terraform state.
 
 locals {
-  # Hyphens only: Composer refuses label keys with an underscore and values that start with a digit.
+  # Composer refuses label keys with an underscore and values that start with a digit.
   labels = { "managed-by" = "mlspec" }
 
   kms_key    = var.kms_key == null ? google_kms_crypto_key.mlspec[0].id : var.kms_key
@@ -15,7 +15,7 @@ locals {
   terraform_prefix = "terraform/"
 }
 
-# Gives the project's number, which the addresses of some Google-owned buckets contain.
+# The project's number, which is part of the names of some Google-owned buckets.
 data "google_project" "this" {
   project_id = var.project_id
 }

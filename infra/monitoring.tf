@@ -1,10 +1,10 @@
-# What a forecast measures. The descriptors stand before the first point, so that an alert policy on them is never refused.
+# The metrics of forecasts. The descriptors must exist before the first point, or an alert policy on them is refused.
 
 resource "google_monitoring_metric_descriptor" "value" {
   project      = var.project_id
   type         = "custom.googleapis.com/mlspec/value"
   display_name = "mlspec: value of a monitor"
-  description  = "What an alert of a forecast looks at: an error, a bias, a coverage, the age of the data"
+  description  = "The metric of a forecast's alert: an error, a bias, a coverage, the age of the data"
   metric_kind  = "GAUGE"
   value_type   = "DOUBLE"
   unit         = "1"
@@ -18,7 +18,7 @@ resource "google_monitoring_metric_descriptor" "breaches" {
   project      = var.project_id
   type         = "custom.googleapis.com/mlspec/breaches"
   display_name = "mlspec: breaches"
-  description  = "In how many of the last evaluations an alert of a forecast was beyond its threshold"
+  description  = "The number of the last evaluations in which a forecast's alert exceeded its threshold"
   metric_kind  = "GAUGE"
   value_type   = "DOUBLE"
   unit         = "1"
@@ -28,7 +28,7 @@ resource "google_monitoring_metric_descriptor" "breaches" {
   labels { key = "segment" }
 }
 
-# Two ways to tell: a forecast's alerts go to the function, the platform's own go to people. A function cannot mend a lost key.
+# Two channels: alerts of forecasts go to the function, alerts of the platform go to people. A function cannot restore a key.
 
 resource "google_monitoring_notification_channel" "alerts" {
   project      = var.project_id
@@ -53,7 +53,7 @@ locals {
   people = [for channel in google_monitoring_notification_channel.people : channel.id]
 }
 
-# A given key is watched where it lives: its audit log is in that project.
+# If kms_key is given, watch it in its own project, which has its audit log.
 resource "google_monitoring_alert_policy" "key_disabled" {
   count                 = var.kms_key == null ? 1 : 0
   project               = var.project_id
@@ -77,12 +77,12 @@ resource "google_monitoring_alert_policy" "key_disabled" {
 
   alert_strategy {
     auto_close = "604800s"
-    notification_rate_limit { period = "300s" } # a policy on logs demands one
+    notification_rate_limit { period = "300s" } # required for a policy on logs
   }
   documentation {
     mime_type = "text/markdown"
-    subject   = "mlspec: the encryption key is being taken away"
-    content   = "Everything of mlspec is encrypted with this key. Restore the version within 30 days: `gcloud kms keys versions restore`, then `enable`."
+    subject   = "mlspec: the encryption key is being destroyed or disabled"
+    content   = "All data of mlspec is encrypted with this key. Restore the version within 30 days: `gcloud kms keys versions restore`, then `enable`."
   }
 }
 
@@ -114,13 +114,13 @@ resource "google_monitoring_alert_policy" "reconcile_failed" {
   documentation {
     mime_type = "text/markdown"
     subject   = "mlspec: reconcile fails"
-    content   = "Rollouts stand still and rollbacks by the loop do not happen. Its log: Cloud Run, Jobs, mlspec-reconcile."
+    content   = "Rollouts and rollbacks by the loop have stopped. See the log: Cloud Run, Jobs, mlspec-reconcile."
   }
 }
 
 resource "google_monitoring_alert_policy" "alerts_dead" {
   project               = var.project_id
-  display_name          = "mlspec: the redeploy function gave up on an alert"
+  display_name          = "mlspec: the redeploy function could not handle an alert"
   combiner              = "OR"
   severity              = "ERROR"
   notification_channels = local.people
@@ -145,6 +145,6 @@ resource "google_monitoring_alert_policy" "alerts_dead" {
   documentation {
     mime_type = "text/markdown"
     subject   = "mlspec: an alert was not handled"
-    content   = "Look at it: `gcloud pubsub subscriptions pull mlspec-alerts-dead-hold`. Nothing was redeployed for it."
+    content   = "Read it: `gcloud pubsub subscriptions pull mlspec-alerts-dead-hold`. Nothing was redeployed for it."
   }
 }

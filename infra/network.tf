@@ -1,5 +1,5 @@
-# The network that Composer, the function and the jobs stand in. Nothing here has an address on the internet; Google's APIs are
-# reached by Private Google Access. A source outside Google Cloud needs a Cloud NAT, or a network of your own that has one.
+# The network of Composer, the function and the jobs. Nothing here has a public address; Private Google Access gives access to
+# Google's APIs. A source outside Google Cloud needs a Cloud NAT, or your own network with one.
 
 resource "google_compute_network" "mlspec" {
   count                   = var.network == null ? 1 : 0
@@ -28,7 +28,7 @@ resource "google_compute_subnetwork" "mlspec" {
   }
 }
 
-# What a VPC does anyway, said aloud, so that attempts are logged.
+# The same as a VPC's implied rule, but explicit, so that attempts are logged.
 resource "google_compute_firewall" "deny_ingress" {
   count         = var.network == null ? 1 : 0
   project       = var.project_id

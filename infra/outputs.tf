@@ -4,7 +4,7 @@ output "buckets" {
 }
 
 output "composer" {
-  description = "The Composer environment, and the folder that it reads DAGs from."
+  description = "The Composer environment and its DAG folder."
   value = {
     name    = google_composer_environment.mlspec.name
     airflow = google_composer_environment.mlspec.config[0].airflow_uri
@@ -13,27 +13,27 @@ output "composer" {
 }
 
 output "images" {
-  description = "Where step images are pushed to."
+  description = "The repository for step images."
   value       = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.mlspec.repository_id}"
 }
 
 output "kms_key" {
-  description = "The key that everything is encrypted with."
+  description = "The key that encrypts all data."
   value       = local.kms_key
 }
 
 output "kms_members" {
-  description = "Who needs roles/cloudkms.cryptoKeyEncrypterDecrypter on the key; granted here when the key is made here."
+  description = "The accounts that need roles/cloudkms.cryptoKeyEncrypterDecrypter on the key; granted here if the key is created here."
   value       = local.kms_members
 }
 
 output "network" {
-  description = "The network and subnetwork that jobs reach sources through."
+  description = "The network and subnetwork of the jobs."
   value       = { network = local.network, subnetwork = local.subnetwork }
 }
 
 output "notification_channel" {
-  description = "The channel that a forecast's alert policies tell: it leads to the redeploy function."
+  description = "The notification channel of the forecasts' alert policies, which leads to the redeploy function."
   value       = google_monitoring_notification_channel.alerts.id
 }
 
@@ -51,11 +51,11 @@ output "service_accounts" {
 }
 
 output "topics" {
-  description = "Topics that forecasts name: alerts, and what Secret Manager tells when a secret is due."
+  description = "Topics for forecasts: alerts, and Secret Manager's rotation messages."
   value       = { alerts = google_pubsub_topic.alerts.id, secret_rotation = google_pubsub_topic.secret_rotation.id }
 }
 
 output "workload_identity_provider" {
-  description = "What a GitHub workflow names to act as the build account; null when the pool is given or GitHub is not used."
+  description = "The provider with which a GitHub workflow acts as the build account; null if the pool is given or GitHub is not used."
   value       = one(google_iam_workload_identity_pool_provider.github[*].name)
 }

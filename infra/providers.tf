@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.11.0" # write-only arguments, which a forecast's secrets use
+  required_version = ">= 1.11.0" # for write-only arguments in a forecast's secrets
 
   required_providers {
     google = {
@@ -13,7 +13,7 @@ terraform {
     }
   }
 
-  # The bucket is named at init: terraform init -backend-config=bucket=NAME
+  # Set the bucket at init: terraform init -backend-config=bucket=NAME
   backend "gcs" {
     prefix = "mlspec/platform"
   }

@@ -1,5 +1,5 @@
-# mlspec-alerts: Cloud Monitoring, DAGs and the reconcile job tell of trouble, the redeploy function hears it.
-# It has no schema: Monitoring owns what it writes, and a strict schema would drop incidents.
+# mlspec-alerts: Cloud Monitoring, DAGs and the reconcile job publish alerts, and the redeploy function handles them.
+# It has no schema: Monitoring defines its own messages, and a strict schema would drop incidents.
 
 resource "google_pubsub_topic" "alerts" {
   project                    = var.project_id
@@ -11,15 +11,15 @@ resource "google_pubsub_topic" "alerts" {
   depends_on = [google_kms_crypto_key_iam_member.agent]
 }
 
-# A subscription of our own, where an event trigger would hide one: this one has a dead letter topic and a known name.
+# An explicit subscription instead of an event trigger, because it has a dead letter topic and a known name.
 resource "google_pubsub_subscription" "alerts_push" {
   project                    = var.project_id
   name                       = "mlspec-alerts-push"
   topic                      = google_pubsub_topic.alerts.id
-  ack_deadline_seconds       = 600 # longer than the function's own limit, or Pub/Sub calls again while it works
+  ack_deadline_seconds       = 600 # longer than the function's time limit, or Pub/Sub would call again while it works
   message_retention_duration = "86400s"
 
-  expiration_policy { ttl = "" } # never: by default a month without alerts would end it
+  expiration_policy { ttl = "" } # never: by default a month without alerts would delete the subscription
 
   push_config {
     push_endpoint = google_cloudfunctions2_function.redeploy.service_config[0].uri
@@ -40,7 +40,7 @@ resource "google_pubsub_subscription" "alerts_push" {
   depends_on = [google_service_account_iam_member.pubsub_mints_push_tokens, google_cloud_run_v2_service_iam_member.push_calls_redeploy]
 }
 
-# What the function gave up on, kept for a person to look at: a dead letter topic without a subscription loses everything.
+# Messages that the function could not handle, kept for a person. Without a subscription the dead letter topic would lose them.
 
 resource "google_pubsub_topic" "alerts_dead" {
   project                    = var.project_id
@@ -61,7 +61,7 @@ resource "google_pubsub_subscription" "alerts_dead_hold" {
   expiration_policy { ttl = "" }
 }
 
-# Secret Manager says here that a forecast's secret is due. Its publisher grant must stand before the first secret.
+# Secret Manager publishes here that a forecast's secret is due for rotation. Its grant must exist before the first secret.
 
 resource "google_pubsub_topic" "secret_rotation" {
   project                    = var.project_id

@@ -1,5 +1,5 @@
-# What changes which model serves runs here, under one account: the steps of a DAG that register and roll out, and the reconcile loop.
-# Made once there is an image; it runs on a schedule of its own where reconcile_schedule says one.
+# The job that changes which model serves, under one account: it runs the DAG steps that register and roll out, and the reconcile loop.
+# It is created if step_image is set, and has a schedule if reconcile_schedule is set.
 
 resource "google_cloud_run_v2_job" "reconcile" {
   count               = var.step_image == null ? 0 : 1
@@ -19,12 +19,12 @@ resource "google_cloud_run_v2_job" "reconcile" {
       service_account       = google_service_account.reconcile.email
       encryption_key        = local.kms_key
       execution_environment = "EXECUTION_ENVIRONMENT_GEN2"
-      max_retries           = 0       # the caller reads the exit code, and tries again where that helps
-      timeout               = "1500s" # ends before the next run of a half-hourly schedule
+      max_retries           = 0       # the caller reads the exit code and decides about a retry
+      timeout               = "1500s" # less than a half-hourly schedule's interval
 
       containers {
         image = var.step_image
-        args  = ["reconcile", "--once", "--target", var.target, "--yes"] # whoever made this job said yes to what the loop does
+        args  = ["reconcile", "--once", "--target", var.target, "--yes"] # creating this job approves the loop's actions
 
         resources { limits = { cpu = "1", memory = "1Gi" } }
 
@@ -37,11 +37,11 @@ resource "google_cloud_run_v2_job" "reconcile" {
           value = var.region
         }
         env {
-          name  = "MLSPEC_IMAGE" # what serves runs in the same image
+          name  = "MLSPEC_IMAGE" # the servers run the same image
           value = var.step_image
         }
         env {
-          name  = "MLSPEC_RUNNER" # steps run as the forecasts' own jobs, which are larger and can neither record nor deploy
+          name  = "MLSPEC_RUNNER" # steps run in the forecasts' own jobs, which have more memory and can neither record nor deploy
           value = "cloud-run"
         }
       }
@@ -66,7 +66,7 @@ resource "google_cloud_scheduler_job" "reconcile" {
   name             = "mlspec-reconcile"
   description      = "Starts the reconcile job"
   schedule         = var.reconcile_schedule
-  time_zone        = "Etc/UTC" # a zone with summer time skips a run in March and doubles one in October
+  time_zone        = "Etc/UTC" # a zone with summer time skips a run in March and repeats one in October
   attempt_deadline = "60s"
 
   retry_config {
@@ -82,7 +82,7 @@ resource "google_cloud_scheduler_job" "reconcile" {
     headers     = { "Content-Type" = "application/json" }
     body        = base64encode("{}")
 
-    oauth_token { # a Google API takes an OAuth token; OIDC is for services of our own
+    oauth_token { # a Google API needs an OAuth token, not OIDC
       service_account_email = google_service_account.tick.email
       scope                 = "https://www.googleapis.com/auth/cloud-platform"
     }

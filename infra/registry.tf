@@ -1,4 +1,4 @@
-# Images of mlspec, one a release, named by digest wherever they run. Tags never move.
+# Images of mlspec, one per release. Jobs refer to them by digest. Tags never move.
 
 resource "google_artifact_registry_repository" "mlspec" {
   project         = var.project_id
@@ -12,7 +12,7 @@ resource "google_artifact_registry_repository" "mlspec" {
   docker_config { immutable_tags = true }
   vulnerability_scanning_config { enablement_config = "INHERITED" }
 
-  # Nothing is deleted: a rollback may need an image of last year.
+  # Images are never deleted: a rollback may need an old image.
   cleanup_policy_dry_run = true
   cleanup_policies {
     id     = "keep-the-last-20"
@@ -24,14 +24,14 @@ resource "google_artifact_registry_repository" "mlspec" {
   depends_on = [google_kms_crypto_key_iam_member.agent]
 }
 
-# A function's build moves its tags with each deployment, so it gets a repository of its own; an encrypted function demands that
-# the repository has the same key.
+# A function's build moves its tags with each deployment, so it has a separate repository. An encrypted function requires that the
+# repository has the same key.
 
 resource "google_artifact_registry_repository" "functions" {
   project         = var.project_id
   location        = var.region
   repository_id   = "mlspec-functions"
-  description     = "What Cloud Build makes of the redeploy function"
+  description     = "Images of the redeploy function, built by Cloud Build"
   format          = "DOCKER"
   kms_key_name    = local.kms_key
   deletion_policy = "PREVENT"

@@ -1,4 +1,4 @@
-# The APIs. A destroy leaves them on: others in the project may use them.
+# The APIs. A destroy does not disable them, because other users of the project may need them.
 
 resource "google_project_service" "api" {
   for_each = toset([
@@ -30,8 +30,8 @@ resource "google_project_service" "api" {
   disable_on_destroy = false
 }
 
-# Google's service agents come into being at first use, and a grant to one that does not exist yet fails: ask for them now.
-# Storage, BigQuery and Logging answer by a data source instead.
+# Google creates its service agents at first use, and a grant to a missing one fails. So they are created here.
+# Those of Storage, BigQuery and Logging come from data sources.
 
 resource "google_project_service_identity" "agent" {
   provider = google-beta

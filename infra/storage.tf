@@ -1,12 +1,12 @@
-# The buckets. Each has an owner in the sentence behind it; who may read or write which is in iam.tf.
+# The buckets by purpose. iam.tf has their grants.
 
 locals {
   buckets = {
-    data   = "panels as they were read"
-    models = "trained models and how they were judged"
+    data   = "panels that steps read"
+    models = "trained models and their evaluations"
     state  = "records of mlspec, Terraform state of the forecasts, snapshots of Composer"
     source = "source of the redeploy function"
-    dags   = "the bucket of the Composer environment: rendered DAGs, Airflow's logs"
+    dags   = "bucket of the Composer environment: rendered DAGs, Airflow's logs"
   }
 }
 
@@ -30,7 +30,7 @@ resource "google_storage_bucket" "mlspec" {
     log_object_prefix = each.key
   }
 
-  # Ten earlier versions of an object are kept, and every one for 30 days.
+  # Keep the last ten earlier versions of an object, and every version for 30 days.
   lifecycle_rule {
     action { type = "Delete" }
     condition {
@@ -49,7 +49,7 @@ resource "google_storage_bucket" "mlspec" {
 }
 
 resource "google_storage_bucket" "access_logs" {
-  #checkov:skip=CKV_GCP_62:This bucket receives the access logs; its own would be written into itself without end
+  #checkov:skip=CKV_GCP_62:This bucket receives the access logs; its own access logs would cause more access logs
   project                     = var.project_id
   name                        = "${var.project_id}-mlspec-access-logs"
   location                    = upper(var.region)

@@ -1,5 +1,5 @@
 variable "project_id" {
-  description = "The Google Cloud project. One project is one trust domain: give production its own."
+  description = "The Google Cloud project. Everything in one project trusts each other: use a separate project for production."
   type        = string
   nullable    = false
 
@@ -10,7 +10,7 @@ variable "project_id" {
 }
 
 variable "region" {
-  description = "The one region that everything stands in, data and logs included."
+  description = "The region of all resources, including data and logs."
   type        = string
   default     = "europe-west1"
   nullable    = false
@@ -22,7 +22,7 @@ variable "region" {
 }
 
 variable "target" {
-  description = "Name of the target in mlspec.yaml that this project is."
+  description = "Name of this project's target in mlspec.yaml."
   type        = string
   default     = "prod"
   nullable    = false
@@ -45,7 +45,7 @@ variable "function_archive" {
 }
 
 variable "kms_key" {
-  description = "Full name of a key in the same region to use, where keys live in a project of their own; null makes one. The grants on a given key are its owner's: output kms_members lists them."
+  description = "Full name of an existing key in the same region, for example in a separate project for keys; null creates one. The owner of an existing key must grant it to the output kms_members."
   type        = string
   default     = null
 
@@ -55,12 +55,12 @@ variable "kms_key" {
   }
   validation {
     condition     = var.kms_key == null || strcontains(coalesce(var.kms_key, "-"), "/locations/${var.region}/")
-    error_message = "kms_key must stand in the region of the platform: Google refuses any other."
+    error_message = "kms_key must be in the region of the platform: Google refuses another region."
   }
 }
 
 variable "network" {
-  description = "Full name of a VPC network to use, such as a shared one; null makes one. Goes with subnetwork."
+  description = "Full name of an existing VPC network, such as a shared one; null creates one. Set it together with subnetwork."
   type        = string
   default     = null
 
@@ -70,12 +70,12 @@ variable "network" {
   }
   validation {
     condition     = (var.network == null) == (var.subnetwork == null)
-    error_message = "Give network and subnetwork together, or neither."
+    error_message = "Set both network and subnetwork, or neither."
   }
 }
 
 variable "subnetwork" {
-  description = "Full name of a subnetwork in the region, with Private Google Access on; null makes one. Goes with network."
+  description = "Full name of an existing subnetwork in the region, with Private Google Access; null creates one. Set it together with network."
   type        = string
   default     = null
 
@@ -86,7 +86,7 @@ variable "subnetwork" {
 }
 
 variable "subnetwork_range" {
-  description = "Addresses of the subnetwork, when it is made. Cloud Run takes two a running instance."
+  description = "Address range of the created subnetwork. Cloud Run uses two addresses per running instance."
   type        = string
   default     = "10.31.0.0/22"
   nullable    = false
@@ -98,7 +98,7 @@ variable "subnetwork_range" {
 }
 
 variable "composer_image" {
-  description = "Airflow image of Composer 3, pinned to a build: an alias such as composer-3-airflow-3 moves by itself."
+  description = "Airflow image of Composer 3, pinned to a build: an alias such as composer-3-airflow-3 can change to a newer image."
   type        = string
   default     = "composer-3-airflow-3.2.2-build.1"
   nullable    = false
@@ -110,7 +110,7 @@ variable "composer_image" {
 }
 
 variable "reconcile_schedule" {
-  description = "Cron expression in UTC at which the reconcile job runs by itself; null makes no schedule."
+  description = "Cron expression in UTC for the reconcile job; null creates no schedule."
   type        = string
   default     = null
 
@@ -121,7 +121,7 @@ variable "reconcile_schedule" {
 }
 
 variable "step_image" {
-  description = "Image of mlspec that the reconcile job runs, by digest; null makes no job, and DAGs cannot register or roll out."
+  description = "Image of the reconcile job, by digest; null creates no job, and then DAGs cannot register or roll out."
   type        = string
   default     = null
 
@@ -131,15 +131,15 @@ variable "step_image" {
   }
   validation {
     condition     = var.reconcile_schedule == null || var.step_image != null
-    error_message = "reconcile_schedule needs step_image: the job has to run something."
+    error_message = "reconcile_schedule needs step_image: without it there is no job."
   }
 }
 
 variable "github" {
   description = <<-EOT
-    The GitHub repository with the specs; null makes no trigger and no workload identity. repository_id is the number that
-    GitHub gave it: a name can be registered again by a stranger, a number cannot. app_installation_id and
-    token_secret_version (projects/P/secrets/S/versions/N) are needed when the connection is made here.
+    The GitHub repository with the specs; null creates no trigger and no workload identity. repository_id is the repository's
+    number at GitHub: somebody else can register a deleted name again, but not a number. app_installation_id and
+    token_secret_version (projects/P/secrets/S/versions/N) are needed if the connection is created here.
   EOT
   type = object({
     owner                = string
@@ -160,36 +160,36 @@ variable "github" {
       var.github == null || var.build_repository != null || var.build_connection != null ||
       try(var.github.app_installation_id != null && can(regex("^projects/[^/]+/secrets/[^/]+/versions/[^/]+$", var.github.token_secret_version)), false)
     )
-    error_message = "To make the connection, github needs app_installation_id and token_secret_version (projects/P/secrets/S/versions/N); or give build_connection or build_repository."
+    error_message = "To create the connection, github needs app_installation_id and token_secret_version (projects/P/secrets/S/versions/N); or set build_connection or build_repository."
   }
 }
 
 variable "build_connection" {
-  description = "Full name of a Cloud Build connection to use, where making one is not allowed; null makes one."
+  description = "Full name of an existing Cloud Build connection, if you may not create one; null creates one."
   type        = string
   default     = null
 }
 
 variable "build_repository" {
-  description = "Full name of a Cloud Build repository (2nd generation) to use; null makes one on the connection."
+  description = "Full name of an existing Cloud Build repository (2nd generation); null creates one on the connection."
   type        = string
   default     = null
 }
 
 variable "build_worker_pool" {
-  description = "Full name of a private worker pool to build in, where the organization demands one; null is the shared pool."
+  description = "Full name of a private worker pool for builds, if the organization requires one; null uses the shared pool."
   type        = string
   default     = null
 }
 
 variable "workload_identity_pool" {
-  description = "Full name (projects/NUMBER/locations/global/workloadIdentityPools/POOL) of a pool that already trusts GitHub; null makes one."
+  description = "Full name (projects/NUMBER/locations/global/workloadIdentityPools/POOL) of an existing pool that trusts GitHub; null creates one."
   type        = string
   default     = null
 }
 
 variable "alert_emails" {
-  description = "Who is told when the platform itself is in trouble."
+  description = "E-mail addresses for alerts about the platform itself."
   type        = set(string)
   default     = []
   nullable    = false

@@ -57,7 +57,7 @@ install() {
 # Tests write and sync many thousands of small files: where there is room in memory, they wait for no disk. A TMPDIR of the caller's stays.
 in_memory() {
   room="$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')"
-  if [ -n "${TMPDIR:-}" ] || [ "${room:-0}" -lt 4000000 ] || grep -q ' /dev/shm .*noexec' /proc/mounts; then
+  if [ -n "${TMPDIR:-}" ] || [ "${room:-0}" -lt 2000000 ] || grep -q ' /dev/shm .*noexec' /proc/mounts; then
     return
   fi
   TMPDIR="$(mktemp -d /dev/shm/mlspec.XXXXXX)" # short: the path of a socket has little room

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.processes import unmeasured
+from tests.processes import starting_unmeasured
 
 # A shell starts what runs in its background with SIGINT ignored, and so would be everything that a test stops by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -19,7 +18,7 @@ settings.load_profile("mlspec")
 pytest_plugins = ["tests.gcp.pubsub", "tests.stores", "tests.terraform.plugin"]
 
 # Those that take longest, of those in no group: what begins last should be short, as no other process can help with it.
-LONGEST = ("tests/test_docs.py::test_the_readme", "tests/gcp/test_fault_at_every_call.py", "tests/engine/test_reconcile_crash.py",
+LONGEST = ("tests/test_docs.py::test_a_page", "tests/gcp/test_fault_at_every_call.py", "tests/engine/test_reconcile_crash.py",
            "tests/terraform/test_platform.py", "tests/gcp/test_faults.py", "tests/test_acceptance.py")  # fmt: skip
 
 
@@ -37,10 +36,5 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """
     if item.get_closest_marker("no_cover") is None:
         return (yield)
-    measured = dict(os.environ)
-    for key in os.environ.keys() - unmeasured().keys():
-        del os.environ[key]
-    try:
+    with starting_unmeasured():
         return (yield)
-    finally:
-        os.environ |= {key: value for key, value in measured.items() if key.startswith("COVERAGE_PROCESS_")}

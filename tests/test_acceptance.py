@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.no_cover  # all in processes of its own; other tests go each part of it
 CASES = sorted(path.parent for path in (Path(__file__).resolve().parent.parent / "acceptance").glob("*/script"))
 # What differs from run to run, or with a library's last digit.
 UNSTABLE = (

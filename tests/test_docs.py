@@ -57,6 +57,7 @@ def shows(printed: list[str], expected: list[str]) -> str | None:
     return None
 
 
+@pytest.mark.no_cover  # its commands are processes; other tests go each part of them
 @pytest.mark.parametrize(("page", "commands"), [("README.md", 8), ("docs/logging.md", 2), ("docs/google-cloud.md", 3)])
 def test_a_page_is_a_session_that_runs(tmp_path: Path, page: str, commands: int) -> None:
     project = tmp_path / "project"
@@ -87,6 +88,7 @@ def test_every_link_leads_to_a_file(document: Path) -> None:
     assert not missing
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_and_a_line_on_the_page_of_commands(name: str) -> None:
     asked = subprocess.run(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests import tools
+from tests.conftest import LONGEST
+from tests.gcp.standin.forked import IMPORTED
 
 HERE = Path(__file__).parent
 
@@ -32,6 +35,12 @@ def test_what_is_listed_as_fast_is_there_and_listed_once() -> None:
     listed = (HERE / "fast.txt").read_text().split()
     assert [path for path in listed if not (HERE.parent / path).exists()] == []
     assert len(set(listed)) == len(listed)
+
+
+def test_what_begins_first_and_what_is_imported_ahead_is_there() -> None:
+    """Both lists are left behind in silence where a name of theirs is gone."""
+    assert [path for path in LONGEST if not (HERE.parent / path.partition("::")[0]).exists()] == []
+    assert [name for name in IMPORTED if find_spec(name) is None] == []
 
 
 GROUPED = """

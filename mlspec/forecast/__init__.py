@@ -1,4 +1,5 @@
-"""The science on data frames: load, check, features, candidates, backtest, quantiles, inventory; knows no cloud.
+"""Forecasting on data frames: loading, data checks, features, candidates, backtest, quantiles, inventory. Independent of targets.
 
-Inside, columns have Nixtla's names (`unique_id`, `ds`, `y`); users get their own names back at the door.
+Inside this package, columns have Nixtla's names (`unique_id`, `ds`, `y`). The steps in `jobs` rename them to the user's names in
+their outputs.
 """

@@ -1,7 +1,7 @@
 """The model file: a zip with a manifest in JSON and the trees of boosted members. It cannot run code when it is loaded.
 
-Statistical candidates are kept as what they are (kind, season, variant): they learn anew from the panel that a forecast
-starts at, deterministically (see `candidates.local`). The same model gives the same bytes.
+For a statistical candidate only its settings are stored (kind, season, variant). It is estimated again, deterministically, from the
+panel of each forecast (see `candidates.local`). The same model gives the same bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class ModelArtifact:
-    """A fitted champion: what was chosen, and each member with what it learned (None: nothing to keep)."""
+    """A fitted champion: what was chosen, and each member with its trained model as bytes (None: not stored)."""
 
     chosen: ChosenCandidate
     members: tuple[tuple[Candidate, bytes | None], ...]
@@ -37,7 +37,7 @@ class ModelArtifact:
         return self.chosen.candidate.label
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
-        """Return unique_id, ds, mean: the plain mean of the members."""
+        """Return unique_id, ds, mean: the unweighted mean of the members."""
         parts = [
             forecast_means(families.load_fitted(member, data, panel, self.seed), panel, member.label)
             for member, data in self.members
@@ -72,7 +72,7 @@ def dump_model(model: ModelArtifact) -> bytes:
 
 
 def load_model(data: bytes) -> ModelArtifact:
-    """Return the model that `dump` wrote. Raises ModelError when `data` is not that."""
+    """Return the model that `dump_model` wrote. Raises ModelError if `data` is no such model."""
     parts = trees.unpack_archive(data)
     try:
         manifest = json.loads(parts.pop(MANIFEST))
@@ -82,7 +82,7 @@ def load_model(data: bytes) -> ModelArtifact:
     if file_format != FORMAT:
         raise trees.damaged_model_error(f"its format is {file_format!r}, and this version of mlspec reads {FORMAT!r}")
     if sorted(parts) != part_names or not isinstance(seed, int):
-        raise trees.damaged_model_error("its parts are not the ones that its manifest lists")
+        raise trees.damaged_model_error("its parts are not those of its manifest")
     chosen = families.from_json(candidate)
     return ModelArtifact(
         chosen, tuple((member, parts.get(f"member-{number}")) for number, member in enumerate(chosen.parts)), seed

@@ -1,7 +1,7 @@
-"""`candidates: auto`: looks at the data and lists what is worth trying, with a sentence for each choice.
+"""`candidates: auto`: chooses the candidates by facts of the data, and gives a reason for each choice.
 
-A pure function of a few facts of the data. Demand is called intermittent where the mean interval between demands is 1.32
-periods or more, and smooth in size where the squared coefficient of variation is below 0.49 (Syntetos & Boylan 2005).
+A pure function of a few facts. Demand is intermittent if the mean interval between demands is 1.32 periods or more
+(Syntetos & Boylan 2005).
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from mlspec.spec.forecast import AutoEts, Candidate, Croston, Ensemble, Gradient
 
 @dataclass(frozen=True)
 class CandidateChoice:
-    """Candidates to try, and a sentence on each decision."""
+    """The chosen candidates, and a sentence on each decision."""
 
     candidates: tuple[Candidate, ...]
     reasons: tuple[str, ...]
 
 
-# Rows of complete lags below which a global model has too little to learn from.
+# Fewest rows with complete lags for which a global model is trained.
 FEWEST_ROWS = 200
-# Fits of one-series models (series x windows) beyond which they would run for the better part of an hour: ETS takes 50 to
-# 150 ms a fit on one core, theta 3 to 10.
+# Most fits of single-series models (series x windows), so that they take less than an hour. One fit takes 50 to 150 ms for ETS and
+# 3 to 10 ms for theta on one core.
 MOST_FITS_ETS, MOST_FITS_THETA = 20_000, 300_000
-# Share of series with intermittent demand from which Croston's family competes.
+# Share of series with intermittent demand from which Croston's methods are candidates.
 INTERMITTENT_SHARE = 0.25
 
 
 def choose_candidates(facts: HistoryFacts, *, distributed: bool = False) -> CandidateChoice:
-    """Return the list for these facts, of candidates that several workers can learn `together` where they have to."""
+    """Return the candidates for these facts. With `distributed`, only those that several workers can train together."""
     parts = (
         _choose_floor(facts),
         _choose_croston(facts),
@@ -48,12 +48,12 @@ def _choose_floor(facts: HistoryFacts) -> CandidateChoice:
     floor = SeasonalNaive(kind="seasonal-naive")
     if facts.season == 1:
         return CandidateChoice(
-            (floor,), ("seasonal-naive: the floor; this frequency has no season, so it is the last value",)
+            (floor,), ("seasonal-naive: the baseline; this frequency has no season, so it repeats the last value",)
         )
     if facts.length < facts.season:
-        why = f"the last value, as {facts.length} periods at the first cutoff hold no season of {facts.season}"
-        return CandidateChoice((floor,), (f"seasonal-naive: the floor; {why}",))
-    return CandidateChoice((floor,), (f"seasonal-naive: the floor, with a season of {facts.season} periods",))
+        why = f"repeats the last value, as {facts.length} periods at the first cutoff are less than one season of {facts.season}"
+        return CandidateChoice((floor,), (f"seasonal-naive: the baseline; {why}",))
+    return CandidateChoice((floor,), (f"seasonal-naive: the baseline, with a season of {facts.season} periods",))
 
 
 def _choose_croston(facts: HistoryFacts) -> CandidateChoice:
@@ -83,16 +83,14 @@ def _choose_smoothing(facts: HistoryFacts) -> CandidateChoice:
 
 def _choose_boosting(facts: HistoryFacts, *, distributed: bool) -> CandidateChoice:
     if facts.rows < FEWEST_ROWS:
-        return CandidateChoice(
-            (), (f"no gradient-boosting: of {facts.rows:,} rows with all lags it would learn by heart",)
-        )
-    why = f"gradient-boosting: {facts.rows:,} rows with all lags to learn from"
+        return CandidateChoice((), (f"no gradient-boosting: with {facts.rows:,} rows with all lags it would overfit",))
+    why = f"gradient-boosting: {facts.rows:,} training rows with all lags"
     if distributed:
         candidate = GradientBoosting(kind="gradient-boosting", library="lightgbm")
-        return CandidateChoice((candidate,), (f"{why}, by LightGBM, whose trees several workers can learn together",))
+        return CandidateChoice((candidate,), (f"{why}, by LightGBM, which several workers can train together",))
     return CandidateChoice((GradientBoosting(kind="gradient-boosting"),), (why,))
 
 
 def _choose_ensemble() -> CandidateChoice:
-    why = "ensemble: the mean of the best 3 is seldom worse than the best of them, and often better"
+    why = "ensemble: the mean of the best 3 is often better than the best of them, and seldom worse"
     return CandidateChoice((Ensemble(kind="ensemble", of="best-3"),), (why,))

@@ -1,7 +1,7 @@
-"""Rolling-origin evaluation (Tashman 2000): every candidate forecasts the same past, from the same cutoffs, seeing no further.
+"""Rolling-origin evaluation (Tashman 2000): all candidates forecast the same periods from the same cutoffs, with earlier data only.
 
-A row of the result is one period forecast by one entrant. An ensemble `best-N` takes in each window the N candidates that
-were best in the windows before it (all of them in the first), so that it never chooses by what it is judged on.
+A row of the result is one period, forecast by one entrant. In each window, an ensemble `best-N` uses the N candidates that were
+best in the earlier windows (all of them in the first window). So it never chooses members by the window that it is scored on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CANDIDATE, CUTOFF, STEP = "candidate", "cutoff", "h"
 
 @dataclass(frozen=True)
 class Entrant:
-    """What competes under one label: the plain mean of its members, or of the best `pick` of them; a single has one member."""
+    """A competitor with one label: the mean of its members, or of the best `pick` of them. A single candidate has one member."""
 
     label: str
     kind: str
@@ -34,7 +34,7 @@ class Entrant:
 
 
 def backtest_cutoffs(panel: Panel, backtest: Backtest) -> list[pd.Timestamp]:
-    """Return the cutoffs, oldest first. Raises ModelError when the history is too short for so many."""
+    """Return the cutoffs, oldest first. Raises ModelError if the history is too short for all windows."""
     horizon = panel.layout.horizon
     step = backtest.step or horizon
     times = pd.DatetimeIndex(sorted(panel.frame[TIME].unique()))
@@ -43,7 +43,7 @@ def backtest_cutoffs(panel: Panel, backtest: Backtest) -> list[pd.Timestamp]:
         raise ModelError(
             f"a backtest of {backtest.windows} windows of {horizon} periods, {step} apart, needs {periods_back + 2} periods of "
             f"history; there are {len(times)}",
-            hint="lower model.backtest.windows, model.backtest.step or model.horizon, or bring more history",
+            hint="lower model.backtest.windows, model.backtest.step or model.horizon, or provide more history",
         )
     return [times[-1 - periods_back + number * step] for number in range(backtest.windows)]
 
@@ -56,7 +56,7 @@ def forecast_windows(
     say: Say,
     workers: Workers,
 ) -> pd.DataFrame:
-    """Return unique_id, cutoff, ds, h, y (missing where unobserved), scales, and one column of means a key of `singles`."""
+    """Return unique_id, cutoff, ds, h, y (missing if unobserved), scales, and for each key of `singles` a column of means."""
     windows, done, total = [], 0, len(cuts) * len(singles)
     for number, cutoff in enumerate(cuts, 1):
         known = panel.known_at(cutoff)
@@ -76,9 +76,9 @@ def forecast_windows(
 def forecast_means(
     fitted: families.FittedCandidate, panel: Panel, label: str, workers: Workers = THIS_PROCESS
 ) -> pd.DataFrame:
-    """Return a candidate's means, no lower than a series' floor. Raises ModelError where one is not a finite number.
+    """Return a candidate's means, no lower than a series' floor. Raises ModelError if one is not a finite number.
 
-    A fitted candidate forecasts each series by itself, so that it does not matter which of them are forecast together.
+    A fitted candidate forecasts each series independently, so the result does not depend on how series are grouped.
     """
     parts = workers.map_shares(fitted.forecast, forecast_blocks(panel, workers))
     means = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
@@ -93,7 +93,7 @@ def forecast_means(
 
 
 def _window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
-    """Return what is to be forecast from one cutoff, with what came true and the scales as of the cutoff."""
+    """Return the periods to forecast from one cutoff, with their actual values and the scales as of the cutoff."""
     times = panel.layout.frequency.periods_after(cutoff, panel.layout.horizon)
     frame = panel.frame[panel.frame[TIME].isin(times) & panel.frame[ID].isin(known.frame[ID].unique())]
     actual = frame[TARGET].where(frame[OBSERVED])
@@ -120,7 +120,7 @@ def entrant_rows(
 def pick_best(
     earlier: pd.DataFrame, keys: Sequence[str], pick: int | None, rank: Callable[[pd.DataFrame], float]
 ) -> list[str]:
-    """Return the `pick` best of `keys` by their score in `earlier` windows, in the order given; all when there is none."""
+    """Return the `pick` best of `keys` by their score in the `earlier` windows, in their order; all if there are no windows."""
     if pick is None or earlier.empty:
         return list(keys)
     scored = sorted(keys, key=lambda key: rank(earlier.assign(**{MEAN: earlier[key]})))

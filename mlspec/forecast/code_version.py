@@ -1,11 +1,11 @@
-"""The version of the code that shapes a model: the part of mlspec that a version's lineage names.
+"""The version of the code that affects models and forecasts. It is part of the lineage of a forecast version.
 
-A new release of mlspec trains nothing again. What is trained follows from this constant, and from nothing else of the package.
+A new release of mlspec does not retrain any forecast. Only a change of this constant does.
 """
 
 from __future__ import annotations
 
-# Named for the release since which the code makes other models, or other forecasts with a model, of the same data, spec and
-# libraries. To raise it trains every forecast of every user again: raise it deliberately, in a commit of its own, and say so in
-# the release notes (docs/decisions/0018). tests/jobs/test_code_version.py says when it has to be raised.
+# The first release whose code makes these models and forecasts from the same data, spec and libraries. Raising it retrains every
+# forecast of every user: raise it in a separate commit, and announce it in the release notes (docs/decisions/0018).
+# tests/jobs/test_code_version.py fails if it has to be raised.
 CODE_VERSION = "0.1.0"

@@ -1,7 +1,7 @@
-"""The data contract: what must hold before a model may learn from the rows, and a report of what broke where.
+"""The data contract: the checks that rows must pass before a model is trained on them, and a report of the violations.
 
-The built-in checks (types, unique keys, frequency, gaps, static columns, the plan of known covariates) and those of the
-spec (completeness, freshness, range, series). Each is a function of the rows; none changes them.
+There are built-in checks (types, unique keys, frequency, gaps, static columns, the plan of known covariates) and those of the spec
+(completeness, freshness, range, series). Each is a function of the rows and does not change them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mlspec.forecast.load import CHECK, TypedRows
 from mlspec.spec.duration import format_duration
 from mlspec.spec.forecast import Dataset
 
-EXAMPLES = 10  # places named for one broken check
+EXAMPLES = 10  # most examples for one failed check
 
 
 @dataclass(frozen=True)
 class ContractEvidence:
-    """What the checks look at. `grid` holds every period from the first to the newest; `now` is naive UTC."""
+    """The input of the checks. `grid` holds every period from the first to the newest; `now` is UTC without a time zone."""
 
     dataset: Dataset
     rows: TypedRows
@@ -37,7 +37,7 @@ class ContractEvidence:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check's verdict: a sentence, how many places broke it, and some of them."""
+    """The result of one check: a sentence, the number of violations and some examples."""
 
     check: str
     ok: bool
@@ -87,7 +87,7 @@ def _check_keys(evidence: ContractEvidence) -> CheckResult:
         f"series '{name}' has {evidence.frequency.format_period(time)} in rows {', '.join(map(str, group['row'].head(5)))}"
         for (name, time), group in pairs[:EXAMPLES]
     ]
-    return CheckResult("keys", False, f"{len(pairs):,} periods stand more than once in a series", len(pairs), examples)
+    return CheckResult("keys", False, f"{len(pairs):,} periods occur more than once in a series", len(pairs), examples)
 
 
 def _check_frequency(evidence: ContractEvidence) -> CheckResult:
@@ -106,7 +106,7 @@ def _check_frequency(evidence: ContractEvidence) -> CheckResult:
 
 @dataclass(frozen=True)
 class SeriesSpans:
-    """By series: first and last row's period and how many periods have a value, as numbers on the grid."""
+    """By series: the grid positions of the first and last period with a value, and the number of periods with a value."""
 
     first: pd.Series
     last: pd.Series
@@ -115,17 +115,17 @@ class SeriesSpans:
 
     @property
     def missing_inside(self) -> pd.Series:
-        """Periods without a value between a series' first and last row."""
+        """Number of periods without a value between a series' first and last row."""
         return self.last - self.first + 1 - self.present
 
     @property
     def missing_behind(self) -> pd.Series:
-        """Periods between a series' last row and the newest of all."""
+        """Number of periods between a series' last row and the newest period of all series."""
         return self.newest - self.last
 
 
 def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex) -> SeriesSpans:
-    """Measure every series that has a value. A row without a target value is a period without a value."""
+    """Return the spans of all series that have a value. A row without a target value counts as missing."""
     present = rows[rows[TARGET].notna() & rows[TIME].isin(grid)].drop_duplicates([ID, TIME])
     where = pd.Series(grid.get_indexer(present[TIME]), index=present.index).groupby(present[ID])
     last = where.max()
@@ -133,7 +133,7 @@ def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex) -> SeriesSpans:
 
 
 def _check_completeness(evidence: ContractEvidence) -> CheckResult:
-    """Judge the gaps. Without `completeness` none is tolerated; trailing ones are left to `series.max_missing` if given."""
+    """Check the gaps. Without `completeness` no gap is allowed, except trailing ones if `series.max_missing` is set."""
     checks, span = evidence.dataset.checks, series_spans(evidence.rows.frame, evidence.grid)
     behind_excluded = (
         checks.completeness is None and checks.series is not None and checks.series.max_missing is not None
@@ -149,9 +149,9 @@ def _check_completeness(evidence: ContractEvidence) -> CheckResult:
         _describe_gap(evidence, name, int(span.first[name]), lacks) for name, lacks in worst.head(EXAMPLES).items()
     ]
     missed = f"{lacking:,} of {expected:,} periods have no value in {len(worst):,} series"
-    message = f"{missed} ({share:.2%} are there, {least:.2%} must be)"
+    message = f"{missed} ({share:.2%} have one, {least:.2%} must)"
     if share >= least:
-        return CheckResult("gaps", True, f"{message}; each is filled and never scored", lacking, examples)
+        return CheckResult("gaps", True, f"{message}; each gap is filled and is not scored", lacking, examples)
     return CheckResult("gaps", False, message, lacking, examples)
 
 
@@ -205,11 +205,11 @@ def _check_series(evidence: ContractEvidence) -> CheckResult | None:
     count, behind = len(span.first), span.missing_behind[span.missing_behind > 0]
     few = series_check.min is not None and count < series_check.min
     late = series_check.max_missing is not None and len(behind) > series_check.max_missing * count
-    messages = [f"{count:,} series" + (f", at least {series_check.min:,} must be there" if few else "")]
+    messages = [f"{count:,} series" + (f", at least {series_check.min:,} are required" if few else "")]
     if len(behind):
         messages.append(
             f"{len(behind):,} of them lack the newest period"
-            + (f", at most {series_check.max_missing:.1%} may" if late else "")
+            + (f", and at most {series_check.max_missing:.1%} may" if late else "")
         )
     examples = [
         f"series '{name}' ends {lag:,} periods before the newest" for name, lag in behind.head(EXAMPLES).items()
@@ -237,13 +237,13 @@ def _check_static(evidence: ContractEvidence) -> CheckResult | None:
 
 
 def _check_future(evidence: ContractEvidence) -> CheckResult | None:
-    """Judge the plan of known covariates: readable, each key once, every period of the horizon for every series."""
+    """Check the plan of known covariates: readable, unique keys, and every period of the horizon for every series."""
     known = evidence.dataset.covariates.known
     if not known:
         return None
     if evidence.future is None:
         return CheckResult(
-            "future", False, f"{', '.join(known)} must be known over the horizon, and dataset.future names no plan", 1
+            "future", False, f"{', '.join(known)} must be known over the horizon, but dataset.future is not set", 1
         )
     plan, freq = evidence.future, evidence.frequency
     if not plan.bad.empty:
@@ -286,7 +286,7 @@ def _missing_plan_periods(evidence: ContractEvidence) -> list[str]:
     ]
 
 
-# In the order in which a person would look: what cannot be read, what is twice, what is off, what is missing.
+# In the order in which a person would check: unreadable values, duplicates, wrong dates, missing values.
 CHECKS: tuple[Callable[[ContractEvidence], CheckResult | None], ...] = (
     _check_types, _check_keys, _check_frequency, _check_completeness, _check_freshness, _check_range, _check_series, _check_static,
     _check_future,

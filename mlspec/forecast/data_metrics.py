@@ -1,6 +1,6 @@
-"""What alerts on the data itself measure: drift, and which rows and series are there, as the data stood so many periods ago.
+"""Metrics of the data itself: drift, number of rows, new and vanished series, as of some periods ago.
 
-FORMULAS names the formula of each metric of the kinds `drift` and `data` in `spec.metrics`.
+FORMULAS has the formula of each metric of the kinds `drift` and `data` in `spec.metrics`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from mlspec.forecast.drift import (
     relative_volume,
 )
 
-USUAL_BASELINE = "same-season"  # what drift is measured against, where an alert does not say
+USUAL_BASELINE = "same-season"  # the baseline of drift, if an alert sets none
 
 
 @dataclass(frozen=True)
 class DataWindow:
-    """What one value is measured on: a wide table (a row a period, a column a series), the `length` periods of it that ended
-    `back` periods before the newest, the periods of a `season`, and what a distribution is held against."""
+    """The input of one metric value: a wide table (a row per period, a column per series) and a window of it. The window has
+    `length` periods and ends `back` periods before the newest one. `season` is in periods; `baseline` is the baseline of drift."""
 
     table: pd.DataFrame
     season: int
@@ -35,11 +35,11 @@ class DataWindow:
     baseline: str = USUAL_BASELINE
 
     def samples(self) -> tuple[Array, Array]:
-        """Return the values that are expected, and those of the window."""
+        """Return the baseline's values and the window's values."""
         return drift_samples(self.table, DriftBaseline(self.baseline, self.season), self.length, self.back)
 
     def changed_series(self) -> tuple[float, float] | tuple[None, None]:
-        """Return how many series are new in the window, and how many have vanished; None for both where too little is known."""
+        """Return the numbers of new and vanished series in the window; None for both if the history is too short."""
         return count_new_and_vanished(self.table, self.length, self.back) or (None, None)
 
 

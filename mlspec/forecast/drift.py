@@ -1,7 +1,7 @@
-"""How far the newest data has moved from what is usual: the distribution of demand, the volume of rows, which series come and go.
+"""Drift metrics of the newest data: the distribution of demand, the number of rows, new and vanished series.
 
-Values are pooled over series as multiples of each series' own level in the season before the window, so that large and small series
-weigh alike, and slow growth, which every forecast follows, is no drift. A jump inside the window is.
+Values are divided by their series' level in the season before the window and pooled over series. So large and small series have the
+same weight. Slow growth, which forecasts follow, is not drift; a jump inside the window is.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import pandas as pd
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
 
 Array = npt.NDArray[np.float64]
-# Bins of a tenth each; fewer where a bin would hold less than ten values of the smaller sample, none below three bins.
+# At most ten bins, fewer if a bin would hold less than ten values of the smaller sample; no value below three bins.
 MOST_BINS, FEWEST_BINS, PER_BIN = 10, 3, 10
-FEWEST_VALUES = 20  # of each sample, for a distance between their distribution functions
-SMALLEST_SHARE = 1e-4  # of a bin that one sample leaves empty: the index has no value there
+FEWEST_VALUES = 20  # fewest values of each sample for `ks`
+SMALLEST_SHARE = 1e-4  # used for a bin that is empty in one sample, where the index is undefined
 
 
 @dataclass(frozen=True)
 class DriftBaseline:
-    """What a window is held against: `same-season`, the same periods of earlier seasons, or `training`, all that came before it."""
+    """The baseline of a window: `same-season` (the same periods of earlier seasons) or `training` (all earlier data)."""
 
     name: str
     season: int
@@ -32,8 +32,8 @@ class DriftBaseline:
 def psi(expected: Array, actual: Array) -> float | None:
     """Population stability index: sum (a - e) ln(a / e) over bins of equal shares of `expected` (Siddiqi 2006, ch. 9).
 
-    Less what it is on average for two samples of one distribution, (bins - 1) (1/n + 1/m) (Yurdakul & Naranjo 2020), so that small
-    samples are not drift by themselves; never below 0. None where there are too few values for three bins.
+    Its expected value for two samples of one distribution, (bins - 1) (1/n + 1/m), is subtracted (Yurdakul & Naranjo 2020), so that
+    small samples do not look like drift. Never below 0. None if there are too few values for three bins.
     """
     count = min(MOST_BINS, len(expected) // PER_BIN, len(actual) // PER_BIN)
     if count < FEWEST_BINS:
@@ -60,7 +60,7 @@ def ks(expected: Array, actual: Array) -> float | None:
 
 
 def drift_samples(table: pd.DataFrame, baseline: DriftBaseline, window: int, back: int) -> tuple[Array, Array]:
-    """Return (expected, actual) for the window of `window` periods that ended `back` periods before the newest of a wide table."""
+    """Return (expected, actual) for a window of `window` periods that ends `back` periods before the newest of a wide table."""
     end = len(table) - back
     actual = _scaled_values(table, end, window, baseline.season)
     if baseline.name == "training":
@@ -71,7 +71,7 @@ def drift_samples(table: pd.DataFrame, baseline: DriftBaseline, window: int, bac
 
 
 def observed_table(panel: Panel) -> pd.DataFrame:
-    """Return what was observed, a row a period and a column a series; missing elsewhere."""
+    """Return the observed values, with a row per period and a column per series; missing if not observed."""
     frame = panel.frame
     observed = frame.assign(**{TARGET: frame[TARGET].where(frame[OBSERVED])})
     return observed.pivot(index=TIME, columns=ID, values=TARGET).sort_index()
@@ -97,7 +97,7 @@ def _values_before(table: pd.DataFrame, end: int) -> Array:
 
 
 def relative_volume(table: pd.DataFrame, season: int, back: int) -> float | None:
-    """Return how many values the newest period has, relative to the median of the season before it; None without a past."""
+    """Return the number of values in the newest period divided by the median of the season before it; None without history."""
     counts = table.notna().sum(axis=1)
     end = len(counts) - back
     usual = counts.iloc[max(end - 1 - max(season, 2), 0) : max(end - 1, 0)]
@@ -107,9 +107,9 @@ def relative_volume(table: pd.DataFrame, season: int, back: int) -> float | None
 
 
 def count_new_and_vanished(table: pd.DataFrame, window: int, back: int) -> tuple[float, float] | None:
-    """Return how many series were first seen, and how many were last seen before, in the newest `window` periods.
+    """Return the numbers of new and vanished series in the newest `window` periods.
 
-    None where there are not twice as many periods.
+    None if the history is shorter than two windows.
     """
     observed = table.notna()
     end = len(observed) - back

@@ -1,4 +1,4 @@
-"""What a history is like: how many series, how long, how often zero. What `auto` decides by."""
+"""Facts of a history (number of series, length, intermittency), by which `auto` chooses candidates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class HistoryFacts:
 
 
 def history_facts(panel: Panel, windows: int) -> HistoryFacts:
-    """Look at the panel as known at the first cutoff of a backtest with `windows` windows."""
+    """Return the facts of `panel`, which is the history at the first cutoff of a backtest with `windows` windows."""
     lengths = panel.series_lengths()
     rows = (lengths - max(default_lags(panel.layout))).clip(lower=0).sum()
     return HistoryFacts(
@@ -42,6 +42,6 @@ def history_facts(panel: Panel, windows: int) -> HistoryFacts:
 
 
 def demand_intervals(panel: Panel) -> pd.Series:
-    """Return each series' mean interval between demands (ADI): periods over periods with a demand; infinite with none."""
+    """Return each series' mean interval between demands (ADI): periods / periods with demand; infinite without demand."""
     groups = panel.frame[TARGET].ne(0).groupby(panel.frame[ID], sort=True)
     return groups.size() / groups.sum().astype("float64")

@@ -1,7 +1,7 @@
-"""What a boosted model sees of a period: lags, rolling statistics, the calendar, covariates. Nothing from past the cutoff.
+"""The features of a boosted model: lags, rolling statistics, calendar, covariates. They use no data after the cutoff.
 
-Lags and rolling statistics of the target are mlforecast's, which feeds its own predictions back for lags shorter than the
-horizon. A past covariate enters only as it stood a whole horizon (or more) ago: that value is known for every period ahead.
+mlforecast computes lags and rolling statistics of the target, and uses its own predictions for lags shorter than the horizon. A
+past covariate is used only with a lag of at least the horizon, because that value is known for every forecast period.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pandas as pd
 
 from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME, Layout, Panel
 
-# Calendar features by the base of the frequency: what may repeat within a year, a week, a day.
+# Calendar features by the frequency's base: those that can repeat within a year, a week or a day.
 CALENDAR: dict[str, tuple[str, ...]] = {
     "min": ("hour", "dayofweek", "month"),
     "h": ("hour", "dayofweek", "month"),
@@ -28,13 +28,13 @@ CALENDAR: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class CategoryEncoder:
-    """Category texts to numbers, as they were in training; a category that was not there is missing."""
+    """Maps category texts to the numbers used in training; a category that is new since then becomes missing."""
 
     categories: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def from_panel(cls, panel: Panel) -> CategoryEncoder:
-        """Learn the categories of every covariate that is text."""
+        """Return an encoder with the categories of every text covariate."""
         texts_by_column: dict[str, list[str]] = {}
         for frame in (panel.frame, panel.series):
             for name in frame.columns:
@@ -43,7 +43,7 @@ class CategoryEncoder:
         return cls(texts_by_column)
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return `frame` with every category as its number."""
+        """Return `frame` with every category replaced by its number."""
         coded = {
             name: frame[name].map({text: float(code) for code, text in enumerate(texts)}).astype("float64")
             for name, texts in self.categories.items() if name in frame
@@ -61,7 +61,7 @@ class FeatureMatrix:
 
 
 def default_lags(layout: Layout) -> tuple[int, ...]:
-    """Return the lags that are used when a spec names none: the latest periods, and one season with its neighbours."""
+    """Return the lags for a spec that sets none: the latest periods and some up to one or two seasons."""
     season = layout.season
     short = [1, 2, 3, 4] if season not in (7, 24) else list(range(1, season + 1))
     seasonal = [season // 4, season // 2, season] if season >= 12 else [season, 2 * season] if season > 1 else [6, 12]
@@ -69,14 +69,14 @@ def default_lags(layout: Layout) -> tuple[int, ...]:
 
 
 def rolling_windows(layout: Layout) -> tuple[int, ...]:
-    """Return the lengths of the rolling means: a short one, and a season or its quarter."""
+    """Return the windows of the rolling means: a short one, and a season or a quarter of it."""
     if layout.season >= 48:
         return (4, layout.season // 4)
     return (3, layout.season) if layout.season > 1 else (3, 6)
 
 
 def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
-    """Return the frames that mlforecast is given, categories coded."""
+    """Return the input frames of mlforecast, with categories as numbers."""
     layout = panel.layout
     combined = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
     combined = encode(_add_calendar(_add_lagged(combined, layout), layout)).sort_values([ID, TIME], ignore_index=True)
@@ -93,7 +93,7 @@ def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
 
 
 def _add_lagged(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """Add each past covariate as of `horizon` periods before, and as of one season before where that is longer."""
+    """Add each past covariate with a lag of `horizon` periods, and of one season if that is longer."""
     lags = sorted({layout.horizon, max(layout.season, layout.horizon)})
     ordered = frame.sort_values([ID, TIME], ignore_index=True)
     groups = ordered.groupby(ID, sort=False)

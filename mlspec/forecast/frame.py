@@ -1,7 +1,7 @@
 """The panel: all series as one long, regular frame, and what its columns mean.
 
-Inside mlspec columns have Nixtla's names, and a user's covariates stand behind a prefix so that no name can collide;
-users get their own names back at the door.
+Inside this package columns have Nixtla's names, and the user's covariates have a prefix, so that names cannot collide. The steps in
+`jobs` write outputs with the user's names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pandas as pd
 from mlspec.forecast.frequency import Frequency
 
 ID, TIME, TARGET, OBSERVED = "unique_id", "ds", "y", "observed"
-PREFIX = "x_"  # stands before a user's covariate
+PREFIX = "x_"  # prefix of the user's covariates
 MEAN = "mean"
 
 
@@ -31,7 +31,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Panel:
-    """The history as known at its cutoff, and the known covariates beyond it.
+    """The history up to its cutoff, and the known covariates after it.
 
     `frame`: unique_id, ds, y, observed, known, past; sorted, every period from a series' first to the cutoff.
     `series`: unique_id, static. `future`: unique_id, ds, known, for the `horizon` periods after the cutoff.
@@ -48,9 +48,9 @@ class Panel:
         return self.frame[TIME].max()
 
     def known_at(self, cutoff: pd.Timestamp) -> Panel:
-        """Return the panel as it was known at `cutoff`: of what came later, only the known covariates over the horizon.
+        """Return the panel as known at `cutoff`. Of later data, it has only the known covariates over the horizon.
 
-        The one way to a backtest's window, so that no candidate can see past its cutoff.
+        Every backtest window comes from here, so that no candidate uses data after its cutoff.
         """
         frame, known = self.frame, [ID, TIME, *self.layout.known]
         times = self.layout.frequency.periods_after(cutoff, self.layout.horizon)
@@ -64,7 +64,7 @@ class Panel:
         return self.frame.groupby(ID, sort=True)[TIME].size()
 
     def select_series(self, ids: pd.Index) -> Panel:
-        """Return the panel of some of the series: itself, and no copy, if of all."""
+        """Return the panel of some series; the same object if that is all series."""
         if self.series[ID].isin(ids).all():
             return self
         selected = [part[part[ID].isin(ids)].reset_index(drop=True) for part in (self.frame, self.series, self.future)]
@@ -72,7 +72,7 @@ class Panel:
 
 
 def horizon_frame(panel: Panel) -> pd.DataFrame:
-    """Return unique_id and ds of every period to be forecast, sorted."""
+    """Return unique_id and ds of every period to forecast, sorted."""
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
     ids = panel.frame[ID].unique()
     return pd.DataFrame({ID: ids.repeat(len(times)), TIME: list(times) * len(ids)})

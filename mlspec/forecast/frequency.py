@@ -1,6 +1,6 @@
-"""The length of a period: which dates are its own, what a season is, when a period ends.
+"""Frequencies: the dates of their periods, their natural season, and the end of a period.
 
-One table says which frequencies exist and how many periods make their natural season; a spec's `season` overrides it.
+One table holds the supported frequencies and the number of periods in their natural season. A candidate's `season` overrides it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Frequency:
         return self.base not in ("min", "h")
 
     def period_end(self, period: pd.Timestamp) -> pd.Timestamp:
-        """Return the moment when `period` is over. A week or month that is named by its last day ends with that day."""
+        """Return the end of `period`. A week or month that is named by its last day ends with that day."""
         return period + pd.Timedelta(days=1) if self.base in _ENDS_ON_ITS_DATE else period + self.offset
 
     def periods_after(self, period: pd.Timestamp, count: int) -> pd.DatetimeIndex:
@@ -56,7 +56,7 @@ class Frequency:
 
 
 def parse_frequency(alias: str) -> Frequency:
-    """Return the frequency that a spec's alias names. Raises DataError with the ones that exist."""
+    """Return the frequency of a spec's alias. Raises DataError, which lists the supported ones."""
     spelling = _PATTERN.fullmatch(alias)
     base = _OLD_SPELLINGS.get(spelling[2], spelling[2]) if spelling else ""
     if not spelling or base not in SEASONS:
@@ -72,22 +72,22 @@ def parse_frequency(alias: str) -> Frequency:
 
 
 def period_grid(dates: pd.Series, freq: Frequency) -> pd.DatetimeIndex:
-    """Return every period from the first to the last of `dates`, in phase with most of them.
+    """Return every period from the first to the last of `dates`, in the phase of most dates.
 
-    Raises DataError when the span holds more periods than any history does, which a wrong date or frequency explains.
+    Raises DataError if the span has more than LONGEST_GRID periods, which means a wrong date or frequency.
     """
     first, last = _grid_start(dates, freq), dates.max()
     if (last - first) / _shortest_period(freq) > LONGEST_GRID:
         raise DataError(
             f"from {freq.format_period(dates.min())} to {freq.format_period(last)} "
             f"there are more than {LONGEST_GRID:,} periods of {freq.alias}",
-            hint="look for a wrong date in the time column, or correct dataset.frequency",
+            hint="correct a wrong date in the time column, or dataset.frequency",
         )
     return pd.date_range(first, last, freq=freq.offset)
 
 
 def _grid_start(dates: pd.Series, freq: Frequency) -> pd.Timestamp:
-    """Return the first period of the grid: the earliest date in the phase that most dates share."""
+    """Return the first period of the grid: the earliest date in the phase of most dates."""
     unique = pd.Series(dates.unique())
     if isinstance(freq.offset, pd.offsets.Tick):
         phase = unique.astype("int64") % pd.Timedelta(freq.offset).value
@@ -103,5 +103,5 @@ def _shortest_period(freq: Frequency) -> pd.Timedelta:
 def _unknown_frequency(alias: str) -> DataError:
     return DataError(
         f"dataset.frequency '{alias}' is not a frequency that mlspec knows",
-        hint=f"use one of {', '.join(SEASONS)}; weeks end on a day (W-FRI), and a number may stand before (15min, 2W-SUN)",
+        hint=f"use one of {', '.join(SEASONS)}; weeks end on a day (W-FRI), and a number may come first (15min, 2W-SUN)",
     )

@@ -8,10 +8,10 @@ its error over the protection interval L + R,
     order_up_to   = D(L + R) + safety_stock
     reorder_point = D(L) + safety_stock
 
-The reorder point is the position that order_up_to is expected to leave at the next review; whoever may order between
-reviews orders when the position falls to it. The distribution of E is not assumed: it is that of the summed errors of the
-backtest, divided by the series' scale and pooled over series, which keeps the correlation of errors between periods that
-square-root-of-time rules leave out.
+The reorder point is the expected stock position just before the next review. If orders between reviews are possible, order when
+the position falls to it. No distribution of E is assumed: it is the empirical distribution of the summed backtest errors, divided
+by the series' scale and pooled over series. This keeps the correlation of errors between periods, which square-root-of-time rules
+ignore.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ FORMULA = (
 
 @dataclass(frozen=True)
 class StockLevels:
-    """`table`: unique_id, protection_demand, safety_stock, reorder_point, order_up_to; `samples`: errors behind them."""
+    """`table`: unique_id, protection_demand, safety_stock, reorder_point, order_up_to; `samples`: number of errors used."""
 
     table: pd.DataFrame
     samples: int
 
 
 def protection_periods(inventory: Inventory, horizon: int) -> int:
-    """Return lead time + review period, in periods. Raises ModelError when the forecast does not reach so far."""
+    """Return lead time + review period, in periods. Raises ModelError if that exceeds the horizon."""
     periods = inventory.lead_time + inventory.review_period
     if periods > horizon:
         raise ModelError(
             f"inventory: lead_time {inventory.lead_time} + review_period {inventory.review_period} is {periods} periods, "
-            f"and model.horizon reaches {horizon}",
+            f"and model.horizon is only {horizon}",
             hint=f"set model.horizon to {periods} or more",
         )
     return periods
@@ -82,7 +82,7 @@ def _cumulative_demand(forecast: pd.DataFrame, periods: int) -> pd.Series:
 def summed_errors(backtest: pd.DataFrame, periods: int) -> npt.NDArray[np.float64]:
     """Return actual minus forecast over each series' and cutoff's first `periods` periods, divided by the series' scale.
 
-    A sum with a period that has no actual value is left out. Raises ModelError when none is left.
+    A sum over a period without an actual value is left out. Raises ModelError if no sum is left.
     """
     rows = backtest[backtest[STEP] <= periods]
     error = (rows[TARGET] - rows[MEAN]) / rows[SCALE]
@@ -97,10 +97,10 @@ def summed_errors(backtest: pd.DataFrame, periods: int) -> npt.NDArray[np.float6
 
 
 def safety_margin(errors: npt.NDArray[np.float64], service_level: float) -> float:
-    """Return the quantile of the errors, at least 0; beyond the sample's reach, the normal distribution's.
+    """Return the errors' quantile at the service level, at least 0; above n / (n + 1), use the normal distribution.
 
-    With n errors the sample reaches to n / (n + 1). Past that the larger of its maximum and the normal quantile with the
-    errors' mean and deviation is taken, so that a higher service level never asks for less.
+    n errors have quantiles up to n / (n + 1). For a higher level, the result is the larger of their maximum and the normal quantile
+    with their mean and standard deviation, so that a higher service level never gives a lower stock.
     """
     if service_level <= len(errors) / (len(errors) + 1):
         return max(0.0, float(np.quantile(errors, service_level, method="weibull")))

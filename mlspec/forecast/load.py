@@ -1,6 +1,6 @@
-"""From a spec's dataset to typed rows: series, time, target, covariates, and every value that could not be used.
+"""Reads a spec's dataset into typed rows: series, time, target, covariates, and a list of invalid values.
 
-Reads and types only; whether the rows are good enough is for `contract` to say.
+It does not judge the rows; `contract` does.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from mlspec.forecast.table import Table, read_table
 from mlspec.spec.forecast import Dataset
 from mlspec.state.split import ONLY_SERIES
 
-# Names that columns of the outputs have; a series column of that name would hide one.
+# Column names of the outputs, which a series column must not have.
 RESERVED = ("cutoff", "mean", "version")
 MOST_SERIES = 100_000
-KEY, CHECK = "id_", "check_"  # prefixes of the user's series columns, and of columns that only a range check reads
+KEY, CHECK = "id_", "check_"  # prefixes of the user's series columns, and of columns for range checks only
 PROBLEM_COLUMNS = ["file", "row", "column", "value", "problem"]
 
 
 @dataclass(frozen=True)
 class TypedRows:
-    """Typed rows as they stand in the source, bad ones left out and listed in `bad` (file, row, column, value, problem).
+    """Typed rows of the source. Invalid rows are left out and listed in `bad` (file, row, column, value, problem).
 
     `frame`: unique_id, file, row, ds, y, the user's series columns (`id_`), covariates (`x_`), and columns that only a
-    range check reads (`check_`). `count` is the number of rows read; `kinds` says what each covariate is.
+    range check reads (`check_`). `count` is the number of rows read; `kinds` is the kind of each covariate.
     """
 
     frame: pd.DataFrame
@@ -41,7 +41,7 @@ class TypedRows:
 
 
 def load_history(dataset: Dataset, root: Path) -> TypedRows:
-    """Read the source of a dataset. Raises DataError when it cannot be read or lacks a column."""
+    """Read the source of a dataset. Raises DataError if it cannot be read or lacks a column."""
     _refuse_reserved(dataset)
     cov = dataset.covariates
     table = _read_source(dataset.source.uri, root, "dataset.source", history_columns(dataset))
@@ -58,7 +58,7 @@ def load_history(dataset: Dataset, root: Path) -> TypedRows:
 
 
 def load_future(dataset: Dataset, root: Path, kinds: Mapping[str, parse.CovariateKind]) -> TypedRows | None:
-    """Read the plan of known covariates, keyed by series and time or, where it has no series columns, by time alone."""
+    """Read the plan of known covariates, keyed by series and time, or by time alone if it has no series columns."""
     known = dataset.covariates.known
     if dataset.future is None or not known:
         return None
@@ -93,7 +93,7 @@ def _assemble_rows(
     kinds: Mapping[str, parse.CovariateKind],
     series: tuple[str, ...],
 ) -> TypedRows:
-    """Put parsed columns side by side; leave out rows with a problem, and lines that are empty throughout."""
+    """Join the parsed columns. Leave out rows with a problem and empty lines."""
     bad = pd.concat(
         [_problem_rows(table, name, parsed_column.problems) for name, parsed_column in parsed.values()],
         ignore_index=True,
@@ -118,7 +118,7 @@ def _problem_rows(table: Table, name: str, problems: pd.Series) -> pd.DataFrame:
 
 
 def _blank_labels(table: Table) -> pd.Index:
-    """Return the labels of lines that hold nothing at all: the empty line at a file's end is no row."""
+    """Return the labels of empty lines: an empty line at a file's end is not a row."""
     empty = pd.Series(True, index=table.origin.index)
     for column in table.columns.values():
         empty &= column == ""
@@ -139,6 +139,6 @@ def _refuse_reserved(dataset: Dataset) -> None:
     clash = [name for name in (*dataset.series, dataset.time) if name in RESERVED]
     if clash or (ID in dataset.series and len(dataset.series) > 1):
         raise DataError(
-            f"dataset: the column name '{clash[0] if clash else ID}' is one that mlspec's outputs use",
+            f"dataset: mlspec's outputs use the column name '{clash[0] if clash else ID}' themselves",
             hint="rename the column in the data and in the spec",
         )

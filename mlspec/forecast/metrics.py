@@ -1,6 +1,6 @@
-"""Accuracy measures, as plain functions of arrays. A measure without data, or with a zero below the line, is None.
+"""Accuracy metrics, as functions of arrays. A metric without data or with a zero denominator is None.
 
-FORMULAS names the formula of each metric of the kind `accuracy` in `spec.metrics`.
+FORMULAS has the formula of each metric of the kind `accuracy` in `spec.metrics`.
 
 WAPE, bias and pinball loss are divided by the sum of actual demand, so they compare across scales; MASE and RMSSE by the
 error of a naive forecast in the history before the cutoff (Hyndman & Koehler 2006; Makridakis et al. 2022, M5).
@@ -20,9 +20,9 @@ Metrics = dict[str, float | None]
 
 @dataclass(frozen=True)
 class ScoredForecasts:
-    """Forecasts and what came true, one entry a row: the arrays that formulas are made of.
+    """Forecasts and actual values as arrays, one entry per row: the input of the formulas.
 
-    `quantiles` holds the forecasts of each quantile, rising, for formulas of metrics that need some.
+    `quantiles` holds the forecasts of each quantile in rising order, for the metrics that need them.
     """
 
     actual: Array
@@ -79,7 +79,7 @@ def _scaled_mean(errors: Array, scale: Array) -> float | None:
 
 
 def _finite_ratio(above: float, below: float) -> float | None:
-    """Return above / below, or None where that is no finite number."""
+    """Return above / below, or None if that is not a finite number."""
     value = float(above) / float(below) if below else float("nan")
     return value if np.isfinite(value) else None
 

@@ -1,6 +1,6 @@
-"""What text in a data file means: strict numbers, ISO 8601 times, names, flags. What is no such thing is told, never guessed.
+"""Parses text of data files strictly: numbers, ISO 8601 times, names, flags. An invalid value is reported, never guessed.
 
-Each parser takes one column and returns its values and, by row label, what is wrong with the rows that it refuses.
+Each parser takes one column. It returns the values, and the problem of each refused row by row label.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-# What stands for "no value" in a target or covariate column; an identifier is never missing because of its spelling.
+# Texts that mean "no value" in a target or covariate column. They are valid names of series.
 MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none"})
 FLAGS = {"true": 1.0, "false": 0.0}
-# A magnitude that no demand has, below which sums of squares stay finite and a float still counts in ones.
+# Larger than any demand. Below it, sums of squares are finite and a float represents every integer.
 LARGEST = 1e15
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 _ISO = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
 _OFFSET = r".*[T ].*(?:Z|[+-][0-9]{2}:[0-9]{2})"
-_YEARS = (1700, 2200)  # what pandas' nanoseconds can hold, with room to forecast
+_YEARS = (1700, 2200)  # years that pandas' nanoseconds can represent, with space for a horizon
 
 
 @dataclass(frozen=True)
 class ParsedColumn:
-    """Values of one column, and `problems`: row label to what is wrong there. A refused row's value is missing."""
+    """Values of one column, and `problems` by row label. The value of a refused row is missing."""
 
     values: pd.Series
     problems: pd.Series
 
 
 def parse_numbers(column: pd.Series) -> ParsedColumn:
-    """Parse a column of numbers: JSON's spelling (a leading + or . is fine), nothing else, at most 1e15 in size."""
+    """Parse a column of numbers in JSON's notation (also with a leading + or .), at most 1e15 in size."""
     if pd.api.types.is_bool_dtype(column):
         return _refuse_all(column, "is true or false, not a number")
     if pd.api.types.is_numeric_dtype(column):
@@ -61,12 +61,12 @@ def _why_no_number(text: str) -> str:
 def _mask_implausible(values: pd.Series) -> ParsedColumn:
     wild = values.abs() > LARGEST
     return ParsedColumn(
-        values.mask(wild), pd.Series(f"is larger than {LARGEST:g}: not a quantity", index=values.index[wild])
+        values.mask(wild), pd.Series(f"is larger than {LARGEST:g}: not a plausible quantity", index=values.index[wild])
     )
 
 
 def parse_times(column: pd.Series) -> ParsedColumn:
-    """Parse a column of dates or times in ISO 8601. Times with an offset become UTC; mixing both kinds is refused."""
+    """Parse a column of dates or times in ISO 8601. Times with an offset become UTC; a mix of both kinds is refused."""
     if pd.api.types.is_datetime64_any_dtype(column):
         return _mask_outside_years(
             column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
@@ -83,7 +83,7 @@ def parse_times(column: pd.Series) -> ParsedColumn:
     problems = [
         text[~iso].map(_why_no_time),
         pd.Series("mixes times with and without an offset", index=text.index[mixed]),
-        pd.Series(f"is no time that exists, between {_YEARS[0]} and {_YEARS[1]}", index=unreal),
+        pd.Series(f"is not a valid time between {_YEARS[0]} and {_YEARS[1]}", index=unreal),
     ]
     return ParsedColumn(
         parsed.values, pd.concat([*problems, parsed.problems[~parsed.problems.index.isin(pd.concat(problems).index)]])
@@ -94,29 +94,29 @@ def _why_no_time(text: str) -> str:
     if not text:
         return "is empty"
     if "/" in text or "." in text:
-        return "is not ISO 8601: day and month could be read either way; write 2024-02-01"
+        return "is not ISO 8601: day and month are ambiguous; write 2024-02-01"
     return "is not ISO 8601: write 2024-02-01 or 2024-02-01T13:00:00Z"
 
 
 def _mask_outside_years(values: pd.Series) -> ParsedColumn:
     outside = values.notna() & ~values.dt.year.between(*_YEARS)
     problems = pd.Series("is empty", index=values.index[values.isna()])
-    impossible = pd.Series(f"is no time that exists, between {_YEARS[0]} and {_YEARS[1]}", index=values.index[outside])
+    impossible = pd.Series(f"is not a valid time between {_YEARS[0]} and {_YEARS[1]}", index=values.index[outside])
     return ParsedColumn(values.mask(outside).astype("datetime64[ns]"), pd.concat([problems, impossible]))
 
 
 def parse_names(column: pd.Series) -> ParsedColumn:
-    """Parse a column of identifiers: the text as it stands (`001`, `NA`); only an empty one is refused."""
+    """Parse a column of identifiers: the unchanged text (`001`, `NA`); only an empty one is refused."""
     text = _as_text(column)
     empty = text == ""
-    return ParsedColumn(text, pd.Series("is empty, and names no series", index=text.index[empty]))
+    return ParsedColumn(text, pd.Series("is empty, but must name a series", index=text.index[empty]))
 
 
 CovariateKind = Literal["number", "flag", "category"]
 
 
 def covariate_kind(column: pd.Series) -> CovariateKind:
-    """Return what a covariate is: what most of its distinct values are, so that one wrong value changes nothing."""
+    """Return a covariate's kind: the kind of most distinct values, so that one wrong value changes nothing."""
     if pd.api.types.is_bool_dtype(column):
         return "flag"
     if pd.api.types.is_numeric_dtype(column):
@@ -138,11 +138,11 @@ def parse_covariate(column: pd.Series, kind: CovariateKind) -> ParsedColumn:
         return ParsedColumn(text.where(~missing, None), pd.Series(dtype=object))
     values = text.str.lower().map(FLAGS).astype("float64")
     invalid = text.index[values.isna() & ~missing]
-    return ParsedColumn(values, pd.Series("is neither TRUE nor FALSE, as the rest of the column is", index=invalid))
+    return ParsedColumn(values, pd.Series("is neither TRUE nor FALSE, unlike the rest of the column", index=invalid))
 
 
 def _as_text(column: pd.Series) -> pd.Series:
-    """Return a column as text; what a Parquet file leaves out becomes empty."""
+    """Return a column as text; a missing value of a Parquet file becomes empty text."""
     if column.dtype != object:
         whole = pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all())
         column = column.astype("Int64") if whole else column

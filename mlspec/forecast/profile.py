@@ -1,7 +1,7 @@
-"""Looks at a data file and says which spec would fit it, with a reason for each guess.
+"""Proposes a spec for a data file, with a reason for each guess.
 
-A pure function of a frame of text. What is guessed: the time column, the columns that name a series, the target, the length of a
-period, the horizon, and which other columns help or would leak the answer.
+A pure function of a frame of text. It guesses the time column, the series columns, the target, the frequency, the horizon, and
+which other columns to use as covariates or to leave out because they leak the target.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TARGET_NAMES = re.compile(
 )
 _ROW_NUMBERS = re.compile(r"instant|index|row|^id$|^unnamed", re.IGNORECASE)
 _MOST_SERIES_COLUMNS = 3
-# Share of series and of steps that have to agree before a guess is made.
+# Share of steps that must agree with a guessed frequency.
 _AGREE = 0.9
 _HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "MS": 6, "ME": 6, "QS": 4, "QE": 4, "YS": 2, "YE": 2}
 _STEPS = ((7, "W"), (1, "D"))
@@ -31,7 +31,7 @@ _STEPS = ((7, "W"), (1, "D"))
 
 @dataclass(frozen=True, slots=True)
 class ProfileHints:
-    """What the user has said already; what is None is guessed."""
+    """The user's own choices. A field that is None is guessed."""
 
     time: str | None = None
     series: tuple[str, ...] | None = None
@@ -42,7 +42,7 @@ class ProfileHints:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a spec for this data would say. `reasons` maps a key of the spec to a sentence; `left_out` a column to why."""
+    """The proposed spec. `reasons` maps a key of the spec to a sentence, `left_out` an unused column to its reason."""
 
     time: str
     series: tuple[str, ...]
@@ -59,9 +59,11 @@ class Profile:
 
 
 def profile_frame(frame: pd.DataFrame, hints: ProfileHints) -> Profile:
-    """Return the profile of a frame whose columns are all text. Raises DataError with what was looked at and what to say."""
+    """Return the profile of a frame of text columns. Raises DataError with the tried columns and the option to set."""
     if len(frame) < 2:
-        raise DataError(f"the file has {len(frame)} row(s), and a history has many", hint="is it the right file?")
+        raise DataError(
+            f"the file has {len(frame)} row(s), which is not enough for a history", hint="is it the right file?"
+        )
     for name in (hints.time, hints.target, *(hints.series or ())):
         if name is not None and name not in frame:
             raise DataError(f"there is no column '{name}'", hint=f"columns: {', '.join(frame.columns[:30])}")
@@ -82,7 +84,7 @@ def profile_frame(frame: pd.DataFrame, hints: ProfileHints) -> Profile:
         static=static, past=past, windows=windows, lowest=0.0 if lowest >= 0 else None, left_out=left_out,
         reasons={
             "time": why_time, "series": why_series, "target": why_target, "frequency": why_frequency,
-            "horizon": f"{length:,} periods of history; {windows} backtest windows of {horizon} fit behind a season",
+            "horizon": f"{length:,} periods of history; {windows} backtest windows of {horizon} fit after a season",
             "demand": _describe_demand(figures[target]),
         },
     )  # fmt: skip
@@ -103,7 +105,7 @@ def _find_time_column(frame: pd.DataFrame, hints: ProfileHints) -> tuple[str, pd
             )
         if hints.time or _TIME_NAMES.search(name):
             tried.append(f"{name} ('{frame[name].iloc[0]}')")
-    examined = f": looked at {', '.join(tried)}" if tried else ""
+    examined = f": tried {', '.join(tried)}" if tried else ""
     raise DataError(
         f"no column holds dates{examined}",
         hint="dates are ISO 8601, such as 2024-02-01; convert the column, or name another with --time",
@@ -139,7 +141,7 @@ def _find_series_columns(
         remaining = [name for name in candidates if name not in chosen]
         if not remaining:
             break
-        # The column that splits the rows best; among equals the plainest, so that a code made of others comes last.
+        # The column that splits the rows best. Among equals prefer one that does not determine others, as a joined code does.
         chosen.append(
             max(
                 remaining,
@@ -152,7 +154,7 @@ def _find_series_columns(
         )
     if not _is_unique(frame, dates, chosen):
         raise DataError(
-            f"no columns tell the series apart: looked at {', '.join(candidates) or 'none'}",
+            f"no columns identify the series: tried {', '.join(candidates) or 'none'}",
             hint="name them with --series",
         )
     parents = _parent_columns(chosen, candidates)
@@ -162,7 +164,7 @@ def _find_series_columns(
 
 
 def _may_name_series(column: pd.Series, figures: pd.Series | None) -> bool:
-    """Whether a column may name a series: few values that come again and again, whole numbers if numbers at all."""
+    """Return whether a column may name a series: few repeated values, and only whole numbers if it is numeric."""
     if column.isin(MISSING).any() or column.nunique() > max(1, len(column) // 2):
         return False
     return figures is None or bool((figures % 1 == 0).all() and figures.nunique() <= max(50, len(column) // 10))
@@ -186,7 +188,7 @@ def _determines_column(frame: pd.DataFrame, name: str, other: str) -> bool:
 
 
 def _parent_columns(chosen: Sequence[str], candidates: Sequence[str]) -> list[str]:
-    """Return columns that look like the upper part of a series' name: an id beside the chosen, such as Store beside Dept."""
+    """Return columns that look like the parent of the chosen series columns, such as Store if Dept was chosen."""
     parent_pattern = re.compile(r"(store|shop|site|region|warehouse|country|market|location)s?(_?id)?$", re.IGNORECASE)
     return [name for name in candidates if name not in chosen and parent_pattern.search(name)] if chosen else []
 
@@ -201,9 +203,9 @@ def _find_target(figures: Mapping[str, pd.Series], series: Sequence[str], hints:
     }
     named = [name for name in candidates if _TARGET_NAMES.search(name)]
     if named:
-        # Where several are named so, the largest is the sum of the others more often than not.
+        # If several match, the largest is usually the sum of the others.
         chosen = max(named, key=lambda name: float(candidates[name].abs().sum()))
-        return chosen, "its name says so"
+        return chosen, "chosen by its name"
     varying = [name for name, values in candidates.items() if values.nunique() > 2]
     if len(varying) == 1:
         return varying[0], "the only column of numbers that varies"
@@ -221,7 +223,9 @@ def _guess_frequency(
     ordered = frame.assign(**{"\0": dates}).sort_values("\0")
     steps = (ordered.groupby(list(series), sort=False)["\0"] if series else ordered["\0"]).diff().dropna()
     if steps.empty:
-        raise DataError("every series has one row, which shows no frequency", hint="name it with --frequency")
+        raise DataError(
+            "every series has only one row, so the frequency cannot be guessed", hint="name it with --frequency"
+        )
     hours = steps / pd.Timedelta(hours=1)
     if (hours == 1).mean() >= _AGREE:
         return "h", f"hourly: {(hours == 1).sum():,} of {len(steps):,} steps are an hour"
@@ -267,7 +271,7 @@ def _sort_other_columns(
     series: Sequence[str],
     target: str,
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
-    """Sort the columns that are left: constant in a series, known up to the cutoff, or left out with a reason."""
+    """Sort the other columns into static, past, and left out with a reason."""
     leaks = _target_parts(figures, other_columns, target)
     static: list[str] = []
     past: list[str] = []
@@ -283,22 +287,22 @@ def _sort_other_columns(
     return tuple(static), tuple(past), left_out
 
 
-def _why_left_out(  # noqa: PLR0911  (a ladder of reasons, the first that holds)
+def _why_left_out(  # noqa: PLR0911  (the first reason that applies)
     frame: pd.DataFrame, figures: Mapping[str, pd.Series], name: str, series: Sequence[str], leaks: frozenset[str]
 ) -> str | None:
     column = frame[name]
     if name in leaks:
-        return "is a part of the target: it would leak the answer"
+        return "is a part of the target, so it would leak the answer"
     if column.isin(MISSING).mean() > 0.3:
         return f"{column.isin(MISSING).mean():.0%} of it is missing"
     if column.nunique() <= 1:
         return "never varies"
     if series and _determines_column(frame, name, series[-1]) and _is_constant(frame, name, series):
-        return "only names the series once more"
+        return "only repeats the series' name"
     if name in figures and figures[name].is_monotonic_increasing and figures[name].is_unique:
-        return "counts the rows"
+        return "is a row number"
     if name not in figures and not _is_constant(frame, name, series) and not _is_flag(column):
-        return "is text that varies in a series"
+        return "is text that varies within a series"
     return None
 
 
@@ -311,7 +315,7 @@ def _is_constant(frame: pd.DataFrame, name: str, series: Sequence[str]) -> bool:
 
 
 def _target_parts(figures: Mapping[str, pd.Series], columns: Sequence[str], target: str) -> frozenset[str]:
-    """Return columns that add up to the target in pairs (casual + registered = total), or equal it."""
+    """Return columns that equal the target, or pairs that add up to it (casual + registered = total)."""
     total = figures[target]
     known = [name for name in columns if name in figures]
     parts = {name for name in known if np.allclose(figures[name], total, equal_nan=False)}

@@ -1,8 +1,8 @@
-"""Quantiles by conformal prediction: the errors of past forecasts, at the same distance from their cutoff, say how wide.
+"""Quantiles by conformal prediction: their width comes from the errors of past forecasts at the same step of the horizon.
 
-Split conformal prediction on signed residuals (Vovk et al. 2005; Lei et al. 2018): residuals of the backtest are divided by
-their series' scale, pooled over series and, where they are few, over neighbouring steps of the horizon. In the backtest
-each window is calibrated on the other windows only, so its coverage is not its own echo.
+Split conformal prediction on signed residuals (Vovk et al. 2005; Lei et al. 2018). The residuals of the backtest are divided by
+their series' scale and pooled over series, and over neighbouring steps of the horizon if there are few. In the backtest each window
+is calibrated on the other windows only, so its coverage is not measured on its own residuals.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mlspec.forecast.scales import FLOOR, SCALE
 
 Array = npt.NDArray[np.float64]
 STEP, CUTOFF = "h", "cutoff"
-# Residuals wanted beyond the outermost quantile before neighbouring steps are left out.
+# Residuals needed beyond the outermost quantile. With fewer, neighbouring steps are added.
 TAIL = 5
 
 
@@ -29,9 +29,9 @@ def quantile_column(quantile: float) -> str:
 
 
 def calibrate_windows(rows: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
-    """Return backtest rows of one candidate with a column a quantile, each window calibrated on the others.
+    """Return one candidate's backtest rows with a column per quantile, each window calibrated on the other windows.
 
-    With a single window there is nothing to calibrate on, and the quantiles are missing.
+    With a single window there are no residuals to calibrate on, and the quantiles are missing.
     """
     parts = [
         add_quantiles(window, rows[rows[CUTOFF] != cutoff], quantiles)
@@ -41,9 +41,9 @@ def calibrate_windows(rows: pd.DataFrame, quantiles: Sequence[float]) -> pd.Data
 
 
 def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
-    """Return `forecast` (h, mean, scale, floor) with a column a quantile, from the residuals of `past` (h, y, mean, scale).
+    """Return `forecast` (h, mean, scale, floor) with a column per quantile, from the residuals of `past` (h, y, mean, scale).
 
-    Quantiles never cross, as they are order statistics of one sample, and never pass the series' floor.
+    Quantiles never cross, as they are order statistics of one sample. They are never below the series' floor.
     """
     steps = _residuals_by_step(past)
     need = math.ceil(TAIL / min(min(q, 1 - q) for q in quantiles))
@@ -66,7 +66,7 @@ def _residuals_by_step(past: pd.DataFrame) -> dict[int, Array]:
 
 
 def _pool_residuals(steps: dict[int, Array], step: int, need: int) -> Array:
-    """Return the residuals of `step` and of as many neighbours on both sides as it takes to have `need` of them."""
+    """Return the residuals of `step` and of as many neighbouring steps on both sides as are needed for `need` residuals."""
     for reach in range(max([*steps, step], default=0) + 1):
         near = [steps[other] for other in sorted(steps) if abs(other - step) <= reach]
         pool = np.concatenate(near) if near else np.empty(0)

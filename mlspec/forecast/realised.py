@@ -1,7 +1,7 @@
-"""How good forecasts turned out: those that were made against the actuals that have come since, once a period is mature.
+"""Realised accuracy: earlier forecasts compared with the actual values of mature periods.
 
-A period is mature when its end lies `available_after` in the past and enough of the series that were forecast have a value for it.
-Each period is judged by the newest forecast that was made before it (Tashman 2000, on fixed lead times: the shortest lead).
+A period is mature if it ended at least `available_after` ago and enough of the forecast series have an actual value for it. Each
+period is scored by the newest forecast that was made before it (Tashman 2000, on fixed lead times: the shortest lead).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CUTOFF, LEAD = "cutoff", "lead"
 
 @dataclass(frozen=True)
 class Maturity:
-    """When the truth about a period is known: `delay` after its end, for a share of `coverage` of the series."""
+    """When a period is mature: `delay` after its end, if a share of `coverage` of the series has actual values."""
 
     delay: pd.Timedelta
     coverage: float
@@ -31,17 +31,17 @@ class Maturity:
 def match_newest(
     panel: Panel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
 ) -> pd.DataFrame:
-    """Return forecasts beside their actuals, one row a series and mature period, sorted.
+    """Return forecasts with their actual values, one row per series and mature period, sorted.
 
-    `forecasts` have unique_id, ds, cutoff, mean and a column a quantile, and stand in the order in which they were made: of two
-    with the same cutoff the later one took the place of the earlier. `now` is in UTC, without a zone. Columns are theirs and y,
-    with the scales that scaled errors are divided by.
+    `forecasts` have unique_id, ds, cutoff, mean and a column per quantile, and are in the order of their creation: of two with the
+    same cutoff the later one counts. `now` is UTC without a time zone. The result has their columns, y and the scales for scaled
+    errors.
     """
     return join_actuals(panel, newest_forecasts(forecasts), maturity, now) if forecasts else pd.DataFrame()
 
 
 def newest_forecasts(forecasts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return of each series and period the newest forecast that was made before it."""
+    """Return the newest forecast of each series and period."""
     ordered = pd.concat(forecasts, ignore_index=True).sort_values([TIME, CUTOFF], kind="stable")
     return ordered.drop_duplicates([ID, TIME], keep="last")
 
@@ -49,7 +49,7 @@ def newest_forecasts(forecasts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def forecasts_by_lead(
     panel: Panel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
 ) -> dict[int, pd.DataFrame]:
-    """Return every forecast beside its actuals, by how many periods ahead it was made: 1 is the period after the cutoff."""
+    """Return every forecast with its actual values, by lead in periods: 1 is the period after the cutoff."""
     if not forecasts:
         return {}
     all_forecasts = pd.concat(forecasts, ignore_index=True).drop_duplicates([ID, TIME, CUTOFF], keep="last")
@@ -70,9 +70,9 @@ def forecasts_by_lead(
 def join_actuals(
     panel: Panel, forecasts: pd.DataFrame, maturity: Maturity, now: pd.Timestamp, separate_by: tuple[str, ...] = ()
 ) -> pd.DataFrame:
-    """Return the mature rows of forecasts, one a series and period, with what came true and the scales; sorted.
+    """Return the mature rows of forecasts, one per series and period, with actual values and scales; sorted.
 
-    Rows that differ in a column of `apart` are forecasts by themselves: each has to have enough of its series.
+    Rows that differ in a column of `separate_by` count as separate forecasts: maturity is decided for each of them.
     """
     actuals = panel.frame.loc[panel.frame[OBSERVED], [ID, TIME, TARGET]]
     rows = forecasts.merge(actuals, on=[ID, TIME], how="left")
@@ -88,18 +88,18 @@ def join_actuals(
 def last_windows(rows: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
     """Return the rows of the last `count` windows of `length` periods, each one period earlier, newest first.
 
-    A window that the mature periods do not fill is empty: too little data is no value, not a good one.
+    A window that the mature periods do not fill is empty, so that it gives no value instead of a good one.
     """
     return [rows[rows[TIME].isin(periods)] for periods in window_periods(rows, length, count)]
 
 
 def window_periods(rows: pd.DataFrame, length: int, count: int) -> list[list[pd.Timestamp]]:
-    """Return the periods of the last `count` windows of `length` mature periods, newest first; none where they do not fill one."""
+    """Return the periods of the last `count` windows of `length` mature periods, newest first; empty if a window is not full."""
     periods = sorted(rows[TIME].unique()) if len(rows) else []
     ends = [len(periods) - back for back in range(count)]
     return [periods[end - length : end] if end >= length else [] for end in ends]
 
 
 def measure_accuracy(rows: pd.DataFrame, quantiles: Sequence[float]) -> Metrics:
-    """Return every measure over the rows; None for each where there are none."""
+    """Return every metric over the rows; each is None if there are no rows."""
     return score_rows(rows, quantiles) if len(rows) else dict.fromkeys(metric_names("accuracy"))

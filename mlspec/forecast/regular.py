@@ -1,7 +1,7 @@
-"""From rows that keep their contract to a panel: every series has every period from its first to the newest.
+"""Builds a panel from rows that passed the data contract: every series has every period from its first to the newest one.
 
-A period without a value takes the value one season before it, or else the last value before it: never a later one, so
-that no backtest window learns from its future. Such a period is marked unobserved; it is learned from, but never scored.
+A period without a value gets the value one season earlier, or else the last value before it. It never gets a later value, so that
+no backtest window uses its future. Such a period is marked as unobserved: it is used for training, but never scored.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mlspec.forecast.load import KEY, TypedRows
 
 
 def build_panel(rows: TypedRows, future: TypedRows | None, grid: pd.DatetimeIndex, layout: Layout) -> Panel:
-    """Return the panel. Series that ended more than a horizon before the newest period are left out (see `ended`)."""
+    """Return the panel. Series that ended more than a horizon before the newest period are left out (see `ended_series`)."""
     span = series_spans(rows.frame, grid)
     active_series = span.first.index[span.missing_behind <= layout.horizon]
     active_rows = rows.frame[rows.frame[ID].isin(active_series)].set_index([ID, TIME])
@@ -33,19 +33,19 @@ def build_panel(rows: TypedRows, future: TypedRows | None, grid: pd.DatetimeInde
 
 
 def ended_series(rows: TypedRows, grid: pd.DatetimeIndex, horizon: int) -> list[str]:
-    """Return the series that get no forecast, because their last value is older than a horizon."""
+    """Return the series without a forecast, because their last value is older than a horizon."""
     span = series_spans(rows.frame, grid)
     return [str(name) for name in span.first.index[span.missing_behind > horizon]]
 
 
 def series_names(rows: TypedRows) -> pd.DataFrame:
-    """Return unique_id and the user's series columns (`id_`), one row a series, sorted."""
+    """Return unique_id and the user's series columns (`id_`), one row per series, sorted."""
     columns = [name for name in rows.frame if str(name).startswith(KEY)]
     return rows.frame[[ID, *columns]].drop_duplicates(ID).sort_values(ID, ignore_index=True)
 
 
 def _fill_gaps(frame: pd.DataFrame, season: int) -> pd.Series:
-    """Fill in time order, so that a filled value may in turn serve a season later."""
+    """Fill in the order of time, so that a filled value can fill a gap one season later."""
     values = frame[TARGET]
     for _ in range(int(values.isna().any()) * _fill_rounds(frame, season)):
         before = values.groupby(frame[ID]).shift(season)
@@ -60,7 +60,7 @@ def _fill_rounds(frame: pd.DataFrame, season: int) -> int:
 
 
 def _known_future(panel: Panel, future: TypedRows | None) -> pd.DataFrame:
-    """Return the known covariates over the horizon, for every series; a plan without series columns serves all."""
+    """Return the known covariates over the horizon for every series; a plan without series columns applies to all."""
     horizon_rows = horizon_frame(panel)
     columns = [ID, TIME, *panel.layout.known]
     if future is None:

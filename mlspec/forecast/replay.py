@@ -1,6 +1,6 @@
-"""A source as it was known earlier: rows up to a period, the plan of known covariates for what came after, a level that shifts.
+"""Replays a source as it was known earlier: rows up to a period, the later plan of known covariates, an optional level shift.
 
-For rehearsals: real history is told again, period by period, so that a fault can be played and what the loop does be seen.
+Rehearsals replay the real history period by period, inject a fault and show what the loop does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mlspec.spec.forecast import Dataset
 
 @dataclass(frozen=True)
 class Replay:
-    """A whole history, as text under the user's own columns. `times` has each row's period, `periods` all of them, oldest first."""
+    """A whole history as text in the user's columns. `times` has each row's period, `periods` all periods, oldest first."""
 
     dataset: Dataset
     rows: pd.DataFrame
@@ -33,7 +33,7 @@ class Replay:
     def rows_until(
         self, last: pd.Timestamp, *, shift_from: pd.Timestamp | None = None, factor: float = 1.0
     ) -> pd.DataFrame:
-        """Return the rows up to the period `last`; from `shift_from` on the target is `factor` times what it was."""
+        """Return the rows up to the period `last`; from `shift_from` on, the target is multiplied by `factor`."""
         rows = self.rows[self.times <= last].copy()
         if shift_from is not None:
             shifted = self.times[rows.index] >= shift_from
@@ -42,7 +42,7 @@ class Replay:
         return rows
 
     def known_plan(self) -> pd.DataFrame | None:
-        """Return the plan of known covariates for every period, history included; None where the spec names none."""
+        """Return the plan of known covariates for every period, also of the history; None if the spec has none."""
         known = self.dataset.covariates.known
         if not known or self.plan is None:
             return None
@@ -52,7 +52,7 @@ class Replay:
 
 
 def load_replay(dataset: Dataset, root: Path) -> Replay:
-    """Read a dataset's whole source. Raises DataError where it cannot be read, as the step `check` does."""
+    """Read a dataset's whole source. Raises DataError if it cannot be read, as the step `check` does."""
     table = read_table(
         local_files(dataset.source.uri, root, "dataset.source"), history_columns(dataset), "dataset.source"
     )
@@ -71,16 +71,16 @@ def _load_plan(dataset: Dataset, root: Path) -> pd.DataFrame | None:
     keys = [*dataset.series, dataset.time]
     try:
         return pd.DataFrame(read_table(files, [*keys, *dataset.covariates.known], "dataset.future").columns).astype(str)
-    except DataError:  # a plan without series columns is the same for all of them
+    except DataError:  # a plan without series columns applies to all series
         columns = [dataset.time, *dataset.covariates.known]
         return pd.DataFrame(read_table(files, columns, "dataset.future").columns).astype(str)
 
 
 def replayable_periods(replayed: Replay, periods: int) -> int:
-    """Return how many of the last `periods` can be told again. Raises ModelError where the history is too short for a drill."""
+    """Return `periods`, if so many can be replayed. Raises ModelError if the history is too short for a rehearsal."""
     if len(replayed.periods) < periods + 2:
         raise ModelError(
-            f"a rehearsal tells the last {periods} periods again, and there are {len(replayed.periods)}",
-            hint="bring more history, or shorten the windows of the alerts",
+            f"a rehearsal replays the last {periods} periods, and the history has only {len(replayed.periods)}",
+            hint="provide more history, or shorten the windows of the alerts",
         )
     return periods

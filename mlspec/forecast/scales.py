@@ -1,4 +1,4 @@
-"""How large a series' movements are: what errors are divided by, so that series of all sizes can be pooled and compared."""
+"""The scales of series: errors are divided by them, so that series of all sizes can be pooled and compared."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ SCALE, MASE_SCALE, RMSSE_SCALE, FLOOR = "scale", "mase_scale", "rmsse_scale", "f
 
 
 def series_scales(panel: Panel) -> pd.DataFrame:
-    """Return one row a series, from its history up to the cutoff and nothing later.
+    """Return one row per series, from its history up to the cutoff only.
 
     `mase_scale`: mean |y_t - y_(t-season)| (lag 1 while the history is no longer than a season); `rmsse_scale`: mean
-    (y_t - y_(t-1))^2; both NaN for a single period. `scale`: as mase_scale, but always above 0, for residuals to be pooled
-    by. `floor`: 0 where no value was ever negative, else -inf.
+    (y_t - y_(t-1))^2; both NaN for a single period. `scale`: as mase_scale, but always above 0, to pool residuals. `floor`: 0 if
+    no value was ever negative, else -inf.
     """
     frame, season = panel.frame, panel.layout.season
     groups = frame.groupby(ID, sort=True)

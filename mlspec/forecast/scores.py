@@ -1,4 +1,4 @@
-"""From backtest rows to scores: the measures of one candidate, over all rows or by the values of a column."""
+"""Computes metrics from rows of forecasts with actual values, over all rows or by the values of a column."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.scales import MASE_SCALE, RMSSE_SCALE
 from mlspec.spec.metrics import metrics_of_kind
 
-# A column with more values than this names things rather than groups them.
+# A column with more distinct values is not a grouping.
 MOST_GROUPS = 50
 
 
 def score_rows(rows: pd.DataFrame, quantiles: Sequence[float] = ()) -> metrics.Metrics:
-    """Return every accuracy metric over the rows that have an actual value; None for one that needs more quantiles."""
+    """Return every accuracy metric over the rows with an actual value; None for a metric that needs more quantiles."""
     rows = rows[rows[TARGET].notna()]
     with_quantiles = rows.dropna(subset=[quantile_column(q) for q in quantiles])
     means, levels = _to_arrays(rows, ()), _to_arrays(with_quantiles, quantiles)
@@ -41,12 +41,12 @@ def _to_arrays(rows: pd.DataFrame, quantiles: Sequence[float]) -> metrics.Scored
 
 
 def nominal_coverage(quantiles: Sequence[float]) -> float | None:
-    """Return the share that lies between the outermost quantiles, or None when there is only one."""
+    """Return the nominal share between the outermost quantiles, or None if there is only one quantile."""
     return round(quantiles[-1] - quantiles[0], 10) if len(quantiles) > 1 else None
 
 
 def score_by_groups(rows: pd.DataFrame, groups: pd.DataFrame, quantiles: Sequence[float]) -> list[dict[str, Any]]:
-    """Return the measures by each value of each column of `groups` (indexed by unique_id) that has few enough values."""
+    """Return the metrics by each value of each column of `groups` (indexed by unique_id) with at most MOST_GROUPS values."""
     scored_groups = []
     for name in groups.columns:
         values = groups[name].fillna("").map(_group_text)

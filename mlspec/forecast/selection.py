@@ -1,6 +1,6 @@
-"""The competition: who enters, what each scores, who is champion.
+"""Selects the champion: lists the entrants of a backtest, scores each of them, and chooses the best.
 
-Everything that one backtest says, from a panel and the model part of a spec; `backtest` makes the rows.
+Takes a panel and the `model` part of a spec. The module `backtest` makes the forecasts.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import Candidate, Ensemble, Model, SeasonalNaive
 from mlspec.spec.metrics import MAIN, METRICS
 
-# Labels that no candidate of a spec can have: the floor and the version that serves, where they are not candidates too.
+# Labels that no candidate of a spec can have: the baseline and the serving version, if they are not candidates.
 CHAMPION = "champion"  # the column that marks the champion's rows
 FLOOR, INCUMBENT = "(floor)", "(serving)"
-# The champion with the members that it will serve with, in every window: what the serving version is fairly held against. Its own
-# members were chosen with a look at these windows too, while the champion's score in the table never looks ahead.
+# The champion with its final members in every window. The serving version is compared with this score, because its members were
+# also chosen with knowledge of these windows. The champion's score in the table uses only earlier windows.
 DEPLOYED = "(to serve)"
-# Under `auto`, how much worse than the best single candidate in the backtest the ensemble may be and still be champion:
-# of two equals the mean is the safer, as its members' errors do not all fall in the same period.
+# Under `auto`, the share by which the ensemble may be worse than the best candidate and still be champion. Of two almost equal
+# candidates the mean is safer, because the errors of its members partly cancel.
 PREFERENCE = 0.01
 
 
 @dataclass(frozen=True)
 class Competitors:
-    """Who competes: `entrants` for the championship, the floor and the serving version beside it."""
+    """The entrants of a backtest: `entrants` can become champion; the baseline and the serving version are only scored."""
 
     entrants: tuple[Entrant, ...]
     floor: Entrant
@@ -56,7 +56,7 @@ class Competitors:
 
 @dataclass(frozen=True)
 class CompetitionResult:
-    """`rows`: every entrant's forecasts with quantiles; `scores` by label; `champion` and, if an ensemble, its members."""
+    """`rows`: every entrant's forecasts with quantiles; `scores` by label; the `champion` and its `members`."""
 
     rows: pd.DataFrame
     scores: dict[str, Metrics]
@@ -71,7 +71,7 @@ class CompetitionResult:
 
 
 def gather_competitors(panel: Panel, model: Model, incumbent: ChosenCandidate | None, workers: Workers) -> Competitors:
-    """Return who competes. `incumbent` is the serving version's candidate, None where nothing serves."""
+    """Return the entrants of the backtest. `incumbent` is the serving version's candidate, or None."""
     first = panel.known_at(backtest_cutoffs(panel, model.backtest)[0])
     reasons: tuple[str, ...] = ()
     if model.candidates == "auto":
@@ -112,7 +112,7 @@ def _make_entrant(candidate: Candidate, singles: Sequence[Candidate]) -> Entrant
 def run_competition(
     panel: Panel, model: Model, competitors: Competitors, say: Say, workers: Workers
 ) -> CompetitionResult:
-    """Run the backtest by `workers` and choose the champion by the spec's metric."""
+    """Run the backtest on `workers` and choose the champion by the spec's metric."""
     all_entrants = [
         *competitors.entrants,
         competitors.floor,
@@ -124,7 +124,7 @@ def run_competition(
     window_forecasts = forecast_windows(panel, cuts, singles, model.seed, say, workers)
 
     def rank_rows(rows: pd.DataFrame) -> float:
-        ranks_means = not METRICS[model.backtest.metric].quantiles  # rows to rank members by have no quantiles yet
+        ranks_means = not METRICS[model.backtest.metric].quantiles  # the rows for ranking members have no quantiles yet
         value = score_rows(rows)[model.backtest.metric if ranks_means else MAIN.name]
         return float("inf") if value is None else value
 
@@ -154,7 +154,7 @@ def run_competition(
 def choose_champion(competitors: Competitors, scores: dict[str, Metrics], metric: str) -> Entrant:
     """Return the entrant with the lowest `metric`; under `auto` the ensemble, if it is within 1 % of that.
 
-    Raises ModelError when the metric has no value for anyone.
+    Raises ModelError if the metric has no value for any entrant.
     """
     ranked = [
         (value, entrant) for entrant in competitors.entrants if (value := scores[entrant.label][metric]) is not None
@@ -162,7 +162,7 @@ def choose_champion(competitors: Competitors, scores: dict[str, Metrics], metric
     if not ranked:
         raise ModelError(
             f"no candidate can be ranked by {metric}: it has no value over the backtest's windows",
-            hint="with demand of zero throughout, no accuracy can be measured; rank by another metric, or use more windows",
+            hint="if all demand is zero, no accuracy can be measured; rank by another metric, or use more windows",
         )
     lowest, champion = min(ranked, key=lambda pair: pair[0])
     for value, entrant in ranked:
@@ -172,7 +172,7 @@ def choose_champion(competitors: Competitors, scores: dict[str, Metrics], metric
 
 
 def _forecast_key(candidate: Candidate) -> str:
-    """Return what makes two candidates forecast alike: everything but their name. It begins with a brace."""
+    """Return a key that is equal for candidates with equal forecasts: all settings but the name. It begins with a brace."""
     return candidate.model_dump_json(exclude={"name"})
 
 

@@ -1,4 +1,4 @@
-"""Which local files a spec's source names: paths relative to the project's root, `*` allowed, nothing outside the root."""
+"""Finds the local files of a spec's source: paths relative to the project's root, with `*`, never outside the root."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mlspec.errors import DataError
 from mlspec.source_files import list_source_files
 
 SUFFIXES = (".csv", ".parquet")
-# Beyond this a laptop's memory is the wrong place; Parquet of the same rows is a tenth of it.
+# More does not fit into a laptop's memory. The same rows as Parquet take a tenth.
 LARGEST_BYTES = 4 * 2**30
 MOST_FILES = 10_000
 
@@ -16,7 +16,7 @@ MOST_FILES = 10_000
 def local_files(uri: str | None, root: Path, field: str) -> list[Path]:
     """Return the files that `uri` names, sorted. `field` is the spec's field, for messages.
 
-    Raises DataError when the source is not local, not inside `root`, not there, of another format, or too large.
+    Raises DataError if the source is not local, outside `root`, missing, in another format, or too large.
     """
     if uri is None:
         raise _not_local_error(field, "a BigQuery query")

@@ -1,6 +1,6 @@
-"""Reads the columns that a spec names from CSV and Parquet, as they stand in the file, with the row of each value.
+"""Reads the columns of a spec from CSV and Parquet files without conversion, with the row number of each value.
 
-Everything in a CSV is text here: `001` and `NA` are names, and what a number is, `parse` decides.
+All values of a CSV file are text here, so `001` and `NA` stay names. `parse` converts numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HEADER_BYTES = 2**16
 
 @dataclass(frozen=True)
 class BadRow:
-    """One row that cannot be used: its file and number (the header is row 1), the column, the value, what is wrong."""
+    """An invalid row: its file and number (the header is row 1), the column, the value and the problem."""
 
     file: str
     row: int
@@ -34,7 +34,10 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of all files of a source, in order. `origin` has `file` and `row` of each row; `ragged` could not be split."""
+    """Columns of all files of a source, in order. `origin` has `file` and `row` of each row.
+
+    `ragged` lists the rows with a wrong number of fields.
+    """
 
     columns: dict[str, pd.Series]
     origin: pd.DataFrame
@@ -47,7 +50,7 @@ class Table:
 def read_table(files: Sequence[Path], columns: Iterable[str], where: str) -> Table:
     """Read `columns` of `files`. `where` is the spec's field, for messages.
 
-    Raises DataError for a file that cannot be read, and for columns that are not there.
+    Raises DataError if a file cannot be read or lacks a column.
     """
     column_names = list(dict.fromkeys(columns))
     ragged: list[BadRow] = []
@@ -65,7 +68,7 @@ def _read_file(file: Path, column_names: list[str], where: str, ragged: list[Bad
     read = _read_parquet if file.suffix.lower() == ".parquet" else _read_csv
     try:
         table, rows = read(file, column_names, where, ragged)
-    except MemoryError:  # Arrow's own is one of its exceptions, too
+    except MemoryError:  # Arrow's MemoryError is also an ArrowException
         raise
     except (pa.ArrowException, OSError) as error:
         raise DataError(
@@ -79,7 +82,7 @@ def _read_file(file: Path, column_names: list[str], where: str, ragged: list[Bad
 
 _HINTS = {
     True: "it must be comma-separated text in UTF-8 with a header line",
-    False: "write it again; it is no Parquet file, or was cut short",
+    False: "write it again: it is not a Parquet file, or it is truncated",
 }
 
 
@@ -91,7 +94,7 @@ def _read_csv(file: Path, column_names: list[str], where: str, ragged: list[BadR
     def handle_invalid_row(row: pa_csv.InvalidRow) -> str:
         broken_rows.append(row.number)
         problem = f"has {row.actual_columns} fields, the header has {row.expected_columns}"
-        if row.text.strip():  # an empty line is no row
+        if row.text.strip():  # an empty line is not a row
             ragged.append(BadRow(file.name, row.number, "", row.text[:80], problem))
         return "skip"
 
@@ -109,7 +112,7 @@ def _read_csv(file: Path, column_names: list[str], where: str, ragged: list[BadR
 
 
 def _row_numbers(count: int, broken_rows: list[int]) -> list[int]:
-    """Return the numbers of the rows that were read, when the header is row 1 and `broken` ones were left out."""
+    """Return the numbers of the rows that were read; the header is row 1, and `broken_rows` were left out."""
     left_out = set(broken_rows)
     return [row for row in range(2, count + len(left_out) + 2) if row not in left_out][:count]
 
@@ -138,7 +141,7 @@ def _read_parquet(file: Path, column_names: list[str], where: str, _ragged: list
 
 
 def _as_known_type(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column of a type that `parse` knows: text, bool, float64, int64 or timestamp. Anything else becomes text."""
+    """Return a column of a type that `parse` supports: text, bool, float64, int64 or timestamp. Other types become text."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)

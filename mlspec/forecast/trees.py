@@ -1,7 +1,7 @@
-"""Boosted trees as bytes that cannot run code, the same bytes for the same trees.
+"""Stores boosted trees as bytes that cannot run code. The same trees give the same bytes.
 
-scikit-learn's go through skops, which builds only types of a list that we trust; LightGBM's are its own text format. The
-archive has no clock in it, and skops' memory addresses are replaced by running numbers.
+scikit-learn models are stored by skops, which loads only types of a trusted list. LightGBM models are stored in LightGBM's text
+format. The archive has no timestamps, and the memory addresses that skops writes are replaced by sequential numbers.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 from mlspec.errors import MissingExtra, ModelError
 
-# What skops does not know by itself and a histogram booster needs: one class, arrays and numbers inside.
+# A class that histogram boosting needs and skops does not trust by default. It holds only arrays and numbers.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 LARGEST_BYTES = 2**30
 _ADDRESS = re.compile(r'(?<="__id__": )[0-9]+|(?<=")[0-9]+(?=\.npy")')
-# Where those listened who learned together, in LightGBM's own words: it is not of the model, and put back as it is without them.
+# The network addresses of distributed training in LightGBM's text. They are replaced by the values of local training.
 _NETWORK = ((re.compile(r"^\[machines: .*\]$", re.MULTILINE), "[machines: ]"),
             (re.compile(r"^\[local_listen_port: .*\]$", re.MULTILINE), "[local_listen_port: 12400]"))  # fmt: skip
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -40,7 +40,7 @@ def _strip_network(trees: str) -> str:
 
 
 def load_trees(data: bytes, library: str) -> Any:
-    """Return the model that `dump` wrote; it has `predict`. Raises ModelError when `data` is not that."""
+    """Return the model that `dump_trees` wrote. Raises ModelError if `data` is no such model."""
     return _load_text(data) if library == "lightgbm" else _load_skops(data)
 
 
@@ -59,23 +59,23 @@ def _load_skops(data: bytes) -> Any:
     import skops.io
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    unpack_archive(data)  # sizes first: nothing is unpacked before
+    unpack_archive(data)  # checks the sizes before skops unpacks anything
     try:
         foreign = set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED)
         if foreign:
-            raise damaged_model_error(f"it asks for {', '.join(sorted(foreign))}, which no model of mlspec holds")  # noqa: TRY301
+            raise damaged_model_error(f"it contains {', '.join(sorted(foreign))}, which no model of mlspec contains")  # noqa: TRY301
         model = skops.io.loads(data, trusted=TRUSTED)
     except ModelError:
         raise
-    except Exception as error:  # skops and numpy raise whatever a damaged file leads them to
+    except Exception as error:  # skops and numpy raise many kinds of errors on a damaged file
         raise damaged_model_error("its trees cannot be read") from error
     if not isinstance(model, HistGradientBoostingRegressor):
-        raise damaged_model_error("it holds no boosted trees")
+        raise damaged_model_error("it contains no boosted trees")
     return model
 
 
 def pack_archive(parts: dict[str, bytes]) -> bytes:
-    """Return a zip of named parts, in order, without a clock."""
+    """Return a zip of named parts, in order, without timestamps."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as packed:
         for name, data in parts.items():
@@ -86,18 +86,18 @@ def pack_archive(parts: dict[str, bytes]) -> bytes:
 
 
 def unpack_archive(data: bytes) -> dict[str, bytes]:
-    """Return the parts of a zip by name. Raises ModelError when it is none, is damaged, or would unpack to too much."""
+    """Return the parts of a zip by name. Raises ModelError if it is not a zip, is damaged, or would unpack to too many bytes."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             if sum(info.file_size for info in packed.infolist()) > LARGEST_BYTES:
                 raise damaged_model_error(f"it unpacks to more than {LARGEST_BYTES // 2**30} GiB")
             return {info.filename: packed.read(info) for info in packed.infolist()}
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
-        raise damaged_model_error("it is no whole archive") from error
+        raise damaged_model_error("it is not a complete archive") from error
 
 
 def damaged_model_error(why: str) -> ModelError:
-    """Return the error for a model file that is not as mlspec wrote it."""
+    """Return the error for a damaged or foreign model file."""
     return ModelError(f"the model file cannot be trusted: {why}", hint="restore the file, or train again: mlspec apply")
 
 

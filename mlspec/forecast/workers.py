@@ -1,6 +1,6 @@
-"""Who computes: this process, or the workers of a cluster, each with its share of the series.
+"""Workers: this process, or the workers of a cluster, each with a share of the series.
 
-Every family learns and forecasts through here, so that there is one way to compute for one machine and for many.
+Every family trains and forecasts through this interface, so that one machine and a cluster run the same code.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ from typing import Protocol, TypeVar
 from mlspec.forecast.frame import Panel
 
 T = TypeVar("T")
-# Periods of all series that are forecast at once: a matrix of 40 features over them takes about 1 GB.
+# Most rows (periods of all series) to forecast at once: a matrix of 40 features for them takes about 1 GB.
 MOST_ROWS = 3_000_000
 
 
 @dataclass(frozen=True)
 class TrainingPeer:
-    """One of those who learn one model together: its rank, and where each of them listens (host:port), by rank."""
+    """One worker of a distributed training: its rank, and the addresses (host:port) of all workers, by rank."""
 
     rank: int = 0
     addresses: tuple[str, ...] = ("",)
 
 
 class Workers(Protocol):
-    """What does work on shares of a panel. `count` is the number of shares that it is dealt into."""
+    """Runs functions on shares of a panel. `count` is the number of shares."""
 
     count: int
 
     def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
-        """Do the work on each share by itself, and return what came of it, in order."""
+        """Run `work` on each share independently, and return the results in order."""
         ...
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
-        """Do the work on all shares at the same time, each told where the others are, and return what came of it, in order."""
+        """Run `work` on all shares at the same time, with the addresses of all workers. Return the results in order."""
         ...
 
 
 class _ThisProcess:
-    """This process: a panel is one share."""
+    """Runs in this process, with the whole panel as one share."""
 
     count = 1
 
@@ -55,9 +55,9 @@ THIS_PROCESS: Workers = _ThisProcess()
 
 
 def split_panel(panel: Panel, count: int) -> Iterator[Panel]:
-    """Yield a panel in `count` shares, or as many as it has series: one series to each in turn, so that shares are alike.
+    """Yield `count` shares of a panel, at most one per series. The series are distributed in turn, so that shares are similar.
 
-    A share is cut out when it is asked for, so that whoever deals never holds them all.
+    Each share is created when it is needed, so that memory never holds all shares at once.
     """
     ids = panel.series_lengths().index
     count = min(count, len(ids))
@@ -66,5 +66,5 @@ def split_panel(panel: Panel, count: int) -> Iterator[Panel]:
 
 
 def forecast_blocks(panel: Panel, workers: Workers) -> Iterator[Panel]:
-    """Yield the shares that are forecast one by one: as many as the workers, and none of more than MOST_ROWS periods or so."""
+    """Yield the shares to forecast: at least one per worker, and each of about MOST_ROWS rows at most."""
     return split_panel(panel, max(workers.count, -(-len(panel.frame) // MOST_ROWS)))

@@ -1,6 +1,6 @@
-"""The pipeline's steps, as a process or a container runs them; they measure and record, they never deploy.
+"""The steps of the pipeline. A step runs in a process or a container, reads and writes files, and never records or deploys.
 
-Importing this package costs nothing: a step's module, and with it pandas and the models, is imported when the step runs.
+Importing this package is fast: a step's module, with pandas and the model libraries, is imported only when the step runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlspec.state.predicted import Predictions
 from mlspec.state.step import Progress, StepName, StepRequest, StepResult
 
 logger = logging.getLogger(__name__)
-# step: its module in this package, which has one function `run`.
+# step: its module in this package, which has a function `run`.
 STEPS: dict[StepName, str] = {
     "check": "check",
     "backtest": "backtest",
@@ -29,16 +29,16 @@ STEPS: dict[StepName, str] = {
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Run one step. Raises DataError or ModelError for the reader, MissingExtra where the models are not installed.
+    """Run one step. Raises DataError or ModelError for the user, MissingExtra if the model libraries are not installed.
 
-    Raises TargetError where this machine lacks the memory.
+    Raises TargetError if this machine has too little memory.
     """
     require_models()
     from mlspec.jobs.runtime import single_threaded
 
     module: Any = importlib.import_module(f"{__name__}.{STEPS[request.step]}")
     with forecast_scope(_name_of(request), request.step):
-        logger.info("%s begins", request.step)
+        logger.info("%s started", request.step)
         began = time.monotonic()
         try:
             with single_threaded():
@@ -48,28 +48,28 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
                 f"there is not enough memory for {request.step}", hint=_memory_hint(request.step)
             ) from error
         seconds = round(time.monotonic() - began, 1)
-        logger.info("%s ends after %.1f s", request.step, seconds, extra={"seconds": seconds})
+        logger.info("%s finished after %.1f s", request.step, seconds, extra={"seconds": seconds})
     return result
 
 
 def _name_of(request: StepRequest) -> str:
-    """Return the forecast's name, for the log: the step itself says what is wrong with a spec that has none."""
+    """Return the forecast's name for the log; empty if the spec has none, which the step itself reports."""
     metadata = request.spec.get("metadata")
     return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
 
 
 def _memory_hint(step: StepName) -> str:
-    """Return what helps where memory ends: what is large are the features of a panel, which backtest and train build."""
+    """Return the hint for an out-of-memory error. The features of a panel, which backtest and train build, need most memory."""
     if step not in ("backtest", "train"):
-        return "run it on a machine with more"
+        return "run it on a machine with more memory"
     return (
-        "let workers share it (training: {engine: ray, workers: 8}), run it on a machine with more "
+        "use several workers (training: {engine: ray, workers: 8}), run it on a machine with more memory "
         "(on Google Cloud: training.machine), or list fewer candidates under model.candidates"
     )
 
 
 def predict(request: StepRequest) -> Predictions:
-    """Return what one version predicts for every series, for a server. Raises as `run` does."""
+    """Return one version's predictions for every series, for a server. Raises the errors of `run`."""
     require_models()
     from mlspec.jobs import predictor
     from mlspec.jobs.runtime import single_threaded
@@ -79,7 +79,7 @@ def predict(request: StepRequest) -> Predictions:
 
 
 def require_models() -> None:
-    """Raise MissingExtra where the models are not installed."""
+    """Raise MissingExtra if the model libraries are not installed."""
     for needed in ("pandas", "pyarrow", "sklearn", "statsforecast", "mlforecast"):
         if importlib.util.find_spec(needed) is None:
             raise MissingExtra(needed, "forecast")

@@ -1,4 +1,4 @@
-"""Step `backtest`: all candidates on the same past cutoffs; the champion, and how good it is."""
+"""Step `backtest`: evaluates all candidates at the same past cutoffs, and selects the champion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlspec.state.step import Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Run the backtest. The option `incumbent`, a serving version's candidate, is scored beside the others."""
+    """Run the backtest. The option `incumbent` is the serving version's candidate, which is scored too."""
     spec = read_spec(request)
     panel = read_panel(request, spec)
     with connect_workers(spec.training) as pool:

@@ -1,4 +1,4 @@
-"""Step `check`: reads the source, judges the data contract, and writes the panel that all later steps use."""
+"""Step `check`: reads the source, checks the data contract, and writes the panel for all later steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlspec.state.step import Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Judge the data at `now` (RFC 3339). A broken contract is `ok` false in the facts, and leaves no panel."""
+    """Check the data at `now` (RFC 3339). If the contract is violated, the facts have `ok` false and no panel is written."""
     spec = read_spec(request)
     layout = panel_layout(spec)
     progress(0, 3, "read the source")
@@ -24,7 +24,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     future = load_future(spec.dataset, request.root, rows.kinds)
     if rows.frame[TARGET].notna().sum() == 0:
         return _report_no_rows(request, rows)
-    progress(1, 3, "judge the data contract")
+    progress(1, 3, "check the data contract")
     periods = period_grid(rows.frame[TIME], layout.frequency)
     evidence = ContractEvidence(
         spec.dataset, rows, future, layout.frequency, periods, layout.horizon, read_now(request, "check")
@@ -62,7 +62,7 @@ def _contract_facts(rows: TypedRows, results: list[CheckResult]) -> dict[str, An
 
 
 def _report_no_rows(request: StepRequest, rows: TypedRows) -> StepResult:
-    """Report a source in which not one row can be used."""
+    """Report a source without a single usable row."""
     result = CheckResult("types", False, f"none of {rows.count:,} rows has a series, a date and a value", rows.count)
     facts = _contract_facts(rows, [result]) | {
         "series": 0,

@@ -1,4 +1,4 @@
-"""The workers that a spec asks for, for as long as a step needs them."""
+"""Provides the workers of a spec for the duration of a step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlspec.spec.forecast import Training
 
 @contextmanager
 def connect_workers(training: Training) -> Iterator[Workers]:
-    """Yield who computes: this process, or a cluster's workers. Raises MissingExtra, or TargetError where the cluster fails."""
+    """Yield the workers: this process, or those of a cluster. Raises MissingExtra, or TargetError if the cluster fails."""
     if training.engine is None:
         yield THIS_PROCESS
         return

@@ -1,4 +1,4 @@
-"""What every step starts from: the spec as an object, and the panel that `check` wrote."""
+"""Shared inputs of all steps: the spec as an object, and the panel that `check` wrote."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlspec.state.step import StepRequest
 
 
 def read_spec(request: StepRequest) -> Forecast:
-    """Return the request's spec. Raises SpecError when it is not a resolved spec."""
+    """Return the request's spec. Raises SpecError if it is not a resolved spec."""
     try:
         return read_stored_spec(request.spec, f"the spec that step {request.step} was given")
     except StateError as error:
@@ -45,7 +45,7 @@ def panel_layout(spec: Forecast) -> Layout:
 
 
 def require_input(request: StepRequest, role: str) -> Path:
-    """Return the file of a role. Raises UsageError when the caller gave none."""
+    """Return the input file of a role. Raises UsageError if it is missing."""
     try:
         return request.inputs[role]
     except KeyError as error:
@@ -62,7 +62,7 @@ def read_panel(request: StepRequest, spec: Forecast) -> Panel:
 
 
 def read_cutoff(request: StepRequest) -> pd.Timestamp:
-    """Read the panel's newest period, and nothing else of it."""
+    """Return the panel's newest period. Reads only the time column."""
     return read_table(require_input(request, "panel"), [TIME])[TIME].max()
 
 
@@ -73,14 +73,14 @@ def user_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
 
 
 def segment_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
-    """Return the series and static columns by unique_id, under the user's names: what a segment may be said by."""
+    """Return the series and static columns by unique_id, with the user's names. They define segments."""
     series = read_table(require_input(request, "series")).set_index(ID)
     static = {name: series[PREFIX + name] for name in spec.dataset.covariates.static}
     return user_columns(request, spec).assign(**static)
 
 
 def require_option(options: Mapping[str, Any], name: str, step: str) -> Any:
-    """Return an option. Raises UsageError when the caller gave none."""
+    """Return an option. Raises UsageError if it is missing."""
     if options.get(name) is None:
         raise UsageError(f"step {step} needs the option '{name}'", hint=f"add --option {name}=VALUE")
     return options[name]

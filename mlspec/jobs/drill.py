@@ -1,4 +1,4 @@
-"""The stage of a rehearsal: a copy of the project whose data is told again period by period, and steps that can be spoilt."""
+"""The environment of a rehearsal: a copy of the project that replays its data period by period, and steps with injected errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOURCE, PLAN = "data/history.csv", "data/plan.csv"
 
 @dataclass
 class DrillStage:
-    """A project in `root` that knows the history up to a period. `moments` says when each period's actuals are in (RFC 3339)."""
+    """A project in `root` with the history up to a period. `moments` are the times when each period's actuals arrive (RFC 3339)."""
 
     root: Path
     spec: Forecast
@@ -30,21 +30,21 @@ class DrillStage:
     first: int
 
     def reveal_periods(self, known: int, *, shift_from: int | None = None, factor: float = 1.0) -> None:
-        """Let the first `known` periods of the replay be known; from period `shift_from` on, demand is `factor` times as high."""
+        """Write the history up to the `known`-th replayed period. From period `shift_from` on, demand is multiplied by `factor`."""
         periods = self.history.periods
         shift = periods[self.first + shift_from - 1] if shift_from is not None else None
         rows = self.history.rows_until(periods[self.first + known - 1], shift_from=shift, factor=factor)
         _write_csv(rows, self.root / SOURCE)
 
     def remove_source(self) -> None:
-        """Let the source be gone."""
+        """Delete the source file."""
         (self.root / SOURCE).unlink(missing_ok=True)
 
 
 def build_stage(spec: Forecast, root: Path, folder: Path, periods: int) -> DrillStage:
-    """Set the stage in `folder`: the spec of a project at `root`, its last `periods` not known yet.
+    """Copy the project at `root` into `folder`, for a replay of its last `periods` periods.
 
-    Raises DataError where the source cannot be read, ModelError where it is too short.
+    Raises DataError if the source cannot be read, ModelError if the history is too short.
     """
     history = load_replay(spec.dataset, root)
     first = len(history.periods) - replayable_periods(history, periods)
@@ -56,7 +56,7 @@ def build_stage(spec: Forecast, root: Path, folder: Path, periods: int) -> Drill
     delay = pd.Timedelta(spec.dataset.actuals.available_after) + pd.Timedelta(hours=1)
     ends = [history.frequency.period_end(period) + delay for period in history.periods[first - 1 :]]
     moments = tuple(f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in ends)
-    # What is drilled is the watch, not the gate, and not a version that a schedule would replace meanwhile.
+    # A rehearsal tests alerts and rollback. So no gate refuses a version, and no scheduled retraining replaces it.
     parts = {
         "dataset": spec.dataset.model_copy(update={"source": Source(uri=SOURCE), "future": future}),
         "model": spec.model.model_copy(update={"gate": ()}),
@@ -67,14 +67,14 @@ def build_stage(spec: Forecast, root: Path, folder: Path, periods: int) -> Drill
 
 @dataclass
 class SpoiltSteps:
-    """Steps whose forecasts by some versions are `factor` times what the model says: a bad model, as it would look."""
+    """Steps that multiply the forecasts of some versions by `factor`, to simulate a bad model."""
 
     steps: StepRunner
     factor: float
     versions: set[str] = field(default_factory=set)
 
     def __call__(self, request: StepRequest, progress: Progress) -> StepResult:
-        """Run a step, and spoil what it forecast where it is by a bad version."""
+        """Run a step, and change its forecast if a bad version made it."""
         result = self.steps(request, progress)
         if request.step == "forecast":
             for path in result.outputs.values():

@@ -1,7 +1,7 @@
-"""Step `evaluate`: what each alert of the spec is about, measured on the forecasts that were made and the actuals that came since.
+"""Step `evaluate`: measures the metric of each alert on earlier forecasts and the actual values since then.
 
-It measures and judges nothing. A metric that no step of the pipeline can know (errors and latency of a server) has no value here:
-it is measured on what servers counted (`plan.serving_metrics`).
+It only measures; it does not decide whether an alert fires. A server's metrics (error rate and latency) have no value here: they
+are computed from request counts (`plan.serving_metrics`).
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from mlspec.spec.forecast import Alert, Forecast
 from mlspec.spec.metrics import METRICS
 from mlspec.state.step import Progress, StepRequest, StepResult
 
-# forecast-1 is the newest; shadow-1 is what a version that serves nothing yet forecast beside it.
+# forecast-1 is the newest forecast; shadow-1 is the newest one by a version without traffic.
 FORECAST, SHADOW = "forecast-", "shadow-"
 VERSION = "version"
-_KEY = [ID, TIME, CUTOFF]  # what a forecast of one series and period is told from another by
+_KEY = [ID, TIME, CUTOFF]  # identifies a forecast of one series and period
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Measure at `now` (RFC 3339). The facts list each alert's values, the newest evaluation first, by segment.
+    """Measure at `now` (RFC 3339). The facts list each alert's values by segment, the newest evaluation first.
 
-    Forecasts by the versions of the option `quarantined` count no more. `by_version` holds each version's own evidence, for those
-    of the option `versions`: on the series that it forecast, its shadows included, over as many mature periods as it has; `made_at`
-    names the cutoffs of those forecasts. The option `instead` names one version of `versions` and another: the input `instead` has
-    what the other would have forecast from these cutoffs, and it is measured on the same series and periods.
+    Forecasts by versions in the option `quarantined` are left out. `by_version` holds the values of each version in the option
+    `versions`, measured on all series that it forecast, shadows included, over as many mature periods as it has. `made_at` holds
+    the cutoffs of those forecasts. The option `instead` maps a version of `versions` to another version: the input `instead` has
+    the other version's forecasts from these cutoffs, and they are measured on the same series and periods.
     """
     spec, now = read_spec(request), read_now(request, "evaluate")
     panel = read_panel(request, spec)
-    progress(0, 1, "hold forecasts against their actuals")
+    progress(0, 1, "compare forecasts with actual values")
     maturity = Maturity(pd.Timedelta(spec.dataset.actuals.available_after), spec.dataset.actuals.min_coverage)
     all_forecasts, shadows = _read_forecasts(request, spec, FORECAST), _read_forecasts(request, spec, SHADOW)
-    # What served is looked for before a version is left out: an older forecast does not count where a bad one took its place.
+    # The serving forecasts are chosen before quarantined versions are left out: an older forecast must not take their place.
     served = newest_forecasts(all_forecasts) if all_forecasts else pd.DataFrame(columns=[ID, TIME, VERSION])
     good = served[~served[VERSION].isin(request.options.get("quarantined") or ())]
     rows = join_actuals(panel, good, maturity, now) if len(good) else good
@@ -82,19 +82,19 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
 def _rows_of_version(
     version: str, panel: Panel, forecasts: list[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
 ) -> pd.DataFrame:
-    """Return what one version served, or forecast in the shadow of another, beside its actuals."""
+    """Return one version's forecasts, served or shadow, with their actual values."""
     own_forecasts = [part for part in (rows[rows[VERSION] == version] for rows in forecasts) if len(part)]
     return match_newest(panel, own_forecasts, maturity, now)
 
 
 def _matching_forecasts(forecasts: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return of the forecasts that were `made` those of the same series, period and cutoff as `rows`."""
+    """Return the forecasts with the same series, period and cutoff as `rows`."""
     return forecasts.merge(rows[_KEY], on=_KEY, how="inner") if len(rows) else forecasts[:0]
 
 
 @dataclass(frozen=True)
 class _AlertMeasurement:
-    """What alerts are measured on: all that was forecast and came true, and what each version forecast of it."""
+    """The data for measuring alerts: forecasts with actual values, in all and by version, and the panel."""
 
     spec: Forecast
     panel: Panel
@@ -105,11 +105,11 @@ class _AlertMeasurement:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The panel as a wide table, made once for all alerts on the data."""
+        """The panel as a wide table, created once for all data alerts."""
         return observed_table(self.panel)
 
     def measure_alert(self, alert: Alert) -> dict[str, Any]:
-        """Return one alert's values, in all and by version: a list a segment, as long as `for` asks for."""
+        """Return one alert's values, in all and by version: one list per segment, with as many values as `for` needs."""
         metric, count = METRICS[alert.metric], alert.agreement.evaluations
         if metric.kind == "age":
             age = (self.now - self.panel.layout.frequency.period_end(self.panel.cutoff)).total_seconds()
@@ -126,12 +126,12 @@ class _AlertMeasurement:
         }
 
     def _forecast_cutoffs(self, parts: Sequence[pd.DataFrame]) -> list[str]:
-        """Return the cutoffs of the forecasts in some windows, oldest first."""
+        """Return the cutoffs of the forecasts in these windows, oldest first."""
         cutoffs = {cutoff for part in parts if len(part) for cutoff in part[CUTOFF]}
         return [self.panel.layout.frequency.format_period(cutoff_time) for cutoff_time in sorted(cutoffs)]
 
     def _measure_data(self, alert: Alert, length: int, count: int) -> dict[str, list[float | None]]:
-        """Return a data metric's values by segment; of a server's metrics, none: they come from its own record."""
+        """Return a data metric's values by segment. Values of a server's metrics are None: they come from request counts."""
         ids = self.groups.index
         keys = _segment_keys(self.groups, alert.by) if alert.by else pd.Series("", index=ids)
         return {
@@ -147,7 +147,7 @@ class _AlertMeasurement:
         return data_metrics.FORMULAS[alert.metric](window)
 
     def _own_windows(self, own: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
-        """Return a version's own rows in the last windows. It need not fill one: one mature period is evidence about it."""
+        """Return a version's rows in the last windows. They need not be full: one mature period is enough evidence."""
         periods = sorted({*(self.rows[TIME] if len(self.rows) else ()), *(own[TIME] if len(own) else ())})
         ends = [len(periods) - back for back in range(count)]
         return [own[own[TIME].isin(periods[max(end - length, 0) : max(end, 0)])] if len(own) else own for end in ends]
@@ -162,7 +162,7 @@ class _AlertMeasurement:
 
 
 def _segment_keys(groups: pd.DataFrame, by: tuple[str, ...]) -> pd.Series:
-    """Return each series' segment, as it is named in what is said."""
+    """Return each series' segment, as messages name it."""
     return f"{','.join(by)}=" + groups[list(by)].astype(str).agg(",".join, axis=1)
 
 
@@ -173,7 +173,7 @@ def _split_segments(rows: pd.DataFrame, groups: pd.DataFrame, by: tuple[str, ...
 
 
 def _read_forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[pd.DataFrame]:
-    """Return the forecasts that were made as one table, the oldest first; none where none was made."""
+    """Return the input forecasts of a prefix as one table, the oldest first; an empty list if there are none."""
     numbers = sorted(
         (int(role.removeprefix(prefix)) for role in request.inputs if role.startswith(prefix)), reverse=True
     )
@@ -182,7 +182,7 @@ def _read_forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[p
 
 
 def _with_series_ids(request: StepRequest, spec: Forecast, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return forecasts as one table under unique_id and ds; files have the user's own names."""
+    """Return forecasts as one table with unique_id and ds. The files have the user's column names."""
     names = user_columns(request, spec)
     frame = pd.concat(tables, ignore_index=True).rename(columns={spec.dataset.time: TIME})
     if not len(names.columns):

@@ -1,4 +1,4 @@
-"""Reads and writes the files that steps hand to one another: Parquet and JSON, the same bytes for the same content."""
+"""Reads and writes the files of steps: Parquet and JSON, the same bytes for the same content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mlspec.errors import DataError
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a frame as Parquet, whole or not at all."""
+    """Write a frame as Parquet, completely or not at all."""
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     part = path.with_suffix(".part")
     pa_parquet.write_table(table, part, compression="zstd")
@@ -23,10 +23,10 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read what `write_table` wrote, or some columns of it. Raises DataError when it is not that."""
+    """Read a file of `write_table`, or some of its columns. Raises DataError if it is not a Parquet file."""
     try:
         return pa_parquet.read_table(path, columns=columns, use_threads=False, partitioning=None).to_pandas()
-    except MemoryError:  # Arrow's own is one of its exceptions, too
+    except MemoryError:  # Arrow's MemoryError is also an ArrowException
         raise
     except (pa.ArrowException, OSError) as error:
         raise DataError(
@@ -35,12 +35,12 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 def write_json(value: Any, path: Path) -> Path:
-    """Write JSON, whole or not at all. Raises ValueError on NaN: a missing number is None."""
+    """Write JSON, completely or not at all. Raises ValueError on NaN: a missing number must be None."""
     return write_bytes(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode(), path)
 
 
 def write_bytes(data: bytes, path: Path) -> Path:
-    """Write bytes, whole or not at all."""
+    """Write bytes, completely or not at all."""
     part = path.with_suffix(".part")
     with part.open("wb") as stream:
         stream.write(data)

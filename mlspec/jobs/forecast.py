@@ -1,4 +1,4 @@
-"""Step `forecast`: every series over the horizon, with quantiles, by the version that it belongs to, under the user's names."""
+"""Step `forecast`: forecasts every series with quantiles, by its version in the traffic split, with the user's column names."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from mlspec.state.step import INSTANCES, PREDICTIONS, Progress, StepRequest, Ste
 def run(request: StepRequest, progress: Progress) -> StepResult:
     """Forecast from the panel's cutoff.
 
-    The option `traffic` says which share of the series each version has, in percent; its model and its backtest, whose residuals
-    say how wide the quantiles are, are the inputs `model-VERSION` and `backtest-VERSION`. A version with no share forecasts all
-    series beside the others: the output `shadow`. One `version` alone has the inputs `model` and `backtest`; with the option
-    `cutoffs` it forecasts from each of these, earlier ones, as it would have done then.
+    The option `traffic` has each version's share of the series, in percent. A version's model is the input `model-VERSION`, and its
+    backtest, whose residuals give the quantiles, is `backtest-VERSION`. A version without a share forecasts all series into the
+    output `shadow`. With the option `version` for a single version, the inputs are `model` and `backtest`. With the option
+    `cutoffs`, it forecasts from each of these earlier cutoffs, with the data known then.
 
-    A server may forecast in its place: with the option `instances` the step writes what to ask it, and with the answers as inputs
-    (`predictions-…`) it writes what was answered.
+    A batch prediction job can compute the forecast instead. With the option `instances`, the step writes the job's input. With the
+    job's answers as inputs (`predictions-…`), it writes the forecast from them.
     """
     spec = read_spec(request)
     names = user_columns(request, spec)
@@ -58,7 +58,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
 
 
 def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, answers: Sequence[Path]) -> StepResult:
-    """Write the forecast that a batch prediction job's servers made, as the step itself would have written it."""
+    """Write the forecast of a batch prediction job in the same form as the step's own forecast."""
     layout, cutoff = panel_layout(spec), read_cutoff(request)
     columns = (MEAN, *(quantile_column(q) for q in spec.model.quantiles))
     predicted = ExpectedForecast(
@@ -79,7 +79,7 @@ def _forecast_facts(out: pd.DataFrame, names: pd.DataFrame, layout: Layout, cuto
 def _forecast_cutoffs(
     request: StepRequest, progress: Progress, spec: Forecast, panel: Panel, names: pd.DataFrame
 ) -> StepResult:
-    """Forecast from earlier cutoffs by one version, each from what was known there."""
+    """Forecast from earlier cutoffs with one version, each with the data known at that cutoff."""
     (version,), cutoffs, forecasts = _traffic_shares(request), request.options["cutoffs"], []
     for position, cutoff in enumerate(cutoffs):
         progress(position, len(cutoffs), f"forecast with {version} from {cutoff}")
@@ -92,7 +92,7 @@ def _forecast_cutoffs(
 
 
 def _traffic_shares(request: StepRequest) -> dict[str, int]:
-    """Return each version's share. Raises UsageError where the caller names no version."""
+    """Return each version's share. Raises UsageError if no version is given."""
     shares = request.options.get("traffic") or request.options.get("version")
     if not shares:
         raise UsageError("step forecast needs the option 'version'", hint="add --option version=VALUE")
@@ -115,7 +115,7 @@ def forecast_version(
 
 
 def _with_user_columns(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return unique_id, ds, mean, quantiles and version under the user's names, by unique_id."""
+    """Return time, cutoff, mean, quantiles and version with the user's column names, indexed by unique_id."""
     own = names.reindex(rows[ID]).reset_index(drop=True)
     columns = {spec.dataset.time: rows[TIME], "cutoff": cutoff, "mean": rows[MEAN]}
     columns |= {quantile_column(q): rows[quantile_column(q)] for q in spec.model.quantiles}
@@ -126,7 +126,7 @@ def _with_user_columns(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame
 def _split_by_traffic(
     forecasts: Mapping[str, pd.DataFrame], names: pd.DataFrame, traffic: Mapping[str, int]
 ) -> pd.DataFrame:
-    """Return each series' rows by the version that it belongs to, in the order of series and time."""
+    """Return each series' rows from its version in the traffic split, sorted by series and time."""
     version_by_series = {key: version_for(series_partition(key), traffic) for key in names.index}
     parts = [rows[[version_by_series[key] == version for key in rows.index]] for version, rows in forecasts.items()]
     return _drop_index(pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0])

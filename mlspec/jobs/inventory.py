@@ -18,13 +18,13 @@ from mlspec.state.step import Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Set the stock levels that the spec's `inventory` asks for."""
+    """Compute the stock levels for the spec's `inventory`."""
     spec = read_spec(request)
     if spec.inventory is None:
         raise UsageError("the spec has no inventory", hint="add inventory: {service_level: 0.95, lead_time: 2}")
     panel = read_panel(request, spec)
     periods = protection_periods(spec.inventory, panel.layout.horizon)
-    progress(0, 1, "stock levels")
+    progress(0, 1, "compute the stock levels")
     past = read_table(require_input(request, "backtest"))
     stock = stock_levels(
         _read_forecast(request, spec), past[past[CHAMPION]], series_scales(panel), spec.inventory, panel.layout.horizon
@@ -40,7 +40,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
 
 
 def _read_forecast(request: StepRequest, spec: Forecast) -> pd.DataFrame:
-    """Return unique_id, h, mean of the forecast that was made."""
+    """Return unique_id, h, mean of the input forecast."""
     forecast = read_table(require_input(request, "forecast"))
     ids = join_ids([forecast[name] for name in spec.dataset.series], forecast.index)
     step = forecast.groupby(ids, sort=False)[spec.dataset.time].rank(method="first").astype("int64")

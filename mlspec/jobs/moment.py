@@ -1,4 +1,4 @@
-"""The moment that a step is about, as its caller named it."""
+"""Reads the time for which a step runs, the option `now`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlspec.state.step import StepRequest
 
 
 def read_now(request: StepRequest, step: str) -> pd.Timestamp:
-    """Return the option `now` (RFC 3339) in UTC, without a zone. Raises UsageError when it is not that."""
+    """Return the option `now` (RFC 3339) in UTC, without a time zone. Raises UsageError if it is invalid."""
     text = require_option(request.options, "now", step)
     try:
         parsed = datetime.fromisoformat(text)

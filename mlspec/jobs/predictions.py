@@ -1,8 +1,8 @@
-"""What a batch prediction job of Vertex AI is given and gives back: a line an instance, and a line an answer.
+"""Input and output of a Vertex AI batch prediction job: one line of JSON per instance, and one per answer.
 
-An instance names one series, as a request to a server does; its answer is the server's own (`web.answer`). JSON writes a number as
-the shortest text that means it, so what is read here is what the server computed, to the last bit. Of the data it takes names and
-a cutoff: the panel itself is the server's. Source: cloud.google.com/vertex-ai/docs/predictions/get-batch-predictions.
+An instance names one series, as in a request to the server; its answer is the server's answer (`web.answer`). JSON's shortest form
+of a float is exact, so the values are those of the server, bit by bit. Only the series' names and the cutoff come from this step's
+inputs; the server reads the panel. Source: cloud.google.com/vertex-ai/docs/predictions/get-batch-predictions.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from mlspec.jobs.files import write_bytes
 from mlspec.state.split import series_key, series_partition, version_for
 
 VERSION = "version"
-_SHOWN = 60  # characters of a line that is repeated in a message
-_AGAIN = "run the same command again: another job is started"
+_SHOWN = 60  # most characters of a line in a message
+_AGAIN = "run the same command again: it starts another job"
 
 
 def write_instances(names: pd.DataFrame, path: Path) -> Path:
-    """Write an instance a series: its own columns, as they stand in the data. `names` holds them by unique_id."""
+    """Write one instance per series: its series columns as in the data. `names` holds them by unique_id."""
     rows = (dict(zip(names.columns, row[1:], strict=True)) for row in names.itertuples(name=None))
     return write_bytes("".join(f"{json.dumps(row)}\n" for row in rows).encode(), path)
 
 
 @dataclass(frozen=True)
 class ExpectedForecast:
-    """The forecast that was asked for: of which series, by whom and from when, and what its columns are called.
+    """The forecast that a job must return: its series, versions, cutoff and columns.
 
-    `names` holds the series' own columns by unique_id, `traffic` the share of each version, `time` is the user's name of a period.
+    `names` holds the series columns by unique_id, `traffic` each version's share; `time` is the user's name of the time column.
     """
 
     names: pd.DataFrame
@@ -48,9 +48,9 @@ class ExpectedForecast:
     traffic: Mapping[str, int]
 
     def read_answers(self, files: Iterable[Path]) -> pd.DataFrame:
-        """Return unique_id, ds, version, mean and quantiles, sorted, out of a job's files.
+        """Return unique_id, ds, version, mean and quantiles, sorted, from a job's files.
 
-        Raises TargetError where a series has no forecast, or one that is not by its version or not from this data.
+        Raises TargetError if a series has no forecast, or one by another version or from another cutoff.
         """
         ids = self.names.index.sort_values()
         times = self.layout.frequency.periods_after(self.cutoff, self.layout.horizon)
@@ -64,7 +64,7 @@ class ExpectedForecast:
     def _predicted_values(
         self, files: Iterable[Path], places: Mapping[str, int], versions: Mapping[str, str], times: pd.DatetimeIndex
     ) -> npt.NDArray[np.float64]:
-        """Return what was predicted by series, period and column; NaN where nothing was."""
+        """Return the predictions by series, period and column; NaN if missing."""
         texts = [self.layout.frequency.format_period(time) for time in times]
         values = np.full((len(places), len(times), len(self.columns)), np.nan)
         for line in _read_lines(files):
@@ -76,7 +76,7 @@ class ExpectedForecast:
                 values[places[key]] = [[periods[text][name] for name in self.columns] for text in texts]
             except (ValueError, KeyError, TypeError) as error:
                 message = (
-                    f"the batch prediction job wrote what is no forecast ({type(error).__name__}): {line[:_SHOWN]!r}"
+                    f"the batch prediction job wrote an invalid forecast ({type(error).__name__}): {line[:_SHOWN]!r}"
                 )
                 raise TargetError(message, hint=_AGAIN) from error
             self._refuse_mismatch(key, origin, versions[key])

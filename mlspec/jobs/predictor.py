@@ -1,4 +1,4 @@
-"""What a server answers from: a version's forecast of every series, by the code of the step `forecast`, taken out of frames."""
+"""Computes a server's predictions: a version's forecast of every series, by the code of the step `forecast`, as plain arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mlspec.state.step import StepRequest
 
 
 def run(request: StepRequest) -> Predictions:
-    """Predict from the panel's cutoff with the inputs `model` and `backtest`. Raises ModelError where a series has no number."""
+    """Predict from the panel's cutoff with the inputs `model` and `backtest`. Raises ModelError if a value is missing."""
     spec = read_spec(request)
     panel, names = read_panel(request, spec), user_columns(request, spec)
     rows = forecast.forecast_version(request, spec, panel, names, "", alone=True)
@@ -34,7 +34,7 @@ def run(request: StepRequest) -> Predictions:
 
 
 def _value_arrays(spec: Forecast, rows: pd.DataFrame, horizon: int) -> dict[str, array[float]]:
-    """Return mean and quantiles as plain arrays, in the order of series and time."""
+    """Return mean and quantiles as plain arrays, sorted by series and time."""
     ordered = rows.sort_values(spec.dataset.time, kind="stable").sort_index(kind="stable")
     values = ordered[["mean", *(quantile_column(q) for q in spec.model.quantiles)]].astype("float64")
     if len(ordered) != rows.index.nunique() * horizon or not np.isfinite(values.to_numpy()).all():

@@ -1,4 +1,4 @@
-"""Reads a whole data file as text and profiles it: what `mlspec init --from` asks for."""
+"""Reads a data file as text and profiles it, for `mlspec init --from`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MOST_ROWS = 1_000_000
 
 
 def profile_file(file: Path, words: dict[str, Any], series: tuple[str, ...] | None) -> Profile:
-    """Return the profile of a CSV or Parquet file. Raises DataError where it cannot be read or does not tell.
+    """Return the profile of a CSV or Parquet file. Raises DataError if it cannot be read or profiled.
 
-    `words` are what the user has said of it (time, target, frequency, horizon); `series` the columns that name one series.
+    `words` are the user's own choices (time, target, frequency, horizon); `series` are the columns that name a series.
     """
     frame = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_csv(file)
     if frame.columns.has_duplicates:
         raise DataError(
-            f"{file.name}: the column '{frame.columns[frame.columns.duplicated()][0]}' is there twice",
+            f"{file.name}: the column '{frame.columns[frame.columns.duplicated()][0]}' occurs twice",
             hint="rename one",
         )
     return profile_frame(frame, ProfileHints(series=series, **words))
@@ -52,7 +52,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
 
 
 def _duplicate_column_error(file: Path, name: str) -> DataError:
-    return DataError(f"{file.name}: the column '{name}' is there twice", hint="rename one")
+    return DataError(f"{file.name}: the column '{name}' occurs twice", hint="rename one")
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:

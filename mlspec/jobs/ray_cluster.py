@@ -1,7 +1,7 @@
-"""Ray's workers: one started on this machine for as long as it is needed, or a cluster that is there (Ray Client, Vertex AI).
+"""Workers on Ray: a local Ray that is started for one step, or an existing cluster (Ray Client, Vertex AI).
 
-What is sent is a share of the panel and what to do with it; what comes back is a forecast, or the trees of the first of those who
-learned them together. mlspec and the libraries that shape a model have to be the same there as here, which each worker checks.
+A worker receives a share of the panel and a function to run on it. It returns a forecast, or the trees of a distributed training
+(from rank 0). mlspec and the libraries that affect a model must have the same versions on the workers; each worker checks this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib.metadata import version
 from itertools import cycle
 from typing import Any, TypeVar
 
-# Read when ray is imported: nothing is sent to its makers, and its first process may start slowly on a busy machine.
+# ray reads these at its import: send no usage statistics, and allow a slow start of its first process.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "120")
 
@@ -32,16 +32,16 @@ from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.forecast import Training
 
 T = TypeVar("T")
-# Seconds that workers may take to be there: a cluster that grows by demand takes minutes to start a machine.
+# Seconds to wait for the workers: a cluster with autoscaling takes minutes to start a machine.
 PATIENCE = 900.0
-STARTS = 3  # tries to start Ray on this machine: it gives its processes 30 s each time, and no setting gives them more
-WORKERS = 4  # and not the cores of whoever runs it: the trees follow from their number
+STARTS = 3  # attempts to start a local Ray: each gives its processes 30 s, which no setting extends
+WORKERS = 4  # a constant, not the number of cores, because the trees depend on it
 LIBRARIES = ("lightgbm", "mlforecast", "numpy", "pandas", "scikit-learn", "scipy", "statsforecast")
 
 
 @contextmanager
 def connect_cluster(training: Training) -> Iterator[RayCluster]:
-    """Yield the workers of a cluster. Raises TargetError where it does not answer, or has not as many free."""
+    """Yield the workers of a cluster. Raises TargetError if it does not answer or has too few free workers."""
     where = f"at {training.address}" if training.address else "on this machine"
     count = training.workers or WORKERS
     _connect_ray(training.address, count, where)
@@ -52,7 +52,7 @@ def connect_cluster(training: Training) -> Iterator[RayCluster]:
 
 
 def _connect_ray(address: str | None, count: int, where: str) -> None:
-    """Connect, and leave signals to whoever heard them before: Ray takes SIGTERM for itself."""
+    """Connect to Ray, then restore the signal handlers: Ray replaces the one of SIGTERM."""
     previous_handlers = {
         signal_number: signal.getsignal(signal_number) for signal_number in (signal.SIGTERM, signal.SIGINT)
     }
@@ -61,9 +61,9 @@ def _connect_ray(address: str | None, count: int, where: str) -> None:
     except Exception as error:
         raise TargetError(
             f"the Ray cluster {where} does not answer: {' '.join(str(error).split())}",
-            hint="see that it runs, that this machine reaches it, and that Ray and Python have the same version there and here; "
-            "one that was started with a token (Ray has them since 2.52) answers only where RAY_AUTH_MODE=token is set with "
-            "RAY_AUTH_TOKEN_PATH, the file that holds it",
+            hint="check that it runs, that this machine can reach it, and that Ray and Python have the same versions on both; "
+            "for a cluster with token authentication (since Ray 2.52), set RAY_AUTH_MODE=token and set RAY_AUTH_TOKEN_PATH to the "
+            "token's file",
         ) from error
     finally:
         for signal_number, handler in previous_handlers.items():
@@ -71,15 +71,15 @@ def _connect_ray(address: str | None, count: int, where: str) -> None:
 
 
 def _start(address: str | None, count: int) -> None:
-    """Connect to a cluster, or start one on this machine. Raises whatever Ray raises, which may be Exception itself."""
-    # `local`, as without an address Ray looks for one in the environment.
+    """Connect to a cluster, or start one on this machine. Raises Ray's errors, which can be plain Exceptions."""
+    # `local`: without an address, Ray would read one from the environment.
     options: dict[str, Any] = {} if address else {"num_cpus": count, "include_dashboard": False}
     starts = 1 if address else STARTS
     for start in range(1, starts + 1):
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
         except Exception as error:
-            ray.shutdown()  # half of a connection is none
+            ray.shutdown()  # clean up a partial connection
             if start == starts or "timed out" not in str(error).lower():
                 raise
         else:
@@ -87,7 +87,7 @@ def _start(address: str | None, count: int) -> None:
 
 
 class RayCluster:
-    """The workers of a Ray cluster, the same ones as long as it is connected; see `forecast.workers.Workers`."""
+    """The workers of a Ray cluster, the same ones for the whole connection. Implements `forecast.workers.Workers`."""
 
     def __init__(self, count: int, where: str, patience: float = PATIENCE) -> None:
         self.count, self._where = count, where
@@ -95,47 +95,47 @@ class RayCluster:
         try:
             with self._translate_errors():
                 self._actors: list[Any] = [actor_class.remote() for _ in range(count)]
-        except ModuleNotFoundError as error:  # Ray Client's server unpacks what is sent before a worker does
+        except ModuleNotFoundError as error:  # Ray Client's server unpickles the class before a worker does
             raise TargetError(
                 f"the Ray cluster {where} cannot start a worker: {error}", hint=_install_hint()
             ) from error
         self._await_workers(patience)
 
     def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
-        """Do the work on each share by itself."""
+        """Run `work` on each share independently, and return the results in order."""
         turns = zip(cycle(self._actors), self._put_shares(shares), strict=False)
-        return self._collect_results([actor.do.remote(work, share) for actor, share in turns])
+        return self._collect_results([actor.run_share.remote(work, share) for actor, share in turns])
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
-        """Do the work on all shares at the same time."""
+        """Run `work` on all shares at the same time, and return the results in order."""
         sent = list(self._put_shares(shares))
         actors = self._actors[: len(sent)]
-        addresses = tuple(self._collect_results([actor.listen.remote() for actor in actors]))
+        addresses = tuple(self._collect_results([actor.reserve_port.remote() for actor in actors]))
         turns = enumerate(zip(actors, sent, strict=True))
         return self._collect_results(
-            [actor.do.remote(work, share, TrainingPeer(rank, addresses)) for rank, (actor, share) in turns]
+            [actor.run_share.remote(work, share, TrainingPeer(rank, addresses)) for rank, (actor, share) in turns]
         )
 
     def _put_shares(self, shares: Iterable[Panel]) -> Iterator[Any]:
-        """Yield where each share is in the cluster, one sent after the other; Ray lets go of it after the work."""
+        """Yield a reference to each share in the cluster, one sent after the other. Ray frees a share after its use."""
         for share in shares:
             with self._translate_errors():
                 reference = ray.put(share)
             yield reference
 
     def _await_workers(self, patience: float) -> None:
-        """Wait until all workers are there, equipped as this process is."""
-        pending = [actor.equipped.remote(library_versions()) for actor in self._actors]
+        """Wait until all workers run with the same versions as this process."""
+        pending = [actor.check_versions.remote(library_versions()) for actor in self._actors]
         ready, missing = ray.wait(pending, num_returns=len(pending), timeout=patience)
         self._collect_results(ready)
         if missing:
             raise TargetError(
-                f"the Ray cluster {self._where} had {len(ready)} of {len(pending)} workers free within {patience:.0f} s",
-                hint="ask for fewer by training.workers, or give it more CPUs",
+                f"the Ray cluster {self._where} had only {len(ready)} of {len(pending)} workers free within {patience:.0f} s",
+                hint="set a lower training.workers, or give the cluster more CPUs",
             )
 
     def _collect_results(self, references: list[Any]) -> list[Any]:
-        """Return results in order; raises as soon as one failed, as those who learn together would wait for it."""
+        """Return results in order. Raises as soon as one worker failed, as in a distributed training the others wait for it."""
         waiting = list(references)
         with self._translate_errors():
             while waiting:
@@ -145,7 +145,7 @@ class RayCluster:
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
-        """Say what a worker says of the data as it says it, and anything else as a failure of the cluster."""
+        """Raise a worker's MlspecError unchanged, and turn any other error into a failure of the cluster."""
         try:
             yield
         except exceptions.RayTaskError as error:
@@ -157,7 +157,7 @@ class RayCluster:
     def _cluster_error(self, error: BaseException) -> TargetError:
         return TargetError(
             f"a worker of the Ray cluster {self._where} failed: {_last_line(error)}",
-            hint="its log says more: ray logs; a worker that is killed mostly lacked memory: give training.workers more of them",
+            hint="see its log: ray logs; a killed worker mostly had too little memory: set a higher training.workers",
         )
 
 
@@ -168,14 +168,14 @@ class _RayWorker:
         require_same_versions(expected, library_versions())
 
     def reserve_port(self) -> str:
-        """Keep a port free until the work takes it, and return where it is."""
+        """Reserve a free port until the training uses it, and return its address."""
         self.reserved_socket = socket.socket()
         self.reserved_socket.bind(("", 0))
         address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         return f"{address}:{self.reserved_socket.getsockname()[1]}"
 
     def run_share(self, work: Callable[..., T], share: Panel, peer: TrainingPeer | None = None) -> T:
-        """Work as a step does."""
+        """Run `work` on a share in one thread, as a step does."""
         if peer is None:
             with single_threaded():
                 return work(share)
@@ -185,27 +185,27 @@ class _RayWorker:
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of mlspec and of the libraries that shape a model."""
+    """Return the versions of mlspec and of the libraries that affect a model."""
     return {"mlspec": __version__} | {name: version(name) for name in LIBRARIES}
 
 
 def require_same_versions(expected: dict[str, str], actual: dict[str, str]) -> None:
-    """Raise TargetError where a worker has other versions: a version of a model names the libraries that made it."""
+    """Raise TargetError if a worker has other versions: a model's lineage names the versions of its libraries."""
     differences = [
-        f"{name} {actual[name]}, and here it is {expected[name]}" for name in expected if actual[name] != expected[name]
+        f"{name} {actual[name]}, but here it is {expected[name]}" for name in expected if actual[name] != expected[name]
     ]
     if differences:
         raise TargetError(
             f"a worker of the Ray cluster has {', '.join(differences)}",
-            hint=f"{_install_hint()}, and the versions that are named",
+            hint=f"{_install_hint()}, and these libraries in the same versions",
         )
 
 
 def _install_hint() -> str:
-    return f"install the same there as here, from where it was installed here: {DISTRIBUTION} {__version__} with its extra 'ray'"
+    return f"install the same package there from the same source as here: {DISTRIBUTION} {__version__} with its extra 'ray'"
 
 
 def _last_line(error: BaseException) -> str:
-    """Return the last line of an error's text: Ray puts a worker's own words at the end."""
+    """Return the last line of an error's text, which holds the worker's own message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""The surroundings of a step: one thread, so that the number of cores changes no digit, and no library's chatter."""
+"""The runtime of a step: one thread, so that results do not depend on the number of cores, and no library warnings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# statsforecast asks for its own ids-as-column setting, and lightgbm for feature names, in warnings that no user can act on.
+# Warnings of these libraries are hidden, because a user of mlspec cannot act on them.
 _LIBRARIES = (
     "statsforecast",
     "mlforecast",
@@ -23,9 +23,9 @@ _LIBRARIES = (
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Limit numeric libraries to one thread, and silence what they warn of inside their own code."""
+    """Limit numeric libraries to one thread, and hide the warnings from inside their code."""
     os.environ.setdefault("NIXTLA_ID_AS_COL", "1")
-    import sklearn  # noqa: F401  (its OpenMP has to be loaded before it can be limited)
+    import sklearn  # noqa: F401  (its OpenMP must be loaded before it can be limited)
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1), warnings.catch_warnings():

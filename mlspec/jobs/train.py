@@ -1,4 +1,4 @@
-"""Step `train`: fits the champion to all of the history and writes the model file."""
+"""Step `train`: fits the champion to the whole history and writes the model file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlspec.state.step import Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Fit the option `candidate`, as the backtest named it. The same panel, candidate and seed give the same file."""
+    """Fit the candidate in the option `candidate`, from the backtest. The same panel, candidate and seed give the same file."""
     spec = read_spec(request)
     candidate = require_option(request.options, "candidate", "train")
     with connect_workers(spec.training) as pool:

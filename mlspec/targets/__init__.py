@@ -1,1 +1,1 @@
-"""The only room that touches the world: observe, perform, record. One folder a target."""
+"""Targets: the only package with side effects outside the process. Each folder holds one kind of target."""

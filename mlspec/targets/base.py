@@ -1,7 +1,7 @@
-"""What the engine asks of a target. Every kind of target answers the same questions.
+"""The interface that every kind of target implements.
 
-The port is narrow on purpose: facts about sources, a lock, a store of files by content, finished steps by key, and settlements,
-which are recorded whole or not at all. `tests/targets/` holds every promise made here against each target.
+The interface is small on purpose. It covers facts about sources, a lock, a store of files by content, finished steps by key, and
+settlements. A settlement is recorded completely or not at all. `tests/targets/` tests every target against this interface.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mlspec.state.step import RemoteStep, StepResult
 
 
 class TargetView(Protocol):
-    """A target as far as it can be looked at: all that a plan needs."""
+    """The read-only part of a target. A plan needs no more than this."""
 
     @property
     def name(self) -> str:
@@ -32,12 +32,12 @@ class TargetView(Protocol):
 
     @property
     def protect(self) -> bool:
-        """Whether a person has to say yes before anything is applied."""
+        """Whether a person must approve before anything is applied."""
         ...
 
     @property
     def lineage(self) -> str:
-        """Identity of the state, made when it was first written; empty where nothing was ever applied."""
+        """The state's unique id, created at the first write; empty if nothing was ever applied."""
         ...
 
     @property
@@ -46,68 +46,68 @@ class TargetView(Protocol):
         ...
 
     def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
-        """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
+        """Return the digest, names and size of a forecast's source and future files. Raises DataError if one cannot be read."""
         ...
 
     def observe_forecast(self, forecast: str) -> Observed:
-        """Return what is held of one forecast; never writes."""
+        """Return the recorded state of one forecast. Never writes."""
         ...
 
 
 class Target(TargetView, Protocol):
-    """Where forecasts live: it can be looked at, and written to."""
+    """A place that keeps forecasts, for reading and writing."""
 
     def read_session(self) -> AbstractContextManager[None]:
-        """Make many looks at the state cheap for the length of a block; each still sees what was recorded before it.
+        """Reuse one connection for all reads inside a block. Each read still sees every write that was recorded before it.
 
-        Nothing is to be forked inside the block.
+        The process must not fork inside the block.
         """
         ...
 
     def hash_files_once(self) -> AbstractContextManager[None]:
-        """Read each file on this machine for its sha256 once for the length of a block.
+        """Compute the sha256 of each file on this machine only once inside a block.
 
-        A file that is changed inside the block is read again, and the next block reads every file anew. The lock of a forecast is
-        such a block too.
+        A file that changes inside the block is read again, and the next block reads every file again. A forecast's lock is such a
+        block too.
         """
         ...
 
     def forecast_names(self) -> tuple[str, ...]:
-        """Return the names of all forecasts of which anything is recorded, sorted."""
+        """Return the names of all forecasts with a record, sorted."""
         ...
 
     def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
-        """Hold one forecast alone. Raises LockHeld, naming the holder, after `timeout` seconds."""
+        """Lock one forecast for this process. Raises LockHeld with the holder's name after `timeout` seconds."""
         ...
 
     def write_journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
-        """Write a line of the journal: an effect is `started`, `done` or `failed`."""
+        """Write one journal line. `phase` is `started`, `done` or `failed`."""
         ...
 
     def find_step(self, forecast: str, step: str, key: str) -> StoredStep | None:
-        """Return the finished step of this key, if it was filed and its files are whole."""
+        """Return the finished step of this key; None if it is not recorded or one of its files is damaged."""
         ...
 
     def file_step(
         self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
     ) -> StoredStep:
-        """Take a step's files into the store and record the step. Filing the same step twice is the same as once.
+        """Copy a step's files into the store and record the step. A second call for the same step changes nothing.
 
-        Only the holder of the forecast's lock files steps.
+        The caller must hold the forecast's lock.
         """
         ...
 
     def record_settlement(self, settlement: Settlement, at: str) -> Observed:
-        """Record one effect whole, with the journal's `done` line for its resource.
+        """Record one effect in one transaction, with the journal's `done` line for its resource.
 
-        Return what is held of the forecast after it: the same as `observe_forecast`.
+        Return the forecast's recorded state after it, as `observe_forecast` does.
         """
         ...
 
     def fetch_source(self, spec: Forecast, root: Path, folder: Path) -> tuple[Forecast, Path]:
-        """Bring what a spec reads near: return the spec as it is to be read, and the root that its paths start at.
+        """Download the data that a spec reads. Return a spec that names local files, and the folder that its paths start at.
 
-        `folder` is an empty one for what has to be fetched. Raises DataError where data is missing or out of reach.
+        `folder` is an empty folder for the downloaded files. Raises DataError if data is missing or cannot be read.
         """
         ...
 
@@ -119,26 +119,27 @@ class Target(TargetView, Protocol):
         main: str,
         versions: Mapping[str, Version],
     ) -> None:
-        """Let whoever serves outside of mlspec follow `traffic` (percent by version), before that is recorded.
+        """Deploy the versions on an external serving platform and split its traffic, before the change is recorded.
 
-        `main` carries the forecast. Nothing to do where the record itself is what servers go by. Twice with the same is as once.
+        `traffic` is in percent by version. `main` is the version that carries the forecast. A target whose servers read the record
+        itself does nothing. A second call with the same arguments changes nothing.
         """
         ...
 
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
-        """Write a forecast where others read it, before it is recorded. Twice the same run is as once."""
+        """Write a forecast to the table that users read, before it is recorded. A second call for the same run changes nothing."""
         ...
 
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
-        """Hand what was measured at `at` to whoever watches outside of mlspec. Raises TargetError where they cannot be told."""
+        """Send metrics that were measured at `at` to an external monitoring service. Raises TargetError if that fails."""
         ...
 
     def fetch_file(self, forecast: str, ref: FileRef) -> Path:
-        """Return where a stored file can be read, after checking it against its sha256. Raises StateError if it is damaged."""
+        """Return a local path of a stored file, after a check of its sha256. Raises StateError if the file is damaged."""
         ...
 
     def find_damaged_files(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
-        """Return which of these stored files are gone or were changed; of files that are far away, by name and size alone."""
+        """Return the stored files that are missing or changed. Remote files are compared by name and size only."""
         ...
 
     def load_versions(self, forecast: str) -> tuple[Version, ...]:
@@ -150,7 +151,7 @@ class Target(TargetView, Protocol):
         ...
 
     def load_runs(self, forecast: str) -> tuple[ForecastRun, ...]:
-        """Return all forecasts made, newest first."""
+        """Return all forecast runs, newest first."""
         ...
 
     def load_events(self, forecast: str) -> tuple[Event, ...]:
@@ -158,80 +159,80 @@ class Target(TargetView, Protocol):
         ...
 
     def load_conditions(self, forecast: str) -> tuple[Condition, ...]:
-        """Return the present conditions."""
+        """Return the current conditions."""
         ...
 
     def load_due_notices(self, at: str) -> tuple[PendingNotice, ...]:
-        """Return the notices whose next attempt is due at `at`, the longest overdue first."""
+        """Return the notices whose next delivery attempt is due at `at`, the longest overdue first."""
         ...
 
     def load_undelivered_notices(self, forecast: str) -> tuple[PendingNotice, ...]:
-        """Return the notices of a forecast that a receiver has not taken, newest first."""
+        """Return the notices of a forecast that are not delivered, newest first."""
         ...
 
     def mark_delivered(self, pending: PendingNotice, delivered_at: str | None) -> None:
-        """Record how an attempt at delivery went: `pending` carries the attempts and the next moment; None was not delivered."""
+        """Record one delivery attempt. `pending` holds the attempts and the next attempt's time; None means not delivered."""
         ...
 
     def add_request_counts(self, minutes: Sequence[RequestCount]) -> None:
-        """Add a server's counts to those of the same minute and version."""
+        """Add a server's request counts to the recorded counts of the same minute and version."""
         ...
 
     def load_request_counts(self, forecast: str, since: str) -> tuple[RequestCount, ...]:
-        """Return what servers counted from the minute `since` (RFC 3339) on, oldest first."""
+        """Return the request counts from the minute `since` (RFC 3339) on, oldest first."""
         ...
 
     def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
-        """Take down what apply made. With `purge` the records and files go too, without it history stays."""
+        """Remove what apply made. With `purge`, remove the records and files too; without it, keep the history."""
         ...
 
 
 class ContainerRuntime(Protocol):
-    """What a target brings that runs steps, and the loop itself, in containers of its own."""
+    """Runs steps and the loop in containers, for a target that supports this."""
 
     def run_remote_step(self, step: RemoteStep) -> StepResult:
-        """Run a step in a container of the forecast's own, and return what it hands back."""
+        """Run a step in a container of the forecast's job, and return its result."""
         ...
 
     def download_input(self, address: str, folder: Path) -> Path:
-        """Bring a stored object into `folder`, for a step that was handed its address."""
+        """Download a stored object into `folder`, for a step that received its address."""
         ...
 
     def upload_outputs(self, address: str, files: Mapping[str, Path], value: Mapping[str, Json]) -> None:
-        """Write a step's files and its result below an address."""
+        """Upload a step's files and its result below an address."""
         ...
 
     def upload_error(self, address: str, error: MlspecError) -> None:
-        """Write below an address why a step failed, for whoever waits for it."""
+        """Upload a failed step's error below an address, for the process that waits for it."""
         ...
 
     def hand_over(self, names: Sequence[str]) -> None:
-        """Let the loop's own job make these forecasts; does not wait for it."""
+        """Start the loop's job for these forecasts. Does not wait for the job."""
         ...
 
 
 class OpenedTarget(Target, Protocol):
-    """A target as the table of kinds opens it (`engine.target_kinds`): with what commands ask of it beside the engine."""
+    """A target that the table of kinds opens (`engine.target_kinds`), with the methods that commands need in addition."""
 
     @property
     def supports_fork(self) -> bool:
-        """Whether several forecasts may be worked on at once, in processes that are forked."""
+        """Whether several forecasts may be processed at once, in forked processes."""
         ...
 
     @property
     def project(self) -> str | None:
-        """The Google Cloud project that its Pub/Sub topics are in; None where it belongs to none."""
+        """The Google Cloud project of the target's Pub/Sub topics; None if it has none."""
         ...
 
     @property
     def containers(self) -> ContainerRuntime | None:
-        """What runs steps elsewhere; None where they run in this process alone."""
+        """Runs steps in containers; None if steps run only in this process."""
         ...
 
     def read_secret(self, name: str) -> str:
-        """Return a secret's value. Raises StateError or TargetError where it cannot be read."""
+        """Return a secret's value. Raises StateError or TargetError if it cannot be read."""
         ...
 
     def migrate_schema(self) -> str | None:
-        """Bring the state of an older mlspec to this one's schema, and say where its backup is; None where it is up to date."""
+        """Upgrade the state to this mlspec's schema, and return where its backup is; None if it is up to date."""
         ...

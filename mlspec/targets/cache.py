@@ -1,4 +1,4 @@
-"""The folder on this machine for copies of what is kept elsewhere. Losing it costs only time."""
+"""The local folder for copies of remote files. It can be deleted at any time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Return the folder for cached copies: the user's cache, or a temporary folder if that cannot be written."""
+    """Return the folder for copies of remote files: in the user's cache, or a temporary one if that is not writable."""
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec"
         folder.mkdir(parents=True, exist_ok=True)

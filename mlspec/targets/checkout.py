@@ -1,4 +1,4 @@
-"""A git checkout that mlspec was installed from: whether another machine can fetch the same. No network is asked."""
+"""Finds out whether another machine can fetch the git checkout that mlspec was installed from. Makes no network call."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SCP = re.compile(r"(?P<user>[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[^/\s][^\s]*)"
 
 
 def published_commit(folder: Path) -> Published | None:
-    """Return the commit that a checkout stands at, by its remote `origin`.
+    """Return the checkout's current commit, as a URL of its remote `origin`.
 
-    None where `folder` is not the top of a checkout, files of it were changed, no branch of `origin` that git knows of has the
-    commit, or `origin` is a folder of this machine.
+    Return None if `folder` is not the top folder of a checkout, if tracked files were changed, if no known branch of `origin`
+    contains the commit, or if `origin` is a folder of this machine.
     """
     if _git(folder, "rev-parse", "--show-prefix") != "" or _git(folder, *_CHANGES) != "":
         return None
@@ -30,7 +30,7 @@ def published_commit(folder: Path) -> Published | None:
 
 
 def shared_url(remote: str) -> str | None:
-    """Return the URL of a remote without password, as pip takes it; None for a folder and for what is no URL."""
+    """Return a remote's URL without a password, in the form that pip accepts; None for a folder or an invalid URL."""
     parts = urlsplit(remote)
     if parts.scheme in ("https", "ssh") and parts.hostname:
         user = "git@" if parts.scheme == "ssh" and parts.username == "git" else ""
@@ -41,7 +41,7 @@ def shared_url(remote: str) -> str | None:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """Return what git prints, without the end of its last line; None where it fails."""
+    """Return git's output without surrounding white space; None if git fails."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     argv = ["git", "--no-optional-locks", "-C", str(folder), *words]
     try:

@@ -1,4 +1,4 @@
-"""What this machine has: Python, mlspec's optional parts, terraform, a folder to write to and room in it."""
+"""Checks this machine: Python, mlspec's optional parts, terraform, a writable folder and free disk space."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlspec.state.finding import Finding
 
 PYTHON = (3, 11)  # pyproject's requires-python
 TERRAFORM = Version("1.9")  # required_version of the rendered files
-# Bytes: so that an apply does not end half-way on a full disk. Panels, models and backtests of some hundred series take less.
+# Bytes of free disk space that an apply needs. Panels, models and backtests of some hundred series take less.
 ROOM = 1024**3
 
 
@@ -32,20 +32,20 @@ def check_python() -> Finding:
 
 
 def check_extra(name: str) -> Finding:
-    """Return whether an optional part of mlspec is installed, by the floors that mlspec itself declares."""
+    """Return whether an optional part of mlspec is installed in the versions that mlspec's metadata requires."""
     mend, what = install_command(name), f"extra {name}"
     try:
         lacking = sorted(set(_missing_requirements(name)))
     except metadata.PackageNotFoundError:
         return Finding("machine", what, "unknown", "mlspec itself is not installed by pip here", mend)
     if lacking:
-        return Finding("machine", what, "missing", f"not there, or too old: {', '.join(lacking)}", mend)
+        return Finding("machine", what, "missing", f"missing or too old: {', '.join(lacking)}", mend)
     return Finding("machine", what, "ok", "installed")
 
 
 def _missing_requirements(extra: str) -> Iterator[str]:
     for requirement in map(Requirement, metadata.requires(DISTRIBUTION) or ()):
-        # What is needed without the extra too is there, or mlspec would not run.
+        # A package that mlspec always requires is installed, or mlspec would not run.
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             continue
         if not requirement.marker.evaluate({"extra": extra}):
@@ -65,7 +65,7 @@ def _is_installed(requirement: Requirement) -> bool:
 
 
 def check_terraform() -> Finding:
-    """Return whether terraform is here and new enough."""
+    """Return whether terraform is installed and new enough."""
     mend = f"install terraform {TERRAFORM} or newer: https://developer.hashicorp.com/terraform/install"
     path = shutil.which("terraform")
     if path is None:
@@ -80,14 +80,14 @@ def check_terraform() -> Finding:
         completed = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30, env=environment)
         version = Version(json.loads(completed.stdout)["terraform_version"])
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
-        return Finding("machine", "terraform", "unknown", f"it does not say its version ({type(error).__name__})", mend)
+        return Finding("machine", "terraform", "unknown", f"its version cannot be read ({type(error).__name__})", mend)
     if version.release < TERRAFORM.release:  # a release candidate counts as its release
         return Finding("machine", "terraform", "missing", f"{version} is older than {TERRAFORM}", mend)
     return Finding("machine", "terraform", "ok", str(version))
 
 
 def check_folder(path: Path) -> Finding:
-    """Return whether a folder can be written to, or made; nothing is written."""
+    """Return whether a folder can be written to or created. Writes nothing."""
     existing = _nearest_existing(path)
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         return Finding("machine", "folder", "missing", f"{existing} cannot be written to", f"chmod u+rwx '{existing}'")
@@ -95,7 +95,7 @@ def check_folder(path: Path) -> Finding:
 
 
 def check_disk(path: Path) -> Finding:
-    """Return whether the disk of a folder has room."""
+    """Return whether a folder's disk has enough free space."""
     free = shutil.disk_usage(_nearest_existing(path)).free
     free_text = f"{free / 1024**3:.1f} GiB free"
     if free < ROOM:
@@ -104,7 +104,7 @@ def check_disk(path: Path) -> Finding:
             "disk",
             "missing",
             f"{free_text}, below 1 GiB",
-            f"make room on the disk of '{_nearest_existing(path)}'",
+            f"free space on the disk of '{_nearest_existing(path)}'",
         )
     return Finding("machine", "disk", "ok", free_text)
 

@@ -1,1 +1,1 @@
-"""The server of predictions: HTTP in, what the versions that serve predict out. It knows no command line and no data frame."""
+"""The prediction server: answers HTTP requests with the predictions of the serving versions. Imports no CLI and no data frames."""

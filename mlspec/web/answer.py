@@ -1,4 +1,4 @@
-"""One request about one forecast: each series by the version that it belongs to, by the split that a batch forecast goes by."""
+"""Answers one request: each series is predicted by the version that the traffic split assigns, as in the batch forecast."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mlspec.web.prediction_cache import CachedForecast
 from mlspec.web.problem import error_body
 
 logger = logging.getLogger(__name__)
-NO_VERSION = ""  # what a request is counted under that no version could be asked
+NO_VERSION = ""  # the version name in the request counts if no version was available
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """A status and a body."""
+    """The HTTP status and body of an answer."""
 
     code: int
     body: bytes
@@ -30,14 +30,14 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PredictionHandler:
-    """Answers requests and counts them. `timer` returns seconds; `say` takes a sentence for whoever runs the server."""
+    """Answers requests and counts them. `timer` returns seconds; `say` prints a sentence for the server's operator."""
 
     counts: RequestCounter
     timer: Callable[[], float]
     say: Callable[[str], None]
 
     def __call__(self, name: str, cached: CachedForecast | str, body: bytes) -> HttpAnswer:
-        """Return the answer to a request about the forecast `name`. Raises Mistake where the client has to send another."""
+        """Return the answer to a request for the forecast `name`. Raises ClientError if the request is invalid."""
         start = self.timer()
         if isinstance(cached, str):
             answer, failed = _error_answer(503, f"{name} is not ready: {cached}"), {NO_VERSION: True}
@@ -53,7 +53,7 @@ class PredictionHandler:
     def _answer_by_version(
         self, name: str, cached: CachedForecast, instances: Sequence[Instance]
     ) -> tuple[HttpAnswer, dict[str, bool]]:
-        """Return the answer, and of each version that was asked whether it failed: one that fails, fails the request."""
+        """Return the answer, and for each used version whether it failed. If one version fails, the request fails."""
         predictions: list[dict[str, Any]] = []
         failed: dict[str, bool] = {}
         for instance in instances:
@@ -61,7 +61,7 @@ class PredictionHandler:
             failed.setdefault(version, False)
             try:
                 predictions.append(_predict_instance(instance, version, cached.versions[version].predictions))
-            except Exception as error:  # whatever a version's predictions break with is that version's error
+            except Exception as error:  # any exception here counts as an error of that version
                 logger.debug("%s failed a request", version, exc_info=error, extra={"forecast": name})
                 if not failed[version]:
                     self.say(f"{name}: {version} failed a request: {type(error).__name__}: {error}")
@@ -69,7 +69,7 @@ class PredictionHandler:
         failed_versions = [version for version, is_bad in failed.items() if is_bad]
         if failed_versions:
             return _error_answer(
-                500, f"{name}: {' and '.join(failed_versions)} cannot predict; the server's own output says why"
+                500, f"{name}: {' and '.join(failed_versions)} cannot predict; see the server log"
             ), failed
         return HttpAnswer(200, _encode_json(_predict_response(name, cached, predictions, list(failed)))), failed
 

@@ -1,9 +1,9 @@
-"""The paths of the server, in Vertex AI's contract for containers and beside it, and the bounds of what comes in.
+"""The server's paths (Vertex AI's container contract, and mlspec's own) and the limits of a request.
 
-Contract: cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements. Health is a GET that answers 200 once all that
-is there to answer with was loaded, be it nothing: the first version is recorded when Vertex AI has found its container well, and
-a batch prediction job asks as soon as it has, and gives up soon. A prediction is a POST of
-`{"instances": [...], "parameters": {...}}` in at most 1.5 MB.
+Contract: cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements. The health path answers GET with 200 once every
+recorded version was loaded, also if there is none. It must not wait for a first version, because that is recorded only after Vertex
+AI has found its container healthy. It must not answer earlier, because a batch prediction job sends requests as soon as it is
+healthy. A prediction is a POST of `{"instances": [...], "parameters": {...}}` in at most 1.5 MB.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from mlspec.web.prediction_cache import PredictionCache
 from mlspec.web.problem import ClientError, error_body
 
 logger = logging.getLogger(__name__)
-MOST_BYTES = 1_500_000  # Vertex AI's own bound
-MOST_READ = 10 * MOST_BYTES  # beyond that the connection is closed on whoever sends it
-BODY_SECONDS = 10.0  # for a whole body to come in; a request of that size needs no more on any line
-WHOLE_SECONDS = 60.0  # from headers to the last byte of the answer: a client that does not read is let go
+MOST_BYTES = 1_500_000  # Vertex AI's limit
+MOST_READ = 10 * MOST_BYTES  # the server closes the connection of a client that sends more
+BODY_SECONDS = 10.0  # to receive a whole body; enough on a slow connection
+WHOLE_SECONDS = 60.0  # from the headers to the last byte of the answer; a client that does not read is disconnected
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformRoutes:
-    """Paths that a platform asks for beside mlspec's own (AIP_PREDICT_ROUTE, AIP_HEALTH_ROUTE)."""
+    """Additional paths that a platform requires (AIP_PREDICT_ROUTE, AIP_HEALTH_ROUTE)."""
 
     predict: str | None = None
     health: str | None = None
@@ -46,7 +46,7 @@ def make_app(cache: PredictionCache, handler: PredictionHandler, routes: Platfor
     """Return the application."""
     endpoints = _Endpoints(cache, handler)
     predicts = ["/predict", *([routes.predict] if routes.predict else [])]
-    # Before the others: the platform's path may be one of ours.
+    # First in the table, because the platform's path may equal one of mlspec's.
     platform = [Route(routes.health, endpoints.report_loaded, methods=["GET"])] if routes.health else []
     table = [
         *platform,
@@ -65,7 +65,7 @@ def make_app(cache: PredictionCache, handler: PredictionHandler, routes: Platfor
 
 
 class _Endpoints:
-    """One method a path."""
+    """The endpoints, one method per path."""
 
     def __init__(self, cache: PredictionCache, handler: PredictionHandler) -> None:
         self.cache, self.handler = cache, handler
@@ -81,10 +81,12 @@ class _Endpoints:
 
     async def _answer_prediction(self, request: Request, name: str) -> Response:
         if self.cache.find_forecast(name) is None:
-            raise ClientError(f"there is no forecast {name[:60]!r} here; expected {_list_names(self.cache.names)}", 404)
+            raise ClientError(
+                f"the forecast {name[:60]!r} is not served; expected {_list_names(self.cache.names)}", 404
+            )
         body = await _read_body(request)
         cached = self.cache.find_forecast(name)
-        answer = await run_in_threadpool(self.handler, name, "it was taken down" if cached is None else cached, body)
+        answer = await run_in_threadpool(self.handler, name, "it was removed" if cached is None else cached, body)
         return Response(answer.body, answer.code, media_type="application/json")
 
     async def healthz(self, _request: Request) -> Response:
@@ -106,7 +108,7 @@ class _Endpoints:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Return the body, whole and bounded. Raises Mistake."""
+    """Return the whole body, if it is not too large. Raises ClientError."""
     content_length = request.headers.get("content-length", "0")
     if not content_length.isdecimal() or int(content_length[:12]) > MOST_READ:
         raise _too_large()
@@ -116,7 +118,7 @@ async def _read_body(request: Request) -> bytes:
     except TimeoutError as error:
         raise ClientError(f"the body was not sent within {BODY_SECONDS:g} s", 408) from error
     except ClientDisconnect as error:
-        raise ClientError("the client left") from error
+        raise ClientError("the client disconnected") from error
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" or "content-encoding" in request.headers:
         raise ClientError("expected Content-Type: application/json, and no Content-Encoding", 415)
@@ -124,7 +126,7 @@ async def _read_body(request: Request) -> bytes:
 
 
 async def _read_bounded(request: Request) -> bytes:
-    """Return the body. One that is somewhat too large is read to its end, so that its sender gets to read the answer."""
+    """Return the body. A slightly too large body is read to its end, so that the client can read the answer."""
     body, size = bytearray(), 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -142,7 +144,7 @@ def _too_large() -> ClientError:
 
 
 class _GuardMiddleware:
-    """Bounds the time of a whole request, and turns a defect into words: no traceback reaches anyone."""
+    """Limits the time of a request, and answers an internal error without a traceback."""
 
     def __init__(self, app: ASGIApp, handler: PredictionHandler) -> None:
         self.app, self.handler = app, handler
@@ -160,39 +162,39 @@ class _GuardMiddleware:
                 await self.app(scope, receive, send_and_note)
         except TimeoutError:
             if started:
-                raise  # the client does not read: the connection is closed on it
+                raise  # the client does not read the answer: close the connection
             await _json_response(error_body(503, f"there was no answer within {WHOLE_SECONDS:g} s"), 503)(
                 scope, receive, send
             )
         except Exception as error:
             logger.debug("a request failed", exc_info=error)
-            self.handler.say(f"a defect of mlspec: {type(error).__name__}: {error}")
+            self.handler.say(f"internal error: {type(error).__name__}: {error}")
             if started:
                 raise
-            body = error_body(500, "a defect of mlspec; the server's own output says more")
+            body = error_body(500, "internal error; see the server log")
             await _json_response(body, 500)(scope, receive, send)
 
 
 async def _answer_client_error(_request: Request, error: Exception) -> Response:
     code, message = (error.code, error.message) if isinstance(error, ClientError) else (400, str(error))
-    # What was not read of a body that is refused would be taken for the next request.
+    # The unread rest of a refused body would be parsed as the next request.
     return _json_response(error_body(code, message), code, {"connection": "close"} if code in (408, 413) else None)
 
 
 async def _answer_http_error(_request: Request, error: Exception) -> Response:
-    """Say in words what the router refuses."""
+    """Answer the router's errors in JSON."""
     code = error.status_code if isinstance(error, HTTPException) else 400
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     messages = {
         404: "there is no such path: POST /v1/models/NAME:predict, GET /healthz, /readyz or /metrics",
-        405: f"this path takes {headers.get('Allow', 'another method')}",
+        405: f"this path accepts {headers.get('Allow', 'another method')}",
     }
-    return _json_response(error_body(code, messages.get(code, "the request cannot be taken")), code, headers)
+    return _json_response(error_body(code, messages.get(code, "the request is not accepted")), code, headers)
 
 
 def _list_names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:5])
-    return f"one of {shown}{', …' if len(names) > 5 else ''}" if names else "none: nothing is applied yet"
+    return f"one of {shown}{', …' if len(names) > 5 else ''}" if names else "none: no forecast is applied yet"
 
 
 def _json_response(value: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:

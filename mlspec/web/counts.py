@@ -1,4 +1,4 @@
-"""What the server did: by forecast, version and minute for the loop's alerts, and since its start for Prometheus."""
+"""Request counts: by forecast, version and minute for the loop's alerts, and since the server's start for Prometheus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CountKey = tuple[str, str, str]  # forecast, version, minute
 
 
 class RequestCounter:
-    """Counts of many threads. `clock` returns RFC 3339 in UTC."""
+    """Counts requests; safe for many threads. `clock` returns RFC 3339 in UTC."""
 
     def __init__(self, cache: PredictionCache, clock: Callable[[], str]) -> None:
         self._clock, self._lock = clock, Lock()
@@ -30,7 +30,7 @@ class RequestCounter:
         self._errors = Counter("mlspec_errors", "Requests that failed in the server.", LABELS, registry=self.registry)
         self._latency = Histogram(
             "mlspec_latency_seconds",
-            "From a whole request to its answer.",
+            "Seconds from the end of a request to its answer.",
             LABELS,
             registry=self.registry,
             buckets=LATENCIES,
@@ -38,7 +38,7 @@ class RequestCounter:
         self.registry.register(_CacheCollector(cache, clock))
 
     def record_request(self, forecast: str, version: str, seconds: float, *, failed: bool) -> None:
-        """Count one request that a version answered, or should have."""
+        """Count one request of a version, answered or failed. `seconds` is its latency."""
         self._requests.labels(forecast, version).inc()
         self._errors.labels(forecast, version).inc(int(failed))
         self._latency.labels(forecast, version).observe(seconds)
@@ -48,7 +48,7 @@ class RequestCounter:
             self._add_minute(RequestCount(forecast, version, _minute_start(self._clock()), 1, int(failed), bins))
 
     def flush_minutes(self, target: Target, *, all_: bool = False) -> None:
-        """Hand the minutes that are over to the target, or all. What it does not take is kept for the next time."""
+        """Record the finished minutes in the target, with `all_` also the current one. Keep them if that fails."""
         now = _minute_start(self._clock())
         with self._lock:
             finished = [key for key in self._minutes if all_ or key[2] != now]
@@ -64,7 +64,7 @@ class RequestCounter:
             raise
 
     def render_metrics(self) -> bytes:
-        """Return the metrics as Prometheus reads them."""
+        """Return the metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
     def _add_minute(self, new: RequestCount) -> None:
@@ -77,17 +77,17 @@ class RequestCounter:
 
 
 class _CacheCollector:
-    """What is true at the moment: each version's share, and how old what is predicted from is."""
+    """Collects the current gauges: each version's traffic share and the age of the data that it predicts from."""
 
     def __init__(self, cache: PredictionCache, clock: Callable[[], str]) -> None:
         self._cache, self._clock = cache, clock
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges of every forecast that is served."""
+        """Yield the gauges of every served forecast."""
         share = GaugeMetricFamily("mlspec_traffic_share", "Share of the series, 0 to 1.", labels=LABELS)
         age = GaugeMetricFamily(
             "mlspec_forecast_age_seconds",
-            "Since the end of the newest period that a version predicts from.",
+            "Seconds since the end of the newest period that a version predicts from.",
             labels=LABELS,
         )
         for name, answers in self._cached_forecasts():

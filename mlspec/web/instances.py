@@ -1,4 +1,4 @@
-"""From the body of a request to the series that it asks about, as strictly as a spec is read."""
+"""Parses a request's body into instances. Unknown keys and wrong types are refused, as in a spec."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mlspec.state.split import series_key
 from mlspec.web.problem import ClientError
 
 MOST = 1000  # instances a request
-_SHOWN = 60  # characters of a value that is repeated in a message
+_SHOWN = 60  # most characters of a value in a message
 _EXAMPLE = '{"instances": [{...}]}'
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One instance: the series' own columns as they were sent, its key, and how many periods are wanted."""
+    """One instance: the series columns as sent, the series key, and the number of periods to forecast."""
 
     columns: Mapping[str, Json]
     key: str
@@ -28,7 +28,7 @@ class Instance:
 
 
 def parse_instances(body: bytes, spec: Forecast, known: Predictions | None) -> list[Instance]:
-    """Return what is asked. Raises Mistake with what was expected; `known` says which series there are."""
+    """Return the instances. Raises ClientError that says what was expected. `known` holds the existing series."""
     value = _parse_json(body)
     if not isinstance(value, dict) or not isinstance(value.get("instances"), list):
         raise ClientError(f"expected {_EXAMPLE}, with a list of instances")
@@ -48,7 +48,7 @@ def parse_instances(body: bytes, spec: Forecast, known: Predictions | None) -> l
 
 def _parse_json(body: bytes) -> Any:
     def refuse_constant(word: str) -> NoReturn:
-        raise ValueError(f"{word} is no JSON number")
+        raise ValueError(f"{word} is not a JSON number")
 
     try:
         return json.loads(body, parse_constant=refuse_constant)
@@ -84,13 +84,13 @@ def _parse_instance(instance: Any, where: str, spec: Forecast, horizon: int, kno
 
 
 def _column_text(instance: Mapping[str, Any], name: str, where: str) -> str:
-    """Return a column's value as it stands in the data. A whole number may come as 1.0: protobuf's Struct has no other numbers."""
+    """Return a column's value as text, as in the data. A whole number may come as 1.0, as protobuf's Struct has only floats."""
     value = instance.get(name)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
-    raise ClientError(f"{where}: expected {_quote_value(name)}, the series' own value as text or as a number")
+    raise ClientError(f"{where}: expected {_quote_value(name)}, the series' value as text or as a number")
 
 
 def _parse_horizon(value: Any, default: int, most: int, where: str) -> int:
@@ -98,16 +98,16 @@ def _parse_horizon(value: Any, default: int, most: int, where: str) -> int:
         return default
     number = int(value) if isinstance(value, float) and value.is_integer() else value
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
-        raise ClientError(f"{where}: horizon is a whole number from 1 to {most}, the spec's own")
+        raise ClientError(f"{where}: horizon is a whole number from 1 to {most}, the spec's horizon")
     return number
 
 
 def _unknown_series(own: Mapping[str, str], where: str, known: Predictions) -> ClientError:
     if not own:
-        return ClientError(f"{where}: the forecast has no series of its own")
+        return ClientError(f"{where}: the forecast has a single series without columns")
     named = ", ".join(f"{name}={_quote_value(value)}" for name, value in own.items())
     examples = ", ".join(_quote_value(key) for _, key in zip(range(3), known.positions, strict=False))
-    message = f"{where}: there is no series {named}; expected one of {len(known.positions):,}"
+    message = f"{where}: the series {named} does not exist; expected one of {len(known.positions):,}"
     return ClientError(f"{message}, such as {'/'.join(own)} {examples}")
 
 

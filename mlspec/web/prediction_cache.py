@@ -1,7 +1,7 @@
-"""What the server answers from: for each forecast, the traffic of now and what each version that has a share of it predicts.
+"""The server's cache: for each forecast, the current traffic split and the predictions of each version with a share.
 
-Taken from the target's record, and taken anew when that moves: a rollout's step, a rollback or new data is answered by without a
-restart. Each forecast is replaced whole, so a request sees one split and the predictions that belong to it.
+It is loaded from the target's record, and reloaded when the record changes. So the server follows a rollout, a rollback or new data
+without a restart. A forecast's entry is replaced as a whole, so a request never mixes two traffic splits.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LOADING = "it is being loaded"
 
 @dataclass(frozen=True, slots=True)
 class VersionPredictions:
-    """What a version predicts, or why it cannot; `basis` is what that follows from."""
+    """A version's predictions, or the reason why it has none. `basis` holds the inputs that they depend on."""
 
     basis: tuple[Json, ...]
     predictions: Predictions | str
@@ -39,9 +39,9 @@ class VersionPredictions:
 
 @dataclass(frozen=True, slots=True)
 class CachedForecast:
-    """All that requests about one forecast are answered from.
+    """The data to answer requests for one forecast.
 
-    `spec` is the release's; `traffic` are the versions with a share, in percent.
+    `spec` is the release's; `traffic` has the share in percent of each version that has one.
     """
 
     release: Release
@@ -51,7 +51,7 @@ class CachedForecast:
 
     @property
     def any_predictions(self) -> Predictions | None:
-        """What some version predicts: all of them predict the same series."""
+        """The predictions of any version; all versions predict the same series. None if no version has any."""
         return next(
             (version.predictions for version in self.versions.values() if isinstance(version.predictions, Predictions)),
             None,
@@ -59,9 +59,9 @@ class CachedForecast:
 
 
 class PredictionCache:
-    """The answers by forecast. One thread refreshes it, any number read.
+    """The cached forecasts by name. One thread refreshes the cache; any number of threads read it.
 
-    `names` are the forecasts to serve; none means all that the target has. `say` takes a sentence for whoever runs the server.
+    `names` are the forecasts to serve; empty means all of the target. `say` prints a sentence for the server's operator.
     """
 
     def __init__(self, target: Target, names: Sequence[str], predict: Predict, say: Callable[[str], None]) -> None:
@@ -70,22 +70,22 @@ class PredictionCache:
         self._forecasts: dict[str, CachedForecast | str] = dict.fromkeys(self._names, _LOADING)
 
     def find_forecast(self, name: str) -> CachedForecast | str | None:
-        """Return a forecast's answers, why there are none, or None where it is not served."""
+        """Return a cached forecast, the reason why there is none, or None if it is not served."""
         return self._forecasts.get(name)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The forecasts that are served."""
+        """The names of the served forecasts."""
         return tuple(self._forecasts)
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the target was looked at, and all that it holds for these forecasts was loaded, or found not to be there."""
+        """Whether the target was read once, so that every recorded version of these forecasts was loaded."""
         return self._serial is not None
 
     @property
     def why_not_ready(self) -> dict[str, str]:
-        """Why a forecast has nothing to answer with, by its name; empty where all have."""
+        """The reason why a forecast has no predictions, by name; empty if all forecasts have some."""
         return {
             name: _describe_failure(cached)
             for name, cached in self._forecasts.items()
@@ -93,7 +93,7 @@ class PredictionCache:
         }
 
     def refresh(self) -> None:
-        """Look at the target, if anything was written since. Raises what the target raises; then it is looked at again."""
+        """Reload the forecasts if the target's serial has changed. Raises the target's errors; the next call tries again."""
         serial = self._target.serial
         if serial == self._serial:
             return
@@ -107,10 +107,10 @@ class PredictionCache:
         observed = self._target.observe_forecast(name)
         number = observed.find_fact("deployment", "release")
         if number is None or "data" not in observed.resources:
-            return "nothing serves yet: run `mlspec apply`"
+            return "no version serves yet: run `mlspec apply`"
         release = next((item for item in self._target.load_releases(name) if item.release == number), None)
         if release is None:
-            return f"the state names release {number} and holds no record of it: restore it from a backup"
+            return f"release {number} serves but is missing from the state: restore the state from a backup"
         try:
             spec = release_spec(release)
         except StateError as error:
@@ -133,7 +133,7 @@ class PredictionCache:
         version: Version | None,
         previous: VersionPredictions | None,
     ) -> VersionPredictions:
-        """Return what a version predicts: as it was, where nothing changed; what it was before, where it fails on new data."""
+        """Return a version's predictions. Reuse the previous ones if the inputs are equal, or if the version fails on new data."""
         try:
             files = _input_files(observed, name, version)
             basis = (
@@ -146,13 +146,13 @@ class PredictionCache:
         except MlspecError as error:
             logger.debug("%s cannot predict", name, exc_info=error, extra={"forecast": release.forecast})
             keeps_previous = previous and isinstance(previous.predictions, Predictions)
-            then = "; it keeps answering from the data before" if keeps_previous else ""
+            then = "; the server keeps its predictions from the earlier data" if keeps_previous else ""
             self._say(f"{release.forecast}: {name} cannot predict: {error.message}{then}")
             return VersionPredictions((), previous.predictions if previous and keeps_previous else error.message)
-        except Exception as error:  # a version that breaks is what a canary is for: its requests fail, no others
+        except Exception as error:  # only the requests of this version fail; a canary exists to detect this
             logger.debug("%s cannot predict", name, exc_info=error, extra={"forecast": release.forecast})
             self._say(f"{release.forecast}: {name} cannot predict: {type(error).__name__}: {error}")
-            return VersionPredictions((), f"it broke with {type(error).__name__}")
+            return VersionPredictions((), f"its prediction raised {type(error).__name__}")
 
     def _run_prediction(self, release: Release, files: Mapping[str, FileRef]) -> Predictions:
         inputs = {role: self._target.fetch_file(release.forecast, ref) for role, ref in files.items()}
@@ -162,7 +162,7 @@ class PredictionCache:
 
 def _input_files(observed: Observed, name: str, version: Version | None) -> dict[str, FileRef]:
     if version is None:
-        raise StateError(f"the state holds no record of {name}", hint="restore the state file from a backup")
+        raise StateError(f"the version {name} is missing from the state", hint="restore the state from a backup")
     data = observed.resources["data"].files
     return {role: data[role] for role in ("panel", "series", "future") if role in data} | {
         role: version.files[role] for role in ("model", "backtest")

@@ -1,4 +1,4 @@
-"""Runs the application: one socket, a thread that keeps the shelf, one that hands counts on, and an end that loses nothing."""
+"""Runs the application: one socket, a thread that refreshes the cache, a thread that records request counts, a clean shutdown."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from mlspec.web.prediction_cache import PredictionCache
 from mlspec.web.problem import error_body
 
 logger = logging.getLogger(__name__)
-TICK = 1.0  # seconds between two looks at the state, and at the clock for a minute that is over
-HEADER_SECONDS = 10.0  # for a client to say what it wants
-GRACE = 10  # seconds for requests under way when the server ends; Cloud Run and Kubernetes grant no less
+TICK = 1.0  # seconds between two reads of the state, and between two checks for finished minutes
+HEADER_SECONDS = 10.0  # seconds for a client to send its headers
+GRACE = 10  # seconds to finish running requests at shutdown; Cloud Run and Kubernetes allow at least that
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens. Raises UsageError, with what to do, where the address cannot be had."""
+    """Return a listening socket. Raises UsageError with a hint if the address is not available."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family, backlog=2048)
@@ -37,10 +37,10 @@ def open_socket(host: str, port: int) -> socket.socket:
         why = getattr(error, "strerror", None) or str(error)
         raise UsageError(
             f"cannot listen on {host} port {port}: {why}",
-            hint="name another with --port or --host; --port 0 finds a free one",
+            hint="choose another with --port or --host; --port 0 finds a free port",
         ) from error
-    # Every connection inherits it. asyncio sets it only where a socket names its protocol, which this one does not: head and body
-    # of an answer would wait for each other's acknowledgement, 40 ms a request.
+    # Every connection inherits this option. asyncio sets it only on a socket with an explicit protocol, which this one lacks.
+    # Without it the body of an answer waits for the acknowledgement of its head, which takes 40 ms per request.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
@@ -53,9 +53,9 @@ def run_server(
     target: Target,
     say: Callable[[str], None],
 ) -> None:
-    """Serve until a signal comes; then take no more, finish what is under way, and hand over what was counted.
+    """Serve until a signal comes. Then accept no new requests, finish the running ones, and record the last request counts.
 
-    The signal is raised again when that is done. Raises StateError where the last counts could not be recorded.
+    Afterwards the signal is raised again. Raises StateError if the last counts could not be recorded.
     """
     config = uvicorn.Config(
         app, http=_HttpProtocol, ws="none", lifespan="off", loop="asyncio", log_config=None, log_level="critical", access_log=False,
@@ -69,12 +69,12 @@ def run_server(
     finally:
         ended.set()
         flusher.join()
-        keeper.join(TICK)  # it may be computing: what it makes is no longer needed
+        keeper.join(TICK)  # it may still compute predictions, which are no longer needed
         counts.flush_minutes(target, all_=True)
 
 
 def _start_ticking(ended: threading.Event, work: Callable[[], None], say: Callable[[str], None]) -> threading.Thread:
-    """Do something at once and then every tick, in a thread; what fails is said, once as long as it stays the same."""
+    """Run `work` now and then every tick in a thread. Report a failure once until it changes."""
 
     def run_ticks() -> None:
         last_message = ""
@@ -82,8 +82,8 @@ def _start_ticking(ended: threading.Event, work: Callable[[], None], say: Callab
             try:
                 work()
                 last_message = ""
-            except Exception as error:  # a thread that died would leave the server deaf: it says so and goes on
-                logger.debug("a look of the server failed", exc_info=error)
+            except Exception as error:  # the thread must not end, or the server would no longer follow the state
+                logger.debug("a background task of the server failed", exc_info=error)
                 words = error.message if isinstance(error, MlspecError) else f"{type(error).__name__}: {error}"
                 if words != last_message:
                     say(words)
@@ -96,7 +96,7 @@ def _start_ticking(ended: threading.Event, work: Callable[[], None], say: Callab
 
 
 class _HttpProtocol(H11Protocol):
-    """uvicorn's own, for clients that are slow to say what they want, and with errors in JSON."""
+    """uvicorn's protocol with a time limit for a request's headers, and with errors in JSON."""
 
     _header_timer: asyncio.TimerHandle | None = None
 
@@ -113,7 +113,7 @@ class _HttpProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _watch_headers(self) -> None:
-        """Count the time while a request's headers are on their way, and no longer."""
+        """Start the time limit when a request's headers are expected, and stop it when they have arrived."""
         if self.conn.their_state is not h11.IDLE:
             self._unwatch_headers()
         elif self._header_timer is None:
@@ -125,10 +125,10 @@ class _HttpProtocol(H11Protocol):
             self._header_timer = None
 
     def send_400_response(self, msg: str) -> None:
-        """As uvicorn's, in the form that all errors have here."""
+        """Answer as uvicorn does, but in the JSON form of this server's errors."""
         body = json.dumps(error_body(400, msg)).encode()
         headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
-        with suppress(h11.LocalProtocolError):  # an answer is on its way already: there is nobody to tell
+        with suppress(h11.LocalProtocolError):  # an answer was started already, so no error can be sent
             parts: list[Any] = [h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()]
             for part in parts:
                 self.transport.write(self.conn.send(part) or b"")

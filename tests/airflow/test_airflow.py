@@ -183,8 +183,8 @@ def test_progress_is_information_in_a_tasks_log_and_an_error_is_an_error(
     assert front.run(["render", "--out", "build"]) == 0
     log = log_of_task(home, root, "check")
     levels = {line["event"]: line["level"] for line in log}
-    assert levels["judge the data contract"] == "info"
-    assert [event for event in levels if event.startswith("check ends after")]
+    assert levels["check the data contract"] == "info"
+    assert [event for event in levels if event.startswith("check finished after")]
     assert {line["level"] for line in log} <= {"debug", "info"}, log
     (root / "specs" / "demand.yaml").write_text(QUICK.replace("below: 0.15", "below: 0.14"))
     log = log_of_task(home, root, "check")

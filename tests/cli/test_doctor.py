@@ -62,7 +62,7 @@ def test_a_database_that_nobody_answers_at_is_said_in_words(root: Path, capsys: 
         f"apiVersion: mlspec/v1\nkind: Project\nname: acme\ntargets: {{team: {target}}}\n"
     )
     assert front.run(["doctor", "--target", "team"]) == 3
-    assert "> see that the server runs and lets you in" in capsys.readouterr().out
+    assert "> check that the server runs and you can log in" in capsys.readouterr().out
 
 
 def test_a_target_that_is_not_there_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

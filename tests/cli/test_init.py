@@ -56,7 +56,7 @@ def test_a_single_daily_series_is_understood_and_parts_of_the_target_are_left_ou
     dataset = spec_of(ROOT / "data/bike_sharing_daily.csv")["dataset"]
     assert isinstance(dataset, dict)
     assert (dataset["time"], dataset["series"], dataset["target"], dataset["frequency"]) == ("dteday", [], "cnt", "D")
-    assert "casual is a part of the target: it would leak the answer" in Path("specs/x.yaml").read_text()
+    assert "casual is a part of the target, so it would leak the answer" in Path("specs/x.yaml").read_text()
 
 
 def test_parquet_is_understood_and_the_spec_applies() -> None:
@@ -105,11 +105,11 @@ def test_other_periods_are_understood(alias: str) -> None:
         (b"date,units\n", "0 row(s)"),
         (b"date,units\n2024-01-01,1\n", "1 row(s)"),
         (b"a;b\n2024-01-01;1\n", "separated by ; or tabs"),
-        (b"a,a\n1,2\n1,2\n", "is there twice"),
-        (b"date,units\n01/02/2024,1\n02/02/2024,2\n", "no column holds dates: looked at date ('01/02/2024')"),
+        (b"a,a\n1,2\n1,2\n", "occurs twice"),
+        (b"date,units\n01/02/2024,1\n02/02/2024,2\n", "no column holds dates: tried date ('01/02/2024')"),
         (b"name,units\nx,1\ny,2\n", "no column holds dates"),
         (b"date,name\n2024-01-01,x\n2024-01-02,y\n", "which column is to be forecast?"),
-        (b"date,units\n2024-01-01,1\n2024-01-01,2\n", "no columns tell the series apart"),
+        (b"date,units\n2024-01-01,1\n2024-01-01,2\n", "no columns identify the series"),
         (b"date,units\n2024-01-01,1\n2024-01-04,2\n2024-01-05,3\n2024-02-01,3\n", "no common length"),
         (b"date,units\n2024-01-01,\xff\n", "not UTF-8"),
         (b"date,units\n2024-01-01,1,2,3\n2024-01-02,1\n", "cannot read"),

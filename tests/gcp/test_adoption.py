@@ -42,7 +42,7 @@ def test_an_apply_says_what_becomes_of_each_resource(alerted: Path, capsys: pyte
     assert front.run(APPLY) == 0
     said = capsys.readouterr().err
     assert "terraform apply: demand\n" in said
-    assert "  google_vertex_ai_endpoint.this: made in 0 s\n" in said
+    assert "  google_vertex_ai_endpoint.this: created in 0 s\n" in said
 
 
 @pytest.mark.usefixtures("alerted")

@@ -231,6 +231,6 @@ def test_a_job_that_runs_already_is_waited_for_and_not_started_again(far: Far, t
 def test_without_a_registered_version_it_is_said_what_registers_one(far: Far) -> None:
     far.serve("{strategy: all-at-once}")
     platform.models().delete_model(name=f"{far.acme.place}/models/mlspec-demand").result()
-    with pytest.raises(TargetError, match="no version of demand is in the model registry") as raised:
+    with pytest.raises(TargetError, match="the model registry has no version of demand") as raised:
         far.run(far.step())
     assert "mlspec apply" in str(raised.value.hint)

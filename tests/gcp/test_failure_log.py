@@ -133,7 +133,7 @@ def test_a_log_that_is_not_there_yet_is_told_with_its_address(standin: Running) 
     clients.close()
     assert error.message == "demand: train ended without a result"
     address = f"{CONSOLE}resource.type%3D%22ml_job%22?project={standin.project}"
-    assert error.hint == f"its log holds nothing yet; it will be at {address}"
+    assert error.hint == f"its log has no entries yet; look later at {address}"
 
 
 def test_the_lines_of_an_earlier_run_are_not_told(far: Acme, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,6 +173,6 @@ def test_an_empty_page_of_a_log_is_not_its_end() -> None:
     asked = SimpleNamespace(list_log_entries=lambda **_: SimpleNamespace(pages=iter(pages)))
     clients: Any = SimpleNamespace(project="acme", logs=asked)
     assert (
-        "it last said, newest first: the last line"
+        "its last log lines, newest first: the last line"
         in missing_result_error(clients, "train", JobEnd("a filter")).message
     )

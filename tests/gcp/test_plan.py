@@ -278,7 +278,7 @@ def test_a_saved_plan_is_carried_out_and_refused_once_the_world_moved(
     ("│ Error: Error acquiring the state lock\n│ Lock Info:\n│   ID:      17642\n│   Path:    gs://x", "force-unlock 17642"),
     ("│ Error: Error creating Topic: googleapi: Error 409: there is one\n│\n│   with google_pubsub_topic.alerts,\n│   on a.tf",
      "import google_pubsub_topic.alerts ID"),
-    ("Error: Invalid value for variable", "mlspec render writes the same files"),
+    ("Error: Invalid value for variable", "`mlspec render` writes the same files"),
 ])  # fmt: skip
 def test_terraforms_words_come_with_what_helps(
     said: str, helps: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

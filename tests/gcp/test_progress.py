@@ -67,7 +67,7 @@ def test_a_ctrl_c_asks_terraform_once_to_end_and_waits_until_it_kept_its_state(s
     with pytest.raises(KeyboardInterrupt, match="made in 20 s"):
         stand(UNTIL_TOLD, stopped).apply(tmp_path)
     assert (tmp_path / "kept").read_text() == "once"
-    assert told[1:] == ["  terraform ends what it has begun, and keeps its state: please wait"]
+    assert told[1:] == ["  terraform is finishing its current changes and saving its state: please wait"]
 
 
 def test_one_that_is_asked_twice_to_hurry_is_waited_for_all_the_same(
@@ -95,7 +95,7 @@ def test_one_that_is_asked_twice_to_hurry_is_waited_for_all_the_same(
 def test_a_terraform_that_says_much_is_read_to_its_end(stand: Stand, tmp_path: Path) -> None:
     told: list[str] = []
     assert stand(TALKS, told.append).apply(tmp_path) == (Diagnostic("Error: too much", ADDRESS),)
-    assert told == [f"  {ADDRESS}: made in 20 s"] * 2000
+    assert told == [f"  {ADDRESS}: created in 20 s"] * 2000
 
 
 def test_who_waits_for_a_lock_lets_terraform_wait_too(stand: Stand, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_who_waits_for_a_lock_lets_terraform_wait_too(stand: Stand, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("kind", "action", "said"), [
-    ("apply_complete", "create", f"  {ADDRESS}: made in 20 s"), ("apply_complete", "delete", f"  {ADDRESS}: destroyed in 20 s"),
+    ("apply_complete", "create", f"  {ADDRESS}: created in 20 s"), ("apply_complete", "delete", f"  {ADDRESS}: destroyed in 20 s"),
     ("apply_progress", "update", f"  {ADDRESS}: still being changed, after 20 s"),
     ("apply_start", "create", None), ("apply_complete", "read", None), ("outputs", "create", None),
 ])  # fmt: skip

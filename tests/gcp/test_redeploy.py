@@ -84,7 +84,7 @@ def test_an_incident_moves_traffic_to_the_last_good_version_before_any_container
     alert, moved, woken = function.said("NOTICE")
     assert alert.startswith("alert failing is firing")
     assert moved.startswith(f"rolled back: {second} was replaced by {first}")
-    assert woken == "the loop looks at a forecast"
+    assert woken == "started the reconcile job for a forecast"
     assert started(acme) == [LATER]
     assert "RolledBack" in events(acme, capsys)
     assert acme.run(*ONCE) == 0  # what the loop's job does: the forecast is made anew by what serves now
@@ -130,7 +130,7 @@ def test_a_function_that_may_not_move_traffic_says_so_and_leaves_it_to_the_loop(
     acme.standin.fault("EndpointService.(UpdateEndpoint|DeployModel)", code=403, count=99)
     assert pushed(function, incident()) == 204
     assert acme.traffic() == {second: 100}
-    assert function.said("WARNING") == ["the alert could not be answered here"]
+    assert function.said("WARNING") == ["the alert could not be handled here"]
     assert started(acme) == [LATER]
     acme.standin.calm()
     assert acme.run(*ONCE) == 0
@@ -139,8 +139,8 @@ def test_a_function_that_may_not_move_traffic_says_so_and_leaves_it_to_the_loop(
 
 # Each effect of a rollback, by the words of its call, and what comes before it: the record is written at its end.
 EFFECTS = [
-    ("let ", "look"), ("deploy ", "look"), ("split the traffic", "look"), ("take the deployment", "look"),
-    ("write gs://acme-test-mlspec-state/forecasts/demand/state.db", "take the deployment"),
+    ("make ", "look"), ("deploy ", "look"), ("split the traffic", "look"), ("undeploy ", "look"),
+    ("write gs://acme-test-mlspec-state/forecasts/demand/state.db", "undeploy "),
 ]  # fmt: skip
 
 

@@ -107,7 +107,7 @@ def test_waiting_ends_with_what_is_gone_and_with_the_job_s_own_deadline(
 
 def test_without_the_job_it_is_said_what_makes_it(standin: Running) -> None:
     clients = Clients(standin.project, platform.REGION)
-    with pytest.raises(TargetError, match=f"there is no job .*/{JOB}"):
+    with pytest.raises(TargetError, match=f"the job .*/{JOB} does not exist"):
         begin(JobExecutions(clients, JOB))
     clients.close()
 

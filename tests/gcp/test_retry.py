@@ -144,7 +144,7 @@ def test_whoever_is_overtaken_for_good_says_so(monkeypatch: pytest.MonkeyPatch, 
     def overtaken() -> None:
         raise WriteConflict("a")
 
-    with pytest.raises(TargetError, match="cannot write a: somebody else keeps changing it") as found:
+    with pytest.raises(TargetError, match="cannot write a: another process keeps changing it") as found:
         retry.retry_on_conflict(overtaken, WriteConflict, "write a")
     assert found.value.hint
 

@@ -84,7 +84,7 @@ def test_a_query_that_bigquery_refuses_is_said_in_its_words(acme: Acme, capsys: 
     read_from(acme, "{query: 'SELECT nothing FROM `acme-test.sales.nowhere`'}")
     assert acme.run(*ONCE) == 1
     said = capsys.readouterr().err
-    assert "BigQuery refuses the query" in said
+    assert "BigQuery refused the query" in said
     assert "Traceback" not in said
 
 

@@ -161,7 +161,10 @@ def the_function_rolls_it_back_on_its_alert(whole: Whole, bad: str, good: str, t
         *["reconcile", "--once", "--yes", "--lock-timeout", "10m", "--target", "prod", "--select", "demand"]
     ]
     told = whole.function.said("NOTICE")
-    assert sorted(line.partition(":")[0] for line in told) == ["rolled back", "the loop looks at a forecast"]
+    assert sorted(line.partition(":")[0] for line in told) == [
+        "rolled back",
+        "started the reconcile job for a forecast",
+    ]
     assert any(line.startswith(f"rolled back: {bad} was replaced by {good}") for line in told)
     assert whole.traffic() == {good: 100}
     assert "RolledBack" in whole.events()

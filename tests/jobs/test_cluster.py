@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +30,7 @@ from mlspec.spec.forecast import Forecast, Training
 from mlspec.spec.reader import read_yaml
 from mlspec.state.step import StepRequest
 from tests.jobs.pipeline import Pipeline
+from tests.processes import starting_unmeasured
 
 pytestmark = pytest.mark.xdist_group("ray")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,7 +70,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
-    with connect_cluster(Training.model_validate(RAY)) as found:
+    with ExitStack() as stack:
+        with starting_unmeasured():
+            found = stack.enter_context(connect_cluster(Training.model_validate(RAY)))
         yield found
 
 
@@ -214,7 +217,7 @@ def test_a_cluster_that_goes_away_while_it_is_asked_is_told_so(monkeypatch: pyte
 
 
 def test_a_worker_with_other_libraries_is_refused() -> None:
-    with pytest.raises(TargetError, match="has lightgbm 1, and here it is 4") as caught:
+    with pytest.raises(TargetError, match="has lightgbm 1, but here it is 4") as caught:
         require_same_versions({"mlspec": "2", "lightgbm": "4"}, {"mlspec": "2", "lightgbm": "1"})
     assert f"mlspec-forecast {__version__} with its extra 'ray'" in str(caught.value.hint)
     require_same_versions(library_versions(), library_versions())

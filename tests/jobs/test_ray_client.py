@@ -18,6 +18,7 @@ from mlspec.errors import TargetError
 from mlspec.jobs.ray_cluster import STARTS, connect_cluster
 from mlspec.spec.forecast import Training
 from tests.jobs.test_cluster import CANDIDATES, RAY, demand
+from tests.processes import unmeasured
 from tests.waiting import free_port, listens, until
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -48,7 +49,7 @@ def started_in(folder: Path) -> tuple[subprocess.Popen[bytes], int] | None:
     own = (f"--port={free_port()}", f"--ray-client-server-port={port}", f"--temp-dir={folder}")
     started = subprocess.Popen(
         [Path(sys.executable).parent / "ray", *START, *own],
-        cwd=folder, env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+        cwd=folder, env={**unmeasured(), "RAY_AUTH_MODE": "disabled"},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     until(lambda: started.poll() is not None or listens(port), LONG)

@@ -86,14 +86,14 @@ def test_a_full_disk_loses_nothing(target: LocalTarget, tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
-    assert "make room" in (caught.value.hint or "")
+    assert "free space" in (caught.value.hint or "")
     assert len(target.load_events("demand")) == 1
     assert not list(target.folder.rglob(".incoming-*"))
 
 
 def test_the_way_out_fits_what_went_wrong() -> None:
     assert "permission" in durable.recovery_hint(PermissionError(13, "denied"))
-    assert "make room" in durable.recovery_hint(sqlite3.OperationalError("database or disk is full"))
+    assert "free space" in durable.recovery_hint(sqlite3.OperationalError("database or disk is full"))
     assert "another program" in durable.recovery_hint(sqlite3.OperationalError("database is locked"))
     assert "backup" in durable.recovery_hint(OSError(5, "input/output error"))
 

@@ -43,7 +43,7 @@ def test_migrate_keeps_every_record_and_a_copy_of_what_was(tmp_path: Path) -> No
     before = (target.folder / "state.db").read_bytes()
     said = target.migrate_schema()
     (kept,) = target.folder.glob("*.backup")
-    assert said == f"as it was, it is kept in {kept}"
+    assert said == f"the earlier state is kept in {kept}"
     assert kept.read_bytes() == before
     assert [release.release for release in target.load_releases("demand")] == [2, 1]
     assert len(target.load_versions("demand")) == 2

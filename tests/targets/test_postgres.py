@@ -263,7 +263,7 @@ def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(
 
     def purge_and_die() -> None:
         def die(_connection: object, point: str) -> None:
-            if point == "forget demand":
+            if point == "remove demand":
                 os._exit(9)
             connection_commit(_connection, point)  # type: ignore[arg-type]
 
@@ -335,7 +335,7 @@ def test_a_server_that_is_not_there_is_said_without_parameters_and_passwords(tmp
     target = LocalTarget(tmp_path / ".mlspec", store=shared_store(url, tmp_path / ".mlspec"))
     with pytest.raises(StateError, match="cannot use the state in postgresql://localhost/sales: ") as caught:
         target.forecast_names()
-    assert "see that the server runs" in (caught.value.hint or "")
+    assert "check that the server runs" in (caught.value.hint or "")
     assert "hunter" not in f"{caught.value.message} {caught.value.hint}"
 
 

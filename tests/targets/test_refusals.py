@@ -79,7 +79,7 @@ def test_a_path_that_leads_through_a_file_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "said", "hint"),
-    [(errno.ENOSPC, "No space left", "make room"), (errno.EIO, "Input/output error", "look at the disk")],
+    [(errno.ENOSPC, "No space left", "free space"), (errno.EIO, "Input/output error", "check the disk")],
 )
 def test_a_disk_that_fails_while_a_file_is_copied_leaves_no_half_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str, hint: str

@@ -17,5 +17,5 @@ def test_places_of_values_are_written_as_psycopg_has_them() -> None:
     "SELECT 'it''s ?' WHERE key = ?",
 ])  # fmt: skip
 def test_what_would_be_taken_for_a_place_of_a_value_is_refused(statement: str) -> None:
-    with pytest.raises(ValueError, match="give it as a value"):
+    with pytest.raises(ValueError, match="pass it as a value"):
         to_psycopg_sql(statement)

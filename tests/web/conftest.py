@@ -1,7 +1,8 @@
-"""One server that tests share which change nothing of it."""
+"""Servers that tests share which change nothing of them."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +11,25 @@ from tests.web.shop import Server, Shop, serving
 
 
 @pytest.fixture(scope="session")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server of one version, with time-outs that a test can wait for."""
+def one_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A shop of one version."""
     shop = Shop(tmp_path_factory.mktemp("one"))
     shop.look()
-    quick = "from mlspec.web import app, server\napp.BODY_SECONDS = 0.3\nserver.HEADER_SECONDS = 0.3"
-    with serving(shop.root, "demand", before=quick) as server:
+    return shop
+
+
+@pytest.fixture(scope="session")
+def one(one_shop: Shop) -> Iterator[Server]:
+    """A server of one version."""
+    with serving(one_shop.root, "demand") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hasty(one_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same with time-outs that a test can wait for: only for clients that are slow, as on a busy machine any may be."""
+    root = tmp_path_factory.mktemp("hasty") / "shop"
+    shutil.copytree(one_shop.root, root)
+    quick = "from mlspec.web import app, server\napp.BODY_SECONDS = 0.3\nserver.HEADER_SECONDS = 1.0"
+    with serving(root, "demand", before=quick, ready=False) as server:
         yield server

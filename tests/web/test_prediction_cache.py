@@ -99,7 +99,7 @@ def test_a_version_that_fails_on_new_data_keeps_what_it_had_until_it_can(shop: S
     shop.oracle.fails = True
     shop.next_day()
     assert shop.mean() == 1
-    assert "keeps answering from the data before" in shop.said[-1]
+    assert "keeps its predictions from the earlier data" in shop.said[-1]
     shop.oracle.fails = False
     shop.next_day()
     assert shop.mean() == 3

@@ -139,19 +139,22 @@ def test_a_single_series_has_no_name(tmp_path: Path) -> None:
     ("body", "said"),
     [
         (b"{", "is not JSON"),
-        (b'{"instances": [{"shop": NaN}]}', "NaN is no JSON number"),
+        (b'{"instances": [{"shop": NaN}]}', "NaN is not a JSON number"),
         (b"[" * 100_000, "is not JSON"),
         (b'{"instances": {}}', "with a list of instances"),
         (b'{"instances": []}', "expected 1 to 1,000 instances"),
         (b'{"instances": [{}], "model": 1}', "unknown key 'model'"),
         (b'{"instances": [1]}', "expected an object with shop"),
         (b'{"instances": [{}]}', "expected 'shop'"),
-        (b'{"instances": [{"shop": "999"}]}', "there is no series shop='999'; expected one of 12, such as shop '000'"),
+        (
+            b'{"instances": [{"shop": "999"}]}',
+            "the series shop='999' does not exist; expected one of 12, such as shop '000'",
+        ),
         (b'{"instances": [{"shop": true}]}', "expected 'shop'"),
         (b'{"instances": [{"shop": "001", "price": 3}]}', "unknown key 'price'; expected shop, horizon"),
         (b'{"instances": [{"shop": "001", "horizon": 3}]}', "horizon is a whole number from 1 to 2"),
         (b'{"instances": [{"shop": "001"}], "parameters": {"horizon": true}}', "horizon is a whole number from 1 to 2"),
-        (b'{"instances": [{"shop": "\\ud800"}]}', "there is no series"),
+        (b'{"instances": [{"shop": "\\ud800"}]}', "the series shop="),
     ],
 )
 def test_a_mistake_of_the_client_is_answered_with_what_was_expected(one: Server, body: bytes, said: str) -> None:

@@ -1,6 +1,6 @@
-"""The kinds of candidates: one module a family, one literal table. A family's heavy imports happen inside it.
+"""The kinds of candidates: one module per family, in one literal table. Only a family's module imports its heavy libraries.
 
-A family fits a candidate to a panel and can forecast any later panel of the same layout with what it learned.
+A family fits a candidate to a panel. The fitted candidate can forecast any later panel of the same layout.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class FittedCandidate(Protocol):
         ...
 
     def to_bytes(self) -> bytes | None:
-        """Return what was learned, in a format that cannot run code; None where a forecast learns anew from the panel."""
+        """Return the trained model in a format that cannot run code; None if each forecast estimates it again."""
         ...
 
 
@@ -44,9 +44,9 @@ class Family(Protocol):
     """A module of this package."""
 
     def fit(self, candidate: Any, panel: Panel, seed: int, workers: Workers) -> FittedCandidate:
-        """Fit a candidate to a panel, by `workers` where something is learned before the forecast.
+        """Fit a candidate to a panel, on `workers` if the family trains before the forecast.
 
-        Raises ModelError when no series is long enough.
+        Raises ModelError if no series is long enough.
         """
         ...
 
@@ -59,12 +59,12 @@ def import_family(kind: str) -> Family:
 
 
 def fit_candidate(candidate: Candidate, panel: Panel, seed: int, workers: Workers = THIS_PROCESS) -> FittedCandidate:
-    """Fit one candidate that is no ensemble."""
+    """Fit one candidate that is not an ensemble."""
     return import_family(candidate.kind).fit(candidate, panel, seed, workers)
 
 
 def load_fitted(candidate: Candidate, data: bytes | None, panel: Panel, seed: int) -> FittedCandidate:
-    """Return the fitted candidate that `dump` wrote, or fit it anew to the panel where nothing was to be kept."""
+    """Return the fitted candidate from `to_bytes`; fit it to the panel if it stored nothing."""
     if isinstance(candidate, GradientBoosting) and data is not None:
         from mlspec.forecast.candidates import boosting
 
@@ -77,7 +77,7 @@ _CANDIDATE_ADAPTER: TypeAdapter[Candidate] = TypeAdapter(Candidate)
 
 @dataclass(frozen=True)
 class ChosenCandidate:
-    """A candidate that stands by itself: an ensemble carries its chosen `members` whole, any other candidate has none."""
+    """A champion: an ensemble includes its chosen `members`, any other candidate has none."""
 
     candidate: Candidate
     members: tuple[Candidate, ...] = ()
@@ -97,7 +97,7 @@ def choose_members(label: str, kind: str, members: Sequence[Candidate]) -> Chose
 
 
 def to_json(chosen: ChosenCandidate) -> dict[str, Any]:
-    """Return a chosen candidate as the JSON that a backtest's facts and a model file keep."""
+    """Return a chosen candidate as self-contained JSON, for a backtest's facts and a model file."""
     value: dict[str, Any] = _CANDIDATE_ADAPTER.dump_python(chosen.candidate, mode="json")
     if not chosen.members:
         return value
@@ -106,12 +106,12 @@ def to_json(chosen: ChosenCandidate) -> dict[str, Any]:
 
 
 def from_json(value: Any) -> ChosenCandidate:
-    """Read a chosen candidate back. Raises ModelError when `value` is not what `to_json` wrote."""
+    """Return a chosen candidate from its JSON. Raises ModelError if `to_json` did not write `value`."""
     try:
         plain = {key: item for key, item in value.items() if key != "members"}
         members = tuple(_CANDIDATE_ADAPTER.validate_python(member) for member in value.get("members", ()))
         return ChosenCandidate(_CANDIDATE_ADAPTER.validate_python(plain), members)
     except (ValidationError, AttributeError, TypeError) as error:
         raise ModelError(
-            "the candidate is not one that this version of mlspec knows", hint="train again: mlspec apply"
+            "this version of mlspec does not know the candidate", hint="train again: mlspec apply"
         ) from error

@@ -1,9 +1,8 @@
 """Boosted trees: one global model over all series, on lags, rolling means, calendar and covariates, by mlforecast.
 
-Trees cannot extrapolate: each series is standardised by its own history first, so that levels and scales they have never
-seen become values they have, and is given its level back afterwards. Where levels wander, the model learns changes from
-period to period instead: if differencing lowers the variance of most series, that is, if their autocorrelation at lag 1 is
-above one half (Var(y_t - y_(t-1)) = 2 (1 - r_1) Var(y)).
+Trees cannot extrapolate. So each series is standardised by its own history, and the forecast is scaled back. If differencing lowers
+the variance of most series, the model is trained on the changes from period to period. That is the case if their autocorrelation at
+lag 1 is above one half (Var(y_t - y_(t-1)) = 2 (1 - r_1) Var(y)).
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from mlspec.forecast.workers import TrainingPeer, Workers, split_panel
 from mlspec.spec.forecast import GradientBoosting
 
 MODEL, ABOUT = "trees", "about.json"
-# Rows below which trees of 15 leaves have nothing to say.
+# Fewest rows: with less, trees of 15 leaves cannot be estimated.
 FEWEST_ROWS = 30
 
 
 @dataclass(frozen=True)
 class BoostedModel:
-    """A fitted model, and what a forecast needs beside it: the lags, and the categories as numbered in training."""
+    """A trained model, with its lags and the category codes of the training."""
 
     candidate: GradientBoosting
     model: Any
@@ -63,9 +62,9 @@ class BoostedModel:
 
 
 def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) -> BoostedModel:
-    """Fit to a panel: LightGBM by all workers, each with the features of its own series; scikit-learn's trees by one of them.
+    """Fit to a panel: LightGBM on all workers, each with the features of its share of series; scikit-learn on one worker.
 
-    Raises ModelError when too little history is left beyond the longest lag.
+    Raises ModelError if too few rows have all lags.
     """
     lags = tuple(candidate.lags or default_lags(panel.layout))
     _refuse_short(candidate, panel, lags)
@@ -85,24 +84,24 @@ def _train_share(
     panel: Panel,
     peer: TrainingPeer,
 ) -> Any:
-    """Return the trees, from a share of the series; None but from the first of those who learn them together."""
+    """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others."""
     engine = _build_engine(_build_estimator(candidate, seed, peer), lags, differenced, panel.layout)
     features, target = _preprocess_frames(engine, feature_matrix(panel, encoder), return_X_y=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a column without a value is told by the data contract, not here
+        warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
         engine.fit_models(features, target)
     return engine.models_[MEAN] if peer.rank == 0 else None
 
 
 def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
-    """Return what `dump` wrote. Raises ModelError when `data` is not that."""
+    """Return the model from `BoostedModel.to_bytes`. Raises ModelError if `data` is no such model."""
     parts = trees.unpack_archive(data)
     try:
         about = json.loads(parts[ABOUT])
         lags, differenced = tuple(map(int, about["lags"])), bool(about["differenced"])
         encoder = CategoryEncoder(dict(about["categories"]))
     except (KeyError, ValueError, TypeError) as error:
-        raise trees.damaged_model_error("it does not say what it was trained on") from error
+        raise trees.damaged_model_error("its training settings cannot be read") from error
     return BoostedModel(
         candidate, trees.load_trees(parts.get(MODEL, b""), candidate.library), lags, differenced, encoder
     )
@@ -170,9 +169,9 @@ def _build_lightgbm(candidate: GradientBoosting, seed: int, peer: TrainingPeer) 
 
 
 def _network_options(peer: TrainingPeer) -> dict[str, Any]:
-    """Return what LightGBM has to know to learn with others (https://lightgbm.readthedocs.io/en/stable/Parallel-Learning-Guide.html).
+    """Return LightGBM's settings for distributed training (lightgbm.readthedocs.io/en/stable/Parallel-Learning-Guide.html).
 
-    `data`: each has some of the rows, and the sums of gradients in each bin are added up over all of them.
+    `data`: each worker has a part of the rows; the gradient sums of each bin are added over all workers.
     """
     if len(peer.addresses) == 1:
         return {}
@@ -181,7 +180,7 @@ def _network_options(peer: TrainingPeer) -> dict[str, Any]:
         "num_machines": len(peer.addresses),
         "machines": ",".join(peer.addresses),
         "local_listen_port": int(peer.addresses[peer.rank].rpartition(":")[2]),
-        "time_out": 5,  # minutes to find the others
+        "time_out": 5,  # minutes to connect to the other workers
     }
 
 
@@ -190,8 +189,8 @@ def _refuse_short(candidate: GradientBoosting, panel: Panel, lags: tuple[int, ..
     rows = int((lengths - longest).clip(lower=0).sum())
     if rows < FEWEST_ROWS:
         raise ModelError(
-            f"candidate '{candidate.label}': beyond its longest lag of {longest} periods only {rows} rows are left to learn "
-            f"from at {panel.layout.frequency.format_period(panel.cutoff)}, and {FEWEST_ROWS} are needed; "
+            f"candidate '{candidate.label}': with its longest lag of {longest} periods only {rows} training rows are left "
+            f"at {panel.layout.frequency.format_period(panel.cutoff)}, and {FEWEST_ROWS} are needed; "
             f"the longest series has {int(lengths.max())} periods ({describe_series([str(lengths.idxmax())])})",
             hint="give it shorter lags, leave it out, or use fewer or narrower backtest windows",
         )

@@ -9,12 +9,12 @@ from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Workers
 from mlspec.spec.forecast import Croston
 
-# TSB's smoothing of size and probability: the middle of the range that Teunter, Syntetos & Babai (2011) try.
+# TSB's smoothing constants of size and probability: the middle of the range in Teunter, Syntetos & Babai (2011).
 TSB_ALPHA = 0.1
 
 
 def fit(candidate: Croston, panel: Panel, seed: int, workers: Workers) -> StatisticalModel:
-    """Return the candidate; its parameters are estimated at each forecast. It knows no season."""
+    """Return the candidate; its parameters are estimated at each forecast. It has no season."""
     del panel, seed, workers
     return StatisticalModel(
         candidate.label, lambda _season: _build_model(candidate.variant), season=1, seasons=1, least=1

@@ -1,7 +1,7 @@
-"""What the statistical families share: one model a series, from statsforecast, short series told apart.
+"""Shared code of the statistical families: one statsforecast model per series, with a simpler forecast for short series.
 
-Nothing is kept of the fit: level, trend and season have to be learned anew from whatever history a forecast starts at, the
-estimation is deterministic, and a recipe (kind, season, library version) is a smaller promise than an opaque state.
+The fitted state is not stored. Level, trend and season must be estimated from the newest history at each forecast anyway, and the
+estimation is deterministic. The settings (kind, season, library version) are enough to repeat it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class StatisticalModel:
         )
 
     def to_bytes(self) -> bytes | None:
-        """Return None: a forecast learns anew from the panel."""
+        """Return None: each forecast estimates the model from the panel."""
         return None
 
 
@@ -61,7 +61,7 @@ def _forecast_group(label: str, model: Any, panel: Panel) -> pd.DataFrame:
     frame = panel.frame[[ID, TIME, TARGET]]
     try:
         means = engine.forecast(df=frame, h=panel.layout.horizon)
-    except MemoryError:  # no fault of the candidate
+    except MemoryError:  # not an error of the candidate
         raise
     except Exception as error:  # the library raises bare Exception
         names = describe_series([str(name) for name in frame[ID].unique()])

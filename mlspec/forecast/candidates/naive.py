@@ -1,4 +1,4 @@
-"""Seasonal naive: the value one season ago. The floor that every other candidate has to beat."""
+"""Seasonal naive: the value one season ago. It is the baseline that other candidates have to beat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlspec.spec.forecast import SeasonalNaive
 
 
 def fit(candidate: SeasonalNaive, panel: Panel, seed: int, workers: Workers) -> StatisticalModel:
-    """Return the candidate; there is nothing to learn before the forecast."""
+    """Return the candidate; it needs no training."""
     del seed, workers
     return StatisticalModel(candidate.label, _build_model, candidate.season or panel.layout.season, seasons=1, least=1)
 

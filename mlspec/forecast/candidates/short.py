@@ -1,4 +1,4 @@
-"""Series that have just begun: too short for any model to estimate, they are forecast by their last value."""
+"""Forecasts series that are too short for a model by their last value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, horizon_frame
 
-# Periods that exponential smoothing and theta need at the least; statsforecast refuses fewer than 7.
+# Fewest periods for exponential smoothing and theta; statsforecast refuses fewer than 7.
 LEAST = 8
 
 

@@ -1,8 +1,8 @@
 """Exponential smoothing, its form chosen per series by AICc (Hyndman & Khandakar 2008).
 
 With a season above 12 periods the seasonal states are too many to estimate well: the series is then seasonally adjusted
-by STL (Cleveland et al. 1990), smoothed, and given last season's pattern back. R's `forecast` draws the line at 12 too;
-on hourly and weekly series the difference is a factor, in accuracy and in time (benchmarks/README.md).
+by STL (Cleveland et al. 1990), smoothed, and the last season's pattern is added to the forecast. On hourly and weekly series this
+is several times faster and more accurate (benchmarks/README.md).
 """
 
 from __future__ import annotations

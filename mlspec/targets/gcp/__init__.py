@@ -1,1 +1,1 @@
-"""Google Cloud as a target: what can be looked at without a client of Google's. Terraform is asked for the infrastructure."""
+"""The target on Google Cloud. Terraform manages the infrastructure; Google's clients manage everything else."""

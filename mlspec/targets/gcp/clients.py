@@ -1,6 +1,6 @@
-"""Google's clients, each made when it is first used, for the process that uses it: none survives a fork.
+"""Google's clients. Each is created at its first use in a process, because a client does not survive a fork.
 
-Each says that it is mlspec that calls, so that audit logs tell it from people and from other programs of the same account.
+Each sends mlspec's user agent, so that audit logs distinguish it from people and other programs of the same account.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ AGENT = f"mlspec/{__version__}"
 
 
 class Clients:
-    """The clients of one project and region. Credentials are Application Default Credentials, never a key of ours."""
+    """The clients of one project and region. Credentials are Application Default Credentials; mlspec has no keys."""
 
     def __init__(self, project: str, region: str) -> None:
         self.project, self.region = project, region
@@ -50,7 +50,7 @@ class Clients:
 
     @property
     def executions(self) -> Any:
-        """What Cloud Run's jobs were started for."""
+        """The executions of Cloud Run's jobs."""
         return self._get_or_make("executions", self._make_executions)
 
     @property
@@ -100,7 +100,7 @@ class Clients:
         return client
 
     def _make_storage(self) -> Any:
-        # A thread of the client's own that looks at each bucket, for traces that nobody reads here.
+        # Disables a thread of the client that reads each bucket's metadata for traces, which mlspec does not use.
         os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
         from google.cloud import storage
 
@@ -154,7 +154,7 @@ class Clients:
 
 
 def _client_info() -> Any:
-    """Return the user agent, as https://google.aip.dev/client-libraries/4210 has it."""
+    """Return the user agent, in the form of https://google.aip.dev/client-libraries/4210."""
     from google.api_core.gapic_v1.client_info import ClientInfo
 
     return ClientInfo(user_agent=AGENT)

@@ -1,6 +1,6 @@
-"""Writes what mlspec measured to Cloud Monitoring, where policies rendered from the same spec watch it.
+"""Writes mlspec's metrics to Cloud Monitoring. Alert policies that are rendered from the same spec evaluate them.
 
-The metrics are made by `infra/monitoring.tf`. A call takes at most 200 series, each with one point
+`infra/monitoring.tf` creates the metrics. A call accepts at most 200 series, each with one point
 (https://cloud.google.com/monitoring/quotas#custom_metrics_quotas).
 """
 
@@ -19,7 +19,7 @@ _MOST = 200
 
 
 def write_metrics(clients: Clients, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
-    """Write the points of one evaluation, made at `at` (RFC 3339). Raises TargetError where they are not taken."""
+    """Write the points of one evaluation at `at` (RFC 3339). Raises TargetError if Cloud Monitoring refuses them."""
     for part in _in_batches(points):
         series = [_time_series(clients, forecast, point, at) for point in part]
         call_with_retries(

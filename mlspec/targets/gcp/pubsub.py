@@ -1,7 +1,6 @@
-"""Publishes a notice to a Pub/Sub topic: its message as data, what a filter may ask for as attributes.
+"""Publishes a notice to a Pub/Sub topic: its message as data, the fields for subscription filters as attributes.
 
-The topic is made by Terraform, or by whoever owns it; nothing is made here. PUBSUB_EMULATOR_HOST leads Google's client to an
-emulator.
+Terraform or the topic's owner creates the topic; this module does not. With PUBSUB_EMULATOR_HOST, Google's client uses an emulator.
 """
 
 from __future__ import annotations
@@ -13,26 +12,26 @@ from mlspec.errors import MissingExtra
 from mlspec.state.notice import Notice, as_message
 from mlspec.targets.notify.base import DeliveryError
 
-TIMEOUT = 10.0  # seconds, retries of the client's own included
-# Codes of google.rpc that trying again does not mend.
+TIMEOUT = 10.0  # seconds, with the client's own retries
+# Codes of google.rpc that a retry cannot solve.
 _LASTING = ("NotFound", "PermissionDenied", "InvalidArgument", "Unauthenticated", "Forbidden", "BadRequest")
 
 
 class PubSubSender:
-    """One topic of a project."""
+    """Sends to one topic of a project."""
 
     def __init__(self, project: str, topic: str) -> None:
         self._project, self._topic = project, topic
 
     def send_notice(self, notice: Notice) -> None:
-        """Publish it, and wait until Pub/Sub has it. Raises Undelivered where it has not."""
+        """Publish the notice and wait for Pub/Sub's acknowledgement. Raises DeliveryError if it fails."""
         pubsub, problems, unauthorised = _import_pubsub()
         data = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
         attributes = {"id": notice.id, "forecast": notice.forecast, "state": notice.state, "severity": notice.severity}
         if notice.alert:
             attributes["alert"] = notice.alert
         try:
-            # One message: the client's batches and threads would only keep it waiting.
+            # There is one message, so a batch would only delay it.
             with pubsub.PublisherClient(pubsub.types.BatchSettings(max_messages=1)) as client:
                 topic = client.topic_path(self._project, self._topic)
                 client.publish(topic, data, timeout=TIMEOUT, **attributes).result(timeout=TIMEOUT)

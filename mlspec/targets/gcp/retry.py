@@ -1,8 +1,8 @@
-"""Calls to Google: tried again where that helps, refused in words for the person who must act.
+"""The retry policy of all calls to Google, and readable messages for Google's errors.
 
-The clients' own retries are switched off where a call goes through here, so that there is one policy, and one place that keeps it:
-what the service names as passing (408, 429, 5xx, a broken connection) is tried again, the service's own `Retry-After` is waited
-out, pauses grow with full jitter, and after DEADLINE seconds the last answer stands
+The clients' own retries are disabled, so that there is only one retry policy. A transient failure (408, 429, 5xx, a broken
+connection) is retried. The service's `Retry-After` is respected, the pauses grow with full jitter, and after DEADLINE seconds the
+last error is raised
 (https://cloud.google.com/storage/docs/retry-strategy, https://google.aip.dev/194).
 """
 
@@ -25,19 +25,19 @@ LONGEST = 30.0
 FIRST_AFTER_CONFLICT, LONGEST_AFTER_CONFLICT = (
     0.05,
     5.0,
-)  # seconds at most between two attempts where somebody else was faster
-LONG = 6 * 3600  # seconds: as long as the rendered job of a forecast may take, and a job of Vertex AI
-FIRST_LOOK, LONGEST_LOOK = 0.5, 30.0  # seconds between two looks at what runs, at first and at most
+)  # seconds at most between two attempts after a conflict
+LONG = 6 * 3600  # seconds: the timeout of a forecast's rendered job and of a Vertex AI job
+FIRST_LOOK, LONGEST_LOOK = 0.5, 30.0  # seconds between two polls of a job, at first and at most
 TIMEOUT = 60.0  # seconds for one attempt
-# HTTP statuses that may pass; gRPC's codes come as the same numbers from the clients' exceptions.
+# HTTP statuses of transient failures. The clients' exceptions map gRPC's codes to the same numbers.
 PASSING = (408, 429, 500, 502, 503, 504)
 
 
 def call_with_retries(call: Callable[[], Answer], what: str) -> Answer:
-    """Make a call that may be made twice, and again while its failure may pass. `what` says what is being done, for messages.
+    """Make an idempotent call and retry it while its failure is transient. `what` describes the call in messages.
 
-    Raises TargetError where the answer is no for good, or nothing came in time. Google's NotFound and PreconditionFailed are
-    answers, and pass through as they are.
+    Raises TargetError if the failure is permanent or the deadline is over. Google's NotFound and PreconditionFailed are raised
+    unchanged, because callers handle them.
     """
     tenacity = import_tenacity()
     attempts = tenacity.Retrying(
@@ -56,16 +56,16 @@ def call_with_retries(call: Callable[[], Answer], what: str) -> Answer:
 
 
 def _log_retry(what: str, state: Any) -> None:
-    """Log that a call is made again, and why; a call that succeeds in the end leaves no other trace."""
+    """Log a retry and its reason. A call that succeeds in the end leaves no other trace."""
     error, number = state.outcome.exception(), state.attempt_number
     said = f"{type(error).__name__}: {_error_text(error)}"
     logger.info("%s: attempt %d failed (%s); again in %.1f s", what, number, said, state.upcoming_sleep)
 
 
 def retry_on_conflict(attempt: Callable[[], Answer], conflict: type[Exception], what: str) -> Answer:
-    """Look and act again, after a pause that grows, as long as somebody else changes the same thing in between (`conflict`).
+    """Repeat an attempt with growing pauses while it raises `conflict`, because another process changes the same object.
 
-    Raises TargetError where that goes on for DEADLINE seconds. `what` says what is being done, for messages.
+    Raises TargetError if the conflicts last for DEADLINE seconds. `what` describes the attempt in messages.
     """
     tenacity = import_tenacity()
     attempts = tenacity.Retrying(
@@ -77,15 +77,15 @@ def retry_on_conflict(attempt: Callable[[], Answer], conflict: type[Exception], 
         answer: Answer = attempts(attempt)
     except tenacity.RetryError as error:
         raise TargetError(
-            f"cannot {what}: somebody else keeps changing it",
-            hint="see what else works on this forecast, then try again",
+            f"cannot {what}: another process keeps changing it",
+            hint="find the other process that uses this forecast, then try again",
         ) from error
     return answer
 
 
 def poll_until(look: Callable[[], Answer], is_over: Callable[[Answer], bool], deadline: float) -> Answer | None:
-    """Look at what runs on Google Cloud until it is over, and return the last answer; None where it still runs after `deadline`
-    seconds. Pauses grow by a third each time."""
+    """Poll a job on Google Cloud until it is over, and return the last answer; None if it still runs after `deadline` seconds.
+    Pauses grow by a third each time."""
     tenacity = import_tenacity()
     looks = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda answer: not is_over(answer)),
@@ -98,13 +98,13 @@ def poll_until(look: Callable[[], Answer], is_over: Callable[[Answer], bool], de
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether the same call may succeed in a while."""
+    """Return whether a retry of the same call may succeed."""
     from google.api_core.exceptions import Conflict, GoogleAPICallError
     from google.auth.exceptions import RefreshError, TransportError
     from requests.exceptions import ChunkedEncodingError, ConnectionError, Timeout  # noqa: A004  (requests' own name)
 
     if isinstance(error, Conflict):
-        return True  # another change is under way: whoever calls looks again first
+        return True  # another change is in progress: the caller reads the state again before each attempt
     if isinstance(error, GoogleAPICallError):
         return error.code in PASSING
     if isinstance(error, RefreshError):
@@ -113,7 +113,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def retry_after(error: BaseException | None) -> float:
-    """Return for how many seconds a service asked to be left alone: `Retry-After` over HTTP, RetryInfo over gRPC; else 0."""
+    """Return the seconds that a service asked to wait: `Retry-After` over HTTP, RetryInfo over gRPC; else 0."""
     header = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
     if str(header).isdigit():
         return float(header)
@@ -132,7 +132,7 @@ def _retry_wait(tenacity: Any) -> Callable[[Any], float]:
 
 @contextmanager
 def explain_google_errors(what: str) -> Iterator[None]:
-    """Say what Google refused, and what helps. Its answers about what is there or not pass through."""
+    """Turn Google's errors into TargetErrors with hints. NotFound and PreconditionFailed are raised unchanged."""
     from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed, RetryError
     from google.auth.exceptions import GoogleAuthError, TransportError
     from requests.exceptions import RequestException
@@ -148,18 +148,18 @@ def explain_google_errors(what: str) -> Iterator[None]:
     except (RequestException, TransportError, OSError) as error:
         raise TargetError(
             f"cannot {what}: Google cannot be reached ({type(error).__name__})",
-            hint="look at the network, or try again",
+            hint="check the network, then try again",
         ) from error
     except GoogleAuthError as error:
         raise TargetError(
-            f"cannot {what}: Google does not know who asks ({type(error).__name__})",
+            f"cannot {what}: no valid Google credentials ({type(error).__name__})",
             hint="sign in: gcloud auth application-default login",
         ) from error
 
 
 @contextmanager
 def explain_disappearance(what: str) -> Iterator[None]:
-    """Say that something went away while `what` was being done: an answer that nobody waited for, and another try may mend."""
+    """Turn NotFound and PreconditionFailed into a TargetError: something was removed or changed during `what`."""
     from google.api_core.exceptions import NotFound, PreconditionFailed
 
     try:
@@ -167,7 +167,7 @@ def explain_disappearance(what: str) -> Iterator[None]:
     except (NotFound, PreconditionFailed) as error:
         raise TargetError(
             f"cannot {what}: {_error_text(error)}",
-            hint="somebody removed or changed it meanwhile: run the same command again",
+            hint="it was removed or changed meanwhile: run the same command again",
         ) from error
 
 
@@ -179,19 +179,19 @@ def _error_text(error: Any) -> str:
 
 
 _HINTS = {
-    400: "mlspec sent what the service does not take: please report it, with the service's words",
+    400: "the service refused mlspec's request as invalid: please report it, with the service's message",
     401: "sign in: gcloud auth application-default login",
-    403: "the account lacks a role, or the API is off: infra/iam.tf says which account may do what",
+    403: "the account lacks a role, or the API is off: infra/iam.tf lists the roles of each account",
     429: "a quota is used up: wait, or ask for more at https://console.cloud.google.com/iam-admin/quotas",
 }
 
 
 def _hint_for(code: Any) -> str:
-    return _HINTS.get(int(code) if code else 0, "try again in a while: what was done before is recorded")
+    return _HINTS.get(int(code) if code else 0, "try again later: finished steps are recorded")
 
 
 def import_tenacity() -> Any:
-    """Return the library of retries. Raises MissingExtra where it, or another part of the extra, is missing."""
+    """Return tenacity. Raises MissingExtra if it or another library of the extra is missing."""
     try:
         import google.api_core.exceptions
         import requests

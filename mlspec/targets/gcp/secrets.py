@@ -1,4 +1,4 @@
-"""Secrets of Secret Manager, by name: the newest version's value, read when it is used and kept nowhere."""
+"""Reads secrets from Secret Manager by name. The newest version is read at each use and never stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
 
 def secret_value(clients: Clients, name: str) -> str:
-    """Return a secret's value. Raises StateError where there is none, TargetError where it may not be read."""
+    """Return a secret's value. Raises StateError if there is none, TargetError if access is denied."""
     from google.api_core.exceptions import FailedPrecondition, NotFound
 
     version = f"projects/{clients.project}/secrets/{name}/versions/latest"

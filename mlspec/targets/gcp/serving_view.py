@@ -1,4 +1,4 @@
-"""Google Cloud as a server of predictions sees it: some forecasts, read under an account that sees no other and changes nothing."""
+"""The read-only Google Cloud target of a prediction server: its account can read only the named forecasts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlspec.targets.gcp.target import GcpTarget
 
 
 class ServingView(GcpTarget):
-    """The forecasts of these names. What Vertex AI routes here it counts itself, so nothing is counted twice."""
+    """The named forecasts. Vertex AI counts the requests that it routes here, so this view counts none."""
 
     def __init__(self, place: GcpLocation, cache: Path, names: Sequence[str]) -> None:
         super().__init__(place, cache)
@@ -20,18 +20,18 @@ class ServingView(GcpTarget):
 
     @property
     def serial(self) -> int:
-        """The newest generation of these forecasts' records."""
+        """The newest generation of the records of these forecasts."""
         return max((self._snapshots.find_generation(name) for name in self._names), default=0)
 
     def forecast_names(self) -> tuple[str, ...]:
-        """Return the names, whether there is a record of them or not."""
+        """Return the given names, also those without a record."""
         return self._names
 
     def observe_forecast(self, forecast: str) -> Observed:
-        """Return what is held of a forecast; whether its files are whole is found out when they are read."""
+        """Return the recorded state of a forecast. Its files are checked only when they are read."""
         store = self._store_of(forecast)
         with store.files.list_once(trusted=True):
             return store.record.observe_forecast(forecast)
 
     def add_request_counts(self, minutes: Sequence[Minute]) -> None:
-        """Do nothing: Vertex AI counts."""
+        """Do nothing: Vertex AI counts the requests."""

@@ -1,7 +1,7 @@
-"""Google Cloud as a target: the record and the files in buckets, versions in Vertex AI's registry and at its endpoints.
+"""The target on Google Cloud: record and files in buckets, versions in Vertex AI's registry and at its endpoints.
 
-Each forecast has a record and files of its own, so that one account sees one forecast. What serves is what the record says: `route`
-makes Vertex AI follow it, and a look says where it does not.
+Each forecast has its own record and files, so that an account can be limited to one forecast. The record decides which versions
+serve: `route_traffic` changes Vertex AI accordingly, and `observe_forecast` reports where Vertex AI differs.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ from mlspec.targets.local.digest_cache import DigestCache
 from mlspec.targets.record.record import Record
 
 _LINEAGE = "lineage"
-_PATIENCE = 20.0  # seconds that the record of a delivery waits for a forecast's lock
-# Forecasts whose files and deployments are looked at in one pass over many: every forecast has its turn.
+_PATIENCE = 20.0  # seconds to wait for a forecast's lock before a delivery is recorded
+# Number of forecasts whose files and deployments one pass checks. Each pass draws another random sample.
 SAMPLE_SIZE = 8
 
 
 class GcpTarget:
-    """One project and region. `cache` is a folder on this machine for copies of files; losing it costs only time."""
+    """One project and region. `cache` is a local folder for copies of files; it can be deleted at any time."""
 
-    supports_fork = False  # gRPC's threads do not survive a fork; what is heavy runs elsewhere
+    supports_fork = False  # gRPC's threads do not survive a fork; heavy steps run in jobs
 
     def __init__(self, place: GcpLocation, cache: Path, *, protect: bool = False) -> None:
         self.name, self.protect, self.folder = place.target, protect, cache
@@ -78,18 +78,18 @@ class GcpTarget:
 
     @cached_property
     def lineage(self) -> str:
-        """Identity of the state; empty where nothing was ever applied."""
+        """The state's unique id; empty if nothing was ever applied."""
         content = self._state.read_object(_LINEAGE)
         return content[0].decode() if content else ""
 
     @property
     def serial(self) -> int:
-        """The newest generation of any record: it moves with every write."""
+        """The newest generation of all records. It grows with every write."""
         return max((stored.generation for stored in self._snapshots.list_records().values()), default=0)
 
     @contextmanager
     def read_session(self) -> Iterator[None]:
-        """Look at the whole target once for the length of a block; of many forecasts, at files and endpoints of some in turn."""
+        """Read the target once per block. Of many forecasts, check the files and endpoints of a random sample."""
         with self._snapshots.read_session():
             self._sources.begin_session()
             self._serving.begin_session()
@@ -105,22 +105,22 @@ class GcpTarget:
                 self._clients.close()
 
     def hash_files_once(self) -> AbstractContextManager[None]:
-        """Read each copy of a file for its sha256 once for the length of a block."""
+        """Compute the sha256 of each copy of a file once per block."""
         return self._digests.keep()
 
     def migrate_schema(self) -> str | None:
-        """Bring every record of an older schema to this one."""
+        """Upgrade every record to this mlspec's schema."""
         reports = [
             report for name in self.forecast_names() if (report := self._store_of(name).database.migrate_schema())
         ]
         return "; ".join(reports) or None
 
     def forecast_names(self) -> tuple[str, ...]:
-        """Return the names of all forecasts of which anything is recorded, sorted."""
+        """Return the names of all forecasts with a record, sorted."""
         return self._snapshots.forecast_names()
 
     def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
-        """Look at a forecast's source and future data."""
+        """Return the facts of a forecast's source and future data."""
         return self._sources.inspect_source(spec, root)
 
     @property
@@ -138,11 +138,11 @@ class GcpTarget:
         return self._clients.project
 
     def fetch_source(self, spec: Forecast, root: Path, folder: Path) -> tuple[Forecast, Path]:
-        """Bring what a spec reads into `folder`, and return the spec that reads it there, with its root."""
+        """Download a spec's data into `folder`. Return the spec that reads it there, and its root."""
         return self._sources.fetch_source(spec, root, folder)
 
     def observe_forecast(self, forecast: str) -> Observed:
-        """Return what is held of one forecast, with what is missing of its files and what Vertex AI does otherwise."""
+        """Return the recorded state of one forecast, with damaged files and differences on Vertex AI."""
         store = self._store_of(forecast)
         if store.lease is not None:
             return self._with_mismatch(store, store.record.observe_forecast(forecast))
@@ -152,20 +152,22 @@ class GcpTarget:
         return observed if trusted else self._with_mismatch(store, observed)
 
     def _with_mismatch(self, store: _ForecastStore, observed: Observed) -> Observed:
-        """Return what is held of a forecast, with what Vertex AI does otherwise than recorded."""
+        """Return a forecast's recorded state with differences on Vertex AI."""
         deployment = observed.resources.get("deployment")
         if deployment is None or deployment.damage:
             return observed
-        if store.lease is None or not store.mismatch_known:  # under a lease nobody else moves it: once is enough
+        if (
+            store.lease is None or not store.mismatch_known
+        ):  # under the lease no other run changes it, so one check is enough
             store.mismatch, store.mismatch_known = self._find_mismatch(observed.forecast, deployment), True
         return replace(
             observed, resources={**observed.resources, "deployment": replace(deployment, damage=store.mismatch)}
         )
 
     def _find_mismatch(self, forecast: str, deployment: ObservedResource) -> str | None:
-        """Return where Vertex AI does otherwise than recorded.
+        """Return how Vertex AI differs from the record, or None.
 
-        An account that may not look there, as that of a forecast's own steps, knows of nothing; the loop's looks at every pass.
+        None too if this account may not read Vertex AI, such as the account of a forecast's steps. The loop's account checks it.
         """
         try:
             return self._serving.find_mismatch(forecast, deployment)
@@ -174,7 +176,7 @@ class GcpTarget:
 
     @contextmanager
     def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
-        """Hold one forecast alone, on whichever machine."""
+        """Lock one forecast over all machines."""
         store, name = self._store_of(forecast), f"{FOLDER}{forecast}/lease"
         with ExitStack() as stack:
             held_lease = stack.enter_context(
@@ -203,17 +205,17 @@ class GcpTarget:
         self._store_of(forecast).record.write_journal(forecast, resource, phase, detail, at)
 
     def find_step(self, forecast: str, step: str, key: str) -> StoredStep | None:
-        """Return the finished step of this key, if it was filed and its files are whole."""
+        """Return the finished step of this key; None if it is not recorded or one of its files is damaged."""
         return self._store_of(forecast).record.find_step(forecast, step, key)
 
     def file_step(
         self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
     ) -> StoredStep:
-        """Take a step's files into the store and record the step."""
+        """Copy a step's files into the store and record the step."""
         return self._store_of(forecast).record.file_step(forecast, step, key, outputs, facts, at)
 
     def record_settlement(self, settlement: Settlement, at: str) -> Observed:
-        """Record one effect whole, and return what is held of the forecast after it."""
+        """Record one effect in one transaction, and return the forecast's recorded state after it."""
         store = self._store_of(settlement.forecast)
         with store.files.list_once() if store.lease is None else nullcontext():
             return self._with_mismatch(store, store.record.record_settlement(settlement, at))
@@ -226,7 +228,7 @@ class GcpTarget:
         main: str,
         versions: Mapping[str, Version],
     ) -> None:
-        """Let Vertex AI serve these versions as `traffic` says, before it is recorded."""
+        """Deploy these versions on Vertex AI with the shares in `traffic`, before the change is recorded."""
         store = self._store_of(forecast)
         for version in versions.values():
             store.files.copy_to_folder(version.files, f"{forecast}/versions/{version.version}")
@@ -236,21 +238,21 @@ class GcpTarget:
         store.mismatch, store.mismatch_known = None, True
 
     def run_remote_step(self, step: RemoteStep) -> StepResult:
-        """Run a step in a container of the forecast's own."""
+        """Run a step in a container of the forecast's job."""
         return RemoteSteps(self._clients, self._state, self._models, self._place, self._serving.find_image).run_step(
             step
         )
 
     def download_input(self, address: str, folder: Path) -> Path:
-        """Bring an object into `folder`, for a step that was handed its address."""
+        """Download an object into `folder`, for a step that received its address."""
         return step_io.download_input(self._clients, address, folder)
 
     def upload_outputs(self, address: str, files: Mapping[str, Path], value: Mapping[str, Json]) -> None:
-        """Write a step's files and its result below an address."""
+        """Upload a step's files and its result below an address."""
         step_io.upload_outputs(self._clients, address, files, value)
 
     def upload_error(self, address: str, error: MlspecError) -> None:
-        """Write why a step failed below an address."""
+        """Upload a failed step's error below an address."""
         self.upload_outputs(address, {}, error_to_json(error))
 
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
@@ -258,15 +260,15 @@ class GcpTarget:
         self._warehouse.publish_forecast(forecast, spec, run, self.fetch_file(forecast, run.files["forecast"]))
 
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
-        """Write what was measured to Cloud Monitoring."""
+        """Write metrics to Cloud Monitoring."""
         monitoring.write_metrics(self._clients, forecast, points, at)
 
     def fetch_file(self, forecast: str, ref: FileRef) -> Path:
-        """Return where a copy of a stored file can be read, after checking it against its sha256."""
+        """Return the path of a stored file's local copy, after a check of its sha256."""
         return self._store_of(forecast).files.fetch_file(ref)
 
     def find_damaged_files(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
-        """Return which of these stored files are gone or were changed, by name and size: one list call."""
+        """Return the stored files that are missing or changed, by name and size. Makes one list call."""
         return self._store_of(forecast).files.find_damaged_files(refs)
 
     def load_versions(self, forecast: str) -> tuple[Version, ...]:
@@ -278,7 +280,7 @@ class GcpTarget:
         return self._store_of(forecast).record.load_releases(forecast)
 
     def load_runs(self, forecast: str) -> tuple[ForecastRun, ...]:
-        """Return all forecasts made, newest first."""
+        """Return all forecast runs, newest first."""
         return self._store_of(forecast).record.load_runs(forecast)
 
     def load_events(self, forecast: str) -> tuple[Event, ...]:
@@ -286,12 +288,12 @@ class GcpTarget:
         return self._store_of(forecast).record.load_events(forecast)
 
     def load_conditions(self, forecast: str) -> tuple[Condition, ...]:
-        """Return the present conditions."""
+        """Return the current conditions."""
         return self._store_of(forecast).record.load_conditions(forecast)
 
     def load_due_notices(self, at: str) -> tuple[PendingNotice, ...]:
-        """Return the notices of all forecasts whose next attempt is due, the longest overdue first."""
-        # One that is worked on could not record its delivery, and would be told again at every pass: it waits.
+        """Return the notices of all forecasts whose next delivery attempt is due, the longest overdue first."""
+        # The delivery for a locked forecast could not be recorded and would be repeated at every pass, so it waits.
         busy = lease.locked_forecasts(self._state)
         with self._snapshots.read_session():
             due_notices = [
@@ -303,32 +305,32 @@ class GcpTarget:
         return tuple(sorted(due_notices, key=lambda pending: pending.next_at or ""))
 
     def _load_due_notices(self, forecast: str, at: str) -> tuple[PendingNotice, ...]:
-        """Return one forecast's notices; none where its record cannot be read, which its own pass says."""
+        """Return one forecast's due notices; none if its record cannot be read, which that forecast's pass reports."""
         with suppress(StateError, TargetError):
             return self._store_of(forecast).record.load_due_notices(at)
         return ()
 
     def load_undelivered_notices(self, forecast: str) -> tuple[PendingNotice, ...]:
-        """Return the notices of a forecast that a receiver has not taken, newest first."""
+        """Return the notices of a forecast that are not delivered, newest first."""
         return self._store_of(forecast).record.load_undelivered_notices(forecast)
 
     def mark_delivered(self, pending: PendingNotice, delivered_at: str | None) -> None:
-        """Record how an attempt at delivery went; where the forecast is being worked on for long, a later pass tells it again."""
+        """Record one delivery attempt. If the forecast stays locked, nothing is recorded and a later pass sends it again."""
         forecast = pending.notice.forecast
-        with suppress(LockHeld), self.lock_forecast(forecast, "tell", pending.notice.at, _PATIENCE):
+        with suppress(LockHeld), self.lock_forecast(forecast, "record a delivery", pending.notice.at, _PATIENCE):
             self._store_of(forecast).record.mark_delivered(pending, delivered_at)
 
     def add_request_counts(self, _minutes: Sequence[RequestCount]) -> None:
-        """Refuse: what an endpoint serves, Vertex AI counts itself."""
+        """Raise TargetError: Vertex AI itself counts an endpoint's requests."""
         raise TargetError(
-            f"target '{self.name}': an endpoint's requests are counted by Vertex AI, not by a server's own record",
+            f"target '{self.name}': Vertex AI counts an endpoint's requests, a server does not",
             hint="look at the metrics aiplatform.googleapis.com/prediction/online",
         )
 
     def load_request_counts(self, forecast: str, since: str) -> tuple[RequestCount, ...]:
-        """Return what Vertex AI counted at the forecast's endpoint, a row an hour; nothing where this account may not read it.
+        """Return the request counts of the forecast's endpoint from Vertex AI, one row per hour.
 
-        Nothing is no verdict: an alert that nobody can measure moves nothing, and holds up no pass.
+        Empty if this account may not read them: an alert without a value changes nothing and does not stop a pass.
         """
         releases = self.load_releases(forecast)
         deployments = [
@@ -346,7 +348,7 @@ class GcpTarget:
         return ()
 
     def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
-        """Take down what apply made. With `purge` the record and the files go too, without it history stays."""
+        """Remove what apply made. With `purge`, remove the record and the files too; without it, keep the history."""
         store = self._store_of(forecast)
         _confirm_lease(store.lease, forecast)
         self._serving.take_down(forecast, purge=purge)
@@ -366,9 +368,9 @@ class GcpTarget:
         return self._stores[forecast]
 
     def _make_lineage(self) -> str:
-        """Return the state's identity, made now where it has none: of two who make it at once, one is heard.
+        """Return the state's unique id. Create it if there is none; of two concurrent writers, the first one wins.
 
-        An account that sees one forecast alone, as a forecast's own steps do, gives that record one of its own.
+        An account that can read only one forecast, such as that of its steps, gives that record a separate id.
         """
         with suppress(TargetError):
             if not self.lineage:
@@ -379,8 +381,8 @@ class GcpTarget:
         return str(uuid.uuid4())
 
     def hand_over(self, names: Sequence[str]) -> None:
-        """Let the loop's own job make these forecasts, under its account; does not wait for it."""
-        self._serving.expect_image(os.environ.get("TF_VAR_image"))  # noqa: SIM112  (terraform reads it by this name)
+        """Start the loop's job for these forecasts, under its own account. Does not wait for the job."""
+        self._serving.expect_image(os.environ.get("TF_VAR_image"))  # noqa: SIM112  (terraform requires this name)
         chosen = [word for name in names for word in ("--select", name)]
         JobExecutions(self._clients, LOOP_JOB).start_job(
             ["reconcile", "--once", "--yes", "--target", self.name, *chosen]
@@ -389,7 +391,7 @@ class GcpTarget:
 
 @dataclass
 class _ForecastStore:
-    """One forecast's record and files. While this process holds the lease, `following` says whether Vertex AI was looked at."""
+    """One forecast's record and files. Under the lease, `mismatch_known` says whether Vertex AI was checked."""
 
     record: Record
     database: BucketDatabase
@@ -400,9 +402,9 @@ class _ForecastStore:
 
 
 def sample_forecasts(names: Sequence[str]) -> frozenset[str]:
-    """Return the forecasts whose files and deployments are looked at in one pass: all of few, of many TURN, by lot.
+    """Return the forecasts whose files and deployments one pass checks: a random sample of at most SAMPLE_SIZE.
 
-    No pass knows of the one before, and a clock would keep step with the schedule that starts them.
+    A pass does not know the previous sample. A choice by the clock could repeat with the schedule of the passes.
     """
     return frozenset(random.sample(list(names), min(SAMPLE_SIZE, len(names))))
 

@@ -1,1 +1,1 @@
-"""The embedded target: one folder, one SQLite file, artifacts named by their content."""
+"""The local target: one folder with one SQLite file and artifacts named by their content."""

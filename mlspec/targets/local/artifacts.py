@@ -1,4 +1,4 @@
-"""Files named by their content: `artifacts/sha256/ab/ab12…`. The same bytes are kept once, and never changed."""
+"""Files named by their content: `artifacts/sha256/ab/ab12…`. The same bytes are stored once and never changed."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def read_blocks(path: Path, size: int = 1 << 20) -> Iterator[bytes]:
 
 
 class FolderFiles:
-    """The store under one folder."""
+    """The file store in one folder."""
 
     def __init__(self, folder: Path, digests: DigestCache | None = None) -> None:
         self.folder = folder
         self._digests = digests or DigestCache()
 
     def hash_files_once(self) -> AbstractContextManager[None]:
-        """Read each stored file for its sha256 once for the length of a block, and again only where it was changed meanwhile."""
+        """Compute the sha256 of each stored file once per block, and again only if the file has changed."""
         return self._digests.keep()
 
     def store_file(self, source: Path, owner: str) -> FileRef:
-        """Keep a copy of `source` and return its name; a copy that is already there, and whole, is left alone.
+        """Store a copy of `source` and return its reference. An undamaged copy that exists already is kept.
 
-        `owner` is a forecast whose lock the caller holds: it names the draft.
+        `owner` is a forecast whose lock the caller holds. Its name is part of the temporary file's name.
         """
         ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
         destination = self._stored_path(ref)
@@ -53,9 +53,9 @@ class FolderFiles:
         return ref
 
     def store_blocks(self, ref: FileRef, blocks: Iterable[bytes]) -> None:
-        """Keep a copy of a file whose bytes come from elsewhere; they are checked when it is read.
+        """Store a copy of a file from its bytes. They are verified when the file is read.
 
-        Processes of this machine that want the same file fetch it one after the other, and once.
+        If several processes of this machine need the same file, only one downloads it and the others wait.
         """
         destination = self._stored_path(ref)
         durable.make_folder(destination.parent)
@@ -64,7 +64,7 @@ class FolderFiles:
                 durable.write_file(blocks, destination, destination.with_name("part"))
 
     def fetch_file(self, ref: FileRef) -> Path:
-        """Return the file's path. Raises StateError if it is gone or its bytes are not those that were stored."""
+        """Return the file's path. Raises StateError if it is missing or its bytes were changed."""
         stored_path, problem = self._stored_path(ref), self.find_damage(ref)
         if problem:
             raise StateError(
@@ -74,9 +74,9 @@ class FolderFiles:
         return stored_path
 
     def find_damage(self, ref: FileRef) -> str | None:
-        """Return what is wrong with a stored file, or None. Reads all of it: a changed byte need not change the size."""
+        """Return what is wrong with a stored file, or None. Reads the whole file: a changed byte need not change the size."""
         try:
-            # A path as text: a pass over ten thousand forecasts comes through here for every file of each.
+            # A path as text is faster: a pass over ten thousand forecasts calls this for every file of each.
             with open(self._path_text(ref), "rb") as file:  # noqa: PTH123
                 same = os.fstat(file.fileno()).st_size == ref.size
                 return None if same and self._digests.sha256_of(file) == ref.sha256 else "was changed"
@@ -86,7 +86,7 @@ class FolderFiles:
             return f"cannot be read ({error.strerror})"
 
     def discard_file(self, ref: FileRef, owner: str) -> None:  # noqa: ARG002  (a lock on this machine cannot be lost)
-        """Remove a file that nothing names any more."""
+        """Remove a file that no record references."""
         durable.remove_file(self._stored_path(ref))
 
     def _stored_path(self, ref: FileRef) -> Path:

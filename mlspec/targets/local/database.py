@@ -1,7 +1,8 @@
-"""The state file: one SQLite database, opened read-only by those who look and for writing by those who hold a lock.
+"""The state file: one SQLite database. Readers open it read-only; writers hold a forecast's lock.
 
-A rollback journal, not WAL: a reader leaves no file behind, so a second `apply` with nothing to do changes no byte of the
-folder, and a copy of one file is a copy of the state. `synchronous = EXTRA` syncs the folder too, so a commit survives a power cut
+The database uses a rollback journal and not WAL. A reader leaves no file behind, so an `apply` with nothing to do changes no byte
+of the folder, and a copy of the one file is a copy of the state. `synchronous = EXTRA` syncs the folder too, so a commit survives
+a power failure
 (https://www.sqlite.org/pragma.html#pragma_synchronous).
 """
 
@@ -29,7 +30,7 @@ from mlspec.targets.record.version import (
 )
 
 BUSY_SECONDS = 30.0
-_RECOVERY = "restore it from a backup, or move the folder aside and run `mlspec apply` to build it anew"
+_RECOVERY = "restore it from a backup, or move the folder away and run `mlspec apply` to build a new one"
 
 
 class SqliteDatabase:
@@ -40,12 +41,12 @@ class SqliteDatabase:
         self._cached: ConnectionCache[sqlite3.Connection] = ConnectionCache()
 
     def read_session(self) -> AbstractContextManager[None]:
-        """Keep one connection for all that is read inside the block; every look still sees what was committed before it."""
+        """Keep one connection for all reads inside the block. Each read still sees every commit before it."""
         return self._cached.keep_open(self.read_connection())
 
     @contextmanager
     def read_connection(self) -> Iterator[sqlite3.Connection | None]:
-        """Yield a read-only connection, or None where nothing was ever written."""
+        """Yield a read-only connection, or None if nothing was ever written."""
         if self._cached.connection is not None:
             with self._explain_errors():
                 yield self._cached.connection
@@ -70,10 +71,10 @@ class SqliteDatabase:
         *,
         keep_serial: bool = False,
     ) -> Iterator[sqlite3.Connection]:
-        """Yield a connection inside a transaction that is committed at the end; the serial moves by one, unless it only `counts`.
+        """Yield a connection inside a transaction, committed at the end. The serial grows by one unless `keep_serial`.
 
-        `point` names the write; a lock of `forecast` on this machine cannot be lost. Raises StateError if the file cannot be
-        trusted or written; then nothing has changed.
+        `point` names the write. `forecast` is not needed, as a lock on this machine cannot be lost. Raises StateError if the file
+        is damaged or cannot be written; then nothing has changed.
         """
         if not self.path.exists():
             self._create_state()
@@ -91,9 +92,9 @@ class SqliteDatabase:
             connection.close()
 
     def migrate_schema(self) -> str | None:
-        """Bring a file of an older schema to this one, whole or not at all; say where its backup is, None for nothing to do.
+        """Upgrade the file's schema, completely or not at all. Return where the backup is, None if nothing was to do.
 
-        The backup is a copy of the whole file as it was, beside it. Raises StateError where the file cannot be trusted.
+        The backup is a copy of the whole file before the upgrade, in the same folder. Raises StateError if the file is damaged.
         """
         if not self.path.exists():
             return None
@@ -112,7 +113,7 @@ class SqliteDatabase:
                 durable.commit(connection, "migrate")
             finally:
                 connection.close()
-        return f"as it was, it is kept in {backup}"
+        return f"the earlier state is kept in {backup}"
 
     def _back_up(self, connection: sqlite3.Connection, schema: int) -> Path:
         serial = connection.execute("SELECT value FROM meta WHERE key = 'serial'").fetchone()[0]
@@ -129,7 +130,7 @@ class SqliteDatabase:
             connection.close()
             if "readonly" not in str(error).lower():
                 raise
-            # A killed writer left a journal that has to be rolled back first; only a writer may do that.
+            # A killed writer left a journal that must be rolled back first. Only a connection for writing can do that.
             recovering = self._open_connection("rw")
             try:
                 recovering.execute("SELECT 1 FROM sqlite_master").fetchall()
@@ -148,27 +149,27 @@ class SqliteDatabase:
         return connection
 
     def _create_state(self) -> None:
-        """Put the state file in place whole: there is never an empty one, and never two lineages."""
+        """Create the state file in one rename, so that there is never an empty file and only one lineage."""
         durable.make_folder(self.path.parent)
         with lock_folder(self.path.parent):
-            if not self.path.exists():  # another run may have been quicker
+            if not self.path.exists():  # another run may have created it meanwhile
                 durable.write_file([_empty_state()], self.path, self.path.with_name(f".{self.path.name}.part"))
 
     def _check_schema(self, connection: sqlite3.Connection) -> None:
-        upgrade_hint = "`mlspec migrate` upgrades it in place, and keeps a backup"
+        upgrade_hint = "`mlspec migrate` upgrades it and keeps a backup"
         refuse_older_schema(self._read_schema(connection), f"the state file {self.path}", upgrade_hint)
 
     def _read_schema(self, connection: sqlite3.Connection) -> int:
-        """Return the schema that a state file says it has. Raises StateError where it is none that this mlspec knows."""
+        """Return the schema version of the state file. Raises StateError if this mlspec does not know it."""
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
             written = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            problem = "was not written by mlspec" if written else "is empty, which mlspec never leaves it"
+            problem = "was not written by mlspec" if written else "is empty, and mlspec never writes an empty one"
             raise StateError(f"the state file {self.path} {problem}", hint=_RECOVERY)
         return read_schema_version(connection, f"the state file {self.path}", _RECOVERY)
 
     @contextmanager
     def _explain_errors(self) -> Iterator[None]:
-        """Say what SQLite says of a file that cannot be trusted, with a way out."""
+        """Turn an error of SQLite into a StateError with a hint."""
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
@@ -180,7 +181,7 @@ class SqliteDatabase:
 
 
 def _empty_state() -> bytes:
-    """Return the bytes of a state file in which nothing is recorded yet, with a lineage of its own."""
+    """Return the bytes of an empty state file with a new lineage."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         connection.executescript(sqlite_schema())

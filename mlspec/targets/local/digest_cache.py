@@ -1,8 +1,8 @@
-"""The sha256 of files on this machine, each read once for the length of a run.
+"""Caches the sha256 of files on this machine, so that a run reads each file once.
 
-A digest stands for a file with the same path, inode, size and times (mtime and ctime, in nanoseconds). Whatever writes to a file
-moves its ctime, which no program can set back. So a file that changes during a run is read again. The next run reads every file
-anew: what a disk loses changes no time.
+A cached digest is valid for a file with the same path, inode, size and times (mtime and ctime, in nanoseconds). Every write to a
+file changes its ctime, which no program can set back. So a file that changes during a run is read again. The next run reads every
+file again, because damage on the disk does not change these times.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ FileIdentity = tuple[int, int, int, int]
 
 
 class DigestCache:
-    """The digests that were computed inside a block of `keep`; outside of one, every file is read each time."""
+    """Caches digests inside a block of `keep`. Outside such a block, every call reads the file."""
 
     def __init__(self) -> None:
         self._digests: dict[str, tuple[FileIdentity, str]] | None = None
 
     @contextmanager
     def keep(self) -> Iterator[None]:
-        """Keep each digest for the length of a block; a block inside another shares what that one keeps."""
+        """Cache digests until the block ends. A nested block shares the cache."""
         if self._digests is not None:
             yield
             return
@@ -38,7 +38,7 @@ class DigestCache:
         """Return the sha256 of a file's bytes, as hex; `file` is open at its start."""
         if self._digests is None:
             return hashlib.file_digest(file, "sha256").hexdigest()
-        identity = _file_identity(os.fstat(file.fileno()))  # before the bytes: a change meanwhile makes it another
+        identity = _file_identity(os.fstat(file.fileno()))  # before the read, so that a later change is detected
         known_identity, digest = self._digests.get(file.name, (None, ""))
         if known_identity != identity:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -46,10 +46,10 @@ class DigestCache:
         return digest
 
     def add_digest(self, path: str, digest: str) -> None:
-        """Keep the digest of a file that was just written from bytes of that digest."""
+        """Cache the digest of a file that was just written with these bytes."""
         if self._digests is None:
             return
-        with suppress(OSError):  # gone again: whoever reads it next says so
+        with suppress(OSError):  # the file was removed meanwhile; the next reader reports that
             self._digests[path] = _file_identity(os.stat(path)), digest  # noqa: PTH116  (a path as text, as `open` names it)
 
 

@@ -1,7 +1,7 @@
-"""Every write of the local target, in one place: what returns from here survives a power cut.
+"""Every write of the local target. When a function of this module has returned, its write survives a power failure.
 
-Nothing else in `targets/local` opens a file for writing or commits a transaction. Each function is one write point, named
-for the tests that kill the process before and after it.
+No other module in `targets/local` opens a file for writing or commits a transaction. Tests kill the process before and after
+each write, by its name.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ def commit(connection: sqlite3.Connection, point: str) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create `folder` and its parents; nothing happens if it is there."""
+    """Create `folder` and its parents, if they do not exist."""
     with explain_errors(f"create {folder.name}"):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 def write_file(blocks: Iterable[bytes], destination: Path, draft: Path) -> None:
-    """Write `blocks` to `destination` whole or not at all: into `draft`, fsync, rename, fsync of the folder.
+    """Write `blocks` to `destination` completely or not at all: write `draft`, fsync, rename, fsync the folder.
 
-    `draft` is on the same disk and the caller's alone; what a killed run left there is written over.
+    `draft` is on the same disk, and no other process uses it. A draft that a killed run left there is overwritten.
     """
     with explain_errors(f"write {destination.name}"):
         try:
@@ -56,7 +56,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def explain_errors(action: str) -> Iterator[None]:
-    """Turn what the operating system and SQLite say of a failed write into words for the person who must act."""
+    """Turn a failed write of the operating system or SQLite into a StateError with a hint."""
     try:
         yield
     except sqlite3.Error as error:
@@ -66,26 +66,26 @@ def explain_errors(action: str) -> Iterator[None]:
 
 
 def recovery_hint(error: sqlite3.Error | OSError) -> str:
-    """Return what a person can do about a failed read or write."""
+    """Return a hint for a failed read or write."""
     text = str(error).lower()
     if "full" in text or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return "make room on the disk, then run the same command again: it goes on from what was recorded"
+        return "free space on the disk, then run the same command again: finished steps are not repeated"
     denied = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR)
     if "readonly" in text or "unable to open" in text or getattr(error, "errno", None) in denied:
         return "give yourself write permission on the target's folder, or set another `path` in mlspec.yaml"
     if (
         "i/o error" in text or getattr(error, "errno", None) == errno.EIO
-    ):  # SQLite says so of a quota that is used up, too
+    ):  # SQLite also reports a used-up quota like this
         return (
-            "look at the disk, which is over its quota or failing, then run the same command again: it goes on from what was "
-            "recorded; what the disk has lost is in a backup of the target's folder"
+            "check the disk: it is over its quota or failing. Then run the same command again: finished steps are not repeated. "
+            "If the disk has lost data, restore the target's folder from a backup"
         )
     if "locked" in text:
-        return "another program holds the state file open; run the command again when it is done"
-    return "restore the target's folder from a backup, or move it aside and apply anew"
+        return "another program has locked the state file: run the command again when that program has ended"
+    return "restore the target's folder from a backup, or move it away and run `mlspec apply` to build a new one"
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file; one that is already gone is as good."""
+    """Remove a file, if it exists."""
     with explain_errors(f"remove {path.name}"):
         path.unlink(missing_ok=True)

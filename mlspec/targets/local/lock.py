@@ -1,4 +1,4 @@
-"""One writer a forecast. `flock` belongs to the process: the kernel frees it when its holder dies, however it dies."""
+"""One writer per forecast, by `flock`. The kernel frees the lock when the process that holds it ends for any reason."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mlspec.targets.record.locking import describe_holder, wait_for_lock
 
 
 class FolderLocks:
-    """One file a forecast in one folder, held with `flock`; it says who holds it."""
+    """One lock file per forecast in one folder. The file holds the description of the lock's holder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @contextmanager
     def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
-        """Hold one forecast alone, or raise LockHeld with the holder's own words after `timeout` seconds of waiting."""
+        """Lock one forecast. Raises LockHeld with the holder's description after `timeout` seconds of waiting."""
         path = self.folder / f"{forecast}.lock"
         durable.make_folder(self.folder)
         with durable.explain_errors(f"open {path.name}"):
@@ -47,7 +47,7 @@ def _try_flock(file: TextIO) -> bool:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Wait until no other process is inside this block for `folder`, which must be there; for what takes a moment."""
+    """Allow one process at a time inside this block for `folder`, which must exist. It is for short work."""
     with durable.explain_errors(f"open {folder.name}"):
         descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""Secrets on this machine, by name: from the environment, or from a file that only its owner can read."""
+"""Reads secrets on this machine by name, from the environment or from a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def secret_variable(name: str) -> str:
 def secret_value(folder: Path, name: str) -> str:
     """Return a secret's value: from its variable, else from `secrets/NAME` in the target's folder.
 
-    Raises StateError where it is in neither, or where others may read the file.
+    Raises StateError if it is in neither, or if other users can read the file.
     """
     value = os.environ.get(secret_variable(name))
     if value:

@@ -1,4 +1,4 @@
-"""A forecast's source files on this machine, looked at as bytes: which, how large, which digest."""
+"""Inspects a forecast's source files on this machine: names, size and digest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlspec.targets.local.digest_cache import DigestCache
 
 
 def inspect_source_files(spec: Forecast, root: Path, digests: DigestCache) -> SourceFacts:
-    """Return what the source and future files are now. Raises DataError where one is missing, unreadable or not local."""
+    """Return the facts of the source and future files. Raises DataError if one is missing, unreadable or not local."""
     files = _matching_files(spec.dataset.source.uri, "dataset.source", root)
     if spec.dataset.future:
         files += _matching_files(spec.dataset.future.uri, "dataset.future", root)
@@ -22,7 +22,7 @@ def inspect_source_files(spec: Forecast, root: Path, digests: DigestCache) -> So
 
 
 def inspect_pattern(uri: str | None, field: str, root: Path, digests: DigestCache) -> SourceFacts:
-    """Return what the files of one address are now. Raises as `inspect_source_files` does; `field` names it to the reader."""
+    """Return the facts of the files of one address. Raises as `inspect_source_files` does; `field` names it in the message."""
     return _inspect_files(_matching_files(uri, field, root), root, digests)
 
 
@@ -32,7 +32,7 @@ def _inspect_files(files: Sequence[Path], root: Path, digests: DigestCache) -> S
     for file in files:
         try:
             with file.open("rb") as source:
-                # By content alone: a file that is only renamed is the same data.
+                # Only the content counts: a renamed file is the same data.
                 total.update(f"{digests.sha256_of(source)}\n".encode())
             size += file.stat().st_size
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The target on this machine, keeping every promise of `targets.base.Target`: sources of the project, and a record in a store."""
+"""The target on this machine. Implements `targets.base.Target` with the project's files as sources and a record in a store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mlspec.targets.record.store import Store
 
 
 class LocalTarget(Record):
-    """One folder: `state.db`, `artifacts/`, `locks/`, made when something is first applied; or a store that a team shares."""
+    """A folder with `state.db`, `artifacts/` and `locks/`, created by the first apply; or the shared store of a team."""
 
     supports_fork = True
     containers = None  # steps run in this process
@@ -36,20 +36,20 @@ class LocalTarget(Record):
         self._source_digests = DigestCache()
 
     def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
-        """Look at a forecast's source and future files. Raises DataError where one is missing or out of reach."""
+        """Return the facts of a forecast's source and future files. Raises DataError if one cannot be read."""
         return inspect_source_files(spec, root, self._source_digests)
 
     @property
     def project(self) -> str | None:
-        """None: a machine belongs to no project of Google Cloud."""
+        """None: a local target has no Google Cloud project."""
         return None
 
     def read_secret(self, name: str) -> str:
-        """Return a secret's value. Raises StateError where there is none that only its owner can read."""
+        """Return a secret's value. Raises StateError if it is missing or other users can read its file."""
         return secret_value(self.folder, name)
 
     def fetch_source(self, spec: Forecast, root: Path, _folder: Path) -> tuple[Forecast, Path]:
-        """Return the spec and its root as they are: a local target reads files of the project where they lie."""
+        """Return the spec and its root unchanged: a local target reads the project's files in place."""
         return spec, root
 
     def route_traffic(
@@ -60,23 +60,23 @@ class LocalTarget(Record):
         main: str,
         versions: Mapping[str, Version],
     ) -> None:
-        """Do nothing: `mlspec serve` and the batch forecast go by the record itself."""
+        """Do nothing: `mlspec serve` and the batch forecast read the record itself."""
 
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
-        """Do nothing: a forecast is read from the record."""
+        """Do nothing: users read the forecast from the record."""
 
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
-        """Do nothing: the loop itself watches."""
+        """Do nothing: the loop itself evaluates the alerts."""
 
     @contextmanager
     def hash_files_once(self) -> Iterator[None]:
-        """Read each file of the store and each source for its sha256 once for the length of a block."""
+        """Compute the sha256 of each stored file and each source once per block."""
         with self._file_store.hash_files_once(), self._source_digests.keep():
             yield
 
     @contextmanager
     def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
-        """Hold one forecast alone."""
+        """Lock one forecast for this process."""
         with self._locks.lock_forecast(forecast, operation, since, timeout), self.hash_files_once():
             yield
 

@@ -1,1 +1,1 @@
-"""Whom notices are sent to: one module a kind of receiver. Each sends one notice once; when to try again is not its business."""
+"""Senders of notices, one module for each kind of receiver. A sender makes one attempt; the caller decides about retries."""

@@ -1,4 +1,4 @@
-"""What every sender promises, and how it says that a notice was not taken."""
+"""The interface of a notice sender, and the error for a failed delivery."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from mlspec.state.notice import Notice
 
 
 class DeliveryError(Exception):
-    """A receiver did not take a notice. `problem` names no address and no secret.
+    """A notice was not delivered. `problem` contains no address and no secret.
 
-    `lasting` says that trying again the same way mends nothing; `after` is how many seconds the receiver asked to be left alone.
+    `permanent`: a retry cannot succeed. `retry_after`: seconds that the receiver asked to wait before the next attempt.
     """
 
     def __init__(self, problem: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
@@ -21,8 +21,8 @@ class DeliveryError(Exception):
 
 
 class NoticeSender(Protocol):
-    """Whoever can bring a notice to one receiver."""
+    """Sends notices to one receiver."""
 
     def send_notice(self, notice: Notice) -> None:
-        """Bring it there, once. Raises Undelivered where it was not taken, or where nobody knows whether it was."""
+        """Send the notice once. Raises DeliveryError if it was not delivered, or if the result is unknown."""
         ...

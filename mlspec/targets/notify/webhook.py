@@ -1,8 +1,8 @@
-"""Sends a notice to a webhook whose address is a secret, signed as the Standard Webhooks specification says.
+"""Sends a notice to a webhook. The address is a secret. The message is signed by the Standard Webhooks specification.
 
 The headers are webhook-id, webhook-timestamp and webhook-signature, the signature is HMAC-SHA256 over `id.timestamp.body`
-(https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md). The key is what stands behind `#` in
-the address, which is never sent over the wire; an address without one is itself the key: who may receive is who knows it.
+(https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md). The key is the part of the address
+after `#`, which is never sent. If the address has no such part, the address itself is the key, as only the receiver knows it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from mlspec.state.notice import Notice, as_message
 from mlspec.targets.notify.base import DeliveryError
 
 TIMEOUT = 10.0  # seconds, for the connection and for each read
-# What may be otherwise in a while: a time-out, a conflict in time, too many requests, and all that is the server's own fault.
+# Client errors that a retry may solve: time-out, too early, too many requests. A retry may also solve every server error.
 AGAIN = (408, 425, 429)
 _PREFIX = "whsec_"
 
 
 class WebhookSender:
-    """One webhook. `address` is the secret's value, `clock` returns RFC 3339."""
+    """Sends to one webhook. `address` is the secret's value, `clock` returns RFC 3339."""
 
     def __init__(self, address: str, clock: Callable[[], str]) -> None:
         parts = urlsplit(hide_secret(address.strip()))
@@ -40,7 +40,7 @@ class WebhookSender:
         self._clock = clock
 
     def send_notice(self, notice: Notice) -> None:
-        """Post it. Raises Undelivered for any answer but 2xx, and for none."""
+        """Post the notice. Raises DeliveryError unless the answer is 2xx."""
         try:
             import urllib3
         except ModuleNotFoundError as error:
@@ -59,7 +59,7 @@ class WebhookSender:
             with urllib3.PoolManager(timeout=TIMEOUT, retries=False) as pool:
                 answer = pool.request("POST", self._url, body=body, headers=headers, redirect=False)
         except urllib3.exceptions.HTTPError as error:
-            # The library's own words hold the address, which is the secret.
+            # The library's message contains the address, which is the secret.
             raise DeliveryError(f"no answer: {type(error).__name__}") from error
         _check_status(answer.status, answer.headers.get("retry-after"), at)
 
@@ -82,7 +82,7 @@ def sign_message(key: bytes, name: str, at: int, body: bytes) -> str:
 
 
 def signing_key(text: str) -> bytes:
-    """Return the key that a text names: base64, behind `whsec_` or bare, as the specification has it; else its own bytes."""
+    """Return the key that a text encodes: base64 with or without `whsec_` (the specification), else the text's bytes."""
     try:
         return base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except (binascii.Error, ValueError):
@@ -90,7 +90,7 @@ def signing_key(text: str) -> bytes:
 
 
 def parse_retry_after(text: str | None, now: int) -> float | None:
-    """Return how long Retry-After asks to wait, in seconds or until a date (RFC 9110, 10.2.3); None where it is neither."""
+    """Return the seconds to wait by a Retry-After header, a number or a date (RFC 9110, 10.2.3); None if it is neither."""
     if text is None:
         return None
     if text.strip().isdigit():

@@ -1,8 +1,8 @@
-"""The store that a team shares: one PostgreSQL database for records, files and locks. Importing it without the extra says so."""
+"""The shared store of a team: one PostgreSQL database for records, files and locks. Raises MissingExtra without psycopg."""
 
 from mlspec.errors import MissingExtra
 
 try:
     import psycopg as psycopg
-except ImportError as missing:  # psycopg also raises it where the client library that it wraps is not there
+except ImportError as missing:  # psycopg also raises it if its client library libpq is missing
     raise MissingExtra("psycopg", "postgres") from missing

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that takes statements in the record's words, and what is said where one fails."""
+"""A connection to PostgreSQL that runs the record's statements, and the messages for failed statements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlspec.errors import StateError, Terminated
 from mlspec.targets.postgres.schema import SCHEMA, to_psycopg_sql
 from mlspec.targets.record.store import Value
 
-# Seconds. A host that vanished is noticed within a minute by both ends, so its locks are free then; a URL may say otherwise.
+# Seconds. Both sides notice a lost host within a minute, which frees its locks. The URL may override these values.
 _DEFAULTS = {
     "application_name": "mlspec",
     "connect_timeout": "10",
@@ -21,8 +21,8 @@ _DEFAULTS = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
-# A run that is paused in the middle of a write would hold up all others: the server ends it, and its locks with it, before those
-# who wait give up.
+# A run that is paused in the middle of a write would block all others. The server ends its session, and frees its locks, before
+# the waiting runs time out.
 _SETTINGS = f"""
 SET search_path = {SCHEMA};
 SET lock_timeout = '30s';
@@ -32,26 +32,26 @@ SET tcp_keepalives_interval = 10;
 SET tcp_keepalives_count = 3;
 """
 RECOVERY = (
-    f"restore the database from a backup, or rename its schema `{SCHEMA}` and run `mlspec apply` to build it anew"
+    f"restore the database from a backup, or rename its schema `{SCHEMA}` and run `mlspec apply` to build a new one"
 )
 _WAYS_OUT: tuple[tuple[type[psycopg.Error], str], ...] = (
     (errors.InsufficientPrivilege, f"ask for the right to create, or to read and write, the schema `{SCHEMA}` of this database"),
-    (errors.ReadOnlySqlTransaction, "this server only reads: name the primary in `state`"),
-    (errors.DiskFull, "make room on the server's disk, then run the same command again: it goes on from what was recorded"),
-    (errors.LockNotAvailable, "another session holds the state; run the command again when it is done"),
-    (errors.InterfaceError, "run the same command again: it goes on from what was recorded"),
-    (errors.OperationalError, "see that the server runs and lets you in (`psql` with the same URL), then run the command again"),
+    (errors.ReadOnlySqlTransaction, "this server is read-only: name the primary in `state`"),
+    (errors.DiskFull, "free space on the server's disk, then run the same command again: finished steps are not repeated"),
+    (errors.LockNotAvailable, "another session has locked the state: run the command again when that session has ended"),
+    (errors.InterfaceError, "run the same command again: finished steps are not repeated"),
+    (errors.OperationalError, "check that the server runs and you can log in (`psql` with the same URL), then run this again"),
 )  # fmt: skip
 
 
 class PostgresConnection:
-    """One connection, on which every statement is its own transaction until BEGIN is said."""
+    """One connection in autocommit mode: every statement is its own transaction until BEGIN."""
 
     def __init__(self, raw: psycopg.Connection[dict[str, Any]]) -> None:
         self.raw = raw
 
     def execute(self, statement: str, values: Sequence[Value] = (), /) -> psycopg.Cursor[dict[str, Any]]:
-        """Run one statement, with `?` where a value goes. Raises ValueError as `to_psycopg_sql` does."""
+        """Run one statement, with `?` as the placeholder of a value. Raises the ValueError of `to_psycopg_sql`."""
         try:
             return self.raw.execute(to_psycopg_sql(statement).encode(), values or None)
         except Terminated:
@@ -63,7 +63,7 @@ class PostgresConnection:
         self.raw.execute(script.encode())
 
     def _cancel_statement(self) -> None:
-        """End a statement that SIGTERM broke into, as psycopg does for Ctrl-C: that is still to be recorded on this connection."""
+        """Cancel the statement that SIGTERM interrupted, so that this connection can still record the interruption."""
         if self.raw.info.transaction_status == pq.TransactionStatus.ACTIVE:
             self.raw.cancel_safe(timeout=5.0)
             while self.raw.pgconn.get_result():
@@ -72,7 +72,7 @@ class PostgresConnection:
 
 @contextmanager
 def open_connection(url: str, *, to_write: bool) -> Iterator[PostgresConnection]:
-    """Yield a connection that is closed at the end."""
+    """Yield a connection and close it at the end."""
     parameters = {**_DEFAULTS, **conninfo.conninfo_to_dict(url)}
     with closing(psycopg.connect(**parameters, autocommit=True, row_factory=rows.dict_row)) as raw:  # type: ignore[arg-type]
         connection = PostgresConnection(raw)
@@ -82,7 +82,7 @@ def open_connection(url: str, *, to_write: bool) -> Iterator[PostgresConnection]
 
 @contextmanager
 def explain_errors(place: str) -> Iterator[None]:
-    """Turn what the server says of a statement that failed into words for the person who must act. `place` names the state."""
+    """Turn an error of the server into a StateError with a hint. `place` names the state."""
     try:
         yield
     except psycopg.Error as error:

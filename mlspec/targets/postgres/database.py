@@ -1,7 +1,7 @@
-"""The record in one PostgreSQL database: everyone of a team reads and writes the same.
+"""The record in one PostgreSQL database, which all members of a team read and write.
 
-Writes come one after the other, as with SQLite: each begins by taking the row that holds the serial. The writes of a forecast whose
-lock this run took go over the connection that holds the lock, so that a run which lost the lock has lost its pen too.
+Writes are serialised, as with SQLite: each first locks the row that holds the serial. If this run holds a forecast's lock, it
+writes that forecast over the connection that holds the lock. A run that has lost the lock can therefore no longer write.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ from mlspec.targets.record.version import (
     refuse_older_schema,
 )
 
-_ONE_AT_A_TIME = 0x6D6C73706563  # "mlspec": who makes the tables holds the advisory lock of this number
+_ONE_AT_A_TIME = (
+    0x6D6C73706563  # "mlspec": the number of the advisory lock that a run holds while it creates the tables
+)
 _TABLES = "SELECT relname FROM pg_class JOIN pg_namespace spaces ON spaces.oid = relnamespace WHERE nspname = ?"
-_BACKUP = f"`pg_dump --schema={SCHEMA} --file=mlspec.sql URL` keeps a copy"
+_BACKUP = f"`pg_dump --schema={SCHEMA} --file=mlspec.sql URL` makes a backup"
 
-# Writes come one after the other by it, also one that leaves it alone.
+# Serialises the writes, also those that do not change the serial.
 _THIS_SERIAL = "SELECT value FROM meta WHERE key = 'serial' FOR UPDATE"
 
 
 class PostgresDatabase:
-    """One state, in the schema `mlspec` of one database. Nothing is created until the first write, or the first lock."""
+    """One state, in the schema `mlspec` of one database. Nothing is created until the first write or the first lock."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -47,12 +49,12 @@ class PostgresDatabase:
         self._lock_connections: dict[tuple[int, str], PostgresConnection] = {}
 
     def read_session(self) -> AbstractContextManager[None]:
-        """Keep one connection for all that is read inside the block; every look still sees what was committed before it."""
+        """Keep one connection for all reads inside the block. Each read still sees every commit before it."""
         return self._cached.keep_open(self.read_connection())
 
     @contextmanager
     def read_connection(self) -> Iterator[PostgresConnection | None]:
-        """Yield a connection that is open, or a read-only one; None where nothing was ever written."""
+        """Yield an open connection or a new read-only one; None if nothing was ever written."""
         with explain_errors(self.place):
             if forecast := next(self._locked_forecasts(), None):
                 with self._lock_connection(forecast) as lock_connection:
@@ -67,7 +69,7 @@ class PostgresDatabase:
     def write_transaction(
         self, point: str, forecast: str | None = None, *, keep_serial: bool = False
     ) -> Iterator[PostgresConnection]:
-        """Yield a connection inside a transaction that is committed at the end; the serial moves by one, or it only `counts`."""
+        """Yield a connection inside a transaction, committed at the end. The serial grows by one unless `keep_serial`."""
         with self.plain_transaction(point, forecast) as connection:
             connection.execute(_THIS_SERIAL if keep_serial else NEXT_SERIAL)
             self._check_schema(connection)
@@ -75,20 +77,20 @@ class PostgresDatabase:
 
     @contextmanager
     def plain_transaction(self, point: str, forecast: str | None = None) -> Iterator[PostgresConnection]:
-        """Yield a connection inside a transaction that leaves the serial alone: for files, which are no record."""
+        """Yield a connection inside a transaction that does not change the serial. It is for files, which are not records."""
         with explain_errors(self.place), self._write_connection(forecast) as connection:
             connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             try:
                 yield connection
                 durable.commit(connection, point)
             except BaseException:
-                with suppress(psycopg.Error):  # a session that is gone has taken its transaction with it
+                with suppress(psycopg.Error):  # a session that has ended has no transaction any more
                     connection.execute("ROLLBACK")
                 raise
 
     @contextmanager
     def open_state(self) -> Iterator[PostgresConnection]:
-        """Yield a connection of its own to a state that is there."""
+        """Yield a new connection for writing. Create the state first if there is none."""
         with explain_errors(self.place), open_connection(self.url, to_write=True) as connection:
             if not self._state_exists(connection):
                 self._create_state(connection)
@@ -96,7 +98,7 @@ class PostgresDatabase:
 
     @contextmanager
     def write_through(self, connection: PostgresConnection, forecast: str) -> Iterator[None]:
-        """Send what is written of a forecast inside the block over a connection: the one that holds its lock."""
+        """Write a forecast inside the block over `connection`, which holds the forecast's lock."""
         key = (os.getpid(), forecast)
         self._lock_connections[key] = connection
         try:
@@ -105,7 +107,7 @@ class PostgresDatabase:
             del self._lock_connections[key]
 
     def migrate_schema(self) -> str | None:
-        """Bring an older schema to this one in one transaction; a copy is the team's to make, before."""
+        """Upgrade an older schema to this one in one transaction. The team has to make a backup before."""
         with explain_errors(self.place), open_connection(self.url, to_write=True) as connection:
             if self._read_schema(connection) in (None, SCHEMA_VERSION):
                 return None
@@ -115,7 +117,7 @@ class PostgresDatabase:
                 connection.run_script(to_postgres_sql(MIGRATIONS[version]))
             mark_upgraded(connection)
             durable.commit(connection, "migrate")
-        return f"as it was, it is only in a dump that was made before: {_BACKUP}"
+        return f"the earlier state is kept only in a dump that you made before: {_BACKUP}"
 
     def _write_connection(self, forecast: str | None) -> AbstractContextManager[PostgresConnection]:
         return (
@@ -127,7 +129,7 @@ class PostgresDatabase:
 
     @contextmanager
     def _lock_connection(self, forecast: str) -> Iterator[PostgresConnection]:
-        """Yield the connection that holds a forecast's lock. Raises StateError where its session has ended."""
+        """Yield the connection that holds a forecast's lock. Raises StateError if its session has ended."""
         connection = self._lock_connections[os.getpid(), forecast]
         try:
             yield connection
@@ -135,12 +137,12 @@ class PostgresDatabase:
             if not connection.raw.closed:
                 raise
             raise StateError(
-                f"the lock of '{forecast}' was lost: the server ended the session that held it, and takes no write from this run",
-                hint="run the same command again: it goes on from what was recorded",
+                f"the lock of '{forecast}' was lost: the server ended this run's session, so this run can no longer write",
+                hint="run the same command again: finished steps are not repeated",
             ) from error
 
     def _create_state(self, connection: PostgresConnection) -> None:
-        """Put the state in place whole, in one transaction: never two lineages."""
+        """Create the state in one transaction, so that there is only one lineage."""
         connection.execute("BEGIN")
         connection.execute("SELECT pg_advisory_xact_lock(?)", (_ONE_AT_A_TIME,))
         if connection.execute("SELECT to_regclass('meta') AS found").fetchone() == {"found": None}:
@@ -151,7 +153,7 @@ class PostgresDatabase:
         durable.commit(connection, "create the state")
 
     def _state_exists(self, connection: PostgresConnection) -> bool:
-        """Return whether there is a state. Raises StateError where there is one that this mlspec cannot use."""
+        """Return whether there is a state. Raises StateError if this mlspec cannot use it."""
         schema = self._read_schema(connection)
         if schema is None:
             return False
@@ -165,19 +167,19 @@ class PostgresDatabase:
         refuse_older_schema(schema, self.place, f"{_BACKUP}; then `mlspec migrate` upgrades it, in one transaction")
 
     def _read_schema(self, connection: PostgresConnection) -> int | None:
-        """Return the schema that the state has, None where there is no state. Not to be asked inside a transaction."""
+        """Return the state's schema version; None if there is no state. Must not be called inside a transaction."""
         tables = {
             row["relname"] for row in connection.execute(_TABLES, (SCHEMA,))
-        }  # one look: another run may be making them
+        }  # one query: another run may be creating them
         if "meta" in tables:
             return read_schema_version(connection, self.place, RECOVERY)
         if tables:
-            message = f"{self.place} was not written by mlspec: the schema `{SCHEMA}` holds something else"
+            message = f"{self.place} was not written by mlspec: the schema `{SCHEMA}` holds other tables"
             raise StateError(message, hint=RECOVERY)
         return None
 
 
 def _url_without_secrets(url: str) -> str:
-    """Return a URL as it may be shown: with neither a password nor parameters."""
+    """Return a URL without user, password and parameters, for messages."""
     parts = urlsplit(url)
     return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"

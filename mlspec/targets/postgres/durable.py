@@ -1,10 +1,10 @@
-"""Every commit to PostgreSQL, in one place, named for the tests that kill the process before and after it."""
+"""Every commit to PostgreSQL goes through this module. Tests kill the process before and after each commit, by its name."""
 
 from __future__ import annotations
 
 from mlspec.targets.postgres.connection import PostgresConnection
 
 
-def commit(connection: PostgresConnection, point: str) -> None:  # noqa: ARG001  (`point` names the write where this is wrapped)
-    """Commit the open transaction. What returns from here is on the server's disk: `synchronous_commit` is its own to set."""
+def commit(connection: PostgresConnection, point: str) -> None:  # noqa: ARG001  (tests wrap this function and read `point`)
+    """Commit the open transaction. Afterwards it is on the server's disk, as far as its `synchronous_commit` guarantees."""
     connection.execute("COMMIT")

@@ -1,7 +1,7 @@
-"""Files in the database, in parts, so that every machine of a team reaches them; with a checked copy in the target's folder.
+"""Files in the database, in parts, so that every machine of a team can read them; with a verified copy in the target's folder.
 
-A look (`damage`) moves no file: it tells one that is gone or cut short. Bytes that somebody changed behind the triggers are told
-when the file is fetched, by its sha256.
+`find_damage` downloads nothing: it detects a file that is missing or has another size. Bytes that were changed in spite of the
+triggers are detected by the sha256 when the file is fetched.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from mlspec.state.record import FileRef
 from mlspec.targets.local.artifacts import FolderFiles, read_blocks
 from mlspec.targets.postgres.database import PostgresDatabase
 
-PART = 8 << 20  # bytes: a part passes through memory whole, here and on the server
+PART = 8 << 20  # bytes: a whole part is held in memory, here and on the server
 
 
 class PostgresFiles:
-    """The files of one database, and the copies of them under one folder."""
+    """The files of one database, and their copies in one folder."""
 
     def __init__(self, database: PostgresDatabase, copies: FolderFiles) -> None:
         self._database = database
         self._copies = copies
 
     def hash_files_once(self) -> AbstractContextManager[None]:
-        """Read each copy for its sha256 once for the length of a block."""
+        """Compute the sha256 of each copy once per block."""
         return self._copies.hash_files_once()
 
     def store_file(self, source: Path, owner: str) -> FileRef:
-        """Keep `source` in the database, once, and a copy here: whoever made a file most often reads it next."""
+        """Store `source` in the database unless it is there, and a copy here, as this machine often reads the file next."""
         ref = self._copies.store_file(source, owner)
         if self.find_damage(ref) is not None:
             self._write_parts(ref, source, owner)
         return ref
 
     def fetch_file(self, ref: FileRef) -> Path:
-        """Return where the copy can be read, fetched where it is not here or not whole."""
+        """Return the path of the local copy. Download it if it is missing or damaged."""
         if self._copies.find_damage(ref) is not None:
             self._fetch_copy(ref)
         return self._copies.fetch_file(ref)
 
     def find_damage(self, ref: FileRef) -> str | None:
-        """Return what is wrong with a stored file, by its size; the server reads no part for that."""
+        """Return what is wrong with a stored file by its size, or None. The server does not read the parts for that."""
         statement = "SELECT count(*) AS parts, sum(octet_length(data)) AS size FROM chunks WHERE sha256 = ?"
         with self._database.read_connection() as connection:
             row = connection.execute(statement, (ref.sha256,)).fetchone() if connection else None
@@ -52,7 +52,7 @@ class PostgresFiles:
         return None if row["size"] == ref.size else "was changed"
 
     def discard_file(self, ref: FileRef, owner: str) -> None:
-        """Remove a file that nothing names any more, and the copy of it here."""
+        """Remove a file that no record references, and its local copy."""
         with self._database.plain_transaction(f"discard {ref.name}", owner) as connection:
             connection.execute("DELETE FROM chunks WHERE sha256 = ?", (ref.sha256,))
         self._copies.discard_file(ref, owner)
@@ -62,7 +62,7 @@ class PostgresFiles:
             connection.execute("DELETE FROM chunks WHERE sha256 = ?", (ref.sha256,))
             blocks = read_blocks(source, PART) if ref.size else iter([b""])
             for part, data in enumerate(blocks):
-                # The same bytes may come from two forecasts at once.
+                # Two forecasts may store the same bytes at the same time.
                 connection.raw.execute(
                     "INSERT INTO chunks VALUES (%s, %s, %b) ON CONFLICT DO NOTHING", (ref.sha256, part, data)
                 )
@@ -77,7 +77,7 @@ class PostgresFiles:
         self._copies.store_blocks(ref, self._read_parts(ref))
         if self._copies.find_damage(ref) is not None:
             raise StateError(
-                f"{ref.name} was changed since mlspec stored it: its bytes in {self._database.place} are others",
+                f"{ref.name} was changed since mlspec stored it: its bytes in {self._database.place} have another sha256",
                 hint=f"restore the database, or delete sha256 {ref.sha256} from mlspec.chunks: `mlspec apply` makes it again",
             )
 

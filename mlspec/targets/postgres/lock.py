@@ -1,7 +1,7 @@
-"""One writer a forecast, on whichever machine: an advisory lock of the session, which the server frees when the session ends.
+"""One writer per forecast over all machines: an advisory lock of the session, which the server frees when the session ends.
 
-What is written under a lock goes over the session that holds it (`Database.over`). That is the fence: a run that was paused while
-the server ended its session, and another run took over, has nothing left to write with.
+Writes under a lock use the session that holds the lock (`PostgresDatabase.write_through`). If a run is paused, the server ends its
+session and another run takes the lock, then the paused run can no longer write.
 https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 """
 
@@ -19,14 +19,14 @@ from mlspec.targets.record.locking import describe_holder, wait_for_lock
 
 
 class PostgresLocks:
-    """The locks of one database; the table `locks` says who holds them."""
+    """The locks of one database. The table `locks` holds the description of each holder."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
 
     @contextmanager
     def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
-        """Hold one forecast alone, or raise LockHeld with the holder's own words after `timeout` seconds of waiting."""
+        """Lock one forecast. Raises LockHeld with the holder's description after `timeout` seconds of waiting."""
         with self._database.open_state() as connection:
             number = lock_number(forecast)
             wait_for_lock(
@@ -41,7 +41,7 @@ class PostgresLocks:
 
 
 def lock_number(forecast: str) -> int:
-    """Return the number of a forecast's lock: 64 bits of its sha256, so that no two forecasts meet."""
+    """Return the number of a forecast's lock: 64 bits of its sha256, so that two forecasts have different numbers."""
     return int.from_bytes(hashlib.sha256(f"forecast {forecast}".encode()).digest()[:8], "big", signed=True)
 
 
@@ -63,7 +63,7 @@ def _write_holder(connection: PostgresConnection, forecast: str, words: str) -> 
 
 
 def _release_lock(connection: PostgresConnection, forecast: str, number: int) -> None:
-    """Give a lock back now, not when the server notices that the session has ended; one that was lost is free already."""
+    """Release a lock now, without waiting until the server notices the end of the session. A lost lock is free already."""
     with suppress(psycopg.Error):
         connection.execute("DELETE FROM locks WHERE forecast = ?", (forecast,))
         connection.execute("SELECT pg_advisory_unlock(?)", (number,))

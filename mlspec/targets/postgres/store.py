@@ -1,4 +1,4 @@
-"""The store that a team shares, put together."""
+"""Assembles the shared store of a team."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from mlspec.targets.record.store import Store
 
 
 def shared_store(url: str, folder: Path) -> Store:
-    """Return the store in a database, with copies of its files in `folder`. Raises MissingExtra where psycopg is not there."""
+    """Return the store in a database, with copies of its files in `folder`. Raises MissingExtra without psycopg."""
     database = PostgresDatabase(url)
     return Store(database, PostgresFiles(database, FolderFiles(folder / "artifacts")), PostgresLocks(database))

@@ -1,4 +1,4 @@
-"""The connection that a thread keeps open for a while, so that many short looks cost one opening."""
+"""Keeps one connection open per thread, so that many short reads open it only once."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ Opened = TypeVar("Opened")
 
 
 class ConnectionCache(threading.local, Generic[Opened]):
-    """At most one connection a thread. None is used by two threads, nor by a process that was forked meanwhile."""
+    """At most one open connection per thread. Another thread or a forked process never uses it."""
 
     _connection: Opened | None = None
     _process = 0
 
     @property
     def connection(self) -> Opened | None:
-        """What this thread of this process keeps open, if anything."""
+        """The open connection of this thread and process, or None."""
         return self._connection if self._process == os.getpid() else None
 
     @contextmanager
     def keep_open(self, reading: AbstractContextManager[Opened | None]) -> Iterator[None]:
-        """Keep what `reading` opens inside the block; a block inside another shares its connection."""
+        """Keep the connection that `reading` opens until the block ends. A nested block shares it."""
         if self.connection is not None:
             yield
             return

@@ -1,4 +1,4 @@
-"""How one waits for a lock, and what its holder says of itself: the same for every kind of lock."""
+"""Waiting for a lock and the description of its holder, shared by all kinds of locks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAUSE = 0.2
 
 
 def wait_for_lock(try_take: Callable[[], bool], forecast: str, read_holder: Callable[[], str], timeout: float) -> None:
-    """Return once `take` has taken the lock of a forecast. Raises LockHeld with the holder's own words after `timeout` seconds."""
+    """Call `try_take` until it takes the forecast's lock. Raises LockHeld with the holder's description after `timeout` s."""
     began = time.monotonic()
     deadline = began + timeout
     waited = False
@@ -24,7 +24,7 @@ def wait_for_lock(try_take: Callable[[], bool], forecast: str, read_holder: Call
         if time.monotonic() >= deadline:
             raise LockHeld(
                 f"another run holds '{forecast}': {read_holder() or 'it has just started'}",
-                hint="wait for it with --lock-timeout 10m; a holder that has died frees the lock by itself",
+                hint="wait for it with --lock-timeout 10m; the lock is free when its holder ends",
             )
         if not waited:
             logger.info("waiting up to %g s for the lock of %s: %s", timeout, forecast, read_holder() or "just taken")
@@ -35,7 +35,7 @@ def wait_for_lock(try_take: Callable[[], bool], forecast: str, read_holder: Call
 
 
 def describe_holder(operation: str, since: str) -> str:
-    """Return what this process says of itself while it holds a lock."""
+    """Return the description of this process as the holder of a lock."""
     return f"{operation} by {_user_name()}, pid {os.getpid()} on {socket.gethostname()}, since {since}"
 
 

@@ -1,13 +1,13 @@
-"""From one schema of the state to the next, a script each. A script adds; what was recorded before stays as it was."""
+"""Migrations of the state's schema, one script per version. A script only adds; it never changes recorded rows."""
 
 from __future__ import annotations
 
 from mlspec.targets.record.schema import LOOP
 
-# The schema that a state has: what makes it the next one.
+# Schema version of the state: the script that upgrades it to the next version.
 MIGRATIONS: dict[int, str] = {1: LOOP}
 
 
 def split_statements(script: str) -> list[str]:
-    """Return a script's statements, to be run inside one transaction. Ours hold no semicolon but at their ends."""
+    """Return a script's statements, to run inside one transaction. A statement has a semicolon only at its end."""
     return [part.strip() for part in script.split(";") if part.strip()]

@@ -1,4 +1,4 @@
-"""The record of a target: each promise of `targets.base.Target` about what is kept, on any database and any place for files."""
+"""The record of a target: implements the record methods of `targets.base.Target` on any database and any file store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DUE = "SELECT * FROM outbox WHERE delivered_at IS NULL AND next_at IS NOT NULL 
 
 
 class Record:
-    """What is kept of all forecasts."""
+    """The recorded state of all forecasts."""
 
     def __init__(self, database: Database, files: Files) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class Record:
 
     @property
     def lineage(self) -> str:
-        """Identity of the state; empty where nothing was ever applied."""
+        """The state's unique id; empty if nothing was ever applied."""
         return self._read_meta("lineage") or ""
 
     @property
@@ -42,30 +42,30 @@ class Record:
         return int(self._read_meta("serial") or 0)
 
     def read_session(self) -> AbstractContextManager[None]:
-        """Make many looks at the state cheap, for the length of a block."""
+        """Reuse one connection for all reads inside a block."""
         return self._database.read_session()
 
     def migrate_schema(self) -> str | None:
-        """Bring the state of an older mlspec to this one's schema; say where it is as it was, None for nothing to do."""
+        """Upgrade the state to this mlspec's schema. Return where the earlier state is kept, None if nothing was to do."""
         return self._database.migrate_schema()
 
     def forecast_names(self) -> tuple[str, ...]:
-        """Return the names of all forecasts of which anything is recorded, sorted."""
+        """Return the names of all forecasts with a record, sorted."""
         statement = "SELECT forecast FROM resources UNION SELECT forecast FROM events ORDER BY forecast"
         return self._query_rows(lambda row: str(row["forecast"]), statement)
 
     def observe_forecast(self, forecast: str) -> Observed:
-        """Return what is held of one forecast, with what is missing of its files; never writes."""
+        """Return the recorded state of one forecast, with the damage of its files. Never writes."""
         with self._database.read_session(), self._database.read_connection() as connection:
             return Observed(forecast) if connection is None else self._with_damage(_read_observed(connection, forecast))
 
     def write_journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
         """Write a line of the journal."""
-        with self._database.write_transaction(f"journal {phase} {resource}", forecast) as connection:
+        with self._database.write_transaction(f"write the journal line '{phase} {resource}'", forecast) as connection:
             write.insert_journal_line(connection, forecast, resource, phase, detail, at)
 
     def find_step(self, forecast: str, step: str, key: str) -> StoredStep | None:
-        """Return the finished step of this key, if it was filed and its files are whole."""
+        """Return the finished step of this key; None if it is not recorded or one of its files is damaged."""
         statement = "SELECT outputs, facts FROM steps WHERE forecast = ? AND step = ? AND key = ?"
         with self._database.read_session():
             for filed in self._query_rows(rows.step_from_row, statement, forecast, step, key):
@@ -75,17 +75,17 @@ class Record:
     def file_step(
         self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
     ) -> StoredStep:
-        """Take a step's files into the store and record the step, once."""
+        """Copy a step's files into the store and record the step. A second call changes nothing."""
         refs = {role: self._file_store.store_file(path, forecast) for role, path in sorted(outputs.items())}
-        with self._database.write_transaction(f"file step {step}", forecast) as connection:
+        with self._database.write_transaction(f"record the step {step}", forecast) as connection:
             write.insert_step(connection, forecast, step, key, refs, facts, at)
         return StoredStep(refs, facts)
 
     def record_settlement(self, settlement: Settlement, at: str) -> Observed:
-        """Record one effect whole, with the journal's `done` line for its resource; return what is held after it."""
+        """Record one effect in one transaction, with the journal's `done` line. Return the recorded state after it."""
         name = settlement.forecast
         address = settlement.resource.resource.address if settlement.resource else None
-        with self._database.write_transaction(f"settle {address or name}", name) as connection:
+        with self._database.write_transaction(f"record the settlement of {address or name}", name) as connection:
             write.record_settlement(connection, settlement, at)
             if address:
                 write.insert_journal_line(connection, name, address, "done", "", at)
@@ -94,11 +94,11 @@ class Record:
             return self._with_damage(observed)
 
     def fetch_file(self, _forecast: str, ref: FileRef) -> Path:
-        """Return where a stored file can be read, after checking it against its sha256."""
+        """Return a local path of a stored file, after a check of its sha256."""
         return self._file_store.fetch_file(ref)
 
     def find_damaged_files(self, _forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
-        """Return which of these stored files are gone or were changed."""
+        """Return the stored files that are missing or changed."""
         return frozenset(ref for ref in refs if self._file_store.find_damage(ref))
 
     def load_versions(self, forecast: str) -> tuple[Version, ...]:
@@ -114,7 +114,7 @@ class Record:
         )
 
     def load_runs(self, forecast: str) -> tuple[ForecastRun, ...]:
-        """Return all forecasts made, newest first."""
+        """Return all forecast runs, newest first."""
         return self._query_rows(
             rows.run_from_row, "SELECT record FROM runs WHERE forecast = ? ORDER BY id DESC", forecast
         )
@@ -126,42 +126,42 @@ class Record:
         )
 
     def load_conditions(self, forecast: str) -> tuple[Condition, ...]:
-        """Return the present conditions."""
+        """Return the current conditions."""
         return self._query_rows(rows.condition_from_row, _CONDITIONS, forecast)
 
     def load_due_notices(self, at: str) -> tuple[PendingNotice, ...]:
-        """Return the notices whose next attempt is due, the longest overdue first."""
+        """Return the notices whose next delivery attempt is due, the longest overdue first."""
         return self._query_rows(rows.pending_from_row, _DUE, at)
 
     def load_undelivered_notices(self, forecast: str) -> tuple[PendingNotice, ...]:
-        """Return the notices of a forecast that a receiver has not taken, newest first."""
+        """Return the notices of a forecast that are not delivered, newest first."""
         statement = "SELECT * FROM outbox WHERE forecast = ? AND delivered_at IS NULL ORDER BY id DESC"
         return self._query_rows(rows.pending_from_row, statement, forecast)
 
     def mark_delivered(self, pending: PendingNotice, delivered_at: str | None) -> None:
-        """Record how an attempt at delivery went: `pending` carries the attempts and the next moment."""
-        with self._database.write_transaction(f"told {pending.receiver}") as connection:
+        """Record one delivery attempt. `pending` holds the number of attempts and the time of the next one."""
+        with self._database.write_transaction(f"record the delivery to {pending.receiver}") as connection:
             write.update_delivery(connection, pending, delivered_at)
 
     def add_request_counts(self, minutes: Sequence[RequestCount]) -> None:
-        """Add a server's counts to those of its minute; what is older than any alert looks back to is dropped."""
-        with self._database.write_transaction("count served", keep_serial=True) as connection:
+        """Add a server's counts to those of the same minute. Delete counts that are older than every alert's window."""
+        with self._database.write_transaction("add request counts", keep_serial=True) as connection:
             for count in minutes:
                 write.add_request_count(connection, count)
             for forecast in sorted({count.forecast for count in minutes}):
                 write.delete_old_request_counts(connection, forecast, max(count.minute for count in minutes))
 
     def load_request_counts(self, forecast: str, since: str) -> tuple[RequestCount, ...]:
-        """Return what servers counted from the minute `since` on, oldest first."""
+        """Return the request counts from the minute `since` (RFC 3339) on, oldest first."""
         statement = "SELECT * FROM served WHERE forecast = ? AND minute >= ? ORDER BY minute, version"
         return self._query_rows(rows.request_count_from_row, statement, forecast, since)
 
     def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
-        """Take down what apply made. With `purge` the records and files go too, without it history stays."""
-        # A purged file goes before the commit that forgets it: a purge that is killed can be run again, and leaves no litter.
+        """Remove what apply made. With `purge`, remove the records and files too; without it, keep the history."""
+        # Files are deleted before the commit that deletes their records: a killed purge can run again and leaves no file behind.
         for ref in self._unshared_files(forecast) if purge else ():
             self._file_store.discard_file(ref, forecast)
-        with self._database.write_transaction(f"forget {forecast}", forecast) as connection:
+        with self._database.write_transaction(f"remove {forecast}", forecast) as connection:
             write.delete_resources(connection, forecast, kinds)
             write.delete_loop_state(connection, forecast)
             if purge:
@@ -171,7 +171,7 @@ class Record:
                 write.insert_event(connection, Event(forecast, at, "Normal", "Destroyed", message))
 
     def _unshared_files(self, forecast: str) -> tuple[FileRef, ...]:
-        """Return the stored files that this forecast names and no other."""
+        """Return the stored files that only this forecast references."""
         with self._database.read_session():
             shared = {
                 sha256 for name in self.forecast_names() if name != forecast for sha256 in self._referenced_files(name)
@@ -179,7 +179,7 @@ class Record:
             return tuple(ref for sha256, ref in self._referenced_files(forecast).items() if sha256 not in shared)
 
     def _referenced_files(self, forecast: str) -> dict[str, FileRef]:
-        """Return every stored file that a record of this forecast names, by sha256."""
+        """Return every stored file that this forecast's records reference, by sha256."""
         steps = self._query_rows(rows.step_from_row, "SELECT outputs, facts FROM steps WHERE forecast = ?", forecast)
         file_maps = [step.outputs for step in steps]
         file_maps += [version.files for version in self.load_versions(forecast)] + [
@@ -188,13 +188,13 @@ class Record:
         return {ref.sha256: ref for files in file_maps for ref in files.values()}
 
     def _with_damage(self, observed: Observed) -> Observed:
-        """Return what is held of a forecast, with what is wrong with the files of each resource."""
+        """Return a forecast's recorded state with the damage of each resource's files."""
         known_damage: dict[FileRef, str | None] = {}
         checked = {kind: self._check_files(seen, known_damage) for kind, seen in observed.resources.items()}
         return replace(observed, resources=checked)
 
     def _check_files(self, seen: ObservedResource, known_damage: dict[FileRef, str | None]) -> ObservedResource:
-        """Return a resource with what is wrong with its files; a file that several name is read once (`known_damage`)."""
+        """Return a resource with the damage of its files. `known_damage` holds results, so that a shared file is read once."""
         for ref in seen.files.values():
             if ref not in known_damage:
                 known_damage[ref] = self._file_store.find_damage(ref)
@@ -203,19 +203,19 @@ class Record:
         return seen
 
     def _read_meta(self, key: str) -> str | None:
-        """Return one word about the state itself: lineage, serial, schema_version."""
+        """Return a property of the state itself: lineage, serial or schema_version."""
         return next(
             iter(self._query_rows(lambda row: str(row["value"]), "SELECT value FROM meta WHERE key = ?", key)), None
         )
 
     def _query_rows(self, from_row: Callable[[Any], Noun], statement: str, *values: Value) -> tuple[Noun, ...]:
-        """Return what a question finds, as nouns; nothing where there is no state."""
+        """Return a query's rows as objects; an empty tuple if there is no state."""
         with self._database.read_connection() as connection:
             return () if connection is None else tuple(map(from_row, connection.execute(statement, values).fetchall()))
 
 
 def _read_observed(connection: Connection, forecast: str) -> Observed:
-    """Return what is recorded of one forecast; its files are not looked at."""
+    """Return the recorded state of one forecast, without a check of its files."""
     resources = [rows.resource_from_row(row) for row in connection.execute(_RESOURCES, (forecast,))]
     conditions = tuple(rows.condition_from_row(row) for row in connection.execute(_CONDITIONS, (forecast,)))
     ledger = next(map(rows.ledger_from_row, connection.execute(_LEDGER, (forecast,))), Ledger())

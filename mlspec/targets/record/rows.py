@@ -1,4 +1,4 @@
-"""Nouns to rows and back. JSON in a row is canonical, so the same noun is the same bytes."""
+"""Converts state objects to rows and back. JSON in a row is canonical, so equal objects give equal bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 
 
 def _refuse_foreign_rows(read: Callable[[Row], Noun]) -> Callable[[Row], Noun]:
-    """Say of a row that is no record of ours that somebody else wrote it, in place of what Python says."""
+    """Turn Python's error about an invalid row into a StateError: another program wrote the row."""
 
     @wraps(read)
     def read_row(row: Row) -> Noun:
@@ -30,14 +30,14 @@ def _refuse_foreign_rows(read: Callable[[Row], Noun]) -> Callable[[Row], Noun]:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StateError(
                 f"the state holds a record that mlspec did not write: {error}",
-                hint="restore it from a backup, or move it aside and run `mlspec apply` to build it anew",
+                hint="restore the state from a backup, or move it away and run `mlspec apply` to build a new one",
             ) from error
 
     return read_row
 
 
 def to_json(value: Json) -> str:
-    """Return canonical JSON; ValueError on NaN, which has none."""
+    """Return canonical JSON. Raises ValueError on NaN, which JSON cannot express."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -83,7 +83,7 @@ def run_to_json(run: ForecastRun) -> str:
 
 @_refuse_foreign_rows
 def run_from_row(row: Row) -> ForecastRun:
-    """Return a made forecast from its record."""
+    """Return a forecast run from its record."""
     record = json.loads(row["record"])
     return ForecastRun(**{**record, "files": files_from_json(record["files"])})
 
@@ -126,7 +126,7 @@ def notice_to_json(notice: Notice) -> str:
 
 @_refuse_foreign_rows
 def pending_from_row(row: Row) -> PendingNotice:
-    """Return a line of the outbox."""
+    """Return a pending notice from its outbox row."""
     return PendingNotice(
         Notice(**json.loads(row["record"])), row["receiver"], row["attempts"], row["next_at"], row["problem"]
     )
@@ -134,6 +134,6 @@ def pending_from_row(row: Row) -> PendingNotice:
 
 @_refuse_foreign_rows
 def request_count_from_row(row: Row) -> RequestCount:
-    """Return one minute of a server."""
+    """Return the request counts of one minute."""
     columns = {key: row[key] for key in ("forecast", "version", "minute", "requests", "errors")}
     return RequestCount(**columns, took=tuple(json.loads(row["took"])))

@@ -1,7 +1,7 @@
-"""The tables of a record, schema version 2, as SQLite writes them; another database says how it writes the same.
+"""The tables of a record, schema version 2, in SQLite's dialect. Another database translates them to its own dialect.
 
-Records are inserted once: triggers, which each database writes in its own way, refuse to update them, and to delete them outside a
-purge. What moves (observed resources, conditions) has tables of its own. JSON columns hold canonical JSON.
+Records are inserted once. Triggers refuse to update them, and to delete them outside a purge; each database defines its own
+triggers. State that changes (observed resources, conditions) has separate tables. JSON columns hold canonical JSON.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ CREATE TABLE conditions (
 ) STRICT;
 """
 
-# Since schema 2: what the loop remembers, whom it still has to tell, and what servers of predictions counted.
+# Since schema 2: the loop's ledger, the notices to deliver, and the request counts of prediction servers.
 LOOP = """
 CREATE TABLE ledgers (forecast TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT;
 
@@ -75,5 +75,5 @@ CREATE TABLE served (
   PRIMARY KEY (forecast, minute, version)
 ) STRICT;
 """
-# What moves, and goes with a forecast that is purged.
+# Tables of state that changes; their rows are removed with the forecast.
 MOVING = ("resources", "conditions", "ledgers", "outbox", "served")

@@ -1,4 +1,4 @@
-"""What a record stands on. Each kind of store answers these in its own way, and knows no noun of the engine but FileRef."""
+"""The interfaces that a record needs: database, files and locks. Each kind of store implements them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Value = str | int | None
 
 
 class ResultRows(Protocol):
-    """What a statement found; each row gives a column's value by its name."""
+    """The rows that a statement returned. A row gives a column's value by its name."""
 
     def __iter__(self) -> Iterator[Any]:
-        """Return the rows that were not taken yet."""
+        """Return the rows that were not fetched yet."""
         ...
 
     def fetchone(self) -> Any:
@@ -25,12 +25,12 @@ class ResultRows(Protocol):
         ...
 
     def fetchall(self) -> list[Any]:
-        """Return all rows that were not taken yet."""
+        """Return all rows that were not fetched yet."""
         ...
 
 
 class Connection(Protocol):
-    """Someone who runs statements: one dialect, with `?` where a value goes."""
+    """Runs SQL statements in one dialect, with `?` as the placeholder of a value."""
 
     def execute(self, statement: str, values: Sequence[Value] = ..., /) -> ResultRows:
         """Run one statement."""
@@ -38,65 +38,65 @@ class Connection(Protocol):
 
 
 class Database(Protocol):
-    """Where rows are kept. Nothing is created until the first write."""
+    """Keeps rows. Nothing is created until the first write."""
 
     def read_session(self) -> AbstractContextManager[None]:
-        """Keep one connection for all that is read inside the block. Not to be held across a fork."""
+        """Keep one connection for all reads inside the block. The process must not fork inside the block."""
         ...
 
     def read_connection(self) -> AbstractContextManager[Connection | None]:
-        """Yield a connection to read with, or None where nothing was ever written."""
+        """Yield a connection for reading, or None if nothing was ever written."""
         ...
 
     def write_transaction(
         self, point: str, forecast: str | None = None, *, keep_serial: bool = False
     ) -> AbstractContextManager[Connection]:
-        """Yield a connection inside a transaction that is committed at the end, with the serial moved by one.
+        """Yield a connection inside a transaction that is committed at the end. The serial grows by one.
 
-        What only `counts` leaves the serial alone: a saved plan does not depend on it.
+        With `keep_serial` the serial does not change, so that a saved plan stays valid.
 
-        Writes come one after the other, whoever makes them. `point` names the write. Where this run took the lock of `forecast` and
-        has lost it, the write raises StateError, and there is no effect.
+        All writes are serialised. `point` names the write. If this run has lost the lock of `forecast`, the write raises
+        StateError and has no effect.
         """
         ...
 
     def migrate_schema(self) -> str | None:
-        """Bring the state of an older schema to this one, whole or not at all.
+        """Upgrade the state of an older schema to this one, completely or not at all.
 
-        Returns a sentence on where it is as it was, None where there was nothing to do.
+        Return a sentence that says where the earlier state is kept, None if nothing was to do.
         """
         ...
 
 
 class Files(Protocol):
-    """Where files are kept, by their content."""
+    """Keeps files, named by their content."""
 
     def hash_files_once(self) -> AbstractContextManager[None]:
-        """Read each file here for its sha256 once for the length of a block, and again only where it was changed meanwhile."""
+        """Compute the sha256 of each local file once per block, and again only if the file has changed."""
         ...
 
     def store_file(self, source: Path, owner: str) -> FileRef:
-        """Keep a copy of `source`, once. `owner` is a forecast whose lock the caller holds."""
+        """Store a copy of `source` unless it is stored already. `owner` is a forecast whose lock the caller holds."""
         ...
 
     def fetch_file(self, ref: FileRef) -> Path:
-        """Return where a file can be read, after checking it against its sha256. Raises StateError if it is damaged."""
+        """Return a local path of a file, after a check of its sha256. Raises StateError if the file is damaged."""
         ...
 
     def find_damage(self, ref: FileRef) -> str | None:
-        """Return what is wrong with a stored file, as far as the store can tell without moving it, or None."""
+        """Return what is wrong with a stored file, or None. Downloads nothing."""
         ...
 
     def discard_file(self, ref: FileRef, owner: str) -> None:
-        """Remove a file that nothing names any more. `owner` is a forecast whose lock the caller holds."""
+        """Remove a file that no record references. `owner` is a forecast whose lock the caller holds."""
         ...
 
 
 class Locks(Protocol):
-    """One writer a forecast."""
+    """Locks that allow one writer per forecast."""
 
     def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> AbstractContextManager[None]:
-        """Hold one forecast alone. Raises LockHeld, naming the holder, after `timeout` seconds."""
+        """Lock one forecast for this process. Raises LockHeld with the holder's name after `timeout` seconds."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Which schema a state has, and what is said of one that this mlspec cannot use."""
+"""Reads the schema version of a state, and refuses a version that this mlspec cannot use."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _FIRST = "INSERT INTO meta VALUES (?, ?)"
 
 
 def read_schema_version(connection: Connection, place: str, recovery: str) -> int:
-    """Return the schema that a state says it has. Raises StateError where it is none that this mlspec knows.
+    """Return the schema version of a state. Raises StateError if this mlspec does not know it.
 
-    `place` names the state in messages, `recovery` says what to do about one that was damaged.
+    `place` names the state in messages, `recovery` is the hint for a damaged state.
     """
     row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
     version_text = "" if row is None else str(row["value"])
     if not version_text.isdigit() or int(version_text) < 1:
-        raise StateError(f"{place} does not say which schema it has", hint=recovery)
+        raise StateError(f"{place} holds no schema version", hint=recovery)
     if int(version_text) > SCHEMA_VERSION:
         raise StateError(
             f"{place} was written by a newer mlspec (schema {version_text}, this one reads {SCHEMA_VERSION})",
@@ -29,7 +29,7 @@ def read_schema_version(connection: Connection, place: str, recovery: str) -> in
 
 
 def refuse_older_schema(schema: int, place: str, upgrade_hint: str) -> None:
-    """Raise StateError where a schema is not this mlspec's."""
+    """Raise StateError if a schema is older than this mlspec's."""
     if schema < SCHEMA_VERSION:
         raise StateError(
             f"{place} was written by an older mlspec (schema {schema}, this one uses {SCHEMA_VERSION})",
@@ -38,12 +38,12 @@ def refuse_older_schema(schema: int, place: str, upgrade_hint: str) -> None:
 
 
 def initialize_meta(connection: Connection, lineage: str) -> None:
-    """Say of a state in which nothing is recorded yet which it is."""
+    """Write the schema version, the lineage and the first serial of a new state."""
     for entry in (("schema_version", str(SCHEMA_VERSION)), ("lineage", lineage), ("serial", "0")):
         connection.execute(_FIRST, entry)
 
 
 def mark_upgraded(connection: Connection) -> None:
-    """Say that a state now has this mlspec's schema."""
+    """Record that a state now has this mlspec's schema."""
     connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(SCHEMA_VERSION),))
     connection.execute(NEXT_SERIAL)

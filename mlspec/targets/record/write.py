@@ -1,4 +1,4 @@
-"""The statements that write a record, in words that every database understands: `INSERT … ON CONFLICT …`, and `?` for a value."""
+"""The statements that write a record, in SQL that every database here supports: `INSERT … ON CONFLICT …` and `?` for a value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlspec.targets.record.store import Connection
 
 
 def record_settlement(connection: Connection, new: Settlement, at: str) -> None:
-    """Write one effect and all that follows from it."""
+    """Write one effect with its version, release, run, resource, ledger, notices, events and conditions."""
     if new.version:
         _insert_version(connection, new.forecast, new.version)
     if new.release:
@@ -46,7 +46,7 @@ def insert_step(
     facts: Mapping[str, Any],
     at: str,
 ) -> None:
-    """Write a finished step, once."""
+    """Write a finished step, unless it is there already."""
     connection.execute(
         "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (forecast, name, key, rows.files_to_json(files), rows.to_json(dict(facts)), at),
@@ -70,7 +70,7 @@ def insert_event(connection: Connection, new: Event) -> None:
 
 
 def update_delivery(connection: Connection, pending: PendingNotice, delivered_at: str | None) -> None:
-    """Write how an attempt at delivery went."""
+    """Write the result of a delivery attempt."""
     connection.execute(
         "UPDATE outbox SET attempts = ?, next_at = ?, problem = ?, delivered_at = ? "
         "WHERE forecast = ? AND notice = ? AND receiver = ?",
@@ -95,25 +95,25 @@ def add_request_count(connection: Connection, new: RequestCount) -> None:
 
 
 def delete_old_request_counts(connection: Connection, forecast: str, now: str) -> None:
-    """Drop the counts of a forecast that no alert looks back to any more; `now` is RFC 3339."""
+    """Delete the counts of a forecast that are older than KEPT_HOURS; `now` is RFC 3339."""
     first = f"{datetime.fromisoformat(now) - timedelta(hours=KEPT_HOURS):%Y-%m-%dT%H:%M:00Z}"
     connection.execute("DELETE FROM served WHERE forecast = ? AND minute < ?", (forecast, first))
 
 
 def delete_resources(connection: Connection, forecast: str, kinds: Iterable[Kind]) -> None:
-    """Remove resources that are no more."""
+    """Remove resources that no longer exist."""
     for kind in kinds:
         connection.execute("DELETE FROM resources WHERE forecast = ? AND kind = ?", (forecast, kind))
 
 
 def delete_loop_state(connection: Connection, forecast: str) -> None:
-    """Remove what is remembered of a forecast that was taken down: it would bind the next one of its name."""
+    """Remove the loop's state of a removed forecast. It would affect a later forecast of the same name."""
     for table in MOVING[1:]:
         connection.execute(f"DELETE FROM {table} WHERE forecast = ?", (forecast,))  # noqa: S608  (names of our own)
 
 
 def delete_records(connection: Connection, forecast: str) -> None:
-    """Remove every record of a forecast: the one thing that the triggers let pass, under this word."""
+    """Remove every record of a forecast. The triggers allow this only while `purging` in `meta` names the forecast."""
     connection.execute(
         "INSERT INTO meta VALUES ('purging', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (forecast,)
     )
@@ -177,7 +177,7 @@ def _insert_notice(connection: Connection, forecast: str, new: PendingNotice) ->
 
 def _upsert_conditions(connection: Connection, conditions: Iterable[Condition]) -> None:
     for new in conditions:
-        # `since` says how long a status has held, so it stays while the status does.
+        # `since` is the time of the last change of status, so it is kept while the status is the same.
         connection.execute(
             "INSERT INTO conditions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (forecast, type) DO UPDATE SET "
             "since = CASE WHEN conditions.status = excluded.status THEN conditions.since ELSE excluded.since END, "

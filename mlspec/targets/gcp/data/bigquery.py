@@ -16,27 +16,27 @@ from mlspec.targets.gcp.data.forecast_table import long_table
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
 _LONG = 1800.0  # seconds that a query may take
-# A query is asked for its own result's digest: whatever its tables, the same rows are the same data.
+# The digest of a query's result: the same rows are the same data, whatever the tables.
 _DIGEST = "SELECT COUNT(*) AS rows_, CAST(BIT_XOR(FARM_FINGERPRINT(TO_JSON_STRING(t))) AS STRING) AS digest FROM (\n{query}\n) AS t"
 
 
 class Warehouse:
-    """BigQuery in one project. Inside a session each table is looked at once."""
+    """BigQuery in one project. Inside a session each table is inspected once."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._seen: dict[str, tuple[str, tuple[str, ...], int]] | None = None
 
     def begin_session(self) -> None:
-        """Remember from now on what was looked at."""
+        """Cache the facts of each source from now on."""
         self._seen = {}
 
     def end_session(self) -> None:
-        """Look anew from now on."""
+        """Stop caching."""
         self._seen = None
 
     def inspect_source(self, source: Source | Future, field: str) -> tuple[str, tuple[str, ...], int]:
-        """Return the digest of a table's or query's present state, what it is called, and its size in bytes."""
+        """Return the digest of a table's or query's current content, its name, and its size in bytes."""
         query = source.query if isinstance(source, Source) else None
         key = str(source.uri or query)
         if self._seen is not None and key in self._seen:
@@ -58,9 +58,10 @@ class Warehouse:
         )
 
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun, source: Path) -> None:
-        """Write a forecast into its table: of each cutoff the newest one, whole or not at all, and twice as once.
+        """Write a forecast into its table. Idempotent: a second call for the same run changes nothing.
 
-        The rows of one cutoff are one partition, which a load job replaces in one step
+        The rows of one cutoff are one partition, which a load job replaces in one step. So the table holds the newest forecast of
+        each cutoff
         (https://cloud.google.com/bigquery/docs/managing-partitioned-table-data#write-to-partition).
         """
         from google.api_core.exceptions import NotFound
@@ -92,7 +93,7 @@ class Warehouse:
         except NotFound as error:
             raise TargetError(
                 f"cannot write the forecast: {error.message}",
-                hint="`mlspec apply` makes the table before a forecast is written",
+                hint="run `mlspec apply`: it creates the table",
             ) from error
 
     def _inspect_table(self, uri: str, field: str) -> tuple[str, tuple[str, ...], int]:
@@ -104,7 +105,9 @@ class Warehouse:
                 lambda: self._client.get_table(name, retry=None, timeout=TIMEOUT), f"look at {uri}"
             )
         except NotFound as error:
-            raise DataError(f"{field}: there is no table {uri}", hint="correct the address in the spec") from error
+            raise DataError(
+                f"{field}: the table {uri} does not exist", hint="correct the address in the spec"
+            ) from error
         words = f"{name} {table.modified.isoformat()} {table.num_rows}"
         return hashlib.sha256(words.encode()).hexdigest(), (uri,), int(table.num_bytes or 0)
 
@@ -125,7 +128,7 @@ class Warehouse:
             )
         except (BadRequest, NotFound) as error:
             raise DataError(
-                f"{field}: BigQuery refuses the query: {error.message}", hint="correct the query in the spec"
+                f"{field}: BigQuery refused the query: {error.message}", hint="correct the query in the spec"
             ) from error
 
     @property

@@ -1,6 +1,6 @@
-"""A forecast in the shape of its table in BigQuery: one row a series, period and quantile, null for the mean.
+"""A forecast in the schema of its BigQuery table: one row per series, period and quantile (null for the mean).
 
-The table is what `templates/terraform/forecast/warehouse.tf.j2` makes: series (JSON of its key columns), time, cutoff, quantile,
+`templates/terraform/forecast/warehouse.tf.j2` creates the table: series (JSON of its key columns), time, cutoff, quantile,
 value, version, run.
 """
 
@@ -16,7 +16,7 @@ _MEAN = "mean"
 
 
 def long_table(source: Path, spec: Forecast, run: str) -> Any:
-    """Return a forecast's file as a pyarrow table in the warehouse's shape. `run` is the digest of the run's inputs."""
+    """Return a forecast's file as a pyarrow table in the BigQuery table's schema. `run` is the forecast file's digest."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -46,7 +46,7 @@ def _quantile_rows(pa: Any, wide: Any, series: Any, time: str, run: str, quantil
 
 
 def _series_keys(wide: Any, keys: list[str]) -> list[str]:
-    """Return each row's key as JSON, its columns in the order of the spec."""
+    """Return each row's series key as JSON, with its columns in the spec's order."""
     rows = wide.select(keys).to_pylist() if keys else [{}] * len(wide)
     json_by_key: dict[tuple[Any, ...], str] = {}
     return [

@@ -1,7 +1,7 @@
-"""What a forecast reads on Google Cloud: objects of a bucket, a BigQuery table or query, or files of the project, as on a laptop.
+"""The data sources on Google Cloud: objects of a bucket, a BigQuery table or query, or local files of the project.
 
-A look moves no data: it tells by checksums and times of change whether there is anything new. Only a step that reads the data
-fetches it, into a folder of its own, and reads it there as any other file.
+An inspection downloads no data: it detects new data by checksums and modification times. Only a step that needs the data downloads
+it into a new folder, and reads it there as local files.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from mlspec.targets.gcp.record.bucket import Bucket, NoBucket, StoredObject
 from mlspec.targets.local import sources as files
 from mlspec.targets.local.digest_cache import DigestCache
 
-FEW = 2  # folders of one bucket that are listed one by one, before the bucket is listed whole
-MOST = 20_000  # objects of a bucket that is listed whole, in 20 calls
+FEW = 2  # folders of one bucket that are listed separately before the whole bucket is listed
+MOST = 20_000  # most objects in a listing of a whole bucket (20 calls)
 
 
 class Sources:
-    """The sources of one project's forecasts. Inside a session a folder is listed once, and a bucket of many folders whole."""
+    """The sources of one project's forecasts. Inside a session each folder, or a bucket with many of them, is listed once."""
 
     def __init__(self, clients: Clients, digests: DigestCache | None = None) -> None:
         self._clients, self._warehouse = clients, Warehouse(clients)
@@ -36,17 +36,17 @@ class Sources:
         self._whole: dict[str, tuple[StoredObject, ...] | None] = {}
 
     def begin_session(self) -> None:
-        """Remember from now on what was listed."""
+        """Cache all listings from now on."""
         self._folders, self._whole = {}, {}
         self._warehouse.begin_session()
 
     def end_session(self) -> None:
-        """Look anew from now on."""
+        """Stop caching."""
         self._folders = None
         self._warehouse.end_session()
 
     def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
-        """Return what the source and future data are now. Raises DataError where one is missing or cannot be read."""
+        """Return the facts of the source and future data. Raises DataError if one is missing or cannot be read."""
         parts = [self._inspect_field(source, f"dataset.{field}", root) for field, source in _read_sources(spec)]
         total = hashlib.sha256("".join(f"{digest}\n" for digest, _, _ in parts).encode())
         return SourceFacts(
@@ -54,9 +54,9 @@ class Sources:
         )
 
     def fetch_source(self, spec: Forecast, root: Path, folder: Path) -> tuple[Forecast, Path]:
-        """Bring what a spec reads into `folder`, and return the spec that reads it there, with its root.
+        """Download a spec's data into `folder`. Return the spec that reads it there, and its root.
 
-        A spec that reads files of the project alone is returned as it is.
+        A spec that reads only local files of the project is returned unchanged.
         """
         sources = _read_sources(spec)
         if not any(_is_remote(source) for _, source in sources):
@@ -72,7 +72,7 @@ class Sources:
             objects = self._matching_objects(uri, field)
             words = "".join(
                 f"{stored.checksum} {stored.size}\n" for stored in objects
-            )  # by content: renamed is the same data
+            )  # by content: a renamed object is the same data
             return (
                 _digest_of(words),
                 tuple(str(ObjectAddress(parse_object_address(uri).bucket, stored.name)) for stored in objects),
@@ -108,7 +108,7 @@ class Sources:
         listed = self._list_folder(bucket, f"{folder}/" if folder else "")
         matching = tuple(stored for stored in listed if _matches_pattern(stored.name.rpartition("/"), folder, pattern))
         if not matching:
-            raise DataError(f"{field}: no object matches {uri}", hint="correct the address, or put the data there")
+            raise DataError(f"{field}: no object matches {uri}", hint="correct the address, or upload the data there")
         return matching
 
     def _list_folder(self, bucket: str, folder: str) -> tuple[StoredObject, ...]:
@@ -127,7 +127,7 @@ class Sources:
         return objects
 
     def _find_in_listing(self, bucket: str, folder: str) -> tuple[StoredObject, ...] | None:
-        """Return what is under a folder, of a bucket that was listed whole; None where it was not."""
+        """Return a folder's objects from the listing of its whole bucket; None if there is no such listing."""
         if self._folders is None or sum(listed_bucket == bucket for listed_bucket, _ in self._folders) < FEW:
             return None
         if bucket not in self._whole:
@@ -139,7 +139,7 @@ class Sources:
         return tuple(takewhile(lambda stored: stored.name.startswith(folder), whole[begin:]))
 
     def _list_whole_bucket(self, bucket: str) -> tuple[StoredObject, ...] | None:
-        """Return a bucket's objects; None where they are more than MOST, or where only parts of it may be listed."""
+        """Return all objects of a bucket; None if they are more than MOST or this account may list only some folders."""
         try:
             objects = Bucket(self._clients, bucket).list_objects("", most=MOST + 1)
         except NoBucket:
@@ -150,7 +150,7 @@ class Sources:
 
 
 def _matches_pattern(name: tuple[str, str, str], folder: str, pattern: str) -> bool:
-    """Return whether an object lies in the folder itself and its name is as the pattern says; * is the only wildcard."""
+    """Return whether an object is directly in the folder and its name matches the pattern. The only wildcard is `*`."""
     if name[0] != folder:
         return False
     first, *later_parts = pattern.split("*")

@@ -1,1 +1,1 @@
-"""What a check of a Google Cloud project asks: permissions, APIs, quotas and resources."""
+"""Checks of a Google Cloud project: APIs, permissions, quotas and resources."""

@@ -1,4 +1,4 @@
-"""A check-up of a place on Google Cloud: each thing that forecasts need, and whether it is there. It changes nothing."""
+"""Checks a Google Cloud project and region for everything that forecasts need. Changes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlspec.targets.gcp.doctor.probe import SIGN_IN, GoogleProbe
 
 
 def check_up(place: GcpLocation, needs: CloudRequirements, image: str | None) -> Iterator[Finding]:
-    """Yield what is found, in the order in which it is to be mended; without a login nothing else can be asked."""
+    """Yield the findings in the order in which to fix them. Without a login, nothing else can be checked."""
     try:
         probe = GoogleProbe(place)
     except MissingExtra as error:
@@ -23,7 +23,7 @@ def check_up(place: GcpLocation, needs: CloudRequirements, image: str | None) ->
         absent = "DefaultCredentialsError" in error.message
         mend = SIGN_IN if absent else error.hint or ""
         yield Finding("account", "login", "missing" if absent else "unknown", error.message, mend)
-        yield Finding("account", "all else in the project", "unknown", "nothing can be asked without a login")
+        yield Finding("account", "all else in the project", "unknown", "cannot be checked without a login")
         return
     with closing(probe):
         yield Finding("account", "login", "ok", probe.member.partition(":")[0])

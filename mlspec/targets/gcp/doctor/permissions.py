@@ -1,4 +1,4 @@
-"""What an account may do in a project: its APIs that are on, its permissions, and how much of a quota there is."""
+"""Checks the enabled APIs of a project, the account's permissions and the quotas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROJECTS = "https://cloudresourcemanager.googleapis.com/v3/projects"
 
 
 def check_apis(probe: GoogleProbe, api_names: Sequence[str]) -> Iterator[Finding]:
-    """Yield of each API whether it is on."""
+    """Yield a finding for each API: whether it is enabled."""
     try:
         with explain_google_errors("look"):
             on = set(_enabled_apis(probe))
@@ -41,7 +41,7 @@ def _enabled_apis(probe: GoogleProbe) -> Iterator[str]:
 
 
 def check_grant(probe: GoogleProbe, needed_grant: Grant) -> Finding:
-    """Return whether the account may do what one role brings."""
+    """Return whether the account has the permissions of one role."""
     name = f"{needed_grant.what} in {needed_grant.bucket}" if needed_grant.bucket else needed_grant.what
     bucket_command = f"storage buckets add-iam-policy-binding {bucket_address(needed_grant.bucket)}"
     where = bucket_command if needed_grant.bucket else f"projects add-iam-policy-binding {probe.place.project}"
@@ -67,7 +67,7 @@ def _granted_permissions(probe: GoogleProbe, needed_grant: Grant) -> set[str]:
 
 
 def check_quota(probe: GoogleProbe, needed_quota: Quota) -> Finding:
-    """Return whether a quota takes one run. How much of it is in use is not known here."""
+    """Return whether a quota's limit is enough for one run. The current use is not known here."""
     service, place = f"{needed_quota.service}.googleapis.com", probe.place
     metric = quote(f"{service}/{needed_quota.metric}", safe="")
     url = f"{_USAGE}/v1beta1/projects/{place.project}/services/{service}/consumerQuotaMetrics/{metric}"
@@ -79,7 +79,7 @@ def check_quota(probe: GoogleProbe, needed_quota: Quota) -> Finding:
     def check() -> Finding:
         limit = limit_of(_quota_metric(probe, url), place.region)
         if limit is None:
-            return Finding("quotas", needed_quota.what, "unknown", f"Google names no limit of {needed_quota.id}")
+            return Finding("quotas", needed_quota.what, "unknown", f"Google reports no limit of {needed_quota.id}")
         if 0 <= limit < needed_quota.needed:
             return Finding(
                 "quotas",
@@ -96,7 +96,7 @@ def check_quota(probe: GoogleProbe, needed_quota: Quota) -> Finding:
 
 
 def _quota_metric(probe: GoogleProbe, url: str) -> dict[str, Json]:
-    """Return a metric; empty where Google knows none of that name, which is no limit that is too low."""
+    """Return a quota metric; empty if Google does not know it, which is not an error."""
     from google.api_core.exceptions import NotFound
 
     try:
@@ -106,7 +106,7 @@ def _quota_metric(probe: GoogleProbe, url: str) -> dict[str, Json]:
 
 
 def limit_of(metric: Any, region: str) -> int | None:
-    """Return a metric's limit in a region: its own, else the one for any region; -1 is none, None is that none is said."""
+    """Return a metric's limit in a region, else its global one. -1 means unlimited, None that Google reports no limit."""
     buckets = [item for limit in metric.get("consumerQuotaLimits", ()) for item in limit.get("quotaBuckets", ())]
     own = [item for item in buckets if item.get("dimensions", {}).get("region") == region]
     applicable = own or [item for item in buckets if not item.get("dimensions")]

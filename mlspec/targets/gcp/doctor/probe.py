@@ -1,4 +1,4 @@
-"""Asks Google what is there: once, and not for long, because whoever asks is waiting and an answer that fails is an answer."""
+"""Queries Google once per check, with a short timeout and no retries, because a user waits; a failed query is a finding too."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from mlspec.state.resource import Json
 from mlspec.targets.gcp.clients import AGENT, Clients
 from mlspec.targets.gcp.retry import explain_google_errors
 
-TIMEOUT = 10.0  # seconds for one question
+TIMEOUT = 10.0  # seconds for one request
 PLATFORM = "terraform -chdir=infra apply"
 SIGN_IN = "gcloud auth application-default login"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 class GoogleProbe:
-    """One account's questions about one place: over Google's clients where mlspec has one, else over JSON and HTTP."""
+    """Queries one project and region under one account: by Google's clients if mlspec has one, else by HTTP and JSON."""
 
     def __init__(self, place: GcpLocation) -> None:
-        """Find Application Default Credentials, and see that they are good. Raises TargetError, MissingExtra."""
+        """Find and refresh Application Default Credentials. Raises TargetError or MissingExtra."""
         self.place, self.clients = place, Clients(place.project, place.region)
         try:
             import google.auth
@@ -37,17 +37,17 @@ class GoogleProbe:
 
     @property
     def member(self) -> str:
-        """The account as a policy names it; of a person it may be gcloud alone that knows."""
+        """The account as an IAM member. Sometimes only gcloud knows the name of a user; then it is a shell command."""
         service = getattr(self._credentials, "service_account_email", None)
         person = getattr(self._credentials, "account", None)
         return f"serviceAccount:{service}" if service else f"user:{person or '$(gcloud config get-value account)'}"
 
     def get_json(self, url: str, **query: str) -> dict[str, Json]:
-        """Return what is at a URL. Raises Google's own exceptions."""
+        """Return the JSON answer to a GET request. Raises Google's own exceptions."""
         return self._request_json("GET", url, params=query)
 
     def post_json(self, url: str, body: Json) -> dict[str, Json]:
-        """Return what a question with a body is answered. Raises Google's own exceptions."""
+        """Return the JSON answer to a POST request. Raises Google's own exceptions."""
         return self._request_json("POST", url, json=body)
 
     def close(self) -> None:
@@ -66,18 +66,18 @@ class GoogleProbe:
 
 
 def run_check(area: str, name: str, check: Callable[[], Finding], absent: str) -> Finding:
-    """Return what a look found; `absent` mends it where nothing is there, and what nobody would say is not known."""
+    """Run a check and return its finding. NotFound is `missing`, with the fix `absent`; another error is `unknown`."""
     from google.api_core.exceptions import NotFound
 
     try:
         with explain_google_errors("look"):
             return check()
     except NotFound:
-        return Finding(area, name, "missing", "there is none", absent)
+        return Finding(area, name, "missing", "it does not exist", absent)
     except TargetError as error:
         return unknown_finding(area, name, error)
 
 
 def unknown_finding(area: str, name: str, error: TargetError) -> Finding:
-    """Return that something could not be looked at, and why."""
+    """Return the finding for a failed check, with the reason."""
     return Finding(area, name, "unknown", error.message.removeprefix("cannot look: "), error.hint or "")

@@ -1,4 +1,4 @@
-"""What stands in a project: buckets, key, image, Composer, topics, secrets, each as `infra/` and the rendered Terraform make it."""
+"""Checks a project's resources (buckets, key, image, Composer, topics, secrets) that `infra/` and rendered Terraform create."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ _NAME_IT = (
 
 
 def check_bucket(probe: GoogleProbe, name: str) -> Finding:
-    """Return whether a bucket of the platform is there, in the region, with versions."""
+    """Return whether a bucket of the platform exists in the region and keeps versions."""
 
     def check() -> Finding:
         cloud_bucket = probe.clients.storage.get_bucket(name, timeout=TIMEOUT, retry=None)
         if cloud_bucket.location.lower() != probe.place.region:
-            problem = f"it is in {cloud_bucket.location}, not in {probe.place.region}, and a bucket cannot be moved"
-            mend = f"copy what is in it elsewhere, remove it, then: {PLATFORM}"  # nothing to paste that deletes data
+            problem = f"it is in {cloud_bucket.location}, not in {probe.place.region}, and a bucket's location is fixed"
+            mend = (
+                f"copy its objects elsewhere, remove it, then run: {PLATFORM}"  # no ready command: it would delete data
+            )
             return Finding("platform", f"bucket {name}", "missing", problem, mend)
         if not cloud_bucket.versioning_enabled:
             mend = f"gcloud storage buckets update {bucket_address(name)} --versioning"
@@ -36,7 +38,7 @@ def check_bucket(probe: GoogleProbe, name: str) -> Finding:
 
 
 def check_key(probe: GoogleProbe) -> Finding:
-    """Return whether the key that encrypts everything is there and enabled."""
+    """Return whether the encryption key exists and is enabled."""
     name = probe.place.key
     *_, ring, _, short = name.split("/")
     mend = (
@@ -46,7 +48,7 @@ def check_key(probe: GoogleProbe) -> Finding:
 
     def check() -> Finding:
         crypto_key = probe.clients.keys.get_crypto_key(name=name, retry=None, timeout=TIMEOUT)
-        state = crypto_key.primary.state.name if crypto_key.primary.name else "not there"
+        state = crypto_key.primary.state.name if crypto_key.primary.name else "missing"
         if state != "ENABLED":
             return Finding("platform", f"key {short}", "missing", f"its primary version is {state}", mend)
         return Finding("platform", f"key {short}", "ok", "enabled")
@@ -55,14 +57,16 @@ def check_key(probe: GoogleProbe) -> Finding:
 
 
 def check_image(probe: GoogleProbe, named: str | None) -> Finding:
-    """Return whether the image of the pipeline's steps is named, and in its registry."""
+    """Return whether the image of the pipeline's steps is named and exists in its registry."""
     place = probe.place
     mend = _NAME_IT.format(at=f"{place.region}-docker.pkg.dev/{place.project}/mlspec/step")
     if not named:
-        return Finding("platform", "image", "missing", "no image of the steps is named", mend)
+        return Finding("platform", "image", "missing", "the image of the steps is not named", mend)
     parts = _IMAGE.fullmatch(named)
     if not parts:
-        return Finding("platform", "image", "unknown", "it is in no Artifact Registry, by digest or tag", mend)
+        return Finding(
+            "platform", "image", "unknown", "it is not an Artifact Registry image with a digest or tag", mend
+        )
     region, project, repository, name, digest, tag = parts.groups()
     inside = name.replace("/", "%2F")
     last = f"dockerImages/{inside}@{digest}" if digest else f"packages/{inside}/tags/{tag}"
@@ -75,7 +79,7 @@ def check_image(probe: GoogleProbe, named: str | None) -> Finding:
 
 
 def check_composer(probe: GoogleProbe, floor: Sequence[int]) -> Finding:
-    """Return whether Composer's environment runs an Airflow that takes the rendered DAGs, out of the platform's bucket."""
+    """Return whether Composer's environment runs, reads the platform's bucket, and has a new enough Airflow."""
     place = probe.place
     name = f"projects/{place.project}/locations/{place.region}/environments/mlspec"
 
@@ -90,7 +94,7 @@ def check_composer(probe: GoogleProbe, floor: Sequence[int]) -> Finding:
 
 
 def _environment_problem(environment: Any, floor: Sequence[int], dags: str) -> tuple[str, str] | None:
-    """Return what is wrong with an environment and what mends it, None where nothing is."""
+    """Return what is wrong with an environment and how to fix it; None if it is correct."""
     _, project, _, region, _, name = environment.name.split("/")
     where = f"{name} --location={region} --project={project}"
     version, bucket = environment.config.software_config.image_version, environment.config.dag_gcs_prefix
@@ -105,32 +109,32 @@ def _environment_problem(environment: Any, floor: Sequence[int], dags: str) -> t
 
 
 def airflow_version(image_version: str) -> tuple[int, ...]:
-    """Return the version of Airflow in an image of Composer's: `composer-3-airflow-3.2.2-build.1` is 3.2.2."""
+    """Return the Airflow version of a Composer image: `composer-3-airflow-3.2.2-build.1` is 3.2.2."""
     matched = re.search(r"airflow-([0-9]+(?:\.[0-9]+)*)", image_version)
     return tuple(int(part) for part in matched[1].split(".")) if matched else ()
 
 
 def check_topic(probe: GoogleProbe, name: str) -> Finding:
-    """Return whether a Pub/Sub topic is there."""
+    """Return whether a Pub/Sub topic exists."""
     project = probe.place.project
 
     def check() -> Finding:
         probe.get_json(f"https://pubsub.googleapis.com/v1/projects/{project}/topics/{name}")
-        return Finding("notices", f"topic {name}", "ok", "there")
+        return Finding("notices", f"topic {name}", "ok", "exists")
 
     own = PLATFORM if name == "mlspec-alerts" else f"mlspec apply --target {probe.place.target}"
     return run_check("notices", f"topic {name}", check, own)
 
 
 def check_secret(probe: GoogleProbe, name: str) -> Finding:
-    """Return whether a secret has a value; the value is not asked for."""
+    """Return whether a secret has a value. Does not read the value."""
     project = probe.place.project
     mend = f"gcloud secrets versions add {name} --data-file=- --project={project}"
 
     def check() -> Finding:
         parent = f"projects/{project}/secrets/{name}"
         secret_versions = probe.clients.secrets.list_secret_versions(parent=parent, retry=None, timeout=TIMEOUT)
-        newest = next(iter(secret_versions), None)  # the newest comes first, and is what `latest` reads
+        newest = next(iter(secret_versions), None)  # the newest comes first; `latest` reads it
         if newest is None or newest.state.name != "ENABLED":
             return Finding("notices", f"secret {name}", "missing", "its newest version is not enabled", mend)
         return Finding("notices", f"secret {name}", "ok", "has a value")

@@ -1,7 +1,7 @@
-"""Has the forecast's own server forecast every series: a batch prediction job of Vertex AI, on the machine that the spec names.
+"""Forecasts every series by a batch prediction job of Vertex AI, which runs the forecast's server on the machine in the spec.
 
-One replica: each makes all forecasts when it starts, to answer some (docs/decisions/0017). What the job wrote is used as long as it
-is there, so a loop that was killed after the job ended starts no second one
+The job has one replica, because every replica computes all forecasts when it starts (docs/decisions/0017). A finished job's output
+is used as long as it exists. So a loop that was killed after the job ended does not start a second job
 (https://cloud.google.com/vertex-ai/docs/predictions/get-batch-predictions).
 """
 
@@ -26,14 +26,14 @@ from mlspec.targets.gcp.vertex.model_registry import DEFAULT, ModelRegistry
 
 logger = logging.getLogger(__name__)
 _FORMAT = "jsonl"
-# How the files of a job are called: a container's, and as the API's reference has them.
+# Prefixes of a job's output files: those of a container's job, and those in the API's reference.
 _PREDICTIONS = ("prediction.results-", "predictions_")
 _ERRORS = ("prediction.errors_stats-", "errors_")
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """Which step's forecast is wanted, on which machine; where the instances are and the answers are to be, as gs:// addresses."""
+    """A request for one forecast by a batch prediction job. `instances` and `answers` are gs:// addresses of input and output."""
 
     forecast: str
     key: str
@@ -43,9 +43,10 @@ class BatchRequest:
 
 
 def batch_machine(step: RemoteStep) -> str | None:
-    """Return the machine on which a job makes a step's forecast, None where the step makes it itself.
+    """Return the machine for a step's batch prediction job; None if the step itself computes the forecast.
 
-    A server answers by the traffic of now, from the newest data: no shadow of a version without a share, no earlier cutoff.
+    A server answers by the current traffic split and the newest data. It cannot forecast with a version without traffic (a shadow)
+    or from an earlier cutoff.
     """
     traffic = step.options.get("traffic")
     if step.step != "forecast" or not traffic or not all(traffic.values()) or step.options.get("cutoffs"):
@@ -61,9 +62,9 @@ class BatchPredictions:
         self._jobs = VertexJobs(clients, "batch_prediction_job")
 
     def run_job(self, request: BatchRequest) -> Sequence[str]:
-        """Return the objects of a job's predictions: of one that ended well, or runs already, or is started now.
+        """Return the objects with a job's predictions. The job may have succeeded before, run already, or be started now.
 
-        Raises TargetError, with what Vertex AI says and where its log is, where an instance was not predicted.
+        Raises TargetError with Vertex AI's reason and the log's address if an instance has no prediction.
         """
         existing: Sequence[str] = ()
 
@@ -83,7 +84,7 @@ class BatchPredictions:
         name = self._jobs.start_once(request.key, self._job_body(request), what, is_done)
         if name is None:
             return existing
-        logger.info("the batch prediction job %s runs", name)
+        logger.info("waiting for the batch prediction job %s", name)
         job = self._jobs.wait_until_done(name)
         predictions = self._prediction_objects(job)
         if not predictions:
@@ -93,13 +94,13 @@ class BatchPredictions:
         return predictions
 
     def _prediction_objects(self, job: Any) -> Sequence[str]:
-        """Return the objects that hold the predictions of a job that ended well; none where a single instance failed."""
+        """Return the objects with a successful job's predictions; empty if any instance failed."""
         if job.state.name != WELL or job.completion_stats.failed_count or self._error_objects(job):
             return ()
         return [stored.name for stored in self._written_objects(job, _PREDICTIONS)]
 
     def _error_objects(self, job: Any) -> Sequence[str]:
-        """Return the objects that say which instances failed, and why; there is an empty one where none did."""
+        """Return the objects with the errors of failed instances. Empty objects, which say that none failed, are omitted."""
         return [stored.name for stored in self._written_objects(job, _ERRORS) if stored.size]
 
     def _written_objects(self, job: Any, names: tuple[str, ...]) -> Iterator[StoredObject]:
@@ -108,7 +109,7 @@ class BatchPredictions:
         return (stored for stored in objects if stored.name.removeprefix(f"{folder}/").startswith(names))
 
     def _explain_failure(self, job: Any) -> JobEnd:
-        """Return why a job has no predictions that can be used."""
+        """Return why a job has no usable predictions."""
         ended, failed = self._jobs.describe_end(job.name), job.completion_stats.failed_count
         error_texts = [
             content[0].decode(errors="replace")
@@ -138,11 +139,11 @@ class BatchPredictions:
         }
 
     def _registered_model(self, forecast: str) -> str:
-        """Return the registered version that carries the forecast: any of them answers by the record."""
+        """Return the registered default version. Every registered version answers by the record's traffic split."""
         registered = ModelRegistry(self._clients).find_version(forecast, DEFAULT)
         if registered is None:
             raise TargetError(
-                f"no version of {forecast} is in the model registry",
-                hint="run `mlspec apply`: it registers what serves",
+                f"the model registry has no version of {forecast}",
+                hint="run `mlspec apply`: it registers the serving versions",
             )
         return registered

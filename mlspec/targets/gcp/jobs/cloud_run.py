@@ -1,7 +1,7 @@
-"""Executions of one job on Cloud Run: begun once, found again by whoever comes after, and waited for.
+"""Starts a Cloud Run job at most once: an execution that is already running is found and awaited.
 
-Cloud Run's own list is what cannot be lost between a start and a note of it: an execution is looked for by its words before another
-is begun, so one whose start was never answered, or whose starter was killed, is waited for, and not made twice.
+Before a start, Cloud Run's list of executions is searched by the arguments. So an execution is not started twice, even if the
+answer to its start was lost or the process that started it was killed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mlspec.targets.gcp.retry import LONG, TIMEOUT, call_with_retries, poll_unti
 Answer = TypeVar("Answer")
 
 _LABEL = "run.googleapis.com/execution_name"
-_PAGE = 100  # the newest executions, among which is one that still runs
+_PAGE = 100  # the number of newest executions to search for a running one
 
 
 class JobExecutions:
@@ -29,17 +29,17 @@ class JobExecutions:
         self._name = f"projects/{clients.project}/locations/{clients.region}/jobs/{job}"
 
     def start_job(self, arguments: Sequence[str]) -> None:
-        """Start the job with these words, and wait for nothing. Raises TargetError where there is no such job.
+        """Start the job with these arguments and do not wait for it. Raises TargetError if the job does not exist.
 
-        A start whose answer was lost may be made twice: for a job that finds out what was done, and does nothing twice.
+        If the answer to a start is lost, the job may start twice. Use it only for an idempotent job.
         """
         self._call_with_retries(lambda: self._run_job(arguments))
 
     def start_once(self, arguments: Sequence[str], mark: str, is_done: Callable[[], bool]) -> str | None:
-        """Return the execution that runs with `mark` among its words, started with `words` where none does.
+        """Return the running execution that has `mark` among its arguments; if there is none, start one with `arguments`.
 
-        None where `done` says that one has ended meanwhile: it is asked once nothing runs, so that nothing slips through between
-        the two. Raises TargetError where there is no such job.
+        Return None if `is_done` returns true, that is, an earlier execution has finished. It is called only after no running
+        execution was found, so that one that ends in between is not missed. Raises TargetError if the job does not exist.
         """
 
         def find_or_start() -> str | None:
@@ -51,7 +51,7 @@ class JobExecutions:
         return self._call_with_retries(find_or_start)
 
     def wait_until_done(self, execution: str) -> bool:
-        """Wait until an execution ended, well or not, or is gone; return False where it still runs after LONG."""
+        """Wait until an execution has ended or was deleted. Return False if it still runs after LONG."""
         from google.api_core.exceptions import NotFound
 
         def look() -> Any:
@@ -63,7 +63,7 @@ class JobExecutions:
             return True
 
     def describe_end(self, execution: str) -> JobEnd:
-        """Return why an execution ended, as Cloud Run says it, and the filter of its log.
+        """Return Cloud Run's reason for an execution's end, and the filter of its log.
 
         Source: https://cloud.google.com/run/docs/logging.
         """
@@ -101,5 +101,6 @@ class JobExecutions:
             return call_with_retries(call, f"start the job {self._job}")
         except NotFound as error:
             raise TargetError(
-                f"there is no job {self._name}", hint="`mlspec apply` makes a forecast's own, infra/ the loop's"
+                f"the job {self._name} does not exist",
+                hint="`mlspec apply` creates a forecast's job, infra/ the loop's job",
             ) from error

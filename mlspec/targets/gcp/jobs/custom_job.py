@@ -1,4 +1,4 @@
-"""Runs a step as a custom job of Vertex AI, on the machine that the spec names, under the forecast's own account.
+"""Runs a step as a Vertex AI custom job on the machine in the spec, under the forecast's service account.
 
 See https://cloud.google.com/vertex-ai/docs/training/create-custom-job.
 """
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CustomJobRequest:
-    """What is to be run: the words of `mlspec step …`, for which step of which forecast, on which machine, in which image."""
+    """A request for one custom job. `words` are the arguments of `mlspec`, `image` the container image, `key` the step's key."""
 
     forecast: str
     step: str
@@ -32,20 +32,20 @@ class CustomJobRequest:
 
 
 def run_job(clients: Clients, place: GcpLocation, request: CustomJobRequest, is_done: Callable[[], bool]) -> str | None:
-    """Run a step's job to its end, or wait for the one that runs already, and return its name; how it went is in what it wrote.
+    """Start a step's job, or find the running one, wait for its end and return its name. The job's output holds its result.
 
-    None where `done` says that one has ended meanwhile. Raises TargetError.
+    Return None if `is_done` says that an earlier job has finished. Raises TargetError.
     """
     jobs = _custom_jobs(clients)
     what = f"start {request.step} of {request.forecast} on {request.machine}"
     if name := jobs.start_once(request.key, _job_body(place, request), what, is_done):
-        logger.info("%s runs as %s on %s", request.step, name, request.machine)
+        logger.info("waiting for %s, which runs as %s on %s", request.step, name, request.machine)
         jobs.wait_until_done(name)
     return name
 
 
 def describe_end(clients: Clients, name: str) -> JobEnd:
-    """Return why a job ended, as Vertex AI says it, and the filter of its log."""
+    """Return Vertex AI's reason for a job's end, and the filter of its log."""
     return _custom_jobs(clients).describe_end(name)
 
 

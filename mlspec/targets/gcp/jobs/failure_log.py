@@ -1,6 +1,6 @@
-"""What a run that left no result last said: Google's own reason, the last lines of its log, and where the rest of it is.
+"""The error of a job that wrote no result: Google's reason, the last lines of its log, and the log's address.
 
-The log is read once, and only after a failure. Whoever may not read it gets the reason and the address all the same.
+The log is read once, and only after a failure. If the account may not read it, the error still has the reason and the address.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries, explain_disappearance
 
 ROLE = "roles/logging.viewer"
-LINES = 3  # a traceback's last line, and what stands around it
-_WIDTH = 300  # characters of one line; of a reason too
-_PAGE = 100  # the newest entries, among which are those that tell
-_PAGES = 5  # that are asked for until one holds any
+LINES = 3  # a traceback's last line and the lines near it
+_WIDTH = 300  # most characters of one line or of the reason
+_PAGE = 100  # number of newest entries per page
+_PAGES = 5  # most pages to read until one has entries
 _ERROR = 500  # google.logging.type.LogSeverity.ERROR
 _CONSOLE = "https://console.cloud.google.com/logs/query"
 
 
 @dataclass(frozen=True, slots=True)
 class JobEnd:
-    """A run that is over: the filter that finds its log, and why it ended in the service's own words, where it has any."""
+    """The end of a job: the filter that finds its log, and the service's reason, empty if it gives none."""
 
     log: str
     reason: str = ""
 
 
 def since_filter(created: Any) -> str:
-    """Return the part of a filter that looks no further back than a run's creation: a search of all that is kept is slow."""
+    """Return a filter for entries since a job's creation. A search through all stored logs would be slow."""
     return f" AND timestamp>={log_filter(created.rfc3339())}"
 
 
 def missing_result_error(clients: Clients, what: str, ended: JobEnd) -> TargetError:
-    """Return the error of `what`, which ended without a result: the reason, the last lines that it said, newest first."""
+    """Return the error of `what`, which ended without a result: the reason and the last log lines, newest first."""
     sentences, address = [f"{what} ended without a result"], _console_url(clients.project, ended.log)
     if reason := _clean_line(ended.reason).rstrip("."):
         sentences.append(reason)
     try:
         lines = last_lines(_read_entries(clients, ended.log))
     except TargetError as error:
-        hint = f"its log could not be read here ({ROLE} allows it: {error.message}); it is at {address}"
+        hint = f"its log could not be read ({error.message}); grant {ROLE}, or read it at {address}"
         return TargetError(": ".join(sentences), hint=hint)
     if not lines:
-        return TargetError(": ".join(sentences), hint=f"its log holds nothing yet; it will be at {address}")
-    sentences.append(f"it last said, newest first: {' | '.join(lines)}")
+        return TargetError(": ".join(sentences), hint=f"its log has no entries yet; look later at {address}")
+    sentences.append(f"its last log lines, newest first: {' | '.join(lines)}")
     return TargetError(": ".join(sentences), hint=f"the whole log is at {address}")
 
 
 def last_lines(entries: Iterable[Any]) -> Sequence[str]:
-    """Return the last lines of entries that come newest first: those of errors, or of all where there is no error."""
+    """Return the last lines of error entries, or of all entries if there is no error. `entries` are newest first."""
     newest_entries = list(entries)
     error_lines = [line for entry in newest_entries if int(entry.severity) >= _ERROR for line in _entry_lines(entry)]
     return (error_lines or [line for entry in newest_entries for line in _entry_lines(entry)])[:LINES]
@@ -80,14 +80,14 @@ def _read_entries(clients: Clients, log: str) -> Sequence[Any]:
 
 
 def _entry_lines(entry: Any) -> Iterator[str]:
-    """Yield what an entry says, the last line first: a traceback in one entry says what is wrong at its end."""
+    """Yield an entry's lines, the last one first, because the last line of a traceback holds the error."""
     structured = entry.json_payload or {}
     text = structured.get("message") or entry.text_payload or ""
     return (line for text_line in reversed(str(text).splitlines()) if (line := _clean_line(text_line)))
 
 
 def _clean_line(text: str) -> str:
-    """Return text on one line, without control characters or what looks like a secret, and not too long."""
+    """Return text as one line of limited length, without control characters and probable secrets."""
     printable = "".join(char if char.isprintable() else " " for char in text)
     cleaned = redact_secrets(" ".join(printable.split()))
     return cleaned if len(cleaned) <= _WIDTH else f"{cleaned[: _WIDTH - 1]}…"

@@ -1,9 +1,9 @@
-"""Runs a step as an execution of the forecast's own job on Cloud Run, or as a custom job, and takes back what it wrote.
+"""Runs a step as an execution of the forecast's Cloud Run job, or as a Vertex AI custom job, and downloads its output.
 
-Either runs `mlspec step NAME --spec gs://… --in ROLE=gs://… --out gs://…`: files in, files out, under an account that can neither
-record nor deploy. What an execution wrote is kept under the step's key, so a loop that was killed while it waited finds it;
-one that still runs is found by where it writes. Where a batch prediction job makes the forecast, the step writes what it is asked
-first, and what it answered afterwards.
+Either runs `mlspec step NAME --spec gs://… --in ROLE=gs://… --out gs://…` under an account that can neither record nor deploy. The
+output is stored under the step's key, so a loop that was killed while it waited finds it later. A running execution is found by its
+output address. If a batch prediction job makes the forecast, the step runs twice: before the job it writes the job's instances, and
+after the job it writes the forecast from the answers.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from mlspec.targets.gcp.retry import LONG
 
 logger = logging.getLogger(__name__)
 RESULT = "result.json"
-_ANSWERS = "predictions"  # the folder of what a batch prediction job writes
+_ANSWERS = "predictions"  # the output folder of a batch prediction job
 _HEAVY = ("backtest", "train")
-# What a step raises for a person; all else is the job's own failure.
+# The errors that a step writes as its result; any other error is a failure of the job.
 _KINDS = {kind.__name__: kind for kind in (errors.DataError, errors.ModelError, errors.SpecError, errors.UsageError)}
 
 
@@ -47,7 +47,7 @@ class RemoteSteps:
         self._clients, self._state, self._models, self._place, self._image = clients, state, models, place, image
 
     def run_step(self, step: RemoteStep) -> StepResult:
-        """Run a step, or take what an earlier execution of the same wrote. Raises what the step raised, or TargetError."""
+        """Run a step, or return the result of an earlier execution. Raises the step's error, or TargetError."""
         folder = f"{FOLDER}{step.forecast}/steps/{step.key}"
         machine = batch_prediction.batch_machine(step)
         if machine and not self._is_done(folder):
@@ -55,7 +55,7 @@ class RemoteSteps:
         return self._run_once(step, folder, self._input_addresses(step, *step.inputs))
 
     def _run_by_batch(self, step: RemoteStep, folder: str, machine: str) -> StepResult:
-        """Let a batch prediction job make the forecast, between two executions of the step."""
+        """Forecast by a batch prediction job, between two executions of the step."""
         instances_folder = f"{folder}/{INSTANCES}"
         self._run_once(
             replace(step, options={INSTANCES: "all"}), instances_folder, self._input_addresses(step, "series")
@@ -72,7 +72,7 @@ class RemoteSteps:
         return self._run_once(step, folder, {**self._input_addresses(step, "panel", "series"), **answers})
 
     def _run_once(self, step: RemoteStep, folder: str, inputs: Mapping[str, str]) -> StepResult:
-        """Run a step whose inputs are at these addresses, by role, if it was not run before; return what it wrote."""
+        """Run a step unless it has a result, and return its result. `inputs` are the addresses of its inputs by role."""
         ended = None
         if not self._is_done(folder):
             self._write_json(f"{folder}/spec.json", dict(step.spec))
@@ -83,14 +83,14 @@ class RemoteSteps:
         return self._state.find_object(f"{folder}/{RESULT}") is not None
 
     def _input_addresses(self, step: RemoteStep, *roles: str) -> dict[str, str]:
-        """Return where the step's files of these roles are."""
+        """Return the addresses of the step's input files with these roles."""
         files_address = self._models.address_of(f"{step.forecast}/sha256")
         return {role: f"{files_address}/{step.inputs[role].sha256}" for role in roles}
 
     def _start_and_wait(self, step: RemoteStep, folder: str, inputs: Mapping[str, str]) -> Callable[[], JobEnd] | None:
-        """Wait for the step's execution, begun where none runs; return what asks how it ended.
+        """Start the step's execution, or find the running one, and wait for it. Return a function that describes its end.
 
-        One that failed is told by what it wrote, or did not.
+        Whether it failed is decided by its result file.
         """
         folder_address, machine = self._state.address_of(folder), read_stored_spec(step.spec).training.machine
         arguments = self._step_arguments(step, folder_address, inputs)
@@ -101,16 +101,16 @@ class RemoteSteps:
         executions = JobExecutions(self._clients, derived_names(step.forecast)["Cloud Run job"])
         execution = executions.start_once(arguments, folder_address, lambda: self._is_done(folder))
         if execution:
-            logger.info("%s runs as %s", step.step, execution)
+            logger.info("waiting for %s, which runs as %s", step.step, execution)
         if execution and not executions.wait_until_done(execution):
             raise TargetError(
                 f"{step.step} still runs after {LONG / 3600:.0f} hours",
-                hint=f"look at the log of {execution}, or cancel it: then it is started anew",
+                hint=f"look at the log of {execution}, or cancel it: the next run then starts it again",
             )
         return partial(executions.describe_end, execution) if execution else None
 
     def _step_arguments(self, step: RemoteStep, folder_address: str, inputs: Mapping[str, str]) -> list[str]:
-        """Return the words that the job is started with. `place` holds the step's key: no other step writes there."""
+        """Return the job's arguments. `folder_address` contains the step's key, so no other step writes there."""
         arguments = [
             "step",
             step.step,
@@ -132,7 +132,7 @@ class RemoteSteps:
         return arguments
 
     def _read_result(self, step: RemoteStep, folder: str, ended: Callable[[], JobEnd] | None) -> StepResult:
-        """Return what an execution wrote. Raises what it raised."""
+        """Return an execution's result. Raises the error that it wrote."""
         content = self._state.read_object(f"{folder}/{RESULT}")
         if content is None:
             if ended:
@@ -151,7 +151,7 @@ class RemoteSteps:
         return StepResult(outputs, value["facts"])
 
     def _remove_result(self, folder: str) -> None:
-        """Remove what a step failed with, and the answers that it was given: it is tried anew, and its batch prediction job too."""
+        """Remove a failed step's error and its batch prediction answers, so that the next run retries both."""
         for stored in self._state.list_objects(f"{folder}/{_ANSWERS}/"):
             self._state.delete_object(stored.name)
         self._state.delete_object(f"{folder}/{RESULT}")
@@ -164,9 +164,9 @@ class RemoteSteps:
         try:
             self._state.write_object(name, json.dumps(value, sort_keys=True).encode(), NEW)
         except WriteConflict:
-            return  # the same, from an earlier attempt: the name is the digest of it
+            return  # an earlier attempt wrote the same: the name contains its digest
 
 
 def error_to_json(error: MlspecError) -> dict[str, Any]:
-    """Return an error as a step that runs elsewhere hands it back."""
+    """Return an error as the JSON result of a remote step."""
     return {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}

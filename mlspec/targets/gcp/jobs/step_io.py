@@ -1,4 +1,4 @@
-"""Files that a step in a container is handed by their address in a bucket, and those that it hands back."""
+"""Downloads the inputs of a step in a container and uploads its outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlspec.targets.gcp.retry import retry_on_conflict
 
 
 def download_input(clients: Clients, address: str, folder: Path) -> Path:
-    """Bring an object into `folder` and return the file. Raises UsageError where there is none."""
+    """Download an object into `folder` and return the file. Raises UsageError if the object does not exist."""
     from google.api_core.exceptions import NotFound
 
     bucket, name = split_address(address)
@@ -24,12 +24,14 @@ def download_input(clients: Clients, address: str, folder: Path) -> Path:
     try:
         Bucket(clients, bucket).download_file(name, destination)
     except NotFound as error:
-        raise UsageError(f"there is no object {address}", hint="name one that an earlier step wrote") from error
+        raise UsageError(
+            f"the object {address} does not exist", hint="name an object that an earlier step wrote"
+        ) from error
     return destination
 
 
 def upload_outputs(clients: Clients, address: str, files: Mapping[str, Path], value: Mapping[str, Any]) -> None:
-    """Write a step's files below an address, and then its result, which says that they are all there."""
+    """Upload a step's files below an address, and last its result, which marks the upload as complete."""
     bucket, name = split_address(address)
     for path in files.values():
         _overwrite_object(Bucket(clients, bucket), f"{name.rstrip('/')}/{path.name}", path.read_bytes())
@@ -39,15 +41,15 @@ def upload_outputs(clients: Clients, address: str, files: Mapping[str, Path], va
 
 
 def split_address(address: str) -> ObjectAddress:
-    """Return an address's bucket and object. Raises UsageError where it is none."""
+    """Return an address's bucket and object name. Raises UsageError if it is not a gs:// address."""
     parsed = parse_object_address(address)
     if not is_object_address(address) or not all(parsed):
-        raise UsageError(f"'{address}' is no address of an object", hint="such as gs://bucket/folder/name")
+        raise UsageError(f"'{address}' is not the address of an object", hint="write gs://bucket/folder/name")
     return parsed
 
 
 def _overwrite_object(bucket: Bucket, name: str, data: bytes) -> None:
-    """Write an object over whatever an earlier run of the same step left."""
+    """Write an object, also over one of an earlier run of the same step."""
 
     def overwrite() -> None:
         current = bucket.find_object(name)
@@ -55,4 +57,4 @@ def _overwrite_object(bucket: Bucket, name: str, data: bytes) -> None:
 
     retry_on_conflict(
         overwrite, WriteConflict, f"write {bucket.address_of(name)}"
-    )  # two executions of one step write the same
+    )  # another execution of the step wrote the same

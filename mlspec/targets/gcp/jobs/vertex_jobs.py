@@ -1,7 +1,7 @@
-"""Jobs of Vertex AI, of one kind: begun once, found again by the step's key that they carry as a label, and waited for.
+"""Starts a Vertex AI job at most once per step: a running job is found by the step's key, which is a label, and awaited.
 
-A job that runs already, from a loop that was killed, is waited for and not started again, and so is one whose start was never
-answered (https://cloud.google.com/vertex-ai/docs/reference/rest/v1/JobState).
+This also holds if the loop that started the job was killed, or if the answer to its start was lost
+(https://cloud.google.com/vertex-ai/docs/reference/rest/v1/JobState).
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ from mlspec.targets.gcp.vertex.model_registry import OURS
 
 STEP_LABEL = "mlspec-step"
 JobKind = Literal["custom_job", "batch_prediction_job"]
-# Of which type the resource of a job's log is. Google's pages do not say it of a batch prediction job: its id finds it alone.
+# The resource type of a job's log. Google does not document it for batch prediction jobs; their id is enough.
 _LOG: dict[JobKind, str] = {"custom_job": 'resource.type="ml_job" AND ', "batch_prediction_job": ""}
-_KEY = 32  # characters of a step's key: a label has 63 at most
-# How a job ended that Vertex AI says nothing more about.
-_UNSAID = {"JOB_STATE_CANCELLED": "it was cancelled", "JOB_STATE_EXPIRED": "it took longer than it may"}
+_KEY = 32  # characters of a step's key in the label, whose limit is 63
+# The reason for the end of a job without an error message.
+_UNSAID = {"JOB_STATE_CANCELLED": "it was cancelled", "JOB_STATE_EXPIRED": "it exceeded its time limit"}
 WELL = "JOB_STATE_SUCCEEDED"
 _UNDER_WAY = tuple(f"JOB_STATE_{word}" for word in ("QUEUED", "PENDING", "RUNNING", "UPDATING", "PAUSED", "CANCELLING"))
 
 
 class VertexJobs:
-    """The jobs of one kind, as the names of its methods have it, in one project and region."""
+    """The jobs of one kind in one project and region. The kind is part of the names of the API's methods."""
 
     def __init__(self, clients: Clients, kind: JobKind) -> None:
         self._clients, self._kind = clients, kind
         self._parent = f"projects/{clients.project}/locations/{clients.region}"
 
     def start_once(self, key: str, job: Mapping[str, Any], what: str, is_done: Callable[[], bool]) -> str | None:
-        """Return the job that runs for a step, by its key, started where none does.
+        """Return the running job of the step with this key; if there is none, create it.
 
-        None where `done` says that one has ended meanwhile: it is asked once nothing runs, so that nothing slips through between
-        the two. An answer that was lost is found again by the label. Raises TargetError.
+        Return None if `is_done` returns true, that is, an earlier job has finished. It is called only after no running job was
+        found, so that one that ends in between is not missed. If the answer to a start was lost, the retry finds the job by its
+        label. Raises TargetError.
         """
 
         def find_or_create() -> str | None:
@@ -59,22 +60,22 @@ class VertexJobs:
         return call_with_retries(find_or_create, what)
 
     def list_jobs(self, key: str) -> Sequence[Any]:
-        """Return a step's jobs, the newest first."""
+        """Return a step's jobs, newest first."""
         jobs = call_with_retries(lambda: list(self._list_by_key(key)), "look for a job")
         return sorted(jobs, key=lambda job: job.create_time, reverse=True)
 
     def wait_until_done(self, name: str) -> Any:
-        """Wait until a job is over, and return it. Raises TargetError where it still runs after LONG."""
+        """Wait until a job has ended, and return it. Raises TargetError if it still runs after LONG."""
         finished_job = poll_until(lambda: self._get_job(name), lambda job: job.state.name not in _UNDER_WAY, LONG)
         if finished_job is None:
             raise TargetError(
                 f"{name} still runs after {LONG / 3600:.0f} hours",
-                hint="look at it in the console, or cancel it: then it is started anew",
+                hint="look at it in the console, or cancel it: the next run then starts it again",
             )
         return finished_job
 
     def describe_end(self, name: str) -> JobEnd:
-        """Return why a job ended, as Vertex AI says it, and the filter of its log."""
+        """Return Vertex AI's reason for a job's end, and the filter of its log."""
         from google.api_core.exceptions import NotFound
 
         log = f"{_LOG[self._kind]}resource.labels.job_id={log_filter(name.rpartition('/')[2])}"
@@ -98,10 +99,10 @@ class VertexJobs:
 
 
 def job_labels(forecast: str, key: str) -> dict[str, str]:
-    """Return what a step's job is found by."""
+    """Return the labels that identify a step's job."""
     return {**OURS, "mlspec-forecast": forecast, STEP_LABEL: key[:_KEY]}
 
 
 def service_account(place: GcpLocation, forecast: str) -> str:
-    """Return the account that a forecast's steps run as."""
+    """Return the service account of a forecast's steps."""
     return f"{derived_names(forecast)['service account of training']}@{place.project}.iam.gserviceaccount.com"

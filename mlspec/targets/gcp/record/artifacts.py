@@ -1,7 +1,7 @@
-"""The files of one forecast: objects named by their content, written once, with a checked copy on this machine.
+"""The files of one forecast: objects named by their content, written once, with a verified copy on this machine.
 
-A look compares names and sizes as the bucket lists them, one call for all files; the bytes are checked by their sha256 when they
-are fetched, so a file that was changed is never used.
+A check compares names and sizes from one list call for all files. The sha256 is verified when a file is fetched, so a changed file
+is never used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class BucketFiles:
 
     @contextmanager
     def list_once(self, *, trusted: bool = False) -> Iterator[None]:
-        """List the files once for the length of a block; `trusted` leaves even that out, and takes them to be whole."""
+        """List the files once per block. With `trusted`, do not list them and assume that they are undamaged."""
         before = self._listed, self._inside, self._trusted
         self._listed, self._inside, self._trusted = None, True, trusted
         try:
@@ -37,25 +37,25 @@ class BucketFiles:
             self._listed, self._inside, self._trusted = before
 
     def hash_files_once(self) -> AbstractContextManager[None]:
-        """Read each copy for its sha256 once for the length of a block."""
+        """Compute the sha256 of each copy once per block."""
         return self._copies.hash_files_once()
 
     def store_file(self, source: Path, _owner: str) -> FileRef:
-        """Keep a copy of `source`, once; what is there under its name and is not it gives way."""
+        """Store a copy of `source` unless it is stored already. Replace a damaged object of its name."""
         ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
         self._copies.store_blocks(ref, read_blocks(source))
         problem = self.find_damage(ref)
         if problem == "was changed":
             self._bucket.delete_object(self._object_name(ref))
         if problem is not None:
-            with suppress(WriteConflict):  # the same bytes, by another run
+            with suppress(WriteConflict):  # another run stored the same bytes
                 durable.upload_new_file(self._bucket, self._object_name(ref), source)
         if self._listed is not None:
             self._listed[ref.sha256] = ref.size
         return ref
 
     def fetch_file(self, ref: FileRef) -> Path:
-        """Return where the copy can be read, fetched where it is not here. Raises StateError if it is damaged."""
+        """Return the path of the local copy; download it if needed. Raises StateError if the file is damaged."""
         problem = self.find_damage(ref)
         if problem is None and self._copies.find_damage(ref) is not None:
             problem = self._fetch_copy(ref)
@@ -76,19 +76,19 @@ class BucketFiles:
         return None if size == ref.size else "was changed"
 
     def find_damaged_files(self, refs: Collection[FileRef]) -> frozenset[FileRef]:
-        """Return which of these are gone or were changed."""
+        """Return the files that are missing or changed."""
         sizes = {} if self._trusted or not refs else self._list_sizes()
         return frozenset(ref for ref in refs if not self._trusted and sizes.get(ref.sha256) != ref.size)
 
     def discard_file(self, ref: FileRef, owner: str) -> None:
-        """Remove a file that nothing names any more, and the copy of it here."""
+        """Remove a file that no record references, and its local copy."""
         self._bucket.delete_object(self._object_name(ref))
         self._copies.discard_file(ref, owner)
         if self._listed is not None:
             self._listed.pop(ref.sha256, None)
 
     def copy_to_folder(self, files: Mapping[str, FileRef], folder: str) -> None:
-        """Copy files, by role, into a folder of the bucket where others find them by name; what is there already stays."""
+        """Copy files, named by role, into a folder of the bucket for other readers. Existing objects are kept."""
         existing = {stored.name for stored in self._bucket.list_objects(f"{folder}/")}
         for role, ref in sorted(files.items()):
             destination = f"{folder}/{role}{Path(ref.name).suffix}"

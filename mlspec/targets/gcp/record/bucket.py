@@ -1,6 +1,6 @@
-"""One bucket of Cloud Storage: objects read and written whole, every write under a precondition on the object's generation.
+"""One bucket of Cloud Storage: whole objects, and every write with a precondition on the object's generation.
 
-A write whose answer was lost is known by a token that it carries as metadata: the same write is never taken for somebody else's
+Each write stores a token as metadata. If a write's answer was lost, its retry recognises its own object by that token
 (https://cloud.google.com/storage/docs/request-preconditions).
 """
 
@@ -20,7 +20,7 @@ from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries, retry_on_conflict
 
 Answer = TypeVar("Answer")
-NEW = 0  # the generation that an object which is not there has
+NEW = 0  # the generation number of an object that does not exist
 _TOKEN = "mlspec-write"  # noqa: S105  (a name of metadata)
 
 
@@ -29,12 +29,12 @@ class NoBucket(TargetError):
 
 
 class WriteConflict(Exception):
-    """An object is not at the generation that a write stood on: somebody else wrote it."""
+    """An object is not at the expected generation: another process wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object as a bucket lists it. `checksum` is its CRC32C, base64; `updated` is the service's own clock."""
+    """An object's metadata from a list call. `checksum` is its CRC32C in base64; `updated` is the service's time."""
 
     name: str
     generation: int
@@ -53,7 +53,7 @@ class Bucket:
     def list_objects(
         self, prefix: str, *, glob: str | None = None, most: int | None = None
     ) -> tuple[StoredObject, ...]:
-        """Return the objects under a prefix, by name: those that a glob means, or the first so many; a call for a thousand."""
+        """Return the objects under a prefix, sorted by name, that match `glob`, at most `most`. One call per thousand objects."""
         from google.api_core.exceptions import NotFound
 
         options = {"prefix": prefix, "match_glob": glob, "max_results": most, "retry": None, "timeout": TIMEOUT}
@@ -66,25 +66,25 @@ class Bucket:
             raise self._no_bucket_error() from error
 
     def find_object(self, name: str) -> StoredObject | None:
-        """Return what is known of an object, None where there is none."""
+        """Return an object's metadata, None if there is none."""
         blob = self._call_service(
             lambda: self._bucket.get_blob(name, retry=None, timeout=TIMEOUT), f"look at {self.address_of(name)}"
         )
         return _to_stored(blob) if blob is not None else None
 
     def read_object(self, name: str) -> tuple[bytes, StoredObject] | None:
-        """Return an object's bytes and what is known of it, of one generation; None where there is none."""
+        """Return the bytes and metadata of one generation of an object; None if there is none."""
         from google.api_core.exceptions import NotFound
 
         def read_current() -> tuple[bytes, StoredObject] | None:
             stored = self.find_object(name)
             return (self.read_generation(stored), stored) if stored else None
 
-        # Not found is an object that was written anew between the two calls.
+        # NotFound means that the object was overwritten between the two calls.
         return retry_on_conflict(read_current, NotFound, f"read {self.address_of(name)}")
 
     def read_generation(self, stored: StoredObject) -> bytes:
-        """Return the bytes of one generation of an object. Raises NotFound where it is gone."""
+        """Return the bytes of one generation of an object. Raises NotFound if it no longer exists."""
         blob = self._bucket.blob(stored.name, generation=stored.generation)
         return bytes(
             self._call_service(
@@ -93,18 +93,18 @@ class Bucket:
         )
 
     def write_object(self, name: str, data: bytes, expected: int) -> int:
-        """Write an object over its generation `expected`, NEW where there is to be none; return the new generation.
+        """Write an object over its generation `expected`, or NEW if it must not exist. Return the new generation.
 
-        Raises Moved where it is at another one, and leaves it as it is.
+        Raises WriteConflict if the object is at another generation, and does not change it.
         """
         return self._write_once(name, expected, lambda blob, options: blob.upload_from_string(data, **options))
 
     def upload_file(self, name: str, source: Path) -> int:
-        """Write a file as a new object; return its generation. Raises Moved where there is one of that name."""
+        """Upload a file as a new object and return its generation. Raises WriteConflict if the object exists."""
         return self._write_once(name, NEW, lambda blob, options: blob.upload_from_filename(str(source), **options))
 
     def download_file(self, name: str, destination: Path) -> None:
-        """Write an object into a file. Raises NotFound where there is none."""
+        """Download an object into a file. Raises NotFound if there is none."""
         blob = self._bucket.blob(name)
         self._call_service(
             lambda: blob.download_to_filename(str(destination), retry=None, timeout=TIMEOUT),
@@ -112,7 +112,7 @@ class Bucket:
         )
 
     def delete_object(self, name: str, generation: int | None = None) -> None:
-        """Remove an object, or only this generation of it; one that is gone, or is another by now, is left."""
+        """Remove an object, or only if it is at `generation`. Does nothing if it does not exist or is at another one."""
         from google.api_core.exceptions import NotFound, PreconditionFailed
 
         blob, options = self._bucket.blob(name), {"if_generation_match": generation, "retry": None, "timeout": TIMEOUT}
@@ -120,7 +120,7 @@ class Bucket:
             self._call_service(lambda: blob.delete(**options), f"remove {self.address_of(name)}")
 
     def copy_object(self, source: str, destination: str) -> None:
-        """Copy an object inside the bucket to a new name; one that is there already stays. Raises NotFound where there is none."""
+        """Copy an object to a new name in the bucket, unless that exists. Raises NotFound if there is no source object."""
         from google.api_core.exceptions import PreconditionFailed
 
         bucket = self._bucket
@@ -159,12 +159,12 @@ class Bucket:
             current = self.find_object(name)
             if current is None or current.metadata.get(_TOKEN) != token:
                 raise WriteConflict(name) from error
-            return current.generation  # written by an attempt of ours whose answer was lost
+            return current.generation  # this write's earlier attempt succeeded, but its answer was lost
 
     def _no_bucket_error(self) -> NoBucket:
         return NoBucket(
             f"there is no bucket {bucket_address(self.name)}",
-            hint="apply infra/ first: it makes the platform's buckets",
+            hint="apply infra/ first: it creates the platform's buckets",
         )
 
     def _call_service(self, call: Callable[[], Answer], what: str) -> Answer:
@@ -175,7 +175,7 @@ class Bucket:
         return self._clients.storage.bucket(self.name)
 
     def address_of(self, name: str) -> str:
-        """Return an object's address, or that of a folder."""
+        """Return the address of an object or a folder."""
         return str(ObjectAddress(self.name, name))
 
 

@@ -1,7 +1,7 @@
-"""The record of one forecast: a SQLite database that is kept as one object, read whole and written whole.
+"""The record of one forecast: a SQLite database that is stored as one object and always read and written as a whole.
 
-A write stands on the generation that was read, and the service refuses it where that has moved: two writers never overwrite one
-another, and a commit is there whole or not at all.
+A write expects the generation that was read. The service refuses the write if another process has written the object since. So two
+writers never overwrite each other, and a commit is stored completely or not at all.
 """
 
 from __future__ import annotations
@@ -26,24 +26,20 @@ from mlspec.targets.record.version import (
     refuse_older_schema,
 )
 
-_RECOVERY = (
-    "bring an earlier version of the object back: the bucket keeps the last ten (gcloud storage ls --all-versions)"
-)
+_RECOVERY = "restore an earlier version of the object: the bucket keeps the last ten (gcloud storage ls --all-versions)"
 
 
 class BucketDatabase:
-    """The record of one forecast. Nothing is created until the first write; `lineage` gives the identity of a new one."""
+    """The record of one forecast. Nothing is created until the first write. `lineage` returns a new record's unique id."""
 
     def __init__(self, snapshots: SnapshotStore, forecast: str, lineage: Callable[[], str]) -> None:
         self._snapshots, self._forecast, self._lineage = snapshots, forecast, lineage
-        self._base_snapshot: RecordSnapshot | None = (
-            None  # while this process holds the lease, or for the length of a session
-        )
+        self._base_snapshot: RecordSnapshot | None = None  # set while this process holds the lease or a session is open
         self._lease: Lease | None = None
 
     @contextmanager
     def read_session(self) -> Iterator[None]:
-        """Look at the record once for the length of a block."""
+        """Read the record once per block."""
         if self._base_snapshot is not None:
             yield
             return
@@ -55,7 +51,7 @@ class BucketDatabase:
 
     @contextmanager
     def under_lease(self, lease: Lease) -> Iterator[None]:
-        """Stand on the record as it is now, for as long as a lease is held: whoever writes it meanwhile ends our writing."""
+        """Base all writes under a lease on the current record. If another process writes it, later writes fail."""
         self._lease, self._base_snapshot = (
             lease,
             self._snapshots.read_fresh_snapshot(self._forecast) or RecordSnapshot(NEW, b""),
@@ -67,7 +63,7 @@ class BucketDatabase:
 
     @contextmanager
     def read_connection(self) -> Iterator[sqlite3.Connection | None]:
-        """Yield a connection to a copy, or None where nothing was ever written."""
+        """Yield a connection to a copy in memory, or None if nothing was ever written."""
         snapshot = self._base_snapshot or self._current_snapshot()
         if not snapshot.data:
             yield None
@@ -80,13 +76,13 @@ class BucketDatabase:
     def write_transaction(
         self,
         point: str,
-        forecast: str | None = None,  # noqa: ARG002  (it is ours)
+        forecast: str | None = None,  # noqa: ARG002  (this database has one forecast)
         *,
         keep_serial: bool = False,
     ) -> Iterator[sqlite3.Connection]:
-        """Yield a connection inside a transaction that is written at the end; the serial moves by one, unless it only `counts`.
+        """Yield a connection inside a transaction, written at the end. The serial grows by one unless `keep_serial`.
 
-        Raises StateError where the lease was lost, or where the record was written by somebody else meanwhile.
+        Raises StateError if the lease was lost, or if another process wrote the record meanwhile.
         """
         snapshot = self._base_snapshot or self._current_snapshot()
         data = snapshot.data or self._empty_state()
@@ -106,7 +102,7 @@ class BucketDatabase:
             self._base_snapshot = written
 
     def migrate_schema(self) -> str | None:
-        """Bring a record of an older schema to this one; the bucket keeps the one before as an earlier version."""
+        """Upgrade the record's schema. The bucket keeps the earlier record as a noncurrent version."""
         snapshot = self._snapshots.read_snapshot(self._forecast)
         if snapshot is None:
             return None
@@ -122,10 +118,10 @@ class BucketDatabase:
             connection.execute("COMMIT")
             data = connection.serialize()
         durable.commit(self._snapshots, self._forecast, data, snapshot.generation, "migrate")
-        return f"as it was, it is generation {snapshot.generation} of {self._place}"
+        return f"the earlier state is generation {snapshot.generation} of {self._place}"
 
     def remove_record(self) -> None:
-        """Remove the record whole, with its history; a lease that is held has nothing to stand on any more."""
+        """Remove the record with its history. Under a lease, later writes start from an empty record."""
         self._snapshots.remove_record(self._forecast)
         if self._base_snapshot is not None:
             self._base_snapshot = RecordSnapshot(NEW, b"")
@@ -148,7 +144,7 @@ class BucketDatabase:
     def _refuse_older(self, connection: sqlite3.Connection) -> None:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
             raise StateError(f"{self._place} was not written by mlspec", hint=_RECOVERY)
-        upgrade_hint = "`mlspec migrate` upgrades it in place; the bucket keeps the one before"
+        upgrade_hint = "`mlspec migrate` upgrades it; the bucket keeps the earlier one"
         refuse_older_schema(read_schema_version(connection, self._place, _RECOVERY), self._place, upgrade_hint)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Every write of the record on Google Cloud, in one place, named for the tests that kill the process before and after it."""
+"""Every write of the record on Google Cloud. Tests kill the process before and after each write, by its name."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mlspec.targets.gcp.record.bucket import Bucket
 from mlspec.targets.gcp.record.snapshots import RecordSnapshot, SnapshotStore
 
 
-def commit(snapshots: SnapshotStore, forecast: str, data: bytes, expected: int, point: str) -> RecordSnapshot:  # noqa: ARG001  (`point` names it)
-    """Write a forecast's record. Raises Moved where it is not at the generation `expected` any more."""
+def commit(snapshots: SnapshotStore, forecast: str, data: bytes, expected: int, point: str) -> RecordSnapshot:  # noqa: ARG001
+    """Write a forecast's record. Raises WriteConflict if it is no longer at the generation `expected`. Tests read `point`."""
     return snapshots.write_snapshot(forecast, data, expected)
 
 
 def upload_new_file(bucket: Bucket, name: str, source: Path) -> int:
-    """Write a file as a new object. Raises Moved where there is one of that name."""
+    """Upload a file as a new object. Raises WriteConflict if the object exists."""
     return bucket.upload_file(name, source)

@@ -1,8 +1,8 @@
-"""One writer a forecast, on whichever machine: a lease object that its holder renews, and that anyone may take once it ran out.
+"""One writer per forecast over all machines: a lease object that its holder renews. Another run may take it once it has expired.
 
-Taking a lease that ran out writes the forecast's record anew (`Fence`), so that a holder which was paused meanwhile stands on a
-generation that is gone: whatever it writes next is refused by the service, and has no effect
-(Kleppmann 2016, "How to do distributed locking": the token is what makes a lease safe, not its clock).
+A run that takes an expired lease first rewrites the forecast's record (`Fence`), which changes the record's generation. If the
+former holder was only paused, its next write expects the old generation, and the service refuses it
+(Kleppmann 2016, "How to do distributed locking": the generation is the fencing token; a clock alone is not safe).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from mlspec.targets.gcp.record.snapshots import FOLDER
 from mlspec.targets.record.locking import describe_holder, wait_for_lock
 
 logger = logging.getLogger(__name__)
-LIFE = timedelta(seconds=60)  # without a renewal, a lease runs out after so long
-SKEW = timedelta(seconds=15)  # by which a machine's clock may differ from the service's
+LIFE = timedelta(seconds=60)  # a lease expires after this time without a renewal
+SKEW = timedelta(seconds=15)  # allowed difference between a machine's clock and the service's
 Fence = Callable[[], None]
 
 
 @dataclass
 class Lease:
-    """A lease that this process holds, at the generation that it wrote last. `renewed` is a monotonic moment, in seconds."""
+    """A lease that this process holds, with the generation of its last write. `renewed` is monotonic time in seconds."""
 
     bucket: Bucket
     name: str
@@ -39,14 +39,14 @@ class Lease:
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def renew(self) -> None:
-        """Write the lease anew. Raises Moved where somebody else took it."""
+        """Renew the lease. Raises WriteConflict if another run took it."""
         with self._one_at_a_time:
             began = time.monotonic()
             self.generation = self.bucket.write_object(self.name, _lease_content(self.words), self.generation)
             self.renewed = began
 
     def confirm(self, forecast: str) -> None:
-        """Raise StateError where this process may hold the lease no longer: before an effect that no precondition guards."""
+        """Raise StateError if this process may have lost the lease. Called before an effect without a precondition."""
         if time.monotonic() - self.renewed > LIFE.total_seconds():
             with suppress(WriteConflict):
                 self.renew()
@@ -55,16 +55,16 @@ class Lease:
 
 
 def locked_forecasts(bucket: Bucket) -> frozenset[str]:
-    """Return the forecasts whose lease somebody holds: one list call."""
+    """Return the forecasts whose lease is held. Makes one list call."""
     leases = (stored for stored in bucket.list_objects(FOLDER, glob=f"{FOLDER}*/lease") if not _ran_out(stored))
     return frozenset(stored.name.split("/")[1] for stored in leases)
 
 
 def lock_lost_error(forecast: str) -> StateError:
-    """Return what is said where another run took over while this one was paused or cut off."""
+    """Return the error of a run that was paused or offline while another run took its lease."""
     return StateError(
-        f"the lock of '{forecast}' was lost: another run took over, and what this one still had to write has no effect",
-        hint="run the same command again: it goes on from what was recorded",
+        f"the lock of '{forecast}' was lost: another run took it, so this run can no longer write",
+        hint="run the same command again: finished steps are not repeated",
     )
 
 
@@ -72,7 +72,7 @@ def lock_lost_error(forecast: str) -> StateError:
 def hold_lease(
     bucket: Bucket, name: str, forecast: str, operation: str, since: str, timeout: float, fence: Fence
 ) -> Iterator[Lease]:
-    """Hold a forecast alone, or raise LockHeld with the holder's own words after `timeout` seconds of waiting."""
+    """Lock a forecast. Raises LockHeld with the holder's description after `timeout` seconds of waiting."""
     words, leases = describe_holder(operation, since), list[Lease]()
 
     def try_take() -> bool:
@@ -93,7 +93,7 @@ def hold_lease(
 
 
 def _take_lease(bucket: Bucket, name: str, words: str, fence: Fence) -> Lease | None:
-    """Take the lease if it is free or ran out; None where somebody holds it, or was quicker."""
+    """Take the lease if it is free or expired; None if another run holds it or took it first."""
     stored, began = bucket.find_object(name), time.monotonic()
     if stored and not _ran_out(stored):
         return None
@@ -107,23 +107,23 @@ def _take_lease(bucket: Bucket, name: str, words: str, fence: Fence) -> Lease | 
 
 
 def _ran_out(stored: StoredObject) -> bool:
-    return datetime.now(UTC) > stored.updated + LIFE + SKEW  # noqa: TID251  (two machines' clocks are what is compared)
+    return datetime.now(UTC) > stored.updated + LIFE + SKEW  # noqa: TID251  (this compares the clocks of two machines)
 
 
 def _keep_renewing(lease: Lease, released: threading.Event) -> None:
-    """Renew a lease until it is given back; one that is lost is found out by what is written next."""
+    """Renew a lease until it is released. If the lease is lost, the next write of the record fails."""
     while not released.wait(LIFE.total_seconds() / 4):
         try:
             lease.renew()
         except WriteConflict:
-            logger.info("the lease %s is another run's now", lease.name)
+            logger.info("another run took the lease %s", lease.name)
             return
         except MlspecError as error:
-            logger.info("the lease %s could not be renewed, and is tried again: %s", lease.name, error.message)
+            logger.info("the lease %s could not be renewed; retrying: %s", lease.name, error.message)
 
 
 def _give_back(lease: Lease) -> None:
-    """Free the lease now, not when it runs out; one that was lost is another's."""
+    """Release the lease now, before it expires. A lost lease belongs to another run and is not removed."""
     with suppress(MlspecError):
         stored = lease.bucket.find_object(lease.name)
         if stored and stored.generation == lease.generation:
@@ -139,4 +139,4 @@ def _read_holder(bucket: Bucket, name: str) -> str:
     try:
         return str(json.loads(content[0])["holder"]) if content else ""
     except (ValueError, KeyError, TypeError):
-        return "somebody whose words cannot be read"
+        return "an unknown holder (its description cannot be read)"

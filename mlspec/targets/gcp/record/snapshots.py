@@ -1,8 +1,8 @@
-"""The records of all forecasts as objects: which generation each is at, and its bytes, fetched as seldom as can be.
+"""Snapshots of all forecasts' records: their generations and bytes, with as few downloads as possible.
 
-One list call tells every generation. Bytes that were fetched before count as long as theirs is the one that is listed; where many
-are not there, the pack brings them at once: an archive of images, of use wherever its generation is still the one that is listed.
-It is a copy to save calls, never the record.
+One list call returns every generation. A snapshot that was downloaded before is used while its generation is current. If many
+snapshots are needed, the pack saves downloads: it is one archive of snapshots, each used only if its generation is current. The
+pack is a cache; the record itself is never read from an outdated entry.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from mlspec.targets.gcp.retry import retry_on_conflict
 FOLDER = "forecasts/"
 _STATE = re.compile(rf"{FOLDER}([^/]+)/state\.db")
 _PACK = "packs/records.zip"
-FEW = 10  # images fetched one by one in a pass, before a pack is worth its write
+FEW = 10  # snapshots that a pass downloads one by one before it writes a pack
 
 
 @dataclass(frozen=True, slots=True)
 class RecordSnapshot:
-    """A forecast's record, a SQLite database as bytes, at a generation of its object."""
+    """A forecast's record (the bytes of a SQLite database) at one generation of its object."""
 
     generation: int
     data: bytes
 
 
 class SnapshotStore:
-    """The records in one bucket. `packed` says whether this process may write the pack."""
+    """The records in one bucket."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
@@ -48,20 +48,22 @@ class SnapshotStore:
         return tuple(sorted(self.list_records()))
 
     def list_records(self) -> dict[str, StoredObject]:
-        """Return what is known of each forecast's record; inside a session, as it was when that began."""
+        """Return the object metadata of each forecast's record; inside a session, as of its begin."""
         if self._listed is not None:
             return self._listed
-        objects = self._bucket.list_objects(FOLDER, glob=f"{FOLDER}*/state.db")  # not what lies beside: steps are many
+        objects = self._bucket.list_objects(
+            FOLDER, glob=f"{FOLDER}*/state.db"
+        )  # not the other objects: a forecast has many steps
         return {match[1]: stored for stored in objects if (match := _STATE.fullmatch(stored.name))}
 
     def find_generation(self, forecast: str) -> int:
-        """Return the generation of one forecast's record; NEW where there is none."""
+        """Return the generation of one forecast's record; NEW if there is none."""
         stored = self._bucket.find_object(_object_name(forecast))
         return stored.generation if stored else NEW
 
     @contextmanager
     def read_session(self) -> Iterator[None]:
-        """Look at all generations once for the length of a block, and leave a pack behind where one would have helped."""
+        """List all generations once per block. Write a pack at the end if many snapshots had to be downloaded."""
         if self._listed is not None:
             yield
             return
@@ -74,7 +76,7 @@ class SnapshotStore:
             self._listed = self._pack = None
 
     def read_snapshot(self, forecast: str) -> RecordSnapshot | None:
-        """Return a forecast's record as it is now, or as it was when the session began; None where there is none."""
+        """Return a forecast's record, inside a session as of its begin; None if there is none."""
         stored = (
             self._listed.get(forecast) if self._listed is not None else self._bucket.find_object(_object_name(forecast))
         )
@@ -88,7 +90,7 @@ class SnapshotStore:
         return cached
 
     def read_fresh_snapshot(self, forecast: str) -> RecordSnapshot | None:
-        """Return a forecast's record as it is now, whatever a session has listed."""
+        """Return a forecast's current record, also inside a session."""
         listing, self._listed = self._listed, None
         try:
             return self.read_snapshot(forecast)
@@ -96,7 +98,7 @@ class SnapshotStore:
             self._listed = listing
 
     def write_snapshot(self, forecast: str, data: bytes, expected: int) -> RecordSnapshot:
-        """Write a forecast's record over the generation `expected`. Raises Moved where it is at another one."""
+        """Write a forecast's record over the generation `expected`. Raises WriteConflict if it is at another one."""
         snapshot = RecordSnapshot(self._bucket.write_object(_object_name(forecast), data, expected), data)
         self._fetched[forecast] = snapshot
         if self._listed is not None:
@@ -106,14 +108,14 @@ class SnapshotStore:
         return snapshot
 
     def remove_record(self, forecast: str) -> None:
-        """Remove a forecast's record, and what this process knows of it."""
+        """Remove a forecast's record, and its cached snapshot."""
         self._bucket.delete_object(_object_name(forecast))
         self._fetched.pop(forecast, None)
         if self._listed is not None:
             self._listed.pop(forecast, None)
 
     def rewrite_record(self, forecast: str) -> None:
-        """Write a record anew as it is, so that whoever stands on the generation before can write no more."""
+        """Rewrite a record with the same bytes, so that a writer that expects the earlier generation is refused."""
 
         def rewrite() -> None:
             if (snapshot := self.read_fresh_snapshot(forecast)) is not None:
@@ -127,7 +129,7 @@ class SnapshotStore:
         try:
             self._misses += 1
             return RecordSnapshot(stored.generation, self._bucket.read_generation(stored))
-        except NotFound:  # written anew since it was looked at
+        except NotFound:  # overwritten since it was listed
             current = self._bucket.read_object(_object_name(forecast))
             return RecordSnapshot(current[1].generation, current[0]) if current else RecordSnapshot(NEW, b"")
 
@@ -142,14 +144,14 @@ class SnapshotStore:
             return None
 
     def _read_pack(self) -> zipfile.ZipFile:
-        """Return the pack, an empty one where none can be read: it saves calls, and nobody depends on it."""
+        """Return the pack, or an empty one if it cannot be read: it only saves calls."""
         with suppress(TargetError, zipfile.BadZipFile):
             if (content := self._bucket.read_object(_PACK)) is not None:
                 return zipfile.ZipFile(io.BytesIO(content[0]))
         return zipfile.ZipFile(io.BytesIO(_pack_bytes({}, lambda _: b"")))
 
     def _write_pack(self, listed: dict[str, StoredObject]) -> None:
-        """Leave a pack of everything that was looked at. One by another process is as good, and without it all goes on."""
+        """Write a pack of all cached snapshots. Ignore failures: another process's pack or no pack is fine too."""
         cached = {name: snapshot for name, snapshot in self._fetched.items() if name in listed}
         generations = {f"{name}/{snapshot.generation}": name for name, snapshot in cached.items()}
         data = _pack_bytes(generations, lambda name: cached[name].data)

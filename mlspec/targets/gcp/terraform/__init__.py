@@ -1,1 +1,1 @@
-"""Terraform as a process: how it is run, and what its output means."""
+"""Runs terraform as a process and parses its output."""

@@ -1,7 +1,7 @@
-"""What terraform says: how far it is, what went wrong, and what helps.
+"""Parses terraform's output into progress, errors and hints.
 
-`terraform apply -json` says each as a line of JSON (https://developer.hashicorp.com/terraform/internals/machine-readable-ui). Only
-addresses, actions and durations are repeated, and errors in terraform's own words: it leaves out of them what is sensitive.
+`terraform apply -json` writes lines of JSON (https://developer.hashicorp.com/terraform/internals/machine-readable-ui). mlspec shows
+only addresses, actions, durations and terraform's error messages, from which terraform itself removes sensitive values.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from mlspec.errors import TargetError
 from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 
-_SHOWN = 3  # errors in full
-_LINES = 12  # of one error
-_MADE = {"create": "made", "update": "changed", "delete": "destroyed"}
-_MAKING = {"create": "being made", "update": "being changed", "delete": "being destroyed"}
+_SHOWN = 3  # errors shown in full
+_LINES = 12  # lines shown of one error
+_MADE = {"create": "created", "update": "changed", "delete": "destroyed"}
+_MAKING = {"create": "being created", "update": "being changed", "delete": "being destroyed"}
 _WHERE = re.compile(r"^\W*with ([\w.\[\]\"-]+),", re.MULTILINE)
 _LOCK = re.compile(r"Error acquiring the state lock.*?^\W*ID:\s+(\S+)", re.DOTALL | re.MULTILINE)
-# What terraform says, and what helps; it is terraform's own words that are read, so nothing here decides anything.
+# Part of terraform's message: the hint. They depend on terraform's wording, so no decision depends on them.
 _HELPS = (
     ("could not find default credentials", "sign in: gcloud auth application-default login"),
-    ("storage: bucket doesn't exist", "apply infra/ first: it makes the bucket that keeps the state"),
-    ("Saved plan is stale", "another run changed the state since: run the same command again"),
+    ("storage: bucket doesn't exist", "apply infra/ first: it creates the bucket of the state"),
+    ("Saved plan is stale", "another run changed the state meanwhile: run the same command again"),
 )
 
 
 def progress_sentence(value: Mapping[str, Json]) -> str | None:
-    """Return a sentence for what became of a resource, or for one that takes long; None for all else that is said."""
+    """Return a progress line for a finished or slow resource; None for other messages."""
     hook = value.get("hook") or {}
     address, action = (hook.get("resource") or {}).get("addr"), hook.get("action")
     if action not in _MADE:
@@ -41,7 +41,7 @@ def progress_sentence(value: Mapping[str, Json]) -> str | None:
 
 
 def parse_diagnostic(value: Mapping[str, Json]) -> Diagnostic | None:
-    """Return the error that a line of JSON says; None where it says none."""
+    """Return the error in a JSON message; None if it holds no error."""
     diagnostic = value.get("diagnostic") or {}
     if diagnostic.get("severity") != "error":
         return None
@@ -51,7 +51,7 @@ def parse_diagnostic(value: Mapping[str, Json]) -> Diagnostic | None:
 
 
 def parse_text_error(text: str) -> Diagnostic:
-    """Return the first error of what terraform says as text, without its frame."""
+    """Return the first error in terraform's text output, without its frame."""
     lines = [line.strip("│╷╵ ").rstrip() for line in text.splitlines()]
     filled_lines = [line for line in lines if line]
     start = next((index for index, line in enumerate(filled_lines) if line.startswith("Error:")), 0)
@@ -60,7 +60,7 @@ def parse_text_error(text: str) -> Diagnostic:
 
 
 def terraform_error(command: str, name: str, errors: Sequence[Diagnostic], why: str | None = None) -> TargetError:
-    """Return the error of a command for one folder: what terraform said, and what helps; `why` says why it does not go on."""
+    """Return the error of a command for one folder, with terraform's message and a hint. `why` is the reason for giving up."""
     shown = "\n".join(_indent_error(error) for error in errors[:_SHOWN])
     more = f"\n  and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
     hint = _hint_for(errors, name)
@@ -74,19 +74,19 @@ def _indent_error(error: Diagnostic) -> str:
 
 
 def _hint_for(errors: Sequence[Diagnostic], name: str) -> str:
-    """Return what helps: commands are for the files of `mlspec render --out build`."""
+    """Return a hint. Its commands use the files of `mlspec render --out build`."""
     setup = f"mlspec render --target TARGET --out build, terraform -chdir=build/terraform/{name} init"
     text = "\n".join(error.text for error in errors)
-    # What a terraform that was killed leaves behind, and only a person can tell from one that still works.
+    # A killed terraform leaves a lock. Only a person can find out whether the lock's holder still runs.
     if lock := _LOCK.search(text):
         return (
-            "another terraform works on this: wait for it, and run the same command again; if it was killed: "
+            "another terraform run has locked this state: wait and run the same command again; if that run was killed: "
             f"{setup}, terraform -chdir=build/terraform/{name} force-unlock {lock[1]}"
         )
     if existing := next((error.address for error in errors if error.address and "Error 409" in error.text), None):
         return (
-            f"it is there, and terraform's state does not know it; if it is yours: {setup}, "
+            f"the resource exists but is not in terraform's state; if it is yours: {setup}, "
             f"terraform -chdir=build/terraform/{name} import {existing} ID (the provider's page of the resource says which ID)"
         )
     helps = (hint for words, hint in _HELPS if words in text)
-    return next(helps, "mlspec render writes the same files, for you to run terraform on")
+    return next(helps, "`mlspec render` writes the same files: you can run terraform on them yourself")

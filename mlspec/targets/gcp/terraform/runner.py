@@ -1,7 +1,7 @@
-"""Runs terraform on rendered files: reads what it would do, holding no lock, and does just that; or takes down what it made.
+"""Runs terraform on rendered files: plans without a lock, applies exactly the saved plan, and destroys.
 
-terraform sees an allow-listed environment: where it finds programs and settings, Google's credentials, and the variables of the
-rendered files. Nothing of its output is shown but its own errors, because a plan may hold what must not be shown.
+terraform gets only allow-listed environment variables: paths of programs and settings, Google's credentials, and the variables of
+the rendered files. Only progress and terraform's errors are shown, because a plan may contain secret values.
 """
 
 from __future__ import annotations
@@ -38,27 +38,23 @@ _PLAN = "plan.tfplan"
 _ADOPTED = "adopted.tf.json"
 _ONE_BY_ONE = ("-parallelism=1",)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-_NO_IMAGE = (
-    f"none@sha256:{'0' * 64}"  # where there is no job any more: the variable has to be given, and nothing is made of it
-)
-_INSTALL = (
-    "install terraform 1.9 or newer (https://developer.hashicorp.com/terraform/install), or look at mlspec render"
-)
+_NO_IMAGE = f"none@sha256:{'0' * 64}"  # for a forecast without a job: the variable is required, but not used
+_INSTALL = "install terraform 1.9 or newer (https://developer.hashicorp.com/terraform/install), or use `mlspec render`"
 
 
 def find_terraform() -> str:
-    """Return terraform's path. Raises TargetError, saying how to get it, where there is none."""
+    """Return terraform's path. Raises TargetError with a hint if it is not installed."""
     path = shutil.which("terraform")
     if path is None:
-        raise TargetError("terraform is not installed, and the infrastructure is planned with it", hint=_INSTALL)
+        raise TargetError("terraform is not installed, and mlspec needs it for the infrastructure", hint=_INSTALL)
     return path
 
 
 @dataclass(frozen=True, slots=True)
 class TerraformCli:
-    """terraform, with what it may see of the environment; `tell` is told what becomes of each resource.
+    """Runs terraform. `environment` is terraform's whole environment; `tell` receives a progress line for each resource.
 
-    `lock_timeout`: seconds that it waits for whoever else works on the same state.
+    `lock_timeout`: seconds to wait for the lock of the terraform state.
     """
 
     environment: Mapping[str, str]
@@ -66,9 +62,9 @@ class TerraformCli:
     lock_timeout: float = 0.0
 
     def plan(self, folder: Path) -> Mapping[str, Json]:
-        """Return terraform's plan for a folder of rendered files, as `terraform show -json` says it, and keep it there.
+        """Plan a folder of rendered files, save the plan there, and return it in the format of `terraform show -json`.
 
-        Raises TargetError with terraform's own words where it cannot plan.
+        Raises TargetError with terraform's message if the plan fails.
         """
         if not self.environment.get("TF_VAR_image") and (folder / "job.tf").is_file():
             raise TargetError(
@@ -80,19 +76,19 @@ class TerraformCli:
         return self.show_plan(folder)
 
     def show_plan(self, folder: Path) -> Mapping[str, Json]:
-        """Return the plan that the folder keeps, as `terraform show -json` says it."""
+        """Return the folder's saved plan in the format of `terraform show -json`."""
         value: Mapping[str, Json] = json.loads(self._run_for_output(folder, "show", "-json", "-no-color", _PLAN))
         return value
 
     def apply(self, folder: Path, *, slower: bool = False) -> tuple[Diagnostic, ...]:
-        """Carry out the plan that the folder keeps, and return what went wrong; terraform refuses it where its state has moved.
+        """Apply the folder's saved plan and return the errors. terraform refuses a plan whose state has changed since.
 
         `slower`: one resource at a time.
         """
         return self._run_with_progress(folder, "apply", *(_ONE_BY_ONE if slower else ()), _PLAN)
 
     def plan_again(self, folder: Path, adopt: Mapping[str, str], *, slower: bool) -> Mapping[str, Json]:
-        """Return a new plan, kept in place of the first, that also takes these resources into the state, by their ids."""
+        """Plan again with imports of these resources (id by address), and replace the saved plan. Return the new plan."""
         blocks = [{"to": address, "id": id_} for address, id_ in adopt.items()]
         (folder / _ADOPTED).write_text(json.dumps({"import": blocks}), encoding="utf-8")
         self._run_for_output(
@@ -101,23 +97,23 @@ class TerraformCli:
         return self.show_plan(folder)
 
     def apply_error(self, folder: Path, errors: Sequence[Diagnostic], why: str | None) -> TargetError:
-        """Return the error of an apply: terraform's words, and what helps; `why` says why it does not go on."""
+        """Return the error of an apply, with terraform's message and a hint. `why` is the reason for giving up."""
         return output.terraform_error("apply", folder.name, errors, why)
 
     def wait(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for some seconds."""
         time.sleep(seconds)
 
     def show_state(self, folder: Path) -> Mapping[str, Json]:
-        """Return the folder's state, as `terraform show -json` says it. Raises TargetError where it cannot be read."""
+        """Return the folder's state in the format of `terraform show -json`. Raises TargetError if it cannot be read."""
         self._run_for_output(folder, "init", "-no-color")
         value: Mapping[str, Json] = json.loads(self._run_for_output(folder, "show", "-json", "-no-color"))
         return value
 
     def destroy(self, folder: Path, protected: Sequence[str], image: str | None) -> None:
-        """Destroy all that the folder's state holds; first, protection is taken off `held`, and nothing else is changed.
+        """Destroy all resources in the folder's state. First remove the deletion protection of the addresses `protected`.
 
-        `image` is what the job keeps until then. Run again after an end part-way, it goes on from there.
+        `image` is the job's current image, so that the first apply does not change it. After an interruption, call it again.
         """
         variables = {"TF_VAR_protect": "false", "TF_VAR_image": image or _NO_IMAGE}
         if protected:
@@ -131,7 +127,7 @@ class TerraformCli:
     def _run_with_progress(
         self, folder: Path, command: str, *words: str, variables: Mapping[str, str] = _NOTHING
     ) -> tuple[Diagnostic, ...]:
-        """Run a command that acts, tell what becomes of each resource, and return what went wrong."""
+        """Run a command that changes resources, report its progress by `tell`, and return its errors."""
         reader = _OutputReader(self.tell)
         patience = f"-lock-timeout={self.lock_timeout:.0f}s"
         code = self._run_terraform(
@@ -140,7 +136,7 @@ class TerraformCli:
         return reader.errors() if code else ()
 
     def _run_for_output(self, folder: Path, *words: str) -> str:
-        """Run a command that looks, and return what it said. Raises TargetError."""
+        """Run a command that only reads, and return its output. Raises TargetError."""
         out: list[str] = []
         error_lines: list[str] = []
         with tempfile.TemporaryFile("w+", encoding="utf-8") as apart:
@@ -159,9 +155,9 @@ class TerraformCli:
         take_line: Callable[[str], None],
         errors: IO[str] | int = subprocess.STDOUT,
     ) -> int:
-        """Run terraform, hand on each line as it comes, and return its exit code."""
+        """Run terraform, pass each output line to `take_line`, and return the exit code."""
         logger.debug("terraform %s in %s", " ".join(words), folder.name)
-        # In a session of its own: a Ctrl-C reaches us, and we ask terraform once to end. Asked twice it would drop its state.
+        # In a new session: Ctrl-C reaches only mlspec, which interrupts terraform once. A second interrupt would lose its state.
         with subprocess.Popen(
             [find_terraform(), *words], cwd=folder, env={**self.environment, **variables}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", start_new_session=True,
@@ -171,7 +167,7 @@ class TerraformCli:
                     take_line(output_line)
             except BaseException:
                 process.send_signal(signal.SIGINT)
-                self.tell("  terraform ends what it has begun, and keeps its state: please wait")
+                self.tell("  terraform is finishing its current changes and saving its state: please wait")
                 _wait_out(process)
                 raise
         logger.debug("terraform %s in %s ended with %d", words[0], folder.name, process.returncode)
@@ -179,20 +175,20 @@ class TerraformCli:
 
 
 def _wait_out(process: subprocess.Popen[str]) -> None:
-    """Wait until terraform has ended, however often somebody asks for less: one that nobody hears any more loses its state."""
+    """Wait until terraform has ended, also after further signals. If its output were closed, terraform would lose its state."""
     while process.poll() is None:
         with suppress(KeyboardInterrupt, Terminated):
             process.communicate()
 
 
 class _OutputReader:
-    """What a terraform that acts has said so far."""
+    """Collects the output of a terraform command that changes resources."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell, self._errors, self._text = tell, list[Diagnostic](), list[str]()
 
     def take_line(self, text: str) -> None:
-        """Take a line of JSON; any other is terraform's last word before it could speak so."""
+        """Read a line of JSON. A line of other text is an error from before terraform's JSON output began."""
         try:
             value = json.loads(text)
         except ValueError:
@@ -206,23 +202,23 @@ class _OutputReader:
             self._tell(sentence)
 
     def errors(self) -> tuple[Diagnostic, ...]:
-        """Return what went wrong."""
+        """Return the errors."""
         return tuple(self._errors) or (output.parse_text_error("".join(self._text)),)
 
 
 def allowed_environment(environment: Mapping[str, str], cache: Path | None) -> dict[str, str]:
-    """Return what terraform may see. Providers are kept in `cache`, so that a hundred forecasts load one once."""
+    """Return terraform's environment. `cache` stores providers, so that many forecasts download a provider once."""
     passed_on = {key: value for key, value in environment.items() if key in _KEPT or key.startswith(_KEPT_PREFIXES)}
     return {**({"TF_PLUGIN_CACHE_DIR": str(cache)} if cache else {}), **passed_on, **_SET}
 
 
 def allowed_environment_here() -> dict[str, str]:
-    """Return what terraform may see of this process's environment."""
+    """Return terraform's environment, from this process's environment."""
     return allowed_environment(os.environ, cache_folder())
 
 
 def cache_folder() -> Path | None:
-    """Return the folder for providers, made, below the user's cache; None where it cannot be: then each forecast loads its own."""
+    """Create and return the folder of the provider cache. None if that fails; then each forecast downloads the providers."""
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec" / "terraform"
         folder.mkdir(parents=True, exist_ok=True)

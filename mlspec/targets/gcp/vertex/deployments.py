@@ -1,7 +1,6 @@
-"""What stands at an endpoint, as Vertex AI shows it: which deployments are mlspec's, on which machines, with which shares.
+"""The deployments at an endpoint in Vertex AI's form: which of them are mlspec's, their machines and their traffic shares.
 
-A deployment's id is the digest of its version and its type of machine, so that what is mlspec's is known by itself; what has
-another id is somebody else's.
+A deployment's id is the digest of its version and its machine type. A deployment with another id is not mlspec's.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ServingMachine:
-    """What a version is served on."""
+    """The machine and the replicas that serve a version."""
 
     type: str
     min_replicas: int
@@ -24,12 +23,12 @@ class ServingMachine:
 
     @property
     def replica_counts(self) -> dict[str, int]:
-        """How many replicas, as Vertex AI is told."""
+        """The numbers of replicas in Vertex AI's form."""
         return {"min_replica_count": self.min_replicas, "max_replica_count": self.max_replicas}
 
 
 def deployment_id(version: str, machine: str) -> str:
-    """Return the id of a version's deployment on a type of machine: ten digits at most, the first not 0."""
+    """Return the id of a version's deployment on a machine type: at most ten digits, the first not 0."""
     return str(1 + int(hashlib.sha256(f"{version} {machine}".encode()).hexdigest(), 16) % 9_999_999_999)
 
 
@@ -40,18 +39,18 @@ def is_ours(deployed: Any) -> bool:
 
 
 def deployed_replicas(deployed: Any) -> dict[str, int]:
-    """Return the fewest and the most replicas of a deployment, as Machine.counts has them."""
+    """Return a deployment's minimum and maximum of replicas, in the form of `ServingMachine.replica_counts`."""
     resources = deployed.dedicated_resources
     return {"min_replica_count": resources.min_replica_count, "max_replica_count": resources.max_replica_count}
 
 
 def nonzero_shares(shares: Mapping[str, int]) -> dict[str, int]:
-    """Return the shares that are more than nothing."""
+    """Return the shares above zero."""
     return {str(which): int(share) for which, share in shares.items() if share}
 
 
 def find_mismatch(endpoint: Any, traffic: Mapping[str, int], machine: ServingMachine) -> str | None:
-    """Return where an endpoint does otherwise than `traffic`, percent by version, on `machine` says; None where it does not."""
+    """Return how an endpoint differs from `traffic` (percent by version) on `machine`; None if it does not differ."""
     actual, expected = _shares_by_version(endpoint), nonzero_shares(traffic)
     if actual != expected:
         return f"the endpoint splits its traffic {_split_text(actual)}, not {_split_text(expected)}"
@@ -67,7 +66,7 @@ def find_mismatch(endpoint: Any, traffic: Mapping[str, int], machine: ServingMac
 
 
 def _shares_by_version(endpoint: Any) -> dict[str, int]:
-    """Return the share of each version in percent; a deployment that is not mlspec's stands under its id."""
+    """Return each version's share in percent; a deployment that is not mlspec's is listed by its id."""
     names = {str(deployed.id): str(deployed.display_name) for deployed in endpoint.deployed_models if is_ours(deployed)}
     version_shares: Counter[str] = Counter()
     for which, share in nonzero_shares(endpoint.traffic_split).items():

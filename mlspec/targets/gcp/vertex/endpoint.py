@@ -1,9 +1,9 @@
-"""A forecast's endpoint on Vertex AI: which versions are deployed there, on which machines, and how the traffic is split.
+"""A forecast's endpoint on Vertex AI: its deployed versions, their machines and the traffic split.
 
-Terraform makes the endpoint's shell; this is all that happens inside. A deployment's id follows from its version and from what no
-call can change of it, its type of machine: a deployment whose answer was lost is found again, and another machine is another
-deployment, which takes over before the old one goes. Replicas are changed in place. Traffic is set in one call that names every
-share, under the endpoint's etag.
+Terraform creates the empty endpoint; this module deploys to it. A deployment's id is derived from its version and its machine
+type, which cannot be changed. So a deployment is found again if the answer to its creation was lost. A change of the machine type
+is a new deployment, which takes over the traffic before the old one is removed. Replicas are changed in place. One call sets all
+traffic shares, with the endpoint's etag as its precondition.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mlspec.targets.gcp.vertex.deployments import (
 )
 
 _COUNTS = ["dedicated_resources.min_replica_count", "dedicated_resources.max_replica_count"]
-_LONG = 3600.0  # seconds: a machine has to be found, the image loaded, the model read
+_LONG = 3600.0  # seconds to allocate a machine, pull the image and load the model
 
 
 class Endpoint:
@@ -34,13 +34,13 @@ class Endpoint:
         self._clients, self.name = clients, name
 
     def find_mismatch(self, traffic: Mapping[str, int], machine: ServingMachine) -> str | None:
-        """Return where the endpoint does otherwise than `traffic`, percent by version, on `machine` says, or None."""
+        """Return how the endpoint differs from `traffic` (percent by version) on `machine`, or None."""
         from google.api_core.exceptions import NotFound
 
         try:
             return find_mismatch(self._get_endpoint(), traffic, machine)
         except NotFound:
-            return "the endpoint is gone"
+            return "the endpoint does not exist"
 
     def route_traffic(
         self,
@@ -49,10 +49,10 @@ class Endpoint:
         machine: ServingMachine,
         confirm: Callable[[], None],
     ) -> None:
-        """Deploy the versions that are to serve, split the traffic, and take down the rest: in this order, so that it never fails.
+        """Deploy the versions in `traffic`, split the traffic, then undeploy the others. In this order no request fails.
 
-        `models` has each version's full name in the registry. `confirm` raises where this run may act no longer; it is asked before
-        each effect. Raises TargetError where there is no endpoint.
+        `models` has each version's full name in the registry. `confirm` is called before each effect; it raises if this run has
+        lost its lease. Raises TargetError if the endpoint does not exist.
         """
         shares = {deployment_id(version, machine.type): share for version, share in traffic.items()}
         for version in traffic:
@@ -63,7 +63,7 @@ class Endpoint:
             self._undeploy_version(deployed_id, confirm)
 
     def undeploy_all(self) -> None:
-        """Take everything down; nothing happens where there is no endpoint."""
+        """Undeploy all versions, if the endpoint exists."""
         from google.api_core.exceptions import NotFound
 
         try:
@@ -95,14 +95,14 @@ class Endpoint:
         self._call_with_retries(deploy_if_missing, f"deploy {version}")
 
     def _scale_version(self, version: str, machine: ServingMachine, confirm: Callable[[], None]) -> None:
-        """Let a version's deployment have as many replicas as it shall."""
+        """Set the number of replicas of a version's deployment."""
         which = deployment_id(version, machine.type)
         changed = {"id": which, "dedicated_resources": machine.replica_counts}
 
         def scale_if_different() -> None:
             deployed = self._own_deployments().get(which)
             if deployed is None or deployed_replicas(deployed) == machine.replica_counts:
-                return  # one that is gone again is found out by the next look
+                return  # the next check detects a deployment that was removed
             confirm()
             self._client.mutate_deployed_model(
                 endpoint=self.name, deployed_model=changed, update_mask={"paths": _COUNTS}, retry=None, timeout=TIMEOUT
@@ -134,10 +134,10 @@ class Endpoint:
                 endpoint=self.name, deployed_model_id=which, retry=None, timeout=TIMEOUT
             ).result(timeout=_LONG)
 
-        self._call_with_retries(undeploy_if_there, f"take the deployment {which} down")
+        self._call_with_retries(undeploy_if_there, f"undeploy {which}")
 
     def _own_deployments(self) -> dict[str, Any]:
-        """Return what mlspec deployed here, by id."""
+        """Return mlspec's deployments by id."""
         return {str(deployed.id): deployed for deployed in self._get_endpoint().deployed_models if is_ours(deployed)}
 
     def _call_with_retries(self, call: Callable[[], None], what: str) -> None:
@@ -148,7 +148,7 @@ class Endpoint:
         except NotFound as error:
             raise TargetError(
                 f"cannot {what}: {error.message}",
-                hint="`mlspec apply` makes the endpoint before anything is deployed there",
+                hint="run `mlspec apply`: it creates the endpoint",
             ) from error
 
     def _get_endpoint(self) -> Any:

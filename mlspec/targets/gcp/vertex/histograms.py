@@ -1,8 +1,8 @@
-"""From Cloud Monitoring's distributions to the buckets that latency is judged by.
+"""Converts Cloud Monitoring's distributions to the bins of mlspec's latency histogram.
 
-A distribution says how many values lie between two bounds, not where: they are taken to lie evenly in between, as
-histogram_quantile takes them. A latency is as exact as the buckets of both are fine: those of Monitoring grow by a factor, so
-that a percentile among long times is coarse.
+A distribution has the number of values in each bin, not the values. As Prometheus's histogram_quantile does, this module assumes
+that they are spread evenly over the bin. The result is as exact as the bins of both: Monitoring's bins grow by a factor, so a
+percentile of long latencies is coarse.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _BOUNDS = (0.0, *LATENCIES, inf)
 
 @dataclass(frozen=True, slots=True)
 class LatencyHistogram:
-    """How much lies in each of LATENCIES, the last for all beyond: parts of values, before they are counted out."""
+    """The number of values, as fractions, in each bin of LATENCIES and in a last bin above them."""
 
     parts: tuple[float, ...] = (0.0,) * (len(LATENCIES) + 1)
 
     def __add__(self, other: LatencyHistogram) -> LatencyHistogram:
-        """Return both together."""
+        """Return the sum of both, bin by bin."""
         return LatencyHistogram(tuple(left + right for left, right in zip(self.parts, other.parts, strict=True)))
 
 
 def to_histogram(distribution: Any) -> LatencyHistogram:
-    """Return a distribution of milliseconds over LATENCIES."""
+    """Return the histogram over LATENCIES (seconds) of a distribution in milliseconds."""
     parts = [0.0] * len(LatencyHistogram().parts)
     for low, high, count in _filled_bins(distribution):
         for index, (begin, end) in enumerate(pairwise(_BOUNDS)):
@@ -40,7 +40,7 @@ def to_histogram(distribution: Any) -> LatencyHistogram:
 
 
 def apportion_requests(times: LatencyHistogram, requests: int) -> tuple[int, ...]:
-    """Return whole counts in the proportions of `times` that sum to `requests`, by the largest remainders."""
+    """Return integer counts in proportion to `times` whose sum is `requests` (largest remainder method)."""
     total = sum(times.parts) or 1.0
     exact = [part * requests / total for part in times.parts]
     counts = [int(part_count) for part_count in exact]
@@ -51,7 +51,7 @@ def apportion_requests(times: LatencyHistogram, requests: int) -> tuple[int, ...
 
 
 def _filled_bins(distribution: Any) -> Iterator[tuple[float, float, int]]:
-    """Yield the bounds in seconds, and the count, of each bucket that holds something."""
+    """Yield the bounds in seconds and the count of each bin that is not empty."""
     bounds = [bound / _MILLISECONDS for bound in _bin_bounds(distribution.bucket_options)]
     for (low, high), count in zip(pairwise((0.0, *bounds, inf)), distribution.bucket_counts, strict=False):
         if count:
@@ -59,7 +59,7 @@ def _filled_bins(distribution: Any) -> Iterator[tuple[float, float, int]]:
 
 
 def _bin_bounds(options: Any) -> list[float]:
-    """Return the bounds between buckets, the first of which ends what lies below (google/api/distribution.proto)."""
+    """Return the bounds between bins; the first one ends the underflow bin (google/api/distribution.proto)."""
     kind = options.WhichOneof("options")
     if kind == "explicit_buckets":
         return list(options.explicit_buckets.bounds)
@@ -71,7 +71,7 @@ def _bin_bounds(options: Any) -> list[float]:
 
 
 def _overlap_share(low: float, high: float, begin: float, end: float) -> float:
-    """Return which part of what lies evenly in (low, high] lies in (begin, end]; what has no upper bound lies at its lower one."""
+    """Return the share of (low, high] that lies in (begin, end]. A bin without an upper bound counts at its lower bound."""
     if high == inf or high <= low:
         return float(begin <= low < end)
     return max(min(high, end) - max(low, begin), 0.0) / (high - low)

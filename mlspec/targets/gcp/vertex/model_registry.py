@@ -1,7 +1,7 @@
-"""Vertex AI's model registry: each version that serves is a version of the forecast's one model there, found by its alias.
+"""Vertex AI's model registry: a forecast is one model there, and each serving version is a version of it, found by its alias.
 
-What mlspec registers carries its labels; what does not is never touched. A version is looked for before it is uploaded, so that an
-upload whose answer was lost is found by the next attempt, and never made twice
+mlspec labels its models and never changes a model without its labels. Before an upload, the version is searched. So a version whose
+upload's answer was lost is not uploaded twice
 (https://cloud.google.com/vertex-ai/docs/model-registry/versioning).
 """
 
@@ -15,15 +15,15 @@ from mlspec.errors import Refused
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
-DEFAULT = "default"  # Vertex AI's own alias: here, the version that carries the forecast
+DEFAULT = "default"  # Vertex AI's alias of the default version, which carries the forecast
 _PAGE = 100
-_LONG = 1800.0  # seconds that Vertex AI has for an operation
+_LONG = 1800.0  # seconds to wait for an operation of Vertex AI
 OURS = {"managed-by": "mlspec"}
 
 
 @dataclass(frozen=True, slots=True)
 class ModelUpload:
-    """A version as it is to be registered: under which name, from which folder of files, served by which image."""
+    """A version to register: its name, the folder of its files and the image that serves it."""
 
     version: str
     folder: str
@@ -40,7 +40,7 @@ class ModelRegistry:
         self._place = f"projects/{clients.project}/locations/{clients.region}"
 
     def list_default_aliases(self) -> dict[str, frozenset[str]]:
-        """Return the aliases of each forecast's default version, the one that carries it: one list call a hundred forecasts."""
+        """Return the aliases of each forecast's default version. Makes one list call per hundred forecasts."""
         request = {"parent": self._place, "filter": 'labels.managed-by="mlspec"', "page_size": _PAGE}
         models = call_with_retries(
             lambda: list(self._model_service.list_models(request=request, retry=None, timeout=TIMEOUT)),
@@ -49,7 +49,7 @@ class ModelRegistry:
         return {model.labels.get("mlspec-forecast", ""): frozenset(model.version_aliases) for model in models}
 
     def default_aliases(self, forecast: str) -> frozenset[str]:
-        """Return the aliases of one forecast's default version; none where there is no such model."""
+        """Return the aliases of one forecast's default version; empty if the model does not exist."""
         from google.api_core.exceptions import NotFound
 
         try:
@@ -62,7 +62,7 @@ class ModelRegistry:
         return frozenset(model.version_aliases)
 
     def find_version(self, forecast: str, alias: str) -> str | None:
-        """Return the full name of a registered version, `…/models/ID@N`; None where there is none."""
+        """Return the full name of a registered version, `…/models/ID@N`; None if there is none."""
         from google.api_core.exceptions import NotFound
 
         try:
@@ -78,7 +78,7 @@ class ModelRegistry:
         return f"{self._model_name(forecast)}@{model.version_id}"
 
     def register_version(self, forecast: str, upload: ModelUpload) -> str:
-        """Upload a version, once, and return its full name. Raises Refused where a model of that name is not mlspec's."""
+        """Upload a version unless it is registered, and return its full name. Raises Refused if the model is not mlspec's."""
 
         def find_or_upload() -> str:
             registered = self.find_version(forecast, upload.version)
@@ -92,16 +92,16 @@ class ModelRegistry:
         return call_with_retries(find_or_upload, f"register {upload.version}")
 
     def promote_version(self, forecast: str, version: str) -> None:
-        """Let a registered version be the default one."""
+        """Make a registered version the default version."""
         call_with_retries(
             lambda: self._model_service.merge_version_aliases(
                 name=f"{self._model_name(forecast)}@{version}", version_aliases=[DEFAULT], retry=None, timeout=TIMEOUT
             ),
-            f"let {version} be the default version",
+            f"make {version} the default version",
         )
 
     def remove_model(self, forecast: str) -> None:
-        """Remove a forecast's model with all its versions; nothing happens where there is none."""
+        """Remove a forecast's model with all its versions, if it exists."""
         from google.api_core.exceptions import NotFound
 
         def delete_if_there() -> None:
@@ -148,7 +148,7 @@ class ModelRegistry:
     def _refuse_foreign(self, model: Any) -> None:
         if model.labels.get("managed-by") != "mlspec":
             raise Refused(
-                f"the model {model.name} was not made by mlspec, which changes nothing that it did not make",
+                f"the model {model.name} was not made by mlspec, so mlspec does not change it",
                 hint="rename that model, or the forecast",
             )
 

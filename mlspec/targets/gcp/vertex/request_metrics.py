@@ -1,9 +1,9 @@
-"""What Vertex AI counted of an endpoint's requests, read from Cloud Monitoring by the hour.
+"""Reads Vertex AI's request counts of an endpoint from Cloud Monitoring, by the hour.
 
-One list call a metric brings all endpoints of a project, inside a session; an hour of a deployment is one point, for Monitoring
-adds up what lies between (ALIGN_DELTA; the hours end where the question ends). Requests and failures are `response_count`, a series
-a class of HTTP codes; the times are `prediction_latencies` of the type `total`, in milliseconds
-(https://cloud.google.com/monitoring/api/metrics_gcp_a_b#gcp-aiplatform). Both come a few minutes late.
+Inside a session, one list call per metric returns all endpoints of a project. Monitoring sums each hour of a deployment to one
+point (ALIGN_DELTA; the last hour ends at the end of the requested interval). Requests and errors are `response_count`, one series
+per class of HTTP status. Latencies are `prediction_latencies` of the type `total`, in milliseconds
+(https://cloud.google.com/monitoring/api/metrics_gcp_a_b#gcp-aiplatform). Both are a few minutes late.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from mlspec.targets.gcp.vertex.histograms import LatencyHistogram, apportion_req
 _METRIC = "aiplatform.googleapis.com/prediction/online"
 _RESPONSES = f'metric.type = "{_METRIC}/response_count"'
 _LATENCIES = f'metric.type = "{_METRIC}/prediction_latencies" AND metric.labels.latency_type = "total"'
-_FAILED = "5"  # how the class of codes begins that are the server's fault: what a client gets wrong is not counted
+_FAILED = "5"  # first digit of server errors; client errors are not counted as errors
 _HOUR = timedelta(hours=1)
-_NEAR = timedelta(minutes=10)  # less than the hour, so that each window of an alert still holds one end of an hour
-_PAGE = 100_000  # points a page, the most there is
+_NEAR = timedelta(minutes=10)  # less than an hour, so that every alert window still contains the end of an hour
+_PAGE = 100_000  # points per page, the API's maximum
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """So many hours up to a moment, of one endpoint or, where it is empty, of all."""
+    """An interval: `hours` up to `end`, of one endpoint, or of all endpoints if `endpoint` is empty."""
 
     end: datetime
     hours: int
     endpoint: str
 
     def covers_hours(self, end: datetime, hours: int) -> bool:
-        """Return whether its hours are as good as those up to a later moment: a pass over many takes its minutes."""
+        """Return whether this interval can replace `hours` up to a slightly later `end`, as a long pass has it."""
         return timedelta(0) <= end - self.end < _NEAR and hours <= self.hours
 
 
 @dataclass(frozen=True, slots=True)
 class _Hour:
-    """One deployment's hour, by the moment at which it ends."""
+    """One hour of one deployment, identified by its end."""
 
     endpoint: str
     deployed: str
@@ -53,33 +53,33 @@ class _Hour:
 
 @dataclass
 class _HourlyCounts:
-    """Responses by the first digit of their code, and their times."""
+    """Responses by the first digit of their status, and their latencies."""
 
     responses: dict[_Hour, Counter[str]]
     times: dict[_Hour, LatencyHistogram]
 
 
 class RequestMetricsReader:
-    """The counts of one project's endpoints."""
+    """Reads the request counts of one project's endpoints."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._answers: dict[_Span, _HourlyCounts | TargetError] | None = None
 
     def begin_session(self) -> None:
-        """Ask for all endpoints at once from now on, and remember the answers, a no among them."""
+        """From now on read all endpoints in one call and cache the answers, also errors."""
         self._answers = {}
 
     def end_session(self) -> None:
-        """Ask for one endpoint from now on."""
+        """From now on read one endpoint per call, without a cache."""
         self._answers = None
 
     def read_request_counts(
         self, forecast: str, endpoint: str, versions: Mapping[str, str], since: str
     ) -> tuple[RequestCount, ...]:
-        """Return what each deployment answered in the hours from `since` (RFC 3339) on, oldest first.
+        """Return each deployment's request counts in the hours from `since` (RFC 3339) on, oldest first.
 
-        `versions` has the version of each deployment's id. An hour counts once both its responses and their times are there.
+        `versions` has the version of each deployment id. An hour is returned only if both its responses and latencies are there.
         """
         counts = self._load_counts(endpoint, datetime.fromisoformat(since))
         hours = sorted(
@@ -93,13 +93,13 @@ class RequestMetricsReader:
         )
 
     def _load_counts(self, endpoint: str, since: datetime) -> _HourlyCounts:
-        hours = max((datetime.now(UTC) - since) // _HOUR, 1)  # noqa: TID251  (only which hour it is: the question says the minute)
+        hours = max((datetime.now(UTC) - since) // _HOUR, 1)  # noqa: TID251  (only for the number of hours)
         end = since + hours * _HOUR
         if self._answers is None:
             return self._read_counts(_Span(end, hours, endpoint))
         counts = next((answer for span, answer in self._answers.items() if span.covers_hours(end, hours)), None)
         if counts is None:
-            # Twice as far as before each time: a thousand forecasts with windows of their own are a few questions.
+            # Intervals grow by powers of two, so that a thousand forecasts with different windows need only a few calls.
             span = _Span(end, 1 << (hours - 1).bit_length(), "")
             counts = self._answers[span] = self._read_or_error(span)
         if isinstance(counts, TargetError):
@@ -131,7 +131,7 @@ class RequestMetricsReader:
         }
         series = call_with_retries(
             lambda: list(self._clients.monitoring.list_time_series(request=request, retry=None, timeout=TIMEOUT)),
-            "read what the endpoints counted",
+            "read the request counts of the endpoints",
         )
         for time_series in series:
             where, labels = time_series.resource.labels["endpoint_id"], time_series.metric.labels

@@ -1,7 +1,7 @@
-"""Makes Vertex AI follow the record.
+"""Changes Vertex AI to match the record.
 
-Versions that serve are registered, the one that carries the forecast is the default, and where a forecast serves online, its
-endpoint splits the traffic as the record says.
+The serving versions are registered, and the version that carries the forecast is the default. If a forecast serves online, its
+endpoint gets the record's traffic split.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LOOP_JOB = "mlspec-reconcile"
 
 
 class VertexServing:
-    """What Vertex AI holds of one target's forecasts."""
+    """The models and endpoints of one target's forecasts on Vertex AI."""
 
     def __init__(self, clients: Clients, place: GcpLocation, models: Bucket) -> None:
         self._clients, self._place, self._models = clients, place, models
@@ -35,18 +35,18 @@ class VertexServing:
         self._session = False
 
     def begin_session(self) -> None:
-        """Look at the whole registry once, for all the looks that follow; a no is remembered as well, and said to each of them."""
+        """From now on read the whole registry in one call and cache the answer, also an error."""
         self._session = True
 
     def end_session(self) -> None:
-        """Look anew from now on."""
+        """Stop caching."""
         self._session, self._defaults = False, None
 
     def route_traffic(
         self, forecast: str, spec: Forecast, traffic: Mapping[str, int], main: str,
         versions: Mapping[str, Version], confirm: Callable[[], None],
     ) -> None:  # fmt: skip
-        """Let Vertex AI serve `versions` as `traffic` says, in percent; `main` carries the forecast. Twice is as once."""
+        """Serve `versions` with the shares in `traffic` (percent); `main` carries the forecast. Idempotent."""
         confirm()
         models = {
             name: self._registry.register_version(forecast, self._model_upload(forecast, version))
@@ -59,10 +59,10 @@ class VertexServing:
         else:
             self._open_endpoint(
                 forecast
-            ).undeploy_all()  # it served online once: Terraform cannot remove an endpoint that still does
+            ).undeploy_all()  # it may have served online before: Terraform cannot remove an endpoint with deployments
 
     def find_mismatch(self, forecast: str, deployment: ObservedResource) -> str | None:
-        """Return where Vertex AI does not follow a recorded deployment, or None."""
+        """Return how Vertex AI differs from a recorded deployment, or None."""
         main = str(deployment.facts.get("version"))
         if main not in self._default_aliases(forecast):
             return f"{main} is not the default version in the model registry"
@@ -75,7 +75,7 @@ class VertexServing:
         return self._open_endpoint(forecast).find_mismatch(deployment.facts.get("traffic", {}), machine)
 
     def take_down(self, forecast: str, *, purge: bool) -> None:
-        """Take down what serves; with `purge` the registered versions go too."""
+        """Undeploy all versions; with `purge`, also remove the registered versions."""
         self._open_endpoint(forecast).undeploy_all()
         if purge:
             self._registry.remove_model(forecast)
@@ -106,15 +106,15 @@ class VertexServing:
         )
 
     def find_image(self) -> str:
-        """Return the image that steps and servers run in: the environment's, else the loop's own."""
+        """Return the image of steps and servers: from MLSPEC_IMAGE, else the image of the loop's job."""
         return os.environ.get("MLSPEC_IMAGE") or self._loop_image()
 
     def expect_image(self, image: str | None) -> None:
-        """Raise TargetError where the loop's job runs another image than this one, which holds the specs of now."""
+        """Raise TargetError if the loop's job does not run `image`, which contains the current specs."""
         if image and (loop_image := self._loop_image()) != image:
             raise TargetError(
-                f"the job {LOOP_JOB} runs {loop_image}, which holds other specs than the image of this build",
-                hint=f"apply infra/ with step_image={image}, then the same command again",
+                f"the job {LOOP_JOB} runs {loop_image}, not the image of this build, so its specs may differ",
+                hint=f"apply infra/ with step_image={image}, then run the same command again",
             )
 
     def _loop_image(self) -> str:
@@ -128,7 +128,7 @@ class VertexServing:
             )
         except NotFound as error:
             raise TargetError(
-                f"there is no job {LOOP_JOB} to tell which image serves",
+                f"the job {LOOP_JOB}, whose image serves, does not exist",
                 hint="apply infra/ with step_image, or set MLSPEC_IMAGE",
             ) from error
         return str(job.template.template.containers[0].image)
