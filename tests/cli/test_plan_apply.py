@@ -215,7 +215,7 @@ def test_status_tells_of_a_forecast_that_no_spec_describes_and_of_specs_it_canno
     Path("specs/other.yaml").write_text("nonsense")
     said = mlspec("status")
     assert (said.code, "cannot be read" in said.err) == (0, True)
-    assert "takes it down" not in said.out
+    assert "removes it" not in said.out
 
 
 def test_a_state_file_that_cannot_be_trusted_is_said_by_every_command_and_left_alone(mlspec: Mlspec) -> None:
