@@ -134,7 +134,7 @@ def is_json() -> bool:
 
 
 def default_form() -> str:
-    """Return the form of records where no option chose one: JSON in a job on Google Cloud."""
+    """Return the default form of records: JSON in a job on Google Cloud, else text."""
     chosen = os.environ.get("MLSPEC_LOG_FORMAT", "").lower()
     return chosen if chosen in FORMS else "json" if any(os.environ.get(name) for name in _JOB) else "text"
 

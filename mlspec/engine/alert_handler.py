@@ -39,7 +39,7 @@ class StepNotRun(MlspecError):
 
 
 def handle_alert(target: OpenedTarget, forecast: str, clock: Callable[[], str]) -> PassResult:
-    """Judge what serves of one forecast as it was released, and move traffic back where that follows; return what came of it.
+    """Judge the version that serves, under the released spec, and move traffic back if that follows; return the result.
 
     `clock` returns RFC 3339 in UTC. Errors are noted in the result, as in a pass. If nothing is due, no lock is taken. It does
     not wait for a lock that is held: the holder of the lock, or the next pass, makes the same decision.
@@ -83,7 +83,7 @@ def _defer_rollout_step(due: TrafficMove | None, result: PassResult) -> bool:
 
 
 def _work_due(target: OpenedTarget, forecast: str, clock: Callable[[], str], result: PassResult) -> ForecastWork | None:
-    """Return the work on a forecast of which there is something to judge or to move back; note why there is none.
+    """Return the work on a forecast, if there is something to judge or to move back; else None, and note why.
 
     Raises StepNotRun if the stored steps are not enough to judge by.
     """
@@ -136,7 +136,7 @@ def measure_move_ahead(work: ForecastWork) -> None:
 
 
 def _work_of_newest_release(target: OpenedTarget, observed: Observed, clock: Callable[[], str]) -> ForecastWork | None:
-    """Return the work on a forecast as its newest release has it, on the data that was read last; None where nothing serves.
+    """Return the work on a forecast with its newest release's spec and the data that was read last; None if nothing serves.
 
     Steps are looked up under the code and the libraries of the last evaluation, because this process may have neither.
     """

@@ -31,7 +31,7 @@ class Spec(Protocol):
 
     @property
     def forecast(self) -> Forecast:
-        """What the spec says, resolved for one target."""
+        """The spec, resolved for one target."""
         ...
 
     @property

@@ -93,7 +93,7 @@ def _counts_as_better(work: ForecastWork, observed: Observed, serves: str, name:
 def _does_better(work: ForecastWork, observed: Observed, serves: str, name: str, version: Version) -> bool:
     alert = next(alert for alert in work.desired.spec.alerts if alert.name == name)
     if METRICS[alert.metric].kind == "serving":
-        return True  # nothing that a server did can be done again
+        return True  # the requests of a server cannot be repeated
     cutoffs = _values_of(name, evaluation_facts(work, observed)).get("made_at", {}).get(serves)
     if not cutoffs:  # the alert is not about forecasts
         return True

@@ -1,7 +1,7 @@
 """The effects of applying one forecast: read the data, judge a model, make the forecast. `engine.traffic` moves the traffic.
 
-Each runs the steps it needs, asks `plan` what follows, and settles once. What one effect learns the next one takes from what the
-target holds after it (`work.observed`), so that a run which starts in the middle does the same.
+Each effect runs its steps, asks `plan` for the decision, and records once. The next effect uses the state that the target holds
+after it (`work.observed`), so that a run which starts in the middle does the same.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _MAX_EXAMPLES = 3  # examples of a broken check in the error
 
 @dataclass
 class ForecastWork:
-    """One forecast being applied. `version`, `release` and `run` are what this run made; `effect_count` counts its effects.
+    """The work of applying one forecast. `version`, `release` and `run` are what this run made; `effect_count` counts its effects.
 
-    `observed` is what the target holds of it: as it was looked at when the work began, then as each settlement left it. Nobody else
-    writes while this run holds the lock, so it is not looked at again.
+    `observed` is the observed state: read when the work begins, then updated by each settlement. No other run writes while this
+    run holds the lock, so it is not read again.
 
     `written` is True once the state was written: from then on a signal stops a run part-way. `moment` is the scheduled moment
     that the run is for (RFC 3339); None for the present.

@@ -184,7 +184,7 @@ def evaluation_facts(
 
 
 def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:
-    """Return the values of the alerts on errors and latency: of what servers counted, and of no forecast."""
+    """Return the values of the alerts on errors and latency, from the request counts of servers."""
     alerts = [alert for alert in work.desired.spec.alerts if METRICS[alert.metric].kind == "serving"]
     if not alerts:
         return ()
@@ -196,7 +196,7 @@ def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> t
 
 
 def _with_rollbacks_reset(spec: Forecast, observed: Observed, ledger: Ledger, now: str) -> Ledger:
-    """Return the ledger with the count of rollbacks begun anew, where a version that came in after them has proved good.
+    """Return the ledger with the count of rollbacks reset, if a version that came after them is proved good.
 
     Not before the cooldown of the last rollback ends: the cooldown is computed from its record.
     """

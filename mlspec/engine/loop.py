@@ -37,7 +37,7 @@ def reconcile_specs(
 def _run_passes(
     engine: Engine, specs: Sequence[Spec], outlooks: Sequence[PassOutlook], lock_timeout: float, at_once: int
 ) -> tuple[PassResult, ...]:
-    """Make the passes in which there is work to do, and return the results of all, in order."""
+    """Make the passes that have work to do, and return the results of all, in order."""
     results = [outlook.result for outlook in outlooks]
     busy = [index for index, outlook in enumerate(outlooks) if outlook.has_work]
     passes = [partial(run_pass, engine, specs[index], results[index], lock_timeout) for index in busy]
@@ -51,7 +51,7 @@ def _run_passes(
 
 
 def _lost_process_result(result: PassResult, code: int) -> PassResult:
-    """Return the result of a pass whose process ended before it said what it did."""
+    """Return the result of a pass whose process ended without a result."""
     how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
     error = TargetError(
         f"the process that worked on {result.forecast} {how}",

@@ -79,14 +79,14 @@ class PassPlan:
 
 
 def resource_mode(spec: Forecast, change: Change | Kind) -> ReconcileMode:
-    """Return the loop's mode for one kind of resource. Data is looked at in observe mode too: that is how one observes."""
+    """Return the loop's mode for one kind of resource. Data is read in observe mode too: observation needs it."""
     kind = change if isinstance(change, str) else change.resource.partition(".")[0]
     setting = next((mode for name, mode in spec.reconcile.resources.items() if name == kind), spec.reconcile.mode)
     return "enforce" if kind == "data" and setting == "observe" else setting
 
 
 def plan_pass(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
-    """Return the outlook of one forecast as it was `observed`. Raises DataError where its data is not there, and never was."""
+    """Return the plan of a pass over one forecast. Raises DataError if its data is missing and was never read."""
     now = engine.clock()
     desired_forecast, missing = _load_desired(engine, spec, observed)
     slots = slots_due(desired_forecast.spec, observed, parse_moment(now))
@@ -129,7 +129,7 @@ def _load_desired(engine: Engine, spec: Spec, observed: Observed) -> tuple[Desir
 
 
 def slots_due(spec: Forecast, observed: Observed, now: datetime) -> dict[str, DueRun]:
-    """Return which schedules have come round since they were dealt with; before the first release, none has."""
+    """Return the due run of each schedule since its last handled moment; none before the first release."""
     timezone, crons = spec.schedule.timezone, {"forecast": spec.schedule.forecast, "retrain": spec.schedule.retrain}
     since = next(
         (

@@ -40,7 +40,7 @@ class PassResult:
 
 @dataclass(frozen=True)
 class PassOutlook:
-    """What was seen of a forecast without its lock: the result of a pass that does nothing, and whether there is work to do."""
+    """What was observed without the lock: the result of a pass that does nothing, and whether there is work to do."""
 
     result: PassResult
     has_work: bool

@@ -24,9 +24,9 @@ def make_plan(
     commit: str | None,
     costs: Callable[[Sequence[Spec], Sequence[str]], tuple[str, ...]] = _no_costs,
 ) -> Plan:
-    """Return what apply would do for `specs`; a spec whose data is not there is an obstacle, and holds up no other.
+    """Return what apply would do for `specs`. A spec whose data is missing is an obstacle, and does not stop the others.
 
-    `costs` returns sentences on what the specs cost, given those and the names of what is trained.
+    `costs` returns sentences on the costs, from the specs and the names that are trained.
     """
     target = engine.target
     planned_changes: list[Change] = []
@@ -61,7 +61,7 @@ def make_plan(
 
 
 def _backfill_sentences(spec: Spec, observed: Observed, now: str) -> list[str]:
-    """Return how many runs of the schedule for forecasts one forecast makes up for now; nothing where it is none or one."""
+    """Return how many runs of schedule.forecast one forecast makes up for now; empty if it is none or one."""
     due = slots_due(spec.forecast, observed, parse_moment(now)).get("forecast")
     if due is None or not due.missed:
         return []

@@ -43,6 +43,6 @@ class ReadonlyPlanner:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What has to be said of a plan whose data could not be looked at."""
+        """The notes of a plan on forecasts whose data could not be read."""
         unseen = sorted(self.unseen)
-        return tuple(f"{name}: this account may not look at its data: nothing is said of new data" for name in unseen)
+        return tuple(f"{name}: this account cannot read its data, so new data is not shown" for name in unseen)

@@ -49,21 +49,21 @@ _LOOK = "look"  # the key of a failure that a defect caused while observing, bef
 
 
 def reconcile_one(engine: Engine, spec: Spec, lock_timeout: float = 0.0) -> PassResult:
-    """Make one pass over one forecast, and return what came of it, errors included: they hold up no other."""
+    """Make one pass over one forecast, and return the result. Errors are in the result, and not raised."""
     with engine.target.hash_files_once():
         outlook = look_for_work(engine, spec)
         return run_pass(engine, spec, outlook.result, lock_timeout) if outlook.has_work else outlook.result
 
 
 def look_for_work(engine: Engine, spec: Spec) -> PassOutlook:
-    """Return whether there is something to do for a forecast, and what waits; takes no lock, but to say once that it is paused."""
+    """Return whether there is work on a forecast, and what waits. Takes no lock, except to record once that it is paused."""
     with forecast_scope(spec.name):
         try:
             if spec.forecast.reconcile.mode == "pause":
                 _record_pause(engine, spec)
                 return PassOutlook(PassResult(spec.name, paused=True), has_work=False)
             return _look_at_forecast(engine, spec)
-        except Exception as error:  # a defect in one forecast's look holds up no other
+        except Exception as error:  # a defect in one forecast's look does not stop the others
             failure = as_error(error)
             logger.debug("looking failed", exc_info=error)
             if isinstance(failure, Defect):
@@ -72,9 +72,9 @@ def look_for_work(engine: Engine, spec: Spec) -> PassOutlook:
 
 
 def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float) -> PassResult:
-    """Do what there is to do for a forecast, under its lock, and return what came of it.
+    """Do the work on a forecast, under its lock, and return the result.
 
-    `result` is what was seen without the lock: it stands where the lock is not to be had.
+    `result` is what was observed without the lock. It is returned with the error if the lock is held by another run.
     """
     with forecast_scope(spec.name):
         try:
@@ -88,7 +88,7 @@ def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float
 
 
 def _look_at_forecast(engine: Engine, spec: Spec) -> PassOutlook:
-    """Return whether there is something to do, so that a lock is taken, and what waits."""
+    """Return whether there is work, which needs the lock, and what waits."""
     pass_plan = plan_pass(engine, spec, engine.target.observe_forecast(spec.name))
     work = ForecastWork(engine, pass_plan.desired, pass_plan.observed)
     result = PassResult(
@@ -103,7 +103,7 @@ def _look_at_forecast(engine: Engine, spec: Spec) -> PassOutlook:
         or changed_conditions(pass_plan, pass_plan.observed.conditions, result.reported, "")
     )
     moves_on = resource_mode(spec.forecast, "deployment") == "enforce" and move_due(work, pass_plan.observed)
-    # Who answers an alert goes by the newest release, and has to know where the spec is another by now.
+    # The alert handler uses the newest release's spec, and has to know if the spec has changed since.
     another = pass_plan.observed.ledger.spec not in ("", spec.spec_hash)
     mended = pass_plan.observed.ledger.failure is not None and pass_plan.observed.ledger.failure.key == _LOOK
     is_due = seen or another or mended or has_news(work, pass_plan.observed) or moves_on
@@ -111,14 +111,14 @@ def _look_at_forecast(engine: Engine, spec: Spec) -> PassOutlook:
 
 
 def _waiting_reasons(work: ForecastWork, pass_plan: PassPlan) -> list[str]:
-    """Return why work that is asked for is not done, and why what serves stays although an alert fires."""
+    """Return why desired work is not done, and why the version that serves stays although an alert fires."""
     decision = rollback_decision(work, pass_plan.observed)
     stays = [decision.why] if isinstance(decision, rollback.Stay) and decision.why else []
     return [*waiting_reasons(pass_plan), *stays]
 
 
 def _reported_lines(work: ForecastWork, pass_plan: PassPlan) -> list[str]:
-    """Return what is only observed: changes, and a move of traffic."""
+    """Return what is only reported: changes, and a move of traffic."""
     lines = [f"{change.resource}: {change.reason}" for change in pass_plan.reported_changes]
     if resource_mode(work.desired.spec, "deployment") != "observe":
         return lines
@@ -127,7 +127,7 @@ def _reported_lines(work: ForecastWork, pass_plan: PassPlan) -> list[str]:
 
 
 def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
-    """Make the pass, and note in `result` each thing as it is done: what was done before an error is part of it."""
+    """Make the pass, and note each action in `result` at once, so that actions before an error are in it."""
     pass_plan = plan_pass(engine, spec, engine.target.observe_forecast(spec.name))
     work = ForecastWork(engine, pass_plan.desired, pass_plan.observed)
     try:
@@ -150,7 +150,7 @@ def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
 
 
 def _apply_kind(work: ForecastWork, pass_plan: PassPlan, kind: Kind) -> list[str]:
-    """Carry out one resource's change, if it is the loop's to carry out, and return what was done."""
+    """Carry out one resource's change, if the loop may carry it out, and return what was done."""
     if not any(planned_change.resource.startswith(f"{kind}.") for planned_change in pass_plan.pending_changes):
         return []
     change = pass_plan.change_of(kind)
@@ -177,7 +177,7 @@ def _apply_due_changes(work: ForecastWork, pass_plan: PassPlan, result: PassResu
 
 
 def _after_effects(work: ForecastWork, pass_plan: PassPlan) -> PassPlan:
-    """Return the plan after an effect: the same wants, against what is held now."""
+    """Return the pass's plan after an effect: the same desired state, compared with the present observed state."""
     return replace(pass_plan, observed=work.observed, changes=plan_changes(work.desired, work.observed))
 
 

@@ -37,7 +37,7 @@ class RehearsalStage(Protocol):
 
     @property
     def spec(self) -> Forecast:
-        """The spec, as it is on the stage."""
+        """The spec of the copy."""
         ...
 
     @property
@@ -98,13 +98,13 @@ class RehearsalVerdict:
 
 
 def periods_for(spec: Forecast) -> int:
-    """Return how many periods a drill tells again: those that the longest alert needs, and some before and after."""
+    """Return how many periods a rehearsal replays: those that the longest alert needs, and SPARE_PERIODS."""
     needed = [(alert.window or 1) + alert.agreement.evaluations for alert in spec.alerts]
     return max(needed, default=1) + SPARE_PERIODS
 
 
 def rehearsal_spec(spec: Forecast) -> RehearsalSpec:
-    """Return a spec of the stage."""
+    """Return the spec of a rehearsal."""
     return RehearsalSpec(spec.metadata.name, spec, spec_digest(resolved_json(spec)))
 
 

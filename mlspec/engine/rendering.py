@@ -40,7 +40,7 @@ def render_sources(
 
 
 def spec_sources(specs: Sequence[ResolvedSpec], root: Path) -> list[RenderSource]:
-    """Return specs as what the templates are given. Raises SpecError for one outside the project: a DAG could not name it."""
+    """Return specs in the form that the templates need. Raises SpecError for a file outside the project: a DAG cannot name it."""
     return [RenderSource(spec.name, spec.forecast, spec.spec_hash, _relative_path(spec.file, root)) for spec in specs]
 
 

@@ -24,7 +24,7 @@ TrafficMove = Shift | Abort | rollback.RollBack | rollback.GiveUp
 
 
 def has_news(work: ForecastWork, observed: Observed) -> bool:
-    """Return whether there is something to evaluate that was not evaluated."""
+    """Return whether there is new evidence that was not evaluated."""
     judged = bool(work.desired.spec.alerts) and "data" in observed.resources and "forecast" in observed.resources
     return judged and observed.ledger.evaluated != evaluation_key(work, observed)
 
@@ -57,7 +57,7 @@ def move_traffic(work: ForecastWork, result: PassResult) -> None:
 
 
 def evaluate_if_new(work: ForecastWork) -> tuple[str, ...]:
-    """Evaluate, where there is something that was not evaluated; return a sentence for each alert that changed."""
+    """Evaluate if there is new evidence; return a sentence for each alert that changed."""
     if not has_news(work, work.observed):
         return ()
     work.written = True

@@ -124,7 +124,7 @@ def make_fallback(work: ForecastWork) -> Version:
 
 
 def fallback_work(work: ForecastWork) -> ForecastWork:
-    """Return the same work for the fallback: one candidate, and nothing to hold it against."""
+    """Return the same work for the fallback: one candidate, and no gate."""
     spec = work.desired.spec
     candidate = SeasonalNaive(kind=spec.rollback.fallback)
     model = spec.model.model_copy(update={"candidates": (candidate,), "gate": ()})

@@ -30,7 +30,7 @@ def would_do_better(alert: Alert, own: Segments, other: Segments) -> bool:
 
 
 def _worst_excess(alert: Alert, segments: Segments) -> float:
-    """Return how far the newest window is beyond the threshold, in the worst segment; 0 where none is."""
+    """Return how far the newest window is beyond the threshold, in the worst segment; 0 if none is."""
     return max((threshold_excess(alert, values[0]) for values in segments.values() if values), default=0.0)
 
 

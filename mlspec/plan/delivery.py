@@ -16,7 +16,7 @@ GIVE_UP = timedelta(days=3)
 
 
 def notice_receivers(notify: Sequence[Notify], notice: Notice) -> tuple[str, ...]:
-    """Return the stable names of the receivers that want a notice of this severity."""
+    """Return the stable names of the receivers whose `severity` is at or below the notice's."""
     level = SEVERITIES.index(notice.severity)
     return tuple(_receiver_name(receiver) for receiver in notify if SEVERITIES.index(receiver.severity) <= level)
 

@@ -9,7 +9,7 @@ from mlspec.spec.forecast import Forecast, GradientBoosting
 
 
 def needed_extras(specs: Iterable[Forecast], target_extras: Collection[str]) -> tuple[str, ...]:
-    """Return the optional parts of mlspec that specs and their target (`target_extras`) ask for, in the order of their names."""
+    """Return the extras of mlspec that specs and their target (`target_extras`) need, sorted."""
     extra_names = {"forecast", *target_extras}
     for spec in specs:
         extra_names |= set(_model_extras(spec)) | set(_receiver_extras(spec))

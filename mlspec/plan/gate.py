@@ -39,7 +39,7 @@ class GateEvidence:
 
 
 def judge_rules(rules: Sequence[Rule], evidence: GateEvidence) -> tuple[RuleVerdict, ...]:
-    """Return one verdict a rule, in order. No rules, no verdicts: everything passes."""
+    """Return one verdict for each rule, in order. Without rules there are no verdicts, and everything passes."""
     return tuple(_judge_rule(rule, evidence) for rule in rules)
 
 
@@ -69,7 +69,7 @@ def _judge_within(rule: Rule, margin: float, value: float, evidence: GateEvidenc
         return RuleVerdict(
             "inconclusive", f"{rule.metric} has no nominal value: the spec asks for fewer than two quantiles"
         )
-    # A hair's breadth more than the margin, so that 0.85 is within 0.05 of 0.80 in binary fractions too.
+    # The tolerance of 1e-12 allows for rounding of binary fractions: 0.85 has to be within 0.05 of 0.80.
     holds = abs(value - ideal) <= margin + 1e-12
     return _rule_verdict(
         holds, f"{rule.metric} {_format_figure(value)} {{}} within {_format_figure(margin)} of {_format_figure(ideal)}"
@@ -108,7 +108,7 @@ def _metric_loss(metric: str, value: float, evidence: GateEvidence) -> float:
 
 
 def _ideal_value(metric: str, evidence: GateEvidence) -> float | None:
-    """Return the value that is neither too low nor too high; None where it is nominal, and there are too few quantiles for one."""
+    """Return a metric's ideal value; None if it is the nominal interval and there are too few quantiles for one."""
     ideal = METRICS[metric].ideal
     return evidence.interval if ideal == "nominal" else ideal
 

@@ -19,7 +19,7 @@ def format_moment(at: datetime) -> str:
 
 
 def moment_after(start: str, span: timedelta) -> str:
-    """Return the moment that lies `span` after `start`."""
+    """Return the moment `span` after `start`."""
     return format_moment(parse_moment(start) + span)
 
 

@@ -26,22 +26,28 @@ def _deployment_note(spec: Forecast) -> str | None:
             f"serve: {spec.deployment.serve} is `mlspec serve` on a local target, an endpoint on Google Cloud"
         )
     if spec.deployment.machine != Machine():
-        remarks.append("machine is an endpoint's, and a local target has none")
+        remarks.append("machine is for an endpoint, and the local target has none")
     if spec.deployment.batch_machine:
-        remarks.append("batch_machine is a job's on Google Cloud; the local target forecasts on this one")
+        remarks.append("batch_machine is for a job on Google Cloud; the local target forecasts on this machine")
     return "; ".join(remarks) or None
 
 
 def _training_note(spec: Forecast) -> str | None:
-    return "machine is a job's on Google Cloud; the local target trains on this one" if spec.training.machine else None
+    return (
+        "machine is for a job on Google Cloud; the local target trains on this machine"
+        if spec.training.machine
+        else None
+    )
 
 
 def _metadata_note(spec: Forecast) -> str | None:
-    return "labels are kept with the release; the local target has nothing to label" if spec.metadata.labels else None
+    return (
+        "labels are kept with the release; the local target has no resources to label" if spec.metadata.labels else None
+    )
 
 
 def _budget_note(spec: Forecast) -> str | None:
-    return "monthly guards what is billed; the local target costs nothing" if spec.budget.monthly else None
+    return "monthly limits what is billed; the local target costs nothing" if spec.budget.monthly else None
 
 
 _SENTENCES: tuple[tuple[str, Callable[[Forecast], str | None]], ...] = (
@@ -53,7 +59,7 @@ _SENTENCES: tuple[tuple[str, Callable[[Forecast], str | None]], ...] = (
 
 
 def spec_notes(name: str, spec: Forecast) -> tuple[str, ...]:
-    """Return a sentence on the parts of a resolved spec that need the loop, and one for each that has no effect in this version."""
+    """Return a sentence on the parts of a resolved spec that need the loop, and one for each part without effect here."""
     sentences = [(key, say(spec)) for key, say in _SENTENCES]
     parts = loop_parts(spec)
     if parts:
@@ -63,5 +69,5 @@ def spec_notes(name: str, spec: Forecast) -> tuple[str, ...]:
 
 
 def loop_parts(spec: Forecast) -> tuple[str, ...]:
-    """Return the parts of a spec that ask something of the loop."""
+    """Return the keys of the parts of a spec that need the loop."""
     return tuple(key for key, asks in _LOOP if asks(spec))

@@ -15,7 +15,7 @@ from mlspec.state.resource import Json, digest
 def alert_notices(
     spec: Forecast, transitions: Sequence[AlertTransition], version: str | None, now: str
 ) -> tuple[Notice, ...]:
-    """Return a notice for each alert that people have to be told of."""
+    """Return a notice for each alert that people have to be notified of."""
     severity = {alert.name: alert.severity for alert in spec.alerts}
     return tuple(
         _alert_notice(spec, transition.record, severity[transition.record.name], version, now)
@@ -44,17 +44,17 @@ def _alert_notice(spec: Forecast, record: AlertRecord, severity: Severity, versi
 
 
 def rollback_notice(spec: Forecast, version: str, message: str, now: str) -> Notice:
-    """Return the notice that a version gave way."""
+    """Return the notice that a version was rolled back."""
     return _forecast_notice(spec, "rollback", "rolled-back", "critical", version, message, now)
 
 
 def hold_notice(spec: Forecast, version: str, message: str, now: str) -> Notice:
-    """Return the notice that the loop does no more by itself: it asks for a person."""
+    """Return the notice that the loop holds a release and needs a person."""
     return _forecast_notice(spec, "hold", "held", "critical", version, message, now)
 
 
 def stalled_notice(spec: Forecast, message: str, now: str) -> Notice:
-    """Return the notice that work failed in a way that trying again does not mend."""
+    """Return the notice that work failed and is not retried."""
     return _forecast_notice(spec, "stalled", "stalled", "warning", None, message, now)
 
 
@@ -69,7 +69,7 @@ def _forecast_notice(
 
 
 def pending_notices(spec: Forecast, notices: Sequence[Notice], now: str) -> tuple[PendingNotice, ...]:
-    """Return the outbox's lines: each notice for each receiver of the spec that wants one so severe, due at once."""
+    """Return the outbox's entries, due at once: each notice for each receiver of the spec that wants its severity."""
     return tuple(
         PendingNotice(notice, receiver, 0, now)
         for notice in notices

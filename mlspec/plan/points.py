@@ -15,7 +15,7 @@ from mlspec.state.resource import Json
 
 
 def alert_points(alerts: Sequence[Alert], measured: Mapping[str, Mapping[str, Json]]) -> tuple[MetricPoint, ...]:
-    """Return the points of one evaluation: `found` has each alert's values by segment, the newest first. No value, no point."""
+    """Return the points of one evaluation. `measured` holds each alert's values by segment, newest first. No value, no point."""
     return tuple(point for alert in alerts for point in _points_of_alert(alert, measured[alert.name]["segments"]))
 
 

@@ -1,4 +1,4 @@
-"""What a release that was recorded once says now."""
+"""Reads the spec of a recorded release."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from mlspec.state.record import Release
 
 
 def release_spec(release: Release) -> Forecast:
-    """Return the spec that a release was made from. Raises StateError, naming the release, where it cannot be read."""
+    """Return the spec that a release was made from. Raises StateError, naming the release, if it cannot be read."""
     return read_stored_spec(release.spec, f"{release.forecast}: the spec of release {release.release}")

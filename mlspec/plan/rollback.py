@@ -66,7 +66,7 @@ class GiveUp:
 
 
 def decide_rollback(facts: RollbackFacts, now: str) -> Stay | RollBack | GiveUp:
-    """Return what follows from the alerts as the ledger has them."""
+    """Return the decision that follows from the alerts in the ledger."""
     ledger, policy = facts.ledger, facts.spec.rollback
     firing = [alert for alert in ledger.alerts if alert.name in policy.on and alert.state == "firing"]
     blaming = [alert for alert in firing if _is_about_serving(alert, facts)]
@@ -95,7 +95,7 @@ def decide_rollback(facts: RollbackFacts, now: str) -> Stay | RollBack | GiveUp:
 
 
 def cooldown_end(ledger: Ledger, policy: Rollback) -> str:
-    """Return when the cooldown of the last rollback is over; the empty text, which is before every moment, without one."""
+    """Return when the cooldown of the last rollback ends. Without a rollback: the empty text, which sorts before every moment."""
     return moment_after(ledger.rollbacks[-1].at, policy.cooldown) if ledger.rollbacks else ""
 
 

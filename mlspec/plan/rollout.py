@@ -48,7 +48,7 @@ class Abort:
 
 
 def step_shares(rollout: Rollout) -> tuple[int, ...]:
-    """Return the new version's share at each step, in percent: a canary's steps, nothing and then all for blue-green."""
+    """Return the new version's share at each step, in percent: the canary's steps; 0 and then 100 for blue-green; else 100."""
     if rollout.strategy == "canary":
         return rollout.steps
     return (0, ALL) if rollout.strategy == "blue-green" else (ALL,)
@@ -60,7 +60,7 @@ def traffic_split(new: str, old: str, percent: int) -> dict[str, int]:
 
 
 def judging_alerts(spec: Forecast) -> tuple[str, ...]:
-    """Return the alerts that a new version is judged by: those that would roll it back and that can be measured for it."""
+    """Return the alerts that judge a new version: those under rollback.on that can be measured for it."""
     online = spec.deployment.serve != "batch"
     metric = {alert.name: alert.metric for alert in spec.alerts}
     return tuple(name for name in spec.rollback.on if online or METRICS[metric[name]].kind != "serving")
@@ -83,7 +83,7 @@ def alerts_firing_on(names: Sequence[str], ledger: Ledger, version: str) -> tupl
 
 
 def _server_alerts(names: Sequence[str], spec: Forecast) -> tuple[str, ...]:
-    """Return which of the named alerts watch a server: nothing that it did can be weighed."""
+    """Return which of the named alerts are on a server's requests: these cannot be repeated for a comparison."""
     metric = {alert.name: alert.metric for alert in spec.alerts}
     return tuple(name for name in names if METRICS[metric[name]].kind == "serving")
 
@@ -94,7 +94,7 @@ def _servers_first(names: Sequence[str], spec: Forecast) -> tuple[str, ...]:
 
 
 def next_rollout_step(rollout: RolloutProgress, spec: Forecast, ledger: Ledger, now: str) -> Shift | Wait | Abort:
-    """Return what follows for a version on its way."""
+    """Return what to do next with a version in rollout."""
     policy = spec.deployment.rollout
     outcome, why = rollout_verdict(judging_alerts(spec), ledger, rollout.version)
     firing = _servers_first(alerts_firing_on(judging_alerts(spec), ledger, rollout.version), spec)

@@ -68,7 +68,7 @@ def observed_traffic(observed: Observed) -> Mapping[str, int]:
 
 
 def spec_shape(spec: Forecast) -> str:
-    """Return the digest of what a model is made for. Versions of one shape can take over from one another."""
+    """Return the digest of the keys in SHAPE. Versions of the same shape can replace each other."""
     return recorded_shape(resolved_json(spec))
 
 
@@ -79,7 +79,7 @@ def recorded_shape(document: Mapping[str, Json]) -> str:
 
 
 def fits_spec(observed: Observed, spec: Forecast) -> bool:
-    """Return whether what serves can make the forecasts that the spec asks for now."""
+    """Return whether the version that serves can make the forecasts that the present spec asks for."""
     return observed.find_fact("deployment", "shape") in (None, spec_shape(spec))
 
 

@@ -1,8 +1,8 @@
 """Metrics of a prediction server, from its request counts: the share of failed requests, and the latency.
 
-A server has no periods of its own: its hours stand for them. An alert looks back over one hour, or over `window` hours, from the
-present minute; `for: m of n` looks at n such windows, each one an hour earlier. The same counts at the same minute give the same
-values, whoever asks and however often. FORMULAS names the formula of each metric of the kind `serving` in `spec.metrics`.
+A server has no periods, so its alerts use hours. An alert looks back over one hour, or over `window` hours, from the present
+minute. `for: m of n` looks at n such windows, each an hour earlier than the one before. The same counts at the same minute
+always give the same values. FORMULAS names the formula of each metric of the kind `serving` in `spec.metrics`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _window_value(alert: Alert, window: Sequence[RequestCount]) -> float | None:
 
 
 def _error_rate(alert: Alert, window: Sequence[RequestCount], requests: int) -> float | None:
-    """Return the share that failed. One failure alone breaks no threshold: until there are requests enough, it is no verdict."""
+    """Return the share of failed requests; None if a single failure alone would break the threshold."""
     errors = sum(row.errors for row in window)
     most = alert.bounds[1]
     if errors == 1 and most is not None and 1 / requests > most:

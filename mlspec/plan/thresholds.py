@@ -49,7 +49,7 @@ def judge_alert(alert: Alert, segments: Mapping[str, Sequence[float | None]]) ->
 
 
 def _worst_segment(alert: Alert, broken: Mapping[str, float | None]) -> tuple[float | None, str]:
-    """Return the value of the segment that is named first, and a sentence with all that it says."""
+    """Return the value of the first broken segment, and a sentence on it with the number of the others."""
     metric, (segment, value) = alert.metric, next(iter(broken.items()))
     where = f" in {segment}" if segment else ""
     more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
@@ -57,7 +57,7 @@ def _worst_segment(alert: Alert, broken: Mapping[str, float | None]) -> tuple[fl
 
 
 def is_broken(alert: Alert, value: float | None) -> bool | None:
-    """Return whether one value is beyond the threshold; None where there is no value."""
+    """Return whether one value is beyond the threshold; None without a value."""
     if value is None:
         return None
     low, high = alert.bounds
@@ -65,7 +65,7 @@ def is_broken(alert: Alert, value: float | None) -> bool | None:
 
 
 def threshold_excess(alert: Alert, value: float | None) -> float:
-    """Return how far a value is beyond the threshold, in the metric's unit; 0 within it, and where there is no value."""
+    """Return how far a value is beyond the threshold, in the metric's unit; 0 within it, and 0 without a value."""
     if value is None:
         return 0.0
     low, high = alert.bounds

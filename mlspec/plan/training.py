@@ -53,7 +53,7 @@ def _decide_on_new_data(wanted: DesiredForecast, observed: Observed, *, due: boo
 
 
 def alerts_asking_training(spec: Forecast, observed: Observed) -> tuple[AlertRecord, ...]:
-    """Return the alerts that ask for a training now: each once an incident, and none while one that may roll back is undecided."""
+    """Return the alerts that ask for a training now: each once an incident, and none while a rollback is undecided."""
     metric, ledger = {alert.name: alert.metric for alert in spec.alerts}, observed.ledger
     undecided = any(
         record.name in spec.rollback.on
@@ -81,7 +81,7 @@ def trained_note(incident: str) -> str:
 
 
 def why_over_budget(budget: Budget, ledger: Ledger, now: str) -> str | None:
-    """Return why the loop may not start another training by itself; None where it may."""
+    """Return why the loop may not start another training by itself; None if it may."""
     most = budget.trainings_per_week
     started = recent_trainings(ledger.trainings, now)
     if most is None or len(started) < most:

@@ -42,7 +42,7 @@ def dag_file(spec: Forecast, spec_hash: str, target: str, file: str, own: Path |
 
 
 def _remote_steps(spec: Forecast) -> list[str]:
-    """Return the steps that start a job on a machine of their own."""
+    """Return the steps that start a job on a separate machine."""
     heavy = ["backtest", "train"] if spec.training.machine else []
     return [*heavy, *(["forecast"] if spec.deployment.batch_machine else [])]
 

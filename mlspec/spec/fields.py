@@ -36,7 +36,7 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})[smhdw]$", "examples": ["24h", "3d"]}),
 ]
 
-# Each form of a name stands here once; PATTERNS says it in words.
+# Each pattern of a name is written here once; PATTERNS has it in words.
 _NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
 _ALERT_NAME = r"^[a-z]([a-z0-9_-]{0,38}[a-z0-9])?$"
 _LABEL_KEY = r"^[a-z][a-z0-9_-]{0,62}$"

@@ -378,7 +378,7 @@ _USUAL_ABOVE = {name: metric.usual_above for name, metric in METRICS.items() if 
 
 
 def _threshold_words() -> str:
-    """Return what a threshold is where it is no plain number, and which metrics have one of their own."""
+    """Return the meaning of a threshold that is not a plain number, and the metrics that have a usual threshold."""
     words = [
         f"{word} for {format_names(names)}"
         for word, unit in (("a duration", "duration"), ("seconds", "seconds"))

@@ -1,7 +1,7 @@
-"""Resolved specs as documents: how a spec is written down, and the one reader of what was written down before.
+"""Resolved specs as documents: writes specs as JSON, and reads stored specs.
 
-A release keeps its spec as JSON for as long as its history is kept, and a step gets its spec as JSON. Only this module knows how
-such a document becomes a `Forecast` again, whichever mlspec wrote it.
+A release stores its spec as JSON as long as its history is kept, and a step receives its spec as JSON. Only this module turns
+such a document into a `Forecast` again, whichever version of mlspec wrote it.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ Document = Mapping[str, Any]  # JSON: None, bool, int, finite float, str, list a
 
 
 def _read_v1(document: Document) -> Forecast:
-    """Read the layout of now. A key that came after the document was written takes its default; no key is dropped."""
+    """Read the present layout. A key that was added after the document was written gets its default; no key is dropped."""
     return Forecast.model_validate(dict(document))
 
 
-# The reader for each version of the spec language. An older layout gets a function that brings it to the layout of now.
+# The reader for each version of the spec language. An older layout gets a function that converts it to the present one.
 READERS: Mapping[str, Callable[[Document], Forecast]] = {"mlspec/v1": _read_v1}
 
 
 def read_stored_spec(document: Document, what: str = "a stored spec") -> Forecast:
-    """Return the spec that a document holds, also one that an older mlspec wrote. `what` names the document in an error.
+    """Return the spec in a document, which an older mlspec may have written. `what` names the document in an error.
 
-    Raises StateError where it cannot be read whole: another mlspec wrote it, or it is damaged.
+    Raises StateError if it cannot be read completely: a newer mlspec wrote it, or it is damaged.
     """
     version = document.get("apiVersion")
     read = READERS.get(version) if isinstance(version, str) else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """An error text from terraform, and the address of the resource that it is about; empty where it is about none."""
+    """An error text from terraform, and the address of the resource that it is about; empty if it is about none."""
 
     text: str
     address: str = ""

@@ -10,7 +10,7 @@ Status = Literal["ok", "missing", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check. `mend` is the command or action that repairs it; empty where nothing is wrong."""
+    """The result of one check. `mend` is the command or action that repairs it; empty if nothing is wrong."""
 
     area: str
     name: str

@@ -211,11 +211,11 @@ def test_status_tells_of_a_forecast_that_no_spec_describes_and_of_specs_it_canno
     mlspec("apply")
     Path("specs/demand.yaml").rename("specs/demand.yaml.old")
     Path("specs/other.yaml").write_text(spec_text("other"))
-    assert "`mlspec destroy demand` takes it down" in mlspec("status").out
+    assert "`mlspec destroy demand` removes it" in mlspec("status").out
     Path("specs/other.yaml").write_text("nonsense")
     said = mlspec("status")
     assert (said.code, "cannot be read" in said.err) == (0, True)
-    assert "takes it down" not in said.out
+    assert "removes it" not in said.out
 
 
 def test_a_state_file_that_cannot_be_trusted_is_said_by_every_command_and_left_alone(mlspec: Mlspec) -> None:

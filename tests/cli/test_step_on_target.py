@@ -71,8 +71,8 @@ def test_evaluating_before_there_is_anything_says_what_to_do(root: Path, capsys:
 
 
 @pytest.mark.parametrize(("words", "code", "said"), [
-    (["gate", "--at", "yesterday"], 2, "no RFC 3339 time"),
-    (["gate", "--at", "2024-02-12T06:00:00"], 2, "no RFC 3339 time"),
+    (["gate", "--at", "yesterday"], 2, "not an RFC 3339 time"),
+    (["gate", "--at", "2024-02-12T06:00:00"], 2, "not an RFC 3339 time"),
     (["gate", "--in", "a=b"], 2, "are for a step on files"),
     (["inventory"], 2, "works on files"),
     (["register", "--out", "x"], 2, "works on a target's record"),

@@ -71,7 +71,7 @@ def test_what_somebody_else_made_is_refused_and_stays_as_it_is(
     assert front.run(APPLY) == 1
     said = capsys.readouterr().err
     assert "Error 409" in said
-    assert "somebody else made it, so it stays as it is" in said
+    assert "so it is left alone" in said
     assert cloud.get("google_pubsub_topic", TOPIC) == theirs
     cloud.remove(theirs)
     assert front.run(APPLY) == 0, "no state has taken it for its own"
@@ -86,7 +86,7 @@ def test_where_google_asks_for_fewer_calls_the_apply_goes_on_slower(
     )
     assert front.run(APPLY) == 0
     assert 5.0 in slept
-    assert "terraform goes on in 5 s, one thing at a time" in capsys.readouterr().err
+    assert "terraform continues in 5 s, one request at a time" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("alerted", "slept")

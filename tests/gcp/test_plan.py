@@ -315,7 +315,7 @@ def test_who_may_not_look_at_the_data_plans_with_what_was_checked_last(
 
     monkeypatch.setattr("mlspec.targets.gcp.data.sources.Sources.inspect_source", denied)
     value = plan(capsys, "specs/demand.yaml")[1]
-    assert "demand: this account may not look at its data: nothing is said of new data" in value["notes"]
+    assert "demand: this account cannot read its data, so new data is not shown" in value["notes"]
     assert actions(value)["data.demand"] == "run"
 
 

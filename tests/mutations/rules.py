@@ -205,7 +205,7 @@ MUTATIONS = (
              "if permanent or count >= MOST_ATTEMPTS:", "if count >= MOST_ATTEMPTS:",
              setback("work_that_fails_for_good_waits_until_an_input_changes")),
     Mutation("one that fails holds up no other", "engine/reconcile.py",
-             "        except Exception as error:  # a defect in one forecast's look holds up no other",
+             "        except Exception as error:  # a defect in one forecast's look does not stop the others",
              "        except KeyError as error:",
              setback("one_forecast_that_fails_holds_up_no_other")),
     Mutation("a defect in the work of one is recorded", "engine/reconcile.py",

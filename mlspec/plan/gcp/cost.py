@@ -69,7 +69,7 @@ def _job_parts(spec: Forecast) -> Iterator[CostPart]:
 
 
 def _machine_parts(spec: Forecast) -> Iterator[CostPart]:
-    """What runs on machines of their own, beside the job that asks for them."""
+    """Yield the cost of work on separate machines, beside the job that starts them."""
     for machine, cron, task in (
         (spec.training.machine, spec.schedule.retrain, "training"),
         (spec.deployment.batch_machine, spec.schedule.forecast, "the batch forecast"),
@@ -104,7 +104,7 @@ def hourly_price(machine: str) -> float | None:
 
 
 def cost_sentences(name: str, spec: Forecast) -> tuple[str, ...]:
-    """Return what plan says of the cost: the sum, what it is made of, what it leaves out, and the budget where it is above it."""
+    """Return the sentences of `plan` on cost: the sum with its parts, what is left out, and the budget if it is exceeded."""
     cost = monthly_cost(spec)
     breakdown = "; ".join(cost.parts) or "nothing that is billed by the month"
     unpriced = f", and {' and '.join(cost.unknown)}, whose price is not known here" if cost.unknown else ""

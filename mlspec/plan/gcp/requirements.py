@@ -32,7 +32,7 @@ _QUOTAS = (
 
 
 def cloud_requirements(specs: Sequence[Forecast], place: GcpLocation) -> CloudRequirements:
-    """Return what Google Cloud has to hold and allow."""
+    """Return what the specs need on Google Cloud."""
     secrets = tuple(sorted(set(_secret_names(specs))))
     apis = (*_APIS, *(("secretmanager",) if secrets else ()))
     return CloudRequirements(

@@ -106,7 +106,7 @@ def _is_marked(value: Json) -> bool:
 
 
 def destroyed_addresses(all_changes: Sequence[Change]) -> tuple[str, ...]:
-    """Return the cloud resources that would be destroyed, or destroyed and made anew, each with its forecast."""
+    """Return the cloud resources that would be destroyed or replaced, each with its forecast."""
     return tuple(
         f"{change.forecast}: {address}"
         for change in select_terraform_changes(all_changes)

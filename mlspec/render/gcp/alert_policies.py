@@ -63,7 +63,7 @@ class AlertPolicy:
 
 
 def alert_policies(spec: Forecast, endpoint: str | None) -> tuple[AlertPolicy, ...]:
-    """Return one policy an alert of a resolved spec. `endpoint` is the Vertex AI endpoint's id, where the spec serves online."""
+    """Return one policy for each alert of a resolved spec. `endpoint` is the Vertex AI endpoint's id, if the spec serves online."""
     return tuple(_alert_policy(spec, alert, endpoint) for alert in spec.alerts)
 
 
@@ -71,7 +71,9 @@ def _alert_policy(spec: Forecast, alert: Alert, endpoint: str | None) -> AlertPo
     forecast, rolls_back = spec.metadata.name, alert.name in spec.rollback.on
     threshold = " or ".join(words for words, _, _ in _threshold_sides(alert))
     condition = f"{alert.metric} is {threshold}"
-    reaction = "mlspec looks at the version that serves, and may roll it back" if rolls_back else "a person should look"
+    reaction = (
+        "mlspec evaluates the version that serves, and may roll it back" if rolls_back else "a person should look at it"
+    )
     return AlertPolicy(
         name=alert.name,
         title=f"mlspec {forecast}: {alert.name}",
@@ -84,7 +86,7 @@ def _alert_policy(spec: Forecast, alert: Alert, endpoint: str | None) -> AlertPo
 
 
 def _notify_topics(notify: Sequence[Notify], severity: int) -> tuple[str, ...]:
-    """Return the topics that take alerts of this loudness, each once."""
+    """Return the topics that receive alerts of this severity, each once."""
     topics = (
         receiver.pubsub for receiver in notify if receiver.pubsub and severity >= SEVERITIES.index(receiver.severity)
     )
@@ -117,7 +119,7 @@ def _series_filter(metric: str, forecast: str, alert: str) -> str:
 
 
 def _threshold_sides(alert: Alert) -> list[tuple[str, Literal["COMPARISON_GT", "COMPARISON_LT"], float]]:
-    """Return the words, the comparison and the value of each side on which an alert fires; a duration in seconds."""
+    """Return text, comparison and value for each side on which an alert fires; a duration is in seconds."""
     low, high = alert.bounds
     sides: list[tuple[str, Literal["COMPARISON_GT", "COMPARISON_LT"], float]] = []
     if low is not None:

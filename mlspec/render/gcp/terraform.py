@@ -67,7 +67,7 @@ def forecast_files(spec: Forecast, place: GcpLocation, own: Path | None = None) 
 
 
 def shared_files(specs: Sequence[Forecast], place: GcpLocation, own: Path | None = None) -> dict[str, str]:
-    """Return the Terraform of what specs share: topics and secrets that they name under `notify`, each made once."""
+    """Return the Terraform of the resources that specs share: topics and secrets under `notify`, each once."""
     receivers = [receiver for spec in specs for receiver in spec.notify]
     facts = {
         "place": place,
@@ -117,7 +117,7 @@ def _template_facts(spec: Forecast, place: GcpLocation) -> dict[str, Any]:
 
 
 def _source_facts(spec: Forecast) -> dict[str, Any]:
-    """Return what the spec reads that is not mlspec's own: buckets and BigQuery tables. A query's tables are not known here."""
+    """Return the buckets and BigQuery tables outside the platform that the spec reads. The tables of a query are not known."""
     source, future = spec.dataset.source, spec.dataset.future
     uris = [uri for uri in (source.uri, future.uri if future else None) if uri]
     buckets = {parse_object_address(uri).bucket for uri in uris if is_object_address(uri)}
