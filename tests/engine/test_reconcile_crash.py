@@ -179,7 +179,7 @@ def test_a_pass_on_a_full_disk_is_made_good_once_there_is_room(tmp_path: Path, r
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
                 error = world.look().error
                 assert isinstance(error, StateError)
-                assert "look at the disk" in (error.hint or "")
+                assert "check the disk" in (error.hint or "")
 
             assert in_child(on_a_full_disk) == 0
         for _ in range(3):

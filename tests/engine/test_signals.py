@@ -83,7 +83,7 @@ def test_a_stop_frees_the_lock(root: Path) -> None:
 def test_that_a_disk_is_full_is_said_in_words(root: Path) -> None:
     (outcome,) = apply_specs(engine(root, Stopped("backtest", OSError(28, "No space left on device"))), [spec()])
     assert isinstance(outcome.error, TargetError)
-    assert "make room" in (outcome.error.hint or "")
+    assert "free some space" in (outcome.error.hint or "")
     assert outcome.exit_code == Exit.PARTIAL
     converges(root)
 

@@ -150,7 +150,7 @@ def test_what_a_worker_says_of_the_data_is_said_as_on_one_machine(here: Pipeline
 
 
 def test_a_cluster_that_is_too_small_is_said_and_not_waited_for_for_ever(cluster: RayCluster) -> None:
-    with pytest.raises(TargetError, match="had 0 of 1 workers free within 1 s") as caught:
+    with pytest.raises(TargetError, match="had only 0 of 1 workers free within 1 s") as caught:
         RayCluster(1, "on this machine", patience=1)
     assert "training.workers" in str(caught.value.hint)
 

@@ -14,7 +14,7 @@ from mlspec.plan.rollback import RollbackFacts, Stay, decide_rollback
 from mlspec.render.gcp.alert_policies import alert_policies
 from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import AlertRecord, Ledger
-from tests.examples import sales, spec_json, spec_text
+from tests.examples import forecast_spec, sales, spec_text
 from tests.jobs.pipeline import Pipeline
 
 ALERT = {"name": "percent", "metric": "smape", "above": 0.5}
@@ -63,8 +63,7 @@ def a_step_measures_it(root: Path) -> None:
 
 
 def decisions_know_it() -> None:
-    spec = {**spec_json(), "alerts": [{**ALERT, "for": None}]}
-    spec["rollback"] = {**spec["rollback"], "on": ["percent"]}
+    spec = forecast_spec(alerts=[ALERT], rollback={"on": ["percent"]})
     fires = AlertRecord("percent", "firing", "2024-02-01T00:00:00Z", 0.9, "percent: smape is 0.9", incident="i")
     facts = RollbackFacts(
         spec,
@@ -78,8 +77,7 @@ def decisions_know_it() -> None:
     )
     # It blames a version, and this one's own forecasts are well.
     assert decide_rollback(facts, "2024-02-02T00:00:00Z") == Stay("percent fires on an earlier version, not on v1")
-    whole = {**ALERT, "below": None, "outside": None, "for": None, "severity": "critical"}
-    (policy,) = alert_policies({**spec, "alerts": [whole]}, endpoint=None)
+    (policy,) = alert_policies(forecast_spec(alerts=[{**ALERT, "severity": "critical"}]), endpoint=None)
     assert "smape is above 0.5" in policy.text
 
 

@@ -111,9 +111,10 @@ def test_hostile_text_is_made_as_it_was_written(
     """Every family of injection that we know, through real Terraform, to where a person would read it."""
     said = " ".join(unicodedata.normalize("NFC", text) for text in HOSTILE[start : start + 12])[:1024]
     source = with_words({"description": said}, tmp_path)
-    json = {**source.json, "deployment": {**source.json["deployment"], "serve": "both"}}
+    online = source.spec.deployment.model_copy(update={"serve": "both"})
+    spec = source.spec.model_copy(update={"deployment": online})
     root = write(
-        render_forecast(RenderSource(source.name, json, source.spec_hash, source.file), "prod", GcpTerraform(PLACE)),
+        render_forecast(RenderSource(source.name, spec, source.spec_hash, source.file), "prod", GcpTerraform(PLACE)),
         tmp_path / "build",
     )
     terraform = Terraform(
@@ -135,7 +136,7 @@ def test_any_text_is_a_literal_in_the_file_that_it_stands_in(found: list[str]) -
             source = with_words({"description": text}, Path(name))
             (line,) = [
                 line
-                for line in forecast_files(source.json, PLACE)["warehouse.tf"].splitlines()
+                for line in forecast_files(source.spec, PLACE)["warehouse.tf"].splitlines()
                 if line.startswith("  description ")
             ]
             read.append(line.split("=", 1)[1].strip())
