@@ -199,8 +199,8 @@ def test_a_candidate_is_a_class_a_module_and_a_line(checkout: Checkout) -> None:
 def test_a_key_is_a_field_and_the_resource_that_it_shapes(checkout: Checkout) -> None:
     checkout.change(
         "mlspec/spec/forecast.py",
-        '    description: Text = Field(default="", description="One sentence for people.")\n',
-        '    description: Text = Field(default="", description="One sentence for people.")\n'
+        '    description: Text = Field(default="", description="One sentence on the forecast.")\n',
+        '    description: Text = Field(default="", description="One sentence on the forecast.")\n'
         '    team: Text | None = Field(default=None, description="Whose forecast it is.")\n',
     )
     checkout.change(
