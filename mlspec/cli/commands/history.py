@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here
 from mlspec.plan.select import known_name
 from mlspec.spec.metrics import MAIN
-from mlspec.state.record import Release, Version
+from mlspec.state.record import Event, Release, Version
 
 
 @click.command(short_help="List releases, versions and events, newest first.")
@@ -25,56 +26,46 @@ def command(name: str, target: str, output: str, limit: int) -> None:
     """List what happened to a forecast: releases, versions and events, newest first."""
     opened_target = open_here(target)
     known_name(name, opened_target.forecast_names())
-    releases, versions, events = (
-        opened_target.load_releases(name),
-        opened_target.load_versions(name),
-        opened_target.load_events(name),
-    )
+    releases, versions = opened_target.load_releases(name), opened_target.load_versions(name)
+    events = opened_target.load_events(name)
     observed = opened_target.observe_forecast(name)
     serving, bad = observed.find_fact("deployment", "release"), observed.ledger.quarantined_versions
     if output == "json":
         value = {
-            "releases": [_release_json(record, serving, bad) for record in releases],
-            "versions": [_version_json(record, bad) for record in versions],
-            "events": [
-                {
-                    "at": record.at,
-                    "type": record.type,
-                    "reason": record.reason,
-                    "message": record.message,
-                    "version": record.version,
-                }
-                for record in events
-            ],
+            "releases": [_release_json(release, serving, bad) for release in releases],
+            "versions": [_version_json(version, bad) for version in versions],
+            "events": [_event_json(event) for event in events],
         }
         click.echo(json.dumps(value, indent=2, allow_nan=False))
         return
-    rows = [
-        [
-            f"r{record.release}",
-            record.version,
-            record.created,
-            record.spec_hash[:10],
-            _release_state(record, serving, bad),
-        ]
-        for record in releases
-    ]
-    click.echo(format_table(["release", "version", "created", "spec", "state"], rows[:limit]))
-    rows = [
-        [
-            record.version,
-            record.created,
-            record.candidate,
-            format_percent(record.metrics.get(MAIN.name)),
-            _version_state(record, bad),
-        ]
-        for record in versions
-    ]
-    click.echo(f"\n{format_table(['version', 'created', 'model', f'backtest {MAIN.title}', 'state'], rows[:limit])}\n")
+    click.echo(_releases_table(releases[:limit], serving, bad))
+    click.echo(f"\n{_versions_table(versions[:limit], bad)}\n")
     for event in events[:limit]:
         click.echo(f"{event.at}  {event.reason}: {printable(event.message)}")
     if len(events) > limit:
         click.echo(f"… and {len(events) - limit} older events (--limit shows more)")
+
+
+def _releases_table(releases: Sequence[Release], serving: int | None, bad: frozenset[str]) -> str:
+    rows = [
+        [
+            f"r{release.release}", release.version, release.created, release.spec_hash[:10],
+            _release_state(release, serving, bad),
+        ]
+        for release in releases
+    ]  # fmt: skip
+    return format_table(["release", "version", "created", "spec", "state"], rows)
+
+
+def _versions_table(versions: Sequence[Version], bad: frozenset[str]) -> str:
+    rows = [
+        [
+            version.version, version.created, version.candidate, format_percent(version.metrics.get(MAIN.name)),
+            _version_state(version, bad),
+        ]
+        for version in versions
+    ]  # fmt: skip
+    return format_table(["version", "created", "model", f"backtest {MAIN.title}", "state"], rows)
 
 
 def _release_state(release: Release, serving: int | None, bad: frozenset[str]) -> str:
@@ -104,3 +95,7 @@ def _version_json(version: Version, bad: frozenset[str]) -> dict[str, Any]:
         "gate": list(version.reasons),
         "lineage": dict(version.lineage),
     }
+
+
+def _event_json(event: Event) -> dict[str, Any]:
+    return {key: getattr(event, key) for key in ("at", "type", "reason", "message", "version")}
