@@ -70,7 +70,7 @@ def test_it_ends_in_terraforms_words_after_as_many_pauses_as_there_are() -> None
 def test_where_it_cannot_be_planned_again_the_first_error_is_told_and_why() -> None:
     with pytest.raises(TargetError, match="too many") as caught:
         apply_with_retries(Refusing((MUCH,), plans=False), HERE, print)
-    assert "could not be planned again: terraform plan failed" in str(caught.value.hint)
+    assert "could not plan again: terraform plan failed" in str(caught.value.hint)
 
 
 def test_whoever_stops_it_while_it_waits_is_not_told_that_nothing_was_changed() -> None:
