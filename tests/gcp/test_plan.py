@@ -258,7 +258,7 @@ def test_what_specs_share_comes_first_and_all_wait_for_it(
     assert front.run(["apply", "--target", "prod", "--yes"]) == 1
     said = capsys.readouterr().out
     assert "_project: failed" in said
-    assert "demand: waits" in said
+    assert "demand: not applied" in said
     assert cloud.resources("google_cloud_run_v2_job") == []
 
 

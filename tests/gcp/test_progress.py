@@ -61,10 +61,10 @@ def test_a_ctrl_c_asks_terraform_once_to_end_and_waits_until_it_kept_its_state(s
 
     def stopped(text: str) -> None:
         told.append(text)
-        if "made in" in text:
+        if "created in" in text:
             raise KeyboardInterrupt(text)
 
-    with pytest.raises(KeyboardInterrupt, match="made in 20 s"):
+    with pytest.raises(KeyboardInterrupt, match="created in 20 s"):
         stand(UNTIL_TOLD, stopped).apply(tmp_path)
     assert (tmp_path / "kept").read_text() == "once"
     assert told[1:] == ["  terraform is finishing its current changes and saving its state: please wait"]
@@ -83,7 +83,7 @@ def test_one_that_is_asked_twice_to_hurry_is_waited_for_all_the_same(
         return waited(process, *words, **given)
 
     def stopped(text: str) -> None:
-        if "made in" in text:
+        if "created in" in text:
             raise KeyboardInterrupt("once")
 
     monkeypatch.setattr(subprocess.Popen, "communicate", hurried)

@@ -160,9 +160,9 @@ def _saying(key: str, value: str) -> Callable[[list[str]], list[str]]:
     ("change", "says"),
     [
         (_without, "forecast 4 of 6 series, and left out '8', '9'"),
-        (lambda lines: [*lines, '{"instance": {"shop": "1000"}, "prediction": {"forecast": []}}'], "no forecast"),
-        (lambda lines: [*lines, '{"instance": {"shop": '], "no forecast"),
-        (_shorter, "no forecast"),
+        (lambda lines: [*lines, '{"instance": {"shop": "1000"}, "prediction": {"forecast": []}}'], "invalid forecast"),
+        (lambda lines: [*lines, '{"instance": {"shop": '], "invalid forecast"),
+        (_shorter, "invalid forecast"),
         (_saying("version", "v2"), "forecast '001' by v2 from 2024-02-11, not by v1 from 2024-02-11"),
         (_saying("cutoff", "2024-02-10"), "forecast '001' by v1 from 2024-02-10, not by v1 from 2024-02-11"),
     ],
