@@ -79,7 +79,10 @@ def rendered(count: int, folder: Path) -> Path:
     spec = read_specs([ROOT / "specs" / "demand.yaml"], ROOT, "local").specs[0]
     schedule = spec.forecast.schedule.model_copy(update={"retrain": None})  # one cron, as the other side has
     text = dag_file(
-        spec.forecast.model_copy(update={"schedule": schedule}), spec.spec_hash, "local", "specs/demand.yaml"
+        spec.forecast.model_copy(update={"schedule": schedule}),
+        spec_hash=spec.spec_hash,
+        target="local",
+        file="specs/demand.yaml",
     )
     for index in range(count):
         (folder / f"demand_{index}.py").write_text(text.replace("mlspec_demand", f"mlspec_demand_{index}"))

@@ -21,7 +21,7 @@ from mlspec.state.step import StepName, StepRequest
 
 
 def run_in_container(
-    name: StepName, spec: str, target: str, inputs: Mapping[str, str], options: Mapping[str, Any], out: str
+    name: StepName, *, spec: str, target: str, inputs: Mapping[str, str], options: Mapping[str, Any], out: str
 ) -> Exit:
     """Run one step on files in buckets. An error of the step is written below `out` too, for the process that waits."""
     from mlspec import jobs

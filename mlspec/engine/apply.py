@@ -106,7 +106,9 @@ def perform_effect(work: ForecastWork, kind: Kind, effect: Callable[[ForecastWor
     if change.action == "none":
         return
     work.written = True
-    work.engine.target.write_journal(work.name, change.resource, "started", change.reason, work.engine.clock())
+    work.engine.target.write_journal(
+        work.name, resource=change.resource, phase="started", detail=change.reason, at=work.engine.clock()
+    )
     try:
         effect(work)
     except GateClosed:
@@ -131,7 +133,7 @@ def record_failure(work: ForecastWork, kind: Kind, error: BaseException) -> None
     """Record that an effect failed, and why. Effects recorded before it stay, and the version that served keeps serving."""
     target, at = work.engine.target, work.engine.clock()
     message = error.message if isinstance(error, MlspecError) else f"stopped by {type(error).__name__}"
-    target.write_journal(work.name, f"{kind}.{work.name}", "failed", message, at)
+    target.write_journal(work.name, resource=f"{kind}.{work.name}", phase="failed", detail=message, at=at)
     if not isinstance(error, MlspecError):
         return
     reason = "DataRefused" if isinstance(error, DataError) else "StepFailed"

@@ -127,7 +127,7 @@ def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = No
         return message
 
 
-def silence_alert(engine: Engine, name: str, alert: str, span: timedelta, by: str, reason: str) -> str:
+def silence_alert(engine: Engine, name: str, *, alert: str, span: timedelta, by: str, reason: str) -> str:
     """Mute an alert for a time, and return what was done. A new silence replaces an earlier one of the same alert."""
     with engine.target.lock_forecast(name, "silence", engine.clock(), 0.0):
         at, ledger = engine.clock(), engine.target.observe_forecast(name).ledger

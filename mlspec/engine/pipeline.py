@@ -56,7 +56,9 @@ def run_step(
             )
         else:
             result = _run_locally(engine, desired_forecast, step, inputs, options, out)
-        return engine.target.file_step(desired_forecast.name, step, key, result.outputs, result.facts, engine.clock())
+        return engine.target.file_step(
+            desired_forecast.name, step=step, key=key, outputs=result.outputs, facts=result.facts, at=engine.clock()
+        )
 
 
 def _run_locally(

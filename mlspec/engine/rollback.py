@@ -116,7 +116,12 @@ def _carry_out_rollback(work: ForecastWork, result: PassResult) -> None:
     if isinstance(decision, rollback.GiveUp):
         sentence = f"{decision.alert} fires, and {decision.why}; {serves} keeps serving, and a person is needed"
         traffic.hold_release(
-            work, observed, BY_ITSELF, sentence, ledger, (notices.hold_notice(work.desired.spec, serves, sentence, at),)
+            work,
+            observed,
+            by=BY_ITSELF,
+            reason=sentence,
+            ledger=ledger,
+            notices=(notices.hold_notice(work.desired.spec, serves, sentence, at),),
         )
         result.actions.append(f"held: {sentence}")
         return

@@ -132,7 +132,7 @@ def fallback_work(work: ForecastWork) -> ForecastWork:
 
 
 def hold_release(
-    work: ForecastWork, observed: Observed, by: str, reason: str, ledger: Ledger, notices: Sequence[Notice] = ()
+    work: ForecastWork, observed: Observed, *, by: str, reason: str, ledger: Ledger, notices: Sequence[Notice] = ()
 ) -> None:
     """Hold the release that serves until `mlspec resume`, or until the spec changes."""
     at = work.engine.clock()

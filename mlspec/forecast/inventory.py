@@ -57,7 +57,7 @@ def protection_periods(inventory: Inventory, horizon: int) -> int:
 
 
 def stock_levels(
-    forecast: pd.DataFrame, backtest: pd.DataFrame, scale: pd.DataFrame, inventory: Inventory, horizon: int
+    *, forecast: pd.DataFrame, backtest: pd.DataFrame, scale: pd.DataFrame, inventory: Inventory, horizon: int
 ) -> StockLevels:
     """Return the stock levels of every series.
 

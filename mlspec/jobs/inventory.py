@@ -27,7 +27,11 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     progress(0, 1, "compute the stock levels")
     past = read_table(require_input(request, "backtest"))
     stock = stock_levels(
-        _read_forecast(request, spec), past[past[CHAMPION]], series_scales(panel), spec.inventory, panel.layout.horizon
+        forecast=_read_forecast(request, spec),
+        backtest=past[past[CHAMPION]],
+        scale=series_scales(panel),
+        inventory=spec.inventory,
+        horizon=panel.layout.horizon,
     )
     names = user_columns(request, spec).reindex(stock.table[ID]).reset_index(drop=True)
     out = pd.concat([names, stock.table.drop(columns=ID)], axis=1)

@@ -45,21 +45,27 @@ def _alert_notice(spec: Forecast, record: AlertRecord, severity: Severity, versi
 
 def rollback_notice(spec: Forecast, version: str, message: str, now: str) -> Notice:
     """Return the notice that a version was rolled back."""
-    return _forecast_notice(spec, "rollback", "rolled-back", "critical", version, message, now)
+    return _forecast_notice(
+        spec, kind="rollback", state="rolled-back", severity="critical", version=version, message=message, now=now
+    )
 
 
 def hold_notice(spec: Forecast, version: str, message: str, now: str) -> Notice:
     """Return the notice that the loop holds a release and needs a person."""
-    return _forecast_notice(spec, "hold", "held", "critical", version, message, now)
+    return _forecast_notice(
+        spec, kind="hold", state="held", severity="critical", version=version, message=message, now=now
+    )
 
 
 def stalled_notice(spec: Forecast, message: str, now: str) -> Notice:
     """Return the notice that work failed and is not retried."""
-    return _forecast_notice(spec, "stalled", "stalled", "warning", None, message, now)
+    return _forecast_notice(
+        spec, kind="stalled", state="stalled", severity="warning", version=None, message=message, now=now
+    )
 
 
 def _forecast_notice(
-    spec: Forecast, kind: Json, state: str, severity: Severity, version: str | None, message: str, now: str
+    spec: Forecast, *, kind: Json, state: str, severity: Severity, version: str | None, message: str, now: str
 ) -> Notice:
     name = spec.metadata.name
     return Notice(

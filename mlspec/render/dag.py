@@ -18,7 +18,7 @@ _RELEASE_DIGITS = 12
 _LONGEST_TAG = 100  # Airflow's own limit
 
 
-def dag_file(spec: Forecast, spec_hash: str, target: str, file: str, own: Path | None = None) -> str:
+def dag_file(spec: Forecast, *, spec_hash: str, target: str, file: str, own: Path | None = None) -> str:
     """Return the text of one forecast's DAG. `file` is its spec, relative to the project's root; `spec_hash` its digest."""
     metadata, names = spec.metadata, derived_names(spec.metadata.name)
     schedule = spec.schedule

@@ -38,7 +38,11 @@ def render_forecast(
     source: RenderSource, target: str, infrastructure: InfrastructureRenderer | None, own: Path | None = None
 ) -> dict[str, str]:
     """Return the files of one forecast: its DAG, and its infrastructure on a target that has some."""
-    files = {f"dags/{dag_name(source.spec)}": dag_file(source.spec, source.spec_hash, target, source.file, own)}
+    files = {
+        f"dags/{dag_name(source.spec)}": dag_file(
+            source.spec, spec_hash=source.spec_hash, target=target, file=source.file, own=own
+        )
+    }
     if infrastructure is not None:
         terraform_files = infrastructure.forecast_files(source.spec, own)
         files |= {f"terraform/{source.name}/{name}": text for name, text in terraform_files.items()}

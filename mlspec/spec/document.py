@@ -59,20 +59,26 @@ class Document:
         path = problem.path if place is None else place
         return self._build_fault(
             self.find_mark(path, on_key=problem.on_key),
-            dotted_path(problem.path),
-            problem.code,
-            problem.message,
-            problem.hint,
+            path=dotted_path(problem.path),
+            code=problem.code,
+            message=problem.message,
+            hint=problem.hint,
         )
 
     def add_troubles(self, troubles: Iterable[Trouble]) -> None:
         """Add what the reader refused to the faults of this file."""
         self.faults += [
-            self._build_fault(trouble.mark, dotted_path(trouble.path), trouble.code, trouble.message, trouble.hint)
+            self._build_fault(
+                trouble.mark,
+                path=dotted_path(trouble.path),
+                code=trouble.code,
+                message=trouble.message,
+                hint=trouble.hint,
+            )
             for trouble in troubles
         ]
 
-    def _build_fault(self, mark: Mark, path: str, code: str, message: str, hint: str | None) -> Fault:
+    def _build_fault(self, mark: Mark, *, path: str, code: str, message: str, hint: str | None) -> Fault:
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
         # A fault is printed, logged and sent to a code host, so it must not contain a secret from the file.
         path, message, line = redact_secrets(path), redact_secrets(message), redact_secrets(line)

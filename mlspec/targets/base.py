@@ -80,7 +80,7 @@ class Target(TargetView, Protocol):
         """Lock one forecast for this process. Raises LockHeld with the holder's name after `timeout` seconds."""
         ...
 
-    def write_journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+    def write_journal(self, forecast: str, *, resource: str, phase: str, detail: str, at: str) -> None:
         """Write one journal line. `phase` is `started`, `done` or `failed`."""
         ...
 
@@ -89,7 +89,7 @@ class Target(TargetView, Protocol):
         ...
 
     def file_step(
-        self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
+        self, forecast: str, *, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
     ) -> StoredStep:
         """Copy a step's files into the store and record the step. A second call for the same step changes nothing.
 

@@ -30,7 +30,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     write(all_files(folder), out)
     for number, text in enumerate(HOSTILE):
         source = with_words({"description": text, "owner": text.replace("\n", " ")[:128] or "x"}, folder)
-        dag = dag_file(source.spec, source.spec_hash, "prod", source.file).replace(
+        dag = dag_file(source.spec, spec_hash=source.spec_hash, target="prod", file=source.file).replace(
             "mlspec_told", f"mlspec_hostile_{number}"
         )
         (out / "dags" / f"hostile_{number}.py").write_bytes(dag.encode())

@@ -116,7 +116,12 @@ def dag(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactor
         monkeypatch.setitem(sys.modules, name, module)
     spec = resolved(SPECS["minimal"], tmp_path_factory.mktemp("spec"))
     names: dict[str, Any] = {"__name__": "dag"}
-    exec(compile(dag_file(spec.forecast, spec.spec_hash, "prod", "specs/minimal.yaml"), "dag", "exec"), names)
+    exec(
+        compile(
+            dag_file(spec.forecast, spec_hash=spec.spec_hash, target="prod", file="specs/minimal.yaml"), "dag", "exec"
+        ),
+        names,
+    )
     return names
 
 

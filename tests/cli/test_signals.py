@@ -162,11 +162,11 @@ def test_what_one_of_several_processes_records_is_not_cut_off_by_a_signal_that_c
     record = LocalTarget.write_journal
 
     def reconcile(said: Callable[[], None]) -> int:
-        def slowly(target: LocalTarget, name: str, resource: str, phase: str, detail: str, now: str) -> None:
+        def slowly(target: LocalTarget, name: str, *, phase: str, **words: str) -> None:
             if phase == "failed":
                 said()
                 os.read(waits, 1)
-            record(target, name, resource, phase, detail, now)
+            record(target, name, phase=phase, **words)
 
         monkeypatch.setattr(jobs, "run", told_at("train", said))
         monkeypatch.setattr(LocalTarget, "write_journal", slowly)
@@ -189,7 +189,7 @@ def test_what_one_of_several_processes_records_is_not_cut_off_by_a_signal_that_c
 
 def test_a_second_signal_ends_what_the_first_one_is_recording(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def reconcile(said: Callable[[], None]) -> int:
-        def never_done(_target: LocalTarget, _name: str, _resource: str, phase: str, *_words: str) -> None:
+        def never_done(_target: LocalTarget, _name: str, *, phase: str, **_words: str) -> None:
             if phase == "failed":
                 said()
                 wait_for_ever()

@@ -102,7 +102,9 @@ class Loop(RuleBasedStateMachine):
 
     @rule(days=st.integers(1, 3))
     def a_person_silences(self, days: int) -> None:
-        manual_operations.silence_alert(self.world.engine(), "demand", "accuracy", timedelta(days=days), "ann", "noise")
+        manual_operations.silence_alert(
+            self.world.engine(), "demand", alert="accuracy", span=timedelta(days=days), by="ann", reason="noise"
+        )
 
     @rule()
     def a_pass_is_made(self) -> None:

@@ -222,7 +222,9 @@ def test_a_silence_that_ends_blames_no_version_that_came_in_under_it(world: Worl
     parts = {"alerts": [{**ACCURACY, "name": "drift", "metric": "psi"}], "rollback": {"on": ["drift"]}}
     world.write(**parts)
     world.look()
-    manual_operations.silence_alert(world.engine(), "demand", "drift", timedelta(days=5), "ann", "a strike")
+    manual_operations.silence_alert(
+        world.engine(), "demand", alert="drift", span=timedelta(days=5), by="ann", reason="a strike"
+    )
     world.bad(world.serves)
     world.look()
     world.pass_time(hours=1)
@@ -273,7 +275,9 @@ def test_an_alert_that_fires_asks_for_a_training_once_there_is_newer_data(world:
 
 def test_a_silenced_alert_moves_nothing_until_its_time_is_over(world: World) -> None:
     _first, second = with_two_versions(world)
-    manual_operations.silence_alert(world.engine(), "demand", "accuracy", timedelta(days=3), "ann", "a strike")
+    manual_operations.silence_alert(
+        world.engine(), "demand", alert="accuracy", span=timedelta(days=3), by="ann", reason="a strike"
+    )
     world.bad(second)
     world.look()
     assert world.serves == second

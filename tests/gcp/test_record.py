@@ -76,7 +76,7 @@ def test_a_settlement_returns_what_every_machine_sees_after_it(
 ) -> None:
     (tmp_path / "panel").write_text("rows of a panel")
     with target.lock_forecast("demand", "apply", T, 0.0):
-        filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+        filed = target.file_step("demand", step="check", key="k", outputs={"panel": tmp_path / "panel"}, facts={}, at=T)
         data = ObservedResource(Resource("data", "demand", {"digest": "d1"}), {}, filed.outputs)
         held = target.record_settlement(Settlement("demand", resource=data, events=(event(),)), T)
         before = len(standin.calls())

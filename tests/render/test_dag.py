@@ -71,7 +71,9 @@ def test_what_starts_a_job_on_a_machine_of_its_own_runs_as_the_loop_does(
     tmp_path: Path, more: str, steps: set[str]
 ) -> None:
     spec = resolved(SPECS["minimal"] + more, tmp_path)
-    acting = constants(dag_file(spec.forecast, spec.spec_hash, "prod", "specs/minimal.yaml"))["ACTING"]
+    acting = constants(dag_file(spec.forecast, spec_hash=spec.spec_hash, target="prod", file="specs/minimal.yaml"))[
+        "ACTING"
+    ]
     assert acting == {"register", "roll-out", *steps}
 
 
@@ -108,7 +110,9 @@ words = st.text(st.characters(exclude_categories=("Cs",)), max_size=80) | st.sam
 def test_free_text_arrives_as_data_and_changes_no_code(folder: Path, description: str, owner: str) -> None:
     source = with_words({"description": description, "owner": owner or "x"}, folder)
     plain = with_words({"description": "", "owner": "x"}, folder)
-    text, reference = (dag_file(each.spec, each.spec_hash, "prod", each.file) for each in (source, plain))
+    text, reference = (
+        dag_file(each.spec, spec_hash=each.spec_hash, target="prod", file=each.file) for each in (source, plain)
+    )
     spec = constants(text)["SPEC"]
     assert isinstance(spec, dict)
     assert (spec["description"], spec["owner"]) == (description, owner or "x")

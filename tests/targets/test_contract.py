@@ -91,7 +91,7 @@ def test_what_was_settled_reads_back(target: LocalTarget) -> None:
 
 
 def test_a_settlement_returns_what_is_held_after_it(target: LocalTarget, root: Path, panel: Path) -> None:
-    filed = target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"panel": panel}, facts={}, at=T)
     data = ObservedResource(
         Resource("data", "demand", {"digest": "d1"}), {"cutoff": "2024-02-11", "rows": (1, 2)}, filed.outputs
     )
@@ -118,7 +118,7 @@ def test_every_write_moves_the_serial_by_one_and_the_lineage_stays(target: Local
     write(target)
     lineage = target.lineage
     assert (target.serial, bool(lineage)) == (1, True)
-    target.write_journal("demand", "model.demand", "started", "", T)
+    target.write_journal("demand", resource="model.demand", phase="started", detail="", at=T)
     write(target_at(root), "other")
     assert (target.serial, target.lineage) == (3, lineage)
 
@@ -161,7 +161,7 @@ def test_since_moves_only_when_the_status_does(target: LocalTarget) -> None:
 
 @pytest.mark.parametrize("change", ["UPDATE {} SET forecast = 'x'", "DELETE FROM {}"])
 def test_a_record_is_never_changed(target: LocalTarget, root: Path, panel: Path, change: str) -> None:
-    target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
+    target.file_step("demand", step="check", key="k", outputs={"panel": panel}, facts={}, at=T)
     release = Release("demand", 1, "v1", T, "h", {})
     run = ForecastRun("demand", "v1", "d", "2024-02-11", T, {})
     seen = ObservedResource(Resource("data", "demand", {}))
@@ -179,18 +179,18 @@ def test_a_step_is_found_by_its_key_and_its_file_is_kept_once(target: LocalTarge
     for name in ("a", "b"):
         (tmp_path / name).write_text("same")
     outputs = {"a": tmp_path / "a", "b": tmp_path / "b"}
-    filed = target.file_step("demand", "check", "k", outputs, {"n": 1}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs=outputs, facts={"n": 1}, at=T)
     assert filed.outputs["a"].sha256 == filed.outputs["b"].sha256
     assert target.fetch_file("demand", filed.outputs["a"]).read_text() == "same"
     assert target.find_step("demand", "check", "k") == filed
     assert target.find_step("demand", "check", "other") is None
-    assert target.file_step("demand", "check", "k", outputs, {"n": 1}, T) == filed
+    assert target.file_step("demand", step="check", key="k", outputs=outputs, facts={"n": 1}, at=T) == filed
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\xff" * 5000])
 def test_a_file_reads_back_byte_by_byte(target: LocalTarget, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
-    filed = target.file_step("demand", "check", "k", {"file": tmp_path / "file"}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"file": tmp_path / "file"}, facts={}, at=T)
     assert target.fetch_file("demand", filed.outputs["file"]).read_bytes() == content
     assert target.find_step("demand", "check", "k") == filed
 
@@ -199,7 +199,7 @@ def test_a_file_reads_back_byte_by_byte(target: LocalTarget, tmp_path: Path, con
 def test_a_damaged_file_is_told_and_filing_it_again_mends_it(
     target: LocalTarget, root: Path, panel: Path, damage: Callable[[Path, FileRef], None], said: str
 ) -> None:
-    filed = target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"panel": panel}, facts={}, at=T)
     target.record_settlement(
         Settlement("demand", resource=ObservedResource(Resource("data", "demand", {}), {}, filed.outputs)), T
     )
@@ -208,14 +208,14 @@ def test_a_damaged_file_is_told_and_filing_it_again_mends_it(
     assert target.find_step("demand", "check", "k") is None
     with pytest.raises(StateError, match=said.removeprefix("panel ")):
         target.fetch_file("demand", filed.outputs["panel"])
-    target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
+    target.file_step("demand", step="check", key="k", outputs={"panel": panel}, facts={}, at=T)
     assert target.find_step("demand", "check", "k") == filed
     assert target.fetch_file("demand", filed.outputs["panel"]).read_text() == "rows of a panel"
 
 
 def test_a_file_that_is_changed_behind_a_run_is_told_in_the_run(target: LocalTarget, root: Path, panel: Path) -> None:
     """Its size and its time of change are as they were: its ctime is not, and that nobody sets back."""
-    filed = target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"panel": panel}, facts={}, at=T)
     with target.hash_files_once():
         path = target.fetch_file("demand", filed.outputs["panel"])
         before = path.stat()
@@ -234,7 +234,7 @@ def test_a_file_that_is_changed_behind_a_run_is_told_in_the_run(target: LocalTar
 
 
 def test_destroy_keeps_history_and_purge_does_not(target: LocalTarget, panel: Path) -> None:
-    filed = target.file_step("demand", "check", "k", {"a": panel}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"a": panel}, facts={}, at=T)
     seen = ObservedResource(Resource("data", "demand", {}), {}, filed.outputs)
     release = Release("demand", 1, "v1", T, "h", {})
     target.record_settlement(
@@ -255,7 +255,7 @@ def test_destroy_keeps_history_and_purge_does_not(target: LocalTarget, panel: Pa
 
 def test_a_purge_leaves_a_file_that_another_forecast_names(target: LocalTarget, panel: Path) -> None:
     for name in ("demand", "other"):
-        filed = target.file_step(name, "check", "k", {"panel": panel}, {}, T)
+        filed = target.file_step(name, step="check", key="k", outputs={"panel": panel}, facts={}, at=T)
         target.record_settlement(
             Settlement(name, resource=ObservedResource(Resource("data", name, {}), {}, filed.outputs)), T
         )
@@ -379,7 +379,7 @@ def test_what_was_written_under_a_lock_is_seen_by_all_before_it_is_free(
     target: LocalTarget, another: Callable[[], LocalTarget], panel: Path
 ) -> None:
     with target.lock_forecast("demand", *LOCKED):
-        filed = target.file_step("demand", "check", "k", {"panel": panel}, {}, T)
+        filed = target.file_step("demand", step="check", key="k", outputs={"panel": panel}, facts={}, at=T)
         write(target)
         assert another().find_step("demand", "check", "k") == filed
         assert target.observe_forecast("demand") == another().observe_forecast("demand")

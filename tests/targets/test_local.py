@@ -24,7 +24,14 @@ def target(tmp_path: Path) -> LocalTarget:
 def test_a_file_is_kept_once_and_checked_when_read(target: LocalTarget, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("same")
     (tmp_path / "b.txt").write_text("same")
-    filed = target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"}, {"n": 1}, T)
+    filed = target.file_step(
+        "demand",
+        step="check",
+        key="k",
+        outputs={"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"},
+        facts={"n": 1},
+        at=T,
+    )
     assert filed.outputs["a"].sha256 == filed.outputs["b"].sha256
     path = target.fetch_file("demand", filed.outputs["a"])
     assert path.read_text() == "same"
@@ -35,7 +42,14 @@ def test_a_file_is_kept_once_and_checked_when_read(target: LocalTarget, tmp_path
         target.fetch_file("demand", filed.outputs["a"])
     path.unlink()
     assert target.find_step("demand", "check", "k") is None
-    target.file_step("demand", "check", "k", {"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"}, {"n": 1}, T)
+    target.file_step(
+        "demand",
+        step="check",
+        key="k",
+        outputs={"a": tmp_path / "a.txt", "b": tmp_path / "b.txt"},
+        facts={"n": 1},
+        at=T,
+    )
     assert target.find_step("demand", "check", "k") == filed
 
 
@@ -82,7 +96,7 @@ def test_a_full_disk_loses_nothing(target: LocalTarget, tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(StateError) as caught:
-            target.file_step("demand", "check", "k", {"big": big}, {}, T)
+            target.file_step("demand", step="check", key="k", outputs={"big": big}, facts={}, at=T)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)

@@ -97,7 +97,11 @@ def refused(attempt: Callable[[], object]) -> None:
 def test_a_holder_that_was_paused_past_the_end_of_its_session_writes_nothing(root: Path, tmp_path: Path) -> None:
     (tmp_path / "panel").write_text("stale")
     (tmp_path / "kept").write_text("kept")
-    kept = target_at(root).file_step("demand", "train", "k", {"kept": tmp_path / "kept"}, {}, T).outputs["kept"]
+    kept = (
+        target_at(root)
+        .file_step("demand", step="train", key="k", outputs={"kept": tmp_path / "kept"}, facts={}, at=T)
+        .outputs["kept"]
+    )
 
     def work() -> None:
         target = target_at(root)
@@ -105,8 +109,12 @@ def test_a_holder_that_was_paused_past_the_end_of_its_session_writes_nothing(roo
             write(target, message="before the pause")
             pause()
             refused(lambda: write(target, message="too late"))
-            refused(lambda: target.write_journal("demand", "model.demand", "done", "", T))
-            refused(lambda: target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T))
+            refused(lambda: target.write_journal("demand", resource="model.demand", phase="done", detail="", at=T))
+            refused(
+                lambda: target.file_step(
+                    "demand", step="check", key="k", outputs={"panel": tmp_path / "panel"}, facts={}, at=T
+                )
+            )
             refused(lambda: target.remove_forecast("demand", ("data",), purge=True, at=T))
             refused(lambda: target.observe_forecast("demand"))
             refused(
@@ -219,7 +227,7 @@ def test_a_file_of_many_parts_is_fetched_whole_on_another_machine(
     monkeypatch.setattr(files, "PART", 1000)
     content = os.urandom(2500)
     (tmp_path / "model").write_bytes(content)
-    filed = target.file_step("demand", "train", "k", {"model": tmp_path / "model"}, {}, T)
+    filed = target.file_step("demand", step="train", key="k", outputs={"model": tmp_path / "model"}, facts={}, at=T)
     assert behind(root, "SELECT part, octet_length(data) FROM chunks ORDER BY part") == [(0, 1000), (1, 1000), (2, 500)]
     elsewhere = tmp_path / "elsewhere"
     there = LocalTarget(elsewhere, store=shared_store(str(url_of(root)), elsewhere))
@@ -231,7 +239,7 @@ def test_a_file_of_many_parts_is_fetched_whole_on_another_machine(
 
 def test_a_copy_that_was_spoilt_or_lost_is_fetched_again(target: LocalTarget, tmp_path: Path) -> None:
     (tmp_path / "panel").write_text("rows")
-    filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"panel": tmp_path / "panel"}, facts={}, at=T)
     target.fetch_file("demand", filed.outputs["panel"]).write_text("edit")
     assert target.fetch_file("demand", filed.outputs["panel"]).read_text() == "rows"
     shutil.rmtree(target.folder)
@@ -242,7 +250,7 @@ def test_bytes_that_were_changed_in_the_database_are_told_when_they_are_fetched(
     target: LocalTarget, root: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "panel").write_text("rows")
-    filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"panel": tmp_path / "panel"}, facts={}, at=T)
     with pytest.raises(Exception, match="never changed"):
         behind(root, "UPDATE chunks SET data = 'swor'")
     behind(root, "DROP TRIGGER chunks_rows ON chunks", "UPDATE chunks SET data = 'swor'")
@@ -256,7 +264,7 @@ def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(
     target: LocalTarget, root: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "own").write_text("own")
-    filed = target.file_step("demand", "check", "k", {"own": tmp_path / "own"}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"own": tmp_path / "own"}, facts={}, at=T)
     target.record_settlement(
         Settlement("demand", resource=ObservedResource(Resource("data", "demand", {}), {}, filed.outputs)), T
     )

@@ -93,10 +93,10 @@ def test_a_disk_that_fails_while_a_file_is_copied_leaves_no_half_of_it(
     with monkeypatch.context() as patch:
         patch.setattr(durable.os, "fsync", fails)
         with pytest.raises(StateError, match=said) as caught:
-            target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+            target.file_step("demand", step="check", key="k", outputs={"panel": tmp_path / "panel"}, facts={}, at=T)
     assert hint in (caught.value.hint or "")
     assert [path for path in target.folder.rglob("*") if path.is_file()] == []
-    filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"panel": tmp_path / "panel"}, facts={}, at=T)
     assert target.fetch_file("demand", filed.outputs["panel"]).read_text() == "x"
 
 
@@ -115,7 +115,9 @@ def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(tmp_path: P
     (tmp_path / "own").write_text("own")
     (tmp_path / "both").write_text("both")
     for name, files in (("demand", ("own", "both")), ("other", ("both",))):
-        filed = target.file_step(name, "check", "k", {file: tmp_path / file for file in files}, {}, T)
+        filed = target.file_step(
+            name, step="check", key="k", outputs={file: tmp_path / file for file in files}, facts={}, at=T
+        )
         target.record_settlement(
             Settlement(name, resource=ObservedResource(Resource("data", name, {}), {}, filed.outputs)), T
         )
@@ -138,7 +140,7 @@ def test_a_purge_that_is_cut_off_can_be_run_again_and_leaves_no_file(tmp_path: P
 def test_a_stored_file_that_cannot_be_read_is_damage_and_no_crash(tmp_path: Path) -> None:
     target = LocalTarget(tmp_path / ".mlspec")
     (tmp_path / "panel").write_text("x")
-    filed = target.file_step("demand", "check", "k", {"panel": tmp_path / "panel"}, {}, T)
+    filed = target.file_step("demand", step="check", key="k", outputs={"panel": tmp_path / "panel"}, facts={}, at=T)
     target.record_settlement(
         Settlement("demand", resource=ObservedResource(Resource("data", "demand", {}), {}, filed.outputs)), T
     )

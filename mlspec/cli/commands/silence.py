@@ -28,5 +28,7 @@ def command(name: str, alert: str, target: str, span: float, reason: str) -> Non
         raise UsageError("--for has to be longer than 0", hint="such as --for 2d")
     engine = open_applied(name, target)
     require_alert(engine, name, alert)
-    message = manual_operations.silence_alert(engine, name, alert, timedelta(seconds=span), current_user(), reason)
+    message = manual_operations.silence_alert(
+        engine, name, alert=alert, span=timedelta(seconds=span), by=current_user(), reason=reason
+    )
     click.echo(f"{name}: {printable(message)}")

@@ -102,19 +102,21 @@ def command(
     if out is None:
         if inputs or options:
             raise UsageError("--in and --option are for a step on files", hint="add --out DIR, or leave them out")
-        return _run_on_target(name, spec_file, target, moment, release, lock_timeout)
+        return _run_on_target(
+            name, spec_file=spec_file, target=target, moment=moment, release=release, lock_timeout=lock_timeout
+        )
     if name not in FILE_STEPS:
         raise UsageError(f"step {name} works on a target's record", hint="leave out --out")
     words = _step_options(name, options, moment)
     if is_object_address(out):
         from mlspec.cli import far_step
 
-        return far_step.run_in_container(name, spec_file, target, inputs, words, out)
+        return far_step.run_in_container(name, spec=spec_file, target=target, inputs=inputs, options=words, out=out)
     return _run_on_files(name, _load_spec(spec_file, target), inputs, words, Path(out), Path(root))
 
 
 def _run_on_target(
-    name: str, spec_file: str, target: str, moment: str | None, release: str | None, lock_timeout: float
+    name: str, *, spec_file: str, target: str, moment: str | None, release: str | None, lock_timeout: float
 ) -> int:
     from mlspec.cli.project import find_root, open_specs
     from mlspec.cli.target import open_engine, timestamp

@@ -184,12 +184,12 @@ class GcpTarget:
             held_lease = stack.enter_context(
                 hold_lease(
                     self._state,
-                    name,
-                    forecast,
-                    operation,
-                    since,
-                    timeout,
-                    lambda: self._snapshots.rewrite_record(forecast),
+                    name=name,
+                    forecast=forecast,
+                    operation=operation,
+                    since=since,
+                    timeout=timeout,
+                    fence=lambda: self._snapshots.rewrite_record(forecast),
                 )
             )
             stack.enter_context(store.database.under_lease(held_lease))
@@ -202,20 +202,22 @@ class GcpTarget:
             finally:
                 store.lease = None
 
-    def write_journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+    def write_journal(self, forecast: str, *, resource: str, phase: str, detail: str, at: str) -> None:
         """Write a line of the journal."""
-        self._store_of(forecast).record.write_journal(forecast, resource, phase, detail, at)
+        self._store_of(forecast).record.write_journal(forecast, resource=resource, phase=phase, detail=detail, at=at)
 
     def find_step(self, forecast: str, step: str, key: str) -> StoredStep | None:
         """Return the finished step of this key; None if it is not recorded or one of its files is damaged."""
         return self._store_of(forecast).record.find_step(forecast, step, key)
 
     def file_step(
-        self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
+        self, forecast: str, *, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
     ) -> StoredStep:
         """Copy a step's files into the store and record the step."""
         with explain_disappearance(f"work on {forecast}"):
-            return self._store_of(forecast).record.file_step(forecast, step, key, outputs, facts, at)
+            return self._store_of(forecast).record.file_step(
+                forecast, step=step, key=key, outputs=outputs, facts=facts, at=at
+            )
 
     def record_settlement(self, settlement: Settlement, at: str) -> Observed:
         """Record one effect in one transaction, and return the forecast's recorded state after it."""

@@ -59,10 +59,12 @@ class Record:
         with self._database.read_session(), self._database.read_connection() as connection:
             return Observed(forecast) if connection is None else self._with_damage(_read_observed(connection, forecast))
 
-    def write_journal(self, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+    def write_journal(self, forecast: str, *, resource: str, phase: str, detail: str, at: str) -> None:
         """Write a line of the journal."""
         with self._database.write_transaction(f"write the journal line '{phase} {resource}'", forecast) as connection:
-            write.insert_journal_line(connection, forecast, resource, phase, detail, at)
+            write.insert_journal_line(
+                connection, forecast=forecast, resource=resource, phase=phase, detail=detail, at=at
+            )
 
     def find_step(self, forecast: str, step: str, key: str) -> StoredStep | None:
         """Return the finished step of this key; None if it is not recorded or one of its files is damaged."""
@@ -73,12 +75,12 @@ class Record:
         return None
 
     def file_step(
-        self, forecast: str, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
+        self, forecast: str, *, step: str, key: str, outputs: Mapping[str, Path], facts: Mapping[str, Json], at: str
     ) -> StoredStep:
         """Copy a step's files into the store and record the step. A second call changes nothing."""
         refs = {role: self._file_store.store_file(path, forecast) for role, path in sorted(outputs.items())}
         with self._database.write_transaction(f"record the step {step}", forecast) as connection:
-            write.insert_step(connection, forecast, step, key, refs, facts, at)
+            write.insert_step(connection, forecast=forecast, name=step, key=key, files=refs, facts=facts, at=at)
         return StoredStep(refs, facts)
 
     def record_settlement(self, settlement: Settlement, at: str) -> Observed:
@@ -88,7 +90,7 @@ class Record:
         with self._database.write_transaction(f"record the settlement of {address or name}", name) as connection:
             write.record_settlement(connection, settlement, at)
             if address:
-                write.insert_journal_line(connection, name, address, "done", "", at)
+                write.insert_journal_line(connection, forecast=name, resource=address, phase="done", detail="", at=at)
             observed = _read_observed(connection, name)
         with self._database.read_session():
             return self._with_damage(observed)

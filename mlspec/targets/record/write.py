@@ -39,6 +39,7 @@ def record_settlement(connection: Connection, new: Settlement, at: str) -> None:
 
 def insert_step(
     connection: Connection,
+    *,
     forecast: str,
     name: str,
     key: str,
@@ -53,7 +54,9 @@ def insert_step(
     )
 
 
-def insert_journal_line(connection: Connection, forecast: str, resource: str, phase: str, detail: str, at: str) -> None:
+def insert_journal_line(
+    connection: Connection, *, forecast: str, resource: str, phase: str, detail: str, at: str
+) -> None:
     """Write a line of the journal."""
     connection.execute(
         "INSERT INTO journal (forecast, resource, phase, detail, at) VALUES (?, ?, ?, ?, ?)",

@@ -24,12 +24,13 @@ def long_table(source: Path, spec: Forecast, run: str) -> Any:
     keys = list(spec.dataset.series)
     series = pa.array(_series_keys(wide, keys), pa.string())
     parts = [
-        _quantile_rows(pa, wide, series, spec.dataset.time, run, quantile) for quantile in (None, *spec.model.quantiles)
+        _quantile_rows(pa, wide=wide, series=series, time=spec.dataset.time, run=run, quantile=quantile)
+        for quantile in (None, *spec.model.quantiles)
     ]
     return pa.concat_tables(parts)
 
 
-def _quantile_rows(pa: Any, wide: Any, series: Any, time: str, run: str, quantile: float | None) -> Any:
+def _quantile_rows(pa: Any, *, wide: Any, series: Any, time: str, run: str, quantile: float | None) -> Any:
     """Return the rows of the mean, or of one quantile."""
     count = len(wide)
     return pa.table(

@@ -70,7 +70,7 @@ def lock_lost_error(forecast: str) -> StateError:
 
 @contextmanager
 def hold_lease(
-    bucket: Bucket, name: str, forecast: str, operation: str, since: str, timeout: float, fence: Fence
+    bucket: Bucket, *, name: str, forecast: str, operation: str, since: str, timeout: float, fence: Fence
 ) -> Iterator[Lease]:
     """Lock a forecast. Raises LockHeld with the holder's description after `timeout` seconds of waiting."""
     words, leases = describe_holder(operation, since), list[Lease]()
