@@ -26,9 +26,10 @@ def free_port() -> int:
     """A port on which nobody listens, for a server that has to be told one.
 
     The kernel hands out ports from 32768 on, to whoever asks for any: one of those may be taken before the server has started.
+    Ray takes ports up to 23999 for its workers and for the servers of its clients.
     """
     while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
+        port = random.SystemRandom().randrange(24_000, 32_000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

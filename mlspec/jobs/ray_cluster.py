@@ -34,7 +34,9 @@ from mlspec.spec.forecast import Training
 T = TypeVar("T")
 # Seconds to wait for the workers: a cluster with autoscaling takes minutes to start a machine.
 PATIENCE = 900.0
-STARTS = 3  # attempts to start a local Ray: each gives its processes 30 s, which no setting extends
+STARTS = 3  # attempts if Ray was too slow: it gives its processes 30 s to start, which no setting extends
+# What Ray says of a node of this machine, and of the server that a cluster starts for each client, that were too slow.
+_SLOW_NODE, _SLOW_CLIENT_SERVER = "timed out", "starting ray client server failed"
 WORKERS = 4  # a constant, not the number of cores, because the trees depend on it
 LIBRARIES = ("lightgbm", "mlforecast", "numpy", "pandas", "scikit-learn", "scipy", "statsforecast")
 
@@ -74,13 +76,13 @@ def _start(address: str | None, count: int) -> None:
     """Connect to a cluster, or start one on this machine. Raises Ray's errors, which can be plain Exceptions."""
     # `local`: without an address, Ray would read one from the environment.
     options: dict[str, Any] = {} if address else {"num_cpus": count, "include_dashboard": False}
-    starts = 1 if address else STARTS
-    for start in range(1, starts + 1):
+    slow_start = _SLOW_CLIENT_SERVER if address else _SLOW_NODE
+    for start in range(1, STARTS + 1):
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
         except Exception as error:
             ray.shutdown()  # clean up a partial connection
-            if start == starts or "timed out" not in str(error).lower():
+            if start == STARTS or slow_start not in str(error).lower():
                 raise
         else:
             return

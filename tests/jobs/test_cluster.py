@@ -197,6 +197,25 @@ def test_ray_that_starts_slowly_on_this_machine_is_started_again(monkeypatch: py
         ray_cluster._connect_ray(None, 2, "on this machine")
 
 
+def test_a_cluster_that_is_slow_to_start_a_server_for_this_client_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [
+        ConnectionAbortedError("Starting Ray client server failed. See ray_client_server_23000.err"),  # in Ray's words
+        ConnectionError("ray client connection timeout"),
+    ]
+    asked: list[str] = []
+
+    def init(address: str, **_options: Any) -> None:
+        asked.append(address)
+        raise answers[len(asked) - 1]
+
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.init", init)
+    with pytest.raises(TargetError, match="ray client connection timeout"):  # that one is no matter of patience
+        ray_cluster._connect_ray("ray://ray.example.com:10001", 2, "there")
+    assert asked == ["ray://ray.example.com:10001"] * 2
+
+
 def test_a_cluster_without_mlspec_says_what_to_install_there(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(**_options: Any) -> Any:  # as Ray Client does when its server cannot unpack the worker
         raise ModuleNotFoundError("No module named 'mlspec'")
