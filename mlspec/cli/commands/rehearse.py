@@ -49,7 +49,7 @@ def command(name: str, fault: Fault, output: str) -> int:
             fault,
         )
         if output == "text":
-            click.echo(f"{name}: a rehearsal on a copy of the project:  {FAULTS[fault]}")
+            click.echo(f"{name}: a rehearsal on a copy of the project: {FAULTS[fault]}")
         scenes = []
         for scene in drill.play_periods():
             scenes.append(scene)
