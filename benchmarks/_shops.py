@@ -47,6 +47,7 @@ alerts:
   - {{name: stale, metric: data_age, above: 10d, severity: critical, inhibits: [accuracy, bias, coverage, drift]}}
 rollback: {{on: [accuracy], to: last-good, cooldown: 24h, max_attempts: 2}}
 budget: {{trainings_per_week: 3}}
+notify: [{{webhook: {{secret: shop-hook}}}}]
 """
 ROLLOUTS = ("{strategy: all-at-once}", "{strategy: canary, steps: [50, 100], interval: 7d}")
 

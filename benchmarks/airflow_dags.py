@@ -69,8 +69,9 @@ def told(context):
 """
 _OPERATORS = "airflow.providers.standard.operators"
 TASKS = {
-    "check": [], "backtest": ["check"], "gate": ["backtest"], "train": ["gate"], "kept_out": ["gate"], "register": ["train"],
-    "roll_out": ["register"], "make_forecast": ["roll_out"], "evaluate": ["make_forecast"], "alert": ["evaluate"],
+    "check": [], "evaluate": ["check"], "alert": ["evaluate"], "move_traffic": ["evaluate"], "backtest": ["check", "move_traffic"],
+    "gate": ["backtest"], "train": ["gate"], "kept_out": ["gate"], "register": ["train"], "roll_out": ["register"],
+    "make_forecast": ["roll_out"], "finish": ["make_forecast"],
 }  # fmt: skip
 
 

@@ -2,7 +2,9 @@
 
 Run: python benchmarks/two_years.py. Exits 1 beyond a bar. 20 forecasts, 104 weeks, two faults in each of 14. The loop, the steps,
 the target and the specs are the real ones; the clock is simulated, and the data is made from a seed (benchmarks/_shops.py). Each
-week has two passes over all forecasts: when its actuals are mature, and when the schedule's hour has come.
+week has two passes over all forecasts: when its actuals are mature, and when the schedule's hour has come. For half of the
+forecasts the loop makes them, for the others the steps of a rendered DAG, task by task. The clock, the store and the receiver of
+notices misbehave meanwhile (benchmarks/_misbehaviour.py): a pass that lost its store is made again, as a loop and a DAG do.
 
 Found within one mature window: a fault is found when its alert begins to fire (a source that is gone: when the loop says so),
 counted in the mature periods that it had touched by then. The bar is the alert's `window`, plus m - 1 for `for: m of n`: the first
@@ -14,12 +16,17 @@ drift         demand is 1.6 times what it was, from one week on: an alert on qua
 late-actuals  three to five weeks come late, all at once: stale fires, and is over when they come; nothing is rolled back
 outage        the source is gone for two or three weeks: the loop says so, and goes on when it is back; nothing is rolled back
 
+The record grows for two years: a week of the last half-year may take 1.5 times the CPU time of one in the second.
+
+Every notice that was written is delivered, waits for its next attempt, or is told as given up; none is lost.
+
 A rollback (or a rollout that is given back) is false unless the version is a bad one, or demand shifted in the 12 weeks before.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -27,6 +34,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,6 +43,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import _misbehaviour as misbehaviour  # noqa: E402
 from benchmarks import _shops as shops  # noqa: E402
 from benchmarks._faults import KINDS, MOVED, Fault, Outcome, Week, bars, calendar, false_moves, outcome, settled  # noqa: E402
 from mlspec.cli.planning import ignore_progress  # noqa: E402
@@ -42,15 +51,20 @@ from mlspec.cli.target import open_engine  # noqa: E402
 from mlspec.engine.context import Engine, Spec  # noqa: E402
 from mlspec.engine.effects import version_name  # noqa: E402
 from mlspec.engine.loop import reconcile_specs  # noqa: E402
-from mlspec.jobs.drill import SpoiltSteps  # noqa: E402
+from mlspec.engine.process_pool import run_in_processes  # noqa: E402
+from mlspec.errors import Exit  # noqa: E402
+from mlspec.jobs.rehearsal_project import ScaledForecastSteps  # noqa: E402
 from mlspec.spec import read_specs  # noqa: E402
 from mlspec.targets.local.target import LocalTarget  # noqa: E402
+from tests.engine.dag_run import play_steps  # noqa: E402
 
 SEED = 20261126
 FORECASTS, FAULTLESS, HISTORY, WEEKS = 20, 6, 156, 104
 HOURS = (1, 7)  # of the Tuesday after a week's end: its actuals are mature at 0:00, its forecast is due at 6:00
 BAD, SHIFT = 3.0, 1.6
 AT_ONCE = os.cpu_count() or 1
+ATTEMPTS = 5  # of a pass whose store fails
+HALF_YEAR, MOST_GROWTH = 26, 1.5
 
 
 @dataclass
@@ -70,6 +84,11 @@ class Shop:
         self.units = shops.demand(np.random.default_rng([SEED, self.number]), HISTORY + WEEKS)
         for fault in self.of("drift"):
             self.units[HISTORY + fault.week :] = np.round(self.units[HISTORY + fault.week :] * SHIFT)
+
+    @property
+    def by_dag(self) -> bool:
+        """Whether the steps of a DAG make its passes, and not the loop: so for every second forecast."""
+        return self.number % 2 == 1
 
     def of(self, *kinds: str) -> list[Fault]:
         """Return its faults of some kinds."""
@@ -115,7 +134,7 @@ def moment(week: int, hour: int) -> str:
     return f"{datetime(day.year, day.month, day.day, hour, tzinfo=UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def live(engine: Engine, every: list[Shop]) -> Iterator[int]:
+def live(engine: Engine, every: list[Shop], post: misbehaviour.Post) -> Iterator[int]:
     """Let the weeks go by, and yield each when it is over."""
     for week in range(WEEKS):
         for shop in every:
@@ -126,6 +145,7 @@ def live(engine: Engine, every: list[Shop]) -> Iterator[int]:
                 spoil(engine, shop, spec, week)
         for hour in HOURS:
             look(engine, every, specs, week, hour)
+            post.send_due(engine.target, moment(week, hour))
         for shop in every:
             shop.note(engine.target)
         yield week
@@ -138,13 +158,44 @@ def spoil(engine: Engine, shop: Shop, spec: Spec, week: int) -> None:
 
 
 def look(engine: Engine, every: list[Shop], specs: Sequence[Spec], week: int, hour: int) -> None:
-    """Make a pass. One that fails for anything but a source that is gone ends the run."""
-    now = moment(week, hour)
+    """Make a pass over each forecast, and again where the store failed. Another failure ends the run, if the data is there."""
+    left = dict(zip((shop.name for shop in every), zip(every, specs, strict=True), strict=True))
+    for attempt in range(ATTEMPTS):
+        at = later(moment(week, hour), attempt)
+        failed = attempt_passes(engine, list(left.values()), at, at_once=AT_ONCE if week else 1)
+        for name, error in failed.items():
+            gone = any(each.week <= week < each.week + each.length for each in left[name][0].of("outage"))
+            assert gone or misbehaviour.LOST in error, f"{at} {name}: {error}"
+        left = {name: pair for name, pair in left.items() if misbehaviour.LOST in failed.get(name, "")}
+        if not left:
+            return
+    raise AssertionError(f"{moment(week, hour)}: {', '.join(left)} did not get through in {ATTEMPTS} attempts")
+
+
+def later(moment_text: str, attempt: int) -> str:
+    """Return the moment of a further attempt: the longest pause between two is an hour, far more than the first ones take."""
+    return f"{datetime.fromisoformat(moment_text) + timedelta(minutes=10 * attempt):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def attempt_passes(engine: Engine, pairs: Sequence[tuple[Shop, Spec]], at: str, at_once: int) -> dict[str, str]:
+    """Make a pass over each forecast, by the loop or by a DAG, and return what went wrong by name. The clock may be ahead."""
+    engine.target.pass_id, engine.target.writes = at, 0
+    present = replace(engine, clock=lambda: misbehaviour.clock_of(SEED, at))
     # The first week imports the models into this process, which the others are forked from.
-    passes = reconcile_specs(replace(engine, clock=lambda: now), specs, at_once=AT_ONCE if week else 1)
-    for shop, found in zip(every, passes, strict=True):
-        gone = any(each.week <= week < each.week + each.length for each in shop.of("outage"))
-        assert found.error is None or gone, f"{now} {found.forecast}: {found.error}"
+    passes = reconcile_specs(present, [spec for shop, spec in pairs if not shop.by_dag], at_once=at_once)
+    failed = {found.forecast: str(found.error) for found in passes if found.error}
+    runs = [partial(play_dag, present, spec, at) for shop, spec in pairs if shop.by_dag]
+    played = run_in_processes(
+        runs, at_once, lambda place, code: (runs[place].args[1].name, f"its process ended with {code}")
+    )
+    return failed | {name: wrong for name, wrong in played if wrong}
+
+
+def play_dag(engine: Engine, spec: Spec, at: str) -> tuple[str, str]:
+    """Make one run of a forecast's DAG, and return the forecast's name and what went wrong."""
+    run = play_steps(lambda: engine, spec, at)
+    failed = (task for task, code in run.codes.items() if code in (Exit.FAILED, Exit.MAY_PASS) and task != "kept_out")
+    return spec.name, "; ".join(f"{task}: {run.errors.get(task, run.codes[task])}" for task in failed)
 
 
 def stage(root: Path) -> tuple[Engine, list[Shop]]:
@@ -152,26 +203,67 @@ def stage(root: Path) -> tuple[Engine, list[Shop]]:
     for part in ("data", "specs"):
         (root / part).mkdir()
     (root / "mlspec.yaml").write_text("apiVersion: mlspec/v1\nkind: Project\nname: shops\n")
-    base = open_engine(LocalTarget(root / ".mlspec"), root, ignore_progress)
+    target = misbehaviour.LossyTarget(root / ".mlspec")
+    target.seed = SEED
+    base = open_engine(target, root, ignore_progress)
     faults = [[] for _ in range(FAULTLESS)] + calendar(np.random.default_rng(SEED), FORECASTS - FAULTLESS)
-    return replace(base, steps=SpoiltSteps(base.steps, BAD)), [
+    return replace(base, steps=ScaledForecastSteps(base.steps, BAD)), [
         Shop(place, root, each) for place, each in enumerate(faults)
     ]
 
 
 def main() -> int:
     """Run it, tell what came of it, and return 1 beyond a bar."""
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), [cpu_seconds()]
     os.fsync = lambda _file: None  # the state is thrown away
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, misbehaviour.posting() as post:
         engine, every = stage(Path(folder))
-        for week in live(engine, every):
-            if week % 26 == 25:
+        for week in live(engine, every, post):
+            if week % HALF_YEAR == HALF_YEAR - 1:
+                cpu.append(cpu_seconds())
                 print(f"     {week + 1} weeks in {time.perf_counter() - start:.0f} s", flush=True)
+        told = tell_notices(engine.target, post)
         trained = sum(len(engine.target.load_versions(shop.name)) for shop in every)
         alerts = read_specs([engine.root / "specs"], engine.root, "local").specs[0].json["alerts"]
     print(f"     {FORECASTS} forecasts, {trained} versions trained")
-    return report(every, bars(alerts))
+    steady = tell_growth(cpu)
+    return int(bool(report(every, bars(alerts))) or not told or not steady)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process, and of the passes that were made in others."""
+    own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+
+
+def tell_growth(cpu: Sequence[float]) -> bool:
+    """Print the CPU time of a week by half-years, and return whether the last one is not much slower than the second one.
+
+    The first one is no measure: there are fewer forecasts to evaluate yet than an evaluation reads.
+    """
+    weekly = [(after - before) / HALF_YEAR for before, after in pairwise(cpu)]
+    growth = weekly[-1] / weekly[1]
+    print(
+        f"{'ok  ' if growth <= MOST_GROWTH else 'MISS'} CPU time of a week in the last half-year / in the second one:"
+        f" {growth:.2f} (bar {MOST_GROWTH}); by half-years {', '.join(f'{spent:.1f} s' for spent in weekly)}"
+    )
+    return growth <= MOST_GROWTH
+
+
+def tell_notices(target: LocalTarget, post: misbehaviour.Post) -> bool:
+    """Print what became of the notices, and return whether none was lost."""
+    left = [pending for name in target.forecast_names() for pending in target.load_undelivered_notices(name)]
+    given_up = [pending for pending in left if pending.is_given_up]
+    taken = post.taken()
+    lost = post.delivered - set(taken)
+    silent = [pending for pending in given_up if not pending.problem]
+    well = not lost and not silent
+    print(
+        f"{'ok  ' if well else 'MISS'} {len(post.delivered)} notices delivered, {len(left) - len(given_up)} wait,"
+        f" {len(given_up)} given up and told, {len(lost)} lost (bar 0)"
+        f"; {len(taken) - len(set(taken))} were taken twice, after a hang-up"
+    )
+    return well
 
 
 def report(every: list[Shop], limits: dict[str, int]) -> int:

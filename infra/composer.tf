@@ -28,12 +28,13 @@ resource "google_composer_environment" "mlspec" {
       image_version           = var.composer_image
       web_server_plugins_mode = "DISABLED"
 
-      # The runner of the DAGs reads these: where a task runs its step.
+      # The runner of the DAGs reads these: where a task runs its step, and in which pool of Airflow.
       env_variables = {
         MLSPEC_RUNNER       = "cloud-run"
         MLSPEC_PROJECT      = var.project_id
         MLSPEC_REGION       = var.region
         MLSPEC_ALERTS_TOPIC = google_pubsub_topic.alerts.id
+        MLSPEC_POOL         = var.airflow_pool
       }
 
       airflow_config_overrides = {

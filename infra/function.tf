@@ -53,11 +53,11 @@ resource "google_cloudfunctions2_function" "redeploy" {
       subnetwork = local.subnetwork
     }
 
-    environment_variables = merge({
+    environment_variables = {
       MLSPEC_PROJECT = var.project_id
       MLSPEC_REGION  = var.region
       MLSPEC_TARGET  = var.target
-    }, var.step_image == null ? {} : { MLSPEC_IMAGE = var.step_image }) # without it, the function reads the image of the reconcile job
+    }
   }
 
   depends_on = [

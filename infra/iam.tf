@@ -13,6 +13,7 @@ resource "google_project_iam_custom_role" "model_operator" {
   title       = "mlspec model operator"
   description = "Trains, registers and deploys models; cannot delete one"
   permissions = [
+    "aiplatform.batchPredictionJobs.cancel",
     "aiplatform.batchPredictionJobs.create",
     "aiplatform.batchPredictionJobs.get",
     "aiplatform.batchPredictionJobs.list",
@@ -30,7 +31,19 @@ resource "google_project_iam_custom_role" "model_operator" {
     "aiplatform.models.list",
     "aiplatform.models.update",
     "aiplatform.models.upload",
+    "aiplatform.operations.list", # finds a deployment or an upload whose name was lost
   ]
+
+  depends_on = [google_project_service.api]
+}
+
+# Removes models. A person may have it, for `mlspec destroy --purge` and `mlspec prune`. The loop has it with `prune_models` alone.
+resource "google_project_iam_custom_role" "model_remover" {
+  project     = var.project_id
+  role_id     = "mlspecModelRemover"
+  title       = "mlspec model remover"
+  description = "Removes models; cannot make or deploy one"
+  permissions = ["aiplatform.models.delete"]
 
   depends_on = [google_project_service.api]
 }
@@ -50,6 +63,7 @@ resource "google_project_iam_custom_role" "traffic_operator" {
     "aiplatform.models.get",
     "aiplatform.models.list",
     "aiplatform.models.update", # for the alias of the default version
+    "aiplatform.operations.list",
   ]
 
   depends_on = [google_project_service.api]
@@ -62,6 +76,17 @@ resource "google_project_iam_custom_role" "file_lister" {
   title       = "mlspec file lister"
   description = "Lists the objects of a bucket; cannot read one"
   permissions = ["storage.objects.list"]
+
+  depends_on = [google_project_service.api]
+}
+
+# Removes files that a prune has found to be needed by nothing. The bucket keeps them for 30 days more.
+resource "google_project_iam_custom_role" "file_pruner" {
+  project     = var.project_id
+  role_id     = "mlspecFilePruner"
+  title       = "mlspec file pruner"
+  description = "Deletes objects of a bucket; cannot write one"
+  permissions = ["storage.objects.delete"]
 
   depends_on = [google_project_service.api]
 }
@@ -94,10 +119,13 @@ resource "google_project_iam_custom_role" "forecast_applier" {
     "aiplatform.endpoints.delete",
     "aiplatform.endpoints.get",
     "aiplatform.endpoints.list",
+    "aiplatform.endpoints.undeploy", # Google deletes no endpoint with a deployed model
     "aiplatform.endpoints.update",
+    "aiplatform.operations.list", # to wait until it is undeployed
     "bigquery.datasets.create",
     "bigquery.datasets.delete",
     "bigquery.datasets.get",
+    "bigquery.datasets.getIamPolicy",
     "bigquery.datasets.update",
     "bigquery.tables.create",
     "bigquery.tables.delete",
@@ -186,6 +214,40 @@ resource "google_project_iam_custom_role" "forecast_reader" {
   ]
 }
 
+# What `mlspec doctor` reads of the platform. No account of the platform has it: a person may.
+resource "google_project_iam_custom_role" "doctor" {
+  project     = var.project_id
+  role_id     = "mlspecDoctor"
+  title       = "mlspec doctor"
+  description = "Reads the settings of the project and of the platform, as mlspec doctor does; no data and no values of secrets"
+  permissions = [
+    "artifactregistry.dockerimages.get",
+    "artifactregistry.tags.get",
+    "cloudbuild.builds.list", # also of triggers
+    "cloudbuild.connections.get",
+    "cloudfunctions.functions.get",
+    "cloudkms.cryptoKeys.get",
+    "cloudscheduler.jobs.get",
+    "composer.environments.get",
+    "compute.subnetworks.get",
+    "iam.roles.list",
+    "iam.serviceAccounts.list",
+    "pubsub.subscriptions.get",
+    "pubsub.topics.get",
+    "resourcemanager.projects.get", # also of billing
+    "resourcemanager.projects.getIamPolicy",
+    "run.executions.get",
+    "run.jobs.get",
+    "secretmanager.versions.list",
+    "serviceusage.quotas.get",
+    "serviceusage.services.list",
+    "serviceusage.services.use", # for a person: calls count for the quota of this project
+    "storage.buckets.get",
+  ]
+
+  depends_on = [google_project_service.api]
+}
+
 # The permission to grant roles is a separate role. It is only granted together with a list of the roles that may be granted.
 resource "google_project_iam_custom_role" "forecast_granter" {
   project     = var.project_id
@@ -193,6 +255,7 @@ resource "google_project_iam_custom_role" "forecast_granter" {
   title       = "mlspec forecast granter"
   description = "Grants roles of a fixed list to a forecast's accounts, as its Terraform says"
   permissions = [
+    "bigquery.datasets.setIamPolicy",
     "bigquery.tables.setIamPolicy",
     "iam.serviceAccounts.setIamPolicy",
     "pubsub.subscriptions.setIamPolicy",
@@ -225,10 +288,9 @@ resource "google_project_iam_member" "dag_watches_executions" {
 
 # The two steps that change the serving versions run in the reconcile job, not under this account.
 resource "google_cloud_run_v2_job_iam_member" "dag_starts_reconcile" {
-  count    = var.step_image == null ? 0 : 1
   project  = var.project_id
   location = var.region
-  name     = google_cloud_run_v2_job.reconcile[0].name
+  name     = google_cloud_run_v2_job.reconcile.name
   role     = "roles/run.jobsExecutorWithOverrides"
   member   = google_service_account.dag.member
 }
@@ -288,11 +350,19 @@ resource "google_storage_bucket_iam_member" "redeploy_lists_models" {
 
 # An alert may only start the reconcile job.
 resource "google_cloud_run_v2_job_iam_member" "redeploy_starts_reconcile" {
-  count    = var.step_image == null ? 0 : 1
   project  = var.project_id
   location = var.region
-  name     = google_cloud_run_v2_job.reconcile[0].name
+  name     = google_cloud_run_v2_job.reconcile.name
   role     = "roles/run.jobsExecutorWithOverrides"
+  member   = google_service_account.redeploy.member
+}
+
+# It looks at the image that the job runs, as everyone does who routes traffic; it registers nothing.
+resource "google_cloud_run_v2_job_iam_member" "redeploy_reads_reconcile" {
+  project  = var.project_id
+  location = var.region
+  name     = google_cloud_run_v2_job.reconcile.name
+  role     = "roles/run.viewer"
   member   = google_service_account.redeploy.member
 }
 
@@ -355,11 +425,36 @@ resource "google_storage_bucket_iam_member" "reconcile_adds_models" {
   member = google_service_account.reconcile.member
 }
 
+# Without this grant, `retention` in mlspec.yaml prunes the record, and the files of models stay.
+resource "google_storage_bucket_iam_member" "reconcile_prunes_models" {
+  count  = var.prune_models ? 1 : 0
+  bucket = google_storage_bucket.mlspec["models"].name
+  role   = google_project_iam_custom_role.file_pruner.id
+  member = google_service_account.reconcile.member
+}
+
+# For a private endpoint a version is registered again with the data of each forecast. What nothing needs of that goes with this grant.
+resource "google_project_iam_member" "reconcile_prunes_versions" {
+  count   = var.prune_models ? 1 : 0
+  project = var.project_id
+  role    = google_project_iam_custom_role.model_remover.id
+  member  = google_service_account.reconcile.member
+}
+
 # It starts the forecasts' jobs, which run the steps, and waits for them.
 resource "google_project_iam_member" "reconcile_watches_executions" {
   project = var.project_id
   role    = "roles/run.viewer"
   member  = google_service_account.reconcile.member
+}
+
+# If many forecasts have work, it starts its own job with more tasks, and each works on its share.
+resource "google_cloud_run_v2_job_iam_member" "reconcile_starts_tasks" {
+  project  = var.project_id
+  location = var.region
+  name     = google_cloud_run_v2_job.reconcile.name
+  role     = "roles/run.jobsExecutorWithOverrides"
+  member   = google_service_account.reconcile.member
 }
 
 # It writes into a forecast's table by a load job. Each forecast's Terraform grants access to its own table.
@@ -386,7 +481,7 @@ resource "google_cloud_run_v2_job_iam_member" "tick_starts_reconcile" {
   count    = var.reconcile_schedule == null ? 0 : 1
   project  = var.project_id
   location = var.region
-  name     = google_cloud_run_v2_job.reconcile[0].name
+  name     = google_cloud_run_v2_job.reconcile.name
   role     = "roles/run.invoker"
   member   = google_service_account.tick.member
 }
@@ -468,7 +563,6 @@ resource "google_project_iam_member" "build_grants_to_forecasts" {
     expression = format("api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([%s])", join(", ", [
       "'roles/bigquery.dataViewer'",
       "'roles/bigquery.jobUser'",
-      "'roles/bigquery.readSessionUser'",
       "'roles/iam.serviceAccountUser'",
       "'roles/logging.logWriter'",
       "'roles/monitoring.metricWriter'",
@@ -484,7 +578,7 @@ resource "google_project_iam_member" "build_grants_to_forecasts" {
   }
 }
 
-# --- plan: Cloud Build on a pull request ----------------------------------------------------------------------------------
+# --- plan: a build of a pull request ----------------------------------------------------------------------------------------
 # It runs code of a pull request, so it has only read access, and none to data, models or values of secrets.
 
 resource "google_project_iam_member" "plan_writes_logs" {
@@ -502,6 +596,13 @@ resource "google_project_iam_member" "plan_reads_forecasts" {
 resource "google_storage_bucket_iam_member" "plan_reads_state" {
   bucket = google_storage_bucket.mlspec["state"].name
   role   = "roles/storage.objectViewer"
+  member = google_service_account.plan.member
+}
+
+# A plan says which files of a version are missing. It reads none.
+resource "google_storage_bucket_iam_member" "plan_lists_models" {
+  bucket = google_storage_bucket.mlspec["models"].name
+  role   = google_project_iam_custom_role.file_lister.id
   member = google_service_account.plan.member
 }
 
@@ -529,19 +630,32 @@ resource "google_artifact_registry_repository_iam_member" "build_writes_images" 
   member     = google_service_account.build.member
 }
 
-# After the infrastructure is applied, the reconcile job makes the forecasts under its own account: `mlspec apply --hand-over`.
+# After the infrastructure is applied, `mlspec apply --hand-over` gives the reconcile job the build's image and starts it: it makes the
+# forecasts under its own account. mlspecForecastApplier has the change of a job; the account of a job asks for the grant below
+# (cloud.google.com/run/docs/reference/iam/roles#additional-configuration).
 resource "google_cloud_run_v2_job_iam_member" "build_starts_reconcile" {
-  count    = var.step_image == null ? 0 : 1
   project  = var.project_id
   location = var.region
-  name     = google_cloud_run_v2_job.reconcile[0].name
+  name     = google_cloud_run_v2_job.reconcile.name
   role     = "roles/run.jobsExecutorWithOverrides"
   member   = google_service_account.build.member
+}
+
+resource "google_service_account_iam_member" "build_acts_as_reconcile" {
+  service_account_id = google_service_account.reconcile.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.build.member
 }
 
 resource "google_storage_bucket_iam_member" "build_writes_state" {
   bucket = google_storage_bucket.mlspec["state"].name
   role   = "roles/storage.objectUser"
+  member = google_service_account.build.member
+}
+
+resource "google_storage_bucket_iam_member" "build_lists_models" {
+  bucket = google_storage_bucket.mlspec["models"].name
+  role   = google_project_iam_custom_role.file_lister.id
   member = google_service_account.build.member
 }
 
@@ -556,11 +670,20 @@ resource "google_storage_bucket_iam_member" "build_writes_dags" {
   }
 }
 
+# A workflow on the branch. build.tf says which runs these members are.
 resource "google_service_account_iam_member" "github_acts_as_build" {
   count              = var.github == null ? 0 : 1
   service_account_id = google_service_account.build.name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "principal://iam.googleapis.com/${local.identity_pool}/subject/repo:${var.github.owner}/${var.github.repository}:ref:refs/heads/${var.github.branch}"
+  member             = local.workflow_members["apply"]
+}
+
+# A workflow for a pull request.
+resource "google_service_account_iam_member" "github_acts_as_plan" {
+  count              = var.github == null ? 0 : 1
+  service_account_id = google_service_account.plan.name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = local.workflow_members["plan"]
 }
 
 resource "google_secret_manager_secret_iam_member" "cloudbuild_reads_github_token" {
@@ -645,4 +768,12 @@ resource "google_pubsub_subscription_iam_member" "pubsub_takes_dead_letters" {
   subscription = google_pubsub_subscription.alerts_push.name
   role         = "roles/pubsub.subscriber"
   member       = google_project_service_identity.agent["pubsub.googleapis.com"].member
+}
+
+# Cloud Storage delivers access logs as this group (cloud.google.com/storage/docs/access-logs). An organisation that allows members of its
+# own domain alone (iam.allowedPolicyMemberDomains) has to allow Google's too, or this grant is refused.
+resource "google_storage_bucket_iam_member" "storage_delivers_access_logs" {
+  bucket = google_storage_bucket.access_logs.name
+  role   = "roles/storage.objectCreator"
+  member = "group:cloud-storage-analytics@google.com"
 }

@@ -22,13 +22,13 @@ resource "google_service_account" "reconcile" {
 resource "google_service_account" "build" {
   project      = var.project_id
   account_id   = "mlspec-build"
-  display_name = "mlspec: Cloud Build, applies the forecasts' Terraform"
+  display_name = "mlspec: CI, applies the forecasts' Terraform"
 }
 
 resource "google_service_account" "plan" {
   project      = var.project_id
   account_id   = "mlspec-plan"
-  display_name = "mlspec: Cloud Build, plans pull requests"
+  display_name = "mlspec: CI, plans pull requests"
 }
 
 resource "google_service_account" "fbuild" {

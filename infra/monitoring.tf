@@ -28,6 +28,20 @@ resource "google_monitoring_metric_descriptor" "breaches" {
   labels { key = "segment" }
 }
 
+resource "google_monitoring_metric_descriptor" "notices_given_up" {
+  project      = var.project_id
+  type         = "custom.googleapis.com/mlspec/notices_given_up"
+  display_name = "mlspec: notices that were given up"
+  description  = "The number of a forecast's notices that no receiver accepted, and that nobody has sent again or discarded"
+  metric_kind  = "GAUGE"
+  value_type   = "DOUBLE"
+  unit         = "1"
+
+  labels { key = "forecast" }
+  labels { key = "alert" }
+  labels { key = "segment" }
+}
+
 # Two channels: alerts of forecasts go to the function, alerts of the platform go to people. A function cannot restore a key.
 
 resource "google_monitoring_notification_channel" "alerts" {
@@ -87,7 +101,6 @@ resource "google_monitoring_alert_policy" "key_disabled" {
 }
 
 resource "google_monitoring_alert_policy" "reconcile_failed" {
-  count                 = var.step_image == null ? 0 : 1
   project               = var.project_id
   display_name          = "mlspec: the reconcile job fails"
   combiner              = "OR"
@@ -98,7 +111,7 @@ resource "google_monitoring_alert_policy" "reconcile_failed" {
   conditions {
     display_name = "a failed execution"
     condition_threshold {
-      filter          = "metric.type=\"run.googleapis.com/job/completed_execution_count\" AND metric.labels.result=\"failed\" AND resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"${google_cloud_run_v2_job.reconcile[0].name}\""
+      filter          = "metric.type=\"run.googleapis.com/job/completed_execution_count\" AND metric.labels.result=\"failed\" AND resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"${google_cloud_run_v2_job.reconcile.name}\""
       comparison      = "COMPARISON_GT"
       threshold_value = 0
       duration        = "0s"

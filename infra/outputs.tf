@@ -43,6 +43,7 @@ output "service_accounts" {
     build     = google_service_account.build.email
     dag       = google_service_account.dag.email
     fbuild    = google_service_account.fbuild.email
+    plan      = google_service_account.plan.email
     push      = google_service_account.push.email
     reconcile = google_service_account.reconcile.email
     redeploy  = google_service_account.redeploy.email
@@ -55,7 +56,12 @@ output "topics" {
   value       = { alerts = google_pubsub_topic.alerts.id, secret_rotation = google_pubsub_topic.secret_rotation.id }
 }
 
+output "workload_identity_mapping" {
+  description = "What the provider of a given pool must map to attribute.mlspec, and its condition; null if GitHub is not used."
+  value       = var.github == null ? null : { attribute = local.workflow_attribute, condition = local.workflow_condition }
+}
+
 output "workload_identity_provider" {
-  description = "The provider with which a GitHub workflow acts as the build account; null if the pool is given or GitHub is not used."
+  description = "The provider with which a GitHub workflow acts as the build or the plan account; null if the pool is given or GitHub is not used."
   value       = one(google_iam_workload_identity_pool_provider.github[*].name)
 }

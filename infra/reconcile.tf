@@ -1,8 +1,12 @@
-# The job that changes which model serves, under one account: it runs the DAG steps that register and roll out, and the reconcile loop.
-# It is created if step_image is set, and has a schedule if reconcile_schedule is set.
+# The job that changes which model serves, under one account: it runs the DAG's steps that act, and the reconcile loop.
+# It has a schedule unless reconcile_schedule is null.
+#
+# Terraform owns the job, and `mlspec apply --hand-over` owns its image: a build pushes an image that holds the commit's specs, and puts
+# it here when all else is applied. So image is ignored below, as is usual where a pipeline deploys to what Terraform made
+# (github.com/hashicorp/terraform-provider-google/issues/13435). Terraform sends the whole job with each change of it: apply this folder
+# while no build applies, or the job may get the image back that it had at the plan.
 
 resource "google_cloud_run_v2_job" "reconcile" {
-  count               = var.step_image == null ? 0 : 1
   project             = var.project_id
   location            = var.region
   name                = "mlspec-reconcile"
@@ -12,18 +16,17 @@ resource "google_cloud_run_v2_job" "reconcile" {
   binary_authorization { use_default = true }
 
   template {
-    task_count  = 1
-    parallelism = 1
+    task_count = 1 # a pass in which many forecasts have work starts an execution with more tasks, all at once
 
     template {
       service_account       = google_service_account.reconcile.email
       encryption_key        = local.kms_key
       execution_environment = "EXECUTION_ENVIRONMENT_GEN2"
       max_retries           = 0       # the caller reads the exit code and decides about a retry
-      timeout               = "1500s" # less than a half-hourly schedule's interval
+      timeout               = "1800s" # no longer than a half-hourly schedule's interval
 
       containers {
-        image = var.step_image
+        image = var.step_image                                           # the first one
         args  = ["reconcile", "--once", "--target", var.target, "--yes"] # creating this job approves the loop's actions
 
         resources { limits = { cpu = "1", memory = "1Gi" } }
@@ -37,8 +40,12 @@ resource "google_cloud_run_v2_job" "reconcile" {
           value = var.region
         }
         env {
-          name  = "MLSPEC_IMAGE" # the servers run the same image
-          value = var.step_image
+          name  = "MLSPEC_FOLLOW" # for so long it goes on with jobs and deployments as they end; the next execution finds the rest
+          value = "25m"
+        }
+        env {
+          name  = "MLSPEC_TASKS"
+          value = tostring(var.reconcile_tasks)
         }
         env {
           name  = "MLSPEC_RUNNER" # steps run in the forecasts' own jobs, which have more memory and can neither record nor deploy
@@ -55,6 +62,8 @@ resource "google_cloud_run_v2_job" "reconcile" {
       }
     }
   }
+
+  lifecycle { ignore_changes = [template[0].template[0].containers[0].image] }
 
   depends_on = [google_kms_crypto_key_iam_member.agent]
 }
@@ -78,7 +87,7 @@ resource "google_cloud_scheduler_job" "reconcile" {
 
   http_target {
     http_method = "POST"
-    uri         = "https://run.googleapis.com/v2/${google_cloud_run_v2_job.reconcile[0].id}:run"
+    uri         = "https://run.googleapis.com/v2/${google_cloud_run_v2_job.reconcile.id}:run"
     headers     = { "Content-Type" = "application/json" }
     body        = base64encode("{}")
 

@@ -6,6 +6,7 @@ resource "google_project_service" "api" {
     "artifactregistry.googleapis.com",
     "bigquery.googleapis.com",
     "binaryauthorization.googleapis.com",
+    "cloudbilling.googleapis.com",
     "cloudbuild.googleapis.com",
     "cloudfunctions.googleapis.com",
     "cloudkms.googleapis.com",

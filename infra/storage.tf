@@ -39,9 +39,36 @@ resource "google_storage_bucket" "mlspec" {
       with_state                 = "ARCHIVED"
     }
   }
+  # Models, and the files of steps in the state bucket, are written once: what was removed there is earlier than no other version,
+  # so the rule above would keep it for ever.
+  dynamic "lifecycle_rule" {
+    for_each = contains(["models", "state"], each.key) ? [each.key] : []
+    content {
+      action { type = "Delete" }
+      condition {
+        days_since_noncurrent_time = 30
+        with_state                 = "ARCHIVED"
+        matches_suffix             = each.key == "state" ? [".parquet", ".json", ".jsonl"] : []
+      }
+    }
+  }
   lifecycle_rule {
     action { type = "AbortIncompleteMultipartUpload" }
     condition { age = 7 }
+  }
+
+  # Marks of alerts for which the reconcile job was started. No message is delivered after 31 days: see pubsub.tf.
+  dynamic "lifecycle_rule" {
+    for_each = each.key == "state" ? [45] : []
+
+    content {
+      action { type = "Delete" }
+      condition {
+        age            = lifecycle_rule.value
+        matches_prefix = ["forecasts/"]
+        matches_suffix = [".alert"]
+      }
+    }
   }
 
   lifecycle { prevent_destroy = true }

@@ -109,10 +109,28 @@ variable "composer_image" {
   }
 }
 
-variable "reconcile_schedule" {
-  description = "Cron expression in UTC for the reconcile job; null creates no schedule."
+variable "airflow_pool" {
+  description = "Airflow pool of all tasks of the DAGs. Airflow never runs a task whose pool is missing: make it before you name it."
   type        = string
-  default     = null
+  default     = "default_pool"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]{1,250}$", var.airflow_pool))
+    error_message = "airflow_pool is the name of a pool: letters, digits, dots, dashes and underscores."
+  }
+}
+
+variable "prune_models" {
+  description = "Let the loop delete files of models and data, and registered versions, that `retention` in mlspec.yaml does not keep."
+  type        = bool
+  default     = false
+}
+
+variable "reconcile_schedule" {
+  description = "Cron expression in UTC for the reconcile job, which finishes what takes longer than one execution; null creates no schedule."
+  type        = string
+  default     = "*/30 * * * *"
 
   validation {
     condition     = var.reconcile_schedule == null || length(split(" ", coalesce(var.reconcile_schedule, "-"))) == 5
@@ -120,18 +138,27 @@ variable "reconcile_schedule" {
   }
 }
 
-variable "step_image" {
-  description = "Image of the reconcile job, by digest; null creates no job, and then DAGs cannot register or roll out."
-  type        = string
-  default     = null
+variable "reconcile_tasks" {
+  description = "How many tasks of the reconcile job share the forecasts at most, when many have work; each works on 20 or more."
+  type        = number
+  default     = 10
 
   validation {
-    condition     = var.step_image == null || can(regex("@sha256:[0-9a-f]{64}$", var.step_image))
-    error_message = "step_image is pinned by digest: R-docker.pkg.dev/P/mlspec/step@sha256:..."
+    condition     = var.reconcile_tasks >= 1 && var.reconcile_tasks <= 100 && floor(var.reconcile_tasks) == var.reconcile_tasks
+    error_message = "reconcile_tasks is a whole number from 1 to 100."
   }
+}
+
+# The default is Google's sample of a job, with the digest that Google's own pages name (cloud.google.com/deploy/docs/deploy-app-run).
+variable "step_image" {
+  description = "Image with which the reconcile job is created, by digest; builds replace it. The default does nothing."
+  type        = string
+  default     = "us-docker.pkg.dev/cloudrun/container/job@sha256:8eb3f5e72586de6375abe95aa67511c57c61d35fb37d5670e4d68624a68ef916"
+  nullable    = false
+
   validation {
-    condition     = var.reconcile_schedule == null || var.step_image != null
-    error_message = "reconcile_schedule needs step_image: without it there is no job."
+    condition     = can(regex("@sha256:[0-9a-f]{64}$", var.step_image))
+    error_message = "step_image is pinned by digest: R-docker.pkg.dev/P/mlspec/step@sha256:..."
   }
 }
 
@@ -156,6 +183,10 @@ variable "github" {
     error_message = "github.repository_id is the repository's number: gh api repos/OWNER/REPOSITORY --jq .id"
   }
   validation {
+    condition     = var.github == null || can(regex("^[A-Za-z0-9._/-]+$", var.github.branch))
+    error_message = "github.branch is the name of a branch, without quotes or spaces: it stands in a condition."
+  }
+  validation {
     condition = (
       var.github == null || var.build_repository != null || var.build_connection != null ||
       try(var.github.app_installation_id != null && can(regex("^projects/[^/]+/secrets/[^/]+/versions/[^/]+$", var.github.token_secret_version)), false)
@@ -176,14 +207,15 @@ variable "build_repository" {
   default     = null
 }
 
-variable "build_worker_pool" {
-  description = "Full name of a private worker pool for builds, if the organization requires one; null uses the shared pool."
-  type        = string
-  default     = null
+variable "approve_builds" {
+  description = "Let each build of the branch wait until a person approves it (roles/cloudbuild.builds.approver)."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "workload_identity_pool" {
-  description = "Full name (projects/NUMBER/locations/global/workloadIdentityPools/POOL) of an existing pool that trusts GitHub; null creates one."
+  description = "Full name (projects/NUMBER/locations/global/workloadIdentityPools/POOL) of an existing pool that trusts GitHub, with the output workload_identity_mapping in its provider; null creates one."
   type        = string
   default     = null
 }

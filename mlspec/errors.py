@@ -20,6 +20,7 @@ class Exit(IntEnum):
     NOT_WELL = 3
     PARTIAL = 4
     LOCKED = 75
+    MAY_PASS = 75  # of `step`: the same call may succeed later, as sysexits.h's EX_TEMPFAIL says
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -46,6 +47,11 @@ class MlspecError(Exception):
         return _rebuild_error, (type(self), self.message, self.hint)
 
 
+def with_subject(error: MlspecError, subject: str) -> MlspecError:
+    """Return an error of the same class whose message begins with its subject, such as the name of a forecast."""
+    return _rebuild_error(type(error), f"{subject}: {error.message}", error.hint)
+
+
 def _rebuild_error(kind: type[MlspecError], message: str, hint: str | None) -> MlspecError:
     error = kind.__new__(kind, message)
     MlspecError.__init__(error, message, hint=hint)
@@ -70,8 +76,16 @@ class ModelError(MlspecError):
     """A model cannot be fitted or loaded as the spec asks."""
 
 
+class DamagedModel(ModelError):
+    """A model file is damaged, or mlspec did not write it."""
+
+
 class StateError(MlspecError):
     """The recorded state cannot be read or written: from another project, from a newer mlspec, truncated, read-only, disk full."""
+
+
+class StateUnreachable(StateError):
+    """The recorded state cannot be used at this moment: its server restarts, or another program has locked it. Try again later."""
 
 
 class StalePlan(MlspecError):
@@ -84,6 +98,14 @@ class Refused(MlspecError):
 
 class TargetError(MlspecError):
     """The target refused a request, or it cannot be reached."""
+
+
+class TargetUnreachable(TargetError):
+    """The target cannot be reached at this moment, or is overloaded. Try again later."""
+
+
+# What may pass by itself: nobody has to change anything.
+UNREACHABLE = (StateUnreachable, TargetUnreachable)
 
 
 class MissingExtra(MlspecError):
@@ -118,3 +140,44 @@ class LockHeld(MlspecError):
     """Another run holds the lock; the message names its holder, host and start."""
 
     exit_code = Exit.LOCKED
+
+
+class Superseded(LockHeld):
+    """The loop was given another image since this run began: a run with that image works on the forecast instead."""
+
+
+class WorkStalled(MlspecError):
+    """Work that failed is not tried again until an input changes, or a person starts it again with `mlspec resume`."""
+
+
+class WorkWaits(MlspecError):
+    """Work that failed is tried again later, and not yet."""
+
+    exit_code = Exit.MAY_PASS
+
+
+class WorkUnderWay(MlspecError):
+    """Long work runs outside of this process: it was started just now, or runs already. A later pass asks whether it is over.
+
+    It is no failure. `kind` and `name` say what runs at the service, `what` says it to a person, `mark` is known before the start
+    and finds the work if its name was lost, and `limit` is the number of seconds after which it is cancelled.
+    """
+
+    exit_code = Exit.MAY_PASS
+
+    def __init__(self, *, kind: str, name: str, mark: str, what: str, limit: float) -> None:
+        super().__init__(
+            f"waiting for {what}, which runs as {name}", hint="run the same command again to go on with it"
+        )
+        self.kind, self.name, self.mark, self.what, self.limit = kind, name, mark, what, limit
+
+
+# An input has to change first, or a person has to decide: the same call fails again.
+_PERMANENT = (
+    DataError, ModelError, SpecError, MissingExtra, Refused, StalePlan, UsageError, GateClosed, WorkStalled,
+)  # fmt: skip
+
+
+def may_pass(error: MlspecError) -> bool:
+    """Return whether the same work may succeed later although nothing is changed. The loop and a DAG retry it only then."""
+    return not isinstance(error, _PERMANENT)

@@ -1,5 +1,6 @@
 # Sourced by the other scripts: finds a Python, keeps one virtual environment, installs this checkout into it.
-# Settings: PYTHON (which interpreter), MLSPEC_VENV (which folder; .venv, if left out), MLSPEC_TOOLS_DIR (.tools).
+# Settings: PYTHON (which interpreter), MLSPEC_VENV (which folder; .venv, if left out), MLSPEC_TOOLS_DIR (.tools), MLSPEC_LOCKED (set in
+# builds: packages come from the files of scripts/lock, each by its sha256; if left out, the newest that pyproject.toml allows).
 set -eu
 cd "$(dirname "$0")/.."
 VENV="${MLSPEC_VENV:-.venv}"
@@ -33,11 +34,22 @@ environment() {
   fi
 }
 
+# packages LOCK WORDS: what an installer is told: WORDS, or the file of that name where packages are locked.
+packages() {
+  if [ -n "${MLSPEC_LOCKED:-}" ]; then
+    echo "--require-hashes -r .ci/locks/$1.txt"
+  else
+    shift
+    echo "$@"
+  fi
+}
+
 # uv, which installs in seconds what pip needs minutes for.
 uv() {
   if [ ! -x "$UV" ]; then
     environment "$TOOLS/uv"
-    "$TOOLS/uv/bin/pip" install --quiet --disable-pip-version-check uv
+    # shellcheck disable=SC2046  (several words)
+    "$TOOLS/uv/bin/pip" install --quiet --disable-pip-version-check $(packages uv uv)
   fi
   "$UV" "$@"
 }
@@ -50,7 +62,12 @@ install() {
   fi
   environment "$VENV"
   echo "==> installing mlspec with its extra $1 from this folder (the first time this downloads about 200 MB)"
-  uv pip install --quiet --python "$VENV/bin/python" --editable ".[$1]"
+  if [ -n "${MLSPEC_LOCKED:-}" ]; then
+    uv pip install --quiet --python "$VENV/bin/python" --require-hashes -r ".ci/locks/$1.txt"
+    uv pip install --quiet --python "$VENV/bin/python" --no-deps --no-build-isolation --editable .
+  else
+    uv pip install --quiet --python "$VENV/bin/python" --editable ".[$1]"
+  fi
   echo "$wanted" > "$VENV/.mlspec-$1"
 }
 

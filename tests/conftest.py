@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.processes import starting_unmeasured
 
 # A shell starts what runs in its background with SIGINT ignored, and so would be everything that a test stops by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-settings.register_profile("mlspec", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-settings.load_profile("mlspec")
+settings.register_profile(
+    "mlspec", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True,
+    max_examples=int(os.environ.get("MLSPEC_EXAMPLES", "50")),
+)  # fmt: skip
+# For mutations, which only ask whether a test fails: the smallest example that does takes longer to find than any that does.
+settings.register_profile("any failure", settings.get_profile("mlspec"), phases=(Phase.explicit, Phase.generate))
+settings.load_profile(os.environ.get("MLSPEC_HYPOTHESIS", "mlspec"))
 
 pytest_plugins = ["tests.gcp.pubsub", "tests.stores", "tests.terraform.plugin"]
 

@@ -33,10 +33,18 @@ class Server:
             self._run(
                 "initdb", "--username=tests", "--auth=trust", "--encoding=UTF8", "--no-sync", "--pgdata", self._data
             )
-            options = f"{_QUICK} -c unix_socket_directories={self.folder}"
-            self._run("pg_ctl", "start", "-w", "-s", "-D", self._data, "-l", f"{self.folder}/log", "-o", options)
+            self.start()
         except subprocess.CalledProcessError as error:
             raise AssertionError(error.stdout.decode()) from error
+
+    def start(self) -> None:
+        """Start the server, and wait until it takes connections."""
+        options = f"{_QUICK} -c unix_socket_directories={self.folder}"
+        self._run("pg_ctl", "start", "-w", "-s", "-D", self._data, "-l", f"{self.folder}/log", "-o", options)
+
+    def stop_at_once(self) -> None:
+        """Stop the server as a crash does: without a word to its clients, and with a recovery at the next start."""
+        self._run("pg_ctl", "stop", "-s", "-w", "-m", "immediate", "-D", self._data)
 
     def url(self, database: str, user: str = "tests") -> str:
         """The URL of a database."""
@@ -61,7 +69,7 @@ class Server:
 
     def stop(self) -> None:
         """End the server and remove its folder."""
-        self._run("pg_ctl", "stop", "-s", "-w", "-m", "immediate", "-D", self._data)
+        self.stop_at_once()
         shutil.rmtree(self.folder)
 
     @property

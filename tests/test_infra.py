@@ -101,11 +101,13 @@ PERMISSIONS = {
     "google_secret_manager_secret": "secretmanager.secrets", "google_service_account": "iam.serviceAccounts",
     "google_storage_managed_folder": "storage.managedFolders", "google_vertex_ai_endpoint": "aiplatform.endpoints",
 }  # fmt: skip
-# Objects are written with a role on the bucket of DAGs; a grant on the project with a condition on which roles it may hand out.
-ELSEWHERE = {"google_storage_bucket_object"}
+# Objects are written with a role on the bucket of DAGs, what is in Terraform's state alone with none; a grant on the project with a
+# condition on which roles it may hand out.
+ELSEWHERE = {"google_storage_bucket_object", "terraform_data"}
 GRANTED_ON = {
     "google_project_iam_member": "resourcemanager.projects", "google_storage_bucket_iam_member": "storage.buckets",
     "google_cloud_run_v2_job_iam_member": "run.jobs", "google_bigquery_table_iam_member": "bigquery.tables",
+    "google_bigquery_dataset_iam_member": "bigquery.datasets",
     "google_pubsub_topic_iam_member": "pubsub.topics", "google_pubsub_subscription_iam_member": "pubsub.subscriptions",
     "google_secret_manager_secret_iam_member": "secretmanager.secrets", "google_service_account_iam_member": "iam.serviceAccounts",
     "google_storage_managed_folder_iam_member": "storage.managedFolders",

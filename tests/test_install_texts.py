@@ -97,7 +97,7 @@ def test_no_file_of_a_new_project_tells_it(package: str | None) -> None:
     files = project_files({"name": "acme", "spec": "demand", "package": package, "why": "It is on one machine."})
     assert {name: told(text) for name, text in files.items() if told(text)} == {}
     builds = [text for name, text in files.items() if name.endswith((".yml", ".yaml")) and "mlspec plan" in text]
-    assert len(builds) == 2
+    assert len(builds) == 3
     assert all("pip install" in text for text in builds)
 
 

@@ -16,10 +16,13 @@ import pytest
 HINTS = {
     "terraform": "install terraform 1.9 or newer: https://developer.hashicorp.com/terraform/install",
     "airflow": "run scripts/tools",
+    "airflow-oldest": "run scripts/tools",
     "checkov": "run scripts/tools",
     "hadolint": "run scripts/tools",
     "zizmor": "run scripts/tools",
     "postgres": "apt-get install postgresql",
+    "jq": "apt-get install jq",
+    "pre-commit": "run scripts/tools",
     "pubsub-emulator": "apt-get install google-cloud-cli-pubsub-emulator, and Java 17 (cloud.google.com/pubsub/docs/emulator)",
 }
 # What may not be on the PATH: where its files stand.
@@ -27,12 +30,14 @@ FILES = {
     "pubsub-emulator": "/usr/lib/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar",
     "postgres": "/usr/lib/postgresql/*/bin/postgres",  # Debian keeps it off the PATH
 }
+# Where a tool's environment has another name than its program.
+PROGRAMS = {"airflow-oldest": "airflow"}
 FOLDER = Path(os.environ.get("MLSPEC_TOOLS_DIR", Path(__file__).parent.parent / ".tools"))
 
 
 def needs(tool: str) -> str:
     """Return the path of a tool; skips the test, or fails it in CI, where there is none."""
-    own = FOLDER / tool / "bin" / tool
+    own = FOLDER / tool / "bin" / PROGRAMS.get(tool, tool)
     found = str(own) if own.is_file() else _file(tool) or shutil.which(tool)
     if found is None:
         said = f"this test needs {tool}: {HINTS[tool]}"

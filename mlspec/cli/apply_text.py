@@ -11,6 +11,7 @@ import click
 
 from mlspec.cli.escape import printable
 from mlspec.cli.table import format_percent, format_table
+from mlspec.engine.effects import recorded_fact
 from mlspec.engine.outcome import ForecastOutcome
 from mlspec.engine.provision import ApplyResult
 from mlspec.plan.candidates import sort_candidates
@@ -30,12 +31,11 @@ def as_text(result: ApplyResult) -> str:
     outcomes = result.outcomes
     parts = ["\n".join(f"{folder.name}: {_INFRASTRUCTURE[folder.status]}" for folder in result.infrastructure or ())]
     parts += ["\n".join(_outcome_lines(outcome)) for outcome in outcomes]
-    forecasts = [outcome.forecast for outcome in outcomes if outcome.run]
-    if forecasts:
-        names = forecasts[0]
-        parts.append(
-            f"Next: mlspec status | mlspec forecast {names} | mlspec inventory {names} | mlspec report {names}"
-        )
+    made = next((outcome for outcome in outcomes if outcome.run), None)
+    if made is not None and made.run is not None:
+        stock = ["inventory"] if "inventory" in made.run.facts else []
+        commands = ["status", *(f"{command} {made.forecast}" for command in ("forecast", *stock, "report"))]
+        parts.append(f"Next: {' | '.join(f'mlspec {command}' for command in commands)}")
     return "\n\n".join(filter(None, parts))
 
 
@@ -46,11 +46,11 @@ def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
         return
     version = outcome.version
     if version is not None and outcome.recorded:
-        cutoffs = version.facts["cutoffs"]
+        cutoffs = recorded_fact(version, "cutoffs")
         yield f"{name}: backtest over {len(cutoffs)} cutoffs, {cutoffs[0]} to {cutoffs[-1]}"
-        yield from (f"  auto: {printable(reason)}" for reason in version.facts["auto"])
+        yield from (f"  auto: {printable(reason)}" for reason in recorded_fact(version, "auto"))
         yield candidate_table(version)
-        yield from (f"  note: {printable(note)}" for note in version.facts["notes"])
+        yield from (f"  note: {printable(note)}" for note in recorded_fact(version, "notes"))
         yield from (f"  gate {printable(reason)}" for reason in version.reasons)
     if outcome.status == "kept-out" and version is not None:
         word = "keeps" if outcome.recorded else "kept"
@@ -64,6 +64,7 @@ def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
         facts = outcome.run.facts
         stock = ", with stock levels" if "inventory" in facts else ""
         yield f"{name}: {facts['rows']:,} forecasts from {facts['start']} to {facts['end']}{stock}"
+    yield from (f"  {printable(sentence)}" for sentence in outcome.series)
     if outcome.error is not None:
         yield f"{name}: {click.style('failed', fg='red')}: {printable(outcome.error.message)}"
         if outcome.error.hint:
@@ -78,7 +79,7 @@ def candidate_table(version: Version) -> str:
             _champion_label(row["name"], version),
             *(_metric_text(metric, row["metrics"].get(metric.name)) for metric in metrics),
         ]
-        for row in sort_candidates(version.facts["candidates"])
+        for row in sort_candidates(recorded_fact(version, "candidates"))
     ]
     return format_table(["candidate", *(metric.title for metric in metrics)], shown, indent=2)
 
@@ -116,5 +117,6 @@ def _outcome_json(outcome: ForecastOutcome) -> dict[str, Any]:
         "run": {key: value for key, value in asdict(outcome.run).items() if key in ("cutoff", "created", "facts")}
         if outcome.run
         else None,
+        "series": list(outcome.series),
         "error": {"message": error.message, "hint": error.hint} if error else None,
     }

@@ -21,6 +21,16 @@ def approve_destroy(summary: str) -> None:
     _ask(f"{summary} would be destroyed", f"Destroy {summary}?", "add --yes", "not destroyed")
 
 
+def approve_prune(summary: str) -> None:
+    """Ask whether to prune. Raises Refused if the answer is no, or if there is no terminal."""
+    _ask(
+        f"{summary} would be removed",
+        f"Remove {summary}?",
+        "review `mlspec prune --dry-run`, then add --yes",
+        "not pruned",
+    )
+
+
 def approve_all(_reasons: object) -> None:
     """Approve without asking: for `--yes`, or for a saved plan, which was reviewed before."""
 

@@ -54,7 +54,7 @@ def run_in_container(
 
 
 def _load_resolved(file: Path, address: str) -> Forecast:
-    hint = "give what mlspec show --output json says"
+    hint = "give the `spec` of one forecast in the output of `mlspec show --output json`"
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(value, dict):

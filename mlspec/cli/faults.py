@@ -23,7 +23,8 @@ def as_text(faults: Sequence[Fault]) -> str:
 def _fault_block(fault: Fault) -> str:
     field = f"{fault.path}: " if fault.path else ""
     place = click.style(_one_line(f"{fault.file}:{fault.line}:{fault.column}"), bold=True)
-    lines = [f"{place}: {_one_line(f'{field}{fault.message}')}"]
+    kind = click.style("warning: ", fg="yellow") if fault.warning else ""
+    lines = [f"{place}: {kind}{_one_line(f'{field}{fault.message}')}"]
     if fault.text.strip():
         # Of a long line, the part around the position is shown.
         begin = max(0, fault.column - _WIDEST // 2) if len(fault.text) > _WIDEST else 0
@@ -41,20 +42,16 @@ def _one_line(text: str) -> str:
 
 
 def as_json(faults: Sequence[Fault], files: int) -> str:
-    """Return the faults as JSON: valid, files, errors."""
-    errors = [
-        {
-            "file": fault.file,
-            "line": fault.line,
-            "column": fault.column,
-            "path": fault.path,
-            "code": fault.code,
-            "message": fault.message,
-            "hint": fault.hint,
-        }
-        for fault in faults
-    ]
-    return json.dumps({"valid": not faults, "files": files, "errors": errors}, indent=2, ensure_ascii=True)
+    """Return the faults as JSON: valid, files, errors, and warnings where there are some."""
+    errors = [_as_value(fault) for fault in faults if not fault.warning]
+    warnings = [_as_value(fault) for fault in faults if fault.warning]
+    value = {"valid": not errors, "files": files, "errors": errors} | ({"warnings": warnings} if warnings else {})
+    return json.dumps(value, indent=2, ensure_ascii=True)
+
+
+def _as_value(fault: Fault) -> dict[str, Any]:
+    keys = ("file", "line", "column", "path", "code", "message", "hint")
+    return {key: getattr(fault, key) for key in keys}
 
 
 def as_sarif(faults: Sequence[Fault]) -> str:
@@ -75,7 +72,7 @@ def _sarif_result(fault: Fault) -> dict[str, Any]:
     message = f"{fault.path}: {fault.message}" if fault.path else fault.message
     return {
         "ruleId": fault.code,
-        "level": "error",
+        "level": "warning" if fault.warning else "error",
         "message": {"text": f"{message} ({fault.hint})" if fault.hint else message},
         "locations": [
             {
@@ -90,11 +87,15 @@ def _sarif_result(fault: Fault) -> dict[str, Any]:
 
 def as_github(faults: Sequence[Fault]) -> str:
     """Return workflow commands: GitHub shows each beside its line."""
-    return "\n".join(
-        f"::error file={_escape_property(fault.file)},line={fault.line},col={fault.column},title={_escape_property(fault.code)}::"
-        f"{_escape_data(f'{fault.path}: {fault.message}' if fault.path else fault.message)}"
-        for fault in faults
+    return "\n".join(map(_github_command, faults))
+
+
+def _github_command(fault: Fault) -> str:
+    place = (
+        f"file={_escape_property(fault.file)},line={fault.line},col={fault.column},title={_escape_property(fault.code)}"
     )
+    message = f"{fault.path}: {fault.message}" if fault.path else fault.message
+    return f"::{'warning' if fault.warning else 'error'} {place}::{_escape_data(message)}"
 
 
 def _escape_data(text: str) -> str:

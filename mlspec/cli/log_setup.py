@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import threading
 from datetime import UTC, datetime
 
 import click
@@ -110,6 +111,7 @@ def set_up(level: str | None = None, form: str | None = None) -> None:
     if number == logging.DEBUG:
         _GOOGLE.setLevel(number)  # google-api-core does not propagate its records unless a level is set
     logging.captureWarnings(form == "json")
+    threading.excepthook = _log_thread_defect
     for name, value in os.environ.items():
         if _SECRET_NAME.search(name.upper()) and not _NO_SECRET_NAME.search(name.upper()):
             hide_secret(value)
@@ -121,8 +123,18 @@ def take_down() -> None:
     if handler is not None:
         _ROOT.removeHandler(handler)
         logging.captureWarnings(False)
+        threading.excepthook = threading.__excepthook__
         for logger, level in handler.levels.items():
             logger.setLevel(level)
+
+
+def _log_thread_defect(defect: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread. Python's own hook would print it with every secret in it."""
+    if defect.exc_value is None:
+        return
+    name = defect.thread.name if defect.thread else "a thread"
+    said = f"{type(defect.exc_value).__name__}: {defect.exc_value}"
+    _OWN.error("a defect of mlspec ended %s: %s", name, said, exc_info=defect.exc_value)
 
 
 def is_json() -> bool:

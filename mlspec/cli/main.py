@@ -44,6 +44,8 @@ COMMANDS = {
     "step": "Run one step of the pipeline, as a task or a container does.",
     "doctor": "Check what this machine and a target need, and how to fix what is missing.",
     "migrate": "Upgrade specs and state of an older version, with a backup.",
+    "completion": "Print the script by which a shell completes mlspec's words.",
+    "prune": "Remove from the record what nothing needs any more.",
     "destroy": "Remove what apply made, and nothing else.",
 }
 
@@ -82,8 +84,27 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _change_folder(folders: tuple[str, ...]) -> None:
+    for folder in folders:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise click.BadParameter(f"cannot enter {folder}: {error.strerror}") from error
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="mlspec", message="%(prog)s %(version)s")
+@click.option(
+    "-C",
+    "folder",
+    metavar="DIR",
+    type=click.Path(),
+    help="Run as if started in DIR. Can be given more than once; each is relative to the one before.",
+    multiple=True,
+    expose_value=False,
+    is_eager=True,
+    callback=lambda _context, _parameter, folders: _change_folder(folders),
+)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Run demand forecasts by writing YAML.

@@ -6,7 +6,7 @@ import getpass
 import os
 
 from mlspec.cli.planning import ignore_progress
-from mlspec.cli.project import find_root, open_specs
+from mlspec.cli.project import find_root, open_named_spec
 from mlspec.cli.target import open_engine, open_here
 from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.engine.target_kinds import open_target
@@ -34,7 +34,7 @@ def open_applied(name: str, target: str) -> Engine:
 
 def open_applied_spec(name: str, target: str, tell: ProgressReporter) -> tuple[Engine, ResolvedSpec]:
     """Return an engine, and the spec of an applied forecast. Raises SpecError if no spec describes it."""
-    loaded = open_specs(("specs",), target)
+    loaded = open_named_spec(name, target)
     root = find_root()
     opened_target = open_target(loaded.project, root, target)
     known_name(name, opened_target.forecast_names())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,11 +38,23 @@ select = click.option(
     "--select", multiple=True, metavar="SELECTOR",
     help="Only these forecasts: a name, a pattern (store-*), new, modified or modified+. Can be given more than once.",
 )  # fmt: skip
+cutoff = click.option(
+    "--cutoff", metavar="DATE",
+    help="The forecast that was made from the data up to this period, also if it was filled in later.  [default: the newest]",
+)  # fmt: skip
 reason = click.option("--reason", required=True, metavar="TEXT", help="The reason; it is kept in the history.")
 lock_timeout = click.option(
     "--lock-timeout", default="0s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: parse_seconds(value),
     help="How long to wait for a run that holds the lock: 30s, 10m.",
 )  # fmt: skip
+
+
+def parse_release(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """Return the number of a release as `mlspec history` shows it: 1 or r1."""
+    match = re.fullmatch(r"r?([1-9][0-9]{0,8})", value or "")
+    if value is not None and match is None:
+        raise click.BadParameter(f"'{value}' is not a release, such as 1 or r1")
+    return int(match[1]) if match else None
 
 
 def parse_seconds(text: str) -> float:

@@ -11,7 +11,7 @@ import click
 from mlspec.cli.escape import printable
 from mlspec.state.plan import Change, Plan
 
-_SIGNS = {
+SIGNS = {
     "create": ("+", "green"),
     "update": ("~", "yellow"),
     "replace": ("±", "yellow"),
@@ -19,7 +19,7 @@ _SIGNS = {
     "run": (">", "cyan"),
 }
 _WORDS = {"create": "to create", "update": "to change", "replace": "to replace", "delete": "to delete", "run": "to run"}
-_FIELDS = 8
+FIELDS = 8
 _WIDEST = 48
 
 
@@ -39,10 +39,7 @@ def as_text(plan: Plan, *, before_apply: bool = False) -> str:
         lines += ["Nothing to do: everything is up to date."] if not lines else []
     elif not plan.is_empty:
         lines = [line for change in plan.changes if change.action != "none" for line in _change_lines(change)]
-        lines += [
-            "",
-            f"Plan: {', '.join(f'{count} {_WORDS[action]}' for action, count in plan.summary.items() if count)}.",
-        ]
+        lines += ["", f"Plan: {summary_text(plan)}."]
         lines += [f"  {sentence}" for sentence in plan.impact]
     for obstacle in () if before_apply else plan.obstacles:
         error_line = f"{click.style('error', fg='red', bold=True)}: {obstacle.forecast}: {printable(obstacle.message)}"
@@ -51,7 +48,7 @@ def as_text(plan: Plan, *, before_apply: bool = False) -> str:
     if plan.notes and not (before_apply and plan.is_empty):
         lines += [
             "",
-            "Parts of the specs that apply alone does not act on:",
+            "What apply alone does not do:",
             *(f"  {printable(note)}" for note in plan.notes),
         ]
     return "\n".join(lines).lstrip("\n")
@@ -62,26 +59,35 @@ def _kept_line(change: Change) -> str:
 
 
 def _change_lines(change: Change) -> list[str]:
-    sign, colour = _SIGNS[change.action]
+    sign, colour = SIGNS[change.action]
     lines = [
         f"{click.style(sign, fg=colour, bold=True)} {click.style(change.resource, bold=True)}: {printable(change.reason)}"
     ]
-    shown = [field for field in change.fields if field.field != "spec_hash"][:_FIELDS]
+    shown = [field for field in change.fields if field.field != "spec_hash"][:FIELDS]
     lines += [
         f"    {printable(field.field)}: {_value_text(field.before)} -> {_value_text(field.after)}" for field in shown
     ]
-    if len(change.fields) > _FIELDS:
-        lines.append(f"    and {len(change.fields) - _FIELDS} more fields (--output json shows all)")
+    if len(change.fields) > FIELDS:
+        lines.append(f"    and {len(change.fields) - FIELDS} more fields (--output json shows all)")
     return lines
 
 
+def summary_text(plan: Plan) -> str:
+    """Return the number of changes by action: `2 to create, 1 to run`."""
+    return ", ".join(f"{count} {_WORDS[action]}" for action, count in plan.summary.items() if count)
+
+
 def _value_text(value: Any) -> str:
+    return printable(short_value(value))
+
+
+def short_value(value: Any) -> str:
+    """Return a value of a field as a short text, not escaped. Of a digest, a person only needs to know that it differs."""
     if value is None:
         return "(not set)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    # Of a digest, a person only needs to know that it differs.
     text = f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text
-    return printable(text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…")
+    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…"
 
 
 def as_json(plan: Plan) -> str:
@@ -91,7 +97,9 @@ def as_json(plan: Plan) -> str:
         {key: change[key] for key in ("forecast", "resource", "action", "reason", "before", "after")}
         for change in value["changes"]
     ]
-    words = {key: value[key] for key in ("target", "serial", "lineage", "commit", "spec_hashes", "notes", "impact")}
+    words = {
+        key: value[key] for key in ("target", "serial", "lineage", "commit", "spec_hashes", "inputs", "notes", "impact")
+    }
     errors = value["obstacles"]
     return json.dumps(
         {**words, "changes": changes, "errors": errors, "summary": plan.summary}, indent=2, allow_nan=False

@@ -20,20 +20,27 @@ from mlspec.spec import Fault, ResolvedSpec
 
 @dataclass(frozen=True)
 class LoopInput:
-    """The valid specs, the faults of the others, and the engine on the target."""
+    """The valid specs, the faults of the others, and the engine on the target.
+
+    `private_networks` are the project's networks that are not public, and where webhooks may be.
+    """
 
     specs: tuple[ResolvedSpec, ...]
     faults: tuple[Fault, ...]
     engine: Engine
+    private_networks: tuple[str, ...] = ()
 
 
 def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], tell: ProgressReporter) -> LoopInput:
     """Return the specs under `paths` that `select` takes, for the loop: a file with a fault does not stop the others."""
     root = find_root()
     loaded = load_specs(paths, target)
-    engine = open_engine(open_target(loaded.project, root, target), root, tell)
+    retention = loaded.project.retention if loaded.project else None
+    engine = open_engine(open_target(loaded.project, root, target), root, tell, retention)
     names = select_names(lambda: make_plan(engine, loaded.specs, None), select, [spec.name for spec in loaded.specs])
-    return LoopInput(tuple(spec for spec in loaded.specs if spec.name in names), loaded.faults, engine)
+    chosen_specs = tuple(spec for spec in loaded.specs if spec.name in names)
+    networks = loaded.project.webhooks.private_networks if loaded.project else ()
+    return LoopInput(chosen_specs, loaded.faults, engine, networks)
 
 
 def ignore_progress(forecast: str, step: str, done: int, total: int, text: str) -> None:
@@ -46,8 +53,10 @@ def open_plan_here(
     select: Sequence[str],
     tell: ProgressReporter = ignore_progress,
     lock_timeout: float = 0.0,
+    *,
+    hand_over: bool = False,
 ) -> AbstractContextManager[OpenedPlan]:
-    """Return a context manager with the plan for the specs under `paths` that `select` takes."""
+    """Return a context manager with the plan for the specs under `paths` that `select` takes; `hand_over`: to the loop."""
     root, loaded = find_root(), open_specs(paths, target)
     configured = find_target(loaded.project, target)
     request = PlanRequest(
@@ -58,5 +67,6 @@ def open_plan_here(
         whole_folder=any(is_folder(path, root) for path in paths),
         tell=report,
         lock_timeout=lock_timeout,
+        hand_over=hand_over,
     )
     return open_plan(open_engine(configured.open(root), root, tell), request)

@@ -9,6 +9,7 @@ from mlspec.cli.faults import as_text
 from mlspec.cli.messages import report
 from mlspec.errors import SpecError
 from mlspec.spec import LoadedSpecs, read_specs
+from mlspec.spec.faults import count_faults
 from mlspec.spec.load import PROJECT_FILE
 
 
@@ -29,14 +30,25 @@ def is_folder(path: Path, root: Path) -> bool:
     return (path if path.exists() or path.is_absolute() else root / path).is_dir()
 
 
+def open_named_spec(name: str, target: str) -> LoadedSpecs:
+    """Read the project's specs for a command on one forecast: a fault in the spec of another forecast does not stop it.
+
+    Raises SpecError with every fault, unless exactly one valid spec has the name, and the project's file is valid.
+    """
+    loaded = load_specs([Path("specs")], target)
+    found = [spec for spec in loaded.specs if spec.name == name]
+    is_elsewhere = len(found) == 1 and loaded.project is not None
+    return loaded if is_elsewhere else open_specs(("specs",), target)
+
+
 def open_specs(paths: Sequence[Path | str], target: str) -> LoadedSpecs:
     """Read all specs of a command. Raises SpecError with every fault of every file."""
     loaded = load_specs([Path(path) for path in paths], target)
     if loaded.faults:
-        count = len(loaded.faults)
+        count = count_faults(loaded.faults)
         report(as_text(loaded.faults), "ERROR")
         raise SpecError(
-            f"{count} error{'s' if count > 1 else ''} in the specs; nothing was changed",
+            f"{count:,} error{'s' if count > 1 else ''} in the specs; nothing was changed",
             hint="`mlspec explain FIELD` explains a field",
         )
     return loaded

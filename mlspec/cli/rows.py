@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import click
 
 from mlspec.cli.table import format_table
 from mlspec.engine.rows import PlainRows
+from mlspec.errors import UsageError
+from mlspec.plan.series_fates import find_fate
 
-# A spreadsheet reads a cell that begins with one of these as a formula: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet reads a cell that begins with one of these as a formula, also in the full-width forms of East Asian keyboards:
+# https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+
+_LINE_END = "\r\n"
 
 
 def as_text(rows: PlainRows, limit: int | None) -> str:
@@ -40,11 +45,12 @@ def as_json(name: str, rows: PlainRows) -> str:
 
 def as_csv(rows: PlainRows) -> str:
     """Return CSV by RFC 4180; text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    lines: list[str] = []
+    # Its own line end makes the writer quote a value that holds one of these characters; each line is written at once.
+    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator=_LINE_END)
     writer.writerow([_escape_formula(name) for name in rows.columns])
     writer.writerows([[_escape_formula(value) for value in row] for row in rows.values])
-    return out.getvalue()
+    return "".join(f"{line.removesuffix(_LINE_END)}\n" for line in lines)
 
 
 def _escape_formula(value: Any) -> Any:
@@ -59,6 +65,21 @@ def print_rows(name: str, rows: PlainRows, output: str, limit: int) -> None:
         click.echo(as_csv(rows), nl=False)
     else:
         click.echo(as_text(rows, limit or None))
+
+
+def pick_series(name: str, rows: PlainRows, series: Mapping[str, str], facts: Mapping[str, Any]) -> PlainRows:
+    """Return the rows of the series that `--series` names. Raises UsageError if there are none, with the reason if it is known.
+
+    `facts` are those of the checked data.
+    """
+    picked = rows.filter_rows(dict(series))
+    if picked.values or not series:
+        return picked
+    pairs = " ".join(f"{column}={value}" for column, value in series.items())
+    fate = find_fate(facts, tuple(series.values()))
+    if fate is not None:
+        raise UsageError(f"{name} has no forecast for {pairs}: {fate}", hint="`mlspec explain dataset.ended_after`")
+    raise UsageError(f"{name} has no series {pairs}", hint=f"`mlspec forecast {name} --output csv` prints all series")
 
 
 def parse_pairs(_context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, indent
     """Return rows under their header. Numbers are shown to four significant digits, from 1000 on in whole units; None is `-`."""
     cells = [[_format_cell(value) for value in row] for row in rows]
     numeric = [all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(header))]
-    titles = [printable(name) for name in header]
+    titles = [_one_line(name) for name in header]
     widths = [
         max(len(titles[i]), *(len(row[i]) for row in cells)) if cells else len(titles[i]) for i in range(len(header))
     ]
@@ -35,7 +35,12 @@ def _format_cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return printable(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+    return _one_line(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
+
+
+def _one_line(text: str) -> str:
+    """Return text of a user or a file for a cell: a new line in it is written as an escape, and breaks no table."""
+    return printable(text).replace("\n", "\\n")
 
 
 def format_percent(value: float | None) -> str:

@@ -13,6 +13,7 @@ from mlspec.cli.project import find_root, open_specs
 from mlspec.engine.context import Engine, ProgressReporter, model_libraries
 from mlspec.engine.target_kinds import open_target
 from mlspec.forecast.code_version import CODE_VERSION
+from mlspec.spec.retention import Retention
 from mlspec.state.step import Progress, StepRequest, StepResult
 from mlspec.targets.base import OpenedTarget
 
@@ -22,8 +23,11 @@ RUNNER = "MLSPEC_RUNNER"
 _GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
-def open_engine(target: OpenedTarget, root: Path, tell: ProgressReporter) -> Engine:
-    """Return an engine on `target`. This is the only place that connects the engine with the jobs."""
+def open_engine(target: OpenedTarget, root: Path, tell: ProgressReporter, retention: Retention | None = None) -> Engine:
+    """Return an engine on `target`. This is the only place that connects the engine with the jobs.
+
+    `retention` is the project's, if the engine may prune.
+    """
     remote = target.containers if os.environ.get(RUNNER) == "cloud-run" else None
     return Engine(
         target=target,
@@ -35,6 +39,7 @@ def open_engine(target: OpenedTarget, root: Path, tell: ProgressReporter) -> Eng
         tell=tell,
         mlspec=__version__,
         run_remote_step=remote.run_remote_step if remote else None,
+        retention=retention,
     )
 
 

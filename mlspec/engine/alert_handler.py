@@ -7,29 +7,35 @@ small service that is called from outside. If a decision needs values that are n
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from mlspec.engine import counterfactual
+from mlspec.engine.clock import observe_corrected
 from mlspec.engine.context import Engine
+from mlspec.engine.defects import as_error
 from mlspec.engine.effects import ForecastWork
 from mlspec.engine.evaluation import evaluate_serving_alerts, evaluation_facts, has_serving_alarm
 from mlspec.engine.pass_plan import resource_mode
 from mlspec.engine.pass_result import PassResult
 from mlspec.engine.rollback import TrafficMove, evaluate_if_new, has_news, move_due, move_traffic, rollback_decision
-from mlspec.errors import Exit, MlspecError
+from mlspec.engine.under_way import forget_used, recorded_start
+from mlspec.errors import Exit, MlspecError, WorkUnderWay
 from mlspec.log_context import forecast_scope
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.releases import release_spec
 from mlspec.plan.rollback import RollBack, Stay
 from mlspec.plan.rollout import Abort, Shift
+from mlspec.plan.started_work import started_work
+from mlspec.state.ledger import Ledger
 from mlspec.state.observed import Observed, SourceFacts
 from mlspec.state.step import Progress, RemoteStep, StepRequest
 from mlspec.targets.base import OpenedTarget
 
 logger = logging.getLogger(__name__)
+_PATIENCE = 360.0  # seconds to wait for deployments: the function that calls this is ended after 540
 
 
 class StepNotRun(MlspecError):
@@ -42,25 +48,37 @@ def handle_alert(target: OpenedTarget, forecast: str, clock: Callable[[], str]) 
     """Judge the version that serves, under the released spec, and move traffic back if that follows; return the result.
 
     `clock` returns RFC 3339 in UTC. Errors are noted in the result, as in a pass. If nothing is due, no lock is taken. It does
-    not wait for a lock that is held: the holder of the lock, or the next pass, makes the same decision.
+    not wait for a lock that is held: the holder of the lock, or the next pass, makes the same decision. If the version that takes
+    over has to be deployed first, it waits for a few minutes, without the lock. If that takes longer, the next pass goes on. A
+    deployment that fails stays recorded, so that no answer starts it again: the next pass plans its retry.
     """
     with forecast_scope(forecast):
-        return _answer(target, forecast, clock)
+        found, until = PassResult(forecast), time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return _answer(target, forecast, clock, found)
+            except WorkUnderWay as under_way:
+                started = started_work(under_way, Ledger(), "", clock())
+                if not target.wait_for_work((started,), until - time.monotonic()):
+                    found.waits = [under_way.message]  # the next pass finds what runs, and goes on
+                    return found
 
 
-def _answer(target: OpenedTarget, forecast: str, clock: Callable[[], str]) -> PassResult:
-    found = PassResult(forecast)
+def _answer(target: OpenedTarget, forecast: str, clock: Callable[[], str], found: PassResult) -> PassResult:
     try:
         if _work_due(target, forecast, clock, found):
             with target.lock_forecast(forecast, "answer", clock(), 0.0):
                 now = clock()  # one moment for the check and the action, so that nothing comes due in between
                 if work := _work_due(target, forecast, lambda: now, found):
-                    _evaluate_and_move_back(work, found)
+                    with recorded_start(work):
+                        _evaluate_and_move_back(work, found)
+    except WorkUnderWay:
+        raise
     except StepNotRun as error:
         found.waits = [error.message]
-    except MlspecError as error:
+    except Exception as error:  # a defect is in the result too: the caller starts a pass, which records it
         logger.debug("the alert could not be answered", exc_info=error)
-        found.error = error
+        found.error = as_error(error)
     return found
 
 
@@ -73,6 +91,8 @@ def _evaluate_and_move_back(work: ForecastWork, result: PassResult) -> None:
             result.alert_changes += evaluate_serving_alerts(work).alert_changes
     if not _defer_rollout_step(move_due(work, work.observed), result):
         move_traffic(work, result)
+    if result.actions:
+        forget_used(work)
 
 
 def _defer_rollout_step(due: TrafficMove | None, result: PassResult) -> bool:
@@ -87,7 +107,7 @@ def _work_due(target: OpenedTarget, forecast: str, clock: Callable[[], str], res
 
     Raises StepNotRun if the stored steps are not enough to judge by.
     """
-    observed = target.observe_forecast(forecast)
+    observed, _correction = observe_corrected(target, forecast, clock())
     work = _work_of_newest_release(target, observed, clock)
     result.waits = [] if work else ["nothing serves"]
     # Also if only another resource is in observe mode: what to do with such a forecast is decided by a whole pass.
@@ -124,11 +144,12 @@ def measure_move_ahead(work: ForecastWork) -> None:
     """
     if resource_mode(work.desired.spec, "deployment") != "enforce":
         return
-    present_work = replace(work, moment=None)  # the alert handler knows no scheduled moment
     try:
-        due = move_due(present_work, work.observed)
+        due = move_due(work, work.observed)
         if isinstance(due, RollBack | Abort):
-            counterfactual.measure_move(present_work, work.observed, due)
+            counterfactual.measure_move(work, work.observed, due)
+    except WorkUnderWay:
+        raise
     except Exception as error:  # the evaluation is recorded already, so the task must not fail here
         logger.debug("the rollback targets cannot be compared yet", exc_info=error)
         problem = error.message if isinstance(error, MlspecError) else type(error).__name__
@@ -158,7 +179,7 @@ def _work_of_newest_release(target: OpenedTarget, observed: Observed, clock: Cal
         made_with["mlspec"],
         run_remote_step=_refuse_remote_step,
     )
-    return ForecastWork(engine, desired_forecast, observed)
+    return ForecastWork(engine, desired_forecast, observed, step="move-traffic")
 
 
 def _refuse_remote_step(step: RemoteStep) -> NoReturn:

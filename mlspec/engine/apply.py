@@ -9,21 +9,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from mlspec.engine.clock import record_clock_correction
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.defects import as_error
-from mlspec.engine.effects import ForecastWork, judge_model, make_forecast, read_data
+from mlspec.engine.defects import as_error, forget_defect, record_defect
+from mlspec.engine.effects import ForecastWork, checked_fates, judge_model, make_forecast, read_data
 from mlspec.engine.outcome import ForecastOutcome, OutcomeStatus
-from mlspec.engine.traffic import deploy_version
-from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated
+from mlspec.engine.traffic import deploy_forecast_data, deploy_version
+from mlspec.engine.under_way import PATIENCE, recorded_start
+from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Terminated, WorkUnderWay
 from mlspec.log_context import forecast_scope
-from mlspec.plan.diff import plan_changes
+from mlspec.plan.backoff import ended_pass
+from mlspec.plan.diff import is_only_outdated, plan_changes
+from mlspec.plan.started_work import waiting_sentence, without_steps
+from mlspec.state.ledger import StartedWork
 from mlspec.state.observed import Observed, Settlement
+from mlspec.state.pass_steps import steps_of
 from mlspec.state.plan import Change
 from mlspec.state.record import CONDITION_OF, Condition, Event
 from mlspec.state.resource import Kind
 
 logger = logging.getLogger(__name__)
+Outcome = TypeVar("Outcome")
+_LONGEST_WAIT = 3600.0  # seconds until everything that is waited for is looked at by an attempt: it may be overdue
 EFFECTS: dict[Kind, Callable[[ForecastWork], None]] = {
     "data": read_data,
     "model": judge_model,
@@ -32,21 +42,33 @@ EFFECTS: dict[Kind, Callable[[ForecastWork], None]] = {
 }
 
 
+@dataclass
+class _Application:
+    """The application of one spec: the work, which attempts share, what it waits for, and its outcome once it is over."""
+
+    spec: Spec
+    work: ForecastWork | None = None
+    waits: tuple[StartedWork, ...] = ()
+    outcome: ForecastOutcome | None = None
+
+
 def apply_specs(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0) -> tuple[ForecastOutcome, ...]:
     """Apply each spec and return the outcomes, in order. A spec that fails does not stop the others.
 
-    A signal ends the run: with StoppedPartWay if anything was written before, else with the signal's own exception.
+    Long work of all specs runs at the same time: it is started for each of them, and waited for without a lock. A signal ends the
+    run: with StoppedPartWay if anything was written before, else with the signal's own exception.
     """
-    works: list[ForecastWork] = []
+    applications = [_Application(spec) for spec in specs]
     try:
-        outcomes = []
         with engine.target.hash_files_once():
-            for spec in specs:
-                with forecast_scope(spec.name):
-                    outcomes.append(_apply_one(engine, spec, lock_timeout, works))
-        return tuple(outcomes)
+            for application in applications:
+                _attempt(engine, application, lock_timeout)
+            while waiting := [application for application in applications if application.outcome is None]:
+                for application in _wait_for_any(engine, waiting):
+                    _attempt(engine, application, max(lock_timeout, PATIENCE))
+        return tuple(application.outcome for application in applications if application.outcome)
     except (KeyboardInterrupt, Terminated) as stopped:
-        if not any(work.written for work in works):
+        if not any(application.work and application.work.written for application in applications):
             raise
         name = "SIGINT" if isinstance(stopped, KeyboardInterrupt) else "SIGTERM"
         raise StoppedPartWay(
@@ -54,20 +76,64 @@ def apply_specs(engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0
         ) from stopped
 
 
-def _apply_one(engine: Engine, spec: Spec, lock_timeout: float, works: list[ForecastWork]) -> ForecastOutcome:
-    work: ForecastWork | None = None
+def _wait_for_any(engine: Engine, waiting: Sequence[_Application]) -> list[_Application]:
+    """Wait until some of the long work is over, and return the applications that can go on."""
+    works = tuple(started for application in waiting for started in application.waits)
+    over = set(engine.target.wait_for_work(works, _LONGEST_WAIT)) or set(works)
+    return [application for application in waiting if over.intersection(application.waits)]
+
+
+def _attempt(engine: Engine, application: _Application, lock_timeout: float) -> None:
+    """Apply a spec as far as it goes now, and note its outcome, or what it waits for."""
+    name = application.spec.name
+    with forecast_scope(name):
+        try:
+            application.outcome = _apply_one(engine, application, lock_timeout)
+        except WorkUnderWay as under_way:
+            known = application.work.observed.ledger.under_way if application.work else ()
+            application.waits = tuple(started for started in known if started.name == under_way.name)
+            said = "; ".join(map(waiting_sentence, application.waits)) or under_way.message
+            engine.tell(name, under_way.what, 0, 0, said)
+
+
+def _apply_one(engine: Engine, application: _Application, lock_timeout: float) -> ForecastOutcome:
+    spec = application.spec
     try:
         observed = engine.target.observe_forecast(spec.name)
         if all(change.action == "none" for change in plan_changes(engine.desired_forecast(spec), observed)):
-            return _unchanged_outcome(engine, observed)
+            outcome = _unchanged_outcome(engine, observed)
+            _forget_defect_unlocked(engine, observed, lock_timeout)
+            return outcome
         with engine.target.lock_forecast(spec.name, "apply", engine.clock(), lock_timeout):
-            work = ForecastWork(engine, engine.desired_forecast(spec), engine.target.observe_forecast(spec.name))
-            works.append(work)
-            return _apply_under_lock(work)
+            observed = record_clock_correction(engine.target, engine.target.observe_forecast(spec.name), engine.clock())
+            work = application.work or ForecastWork(engine, engine.desired_forecast(spec), observed)
+            work.observed, application.work = observed, work
+            outcome = _apply_under_lock(work)
+            _forget_started(work)
+            forget_defect(engine, work.observed)
+            return outcome
+    except WorkUnderWay:
+        raise
     except Exception as error:  # a defect in one forecast's work does not stop the others
         failure = as_error(error)
         logger.debug("apply failed", exc_info=error)
-        return ForecastOutcome(spec.name, "failed", error=failure, recorded=bool(work and work.effect_count))
+        if failure is not error:  # an effect has recorded its own defect
+            record_defect(engine, spec, failure)
+        recorded = bool(application.work and application.work.effect_count)
+        return ForecastOutcome(spec.name, "failed", error=failure, recorded=recorded)
+
+
+def _forget_started(work: ForecastWork) -> None:
+    """Record that nothing runs any more for this forecast: every effect is there."""
+    if work.observed.ledger.under_way:
+        work.record_settlement(Settlement(work.name, ledger=replace(work.observed.ledger, under_way=(), training="")))
+
+
+def _forget_defect_unlocked(engine: Engine, observed: Observed, lock_timeout: float) -> None:
+    """Take the lock to record that a defect is over; without one, which is the rule, nothing is locked or written."""
+    if ended_pass(observed.ledger.failure):
+        with engine.target.lock_forecast(observed.forecast, "apply", engine.clock(), lock_timeout):
+            forget_defect(engine, engine.target.observe_forecast(observed.forecast))
 
 
 def _unchanged_outcome(engine: Engine, observed: Observed) -> ForecastOutcome:
@@ -93,25 +159,43 @@ def _apply_under_lock(work: ForecastWork) -> ForecastOutcome:
         perform_effect(
             work, "forecast", make_forecast
         )  # made by the version that serves: a rejected version does not stop the forecast
-        return ForecastOutcome(work.name, "kept-out", version=work.version, run=work.run, recorded=True)
+        _bring_forecast_data(work)
+        series = checked_fates(work.observed)
+        return ForecastOutcome(work.name, "kept-out", version=work.version, run=work.run, recorded=True, series=series)
+    _bring_forecast_data(work)
     outcome = _unchanged_outcome(work.engine, work.observed)
     if not work.written or outcome.status == "kept-out":
-        return outcome  # another run did it while this one waited; or a lost file was restored, and the gate's rejection holds
-    return ForecastOutcome(work.name, "applied", outcome.version, work.release, work.run, recorded=True)
+        # Another run did it while this one waited; or a lost file was restored, and the gate's rejection holds; or the forecast was
+        # made before a wait.
+        return replace(outcome, run=work.run, recorded=work.run is not None)
+    series = checked_fates(work.observed)
+    return ForecastOutcome(work.name, "applied", outcome.version, work.release, work.run, recorded=True, series=series)
+
+
+def _bring_forecast_data(work: ForecastWork) -> None:
+    """Deploy what serves with the data of the newest forecast, where its containers bring along other data."""
+    change = _next_change(work, "deployment")
+    if is_only_outdated(change, work.observed):
+        carry_out(work, "deployment", change.reason, deploy_forecast_data)
 
 
 def perform_effect(work: ForecastWork, kind: Kind, effect: Callable[[ForecastWork], None]) -> None:
     """Carry out one effect if its resource is not up to date, and write the journal before and after."""
     change = _next_change(work, kind)
-    if change.action == "none":
-        return
+    if change.action != "none" and not is_only_outdated(change, work.observed):
+        carry_out(work, kind, change.reason, effect)
+
+
+def carry_out(work: ForecastWork, kind: Kind, reason: str, effect: Callable[[ForecastWork], Outcome]) -> Outcome:
+    """Carry out one effect, or a part of it, on a kind of resource. Its failure is recorded, and raised as an MlspecError."""
     work.written = True
     work.engine.target.write_journal(
-        work.name, resource=change.resource, phase="started", detail=change.reason, at=work.engine.clock()
+        work.name, resource=f"{kind}.{work.name}", phase="started", detail=reason, at=work.engine.clock()
     )
     try:
-        effect(work)
-    except GateClosed:
+        with recorded_start(work):
+            return effect(work)
+    except (GateClosed, WorkUnderWay):
         raise
     except Exception as error:
         failure = as_error(error)
@@ -136,7 +220,10 @@ def record_failure(work: ForecastWork, kind: Kind, error: BaseException) -> None
     target.write_journal(work.name, resource=f"{kind}.{work.name}", phase="failed", detail=message, at=at)
     if not isinstance(error, MlspecError):
         return
+    ledger = without_steps(work.observed.ledger, (work.step, *steps_of(kind)))  # other work goes on
+    forgotten = ledger if ledger != work.observed.ledger else None
     reason = "DataRefused" if isinstance(error, DataError) else "StepFailed"
     event = Event(work.name, at, "Warning", reason, message)
     condition = Condition(work.name, CONDITION_OF[kind], "False", reason, message, at)
-    work.observed = target.record_settlement(Settlement(work.name, events=(event,), conditions=(condition,)), at)
+    settlement = Settlement(work.name, events=(event,), conditions=(condition,), ledger=forgotten)
+    work.observed = target.record_settlement(settlement, at)

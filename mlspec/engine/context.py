@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mlspec.plan.desired import DesiredForecast
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.retention import Retention
 from mlspec.state.step import RemoteStep, StepResult, StepRunner
 from mlspec.targets.base import OpenedTarget, TargetView
 
@@ -65,7 +66,7 @@ class Engine:
     `libraries` are the versions of the libraries that shape a model. `code` is the version of mlspec's code that shapes a
     model: it is in a version's lineage. `mlspec` is the version of the package that runs here: it is in the keys of steps,
     because the result of a step may change with any release. `run_remote_step` runs steps where their files are; without it
-    they run in this process.
+    they run in this process. `retention` says what a pass may remove from the record; None: nothing.
     """
 
     target: OpenedTarget
@@ -77,6 +78,7 @@ class Engine:
     tell: ProgressReporter
     mlspec: str
     run_remote_step: Callable[[RemoteStep], StepResult] | None = None
+    retention: Retention | None = None
 
     def desired_forecast(self, spec: Spec) -> DesiredForecast:
         """Return the desired state of a spec on its present data. Raises DataError if the data is missing."""

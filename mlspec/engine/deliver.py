@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from mlspec.engine.defects import as_error
 from mlspec.log_context import forecast_scope
-from mlspec.plan.delivery import reschedule_delivery
+from mlspec.plan.delivery import given_up_event, latest_attempt, reschedule_delivery
+from mlspec.plan.shares import EVERYTHING, Share
 from mlspec.state.notice import PendingNotice
 from mlspec.targets.base import Target
 from mlspec.targets.notify.base import DeliveryError, NoticeSender
@@ -29,16 +30,19 @@ class DeliveryAttempt:
 
 
 def deliver_notices(
-    target: Target, sender: Callable[[str], NoticeSender], clock: Callable[[], str]
+    target: Target, sender: Callable[[str], NoticeSender], clock: Callable[[], str], share: Share = EVERYTHING
 ) -> tuple[DeliveryAttempt, ...]:
     """Send every notice that is due, and record each attempt. `sender` returns the sender for a receiver's name.
+
+    Only the notices of the forecasts in `share` are sent: another task of the same job sends the others.
 
     A receiver that failed once is not tried again in this pass: its other notices would fail in the same way.
     """
     attempts: list[DeliveryAttempt] = []
     silent: set[str] = set()
-    for pending in target.load_due_notices(clock()):
-        if pending.receiver not in silent:
+    now = clock()
+    for pending in target.load_due_notices(now, latest_attempt(now)):
+        if pending.receiver not in silent and share.has(pending.notice.forecast):
             with forecast_scope(pending.notice.forecast):
                 attempts.append(_attempt_delivery(target, pending, sender, clock))
             if attempts[-1].problem:
@@ -52,18 +56,20 @@ def _attempt_delivery(
     try:
         sender(pending.receiver).send_notice(pending.notice)
     except DeliveryError as error:
-        logger.info("%s did not accept the notice: %s", pending.receiver, error.problem)
-        logger.debug("why %s did not accept the notice", pending.receiver, exc_info=error)
-        after = reschedule_delivery(pending, clock(), error.problem, permanent=error.permanent, wait=error.retry_after)
-        target.mark_delivered(after, None)
-        return DeliveryAttempt(after)
-    except Exception as error:  # a missing secret may exist tomorrow; a defect does not stop the other notices
-        problem = as_error(error).message
-        logger.info("%s did not accept the notice: %s", pending.receiver, problem)
-        logger.debug("why %s did not accept the notice", pending.receiver, exc_info=error)
-        after = reschedule_delivery(pending, clock(), problem, permanent=False, wait=None)
-        target.mark_delivered(after, None)
-        return DeliveryAttempt(after)
-    at = clock()
-    target.mark_delivered(PendingNotice(pending.notice, pending.receiver, pending.attempts + 1, None), at)
-    return DeliveryAttempt(PendingNotice(pending.notice, pending.receiver, pending.attempts + 1))
+        return _record_failure(target, pending, error, error, clock())
+    except Exception as error:  # noqa: BLE001  (a missing secret may exist tomorrow; a defect does not stop the other notices)
+        return _record_failure(target, pending, DeliveryError(as_error(error).message), error, clock())
+    accepted = PendingNotice(pending.notice, pending.receiver, pending.attempts + 1)
+    target.mark_delivered(accepted, clock())
+    return DeliveryAttempt(accepted)
+
+
+def _record_failure(
+    target: Target, pending: PendingNotice, failure: DeliveryError, cause: Exception, at: str
+) -> DeliveryAttempt:
+    """Record that a receiver did not accept a notice, and when it is tried again."""
+    logger.info("%s did not accept the notice: %s", pending.receiver, failure.problem)
+    logger.debug("why %s did not accept the notice", pending.receiver, exc_info=cause)
+    after = reschedule_delivery(pending, at, failure.problem, permanent=failure.permanent, wait=failure.retry_after)
+    target.mark_delivered(after, None, given_up_event(after, at))
+    return DeliveryAttempt(after)

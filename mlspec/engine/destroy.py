@@ -6,6 +6,7 @@ asks for no approval itself: its caller passes a function that does.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlspec.engine.defects import as_error
 from mlspec.engine.infrastructure import Infrastructure
 from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.errors import Exit, MlspecError, StateError, UsageError
@@ -25,6 +27,8 @@ from mlspec.targets.base import OpenedTarget
 
 if TYPE_CHECKING:
     from mlspec.render.rendering import RenderSource
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,7 @@ class DestroyPlan:
         return tuple(
             name
             for name in self.request.names
-            if not (name in self.states and self.states[name].addresses)
-            and not self.target.observe_forecast(name).resources
+            if not (name in self.states and self.states[name].addresses) and not _has_resources(self.target, name)
         )
 
     @property
@@ -119,8 +122,9 @@ class DestroyPlan:
     def _try_action(self, act: Callable[[], None]) -> bool:
         try:
             act()
-        except MlspecError as error:
-            self.errors.append(error)
+        except Exception as error:  # a defect in one forecast's destroy does not stop the others
+            logger.debug("a part could not be destroyed", exc_info=error)
+            self.errors.append(as_error(error))
             return False
         return True
 
@@ -141,7 +145,7 @@ def open_destroy_plan(request: DestroyRequest) -> Iterator[DestroyPlan]:
     sources = [_find_source(request, target, known_name(name, known)) for name in request.names]
     with_shared = not _needed_by_others(request, target)
     files = render_sources(sources, request.target, request.root, with_shared=with_shared)
-    runner = infrastructure_kind.runner(request.tell, request.lock_timeout)
+    runner = infrastructure_kind.runner(request.target.settings, request.tell, request.lock_timeout)
     with Infrastructure(files, runner, request.tell) as infrastructure:
         folders = (*request.names, *((SHARED,) if with_shared else ()))
         states = {name: infrastructure.load_state(name) for name in folders}
@@ -172,4 +176,13 @@ def _needed_by_others(request: DestroyRequest, target: OpenedTarget) -> bool:
     loaded, names = request.loaded, request.names
     if len(loaded.specs) < loaded.files or {spec.name for spec in loaded.specs} - set(names):
         return True
-    return any(target.observe_forecast(name).resources for name in target.forecast_names() if name not in names)
+    return any(_has_resources(target, name) for name in target.forecast_names() if name not in names)
+
+
+def _has_resources(target: OpenedTarget, name: str) -> bool:
+    """Return whether a forecast has resources. One whose record cannot be read may have some."""
+    try:
+        return bool(target.observe_forecast(name).resources)
+    except StateError as error:
+        logger.debug("the record of %s cannot be read", name, exc_info=error)
+        return True

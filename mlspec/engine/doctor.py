@@ -8,6 +8,8 @@ from pathlib import Path
 from mlspec.engine.target_kinds import find_target
 from mlspec.plan.extras import needed_extras
 from mlspec.spec import LoadedSpecs
+from mlspec.spec.duration import format_duration
+from mlspec.spec.faults import count_faults
 from mlspec.state.finding import Finding
 from mlspec.targets import machine
 
@@ -21,15 +23,26 @@ def run_checks(loaded: LoadedSpecs, root: Path, target: str, environment: Mappin
         yield machine.check_extra(name)
     folder = kind.folder(settings, root)
     yield machine.check_folder(folder)
+    yield machine.check_privacy(folder)
     yield machine.check_disk(folder)
     if kind.infrastructure is not None:
         yield machine.check_terraform()
     yield _check_specs(loaded)
+    yield _check_retention(loaded)
     yield from kind.check(target, settings, root, loaded.specs, environment)
 
 
 def _check_specs(loaded: LoadedSpecs) -> Finding:
     if loaded.faults:
-        message = f"{len(loaded.faults)} errors; the needs of these specs are not checked"
+        message = f"{count_faults(loaded.faults):,} errors; the needs of these specs are not checked"
         return Finding("project", "specs", "missing", message, "mlspec validate")
     return Finding("project", "specs", "ok", f"{len(loaded.specs)} read")
+
+
+def _check_retention(loaded: LoadedSpecs) -> Finding:
+    """Return what the record keeps. To keep everything is a choice, so it is no miss."""
+    kept = loaded.project.retention if loaded.project else None
+    if kept is None:
+        return Finding("project", "retention", "ok", "not set: nothing is ever removed from the record (mlspec prune)")
+    spans = f"forecasts of {format_duration(kept.runs)}, events of {format_duration(kept.events)}"
+    return Finding("project", "retention", "ok", f"{kept.releases} releases, {spans}")

@@ -11,21 +11,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlspec.engine.context import Engine
-from mlspec.engine.pipeline import run_step
+from mlspec.engine.pipeline import is_step_stored, run_step
 from mlspec.errors import DataError, GateClosed, StateError
 from mlspec.plan import desired
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.gate import GateEvidence, RuleVerdict, all_rules_pass, judge_rules
+from mlspec.plan.run_moments import moment_facts
+from mlspec.plan.series_fates import fate_sentences
 from mlspec.plan.serving import observed_traffic, stable_version
 from mlspec.state.observed import Observed, ObservedResource, Settlement, StoredStep
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind, digest
+from mlspec.state.step import panel_parts
 
 logger = logging.getLogger(__name__)
 # The facts of a backtest that are kept with the version.
 _VERSION_FACTS = ("champion_candidate", "candidates", "by", "floor", "cutoffs", "interval", "auto", "notes")
 
 
+_LACKING = "restore the state from a backup, or change model.seed to train another version"
 _MAX_EXAMPLES = 3  # examples of a broken check in the error
 
 
@@ -37,7 +41,7 @@ class ForecastWork:
     run holds the lock, so it is not read again.
 
     `written` is True once the state was written: from then on a signal stops a run part-way. `moment` is the scheduled moment
-    that the run is for (RFC 3339); None for the present.
+    that the run is for (RFC 3339); None for the present. `step` is the step of the pass that works now; empty outside of a pass.
     """
 
     engine: Engine
@@ -49,6 +53,7 @@ class ForecastWork:
     effect_count: int = 0
     written: bool = False
     moment: str | None = None
+    step: str = ""
 
     @property
     def name(self) -> str:
@@ -68,7 +73,8 @@ def read_data(work: ForecastWork) -> None:
     at = work.engine.clock()
     filed = _run_check(work)
     facts = filed.facts
-    message = f"{facts['rows']:,} rows, {facts['series']:,} series, {facts['start']} to {facts['cutoff']}"
+    counts = f"{facts['rows']:,} rows, {facts['series']:,} series, {facts['start']} to {facts['cutoff']}"
+    message = "; ".join((counts, *fate_sentences(facts)))
     seen = ObservedResource(desired.data_resource(work.desired), dict(facts), filed.outputs)
     work.record_settlement(
         Settlement(
@@ -80,14 +86,25 @@ def read_data(work: ForecastWork) -> None:
     )
 
 
-def check_again(work: ForecastWork) -> Mapping[str, Json]:
-    """Check data that was read already, as of this run's moment. Raises DataError if it has become stale since."""
-    facts = _run_check(work).facts
-    return {name: facts[name] for name in ("rows", "series", "cutoff")}
+def checked_fates(observed: Observed) -> tuple[str, ...]:
+    """Return sentences on the series of the checked data that have no forecast, or a simple one."""
+    return fate_sentences({key: observed.find_fact("data", key) for key in ("notes", "fates")})
+
+
+def check_age(work: ForecastWork) -> None:
+    """Check data that was read already. Raises DataError if it has become older than the contract allows."""
+    _run_check(work)
+
+
+def is_age_unchecked(work: ForecastWork) -> bool:
+    """Return whether the contract limits the data's age, and the data was not checked today."""
+    if work.desired.spec.dataset.checks.freshness is None:
+        return False
+    return not is_step_stored(work.engine, work.desired, "check", {}, {"now": work.engine.clock()})
 
 
 def _run_check(work: ForecastWork) -> StoredStep:
-    filed = run_step(work.engine, work.desired, "check", {}, {"now": work.moment or work.engine.clock()})
+    filed = run_step(work.engine, work.desired, "check", {}, {"now": work.engine.clock()})
     if not filed.facts["ok"]:
         raise _contract_error(work, filed.facts)
     return filed
@@ -120,7 +137,7 @@ def train_champion(work: ForecastWork, tested: BacktestVerdict) -> Mapping[str, 
 
 def panel_files(work: ForecastWork) -> dict[str, FileRef]:
     """Return the files of the data that was checked last; empty if none was."""
-    return files_of(_observed_files(work, "data"), "panel", "series", "future")
+    return checked_files(_observed_files(work, "data"))
 
 
 def judge_model(work: ForecastWork) -> None:
@@ -150,7 +167,7 @@ def restore_version_files(work: ForecastWork, version: Version) -> None:
     """Make the lost files of a known version again: the same input, with the same incumbent, gives the same bytes."""
     if is_intact(work, version):
         return
-    _backtest_version(work, version.version, version.lineage, version.facts["incumbent"])
+    _backtest_version(work, version.version, version.lineage, recorded_fact(version, "incumbent"))
     if not is_intact(work, version):
         raise StateError(
             f"{work.name}: the lost files of {version.version} cannot be made again as they were",
@@ -215,27 +232,27 @@ def make_forecast(work: ForecastWork) -> None:
     """Make the forecast, each series by the version that serves it, and the stock levels if the spec asks for them."""
     desired_forecast, at = work.desired, work.engine.clock()
     observed = work.observed
-    checked = files_of(observed.resources["data"].files, "panel", "series", "future")
+    checked = checked_files(observed.resources["data"].files)
     shares = observed_traffic(observed)
     serving = {name: known_version(work, name) for name in shares}
     main = str(observed.find_fact("deployment", "version"))
     forecast_step = run_step(
         work.engine, desired_forecast, "forecast", {**checked, **_serving_files(serving)}, {"traffic": dict(shares)}
     )
-    files, facts = dict(forecast_step.outputs), dict(forecast_step.facts)
-    if desired_forecast.spec.inventory:
-        inputs = {**checked, **files_of(serving[main].files, "backtest"), **files_of(forecast_step.outputs, "forecast")}
-        stock = run_step(work.engine, desired_forecast, "inventory", inputs, {})
+    files, facts = dict(forecast_step.outputs), {**forecast_step.facts, **moment_facts(work.moment, at)}
+    if stock := compute_stock(work, serving[main], forecast_step.outputs, {}):
         files |= stock.outputs
         facts["inventory"] = dict(stock.facts)
     work.run = ForecastRun(work.name, main, desired_forecast.source.digest, facts["cutoff"], at, files, facts)
     work.engine.target.publish_forecast(work.name, desired_forecast.spec, work.run)
     message = f"{facts['rows']:,} rows for {facts['start']} to {facts['end']}, by {' and '.join(shares)}"
     resource = desired.forecast_resource(replace(desired_forecast, waiting={}), main, shares)
+    # What answers at a private endpoint brings this data along, also once newer data was checked.
+    brought = checked if desired_forecast.spec.deployment.is_private else {}
     work.record_settlement(
         Settlement(
             work.name,
-            resource=ObservedResource(resource, facts, files),
+            resource=ObservedResource(resource, facts, {**brought, **files}),
             run=work.run,
             events=(Event(work.name, at, "Normal", "ForecastMade", message, main),),
             conditions=(serving_condition(observed, serving, at),),
@@ -243,11 +260,32 @@ def make_forecast(work: ForecastWork) -> None:
     )
 
 
+def compute_stock(
+    work: ForecastWork, version: Version, forecast: Mapping[str, FileRef], options: Mapping[str, Json]
+) -> StoredStep | None:
+    """Return the stock levels that follow from a forecast and the version's past errors; None if the spec asks for none."""
+    if not work.desired.spec.inventory:
+        return None
+    inputs = {**panel_files(work), **files_of(version.files, "backtest"), **files_of(forecast, "forecast")}
+    return run_step(work.engine, work.desired, "inventory", inputs, options)
+
+
 def _serving_files(serving: Mapping[str, Version]) -> dict[str, FileRef]:
     """Return each serving version's model and backtest, under the version's name."""
     return {
-        f"{role}-{name}": version.files[role] for name, version in serving.items() for role in ("model", "backtest")
+        f"{role}-{name}": _recorded_file(version, role)
+        for name, version in serving.items()
+        for role in ("model", "backtest")
     }
+
+
+def _recorded_file(version: Version, role: str) -> FileRef:
+    """Return a file of a version. Raises StateError if its record names none."""
+    if role not in version.files:
+        raise StateError(
+            f"{version.forecast}: the record of version {version.version} names no file '{role}'", hint=_LACKING
+        )
+    return version.files[role]
 
 
 def serving_condition(observed: Observed, serving: Mapping[str, Version], at: str) -> Condition:
@@ -264,7 +302,18 @@ def _contract_error(work: ForecastWork, facts: Mapping[str, Json]) -> DataError:
     text = "\n".join(["the data breaks its contract", *(line for check in broken for line in _check_lines(check))])
     serving = work.observed.find_fact("deployment", "version")
     kept = f"; {serving} keeps serving" if serving else ""
-    return DataError(text, hint=f"correct the data, or dataset.checks in the spec{kept}")
+    keys = " or ".join(dict.fromkeys(_KEYS_OF_CHECK.get(check["check"], "dataset.checks") for check in broken))
+    return DataError(text, hint=f"correct the data, or {keys} in the spec{kept}")
+
+
+# The keys of the spec that say what a check of the contract expects.
+_KEYS_OF_CHECK = {
+    "types": "dataset.source", "keys": "dataset.series or dataset.aggregate", "frequency": "dataset.frequency",
+    "calendar": "dataset.calendar",
+    "gaps": "dataset.missing or dataset.checks.completeness", "freshness": "dataset.checks.freshness",
+    "range": "dataset.checks.range", "series": "dataset.checks.series or dataset.ended_after",
+    "static": "dataset.covariates.static", "future": "dataset.future",
+}  # fmt: skip
 
 
 def _check_lines(check: Mapping[str, Json]) -> list[str]:
@@ -304,7 +353,16 @@ def serving_candidate(work: ForecastWork) -> Json:
     """Return the candidate that serves now, to be scored on the same cutoffs; None if nothing serves."""
     serves = stable_version(work.observed)
     versions = work.engine.target.load_versions(work.name)
-    return next((version.facts["champion_candidate"] for version in versions if version.version == serves), None)
+    return next(
+        (recorded_fact(version, "champion_candidate") for version in versions if version.version == serves), None
+    )
+
+
+def recorded_fact(version: Version, name: str) -> Json:
+    """Return a fact that was recorded with a version. Raises StateError if it is missing."""
+    if name not in version.facts:
+        raise StateError(f"{version.forecast}: the record of version {version.version} lacks '{name}'", hint=_LACKING)
+    return version.facts[name]
 
 
 def known_version(work: ForecastWork, name: str) -> Version:
@@ -326,6 +384,11 @@ def find_version(work: ForecastWork, name: str) -> Version | None:
 def _observed_files(work: ForecastWork, kind: Kind) -> Mapping[str, FileRef]:
     seen = work.observed.resources.get(kind)
     return seen.files if seen else {}
+
+
+def checked_files(files: Mapping[str, FileRef]) -> dict[str, FileRef]:
+    """Return what the step `check` wrote for the other steps: the files of the panel, of its series and of the plan."""
+    return {**panel_parts(files), **files_of(files, "series", "future")}
 
 
 def files_of(files: Mapping[str, FileRef], *roles: str) -> dict[str, FileRef]:

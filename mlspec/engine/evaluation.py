@@ -11,10 +11,12 @@ from mlspec.engine.effects import ForecastWork, panel_files
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError, TargetError
 from mlspec.plan import notices, serving_metrics
+from mlspec.plan.alert_history import STATE_BEGUN
 from mlspec.plan.alerting import AlertTransition, active_silences, advance_alerts, settle_alerts, unchanged_verdict
 from mlspec.plan.health import healthy_condition
 from mlspec.plan.moments import day_or_hour
-from mlspec.plan.points import alert_points
+from mlspec.plan.points import alert_points, notice_points
+from mlspec.plan.retention import EVALUATED_RUNS
 from mlspec.plan.rollback import cooldown_end, is_proved_good
 from mlspec.plan.rollout import judging_alerts
 from mlspec.plan.serving import observed_traffic, stable_version
@@ -28,8 +30,7 @@ from mlspec.state.record import Event, FileRef
 from mlspec.state.resource import Json, digest
 
 logger = logging.getLogger(__name__)
-_MAX_RUNS = 60  # the newest forecasts that are compared with their actuals
-_EVENT_REASONS = {"firing": "AlertFiring", "resolved": "AlertResolved", "no-data": "AlertNoData"}
+_EVENT_REASONS = {state: reason for reason, state in STATE_BEGUN.items()}
 
 
 def evaluation_key(work: ForecastWork, observed: Observed) -> str:
@@ -145,11 +146,17 @@ def _record_alerts(
             notices=notices.pending_notices(spec, notices.alert_notices(spec, moved, stable_version(observed), at), at),
         )
     )
-    _record_metrics(work, alert_points(anew, values), at)
+    _record_metrics(work, (*alert_points(anew, values), *_notice_points(work)), at)
     return Evaluation(
         tuple(judged.values()),
         tuple(f"alert {record.name} is {record.state}: {record.message_without_name}" for record in news),
     )
+
+
+def _notice_points(work: ForecastWork) -> tuple[MetricPoint, ...]:
+    if not work.desired.spec.notify:
+        return ()
+    return notice_points(work.engine.target.load_undelivered_notices(work.name))
 
 
 def _record_metrics(work: ForecastWork, metric_points: Sequence[MetricPoint], at: str) -> None:
@@ -169,14 +176,14 @@ def evaluation_facts(
     options: Mapping[str, Json] = MappingProxyType({}),
 ) -> Mapping[str, Json]:
     """Return the facts of the step `evaluate`, on the newest forecasts and the data that was checked last."""
-    runs = [run for run in work.engine.target.load_runs(work.name) if "forecast" in run.files][:_MAX_RUNS]
+    runs = [run for run in work.engine.target.load_runs(work.name) if "forecast" in run.files][:EVALUATED_RUNS]
     read = panel_files(work)
     if not read:
         raise StateError(f"{work.name}: there is no checked data to evaluate on", hint="run the step check before it")
     for number, run in enumerate(runs, 1):
         read |= {f"{role}-{number}": run.files[role] for role in ("forecast", "shadow") if role in run.files}
     usual = {
-        "now": work.moment or work.engine.clock(),
+        "now": work.engine.clock(),
         "quarantined": sorted(observed.ledger.quarantined_versions),
         "versions": sorted(observed_traffic(observed)),
     }

@@ -48,6 +48,10 @@ class InfrastructureResult:
     error: MlspecError | None = None
 
 
+def _leave_deployed(_forecast: str) -> None:
+    """Do nothing: no endpoint of this target has deployments."""
+
+
 class Infrastructure:
     """The rendered `files` in a temporary folder, as a context manager. `tell` is called with each action."""
 
@@ -85,10 +89,15 @@ class Infrastructure:
         return terraform_plan.loss_sentences(planned)
 
     def apply_changes(
-        self, names: Sequence[str], planned: Sequence[Change], first: str
+        self,
+        names: Sequence[str],
+        planned: Sequence[Change],
+        first: str,
+        undeploy: Callable[[str], None] = _leave_deployed,
     ) -> tuple[InfrastructureResult, ...]:
         """Carry out the planned changes, name by name. A failure stops no other name, except a failure of `first`, which all need.
 
+        `undeploy` is called with a forecast whose endpoint is about to be removed: Google deletes none with a deployment.
         A signal ends the run between two calls of terraform, or makes terraform end. Raises StoppedPartWay if an apply was
         started.
         """
@@ -97,7 +106,10 @@ class Infrastructure:
             for name in names:
                 results.append(
                     self._apply_folder(
-                        name, planned, blocked=any(result.name == first and result.error for result in results)
+                        name,
+                        planned,
+                        undeploy,
+                        blocked=any(result.name == first and result.error for result in results),
                     )
                 )
         except (KeyboardInterrupt, Terminated) as stopped:
@@ -109,7 +121,9 @@ class Infrastructure:
             ) from stopped
         return tuple(results)
 
-    def _apply_folder(self, name: str, planned: Sequence[Change], *, blocked: bool) -> InfrastructureResult:
+    def _apply_folder(
+        self, name: str, planned: Sequence[Change], undeploy: Callable[[str], None], *, blocked: bool
+    ) -> InfrastructureResult:
         if all(
             change.action == "none"
             for change in terraform_plan.select_terraform_changes(planned)
@@ -121,6 +135,9 @@ class Infrastructure:
         self._tell(f"terraform apply: {name}")
         self._begun = True
         try:
+            if terraform_plan.removes_endpoint(planned, name):
+                self._tell("  google_vertex_ai_endpoint.this: undeploying what serves there")
+                undeploy(name)
             apply_with_retries(self._terraform, self._folder_of(name), self._tell)
         except Exception as error:  # a defect in one folder's work does not stop the others
             logger.debug("terraform apply failed: %s", name, exc_info=error)

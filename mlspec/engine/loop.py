@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,21 +11,30 @@ from mlspec.engine.context import Engine, Spec
 from mlspec.engine.pass_result import PassOutlook, PassResult
 from mlspec.engine.process_pool import run_in_processes
 from mlspec.engine.reconcile import look_for_work, run_pass
-from mlspec.errors import Exit, LockHeld, StoppedPartWay, TargetError, Terminated
+from mlspec.errors import Exit, LockHeld, StoppedPartWay, Superseded, TargetError, Terminated
+from mlspec.state.ledger import StartedWork
 
 _WORST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)
 
 
 def reconcile_specs(
-    engine: Engine, specs: Sequence[Spec], lock_timeout: float = 0.0, at_once: int = 1
+    engine: Engine,
+    specs: Sequence[Spec],
+    lock_timeout: float = 0.0,
+    at_once: int = 1,
+    spread: Callable[[int], bool] = lambda _busy: False,
 ) -> tuple[PassResult, ...]:
     """Make one pass over each spec and return the results, in order. At most `at_once` forecasts are worked on at a time.
 
-    A signal ends the pass: with StoppedPartWay if there was work to do, else with the signal's own exception.
+    `spread` gets the number of forecasts that have work. If it returns True, others do that work, and nothing is done here.
+    A signal ends the pass: with StoppedPartWay if there was work to do, else with the signal's own exception. Raises the target's
+    error if no forecast can be observed.
     """
     with engine.target.hash_files_once():
         with engine.target.read_session():
             outlooks = [look_for_work(engine, spec) for spec in specs]
+        if spread(sum(outlook.has_work for outlook in outlooks)):
+            return tuple(replace(outlook.result, under_way=()) for outlook in outlooks)
         try:
             return _run_passes(engine, specs, outlooks, lock_timeout, at_once)
         except (KeyboardInterrupt, Terminated) as stopped:
@@ -32,6 +42,41 @@ def reconcile_specs(
             raise StoppedPartWay(
                 f"stopped by {name}; what was done is recorded", hint="the next pass continues from there"
             ) from stopped
+
+
+def follow_work(
+    engine: Engine, specs: Sequence[Spec], results: Sequence[PassResult], seconds: float, lock_timeout: float = 0.0
+) -> Iterator[tuple[PassResult, ...]]:
+    """Make further passes over the forecasts whose long work ends within `seconds`, and yield the results of each pass.
+
+    `results` are those of the pass that started the work. No pass waits for work: between two passes nothing is locked. The next
+    pass is over those forecasts of which some work has ended. A forecast that another run works on is followed no further; one
+    whose data was refused, say, goes on with the traffic that this pass began to move.
+    """
+    until, ended = time.monotonic() + seconds, set[str]()
+    following = _work_to_follow(results, ended)
+    while (left := until - time.monotonic()) > 0 and any(following.values()):
+        over = set(engine.target.wait_for_work([one for works in following.values() for one in works], left))
+        ended |= {one.name for one in over}
+        able = [spec for spec in specs if over.intersection(following.get(spec.name, ()))]
+        if not able:
+            return
+        passed = reconcile_specs(engine, able, lock_timeout)
+        following |= _work_to_follow(passed, ended)
+        yield passed
+
+
+def _work_to_follow(results: Sequence[PassResult], ended: set[str]) -> dict[str, tuple[StartedWork, ...]]:
+    """Return the work to wait for, by forecast. `ended` has the names of work that was waited for already.
+
+    Work that has ended makes one pass, and not one after the other: a pass that could not use it could not do so at once either.
+    """
+    return {
+        result.forecast: tuple(one for one in result.under_way if one.name not in ended)
+        if not isinstance(result.error, LockHeld)
+        else ()
+        for result in results
+    }
 
 
 def _run_passes(
@@ -67,6 +112,8 @@ def pass_exit_code(passes: Sequence[PassResult]) -> Exit:
 
 
 def _result_exit_code(result: PassResult) -> Exit:
+    if isinstance(result.error, Superseded):
+        return Exit.DONE  # a run with the other image does the work: nobody has to be called
     if result.error:
         return Exit.PARTIAL if result.actions and not isinstance(result.error, LockHeld) else result.error.exit_code
     return Exit.NOT_WELL if result.kept_out else Exit.DONE

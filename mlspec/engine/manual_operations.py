@@ -1,21 +1,29 @@
-"""Manual operations on a forecast: roll back, resume, silence an alert. The loop respects all three."""
+"""Manual operations on a forecast: roll back, resume, settle notices, silence an alert. The loop respects them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 
 from mlspec.engine import traffic
 from mlspec.engine.apply import EFFECTS, perform_effect
 from mlspec.engine.context import Engine, Spec
 from mlspec.engine.effects import ForecastWork, is_intact, known_version
+from mlspec.engine.pass_plan import plan_on_checked_data
+from mlspec.engine.under_way import finish_by_waiting, own_work
 from mlspec.errors import Refused, StateError, UsageError
+from mlspec.plan.backoff import ended_pass
+from mlspec.plan.delivery import discard_notice, resend_notice
 from mlspec.plan.health import healthy_condition
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.serving import good_releases, stable_version
 from mlspec.state.ledger import Hold, Silence
+from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, Settlement
-from mlspec.state.record import Condition, Event, Release
+from mlspec.state.record import Condition, Event, Release, Version
+
+_SHOWN = 20  # releases in a hint
 
 
 def roll_back(
@@ -24,24 +32,72 @@ def roll_back(
     """Move a forecast to an earlier good release now, hold it there, and return a sentence on what was done.
 
     The version that served goes into quarantine. Raises UsageError for a release that does not exist, Refused for one that
-    cannot serve.
+    cannot serve, or if another version took over meanwhile. It waits without the lock for a deployment, and then for the forecast.
     """
-    with engine.target.lock_forecast(spec.name, "rollback", engine.clock(), lock_timeout):
-        desired_forecast, observed = engine.desired_forecast(spec), engine.target.observe_forecast(spec.name)
-        work = ForecastWork(engine, desired_forecast, observed)
-        serves = str(observed.find_fact("deployment", "version"))
-        release = _choose_release(work, observed, release_number)
-        at = engine.clock()
-        number = traffic.next_release_number(work)
-        ledger = traffic.quarantine_version(observed.ledger, serves, f"rolled back by {by}: {reason}", at)
-        hold = Hold(number, release.version, by, reason, at, work.desired.spec_hash)
-        sentence = f"{serves} was replaced by {release.version} (release {release.release}), by {by}: {reason}"
-        traffic.roll_back(
-            work, known_version(work, release.version), replace(ledger, hold=hold, rollout=None), sentence
+    rollback = _Rollback(engine, spec, release_number, by, reason)
+    return finish_by_waiting(engine, spec.name, rollback.go_on, lock_timeout)
+
+
+@dataclass
+class _Rollback:
+    """A rollback by a person, as far as it got: attempts share it, and none repeats what one before it did.
+
+    `serves` is the version that served at the first attempt, and the release is chosen there. `hold` and `sentence` are there once
+    traffic has moved: only the forecast is left then.
+    """
+
+    engine: Engine
+    spec: Spec
+    release_number: int | None
+    by: str
+    reason: str
+    serves: str = ""
+    hold: Hold | None = None
+    sentence: str = ""
+
+    def go_on(self, lock_timeout: float) -> str:
+        """Do what is left of it, and return the sentence. Raises WorkUnderWay while it waits for a deployment or a forecast."""
+        name, at = self.spec.name, self.engine.clock()
+        with self.engine.target.lock_forecast(name, "rollback", at, lock_timeout):
+            observed = self.engine.target.observe_forecast(name)
+            # On the data that was checked last: data that comes in during a wait would begin the forecast anew.
+            desired_forecast = plan_on_checked_data(self.engine, self.spec, observed).desired
+            work = ForecastWork(self.engine, desired_forecast, observed)
+            with own_work(work):
+                hold = self.hold or self._move_traffic(work)
+                self._make_forecast(work, hold)
+            return f"{self.sentence}; held as release {hold.release} until `mlspec resume {name}` or another spec"
+
+    def _move_traffic(self, work: ForecastWork) -> Hold:
+        """Give all traffic to the chosen release, and return its hold."""
+        version, at = self._choose_version(work), self.engine.clock()
+        hold = Hold(
+            traffic.next_release_number(work), version.version, self.by, self.reason, at, work.desired.spec_hash
         )
-        if "data" in observed.resources:
+        sentence = f"{self.serves} was replaced by {version.version} (release {self.release_number}), by {self.by}: {self.reason}"
+        ledger = traffic.quarantine_version(
+            work.observed.ledger, self.serves, f"rolled back by {self.by}: {self.reason}", at
+        )
+        traffic.roll_back(work, version, replace(ledger, hold=hold, rollout=None), sentence)
+        self.hold, self.sentence = hold, sentence
+        return hold
+
+    def _choose_version(self, work: ForecastWork) -> Version:
+        """Return the version to go back to: at the first attempt chosen, at a later one confirmed."""
+        serves = str(work.observed.find_fact("deployment", "version"))
+        if self.serves and serves != self.serves:
+            raise Refused(
+                f"{work.name}: {serves} took over from {self.serves} during the wait, so nothing was rolled back",
+                hint=f"`mlspec history {work.name}` says why; run the command again to replace {serves}",
+            )
+        release = _choose_release(work, work.observed, self.release_number)
+        self.serves, self.release_number = serves, release.release
+        return known_version(work, release.version)
+
+    def _make_forecast(self, work: ForecastWork, hold: Hold) -> None:
+        """Make the forecast with what serves now. Once the hold has ended, that is left to who ended it and to the loop."""
+        if work.observed.ledger.hold == hold and "data" in work.observed.resources:
             perform_effect(work, "forecast", EFFECTS["forecast"])
-        return f"{sentence}; held as release {number} until `mlspec resume {spec.name}` or another spec"
 
 
 def _choose_release(work: ForecastWork, observed: Observed, release_number: int | None) -> Release:
@@ -57,7 +113,7 @@ def _choose_release(work: ForecastWork, observed: Observed, release_number: int 
     if release_number is None:
         if not good:
             raise Refused(
-                f"{work.name}: there is no earlier good release to roll back to",
+                f"{work.name}: there is no earlier good release to roll back to{_why_none(work, observed, releases)}",
                 hint=f"`mlspec history {work.name}` lists all; change the spec and apply, or pause it with reconcile.mode",
             )
         return good[0]
@@ -74,6 +130,12 @@ def _choose_release(work: ForecastWork, observed: Observed, release_number: int 
     return asked_release
 
 
+def _why_none(work: ForecastWork, observed: Observed, releases: tuple[Release, ...]) -> str:
+    """Return why the newest releases cannot serve, for a sentence."""
+    reasons = [f"release {release.release}: {_why_not(work, observed, release)}" for release in releases[:_SHOWN]]
+    return f" ({'; '.join(reasons)})" if reasons else ""
+
+
 def _why_not(work: ForecastWork, observed: Observed, asked_release: Release) -> str:
     bad = next(
         (quarantine for quarantine in observed.ledger.quarantined if quarantine.version == asked_release.version), None
@@ -88,9 +150,10 @@ def _why_not(work: ForecastWork, observed: Observed, asked_release: Release) -> 
 
 
 def _release_hint(good: tuple[Release, ...]) -> str:
-    return (
-        f"good ones: {', '.join(f'{release.release}' for release in good)}" if good else "no earlier release can serve"
-    )
+    if not good:
+        return "no earlier release can serve"
+    more = f" and {len(good) - _SHOWN} earlier ones" if len(good) > _SHOWN else ""
+    return f"good ones: {', '.join(str(release.release) for release in good[:_SHOWN])}{more}"
 
 
 def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = None) -> str:
@@ -113,18 +176,50 @@ def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = No
             )
             done.append(f"{forgive} may serve again")
         if not done:
-            raise Refused(
-                f"{name} is neither held nor stalled",
-                hint="if `reconcile.mode` in the spec is `pause`, change it there",
-            )
+            raise Refused(f"{name} is neither held nor stalled", hint=_resume_hint(engine, name))
         after = replace(after, hold=None, failure=None, rollbacks=())
         message = f"{'; '.join(done)}, by {by}"
         conditions: tuple[Condition, ...] = (
-            (healthy_condition(name, after, at),) if ledger.alerts or ledger.hold else ()
+            (healthy_condition(name, after, at),) if ledger.alerts or ledger.hold or ended_pass(ledger.failure) else ()
         )
         event = Event(name, at, "Normal", "Resumed", message)
         engine.target.record_settlement(Settlement(name, events=(event,), conditions=conditions, ledger=after), at)
         return message
+
+
+def _resume_hint(engine: Engine, name: str) -> str:
+    if _given_up_notices(engine, name):
+        return f"notices were given up: `mlspec resume {name} --notices send` sends them again, `discard` forgets them"
+    return "if `reconcile.mode` in the spec is `pause`, change it there"
+
+
+def settle_notices(engine: Engine, name: str, by: str, choice: Literal["send", "discard"]) -> str:
+    """Let the notices that were given up be sent again, or discard them, and return what was done.
+
+    Nothing else is resumed. Raises Refused if no notice was given up.
+    """
+    with engine.target.lock_forecast(name, "resume", engine.clock(), 0.0):
+        at, given_up = engine.clock(), _given_up_notices(engine, name)
+        if not given_up:
+            raise Refused(
+                f"{name}: no notice was given up", hint=f"`mlspec status {name}` lists what is not delivered yet"
+            )
+        count = f"{len(given_up)} notice{'s' if len(given_up) > 1 else ''}"
+        if choice == "send":
+            resent = tuple(resend_notice(pending, at) for pending in given_up)
+            message = f"{count} will be sent again by the loop, asked by {by}"
+            settlement = Settlement(name, resent=resent)
+        else:
+            discarded = tuple(discard_notice(pending, by) for pending in given_up)
+            message = f"{count} discarded, by {by}"
+            settlement = Settlement(name, discarded=discarded)
+        event = Event(name, at, "Normal", "NoticesSettled", message)
+        engine.target.record_settlement(replace(settlement, events=(event,)), at)
+        return message
+
+
+def _given_up_notices(engine: Engine, name: str) -> tuple[PendingNotice, ...]:
+    return tuple(pending for pending in engine.target.load_undelivered_notices(name) if pending.is_given_up)
 
 
 def silence_alert(engine: Engine, name: str, *, alert: str, span: timedelta, by: str, reason: str) -> str:

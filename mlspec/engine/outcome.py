@@ -15,7 +15,8 @@ OutcomeStatus = Literal["nothing", "applied", "kept-out", "failed"]
 class ForecastOutcome:
     """The outcome of one forecast. `version` was judged in this run or before it; `release` and `run` were made in this run.
 
-    `error` says why it failed; `recorded` whether effects were recorded before the failure.
+    `series` are sentences on series without a forecast, or with a simple one. `error` says why it failed; `recorded` whether
+    effects were recorded before the failure.
     """
 
     forecast: str
@@ -25,6 +26,7 @@ class ForecastOutcome:
     run: ForecastRun | None = None
     error: MlspecError | None = None
     recorded: bool = False
+    series: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> Exit:

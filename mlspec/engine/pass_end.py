@@ -2,49 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mlspec.engine.effects import ForecastWork
-from mlspec.engine.pass_plan import PassPlan
+from mlspec.engine.pass_plan import DATA_MISSING, PassPlan, recorded_absence
+from mlspec.plan.backoff import ended_pass
 from mlspec.plan.health import healthy_condition
 from mlspec.plan.moments import format_moment
+from mlspec.plan.schedule import DueRun
 from mlspec.plan.serving import active_hold
+from mlspec.state.ledger import StartedWork
 from mlspec.state.observed import Settlement
-from mlspec.state.record import Condition, Event
+from mlspec.state.record import Condition, Event, ForecastRun, Version
 
 
-def end_pass(work: ForecastWork, pass_plan: PassPlan, left: Sequence[str]) -> None:
-    """Record the handled moments of schedules, the end of a failure or hold, and the changes that are `left` to people."""
+def end_pass(
+    work: ForecastWork, pass_plan: PassPlan, left: Sequence[str], under_way: tuple[StartedWork, ...] = ()
+) -> None:
+    """Record the handled moments of schedules, the end of a failure or hold, and the changes that are `left` to people.
+
+    `under_way` is the long work that still runs: no other is recorded as running after this.
+    """
     before = work.observed
     ledger, at = before.ledger, work.engine.clock()
-    slots = {**ledger.slots, **{name: format_moment(item.slot) for name, item in pass_plan.handled_schedules.items()}}
+    # While work runs, no run is done with: what follows from a check, say, is not known yet.
+    handled: Mapping[str, DueRun] = {} if under_way else pass_plan.handled_schedules
+    slots = {**ledger.slots, **{name: format_moment(item.slot) for name, item in handled.items()}}
     after = replace(
-        ledger, slots=slots, failure=None if not pass_plan.blocked else ledger.failure, spec=work.desired.spec_hash
+        ledger,
+        slots=slots,
+        failure=ledger.failure if pass_plan.has_failed_work else None,
+        spec=work.desired.spec_hash,
+        training=ledger.training if under_way else "",
+        under_way=under_way,
     )
     if active_hold(after, work.desired.spec_hash) is None:
         after = replace(after, hold=None)
     conditions = changed_conditions(pass_plan, before.conditions, left, at)
-    missing_data = [item for item in conditions if item.type == "DataReady"]
-    events = [
-        *_missed_run_events(work, pass_plan, at),
-        *(Event(work.name, at, "Warning", item.reason, item.message) for item in missing_data),
-    ]
-    if after.hold != ledger.hold:
+    if after.hold != ledger.hold or (ended_pass(ledger.failure) and after.failure is None):
         conditions = (*conditions, healthy_condition(work.name, after, at))
     if after != ledger or conditions:
-        work.record_settlement(Settlement(work.name, ledger=after, events=tuple(events), conditions=conditions))
+        events = tuple(_missed_run_events(work, handled, at))
+        work.record_settlement(Settlement(work.name, ledger=after, events=events, conditions=conditions))
 
 
-def _missed_run_events(work: ForecastWork, pass_plan: PassPlan, at: str) -> list[Event]:
-    """Return an event for each schedule of which this pass made up for several runs; none if nothing was made."""
-    made_by_schedule = {"forecast": work.run, "retrain": work.version}
+def _missed_run_events(work: ForecastWork, handled: Mapping[str, DueRun], at: str) -> list[Event]:
+    """Return an event for each schedule of which this pass made up for several runs; none if nothing was made since it was due."""
+    target = work.engine.target
+    newest: dict[str, Callable[[str], Sequence[ForecastRun | Version]]] = {
+        "forecast": target.load_runs,
+        "retrain": target.load_versions,
+    }
     sentence = "{} earlier runs of {} were missed: this one makes up for them"
     return [
-        Event(pass_plan.desired.name, at, "Normal", "RunsMissed", sentence.format(due.missed, name))
-        for name, due in pass_plan.handled_schedules.items()
-        if due.missed and made_by_schedule[name]
+        Event(work.name, at, "Normal", "RunsMissed", sentence.format(due.missed, name))
+        for name, due in handled.items()
+        if due.missed and any(made.created >= format_moment(due.slot) for made in newest[name](work.name)[:1])
     ]
+
+
+def record_data_presence(work: ForecastWork, pass_plan: PassPlan) -> None:
+    """Record once that the source is missing, or that it is there again with the data that was checked last."""
+    condition = data_presence(pass_plan, work.engine.clock())
+    if condition is None:
+        return
+    events = [Event(work.name, condition.since, "Warning", condition.reason, condition.message)]
+    missing = condition.reason == DATA_MISSING
+    work.record_settlement(Settlement(work.name, events=tuple(events if missing else ()), conditions=(condition,)))
+
+
+def data_presence(pass_plan: PassPlan, at: str) -> Condition | None:
+    """Return the condition DataReady if it changes because the source is missing, or is there again unchanged; else None."""
+    observed, name = pass_plan.observed, pass_plan.desired.name
+    recorded = recorded_absence(observed)
+    if pass_plan.missing is not None:
+        message = pass_plan.missing.message
+        known = recorded is not None and recorded.message == message
+        return None if known else Condition(name, "DataReady", "False", DATA_MISSING, message, at)
+    if recorded is None or pass_plan.change_of("data").action != "none":
+        return None  # a check records the condition anew
+    return Condition(name, "DataReady", "True", "ContractHolds", "the data that was checked last is there again", at)
 
 
 def waiting_reasons(pass_plan: PassPlan) -> list[str]:
@@ -60,20 +98,13 @@ def waiting_reasons(pass_plan: PassPlan) -> list[str]:
 def changed_conditions(
     pass_plan: PassPlan, conditions: Sequence[Condition], left: Sequence[str], at: str
 ) -> tuple[Condition, ...]:
-    """Return the conditions that change: Paused (with the changes left to people), and DataReady if the source is missing."""
-    before = {condition.type: condition for condition in conditions}
-    new_conditions = (
-        [_paused_condition(pass_plan, left, at)] if left or _is_observing(pass_plan) or "Paused" in before else []
-    )
-    if pass_plan.missing is not None:
-        new_conditions.append(
-            Condition(pass_plan.desired.name, "DataReady", "False", "DataMissing", pass_plan.missing.message, at)
-        )
-    return tuple(
-        condition
-        for condition in new_conditions
-        if condition.type not in before or _condition_content(before[condition.type]) != _condition_content(condition)
-    )
+    """Return the condition Paused, with the changes left to people, if it changes."""
+    before = next((condition for condition in conditions if condition.type == "Paused"), None)
+    if not (left or _is_observing(pass_plan) or before):
+        return ()
+    condition = _paused_condition(pass_plan, left, at)
+    same = before is not None and _condition_content(before) == _condition_content(condition)
+    return () if same else (condition,)
 
 
 def _paused_condition(pass_plan: PassPlan, left: Sequence[str], at: str) -> Condition:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mlspec.engine.context import Engine, Spec
+from mlspec.engine.effects import version_name
 from mlspec.errors import DataError
 from mlspec.plan.backoff import must_wait
-from mlspec.plan.desired import DesiredForecast
-from mlspec.plan.diff import plan_changes
+from mlspec.plan.desired import DesiredForecast, data_resource
+from mlspec.plan.diff import compare_resource, plan_changes
 from mlspec.plan.moments import parse_moment
 from mlspec.plan.schedule import DueRun, due_run
 from mlspec.plan.training import TrainingDecision, decide_training, why_over_budget
@@ -20,6 +21,7 @@ from mlspec.state.plan import Change
 from mlspec.state.resource import Json, Kind, digest
 
 _SCHEDULED: Mapping[str, Kind] = {"forecast": "forecast", "retrain": "model"}
+DATA_MISSING = "DataMissing"  # the reason of the condition DataReady if the source cannot be found
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class PassPlan:
     """The observed state, the due runs, and the changes that follow.
 
     `desired` keeps the old facts of what is not due yet. `training` says why a model is trained; `refused` why a desired
-    training is not done. `key` identifies this work: if it failed before, `blocked` says that its retry is not due. `missing`
-    is the error if the data is missing.
+    training is not done; `counted` that the training was counted already, when a step of a DAG began it. `key` identifies this
+    work: if it failed before, `blocked` says that its retry is not due. `missing` is the error if the data is missing.
     """
 
     desired: DesiredForecast
@@ -40,6 +42,7 @@ class PassPlan:
     key: str
     blocked: bool
     missing: DataError | None = None
+    counted: bool = False
 
     def change_of(self, kind: Kind) -> Change:
         """Return the change of one kind of resource."""
@@ -48,8 +51,21 @@ class PassPlan:
     @property
     def pending_changes(self) -> tuple[Change, ...]:
         """The changes that the loop may carry out: of resources in mode enforce, and not while a failure's retry is not due."""
-        if self.blocked:
-            return ()
+        return () if self.blocked else self._open_changes
+
+    @property
+    def waiting_changes(self) -> tuple[Change, ...]:
+        """The changes that wait because this work failed, and its retry is not due."""
+        return self._open_changes if self.blocked else ()
+
+    @property
+    def has_failed_work(self) -> bool:
+        """Whether this work failed before, and was not done since."""
+        failure = self.observed.ledger.failure
+        return self.blocked or bool(failure and failure.key == self.key and self._open_changes)
+
+    @property
+    def _open_changes(self) -> tuple[Change, ...]:
         return tuple(
             change
             for change in self.changes
@@ -58,14 +74,19 @@ class PassPlan:
 
     @property
     def handled_schedules(self) -> Mapping[str, DueRun]:
-        """The due runs that a pass handles. A run stays due after a failure, without budget or data, and in observe mode."""
-        if self.blocked or self.missing:
+        """The due runs that are handled once a pass is over: those with nothing left to do for them.
+
+        A run stays due after a failure, without budget or data, and in observe mode. One that came due while the pass was under way
+        stays due for the next pass.
+        """
+        if self.has_failed_work or self.missing:
             return {}
         return {
             name: slot
             for name, slot in self.slots.items()
             if resource_mode(self.desired.spec, _SCHEDULED[name]) == "enforce"
             and not (name == "retrain" and self.refused)
+            and self.change_of(_SCHEDULED[name]).action == "none"
         }
 
     @property
@@ -86,22 +107,46 @@ def resource_mode(spec: Forecast, change: Change | Kind) -> ReconcileMode:
 
 
 def plan_pass(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
-    """Return the plan of a pass over one forecast. Raises DataError if its data is missing and was never read."""
+    """Return the plan of a pass over one forecast, on its present data.
+
+    Raises DataError if its data is missing and was never read.
+    """
+    return _plan_on(engine, observed, *_load_desired(engine, spec, observed))
+
+
+def plan_on_checked_data(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
+    """Return the plan of the rest of a pass, on the data that was checked last: data that comes in meanwhile is for the next pass.
+
+    On the present data if none was checked, if the last check failed, or if the spec asks for another check.
+    """
+    data = observed.resources.get("data")
+    if data is None:
+        return plan_pass(engine, spec, observed)
+    wanted = _as_checked(engine, spec, data.resource.fields)
+    if compare_resource(data_resource(wanted), observed).action != "none":
+        return plan_pass(engine, spec, observed)
+    return _plan_on(engine, observed, wanted, recorded_absence(observed))
+
+
+def _plan_on(
+    engine: Engine, observed: Observed, desired_forecast: DesiredForecast, missing: DataError | None
+) -> PassPlan:
     now = engine.clock()
-    desired_forecast, missing = _load_desired(engine, spec, observed)
     slots = slots_due(desired_forecast.spec, observed, parse_moment(now))
+    begun = observed.ledger.training
+    counted = bool(begun) and begun == version_name(engine, desired_forecast)
     trained = decide_training(desired_forecast, observed, due="retrain" in slots)
-    refused = (
-        why_over_budget(desired_forecast.spec.budget, observed.ledger, now) if trained and trained.by_itself else None
-    )
+    refused = None
+    if counted:
+        trained = TrainingDecision("its backtest is done", by_itself=True)
+    elif trained and trained.by_itself:
+        refused = why_over_budget(desired_forecast.spec.budget, observed.ledger, now)
     if refused:
         trained = None
     desired_forecast = desired_forecast.with_waiting(
         _unchanged_facts(desired_forecast.spec, observed, train=trained is not None, slots=slots)
     )
-    key = digest(
-        [desired_forecast.spec_hash, desired_forecast.source.digest, engine.mlspec], 32
-    )  # with the version of mlspec: a newer one may succeed
+    key = work_key(desired_forecast, engine.mlspec)
     blocked = must_wait(observed.ledger.failure, key, now)
     return PassPlan(
         desired_forecast,
@@ -113,7 +158,19 @@ def plan_pass(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
         key,
         blocked,
         missing,
+        counted,
     )
+
+
+def work_key(desired_forecast: DesiredForecast, mlspec: str) -> str:
+    """Return the digest of the work of a pass: of the spec, the data, and the version of mlspec, as a newer one may succeed."""
+    return digest([desired_forecast.spec_hash, desired_forecast.source.digest, mlspec], 32)
+
+
+def recorded_absence(observed: Observed) -> DataError | None:
+    """Return the error that this forecast's data was missing when it was looked for last; None if it was there."""
+    absent = (condition for condition in observed.conditions if condition.reason == DATA_MISSING)
+    return next((DataError(condition.message, hint="bring the data back") for condition in absent), None)
 
 
 def _load_desired(engine: Engine, spec: Spec, observed: Observed) -> tuple[DesiredForecast, DataError | None]:
@@ -124,8 +181,13 @@ def _load_desired(engine: Engine, spec: Spec, observed: Observed) -> tuple[Desir
         seen = observed.resources.get("data")
         if seen is None:
             raise
-        facts = SourceFacts(str(seen.resource.fields["data.digest"]), (), 0)
-        return DesiredForecast(spec.name, spec.forecast, spec.spec_hash, facts, engine.code), error
+        return _as_checked(engine, spec, seen.resource.fields), error
+
+
+def _as_checked(engine: Engine, spec: Spec, fields: Mapping[str, Json]) -> DesiredForecast:
+    """Return the desired state on the data that was checked last; `fields` are the recorded ones of the data."""
+    facts = SourceFacts(str(fields["data.digest"]), (), 0)
+    return DesiredForecast(spec.name, spec.forecast, spec.spec_hash, facts, engine.code)
 
 
 def slots_due(spec: Forecast, observed: Observed, now: datetime) -> dict[str, DueRun]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mlspec.errors import LockHeld, MlspecError
+from mlspec.state.ledger import StartedWork
 
 PassStatus = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed"]
 
@@ -14,7 +15,9 @@ PassStatus = Literal["nothing", "done", "kept-out", "waiting", "paused", "failed
 class PassResult:
     """One pass over one forecast: what was done, what waits and why, what was only reported, and the error that ended it.
 
-    `alert_changes` are sentences on alerts that newly fire, are resolved, or have lost their data.
+    `alert_changes` are sentences on alerts that newly fire, are resolved, or have lost their data. `defect`
+    is an unexpected error outside of an effect, which is recorded when the pass is over. `under_way` is the long work that the pass
+    started or found running.
     """
 
     forecast: str
@@ -25,6 +28,8 @@ class PassResult:
     kept_out: bool = False
     paused: bool = False
     error: MlspecError | None = None
+    defect: MlspecError | None = None
+    under_way: tuple[StartedWork, ...] = ()
 
     @property
     def status(self) -> PassStatus:

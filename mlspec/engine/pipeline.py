@@ -19,7 +19,7 @@ from mlspec.spec.digest import resolved_json
 from mlspec.state.observed import StoredStep
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json, Kind, digest
-from mlspec.state.step import RemoteStep, StepName, StepRequest, StepResult
+from mlspec.state.step import RemoteStep, StepName, StepRequest, StepResult, has_needed_facts
 
 # The kinds of resource whose keys a step reads. The keys of the gate are left out: it judges figures and changes none.
 _READS: dict[StepName, tuple[Kind, ...]] = {
@@ -44,7 +44,7 @@ def run_step(
     """Return a step's files and facts, from the store if it ran before. Raises what the step raises."""
     key = _step_key(engine, desired_forecast, step, inputs, options)
     filed = engine.target.find_step(desired_forecast.name, step, key)
-    if filed is not None:
+    if filed is not None and has_needed_facts(step, filed.facts):
         engine.tell(desired_forecast.name, step, 1, 1, "taken from the store")
         return filed
     with tempfile.TemporaryDirectory(prefix="mlspec-") as folder:
@@ -59,6 +59,18 @@ def run_step(
         return engine.target.file_step(
             desired_forecast.name, step=step, key=key, outputs=result.outputs, facts=result.facts, at=engine.clock()
         )
+
+
+def is_step_stored(
+    engine: Engine,
+    desired_forecast: DesiredForecast,
+    step: StepName,
+    inputs: Mapping[str, FileRef],
+    options: Mapping[str, Json],
+) -> bool:
+    """Return whether `run_step` would take the result from the store."""
+    key = _step_key(engine, desired_forecast, step, inputs, options)
+    return engine.target.find_step(desired_forecast.name, step, key) is not None
 
 
 def _run_locally(

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 
+from mlspec.engine.clock import observe_corrected
 from mlspec.engine.context import PlanContext, Spec
+from mlspec.engine.defects import as_error
 from mlspec.engine.pass_plan import slots_due
-from mlspec.errors import DataError
+from mlspec.errors import MissingExtra, TargetError
 from mlspec.plan.diff import plan_changes
 from mlspec.plan.moments import parse_moment
-from mlspec.plan.notes import spec_notes
+from mlspec.plan.notes import schedule_note, spec_notes
 from mlspec.state.observed import Observed
 from mlspec.state.plan import Change, Obstacle, Plan
 
+logger = logging.getLogger(__name__)
 
-def _no_costs(_specs: Sequence[Spec], _trained: Sequence[str]) -> tuple[str, ...]:
+
+Costs = Callable[[Sequence[Spec], Sequence[str], Mapping[str, int]], tuple[str, ...]]
+
+
+def _no_costs(_specs: Sequence[Spec], _trained: Sequence[str], _series: Mapping[str, int]) -> tuple[str, ...]:
     return ()
 
 
@@ -22,25 +30,34 @@ def make_plan(
     engine: PlanContext,
     specs: Sequence[Spec],
     commit: str | None,
-    costs: Callable[[Sequence[Spec], Sequence[str]], tuple[str, ...]] = _no_costs,
+    costs: Costs = _no_costs,
 ) -> Plan:
-    """Return what apply would do for `specs`. A spec whose data is missing is an obstacle, and does not stop the others.
+    """Return what apply would do for `specs`. A spec that cannot be planned is an obstacle, and does not stop the others.
 
-    `costs` returns sentences on the costs, from the specs and the names that are trained.
+    `costs` returns sentences on the costs, from the specs, the names that are trained, and how many series each forecast has.
     """
     target = engine.target
     planned_changes: list[Change] = []
     backfilled: list[str] = []
     obstacles: list[Obstacle] = []
+    series: dict[str, int] = {}
     for spec in specs:
         try:
-            observed = target.observe_forecast(spec.name)
-            planned_changes += plan_changes(engine.desired_forecast(spec), observed)
-            backfilled += (
-                _backfill_sentences(spec, observed, engine.clock()) if planned_changes[-1].action != "none" else []
-            )
-        except DataError as error:
-            obstacles.append(Obstacle(spec.name, error.message, error.hint))
+            observed, _correction = observe_corrected(target, spec.name, engine.clock())
+            changes = plan_changes(engine.desired_forecast(spec), observed)
+            backfilled += _backfill_sentences(spec, observed, engine.clock()) if changes[-1].action != "none" else []
+            planned_changes += changes
+            if isinstance(count := observed.find_fact("data", "series"), int):
+                series[spec.name] = count
+        except (
+            TargetError,
+            MissingExtra,
+        ):  # the target does not answer, or this machine lacks a part: true for all forecasts
+            raise
+        except Exception as error:  # a record or data that cannot be read, or a defect: of this forecast alone
+            failure = as_error(error)
+            logger.debug("%s cannot be planned", spec.name, exc_info=error)
+            obstacles.append(Obstacle(spec.name, failure.message, failure.hint))
     trained = [
         change.forecast
         for change in planned_changes
@@ -54,10 +71,14 @@ def make_plan(
         changes=tuple(planned_changes),
         spec_hashes={spec.name: spec.spec_hash for spec in specs},
         commit=commit,
-        notes=tuple(note for spec in specs for note in spec_notes(spec.name, spec.forecast)),
-        impact=(*training, *costs(specs, trained), *backfilled),
+        notes=tuple(note for spec in specs for note in _notes(spec)),
+        impact=(*training, *costs(specs, trained, series), *backfilled),
         obstacles=tuple(obstacles),
     )
+
+
+def _notes(spec: Spec) -> tuple[str, ...]:
+    return (*spec_notes(spec.name, spec.forecast), schedule_note(spec.name, spec.forecast))
 
 
 def _backfill_sentences(spec: Spec, observed: Observed, now: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The loop's pass over one forecast: observe, repair, judge, roll back, train, roll out, forecast. All decisions are in `plan`.
 
 Level-triggered: a pass depends on the observed state and the ledger, never on what started it. So it may run late, twice or
-after a crash, and a pass without news writes nothing.
+after a crash, and a pass without news writes nothing. A DAG makes the same steps as tasks (`engine.steps`).
 """
 
 from __future__ import annotations
@@ -9,43 +9,29 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from mlspec.engine.apply import EFFECTS, perform_effect
+from mlspec.engine.clock import observe_corrected, record_clock_correction
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.defects import as_error
+from mlspec.engine.defects import as_error, record_defect, record_defect_under_lock, waiting_defect
 from mlspec.engine.effects import ForecastWork
-from mlspec.engine.pass_end import changed_conditions, end_pass, waiting_reasons
-from mlspec.engine.pass_plan import PassPlan, plan_pass, resource_mode
+from mlspec.engine.pass_end import changed_conditions, data_presence
+from mlspec.engine.pass_phases import PHASES, PassWork, apply_missing_before, is_age_due, pass_waits, reported_lines
+from mlspec.engine.pass_plan import PassPlan, plan_on_checked_data, plan_pass, resource_mode
 from mlspec.engine.pass_result import PassOutlook, PassResult
-from mlspec.engine.rollback import (
-    TrafficMove,
-    evaluate_if_new,
-    has_news,
-    judge_serving_version,
-    move_due,
-    rollback_decision,
-)
-from mlspec.errors import DataError, Defect, GateClosed, MissingExtra, MlspecError, ModelError, Refused, SpecError
+from mlspec.engine.rollback import has_news, move_due
+from mlspec.engine.under_way import recorded_start
+from mlspec.errors import MlspecError, StateUnreachable, WorkUnderWay, may_pass
 from mlspec.log_context import forecast_scope
-from mlspec.plan import rollback
-from mlspec.plan.backoff import next_failure
-from mlspec.plan.diff import plan_changes
+from mlspec.plan.backoff import ended_pass, next_failure
+from mlspec.plan.health import healthy_condition
 from mlspec.plan.notices import pending_notices, stalled_notice
-from mlspec.plan.rollout import Abort, Shift
-from mlspec.plan.training import alerts_asking_training, recent_trainings, trained_note
-from mlspec.state.ledger import Failure
+from mlspec.plan.started_work import after_failed_step, blocks_changes, is_overdue, waiting_sentence
 from mlspec.state.notice import PendingNotice
-from mlspec.state.observed import Settlement
+from mlspec.state.observed import Observed, Settlement
+from mlspec.state.pass_steps import PASS_STEPS, PassStep, changes_resource, whole_steps_before
 from mlspec.state.record import Condition, Event
 from mlspec.state.resource import Kind
 
 logger = logging.getLogger(__name__)
-_MOVES: dict[type[TrafficMove], str] = {
-    Shift: "a rollout would continue", Abort: "a rollout would be aborted",
-    rollback.RollBack: "the version that serves would be rolled back", rollback.GiveUp: "the release would be held",
-}  # fmt: skip
-# A retry does not help against these: an input has to change first.
-_PERMANENT = (DataError, ModelError, SpecError, MissingExtra, Refused)
-_LOOK = "look"  # the key of a failure that a defect caused while observing, before any work
 
 
 def reconcile_one(engine: Engine, spec: Spec, lock_timeout: float = 0.0) -> PassResult:
@@ -56,18 +42,22 @@ def reconcile_one(engine: Engine, spec: Spec, lock_timeout: float = 0.0) -> Pass
 
 
 def look_for_work(engine: Engine, spec: Spec) -> PassOutlook:
-    """Return whether there is work on a forecast, and what waits. Takes no lock, except to record once that it is paused."""
+    """Return whether there is work on a forecast, and what waits. Takes no lock, except to record once that it is paused.
+
+    Raises StateUnreachable: then no forecast can be observed.
+    """
     with forecast_scope(spec.name):
         try:
             if spec.forecast.reconcile.mode == "pause":
-                _record_pause(engine, spec)
+                record_pause(engine, spec)
                 return PassOutlook(PassResult(spec.name, paused=True), has_work=False)
             return _look_at_forecast(engine, spec)
+        except StateUnreachable:
+            raise
         except Exception as error:  # a defect in one forecast's look does not stop the others
             failure = as_error(error)
             logger.debug("looking failed", exc_info=error)
-            if isinstance(failure, Defect):
-                _keep_defect(engine, spec, failure)
+            record_defect(engine, spec, failure)
             return PassOutlook(PassResult(spec.name, error=failure), has_work=False)
 
 
@@ -83,116 +73,151 @@ def run_pass(engine: Engine, spec: Spec, result: PassResult, lock_timeout: float
                 _run_under_lock(engine, spec, result)
         except Exception as error:  # a defect in one forecast's work does not stop the others
             logger.debug("the pass failed", exc_info=error)
-            return replace(result, error=as_error(error))
+            failure = as_error(error)
+            if failure is not error:  # what an effect or another error of mlspec left is recorded already
+                record_defect(engine, spec, failure)
+            return replace(result, error=failure)
         return result
 
 
 def _look_at_forecast(engine: Engine, spec: Spec) -> PassOutlook:
     """Return whether there is work, which needs the lock, and what waits."""
-    pass_plan = plan_pass(engine, spec, engine.target.observe_forecast(spec.name))
+    observed, correction = observe_corrected(engine.target, spec.name, engine.clock())
+    if defect := waiting_defect(engine, spec, observed.ledger):
+        return PassOutlook(PassResult(spec.name, error=defect), has_work=False)
+    pass_plan = _plan_next(engine, spec, observed)
     work = ForecastWork(engine, pass_plan.desired, pass_plan.observed)
+    started = observed.ledger.under_way
     result = PassResult(
         spec.name,
-        waits=_waiting_reasons(work, pass_plan),
-        reported=_reported_lines(work, pass_plan),
+        waits=[*pass_waits(work, pass_plan), *map(waiting_sentence, started)],
+        reported=reported_lines(work, pass_plan),
         error=pass_plan.missing,
+        under_way=started,
     )
+    over = [one for one in started if engine.target.is_work_over(one)]
+    running = blocks_changes(started, over, pass_plan.key, engine.clock())
+    if running and any(one.step in ("evaluate", "finish") for one in started):
+        return PassOutlook(result, has_work=False)  # whatever follows needs what is evaluated now
     seen = (
-        pass_plan.pending_changes
-        or pass_plan.handled_schedules
+        (pass_plan.pending_changes and not running)
+        or (pass_plan.handled_schedules and not running)
         or changed_conditions(pass_plan, pass_plan.observed.conditions, result.reported, "")
+        or data_presence(pass_plan, "")
     )
-    moves_on = resource_mode(spec.forecast, "deployment") == "enforce" and move_due(work, pass_plan.observed)
+    enforced = resource_mode(spec.forecast, "deployment") == "enforce"
+    moves_on = enforced and not running and move_due(work, pass_plan.observed)
     # The alert handler uses the newest release's spec, and has to know if the spec has changed since.
     another = pass_plan.observed.ledger.spec not in ("", spec.spec_hash)
-    mended = pass_plan.observed.ledger.failure is not None and pass_plan.observed.ledger.failure.key == _LOOK
-    is_due = seen or another or mended or has_news(work, pass_plan.observed) or moves_on
+    mended = correction is not None or ended_pass(observed.ledger.failure)
+    ages = not running and is_age_due(work, pass_plan)
+    # A change that waits for its retry uses no work that has ended.
+    ended = any(not (pass_plan.blocked and changes_resource(one.step)) for one in over)
+    late = any(is_overdue(one, engine.clock()) for one in started)
+    is_due = seen or another or mended or ended or late or has_news(work, pass_plan.observed) or moves_on or ages
     return PassOutlook(result, has_work=bool(is_due))
 
 
-def _waiting_reasons(work: ForecastWork, pass_plan: PassPlan) -> list[str]:
-    """Return why desired work is not done, and why the version that serves stays although an alert fires."""
-    decision = rollback_decision(work, pass_plan.observed)
-    stays = [decision.why] if isinstance(decision, rollback.Stay) and decision.why else []
-    return [*waiting_reasons(pass_plan), *stays]
+def _plan_next(engine: Engine, spec: Spec, observed: Observed) -> PassPlan:
+    """Return the plan of a pass. While long work runs, it goes on with the data that this work was started for.
 
-
-def _reported_lines(work: ForecastWork, pass_plan: PassPlan) -> list[str]:
-    """Return what is only reported: changes, and a move of traffic."""
-    lines = [f"{change.resource}: {change.reason}" for change in pass_plan.reported_changes]
-    if resource_mode(work.desired.spec, "deployment") != "observe":
-        return lines
-    move = move_due(work, pass_plan.observed)
-    return [*lines, f"deployment.{work.name}: {_MOVES[type(move)]}: {move.why}"] if move else lines
+    Data that comes in meanwhile is for the pass after it: else data that comes in often would let no training end. A failure
+    that is not tried again waits for other data, so that is looked for.
+    """
+    failure, steps = observed.ledger.failure, {started.step for started in observed.ledger.under_way}
+    stalled = failure is not None and failure.next_at is None
+    if steps and "check" not in steps and not stalled:
+        return plan_on_checked_data(engine, spec, observed)
+    return plan_pass(engine, spec, observed)
 
 
 def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
-    """Make the pass, and note each action in `result` at once, so that actions before an error are in it."""
-    pass_plan = plan_pass(engine, spec, engine.target.observe_forecast(spec.name))
+    """Make the pass, and note each action in `result` at once, so that actions before an error are in it.
+
+    After an error the steps that stand on the failed one are left out, as in a DAG. Watching goes on, and the pass is ended.
+    """
+    observed = record_clock_correction(engine.target, engine.target.observe_forecast(spec.name), engine.clock())
+    pass_plan = _plan_next(engine, spec, observed)
     work = ForecastWork(engine, pass_plan.desired, pass_plan.observed)
+    run = PassWork(work, spec, pass_plan, result)
+    failed: set[str] = set()
+    for step in PASS_STEPS:
+        if step.part:
+            continue
+        if _is_held_up(step, failed):
+            failed.add(step.name)
+            _keep_under_way(run, step)
+        elif isinstance(error := run_phase(run, step), WorkUnderWay):
+            failed.add(step.name)
+            _note_under_way(run, error)
+        elif error:
+            failed.add(step.name)
+            _keep_under_way(run, step)
+            result.error = result.error or error
+        elif run.plan.blocked and step.kind:
+            _keep_under_way(run, step)
+    result.error = result.error or pass_plan.missing
+    if result.defect:
+        record_defect_under_lock(engine, spec, result.defect)
+
+
+def _is_held_up(step: PassStep, failed: set[str]) -> bool:
+    """Return whether a step is left out because one before it failed. A part of a step stands for the step before it."""
+    return step.runs != "any end" and any(name in failed for name in whole_steps_before(step))
+
+
+def _note_under_way(run: PassWork, under_way: WorkUnderWay) -> None:
+    """Note the long work that a step found running, once, and what is waited for."""
+    result = run.result
+    started = next(one for one in run.work.observed.ledger.under_way if one.name == under_way.name)
+    if started not in result.under_way:
+        result.under_way = (*result.under_way, started)
+        result.waits.append(waiting_sentence(started))
+
+
+def _keep_under_way(run: PassWork, step: PassStep) -> None:
+    """Keep what is recorded for a step that did not look for it, because it was left out, failed before, or waits for its retry.
+
+    Only until its deadline: whatever ends the wait may come later, or never.
+    """
+    now = run.work.engine.clock()
+    for started in run.work.observed.ledger.under_way:
+        if started.step != step.name:
+            continue
+        if is_overdue(started, now):
+            run.work.engine.target.cancel_work(started)
+        else:
+            run.result.under_way = (*run.result.under_way, started)
+
+
+def run_phase(run: PassWork, step: PassStep, needs: Kind | None = None) -> MlspecError | None:
+    """Carry out one step of a pass. Return the error that ended it, once it is recorded and its retry is planned.
+
+    WorkUnderWay is among them, and is no failure: the long work that the step started or found running is recorded.
+    If the kind of resource that `needs` names does not exist yet, everything before it that does not exist is made first.
+    """
     try:
-        result.actions += _apply_kind(work, pass_plan, "data")
-        judge_serving_version(work, result)
-        pass_plan = plan_pass(engine, spec, work.observed)  # what was learnt may ask for a training
-        work.desired = pass_plan.desired
-        _apply_due_changes(work, pass_plan, result)
+        if step.name != "check":
+            run.plan_rest()
+        run.work.step = step.name
+        with recorded_start(run.work):
+            if needs and needs not in run.work.observed.resources:
+                apply_missing_before(run, needs)
+            PHASES[step.name](run)
+    except WorkUnderWay as under_way:
+        return under_way
     except Exception as error:
         failure = as_error(error)
-        _record_backoff(work, pass_plan.key, failure)
+        logger.debug("the step %s failed", step.name, exc_info=error)
         if failure is error:
-            raise
-        raise failure from error
-    result.alert_changes += evaluate_if_new(work)
-    pass_plan = _after_effects(work, pass_plan)
-    result.waits += [reason for reason in _waiting_reasons(work, pass_plan) if reason not in result.waits]
-    result.reported, result.error = _reported_lines(work, pass_plan), pass_plan.missing
-    end_pass(work, pass_plan, result.reported)
+            _record_backoff(run.work, run.plan.key, failure)
+        else:  # outside of an effect: the whole pass waits, and that is recorded when it is over
+            run.result.defect = failure
+        return failure
+    return None
 
 
-def _apply_kind(work: ForecastWork, pass_plan: PassPlan, kind: Kind) -> list[str]:
-    """Carry out one resource's change, if the loop may carry it out, and return what was done."""
-    if not any(planned_change.resource.startswith(f"{kind}.") for planned_change in pass_plan.pending_changes):
-        return []
-    change = pass_plan.change_of(kind)
-    perform_effect(work, kind, EFFECTS[kind])
-    return [f"{change.resource}: {change.reason}"]
-
-
-def _apply_due_changes(work: ForecastWork, pass_plan: PassPlan, result: PassResult) -> None:
-    """Train if a training is due, roll the version out, and make the forecast."""
-    try:
-        if (
-            pass_plan.training
-            and pass_plan.training.by_itself
-            and any(change.resource.startswith("model.") for change in pass_plan.pending_changes)
-        ):
-            _count_training(work)
-        result.actions += _apply_kind(work, pass_plan, "model")
-    except GateClosed as closed:
-        result.kept_out = True
-        result.actions.append(closed.message)
-    kinds: tuple[Kind, ...] = ("deployment", "forecast")
-    for kind in kinds:
-        result.actions += _apply_kind(work, _after_effects(work, pass_plan), kind)
-
-
-def _after_effects(work: ForecastWork, pass_plan: PassPlan) -> PassPlan:
-    """Return the pass's plan after an effect: the same desired state, compared with the present observed state."""
-    return replace(pass_plan, observed=work.observed, changes=plan_changes(work.desired, work.observed))
-
-
-def _count_training(work: ForecastWork) -> None:
-    """Record that the loop starts a training, before it starts: a killed run counts against the budget too."""
-    observed, at = work.observed, work.engine.clock()
-    ledger = observed.ledger
-    started = (*recent_trainings(ledger.trainings, at), at)
-    asked = tuple(trained_note(alert.incident) for alert in alerts_asking_training(work.desired.spec, observed))
-    work.record_settlement(
-        Settlement(work.name, ledger=replace(ledger, trainings=started, acted=(*ledger.acted, *asked)))
-    )
-
-
-def _record_pause(engine: Engine, spec: Spec) -> None:
+def record_pause(engine: Engine, spec: Spec) -> None:
     """Record once that the forecast is paused."""
     observed = engine.target.observe_forecast(spec.name)
     already_recorded = any(
@@ -207,35 +232,17 @@ def _record_pause(engine: Engine, spec: Spec) -> None:
             engine.target.record_settlement(Settlement(spec.name, conditions=(new_condition,)), at)
 
 
-def _keep_defect(engine: Engine, spec: Spec, defect: Defect) -> None:
-    """Record once that a forecast cannot be observed, so that `status` shows it. The next pass that succeeds removes it."""
-    try:
-        ledger, at = engine.target.observe_forecast(spec.name).ledger, engine.clock()
-        if ledger.failure and (ledger.failure.key, ledger.failure.reason) == (_LOOK, defect.message):
-            return
-        event = Event(spec.name, at, "Warning", "Defect", defect.message)
-        after = replace(ledger, failure=Failure(_LOOK, 1, at, None, defect.message))
-        with engine.target.lock_forecast(spec.name, "reconcile", at, 0.0):
-            engine.target.record_settlement(Settlement(spec.name, events=(event,), ledger=after), at)
-    except Exception as error:  # the record itself may be broken: the pass reports that
-        logger.debug("the defect could not be recorded", exc_info=error)
-
-
 def _record_backoff(work: ForecastWork, work_key: str, error: MlspecError) -> None:
     """Record that this work failed, and when it is retried; notify people once it is not retried any more."""
     at, ledger = work.engine.clock(), work.observed.ledger
-    failure = next_failure(ledger.failure, work_key, error.message, at, permanent=isinstance(error, _PERMANENT))
+    failure = next_failure(ledger.failure, work_key, error.message, at, permanent=not may_pass(error))
     events: tuple[Event, ...] = ()
     notices: tuple[PendingNotice, ...] = ()
     if failure.next_at is None:
         sentence = f"stalled until spec, data or code change: {error.message}"
         events = (Event(work.name, at, "Warning", "Stalled", sentence),)
         notices = pending_notices(work.desired.spec, (stalled_notice(work.desired.spec, sentence, at),), at)
-    work.record_settlement(
-        Settlement(
-            work.name,
-            events=events,
-            ledger=replace(ledger, failure=failure, spec=work.desired.spec_hash),
-            notices=notices,
-        )
-    )
+    after = replace(after_failed_step(ledger, work.step), failure=failure, spec=work.desired.spec_hash)
+    # The defect that ended the pass before is over: this failure takes its place.
+    conditions = (healthy_condition(work.name, after, at),) if ended_pass(ledger.failure) else ()
+    work.record_settlement(Settlement(work.name, events=events, conditions=conditions, ledger=after, notices=notices))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from traceback import extract_tb
 
-from jinja2 import TemplateError, TemplateSyntaxError
+from jinja2 import TemplateError
 
 from mlspec.engine.target_kinds import ConfiguredTarget
+from mlspec.engine.template_process import describe_template_error, render_apart
 from mlspec.errors import SpecError, TargetError
-from mlspec.render.rendering import RenderSource, render_forecast, render_shared
+from mlspec.render.rendering import RenderJob, RenderSource, render_files
 from mlspec.spec import ResolvedSpec
 
 OWN_TEMPLATES = "templates"
@@ -27,16 +27,14 @@ def render_sources(
     inputs: Sequence[RenderSource], target: ConfiguredTarget, root: Path, *, with_shared: bool
 ) -> dict[str, str]:
     """Return all rendered files of specs in the form that the templates need."""
-    renderer, own = target.renderer, own_templates(root)
+    own = own_templates(root)
+    job = RenderJob(tuple(inputs), target.name, target.renderer, with_shared, own)
+    if own is not None:
+        return render_apart(job, own)
     try:
-        files = {
-            path: text
-            for source in inputs
-            for path, text in render_forecast(source, target.name, renderer, own).items()
-        }
-        return files | (render_shared(inputs, renderer, own) if with_shared else {})
-    except TemplateError as error:
-        raise template_error(error, own) from error
+        return render_files(job)
+    except TemplateError as error:  # a defect: mlspec's own templates are tested
+        raise TargetError(describe_template_error(error)) from error
 
 
 def spec_sources(specs: Sequence[ResolvedSpec], root: Path) -> list[RenderSource]:
@@ -58,19 +56,3 @@ def own_templates(root: Path) -> Path | None:
     """Return the project's own folder of templates, whose files replace mlspec's; None if there is none."""
     folder = root / OWN_TEMPLATES
     return folder if (folder / "terraform").is_dir() or (folder / "airflow").is_dir() else None
-
-
-def template_error(error: TemplateError, own: Path | None) -> TargetError:
-    """Return the error of a template: where it is and what to do. It is about the project's templates; mlspec's own are tested."""
-    return TargetError(
-        f"the template {_error_location(error)} cannot be rendered: {error.message or type(error).__name__}",
-        hint=f"correct it, or remove it from {own} to use mlspec's own",
-    )
-
-
-def _error_location(error: TemplateError) -> str:
-    """Return FILE:LINE of a template's error: from a syntax error itself, or from the traceback of any other."""
-    if isinstance(error, TemplateSyntaxError):
-        return f"{error.filename or error.name}:{error.lineno}"
-    calls = [call for call in extract_tb(error.__traceback__) if call.filename.endswith(".j2")]
-    return f"{calls[-1].filename}:{calls[-1].lineno}" if calls else str(error)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from mlspec.engine.effects import recorded_fact
 from mlspec.engine.rows import PlainRows, newest_run, read_rows
 from mlspec.engine.status import forecast_status
 from mlspec.errors import StateError
@@ -17,6 +18,7 @@ from mlspec.render.chart import Value
 from mlspec.render.report import ReportFacts, SeriesFacts
 from mlspec.spec.forecast import Forecast
 from mlspec.state.record import FileRef, Release, Version
+from mlspec.state.step import panel_parts
 from mlspec.targets.base import Target
 
 _STOCK_ROWS = 50
@@ -43,22 +45,23 @@ def gather_facts(target: Target, name: str, now: datetime) -> ReportFacts:
         target_column=spec.dataset.target,
         version={"version": version.version, "candidate": version.candidate, "metrics": version.metrics},
         release=observed.find_fact("deployment", "release"),
-        run={key: run.facts[key] for key in ("start", "end", "cutoff")},
-        candidates=sort_candidates(version.facts["candidates"]),
+        run={"start": run.facts.get("start"), "end": run.facts.get("end"), "cutoff": run.cutoff},
+        candidates=sort_candidates(recorded_fact(version, "candidates")),
         gate=version.reasons,
-        by=version.facts["by"],
+        by=recorded_fact(version, "by"),
         by_step=_wape_by(judged, "h"),
         by_cutoff=_wape_by(judged, "cutoff"),
         series=_series_facts(target, name, spec, {**checked.files, "forecast": run.files["forecast"]}, judged),
         quality=checked.facts,
         inventory=_stock_facts(target, name, run.files, run.facts, len(spec.dataset.series)),
         events=[asdict(event) for event in target.load_events(name)[:_EVENTS]],
-        interval=version.facts["interval"],
+        interval=recorded_fact(version, "interval"),
         ready=forecast_now.ready,
         why=forecast_now.why,
         made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
         lineage=_lineage_facts(version, release),
-        auto=version.facts["auto"],
+        auto=recorded_fact(version, "auto"),
+        fates=forecast_now.series,
     )
 
 
@@ -101,8 +104,9 @@ def _series_facts(
         for row in _read_table(target, name, files["series"])
     }
     history, forecast, backtest = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in _read_table(target, name, files["panel"]):
-        history[names[row["unique_id"]]].append((row["ds"], row["y"]))
+    for part in panel_parts(files).values():
+        for row in _read_table(target, name, part):
+            history[names[row["unique_id"]]].append((row["ds"], row["y"]))
     for row in judged:
         backtest[names[row["unique_id"]]].append((row["ds"], row["mean"]))
     for row in _read_table(target, name, files["forecast"]):
@@ -126,7 +130,7 @@ def _series_facts(
 def _stock_facts(
     target: Target, forecast: str, files: Mapping[str, FileRef], facts: Mapping[str, Any], words: int
 ) -> dict[str, Any] | None:
-    if "inventory" not in files:
+    if "inventory" not in files or "inventory" not in facts:
         return None
     rows: PlainRows = read_rows(target.fetch_file(forecast, files["inventory"]))
     return {

@@ -41,12 +41,6 @@ def move_due(work: ForecastWork, observed: Observed) -> TrafficMove | None:
     return None if isinstance(decision, rollback.Stay) else decision
 
 
-def judge_serving_version(work: ForecastWork, result: PassResult) -> None:
-    """Evaluate if there is new evidence, then move traffic if the evidence says so."""
-    result.alert_changes += evaluate_if_new(work)
-    move_traffic(work, result)
-
-
 def move_traffic(work: ForecastWork, result: PassResult) -> None:
     """Carry out a rollout's next step or end, or a rollback, if the recorded evidence says so."""
     observed = work.observed
@@ -99,7 +93,7 @@ def rollback_decision(work: ForecastWork, observed: Observed) -> rollback.Stay |
         serves=serves,
         promoted=str(observed.find_fact("deployment", "since") or ""),
         whole=intact_versions(work, [record for record in versions if record.state == "passed"]),
-        fallbacks=frozenset(record.version for record in versions if record.lineage["spec_hash"] == falling_back),
+        fallbacks=frozenset(record.version for record in versions if record.lineage.get("spec_hash") == falling_back),
     )
     return rollback.decide_rollback(facts, work.engine.clock())
 

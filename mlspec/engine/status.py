@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mlspec.engine.clock import observe_corrected
+from mlspec.engine.defects import as_error
+from mlspec.engine.effects import checked_fates
+from mlspec.errors import StateError, StateUnreachable, TargetError
+from mlspec.plan.moments import format_moment
 from mlspec.plan.ready import is_ready, why_not_ready
 from mlspec.plan.releases import release_spec
 from mlspec.plan.schedule import next_run
 from mlspec.plan.serving import observed_traffic, stable_version
+from mlspec.plan.started_work import progressing_condition
 from mlspec.state.ledger import Ledger
+from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed
 from mlspec.state.record import CONDITION_OF, Condition, ForecastRun
 from mlspec.state.resource import Json
 from mlspec.targets.base import Target
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,10 @@ class ForecastStatus:
 
     `why` says why it is not ready, `kept_out` which newer version the gate rejected; both are empty if there is nothing to say.
     `metrics` are the champion's in its backtest; `ledger` is what the loop remembers, including the realised metrics.
+    `undelivered` are the notices that a receiver did not accept: those that are tried again, and those that were given up.
+    `backfills` are the forecasts that were filled in for past moments, the last made first.
+    `series` are sentences on the series that have no forecast, or a simple one.
+    `problems` are sentences on what is wrong with the record itself; `is_readable` is False if the record cannot be read.
     """
 
     name: str
@@ -37,12 +51,42 @@ class ForecastStatus:
     ledger: Ledger
     last_run: ForecastRun | None
     next_run: str | None
+    undelivered: tuple[PendingNotice, ...] = ()
+    backfills: tuple[ForecastRun, ...] = ()
+    problems: tuple[str, ...] = ()
+    is_readable: bool = True
+    series: tuple[str, ...] = ()
+
+
+def find_status(target: Target, name: str, now: datetime) -> ForecastStatus:
+    """Return the present state of one forecast, also if nothing is applied. A record that cannot be read is a state too.
+
+    Raises TargetError if the target does not answer: that is not about one forecast.
+    """
+    moment = format_moment(now)
+    try:
+        return forecast_status(target, name, now) if _is_known(target, name) else not_applied(name, moment)
+    except (TargetError, StateUnreachable):
+        raise
+    except Exception as error:  # one forecast's record does not hide the others
+        logger.debug("the record of %s cannot be read", name, exc_info=error)
+        return _unreadable(name, as_error(error).message, moment)
+
+
+def _is_known(target: Target, name: str) -> bool:
+    """Return whether a forecast has resources, or its first attempt has failed or is under way."""
+    observed = target.observe_forecast(name)
+    return bool(observed.resources or observed.ledger.under_way) or any(
+        condition.status == "False" for condition in observed.conditions
+    )
 
 
 def forecast_status(target: Target, name: str, now: datetime) -> ForecastStatus:
     """Return the recorded state of one forecast, with damage to the resources that apply made."""
-    observed = target.observe_forecast(name)
-    conditions = _with_damage(observed.conditions, observed, f"{now:%Y-%m-%dT%H:%M:%SZ}")
+    observed, correction = observe_corrected(target, name, format_moment(now))
+    progressing = progressing_condition(name, observed.ledger)
+    conditions = (*_with_damage(observed.conditions, observed, format_moment(now)), *progressing)
+    next_moment, next_problem = _next_run_at(target, name, now)
     champion = stable_version(observed)
     version = next(
         (past_version for past_version in target.load_versions(name) if past_version.version == champion), None
@@ -58,16 +102,30 @@ def forecast_status(target: Target, name: str, now: datetime) -> ForecastStatus:
         candidate=version.candidate if version else None,
         metrics=version.metrics if version else {},
         ledger=observed.ledger,
-        last_run=next(iter(target.load_runs(name)), None),
-        next_run=_next_run_at(target, name, now),
+        last_run=target.find_newest_run(name),
+        next_run=next_moment,
+        undelivered=tuple(pending for pending in target.load_undelivered_notices(name) if pending.problem),
+        backfills=target.load_backfills(name),
+        problems=((f"{correction.sentence}; the next pass records it",) if correction else ()) + next_problem,
+        series=checked_fates(observed),
     )
 
 
 def not_applied(name: str, now: str) -> ForecastStatus:
     """Return the state of a forecast that is not applied."""
     message = "nothing is applied: run `mlspec apply`"
-    condition = Condition(name, "Deployed", "Unknown", "NotApplied", message, now)
-    return ForecastStatus(name, False, message, "", (condition,), (), None, None, {}, Ledger(), None, None)
+    return _without_record(Condition(name, "Deployed", "Unknown", "NotApplied", message, now))
+
+
+def _unreadable(name: str, message: str, now: str) -> ForecastStatus:
+    condition = Condition(name, "Deployed", "Unknown", "RecordUnreadable", message, now)
+    return replace(_without_record(condition), is_readable=False)
+
+
+def _without_record(condition: Condition) -> ForecastStatus:
+    return ForecastStatus(
+        condition.forecast, False, condition.message, "", (condition,), (), None, None, {}, Ledger(), None, None
+    )
 
 
 def _kept_out(conditions: tuple[Condition, ...]) -> str:
@@ -90,8 +148,12 @@ def _with_damage(conditions: tuple[Condition, ...], observed: Observed, now: str
     )
 
 
-def _next_run_at(target: Target, name: str, now: datetime) -> str | None:
+def _next_run_at(target: Target, name: str, now: datetime) -> tuple[str | None, tuple[str, ...]]:
+    """Return the next run of the newest release, and what is wrong if its spec cannot be read."""
     release = next(iter(target.load_releases(name)), None)
-    schedule = release_spec(release).schedule if release else None
+    try:
+        schedule = release_spec(release).schedule if release else None
+    except StateError as error:
+        return None, (f"the next run is not known: {error.message}",)
     moment = next_run(schedule.forecast, schedule.timezone, now) if schedule else None
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None
+    return (format_moment(moment) if moment else None), ()

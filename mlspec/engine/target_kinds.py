@@ -18,7 +18,7 @@ from mlspec.spec.faults import did_you_mean
 from mlspec.spec.gcp.settings import GcpTargetSettings
 from mlspec.spec.project import LocalTargetSettings, Project, TargetSettings
 from mlspec.state.finding import Finding
-from mlspec.targets.base import OpenedTarget, Target
+from mlspec.targets.base import OpenedTarget, ServedRecord, Target
 
 if TYPE_CHECKING:
     from mlspec.engine.infrastructure import TerraformRunner
@@ -32,7 +32,7 @@ class InfrastructureKind(Generic[Settings]):
     """How infrastructure is made: the renderer of a target's Terraform, and its runner (`tell`, lock timeout in seconds)."""
 
     renderer: Callable[[str, Settings], InfrastructureRenderer]
-    runner: Callable[[Callable[[str], None], float], TerraformRunner]
+    runner: Callable[[Settings, Callable[[str], None], float], TerraformRunner]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +40,21 @@ class TargetKind(Generic[Settings]):
     """One kind of target. `settings` is its model in mlspec.yaml; the functions take the target's name and its settings.
 
     `folder` is where it writes on this machine. `infrastructure` is None if nothing has to be made first, `serving_view` is
-    None if a server may read the whole target. `costs` takes the specs of a plan and the names that it trains. `check` yields
-    the findings of `mlspec doctor` on the target itself; it takes the environment variables.
+    None if a server may read the whole target, `pinned_view` if no platform starts a server for one version. `costs` takes the
+    specs of a plan, the names that it trains, and how many series each forecast has, where data was checked. `check` yields the
+    findings of `mlspec doctor` on the target itself; it takes the
+    environment variables.
     """
 
     settings: type[Settings]
     open: Callable[[str, Settings, Path], OpenedTarget]
     folder: Callable[[Settings, Path], Path]
     extras: Callable[[Settings], tuple[str, ...]]
-    costs: Callable[[Sequence[Spec], Sequence[str]], tuple[str, ...]]
+    costs: Callable[[Sequence[Spec], Sequence[str], Mapping[str, int]], tuple[str, ...]]
     check: Callable[[str, Settings, Path, Sequence[Spec], Mapping[str, str]], Iterator[Finding]]
     infrastructure: InfrastructureKind[Settings] | None = None
     serving_view: Callable[[str, Settings, Path, Sequence[str]], Target] | None = None
+    pinned_view: Callable[[str, Settings, Path, str, str, str], ServedRecord] | None = None
 
 
 TARGET_KINDS: Mapping[str, TargetKind[Any]] = {
@@ -72,6 +75,7 @@ TARGET_KINDS: Mapping[str, TargetKind[Any]] = {
         check=gcp.check_gcp,
         infrastructure=InfrastructureKind(renderer=gcp.make_renderer, runner=gcp.make_runner),
         serving_view=gcp.open_serving_view,
+        pinned_view=gcp.open_pinned_view,
     ),
 }
 
@@ -117,3 +121,19 @@ def open_serving_view(project: Project | None, root: Path, name: str, forecasts:
     target = find_target(project, name)
     view = target.kind.serving_view
     return view(name, target.settings, root, forecasts) if view else None
+
+
+def open_pinned_view(
+    project: Project | None, root: Path, name: str, *, forecast: str, version: str, artifact: str
+) -> ServedRecord:
+    """Return one version of a forecast, from the files at `artifact` (gs://…).
+
+    Raises UsageError if the target has no platform that copies such files.
+    """
+    target = find_target(project, name)
+    if target.kind.pinned_view is None:
+        raise UsageError(
+            f"--version is for a container of Vertex AI, and target '{name}' is none there",
+            hint="leave --version out: the server answers by the versions that serve",
+        )
+    return target.kind.pinned_view(name, target.settings, root, forecast, version, artifact)

@@ -18,6 +18,7 @@ from mlspec.engine.effects import (
     restore_version_files,
     serving_condition,
 )
+from mlspec.errors import WorkUnderWay
 from mlspec.plan import desired
 from mlspec.plan.notices import pending_notices, rollback_notice
 from mlspec.plan.rollout import ALL, ROLLOUT, Shift, step_shares, traffic_split
@@ -58,12 +59,30 @@ def deploy_version(work: ForecastWork) -> None:
 
 
 def restore_traffic(work: ForecastWork, observed: Observed) -> None:
-    """Restore the recorded traffic, if something outside mlspec changed it. No new release: nothing new is desired."""
+    """Restore the recorded traffic, if something outside mlspec changed it. No new release: nothing new is desired.
+
+    It is told when it begins: once a deployment is as it was, no pass sees that there was something to restore.
+    """
     deployment, at = observed.resources["deployment"], work.engine.clock()
     event = Event(
         work.name, at, "Warning", "DriftMended", f"{deployment.damage}; restored", str(deployment.facts["version"])
     )
-    _record_traffic(work, observed, dict(observed_traffic(observed)), observed.ledger, (event,), ())
+    untold = () if observed.ledger.under_way else (event,)
+    try:
+        _record_traffic(work, observed, dict(observed_traffic(observed)), observed.ledger, untold, ())
+    except WorkUnderWay:
+        if untold:
+            work.record_settlement(Settlement(work.name, events=untold))
+        raise
+
+
+def deploy_forecast_data(work: ForecastWork) -> None:
+    """Deploy what serves anew, with the data of the newest forecast. No new release: the same versions serve."""
+    observed = work.observed
+    version, traffic = str(observed.find_fact("deployment", "version")), dict(observed_traffic(observed))
+    message = f"{' and '.join(traffic)} answers from the data of the newest forecast"
+    event = Event(work.name, work.engine.clock(), "Normal", "DataDeployed", message, version)
+    _record_traffic(work, observed, traffic, observed.ledger, (event,), ())
 
 
 def _is_only_damaged(work: ForecastWork, observed: Observed, version: Version) -> bool:

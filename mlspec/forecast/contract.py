@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mlspec.forecast.date_frequency import find_frequency
 from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
-from mlspec.forecast.frequency import Frequency
+from mlspec.forecast.frequency import Frequency, span_between
 from mlspec.forecast.load import CHECK, TypedRows
+from mlspec.forecast.plan_coverage import PlanCoverage
+from mlspec.forecast.spans import RowRules, SeriesSpans, row_rules, series_spans
 from mlspec.spec.duration import format_duration
 from mlspec.spec.forecast import Dataset
 
@@ -24,15 +28,37 @@ EXAMPLES = 10  # most examples for one failed check
 
 @dataclass(frozen=True)
 class ContractEvidence:
-    """The input of the checks. `grid` holds every period from the first to the newest; `now` is UTC without a time zone."""
+    """The input of the checks. `grid` holds every period from the first to the newest; `now` is what the dataset's clocks show.
+
+    `read` are the rows as the source has them, `rows` those of the panel, which differ where rows are aggregated.
+    """
 
     dataset: Dataset
+    read: TypedRows
     rows: TypedRows
     future: TypedRows | None
     frequency: Frequency
     grid: pd.DatetimeIndex
     horizon: int
     now: pd.Timestamp
+
+    @cached_property
+    def rules(self) -> RowRules:
+        """What an absent row says, and when a series has ended."""
+        return row_rules(self.dataset, self.horizon)
+
+    @cached_property
+    def spans(self) -> SeriesSpans:
+        """The spans of all series that have a value."""
+        return series_spans(self.rows.frame, self.grid, self.rules)
+
+    @cached_property
+    def coverage(self) -> PlanCoverage | None:
+        """The plan of known covariates beside the history; None without a plan, or without a series."""
+        if self.future is None or not len(self.spans.first):
+            return None
+        times = self.frequency.periods_after(self.grid[self.spans.newest], self.horizon)
+        return PlanCoverage(self.future, self.read, self.spans.active, times)
 
 
 @dataclass(frozen=True)
@@ -58,14 +84,19 @@ def as_json(results: Iterable[CheckResult]) -> list[dict[str, Any]]:
 
 
 def _check_types(evidence: ContractEvidence) -> CheckResult:
-    bad = evidence.rows.bad
+    bad = evidence.read.bad
     if bad.empty:
-        return CheckResult("types", True, f"all {evidence.rows.count:,} rows can be read")
-    examples = [_describe_bad_row(row) for row in bad.head(EXAMPLES).to_dict("records")]
+        return CheckResult("types", True, f"all {evidence.read.count:,} rows can be read")
+    examples = describe_bad_rows(bad)
     rows = len(bad[["file", "row"]].drop_duplicates())
     return CheckResult(
-        "types", False, f"{rows:,} of {evidence.rows.count:,} rows hold a value that cannot be used", rows, examples
+        "types", False, f"{rows:,} of {evidence.read.count:,} rows hold a value that cannot be used", rows, examples
     )
+
+
+def describe_bad_rows(bad: pd.DataFrame) -> list[str]:
+    """Return the first cells that cannot be read: file, row, column, value and reason."""
+    return [_describe_bad_row(row) for row in bad.head(EXAMPLES).to_dict("records")]
 
 
 def _describe_bad_row(row: dict[str, Any]) -> str:
@@ -87,7 +118,8 @@ def _check_keys(evidence: ContractEvidence) -> CheckResult:
         f"series '{name}' has {evidence.frequency.format_period(time)} in rows {', '.join(map(str, group['row'].head(5)))}"
         for (name, time), group in pairs[:EXAMPLES]
     ]
-    return CheckResult("keys", False, f"{len(pairs):,} periods occur more than once in a series", len(pairs), examples)
+    message = f"{len(pairs):,} periods occur more than once in a series; dataset.aggregate makes one row of them"
+    return CheckResult("keys", False, message, len(pairs), examples)
 
 
 def _check_frequency(evidence: ContractEvidence) -> CheckResult:
@@ -99,67 +131,59 @@ def _check_frequency(evidence: ContractEvidence) -> CheckResult:
         f"{file} row {row}: {freq.format_period(time)} ({time.day_name()})"
         for file, row, time in off[["file", "row", TIME]].head(EXAMPLES).itertuples(index=False)
     ]
-    return CheckResult(
-        "frequency", False, f"{len(off):,} rows have a date that does not belong to {freq.alias}", len(off), examples
-    )
-
-
-@dataclass(frozen=True)
-class SeriesSpans:
-    """By series: the grid positions of the first and last period with a value, and the number of periods with a value."""
-
-    first: pd.Series
-    last: pd.Series
-    present: pd.Series
-    newest: int
-
-    @property
-    def missing_inside(self) -> pd.Series:
-        """Number of periods without a value between a series' first and last row."""
-        return self.last - self.first + 1 - self.present
-
-    @property
-    def missing_behind(self) -> pd.Series:
-        """Number of periods between a series' last row and the newest period of all series."""
-        return self.newest - self.last
-
-
-def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex) -> SeriesSpans:
-    """Return the spans of all series that have a value. A row without a target value counts as missing."""
-    present = rows[rows[TARGET].notna() & rows[TIME].isin(grid)].drop_duplicates([ID, TIME])
-    where = pd.Series(grid.get_indexer(present[TIME]), index=present.index).groupby(present[ID])
-    last = where.max()
-    return SeriesSpans(where.min(), last, where.size(), int(last.max()) if len(last) else 0)
+    if freq.open_days is not None:
+        message = (
+            f"{len(off):,} rows have a value on a day that dataset.calendar closes: open the day, or correct the rows"
+        )
+        return CheckResult("calendar", False, message, len(off), examples)
+    message = f"{len(off):,} rows have a date that does not belong to {freq.alias}"
+    other = find_frequency(rows[TIME])
+    if other is not None and other != freq.alias:
+        message += f"; all dates of the data belong to {other}: write dataset.frequency: {other}"
+    return CheckResult("frequency", False, message, len(off), examples)
 
 
 def _check_completeness(evidence: ContractEvidence) -> CheckResult:
-    """Check the gaps. Without `completeness` no gap is allowed, except trailing ones if `series.max_missing` is set."""
-    checks, span = evidence.dataset.checks, series_spans(evidence.rows.frame, evidence.grid)
+    """Check the gaps. Without `completeness` no gap is allowed, except trailing ones if `series.max_missing` is set.
+
+    The periods after the end of a series that has ended are no gap: the step tells them apart, and `series` may limit them.
+    """
+    checks, span = evidence.dataset.checks, evidence.spans
     behind_excluded = (
         checks.completeness is None and checks.series is not None and checks.series.max_missing is not None
     )
-    missing = span.missing_inside + (0 if behind_excluded else span.missing_behind)
+    behind = span.missing_behind.where(~span.first.index.isin(span.ended), 0)
+    missing = span.missing_inside + (0 if behind_excluded else behind)
     expected = int((span.present + missing).sum())
     lacking, share = int(missing.sum()), 1 - missing.sum() / max(expected, 1)
     least = checks.completeness.min if checks.completeness else 1.0
     if lacking == 0:
         return CheckResult("gaps", True, f"no period is missing in {len(span.first):,} series")
     worst = missing[missing > 0].sort_values(ascending=False, kind="stable")
-    examples = [
-        _describe_gap(evidence, name, int(span.first[name]), lacks) for name, lacks in worst.head(EXAMPLES).items()
-    ]
+    examples = [_describe_gap(evidence, str(name), lacks) for name, lacks in worst.head(EXAMPLES).items()]
     missed = f"{lacking:,} of {expected:,} periods have no value in {len(worst):,} series"
     message = f"{missed} ({share:.2%} have one, {least:.2%} must)"
     if share >= least:
         return CheckResult("gaps", True, f"{message}; each gap is filled and is not scored", lacking, examples)
-    return CheckResult("gaps", False, message, lacking, examples)
+    return CheckResult("gaps", False, f"{message}; {_GAPS_HINT[evidence.dataset.missing]}", lacking, examples)
 
 
-def _describe_gap(evidence: ContractEvidence, name: object, first: int, lacks: int) -> str:
-    rows, grid = evidence.rows.frame, evidence.grid
-    present_periods = rows.loc[(rows[ID] == name) & rows[TARGET].notna(), TIME]
-    absent_periods = grid[first:].difference(pd.DatetimeIndex(present_periods))
-    return f"series '{name}' lacks {lacks:,}, the first {evidence.frequency.format_period(absent_periods[0])}"
+_GAPS_HINT = {
+    "unknown": "if an absent row says that nothing was sold, write dataset.missing: zero; if gaps are ordinary, "
+    "write dataset.checks.completeness: {min: …}",
+    "zero": "write 0 in place of an empty value that means that nothing was sold, or dataset.checks.completeness: {min: …}",
+}
+
+
+def _describe_gap(evidence: ContractEvidence, name: str, lacks: int) -> str:
+    rows, span = evidence.rows.frame, evidence.spans
+    own = rows[rows[ID] == name]
+    periods = evidence.grid[int(span.first[name]) :]
+    if evidence.rules.absent_is_zero:
+        lacking = periods.intersection(pd.DatetimeIndex(own.loc[own[TARGET].isna(), TIME]))
+    else:
+        lacking = periods.difference(pd.DatetimeIndex(own.loc[own[TARGET].notna(), TIME]))
+    return f"series '{name}' lacks {lacks:,}, the first {evidence.frequency.format_period(lacking[0])}"
 
 
 def _check_freshness(evidence: ContractEvidence) -> CheckResult | None:
@@ -167,14 +191,14 @@ def _check_freshness(evidence: ContractEvidence) -> CheckResult | None:
     if freshness is None:
         return None
     newest = evidence.rows.frame.loc[evidence.rows.frame[TARGET].notna(), TIME].max()
-    age = evidence.now - evidence.frequency.period_end(newest)
+    age = span_between(evidence.frequency.period_end(newest), evidence.now)
     message = f"the newest period is {evidence.frequency.format_period(newest)}, {max(age.days, 0)} days old"
     limit = f"at most {format_duration(freshness.max_age)} is allowed"
     return CheckResult("freshness", age <= freshness.max_age, f"{message}; {limit}", int(age > freshness.max_age))
 
 
 def _check_range(evidence: ContractEvidence) -> CheckResult | None:
-    limits, rows = evidence.dataset.checks.range, evidence.rows.frame
+    limits, rows = evidence.dataset.checks.range, evidence.read.frame
     if not limits:
         return None
     examples, count = [], 0
@@ -201,15 +225,22 @@ def _check_series(evidence: ContractEvidence) -> CheckResult | None:
     series_check = evidence.dataset.checks.series
     if series_check is None:
         return None
-    span = series_spans(evidence.rows.frame, evidence.grid)
-    count, behind = len(span.first), span.missing_behind[span.missing_behind > 0]
+    span = evidence.spans
+    count, lag = len(span.first), span.missing_behind
+    if evidence.rules.ended_after is not None:  # the spec says what an ended series is, so that it lacks nothing
+        lag = lag.drop(span.ended)
+    behind = lag[lag > 0]
     few = series_check.min is not None and count < series_check.min
     late = series_check.max_missing is not None and len(behind) > series_check.max_missing * count
     messages = [f"{count:,} series" + (f", at least {series_check.min:,} are required" if few else "")]
     if len(behind):
         messages.append(
             f"{len(behind):,} of them lack the newest period"
-            + (f", and at most {series_check.max_missing:.1%} may" if late else "")
+            + (
+                f", and at most {series_check.max_missing:.1%} may; dataset.ended_after says when one has ended"
+                if late
+                else ""
+            )
         )
     examples = [
         f"series '{name}' ends {lag:,} periods before the newest" for name, lag in behind.head(EXAMPLES).items()
@@ -221,7 +252,7 @@ def _check_static(evidence: ContractEvidence) -> CheckResult | None:
     columns = evidence.dataset.covariates.static
     if not columns:
         return None
-    rows, examples, count = evidence.rows.frame, [], 0
+    rows, examples, count = evidence.read.frame, [], 0
     for name in columns:
         values = rows[[ID, PREFIX + name]].drop_duplicates()
         moving = values[values[ID].duplicated(keep=False)].groupby(ID, sort=True)[PREFIX + name].agg(list)
@@ -251,7 +282,6 @@ def _check_future(evidence: ContractEvidence) -> CheckResult | None:
         return CheckResult(
             "future", False, f"{len(plan.bad):,} rows of the plan cannot be used", len(plan.bad), examples
         )
-    keyed = "each series" if _by_series(evidence) else "all series"
     twice = plan.frame[plan.frame.duplicated([ID, TIME])]
     if len(twice):
         examples = [
@@ -259,31 +289,27 @@ def _check_future(evidence: ContractEvidence) -> CheckResult | None:
             for row, time in twice[["row", TIME]].head(EXAMPLES).itertuples(index=False)
         ]
         return CheckResult("future", False, f"{len(twice):,} rows of the plan repeat a period", len(twice), examples)
-    absent = _missing_plan_periods(evidence)
-    if absent:
-        return CheckResult(
-            "future", False, f"the plan lacks {len(absent):,} periods of the horizon", len(absent), absent[:EXAMPLES]
-        )
-    return CheckResult("future", True, f"the plan covers {evidence.horizon} periods for {keyed}")
+    coverage = evidence.coverage
+    if coverage is None:
+        return None
+    return _check_coverage(coverage, evidence)
 
 
-def _by_series(evidence: ContractEvidence) -> bool:
-    return bool(evidence.future and any(name.startswith("id_") for name in evidence.future.frame))
-
-
-def _missing_plan_periods(evidence: ContractEvidence) -> list[str]:
-    if evidence.future is None:
-        return []
-    plan, freq = evidence.future.frame, evidence.frequency
-    span = series_spans(evidence.rows.frame, evidence.grid)
-    times = freq.periods_after(evidence.grid[span.newest], evidence.horizon)
-    names = span.first.index if _by_series(evidence) else plan[ID].unique()
-    expected_keys = pd.MultiIndex.from_product([names, times])
-    missing_keys = expected_keys.difference(pd.MultiIndex.from_frame(plan[[ID, TIME]]))
-    return [
-        f"series '{name}': {freq.format_period(time)}" if _by_series(evidence) else freq.format_period(time)
-        for name, time in missing_keys
+def _check_coverage(coverage: PlanCoverage, evidence: ContractEvidence) -> CheckResult:
+    """Check that each period of the horizon has a row in the plan, and that the row has a value in each column."""
+    absent, empty = coverage.absent(), coverage.empty()
+    messages = [f"the plan lacks {len(absent):,} periods of the horizon"] if len(absent) else []
+    messages += [f"{name} has no value in {len(index):,} of its periods" for name, index in empty.items()]
+    if not messages:
+        keyed = "each series" if coverage.by_series else "all series"
+        return CheckResult("future", True, f"the plan covers {evidence.horizon} periods for {keyed}")
+    places = [*absent, *(place for index in empty.values() for place in index)]
+    format_period = evidence.frequency.format_period
+    examples = [
+        f"series '{name}': {format_period(time)}" if coverage.by_series else format_period(time)
+        for name, time in places[:EXAMPLES]
     ]
+    return CheckResult("future", False, "; ".join([*messages, *coverage.twins()[:1]]), len(places), examples)
 
 
 # In the order in which a person would check: unreadable values, duplicates, wrong dates, missing values.

@@ -6,7 +6,11 @@ One table holds the supported frequencies and the number of periods in their nat
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
 
 import pandas as pd
 
@@ -20,21 +24,35 @@ SEASONS = {
 # Spellings that pandas used before 2.2.
 _OLD_SPELLINGS = {"T": "min", "H": "h", "M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "AS": "YS"}
 _PATTERN = re.compile(r"([1-9][0-9]{0,3})?([A-Za-z]{1,3})(-[A-Z]{3})?")
-_ENDS_ON_ITS_DATE = ("W", "ME", "QE", "YE")
+ENDS_ON_ITS_DATE = ("W", "ME", "QE", "YE")
 LONGEST_GRID = 1_000_000
 
 
 @dataclass(frozen=True)
+class OpenDays:
+    """The days that are periods: those of the `weekdays` (MON) but for `closed` dates (ISO 8601)."""
+
+    weekdays: tuple[str, ...]
+    closed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Frequency:
-    """One frequency. `alias` is pandas' present spelling; `season` the periods in its natural season, 1 for none."""
+    """One frequency. `alias` is pandas' present spelling; `season` the periods in its natural season, 1 for none.
+
+    With `open_days`, which is for days only, other days are no periods.
+    """
 
     alias: str
     base: str
     season: int
+    open_days: OpenDays | None = None
 
     @property
     def offset(self) -> pd.offsets.BaseOffset:
         """Pandas' own object for the frequency."""
+        if self.open_days is not None:
+            return _open_offset(self.open_days)
         return pd.tseries.frequencies.to_offset(self.alias)
 
     @property
@@ -43,16 +61,40 @@ class Frequency:
         return self.base not in ("min", "h")
 
     def period_end(self, period: pd.Timestamp) -> pd.Timestamp:
-        """Return the end of `period`. A week or month that is named by its last day ends with that day."""
-        return period + pd.Timedelta(days=1) if self.base in _ENDS_ON_ITS_DATE else period + self.offset
+        """Return the end of `period`. A week or month that is named by its last day ends with that day, an open day in the night.
+
+        Raises DataError beyond the last year that can be represented.
+        """
+        with _refuse_beyond_last_year(self.alias):
+            is_one_day = self.base in ENDS_ON_ITS_DATE or self.open_days is not None
+            return period + pd.Timedelta(days=1) if is_one_day else period + self.offset
 
     def periods_after(self, period: pd.Timestamp, count: int) -> pd.DatetimeIndex:
-        """Return the `count` periods that follow `period`."""
-        return pd.date_range(period, periods=count + 1, freq=self.offset)[1:]
+        """Return the `count` periods that follow `period`. Raises DataError beyond the last year that can be represented."""
+        with _refuse_beyond_last_year(self.alias):
+            return pd.date_range(period, periods=count + 1, freq=self.offset)[1:]
 
     def format_period(self, period: pd.Timestamp) -> str:
         """Return ISO 8601: a date, or a date and time where periods are shorter than a day."""
         return str(period.date().isoformat() if self.is_daily and period == period.normalize() else period.isoformat())
+
+
+@lru_cache(maxsize=64)
+def _open_offset(days: OpenDays) -> pd.offsets.BaseOffset:
+    mask = " ".join(day.capitalize() for day in days.weekdays)
+    return pd.offsets.CustomBusinessDay(weekmask=mask, holidays=list(days.closed))
+
+
+@contextmanager
+def _refuse_beyond_last_year(alias: str) -> Iterator[None]:
+    """Turn pandas' errors about a date that its nanoseconds cannot represent into a DataError."""
+    try:
+        yield
+    except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError) as error:
+        raise DataError(
+            f"periods of {alias} would reach beyond {pd.Timestamp.max.year}, the last year that mlspec can represent",
+            hint="lower model.horizon, or correct dataset.frequency or a wrong date in the data",
+        ) from error
 
 
 def parse_frequency(alias: str) -> Frequency:
@@ -77,13 +119,18 @@ def period_grid(dates: pd.Series, freq: Frequency) -> pd.DatetimeIndex:
     Raises DataError if the span has more than LONGEST_GRID periods, which means a wrong date or frequency.
     """
     first, last = _grid_start(dates, freq), dates.max()
-    if (last - first) / _shortest_period(freq) > LONGEST_GRID:
+    if span_between(first, last) / _shortest_period(freq).to_pytimedelta() > LONGEST_GRID:
         raise DataError(
             f"from {freq.format_period(dates.min())} to {freq.format_period(last)} "
             f"there are more than {LONGEST_GRID:,} periods of {freq.alias}",
             hint="correct a wrong date in the time column, or dataset.frequency",
         )
     return pd.date_range(first, last, freq=freq.offset)
+
+
+def span_between(first: pd.Timestamp, last: pd.Timestamp) -> timedelta:
+    """Return `last` - `first` to the microsecond, however far apart: a difference in nanoseconds ends at 292 years."""
+    return last.to_pydatetime(warn=False) - first.to_pydatetime(warn=False)
 
 
 def _grid_start(dates: pd.Series, freq: Frequency) -> pd.Timestamp:

@@ -5,22 +5,29 @@ It does not judge the rows; `contract` does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mlspec.errors import DataError
-from mlspec.forecast import parse
 from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
-from mlspec.forecast.source import local_files
-from mlspec.forecast.table import Table, read_table
+from mlspec.forecast.reading.column import NO_PROBLEMS, ParsedColumn, TextColumn, as_text
+from mlspec.forecast.reading.csv_file import CellKind
+from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect
+from mlspec.forecast.reading.header import MissingColumn
+from mlspec.forecast.reading.numbers import parse_numbers
+from mlspec.forecast.reading.table import Table
+from mlspec.forecast.reading.texts import CovariateKind, covariate_kind, parse_covariate, parse_names
+from mlspec.forecast.reading.times import parse_times
+from mlspec.forecast.source import read_source
 from mlspec.spec.forecast import Dataset
+from mlspec.spec.output_columns import is_output_column
 from mlspec.state.split import ONLY_SERIES
 
-# Column names of the outputs, which a series column must not have.
-RESERVED = ("cutoff", "mean", "version")
 MOST_SERIES = 100_000
 KEY, CHECK = "id_", "check_"  # prefixes of the user's series columns, and of columns for range checks only
 PROBLEM_COLUMNS = ["file", "row", "column", "value", "problem"]
@@ -37,41 +44,55 @@ class TypedRows:
     frame: pd.DataFrame
     bad: pd.DataFrame
     count: int
-    kinds: Mapping[str, parse.CovariateKind]
+    kinds: Mapping[str, CovariateKind]
 
 
 def load_history(dataset: Dataset, root: Path) -> TypedRows:
     """Read the source of a dataset. Raises DataError if it cannot be read or lacks a column."""
     _refuse_reserved(dataset)
     cov = dataset.covariates
-    table = _read_source(dataset.source.uri, root, "dataset.source", history_columns(dataset))
-    kinds = {name: parse.covariate_kind(table.columns[name]) for name in (*cov.known, *cov.past, *cov.static)}
-    parsed = {TIME: (dataset.time, parse.parse_times(table.columns[dataset.time]))}
-    parsed |= {KEY + name: (name, parse.parse_names(table.columns[name])) for name in dataset.series}
-    parsed[TARGET] = (dataset.target, parse.parse_numbers(table.columns[dataset.target]))
-    parsed |= {PREFIX + name: (name, parse.parse_covariate(table.columns[name], kind)) for name, kind in kinds.items()}
-    parsed |= {CHECK + name: (name, parse.parse_numbers(table.columns[name])) for name in dataset.checks.range}
-    rows = _assemble_rows(table, parsed, kinds, dataset.series)
-    if rows.frame[ID].nunique() > MOST_SERIES:
-        raise DataError(f"dataset.series: more than {MOST_SERIES:,} series", hint="split the forecast in several specs")
-    return rows
+    dialect = source_dialect(dataset.source)
+    cells: dict[str, CellKind] = dict.fromkeys((dataset.target, *dataset.checks.range), "number")
+    cells[dataset.time] = "time"
+    table = read_source(dataset.source.uri, root, "dataset.source", history_columns(dataset), dialect, kinds=cells)
+    columns = table.columns
+    kinds = {name: covariate_kind(columns[name], dialect) for name in (*cov.known, *cov.past, *cov.static)}
+    parsed = {TIME: (dataset.time, parse_times(columns[dataset.time], dialect, dataset.timezone))}
+    parsed |= {KEY + name: (name, parse_names(columns[name])) for name in dataset.series}
+    parsed[TARGET] = (dataset.target, parse_numbers(columns[dataset.target], dialect))
+    parsed |= {PREFIX + name: (name, parse_covariate(columns[name], kind, dialect)) for name, kind in kinds.items()}
+    numeric = {name: column for key, (name, column) in parsed.items() if key == TARGET or kinds.get(name) == "number"}
+    for name in dataset.checks.range:  # what is said of a cell once is not said again
+        again = (
+            ParsedColumn(numeric[name].values, NO_PROBLEMS)
+            if name in numeric
+            else parse_numbers(columns[name], dialect)
+        )
+        parsed[CHECK + name] = (name, again)
+    return _assemble_rows(table, parsed, kinds, dataset.series)
 
 
-def load_future(dataset: Dataset, root: Path, kinds: Mapping[str, parse.CovariateKind]) -> TypedRows | None:
+def load_future(dataset: Dataset, root: Path, kinds: Mapping[str, CovariateKind]) -> TypedRows | None:
     """Read the plan of known covariates, keyed by series and time, or by time alone if it has no series columns."""
     known = dataset.covariates.known
     if dataset.future is None or not known:
         return None
-    keyed = [*dataset.series, dataset.time, *known]
-    try:
-        table = _read_source(dataset.future.uri, root, "dataset.future", keyed)
-        series = dataset.series
-    except DataError:
-        table, series = _read_source(dataset.future.uri, root, "dataset.future", [dataset.time, *known]), ()
-    parsed = {TIME: (dataset.time, parse.parse_times(table.columns[dataset.time]))}
-    parsed |= {KEY + name: (name, parse.parse_names(table.columns[name])) for name in series}
-    parsed |= {PREFIX + name: (name, parse.parse_covariate(table.columns[name], kinds[name])) for name in known}
+    dialect = plan_dialect(dataset)
+    table, series = read_plan(dataset, root, dialect)
+    parsed = {TIME: (dataset.time, parse_times(table.columns[dataset.time], dialect, dataset.timezone))}
+    parsed |= {KEY + name: (name, parse_names(table.columns[name])) for name in series}
+    parsed |= {PREFIX + name: (name, parse_covariate(table.columns[name], kinds[name], dialect)) for name in known}
     return _assemble_rows(table, parsed, kinds, series)
+
+
+def read_plan(dataset: Dataset, root: Path, dialect: Dialect) -> tuple[Table, tuple[str, ...]]:
+    """Return the table of the plan of known covariates, and the series columns that it has: all of the dataset, or none."""
+    uri = dataset.future.uri if dataset.future else None
+    columns = [dataset.time, *dataset.covariates.known]
+    try:
+        return read_source(uri, root, "dataset.future", [*dataset.series, *columns], dialect), dataset.series
+    except MissingColumn:  # a plan without series columns applies to all series
+        return read_source(uri, root, "dataset.future", columns, dialect), ()
 
 
 def history_columns(dataset: Dataset) -> list[str]:
@@ -80,49 +101,70 @@ def history_columns(dataset: Dataset) -> list[str]:
     return [*dataset.series, dataset.time, dataset.target, *cov.known, *cov.past, *cov.static, *dataset.checks.range]
 
 
-def _read_source(uri: str | None, root: Path, where: str, columns: list[str]) -> Table:
-    table = read_table(local_files(uri, root, where), columns, where)
-    if not len(table):
-        raise DataError(f"{where}: '{uri}' has no rows", hint="it must hold the history of at least one series")
-    return table
-
-
 def _assemble_rows(
     table: Table,
-    parsed: dict[str, tuple[str, parse.ParsedColumn]],
-    kinds: Mapping[str, parse.CovariateKind],
+    parsed: dict[str, tuple[str, ParsedColumn]],
+    kinds: Mapping[str, CovariateKind],
     series: tuple[str, ...],
 ) -> TypedRows:
     """Join the parsed columns. Leave out rows with a problem and empty lines."""
+    blank = _blank_rows(table, parsed)
     bad = pd.concat(
-        [_problem_rows(table, name, parsed_column.problems) for name, parsed_column in parsed.values()],
+        [_problem_rows(table, name, column.problems.drop(blank, errors="ignore")) for name, column in parsed.values()],
         ignore_index=True,
     )
-    blank_labels = _blank_labels(table)
-    bad = bad[~bad["label"].isin(blank_labels)]
-    frame = table.origin.assign(**{column: parsed_column.values for column, (_name, parsed_column) in parsed.items()})
-    frame = frame.drop(index=blank_labels.union(bad["label"].unique()))
-    frame.insert(0, ID, join_ids([frame[KEY + name] for name in series], frame.index))
+    ids = parsed[KEY + series[0]][1].values if len(series) == 1 else _series_ids(table, series)
+    columns = {key: column.values for key, (_name, column) in parsed.items()}
+    frame = pd.DataFrame({ID: ids, **dict(table.origin.items()), **columns}, copy=False)
+    left_out = blank.union(bad["label"].unique())
+    if len(left_out):
+        frame = frame.drop(index=left_out).reset_index(drop=True)
     ragged = pd.DataFrame([vars(row) for row in table.ragged], columns=PROBLEM_COLUMNS)
     bad = pd.concat([bad[PROBLEM_COLUMNS], ragged], ignore_index=True) if len(ragged) else bad[PROBLEM_COLUMNS]
-    count = len(table) - len(blank_labels) + len(ragged)
-    return TypedRows(frame.reset_index(drop=True), bad.sort_values(["file", "row"], ignore_index=True), count, kinds)
+    count = len(table) - len(blank) + len(ragged)
+    if _may_be_many(table, series) and frame[ID].nunique() > MOST_SERIES:
+        raise DataError(f"dataset.series: more than {MOST_SERIES:,} series", hint="split the forecast in several specs")
+    return TypedRows(frame, bad.sort_values(["file", "row"], ignore_index=True), count, kinds)
 
 
 def _problem_rows(table: Table, name: str, problems: pd.Series) -> pd.DataFrame:
-    problem_rows = table.origin.loc[problems.index].assign(
-        column=name, problem=problems.to_numpy(), label=problems.index
-    )
-    problem_rows["value"] = [str(value)[:80] for value in table.columns[name].loc[problems.index]]
-    return problem_rows[[*PROBLEM_COLUMNS, "label"]]
+    rows = table.origin.loc[problems.index]
+    values = [value[:80] for value in table.cell_texts(name, problems.index.to_numpy())]
+    columns = {"file": rows["file"].astype(object), "row": rows["row"], "column": name, "value": values}
+    return pd.DataFrame({**columns, "problem": problems, "label": problems.index}, index=problems.index)
 
 
-def _blank_labels(table: Table) -> pd.Index:
-    """Return the labels of empty lines: an empty line at a file's end is not a row."""
-    empty = pd.Series(True, index=table.origin.index)
-    for column in table.columns.values():
-        empty &= column == ""
-    return empty.index[empty]
+def _blank_rows(table: Table, parsed: dict[str, tuple[str, ParsedColumn]]) -> pd.Index:
+    """Return the rows that are empty: an empty line at a file's end is not a row."""
+    blank = np.ones(len(table), dtype=bool)
+    for name, column in parsed.values():
+        cells = table.columns[name]
+        empty = cells.rows_with("") if isinstance(cells, TextColumn) else column.values.isna().to_numpy(copy=True)
+        empty[column.problems.index.to_numpy()] &= isinstance(cells, TextColumn)
+        blank &= empty
+        if not blank.any():
+            break
+    return pd.Index(np.flatnonzero(blank))
+
+
+def _may_be_many(table: Table, series: tuple[str, ...]) -> bool:
+    """Return whether there may be too many series: where the distinct names are few, nothing has to be counted."""
+    return math.prod(len(as_text(table.columns[name]).texts) for name in series) > MOST_SERIES
+
+
+def _series_ids(table: Table, series: tuple[str, ...]) -> pd.Series:
+    """Return the identifier of each row, made once for each series (`join_ids`)."""
+    columns = [as_text(table.columns[name]) for name in series]
+    if not columns:
+        return join_ids([], table.origin.index)
+    codes = columns[0].codes.astype("int64")
+    for column in columns[1:]:  # the codes of the columns before are counted anew, so that their product stays small
+        codes = pd.factorize(codes)[0] * len(column.texts) + column.codes
+    places, distinct = pd.factorize(codes)
+    some_row = np.zeros(len(distinct), dtype="int64")
+    some_row[places] = np.arange(len(places))
+    ids = join_ids([column.take(some_row).strings() for column in columns], pd.RangeIndex(len(distinct)))
+    return pd.Series(ids.to_numpy().take(places), dtype=object)
 
 
 def join_ids(columns: list[pd.Series], index: pd.Index) -> pd.Series:
@@ -136,9 +178,9 @@ def join_ids(columns: list[pd.Series], index: pd.Index) -> pd.Series:
 
 
 def _refuse_reserved(dataset: Dataset) -> None:
-    clash = [name for name in (*dataset.series, dataset.time) if name in RESERVED]
-    if clash or (ID in dataset.series and len(dataset.series) > 1):
+    clash = [name for name in (*dataset.series, dataset.time) if is_output_column(name, dataset.series)]
+    if clash:
         raise DataError(
-            f"dataset: mlspec's outputs use the column name '{clash[0] if clash else ID}' themselves",
+            f"dataset: mlspec's outputs use the column name '{clash[0]}' themselves",
             hint="rename the column in the data and in the spec",
         )

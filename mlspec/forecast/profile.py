@@ -1,6 +1,6 @@
 """Proposes a spec for a data file, with a reason for each guess.
 
-A pure function of a frame of text. It guesses the time column, the series columns, the target, the frequency, the horizon, and
+A pure function of the rows of a file. It guesses the time column, the target, the series columns, the frequency, the horizon, and
 which other columns to use as covariates or to leave out because they leak the target.
 """
 
@@ -9,24 +9,35 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mlspec.errors import DataError
 from mlspec.forecast.frequency import SEASONS
-from mlspec.forecast.parse import MISSING, parse_numbers, parse_times
+from mlspec.forecast.frequency_guess import guess_frequency
+from mlspec.forecast.proposals import RowProposal, as_history, find_repeated, is_clock_time, propose_rows
+from mlspec.forecast.reading.column import BadRow, ParsedColumn, as_text
+from mlspec.forecast.reading.numbers import FLAGS, parse_numbers
+from mlspec.forecast.reading.times import parse_times
+from mlspec.forecast.sample import Sample, date_doubt, find_dates, parse_dates
+from mlspec.forecast.series_keys import KEY_NAMES, ROW_NUMBERS, determines_column, find_series_columns, is_constant
+from mlspec.forecast.zones import guess_zone
 
-_TIME_NAMES = re.compile(r"date|time|day|week|month|period|^ds$|^dt", re.IGNORECASE)
-_TARGET_NAMES = re.compile(
-    r"sales|units|demand|qty|quantity|count|cnt|volume|orders|^y$|value|amount|target", re.IGNORECASE
+# Names in English and in Portuguese.
+_TIME_NAMES = re.compile(
+    r"date|time|day|week|month|year|period|^ds$|^dt|^data|data$|^dia|_dia|semana|^m[eê]s|_m[eê]s$|per[ií]odo|compet[eê]ncia|^ano|_ano$",
+    re.IGNORECASE,
 )
-_ROW_NUMBERS = re.compile(r"instant|index|row|^id$|^unnamed", re.IGNORECASE)
-_MOST_SERIES_COLUMNS = 3
-# Share of steps that must agree with a guessed frequency.
-_AGREE = 0.9
+_TARGET_NAMES = re.compile(
+    r"sales|units|demand|qty|quantity|count|cnt|volume|orders|^y$|value|amount|target"
+    r"|vendas?(?![a-z])|quantidade|qtde?|unidades|pedidos|valor|faturamento|receita|consumo|sa[ií]das?",
+    re.IGNORECASE,
+)
+_MOST_FLAGS = 8  # spellings of true and false in one column
+_AGREE = 0.9  # share of cells that must be dates of one form
 _HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "MS": 6, "ME": 6, "QS": 4, "QE": 4, "YS": 2, "YE": 2}
-_STEPS = ((7, "W"), (1, "D"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class ProfileHints:
     target: str | None = None
     frequency: str | None = None
     horizon: int | None = None
+    date_format: str | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +67,86 @@ class Profile:
     past: tuple[str, ...]
     windows: int
     lowest: float | None
+    sample: Sample
+    bad_cells: tuple[BadRow, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    rows: tuple[RowProposal, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def source_keys(self) -> list[tuple[str, str, str]]:
+        """The keys that say how the file is written, each with its value and the reason."""
+        detected = self.sample.detected
+        return [(key, getattr(detected.dialect, key), reason) for key, reason in detected.reasons.items()]
 
-def profile_frame(frame: pd.DataFrame, hints: ProfileHints) -> Profile:
-    """Return the profile of a frame of text columns. Raises DataError with the tried columns and the option to set."""
-    if len(frame) < 2:
+    @property
+    def dataset_keys(self) -> list[RowProposal]:
+        """What rows mean, as keys of `dataset` itself."""
+        return [row for row in self.rows if "." not in row.key]
+
+    @property
+    def checks(self) -> list[tuple[str, Any, str]]:
+        """The keys of `dataset.checks`, each with its value and the reason."""
+        proposed = [(row.key.removeprefix("checks."), row.value, row.reason) for row in self.rows if "." in row.key]
+        least = (
+            [("range", {self.target: {"min": 0}}, "no value is below zero today")] if self.lowest is not None else []
+        )
+        return [*proposed, *least]
+
+    @property
+    def guesses(self) -> list[tuple[str, str, str]]:
+        """What was found out, each with its value and the reason, for a person to look at."""
+        found = {
+            "time": self.time, "series": ", ".join(self.series) or "none", "target": self.target,
+            "frequency": self.frequency, "horizon": str(self.horizon),
+        }  # fmt: skip
+        chosen = [(key, value, self.reasons[key]) for key, value in found.items()]
+        chosen += [(row.key, row.shown, row.reason) for row in self.rows]
+        return [*self.source_keys, *chosen, *(("left out", name, reason) for name, reason in self.left_out.items())]
+
+
+def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
+    """Return the profile of the rows of a file. Raises DataError with the tried columns and the option to set."""
+    names = list(sample.codes)
+    if len(sample.codes) < 2:
         raise DataError(
-            f"the file has {len(frame)} row(s), which is not enough for a history", hint="is it the right file?"
+            f"the file has {len(sample.codes)} row(s), which is not enough for a history", hint="is it the right file?"
         )
     for name in (hints.time, hints.target, *(hints.series or ())):
-        if name is not None and name not in frame:
-            raise DataError(f"there is no column '{name}'", hint=f"columns: {', '.join(frame.columns[:30])}")
-    time, dates, why_time = _find_time_column(frame, hints)
-    figures = _numeric_columns(frame.drop(columns=[time]))
-    series, why_series = _find_series_columns(frame, dates, figures, time, hints)
-    target, why_target = _find_target(figures, series, hints)
-    frequency, why_frequency = _guess_frequency(frame, dates, series, hints)
+        if name is not None and name not in names:
+            raise DataError(f"there is no column '{name}'", hint=f"columns: {', '.join(names[:30])}")
+    sample, time, dates, why_time = _find_time_column(sample, hints)
+    zone = (hints.timezone, "named by the caller") if hints.timezone else guess_zone(sample.table.columns[time])
+    if zone is not None:
+        dates = parse_times(sample.table.columns[time], sample.dialect, zone[0])
+    figures = {name: values for name, values in sample.figures.items() if name != time}
+    keys = sample.codes[dates.values.notna()]
+    moments = dates.values[keys.index]
+    days = moments.dt.normalize() if is_clock_time(moments, hints.frequency) else moments
+    target = _named_target(figures, hints)
+    series, why_series = find_series_columns(sample, keys, days, figures, (time, target), hints.series)
+    target, why_target = _find_target(sample, figures, target, series, hints)
+    others = [name for name in names if name not in {time, target, *series}]
+    static, past, left_out = _sort_other_columns(sample, keys, figures, others, series, target)
+    sample.refuse_doubt([target, *static])
+    repeated = find_repeated(keys[list(series)], moments, days, hints.frequency)
+    if repeated is None:
+        frequency, why_frequency = guess_frequency(keys, days, series, hints.frequency)
+    else:
+        days, frequency, why_frequency = repeated.periods, repeated.alias, repeated.why
     base = re.sub(r"^[0-9]+|-.*$", "", frequency)
-    length = int(dates.nunique())
+    length = int(days.nunique())
     horizon = hints.horizon or max(1, min(_HORIZONS.get(base, 4), length // 5))
     windows = max(1, min(4, (length - max(SEASONS.get(base, 1), 2) - 1) // horizon))
-    other_columns = [name for name in frame.columns if name not in {time, target, *series}]
-    static, past, left_out = _sort_other_columns(frame, figures, other_columns, series, target)
     lowest = float(figures[target].min())
+    history = as_history(keys[list(series)], days, figures[target])
+    rows = [RowProposal("timezone", *zone)] if zone else []
+    rows += [*(repeated.proposals if repeated else ()), *propose_rows(history, frequency, horizon)]
     return Profile(
         time=time, series=series, target=target, frequency=frequency, season=SEASONS.get(base, 1), horizon=horizon,
-        static=static, past=past, windows=windows, lowest=0.0 if lowest >= 0 else None, left_out=left_out,
+        static=static, past=past, windows=windows, lowest=0.0 if lowest >= 0 else None, left_out=left_out, sample=sample,
+        rows=tuple(rows),
+        bad_cells=(*sample.bad_cells(time, dates), *sample.bad_cells(target, sample.numbers[target])),
         reasons={
             "time": why_time, "series": why_series, "target": why_target, "frequency": why_frequency,
             "horizon": f"{length:,} periods of history; {windows} backtest windows of {horizon} fit after a season",
@@ -90,182 +155,86 @@ def profile_frame(frame: pd.DataFrame, hints: ProfileHints) -> Profile:
     )  # fmt: skip
 
 
-def _find_time_column(frame: pd.DataFrame, hints: ProfileHints) -> tuple[str, pd.Series, str]:
-    tried: list[str] = []
-    for name in (
-        [hints.time] if hints.time else sorted(frame.columns, key=lambda column: not _TIME_NAMES.search(column))
-    ):
-        parsed = parse_times(frame[name])
-        bad = len(parsed.problems)
-        if not bad and parsed.values.notna().all() and not _is_plain_number(frame[name]):
-            return (
-                name,
-                parsed.values,
-                "named by the caller" if hints.time else f"every one of {len(frame):,} values is an ISO 8601 date",
-            )
-        if hints.time or _TIME_NAMES.search(name):
-            tried.append(f"{name} ('{frame[name].iloc[0]}')")
-    examined = f": tried {', '.join(tried)}" if tried else ""
-    raise DataError(
-        f"no column holds dates{examined}",
-        hint="dates are ISO 8601, such as 2024-02-01; convert the column, or name another with --time",
+def _find_time_column(sample: Sample, hints: ProfileHints) -> tuple[Sample, str, ParsedColumn, str]:
+    """Return the column of dates. Columns named as one come first; digits alone are a date in such a column only."""
+    names = [hints.time] if hints.time else sorted(sample.codes, key=lambda name: not _TIME_NAMES.search(name))
+    for name in names:
+        if pd.api.types.is_datetime64_any_dtype(sample.table.columns[name]):
+            return _dated(sample, name, "iso", "a column of dates", hints)
+    for digits in (False, True):
+        for name in names:
+            if digits and not hints.time and not _TIME_NAMES.search(name):
+                continue
+            evidence = find_dates(sample, name, hints.date_format, digits=digits)
+            if evidence is None or evidence.share < (_AGREE if _TIME_NAMES.search(name) or hints.time else 1):
+                continue
+            doubt = date_doubt(name, evidence)
+            if doubt is not None:
+                raise doubt
+            share = "every one" if evidence.share == 1 else f"{evidence.share:.1%}"
+            form = "an ISO 8601 date" if evidence.form == "iso" else f"a date in this form, such as '{evidence.shown}'"
+            return _dated(sample, name, evidence.form, f"{share} of {len(sample.codes):,} values is {form}", hints)
+    raise _no_dates_error(sample, [name for name in names if hints.time or _TIME_NAMES.search(name)])
+
+
+def _dated(
+    sample: Sample, name: str, form: str, why: str, hints: ProfileHints
+) -> tuple[Sample, str, ParsedColumn, str]:
+    sample, dates = parse_dates(sample, name, form, f"{name}: {why}")
+    return sample, name, dates, f"named by the caller; {why}" if hints.time else why
+
+
+def _no_dates_error(sample: Sample, names: Sequence[str]) -> DataError:
+    first = np.zeros(1, dtype="int64")
+    tried = [f"{name} ('{sample.table.cell_texts(name, first)[0]}')" for name in names]
+    return DataError(
+        f"no column holds dates{': tried ' + ', '.join(tried) if tried else ''}",
+        hint="name the column with --time, and how its dates are written with --date-format, such as '%d/%m/%Y'",
     )
 
 
-def _is_plain_number(column: pd.Series) -> bool:
-    return bool(column.str.fullmatch(r"[0-9]+").all())
-
-
-def _numeric_columns(frame: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return the columns that hold numbers, as numbers; missing values are NaN."""
-    numeric = {}
-    for name in frame.columns:
-        parsed = parse_numbers(frame[name])
-        if parsed.problems.empty and parsed.values.notna().any():
-            numeric[name] = parsed.values
-    return numeric
-
-
-def _find_series_columns(
-    frame: pd.DataFrame, dates: pd.Series, figures: Mapping[str, pd.Series], time: str, hints: ProfileHints
-) -> tuple[tuple[str, ...], str]:
-    if hints.series is not None:
-        return hints.series, "named by the caller"
-    if dates.is_unique:
-        return (), f"one row a period in {len(dates):,} rows: a single series"
-    candidates = [name for name in frame.columns if name != time and _may_name_series(frame[name], figures.get(name))]
-    chosen: list[str] = []
-    for _ in range(_MOST_SERIES_COLUMNS):
-        if _is_unique(frame, dates, chosen):
-            break
-        remaining = [name for name in candidates if name not in chosen]
-        if not remaining:
-            break
-        # The column that splits the rows best. Among equals prefer one that does not determine others, as a joined code does.
-        chosen.append(
-            max(
-                remaining,
-                key=lambda name: (
-                    _count_groups(frame, dates, [*chosen, name]),
-                    not _ROW_NUMBERS.search(name),
-                    -_count_determined(frame, name, remaining),
-                ),
-            )
-        )
-    if not _is_unique(frame, dates, chosen):
-        raise DataError(
-            f"no columns identify the series: tried {', '.join(candidates) or 'none'}",
-            hint="name them with --series",
-        )
-    parents = _parent_columns(chosen, candidates)
-    series = tuple(name for name in frame.columns if name in {*chosen, *parents})
-    count = frame.groupby(list(series), sort=False).ngroups
-    return series, f"{count:,} series, each with one row a period"
-
-
-def _may_name_series(column: pd.Series, figures: pd.Series | None) -> bool:
-    """Return whether a column may name a series: few repeated values, and only whole numbers if it is numeric."""
-    if column.isin(MISSING).any() or column.nunique() > max(1, len(column) // 2):
-        return False
-    return figures is None or bool((figures % 1 == 0).all() and figures.nunique() <= max(50, len(column) // 10))
-
-
-def _is_unique(frame: pd.DataFrame, dates: pd.Series, names: Sequence[str]) -> bool:
-    return not frame.assign(**{"\0": dates}).duplicated([*names, "\0"]).any()
-
-
-def _count_groups(frame: pd.DataFrame, dates: pd.Series, names: Sequence[str]) -> int:
-    return int((~frame.assign(**{"\0": dates}).duplicated([*names, "\0"])).sum())
-
-
-def _count_determined(frame: pd.DataFrame, name: str, others: Sequence[str]) -> int:
-    """Return how many other candidates a column determines: a joined code (`1_95`) determines its parts."""
-    return sum(1 for other in others if other != name and _determines_column(frame, name, other))
-
-
-def _determines_column(frame: pd.DataFrame, name: str, other: str) -> bool:
-    return bool((frame.groupby(name, sort=False)[other].nunique() <= 1).all())
-
-
-def _parent_columns(chosen: Sequence[str], candidates: Sequence[str]) -> list[str]:
-    """Return columns that look like the parent of the chosen series columns, such as Store if Dept was chosen."""
-    parent_pattern = re.compile(r"(store|shop|site|region|warehouse|country|market|location)s?(_?id)?$", re.IGNORECASE)
-    return [name for name in candidates if name not in chosen and parent_pattern.search(name)] if chosen else []
-
-
-def _find_target(figures: Mapping[str, pd.Series], series: Sequence[str], hints: ProfileHints) -> tuple[str, str]:
+def _named_target(figures: Mapping[str, pd.Series], hints: ProfileHints) -> str | None:
+    """Return the column of numbers whose name says that it is to be forecast, or None. The series never take it for a key."""
     if hints.target is not None:
         if hints.target not in figures:
             raise DataError(f"the column '{hints.target}' does not hold numbers", hint="name another with --target")
-        return hints.target, "named by the caller"
+        return hints.target
+    free = [name for name in figures if name not in (hints.series or ()) and not ROW_NUMBERS.search(name)]
+    named = [name for name in free if _TARGET_NAMES.search(name)]
+    named = [name for name in named if not KEY_NAMES.search(name)] or named
+    # If several match, the largest is usually the sum of the others.
+    return max(named, key=lambda name: float(figures[name].abs().sum()), default=None)
+
+
+def _find_target(
+    sample: Sample, figures: Mapping[str, pd.Series], named: str | None, series: Sequence[str], hints: ProfileHints
+) -> tuple[str, str]:
+    if named is not None:
+        return named, "named by the caller" if hints.target else "chosen by its name"
     candidates = {
-        name: values for name, values in figures.items() if name not in series and not _ROW_NUMBERS.search(name)
+        name: values for name, values in figures.items() if name not in series and not ROW_NUMBERS.search(name)
     }
-    named = [name for name in candidates if _TARGET_NAMES.search(name)]
-    if named:
-        # If several match, the largest is usually the sum of the others.
-        chosen = max(named, key=lambda name: float(candidates[name].abs().sum()))
-        return chosen, "chosen by its name"
-    varying = [name for name, values in candidates.items() if values.nunique() > 2]
+    varying = [name for name, values in candidates.items() if values.nunique() > 2] or list(candidates)
     if len(varying) == 1:
         return varying[0], "the only column of numbers that varies"
+    texts = [
+        name for name in sample.codes if name not in figures and _TARGET_NAMES.search(name) and sample.missing[name] < 1
+    ]
+    if texts:
+        cell = sample.bad_cells(texts[0], parse_numbers(sample.table.columns[texts[0]], sample.dialect))[0]
+        raise DataError(
+            f"the column '{texts[0]}' does not hold numbers: row {cell.row}: '{cell.value[:80]}' {cell.problem}",
+            hint="correct the file, or name another column with --target",
+        )
     raise DataError(
         f"which column is to be forecast? numbers are in {', '.join(candidates) or 'none'}",
         hint="name it with --target",
     )
 
 
-def _guess_frequency(
-    frame: pd.DataFrame, dates: pd.Series, series: Sequence[str], hints: ProfileHints
-) -> tuple[str, str]:
-    if hints.frequency is not None:
-        return hints.frequency, "named by the caller"
-    ordered = frame.assign(**{"\0": dates}).sort_values("\0")
-    steps = (ordered.groupby(list(series), sort=False)["\0"] if series else ordered["\0"]).diff().dropna()
-    if steps.empty:
-        raise DataError(
-            "every series has only one row, so the frequency cannot be guessed", hint="name it with --frequency"
-        )
-    hours = steps / pd.Timedelta(hours=1)
-    if (hours == 1).mean() >= _AGREE:
-        return "h", f"hourly: {(hours == 1).sum():,} of {len(steps):,} steps are an hour"
-    for days, alias in _STEPS:
-        same = hours == days * 24
-        if same.mean() >= _AGREE:
-            return _anchor_weeks(
-                alias, dates
-            ), f"{int(same.sum()):,} of {len(steps):,} steps are {days} day{'s' if days > 1 else ''}"
-    for alias, months, first in (
-        ("MS", 1, True),
-        ("ME", 1, False),
-        ("QS", 3, True),
-        ("QE", 3, False),
-        ("YS", 12, True),
-        ("YE", 12, False),
-    ):
-        on_boundary = dates.dt.day == 1 if first else dates.dt.is_month_end
-        step_fits = hours.between(months * 27.9 * 24, months * 31.1 * 24)
-        if on_boundary.mean() >= _AGREE and step_fits.mean() >= _AGREE:
-            day = "first" if first else "last"
-            return (
-                alias,
-                f"{int(step_fits.sum()):,} of {len(steps):,} steps are {months} month(s), on its {day} day",
-            )
-    common = steps.mode().iloc[0]
-    raise DataError(
-        f"the steps between dates have no common length; the most common is {common}", hint="name it with --frequency"
-    )
-
-
-def _anchor_weeks(alias: str, dates: pd.Series) -> str:
-    if alias != "W":
-        return alias
-    day = dates.dt.day_name().mode().iloc[0]
-    return f"W-{str(day)[:3].upper()}"
-
-
 def _sort_other_columns(
-    frame: pd.DataFrame,
+    sample: Sample,
+    keys: pd.DataFrame,
     figures: Mapping[str, pd.Series],
     other_columns: Sequence[str],
     series: Sequence[str],
@@ -277,10 +246,10 @@ def _sort_other_columns(
     past: list[str] = []
     left_out: dict[str, str] = {}
     for name in other_columns:
-        reason = _why_left_out(frame, figures, name, series, leaks)
+        reason = _why_left_out(sample, keys, figures, name, series, leaks)
         if reason:
             left_out[name] = reason
-        elif series and _is_constant(frame, name, series):
+        elif series and is_constant(keys, name, series):
             static.append(name)
         else:
             past.append(name)
@@ -288,30 +257,31 @@ def _sort_other_columns(
 
 
 def _why_left_out(  # noqa: PLR0911  (the first reason that applies)
-    frame: pd.DataFrame, figures: Mapping[str, pd.Series], name: str, series: Sequence[str], leaks: frozenset[str]
+    sample: Sample,
+    keys: pd.DataFrame,
+    figures: Mapping[str, pd.Series],
+    name: str,
+    series: Sequence[str],
+    leaks: frozenset[str],
 ) -> str | None:
-    column = frame[name]
     if name in leaks:
         return "is a part of the target, so it would leak the answer"
-    if column.isin(MISSING).mean() > 0.3:
-        return f"{column.isin(MISSING).mean():.0%} of it is missing"
-    if column.nunique() <= 1:
+    if sample.missing[name] > 0.3:
+        return f"{sample.missing[name]:.0%} of it is missing"
+    if keys[name].nunique() <= 1:
         return "never varies"
-    if series and _determines_column(frame, name, series[-1]) and _is_constant(frame, name, series):
+    if series and determines_column(keys, name, series[-1]) and is_constant(keys, name, series):
         return "only repeats the series' name"
     if name in figures and figures[name].is_monotonic_increasing and figures[name].is_unique:
         return "is a row number"
-    if name not in figures and not _is_constant(frame, name, series) and not _is_flag(column):
+    if name not in figures and not is_constant(keys, name, series) and not _is_flag(sample, name):
         return "is text that varies within a series"
     return None
 
 
-def _is_flag(column: pd.Series) -> bool:
-    return bool(column.str.lower().isin(["true", "false"]).all())
-
-
-def _is_constant(frame: pd.DataFrame, name: str, series: Sequence[str]) -> bool:
-    return bool(series) and bool((frame.groupby(list(series), sort=False)[name].nunique() <= 1).all())
+def _is_flag(sample: Sample, name: str) -> bool:
+    texts = as_text(sample.table.columns[name]).texts
+    return len(texts) <= _MOST_FLAGS and all(text.lower() in FLAGS for text in texts.to_pylist())
 
 
 def _target_parts(figures: Mapping[str, pd.Series], columns: Sequence[str], target: str) -> frozenset[str]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
+from mlspec.forecast.frequency import span_between
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import score_rows
@@ -53,18 +56,18 @@ def forecasts_by_lead(
     if not forecasts:
         return {}
     all_forecasts = pd.concat(forecasts, ignore_index=True).drop_duplicates([ID, TIME, CUTOFF], keep="last")
-    steps = {
-        cutoff: {
-            period: step
-            for step, period in enumerate(panel.layout.frequency.periods_after(cutoff, panel.layout.horizon), 1)
-        }
-        for cutoff in all_forecasts[CUTOFF].unique()
-    }
-    all_forecasts[LEAD] = [
-        steps[cutoff].get(period, 0) for cutoff, period in zip(all_forecasts[CUTOFF], all_forecasts[TIME], strict=True)
-    ]
+    all_forecasts[LEAD] = _leads(panel, all_forecasts)
     rows = join_actuals(panel, all_forecasts[all_forecasts[LEAD] > 0], maturity, now, separate_by=(LEAD,))
     return {int(step): rows[rows[LEAD] == step] for step in sorted(all_forecasts[LEAD].unique()) if step}
+
+
+def _leads(panel: Panel, forecasts: pd.DataFrame) -> npt.NDArray[np.intp]:
+    """Return the lead of each row, in periods of the panel; 0 if its cutoff or its period is none, or the horizon is shorter."""
+    known, horizon = pd.DatetimeIndex(panel.frame[TIME].unique()).sort_values(), panel.layout.horizon
+    periods = known.append(panel.layout.frequency.periods_after(panel.cutoff, horizon))
+    made, meant = periods.get_indexer(forecasts[CUTOFF]), periods.get_indexer(forecasts[TIME])
+    leads = meant - made
+    return np.where((made >= 0) & (leads > 0) & (leads <= horizon), leads, 0)
 
 
 def join_actuals(
@@ -77,7 +80,8 @@ def join_actuals(
     actuals = panel.frame.loc[panel.frame[OBSERVED], [ID, TIME, TARGET]]
     rows = forecasts.merge(actuals, on=[ID, TIME], how="left")
     is_over = {
-        period: panel.layout.frequency.period_end(period) + maturity.delay <= now for period in rows[TIME].unique()
+        period: span_between(panel.layout.frequency.period_end(period), now) >= maturity.delay
+        for period in rows[TIME].unique()
     }
     known = rows.groupby([*separate_by, TIME])[TARGET]
     share = known.transform("count") / known.transform("size")

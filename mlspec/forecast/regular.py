@@ -1,27 +1,39 @@
 """Builds a panel from rows that passed the data contract: every series has every period from its first to the newest one.
 
-A period without a value gets the value one season earlier, or else the last value before it. It never gets a later value, so that
-no backtest window uses its future. Such a period is marked as unobserved: it is used for training, but never scored.
+A period without a row is a zero where the spec says so (`dataset.missing: zero`): it is trained on and scored like any other. Else,
+as a row whose value is empty, it gets the value one season earlier, or else the last value before it. It never gets a later value,
+so that no backtest window uses its future. Such a period is marked as unobserved: it is used for training, but never scored.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from mlspec.forecast.contract import series_spans
+from mlspec import memory
+from mlspec.errors import DataError
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.load import KEY, TypedRows
+from mlspec.forecast.spans import RowRules, series_spans
+from mlspec.forecast.zones import skipped_hours
+
+PERIOD_BYTES = 250  # of memory at the peak, for a period of a series: measured as a lower bound, benchmarks/memory.py
 
 
-def build_panel(rows: TypedRows, future: TypedRows | None, grid: pd.DatetimeIndex, layout: Layout) -> Panel:
-    """Return the panel. Series that ended more than a horizon before the newest period are left out (see `ended_series`)."""
-    span = series_spans(rows.frame, grid)
-    active_series = span.first.index[span.missing_behind <= layout.horizon]
+def build_panel(
+    rows: TypedRows, future: TypedRows | None, grid: pd.DatetimeIndex, layout: Layout, rules: RowRules
+) -> Panel:
+    """Return the panel. Series that have ended are left out."""
+    span = series_spans(rows.frame, grid, rules)
+    active_series = span.active
+    _refuse_too_large(span.newest + 1 - span.first[active_series])
     active_rows = rows.frame[rows.frame[ID].isin(active_series)].set_index([ID, TIME])
     full_index = pd.MultiIndex.from_tuples(
         [(name, time) for name in active_series for time in grid[span.first[name] : span.newest + 1]], names=[ID, TIME]
     )
     frame = active_rows[[TARGET, *layout.known, *layout.past]].reindex(full_index).reset_index()
+    if rules.absent_is_zero:
+        never_was = frame[TIME].isin(skipped_hours(grid, rules.zone))
+        frame.loc[~full_index.isin(active_rows.index) & ~never_was, TARGET] = 0.0
     frame[OBSERVED] = frame[TARGET].notna()
     frame[TARGET] = _fill_gaps(frame, layout.season)
     statics = active_rows.reset_index().groupby(ID, sort=True)[list(layout.static)].first() if layout.static else None
@@ -32,10 +44,20 @@ def build_panel(rows: TypedRows, future: TypedRows | None, grid: pd.DatetimeInde
     return Panel(bare.frame, series, _known_future(bare, future), layout)
 
 
-def ended_series(rows: TypedRows, grid: pd.DatetimeIndex, horizon: int) -> list[str]:
-    """Return the series without a forecast, because their last value is older than a horizon."""
-    span = series_spans(rows.frame, grid)
-    return [str(name) for name in span.first.index[span.missing_behind > horizon]]
+def _refuse_too_large(periods: pd.Series) -> None:
+    """Raise DataError if a panel with so many periods, by series, needs more memory than a step may use.
+
+    A single early date makes every period since then a row, so that a small file can become a large panel.
+    """
+    rows, limit = int(periods.sum()), memory.step_memory()
+    if rows * PERIOD_BYTES > limit.size:
+        longest, most = periods.idxmax(), int(periods.max())
+        raise DataError(
+            f"dataset: {len(periods):,} series have {rows:,} periods from the first of each to the newest one ('{longest}' has "
+            f"{most:,}); they need about {memory.format_size(rows * PERIOD_BYTES)} of memory, and a step may use {limit}",
+            hint="remove dates that are far too early, use a longer frequency, or split the forecast in several specs; "
+            f"or {memory.HINT}",
+        )
 
 
 def series_names(rows: TypedRows) -> pd.DataFrame:

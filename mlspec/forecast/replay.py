@@ -5,17 +5,23 @@ Rehearsals replay the real history period by period, inject a fault and show wha
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from mlspec.errors import DataError, ModelError
-from mlspec.forecast import parse
-from mlspec.forecast.frequency import Frequency, parse_frequency, period_grid
-from mlspec.forecast.load import history_columns
-from mlspec.forecast.source import local_files
-from mlspec.forecast.table import read_table
+from mlspec.errors import ModelError
+from mlspec.forecast.aggregate import row_periods
+from mlspec.forecast.frequency import Frequency, period_grid
+from mlspec.forecast.load import history_columns, read_plan
+from mlspec.forecast.open_days import dataset_frequency
+from mlspec.forecast.reading.column import as_text
+from mlspec.forecast.reading.dialect import PLAIN, Dialect, plan_dialect, source_dialect
+from mlspec.forecast.reading.numbers import parse_numbers
+from mlspec.forecast.reading.table import Table
+from mlspec.forecast.reading.times import parse_times
+from mlspec.forecast.source import read_source
 from mlspec.spec.forecast import Dataset
 
 
@@ -53,27 +59,39 @@ class Replay:
 
 def load_replay(dataset: Dataset, root: Path) -> Replay:
     """Read a dataset's whole source. Raises DataError if it cannot be read, as the step `check` does."""
-    table = read_table(
-        local_files(dataset.source.uri, root, "dataset.source"), history_columns(dataset), "dataset.source"
-    )
-    parsed_times = parse.parse_times(table.columns[dataset.time])
-    has_time = parsed_times.values.notna()
-    rows = pd.DataFrame(table.columns).astype(str)[has_time].reset_index(drop=True)
-    times = parsed_times.values[has_time].reset_index(drop=True)
-    freq = parse_frequency(dataset.frequency)
+    dialect = source_dialect(dataset.source)
+    table = read_source(dataset.source.uri, root, "dataset.source", history_columns(dataset), dialect)
+    times = parse_times(table.columns[dataset.time], dialect, dataset.timezone).values
+    has_time = times.notna()
+    numbers = {dataset.target, *dataset.covariates.known, *dataset.covariates.past, *dataset.checks.range}
+    rows = _plain_rows(table, dataset, numbers, dialect)[has_time].reset_index(drop=True)
+    times = times[has_time].reset_index(drop=True)
+    freq = dataset_frequency(dataset)
+    if dataset.aggregate is not None:
+        times = row_periods(times, freq)
     return Replay(dataset, rows, times, period_grid(times, freq), freq, _load_plan(dataset, root))
 
 
 def _load_plan(dataset: Dataset, root: Path) -> pd.DataFrame | None:
     if dataset.future is None or not dataset.covariates.known:
         return None
-    files = local_files(dataset.future.uri, root, "dataset.future")
-    keys = [*dataset.series, dataset.time]
-    try:
-        return pd.DataFrame(read_table(files, [*keys, *dataset.covariates.known], "dataset.future").columns).astype(str)
-    except DataError:  # a plan without series columns applies to all series
-        columns = [dataset.time, *dataset.covariates.known]
-        return pd.DataFrame(read_table(files, columns, "dataset.future").columns).astype(str)
+    dialect = plan_dialect(dataset)
+    table, _series = read_plan(dataset, root, dialect)
+    return _plain_rows(table, dataset, set(dataset.covariates.known), dialect)
+
+
+def _plain_rows(table: Table, dataset: Dataset, numbers: Collection[str], dialect: Dialect) -> pd.DataFrame:
+    """Return a table as plain CSV has it: numbers and dates that can be read are written anew, the rest is kept."""
+    rows = pd.DataFrame({name: as_text(column).strings() for name, column in table.columns.items()})
+    if (dialect.decimal, dialect.thousands) != (PLAIN.decimal, PLAIN.thousands):
+        for name in numbers:
+            values = parse_numbers(table.columns[name], dialect).values
+            rows[name] = rows[name].where(values.isna(), values.map(repr))
+    if dialect.date_format != PLAIN.date_format:
+        time = dataset.time
+        times = parse_times(table.columns[time], dialect, dataset.timezone).values
+        rows[time] = rows[time].where(times.isna(), times.dt.strftime("%Y-%m-%dT%H:%M:%S"))
+    return rows
 
 
 def replayable_periods(replayed: Replay, periods: int) -> int:

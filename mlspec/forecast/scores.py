@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlspec.forecast import metrics
@@ -19,9 +21,9 @@ MOST_GROUPS = 50
 
 def score_rows(rows: pd.DataFrame, quantiles: Sequence[float] = ()) -> metrics.Metrics:
     """Return every accuracy metric over the rows with an actual value; None for a metric that needs more quantiles."""
-    rows = rows[rows[TARGET].notna()]
-    with_quantiles = rows.dropna(subset=[quantile_column(q) for q in quantiles])
-    means, levels = _to_arrays(rows, ()), _to_arrays(with_quantiles, quantiles)
+    known = rows[TARGET].notna().to_numpy()
+    with_quantiles = np.logical_and.reduce([known, *(rows[quantile_column(q)].notna().to_numpy() for q in quantiles)])
+    means, levels = _to_arrays(rows, known, ()), _to_arrays(rows, with_quantiles, quantiles)
     return {
         metric.name: metrics.FORMULAS[metric.name](levels if metric.quantiles else means)
         if len(quantiles) >= metric.quantiles
@@ -30,13 +32,16 @@ def score_rows(rows: pd.DataFrame, quantiles: Sequence[float] = ()) -> metrics.M
     }
 
 
-def _to_arrays(rows: pd.DataFrame, quantiles: Sequence[float]) -> metrics.ScoredForecasts:
+def _to_arrays(
+    rows: pd.DataFrame, chosen: npt.NDArray[np.bool_], quantiles: Sequence[float]
+) -> metrics.ScoredForecasts:
+    """Return the chosen rows as arrays. They are chosen column by column, which copies no other column."""
     return metrics.ScoredForecasts(
-        actual=rows[TARGET].to_numpy(),
-        mean=rows[MEAN].to_numpy(),
-        mase_scale=rows[MASE_SCALE].to_numpy(),
-        rmsse_scale=rows[RMSSE_SCALE].to_numpy(),
-        quantiles={q: rows[quantile_column(q)].to_numpy() for q in quantiles},
+        actual=rows[TARGET].to_numpy()[chosen],
+        mean=rows[MEAN].to_numpy()[chosen],
+        mase_scale=rows[MASE_SCALE].to_numpy()[chosen],
+        rmsse_scale=rows[RMSSE_SCALE].to_numpy()[chosen],
+        quantiles={q: rows[quantile_column(q)].to_numpy()[chosen] for q in quantiles},
     )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from mlspec.errors import DataError
+from mlspec.forecast.reading.budget import LARGEST_BYTES
+from mlspec.forecast.reading.csv_file import Kinds
+from mlspec.forecast.reading.dialect import Dialect
+from mlspec.forecast.reading.table import NO_KINDS, Table, read_table
 from mlspec.source_files import list_source_files
+from mlspec.spec.table_files import NAMES, named_format
 
-SUFFIXES = (".csv", ".parquet")
-# More does not fit into a laptop's memory. The same rows as Parquet take a tenth.
-LARGEST_BYTES = 4 * 2**30
 MOST_FILES = 10_000
 
 
-def local_files(uri: str | None, root: Path, field: str) -> list[Path]:
+def local_files(uri: str | None, root: Path, field: str, dialect: Dialect) -> list[Path]:
     """Return the files that `uri` names, sorted. `field` is the spec's field, for messages.
 
     Raises DataError if the source is not local, outside `root`, missing, in another format, or too large.
@@ -24,7 +27,7 @@ def local_files(uri: str | None, root: Path, field: str) -> list[Path]:
         raise _not_local_error(field, f"'{uri}'")
     files = _matching_files(uri, root, field)
     for file in files:
-        _refuse_unreadable(file, root, uri, field)
+        _refuse_unreadable(file, root, uri, field, dialect)
     size = sum(file.stat().st_size for file in files)
     if size > LARGEST_BYTES:
         raise DataError(
@@ -32,6 +35,23 @@ def local_files(uri: str | None, root: Path, field: str) -> list[Path]:
             hint="write it as Parquet, or split the forecast in several specs",
         )
     return files
+
+
+def read_source(
+    uri: str | None, root: Path, field: str, columns: Iterable[str], dialect: Dialect, *, kinds: Kinds = NO_KINDS
+) -> Table:
+    """Read columns of the files that `uri` names. Raises DataError if they cannot be read, or hold no rows."""
+    files = local_files(uri, root, field, dialect)
+    table = read_table(files, columns, dialect, field, kinds=kinds, folder=source_folder(uri, root))
+    if not len(table):
+        raise DataError(f"{field}: '{uri}' has no rows", hint="it must hold the history of at least one series")
+    return table
+
+
+def source_folder(uri: str | None, root: Path) -> Path | None:
+    """Return the folder that `uri` names, or None if it names files."""
+    place = root / (uri or "")
+    return place if uri and "*" not in uri and place.is_dir() else None
 
 
 def _matching_files(uri: str, root: Path, field: str) -> list[Path]:
@@ -45,15 +65,15 @@ def _matching_files(uri: str, root: Path, field: str) -> list[Path]:
     return files
 
 
-def _refuse_unreadable(file: Path, root: Path, uri: str, field: str) -> None:
+def _refuse_unreadable(file: Path, root: Path, uri: str, field: str, dialect: Dialect) -> None:
     if not file.resolve().is_relative_to(root.resolve()):
         raise DataError(
             f"{field}: '{uri}' leads outside the project", hint=f"put the file, not a link to it, below {root}"
         )
-    if file.suffix.lower() not in SUFFIXES:
+    if dialect.format is None and named_format(file.name) is None:
         raise DataError(
-            f"{field}: '{file.name}' is neither CSV nor Parquet",
-            hint="the name must end in .csv or .parquet (not compressed)",
+            f"{field}: the name of '{file.name}' does not say its format",
+            hint=f"write {field}.format, or a name that ends in {NAMES}",
         )
     if not file.is_file():
         raise DataError(f"{field}: there is no file '{uri}' in {root}", hint="correct the path in the spec")

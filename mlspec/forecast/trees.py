@@ -10,9 +10,12 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from mlspec.errors import MissingExtra, ModelError
+from mlspec.errors import DamagedModel, MissingExtra, ModelError
+from mlspec.forecast.tree_text import check_tree_text
 
 # A class that histogram boosting needs and skops does not trust by default. It holds only arrays and numbers.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
@@ -50,8 +53,12 @@ def _load_text(data: bytes) -> Any:
     except ImportError as error:
         raise MissingExtra("lightgbm", "lightgbm") from error
     try:
+        check_tree_text(data)
+    except ValueError as error:  # also a text that is not UTF-8
+        raise damaged_model_error(f"its trees cannot be read: {error}") from error
+    try:
         return lightgbm.Booster(model_str=data.decode())
-    except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
+    except (lightgbm.basic.LightGBMError, ValueError) as error:
         raise damaged_model_error("its trees cannot be read") from error
 
 
@@ -71,7 +78,43 @@ def _load_skops(data: bytes) -> Any:
         raise damaged_model_error("its trees cannot be read") from error
     if not isinstance(model, HistGradientBoostingRegressor):
         raise damaged_model_error("it contains no boosted trees")
+    _refuse_broken_nodes(model)
     return model
+
+
+def _refuse_broken_nodes(model: Any) -> None:
+    """Refuse trees of scikit-learn whose nodes lead nowhere: its compiled code follows them without a check.
+
+    Children come after their node, as the code that grows a tree numbers them; mlspec's models split by no category.
+    """
+    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+
+    try:
+        columns = int(model.n_features_in_)
+        for predictor in (tree for trees_of_one in model._predictors for tree in trees_of_one):  # noqa: SLF001
+            nodes = predictor.nodes
+            if nodes.dtype != PREDICTOR_RECORD_DTYPE or nodes.ndim != 1 or not len(nodes):
+                raise damaged_model_error("its nodes have another form")
+            inner = nodes[nodes["is_leaf"] == 0]
+            first = (nodes["is_leaf"] == 0).nonzero()[0]
+            children = [inner[side].astype("int64") for side in ("left", "right")]
+            sound = all(((side > first) & (side < len(nodes))).all() for side in children)
+            in_range = ((inner["feature_idx"] >= 0) & (inner["feature_idx"] < columns)).all()
+            if not sound or not in_range or nodes["is_categorical"].any():
+                raise damaged_model_error("its nodes form no tree")
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        raise damaged_model_error("its trees cannot be read") from error
+
+
+@contextmanager
+def refuse_other_columns() -> Iterator[None]:
+    """Turn a library's error about the number of columns of a forecast into a ModelError."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ == "LightGBMError" or "features" in str(error):
+            raise damaged_model_error("it was trained on other columns than those of this forecast") from error
+        raise
 
 
 def pack_archive(parts: dict[str, bytes]) -> bytes:
@@ -96,9 +139,11 @@ def unpack_archive(data: bytes) -> dict[str, bytes]:
         raise damaged_model_error("it is not a complete archive") from error
 
 
-def damaged_model_error(why: str) -> ModelError:
+def damaged_model_error(why: str) -> DamagedModel:
     """Return the error for a damaged or foreign model file."""
-    return ModelError(f"the model file cannot be trusted: {why}", hint="restore the file, or train again: mlspec apply")
+    return DamagedModel(
+        f"the model file cannot be trusted: {why}", hint="restore the file, or train again: mlspec apply"
+    )
 
 
 def _renumber_ids(data: bytes) -> bytes:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import multiprocessing
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from mlspec.errors import MissingExtra, TargetError
+from mlspec import memory
+from mlspec.errors import Defect, MissingExtra, MlspecError, TargetError
 from mlspec.log_context import forecast_scope
 from mlspec.state.predicted import Predictions
 from mlspec.state.step import Progress, StepName, StepRequest, StepResult
@@ -26,6 +29,9 @@ STEPS: dict[StepName, str] = {
     "inventory": "inventory",
     "evaluate": "evaluate",
 }
+# What a prediction imports: loaded once in the process that others are forked from. Trees need more than twice as long.
+_FOR_ANY_MODEL = ("mlspec.jobs.predictor", "statsforecast")
+_FOR_TREES = ("mlforecast", "sklearn.ensemble", "lightgbm")
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
@@ -34,6 +40,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     Raises TargetError if this machine has too little memory.
     """
     require_models()
+    from mlspec.jobs.memory_bound import bounded_memory
     from mlspec.jobs.runtime import single_threaded
 
     module: Any = importlib.import_module(f"{__name__}.{STEPS[request.step]}")
@@ -41,12 +48,10 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         logger.info("%s started", request.step)
         began = time.monotonic()
         try:
-            with single_threaded():
+            with single_threaded(), bounded_memory(starts_others=_uses_cluster(request)):
                 result: StepResult = module.run(request, progress)
         except MemoryError as error:
-            raise TargetError(
-                f"there is not enough memory for {request.step}", hint=_memory_hint(request.step)
-            ) from error
+            raise _memory_error(request.step) from error
         seconds = round(time.monotonic() - began, 1)
         logger.info("%s finished after %.1f s", request.step, seconds, extra={"seconds": seconds})
     return result
@@ -58,24 +63,81 @@ def _name_of(request: StepRequest) -> str:
     return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
 
 
-def _memory_hint(step: StepName) -> str:
-    """Return the hint for an out-of-memory error. The features of a panel, which backtest and train build, need most memory."""
-    if step not in ("backtest", "train"):
-        return "run it on a machine with more memory"
-    return (
-        "use several workers (training: {engine: ray, workers: 8}), run it on a machine with more memory "
-        "(on Google Cloud: training.machine), or list fewer candidates under model.candidates"
-    )
+def _uses_cluster(request: StepRequest) -> bool:
+    training = request.spec.get("training")
+    return isinstance(training, dict) and training.get("engine") is not None
+
+
+def _memory_error(step: StepName) -> TargetError:
+    """Return the error for used-up memory. The features of a panel, which backtest and train build, need most memory."""
+    hint = memory.HINT
+    if step in ("backtest", "train"):
+        hint = (
+            "use several workers (training: {engine: ray, workers: 8}), list fewer candidates under model.candidates, "
+            f"or {memory.HINT} (on Google Cloud: training.machine)"
+        )
+    what = f"there is not enough memory for {step}: a step may use {memory.step_memory()}, less what other programs use"
+    return TargetError(what, hint=hint)
 
 
 def predict(request: StepRequest) -> Predictions:
-    """Return one version's predictions for every series, for a server. Raises the errors of `run`."""
+    """Return one version's predictions for every series, in this process. Raises the errors of `run`.
+
+    Like a step it forks, which a process with several threads must not do: a server calls `predict_apart`.
+    """
     require_models()
     from mlspec.jobs import predictor
     from mlspec.jobs.runtime import single_threaded
 
     with single_threaded():
         return predictor.run(request)
+
+
+def predict_apart(request: StepRequest) -> Predictions:
+    """Return `predict(request)`, computed in a process of its own, which gives its memory back. Raises the errors of `run`.
+
+    The process is a fork of one that has the libraries ready, and a single thread. That one takes some seconds to start, once, with
+    what the first request needs; what a later one needs beyond that is imported in its own process.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(libraries_to_preload(request.spec))
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_predictions, args=(request, sender), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        answer: Predictions | Exception = receiver.recv()
+    except EOFError:
+        process.join()
+        raise TargetError(
+            f"the process that computed the predictions ended with {process.exitcode}",
+            hint="-9 usually means that memory ran out: serve fewer forecasts, or use a machine with more memory",
+        ) from None
+    finally:
+        receiver.close()
+    process.join()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def libraries_to_preload(spec: Mapping[str, Any]) -> list[str]:
+    """Return the modules that predictions of a spec's models import. A spec that does not list its candidates may have trees."""
+    model = spec.get("model")
+    candidates = model.get("candidates") if isinstance(model, Mapping) else None
+    if isinstance(candidates, list) and all(each.get("kind") != "gradient-boosting" for each in candidates):
+        return [*_FOR_ANY_MODEL]
+    return [*_FOR_ANY_MODEL, *_FOR_TREES]
+
+
+def _send_predictions(request: StepRequest, sender: Any) -> None:
+    """Compute predictions and send them, or the error."""
+    try:
+        sender.send(predict(request))
+    except MlspecError as error:
+        sender.send(error)
+    except Exception as error:  # noqa: BLE001  (the server says it, and answers for the other versions)
+        sender.send(Defect(f"{type(error).__name__}: {error}"))
 
 
 def require_models() -> None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlspec.forecast.contract import EXAMPLES, CheckResult, ContractEvidence, as_json, judge_contract, series_spans
-from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME
-from mlspec.forecast.frequency import period_grid
+import pandas as pd
+
+from mlspec.forecast.contract import (
+    EXAMPLES,
+    CheckResult,
+    as_json,
+    describe_bad_rows,
+    judge_contract,
+)
+from mlspec.forecast.fates import series_fates
+from mlspec.forecast.frame import ID, OBSERVED, TARGET
 from mlspec.forecast.load import TypedRows, load_future, load_history
-from mlspec.forecast.regular import build_panel, ended_series, series_names
+from mlspec.forecast.regular import build_panel, series_names
 from mlspec.jobs.context import panel_layout, read_spec
+from mlspec.jobs.evidence import gather_evidence
 from mlspec.jobs.files import write_json, write_table
 from mlspec.jobs.moment import read_now
+from mlspec.jobs.panel_parts import write_panel
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 
@@ -20,34 +30,42 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     spec = read_spec(request)
     layout = panel_layout(spec)
     progress(0, 3, "read the source")
-    rows = load_history(spec.dataset, request.root)
-    future = load_future(spec.dataset, request.root, rows.kinds)
-    if rows.frame[TARGET].notna().sum() == 0:
-        return _report_no_rows(request, rows)
+    read = load_history(spec.dataset, request.root)
+    future = load_future(spec.dataset, request.root, read.kinds)
+    if read.frame[TARGET].notna().sum() == 0:
+        message = f"none of {read.count:,} rows has a series, a date and a value"
+        nothing = CheckResult("types", False, message, read.count, describe_bad_rows(read.bad))
+        return _report_no_series(request, read, [nothing])
     progress(1, 3, "check the data contract")
-    periods = period_grid(rows.frame[TIME], layout.frequency)
-    evidence = ContractEvidence(
-        spec.dataset, rows, future, layout.frequency, periods, layout.horizon, read_now(request, "check")
-    )
-    results = judge_contract(evidence)
-    span = series_spans(rows.frame, periods)
+    now = read_now(request, "check", spec.dataset.timezone)
+    evidence, notes = gather_evidence(spec.dataset, layout.horizon, read, future, now)
+    if evidence is None:
+        return _report_no_series(request, read, [CheckResult("types", False, "; ".join(notes), read.count)])
+    rows, periods = evidence.rows, evidence.grid
+    results, span = judge_contract(evidence), evidence.spans
+    if not len(span.first):  # every value lies off the grid of the frequency, which is one of the results
+        return _report_no_series(request, read, results)
     newest = layout.frequency.format_period(periods[span.newest])
-    facts = _contract_facts(rows, results) | {
+    facts = _contract_facts(read, results) | {
         "series": len(span.first), "start": layout.frequency.format_period(periods[int(span.first.min())]), "cutoff": newest,
         "missing_periods": int((span.missing_inside + span.missing_behind).sum()),
-        "ended": _count_and_examples(ended_series(rows, periods, layout.horizon)),
+        "ended": _count_and_examples([str(name) for name in span.ended]),
+        "timezone": spec.dataset.timezone, "notes": list(notes),
+        "fates": series_fates(rows.frame, span, periods, layout.frequency),
     }  # fmt: skip
     outputs = {"quality": write_json(facts, request.out / "quality.json")}
     if not facts["ok"]:
         return StepResult(outputs, facts)
     progress(2, 3, "write the panel")
-    panel = build_panel(rows, future, periods[: span.newest + 1], layout)
+    panel = build_panel(rows, evidence.future, periods[: span.newest + 1], layout, evidence.rules)
     series = series_names(rows).merge(panel.series, on=ID)
-    outputs |= {"panel": write_table(panel.frame, request.out / "panel.parquet")}
+    outputs |= write_panel(panel.frame, request.out)
     outputs |= {"series": write_table(series, request.out / "series.parquet")}
     if layout.known:
         outputs |= {"future": write_table(panel.future, request.out / "future.parquet")}
     facts["filled"] = int((~panel.frame[OBSERVED]).sum())
+    if evidence.rules.absent_is_zero:
+        facts["zeros"] = int(panel.frame[OBSERVED].sum()) - _count_values(rows.frame, span.active)
     progress(3, 3, "data checked")
     return StepResult(outputs, facts)
 
@@ -61,10 +79,9 @@ def _contract_facts(rows: TypedRows, results: list[CheckResult]) -> dict[str, An
     }
 
 
-def _report_no_rows(request: StepRequest, rows: TypedRows) -> StepResult:
-    """Report a source without a single usable row."""
-    result = CheckResult("types", False, f"none of {rows.count:,} rows has a series, a date and a value", rows.count)
-    facts = _contract_facts(rows, [result]) | {
+def _report_no_series(request: StepRequest, rows: TypedRows, results: list[CheckResult]) -> StepResult:
+    """Report a source without a single usable value."""
+    facts = _contract_facts(rows, results) | {
         "series": 0,
         "start": None,
         "cutoff": None,
@@ -72,6 +89,10 @@ def _report_no_rows(request: StepRequest, rows: TypedRows) -> StepResult:
         "ended": _count_and_examples([]),
     }
     return StepResult({"quality": write_json(facts, request.out / "quality.json")}, facts)
+
+
+def _count_values(rows: pd.DataFrame, series: pd.Index) -> int:
+    return int(rows.loc[rows[ID].isin(series), TARGET].notna().sum())
 
 
 def _count_and_examples(series: list[str]) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import pandas as pd
 
 from mlspec.errors import SpecError, StateError, UsageError
 from mlspec.forecast.frame import ID, PREFIX, TIME, Layout, Panel, horizon_frame
-from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.load import KEY
+from mlspec.forecast.open_days import dataset_frequency
 from mlspec.jobs.files import read_table
+from mlspec.jobs.panel_parts import read_panel_frame
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.stored import read_stored_spec
-from mlspec.state.step import StepRequest
+from mlspec.state.step import PANEL, StepRequest
 
 
 def read_spec(request: StepRequest) -> Forecast:
@@ -23,13 +24,13 @@ def read_spec(request: StepRequest) -> Forecast:
     try:
         return read_stored_spec(request.spec, f"the spec that step {request.step} was given")
     except StateError as error:
-        hint = "give a spec file, or one resolved spec of what mlspec show --output json says"
+        hint = "give a spec file, or the `spec` of one forecast in the output of `mlspec show --output json`"
         raise SpecError(error.message, hint=hint) from error
 
 
 def panel_layout(spec: Forecast) -> Layout:
     """Return what the columns of this spec's panel mean."""
-    parsed_frequency, cov = parse_frequency(spec.dataset.frequency), spec.dataset.covariates
+    parsed_frequency, cov = dataset_frequency(spec.dataset), spec.dataset.covariates
 
     def add_prefix(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(PREFIX + name for name in names)
@@ -55,15 +56,16 @@ def require_input(request: StepRequest, role: str) -> Path:
 def read_panel(request: StepRequest, spec: Forecast) -> Panel:
     """Read the panel, its series and the plan of known covariates."""
     layout = panel_layout(spec)
-    frame, series = read_table(require_input(request, "panel")), read_table(require_input(request, "series"))
+    require_input(request, PANEL)
+    frame, series = read_panel_frame(request.inputs), read_table(require_input(request, "series"))
     bare = Panel(frame, series[[ID, *layout.static]], frame[[ID, "ds"]][:0], layout)
     future = read_table(require_input(request, "future")) if layout.known else horizon_frame(bare)
     return Panel(frame, bare.series, future, layout)
 
 
 def read_cutoff(request: StepRequest) -> pd.Timestamp:
-    """Return the panel's newest period. Reads only the time column."""
-    return read_table(require_input(request, "panel"), [TIME])[TIME].max()
+    """Return the panel's newest period. Reads only the time column of the newest file."""
+    return read_table(require_input(request, PANEL), [TIME])[TIME].max()
 
 
 def user_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:

@@ -16,6 +16,8 @@ import pandas as pd
 from mlspec.forecast import data_metrics
 from mlspec.forecast.drift import observed_table
 from mlspec.forecast.frame import ID, TIME, Panel
+from mlspec.forecast.frequency import span_between
+from mlspec.forecast.load import join_ids
 from mlspec.forecast.realised import (
     CUTOFF,
     Maturity,
@@ -27,7 +29,7 @@ from mlspec.forecast.realised import (
     newest_forecasts,
 )
 from mlspec.jobs.context import read_panel, read_spec, segment_columns, user_columns
-from mlspec.jobs.files import read_table, write_json
+from mlspec.jobs.files import read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
 from mlspec.spec.forecast import Alert, Forecast
 from mlspec.spec.metrics import METRICS
@@ -47,7 +49,8 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     the cutoffs of those forecasts. The option `instead` maps a version of `versions` to another version: the input `instead` has
     the other version's forecasts from these cutoffs, and they are measured on the same series and periods.
     """
-    spec, now = read_spec(request), read_now(request, "evaluate")
+    spec = read_spec(request)
+    now = read_now(request, "evaluate", spec.dataset.timezone)
     panel = read_panel(request, spec)
     progress(0, 1, "compare forecasts with actual values")
     maturity = Maturity(pd.Timedelta(spec.dataset.actuals.available_after), spec.dataset.actuals.min_coverage)
@@ -61,7 +64,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         for name in request.options.get("versions") or ()
     }
     for served_by, other in (request.options.get("instead") or {}).items():
-        instead_forecasts = _with_series_ids(request, spec, [read_table(request.inputs["instead"])])
+        instead_forecasts = _with_series_ids(request, spec, read_table(request.inputs["instead"]))
         rows_by_version[other] = join_actuals(
             panel, _matching_forecasts(instead_forecasts, rows_by_version[served_by]), maturity, now
         )
@@ -112,7 +115,8 @@ class _AlertMeasurement:
         """Return one alert's values, in all and by version: one list per segment, with as many values as `for` needs."""
         metric, count = METRICS[alert.metric], alert.agreement.evaluations
         if metric.kind == "age":
-            age = (self.now - self.panel.layout.frequency.period_end(self.panel.cutoff)).total_seconds()
+            end = self.panel.layout.frequency.period_end(self.panel.cutoff)
+            age = span_between(end, self.now).total_seconds()
             return {"name": alert.name, "segments": {"": [max(age, 0.0)] * count}, "by_version": {}}
         length = alert.window or metric.usual_window
         if metric.kind != "accuracy":
@@ -177,14 +181,13 @@ def _read_forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[p
     numbers = sorted(
         (int(role.removeprefix(prefix)) for role in request.inputs if role.startswith(prefix)), reverse=True
     )
-    tables = [read_table(request.inputs[f"{prefix}{number}"]) for number in numbers]
-    return [_with_series_ids(request, spec, tables)] if tables else []
+    paths = [request.inputs[f"{prefix}{number}"] for number in numbers]
+    return [_with_series_ids(request, spec, read_tables(paths))] if paths else []
 
 
-def _with_series_ids(request: StepRequest, spec: Forecast, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return forecasts as one table with unique_id and ds. The files have the user's column names."""
-    names = user_columns(request, spec)
-    frame = pd.concat(tables, ignore_index=True).rename(columns={spec.dataset.time: TIME})
-    if not len(names.columns):
-        return frame.assign(**{ID: names.index[0]})
-    return frame.merge(names.reset_index(), on=list(names.columns), how="inner")
+def _with_series_ids(request: StepRequest, spec: Forecast, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return forecasts of known series with unique_id and ds, without the user's columns, whatever their names are."""
+    named = list(spec.dataset.series)
+    ids = join_ids([frame[name] for name in named], frame.index)
+    frame = frame.drop(columns=named).rename(columns={spec.dataset.time: TIME}).assign(**{ID: ids})
+    return frame[frame[ID].isin(user_columns(request, spec).index)].reset_index(drop=True)

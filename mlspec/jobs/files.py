@@ -1,9 +1,11 @@
-"""Reads and writes the files of steps: Parquet and JSON, the same bytes for the same content."""
+"""Reads and writes the files of steps: Parquet and JSON, the same bytes for the same content, for the present user alone."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +14,51 @@ import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 
 from mlspec.errors import DataError
+from mlspec.plain_files import open_new_file
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
     """Write a frame as Parquet, completely or not at all."""
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    return write_arrow(to_arrow(frame), path)
+
+
+def to_arrow(frame: pd.DataFrame) -> pa.Table:
+    """Return a frame as an Arrow table, without its index."""
+    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+
+
+def write_arrow(table: pa.Table, path: Path) -> Path:
+    """Write an Arrow table as Parquet, completely or not at all."""
     part = path.with_suffix(".part")
-    pa_parquet.write_table(table, part, compression="zstd")
+    with open_new_file(part) as stream:
+        pa_parquet.write_table(table.combine_chunks(), stream, compression="zstd")
     return part.replace(path)
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read a file of `write_table`, or some of its columns. Raises DataError if it is not a Parquet file."""
-    try:
+    with _explain_damage(path):
         return pa_parquet.read_table(path, columns=columns, use_threads=False, partitioning=None).to_pandas()
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """Read a file of `write_arrow`. Raises DataError if it is not a Parquet file."""
+    with _explain_damage(path), pa_parquet.ParquetFile(path) as file:  # less work than a data set of one file
+        return file.read(use_threads=False)
+
+
+def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
+    """Read files of `write_table` as one table, in their order. Raises DataError if one is not a Parquet file."""
+    tables = [read_arrow(path) for path in paths]
+    if all(table.schema.equals(tables[0].schema) for table in tables):
+        return pa.concat_tables(tables).to_pandas()  # one conversion costs as much as that of one small file
+    return pd.concat([table.to_pandas() for table in tables], ignore_index=True)
+
+
+@contextmanager
+def _explain_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
     except MemoryError:  # Arrow's MemoryError is also an ArrowException
         raise
     except (pa.ArrowException, OSError) as error:
@@ -42,7 +75,7 @@ def write_json(value: Any, path: Path) -> Path:
 def write_bytes(data: bytes, path: Path) -> Path:
     """Write bytes, completely or not at all."""
     part = path.with_suffix(".part")
-    with part.open("wb") as stream:
+    with open_new_file(part) as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())

@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from mlspec.errors import UsageError
-from mlspec.forecast import artifact
 from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel
 from mlspec.forecast.quantiles import STEP, add_quantiles, quantile_column
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION
 from mlspec.jobs.context import panel_layout, read_cutoff, read_panel, read_spec, require_input, user_columns
 from mlspec.jobs.files import read_table, write_table
+from mlspec.jobs.isolation import forecast_from_file
+from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.predictions import VERSION, ExpectedForecast, write_instances
 from mlspec.spec.forecast import Forecast
 from mlspec.state.resource import Json
@@ -28,22 +29,23 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     The option `traffic` has each version's share of the series, in percent. A version's model is the input `model-VERSION`, and its
     backtest, whose residuals give the quantiles, is `backtest-VERSION`. A version without a share forecasts all series into the
     output `shadow`. With the option `version` for a single version, the inputs are `model` and `backtest`. With the option
-    `cutoffs`, it forecasts from each of these earlier cutoffs, with the data known then.
+    `cutoffs`, it forecasts from each of these earlier cutoffs, with the data known then. With the option `as_of` (RFC 3339), it
+    forecasts from the last period that was over at that moment.
 
-    A batch prediction job can compute the forecast instead. With the option `instances`, the step writes the job's input. With the
-    job's answers as inputs (`predictions-…`), it writes the forecast from them.
+    Batch prediction jobs can compute the forecast instead. With the option `instances`, the step writes the input of each version's
+    job (`instances-VERSION`). With the jobs' answers as inputs (`predictions-…`), it writes the forecast from them.
     """
     spec = read_spec(request)
     names = user_columns(request, spec)
     if request.options.get(INSTANCES):
-        files = {INSTANCES: write_instances(names, request.out / "instances.jsonl")}
-        return StepResult(files, {"series": len(names)})
+        return _write_instances(request, names)
     answers = [path for role, path in sorted(request.inputs.items()) if role.startswith(PREDICTIONS)]
     if answers:
         return _write_answers(request, spec, names, answers)
     panel, traffic = read_panel(request, spec), _traffic_shares(request)
     if request.options.get("cutoffs"):
         return _forecast_cutoffs(request, progress, spec, panel, names)
+    panel = panel_as_of(request, panel, spec.dataset.timezone)
     forecasts = {}
     for position, version in enumerate(traffic):
         progress(position, len(traffic), f"forecast with {version}")
@@ -57,8 +59,21 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     return StepResult(files, _forecast_facts(out, names, panel.layout, panel.cutoff))
 
 
+def _write_instances(request: StepRequest, names: pd.DataFrame) -> StepResult:
+    """Write the instances of each version's own series. A version that no series belongs to has none."""
+    traffic = _traffic_shares(request)
+    versions = pd.Series([version_for(series_partition(key), traffic) for key in names.index], names.index)
+    files = {
+        f"{INSTANCES}-{version}": write_instances(
+            names[(versions == version).to_numpy()], request.out / f"{version}.jsonl"
+        )
+        for version in sorted(set(versions))
+    }
+    return StepResult(files, {"series": len(names)})
+
+
 def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, answers: Sequence[Path]) -> StepResult:
-    """Write the forecast of a batch prediction job in the same form as the step's own forecast."""
+    """Write the forecast of batch prediction jobs in the same form as the step's own forecast."""
     layout, cutoff = panel_layout(spec), read_cutoff(request)
     columns = (MEAN, *(quantile_column(q) for q in spec.model.quantiles))
     predicted = ExpectedForecast(
@@ -104,10 +119,11 @@ def forecast_version(
 ) -> pd.DataFrame:
     """Return one version's forecast of all series, by unique_id."""
     role = "" if alone and "model" in request.inputs else f"-{version}"
-    model = artifact.load_model(require_input(request, f"model{role}").read_bytes())
     past = read_table(require_input(request, f"backtest{role}"))
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
-    rows = model.forecast(panel).merge(series_scales(panel), on=ID, how="left")
+    rows = forecast_from_file(require_input(request, f"model{role}"), panel, version).merge(
+        series_scales(panel), on=ID, how="left"
+    )
     rows = add_quantiles(
         rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
     )

@@ -13,16 +13,17 @@ from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION
 from mlspec.jobs.context import read_panel, read_spec, require_input, user_columns
 from mlspec.jobs.files import read_table, write_table
+from mlspec.jobs.moment import panel_as_of
 from mlspec.spec.forecast import Forecast
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Compute the stock levels for the spec's `inventory`."""
+    """Compute the stock levels for the spec's `inventory`; with the option `as_of` (RFC 3339), from what was known then."""
     spec = read_spec(request)
     if spec.inventory is None:
         raise UsageError("the spec has no inventory", hint="add inventory: {service_level: 0.95, lead_time: 2}")
-    panel = read_panel(request, spec)
+    panel = panel_as_of(request, read_panel(request, spec), spec.dataset.timezone)
     periods = protection_periods(spec.inventory, panel.layout.horizon)
     progress(0, 1, "compute the stock levels")
     past = read_table(require_input(request, "backtest"))

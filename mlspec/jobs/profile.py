@@ -1,73 +1,50 @@
-"""Reads a data file as text and profiles it, for `mlspec init --from`."""
+"""Looks at a data file and proposes a spec for it, for `mlspec init --from`."""
 
 from __future__ import annotations
 
-import csv
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from mlspec.errors import DataError
-from mlspec.forecast.profile import Profile, ProfileHints, profile_frame
+from mlspec.forecast.profile import Profile, ProfileHints, profile_sample
+from mlspec.forecast.reading.detect import detect_layout
+from mlspec.forecast.reading.dialect import PLAIN, Dialect
+from mlspec.forecast.reading.table import Table, explain_errors, file_columns, read_first_rows, read_table
+from mlspec.forecast.sample import MOST_SHOWN, take_sample
+from mlspec.source_files import list_source_files, partition_values
 
 _MOST_ROWS = 1_000_000
+_MOST_VALUES = 20_000_000
 
 
-def profile_file(file: Path, words: dict[str, Any], series: tuple[str, ...] | None) -> Profile:
-    """Return the profile of a CSV or Parquet file. Raises DataError if it cannot be read or profiled.
+def profile_file(
+    file: Path, words: Mapping[str, Any], series: tuple[str, ...] | None, layout: Mapping[str, str]
+) -> Profile:
+    """Return the profile of a file. Raises DataError if it cannot be read or profiled, AmbiguousTable if it has two readings.
 
-    `words` are the user's own choices (time, target, frequency, horizon); `series` are the columns that name a series.
+    The user's own choices: `words` (time, target, frequency, horizon), `series` (the columns that name a series), and `layout`
+    (how the file is written, by key of `dataset.source`).
     """
-    frame = _read_parquet(file) if file.suffix.lower() == ".parquet" else _read_csv(file)
-    if frame.columns.has_duplicates:
+    form = layout.get("date_format")
+    with explain_errors(file, PLAIN, "--from"):
+        detected = detect_layout(file, layout)
+    table = _read_folder(file) if file.is_dir() else read_first_rows(file, detected.dialect, _MOST_VALUES, _MOST_ROWS)
+    if table.ragged:
+        shown = "; ".join(f"row {row.row} {row.problem}" for row in table.ragged[:MOST_SHOWN])
         raise DataError(
-            f"{file.name}: the column '{frame.columns[frame.columns.duplicated()][0]}' occurs twice",
-            hint="rename one",
+            f"cannot read {file.name}: {len(table.ragged):,} rows have a wrong number of fields: {shown}",
+            hint="quote values that hold the sign between fields, or name that sign with --delimiter",
         )
-    return profile_frame(frame, ProfileHints(series=series, **words))
+    return profile_sample(take_sample(table, detected, layout), ProfileHints(series=series, date_format=form, **words))
 
 
-def _read_csv(file: Path) -> pd.DataFrame:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.reader(opened)
-            header = next(reader, [])
-            rows = [row for row in islice(reader, _MOST_ROWS) if row]
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file.name}: byte {error.start} is not UTF-8", hint="save the file as UTF-8") from error
-    except (OSError, csv.Error) as error:
-        raise DataError(f"cannot read {file.name}: {error}", hint="a CSV file is UTF-8, separated by commas") from error
-    if len(header) < 2:
-        what = f"{file.name} has no header of two or more columns separated by commas"
-        raise DataError(what, hint="is it separated by ; or tabs?")
-    if len(set(header)) < len(header):
-        raise _duplicate_column_error(file, next(name for name in header if header.count(name) > 1))
-    ragged = next((number for number, row in enumerate(rows, 2) if len(row) != len(header)), None)
-    if ragged:
-        what = f"cannot read {file.name}: row {ragged} has {len(rows[ragged - 2])} fields, the header has {len(header)}"
-        raise DataError(what, hint="quote values that hold a comma")
-    return pd.DataFrame(rows, columns=header, dtype=str)
-
-
-def _duplicate_column_error(file: Path, name: str) -> DataError:
-    return DataError(f"{file.name}: the column '{name}' occurs twice", hint="rename one")
-
-
-def _read_parquet(file: Path) -> pd.DataFrame:
-    try:
-        frame = pd.read_parquet(file).head(_MOST_ROWS)
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {file.name}: {error}", hint="is it a Parquet file?") from error
-    return pd.DataFrame({str(name): _as_text(frame[name]) for name in frame.columns})
-
-
-def _as_text(column: pd.Series) -> pd.Series:
-    missing = column.isna()
-    if pd.api.types.is_datetime64_any_dtype(column):
-        whole = (column.dropna() == column.dropna().dt.normalize()).all()
-        text = column.dt.strftime("%Y-%m-%d" if whole else "%Y-%m-%dT%H:%M:%S")
-    else:
-        text = column.astype(str)
-    return text.mask(missing, "")
+def _read_folder(folder: Path) -> Table:
+    """Read all columns of a folder of Parquet files, and those that stand in the names of its partitions."""
+    files = list_source_files(folder.parent, folder.name)
+    if not files:
+        raise DataError(f"{folder} holds no Parquet file", hint="give the path of a file, or of such a folder")
+    dialect = Dialect(format="parquet")
+    columns = file_columns(files[0], dialect, folder.name)
+    columns += partition_values(files[0].relative_to(folder).as_posix())
+    return read_table(files, columns, dialect, folder.name, folder=folder)

@@ -6,12 +6,15 @@ A worker receives a share of the panel and a function to run on it. It returns a
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import secrets
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from itertools import cycle
 from typing import Any, TypeVar
@@ -21,6 +24,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "120")
 
 import ray
+from packaging.version import Version
 from ray import exceptions
 
 from mlspec import __version__
@@ -31,9 +35,23 @@ from mlspec.installation import DISTRIBUTION
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.forecast import Training
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
+# The environment of a Ray on this machine, which its processes inherit. By itself Ray listens on the machine's address in the
+# network, older ones on every address, and they ask nobody for a token: whoever reaches a port runs code here.
+# https://docs.ray.io/en/latest/ray-security/token-auth.html, and ray-project/ray#59852.
+_LOOPBACK = (
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: the node's address is the loopback's, and every server listens there alone
+)
+_AUTH = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+_TOKENS_SINCE = Version("2.52")
+_users_own: dict[str, str | None] = {}  # the user's values of what was set for a Ray on this machine
 # Seconds to wait for the workers: a cluster with autoscaling takes minutes to start a machine.
 PATIENCE = 900.0
+# The newest Python of Vertex AI's clusters, which its clients have to run too:
+# cloud.google.com/vertex-ai/docs/open-source/ray-on-vertex-ai/set-up
+VERTEX_PYTHON = (3, 11)
 STARTS = 3  # attempts if Ray was too slow: it gives its processes 30 s to start, which no setting extends
 # What Ray says of a node of this machine, and of the server that a cluster starts for each client, that were too slow.
 _SLOW_NODE, _SLOW_CLIENT_SERVER = "timed out", "starting ray client server failed"
@@ -46,11 +64,22 @@ def connect_cluster(training: Training) -> Iterator[RayCluster]:
     """Yield the workers of a cluster. Raises TargetError if it does not answer or has too few free workers."""
     where = f"at {training.address}" if training.address else "on this machine"
     count = training.workers or WORKERS
+    _check_python(training.address)
     _connect_ray(training.address, count, where)
     try:
         yield RayCluster(count, where)
     finally:
         ray.shutdown()
+
+
+def _check_python(address: str | None) -> None:
+    """Raise TargetError for a cluster on Vertex AI, unless this process runs its Python, as Ray asks its clients to."""
+    own = sys.version_info[:2]
+    if (address or "").startswith("vertex_ray:") and own != VERTEX_PYTHON:
+        raise TargetError(
+            f"Ray on Vertex AI runs Python {'.'.join(map(str, VERTEX_PYTHON))}, and this process Python {'.'.join(map(str, own))}",
+            hint="build the image of the steps on that Python (docs/cluster.md), or train without `training.address`",
+        )
 
 
 def _connect_ray(address: str | None, count: int, where: str) -> None:
@@ -74,6 +103,10 @@ def _connect_ray(address: str | None, count: int, where: str) -> None:
 
 def _start(address: str | None, count: int) -> None:
     """Connect to a cluster, or start one on this machine. Raises Ray's errors, which can be plain Exceptions."""
+    if address:
+        _restore_environment()
+    else:
+        _keep_to_this_machine()
     # `local`: without an address, Ray would read one from the environment.
     options: dict[str, Any] = {} if address else {"num_cpus": count, "include_dashboard": False}
     slow_start = _SLOW_CLIENT_SERVER if address else _SLOW_NODE
@@ -86,6 +119,42 @@ def _start(address: str | None, count: int) -> None:
                 raise
         else:
             return
+
+
+def _keep_to_this_machine() -> None:
+    """Let a Ray that is started now listen on the loopback address alone, and answer only who has this process's token."""
+    from ray._private import ray_constants
+
+    for name in (_LOOPBACK, *_AUTH):
+        _users_own.setdefault(name, os.environ.pop(name, None))
+    os.environ |= {_LOOPBACK: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    ray_constants.ENABLE_RAY_CLUSTER = False  # Ray read the variable when it was imported
+    _reload_settings()
+    asks = (
+        "asks for a token"
+        if Version(ray.__version__) >= _TOKENS_SINCE
+        else "asks for no token, as it is older than 2.52"
+    )
+    logger.info("Ray %s listens on 127.0.0.1 alone and %s", ray.__version__, asks)
+
+
+def _restore_environment() -> None:
+    """Give a cluster of the user's its own settings, if this process had a Ray of its own before."""
+    for name, value in _users_own.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    if _users_own:
+        _users_own.clear()
+        _reload_settings()
+
+
+def _reload_settings() -> None:
+    """Let Ray's compiled part read its environment again, in the order of its own tests. A Ray without tokens reads nothing."""
+    with suppress(ImportError, AttributeError):
+        compiled: Any = importlib.import_module("ray._raylet")
+        compiled.Config.initialize("")
+        compiled.AuthenticationTokenLoader.instance().reset_cache()
 
 
 class RayCluster:
@@ -152,7 +221,11 @@ class RayCluster:
             yield
         except exceptions.RayTaskError as error:
             cause = getattr(error, "cause", None)
-            raise (cause if isinstance(cause, MlspecError) else self._cluster_error(cause or error)) from error
+            if isinstance(cause, MlspecError):
+                raise cause from error
+            # A worker's own records stay in Ray's files on its machine. The error holds the worker's traceback as text.
+            logger.error("a worker of the Ray cluster %s failed", self._where, exc_info=error)  # noqa: TRY400
+            raise self._cluster_error(cause or error) from error
         except (exceptions.RayError, ConnectionError) as error:
             raise self._cluster_error(error) from error
 

@@ -1,4 +1,4 @@
-"""The receivers of a notice, and when a failed delivery is retried."""
+"""The receivers of a notice, when a failed delivery is retried, and what is said of a notice that nobody has."""
 
 from __future__ import annotations
 
@@ -7,18 +7,30 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mlspec.plan.backoff import retry_pause
-from mlspec.plan.moments import format_moment, parse_moment
+from mlspec.plan.moments import format_moment, moment_after, parse_moment
 from mlspec.spec.fields import SEVERITIES
 from mlspec.spec.forecast import Notify
 from mlspec.state.notice import Notice, PendingNotice
+from mlspec.state.record import Event
 
 GIVE_UP = timedelta(days=3)
+# More attempts than fit into GIVE_UP (eight pauses up to an hour, then one an hour). A notice that was made by a clock that was
+# ahead is given up after these, as it has no useful age.
+MOST_DELIVERIES = 100
 
 
 def notice_receivers(notify: Sequence[Notify], notice: Notice) -> tuple[str, ...]:
     """Return the stable names of the receivers whose `severity` is at or below the notice's."""
     level = SEVERITIES.index(notice.severity)
     return tuple(_receiver_name(receiver) for receiver in notify if SEVERITIES.index(receiver.severity) <= level)
+
+
+def latest_attempt(now: str) -> str:
+    """Return the latest moment for which an attempt is planned at `now`: no pause is longer than GIVE_UP.
+
+    An attempt that is recorded for later was planned by a clock that was ahead, and counts as due.
+    """
+    return moment_after(now, GIVE_UP)
 
 
 def _receiver_name(receiver: Notify) -> str:
@@ -31,13 +43,42 @@ def reschedule_delivery(
     """Return the outbox's entry after a failed attempt: why it failed, and when it is retried, if at all.
 
     Pauses double from 30 s to an hour. Each is longer by a share from the notice's id, so that retries do not come at the same
-    time. A receiver that asks for a longer pause gets it. Three days after the notice was made, it is given up: it is no longer
-    useful.
+    time. A receiver that asks for a longer pause gets it. Three days after the notice was made, or after MOST_DELIVERIES attempts,
+    it is given up: it is no longer useful.
     """
     attempts = pending.attempts + 1
     pause = retry_pause(attempts, pending.notice.id, pending.receiver)
     next_attempt = parse_moment(now) + max(pause, timedelta(seconds=min(wait or 0.0, GIVE_UP.total_seconds())))
-    given_up = permanent or next_attempt > parse_moment(pending.notice.at) + GIVE_UP
+    too_late = next_attempt > parse_moment(moment_after(pending.notice.at, GIVE_UP))
+    given_up = permanent or too_late or attempts >= MOST_DELIVERIES
     return replace(
         pending, attempts=attempts, next_at=None if given_up else format_moment(next_attempt), problem=problem
     )
+
+
+def given_up_event(pending: PendingNotice, at: str) -> Event | None:
+    """Return the history's event for a notice that was given up; None if it is tried again."""
+    if not pending.is_given_up:
+        return None
+    return Event(pending.notice.forecast, at, "Warning", "NoticeGivenUp", undelivered_sentence(pending))
+
+
+def undelivered_sentence(pending: PendingNotice) -> str:
+    """Return a sentence on a notice that a receiver did not accept."""
+    notice = pending.notice
+    then = (
+        f"it was given up after attempt {pending.attempts}: `mlspec resume {notice.forecast} --notices send` sends it again"
+        if pending.is_given_up
+        else f"it is tried again at {pending.next_at}"
+    )
+    return f"{pending.receiver} did not accept the notice of {notice.at} ({notice.message}): {pending.problem}; {then}"
+
+
+def resend_notice(pending: PendingNotice, now: str) -> PendingNotice:
+    """Return the outbox's entry of a notice that a person sends again: due at once."""
+    return replace(pending, attempts=0, next_at=now)
+
+
+def discard_notice(pending: PendingNotice, by: str) -> PendingNotice:
+    """Return the outbox's entry of a notice that a person discards. It was never delivered."""
+    return replace(pending, problem=f"discarded by {by}: {pending.problem}")

@@ -63,10 +63,23 @@ def compare_resource(wanted: Resource, observed: Observed) -> Change:
     before = current.resource.fields
     fields = diff_fields(before, wanted.fields)
     failed = observed.failed.get(wanted.kind)
-    if not fields and not current.damage and not failed:
+    if not fields and not current.damage and not current.outdated and not failed:
         return Change(wanted.forecast, wanted.address, "none", "is up to date", before, wanted.fields)
-    reason = current.damage or (_change_reason(fields) if fields else f"the last attempt failed: {failed}")
+    reason = current.damage or (
+        _change_reason(fields) if fields else current.outdated or f"the last attempt failed: {failed}"
+    )
     return Change(wanted.forecast, wanted.address, action, reason, before, wanted.fields, fields)
+
+
+def is_only_outdated(change: Change, observed: Observed) -> bool:
+    """Return whether a change of the deployment does no more than bring the data of the newest forecast to its containers.
+
+    It waits until the forecast is made: else they would be deployed twice.
+    """
+    deployment = observed.resources.get("deployment")
+    if deployment is None or deployment.resource.address != change.resource:
+        return False
+    return bool(deployment.outdated and not deployment.damage and not change.fields)
 
 
 def diff_fields(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[FieldChange, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlspec.plan.backoff import ended_pass
 from mlspec.state.ledger import Ledger
 from mlspec.state.record import Condition
 
@@ -9,7 +10,12 @@ BY_ITSELF = "mlspec"  # the value of `Hold.by` if the loop made the hold
 
 
 def healthy_condition(name: str, ledger: Ledger, at: str) -> Condition:
-    """Return the condition Healthy. Without measured values it is Unknown, never True."""
+    """Return the condition Healthy. Without measured values it is Unknown, never True.
+
+    It is False after a defect that ended a whole pass: nothing watches the forecast until a pass succeeds.
+    """
+    if ledger.failure and ended_pass(ledger.failure):
+        return Condition(name, "Healthy", "False", "Defect", ledger.failure.reason, at)
     if ledger.hold and ledger.hold.by == BY_ITSELF:
         message = f"release {ledger.hold.release} is held: {ledger.hold.reason}; `mlspec resume {name}` ends the hold"
         return Condition(name, "Healthy", "False", "NeedsAPerson", message, at)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+EARLIEST, LATEST = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"  # of which Python can make a time
+
 
 def parse_moment(text: str) -> datetime:
     """Return the aware datetime of an RFC 3339 text. Raises ValueError if it has no time zone."""
@@ -19,13 +21,19 @@ def format_moment(at: datetime) -> str:
 
 
 def moment_after(start: str, span: timedelta) -> str:
-    """Return the moment `span` after `start`."""
-    return format_moment(parse_moment(start) + span)
+    """Return the moment `span` after `start`, at most LATEST: a record may have been edited, or be of a wrong clock."""
+    try:
+        return format_moment(parse_moment(start) + span)
+    except OverflowError:
+        return LATEST
 
 
 def moment_before(start: str, span: timedelta) -> str:
-    """Return the moment `span` before `start`."""
-    return format_moment(parse_moment(start) - span)
+    """Return the moment `span` before `start`, at least EARLIEST."""
+    try:
+        return format_moment(parse_moment(start) - span)
+    except OverflowError:
+        return EARLIEST
 
 
 def day_or_hour(at: str, frequency: str) -> str:

@@ -33,11 +33,15 @@ def _deployment_note(spec: Forecast) -> str | None:
 
 
 def _training_note(spec: Forecast) -> str | None:
-    return (
-        "machine is for a job on Google Cloud; the local target trains on this machine"
-        if spec.training.machine
-        else None
-    )
+    remarks = []
+    if spec.training.machine:
+        remarks.append("machine is for a job on Google Cloud; the local target trains on this machine")
+    if (spec.training.address or "").startswith("vertex_ray:"):
+        remarks.append(
+            "Ray on Vertex AI asks its clients for Python 3.11, and their account for roles/aiplatform.user: the image and the "
+            "accounts of the steps on Google Cloud have neither by themselves (docs/cluster.md)"
+        )
+    return "; ".join(remarks) or None
 
 
 def _metadata_note(spec: Forecast) -> str | None:
@@ -63,9 +67,22 @@ def spec_notes(name: str, spec: Forecast) -> tuple[str, ...]:
     sentences = [(key, say(spec)) for key, say in _SENTENCES]
     parts = loop_parts(spec)
     if parts:
-        active_parts = f"{', '.join(parts)} act{'' if len(parts) > 1 else 's'} while `mlspec reconcile` runs"
+        verb = "act" if len(parts) > 1 else "acts"
+        active_parts = f"{', '.join(parts)} {verb} while `mlspec reconcile` runs, and in each run of its DAG"
         sentences.append(("loop", f"{active_parts}; apply alone looks at data, model and forecast"))
     return tuple(f"{name}: {key}: {sentence}" for key, sentence in sentences if sentence)
+
+
+def schedule_note(name: str, spec: Forecast) -> str:
+    """Return a sentence on who runs a forecast: its DAG and the loop keep its schedule; without one nothing runs it by itself."""
+    crons = {"schedule.forecast": spec.schedule.forecast, "schedule.retrain": spec.schedule.retrain}
+    known = [f"{key} ({cron}, {spec.schedule.timezone})" for key, cron in crons.items() if cron]
+    if known:
+        return f"{name}: schedule: its DAG in Airflow keeps {' and '.join(known)}, and so does `mlspec reconcile`, whichever runs"
+    return (
+        f"{name}: schedule: none, so nothing runs it by itself; `mlspec reconcile` makes a forecast when the data is newer,"
+        " a DAG when somebody triggers it"
+    )
 
 
 def loop_parts(spec: Forecast) -> tuple[str, ...]:

@@ -15,12 +15,16 @@ from mlspec.state.resource import Json, digest
 def alert_notices(
     spec: Forecast, transitions: Sequence[AlertTransition], version: str | None, now: str
 ) -> tuple[Notice, ...]:
-    """Return a notice for each alert that people have to be notified of."""
+    """Return a notice for each alert that people have to be notified of, and for each that goes on firing.
+
+    The notice of an incident has the same id as long as it fires, and the outbox takes an id once for each receiver. So a receiver
+    that the spec names during an incident gets it, and no other gets it twice.
+    """
     severity = {alert.name: alert.severity for alert in spec.alerts}
     return tuple(
         _alert_notice(spec, transition.record, severity[transition.record.name], version, now)
         for transition in transitions
-        if transition.notify
+        if transition.notify or transition.record.state == "firing"
     )
 
 

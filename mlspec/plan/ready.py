@@ -20,6 +20,8 @@ def why_not_ready(conditions: Sequence[Condition]) -> str:
     by_type: dict[str, Condition] = {condition.type: condition for condition in conditions}
     for kind in NEEDED:
         condition = by_type.get(kind)
+        if condition is None and "Progressing" in by_type:
+            return by_type["Progressing"].message
         if condition is None:
             return f"{kind} is not known yet"
         if condition.status != "True":

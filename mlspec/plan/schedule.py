@@ -42,6 +42,7 @@ def due_run(expression: str | None, timezone: str, handled: datetime, now: datet
     """Return the newest moment since `handled`, the last moment that was handled; None if there is none.
 
     If several were missed, only the newest is due: one run makes up for all. A clock that was set back makes nothing due twice.
+    A `handled` far in the future would make nothing due until it comes: `plan.clock` corrects it before.
     """
     if expression is None or handled >= now:
         return None

@@ -10,6 +10,7 @@ from mlspec.errors import UsageError
 from mlspec.spec.faults import did_you_mean
 from mlspec.state.plan import Plan
 
+_SHOWN = 10  # names of forecasts in a hint
 _STATES = ("new", "modified", "modified+")
 
 
@@ -31,9 +32,16 @@ def _match_selector(plan: Callable[[], Plan], selector: str, names: Sequence[str
     if selector in _STATES:
         return [name for name in names if matches_state(plan(), selector, name)]
     matches = [name for name in names if fnmatchcase(name, selector)]
-    if not matches and not any(sign in selector for sign in "*?["):
+    if not matches and any(sign in selector for sign in "*?["):
+        raise UsageError(f"--select: no forecast's name matches '{selector}'", hint=_describe_names(names))
+    if not matches:
         raise UsageError(f"--select: no forecast '{selector}'", hint=did_you_mean(selector, [*names, *_STATES]))
     return matches
+
+
+def _describe_names(names: Sequence[str]) -> str:
+    shown, more = ", ".join(names[:_SHOWN]), f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return f"the forecasts are {shown}{more}; quote a pattern, so that the shell does not read it"
 
 
 def matches_state(plan: Plan, state: str, name: str) -> bool:

@@ -18,6 +18,9 @@ SHAPE = (
     "model.horizon", "model.quantiles",
 )  # fmt: skip
 
+# Keys of `dataset` that came later: they count where they are not their default, so that recorded shapes stay as they are.
+LATER_SHAPE = ("aggregate", "calendar", "missing", "timezone")
+
 
 @dataclass(frozen=True, slots=True)
 class PromotionBlock:
@@ -68,14 +71,16 @@ def observed_traffic(observed: Observed) -> Mapping[str, int]:
 
 
 def spec_shape(spec: Forecast) -> str:
-    """Return the digest of the keys in SHAPE. Versions of the same shape can replace each other."""
+    """Return the digest of the keys in SHAPE and LATER_SHAPE. Versions of the same shape can replace each other."""
     return recorded_shape(resolved_json(spec))
 
 
 def recorded_shape(document: Mapping[str, Json]) -> str:
     """Return the digest of a resolved spec's shape, from the JSON that a release keeps: its keys are as old as releases are."""
     values = digest_values(document)
-    return digest([_value_at(values, key) for key in SHAPE], 16)
+    dataset = values["dataset"]
+    later = [{key: dataset[key] for key in LATER_SHAPE if key in dataset}]
+    return digest([_value_at(values, key) for key in SHAPE] + [part for part in later if part], 16)
 
 
 def fits_spec(observed: Observed, spec: Forecast) -> bool:

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import is_dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
+from jinja2.environment import TemplateModule
+from jinja2.runtime import BlockReference, LoopContext, Macro, TemplateReference
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Cycler, Namespace
 
 from mlspec.assets import asset_folder
 from mlspec.render import quote
 from mlspec.spec.escaping import log_filter
 from mlspec.spec.metrics import Metric
+
+# The values whose attributes a template may read, beside those of a record (a dataclass): plain data, and Jinja's own.
+_FACTS = (
+    str, int, float, list, tuple, Mapping, LoopContext, Macro, BlockReference, TemplateModule,
+    TemplateReference, Cycler, Namespace,
+)  # fmt: skip
 
 
 class _FolderLoader(BaseLoader):
@@ -38,6 +49,19 @@ def _is_unchanged(file: Path, before: os.stat_result) -> bool:
     return (current.st_mtime_ns, current.st_size) == (before.st_mtime_ns, before.st_size)
 
 
+class _TemplateSandbox(ImmutableSandboxedEnvironment):
+    """A sandbox in which templates see facts alone: no attribute of a function, a class or a module, and nothing to change."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.globals.pop("lipsum", None)  # text of any length, for nothing
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Return whether a template may read `obj.attr`."""
+        is_fact = isinstance(obj, _FACTS) or (is_dataclass(obj) and not isinstance(obj, type))
+        return is_fact and super().is_safe_attribute(obj, attr, value)
+
+
 @lru_cache(maxsize=8)
 def jinja_environment(own: Path | None = None) -> Environment:
     """Return the environment for mlspec's templates; those under `own` take precedence.
@@ -45,7 +69,7 @@ def jinja_environment(own: Path | None = None) -> Environment:
     HTML is escaped; an undefined name is an error.
     """
     folders = (own, asset_folder("templates")) if own is not None else (asset_folder("templates"),)
-    jinja = ImmutableSandboxedEnvironment(
+    jinja = _TemplateSandbox(
         loader=_FolderLoader(folders),
         undefined=StrictUndefined,
         autoescape=lambda name: bool(name and name.endswith(".html.j2")),  # the other languages have their own filters

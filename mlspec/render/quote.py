@@ -6,6 +6,7 @@ All text of a spec stays data: no part of it is read as code, as a template or a
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import re
 from collections.abc import Mapping
@@ -102,3 +103,20 @@ def promql_text(text: str) -> str:
     PromQL follows Go's escapes.
     """
     return in_double_quotes(text)
+
+
+def markdown_code(text: str) -> str:
+    """Return text as a code span of Markdown on one line (spec.commonmark.org/0.31.2/#code-spans).
+
+    Nothing in a code span is markup, and GitHub and GitLab look in it for no mention, link or reference.
+    """
+    flat = "".join(map(_python_char, text))
+    fence = "`" * (max((len(run) for run in re.findall("`+", flat)), default=0) + 1)
+    # A space at both ends is taken off again. Without it a backtick at an end would lengthen the fence.
+    is_padded = flat.startswith(("`", " ")) or flat.endswith(("`", " ")) or not flat
+    return f"{fence} {flat} {fence}" if is_padded and flat.strip() else f"{fence}{flat or ' '}{fence}"
+
+
+def html_code(text: str) -> str:
+    """Return text as code in an HTML block of Markdown, on one line: markup has no meaning there, but HTML has."""
+    return f"<code>{html.escape(''.join(map(_python_char, text)))}</code>"

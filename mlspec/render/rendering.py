@@ -34,6 +34,27 @@ class InfrastructureRenderer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    """Everything to render for one target: `own` is the project's own folder of templates, `with_shared` adds what specs share."""
+
+    sources: tuple[RenderSource, ...]
+    target: str
+    infrastructure: InfrastructureRenderer | None
+    with_shared: bool
+    own: Path | None = None
+
+
+def render_files(job: RenderJob) -> dict[str, str]:
+    """Return all files of a job, as text by path. Raises TemplateError, or what a template of the project raises."""
+    files = {
+        path: text
+        for source in job.sources
+        for path, text in render_forecast(source, job.target, job.infrastructure, job.own).items()
+    }
+    return files | (render_shared(job.sources, job.infrastructure, job.own) if job.with_shared else {})
+
+
 def render_forecast(
     source: RenderSource, target: str, infrastructure: InfrastructureRenderer | None, own: Path | None = None
 ) -> dict[str, str]:

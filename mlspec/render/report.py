@@ -57,6 +57,7 @@ class ReportFacts:
     made: str
     lineage: Mapping[str, Any] = field(default_factory=dict)
     auto: Sequence[str] = ()
+    fates: Sequence[str] = ()
 
 
 def render_report(facts: ReportFacts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./ -]*[A-Za-z0-9_]|[A-Za-z_]")
 _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
@@ -20,10 +20,25 @@ def quote_scalar(value: str | float) -> str:
         return json.dumps(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    escaped = "".join(f"\\U{ord(char):08x}" if ord(char) > 0xFFFF else json.dumps(char)[1:-1] for char in value)
-    return f'"{escaped}"'
+    return f'"{"".join(map(_escape, value))}"'
+
+
+def _escape(char: str) -> str:
+    """Return a character as it stands in double quotes. Letters stay as people write them."""
+    if ord(char) > 0xFFFF:
+        return f"\\U{ord(char):08x}"
+    return char if char.isalpha() else json.dumps(char)[1:-1]
 
 
 def quote_list(values: Sequence[str]) -> str:
     """Return a list in flow style."""
     return f"[{', '.join(quote_scalar(value) for value in values)}]"
+
+
+def quote_value(value: object) -> str:
+    """Return a scalar, a list or a mapping in flow style."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{quote_scalar(key)}: {quote_value(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(quote_value, value))}]"
+    return quote_scalar(value if isinstance(value, str | int | float) else str(value))

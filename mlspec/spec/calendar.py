@@ -10,12 +10,12 @@ from itertools import pairwise
 
 from mlspec.spec.faults import ProblemAndHint, nearest_word
 
-_DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 # pandas' offset aliases that a demand series may have, with the anchors that each may have.
 # https://pandas.pydata.org/docs/user_guide/timeseries.html#offset-aliases
 FREQUENCIES: dict[str, tuple[str, ...]] = {
-    "min": (), "h": (), "D": (), "B": (), "W": _DAYS,
+    "min": (), "h": (), "D": (), "B": (), "W": DAYS,
     "MS": (), "ME": (), "QS": _MONTHS, "QE": _MONTHS, "YS": _MONTHS, "YE": _MONTHS,
 }  # fmt: skip
 _OLD_ALIASES = {

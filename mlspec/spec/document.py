@@ -6,7 +6,7 @@ Positions are computed by reading the text a second time, and only on demand: a 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path as File
 from typing import Any
@@ -15,6 +15,8 @@ from mlspec.spec.decode import MAX_BYTES, Mark, Trouble, decode_text
 from mlspec.spec.faults import Fault, Path, Problem, dotted_path, has_key
 from mlspec.spec.reader import Reading, read_yaml
 from mlspec.spec.secrecy import redact_secrets
+
+_LONGEST = 1000  # characters of a path, a message or a hint
 
 
 @dataclass
@@ -57,13 +59,14 @@ class Document:
     def make_fault(self, problem: Problem, place: Path | None = None) -> Fault:
         """Return a problem with its position. `place` is the path in this file, if it differs from the problem's path."""
         path = problem.path if place is None else place
-        return self._build_fault(
+        fault = self._build_fault(
             self.find_mark(path, on_key=problem.on_key),
             path=dotted_path(problem.path),
             code=problem.code,
             message=problem.message,
             hint=problem.hint,
         )
+        return replace(fault, warning=problem.warning)
 
     def add_troubles(self, troubles: Iterable[Trouble]) -> None:
         """Add what the reader refused to the faults of this file."""
@@ -81,8 +84,15 @@ class Document:
     def _build_fault(self, mark: Mark, *, path: str, code: str, message: str, hint: str | None) -> Fault:
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
         # A fault is printed, logged and sent to a code host, so it must not contain a secret from the file.
-        path, message, line = redact_secrets(path), redact_secrets(message), redact_secrets(line)
-        return Fault(self.name, mark.line, mark.column, path, code, message, hint and redact_secrets(hint), line)
+        path, message, line = _shorten(redact_secrets(path)), _shorten(redact_secrets(message)), redact_secrets(line)
+        return Fault(
+            self.name, mark.line, mark.column, path, code, message, hint and _shorten(redact_secrets(hint)), line
+        )
+
+
+def _shorten(text: str) -> str:
+    """Return a text that may quote a key or a value of the user's, which can be as long as the file."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def open_document(file: File, name: str) -> Document:

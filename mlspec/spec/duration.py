@@ -1,4 +1,4 @@
-"""Durations in a spec: `90s`, `15m`, `24h`, `3d`, `2w`."""
+"""Durations in a spec: `90s`, `15m`, `24h`, `3d`, `2w`, `1y`. A year is 365 days."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 from datetime import timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_PATTERN = re.compile(r"(0|[1-9][0-9]{0,6})([smhdw])")
-EXPECTED = "a whole number and a unit: 90s, 15m, 24h, 3d or 2w"
+# Only read, never written: how a duration is written is part of a spec's digest, and 365d was written so before.
+_ONLY_READ = {"y": 365 * 86400}
+_PATTERN = re.compile(r"(0|[1-9][0-9]{0,6})([smhdwy])")
+EXPECTED = "a whole number and a unit: 90s, 15m, 24h, 3d, 2w or 1y"
 LONGEST = timedelta(days=3660)
 
 
@@ -16,7 +18,7 @@ def parse_duration(text: str) -> timedelta:
     match = _PATTERN.fullmatch(text)
     if not match:
         raise ValueError(f"expected {EXPECTED}")
-    span = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    span = timedelta(seconds=int(match[1]) * {**_UNITS, **_ONLY_READ}[match[2]])
     if span > LONGEST:
         raise ValueError(f"expected at most {format_duration(LONGEST)}")
     return span

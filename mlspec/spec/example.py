@@ -55,6 +55,7 @@ deployment:
   rollout: {strategy: canary, steps: [10, 50, 100], interval: 1h}
   machine: {type: n2-standard-4, min_replicas: 1, max_replicas: 3}
   batch_machine: n2-highmem-32
+  endpoint: {access: public}
 alerts:
   - {name: accuracy, metric: wape, above: 0.2, window: 4, for: 2 of 3, by: [store], severity: critical}
   - {name: bias, metric: bias, outside: [-0.1, 0.1], window: 4}
@@ -78,10 +79,12 @@ apiVersion: mlspec/v1
 kind: Project
 name: acme-forecasts
 defaults: {notify: [{pubsub: forecast-alerts}]}
+webhooks: {private_networks: [10.20.0.0/16]}
 targets:
   local: {type: local, path: .mlspec, protect: false}
-  team: {type: local, path: .mlspec-team, state: "postgresql://db.example.com/forecasts", protect: true}
+  team: {type: local, path: .mlspec-team, state: "postgresql://db.example.com/forecasts?sslmode=verify-full", protect: true}
   prod: {type: gcp, project: acme-prod, region: southamerica-east1, protect: true}
+retention: {releases: 20, runs: 400d, events: 2y}
 """
 
 

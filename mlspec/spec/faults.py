@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import groupby
 from typing import Any
 
 Key = str | int
 Path = tuple[Key, ...]
 ProblemAndHint = tuple[str, str]  # what is wrong, and what to do about it
 
-_LISTED = 12
+_LISTED = 14
+# A person corrects a file from its first errors. Without a limit a file of 1 MiB makes megabytes of them, in a log of CI too.
+MOST_OF_A_FILE, MOST_OF_ALL = 100, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class Problem:
     """An error of one field, without its file and line.
 
     `path` leads to the field: ("alerts", 0, "metric"). `code` is a stable word for programs, `message` a sentence on what is
-    wrong, `hint` says what to write instead. With `on_key` the problem is with the key, not with the value.
+    wrong, `hint` says what to write instead. With `on_key` the problem is with the key, not with the value. A `warning` is no
+    error: the spec is valid, and a person should look.
     """
 
     path: Path
@@ -27,13 +31,15 @@ class Problem:
     message: str
     hint: str | None = None
     on_key: bool = False
+    warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A problem with its position. Line and column count from 1; `path` is dotted (`alerts[0].metric`), "" for the whole file.
 
-    `text` is the text of that line.
+    `text` is the text of that line. `count` is the number of errors that it stands for: more than one if it says how many others
+    are not shown.
     """
 
     file: str
@@ -44,6 +50,34 @@ class Fault:
     message: str
     hint: str | None = None
     text: str = ""
+    count: int = 1
+    warning: bool = False
+
+
+def limit_faults(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Return the first faults of each file. One fault in place of the rest says how many are not shown. `faults` are by file."""
+    shown: list[Fault] = []
+    for _file, group in groupby(faults, key=lambda fault: fault.file):
+        own = list(group)
+        shown += [*own[:MOST_OF_A_FILE], *_fault_of_the_rest(own[MOST_OF_A_FILE:], "of this file")]
+    return (*shown[:MOST_OF_ALL], *_fault_of_the_rest(shown[MOST_OF_ALL:], "of this and other files"))
+
+
+def _fault_of_the_rest(rest: Sequence[Fault], where: str) -> list[Fault]:
+    if not rest:
+        return []
+    first, count = rest[0], sum(fault.count for fault in rest)
+    message = f"{count:,} more error{'s' if count > 1 else ''} {where} {'are' if count > 1 else 'is'} not shown"
+    return [
+        Fault(
+            first.file, first.line, first.column, "", "more-errors", message, "correct those above first", count=count
+        )
+    ]
+
+
+def count_faults(faults: Iterable[Fault]) -> int:
+    """Return the number of errors, with those that are not shown."""
+    return sum(fault.count for fault in faults if not fault.warning)
 
 
 def dotted_path(path: Path) -> str:

@@ -33,7 +33,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_read_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})[smhdw]$", "examples": ["24h", "3d"]}),
+    WithJsonSchema({"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})[smhdwy]$", "examples": ["24h", "3d"]}),
 ]
 
 # Each pattern of a name is written here once; PATTERNS has it in words.
@@ -50,6 +50,12 @@ _RAY_ADDRESS = r"^(ray://[A-Za-z0-9.-]+:[0-9]{1,5}|vertex_ray://[A-Za-z0-9./_-]+
 _MONEY = r"^[1-9][0-9]{0,8}(\.[0-9]{2})? [A-Z]{3}$"
 _PROJECT_ID = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$"
 _REGION = r"^[a-z]+-[a-z]+[1-9][0-9]?$"
+_DATASET = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]\.[A-Za-z0-9_]{1,1024}$"
+_NETWORK = r"^[0-9A-Fa-f.:]{2,45}/[0-9]{1,3}$"
+_DELIMITER = r"^[,;|\t:~^ ]$"
+_DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+_HOLIDAY_PLACE = r"^[A-Z]{2}(-[0-9A-Z]{1,3})?$"
+_ENCODING = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}$"
 
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
 AlertName = Annotated[str, StringConstraints(pattern=_ALERT_NAME)]
@@ -68,6 +74,20 @@ AgreementText = Annotated[str, StringConstraints(pattern=agreement.PATTERN)]
 Money = Annotated[str, StringConstraints(pattern=_MONEY)]
 ProjectId = Annotated[str, StringConstraints(pattern=_PROJECT_ID)]
 Region = Annotated[str, StringConstraints(pattern=_REGION)]
+DatasetName = Annotated[str, StringConstraints(pattern=_DATASET)]
+# How a table of a file is written.
+TableFormat = Literal["csv", "parquet", "xlsx"]
+Compression = Literal["gzip", "zstd"]
+DecimalMark = Literal[".", ","]
+ThousandsMark = Literal[".", ",", " ", "'"]
+Delimiter = Annotated[str, StringConstraints(pattern=_DELIMITER)]
+Encoding = Annotated[str, StringConstraints(pattern=_ENCODING)]
+DateFormat = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+SheetName = Annotated[str, StringConstraints(min_length=1, max_length=31)]
+Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
+Day = Annotated[str, StringConstraints(pattern=_DAY)]
+HolidayPlace = Annotated[str, StringConstraints(pattern=_HOLIDAY_PLACE)]
+Network = Annotated[str, StringConstraints(pattern=_NETWORK)]
 # Ray Client (https://docs.ray.io/en/latest/cluster/running-applications/job-submission/ray-client.html) and Ray on Vertex AI.
 RayAddress = Annotated[
     str,
@@ -100,6 +120,12 @@ PATTERNS = {
     _FREQUENCY: "a pandas offset alias, such as D, W-FRI or MS",
     _SECRET_NAME: "the name of a secret: a letter, then letters, digits, hyphens and underscores",
     _TOPIC_NAME: "the name of a Pub/Sub topic: a letter, then 2 to 254 letters, digits and . _ ~ + % -",
+    _DATASET: "a BigQuery dataset as project.dataset, such as acme-prod.sales",
+    _DELIMITER: 'one of , ; : ~ ^, a bar, a space or a tab ("\\t")',
+    _DAY: "a date, such as 2026-12-25",
+    _HOLIDAY_PLACE: "a country by its ISO 3166 code, such as BR, or one of its regions, such as BR-SP",
+    _ENCODING: "the name of an encoding, such as utf-8 or cp1252",
+    _NETWORK: "a network, such as 10.20.0.0/16 or fd12:3456::/48",
     _MACHINE_TYPE: "a machine type, such as n2-standard-4",
 }
 

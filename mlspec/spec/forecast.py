@@ -17,9 +17,17 @@ from mlspec.spec.fields import (
     AlertMetric,
     AlertName,
     Column,
+    Compression,
     Cron,
+    DatasetName,
+    DateFormat,
+    Day,
+    DecimalMark,
+    Delimiter,
     Duration,
+    Encoding,
     Frequency,
+    HolidayPlace,
     LabelKey,
     LabelValue,
     Lag,
@@ -28,6 +36,7 @@ from mlspec.spec.fields import (
     Money,
     Name,
     Owner,
+    ProjectId,
     Quantile,
     RankMetric,
     RayAddress,
@@ -36,9 +45,13 @@ from mlspec.spec.fields import (
     SecretName,
     Severity,
     Share,
+    SheetName,
+    TableFormat,
     Text,
+    ThousandsMark,
     Timezone,
     TopicName,
+    Weekday,
 )  # fmt: skip
 from mlspec.spec.metrics import MAIN, METRICS, SIDES, format_names, metric_names
 
@@ -74,13 +87,37 @@ class Source(Part):
 
     uri: str | None = Field(
         default=None, max_length=1024,
-        description="A path relative to the project's root, gs://bucket/object (CSV or Parquet, * allowed) or "
+        description="A path relative to the project's root, gs://bucket/object (CSV, Parquet or xlsx, * allowed) or "
         "bq://project.dataset.table.", examples=["data/sales.csv", "gs://acme/sales/*.parquet"],
     )  # fmt: skip
     query: str | None = Field(
         default=None, max_length=65_536, description="A BigQuery SELECT, instead of a uri.",
         examples=["SELECT week, store, units FROM `acme-prod.sales.weekly`"],
     )  # fmt: skip
+    datasets: Many[DatasetName] = Field(
+        default=(), max_length=20, examples=[["acme-prod.sales"]],
+        description="The BigQuery datasets that the query reads, as project.dataset; the forecast's accounts may then read them.",
+    )  # fmt: skip
+    format: TableFormat | None = Field(
+        default=None, description="csv, parquet or xlsx; by the file's name, if left out.", examples=["csv"]
+    )
+    delimiter: Delimiter = Field(default=",", description="The sign between two fields of a CSV file.", examples=[";"])
+    decimal: DecimalMark = Field(default=".", description="The sign before the decimals of a number.", examples=[","])
+    thousands: ThousandsMark | None = Field(
+        default=None, description="The sign between groups of three digits; none, if left out.", examples=["."]
+    )
+    encoding: Encoding = Field(default="utf-8", description="The encoding of a CSV file's text.", examples=["cp1252"])
+    date_format: DateFormat = Field(
+        default="iso", examples=["%d/%m/%Y", "iso-week", "yyyymm"],
+        description="How the time column is written: iso (2024-02-01), iso-week (2024-W05), yyyymm (202402), yyyymmdd (20240201), "
+        "quarter (2024Q1), or a strptime format.",
+    )  # fmt: skip
+    sheet: SheetName | None = Field(
+        default=None, description="The sheet of an xlsx file; the first, if left out.", examples=["Plan1"]
+    )
+    compression: Compression | None = Field(
+        default=None, description="How a CSV file is compressed; by the file's name, if left out.", examples=["gzip"]
+    )
 
 
 class Actuals(Part):
@@ -106,6 +143,31 @@ class Future(Part):
     """Where the known covariates over the horizon are read from."""
 
     uri: str = Field(min_length=1, max_length=1024, description="An address in the form of `dataset.source.uri`.")
+    format: TableFormat | None = Field(
+        default=None, description="csv, parquet or xlsx; by the file's name, if left out.", examples=["csv"]
+    )
+    delimiter: Delimiter | None = Field(
+        default=None, description="The sign between two fields; the source's, if left out.", examples=[";"]
+    )
+    decimal: DecimalMark | None = Field(
+        default=None, description="The sign before decimals; the source's, if left out.", examples=[","]
+    )
+    thousands: ThousandsMark | None = Field(
+        default=None, examples=["."],
+        description="The sign between groups of three digits; as `decimal` is, the source's, if both are left out.",
+    )  # fmt: skip
+    encoding: Encoding | None = Field(
+        default=None, description="The text's encoding; the source's, if left out.", examples=["cp1252"]
+    )
+    date_format: DateFormat | None = Field(
+        default=None, description="How the time column is written; as in the source, if left out.", examples=["iso"]
+    )
+    sheet: SheetName | None = Field(
+        default=None, description="The sheet of an xlsx file; the first, if left out.", examples=["Plano"]
+    )
+    compression: Compression | None = Field(
+        default=None, description="How a CSV file is compressed; by the file's name, if left out.", examples=["gzip"]
+    )
 
 
 class Freshness(Part):
@@ -118,7 +180,8 @@ class Completeness(Part):
     """How many of the expected periods must be present."""
 
     min: Share = Field(
-        description="Smallest share of periods present, between a series' first row and the newest period of the dataset."
+        description="Smallest share of periods present, between a series' first row and the newest period of the dataset, or the "
+        "last row of a series that has ended."
     )
 
 
@@ -147,6 +210,23 @@ class Checks(Part):
     series: SeriesCount | None = Field(default=None, description="How many series must be there.")
 
 
+class DayCalendar(Part):
+    """Which days are open. A closed day is no period: it is neither filled, scored nor forecast."""
+
+    open: Many[Weekday] = Field(
+        default=(), max_length=7, examples=[["MON", "TUE", "WED", "THU", "FRI", "SAT"]],
+        description="The open weekdays; all days of the frequency, if left out.",
+    )  # fmt: skip
+    closed: Many[Day] = Field(
+        default=(), max_length=5_000, description="Further closed dates, past and future.", examples=[["2026-12-25"]]
+    )
+    holidays: HolidayPlace | None = Field(
+        default=None, examples=["BR", "BR-SP"],
+        description="The country whose public holidays are closed, by its ISO 3166 code, or one of its regions. Needs "
+        "mlspec's extra `holidays`.",
+    )  # fmt: skip
+
+
 class Dataset(Part):
     """The history that the forecast learns from, and its contract."""
 
@@ -161,6 +241,31 @@ class Dataset(Part):
     actuals: Actuals = Field(default=Actuals(), description="When the actuals of a period are complete.")
     covariates: Covariates = Field(default=Covariates(), description="Columns besides the target that a model may use.")
     future: Future | None = Field(default=None, description="Known covariates over the horizon.")
+    timezone: Timezone | None = Field(
+        default=None, examples=["America/Sao_Paulo"],
+        description="The IANA time zone whose days and hours the periods are; UTC, if left out. Times with an offset are moved "
+        "to it.",
+    )  # fmt: skip
+    calendar: DayCalendar | None = Field(
+        default=None,
+        examples=[{"open": ["MON", "TUE", "WED", "THU", "FRI", "SAT"], "holidays": "BR"}],
+        description="Open days, for the frequencies D and B; every day, if left out.",
+    )
+    aggregate: Literal["sum", "mean", "last"] | None = Field(
+        default=None, examples=["sum"],
+        description="How several rows of a series and period become one: transactions, or days that are forecast as weeks. If left "
+        "out, each series has one row a period. Covariates become the mean of their rows, or the last text.",
+    )  # fmt: skip
+    missing: Literal["unknown", "zero"] = Field(
+        default="unknown", examples=["zero"],
+        description="What an absent row says: unknown (the period is filled and never scored) or zero (nothing was sold). A row "
+        "whose value is empty is always unknown.",
+    )  # fmt: skip
+    ended_after: Duration | None = Field(
+        default=None, examples=["90d"],
+        description="A series without a value for so long has ended, and is not forecast. If left out: for longer than the horizon "
+        "where `missing` is unknown, and never where it is zero.",
+    )  # fmt: skip
     checks: Checks = Field(default=Checks(), description="The data contract.")
 
 
@@ -329,6 +434,12 @@ class Schedule(Part):
     forecast: Cron | None = Field(default=None, description="Cron expression of five fields.", examples=["0 6 * * MON"])
     retrain: Cron | None = Field(default=None, description="Cron expression of five fields.", examples=["0 4 1 * *"])
     timezone: Timezone = Field(default="UTC", description="IANA time zone of the expressions.")
+    deadline: Duration | None = Field(
+        default=None,
+        description="Time within which a run of the DAG has to be done, counted from when Airflow queued it. Airflow 3.3 or "
+        "newer tells when a run has missed it. If left out, nobody is told before a task or the run fails.",
+        examples=["4h"],
+    )
 
 
 class Rollout(Part):
@@ -352,6 +463,23 @@ class Machine(Part):
     max_replicas: int = Field(default=1, ge=1, le=100, description="Most replicas.")
 
 
+class EndpointSettings(Part):
+    """Who reaches an online endpoint on Google Cloud."""
+
+    access: Literal["public", "private"] = Field(
+        default="public",
+        description="public: a dedicated public endpoint, which lets in callers with the permission "
+        "aiplatform.endpoints.predict. private: an endpoint by Private Service Connect, which is reached from the networks of "
+        "allowed projects alone; each new forecast is a new deployment there, and it has no error_rate and no latency.",
+    )
+    allowed_projects: Many[ProjectId] = Field(
+        default=(),
+        description="Google Cloud projects, beside the endpoint's own, from whose networks a private endpoint is reached. "
+        "Google cannot change them: with others the endpoint is made anew.",
+        examples=[["acme-web"]],
+    )
+
+
 class Deployment(Part):
     """How a version serves, and how it is rolled out."""
 
@@ -366,6 +494,14 @@ class Deployment(Part):
         "prediction job. If left out, the forecast's Cloud Run job makes it (4 vCPU, 16 GiB). The local target uses this machine.",
         examples=["n2-highmem-32"],
     )
+    endpoint: EndpointSettings = Field(
+        default=EndpointSettings(), description="Who reaches an online endpoint on Google Cloud."
+    )
+
+    @property
+    def is_private(self) -> bool:
+        """Whether its endpoint is private: then its containers can read nothing, and bring the data along."""
+        return self.serve != "batch" and self.endpoint.access == "private"
 
 
 Threshold = Annotated[

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlspec.spec.collisions import find_collisions
 from mlspec.spec.document import Document, open_document
-from mlspec.spec.faults import Fault, Problem, did_you_mean, nearest_word
+from mlspec.spec.faults import Fault, Problem, did_you_mean, limit_faults, nearest_word
 from mlspec.spec.project import Project
 from mlspec.spec.resolve import ResolvedSpec, overlay_faults, project_of, resolve_spec
 
@@ -19,7 +19,10 @@ _SUFFIXES = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class LoadedSpecs:
-    """The result of reading. `specs` are sorted by name, and complete only if `faults` is empty; `files` counts spec files."""
+    """The result of reading. `specs` are sorted by name, and complete only if `faults` is empty; `files` counts spec files.
+
+    `faults` are by file, and at most those that `limit_faults` shows.
+    """
 
     specs: tuple[ResolvedSpec, ...]
     project: Project | None
@@ -54,7 +57,7 @@ def read_specs(paths: Sequence[Path], root: Path, target: str) -> LoadedSpecs:
     return LoadedSpecs(
         specs,
         project,
-        tuple(sorted(set(faults), key=_fault_order)),
+        limit_faults(sorted(set(faults), key=_fault_order)),
         len(files),
         tuple(_display_name(file) for file in files),
     )

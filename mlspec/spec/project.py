@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mlspec.spec.fields import Name
+from mlspec.spec.fields import Many, Name, Network
 from mlspec.spec.forecast import Part
 from mlspec.spec.gcp.settings import GcpTargetSettings
+from mlspec.spec.retention import Retention
 
 
 class LocalTargetSettings(Part):
@@ -20,14 +21,26 @@ class LocalTargetSettings(Part):
     )
     state: str | None = Field(
         default=None, min_length=1, max_length=1024,
-        description="URL of the PostgreSQL database that holds the state, without a password; the folder holds it, if left out.",
-        examples=["postgresql://db.example.com/forecasts"],
+        description="URL of the PostgreSQL database that holds the state, without a password; the folder holds it, if left out. "
+        "If the database is not on this machine, `sslmode` is required in it.",
+        examples=["postgresql://db.example.com/forecasts?sslmode=verify-full"],
     )  # fmt: skip
     protect: bool = Field(default=False, description="Ask for approval before every apply.")
 
 
 # One class a kind of target; `engine.target_kinds` says what each kind brings.
 TargetSettings = Annotated[LocalTargetSettings | GcpTargetSettings, Field(discriminator="type")]
+
+
+class WebhookLimits(Part):
+    """Where webhooks may be."""
+
+    private_networks: Many[Network] = Field(
+        default=(),
+        description="Networks that are not public, and where webhooks may be. Nothing is sent to any other private, loopback or "
+        "link-local address.",
+        examples=[["10.20.0.0/16"]],
+    )
 
 
 class Project(Part):
@@ -39,4 +52,11 @@ class Project(Part):
     defaults: dict[str, Any] = Field(
         default={}, description="Any part of a Forecast; a spec's own values take precedence."
     )
+    webhooks: WebhookLimits = Field(
+        default=WebhookLimits(), description="Limits on the webhooks that specs name under `notify`."
+    )
     targets: dict[Name, TargetSettings] = Field(default={}, description="Where forecasts run; `local` needs no entry.")
+    retention: Retention | None = Field(
+        default=None,
+        description="What the loop and `mlspec prune` remove from the record; nothing is removed, if left out.",
+    )

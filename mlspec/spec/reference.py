@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from mlspec.spec.checks import CHECKS
-from mlspec.spec.checks.project import check_targets
+from mlspec.spec.checks.project import check_networks, check_retention, check_targets
 from mlspec.spec.explain import Explanation, all_paths, explain_field
 from mlspec.spec.gcp.resource_names import NAMES
 from mlspec.spec.metrics import METRICS
@@ -45,7 +45,7 @@ _NAMES_HEAD = """\
 ## Names in Google Cloud
 
 The resources that are named after a forecast, and the greatest length of each name. If a name would be too long, the forecast's
-name in it is cut and gets six digits of its sha256; the ending is kept. An endpoint's id has only digits, from the same hash.
+name in it is cut and gets six digits of its sha256; the ending is kept. An endpoint's id is another one each time it is created.
 
 """
 
@@ -100,7 +100,7 @@ def _field_row(explanation: Explanation) -> tuple[str, ...]:
 
 
 def _rule_list() -> str:
-    rule_checks = [*(check for check, _ in CHECKS), check_targets]
+    rule_checks = [*(check for check, _ in CHECKS), check_targets, check_networks, check_retention]
     sentences = [" ".join((check.__doc__ or "").split()) for check in rule_checks]
     return "".join(f"- {sentence}\n" for sentence in sentences)
 

@@ -19,8 +19,16 @@ _FORMS = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY.*"
     r"|gh[pousr]_[0-9A-Za-z]{30,}|github_pat_[0-9A-Za-z_]{30,}|glpat-[0-9A-Za-z_-]{20,}"
     r"|xox[abeoprs]-[0-9A-Za-z-]{10,}"
-    r"|hooks\.slack\.com/(?:services|workflows)/\S+|discord(?:app)?\.com/api/webhooks/\S+|webhook\.office\.com/\S+"
-    r"|A(?:KIA|SIA)[0-9A-Z]{16}|[rs]k_(?:live|test)_[0-9A-Za-z]{16,}|sk-[0-9A-Za-z_-]{32,}|npm_[0-9A-Za-z]{36}"
+    r"|hooks\.slack\.com/(?:services|workflows|triggers)/\S+|discord(?:app)?\.com/api/webhooks/\S+|webhook\.office\.com/\S+"
+    # Addresses whose path is the key: PagerDuty's events, Teams' workflows, Zapier, a health check.
+    r"|events(?:\.eu)?\.pagerduty\.com/(?:integration|x-ere|generic)/\S+|hooks\.zapier\.com/hooks/\S+|hc-ping\.com/\S+"
+    r"|(?:logic\.azure|environment\.api\.powerplatform)\.com(?::[0-9]+)?/\S*workflows/\S+"
+    r"|A(?:KIA|SIA|BIA|CCA)[0-9A-Z]{16}|[rs]k_(?:live|test)_[0-9A-Za-z]{16,}|sk-[0-9A-Za-z_-]{32,}|npm_[0-9A-Za-z]{36}"
+    # An AWS secret key is 40 characters of base64: after its name, or as Amazon's documentation writes it.
+    r"|(?i:(?<=secret_access_key)|(?<=secretaccesskey)|(?<=secret_key)|(?<=secretkey))[\"']?\s*[:=]\s*[\"']?[0-9A-Za-z/+]{40}"
+    r"|[0-9A-Za-z/+]{26,33}EXAMPLEKEY"
+    r"|SG\.[0-9A-Za-z_-]{20,}(?:\.[0-9A-Za-z_-]*)?|hf_[0-9A-Za-z]{30,}|pypi-[0-9A-Za-z_-]{50,}|dapi[0-9a-f]{32}|do[opr]_v1_[0-9a-f]{40,}"
+    r"|(?i:(?<=accountkey=)|(?<=sharedaccesskey=)|(?<=[?&]sig=)|(?<=[?&]token=)|(?<=[?&]api_key=))[^&;\s\"']{16,}"
     r"|(?i:(?<=bearer ))[0-9A-Za-z._~+/=-]{16,}"  # the token of an HTTP authorization header
     r"|(?i:(?<=x-goog-signature=)|(?<=x-goog-credential=)|(?<=access_token=))[^&\s\"']{8,}"  # signed addresses
     r"|eyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}(?:\.[0-9A-Za-z_-]*)?"  # JSON web token

@@ -6,14 +6,17 @@ such a document into a `Forecast` again, whichever version of mlspec wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from mlspec.errors import StateError
+from mlspec.spec.calendar import cron_problem, frequency_problem, timezone_problem
+from mlspec.spec.faults import ProblemAndHint
 from mlspec.spec.forecast import Forecast
 
+_UNREADABLE = "use the mlspec that wrote it, or a newer one; if this one wrote it, restore it from a backup"
 Document = Mapping[str, Any]  # JSON: None, bool, int, finite float, str, list and dict of the same
 
 
@@ -39,11 +42,23 @@ def read_stored_spec(document: Document, what: str = "a stored spec") -> Forecas
             hint="use the mlspec that wrote it, or a newer one",
         )
     try:
-        return read(document)
+        forecast = read(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "its top"
-        raise StateError(
-            f"{what} cannot be read at {place}: {first['msg']}",
-            hint="use the mlspec that wrote it, or a newer one; if this one wrote it, restore it from a backup",
-        ) from error
+        raise StateError(f"{what} cannot be read at {place}: {first['msg']}", hint=_UNREADABLE) from error
+    for place, problem in _calendar_problems(forecast):
+        if problem:
+            raise StateError(f"{what} cannot be read at {place}: {problem[0]}", hint=_UNREADABLE)
+    return forecast
+
+
+def _calendar_problems(forecast: Forecast) -> Iterator[tuple[str, ProblemAndHint | None]]:
+    """Yield what is wrong with each text of a spec that has a form which its model does not know."""
+    schedule = forecast.schedule
+    yield "dataset.frequency", frequency_problem(forecast.dataset.frequency)
+    yield "schedule.timezone", timezone_problem(schedule.timezone)
+    zone = forecast.dataset.timezone
+    yield "dataset.timezone", None if zone is None else timezone_problem(zone)
+    for name, cron in (("forecast", schedule.forecast), ("retrain", schedule.retrain)):
+        yield f"schedule.{name}", cron_problem(cron) if cron else None

@@ -41,13 +41,43 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignSource:
+    """A source in another project, and the commands that let the forecasts' accounts read it. Its owner has to run them."""
+
+    name: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastParts:
+    """What an apply makes of one forecast, by name: its job, and the object that is its DAG in the bucket of DAGs."""
+
+    name: str
+    job: str
+    dag: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformIdentities:
+    """Who acts on the platform: its service accounts (e-mail addresses), custom roles (full names), Google's agents (roles)."""
+
+    accounts: tuple[str, ...]
+    custom_roles: tuple[str, ...]
+    agent_roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CloudRequirements:
-    """What some forecasts need on Google Cloud."""
+    """What some forecasts need on Google Cloud. `sources` are the addresses of objects (gs://…) that they read."""
 
     apis: tuple[str, ...]
+    identities: PlatformIdentities
     grants: tuple[Grant, ...]
     platform_buckets: tuple[str, ...]
     topics: tuple[str, ...]
     secrets: tuple[str, ...]
     quotas: tuple[Quota, ...]
     airflow: tuple[int, ...]
+    forecasts: tuple[ForecastParts, ...] = ()
+    sources: tuple[str, ...] = ()
+    foreign_sources: tuple[ForeignSource, ...] = ()

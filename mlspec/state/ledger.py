@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Literal
 
+from mlspec.state.moment import require_moment
 from mlspec.state.resource import Json
+from mlspec.state.typed import Shape, require_shape
 
 AlertState = Literal["ok", "pending", "firing", "no-data", "silenced", "inhibited", "resolved"]
 
@@ -106,6 +107,28 @@ class Failure:
     reason: str
 
 
+WorkKind = Literal["execution", "custom-job", "batch-prediction", "deployment", "upload"]
+
+
+@dataclass(frozen=True, slots=True)
+class StartedWork:
+    """Long work that was started outside of mlspec and not seen to end. A later pass asks whether it is over, and goes on.
+
+    `name` is its resource at the service. `mark` is what finds it there if the name was lost: it is known before the start. `what`
+    says to a person what it does. After `deadline` it is cancelled. `key` is the digest of the work of the pass that started it,
+    and `step` the step of that pass; empty if no pass did.
+    """
+
+    kind: WorkKind
+    name: str
+    mark: str
+    what: str
+    started: str
+    deadline: str
+    key: str
+    step: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """All that the loop remembers of one forecast. Times are RFC 3339 in UTC.
@@ -114,7 +137,8 @@ class Ledger:
     `rollbacks` are those since a promoted version was last proved good. `acted` holds the incidents, with their versions, that
     the loop acted on. `evaluated` is the digest of the inputs of the last evaluation. Its results are `metrics` (over
     everything that served), `by_horizon` (by the number of periods ahead) and `own` (states by alert and version); `made_with`
-    is the code and the libraries that computed them. `spec` is the digest of the spec of the last pass.
+    is the code and the libraries that computed them. `spec` is the digest of the spec of the last pass. `under_way` is the long
+    work that runs outside of mlspec.
     """
 
     alerts: tuple[AlertRecord, ...] = ()
@@ -133,6 +157,8 @@ class Ledger:
     own: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     made_with: Mapping[str, Json] = field(default_factory=dict)
     spec: str = ""
+    training: str = ""
+    under_way: tuple[StartedWork, ...] = ()
 
     @property
     def quarantined_versions(self) -> frozenset[str]:
@@ -145,11 +171,12 @@ class Ledger:
 
 
 _MANY = {
-    "alerts": AlertRecord, "quarantined": Quarantine, "rollbacks": RolledBack, "silences": Silence,
+    "alerts": AlertRecord, "quarantined": Quarantine, "rollbacks": RolledBack, "silences": Silence, "under_way": StartedWork,
 }  # fmt: skip
 _ONE = {"rollout": RolloutProgress, "hold": Hold, "failure": Failure}
 _LISTS = ("acted", "trainings", "by_horizon")
-_TIMES = ("at", "since", "until", "next_at", "started", "began")
+_BY_HORIZON: Shape = {"step": int, "metrics": Mapping[str, float | None]}
+_TIMES = ("at", "since", "until", "next_at", "started", "began", "deadline")
 
 
 def ledger_of(value: Mapping[str, Json]) -> Ledger:
@@ -165,8 +192,9 @@ def ledger_of(value: Mapping[str, Json]) -> Ledger:
     for name in _LISTS:
         values[name] = tuple(values.get(name, ()))
     for at in _decision_moments(values):
-        if datetime.fromisoformat(at).tzinfo is None:
-            raise ValueError(f"'{at}' has no time zone")
+        require_moment(at)
+    for step in values["by_horizon"]:
+        require_shape({"step": step["step"], "metrics": step["metrics"]}, _BY_HORIZON, "by_horizon")
     return Ledger(**values)
 
 

@@ -45,8 +45,14 @@ class PendingNotice:
     next_at: str | None = None
     problem: str = ""
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether no further attempt is made: nobody has the notice until a person asks for another attempt."""
+        return self.next_at is None
+
 
 FORMAT = "mlspec/notice/v1"
+NEVER = "9999-12-31T23:59:59Z"  # later than every attempt
 
 
 def as_message(notice: Notice) -> dict[str, object]:

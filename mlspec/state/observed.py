@@ -13,12 +13,16 @@ from mlspec.state.resource import Json, Kind, Resource
 
 @dataclass(frozen=True, slots=True)
 class ObservedResource:
-    """One resource as the target holds it. `facts` are the results of making it; `damage` says what is missing or changed since."""
+    """One resource as the target holds it. `facts` are the results of making it; `damage` says what is missing or changed since.
+
+    `outdated` says, of an intact deployment, that its containers bring along other data than that of the newest forecast.
+    """
 
     resource: Resource
     facts: Mapping[str, Json] = field(default_factory=dict)
     files: Mapping[str, FileRef] = field(default_factory=dict)
     damage: str | None = None
+    outdated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ class Settlement:
     """Everything that one effect records, in one transaction: all of it or nothing.
 
     `forgotten_kinds` are kinds of resource that no longer exist. A condition replaces the one of the same type; a ledger
-    replaces the previous ledger. Each of `notices` is put into the outbox once.
+    replaces the previous ledger. Each of `notices` is put into the outbox once. `resent` are entries of the outbox that are tried
+    again, `discarded` those that no longer are.
     """
 
     forecast: str
@@ -81,3 +86,5 @@ class Settlement:
     conditions: tuple[Condition, ...] = ()
     ledger: Ledger | None = None
     notices: tuple[PendingNotice, ...] = ()
+    resent: tuple[PendingNotice, ...] = ()
+    discarded: tuple[PendingNotice, ...] = ()

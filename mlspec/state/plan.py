@@ -47,10 +47,12 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All changes, bound to the state (serial, lineage), the specs (hash by forecast) and the commit they were made for.
+    """All changes, with the state (serial, lineage) and everything else that they were made from.
 
-    `notes` are sentences on parts of a spec that have no effect yet. `impact` are sentences on the consequences (trainings,
-    cost). `obstacles` are the forecasts that cannot be planned because their data is missing.
+    `spec_hashes` are the digests of the specs, by forecast. `inputs` are the digests of what was read beside specs, data and
+    state, by its name: the target's settings, rendered files. `commit` only tells a reader where to look. `notes` are sentences
+    on parts of a spec that have no effect yet. `impact` are sentences on the consequences (trainings, cost). `obstacles` are the
+    forecasts that cannot be planned because their data is missing.
     """
 
     target: str
@@ -58,6 +60,7 @@ class Plan:
     lineage: str
     changes: tuple[Change, ...] = ()
     spec_hashes: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
     commit: str | None = None
     notes: tuple[str, ...] = ()
     impact: tuple[str, ...] = ()

@@ -53,7 +53,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ForecastRun:
-    """One forecast that was made: by which version, from which data, from which cutoff (ISO date or time)."""
+    """One forecast that was made: by which version, from which data, from which cutoff (ISO date or time).
+
+    `backfill_of` is the moment that a backfill made it for, after that moment; None for a forecast that was made in time.
+    """
 
     forecast: str
     version: str
@@ -62,6 +65,12 @@ class ForecastRun:
     created: str
     files: Mapping[str, FileRef]
     facts: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def backfill_of(self) -> str | None:
+        """The moment of a backfill (RFC 3339)."""
+        moment: str | None = self.facts.get("backfill_of")
+        return moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class Event:
     version: str | None = None
 
 
-ConditionType = Literal["DataReady", "ModelReady", "Deployed", "Healthy", "Paused"]
+ConditionType = Literal["DataReady", "ModelReady", "Deployed", "Healthy", "Paused", "Progressing"]
 # The condition that shows the state of a resource. A batch version is deployed when its forecast is made.
 CONDITION_OF: dict[Kind, ConditionType] = {
     "data": "DataReady", "model": "ModelReady", "deployment": "Deployed", "forecast": "Deployed",

@@ -25,3 +25,6 @@ class RequestCount:
 LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # How long counts are kept. No alert can look back further (`window` of at most 1000 hours, `for` of at most 99 evaluations).
 KEPT_HOURS = 1100
+AHEAD_HOURS = (
+    48  # counts of later minutes come from a clock that was ahead, and would be read as new ones when that time comes
+)

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from mlspec.state.record import FileRef
 from mlspec.state.resource import Json
+from mlspec.state.typed import Shape, matches
 
-# The option of the step `forecast` that asks for the instances to send to a server, and the prefix of the inputs with its
-# predictions.
+Stored = TypeVar("Stored")
+# The option of the step `forecast` that asks for the instances to send to the versions' servers, and the prefix of the inputs with
+# their predictions.
 INSTANCES, PREDICTIONS = "instances", "predictions-"
+AS_OF = "as_of"  # the option of the steps `forecast` and `inventory` for a past moment: no row after it is used
+# The role of the panel's newest file. Its earlier files have roles that begin so: `panel-2023`, `panel-2024-01`.
+PANEL = "panel"
 StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
 
 
@@ -24,7 +29,8 @@ StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evalu
 class StepRequest:
     """`spec` is the resolved forecast as JSON; `root` the project's root; `inputs` files by role; `out` an empty folder.
 
-    `options` differ by step: `candidate` (train), `version` and `cutoff` (forecast), `now` (check, evaluate; RFC 3339).
+    `options` differ by step: `candidate` (train), `version` and `cutoffs` (forecast), `as_of` (forecast, inventory; RFC 3339),
+    `now` (check, evaluate; RFC 3339).
     """
 
     step: StepName
@@ -57,6 +63,30 @@ class StepResult:
 
     outputs: Mapping[str, Path] = field(default_factory=dict)
     facts: Mapping[str, Json] = field(default_factory=dict)
+
+
+# The facts without which nobody can use the result of a step.
+_NEEDED_FACTS: Mapping[StepName, Shape] = {
+    "check": {"ok": bool, "checks": list[Mapping[str, Any]], "rows": int, "series": int, "start": str | None, "cutoff": str | None},
+    "backtest": {
+        "champion": str, "champion_candidate": Mapping, "metrics": Mapping[str, float | None], "cutoffs": list[str],
+        "candidates": list[Mapping[str, Any]], "by": list[Mapping[str, Any]], "auto": list[str], "notes": list[str],
+        "interval": float | None, "floor": Any, "incumbent": Any, "deployed": Any,
+    },
+    "evaluate": {"alerts": list[Mapping[str, Any]], "metrics": Mapping[str, float | None]},
+}  # fmt: skip
+
+
+def has_needed_facts(step: StepName, facts: Mapping[str, Json]) -> bool:
+    """Return whether a stored result can be used: somebody may have edited it, and the step is then run again."""
+    needed = _NEEDED_FACTS.get(step, {})
+    return all(name in facts and matches(facts[name], kind) for name, kind in needed.items())
+
+
+def panel_parts(files: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Return the files of the panel, by role, in the order of time: each has the periods before those of the next."""
+    earlier = sorted(role for role in files if role.startswith(f"{PANEL}-"))
+    return {role: files[role] for role in (*earlier, PANEL) if role in files}
 
 
 # Called as work proceeds: steps done, steps in total, what is being done.

@@ -13,12 +13,15 @@ from typing import Protocol
 
 from mlspec.errors import MlspecError
 from mlspec.spec.forecast import Forecast
-from mlspec.state.notice import PendingNotice
+from mlspec.state.ledger import StartedWork
+from mlspec.state.notice import NEVER, PendingNotice
 from mlspec.state.observed import Observed, Settlement, SourceFacts, StoredStep
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
+from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents
+from mlspec.state.revision import Revision
 from mlspec.state.step import RemoteStep, StepResult
 
 
@@ -51,6 +54,43 @@ class TargetView(Protocol):
 
     def observe_forecast(self, forecast: str) -> Observed:
         """Return the recorded state of one forecast. Never writes."""
+        ...
+
+
+class ServedRecord(Protocol):
+    """What a server of predictions needs of a target."""
+
+    @property
+    def serial(self) -> int:
+        """Number of writes to the state so far."""
+        ...
+
+    def forecast_names(self) -> tuple[str, ...]:
+        """Return the names of all forecasts, sorted."""
+        ...
+
+    def observe_forecast(self, forecast: str) -> Observed:
+        """Return the recorded state of one forecast."""
+        ...
+
+    def load_releases(self, forecast: str) -> tuple[Release, ...]:
+        """Return all releases, newest first."""
+        ...
+
+    def load_versions(self, forecast: str) -> tuple[Version, ...]:
+        """Return all versions, newest first."""
+        ...
+
+    def fetch_file(self, forecast: str, ref: FileRef) -> Path:
+        """Return a local path of a stored file, after a check of its sha256. Raises StateError if the file is damaged."""
+        ...
+
+    def load_undelivered_notices(self, forecast: str) -> tuple[PendingNotice, ...]:
+        """Return the notices of a forecast that are not delivered, newest first."""
+        ...
+
+    def add_request_counts(self, minutes: Sequence[RequestCount]) -> None:
+        """Add a server's request counts to the recorded counts of the same minute and version."""
         ...
 
 
@@ -122,8 +162,21 @@ class Target(TargetView, Protocol):
         """Deploy the versions on an external serving platform and split its traffic, before the change is recorded.
 
         `traffic` is in percent by version. `main` is the version that carries the forecast. A target whose servers read the record
-        itself does nothing. A second call with the same arguments changes nothing.
+        itself does nothing. A second call with the same arguments changes nothing. Raises WorkUnderWay while a deployment takes
+        long; the same call goes on with it later.
         """
+        ...
+
+    def is_work_over(self, started: StartedWork) -> bool:
+        """Return whether long work has ended, well or not. In a read session all work of a kind is asked for by one list call."""
+        ...
+
+    def wait_for_work(self, started: Sequence[StartedWork], seconds: float) -> tuple[StartedWork, ...]:
+        """Wait until some of the work has ended, and return that; nothing if none has ended after `seconds`."""
+        ...
+
+    def cancel_work(self, started: StartedWork) -> None:
+        """Ask the service to end long work. Work that has ended stays as it is."""
         ...
 
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
@@ -151,7 +204,15 @@ class Target(TargetView, Protocol):
         ...
 
     def load_runs(self, forecast: str) -> tuple[ForecastRun, ...]:
-        """Return all forecast runs, newest first."""
+        """Return all forecast runs that were made in time, newest first. What backfills made is not among them."""
+        ...
+
+    def find_newest_run(self, forecast: str) -> ForecastRun | None:
+        """Return the newest run of `load_runs`, None if there is none. Only its own row is read."""
+        ...
+
+    def load_backfills(self, forecast: str) -> tuple[ForecastRun, ...]:
+        """Return the forecast runs that backfills made after their moments, the last made first."""
         ...
 
     def load_events(self, forecast: str) -> tuple[Event, ...]:
@@ -162,16 +223,22 @@ class Target(TargetView, Protocol):
         """Return the current conditions."""
         ...
 
-    def load_due_notices(self, at: str) -> tuple[PendingNotice, ...]:
-        """Return the notices whose next delivery attempt is due at `at`, the longest overdue first."""
+    def load_due_notices(self, at: str, latest: str = NEVER) -> tuple[PendingNotice, ...]:
+        """Return the notices whose next delivery attempt is due at `at`, the longest overdue first.
+
+        No attempt is planned for later than `latest`: one that is recorded for later comes from a clock that was ahead, and is due.
+        """
         ...
 
     def load_undelivered_notices(self, forecast: str) -> tuple[PendingNotice, ...]:
         """Return the notices of a forecast that are not delivered, newest first."""
         ...
 
-    def mark_delivered(self, pending: PendingNotice, delivered_at: str | None) -> None:
-        """Record one delivery attempt. `pending` holds the attempts and the next attempt's time; None means not delivered."""
+    def mark_delivered(self, pending: PendingNotice, delivered_at: str | None, event: Event | None = None) -> None:
+        """Record one delivery attempt, with an event if there is one; `delivered_at` is None if the notice was not delivered.
+
+        `pending` holds the attempts and the next attempt's time.
+        """
         ...
 
     def add_request_counts(self, minutes: Sequence[RequestCount]) -> None:
@@ -180,6 +247,33 @@ class Target(TargetView, Protocol):
 
     def load_request_counts(self, forecast: str, since: str) -> tuple[RequestCount, ...]:
         """Return the request counts from the minute `since` (RFC 3339) on, oldest first."""
+        ...
+
+    def load_contents(self, forecast: str) -> RecordContents:
+        """Return the rows of a forecast that name files: forecasts, releases, versions and results of steps."""
+        ...
+
+    def measure_old_rows(self, forecast: str, before: Mapping[AgedTable, str]) -> Mapping[AgedTable, AgedRows]:
+        """Return how many rows of a forecast go and stay by age alone, by table. `before` has a moment for each table."""
+        ...
+
+    def find_stored_files(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return those of the files that are stored, by their names alone."""
+        ...
+
+    def prune_records(self, pruning: Pruning, at: str, *, whole: bool = False) -> None:
+        """Delete rows of a forecast in one transaction. A file that nothing needs after it is removed a day later.
+
+        Without anything to delete nothing is written. With `whole`, all rows that are old enough go; without it, a bounded number.
+        The caller must hold the forecast's lock.
+        """
+        ...
+
+    def remove_unneeded_files(self, forecast: str, at: str) -> tuple[FileRef, ...]:
+        """Remove files that nothing has needed for a day, and return them: a bounded number. The caller holds the forecast's lock.
+
+        Where forecasts share a place for files, those of other forecasts are among them.
+        """
         ...
 
     def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
@@ -191,7 +285,7 @@ class ContainerRuntime(Protocol):
     """Runs steps and the loop in containers, for a target that supports this."""
 
     def run_remote_step(self, step: RemoteStep) -> StepResult:
-        """Run a step in a container of the forecast's job, and return its result."""
+        """Return the result of a step in a container of the forecast's job. Raises WorkUnderWay while it runs."""
         ...
 
     def download_input(self, address: str, folder: Path) -> Path:
@@ -206,8 +300,37 @@ class ContainerRuntime(Protocol):
         """Upload a failed step's error below an address, for the process that waits for it."""
         ...
 
-    def hand_over(self, names: Sequence[str]) -> None:
-        """Start the loop's job for these forecasts. Does not wait for the job."""
+    def undeploy_endpoint(self, forecast: str) -> None:
+        """Undeploy every version from a forecast's endpoint, which is about to be removed."""
+        ...
+
+    @property
+    def hand_over(self) -> HandOver:
+        """How specs get to the loop."""
+        ...
+
+    def start_tasks(self, words: Sequence[str], count: int) -> None:
+        """Start the loop's job with these words and as many tasks, each with its share of the forecasts. Does not wait for it."""
+        ...
+
+
+class HandOver(Protocol):
+    """Gives the specs of a commit to the loop, which works with those that its image holds."""
+
+    def hold_lock(self, since: str, timeout: float) -> AbstractContextManager[None]:
+        """Lock hand-overs for this process. Raises LockHeld with the holder's name after `timeout` seconds."""
+        ...
+
+    def load_newest(self) -> Revision | None:
+        """Return the commit whose hand-over began last; None before the first."""
+        ...
+
+    def record_newest(self, revision: Revision) -> None:
+        """Record the commit whose hand-over begins."""
+        ...
+
+    def start_loop(self, names: Sequence[str]) -> None:
+        """Let the loop run this build's image from now on, and start it for these forecasts. Does not wait for it."""
         ...
 
 

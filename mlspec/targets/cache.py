@@ -6,12 +6,14 @@ import os
 import tempfile
 from pathlib import Path
 
+from mlspec.plain_files import make_private_folder
+
 
 def cache_folder() -> Path:
     """Return the folder for copies of remote files: in the user's cache, or a temporary one if that is not writable."""
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         if os.access(folder, os.W_OK):
             return folder
     except (OSError, RuntimeError):

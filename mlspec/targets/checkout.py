@@ -1,14 +1,17 @@
-"""Finds out whether another machine can fetch the git checkout that mlspec was installed from. Makes no network call."""
+"""Reads git checkouts: where another machine can fetch the one of mlspec from, and which commit of a project is newer. Makes no
+network call."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from mlspec.installation import Published
+from mlspec.state.revision import Revision
 
 _CHANGES = ("status", "--porcelain", "--untracked-files=no")
 _SCP = re.compile(r"(?P<user>[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[^/\s][^\s]*)")  # git@example.com:team/mlspec.git
@@ -27,6 +30,22 @@ def published_commit(folder: Path) -> Published | None:
         return None
     url = shared_url(remote)
     return Published(f" @ git+{url}@{commit}") if url else None
+
+
+def current_revision(folder: Path) -> Revision | None:
+    """Return the commit that a folder's checkout is at; None without git, or outside of a checkout."""
+    said = _git(folder, "log", "-1", "--format=%H %ct")
+    if not said:
+        return None
+    commit, seconds = said.split()
+    return Revision(commit, datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def is_ancestor(folder: Path, commit: str) -> bool | None:
+    """Return whether the commit that a folder's checkout is at has `commit` in its history; None if the history is cut off."""
+    if _git(folder, "merge-base", commit, "HEAD") == commit:
+        return True
+    return False if _git(folder, "rev-parse", "--is-shallow-repository") == "false" else None
 
 
 def shared_url(remote: str) -> str | None:

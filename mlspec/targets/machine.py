@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
 from mlspec.installation import DISTRIBUTION, install_command
+from mlspec.plain_files import is_shared
 from mlspec.state.finding import Finding
 
 PYTHON = (3, 11)  # pyproject's requires-python
-TERRAFORM = Version("1.9")  # required_version of the rendered files
+TERRAFORM = Version("1.11")  # required_version of infra/; that of the rendered files is older
 # Bytes of free disk space that an apply needs. Panels, models and backtests of some hundred series take less.
 ROOM = 1024**3
 
@@ -94,6 +96,17 @@ def check_folder(path: Path) -> Finding:
     return Finding("machine", "folder", "ok", str(path))
 
 
+def check_privacy(path: Path) -> Finding:
+    """Return whether other users of this machine can reach what is in a folder: models, data, which version serves."""
+    if not path.is_dir():
+        return Finding("machine", "privacy", "ok", f"{path} will be made for you alone")
+    if is_shared(path):
+        open_paths = [found for found in path.rglob("*") if not found.is_symlink() and is_shared(found)]
+        words = f"{path} and {len(open_paths):,} files and folders in it" if open_paths else str(path)
+        return Finding("machine", "privacy", "missing", f"other users have rights to {words}", f"chmod -R go= '{path}'")
+    return Finding("machine", "privacy", "ok", "only you can reach the folder")
+
+
 def check_disk(path: Path) -> Finding:
     """Return whether a folder's disk has enough free space."""
     free = shutil.disk_usage(_nearest_existing(path)).free
@@ -107,6 +120,15 @@ def check_disk(path: Path) -> Finding:
             f"free space on the disk of '{_nearest_existing(path)}'",
         )
     return Finding("machine", "disk", "ok", free_text)
+
+
+def folder_size(path: Path) -> int:
+    """Return the bytes of all files in a folder; 0 if there is none."""
+    size = 0
+    for file in path.rglob("*"):
+        with suppress(OSError):  # another process has removed it meanwhile
+            size += file.lstat().st_size if file.is_file() and not file.is_symlink() else 0
+    return size
 
 
 def _nearest_existing(path: Path) -> Path:

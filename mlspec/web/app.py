@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mlspec.web.admission import IDENTIFIED, error_response
 from mlspec.web.answer import PredictionHandler
 from mlspec.web.prediction_cache import PredictionCache
 from mlspec.web.problem import ClientError, error_body
@@ -31,7 +32,8 @@ logger = logging.getLogger(__name__)
 MOST_BYTES = 1_500_000  # Vertex AI's limit
 MOST_READ = 10 * MOST_BYTES  # the server closes the connection of a client that sends more
 BODY_SECONDS = 10.0  # to receive a whole body; enough on a slow connection
-WHOLE_SECONDS = 60.0  # from the headers to the last byte of the answer; a client that does not read is disconnected
+WHOLE_SECONDS = 60.0  # from the headers to the last byte of the answer
+_CLOSE = {"connection": "close"}  # the unread rest of a refused body would be parsed as the next request
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,11 @@ def make_app(cache: PredictionCache, handler: PredictionHandler, routes: Platfor
         Route("/readyz", endpoints.readyz, methods=["GET"]),
         Route("/metrics", endpoints.metrics, methods=["GET"]),
     ]
-    return _GuardMiddleware(
-        Starlette(
-            routes=table, exception_handlers={HTTPException: _answer_http_error, ClientError: _answer_client_error}
-        ),
-        handler,
+    router = Starlette(
+        routes=table, exception_handlers={HTTPException: _answer_http_error, ClientError: _answer_client_error}
     )
+    router.router.redirect_slashes = False  # the address of a redirect would be made from the Host header
+    return _GuardMiddleware(router, handler)
 
 
 class _Endpoints:
@@ -92,12 +93,12 @@ class _Endpoints:
     async def healthz(self, _request: Request) -> Response:
         return _json_response({"live": True})
 
-    async def readyz(self, _request: Request) -> Response:
+    async def readyz(self, request: Request) -> Response:
         why, names = self.cache.why_not_ready, self.cache.names
         ready = bool(names) and not why
-        return _json_response(
-            {"ready": ready, "forecasts": {name: why.get(name, "ready") for name in names}}, 200 if ready else 503
-        )
+        forecasts = {"forecasts": {name: why.get(name, "ready") for name in names}}
+        seen = forecasts if request.scope.get(IDENTIFIED, True) else {}
+        return _json_response({"ready": ready, **seen}, 200 if ready else 503)
 
     async def report_loaded(self, _request: Request) -> Response:
         return _json_response({"loaded": self.cache.is_loaded}, 200 if self.cache.is_loaded else 503)
@@ -108,7 +109,8 @@ class _Endpoints:
 
 
 async def _read_body(request: Request) -> bytes:
-    """Return the whole body, if it is not too large. Raises ClientError."""
+    """Return the whole body, if it is JSON and not too large. Raises ClientError."""
+    _refuse_other_content(request)
     content_length = request.headers.get("content-length", "0")
     if not content_length.isdecimal() or int(content_length[:12]) > MOST_READ:
         raise _too_large()
@@ -116,13 +118,22 @@ async def _read_body(request: Request) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             body = await _read_bounded(request)
     except TimeoutError as error:
-        raise ClientError(f"the body was not sent within {BODY_SECONDS:g} s", 408) from error
+        raise ClientError(f"the body was not sent within {BODY_SECONDS:g} s", 408, _CLOSE) from error
     except ClientDisconnect as error:
         raise ClientError("the client disconnected") from error
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" or "content-encoding" in request.headers:
-        raise ClientError("expected Content-Type: application/json, and no Content-Encoding", 415)
     return body
+
+
+def _refuse_other_content(request: Request) -> None:
+    """Refuse a body that does not say it is JSON: only such a request cannot be sent by a page of another site unasked.
+
+    Source: fetch.spec.whatwg.org, "CORS-safelisted request-header": for any other content a browser asks this server first.
+    """
+    kinds = request.headers.getlist("content-type")
+    kind, _, parameter = (kinds[0] if len(kinds) == 1 else "").lower().partition(";")
+    is_json = kind.strip() == "application/json" and parameter.strip().replace('"', "") in ("", "charset=utf-8")
+    if not is_json or "content-encoding" in request.headers:
+        raise ClientError("expected Content-Type: application/json in UTF-8, and no Content-Encoding", 415)
 
 
 async def _read_bounded(request: Request) -> bytes:
@@ -140,7 +151,7 @@ async def _read_bounded(request: Request) -> bytes:
 
 
 def _too_large() -> ClientError:
-    return ClientError(f"the body is larger than {MOST_BYTES:,} bytes: send fewer instances", 413)
+    return ClientError(f"the body is larger than {MOST_BYTES:,} bytes: send fewer instances", 413, _CLOSE)
 
 
 class _GuardMiddleware:
@@ -176,9 +187,7 @@ class _GuardMiddleware:
 
 
 async def _answer_client_error(_request: Request, error: Exception) -> Response:
-    code, message = (error.code, error.message) if isinstance(error, ClientError) else (400, str(error))
-    # The unread rest of a refused body would be parsed as the next request.
-    return _json_response(error_body(code, message), code, {"connection": "close"} if code in (408, 413) else None)
+    return error_response(error if isinstance(error, ClientError) else ClientError(str(error)))
 
 
 async def _answer_http_error(_request: Request, error: Exception) -> Response:

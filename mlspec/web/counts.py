@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from mlspec.state.predicted import Predictions
 from mlspec.state.request_counts import LATENCIES, RequestCount
-from mlspec.targets.base import Target
+from mlspec.targets.base import ServedRecord
 from mlspec.web.prediction_cache import CachedForecast, PredictionCache
 
 LABELS = ("forecast", "version")
@@ -47,7 +47,7 @@ class RequestCounter:
         with self._lock:
             self._add_minute(RequestCount(forecast, version, _minute_start(self._clock()), 1, int(failed), bins))
 
-    def flush_minutes(self, target: Target, *, all_: bool = False) -> None:
+    def flush_minutes(self, target: ServedRecord, *, all_: bool = False) -> None:
         """Record the finished minutes in the target, with `all_` also the current one. Keep them if that fails."""
         now = _minute_start(self._clock())
         with self._lock:
@@ -77,7 +77,7 @@ class RequestCounter:
 
 
 class _CacheCollector:
-    """Collects the current gauges: each version's traffic share and the age of the data that it predicts from."""
+    """Collects the current gauges: each version's traffic share, the age of its data, and the notices that nobody got."""
 
     def __init__(self, cache: PredictionCache, clock: Callable[[], str]) -> None:
         self._cache, self._clock = cache, clock
@@ -96,8 +96,14 @@ class _CacheCollector:
                 predictions = answers.versions[version].predictions
                 if isinstance(predictions, Predictions):
                     age.add_metric((name, version), _seconds_between(predictions.until, self._clock()))
+        given_up = GaugeMetricFamily(
+            "mlspec_notices_given_up", "Notices that were not delivered and are not retried.", labels=LABELS[:1]
+        )
+        for name, count in self._cache.given_up_notices.items():
+            given_up.add_metric((name,), count)
         yield share
         yield age
+        yield given_up
 
     def _cached_forecasts(self) -> Iterable[tuple[str, CachedForecast]]:
         for name in self._cache.names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from mlspec.web.problem import ClientError
 
 MOST = 1000  # instances a request
 _SHOWN = 60  # most characters of a value in a message
+_SHOWN_NUMBER = 20  # and of one inside such a text
 _EXAMPLE = '{"instances": [{...}]}'
 
 
@@ -47,14 +49,44 @@ def parse_instances(body: bytes, spec: Forecast, known: Predictions | None) -> l
 
 
 def _parse_json(body: bytes) -> Any:
-    def refuse_constant(word: str) -> NoReturn:
-        raise ValueError(f"{word} is not a JSON number")
-
+    """Return the value of a JSON text. What parsers read in different ways is refused: bytes that are not UTF-8, a byte order
+    mark, a key that occurs twice, a number beyond the range of a double.
+    """
     try:
-        return json.loads(body, parse_constant=refuse_constant)
+        text = body.decode("utf-8")
+        return json.loads(
+            text, parse_constant=_refuse_constant, parse_float=_parse_finite, object_pairs_hook=_parse_object
+        )
     except (ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:_SHOWN]
-        raise ClientError(f"the body is not JSON: {why}; expected {_EXAMPLE}") from error
+        raise ClientError(f"the body is not JSON: {_describe_json_error(error)}; expected {_EXAMPLE}") from error
+
+
+def _describe_json_error(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return str(error)[:_SHOWN]
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a JSON number")
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:_SHOWN_NUMBER]} is too large")
+    return number
+
+
+def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for name, inner in pairs:
+        if name in value:
+            raise ValueError(f"the key {name[:_SHOWN_NUMBER]!r} occurs twice")
+        value[name] = inner
+    return value
 
 
 def _refuse_unknown_keys(value: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from mlspec.errors import MlspecError, StateError
+from mlspec.errors import MlspecError, StateError, StateUnreachable
 from mlspec.plan.releases import release_spec
 from mlspec.plan.serving import observed_traffic, spec_shape
 from mlspec.spec.forecast import Forecast
@@ -21,8 +21,8 @@ from mlspec.state.observed import Observed
 from mlspec.state.predicted import Predictions
 from mlspec.state.record import FileRef, Release, Version
 from mlspec.state.resource import Json
-from mlspec.state.step import StepRequest
-from mlspec.targets.base import Target
+from mlspec.state.step import StepRequest, panel_parts
+from mlspec.targets.base import ServedRecord
 
 logger = logging.getLogger(__name__)
 Predict = Callable[[StepRequest], Predictions]
@@ -64,10 +64,13 @@ class PredictionCache:
     `names` are the forecasts to serve; empty means all of the target. `say` prints a sentence for the server's operator.
     """
 
-    def __init__(self, target: Target, names: Sequence[str], predict: Predict, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, target: ServedRecord, names: Sequence[str], predict: Predict, say: Callable[[str], None]
+    ) -> None:
         self._target, self._names, self._predict, self._say = target, tuple(names), predict, say
         self._serial: int | None = None
         self._forecasts: dict[str, CachedForecast | str] = dict.fromkeys(self._names, _LOADING)
+        self._given_up: dict[str, int] = {}
 
     def find_forecast(self, name: str) -> CachedForecast | str | None:
         """Return a cached forecast, the reason why there is none, or None if it is not served."""
@@ -77,6 +80,11 @@ class PredictionCache:
     def names(self) -> tuple[str, ...]:
         """The names of the served forecasts."""
         return tuple(self._forecasts)
+
+    @property
+    def given_up_notices(self) -> Mapping[str, int]:
+        """The number of notices of each forecast that were given up."""
+        return self._given_up
 
     @property
     def is_loaded(self) -> bool:
@@ -99,9 +107,26 @@ class PredictionCache:
             return
         names = self._names or self._target.forecast_names()
         self._forecasts = {name: self._forecasts.get(name, _LOADING) for name in names}
+        self._given_up = {name: self._given_up.get(name, 0) for name in names}
         for name in names:
-            self._forecasts = {**self._forecasts, name: self._load_forecast(name)}
+            self._forecasts = {**self._forecasts, name: self._load_or_keep(name)}
         self._serial = serial
+
+    def _count_given_up(self, name: str) -> int:
+        return sum(pending.is_given_up for pending in self._target.load_undelivered_notices(name))
+
+    def _load_or_keep(self, name: str) -> CachedForecast | str:
+        """Load a forecast. If its record cannot be read, keep what is served, or say why nothing is: the others are loaded."""
+        try:
+            self._given_up[name] = self._count_given_up(name)
+            return self._load_forecast(name)
+        except StateUnreachable:
+            raise  # the next call tries again
+        except StateError as error:
+            logger.debug("the record of %s cannot be read", name, exc_info=error)
+            self._say(f"{name}: {error.message}")
+            cached = self._forecasts[name]
+            return cached if isinstance(cached, CachedForecast) else error.message
 
     def _load_forecast(self, name: str) -> CachedForecast | str:
         observed = self._target.observe_forecast(name)
@@ -164,9 +189,8 @@ def _input_files(observed: Observed, name: str, version: Version | None) -> dict
     if version is None:
         raise StateError(f"the version {name} is missing from the state", hint="restore the state from a backup")
     data = observed.resources["data"].files
-    return {role: data[role] for role in ("panel", "series", "future") if role in data} | {
-        role: version.files[role] for role in ("model", "backtest")
-    }
+    checked = {**panel_parts(data), **{role: data[role] for role in ("series", "future") if role in data}}
+    return checked | {role: version.files[role] for role in ("model", "backtest")}
 
 
 def _describe_failure(cached: CachedForecast | str) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 # HTTP status: the name in google.rpc.Code. Every other status is INVALID_ARGUMENT.
 _STATUS = {
-    404: "NOT_FOUND", 405: "UNIMPLEMENTED", 408: "DEADLINE_EXCEEDED", 500: "INTERNAL", 503: "UNAVAILABLE",
+    401: "UNAUTHENTICATED", 404: "NOT_FOUND", 405: "UNIMPLEMENTED", 408: "DEADLINE_EXCEEDED", 500: "INTERNAL", 503: "UNAVAILABLE",
 }  # fmt: skip
 
 
 class ClientError(Exception):
-    """The request is invalid. `code` is the HTTP status."""
+    """The request is invalid. `code` is the HTTP status; `headers` are further headers of the answer."""
 
-    def __init__(self, message: str, code: int = 400) -> None:
+    def __init__(self, message: str, code: int = 400, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.message, self.code = message, code
+        self.message, self.code, self.headers = message, code, dict(headers or {})
 
 
 def error_body(code: int, message: str) -> dict[str, Any]:

@@ -1,38 +1,36 @@
-"""Runs the application: one socket, a thread that refreshes the cache, a thread that records request counts, a clean shutdown."""
+"""Runs the application: one socket, threads that refresh the cache, record request counts and renew the token, a clean shutdown."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
+import resource
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mlspec.errors import MlspecError, UsageError
-from mlspec.targets.base import Target
+from mlspec.targets.base import ServedRecord
+from mlspec.web.connection import MOST_CONNECTIONS, LimitedConnection
 from mlspec.web.counts import RequestCounter
 from mlspec.web.prediction_cache import PredictionCache
-from mlspec.web.problem import error_body
 
 logger = logging.getLogger(__name__)
 TICK = 1.0  # seconds between two reads of the state, and between two checks for finished minutes
-HEADER_SECONDS = 10.0  # seconds for a client to send its headers
+RENEWAL = 30.0  # seconds between two reads of the token's secret: a rotated one is taken within a minute
 GRACE = 10  # seconds to finish running requests at shutdown; Cloud Run and Kubernetes allow at least that
+BACKLOG = 128  # connections that wait to be accepted; so many are accepted at once, before one too many is closed
+_OTHER_FILES = 128  # open files that the server needs beside its connections
 
 
 def open_socket(host: str, port: int) -> socket.socket:
     """Return a listening socket. Raises UsageError with a hint if the address is not available."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family, backlog=2048)
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise UsageError(
@@ -50,20 +48,25 @@ def run_server(
     listening: socket.socket,
     cache: PredictionCache,
     counts: RequestCounter,
-    target: Target,
+    target: ServedRecord,
     say: Callable[[str], None],
+    renew_token: Callable[[], None] | None = None,
 ) -> None:
     """Serve until a signal comes. Then accept no new requests, finish the running ones, and record the last request counts.
 
-    Afterwards the signal is raised again. Raises StateError if the last counts could not be recorded.
+    `renew_token` is called every RENEWAL seconds. Afterwards the signal is raised again. Raises StateError if the last counts could
+    not be recorded.
     """
     config = uvicorn.Config(
-        app, http=_HttpProtocol, ws="none", lifespan="off", loop="asyncio", log_config=None, log_level="critical", access_log=False,
-        server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE,
+        app, http=LimitedConnection, ws="none", lifespan="off", loop="asyncio", log_config=None, log_level="critical",
+        access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=GRACE, backlog=BACKLOG,
     )  # fmt: skip
+    _allow_open_files(MOST_CONNECTIONS + BACKLOG + _OTHER_FILES)
     ended = threading.Event()
     keeper = _start_ticking(ended, cache.refresh, say)
     flusher = _start_ticking(ended, lambda: counts.flush_minutes(target), say)
+    if renew_token:
+        _start_ticking(ended, renew_token, say, RENEWAL)
     try:
         uvicorn.Server(config).run([listening])
     finally:
@@ -73,8 +76,19 @@ def run_server(
         counts.flush_minutes(target, all_=True)
 
 
-def _start_ticking(ended: threading.Event, work: Callable[[], None], say: Callable[[str], None]) -> threading.Thread:
-    """Run `work` now and then every tick in a thread. Report a failure once until it changes."""
+def _allow_open_files(count: int) -> None:
+    """Raise this process's limit of open files to `count` where it is lower and may be raised: macOS begins at 256."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+def _start_ticking(
+    ended: threading.Event, work: Callable[[], None], say: Callable[[str], None], seconds: float = TICK
+) -> threading.Thread:
+    """Run `work` now, and then again and again, in a thread. Report a failure once until it changes."""
 
     def run_ticks() -> None:
         last_message = ""
@@ -88,48 +102,8 @@ def _start_ticking(ended: threading.Event, work: Callable[[], None], say: Callab
                 if words != last_message:
                     say(words)
                 last_message = words
-            ended.wait(TICK)
+            ended.wait(seconds)
 
     thread = threading.Thread(target=run_ticks, daemon=True)
     thread.start()
     return thread
-
-
-class _HttpProtocol(H11Protocol):
-    """uvicorn's protocol with a time limit for a request's headers, and with errors in JSON."""
-
-    _header_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
-        self._watch_headers()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch_headers()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._unwatch_headers()
-        super().connection_lost(exc)
-
-    def _watch_headers(self) -> None:
-        """Start the time limit when a request's headers are expected, and stop it when they have arrived."""
-        if self.conn.their_state is not h11.IDLE:
-            self._unwatch_headers()
-        elif self._header_timer is None:
-            self._header_timer = self.loop.call_later(HEADER_SECONDS, self.transport.close)
-
-    def _unwatch_headers(self) -> None:
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-            self._header_timer = None
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer as uvicorn does, but in the JSON form of this server's errors."""
-        body = json.dumps(error_body(400, msg)).encode()
-        headers = [("content-type", "application/json"), ("content-length", str(len(body))), ("connection", "close")]
-        with suppress(h11.LocalProtocolError):  # an answer was started already, so no error can be sent
-            parts: list[Any] = [h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()]
-            for part in parts:
-                self.transport.write(self.conn.send(part) or b"")
-        self.transport.close()

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.tools import needs
+from tests.waiting import until
 
 # The command that the tasks run: the one that is tested.
 MLSPEC = Path(sys.executable).parent / "mlspec"
+_EMPTY = dict[str, bytes]()  # by tool: its database as it is made
 
 
 @dataclass(frozen=True)
 class Home:
-    """One Airflow home; `dags` is the folder that it reads, `settings` what its environment says to the DAGs."""
+    """One Airflow home; `dags` is the folder that it reads, `settings` what its environment says to the DAGs.
+
+    `tool` is the Airflow: `airflow`, the newest, or `airflow-oldest`, the oldest one that Composer 3 has.
+    """
 
     folder: Path
     dags: Path
     settings: dict[str, str]
+    tool: str = "airflow"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -38,20 +47,54 @@ class Home:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run `airflow` with these words."""
-        argv = [needs("airflow"), *words]
+        argv = [needs(self.tool), *words]
         return subprocess.run(argv, env=self.environment, capture_output=True, text=True, check=False)
+
+    def schedule_until(self, condition: Callable[[], Any]) -> None:
+        """Let Airflow's scheduler work until a condition holds, then kill it: its own end may wait for a worker for ever."""
+        argv = [needs(self.tool), "scheduler"]
+        log = self.folder / "scheduler.txt"
+        with log.open("w") as said:
+            process = subprocess.Popen(
+                argv, env=self.environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        try:
+            until(condition)
+        except AssertionError as error:
+            raise AssertionError(log.read_text()) from error
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def python(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run Airflow's own Python."""
-        argv = [str(Path(needs("airflow")).parent / "python"), *words]
+        argv = [str(Path(needs(self.tool)).parent / "python"), *words]
         return subprocess.run(argv, env=self.environment, capture_output=True, text=True, check=False)
+
+    def asked(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """Return what a query finds in Airflow's database."""
+        with sqlite3.connect(f"file:{self.folder / 'airflow.db'}?mode=ro", uri=True) as database:
+            rows = database.execute(query, values).fetchall()
+        database.close()
+        return rows
 
     def states(self, dag: str) -> dict[str, str]:
         """Return the state of each task of a DAG's newest run, as Airflow's database has it."""
-        with sqlite3.connect(f"file:{self.folder / 'airflow.db'}?mode=ro", uri=True) as database:
-            newest = "SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1"
-            rows = database.execute(
-                f"SELECT task_id, state FROM task_instance WHERE dag_id = ? AND run_id = ({newest})", (dag, dag)
-            ).fetchall()
-        database.close()
-        return dict(rows)
+        newest = "SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC LIMIT 1"
+        return dict(
+            self.asked(f"SELECT task_id, state FROM task_instance WHERE dag_id = ? AND run_id = ({newest})", dag, dag)
+        )
+
+
+def new_home(folder: Path, dags: Path, settings: dict[str, str], tool: str = "airflow") -> Home:
+    """Return an Airflow with an empty database, which is made once in this process."""
+    made = Home(folder, dags, settings, tool)
+    file = folder / "airflow.db"
+    if tool in _EMPTY:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_EMPTY[tool])
+        return made
+    migrated = made.run("db", "migrate")
+    assert migrated.returncode == 0, migrated.stderr
+    _EMPTY[tool] = file.read_bytes()
+    return made

@@ -16,12 +16,17 @@ GOLDEN = Path(__file__).parent / "infra.txt"
 # What is skipped, and nothing else may be: (check, resource) and a word of the reason that stands beside the code.
 SKIPPED = {
     ("CKV2_MLSPEC_11", "google_cloudbuild_trigger.plan"): "can only read",
+    ("CKV2_MLSPEC_11", "google_cloudbuild_trigger.apply"): "approve_builds asks a person as well",
     ("CKV_GCP_49", "google_project_iam_member.dag_composer_worker"): "Composer refuses",
     **{
         ("CKV_GCP_49", f"google_project_iam_member.{service}_acts"): "Google's own agent"
         for service in ("aiplatform", "cloudfunctions", "cloudscheduler", "composer", "run")
     },
     ("CKV_GCP_62", "google_storage_bucket.access_logs"): "receives the access logs",
+    (
+        "CKV_GCP_125",
+        "google_iam_workload_identity_pool_provider.github",
+    ): "the repository's number, the event and the branch",
 }
 
 

@@ -11,7 +11,7 @@ from mlspec.cli import main as front
 ROLLBACK = """\
 rollback.cooldown
   Least time between two rollbacks.
-  a duration (90s, 15m, 24h, 3d, 2w); default: 24h
+  a duration (90s, 15m, 24h, 3d, 2w, 1y); default: 24h
 
   example:
     cooldown: 24h

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -102,16 +105,18 @@ def test_other_periods_are_understood(alias: str) -> None:
     ("content", "said"),
     [
         (b"", "no header"),
+        (b"date\n2024-01-01\n", "no header of two or more columns"),
         (b"date,units\n", "0 row(s)"),
         (b"date,units\n2024-01-01,1\n", "1 row(s)"),
-        (b"a;b\n2024-01-01;1\n", "separated by ; or tabs"),
         (b"a,a\n1,2\n1,2\n", "occurs twice"),
-        (b"date,units\n01/02/2024,1\n02/02/2024,2\n", "no column holds dates: tried date ('01/02/2024')"),
+        (b"date,units\n01/02/2024,1\n02/02/2024,2\n", "'01/02/2024' in date has two readings"),
+        (b"date,units\nmonday,1\ntuesday,2\n", "no column holds dates: tried date ('monday')"),
+        (b"date,units\n2024-01-01,1.050\n2024-01-02,950\n", "'1.050' in units has two readings"),
         (b"name,units\nx,1\ny,2\n", "no column holds dates"),
         (b"date,name\n2024-01-01,x\n2024-01-02,y\n", "which column is to be forecast?"),
         (b"date,units\n2024-01-01,1\n2024-01-01,2\n", "no columns identify the series"),
         (b"date,units\n2024-01-01,1\n2024-01-04,2\n2024-01-05,3\n2024-02-01,3\n", "no common length"),
-        (b"date,units\n2024-01-01,\xff\n", "not UTF-8"),
+        (b"date,units\n2024-01-01,\xff\n2024-01-02,\xff\n", "the column 'units' does not hold numbers: row 2"),
         (b"date,units\n2024-01-01,1,2,3\n2024-01-02,1\n", "cannot read"),
     ],
 )
@@ -158,7 +163,9 @@ def builds(folder: str) -> list[list[str]]:
         step.get("run", "")
         for step in yaml.safe_load(Path(folder, ".github/workflows/forecasts.yml").read_text())["jobs"]["plan"]["steps"]
     ]
-    return [[line for line in lines if "requirements-mlspec.txt" in line] for lines in (cloud, github)]
+    gitlab = yaml.safe_load(Path(folder, ".gitlab-ci.yml").read_text())[".mlspec"]["before_script"]
+    named = [[line for line in lines if "requirements-mlspec.txt" in line] for lines in (cloud, github, gitlab)]
+    return [[line for line in lines if "git+" not in line] for lines in named]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +184,7 @@ def test_builds_get_mlspec_from_where_this_one_was_installed_from(
     assert Path("new/requirements-mlspec.txt").read_text().splitlines()[-1] == SOURCE
     for commands in builds("new"):
         assert [command.split()[:2] for command in commands] == [["pip", "install"]]
+        assert "--no-deps" in commands[0]
 
 
 def test_what_is_on_this_machine_alone_is_said_and_fails_every_build(
@@ -216,3 +224,131 @@ def test_a_source_that_is_not_pinned_writes_nothing(capsys: pytest.CaptureFixtur
     assert front.run(["init", "new", "--package", "mlspec"]) == 2
     assert "mlspec's package is 'mlspec-forecast'" in capsys.readouterr().err
     assert not Path("new").exists()
+
+
+BUILDS = {
+    "github": ".github/workflows/forecasts.yml",
+    "gitlab": ".gitlab-ci.yml",
+    "cloudbuild": "cloudbuild.yaml",
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "services"),
+    [
+        ([], {"github", "gitlab", "cloudbuild"}),
+        (["--ci", "gitlab"], {"gitlab"}),
+        (["--ci", "github", "--ci", "cloudbuild"], {"github", "cloudbuild"}),
+        (["--ci", "none"], set()),
+    ],
+)
+def test_the_builds_of_a_service_are_written_where_it_is_asked_for(words: list[str], services: set[str]) -> None:
+    assert front.run(["init", "new", *words]) == 0
+    assert {service for service, path in BUILDS.items() if Path("new", path).exists()} == services
+    assert Path("new/mlspec.yaml").exists()
+
+
+@pytest.mark.parametrize("words", [["--ci", "jenkins"], ["--ci", "none", "--ci", "github"]])
+def test_a_service_that_is_not_known_writes_nothing(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["init", "new", *words]) == 2
+    assert "rror" in capsys.readouterr().err
+    assert not Path("new").exists()
+
+
+def copied(folder: str) -> tuple[list[str], set[str]]:
+    """What the Dockerfile of a project copies into the image, and what .dockerignore lets in."""
+    lines = Path(folder, "Dockerfile").read_text().splitlines()
+    words = [json.loads(line.removeprefix("COPY ")) for line in lines if line.startswith("COPY [")]
+    kept = Path(folder, ".dockerignore").read_text().splitlines()
+    return [word for names in words for word in names[:-1]], {line[1:] for line in kept if line.startswith("!")}
+
+
+@pytest.mark.parametrize(
+    ("uri", "held"), [("data/a.csv", "data"), ("sales 2024/a.csv", "sales 2024"), ("a$[b].csv", "a\\$\\[b\\].csv")]
+)
+def test_the_image_of_a_project_holds_its_specs_and_its_data_and_nothing_else(uri: str, held: str) -> None:
+    Path("new", uri).parent.mkdir(parents=True)
+    Path("new", uri).write_text(sales())
+    assert front.run(["init", "new", "--from", f"new/{uri}", "--series", "shop", "--target", "units"]) == 0
+    names, kept = copied("new")
+    files = ["requirements-mlspec.txt", "requirements-mlspec.lock", "mlspec.yaml"]
+    assert names == [*files, *sorted([held, "specs"])]
+    assert kept == {name.replace("\\$", "$") for name in names}
+
+
+def test_the_image_of_a_project_holds_the_wheel_that_it_installs() -> None:
+    assert front.run(["init", "new", "--package", "wheels/mlspec_forecast-1.2.3-py3-none-any.whl"]) == 0
+    names, kept = copied("new")
+    assert "wheels/mlspec_forecast-1.2.3-py3-none-any.whl" in names
+    assert kept == set(names)
+
+
+def proposed(tmp_path: Path, rows: list[str], *options: str) -> dict[str, Any]:
+    """The `dataset` that init writes for a table."""
+    file = tmp_path / "sales.csv"
+    file.write_text("\n".join(rows) + "\n")
+    assert front.run(["init", str(tmp_path / "p"), "--from", str(file), "--name", "x", "--ci", "none", *options]) == 0
+    dataset: dict[str, Any] = yaml.safe_load((tmp_path / "p/specs/x.yaml").read_text())["dataset"]
+    return dataset
+
+
+def days(count: int, step: int = 1) -> list[date]:
+    return [date(2024, 1, 1) + timedelta(days=step * number) for number in range(count)]
+
+
+def test_sales_without_a_row_for_no_sale_are_read_as_such(tmp_path: Path) -> None:
+    rows = [f"{day},{shop},{3 + place % 4}" for shop in "AB" for place, day in enumerate(days(90, 7)) if place % 3 != 1]
+    found = proposed(tmp_path, ["date,store,units", *rows])
+    assert (found["frequency"], found["missing"]) == ("W-MON", "zero")
+
+
+def test_gaps_in_a_history_that_says_0_are_unknown_and_limited(tmp_path: Path) -> None:
+    rows = [f"{day},{shop},{place % 4}" for shop in "AB" for place, day in enumerate(days(90)) if place % 30 != 7]
+    found = proposed(tmp_path, ["date,store,units", *rows])
+    assert "missing" not in found
+    assert 0.9 < found["checks"]["completeness"]["min"] < 1
+
+
+def test_transactions_are_added_up_by_day_and_by_what_is_named_as_a_code(tmp_path: Path) -> None:
+    rows = [
+        f"{day}T{8 + number:02}:{(7 * place) % 60:02},L{number % 2},{product},{1 + (place + number) % 3},{place}{number}"
+        for place, day in enumerate(days(60)) for number in range(4) for product in ("arroz", "cafe")
+    ]  # fmt: skip
+    found = proposed(tmp_path, ["momento,loja,produto,quantidade,cupom", *rows])
+    assert (found["series"], found["target"]) == (["loja", "produto"], "quantidade")
+    assert (found["frequency"], found["aggregate"]) == ("D", "sum")
+
+
+def test_days_are_added_up_to_the_weeks_that_are_asked_for(tmp_path: Path) -> None:
+    rows = [f"{day},{shop},{place % 4}" for shop in "AB" for place, day in enumerate(days(90))]
+    found = proposed(tmp_path, ["date,store,units", *rows], "--frequency", "W-SUN")
+    assert (found["frequency"], found["aggregate"]) == ("W-SUN", "sum")
+
+
+@pytest.mark.parametrize(
+    ("options", "zone"), [((), "America/Sao_Paulo"), (("--timezone", "America/Manaus"), "America/Manaus")]
+)
+def test_times_with_an_offset_get_their_zone(tmp_path: Path, options: tuple[str, ...], zone: str) -> None:
+    hour = 3 if zone == "America/Sao_Paulo" else 4
+    rows = [f"{day}T{hour:02}:00:00Z,{shop},{place % 4}" for shop in "AB" for place, day in enumerate(days(90))]
+    found = proposed(tmp_path, ["date,store,units", *rows], *options)
+    assert (found["frequency"], found["timezone"]) == ("D", zone)
+
+
+def test_a_zone_that_is_none_is_a_wrong_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_text("date,units\n2024-01-01,1\n2024-01-02,2\n")
+    assert front.run(["init", str(tmp_path / "p"), "--from", str(file), "--timezone", "Sao_Paulo"]) == 2
+    assert "did you mean 'America/Sao_Paulo'?" in capsys.readouterr().err
+
+
+def test_a_series_column_that_is_named_like_an_output_is_not_added_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sales.csv"
+    rows = [f"{day},{version},{place % 4}" for version in "AB" for place, day in enumerate(days(30))]
+    file.write_text("\n".join(["date,version,units", *rows]) + "\n")
+    assert front.run(["init", str(tmp_path / "p"), "--from", str(file)]) == 1
+    said = capsys.readouterr().err
+    assert "the column 'version' names the series" in said
+    assert "series_version" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from mlspec.targets.notify.webhook import WebhookSender
 from tests.cli.test_plan_apply import quick
 from tests.cli.test_session import Mlspec, mlspec
 from tests.engine.steps import Steps
-from tests.notify.receiver import receiving
+from tests.notify.receiver import LOOPBACK, receiving
 from tests.notify.test_webhook import notice
 
 __all__ = ["mlspec", "quick"]  # fixtures
@@ -183,7 +184,7 @@ def test_a_librarys_own_records_show_no_secret(capsys: pytest.CaptureFixture[str
 @pytest.mark.usefixtures("debug")
 def test_a_webhook_that_does_not_answer_tells_nobody_its_address(capsys: pytest.CaptureFixture[str]) -> None:
     with receiving(None) as receiver, pytest.raises(DeliveryError) as failed:
-        WebhookSender(receiver.url, lambda: "2026-01-05T00:00:00Z").send_notice(notice())
+        WebhookSender(receiver.url, lambda: "2026-01-05T00:00:00Z", LOOPBACK).send_notice(notice())
     logging.getLogger("mlspec.test").debug("not told", exc_info=failed.value)
     said = capsys.readouterr().err
     assert "ProtocolError" in said
@@ -215,3 +216,19 @@ def test_a_record_that_cannot_be_written_shows_no_argument(capsys: pytest.Captur
 def test_text_of_a_record_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     logging.getLogger("mlspec.test").info("a\x1b[2Jb")
     assert capsys.readouterr().err.endswith("mlspec.test: a\\x1b[2Jb\n")
+
+
+def test_what_ends_a_thread_is_logged_without_secrets(debug: None, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise KeyError(hide_secret(WORD))
+
+    log_setup.set_up(
+        "debug", "text"
+    )  # an older pytest puts a hook of its own in place of the one that the fixture has set
+    thread = threading.Thread(target=fail, name="lease demand")
+    thread.start()
+    thread.join()
+    said = capsys.readouterr().err
+    assert "a defect of mlspec ended lease demand: KeyError" in said
+    assert "Traceback" in said
+    assert WORD not in said

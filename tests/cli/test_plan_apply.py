@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -126,18 +127,67 @@ def git(*words: str) -> None:
     subprocess.run(["git", *identity, *words], check=True, capture_output=True)
 
 
-def test_a_saved_plan_is_bound_to_the_commit_it_was_made_at(mlspec: Mlspec, quick: Steps) -> None:
+def test_a_saved_plan_is_bound_to_what_it_read_and_not_to_the_commit(mlspec: Mlspec, quick: Steps) -> None:
     git("init")
     git("add", ".")
     git("commit", "-m", "one")
     assert mlspec("plan", "--out", "p.plan").code == 0
-    git("commit", "--allow-empty", "-m", "two")
-    said = mlspec("apply", "p.plan")
-    assert (said.code, "git commit was" in said.err) == (1, True)
-    assert not Path(".mlspec").exists()
+    git("commit", "--allow-empty", "-m", "a squash merge of the same tree")
+    Path("specs/demand.yaml").write_text(Path("specs/demand.yaml").read_text() + "# a comment changes no meaning\n")
+    assert mlspec("apply", "p.plan").code == 0
     mlspec("plan", "--out", "p.plan")
-    Path("specs/demand.yaml").write_text(Path("specs/demand.yaml").read_text() + "# a comment\n")
-    assert mlspec("apply", "p.plan").code == 1
+    git("commit", "-am", "another tree")
+    Path("specs/demand.yaml").write_text(Path("specs/demand.yaml").read_text().replace("horizon: 2", "horizon: 3"))
+    said = mlspec("apply", "p.plan")
+    assert said.code == 1
+    assert re.search(
+        r"the spec of demand changed \(planned at commit [0-9a-f]{40}-dirty, now [0-9a-f]{40}-dirty\)", said.err
+    )
+
+
+def test_a_saved_plan_is_refused_once_its_data_or_its_target_has_changed(mlspec: Mlspec, quick: Steps) -> None:
+    mlspec("apply")
+    text = Path("specs/demand.yaml").read_text()
+    Path("specs/demand.yaml").write_text(text.replace("horizon: 2", "horizon: 3"))
+    assert mlspec("plan", "--out", "p.plan").code == 0
+    data = Path("data/sales.csv").read_text()
+    Path("data/sales.csv").write_text(f"{data}001,2024-02-12,3\nNA,2024-02-12,4\n")
+    said = mlspec("apply", "p.plan")
+    assert (said.code, "data.demand: data.digest moved; model.demand: data.digest moved" in said.err) == (1, True)
+    Path("data/sales.csv").write_text(data)
+    project = Path("mlspec.yaml").read_text()
+    Path("mlspec.yaml").write_text(f"{project}targets: {{local: {{type: local, protect: true}}}}\n")
+    said = mlspec("apply", "p.plan")
+    assert (said.code, "target local in mlspec.yaml changed" in said.err) == (1, True)
+    Path("mlspec.yaml").write_text(project)
+    assert mlspec("apply", "p.plan").code == 0
+
+
+def test_a_write_to_the_state_that_changes_nothing_planned_makes_no_plan_stale(mlspec: Mlspec, quick: Steps) -> None:
+    text = Path("specs/demand.yaml").read_text()
+    Path("specs/demand.yaml").write_text(f"{text}alerts: [{{name: high, metric: wape, above: 0.5}}]\n")
+    mlspec("apply")
+    Path("specs/demand.yaml").write_text(Path("specs/demand.yaml").read_text().replace("horizon: 2", "horizon: 3"))
+    assert mlspec("plan", "--out", "p.plan").code == 0
+    assert mlspec("silence", "demand", "high", "--for", "2d", "--reason", "known").code == 0
+    assert mlspec("apply", "p.plan").code == 0
+
+
+def test_a_saved_plan_is_for_the_target_that_a_build_names(mlspec: Mlspec, quick: Steps) -> None:
+    Path("mlspec.yaml").write_text(Path("mlspec.yaml").read_text() + "targets: {other: {type: local, path: .other}}\n")
+    assert mlspec("plan", "--out", "p.plan").code == 0
+    said = mlspec("apply", "p.plan", "--target", "other")
+    assert (said.code, "is for target 'local', and --target names 'other'" in said.err) == (1, True)
+    assert not Path(".mlspec").exists()
+    assert mlspec("apply", "p.plan", "--target", "local").code == 0
+
+
+def test_a_plan_in_markdown_is_alone_on_stdout(mlspec: Mlspec, quick: Steps) -> None:
+    said = mlspec("plan", "--output", "markdown", "--out", "p.plan", "--detailed-exitcode")
+    assert said.code == 2
+    assert said.out.startswith("<!-- mlspec plan: local -->\n")
+    assert "**2 to create, 2 to run**, in 1 of 1 forecasts." in said.out
+    assert "saved: run `mlspec apply p.plan`" in said.err
 
 
 def test_a_plan_writes_nothing_not_even_gits_index(mlspec: Mlspec) -> None:
@@ -160,7 +210,10 @@ Edit = Callable[[dict[str, object]], None]
         lambda plan: plan.update(spec_hashes=["x"]),
         lambda plan: plan.update(paths=None),
         lambda plan: plan.update(changes={"a": 1}),
-        lambda plan: plan.update(format=2),
+        lambda plan: plan.update(format=1),
+        lambda plan: plan.update(inputs=["x"]),
+        lambda plan: plan.pop("inputs"),
+        lambda plan: plan["changes"][0].update(after="x"),
         lambda plan: plan.update(kind="other"),
         lambda plan: plan["changes"][0].update(after={"model.horizon": 99}),
         lambda plan: plan["changes"].pop(),

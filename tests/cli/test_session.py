@@ -51,7 +51,7 @@ def test_apply_ends_with_what_a_planner_wants(mlspec: Mlspec) -> None:
     assert "seasonal-naive (champion)" in said.out
     assert "gate pass: wape" in said.out
     assert "release 1 serves v" in said.out
-    assert "Next: mlspec status" in said.out
+    assert "Next: mlspec status | mlspec forecast demand | mlspec inventory demand | mlspec report demand" in said.out
     assert said.err.startswith("mlspec apply: reading specs/demand.yaml")
     again = mlspec("apply", "specs/demand.yaml")
     assert (again.code, again.out) == (0, "Nothing to do: everything is up to date.\n")
@@ -109,6 +109,10 @@ def test_selectors_choose_by_name_pattern_and_change(applied: Mlspec) -> None:
     assert "data.demand" not in applied("plan", "--select", "new").out
     assert applied("plan", "--select", "modified").out.startswith("Nothing to do")
     assert "data.second" in applied("plan", "--select", "sec*").out
+    for command in ("plan", "apply", "reconcile"):
+        nothing = applied(command, "--select", "third*")
+        assert nothing.code == 2
+        assert "no forecast's name matches 'third*'" in nothing.err
     unknown = applied("plan", "--select", "secnd")
     assert (unknown.code, "did you mean 'second'?" in unknown.err) == (2, True)
 
@@ -221,10 +225,12 @@ def test_a_cloud_target_without_credentials_says_how_to_sign_in(
         ("status",),
         ("forecast", "demand"),
         ("history", "demand"),
-        ("step", "check", "--spec", "specs/demand.yaml"),
     ):
         said = mlspec(*words, "--target", "dev")
         assert (said.code, "gcloud auth application-default login" in said.err) == (1, True)
+    # In a container the credentials come from a server, which may be away for a moment: a step may be tried again.
+    said = mlspec("step", "check", "--spec", "specs/demand.yaml", "--target", "dev")
+    assert (said.code, "gcloud auth application-default login" in said.err) == (75, True)
     assert "did you mean 'dev'?" in mlspec("plan", "--target", "dv").err
 
 
@@ -256,6 +262,43 @@ def test_the_gate_keeps_out_what_it_should_and_says_so_again(mlspec: Mlspec) -> 
     assert "gate fail: wape" in first.out
     assert "the gate kept v" in second.out
     assert mlspec("forecast", "demand").code == 1
+
+
+def test_a_release_may_be_named_as_history_shows_it(applied: Mlspec) -> None:
+    for name in ("1", "r1"):
+        said = applied("rollback", "demand", "--to", name, "--reason", "a drill")
+        assert "release 1 cannot serve" in said.err
+    assert (
+        "'first' is not a release, such as 1 or r1"
+        in applied("rollback", "demand", "--to", "first", "--reason", "x").err
+    )
+    said = applied("rollback", "demand", "--reason", "a drill")
+    assert "no earlier good release to roll back to (release 1: " in said.err
+    assert "is what serves now" in said.err
+
+
+def test_a_forecast_that_was_destroyed_is_printed_with_a_note_and_is_no_surprise_to_plan(applied: Mlspec) -> None:
+    assert "Next" not in applied("plan").err
+    Path("specs/demand.yaml").rename("demand.yaml")
+    Path("specs/other.yaml").write_text(spec_text("other"))
+    gone = "demand: no spec under specs/ describes it any more; `mlspec destroy demand` removes it"
+    assert gone in applied("plan").err
+    assert applied("destroy", "demand", "--yes").code == 0
+    assert gone not in applied("plan").err
+    said = applied("forecast", "demand")
+    assert said.code == 0
+    assert "demand was destroyed: this is the last forecast that was made before" in said.err
+
+
+def test_a_command_runs_in_the_folder_that_is_named(
+    applied: Mlspec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "demand" in applied("-C", "shop", "status").out
+    monkeypatch.chdir(tmp_path)
+    wrong = applied("-C", "nowhere", "status")
+    assert wrong.code == 2
+    assert "cannot enter nowhere" in wrong.err
 
 
 def test_a_forecast_without_inventory_says_what_to_add(mlspec: Mlspec) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,6 +92,12 @@ def test_right_specs_are_named(
         ("target: units", "target: unit", "sales.csv has no column 'unit'"),
         ("series: [shop]", "series: [shops]", "did you mean 'shop'?"),
         ("data/sales.csv", "data/sale.csv", "did you mean 'sales.csv'?"),
+        (
+            "frequency: D",
+            "frequency: W-SUN",
+            "72 rows have a date that does not belong to W-SUN; all dates of the data belong to D",
+        ),
+        ("frequency: D", "frequency: ME", "hint: sales.csv row 2: 2024-01-01 (Monday)"),
     ],
 )
 def test_with_data_it_looks_at_files_and_columns(
@@ -228,3 +235,81 @@ def test_a_signal_part_way_is_recorded_and_gone_on_with(
     assert f"stopped by {said}; what was done is recorded" in capsys.readouterr().err
     monkeypatch.setattr(jobs, "run", real)
     assert front.run(["apply"]) == 0
+
+
+def test_a_file_with_thousands_of_errors_shows_the_first_and_says_how_many_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = project(tmp_path / "p")
+    twice = "".join(f"  label{number}: a\n  label{number}: b\n" for number in range(5000))
+    (root / "specs" / "demand.yaml").write_text(f"labels:\n{twice}")
+    monkeypatch.chdir(root)
+    for output in ("text", "json", "sarif", "github"):
+        assert front.run(["validate", "--output", output]) == 1
+        out, err = capsys.readouterr()
+        assert len(out) + len(err) < 60_000
+        assert "more errors of this file are not shown" in out
+    assert front.run(["validate"]) == 1
+    out, err = capsys.readouterr()
+    said = re.search(r"([0-9,]+) more errors of this file", out)
+    total = re.search(r"([0-9]+) errors in 1 file", err)
+    assert said
+    assert total
+    assert int(total[1]) == int(said[1].replace(",", "")) + 100 >= 5000
+    assert front.run(["plan"]) == 1
+    assert len(capsys.readouterr().err) < 60_000
+
+
+def test_a_folder_with_thousands_of_bad_files_is_told_of_in_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = project(tmp_path / "p")
+    for number in range(1200):
+        (root / "specs" / f"bad-{number:04}.yaml").write_text("x: 1\n")
+    monkeypatch.chdir(root)
+    assert front.run(["validate"]) == 1
+    out, err = capsys.readouterr()
+    assert "of this and other files are not shown" in out
+    assert out.count("\n") < 6000
+    count = re.search(r"([0-9]+) errors in 1201 files", err)
+    assert count
+    assert int(count[1]) >= 1200
+
+
+def test_a_key_as_long_as_the_file_is_quoted_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = project(tmp_path / "p")
+    (root / "specs" / "demand.yaml").write_text(f'{"k" * 100}:\n  ? "{"a" * 200_000}"\n  : 1\n')
+    monkeypatch.chdir(root)
+    for output in ("text", "json", "sarif", "github"):
+        assert front.run(["validate", "--output", output]) == 1
+        assert len(capsys.readouterr().out) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("001,2024-01-05,7\n", "1 periods occur more than once in a series; dataset.aggregate makes one row of them"),
+        ("003,2024-01-05,7\n003,2024-01-09,7\n003,2024-02-11,7\n", "35 of 122 periods have no value in 1 series"),
+    ],
+)
+def test_with_data_it_says_what_the_data_check_would_refuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rows: str, said: str
+) -> None:
+    monkeypatch.chdir(project(tmp_path))
+    sales = Path("data/sales.csv")
+    sales.write_text(sales.read_text() + rows)
+    assert front.run(["validate", "--data"]) == 1
+    assert said in capsys.readouterr().out
+
+
+def test_with_data_it_warns_of_what_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = spec_text().replace("frequency: D", "frequency: D\n  calendar: {closed: [2024-01-05]}")
+    monkeypatch.chdir(project(tmp_path, demand=text))
+    sales = Path("data/sales.csv")
+    sales.write_text(re.sub("2024-01-05,.*", "2024-01-05,0", sales.read_text()))
+    assert front.run(["validate", "--data"]) == 0
+    assert "2 rows of closed days are left out: their value is 0 or empty" in capsys.readouterr().out

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlspec.engine.context import Engine
 from mlspec.errors import ModelError
-from mlspec.spec.digest import resolved_json
+from mlspec.spec.digest import digest_values, resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.state.resource import digest
 from mlspec.state.step import Progress, StepRequest, StepResult
@@ -40,8 +40,8 @@ class Steps:
 
     def _file(self, request: StepRequest, role: str) -> Path:
         seen = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in request.inputs.items()}
-        # The states that are kept were made before a spec could say where steps run; that shapes no file.
-        spec = {key: value for key, value in request.spec.items() if key != "training"}
+        # The states that are kept are older than keys which say where steps run, and than all keys that came later.
+        spec: dict[str, Any] = {key: value for key, value in digest_values(request.spec).items() if key != "training"}
         spec["deployment"] = {key: value for key, value in spec["deployment"].items() if key != "batch_machine"}
         path = request.out / f"{role}.bin"
         path.write_text(

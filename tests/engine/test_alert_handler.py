@@ -16,6 +16,7 @@ from mlspec.engine.pass_result import PassResult
 from mlspec.engine.steps import run_on_target
 from mlspec.errors import LockHeld
 from mlspec.plan.moments import format_moment
+from tests.engine.deploying import DeployingTarget
 from tests.engine.test_request_counts import ERRORS, count
 from tests.engine.world import ACCURACY, World, on_its_way, with_two_versions
 
@@ -249,6 +250,39 @@ def test_what_another_image_measured_is_found(world: World) -> None:
     run_on_target(newer, world.spec, "evaluate", format_moment(world.now))
     assert answered(world).status == "done"
     assert world.traffic == {first: 100}
+
+
+def test_a_version_that_is_deployed_first_takes_over_within_the_answer(world: World) -> None:
+    first, second = with_two_versions(world)
+    world.bad(second)
+    dag(world)
+    target = DeployingTarget(world.root / ".mlspec")
+    found = handle_alert(target, "demand", lambda: format_moment(world.now))
+    assert found.error is None
+    assert (world.traffic, target.started) == ({first: 100}, [first])
+    assert world.ledger.under_way == ()
+
+
+def test_a_deployment_that_fails_is_not_tried_again_by_the_answer(world: World) -> None:
+    first, second = with_two_versions(world)
+    world.bad(second)
+    dag(world)
+    target = DeployingTarget(world.root / ".mlspec", fails=True)
+    for _message in range(2):  # a message may come twice
+        found = handle_alert(target, "demand", lambda: format_moment(world.now))
+        assert found.error
+        assert "the container did not start" in found.error.message
+    assert (world.traffic, target.started) == ({second: 100}, [first])
+    (failed,) = world.ledger.under_way
+    assert (failed.step, failed.mark) == ("move-traffic", first)
+    failing = world.look_at(target)  # the pass finds the failure too, and plans the retry
+    assert failing.error
+    assert world.ledger.failure
+    assert world.ledger.under_way == ()
+    target.fails = False
+    world.pass_time(minutes=1)
+    world.look_at(target)
+    assert target.started == [first, first]
 
 
 def test_a_release_that_a_person_holds_stays(world: World) -> None:

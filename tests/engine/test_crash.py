@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.no_cover,  # the same way again, for every write
 ]
 FOLDER = Home(None)
-WRITES = ("commit", "write_file", "make_folder")
+WRITES = ("commit", "write_file", "make_folder", "remove_file")
 
 
 def in_child(work: Callable[[], None]) -> int:
@@ -58,9 +58,9 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def wrap(self, write: Callable[..., None]) -> Callable[..., None]:
-        def wrapped(*words: object) -> None:
+        def wrapped(*words: object, **options: object) -> None:
             self.point()
-            write(*words)
+            write(*words, **options)
             self.point()
 
         return wrapped

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mlspec.cli.commands.status import as_text
+from mlspec.engine import apply, pass_phases, plan
 from mlspec.engine import reconcile as one_forecast
 from mlspec.engine.apply import apply_specs
 from mlspec.engine.deliver import deliver_notices
-from mlspec.engine.loop import reconcile_specs
-from mlspec.engine.status import forecast_status
-from mlspec.errors import Defect
+from mlspec.engine.destroy import DestroyPlan
+from mlspec.engine.loop import pass_exit_code, reconcile_specs
+from mlspec.engine.status import find_status, forecast_status
+from mlspec.errors import Defect, Exit
+from mlspec.plan.desired import DesiredForecast
 from mlspec.state.notice import Notice, PendingNotice
+from mlspec.state.observed import Observed
 from mlspec.state.step import Progress, StepRequest, StepResult
 from tests.engine.steps import Spec, spec
 from tests.engine.world import Turned, World
@@ -69,6 +75,57 @@ def test_apply_goes_on_with_the_others(world: World, broken: Spec) -> None:
     assert SAID in shown(world, "broken")
 
 
+class BrokenAt(Turned):
+    """Steps of which one ends with an exception of Python's own, from the second run on."""
+
+    def __init__(self, step: str, *, at_once: bool) -> None:
+        super().__init__()
+        self.step, self.breaks = step, at_once
+
+    def __call__(self, request: StepRequest, progress: Progress) -> StepResult:
+        if request.step == self.step and self.breaks and request.spec["metadata"]["name"] == "demand":
+            raise ValueError("cannot convert float NaN to integer")
+        return super().__call__(request, progress)
+
+
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        (command, step)
+        for command in ("apply", "reconcile")
+        for step in ("check", "backtest", "train", "forecast", "inventory")
+    ]
+    + [("reconcile", "evaluate")],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_an_exception_of_any_step_is_recorded_and_the_forecast_is_not_ready(
+    world: World, step: str, command: str, *, first: bool
+) -> None:
+    inventory = {"service_level": 0.95, "lead_time": 1, "review_period": 1}
+    world.write(inventory=inventory)
+    steps = world.steps = BrokenAt(step, at_once=first)
+    other = spec("other", inventory=inventory)
+    if not first:
+        world.look(other)
+        assert find_status(world.target, "demand", world.now).ready
+    steps.breaks = True
+    world.new_data()
+    world.pass_time(days=1)
+    world.write(inventory=inventory, model={"seed": 3})
+    if command == "apply":
+        codes = {outcome.forecast: outcome.exit_code for outcome in apply_specs(world.engine(), [world.spec, other])}
+    else:
+        passed = reconcile_specs(world.engine(), [world.spec, other])
+        codes = {each.forecast: pass_exit_code([each]) for each in passed}
+    assert codes["demand"] in (Exit.FAILED, Exit.PARTIAL)
+    assert codes["other"] == Exit.DONE
+    status = find_status(world.target, "demand", world.now)
+    assert not status.ready
+    assert "NaN" in status.why
+    assert find_status(world.target, "other", world.now).ready
+    assert any("NaN" in event.message for event in world.target.load_events("demand"))
+
+
 def test_a_defect_in_the_judgement_is_recorded_too(world: World, broken: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
     world.look()
 
@@ -76,9 +133,10 @@ def test_a_defect_in_the_judgement_is_recorded_too(world: World, broken: Spec, m
         raise KeyError("nobody expects this")
 
     world.new_data()
-    monkeypatch.setattr(one_forecast, "judge_serving_version", judge)
+    monkeypatch.setattr(pass_phases, "evaluate_if_new", judge)
     assert world.look().status == "failed"
-    assert f"demand: the last pass failed at 2024-03-01T00:00:00Z: {SAID}" in shown(world, "demand")
+    assert f"demand: {SAID}" in shown(world, "demand")
+    assert "demand    not ready" in shown(world, "demand")
 
 
 def test_a_forecast_that_cannot_be_looked_at_is_shown_until_it_can(
@@ -95,8 +153,126 @@ def test_a_forecast_that_cannot_be_looked_at_is_shown_until_it_can(
     assert world.events().count("Defect") == 1  # said once, however often it is looked at
     assert SAID in shown(world, "demand")
     monkeypatch.setattr(one_forecast, "plan_pass", look)
+    world.pass_time(minutes=1)
     assert world.look().status == "nothing"
     assert SAID not in shown(world, "demand")
+    before = world.state()
+    assert world.look().status == "nothing"
+    assert world.state() == before
+
+
+@pytest.mark.parametrize("place", ["plan_pass", "evaluate_if_new", "end_pass"])
+def test_a_defect_is_met_again_later_and_later_also_after_a_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    world.look()
+    world.new_data()
+    met = []
+
+    def fail(*_: object) -> None:
+        met.append(world.now)
+        raise KeyError("nobody expects this")
+
+    monkeypatch.setattr(one_forecast if place == "plan_pass" else pass_phases, place, fail)
+    for _ in range(180):  # three hours of passes, a minute apart, each by an engine that remembers nothing
+        found = world.look()
+        assert found.status == "failed"
+        assert pass_exit_code([found]) in (Exit.FAILED, Exit.PARTIAL)
+        world.pass_time(minutes=1)
+    moments = sorted(set(met))  # one pass may meet it twice
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
+    assert len(moments) < 12
+    assert pauses == sorted(pauses)
+    assert world.events().count("Defect") == 1
+    assert "it is tried again at" in str(found.error)
+    assert not find_status(world.target, "demand", world.now).ready
+
+
+def test_a_defect_that_ended_a_pass_is_tried_again_at_once_under_another_release_or_spec(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.look()
+
+    def fail(*_: object) -> None:
+        raise KeyError("nobody expects this")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(one_forecast, "plan_pass", fail)
+        world.look()
+    assert world.look().status == "failed"  # too early
+    assert world.look(code="0.2.0").error is None
+    assert find_status(world.target, "demand", world.now).ready
+
+
+def test_an_apply_outside_of_an_effect_records_its_defect_and_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.look()
+
+    def fail(*_: object) -> None:
+        raise KeyError("nobody expects this")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(apply, "plan_changes", fail)
+        found = apply_specs(world.engine(), [world.spec, spec("other")])
+    assert [each.status for each in found] == ["failed", "failed"]
+    assert "demand    not ready" in shown(world, "demand")
+    assert world.events().count("Defect") == 1
+    (found_after,) = apply_specs(world.engine(), [world.spec])
+    assert found_after.status == "nothing"
+    assert "demand    ready" in shown(world, "demand")
+
+
+def test_people_are_notified_of_a_defect_that_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.write(notify=[{"pubsub": "demand-alerts", "webhook": None, "severity": "info"}])
+    world.look()
+
+    def fail(*_: object) -> None:
+        raise KeyError("nobody expects this")
+
+    monkeypatch.setattr(one_forecast, "plan_pass", fail)
+    for _ in range(12):
+        world.look()
+        world.pass_time(hours=2)
+    (pending,) = world.target.load_undelivered_notices("demand")
+    assert pending.notice.kind == "stalled"
+    assert SAID in pending.notice.message
+
+
+def test_a_plan_names_what_it_cannot_plan_and_shows_the_others(
+    world: World, broken: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = plan.plan_changes
+
+    def fail(wanted: DesiredForecast, observed: Observed) -> object:
+        if wanted.name == "broken":
+            raise KeyError("nobody expects this")
+        return changes(wanted, observed)
+
+    monkeypatch.setattr(plan, "plan_changes", fail)
+    made = plan.make_plan(world.engine(), [broken, world.spec], None)
+    assert [(each.forecast, each.message) for each in made.obstacles] == [("broken", SAID)]
+    assert {change.forecast for change in made.changes} == {"demand"}
+
+
+def test_a_destroy_goes_on_with_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.look(spec("broken"))
+    remove = type(world.target).remove_forecast
+
+    def fail(target: object, forecast: str, *words: object, **more: object) -> None:
+        if forecast == "broken":
+            raise KeyError("nobody expects this")
+        remove(target, forecast, *words, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(world.target), "remove_forecast", fail)
+    destroyed = DestroyPlan(
+        SimpleNamespace(names=("broken", "demand"), purge=False, clock=lambda: "t", lock_timeout=0.0),  # type: ignore[arg-type]
+        world.target,
+    )
+    destroyed.destroy_all(lambda _summary: None)
+    assert destroyed.done == ["demand"]
+    assert [error.message for error in destroyed.errors] == [SAID]
+    assert destroyed.exit_code == Exit.PARTIAL
 
 
 def test_its_traceback_is_logged_and_its_secrets_are_not_recorded(

@@ -233,6 +233,19 @@ def test_what_came_due_while_the_loop_observed_is_made_when_it_acts_again(world:
     assert len(world.target.load_runs("demand")) == 2
 
 
+def test_a_run_that_came_due_under_observe_with_nothing_newer_is_made_when_the_loop_acts_again(world: World) -> None:
+    daily = {"forecast": "0 6 * * *", "retrain": None, "timezone": "UTC"}
+    world.write(schedule=daily)
+    world.look()
+    world.write(schedule=daily, reconcile={"mode": "observe"})
+    world.pass_time(hours=7)
+    world.look()
+    world.new_data()
+    world.write(schedule=daily)
+    world.look()
+    assert len(world.target.load_runs("demand")) == 2
+
+
 def test_observe_tells_of_a_rollback_that_it_leaves_to_people(world: World) -> None:
     _first, second = with_two_versions(world)
     world.write(model={"seed": 1}, reconcile={"mode": "observe"})

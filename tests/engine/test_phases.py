@@ -10,7 +10,7 @@ import pytest
 
 from mlspec.engine.context import Engine
 from mlspec.engine.destroy import DestroyRequest, open_destroy_plan
-from mlspec.engine.provision import PlanRequest, apply_plan, open_plan
+from mlspec.engine.provision import PlanRequest, apply_plan, open_plan, plan_inputs
 from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.errors import Exit, Refused
 from mlspec.spec import LoadedSpecs, read_specs
@@ -84,3 +84,19 @@ def test_destroy_names_what_goes_and_a_no_keeps_it(root: Path) -> None:
     assert asked == ["deployment, forecast, history and files of demand"]
     assert (destroy_plan.done, destroy_plan.exit_code) == (["demand"], Exit.DONE)
     assert destroy_plan.target.forecast_names() == ("returns",)
+
+
+def test_what_a_plan_reads_beside_specs_and_data_is_in_its_inputs(root: Path) -> None:
+    files = {"terraform/demand/job.tf": "a", "terraform/demand/main.tf": "b", "terraform/returns/main.tf": "c"}
+    before = plan_inputs(PROTECTED, files)
+    assert list(before) == [
+        "target local in mlspec.yaml", "what is rendered in terraform/demand/", "what is rendered in terraform/returns/",
+    ]  # fmt: skip
+    other = plan_inputs(
+        replace(PROTECTED, settings=LocalTargetSettings(type="local")), {**files, "terraform/demand/job.tf": "d"}
+    )
+    assert [name for name in before if before[name] != other[name]] == list(before)[:2]
+    moved = plan_inputs(PROTECTED, {"terraform/demand/other.tf": "a", **dict(list(files.items())[1:])})
+    assert moved != before
+    with open_plan(engine(root), request(root)) as opened:
+        assert opened.plan.inputs == plan_inputs(PROTECTED)

@@ -88,7 +88,7 @@ class Loop(RuleBasedStateMachine):
     @rule()
     def a_person_rolls_back(self) -> None:
         try:
-            manual_operations.roll_back(self.world.engine(), self.world.spec, None, "ann", "a drill")
+            manual_operations.roll_back(self.world.engine(), self.world.spec, None, "ann", "an exercise")
         except Refused:
             return
         self.after_pass()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,10 @@ class World:
         self.steps.asked.clear()
         found = reconcile_specs(self.engine(code), [self.spec, *others])
         return found[0]
+
+    def look_at(self, target: LocalTarget) -> PassResult:
+        """Make a pass on another target than the usual one, which has the same record."""
+        return reconcile_specs(replace(self.engine(), target=target), [self.spec])[0]
 
     def engine(self, code: str = "0.1.0") -> Any:
         """An engine at this moment; a new one each time, so that nothing is remembered but what is recorded."""

@@ -13,6 +13,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,8 +24,11 @@ from flask.testing import FlaskClient
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import run_v2
 
+from mlspec.engine.alert_starts import StartClaim, claim_start
 from mlspec.engine.pass_result import PassResult
+from mlspec.plan.alert_starts import CLAIM
 from mlspec.spec.gcp.location import GcpLocation
+from tests.functions.marks import Marks
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "infra" / "functions" / "redeploy" / "main.py"
@@ -81,9 +85,22 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[GcpLocation, str]]:
 
 
 @pytest.fixture
-def function(cloud_run: Any, answers: list[Any], monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def marks(monkeypatch: pytest.MonkeyPatch) -> Marks:
+    """What is remembered of messages: the real rules, on a bucket in memory."""
+    found = Marks()
+
+    def claim(_place: GcpLocation, forecast: str, message: str) -> StartClaim:
+        return claim_start(found, forecast, message, found.now)
+
+    monkeypatch.setattr("mlspec.cli.redeploy.claim_start", claim)
+    return found
+
+
+@pytest.fixture
+def function(cloud_run: Any, answers: list[Any], marks: Marks, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """The function in its framework; its client speaks to loopback."""
     assert answers == []
+    assert marks.known == {}
     monkeypatch.setenv("MLSPEC_PROJECT", "acme-prod")
     monkeypatch.setenv("MLSPEC_REGION", "europe-west1")
     monkeypatch.setenv("MLSPEC_TARGET", "prod")
@@ -105,12 +122,12 @@ def push(value: object, raw: bytes | None = None) -> bytes:
     return json.dumps(envelope).encode()
 
 
-def incident(state: str = "open", forecast: str = "demand") -> dict[str, Any]:
+def incident(state: str = "open", forecast: str = "demand", number: str = "0.abc") -> dict[str, Any]:
     """An incident of Monitoring, as its documentation has it."""
     return {
         "version": "1.2",
         "incident": {
-            "incident_id": "0.abc", "state": state, "policy_name": "mlspec demand: accuracy", "condition_name": "above 0.2",
+            "incident_id": number, "state": state, "policy_name": "mlspec demand: accuracy", "condition_name": "above 0.2",
             "policy_user_labels": {"mlspec-forecast": forecast, "mlspec-action": "rollback"}, "summary": "it is bad",
         },
     }  # fmt: skip
@@ -155,10 +172,111 @@ def test_an_alert_that_cannot_be_answered_wakes_the_loop_all_the_same(
     assert "secret" not in json.dumps(first)
 
 
-def test_a_message_that_comes_twice_only_looks_twice(function: FlaskClient, cloud_run: Any) -> None:
+@pytest.mark.parametrize("message", [incident(), said()])
+def test_the_loop_is_started_once_an_incident_however_often_its_message_comes(
+    function: FlaskClient, cloud_run: Any, answers: list[Any], message: dict[str, Any]
+) -> None:
+    for _ in range(3):
+        assert function.post("/", data=push(message)).status_code == 204
+    assert cloud_run.asked == [(LOOP, WORDS)]
+    assert len(answers) == 3  # what serves is judged anew each time, by the record
+
+
+def test_monitoring_may_repeat_an_incident_in_other_words(function: FlaskClient, cloud_run: Any) -> None:
+    again = incident()
+    again["incident"]["summary"] = "it is worse"
+    for message in (incident(), again):
+        assert function.post("/", data=push(message)).status_code == 204
+    assert cloud_run.asked == [(LOOP, WORDS)]
+
+
+def test_another_incident_another_run_and_another_forecast_start_the_loop_again(
+    function: FlaskClient, cloud_run: Any
+) -> None:
+    later = {**said(), "run": "2026-01-12T00:00:00Z"}
+    messages = [
+        incident(),
+        incident(number="0.abd"),
+        incident(forecast="returns"),
+        said(),
+        later,
+        said(event="task-failed"),
+    ]
+    for message in messages:
+        assert function.post("/", data=push(message)).status_code == 204
+    assert len(cloud_run.asked) == len(messages)
+
+
+def test_an_incident_without_a_number_is_known_by_its_words(function: FlaskClient, cloud_run: Any) -> None:
+    unnamed, other = incident(number=""), incident(number="")
+    other["incident"]["condition_name"] = "above 0.3"
+    for message in (unnamed, other, unnamed):
+        assert function.post("/", data=push(message)).status_code == 204
+    assert len(cloud_run.asked) == 2
+
+
+def test_a_start_that_failed_is_tried_again_by_the_next_delivery(function: FlaskClient, cloud_run: Any) -> None:
+    cloud_run.status = 503
+    assert function.post("/", data=push(incident())).status_code == 500
+    cloud_run.status = 200
+    assert [function.post("/", data=push(incident())).status_code for _ in range(2)] == [204, 204]
+    assert cloud_run.asked == [(LOOP, WORDS)] * 2
+
+
+def test_while_one_instance_starts_the_loop_the_others_wait(
+    function: FlaskClient, cloud_run: Any, marks: Marks
+) -> None:
+    """The instance that claimed the start ended before it was done with it."""
+    cloud_run.status = 503
+    marks.deletes = False  # as where it ended before it could give the claim back
+    assert function.post("/", data=push(incident())).status_code == 500
+    cloud_run.status, before = 200, list(cloud_run.asked)
+    assert function.post("/", data=push(incident())).status_code == 503
+    assert cloud_run.asked == before
+    marks.now += CLAIM
+    assert function.post("/", data=push(incident())).status_code == 204
+    assert cloud_run.asked == [*before, (LOOP, WORDS)]
+
+
+@pytest.mark.parametrize("broken", ["reads", "writes"])
+def test_a_memory_that_cannot_be_used_starts_the_loop_rather_than_not(
+    function: FlaskClient, cloud_run: Any, marks: Marks, capsys: pytest.CaptureFixture[str], broken: str
+) -> None:
+    setattr(marks, broken, False)
     for _ in range(2):
         assert function.post("/", data=push(incident())).status_code == 204
     assert cloud_run.asked == [(LOOP, WORDS)] * 2
+    assert "the memory of alerts cannot be read" in capsys.readouterr().out
+
+
+def test_a_start_that_could_not_be_remembered_is_one_too_many_at_most(
+    function: FlaskClient, cloud_run: Any, marks: Marks, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marks.writes_left = 1  # the claim, and not what confirms it
+    assert function.post("/", data=push(incident())).status_code == 204
+    assert "the memory of alerts cannot be written" in capsys.readouterr().out
+    marks.writes_left = None
+    assert function.post("/", data=push(incident())).status_code == 503
+    marks.now += CLAIM
+    assert [function.post("/", data=push(incident())).status_code for _ in range(2)] == [204, 204]
+    assert cloud_run.asked == [(LOOP, WORDS)] * 2
+
+
+def test_of_many_instances_at_once_one_starts_the_loop(function: FlaskClient, cloud_run: Any, marks: Marks) -> None:
+    marks.crowd = threading.Barrier(6)  # all read before the first of them writes
+    with ThreadPoolExecutor(6) as crowd:
+        codes = [
+            future.result()
+            for future in [
+                crowd.submit(lambda: function.application.test_client().post("/", data=push(incident())).status_code)
+                for _ in range(6)
+            ]
+        ]
+    assert sorted(codes) == [204, 503, 503, 503, 503, 503]
+    assert cloud_run.asked == [(LOOP, WORDS)]
+    marks.crowd = None
+    assert function.post("/", data=push(incident())).status_code == 204
+    assert cloud_run.asked == [(LOOP, WORDS)]
 
 
 @pytest.mark.parametrize("name", ["new", "modified"])
@@ -237,9 +355,10 @@ def test_the_archive_is_all_that_the_function_imports_of_ours_and_names_all_that
         [sys.executable, "-P", "-c", code], cwd=tmp_path / "source", capture_output=True, text=True, check=True
     )
     assert all(Path(place).is_relative_to(tmp_path / "source") for place in done.stdout.split())
-    named = {
-        re.match(r"[\w-]+", line)[0] for line in (tmp_path / "source" / "requirements.txt").read_text().splitlines()
-    }  # type: ignore[index]
+    needs = (tmp_path / "source" / "requirements.txt").read_text()
+    named = set(re.findall(r"^([\w-]+)==", needs, re.MULTILINE))
+    # Google's own buildpacks (cmd/python/functions_framework) find the framework so, and else install one of their choice.
+    assert re.search(r"^functions-framework\b([^-]|$)", needs, re.MULTILINE)
     assert {
         "functions-framework",
         "pydantic",

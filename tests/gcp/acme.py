@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from mlspec.cli import main as front
-from mlspec.spec.gcp.resource_names import derived_names
 from tests.examples import project, sales, spec_text
-from tests.gcp import platform
+from tests.gcp import platform, platform_grants
 from tests.gcp.platform import REGION
 from tests.gcp.standin.harness import Running
 
+PERSON, LOOP = "ana", "mlspec-reconcile"
 IMAGE = f"{REGION}-docker.pkg.dev/acme-test/mlspec/step@sha256:{'0' * 64}"
 
 
@@ -31,10 +31,25 @@ class Acme:
         target = f"{{type: gcp, project: {self.project}, region: {REGION}}}"
         (self.root / "mlspec.yaml").write_text(
             f"apiVersion: mlspec/v1\nkind: Project\nname: acme\ntargets: {{dev: {target}}}\n"
+            "webhooks: {private_networks: [127.0.0.0/8]}\n"
         )
         self.data(sales())
+        platform_grants.apply(standin, self.project, REGION)
+        standin.allow({}, list(platform_grants.of_person(self.project, self.account(PERSON))))
+        self._granted: list[str] = []
 
-    def data(self, text: str, name: str = "demand/sales.csv") -> None:
+    def account(self, name: str) -> str:
+        """The address of one of the platform's accounts, or of a person's."""
+        return f"{name}@{self.project}.iam.gserviceaccount.com"
+
+    def grant(self) -> None:
+        """Grant what applying the Terraform of the specs as they stand grants."""
+        texts = [path.read_text() for path in sorted((self.root / "specs").glob("*.yaml"))]
+        if self._granted != texts:
+            self._granted = texts
+            self.standin.allow({}, list(platform_grants.of_specs(self.project, REGION, texts, self.root)))
+
+    def data(self, text: str | bytes, name: str = "demand/sales.csv") -> None:
         """Let the source hold this."""
         bucket = platform.storage(self.project).bucket(platform.bucket(self.project, "data"))
         bucket.blob(name).upload_from_string(text)
@@ -58,9 +73,11 @@ class Acme:
         """Commit another deployment, online too: each part of it as YAML."""
         self.say(deployment=f"{{serve: both, {', '.join(f'{key}: {text}' for key, text in parts.items())}}}")
 
-    def run(self, *words: str) -> int:
-        """What a user types, without `mlspec`, on the target."""
-        return front.run([*words, "--target", "dev"])
+    def run(self, *words: str, by: str = "") -> int:
+        """What a user types, without `mlspec`, on the target: under the loop's account if it is the loop, else under a person's."""
+        self.grant()
+        with self.standin.acting_as(self.account(by or (LOOP if words[0] == "reconcile" else PERSON))):
+            return front.run([*words, "--target", "dev"])
 
     def asked(self, capsys: pytest.CaptureFixture[str], *words: str) -> Any:
         """What a command answers as JSON."""
@@ -70,13 +87,12 @@ class Acme:
 
     def endpoint(self) -> Any:
         """The forecast's endpoint as it is."""
-        name = f"{self.place}/endpoints/{derived_names('demand')['Vertex AI endpoint']}"
-        return platform.endpoints().get_endpoint(name=name)
+        return platform.endpoint(self.project, "demand")
 
     def traffic(self) -> dict[str, int]:
         """Each version's share at the endpoint, in percent."""
         found = self.endpoint()
-        named = {each.id: each.display_name for each in found.deployed_models}
+        named = {each.id: each.display_name.partition(" ")[0] for each in found.deployed_models}
         return {named[key]: share for key, share in found.traffic_split.items()}
 
     def versions(self) -> list[Any]:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.gcp import platform_grants
 from tests.gcp.acme import IMAGE, Acme
+from tests.gcp.clinic import Clinic
+from tests.gcp.platform import REGION
 from tests.gcp.standin.harness import Running
 from tests.terraform.harness import ProviderProcess, environment
 from tests.terraform.provider.cloud import Cloud
@@ -30,15 +33,17 @@ def standin(standin_process: Running, monkeypatch: pytest.MonkeyPatch) -> Iterat
         monkeypatch.setenv(key, value)
     yield standin_process
     assert standin_process.strangers() == [], "somebody tried to reach what is not Google's"
+    assert standin_process.ignored() == [], "somebody set what only Google sets"
 
 
 @pytest.fixture
 def acme(standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Acme:
-    """The project, with the user standing in it."""
+    """The project, with the user standing in it. The loop goes on with what it started, as in its job on Google Cloud."""
     found = Acme(standin, tmp_path)
     monkeypatch.chdir(found.root)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MLSPEC_IMAGE", IMAGE)
+    monkeypatch.setenv("MLSPEC_FOLLOW", "10m")
     return found
 
 
@@ -50,7 +55,7 @@ def joined_process(
     needs("terraform")
     log = tmp_path_factory.mktemp("joined") / "stderr.txt"
     words = ("--cloud", "tests.gcp.joined:Joined")
-    process = ProviderProcess(schema_cache, log, *words, env=standin_process.environment)
+    process = ProviderProcess(schema_cache, log, *words, env=standin_process.for_terraform)
     yield process
     process.stop()
 
@@ -65,6 +70,25 @@ def terraform_too(
     found = environment(joined_process.open(cloud.folder), home, needs("terraform"))
     for key, value in found.items():
         monkeypatch.setenv(key, value)
+    platform_grants.apply(standin, standin.project, REGION)
     monkeypatch.setenv("TF_VAR_image", IMAGE)
     monkeypatch.setenv("MLSPEC_IMAGE", IMAGE)
     return cloud
+
+
+@pytest.fixture
+def clinic(
+    standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Clinic:
+    """The empty project, with the user standing in it, who has terraform."""
+    found = Clinic(standin, tmp_path, capsys)
+    monkeypatch.chdir(found.root)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("MLSPEC_IMAGE", raising=False)
+    monkeypatch.delenv("TF_VAR_image", raising=False)
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "terraform"
+    program.write_text('#!/bin/sh\necho \'{"terraform_version": "1.11.4"}\'\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    return found

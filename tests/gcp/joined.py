@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.error
+import urllib.request
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from tests.gcp import platform
-from tests.terraform.provider.cloud import Cloud, Resource
+from tests.gcp import platform, terraform_rights
+from tests.terraform.provider.cloud import Cloud, Operation, Resource
 from tests.terraform.provider.service import Refused
 
 FUNCTION = "MLSPEC_TEST_FUNCTION"
 """Where the redeploy function listens on this machine, whatever URL Google would have given it."""
+ADMIN = "MLSPEC_TEST_STANDIN"
+"""Where the stand-in answers a test."""
 Values = dict[str, Any]
 
 
@@ -30,12 +35,41 @@ class Joined(Cloud):
         make, change, _ = KINDS.get(resource.type, _NOTHING)
         new = self.find(resource.type, resource.id) is None
         _asked(make if new else change, resource.values)
+        self._grant("grant", resource)
         return super().save(resource)
 
     def remove(self, resource: Resource) -> None:
         """Take it down there, then here. Raises Refused with the API's words."""
         _asked(KINDS.get(resource.type, _NOTHING)[2], resource.values)
+        self._grant("revoke", resource)
         super().remove(resource)
+
+    def _grant(self, change: str, resource: Resource) -> None:
+        """Let the stand-in know a grant, or a role of the project's own."""
+        if resource.type == "google_project_iam_custom_role":
+            _ask("role", name=resource.id, permissions=resource.values["permissions"])
+        elif grant := terraform_rights.grant_of(resource.type, resource.values):
+            _ask(change, **asdict(grant))
+
+    def authorize(self, operation: Operation, type_name: str, values: Values) -> None:
+        """Ask the stand-in whether Terraform's account may. Raises Refused with Google's words."""
+        if not self.account:
+            return
+        project = os.environ["GOOGLE_CLOUD_PROJECT"]
+        own = next((each.values["project"] for each in self.resources("google_storage_bucket")), project)
+        needs = [asdict(each) for each in terraform_rights.needs(operation, type_name, values, own)]
+        if denied := _ask("authorize", email=self.account, needs=needs):
+            raise Refused(f"googleapi: Error 403: {denied}, forbidden")
+
+
+def _ask(question: str, **given: Any) -> Any:
+    request = urllib.request.Request(f"{os.environ[ADMIN]}/{question}", json.dumps(given).encode(), method="POST")
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as found:
+            return json.load(found)
+    except urllib.error.HTTPError as wrong:
+        with wrong:
+            raise ValueError(json.load(wrong)) from None
 
 
 def _asked(call: Callable[[Values], object], values: Values) -> None:
@@ -90,7 +124,8 @@ def _job(values: Values) -> dict[str, Any]:
     (container,) = task["containers"]
     env = [{"name": each["name"], "value": each["value"]} for each in container["env"] or ()]
     said = {"image": container["image"], "args": container["args"] or [], "env": env}
-    return {"template": {"template": {"containers": [said], "max_retries": task["max_retries"]}}}
+    own = {"max_retries": task["max_retries"], "service_account": task["service_account"]}
+    return {"template": {"template": {"containers": [said], **own}}}
 
 
 def _jobs() -> Any:
@@ -114,7 +149,14 @@ def _drop_job(values: Values) -> None:
 
 def _make_endpoint(values: Values) -> None:
     parent = f"projects/{values['project']}/locations/{values['location']}"
-    endpoint = {"display_name": values["display_name"]}
+    endpoint: Values = {"display_name": values["display_name"], "labels": values["labels"]}
+    if values["private_service_connect_config"]:
+        (config,) = values["private_service_connect_config"]
+        endpoint["private_service_connect_config"] = {
+            key: config[key] for key in ("enable_private_service_connect", "project_allowlist")
+        }
+    else:
+        endpoint["dedicated_endpoint_enabled"] = bool(values["dedicated_endpoint_enabled"])
     platform.endpoints().create_endpoint(parent=parent, endpoint=endpoint, endpoint_id=values["name"]).result()
 
 

@@ -43,19 +43,27 @@ def forecast(project: str, name: str, *, online: bool = False, image: str = "ste
     made = bq.Table(table(project, name), schema=schema)
     made.time_partitioning = bq.TimePartitioning(field="cutoff")
     bigquery(project).create_table(made)
-    job = {"template": {"template": {"containers": [{"image": image}], "max_retries": 0}}}
+    account = f"{derived_names(name)['service account of training']}@{project}.iam.gserviceaccount.com"
+    template = {"containers": [{"image": image}], "max_retries": 0, "service_account": account}
+    job = {"template": {"template": template}}
     run_v2.JobsClient().create_job(parent=place(project), job=job, job_id=derived_names(name)["Cloud Run job"]).result()
     if online:
         shell(project, name)
 
 
 def shell(project: str, name: str) -> None:
-    """Make the shell of a forecast's endpoint."""
-    endpoints().create_endpoint(
-        parent=place(project),
-        endpoint={"display_name": f"mlspec-{name}"},
-        endpoint_id=derived_names(name)["Vertex AI endpoint"],
-    ).result()
+    """Make the shell of a forecast's endpoint, under an id of the service's own."""
+    labels = {"managed-by": "mlspec", "mlspec-forecast": name}
+    endpoint = {"display_name": f"mlspec-{name}", "labels": labels, "dedicated_endpoint_enabled": True}
+    endpoints().create_endpoint(parent=place(project), endpoint=endpoint).result()
+
+
+def endpoint(project: str, name: str) -> Any:
+    """A forecast's endpoint as it is."""
+    (found,) = endpoints().list_endpoints(
+        request={"parent": place(project), "filter": f'labels.mlspec-forecast="{name}"'}
+    )
+    return found
 
 
 def place(project: str) -> str:
@@ -91,11 +99,16 @@ def models() -> Any:
     return aiplatform_v1.ModelServiceClient(client_options={"api_endpoint": f"{REGION}-aiplatform.googleapis.com"})
 
 
-def loop(project: str, image: str = "step") -> None:
-    """Make the loop's own job."""
+def loop(project: str, image: str = "step", subnetwork: str = "") -> None:
+    """Make the loop's own job, in a subnetwork if one is named."""
     from google.cloud import run_v2
 
-    job = {"template": {"template": {"containers": [{"image": image}], "max_retries": 0}}}
+    template = {
+        "containers": [{"image": image, "env": [{"name": "MLSPEC_FOLLOW", "value": "25m"}]}], "max_retries": 0,
+        "service_account": f"mlspec-reconcile@{project}.iam.gserviceaccount.com",
+        **({"vpc_access": {"network_interfaces": [{"subnetwork": subnetwork}]}} if subnetwork else {}),
+    }  # fmt: skip
+    job = {"template": {"template": template}}
     run_v2.JobsClient().create_job(parent=place(project), job=job, job_id="mlspec-reconcile").result()
 
 

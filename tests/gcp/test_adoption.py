@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_an_apply_says_what_becomes_of_each_resource(alerted: Path, capsys: pyte
     assert front.run(APPLY) == 0
     said = capsys.readouterr().err
     assert "terraform apply: demand\n" in said
-    assert "  google_vertex_ai_endpoint.this: created in 0 s\n" in said
+    assert re.search(r"^  google_vertex_ai_endpoint\.this: created in \d+ s$", said, re.MULTILINE)
 
 
 @pytest.mark.usefixtures("alerted")
@@ -87,6 +88,19 @@ def test_where_google_asks_for_fewer_calls_the_apply_goes_on_slower(
     assert front.run(APPLY) == 0
     assert 5.0 in slept
     assert "terraform continues in 5 s, one request at a time" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("alerted")
+def test_a_right_to_act_as_an_account_that_was_just_given_is_waited_for(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], slept: list[float]
+) -> None:
+    words = "Permission 'iam.serviceaccounts.actAs' denied on service account demand-train@acme-prod.iam.gserviceaccount.com"
+    cloud.fail(
+        Fault("google_cloud_run_v2_job", "create", f"googleapi: Error 403: {words} (or it may not exist).", times=2)
+    )
+    assert front.run(APPLY) == 0
+    assert {15.0, 30.0} <= set(slept)
+    assert "waiting for a grant to act as a service account to take effect" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("alerted", "slept")

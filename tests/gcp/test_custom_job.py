@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.cloud import aiplatform_v1 as vertex
 
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.state.ledger import StartedWork
+from mlspec.state.observed import Settlement
+from mlspec.targets.gcp.target import GcpTarget
 from tests.gcp.acme import IMAGE, Acme
 from tests.gcp.platform import REGION
+from tests.waiting import until
 
 ONCE = ("reconcile", "--once", "--yes")
 JOBS = "google.cloud.aiplatform.v1.JobService"
@@ -46,39 +52,76 @@ def test_backtest_and_train_run_once_on_the_spec_s_machine_and_the_rest_where_it
     assert train.labels["managed-by"] == "mlspec"
 
 
-def test_a_job_that_runs_already_is_waited_for_and_not_started_again(heavy: Acme, tmp_path: Path) -> None:
+@pytest.fixture
+def held(heavy: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Passes are made, none of which follows, until the backtest's container runs: until this file is there."""
     go = tmp_path / "go"
-    waits = (
-        f"import os, sys, time\nwhile 'backtest' in sys.argv and not os.path.exists({str(go)!r}): time.sleep(0.05)\n"
+    heavy.containers_run(
+        before=f"import os, sys, time\nwhile 'backtest' in sys.argv and not os.path.exists({str(go)!r}): time.sleep(0.05)\n"
     )
-    heavy.containers_run(before=waits)
-    heavy.standin.fault("GetCustomJob", code=403, count=1)
-    assert heavy.run(*ONCE) == 4  # the loop lost sight of the job; a person looks, and lets it try again at once
-    (backtest,) = jobs(heavy)
-    assert backtest.state.name == "JOB_STATE_RUNNING"
-    go.touch()
-    assert heavy.run("resume", "demand") == 0
-    assert heavy.run(*ONCE) == 0, heavy.standin.outputs()
-    assert [job.display_name for job in jobs(heavy)] == ["mlspec-demand-backtest", "mlspec-demand-train"]
+    monkeypatch.setenv("MLSPEC_FOLLOW", "0s")
+    until(lambda: heavy.run(*ONCE) == 0 and jobs(heavy), 60)
+    return go
 
 
-def test_a_job_that_outlasts_its_time_is_told_to_run_still_and_is_waited_for_again(
-    heavy: Acme, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def started(acme: Acme) -> tuple[StartedWork, ...]:
+    """What is recorded as running."""
+    return (
+        GcpTarget(GcpLocation("dev", acme.project, REGION), acme.root / "far")
+        .observe_forecast("demand")
+        .ledger.under_way
+    )
+
+
+def change_started(acme: Acme, *works: StartedWork) -> None:
+    """Record that this runs, and nothing else."""
+    target = GcpTarget(GcpLocation("dev", acme.project, REGION), acme.root / "far")
+    ledger = replace(target.observe_forecast("demand").ledger, under_way=works)
+    target.record_settlement(Settlement("demand", ledger=ledger), "2024-03-01T00:00:00Z")
+
+
+def test_a_pass_does_not_wait_and_none_starts_again_what_runs(
+    heavy: Acme, held: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    go = tmp_path / "go"
-    waits = (
-        f"import os, sys, time\nwhile 'backtest' in sys.argv and not os.path.exists({str(go)!r}): time.sleep(0.05)\n"
-    )
-    heavy.containers_run(before=waits)
-    with monkeypatch.context() as short:
-        short.setattr("mlspec.targets.gcp.jobs.vertex_jobs.LONG", 0)
-        assert heavy.run(*ONCE) == 4
     (backtest,) = jobs(heavy)
-    assert f"{backtest.name} still runs after 0 hours" in capsys.readouterr().err
-    go.touch()
-    assert heavy.run("resume", "demand") == 0
+    (known,) = started(heavy)
+    assert (known.kind, known.name, known.what) == ("custom-job", backtest.name, "backtest")
+    (status,) = heavy.asked(capsys, "status")["forecasts"]
+    (progressing,) = [each for each in status["conditions"] if each["type"] == "Progressing"]
+    assert f"waiting for backtest since {known.started}, until {known.deadline}" in progressing["message"]
+    before = heavy.changed()
+    assert heavy.run(*ONCE) == 0
+    assert heavy.changed() == before
+    change_started(heavy)  # as if the loop had been killed between the start and the record
+    assert heavy.run(*ONCE) == 0
+    assert [each.name for each in started(heavy)] == [backtest.name]
+    held.touch()
+    monkeypatch.setenv("MLSPEC_FOLLOW", "10m")
     assert heavy.run(*ONCE) == 0, heavy.standin.outputs()
     assert [job.display_name for job in jobs(heavy)] == ["mlspec-demand-backtest", "mlspec-demand-train"]
+    assert started(heavy) == ()
+
+
+def test_a_job_that_outlasts_its_time_is_cancelled_and_told_and_another_is_started_later(
+    heavy: Acme, held: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (known,) = started(heavy)
+    change_started(heavy, replace(known, deadline=known.started))
+    until(lambda: heavy.run(*ONCE) != 0, 60)
+    assert f"backtest was cancelled: it ran as {known.name} since" in capsys.readouterr().err
+    assert started(heavy) == ()
+    assert [job.state.name for job in jobs(heavy)] == ["JOB_STATE_CANCELLED"]
+    assert heavy.run(*ONCE) == 0  # its retry is not due
+    assert len(jobs(heavy)) == 1
+    held.touch()
+    monkeypatch.setenv("MLSPEC_FOLLOW", "10m")
+    assert heavy.run("resume", "demand") == 0
+    assert heavy.run(*ONCE) == 0, heavy.standin.outputs()
+    assert [job.state.name for job in jobs(heavy)] == [
+        "JOB_STATE_CANCELLED",
+        "JOB_STATE_SUCCEEDED",
+        "JOB_STATE_SUCCEEDED",
+    ]
 
 
 def test_a_training_that_fails_is_told_and_tried_anew_later(heavy: Acme, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,8 @@ import pytest
 from mlspec.cli import main as front
 from mlspec.engine.infrastructure import Infrastructure
 from mlspec.errors import Terminated
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.state.start_mark import NEW_MARK
 from mlspec.targets.gcp.target import GcpTarget
 from mlspec.targets.gcp.terraform.runner import TerraformCli
 from tests.examples import project, spec_text
@@ -72,6 +74,30 @@ def test_what_terraform_made_goes_too_and_another_forecast_stays_as_it_is(
     assert "demand: there is nothing to destroy; its history is kept" in capsys.readouterr().out
 
 
+def test_an_endpoint_that_is_made_again_has_another_name_after_batch_and_after_destroy(
+    root: Path, standin: Running, terraform_too: Cloud
+) -> None:
+    """Google keeps the old name reserved for a week."""
+    apply = ["apply", "specs/demand.yaml", "--target", "prod", "--yes"]
+    online, batch = spec_text("demand") + ONLINE + SHARED, spec_text("demand") + SHARED
+
+    def endpoints() -> list[Any]:
+        return list(platform.endpoints().list_endpoints(parent=platform.place(standin.project)))
+
+    (first,) = endpoints()
+    (root / "specs" / "demand.yaml").write_text(batch)
+    assert front.run(apply) == 0
+    assert endpoints() == []
+    (root / "specs" / "demand.yaml").write_text(online)
+    assert front.run(apply) == 0
+    (second,) = endpoints()
+    assert front.run([*DESTROY, "demand", "--yes"]) == 0
+    assert front.run(apply) == 0
+    (third,) = endpoints()
+    assert len({first.name, second.name, third.name}) == 3
+    assert sum(third.traffic_split.values()) == 100
+
+
 def test_one_that_terraform_cannot_take_down_holds_up_no_other_and_is_gone_on_with(
     root: Path, standin: Running, terraform_too: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -93,6 +119,8 @@ def test_a_purge_that_ends_at_any_moment_is_finished_by_the_next(
     root: Path, standin: Running, terraform_too: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     purge = [*DESTROY, "demand", "returns", "--purge", "--yes"]
+    target = GcpTarget(GcpLocation("prod", standin.project, REGION), root / "copies")
+    assert target.start_marks.write_mark("demand", "a-message-about-an-alert", started=True, over=NEW_MARK)
     ends_before(monkeypatch, TerraformCli, "destroy", lambda *_words, **_more: True)
     assert front.run(purge) == 143
     ends_before(monkeypatch, Infrastructure, "destroy_resources", lambda _self, name, _found: name == "_project")

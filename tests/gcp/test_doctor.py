@@ -7,121 +7,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import google.auth
 import pytest
-from google.auth.transport.requests import AuthorizedSession
 
-from mlspec.cli import main as front
+from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.doctor.function import differing_files, own_files
 from mlspec.targets.gcp.doctor.permissions import limit_of
 from mlspec.targets.gcp.doctor.resources import airflow_version
-from tests.examples import project, spec_text
-from tests.gcp import platform
+from mlspec.targets.gcp.jobs.loop_job import LoopJob
+from tests.gcp import platform, platform_grants
 from tests.gcp.acme import IMAGE
+from tests.gcp.clinic import FIRST_IMAGE, NUMBER, PLANTED, Clinic
 from tests.gcp.platform import REGION
-from tests.gcp.standin.harness import Running
 
-PLANTED = "planted-9f3c1e77-do-not-show"
-NOTIFY = "notify:\n  - {pubsub: demand-alerts, severity: warning}\n  - {webhook: {secret: demand-oncall-url}, severity: critical}\n"
 DENIED = ["aiplatform.models.upload", "storage.objects.create"]
 CPU = "run.googleapis.com/cpu_allocation"
-
-
-class Clinic:
-    """An empty project of a team, and what a person does to mend it."""
-
-    def __init__(self, standin: Running, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.standin, self.project, self.place = standin, standin.project, platform.place(standin.project)
-        self._capsys = capsys
-        self.root = project(folder / "acme", demand=spec_text() + NOTIFY)
-        target = f"{{type: gcp, project: {self.project}, region: {REGION}}}"
-        (self.root / "mlspec.yaml").write_text(
-            f"apiVersion: mlspec/v1\nkind: Project\nname: acme\ntargets: {{dev: {target}}}\n"
-        )
-
-    def run(self, *words: str) -> tuple[int, str]:
-        """The exit code, and all that was printed."""
-        self._capsys.readouterr()
-        code = front.run(["doctor", "--target", "dev", *words])
-        return code, "".join(self._capsys.readouterr())
-
-    def checks(self, status: str) -> dict[str, dict[str, Any]]:
-        """What has a status, by name, of what Google Cloud was asked; terraform is this machine's."""
-        found = json.loads(self.run("--output", "json")[1])["checks"]
-        return {each["name"]: each for each in found if each["status"] == status and each["name"] != "terraform"}
-
-    def buckets(self) -> None:
-        for role in ("data", "models", "state", "dags"):
-            made = platform.storage(self.project).bucket(platform.bucket(self.project, role))
-            made.versioning_enabled = True
-            made.create(location=REGION)
-
-    def key(self) -> None:
-        from google.cloud import kms_v1
-
-        client = kms_v1.KeyManagementServiceClient()
-        ring = client.create_key_ring(parent=self.place, key_ring_id="mlspec", key_ring={}).name
-        asked = {"parent": ring, "crypto_key_id": "mlspec", "crypto_key": {}, "skip_initial_version_creation": True}
-        client.create_crypto_key(request=asked)
-
-    def key_version(self) -> None:
-        from google.cloud import kms_v1
-
-        key = f"{self.place}/keyRings/mlspec/cryptoKeys/mlspec"
-        kms_v1.KeyManagementServiceClient().create_crypto_key_version(parent=key, crypto_key_version={})
-
-    def composer(self, version: str = "composer-3-airflow-3.2.2-build.1") -> None:
-        from google.cloud.orchestration.airflow import service_v1
-
-        name = f"{self.place}/environments/mlspec"
-        config = {
-            "dag_gcs_prefix": f"gs://{self.project}-mlspec-dags/dags",
-            "software_config": {"image_version": version},
-        }
-        client = service_v1.EnvironmentsClient()
-        given = {"name": name, "state": "RUNNING", "config": config}
-        client.create_environment(parent=self.place, environment=given).result()
-
-    def topics(self) -> None:
-        credentials, _ = google.auth.default(["https://www.googleapis.com/auth/cloud-platform"])
-        with AuthorizedSession(credentials) as session:
-            for name in ("mlspec-alerts", "demand-alerts"):
-                url = f"https://pubsub.googleapis.com/v1/projects/{self.project}/topics/{name}"
-                assert session.put(url, json={}).ok
-
-    def secret(self) -> None:
-        from google.cloud import secretmanager_v1
-
-        client = secretmanager_v1.SecretManagerServiceClient()
-        made = client.create_secret(parent=f"projects/{self.project}", secret_id="demand-oncall-url", secret={})
-        client.add_secret_version(parent=made.name, payload={"data": PLANTED.encode()})
-
-
-@pytest.fixture
-def clinic(
-    standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Clinic:
-    found = Clinic(standin, tmp_path, capsys)
-    monkeypatch.chdir(found.root)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("MLSPEC_IMAGE", raising=False)
-    monkeypatch.delenv("TF_VAR_image", raising=False)
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "terraform"
-    program.write_text('#!/bin/sh\necho \'{"terraform_version": "1.11.4"}\'\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    return found
-
-
-def pushed(clinic: Clinic) -> str:
-    return f"{clinic.place}/repositories/mlspec/dockerImages/step@{IMAGE.partition('@')[2]}"
 
 
 def test_everything_is_missing_then_mended_one_by_one_then_all_is_well(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clinic.standin.set(
-        denied=DENIED, disabled_services=["run.googleapis.com"], quotas={CPU: 2000}, images=[pushed(clinic)]
+        billing=False,
+        denied=DENIED,
+        disabled_services=["run.googleapis.com"],
+        quotas={CPU: 2000},
+        images=[clinic.pushed],
     )
     code, said = clinic.run()
     assert code == 3
@@ -134,26 +44,36 @@ def test_everything_is_missing_then_mended_one_by_one_then_all_is_well(
         (f"gcloud projects add-iam-policy-binding acme-test {member}", lambda: None),
         ("--role=projects/acme-test/roles/mlspecModelOperator", lambda: clinic.standin.set(denied=[])),
         ("--quota-id=CpuAllocPerProjectRegion --preferred-value=4000", lambda: clinic.standin.set(quotas={})),
-        ("terraform -chdir=infra apply", lambda: (clinic.buckets(), clinic.key(), clinic.composer(), clinic.topics())),
         (
-            "export TF_VAR_image=$(gcloud artifacts docker images list",
-            lambda: monkeypatch.setenv("TF_VAR_image", IMAGE),
+            "gcloud billing projects link acme-test --billing-account=ACCOUNT",
+            lambda: clinic.standin.set(billing=True),
         ),
+        (
+            "gcloud storage buckets create gs://acme-test-terraform --project=acme-test --location=europe-west1",
+            clinic.terraform_bucket,
+        ),
+        ("terraform -chdir=infra apply", clinic.platform),
+        ("cannot tell  image", lambda: monkeypatch.setenv("TF_VAR_image", IMAGE)),  # the API of Cloud Run is off
+        ("gcloud storage cp FILE gs://acme-test-mlspec-data/demand/", clinic.data),
+        ("> mlspec apply --target dev\n", clinic.forecast),
         ("gcloud secrets versions add demand-oncall-url --data-file=-", clinic.secret),
     ]
     for command, mend in mended:
         assert command in said
         mend()
     lacking = clinic.checks("missing")
-    assert set(lacking) == {"key mlspec"}, lacking
+    assert set(lacking) == {"key mlspec", "last execution"}, lacking
     assert lacking["key mlspec"]["mend"].startswith("gcloud kms keys versions create --primary --key=mlspec")
+    assert lacking["last execution"]["said"] == "the job mlspec-reconcile has never run"
+    assert lacking["last execution"]["mend"].startswith("gcloud run jobs execute mlspec-reconcile --region=")
     clinic.key_version()
+    clinic.execution()
     code, said = clinic.run()
-    assert (code, said.splitlines()[-1]) == (0, "Everything is there.")
+    assert (code, said.splitlines()[-1]) == (0, "Everything is there."), said
 
 
 def test_nothing_is_changed_and_no_secret_is_read(clinic: Clinic) -> None:
-    for make in (clinic.buckets, clinic.key, clinic.composer, clinic.topics, clinic.secret):
+    for make in (clinic.platform, clinic.triggers, clinic.schedule, clinic.forecast, clinic.secret):
         make()
     before = clinic.standin.counted(mutating=True)
     files = sorted(clinic.root.rglob("*"))
@@ -165,6 +85,127 @@ def test_nothing_is_changed_and_no_secret_is_read(clinic: Clinic) -> None:
     private = json.loads(keys.read_text())["private_key"].splitlines()[1]
     for secret in (PLANTED, private, "Bearer", "ya29."):
         assert secret not in said
+
+
+def test_whoever_has_the_roles_of_a_person_is_told_all_and_of_the_doctor_s_role_nothing_is_spare(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic.everything()
+    monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", clinic.project)  # as in the credentials of a person
+    email = f"ana@{clinic.project}.iam.gserviceaccount.com"
+    clinic.standin.allow({}, list(platform_grants.of_person(clinic.project, email)))
+    with clinic.standin.acting_as(email):
+        monkeypatch.setenv("TF_VAR_image", IMAGE)
+        assert clinic.run()[1].splitlines()[-1] == "Everything is there."
+    assert clinic.standin.denied() == []
+    role = f"projects/{clinic.project}/roles/mlspecDoctor"
+    for grant in clinic.standin.grants():
+        if grant["role"] != role and grant["member"] == f"serviceAccount:{email}":
+            clinic.standin.revoke(grant["resource"], grant["role"], grant["member"])
+    tagged = IMAGE.partition("@")[0] + ":v1"
+    monkeypatch.setenv("TF_VAR_image", tagged)
+    with clinic.standin.acting_as(email):
+        unsure = clinic.checks("unknown")
+    assert set(unsure) == {"mlspec-redeploy", "gs://acme-test-mlspec-data/demand/*.csv", "DAG of demand"}
+    (grant,) = [each for each in clinic.standin.grants() if each["role"] == role]
+    held = json.loads(platform_grants.STORED.read_text())["roles"]["projects/PROJECT/roles/mlspecDoctor"]
+    assert sorted(grant["allowed"]) == held
+
+
+def test_an_account_without_roles_cannot_tell(clinic: Clinic) -> None:
+    clinic.platform()
+    with clinic.standin.acting_as(f"nobody@{clinic.project}.iam.gserviceaccount.com"):
+        code, said = clinic.run()
+        unsure, lacking = clinic.checks("unknown"), clinic.checks("missing")
+    assert (code, "Traceback" in said) == (3, False)
+    names = {
+        "billing",
+        "accounts",
+        "custom roles",
+        "service agents",
+        "triggers",
+        "last execution",
+        "schedule",
+        "Composer",
+    }
+    assert names <= unsure.keys()
+    assert all("(403)" in unsure[name]["said"] for name in names)
+    assert all(unsure[name]["mend"].endswith("--role=projects/acme-test/roles/mlspecDoctor") for name in names)
+    assert {each["area"] for each in lacking.values()} == {"roles"}
+
+
+def test_an_account_that_is_disabled_and_an_agent_without_its_role_are_named(clinic: Clinic) -> None:
+    clinic.identities()
+    email = f"mlspec-tick@{clinic.project}.iam.gserviceaccount.com"
+    clinic.ask("POST", f"iam.googleapis.com/v1/projects/{clinic.project}/serviceAccounts/{email}:disable")
+    agent = f"serviceAccount:service-{NUMBER}@serverless-robot-prod.iam.gserviceaccount.com"
+    clinic.standin.revoke(f"projects/{clinic.project}", "roles/run.serviceAgent", agent)
+    lacking = clinic.checks("missing")
+    assert lacking["accounts"]["mend"] == f"gcloud iam service-accounts enable {email} --project=acme-test"
+    assert lacking["service agents"]["said"] == "no agent has roles/run.serviceAgent"
+
+
+def test_the_bucket_of_terraform_s_state_is_the_one_of_its_init(clinic: Clinic) -> None:
+    folder = clinic.root / "infra" / ".terraform"
+    folder.mkdir(parents=True)
+    (folder / "terraform.tfstate").write_text(
+        json.dumps({"backend": {"type": "gcs", "config": {"bucket": "acme-states"}}})
+    )
+    clinic.terraform_bucket("acme-states")
+    assert clinic.checks("ok")["bucket acme-states"]["said"] == "for the state of infra/, with versions"
+    bucket = platform.storage(clinic.project).get_bucket("acme-states")
+    bucket.versioning_enabled = False
+    bucket.patch()
+    found = clinic.checks("missing")["bucket acme-states"]
+    assert found["mend"] == "gcloud storage buckets update gs://acme-states --versioning"
+
+
+def test_builds_are_a_choice_and_a_half_made_one_is_a_miss(clinic: Clinic) -> None:
+    assert clinic.checks("ok")["triggers"]["said"].startswith("none: Cloud Build applies nothing")
+    clinic.triggers(disabled=True)
+    clinic.standin.set(connection_stage="PENDING_INSTALL_APP")
+    lacking = clinic.checks("missing")
+    assert lacking["triggers"]["said"] == "disabled: mlspec-apply, mlspec-plan"
+    assert lacking["connection"]["said"] == "Install the Cloud Build app."
+    assert lacking["connection"]["mend"] == "open https://github.com/apps/google-cloud-build"
+
+
+def test_a_schedule_is_a_choice_and_a_paused_or_refused_one_is_a_miss(clinic: Clinic) -> None:
+    assert clinic.checks("ok")["schedule"]["said"].startswith("none (`reconcile_schedule`)")
+    clinic.schedule()
+    assert clinic.checks("ok")["schedule"]["said"] == "*/30 * * * * (Etc/UTC)"
+    clinic.standin.set(schedule_code=7)
+    assert clinic.checks("missing")["schedule"]["said"] == "its last attempt failed: code 7"
+    clinic.ask("POST", f"cloudscheduler.googleapis.com/v1/{clinic.place}/jobs/mlspec-reconcile:pause")
+    mend = clinic.checks("missing")["schedule"]["mend"]
+    assert mend == f"gcloud scheduler jobs resume mlspec-reconcile --location={REGION} --project=acme-test"
+
+
+def test_a_loop_that_failed_is_a_miss_with_the_way_to_look(clinic: Clinic) -> None:
+    platform.loop(clinic.project)
+    clinic.execution("raise SystemExit(1)")
+    found = clinic.checks("missing")["last execution"]
+    assert found["said"].endswith(" failed")
+    assert found["mend"].startswith("mlspec status --target dev && gcloud run jobs execute mlspec-reconcile ")
+    clinic.execution()
+    assert clinic.checks("ok")["last execution"]["said"].endswith(" succeeded")
+
+
+def test_a_network_without_a_way_to_google_is_a_miss(clinic: Clinic) -> None:
+    assert clinic.checks("missing")["network"]["mend"] == "terraform -chdir=infra apply"
+    clinic.subnetwork(private_access=False)
+    platform.loop(clinic.project, subnetwork=clinic.subnet)
+    wanted = (
+        f"gcloud compute networks subnets update mlspec-{REGION} --enable-private-ip-google-access --region={REGION}"
+    )
+    assert clinic.checks("missing")["network"]["mend"] == f"{wanted} --project=acme-test"
+
+
+def test_a_subscription_that_pushes_to_nobody_is_a_miss(clinic: Clinic) -> None:
+    clinic.topics()
+    clinic.subscription(endpoint="")
+    found = clinic.checks("missing")["subscription mlspec-alerts-push"]
+    assert (found["said"], found["mend"]) == ("it pushes to nobody", "terraform -chdir=infra apply")
 
 
 def test_a_refused_question_is_not_a_miss(clinic: Clinic) -> None:
@@ -187,10 +228,41 @@ def test_a_bucket_elsewhere_and_one_without_versions_are_named(clinic: Clinic) -
     assert lacking["bucket acme-test-mlspec-state"]["mend"] == wanted
 
 
+def test_the_image_is_the_loop_s_where_none_is_named(clinic: Clinic) -> None:
+    clinic.standin.set(images=[clinic.pushed])
+    assert clinic.checks("missing")["image"]["mend"] == "terraform -chdir=infra apply"
+    platform.loop(clinic.project, image=FIRST_IMAGE)
+    found = clinic.checks("missing")["image"]
+    assert found["said"] == "no build has given the loop's job an image yet"
+    assert found["mend"].startswith("export TF_VAR_image=$(gcloud artifacts docker images list")
+    clients = Clients(clinic.project, REGION)
+    LoopJob(clients).set_image(IMAGE)
+    clients.close()
+    assert clinic.checks("ok")["image"]["said"] == IMAGE.partition("@")[2]
+
+
+def test_a_function_that_failed_or_runs_another_source_is_a_miss(clinic: Clinic) -> None:
+    clinic.buckets()
+    ours = own_files()
+    assert {"main.py", "mlspec/__init__.py", "mlspec/cli/redeploy.py"} <= ours.keys()
+    assert differing_files(b"", ours) == sorted(ours)
+    clinic.function({**ours, "main.py": b"", "mlspec/old.py": b""})
+    found = clinic.checks("missing")["mlspec-redeploy"]
+    assert found["said"] == "it runs another source than this mlspec: main.py and 1 more files differ"
+    assert found["mend"] == "scripts/function-archive infra/redeploy.zip && terraform -chdir=infra apply"
+
+
+def test_a_function_that_is_not_active_is_a_miss(clinic: Clinic) -> None:
+    clinic.buckets()
+    clinic.function()
+    clinic.standin.set(function_state="FAILED")
+    assert clinic.checks("missing")["mlspec-redeploy"]["said"] == "it is FAILED"
+
+
 def test_an_older_airflow_is_a_miss(clinic: Clinic) -> None:
     clinic.composer("composer-3-airflow-2.10.5-build.3")
     found = clinic.checks("missing")["Composer"]
-    assert "older than Airflow 3.2" in found["said"]
+    assert "older than Airflow 3.1.7" in found["said"]
     assert found["mend"] == f"gcloud composer environments list-upgrades mlspec --location={REGION} --project=acme-test"
 
 

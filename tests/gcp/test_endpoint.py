@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mlspec.spec.gcp.location import GcpLocation
+from mlspec.state.observed import Settlement
+from mlspec.targets.gcp.target import GcpTarget
 from tests.gcp import platform
 from tests.gcp.acme import Acme
+from tests.waiting import until
 
 ONCE = ("reconcile", "--once")
 SMALL = "{type: n2-standard-2, min_replicas: 1, max_replicas: 1}"
@@ -120,3 +125,85 @@ def test_a_call_that_goes_wrong_once_while_everything_is_taken_down_is_made_agai
     assert served.run(*ONCE) == 0
     assert served.traffic() == {}
     assert list(served.endpoint().deployed_models) == []
+
+
+@pytest.fixture
+def slowly(served: Acme, monkeypatch: pytest.MonkeyPatch) -> Acme:
+    """The served project, where a deployment takes 15 minutes of the cloud's clock, and no pass follows what it started."""
+    monkeypatch.setenv("MLSPEC_FOLLOW", "0s")
+    served.standin.set(clock="2026-03-02T06:00:00+00:00", durations={"DeployModel": 900.0})
+    served.serve(machine=LARGE)
+    return served
+
+
+def test_no_pass_waits_for_a_deployment_and_traffic_stays_until_it_is_there(
+    slowly: Acme, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ((version, *_),) = standing(slowly)
+    before = len(methods(slowly))
+    for _ in range(2):
+        assert slowly.run(*ONCE) == 0
+        assert methods(slowly)[before:] == ["DeployModel"]
+        assert slowly.traffic() == {version: 100}
+    (status,) = slowly.asked(capsys, "status")["forecasts"]
+    assert status["ready"]
+    assert f"waiting for deploy {version}" in next(
+        each["message"] for each in status["conditions"] if each["type"] == "Progressing"
+    )
+    slowly.standin.set(clock="2026-03-02T06:15:00+00:00")
+    assert slowly.run(*ONCE) == 0
+    assert standing(slowly) == [(version, "n2-standard-8", 1, 1)]
+    assert methods(slowly)[before:] == ["DeployModel", "UpdateEndpoint", "UndeployModel"]
+
+
+def test_a_deployment_whose_answer_was_lost_and_whose_record_too_is_not_started_again(slowly: Acme) -> None:
+    before = len(methods(slowly))
+    slowly.standin.fault("DeployModel", lost=True, count=1)
+    assert slowly.run(*ONCE) == 0
+    target = GcpTarget(GcpLocation("dev", slowly.project, platform.REGION), slowly.root / "far")
+    ledger = target.observe_forecast("demand").ledger
+    assert [each.kind for each in ledger.under_way] == ["deployment"]
+    lost = Settlement("demand", ledger=replace(ledger, under_way=()))
+    target.record_settlement(lost, "2024-03-01T00:00:00Z")
+    assert slowly.run(*ONCE) == 0
+    assert methods(slowly)[before:] == ["DeployModel"]
+    assert target.observe_forecast("demand").ledger.under_way[0].name == ledger.under_way[0].name
+
+
+def test_what_is_being_undeployed_gets_no_traffic_and_its_end_is_not_taken_for_a_deployment(slowly: Acme) -> None:
+    """From the small machine to the large one and back, while the small one is still being undeployed."""
+    slowly.standin.set(durations={"UndeployModel": 1800.0})
+    ((version, *_),) = standing(slowly)
+    for _ in range(2):
+        assert slowly.run(*ONCE) == 0
+    assert len(standing(slowly)) == 2
+    before = len(methods(slowly))
+    slowly.serve(machine=SMALL)
+    assert slowly.run(*ONCE) == 0
+    assert methods(slowly)[before:] == []
+    for minute in ("31", "33", "35"):
+        slowly.standin.set(clock=f"2026-03-02T06:{minute}:00+00:00")
+        assert slowly.run(*ONCE) == 0
+    assert slowly.traffic() == {version: 100}
+    assert methods(slowly)[before:] == ["DeployModel", "UpdateEndpoint", "UndeployModel"]
+    assert (version, "n2-standard-2", 1, 1) in standing(slowly)
+
+
+def test_a_deployment_of_mlspec_that_is_not_wanted_any_more_is_taken_off(served: Acme) -> None:
+    """As one whose undeployment Vertex AI gave up."""
+    ((version, *_),) = standing(served)
+    (old,) = served.endpoint().deployed_models
+    served.serve(machine=LARGE)
+    assert served.run(*ONCE) == 0
+    left = {"id": old.id, "model": old.model, "display_name": version, "dedicated_resources": old.dedicated_resources}
+    platform.endpoints().deploy_model(endpoint=served.endpoint().name, deployed_model=left).result()
+    assert len(standing(served)) == 2
+    assert served.run(*ONCE) == 0
+    until(lambda: standing(served) == [(version, "n2-standard-8", 1, 1)])
+
+
+def test_a_build_undeploys_what_terraform_is_about_to_remove(served: Acme) -> None:
+    target = GcpTarget(GcpLocation("dev", served.project, platform.REGION), served.root / "far")
+    with served.standin.acting_as(served.account("mlspec-build")):
+        target.undeploy_endpoint("demand")
+    assert standing(served) == []

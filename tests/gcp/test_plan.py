@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ name: acme
 targets:
   prod: {type: gcp, project: acme-prod, region: europe-west1, protect: true}
 """
+INFRA = Path(__file__).parents[2] / "infra"
 IMAGE = f"europe-west1-docker.pkg.dev/acme-prod/mlspec/step@sha256:{'0' * 64}"
 ONLINE = """\
 deployment: {serve: online, machine: {type: n2-standard-4, min_replicas: 2, max_replicas: 3}}
@@ -163,12 +165,16 @@ def test_without_terraform_it_says_how_to_get_it(
     assert "install terraform" in said
 
 
-def test_without_an_image_it_says_what_to_set(
+def test_without_an_image_the_plan_takes_the_loop_s_and_says_what_makes_that(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TF_VAR_image")
     assert front.run(["plan", "--target", "prod", "specs/demand.yaml"]) == 1
-    assert "export TF_VAR_image=" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the job mlspec-reconcile does not exist" in said
+    assert "apply infra/" in said
+    platform.loop("acme-prod", image=IMAGE)
+    assert plan(capsys, "specs/demand.yaml")[0] == 0
 
 
 def test_terraforms_own_error_is_passed_on(
@@ -269,7 +275,27 @@ def test_a_saved_plan_is_carried_out_and_refused_once_the_world_moved(
     assert front.run(["plan", "--target", "prod", "--out", saved]) == 0
     assert front.run(["apply", saved]) == 0
     assert front.run(["apply", saved]) == 1
-    assert "state serial was 0, is" in capsys.readouterr().err
+    assert "state lineage was none, is" in capsys.readouterr().err
+
+
+def test_a_saved_plan_is_refused_once_a_template_or_the_cloud_has_changed(
+    root: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud, tmp_path: Path
+) -> None:
+    assert front.run(["apply", "--target", "prod", "--yes"]) == 0
+    text = spec_text("demand") + ONLINE.replace("MON", "TUE")
+    (root / "specs" / "demand.yaml").write_text(text)
+    saved = str(tmp_path / "plan.json")
+    assert front.run(["plan", "--target", "prod", "--out", saved]) == 0
+    own = root / "templates" / "terraform" / "forecast" / "extra.tf.j2"
+    own.write_text("# {{ name }}\n")
+    (own.parent / "backend.tf.j2").write_text((own.parent / "backend.tf.j2").read_text() + "\n# changed\n")
+    capsys.readouterr()
+    assert front.run(["apply", saved]) == 1
+    assert "what is rendered in terraform/demand/ changed" in capsys.readouterr().err
+    (own.parent / "backend.tf.j2").write_text((own.parent / "backend.tf.j2").read_text().removesuffix("\n# changed\n"))
+    cloud.edit(cloud.get("google_vertex_ai_endpoint"), display_name="mine")
+    assert front.run(["apply", saved]) == 1
+    assert "infra.demand: the plan says nothing to do, now it is update" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("said", "helps"), [
@@ -298,12 +324,13 @@ def test_terraforms_words_come_with_what_helps(
 def test_a_build_hands_over_to_the_loop_s_own_account(
     root: Path, capsys: pytest.CaptureFixture[str], standin: Running
 ) -> None:
-    platform.loop("acme-prod", image=IMAGE)
+    platform.loop("acme-prod", image="the-one-before")
     assert front.run(["apply", "--target", "prod", "--yes", "--hand-over"]) == 0
     assert "the job mlspec-reconcile makes the forecasts" in capsys.readouterr().err
     (started,) = platform.executions("acme-prod", "mlspec-reconcile")
-    words = "reconcile --once --yes --target prod --select demand --select returns"
+    words = "reconcile --once --yes --lock-timeout 10m --target prod --select demand --select returns"
     assert list(started.template.containers[0].args) == words.split()
+    assert started.template.containers[0].image == IMAGE
     assert platform.models_of("acme-prod") == []
 
 
@@ -319,20 +346,41 @@ def test_who_may_not_look_at_the_data_plans_with_what_was_checked_last(
     assert actions(value)["data.demand"] == "run"
 
 
+# What a role allows on the objects of a bucket: cloud.google.com/storage/docs/access-control/iam-roles, and infra/iam.tf.
+ON_OBJECTS = {
+    "roles/storage.objectViewer": {"get", "list"},
+    "roles/storage.objectUser": {"get", "list", "create", "delete", "update"},
+    "google_project_iam_custom_role.file_lister.id": {"list"},
+}
+
+
+def bucket_grants(account: str) -> set[str]:
+    """`BUCKET PERMISSION` of all that infra/iam.tf lets an account do with objects."""
+    grants = re.findall(
+        r'^resource "google_storage_bucket_iam_member" "\w+" \{\n  bucket += google_storage_bucket\.mlspec\["(\w+)"\]\.name\n'
+        r'  role += "?([\w./]+)"?\n  member += google_service_account\.(\w+)\.member',
+        (INFRA / "iam.tf").read_text(), re.MULTILINE,
+    )  # fmt: skip
+    return {f"{bucket} {verb}" for bucket, role, owner in grants if owner == account for verb in ON_OBJECTS[role]}
+
+
+@pytest.mark.parametrize("account", ["plan", "build"])
+def test_the_accounts_of_ci_may_read_every_object_that_a_plan_reads(root: Path, standin: Running, account: str) -> None:
+    """They may not read data, and the plan says so; whatever else it asks for, it needs."""
+    assert front.run(["apply", "--target", "prod", "--yes", "specs/demand.yaml"]) == 0
+    before = len(standin.calls())
+    assert front.run(["plan", "--target", "prod", "specs/demand.yaml"]) == 0
+    read = [call for call in standin.calls()[before:] if call["method"].startswith("storage.objects.")]
+    assert [call for call in read if call["mutating"]] == []
+    asked = {f"{bucket} {call['method'].rpartition('.')[2]}"
+             for call in read for bucket in re.findall(r"acme-prod-mlspec-(\w+)", call["asked"])}  # fmt: skip
+    assert {"state get", "models list"} <= asked
+    assert asked - {"data list"} <= bucket_grants(account)
+
+
 def test_hand_over_is_for_google_cloud_alone(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert front.run(["apply", "--hand-over"]) == 2
     assert "--hand-over is for a target on Google Cloud" in capsys.readouterr().err
-
-
-def test_a_loop_that_holds_other_specs_is_not_handed_over_to(
-    root: Path, capsys: pytest.CaptureFixture[str], standin: Running
-) -> None:
-    platform.loop("acme-prod", image="the-one-before")
-    assert front.run(["apply", "--target", "prod", "--yes", "--hand-over"]) == 1
-    said = capsys.readouterr().err
-    assert "the job mlspec-reconcile runs the-one-before" in said
-    assert f"step_image={IMAGE}" in said
-    assert platform.executions("acme-prod", "mlspec-reconcile") == []
 
 
 def test_without_the_platform_it_is_said_what_to_apply_first(

@@ -18,12 +18,14 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("pubsub")
 TOPIC = "mlspec-alerts"
+BEFORE = "the reconcile job was started for this incident before"
 
 
 @pytest.fixture
 def function(standin: Running, pubsub_emulator: str, tmp_path: Path) -> Iterator[Function]:
     """The function, with the topic of alerts pushed to it as `infra/pubsub.tf` says."""
     platform.loop(standin.project)
+    platform.buckets(standin.project)
     deployed = served(tmp_path, standin.project, "prod", standin.environment)
     with deployed as found, pubsub_v1.PublisherClient() as publisher, pubsub_v1.SubscriberClient() as subscriber:
         topic = publisher.topic_path(standin.project, TOPIC)
@@ -56,6 +58,15 @@ def test_an_alert_that_is_pushed_starts_the_loop_for_its_forecast(
     tell(standin, json.dumps(message).encode())
     assert until(lambda: started(standin)) == [WORDS]
     until(lambda: function.said("NOTICE"))
+
+
+def test_an_incident_that_is_published_again_starts_the_loop_once(function: Function, standin: Running) -> None:
+    for _ in range(3):
+        tell(standin, json.dumps(incident()).encode())
+    until(lambda: function.said("INFO").count(BEFORE) == 2)
+    assert started(standin) == [WORDS]
+    tell(standin, json.dumps(incident(number="0.abd")).encode())
+    until(lambda: len(started(standin)) == 2)
 
 
 def test_an_alert_that_could_not_start_the_loop_is_pushed_again(function: Function, standin: Running) -> None:

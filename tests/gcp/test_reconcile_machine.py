@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlspec.engine.loop import reconcile_specs
+from mlspec.engine.loop import follow_work, reconcile_specs
 from mlspec.engine.manual_operations import roll_back
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.targets.gcp.target import GcpTarget
@@ -34,6 +34,13 @@ class Cloud(World):
             self.target, found.steps, found.root, found.clock, found.code, found.libraries, found.tell, found.mlspec
         )
 
+    def look(self, *others: Any, code: str = "0.1.0") -> Any:
+        """Make a pass, and those that go on with what it started; return what the last one did."""
+        found, specs = super().look(*others, code=code), [self.spec, *others]
+        for passed in follow_work(self.engine(code), specs, [found], 60):
+            found = next((each for each in passed if each.forecast == found.forecast), found)
+        return found
+
     @property
     def target(self) -> Any:
         return GcpTarget(GcpLocation("dev", self.project, platform.REGION), self.root / "cache")
@@ -41,10 +48,7 @@ class Cloud(World):
     @property
     def at_the_endpoint(self) -> dict[str, int]:
         """Each version's share, as Vertex AI says it."""
-        from mlspec.spec.gcp.resource_names import derived_names
-
-        name = f"{platform.place(self.project)}/endpoints/{derived_names('demand')['Vertex AI endpoint']}"
-        found = platform.endpoints().get_endpoint(name=name)
+        found = platform.endpoint(self.project, "demand")
         assert {each.display_name for each in found.deployed_models} == set(self.traffic)
         named = {each.id: each.display_name for each in found.deployed_models}
         return {named[key]: share for key, share in found.traffic_split.items()}

@@ -25,6 +25,7 @@ ONCE = ("reconcile", "--once")
 ALERTS = "[{name: failing, metric: error_rate, above: 0.05, severity: critical}]"
 LATER = ["reconcile", "--once", "--yes", "--lock-timeout", "10m", "--target", "dev", "--select", "demand"]
 STARTED = "google.cloud.run.v2.Jobs.RunJob"
+REMEMBERED = "storage.objects.insert"
 
 
 @pytest.fixture
@@ -97,13 +98,15 @@ def test_an_alert_that_comes_again_moves_nothing_again(acme: Acme, two: tuple[st
     answered(acme, failed=40)
     for message in (said(), incident(), said()):
         assert pushed(function, message) == 204
+    assert started(acme) == [LATER, LATER]  # once for the message of the DAG, once for the incident
     before = acme.changed()
     for message in (said(), incident(), incident("closed")):
         assert pushed(function, message) == 204
-    assert {name for name, count in acme.changed().items() if count != before[name]} == {STARTED}
+    assert acme.changed() == before
     assert acme.run(*ONCE) == 0
     assert pushed(function, said()) == 204
     assert acme.traffic() == {first: 100}
+    assert started(acme) == [LATER, LATER]
     assert len(acme.endpoint().deployed_models) == 1
 
 
@@ -116,8 +119,12 @@ def test_a_message_that_nothing_bears_out_changes_nothing(
     before, objects = acme.changed(), acme.objects("state")
     for message in (incident(), said(), said(event="task-failed"), incident(forecast="never-heard-of")):
         assert pushed(function, message) == 204
-    assert {name for name, count in acme.changed().items() if count != before[name]} == {STARTED}
-    assert acme.objects("state") == objects
+    assert {name for name, count in acme.changed().items() if count != before[name]} == {STARTED, REMEMBERED}
+    marks = [name for name in acme.objects("state") if name.endswith(".alert")]
+    assert sorted({*acme.objects("state")} - {*marks}) == objects
+    assert [name.split("/")[:3] for name in marks] == [["forecasts", "demand", "starts"]] * 3 + [
+        ["forecasts", "never-heard-of", "starts"]
+    ]
     assert acme.traffic() == {second: 100}
     assert "RolledBack" not in events(acme, capsys)
 
@@ -139,8 +146,8 @@ def test_a_function_that_may_not_move_traffic_says_so_and_leaves_it_to_the_loop(
 
 # Each effect of a rollback, by the words of its call, and what comes before it: the record is written at its end.
 EFFECTS = [
-    ("make ", "look"), ("deploy ", "look"), ("split the traffic", "look"), ("undeploy ", "look"),
-    ("write gs://acme-test-mlspec-state/forecasts/demand/state.db", "undeploy "),
+    ("deploy ", "look"), ("split the traffic", "look"), ("undeploy ", "look"), ("make ", "look"),
+    ("write gs://acme-test-mlspec-state/forecasts/demand/state.db", "make "),
 ]  # fmt: skip
 
 

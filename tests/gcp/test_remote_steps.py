@@ -16,8 +16,7 @@ import pytest
 from mlspec.errors import TargetError
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.jobs import cloud_run
-from mlspec.targets.gcp.jobs.cloud_run import JobExecutions
+from mlspec.targets.gcp.jobs.cloud_run import JobExecutions, RecentExecutions
 from mlspec.targets.gcp.record import lease
 from tests.gcp import platform
 from tests.gcp.acme import Acme
@@ -86,23 +85,25 @@ def test_a_start_that_went_wrong_on_the_way_is_one_execution(
     assert slept
 
 
-def test_waiting_outlasts_answers_that_go_wrong(job: JobExecutions, standin: Running, slept: list[float]) -> None:
+def test_a_look_outlasts_answers_that_go_wrong(job: JobExecutions, standin: Running, slept: list[float]) -> None:
     name = begin(job)
     assert name
     cancel(name)
     standin.fault("GetExecution", code=503, count=3)
-    assert job.wait_until_done(name)
+    assert job.is_over(name)
     assert len(slept) == 3
 
 
-def test_waiting_ends_with_what_is_gone_and_with_the_job_s_own_deadline(
-    job: JobExecutions, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_gone_is_over_and_what_runs_is_not_until_it_is_cancelled(job: JobExecutions, standin: Running) -> None:
     name = begin(job)
     assert name
-    assert job.wait_until_done(f"{name}-gone")
-    monkeypatch.setattr(cloud_run, "LONG", 0.01)
-    assert not job.wait_until_done(name)
+    assert job.is_over(f"{name}-gone")
+    assert not job.is_over(name)
+    all_jobs = RecentExecutions(Clients(standin.project, platform.REGION))
+    assert [all_jobs.is_over(each) for each in (name, f"{name}-gone")] == [False, True]
+    for _ in range(2):  # the second finds it ended
+        job.cancel(name)
+    assert job.is_over(name)
 
 
 def test_without_the_job_it_is_said_what_makes_it(standin: Running) -> None:

@@ -147,6 +147,27 @@ def test_a_version_whose_endpoint_is_slow_gives_way(acme: Acme, capsys: pytest.C
     assert acme.traffic() == {first: 100}
 
 
+def test_at_half_and_half_the_counts_of_each_deployment_blame_its_own_version(acme: Acme) -> None:
+    acme.online(rollout="{strategy: canary, steps: [50, 100], interval: 1s}")
+    acme.say(alerts=ALERTS, rollback="{on: [failing]}")
+    assert acme.run(*ONCE) == 0
+    (first,) = acme.traffic()
+    acme.data(sales(days=49))
+    acme.say(schedule="{}", model=model_of(acme, seed=9))
+    assert acme.run(*ONCE) == 0
+    (second,) = acme.traffic().keys() - {first}
+    assert acme.traffic() == {first: 50, second: 50}
+    endpoint = acme.endpoint()
+    for deployed in endpoint.deployed_models:
+        failed = 50 if deployed.display_name == second else 0
+        acme.standin.predicted(
+            endpoint=endpoint.name, deployed=deployed.id, at=ago(5), responses={"2xx": 100 - failed, "5xx": failed},
+            milliseconds=[80.0] * 100,
+        )  # fmt: skip
+    acme.run(*ONCE)
+    assert acme.traffic() == {first: 100}
+
+
 def model_of(acme: Acme, *, seed: int) -> str:
     """The spec's model with another seed: another version."""
     text = (acme.root / "specs" / "demand.yaml").read_text()

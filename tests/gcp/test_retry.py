@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mlspec.errors import TargetError
+from mlspec.errors import TargetError, TargetUnreachable
 from mlspec.targets.gcp import retry
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
@@ -71,6 +71,7 @@ def test_what_lasts_is_said_at_once_with_the_service_s_own_words(
     with pytest.raises(TargetError, match=rf"cannot list gs://acme-state/: .*the service says so.*\({code}\)") as found:
         bucket.list_objects("")
     assert found.value.hint
+    assert not isinstance(found.value, TargetUnreachable)
     assert slept == []
 
 
@@ -86,13 +87,40 @@ def test_the_same_holds_over_grpc(standin: Running, clients: Clients, slept: lis
     assert len(slept) == 2
 
 
+@pytest.mark.parametrize("api", ["storage", "aiplatform"])
+def test_an_api_that_was_just_enabled_is_waited_for(
+    standin: Running, bucket: Bucket, clients: Clients, monkeypatch: pytest.MonkeyPatch, api: str
+) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            standin.set(disabled_services=[])
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    standin.set(disabled_services=[f"{api}.googleapis.com"])
+    ask = {"storage": lambda: bucket.list_objects(""), "aiplatform": ModelRegistry(clients).list_default_aliases}[api]
+    assert not ask()
+    assert len(waits) == 3
+
+
+def test_an_api_that_stays_off_is_told_so(standin: Running, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "DEADLINE", 0.05)
+    monkeypatch.setattr(retry, "FIRST", 0.01)
+    standin.set(disabled_services=["storage.googleapis.com"])
+    with pytest.raises(TargetUnreachable, match="has not been used in project") as found:
+        bucket.list_objects("")
+    assert "it enables the APIs" in str(found.value.hint)
+
+
 def test_a_service_that_never_comes_back_is_given_up(
     standin: Running, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "DEADLINE", 0.05)
     monkeypatch.setattr(retry, "FIRST", 0.01)
     standin.fault(LIST, code=503, count=1000)
-    with pytest.raises(TargetError, match="503"):
+    with pytest.raises(TargetUnreachable, match="503"):
         bucket.list_objects("")
 
 

@@ -17,18 +17,20 @@ from google.protobuf import json_format, struct_pb2
 from tests.gcp import platform
 from tests.gcp.acme import Acme
 from tests.gcp.standin.harness import ROOT
+from tests.gcp.standin.services.vertex_artifacts import storage_uri
 
 ONCE = ("reconcile", "--once")
 
 
 @contextmanager
-def container(acme: Acme) -> Iterator[str]:
-    """Start what the registered version says, as Vertex AI starts it; yields where it listens."""
-    spec = acme.versions()[0].container_spec
+def container(acme: Acme, version: str) -> Iterator[str]:
+    """Start what is registered of a version, as Vertex AI starts it; yields where it listens."""
+    (model,) = [each for each in acme.versions() if version in each.version_aliases]
+    spec = model.container_spec
     command = "import sys; from mlspec.cli.main import main; main(sys.argv[1:])"
     environment = {
         **os.environ, "PYTHONPATH": str(ROOT), "AIP_HTTP_PORT": "0", "AIP_PREDICT_ROUTE": spec.predict_route,
-        "AIP_HEALTH_ROUTE": spec.health_route, "PYTHONUNBUFFERED": "1",
+        "AIP_HEALTH_ROUTE": spec.health_route, "AIP_STORAGE_URI": storage_uri(model), "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
     argv = [sys.executable, "-c", command, *spec.args]
     with subprocess.Popen(argv, cwd=acme.root, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -67,7 +69,8 @@ def test_vertex_ai_answers_with_the_forecast(acme: Acme, capsys: pytest.CaptureF
     address = {"api_endpoint": f"{platform.REGION}-aiplatform.googleapis.com"}
     client = aiplatform_v1.PredictionServiceClient(client_options=address)
     instance = json_format.ParseDict({"shop": "001"}, struct_pb2.Value())
-    with container(acme) as url:
+    (version,) = acme.traffic()
+    with container(acme, version) as url:
         acme.standin.set(predictions={"*": url})
         answer = client.predict(endpoint=acme.endpoint().name, instances=[instance])
     (found,) = [json_format.MessageToDict(type(answer).pb(answer))["predictions"][0]]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.examples import forecast_spec, sales
-from tests.gcp import platform
+from tests.forecast.layouts import Sales, Written, csv_bytes, write_partitions
 from tests.gcp.acme import Acme
 from tests.terraform.provider.cloud import Cloud
 
 ONCE = ("reconcile", "--once")
+ELSEWHERE = "EU"  # where the tables of sources lie: not in the target's region, as BigQuery's defaults do not
 OBJECTS = "gs://acme-test-mlspec-data/demand/*.csv"
 
 
@@ -21,7 +24,7 @@ def warehouse(acme: Acme, days: int) -> None:
     """Let the table acme-test.sales.daily hold so many days."""
     from google.cloud import bigquery as bq
 
-    client = platform.bigquery(acme.project)
+    client = bq.Client(project=acme.project, location=ELSEWHERE)
     client.create_dataset("acme-test.sales", exists_ok=True)
     schema = [bq.SchemaField("shop", "STRING"), bq.SchemaField("day", "DATE"), bq.SchemaField("units", "INT64")]
     client.delete_table("acme-test.sales.daily", not_found_ok=True)
@@ -45,7 +48,8 @@ def forecast(acme: Acme, capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.mark.parametrize("source", [
-    "{uri: 'bq://acme-test.sales.daily'}", "{query: 'SELECT shop, day, units FROM `acme-test.sales.daily`'}",
+    "{uri: 'bq://acme-test.sales.daily'}",
+    "{query: 'SELECT shop, day, units FROM `acme-test.sales.daily`', datasets: [acme-test.sales]}",
 ], ids=["table", "query"])  # fmt: skip
 def test_bigquery_gives_what_the_same_rows_in_a_file_give(
     acme: Acme, terraform_too: Cloud, capsys: pytest.CaptureFixture[str], source: str
@@ -74,6 +78,36 @@ def test_an_object_that_is_written_anew_with_the_same_bytes_is_the_same_data(acm
     assert acme.changed() == before
 
 
+def test_an_object_is_read_in_the_dialect_of_its_spec_and_a_folder_with_its_partitions(
+    acme: Acme, tmp_path: Path
+) -> None:
+    from mlspec.forecast.load import load_history
+    from mlspec.targets.gcp.clients import Clients
+    from mlspec.targets.gcp.data.sources import Sources
+
+    table = Sales(tuple((pd.Timestamp("2024-01-01") + pd.Timedelta(days=day), "São", day + 0.5) for day in range(9)))
+    keys = {"delimiter": ";", "decimal": ",", "encoding": "cp1252", "date_format": "%d/%m/%Y", "compression": "gzip"}
+    acme.data(csv_bytes(table, Written(keys)), "vendas/v.csv.gz")
+    write_partitions(table, tmp_path / "parts")
+    for part in (tmp_path / "parts").rglob("*.parquet"):
+        acme.data(part.read_bytes(), f"parts/{part.relative_to(tmp_path / 'parts').as_posix()}")
+    clients = Clients(acme.project, "europe-west1")
+    sources = Sources(clients)
+    for number, source in enumerate(
+        ({"uri": "gs://acme-test-mlspec-data/vendas/*.gz", "format": "csv", **keys},
+         {"uri": "gs://acme-test-mlspec-data/parts", "format": "parquet"})
+    ):  # fmt: skip
+        columns = {"time": "data", "series": ["loja"], "target": "vendas"}
+        spec, root = sources.fetch_source(
+            forecast_spec(dataset={"source": source, **columns}), acme.root, tmp_path / str(number)
+        )
+        rows = load_history(spec.dataset, root)
+        assert rows.bad.empty
+        assert list(rows.frame["y"]) == [units for _, _, units in table.rows]
+        assert set(rows.frame["unique_id"]) == {"São"}
+    clients.close()
+
+
 def test_data_that_is_nowhere_is_said_with_its_address(acme: Acme, capsys: pytest.CaptureFixture[str]) -> None:
     read_from(acme, "{uri: 'gs://acme-test-mlspec-data/elsewhere/*.csv'}")
     assert acme.run(*ONCE) == 1
@@ -81,11 +115,21 @@ def test_data_that_is_nowhere_is_said_with_its_address(acme: Acme, capsys: pytes
 
 
 def test_a_query_that_bigquery_refuses_is_said_in_its_words(acme: Acme, capsys: pytest.CaptureFixture[str]) -> None:
-    read_from(acme, "{query: 'SELECT nothing FROM `acme-test.sales.nowhere`'}")
+    warehouse(acme, 1)
+    read_from(acme, "{query: 'SELECT nothing FROM `acme-test.sales.daily`', datasets: [acme-test.sales]}")
     assert acme.run(*ONCE) == 1
     said = capsys.readouterr().err
     assert "BigQuery refused the query" in said
     assert "Traceback" not in said
+
+
+def test_a_query_whose_datasets_are_not_named_may_not_read_them(acme: Acme, capsys: pytest.CaptureFixture[str]) -> None:
+    warehouse(acme, 1)
+    read_from(acme, "{query: 'SELECT * FROM `acme-test.sales.daily`'}")
+    assert acme.run(*ONCE) == 1
+    said = capsys.readouterr().err
+    assert "Permission bigquery.tables.getData denied on table acme-test:sales.daily" in said
+    assert "hint: name the query's datasets under dataset.source.datasets" in said
 
 
 def test_a_bucket_of_many_folders_is_listed_whole_inside_a_session(acme: Acme) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from google.api_core.exceptions import BadRequest, Conflict, NotFound
 from google.cloud import bigquery, storage
+from pyarrow import parquet
 
 from tests.gcp.standin.harness import Running
 
@@ -32,12 +34,20 @@ def frame(*days: str, units: float = 1.0) -> pd.DataFrame:
     return pd.DataFrame({"day": [each.date() for each in at], "series": "a", "units": units, "at": at})
 
 
+def arrow(rows: pd.DataFrame, *required: str) -> pa.Table:
+    """Rows as Arrow's, some columns of which may hold no null."""
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    return table.cast(pa.schema([field.with_nullable(field.name not in required) for field in table.schema]))
+
+
 def load(client: bigquery.Client, rows: pd.DataFrame, table: str = TABLE, disposition: str = "WRITE_APPEND") -> int:
     config = bigquery.LoadJobConfig(
         schema=SCHEMA, write_disposition=disposition, source_format="PARQUET",
         time_partitioning=bigquery.TimePartitioning(field="day"),
     )  # fmt: skip
-    file = io.BytesIO(rows.to_parquet())
+    file = io.BytesIO()
+    parquet.write_table(arrow(rows, "day"), file)
+    file.seek(0)
     return int(client.load_table_from_file(file, table, job_config=config).result().output_rows)
 
 
@@ -145,3 +155,40 @@ def test_a_dataset_that_holds_tables_goes_only_with_them(client: bigquery.Client
         client.get_dataset("sales")
     with pytest.raises(NotFound):
         client.get_table(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("required", "schema", "says"),
+    [
+        ((), None, "Field day has changed mode from REQUIRED to NULLABLE"),
+        (("day",), None, "Field day has changed mode from REQUIRED to NULLABLE"),
+        (
+            (),
+            SCHEMA,
+            "'day' is specified as REQUIRED in provided schema which does not match NULLABLE as specified in the file",
+        ),
+        (("day", "units"), SCHEMA, "'units' is specified as NULLABLE in provided schema which does not match REQUIRED"),
+    ],
+)
+def test_a_load_whose_modes_are_not_the_table_s_is_refused(
+    client: bigquery.Client, required: tuple[str, ...], schema: list[bigquery.SchemaField] | None, says: str
+) -> None:
+    load(client, frame("2024-01-01"))
+    file = io.BytesIO()
+    parquet.write_table(arrow(frame("2024-01-02"), *required), file)
+    file.seek(0)
+    config = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND", schema=schema)
+    with pytest.raises(BadRequest, match=says):
+        client.load_table_from_file(file, TABLE, job_config=config).result()
+    assert days(client) == {"2024-01-01": 1.0}
+
+
+def test_a_job_runs_where_its_datasets_are_and_finds_them_nowhere_else(standin: Running) -> None:
+    with bigquery.Client(location="EU") as owner:
+        owner.create_dataset("shop")
+    with bigquery.Client() as anywhere, bigquery.Client(location="europe-west1") as elsewhere:
+        made = anywhere.query("CREATE TABLE shop.sales AS SELECT 1 AS units")
+        made.result()
+        assert made.location == "EU"
+        with pytest.raises(NotFound, match=r"Dataset acme-test:shop was not found in location europe-west1"):
+            elsewhere.query("SELECT * FROM shop.sales").result()

@@ -139,6 +139,32 @@ def deploy(endpoints: vertex.EndpointServiceClient, endpoint: str, model: str, s
     return str(answer.deployed_model.id)
 
 
+def test_the_name_of_a_deleted_endpoint_is_reserved_for_a_week(
+    standin: Running, endpoints: vertex.EndpointServiceClient
+) -> None:
+    standin.set(clock="2024-03-05T06:00:00+00:00")
+    endpoints.delete_endpoint(name=made(endpoints, "77")).result()
+    with pytest.raises(AlreadyExists, match="cannot be used again yet"):
+        made(endpoints, "77")
+    assert made(endpoints, "78")
+    standin.set(clock="2024-03-12T06:00:01+00:00")
+    assert made(endpoints, "77")
+
+
+def test_who_may_reach_a_private_endpoint_cannot_change_and_no_api_asks_it(
+    endpoints: vertex.EndpointServiceClient,
+) -> None:
+    private = {"enable_private_service_connect": True, "project_allowlist": ["acme-test"]}
+    endpoint = {"display_name": "demand", "private_service_connect_config": private}
+    found = endpoints.create_endpoint(parent=PARENT, endpoint=endpoint).result()
+    found.private_service_connect_config.project_allowlist.append("acme-web")
+    with pytest.raises(InvalidArgument, match="cannot be changed"):
+        endpoints.update_endpoint(endpoint=found, update_mask={"paths": ["private_service_connect_config"]})
+    client = vertex.PredictionServiceClient(client_options=OPTIONS)
+    with pytest.raises(FailedPrecondition, match="service attachment alone"):
+        client.predict(endpoint=found.name, instances=["north"])
+
+
 def test_traffic_is_split_in_whole_percents_that_sum_to_100(
     models: vertex.ModelServiceClient, endpoints: vertex.EndpointServiceClient
 ) -> None:

@@ -17,10 +17,14 @@ from tests.gcp.acme import IMAGE
 from tests.gcp.function import Function
 from tests.gcp.standin.harness import Running
 from tests.terraform.provider.cloud import Cloud
+from tests.waiting import until
 
 LOOP = "mlspec-reconcile"
+PERSON = "ana"  # who applies a forecast from a laptop
+LONG = 600.0  # seconds for a pass of the loop, each of whose steps is a process that starts anew
 SHOPS = ("north", "south", "east", "west")  # of two halves, by the hash of their names, each has some
 GOOD, BAD = "{kind: seasonal-naive, season: 7}", "{kind: seasonal-naive, season: 3}"  # the season has 7 days
+ALSO_GOOD = "{kind: seasonal-naive, season: 14}"
 CANARY, AT_ONCE = "{strategy: canary, steps: [50, 100], interval: 1s}", "{strategy: all-at-once}"
 SPEC = """\
 apiVersion: mlspec/v1
@@ -47,6 +51,7 @@ apiVersion: mlspec/v1
 kind: Project
 name: acme
 targets: {{prod: {{type: gcp, project: {project}, region: {region}}}}}
+webhooks: {{private_networks: [127.0.0.0/8]}}
 """
 
 
@@ -59,12 +64,26 @@ class Whole:
     cloud: Cloud
     function: Function
     airflow: Home
+    reattach: dict[str, str]
+    """How Terraform finds its provider's stand-in, by whom it acts as."""
     project: str = "acme-story"
 
     @property
     def root(self) -> Path:
         """The project's checkout."""
         return self.folder / "acme"
+
+    def account(self, name: str) -> str:
+        """The address of one of the platform's accounts, or of a person's."""
+        return account(self.project, name)
+
+    def seen_by(self, name: str) -> dict[str, str]:
+        """What the environment of whoever acts as an account says of it."""
+        email = self.account(name)
+        return {
+            "GOOGLE_APPLICATION_CREDENTIALS": self.standin.account(email),
+            "TF_REATTACH_PROVIDERS": self.reattach[name],
+        }
 
     @staticmethod
     def container() -> list[str]:
@@ -107,10 +126,10 @@ class Whole:
         bucket = platform.storage(self.project).bucket(platform.bucket(self.project, "data"))
         bucket.blob("demand/sales.csv").upload_from_string("\n".join([*lines, ""]))
 
-    def mlspec(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def mlspec(self, *words: str, by: str = PERSON) -> subprocess.CompletedProcess[str]:
         """What a person or a build runs, in a process of its own; what it says is kept."""
-        argv = [sys.executable, "-m", "mlspec", *words, "--target", "prod"]
-        done = subprocess.run(argv, cwd=self.root, capture_output=True, text=True, check=False)
+        argv, env = [sys.executable, "-m", "mlspec", *words, "--target", "prod"], {**os.environ, **self.seen_by(by)}
+        done = subprocess.run(argv, cwd=self.root, capture_output=True, text=True, check=False, env=env)
         self._keep(done.stdout + done.stderr)
         return done
 
@@ -118,12 +137,12 @@ class Whole:
         """What a command answers as JSON."""
         return json.loads(self.mlspec(*words, "--output", "json").stdout)
 
-    def dag(self, day: str, *words: str) -> dict[str, str]:
-        """Let Airflow run the forecast's DAG as it stands in Composer's folder; returns each task's state."""
+    def dag(self, *words: str) -> dict[str, str]:
+        """Let Airflow run the forecast's DAG now, as it stands in Composer's folder; returns each task's state."""
         (text,) = (self.root / "build" / "dags").glob("*.py")
         self.airflow.dags.mkdir(exist_ok=True)
         (self.airflow.dags / text.name).write_bytes(text.read_bytes())
-        done = self.airflow.run("dags", "test", "mlspec_demand", day, *words)
+        done = self.airflow.run("dags", "test", "mlspec_demand", *words)
         self._keep(done.stdout + done.stderr)
         assert done.returncode == 0, done.stdout + done.stderr + "\n".join(self.standin.outputs())
         return self.airflow.states("mlspec_demand")
@@ -133,13 +152,18 @@ class Whole:
         from google.cloud import run_v2
 
         name = f"{platform.place(self.project)}/jobs/{LOOP}"
-        done = run_v2.JobsClient().run_job(name=name).result()
+        with self.standin.acting_as(self.account("mlspec-tick")):
+            run_v2.JobsClient().run_job(name=name)  # whoever starts it does not wait
+        done = until(lambda: next((each for each in self.executions()[:1] if each.completion_time), None), LONG)
         assert done.succeeded_count == 1, "\n".join(self.standin.outputs())
+
+    def executions(self) -> list[Any]:
+        """What the loop's job was started for, the newest first."""
+        return platform.executions(self.project, LOOP)
 
     def passes(self) -> list[tuple[list[str], bool]]:
         """What the loop was started with, the newest first, and whether it has ended well."""
-        found = platform.executions(self.project, LOOP)
-        return [(list(each.template.containers[0].args), each.succeeded_count == 1) for each in found]
+        return [(list(each.template.containers[0].args), each.succeeded_count == 1) for each in self.executions()]
 
     def traffic(self) -> dict[str, int]:
         """Each version's share at the endpoint, in percent."""
@@ -170,9 +194,18 @@ class Whole:
         return found
 
 
+def account(project: str, name: str) -> str:
+    """Return the address of an account of a project."""
+    return f"{name}@{project}.iam.gserviceaccount.com"
+
+
 def guard() -> str:
     """Where Python finds what keeps a process on this machine."""
     return str(Path(__file__).parent / "guard")
+
+
+# What every environment of Composer has of its own: the triggerer's connection. And it looks at jobs as often as a test likes.
+AS_COMPOSER = {"AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": "google-cloud-platform://", "MLSPEC_POLL": "0.1"}
 
 
 def composer(cloud: Cloud) -> dict[str, str]:

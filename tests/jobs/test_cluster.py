@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
+import ray
 
 from mlspec import __version__
 from mlspec.errors import MissingExtra, ModelError, TargetError
@@ -30,7 +33,7 @@ from mlspec.spec.forecast import Forecast, Training
 from mlspec.spec.reader import read_yaml
 from mlspec.state.step import StepRequest
 from tests.jobs.pipeline import Pipeline
-from tests.processes import starting_unmeasured
+from tests.processes import starting_unmeasured, unmeasured
 
 pytestmark = pytest.mark.xdist_group("ray")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -82,6 +85,51 @@ def there(tmp_path_factory: pytest.TempPathFactory, cluster: RayCluster) -> Pipe
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mlspec.jobs.ray_cluster.connect_cluster", lambda training: nullcontext(cluster))
         return boosted(demand(tmp_path_factory.mktemp("project") / "there", RAY))
+
+
+def descendants(parent: int) -> set[int]:
+    """The processes below one, by Linux's own account."""
+    parents = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    found: set[int] = {parent}
+    while more := {pid for pid, above in parents.items() if above in found} - found:
+        found |= more
+    return found
+
+
+def listening(pids: set[int]) -> set[str]:
+    """The addresses, in Linux's hexadecimal form, at which some processes listen."""
+    sockets = set()
+    for pid in pids:
+        with suppress(OSError):
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    sockets.add(descriptor.readlink().name.removeprefix("socket:[").removesuffix("]"))
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[9] in sockets}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_ray_of_this_machine_listens_to_this_machine_alone_and_asks_for_a_token(cluster: RayCluster) -> None:
+    addresses = listening(descendants(os.getpid()))
+    assert addresses  # the walk found its servers
+    assert addresses <= {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+    address = ray.get_runtime_context().gcs_address
+    assert address.startswith("127.0.0.1:")
+    code = f"import ray\nray.init({address!r}, log_to_driver=False)\nprint(ray.cluster_resources())"
+    stranger = {key: value for key, value in unmeasured().items() if not key.startswith("RAY_AUTH")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**stranger, "RAY_AUTH_MODE": "disabled"},
+    )  # fmt: skip
+    with process:
+        assert process.stderr
+        refused = any("InvalidAuthToken" in line for line in process.stderr)  # it would ask again and again
+        process.kill()
+    assert refused
 
 
 def means(run: Pipeline, candidate: str) -> pd.Series:
@@ -248,3 +296,27 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     with pytest.raises(MissingExtra, match=package) as caught, connect_workers(Training.model_validate(RAY)):
         pass
     assert caught.value.hint == install_command("ray")
+
+
+def test_a_cluster_of_the_users_gets_the_users_own_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, str | None]] = []
+
+    def init(*_words: Any, **_options: Any) -> None:
+        seen.append({name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")})
+
+    monkeypatch.setattr("mlspec.jobs.ray_cluster.ray.init", init)
+    monkeypatch.setattr("mlspec.jobs.ray_cluster._reload_settings", lambda: None)
+    monkeypatch.setattr("mlspec.jobs.ray_cluster._users_own", {})
+    monkeypatch.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", True)
+    for name, value in (("RAY_AUTH_MODE", "token"), ("RAY_AUTH_TOKEN_PATH", "/somewhere/token")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "")
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "1")
+    ray_cluster._connect_ray("ray://ray.example.com:10001", 2, "there")
+    ray_cluster._connect_ray(None, 2, "here")
+    ray_cluster._connect_ray("ray://ray.example.com:10001", 2, "there")
+    users, ours, again = seen
+    assert users == again == {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "", "RAY_AUTH_TOKEN_PATH": "/somewhere/token"}
+    assert ours["RAY_AUTH_MODE"] == "token"
+    assert len(ours["RAY_AUTH_TOKEN"] or "") == 64
+    assert ours["RAY_AUTH_TOKEN_PATH"] is None

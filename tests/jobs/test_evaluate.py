@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mlspec.jobs.files import write_table
+from mlspec.jobs.panel_parts import read_panel_frame
 from tests.examples import sales
 from tests.jobs.pipeline import Pipeline
 
@@ -27,7 +28,7 @@ def forecast(
     shop: Pipeline, role: str, version: str, cutoff: str, factor: float, series: tuple[str, ...] = ("001", "NA")
 ) -> None:
     """Give the step a forecast of four days by one version: `factor` times what came true."""
-    panel = pd.read_parquet(shop.files["panel"])
+    panel = read_panel_frame(shop.files)
     names = pd.read_parquet(shop.files["series"])
     assert set(series) <= set(names["id_shop"])
     at = pd.Timestamp(cutoff)
@@ -85,6 +86,16 @@ def test_of_two_forecasts_with_one_cutoff_the_later_one_served(shop: Pipeline) -
     forecast(shop, "forecast-2", "v2", "2024-02-11", 3.0)
     forecast(shop, "forecast-1", "v1", "2024-02-11", 1.0)
     assert judged(shop, versions=["v1"])["segments"][""][0] == pytest.approx(0.0)
+
+
+def test_a_forecast_from_before_a_change_of_quantiles_is_evaluated_too(shop: Pipeline) -> None:
+    forecast(shop, "forecast-2", "v1", "2024-02-09", 1.1)
+    older = pd.read_parquet(shop.files["forecast-2"]).drop(columns="q0.1")
+    shop.files["forecast-2"] = write_table(older, shop.root / "older.parquet")
+    forecast(shop, "forecast-1", "v1", "2024-02-11", 1.0)
+    facts = judged(shop)["facts"]
+    assert facts["periods"] == 6  # two days of the older one, and four of the newer one
+    assert 0.03 < facts["by_horizon"][0]["metrics"]["wape"] < 0.07  # one day of each
 
 
 def test_another_version_is_measured_on_the_very_rows_that_the_first_one_forecast(shop: Pipeline) -> None:

@@ -9,14 +9,18 @@ import pytest
 
 from mlspec import jobs
 from mlspec.errors import TargetError
-from mlspec.forecast import table
 from mlspec.forecast.candidates import local
+from mlspec.forecast.reading import csv_file
+from mlspec.forecast.reading.dialect import PLAIN
+from mlspec.forecast.reading.table import read_table
 from mlspec.state.step import StepName, StepRequest, StepResult
 from tests.examples import spec_json
 from tests.forecast.test_workers import panel
 
 
-@pytest.mark.parametrize(("step", "hint"), [("backtest", "fewer candidates"), ("check", "a machine with more")])
+@pytest.mark.parametrize(
+    ("step", "hint"), [("backtest", "fewer candidates"), ("check", "a machine or a container with more")]
+)
 def test_a_step_without_the_memory_says_what_helps(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: StepName, hint: str
 ) -> None:
@@ -32,13 +36,13 @@ def test_a_step_without_the_memory_says_what_helps(
 def test_a_source_that_does_not_fit_is_not_told_as_one_that_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise pa.ArrowMemoryError("malloc of size 64 failed")
 
     (tmp_path / "sales.csv").write_text("day,units\n2024-01-01,1\n")
-    monkeypatch.setattr(table, "_read_csv", full)
+    monkeypatch.setattr(csv_file.CsvFile, "read", full)
     with pytest.raises(MemoryError):
-        table.read_table([tmp_path / "sales.csv"], ["day"], "dataset.source")
+        read_table([tmp_path / "sales.csv"], ["day"], PLAIN, "dataset.source")
 
 
 def test_a_candidate_that_does_not_fit_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:

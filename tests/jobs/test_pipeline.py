@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 from mlspec.errors import DataError, ModelError, UsageError
+from mlspec.jobs.panel_parts import read_panel_frame
 from mlspec.spec.reader import read_yaml
+from mlspec.state.step import panel_parts
 from tests.examples import sales
 from tests.jobs.pipeline import QUICK, Pipeline
 
@@ -46,7 +48,12 @@ def test_each_candidate_goes_all_the_way_and_twice_the_same(tmp_path: Path, cand
         (tmp_path / name).mkdir()
         model = {"candidates": listed, "backtest": {"windows": 3, "step": 2, "metric": "wape"}}
         run = Pipeline(tmp_path / name, model=model).data(sales(days=70)).whole()
-        twice.append({role: sha(run.files[role]) for role in ("panel", "backtest", "model", "forecast", "inventory")})
+        twice.append(
+            {
+                role: sha(run.files[role])
+                for role in (*panel_parts(run.files), "backtest", "model", "forecast", "inventory")
+            }
+        )
         forecast = pd.read_parquet(run.files["forecast"])
         assert forecast[["mean", "q0.1", "q0.9"]].notna().all().all()
         assert (forecast["q0.1"] <= forecast["q0.5"]).all()
@@ -231,7 +238,7 @@ def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:
     frame = pd.read_csv(tmp_path / "data/sales.csv", dtype={"shop": str}, keep_default_na=False, parse_dates=["day"])
     frame.to_parquet(tmp_path / "b/data/sales.parquet")
     other.check()
-    assert pd.read_parquet(run.files["panel"]).equals(pd.read_parquet(other.files["panel"]))
+    assert read_panel_frame(run.files).equals(read_panel_frame(other.files))
 
 
 def test_a_higher_service_level_needs_more_stock(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from mlspec import jobs
 from mlspec.errors import TargetError
 from mlspec.spec.stored import read_stored_spec
-from mlspec.state.step import StepRequest
+from mlspec.state.step import StepRequest, panel_parts
 from mlspec.web.answer import PredictionHandler
 from mlspec.web.prediction_cache import CachedForecast, VersionPredictions
 from tests.examples import sales
@@ -53,21 +53,25 @@ def written(run: Pipeline, **options: Any) -> tuple[bytes, dict[str, Any]]:
     return run.files.pop("forecast").read_bytes(), facts
 
 
-def asked(run: Pipeline) -> list[str]:
-    """What a server is to be asked, a line a series."""
-    facts = run.run("forecast", traffic=CANARY, instances="all")
-    lines = run.files.pop("instances").read_text().splitlines()
-    assert facts == {"series": len(lines)}
-    return lines
+def asked(run: Pipeline, traffic: Mapping[str, int]) -> dict[str, list[str]]:
+    """What each version's server is to be asked, a line a series."""
+    facts = run.run("forecast", traffic=traffic, instances="all")
+    roles = sorted(role for role in run.files if role.startswith("instances-"))
+    found = {role.removeprefix("instances-"): run.files.pop(role).read_text().splitlines() for role in roles}
+    assert facts == {"series": sum(map(len, found.values()))}
+    return found
 
 
-def answered(run: Pipeline, traffic: Mapping[str, int], lines: list[str]) -> list[str]:
-    """The lines that a batch prediction job writes: each instance beside what our server answers to it."""
-    release, versions = (
-        cast("Any", SimpleNamespace(release=1)),
-        {name: VersionPredictions((), predicted(run, name)) for name in traffic},
-    )
-    found = CachedForecast(release, read_stored_spec(run.spec), traffic, versions)
+def answered(run: Pipeline, instances: Mapping[str, list[str]]) -> list[str]:
+    """The lines that the versions' batch prediction jobs write."""
+    return [line for version, lines in instances.items() for line in answered_by(run, version, lines)]
+
+
+def answered_by(run: Pipeline, version: str, lines: list[str]) -> list[str]:
+    """The lines of one version's job: each instance beside what the server of this version alone answers to it."""
+    release = cast("Any", SimpleNamespace(release=1))
+    versions = {version: VersionPredictions((), predicted(run, version))}
+    found = CachedForecast(release, read_stored_spec(run.spec), {version: 100}, versions)
     ask = PredictionHandler(
         cast("Any", SimpleNamespace(record_request=lambda *_, **__: None)), lambda: 0.0, pytest.fail
     )
@@ -81,7 +85,7 @@ def answered(run: Pipeline, traffic: Mapping[str, int], lines: list[str]) -> lis
 
 
 def predicted(run: Pipeline, version: str) -> Any:
-    inputs = {role: run.files[role] for role in ("panel", "series")}
+    inputs = {role: run.files[role] for role in (*panel_parts(run.files), "series")}
     inputs |= {role: run.files[f"{role}-{version}"] for role in ("model", "backtest")}
     return jobs.predict(StepRequest("forecast", run.spec, run.root, run.root, inputs))
 
@@ -99,7 +103,7 @@ def test_the_same_bytes_whoever_computed_them(tmp_path: Path, candidate: dict[st
     run = versions(tmp_path, sales(60, shops=SHOPS), [candidate, NAIVE])
     for traffic in (ONE, CANARY):
         usual = written(run, traffic=traffic)
-        lines = answered(run, traffic, asked(run))
+        lines = answered(run, asked(run, traffic))
         told(run, lines[4:], lines[:4])  # files and lines come in any order
         assert written(run, traffic=traffic) == usual
         del run.files["predictions-0"], run.files["predictions-1"]
@@ -126,14 +130,14 @@ def hours(columns: str, *series: str) -> str:
 def test_whatever_a_series_is_called_and_however_long_a_period_is(tmp_path: Path, names: list[str], data: str) -> None:
     run = versions(tmp_path, data, [NAIVE, {"kind": "croston"}], dataset={"series": names, "frequency": "h"})
     usual = written(run, traffic=CANARY)
-    told(run, answered(run, CANARY, asked(run)))
+    told(run, answered(run, asked(run, CANARY)))
     assert written(run, traffic=CANARY) == usual
 
 
 def test_neither_models_nor_backtests_are_needed_again(tmp_path: Path) -> None:
     run = versions(tmp_path, sales(shops=SHOPS), [NAIVE])
-    told(run, answered(run, ONE, asked(run)))
-    run.files = {role: run.files[role] for role in ("panel", "series", "predictions-0")}
+    told(run, answered(run, asked(run, ONE)))
+    run.files = {role: run.files[role] for role in (*panel_parts(run.files), "series", "predictions-0")}
     assert written(run, traffic=ONE)[1]["series"] == len(SHOPS)
 
 
@@ -172,7 +176,21 @@ def test_what_is_not_all_of_the_forecast_is_refused(
     tmp_path: Path, change: Callable[[list[str]], list[str]], says: str
 ) -> None:
     run = versions(tmp_path, sales(shops=SHOPS), [NAIVE])
-    told(run, change(answered(run, ONE, asked(run))))
+    told(run, change(answered(run, asked(run, ONE))))
     with pytest.raises(TargetError, match=says) as raised:
         run.run("forecast", traffic=ONE)
     assert "run the same command again" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "trees"),
+    [
+        ([{"kind": "seasonal-naive"}, {"kind": "theta"}], False),
+        ([{"kind": "seasonal-naive"}, {"kind": "gradient-boosting"}], True),
+        ("auto", True),
+    ],
+)
+def test_a_server_waits_for_the_libraries_of_trees_only_where_there_may_be_some(candidates: Any, trees: bool) -> None:
+    libraries = jobs.libraries_to_preload({"model": {"candidates": candidates}})
+    assert ("lightgbm" in libraries) is trees
+    assert "mlspec.jobs.predictor" in libraries

@@ -15,7 +15,7 @@ import pytest
 import ray
 
 from mlspec.errors import TargetError
-from mlspec.jobs.ray_cluster import STARTS, connect_cluster
+from mlspec.jobs.ray_cluster import STARTS, _check_python, connect_cluster
 from mlspec.spec.forecast import Training
 from tests.jobs.test_cluster import CANDIDATES, RAY, demand
 from tests.processes import unmeasured
@@ -24,6 +24,16 @@ from tests.waiting import free_port, listens, until
 pytestmark = pytest.mark.xdist_group("ray")
 START = ("start", "--head", "--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats", "--block")
 LONG = 120.0
+
+
+def test_a_python_that_vertex_ai_does_not_run_is_refused_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 12, 1))
+    with pytest.raises(TargetError, match=r"runs Python 3\.11, and this process Python 3\.12"):
+        _check_python("vertex_ray://projects/1/locations/r/persistentResources/c")
+    _check_python("ray://head:10001")
+    _check_python(None)
+    monkeypatch.setattr(sys, "version_info", (3, 11, 9))
+    _check_python("vertex_ray://projects/1/locations/r/persistentResources/c")
 
 
 @contextmanager

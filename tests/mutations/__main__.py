@@ -1,6 +1,8 @@
-"""Breaks each rule in a copy of the package and runs the tests that have to notice: scripts/mutations [WORD OF A RULE].
+"""Breaks each rule in a copy of the package and runs the tests that have to notice: scripts/mutations [--passed] [WORD OF A RULE].
 
-Exits 1 where a rule can be broken and no test turns red, or where the text that a mutation replaces is not there any more.
+Exits 1 where a rule can be broken and no test turns red, or where the text that a mutation replaces is not there any more. A test
+turns red where its own statements fail: a fixture that fails says nothing of the rule. The named tests have to be green without a
+mutation, and run that way first; `--passed` says that they have just passed in this checkout, as in `.ci/run`.
 
 Each run of tests is a fork of this process, which has imported the libraries that the tests need: their import is most of what
 a new process takes. There is one copy for each processor, used again and again; what is broken in it is mended after the run.
@@ -8,6 +10,7 @@ a new process takes. There is one copy for each processor, used again and again;
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib
 import importlib.util
@@ -27,11 +30,21 @@ import pytest
 from tests.mutations.rules import MUTATIONS, Mutation
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COPIED = ("mlspec", "tests", "templates", "infra", "specs", "docs", "pyproject.toml")
+LEFT_OUT = (
+    ".git",
+    ".venv*",
+    ".tools",
+    ".*_cache",
+    ".hypothesis",
+    ".mlspec",
+    ".coverage*",
+    "build",
+    "dist",
+)
 IMPORTED = ("click", "hypothesis", "jinja2", "psycopg", "pydantic", "yaml")  # nothing that starts a thread
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider")
 LONGEST = 300  # seconds that one mutation's tests may take; one that runs on for ever is not caught by a test
-GREEN, RED = 0, 1
+GREEN, RED, NOT_RUN = 0, 1, 100
 
 
 @dataclass(frozen=True)
@@ -42,18 +55,28 @@ class Job:
     mutation: Mutation | None = None
 
 
+class Outcome:
+    """A plugin of pytest that keeps whether a test failed in its own statements."""
+
+    def __init__(self) -> None:
+        self.failed = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed = self.failed or (report.failed and report.when == "call")
+
+    def code(self, exit_code: int) -> int:
+        """Return GREEN, RED or what says that the tests did not run."""
+        if exit_code == RED and not self.failed:
+            return NOT_RUN
+        return exit_code
+
+
 @contextmanager
 def copied() -> Iterator[Path]:
-    """Yield a folder with a copy of what the tests need."""
+    """Yield a folder with a copy of the checkout, so that a test finds there what it finds in the checkout."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as name:
-        folder = Path(name)
-        for each in COPIED:
-            source = ROOT / each
-            if source.is_dir():
-                shutil.copytree(source, folder / each, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, folder / each)
-        yield folder
+        shutil.copytree(ROOT, Path(name) / "checkout", ignore=shutil.ignore_patterns(*LEFT_OUT))
+        yield Path(name) / "checkout"
 
 
 class Broken:
@@ -96,7 +119,8 @@ class Run:
         os.chdir(self.folder)
         os.environ["PYTHONPATH"] = sys.path[0] = str(self.folder)
         importlib.invalidate_caches()
-        code = int(pytest.main([*PYTEST, *self.job.tests]))
+        outcome = Outcome()
+        code = outcome.code(int(pytest.main([*PYTEST, *self.job.tests], plugins=[outcome])))
         sys.stdout.flush()
         return code
 
@@ -137,15 +161,16 @@ def ran(jobs: Sequence[Job], count: int) -> Iterator[tuple[Job, str]]:
             yield done.job, done.ended(status)
 
 
-def main(word: str = "") -> int:
-    """Break those rules that hold `word`, one a processor at a time, and say which nobody guards."""
+def main(word: str = "", *, passed: bool = False) -> int:
+    """Break those rules that hold `word`, one a processor at a time, and say which nobody guards. `passed`: skip the green runs."""
     chosen = [mutation for mutation in MUTATIONS if word in mutation.rule]
     os.environ |= {
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "MLSPEC_HYPOTHESIS": "any failure",
     }  # what libraries bring along costs seconds, and these tests need none
     for name in IMPORTED:
         importlib.import_module(name)
-    jobs = [*by_file(chosen), *(Job(mutation.tests, mutation) for mutation in chosen)]
+    jobs = [*([] if passed else by_file(chosen)), *(Job(mutation.tests, mutation) for mutation in chosen)]
     red, missed = [], 0
     for job, problem in ran(jobs, os.cpu_count() or 1):
         if job.mutation is None:
@@ -158,4 +183,8 @@ def main(word: str = "") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    parser = argparse.ArgumentParser(prog="scripts/mutations")
+    parser.add_argument("word", nargs="?", default="", help="break only rules that hold it")
+    parser.add_argument("--passed", action="store_true", help="the named tests have just passed in this checkout")
+    asked = parser.parse_args()
+    sys.exit(main(asked.word, passed=asked.passed))

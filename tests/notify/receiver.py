@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+LOOPBACK = (
+    "127.0.0.0/8",
+)  # where the tests' receivers are: nothing is sent to such an address unless a project allows it
 
 
 @dataclass
@@ -57,3 +62,50 @@ def receiving(*answers: tuple[int, dict[str, str]] | None) -> Iterator[Receiver]
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@dataclass
+class RawReceiver:
+    """A receiver that speaks no proper HTTP. `sent` counts its bytes, `hung_up` is set once the other side has gone."""
+
+    port: int = 0
+    sent: int = 0
+    hung_up: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}/hooks/cafe-secret-path"
+
+    def send(self, connection: socket.socket, data: bytes) -> None:
+        """Send some bytes. Raises OSError once the other side has gone."""
+        try:
+            connection.sendall(data)
+        except OSError:
+            self.hung_up.set()
+            raise
+        self.sent += len(data)
+
+
+@contextmanager
+def answering(answer: Callable[[RawReceiver, socket.socket], None]) -> Iterator[RawReceiver]:
+    """Run a receiver that takes one connection, and answers on it as `answer` does."""
+    found = RawReceiver()
+
+    def take_one() -> None:
+        with suppress(OSError):
+            connection, _ = listening.accept()
+            with connection:
+                answer(found, connection)
+                found.hung_up.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        found.port = listening.getsockname()[1]
+        thread = threading.Thread(target=take_one, daemon=True)
+        thread.start()
+        try:
+            yield found
+        finally:
+            with suppress(OSError):  # not every system lets a listening socket be shut down
+                listening.shutdown(socket.SHUT_RDWR)
+            thread.join()

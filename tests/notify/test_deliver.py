@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from mlspec.engine.deliver import deliver_notices
 from mlspec.errors import StateError
-from mlspec.plan.delivery import GIVE_UP, notice_receivers, reschedule_delivery
+from mlspec.plan.delivery import GIVE_UP, MOST_DELIVERIES, notice_receivers, reschedule_delivery
 from mlspec.plan.moments import moment_after, parse_moment
 from mlspec.spec.forecast import Notify
 from mlspec.state.notice import Notice, PendingNotice
@@ -21,7 +23,7 @@ from mlspec.targets.local.secrets import secret_value, secret_variable
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.notify.base import DeliveryError, NoticeSender
 from tests.engine.world import World
-from tests.notify.receiver import receiving
+from tests.notify.receiver import LOOPBACK, receiving
 
 T = "2024-03-01T00:00:00Z"
 
@@ -105,7 +107,17 @@ def test_what_lasts_is_given_up_and_stays_to_be_seen(tmp_path: Path) -> None:
     mail = Mail(DeliveryError("it answered 404", permanent=True))
     deliver_notices(target, to(mail), lambda: T)
     (left,) = target.load_undelivered_notices("demand")
-    assert (left.next_at, left.problem) == (None, "it answered 404")
+    assert (left.next_at, left.problem, left.is_given_up) == (None, "it answered 404", True)
+    assert deliver_notices(target, to(mail), lambda: T) == ()
+    (event,) = target.load_events("demand")
+    assert (event.type, event.reason) == ("Warning", "NoticeGivenUp")
+    assert "webhook:x did not accept the notice" in event.message
+
+
+def test_the_history_says_nothing_of_a_notice_that_is_tried_again(tmp_path: Path) -> None:
+    target = target_with(tmp_path, PendingNotice(notice(), "webhook:x", 0, T))
+    deliver_notices(target, to(Mail(DeliveryError("it answered 500"))), lambda: T)
+    assert target.load_events("demand") == ()
 
 
 def test_a_secret_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
@@ -178,7 +190,9 @@ def test_a_rollback_is_told_to_a_real_webhook_and_no_secret_stands_in_the_state(
         for _ in range(4):
             world.pass_time(minutes=10)
             engine = world.engine()
-            deliver_notices(engine.target, sender_factory(world.target.read_secret, engine.clock), engine.clock)
+            deliver_notices(
+                engine.target, sender_factory(world.target.read_secret, engine.clock, None, LOOPBACK), engine.clock
+            )
     ids = [headers["webhook-id"] for headers, _body in receiver.got]
     assert len(set(ids)) == 2  # that it fires, and that it was rolled back
     assert len(ids) == 3  # the first attempt of one was answered with 500
@@ -190,3 +204,34 @@ def test_a_receiver_of_another_kind_is_not_taken_for_a_topic() -> None:
 
     with pytest.raises(DeliveryError, match="pager:oncall: nothing sends to a receiver of this kind"):
         sender_factory(str, lambda: T, "acme-prod")("pager:oncall")
+
+
+def test_a_notice_that_a_wrong_clock_put_off_for_a_year_is_sent_now(tmp_path: Path) -> None:
+    ahead = "2025-03-01T00:00:00Z"
+    made_ahead = PendingNotice(replace(notice("n2"), at=ahead), "webhook:x", 0, ahead)
+    target, mail = target_with(tmp_path, PendingNotice(notice(), "webhook:x", 1, ahead, "refused"), made_ahead), Mail()
+    deliver_notices(target, to(mail), lambda: T)
+    assert mail.got == ["n1", "n2"]
+
+
+def test_a_notice_that_a_wrong_clock_made_is_given_up_some_day_too() -> None:
+    pending = PendingNotice(replace(notice(), at="2033-01-01T00:00:00Z"), "webhook:x", 0, T)
+    moments = []
+    while pending.next_at:
+        moments.append(pending.next_at)
+        pending = reschedule_delivery(pending, pending.next_at, "it answered 500", permanent=False, wait=None)
+    assert len(moments) == MOST_DELIVERIES
+    assert parse_moment(moments[-1]) - parse_moment(moments[0]) > GIVE_UP  # an honest one is given up by its age before
+
+
+def test_a_notice_that_somebody_edited_by_hand_keeps_no_other_back(tmp_path: Path) -> None:
+    target, mail = (
+        target_with(tmp_path, *(PendingNotice(notice(name), "webhook:x", 0, T) for name in ("n1", "n2"))),
+        Mail(),
+    )
+    connection = sqlite3.connect(target.folder / "state.db")
+    connection.execute("UPDATE outbox SET record = '{}' WHERE notice = 'n1'")
+    connection.commit()
+    connection.close()
+    deliver_notices(target, to(mail), lambda: T)
+    assert mail.got == ["n2"]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.plan.backoff import FIRST_PAUSE, LONGEST_PAUSE, retry_pause
+from mlspec.plan.backoff import FIRST_PAUSE, LONGEST_PASS_PAUSE, LONGEST_PAUSE, pass_pause, retry_pause
 
 
 def test_pauses_double_from_half_a_minute_to_an_hour() -> None:
@@ -26,3 +26,11 @@ def test_works_that_failed_together_do_not_come_back_together_and_a_restart_chan
     assert len(pauses) == 50
     assert max(pauses) - min(pauses) > timedelta(seconds=4)
     assert retry_pause(3, "a", "b") == retry_pause(3, "a", "b") != retry_pause(3, "ab")
+
+
+@given(st.floats(0.1, 10**6), st.integers(0, 10**9))
+def test_a_loop_whose_store_is_away_waits_longer_each_time_and_never_too_long(interval: float, failures: int) -> None:
+    pause = pass_pause(interval, failures)
+    assert pass_pause(interval, 0) == pass_pause(interval, 1) == interval
+    assert interval <= pause <= max(interval, LONGEST_PASS_PAUSE)
+    assert pause <= pass_pause(interval, failures + 1)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mlspec.plan import desired
 from mlspec.plan.desired import DesiredForecast
-from mlspec.plan.diff import AFTER_THE_GATE, diff_fields, plan_changes
+from mlspec.plan.diff import AFTER_THE_GATE, diff_fields, is_only_outdated, plan_changes
 from mlspec.state.observed import Observed, ObservedResource, SourceFacts
 from mlspec.state.record import FileRef
 from tests.examples import forecast_spec
@@ -92,6 +92,19 @@ def test_a_deleted_file_is_made_again() -> None:
     )
     found = plan_changes(WANTED, Observed("demand", {**observed.resources, "forecast": broken}))
     assert [(change.action, change.reason) for change in found][-1] == ("run", "forecast.parquet was deleted")
+
+
+def test_containers_that_bring_other_data_along_are_deployed_after_all_other_changes() -> None:
+    observed = seen_of(WANTED)
+    outdated = replace(observed.resources["deployment"], outdated="v1 answers from other data")
+    observed = replace(observed, resources={**observed.resources, "deployment": outdated})
+    deployment = plan_changes(WANTED, observed)[2]
+    assert (deployment.action, deployment.reason) == ("update", "v1 answers from other data")
+    assert is_only_outdated(deployment, observed)
+    assert not is_only_outdated(plan_changes(with_spec(metadata={"owner": "sales"}), observed)[2], observed)
+    damaged = replace(outdated, damage="the endpoint does not exist")
+    observed = replace(observed, resources={**observed.resources, "deployment": damaged})
+    assert not is_only_outdated(plan_changes(WANTED, observed)[2], observed)
 
 
 def test_what_the_gate_kept_out_is_not_tried_again() -> None:

@@ -11,7 +11,7 @@ from mlspec.plan import desired
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.diff import AFTER_THE_GATE, plan_changes
 from mlspec.plan.fields import OWNERS, find_owner, flatten_keys
-from mlspec.spec.digest import resolved_json
+from mlspec.spec.digest import digest_values, resolved_json
 from mlspec.spec.stored import read_stored_spec
 from mlspec.state.observed import Observed, ObservedResource, SourceFacts
 from mlspec.state.plan import Change
@@ -94,8 +94,9 @@ def _at(fields: Any, key: str) -> Any:
 
 @given(wanteds())
 def test_every_key_of_a_spec_shapes_something(wanted: DesiredForecast) -> None:
+    """A key of a later release that has its default is left out: an upgrade changes nothing by itself."""
     held = {key for kind in KINDS for key in wanted.spec_fields(kind)}
-    assert held == set(flatten_keys(resolved_json(wanted.spec)))
+    assert held == set(flatten_keys(digest_values(resolved_json(wanted.spec))))
 
 
 def test_the_longest_row_that_fits_counts_whatever_the_order() -> None:

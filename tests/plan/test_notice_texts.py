@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mlspec.plan.fields import find_owner, flatten_keys
-from mlspec.plan.notes import loop_parts, spec_notes
+from mlspec.plan.notes import loop_parts, schedule_note, spec_notes
 from mlspec.plan.ready import is_ready, why_not_ready
 from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
@@ -29,6 +29,11 @@ def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
         ("deployment", {"machine": {"type": "n2-standard-8"}}, "machine is for an endpoint"),
         ("deployment", {"batch_machine": "n2-highmem-8"}, "batch_machine is for a job on Google Cloud"),
         ("training", {"machine": "n2-highmem-16"}, "machine is for a job on Google Cloud"),
+        (
+            "training",
+            {"engine": "ray", "address": "vertex_ray://projects/1"},
+            "Ray on Vertex AI asks its clients for Python 3.11",
+        ),
         ("alerts", [{"name": name, "metric": "wape", "above": 0.2} for name in "ab"], "alerts acts while"),
         ("notify", [{"pubsub": "topic"}], "notify acts while"),
         ("rollback", {"on": ["a"]}, "rollback acts while"),
@@ -40,6 +45,19 @@ def test_a_spec_without_extras_has_nothing_to_be_said_about() -> None:
 def test_what_apply_alone_does_not_do_is_said(key: str, value: object, said: str) -> None:
     (note,) = spec_notes("demand", forecast_spec(**{key: value}))
     assert said in note
+
+
+def test_who_runs_a_forecast_is_said() -> None:
+    schedule = {"forecast": "0 6 * * *", "retrain": None, "timezone": "Europe/Berlin"}
+    assert schedule_note("demand", forecast_spec(schedule=schedule)) == (
+        "demand: schedule: its DAG in Airflow keeps schedule.forecast (0 6 * * *, Europe/Berlin), and so does `mlspec reconcile`,"
+        " whichever runs"
+    )
+
+
+def test_that_nothing_runs_a_forecast_without_a_schedule_is_said() -> None:
+    said = schedule_note("demand", forecast_spec())
+    assert said.startswith("demand: schedule: none, so nothing runs it by itself")
 
 
 # Who and what: these show in reports and history, and act nowhere.

@@ -10,6 +10,7 @@ import pytest
 
 from mlspec.plan.extras import needed_extras
 from mlspec.plan.gcp.requirements import cloud_requirements
+from mlspec.render.gcp.terraform import forecast_files
 from mlspec.spec.gcp.location import GcpLocation
 from tests.examples import forecast_spec
 
@@ -47,8 +48,6 @@ def test_a_target_brings_its_own_part() -> None:
 def test_secrets_and_topics_are_those_of_the_specs_each_once() -> None:
     found = cloud_requirements([forecast_spec(notify=[WEBHOOK, TOPIC]), forecast_spec(notify=[TOPIC])], PLACE)
     assert (found.secrets, found.topics) == (("oncall",), ("mlspec-alerts", "demand-alerts"))
-    assert "secretmanager.googleapis.com" in found.apis
-    assert "secretmanager.googleapis.com" not in cloud_requirements([forecast_spec()], PLACE).apis
 
 
 def test_a_bucket_that_a_spec_reads_has_to_be_readable() -> None:
@@ -57,20 +56,67 @@ def test_a_bucket_that_a_spec_reads_has_to_be_readable() -> None:
     assert "acme-sales" not in cloud_requirements([read], PLACE).platform_buckets
 
 
+@pytest.mark.parametrize(
+    ("source", "granted"),
+    [
+        ({"uri": "bq://acme-test.sales.daily"}, []),
+        ({"query": "SELECT 1", "datasets": ["acme-test.sales"]}, []),
+        ({"uri": "bq://other-co.sales.daily"}, ["ON TABLE `other-co.sales.daily`"]),
+        ({"query": "SELECT 1", "datasets": ["acme-test.sales", "other-co.sales"]}, ["ON SCHEMA `other-co.sales`"]),
+    ],
+)
+def test_what_lies_in_another_project_is_granted_by_its_owner(source: dict[str, Any], granted: list[str]) -> None:
+    read = forecast_spec(dataset={"source": {"uri": None, "query": None, **source}})
+    found = cloud_requirements([read], PLACE).foreign_sources
+    assert [each.name.removeprefix("bq://") for each in found] == [words.split("`")[1] for words in granted]
+    for each, words in zip(found, granted, strict=True):
+        own, loop = each.commands
+        assert own.startswith(
+            "bq query --project_id=other-co --use_legacy_sql=false 'GRANT `roles/bigquery.dataViewer` "
+        )
+        assert words in own
+        assert own.endswith('TO "serviceAccount:demand-train@acme-test.iam.gserviceaccount.com"\'')
+        assert "serviceAccount:mlspec-reconcile@acme-test" in loop
+
+
 def test_only_who_serves_online_has_to_deploy() -> None:
     def asked(serve: str) -> set[str]:
         grants = cloud_requirements([forecast_spec(deployment={"serve": serve})], PLACE).grants
         return {permission for grant in grants for permission in grant.permissions}
 
     assert asked("online") - asked("batch") == {
-        "aiplatform.endpoints.deploy", "aiplatform.endpoints.get", "aiplatform.endpoints.update", "monitoring.timeSeries.list",
+        "aiplatform.endpoints.deploy", "aiplatform.endpoints.get", "aiplatform.endpoints.list", "aiplatform.endpoints.update",
+        "monitoring.timeSeries.list",
     }  # fmt: skip
 
 
-def test_every_api_is_one_that_the_platform_turns_on() -> None:
-    found = cloud_requirements([forecast_spec(notify=[WEBHOOK])], PLACE)
-    text = (ROOT / "infra/services.tf").read_text()
-    assert set(found.apis) <= set(re.findall(r'^    "([a-z]+\.googleapis\.com)",$', text, re.MULTILINE))
+def test_the_apis_are_those_that_the_platform_turns_on() -> None:
+    text = (ROOT / "infra/services.tf").read_text().partition("google_project_service_identity")[0]
+    enabled = re.findall(r'^    "([a-z]+\.googleapis\.com)",$', text, re.MULTILINE)
+    assert list(cloud_requirements([], PLACE).apis) == enabled
+
+
+def test_the_accounts_and_roles_are_those_that_the_platform_makes() -> None:
+    found = cloud_requirements([], PLACE).identities
+    accounts = re.findall(r'account_id   = "mlspec-(\w+)"', (ROOT / "infra/identity.tf").read_text())
+    assert set(found.accounts) == {PLACE.account(name) for name in accounts}
+    text = (ROOT / "infra/iam.tf").read_text()
+    own = {f"projects/acme-test/roles/{name}" for name in re.findall(r'role_id     = "(\w+)"', text)}
+    assert set(found.custom_roles) == own
+    assert set(found.agent_roles) == set(re.findall(r'role    = "(roles/\w+\.serviceAgent)"', text))
+
+
+def test_a_forecast_s_job_and_dag_are_those_that_its_files_make() -> None:
+    spec = forecast_spec(metadata={"name": "north-east"})
+    (parts,) = cloud_requirements([spec], PLACE).forecasts
+    files = forecast_files(spec, PLACE)
+    assert f'"{parts.job}"' in files["job.tf"]
+    assert f'"{parts.dag}"' in files["dag.tf"]
+
+
+def test_the_data_of_a_spec_in_buckets_is_looked_for() -> None:
+    read = forecast_spec(dataset={"source": {"uri": "gs://acme-sales/demand/*.csv", "query": None}})
+    assert cloud_requirements([read, read, forecast_spec()], PLACE).sources == ("gs://acme-sales/demand/*.csv",)
 
 
 def test_what_a_custom_role_is_asked_for_it_holds() -> None:
@@ -87,7 +133,7 @@ def test_what_a_custom_role_is_asked_for_it_holds() -> None:
         ).grants
         if "/roles/" in grant.role
     ]
-    assert len(own) == 2
+    assert len(own) == 4
     for grant in own:
         role = re.search(rf'role_id     = "{grant.role.rpartition("/")[2]}".*?permissions = \[(.*?)\]', text, re.DOTALL)
         assert role is not None

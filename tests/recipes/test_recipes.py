@@ -103,7 +103,7 @@ def needed_extras(settings):
     return ()
 
 
-def cost_sentences(specs, trained):
+def cost_sentences(specs, trained, series):
     """Return what training costs."""
     return ("costs what the drive costs",) if trained else ()
 

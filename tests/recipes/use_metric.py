@@ -77,7 +77,7 @@ def decisions_know_it() -> None:
     )
     # It blames a version, and this one's own forecasts are well.
     assert decide_rollback(facts, "2024-02-02T00:00:00Z") == Stay("percent fires on an earlier version, not on v1")
-    (policy,) = alert_policies(forecast_spec(alerts=[{**ALERT, "severity": "critical"}]), endpoint=None)
+    (policy,) = alert_policies(forecast_spec(alerts=[{**ALERT, "severity": "critical"}]))
     assert "smape is above 0.5" in policy.text
 
 

@@ -70,11 +70,14 @@ SPECS: dict[str, str] = {
     "blue-green": _minimal("blue-green", "deployment: {serve: both, rollout: {strategy: blue-green, interval: 2h}}\n"),
     "alerts": _minimal("alerts", ALERTS),
     "told": _minimal("told", ALERTS + NOTIFY),
-    "weekly": _minimal("weekly", 'schedule: {forecast: "0 6 * * MON", timezone: America/Sao_Paulo}\n'),
+    "weekly": _minimal("weekly", 'schedule: {forecast: "0 6 * * MON", timezone: America/Sao_Paulo, deadline: 4h}\n'),
     "twice": _minimal("twice", 'schedule: {forecast: "0 6 * * *", retrain: "0 4 1 * *"}\n'),
     "bucket": _minimal("bucket", source="{uri: gs://acme.sales_data/weekly/*.parquet}"),
     "table": _minimal("table", source="{uri: bq://acme-prod.sales.weekly}"),
-    "query": _minimal("query", source="{query: 'SELECT * FROM `acme-prod.sales.weekly`'}"),
+    "query": _minimal(
+        "query",
+        source="{query: 'SELECT * FROM `acme-prod.sales.weekly`', datasets: [acme-prod.sales, other-co.calendar]}",
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlspec.render.dag import dag_file
+from mlspec.state.pass_steps import PASS_STEPS, pass_step
 from tests.render.specs import SPECS, all_files, resolved, with_words, write
 from tests.render.test_quote import HOSTILE
 
@@ -37,7 +38,8 @@ def test_ruffs_rules_for_airflow_and_for_security_hold(dags: Path) -> None:
 
 
 def imports(tree: ast.Module) -> set[str]:
-    top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    guarded = [node for each in tree.body if isinstance(each, ast.Try) for node in ast.walk(each)]
+    top = [node for node in (*tree.body, *guarded) if isinstance(node, ast.Import | ast.ImportFrom)]
     return {node.module or "" for node in top if isinstance(node, ast.ImportFrom)} | {
         alias.name for node in top if isinstance(node, ast.Import) for alias in node.names
     }
@@ -46,14 +48,15 @@ def imports(tree: ast.Module) -> set[str]:
 def test_at_its_top_it_imports_airflows_own_api_and_the_standard_library(dags: Path) -> None:
     for file in dags.glob("*.py"):
         assert imports(ast.parse(file.read_text())) <= {
-            "__future__", "json", "logging", "os", "subprocess", "datetime", "zoneinfo", "airflow.sdk",
+            "__future__", "json", "logging", "os", "signal", "subprocess", "threading", "time", "datetime", "functools", "zoneinfo",
+            "airflow.sdk", "airflow.timetables.trigger",  # the second where Airflow 3.1 has the timetable
         }  # fmt: skip
 
 
 def test_the_schedule_is_the_specs(dags: Path) -> None:
     weekly, twice, never = ((dags / f"mlspec_{name}.py").read_text() for name in ("weekly", "twice", "minimal"))
-    assert 'schedule=SPEC["crons"][0]' in weekly
     assert '"0 6 * * MON"' in weekly
+    assert 'MultipleCronTriggerTimetable(*SPEC["crons"], timezone=SPEC["timezone"])' in weekly
     assert '"timezone": "America/Sao_Paulo"' in weekly
     assert 'MultipleCronTriggerTimetable(*SPEC["crons"], timezone=SPEC["timezone"])' in twice
     assert "schedule=None" in never
@@ -74,7 +77,20 @@ def test_what_starts_a_job_on_a_machine_of_its_own_runs_as_the_loop_does(
     acting = constants(dag_file(spec.forecast, spec_hash=spec.spec_hash, target="prod", file="specs/minimal.yaml"))[
         "ACTING"
     ]
-    assert acting == {"register", "roll-out", *steps}
+    assert acting == {"move-traffic", "register", "roll-out", "finish", "publish-alerts", *steps}
+
+
+def test_its_tasks_are_the_steps_of_a_pass_and_what_is_told_of_two_verdicts(tmp_path: Path) -> None:
+    spec = resolved(SPECS["minimal"], tmp_path)
+    found = constants(dag_file(spec.forecast, spec_hash=spec.spec_hash, target="prod", file="specs/minimal.yaml"))
+    tasks = found["TASKS"]
+    assert isinstance(tasks, dict)
+    assert {name: tasks[name] for name in tasks if name not in ("alert", "kept_out")} == {
+        step.task: ([pass_step(name).task for name in step.after], step.name) for step in PASS_STEPS
+    }
+    assert (tasks["alert"], tasks["kept_out"]) == ((["evaluate"], "publish-alerts"), (["gate"], "gate-closed"))
+    assert found["RULES"] == {"evaluate": "all_done", "roll_out": "none_failed", "finish": "all_done"}
+    assert set(found["DOCS"]) == set(tasks)  # type: ignore[call-overload]
 
 
 def constants(text: str) -> dict[str, object]:

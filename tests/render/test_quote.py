@@ -7,10 +7,13 @@ import json
 import subprocess
 import sys
 import unicodedata
+from html.parser import HTMLParser
 from pathlib import Path
 
+import cmarkgfm
 import promql_parser
 import pytest
+from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -114,3 +117,68 @@ def test_names_of_resources_are_identifiers_and_stay_apart(found: set[str]) -> N
 def test_a_bare_key_stays_bare_and_any_other_is_quoted() -> None:
     assert quote.hcl_value({"managed-by": 1, "a b": 2}) == '{ managed-by = 1, "a b" = 2 }'
     assert json.loads(quote.python_value("x")) == "x"
+
+
+# What Markdown, GitHub or HTML would act on, beside the rest.
+MARKUP = [
+    "`", "``", "` `", "`x", "x`", " x ", " ", "", "**b**", "_i_", "[a](http://b)", "![a](b)", "<b>x</b>", "</details>", "<!-- x",
+    "-->", "<script>alert(1)</script>", "@owner", "#123", "GH-1", "www.example.com", "https://example.com", "a@example.com",
+    ":smile:", "| a |", "# h", "- x", "1. x", "> q", "&lt;", "&#96;", "\\`", "~~~", "```\nx\n```", "$x$", "<a href=\"`\">`",
+    "a`<b>``c```",
+]  # fmt: skip
+
+
+class _Reader(HTMLParser):
+    """Collects the text inside and outside of code, and every tag."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags, self.code, self.rest, self._open = list[str](), list[str](), "", 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+        if tag == "code":
+            self._open += 1
+            self.code.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open -= tag == "code"
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.code[-1] += data
+        else:
+            self.rest += data
+
+
+def read_markdown(text: str) -> _Reader:
+    """Read Markdown as GitHub does, by its own parser with its extensions."""
+    reader = _Reader()
+    reader.feed(cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE))
+    return reader
+
+
+def shown(text: str) -> str:
+    """What a reader sees of a text on one line: what cannot be seen, escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+@given(st.lists(texts, min_size=1, max_size=4))
+@example(HOSTILE)
+@example(MARKUP)
+def test_text_in_markdown_is_text_in_code_and_nothing_else(found: list[str]) -> None:
+    read = read_markdown("\n".join(f"- x {quote.markdown_code(text)} y" for text in found))
+    assert [text or " " for text in read.code] == [shown(text) or " " for text in found]
+    assert set(read.tags) <= {"ul", "li", "code"}
+    assert read.rest.split() == ["x", "y"] * len(found)
+
+
+@given(st.lists(texts, min_size=1, max_size=4))
+@example(HOSTILE)
+@example(MARKUP)
+def test_text_in_html_within_markdown_is_text_in_code_and_nothing_else(found: list[str]) -> None:
+    lines = [f"<details>\n<summary>x {quote.html_code(text)} y</summary>\n\nz\n\n</details>" for text in found]
+    read = read_markdown("\n\n".join(lines))
+    assert read.code == [shown(text) for text in found]
+    assert set(read.tags) <= {"details", "summary", "code", "p"}
+    assert read.rest.split() == ["x", "y", "z"] * len(found)

@@ -126,7 +126,9 @@ def test_a_comment_stays_a_comment(text: str) -> None:
     assert yaml.safe_load(f"a: 1\n{comment_lines(text)}\nb: 2\n") == {"a": 1, "b": 2}
 
 
-@pytest.mark.parametrize("path", ["mlspec.yaml", ".github/workflows/forecasts.yml", "cloudbuild.yaml"])
+@pytest.mark.parametrize(
+    "path", ["mlspec.yaml", ".github/workflows/forecasts.yml", "cloudbuild.yaml", ".gitlab-ci.yml"]
+)
 def test_project_files_are_yaml(path: str) -> None:
     assert yaml.safe_load(
         project_files({"name": "shop", "spec": "demand", "package": None, "why": "It is on one machine."})[path]

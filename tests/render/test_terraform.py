@@ -75,6 +75,20 @@ def test_a_batch_forecast_has_no_endpoint_and_nobody_who_serves(files: dict[str,
     assert "google_service_account.serve" in resources(of(files, "both"))
 
 
+def test_an_endpoint_is_a_dedicated_public_one_unless_the_spec_says_private(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    public = of(files, "online")
+    assert "dedicated_endpoint_enabled = true" in public
+    assert "private_service_connect_config" not in public
+    spec = "deployment: {serve: online, endpoint: {access: private, allowed_projects: [acme-web]}}\n"
+    private = forecast_files(resolved(SPECS["minimal"] + spec, tmp_path).forecast, PLACE)
+    assert "dedicated_endpoint_enabled" not in private["endpoint.tf"]
+    assert re.findall(r'^      "(.*)",$', private["endpoint.tf"], re.MULTILINE) == sorted([PLACE.project, "acme-web"])
+    assert f'allowed_projects = "{",".join(sorted([PLACE.project, "acme-web"]))}"' in private["endpoint.tf"]
+    assert "dedicated_endpoint_dns" not in private["outputs.tf"]
+
+
 def test_the_loop_alone_moves_traffic(files: dict[str, str]) -> None:
     assert "ignore_changes = [traffic_split]" in of(files, "online")
 
@@ -96,13 +110,13 @@ def test_each_threshold_is_a_policy_that_tells_who_asked(files: dict[str, str]) 
     assert "notify_odd" not in policies["google_monitoring_alert_policy.bias"]
     assert "severity" not in policies["google_monitoring_alert_policy.under"]
     assert policies["google_monitoring_alert_policy.bias"].count("conditions {") == 2
-    assert "threshold_value         = 864000.0" in policies["google_monitoring_alert_policy.stale"]
+    assert "threshold_value = 864000.0" in policies["google_monitoring_alert_policy.stale"]
 
 
 def test_two_of_three_is_counted_by_mlspec_and_watched_by_monitoring(files: dict[str, str]) -> None:
     accuracy = resources(of(files, "told"))["google_monitoring_alert_policy.accuracy"]
     assert "mlspec/breaches" in accuracy
-    assert "threshold_value         = 1.5" in accuracy
+    assert "threshold_value = 1.5" in accuracy
 
 
 def test_what_an_endpoint_counts_itself_is_read_from_vertex_ai(files: dict[str, str]) -> None:
@@ -114,9 +128,29 @@ def test_what_an_endpoint_counts_itself_is_read_from_vertex_ai(files: dict[str, 
 def test_what_the_spec_reads_elsewhere_is_granted_and_no_more(files: dict[str, str]) -> None:
     assert 'bucket = "acme.sales_data"' in of(files, "bucket")
     table = resources(of(files, "table"))["google_bigquery_table_iam_member.train_reads_weekly"]
-    assert re.findall(r'= "(.*)"', table) == ["acme-prod", "sales", "weekly", "roles/bigquery.dataViewer"]
-    assert "train_reads_tables_fast" in of(files, "query")
-    assert "train_reads_tables_fast" not in of(files, "minimal")
+    assert re.findall(r'= "(.*)"', table) == ["sales", "weekly", "roles/bigquery.dataViewer"]
+    datasets = [name for name in resources(of(files, "query")) if name.startswith("google_bigquery_dataset_iam_member")]
+    assert [name.rpartition(".")[2] for name in datasets] == [
+        "train_reads_sales",
+        "reconcile_reads_sales",
+    ]  # its own project's
+
+
+@pytest.mark.parametrize(
+    ("uri", "granted"),
+    [
+        ("gs://acme-prod-mlspec-data/minimal/*.csv", []),  # its own folder, which every forecast may read
+        (
+            "gs://acme-prod-mlspec-data/shared/*.csv",
+            ["train_reads_acme-prod-mlspec-data"],
+        ),  # the loop reads the bucket anyway
+        ("gs://acme/*.csv", ["train_reads_acme", "reconcile_reads_acme"]),
+    ],
+)
+def test_a_bucket_is_granted_to_whom_cannot_read_it_yet(tmp_path: Path, uri: str, granted: list[str]) -> None:
+    spec = resolved(SPECS["minimal"].replace("data/sales.csv", uri), tmp_path).forecast
+    found = resources(forecast_files(spec, PLACE)["storage.tf"])
+    assert [name.rpartition(".")[2] for name in found if name.startswith("google_storage_bucket_iam_member")] == granted
 
 
 @pytest.mark.parametrize(
@@ -210,7 +244,7 @@ def test_every_forecast_is_told_apart(tmp_path: Path) -> None:
 def test_the_promql_of_a_policy_is_promql(files: dict[str, str]) -> None:
     import promql_parser
 
-    queries = re.findall(r'^ +query +(?:.*?)= "(.*)"$', of(files, "online"), re.MULTILINE)
+    queries = re.findall(r'^ +query += replace\("(.*)", "ENDPOINT_ID"', of(files, "online"), re.MULTILINE)
     assert len(queries) == 2
     for query in queries:
         found = promql_parser.parse(query.replace('\\"', '"'))

@@ -84,7 +84,7 @@ class LaterCovariates(Covariates):
 class LaterDataset(Dataset):
     covariates: LaterCovariates = LaterCovariates()
     checks: LaterChecks = LaterChecks()
-    calendar: str | None = "weekdays"
+    workdays: str | None = "weekdays"
 
 
 class LaterAlert(Alert):

@@ -59,6 +59,7 @@ def test_a_resolved_spec_with_all_its_defaults_is_a_right_spec_itself() -> None:
     row("schedule.timezone", "not an IANA", schedule__timezone="Europe"),
     row("schedule.timezone", "not an IANA", schedule__timezone="America/Sao-Paulo"),
     row("schedule.timezone", "another machine", schedule__timezone="localtime"),
+    row("schedule.deadline", "no time at all", schedule__deadline="0h"),
     row("schedule.timezone", "another machine", schedule__timezone="right/UTC"),
     row("dataset.frequency", "not a frequency", dataset__frequency="W-FRIDAY"),
     row("dataset.frequency", "not a frequency", dataset__frequency="D-FRI"),
@@ -70,6 +71,32 @@ def test_calendars_are_ones_that_there_are(changes: dict[str, Any], path: str, s
     _only(changes, path, says)
 
 
+FILE = {"uri": "data/x.csv"}
+
+
+@pytest.mark.parametrize(("changes", "path", "says"), [
+    row("dataset.source.sheet", "is for xlsx files, and this one is csv", dataset__source={**FILE, "sheet": "Plan1"}),
+    row("dataset.source.delimiter", "is for csv files, and this one is parquet",
+        dataset__source={"uri": "data/x.parquet", "delimiter": ";"}),
+    row("dataset.source.compression", "is for csv files", dataset__source={"uri": "x.xlsx", "compression": "gzip"}),
+    row("dataset.source.thousands", "cannot be before decimals and between", dataset__source={**FILE, "thousands": "."}),
+    row("dataset.source.encoding", "'cp12521' is not an encoding", dataset__source={**FILE, "encoding": "cp12521"}),
+    row("dataset.source.encoding", "'base64' is not an encoding", dataset__source={**FILE, "encoding": "base64"}),
+    row("dataset.source.date_format", "neither a named form nor a format", dataset__source={**FILE, "date_format": "isoweek"}),
+    row("dataset.source.date_format", "'%k' is not a part of a date", dataset__source={**FILE, "date_format": "%d/%k/%Y"}),
+    row("dataset.source.date_format", "has no year", dataset__source={**FILE, "date_format": "%d/%m"}),
+    row("dataset.source.decimal", "it is for files", dataset__source={"uri": "bq://acme-prod.sales.weekly", "decimal": ","}),
+    row("dataset.source.date_format", "it is for files", dataset__source={"query": "SELECT 1", "date_format": "yyyymm"}),
+])  # fmt: skip
+def test_the_keys_of_a_table_fit_its_format_and_one_another(changes: dict[str, Any], path: str, says: str) -> None:
+    _only(changes, path, says)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig", "latin-1", "windows-1252", "utf-16", "cp850"])
+def test_an_encoding_may_have_any_of_its_names(encoding: str) -> None:
+    assert found({"dataset.source": {**FILE, "encoding": encoding}}) == []
+
+
 @pytest.mark.parametrize(("frequency", "hint"), [
     ("W-FRIDAY", "'W-FRI'"), ("w-fri", "'W-FRI'"), ("weekly", "'W-SUN'"), ("Daily", "'D'"), ("7d", "'7D'"), ("15T", "15min"),
     ("M", "ME or MS"), ("A-DEC", "YE-DEC"), ("W-XYZ", "'W'"), ("fortnight", "such as"),
@@ -77,6 +104,20 @@ def test_calendars_are_ones_that_there_are(changes: dict[str, Any], path: str, s
 def test_a_frequency_is_answered_with_the_one_that_was_meant(frequency: str, hint: str) -> None:
     (problem,) = found({"dataset.frequency": frequency})
     assert hint in str(problem.hint)
+
+
+@pytest.mark.parametrize("name", ["forecast", "mean", "Mean", "q0.5", "q.05", "version", "cutoff", "safety_stock"])
+def test_a_series_column_or_a_time_column_named_like_an_output_is_refused_with_a_way_out(name: str) -> None:
+    (problem,) = found({"dataset.series": [name]})
+    assert problem.code == "column-reserved"
+    assert f"series_{name}" in str(problem.hint)
+    (problem,) = found({"dataset.time": name, "dataset.source": {"query": "SELECT 1"}})
+    assert f"SELECT {name} AS time_{name}" in str(problem.hint)
+
+
+def test_unique_id_names_a_series_alone_and_not_beside_others() -> None:
+    assert found({"dataset.series": ["unique_id"]}) == []
+    assert [problem.code for problem in found({"dataset.series": ["shop", "unique_id"]})] == ["column-reserved"]
 
 
 @pytest.mark.parametrize("expression", [
@@ -89,6 +130,11 @@ def test_a_cron_expression_that_fires_is_taken(expression: str) -> None:
 @pytest.mark.parametrize(("changes", "path", "says"), [
     row("dataset.source", "found both", dataset__source={"uri": "a.csv", "query": "SELECT 1"}),
     row("dataset.source", "found neither", dataset__source={}),
+    row("dataset.calendar", "a calendar is for days", dataset__calendar={"open": ["MON"]}, dataset__frequency="W-SUN"),
+    row("dataset.calendar", "expected open, closed or holidays", dataset__calendar={}),
+    row("dataset.calendar.open[1]", "MON is named already", dataset__calendar={"open": ["MON", "MON"]}),
+    row("dataset.calendar.open[1]", "B is Monday to Friday", dataset__calendar={"open": ["MON", "SUN"]}, dataset__frequency="B"),
+    row("dataset.calendar.closed[1]", "there is no 2026-02-30", dataset__calendar={"closed": ["2026-12-25", "2026-02-30"]}),
     row("dataset.source.query", "SELECT or WITH", dataset__source={"query": "DROP TABLE x"}),
     row("dataset.source.query", "SELECT or WITH", dataset__source={"query": "selection"}),
     row("dataset.source.query", "one statement", dataset__source={"query": "SELECT 1; DROP TABLE x"}),
@@ -126,13 +172,20 @@ def test_one_select_is_taken_whatever_its_quotes_hold(query: str) -> None:
     assert found({"dataset.source": {"query": query}}) == []
 
 
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "X.CSV.ZST", "x.parquet", "x.xlsx"])
+def test_a_name_says_the_format_and_where_it_does_not_a_key_may(name: str) -> None:
+    assert address_problem(f"data/{name}") is None
+    assert address_problem("gs://bucket/x.txt", "csv") is None
+
+
 @pytest.mark.parametrize(("uri", "says"), [
     ("../x.csv", "empty parts are not allowed"), ("a/../../x.csv", "empty parts are not allowed"),
     ("a/./b.csv", "empty parts are not allowed"), ("a//b.csv", "empty parts are not allowed"),
     ("data/", "empty parts are not allowed"),
     ("/etc/passwd", "absolute"), ("\\\\host\\share\\x.csv", "absolute"), ("C:\\x.csv", "absolute"), ("c:/x.csv", "absolute"),
     ("~/x.csv", "~"), ("~root/x.csv", "~"), ("a\\b.csv", "between folders"), ("%2e%2e/x.csv", "%"), ("-x.csv", "hyphen"),
-    ("x.csv.gz", ".csv or .parquet"), ("x", ".csv or .parquet"), (" x.csv", "space"), ("data/*/x.csv", "file's name only"),
+    ("x.parquet.gz", "a name that ends in .csv"), ("x", "a name that ends in .csv"), (" x.csv", "space"),
+    ("data/*/x.csv", "file's name only"),
     ("data/**.csv", "file's name only"), ("data/[ab].csv", "* is the only wildcard"), ("data/x?.csv", "* is the only wildcard"),
     ("data/a|b.csv", "bars"),
     ("http://metadata.google.internal/x.csv", "http:"), ("https://example.com/x.csv", "https:"), ("HTTP://[::1]/x.csv", "http:"),
@@ -141,7 +194,7 @@ def test_one_select_is_taken_whatever_its_quotes_hold(query: str) -> None:
     ("github://org:repo@/x.csv", "github:"), ("gs://bucket", "gs://bucket/object"), ("gs:///x.csv", "gs://bucket/object"),
     ("gs://B/x.csv", "gs://bucket/object"), ("gs://*/x.csv", "gs://bucket/object"),
     ("gs://bucket/../x.csv", "empty parts are not allowed"),
-    ("gs://bucket/*/x.csv", "file's name only"), ("gs://bucket/x.txt", ".csv or .parquet"),
+    ("gs://bucket/*/x.csv", "file's name only"), ("gs://bucket/x.txt", "a name that ends in .csv"),
     ("bq://a.b", "bq://project.dataset.table"),
     ("bq://acme-prod.sales.weekly`; DROP", "bq://project.dataset.table"), ("bq://acme-prod.my-set.t", "bq://project.dataset.table"),
 ])  # fmt: skip
@@ -264,6 +317,12 @@ def test_every_metric_takes_a_threshold_on_each_side_where_it_is_bad(metric: str
     row("deployment.rollout.interval", "does not wait", deployment__rollout={"interval": "2h"}),
     row("deployment.machine.min_replicas", "above max_replicas", deployment__machine={"min_replicas": 2}),
     row("deployment.batch_machine", "serve is online", deployment={"serve": "online", "batch_machine": "n2-highmem-8"}),
+    row("deployment.endpoint.allowed_projects", "a public endpoint lets in callers of any project",
+        deployment__endpoint={"allowed_projects": ["acme-web"]}),
+    row("alerts[0].metric", "does not count the requests of a private endpoint, so latency would have no value",
+        deployment={"serve": "online", "endpoint": {"access": "private"}}, alerts=[{"name": "a", "metric": "latency", "above": 1}]),
+    row("deployment.batch_machine", "cannot read newer data",
+        deployment={"serve": "both", "batch_machine": "n2-highmem-8", "endpoint": {"access": "private"}}),
     row("budget.monthly", "not an ISO 4217 currency", budget={"monthly": "400 EUO"}),
     row("metadata.labels.goog-x", "Google reserves", metadata__labels={"goog-x": "1"}),
     row("metadata.labels", "57 labels", metadata__labels={f"k{i}": "v" for i in range(MAX_LABELS + 1)}),

@@ -91,7 +91,7 @@ LATER: dict[tuple[str | int, ...], tuple[Any, list[Any]]] = {
     ("model", "candidates", 0, "drift"): (False, [True]),
     ("model", "candidates", 1, "damping"): (1.0, [0.9, 2]),
     ("model", "gate", 0, "weight"): (1.0, [0.0, 0.5]),
-    ("dataset", "calendar"): ("weekdays", [None, "", "null", "[]"]),
+    ("dataset", "workdays"): ("weekdays", [None, "", "null", "[]"]),
     ("dataset", "covariates"): ({"leading": []}, [{"leading": ["price"]}]),
     ("dataset", "checks", "range", "units", "tolerance"): (0.0, [0.1]),
     ("alerts", 0, "patience"): ("2h", ["120m", "3h", "0s"]),

@@ -55,11 +55,11 @@ def test_every_example_can_be_read_as_a_spec_is_read(path: str) -> None:
     ("dataset.source.query", "text, at most 65536 characters", None),
     ("metadata.description", "text, at most 1024 characters", '""'),
     ("metadata.labels", "a mapping from a label key: ", "{}"),
-    ("alerts.above", "a number or a duration (90s, 15m, 24h, 3d, 2w)", None),
+    ("alerts.above", "a number or a duration (90s, 15m, 24h, 3d, 2w, 1y)", None),
     ("alerts.outside", "a list of numbers, 2 entries", None),
     ("alerts.severity", "one of info, warning, critical", "warning"),
     ("alerts.for", "m of n, such as 2 of 3", None),
-    ("rollback.cooldown", "a duration (90s, 15m, 24h, 3d, 2w)", "24h"),
+    ("rollback.cooldown", "a duration (90s, 15m, 24h, 3d, 2w, 1y)", "24h"),
     ("deployment", "a mapping", None),
 ])  # fmt: skip
 def test_a_type_is_told_with_its_limits_and_a_default_as_one_would_write_it(

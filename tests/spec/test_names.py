@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.spec.gcp.resource_names import NAMES, DerivedName, derived_names, endpoint_id
+from mlspec.spec.gcp.resource_names import NAMES, DerivedName, derived_names
 
 LONGEST = 40  # what the language allows
 forecasts = st.from_regex(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", fullmatch=True)
@@ -49,11 +49,6 @@ def test_a_long_name_is_cut_before_its_ending_and_closed_by_six_digits_of_the_wh
 def test_a_name_is_not_cut_at_a_hyphen() -> None:
     row = DerivedName("thing", "{name}-x", 12, re.compile("[a-z0-9-]+"), "")
     assert "--" not in row.name_for("abc-defghijkl")
-
-
-@given(forecasts)
-def test_an_endpoints_id_is_ten_digits_at_most_and_does_not_begin_with_zero(name: str) -> None:
-    assert re.fullmatch(r"[1-9][0-9]{0,9}", endpoint_id(name))
 
 
 def test_the_table_names_each_kind_once_and_says_where_its_limit_is_from() -> None:

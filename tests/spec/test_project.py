@@ -64,8 +64,10 @@ def test_a_percentage_as_a_threshold_is_answered_with_the_share(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("url", [
-    "postgresql://db.example.com/forecasts", "postgresql://planner@db:5433/forecasts?sslmode=verify-full",
-    "postgresql://a,b:5433/forecasts?target_session_attrs=read-write", "postgresql:///?service=team", "postgresql:///db?host=/run/pg",
+    "postgresql://db.example.com/forecasts?sslmode=require", "postgresql://planner@db:5433/forecasts?sslmode=verify-full",
+    "postgresql://a,b:5433/forecasts?target_session_attrs=read-write&sslmode=verify-ca", "postgresql:///?service=team",
+    "postgresql:///db?host=/run/pg", "postgresql://localhost/forecasts", "postgresql://127.0.0.1:5433/forecasts",
+    "postgresql://u@[::1]:5433,localhost/forecasts", "postgresql://%2Frun%2Fpg/forecasts", "postgresql://:5433/forecasts",
 ])  # fmt: skip
 def test_the_database_of_a_team_is_taken(tmp_path: Path, url: str) -> None:
     assert said_of(project(tmp_path), f"targets:\n  team: {{type: local, path: .team, state: '{url}'}}\n") == ()
@@ -81,6 +83,32 @@ def test_what_is_no_url_of_a_database_is_refused(tmp_path: Path, url: str, says:
     (fault,) = said_of(project(tmp_path), f"targets:\n  team: {{type: local, path: .team, state: '{url}'}}\n")
     assert (fault.line, fault.path, fault.code) == (5, "targets.team.state", "target")
     assert says in fault.message
+
+
+@pytest.mark.parametrize("url", [
+    "postgresql://db.example.com/forecasts", "postgresql://u@10.0.0.5:5433/forecasts", "postgresql://db/forecasts?sslmode=prefer",
+    "postgresql://db/forecasts?sslmode=disable", "postgresql://localhost,db/forecasts", "postgresql:///forecasts?host=db",
+    "postgresql://localhost/forecasts?hostaddr=10.0.0.5", "postgresql://[fd00::1]/forecasts", "postgresql://localhost/f?host=/run,db",
+])  # fmt: skip
+def test_a_database_on_another_machine_is_asked_for_tls(tmp_path: Path, url: str) -> None:
+    (fault,) = said_of(project(tmp_path), f"targets:\n  team: {{type: local, path: .team, state: '{url}'}}\n")
+    assert (fault.path, fault.code) == ("targets.team.state", "target")
+    assert "does not ask for TLS" in fault.message
+    assert "sslmode=verify-full" in (fault.hint or "")
+
+
+def test_networks_of_webhooks_are_taken(tmp_path: Path) -> None:
+    assert said_of(project(tmp_path), "webhooks: {private_networks: [10.20.0.0/16, 'fd12::/48']}\n") == ()
+
+
+@pytest.mark.parametrize(("network", "code", "hint"), [
+    ("10.20.0.1/8", "network", "write 10.0.0.0/8"), ("10.20.0.0/40", "network", "such as 10.20.0.0/16"),
+    ("hooks.internal", "wrong-value", None),
+])  # fmt: skip
+def test_what_is_no_network_is_refused(tmp_path: Path, network: str, code: str, hint: str | None) -> None:
+    (fault,) = said_of(project(tmp_path), f"webhooks: {{private_networks: [10.20.0.0/16, {network}]}}\n")
+    assert (fault.path, fault.code) == ("webhooks.private_networks[1]", code)
+    assert (fault.hint == hint) if hint else ("a network, such as 10.20.0.0/16" in fault.message)
 
 
 @pytest.mark.parametrize("url", [
@@ -100,7 +128,7 @@ def test_a_password_in_the_url_of_a_database_is_refused_and_stands_in_no_output(
 
 def test_no_two_targets_share_a_database(tmp_path: Path) -> None:
     lines = "".join(
-        f"  {name}: {{type: local, path: .{name}, state: 'postgresql://db/forecasts'}}\n" for name in ("a", "b")
+        f"  {name}: {{type: local, path: .{name}, state: 'postgresql:///forecasts'}}\n" for name in ("a", "b")
     )
     (fault,) = said_of(project(tmp_path), f"targets:\n{lines}")
     assert fault.path == "targets.b.state"

@@ -22,6 +22,13 @@ KEYS = {
     "pem": "-----BEGIN " + "PRIVATE KEY-----",
     "jwt": "ey" + "JhbGciOiJIUzI1NiJ9.ey" + "JzdWIiOiIxMjM0NTY3ODkwIn0.s5vC1xQm",
     "webhook": "https://hooks.slack.com/services/" + "T00/B00/abcdefgh", "password": "postgres://planner:hunter2hunter2@db/sales",
+    "aws-secret": "wJalrXUtnFEMI/K7MDENG/" + "bPxRfiCYEXAMPLEKEY",  # AWS's own example, in its documentation
+    "aws-named": "aws_secret_access_" + "key = abcdefghijABCDEFGHIJabcdefghijABCDEFGHIJ",
+    "pagerduty": "https://events.pagerduty.com/integration/" + "0123456789abcdef0123456789abcdef/enqueue",
+    "pagerduty-eu": "https://events.eu.pagerduty.com/integration/" + "R0123456789abcdef0123456789abcde/enqueue",
+    "teams": "https://prod-12.westeurope.logic.azure.com:443/workflows/" + "0123456789abcdef/triggers/manual/paths/invoke",
+    "sendgrid": "SG." + "abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuvwxyz0123456789abcdefg",
+    "azure": "DefaultEndpointsProtocol=https;AccountName=acme;Account" + "Key=aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbcccccccc==",
     "random": "mY7Zq9Kd0Lw3Xv8Rt5Nb2Hc6Jf1PgUeSaTi4Oy",
 }  # fmt: skip
 PARTS = [
@@ -32,6 +39,12 @@ PARTS = [
     "ABCDEFGHIJKLMNOP",
     "hunter2",
     "mY7Zq9Kd0Lw3",
+    "wJalrXUtnFEMI",
+    "abcdefghijABCDEFGHIJ",
+    "0123456789abcdef0123",
+    "/triggers/manual",
+    "abcdefghijklmnopqrstuv",
+    "aaaaaaaaaaaaaaaabbbb",
 ]
 
 
@@ -54,7 +67,8 @@ def test_blotted_text_looks_like_no_secret(raw: bytes) -> None:
     "supply-chain-planning-south-america@example.com", "gs://acme-Forecasting-data-Prod/exports/2024/Sales_v2.parquet",
     "https://github.com/HypothesisWorks/hypothesis/blob/master/README.md", "8ced2f59f5c7bea3344e35d2d53e1f8f8eb9fcd8",
     "SELECT Store, SUM(Weekly_Sales) FROM `acme-prod.sales.weekly_2024` WHERE Dept IN (1, 2) GROUP BY Store",
-    "2024-01-01T00:00:00Z",
+    "2024-01-01T00:00:00Z", "https://events.pagerduty.com/v2/enqueue", "https://support.pagerduty.com/docs/services-and-integrations",
+    "the secret key of demand is in Secret Manager", "SELECT sum(units) AS units FROM sales WHERE token=1 AND sig=2",
 ])  # fmt: skip
 def test_what_people_write_is_no_secret(text: str) -> None:
     assert not looks_secret(text)

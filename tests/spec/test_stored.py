@@ -78,6 +78,8 @@ def test_a_release_of_an_older_mlspec_is_read_with_defaults_for_what_came_since(
     ({"explanations": True}, "cannot be read at explanations"),
     ({"model": {"horizon": 2, "backtest": {"folds": 3}}}, "cannot be read at model.backtest.folds"),
     ({"metadata": {"owner": "somebody"}}, "cannot be read at metadata.name"),
+    ({"schedule": {"timezone": "Mars/Phobos"}}, "cannot be read at schedule.timezone: 'Mars/Phobos' is not an IANA time zone"),
+    ({"schedule": {"retrain": "0 6 31 2 *"}}, "cannot be read at schedule.retrain: '0 6 31 2 *' never fires"),
 ])  # fmt: skip
 def test_a_spec_that_cannot_be_read_whole_is_refused_and_nothing_of_it_is_dropped(
     change: dict[str, Any], said: str

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlspec.installation import Published
-from mlspec.targets.checkout import published_commit, shared_url
+from mlspec.state.revision import Revision
+from mlspec.targets.checkout import current_revision, is_ancestor, published_commit, shared_url
 
 Git = Callable[..., str]
 URL = "https://example.com/team/mlspec.git"
@@ -80,3 +81,19 @@ def test_a_folder_below_the_top_and_one_without_git_are_no_source(git: Git, tmp_
 )
 def test_a_remote_is_named_without_passwords(remote: str, url: str | None) -> None:
     assert shared_url(remote) == url
+
+
+def test_a_commit_is_newer_than_those_in_its_history(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-03-02T10:00:00+02:00")
+    clone, first = tmp_path / "clone", git("rev-parse", "HEAD")
+    git("commit", "-q", "--allow-empty", "-m", "two")
+    second = git("rev-parse", "HEAD")
+    assert current_revision(clone) == Revision(second, "2026-03-02T08:00:00Z")
+    assert current_revision(tmp_path) is None
+    assert (is_ancestor(clone, first), is_ancestor(clone, second), is_ancestor(clone, "0" * 40)) == (True, True, False)
+    git("checkout", "-q", "--detach", first)
+    assert is_ancestor(clone, second) is False
+    # A build often has the newest commit alone.
+    subprocess.run(["git", "clone", "-q", "--depth=1", clone.as_uri(), str(tmp_path / "shallow")], check=True)
+    assert current_revision(tmp_path / "shallow") is not None
+    assert is_ancestor(tmp_path / "shallow", "0" * 40) is None

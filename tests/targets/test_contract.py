@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.record import Condition, FileRef, ForecastRun, Release
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Resource
+from mlspec.state.retention import AgedTable, Pruning
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.record.schema import RECORDS, SCHEMA_VERSION
 from tests.engine.test_crash import in_child
@@ -84,10 +86,21 @@ def test_what_was_settled_reads_back(target: LocalTarget) -> None:
     assert target.load_versions("demand") == (version(),)
     assert target.load_releases("demand") == (release,)
     assert target.load_runs("demand") == (run,)
+    assert target.find_newest_run("demand") == run
     assert target.load_events("demand") == (event(),)
     observed = target.observe_forecast("demand")
     assert (observed.resources["data"], observed.ledger) == (seen, ledger)
     assert target.forecast_names() == ("demand",)
+
+
+def test_the_newest_run_is_the_last_one_that_was_made_in_time(target: LocalTarget) -> None:
+    assert target.find_newest_run("demand") is None
+    runs = [ForecastRun("demand", name, "d", "2024-02-11", T, {}) for name in ("v1", "v2")]
+    late = ForecastRun("demand", "v3", "d", "2024-02-04", T, {}, {"backfill_of": T})
+    for run in (*runs, late):
+        target.record_settlement(Settlement("demand", version=version(run.version), run=run), T)
+    assert target.find_newest_run("demand") == runs[-1]
+    assert target.load_backfills("demand") == (late,)
 
 
 def test_a_settlement_returns_what_is_held_after_it(target: LocalTarget, root: Path, panel: Path) -> None:
@@ -151,12 +164,14 @@ def test_a_version_is_recorded_once_however_often_it_is_settled(target: LocalTar
     assert target.load_versions("demand") == (version(),)
 
 
-def test_since_moves_only_when_the_status_does(target: LocalTarget) -> None:
-    for since, status in (("t1", "True"), ("t2", "True"), ("t3", "False")):
+def test_since_moves_when_the_status_does_and_never_ahead_of_a_clock_that_is_right_again(target: LocalTarget) -> None:
+    first, later, last, ahead = (f"{year}-03-01T00:00:00Z" for year in (2024, 2025, 2026, 2099))
+    expected = {first: first, later: first, ahead: ahead, last: last}
+    for since, status in ((first, "True"), (later, "True"), (ahead, "False"), (last, "False")):
         condition = Condition("demand", "DataReady", status, "R", since, since)  # type: ignore[arg-type]
         target.record_settlement(Settlement("demand", conditions=(condition,)), T)
         (found,) = target.load_conditions("demand")
-        assert (found.since, found.message) == ({"t1": "t1", "t2": "t1", "t3": "t3"}[since], since)
+        assert (found.since, found.message) == (expected[since], since)
 
 
 @pytest.mark.parametrize("change", ["UPDATE {} SET forecast = 'x'", "DELETE FROM {}"])
@@ -264,6 +279,172 @@ def test_a_purge_leaves_a_file_that_another_forecast_names(target: LocalTarget, 
     assert target.observe_forecast("other").resources["data"].damage is None
 
 
+# --- pruning ----------------------------------------------------------------------------------------------------------------------
+DAY = "2024-03-02T00:00:00Z"
+
+
+def filed_panel(target: LocalTarget, panel: Path, forecast: str = "demand", key: str = "k") -> FileRef:
+    """File a step that made the panel."""
+    with target.lock_forecast(forecast, *LOCKED):
+        filed = target.file_step(forecast, step="check", key=key, outputs={"panel": panel}, facts={}, at=T)
+    return filed.outputs["panel"]
+
+
+def prune(target: LocalTarget, at: str = T, *, whole: bool = False, forecast: str = "demand", **words: Any) -> None:
+    with target.lock_forecast(forecast, *LOCKED):
+        target.prune_records(Pruning(forecast, **words), at, whole=whole)
+
+
+def remove_files(target: LocalTarget, at: str, forecast: str = "demand") -> tuple[FileRef, ...]:
+    with target.lock_forecast(forecast, *LOCKED):
+        return target.remove_unneeded_files(forecast, at)
+
+
+def test_a_prune_deletes_what_it_names_and_nothing_else(target: LocalTarget, panel: Path) -> None:
+    for number, name in enumerate(("v1", "v2", "v3"), start=1):
+        new = Release("demand", number, name, T, "h", {})
+        run = ForecastRun("demand", name, "d", "2024-02-11", T, {})
+        target.record_settlement(Settlement("demand", version=version(name), release=new, run=run), T)
+        filed_panel(target, panel, key=name)
+    contents = target.load_contents("demand")
+    assert [row.key for row in contents.releases] == [(3,), (2,), (1,)]
+    oldest = contents.runs[-1].key
+    rows = {"runs": (oldest,), "releases": ((1,),), "versions": (("v1",),), "steps": (("check", "v1"),)}
+    prune(target, rows=rows)
+    assert [each.version for each in target.load_versions("demand")] == ["v3", "v2"]
+    assert [each.release for each in target.load_releases("demand")] == [3, 2]
+    assert [each.version for each in target.load_runs("demand")] == ["v3", "v2"]
+    assert target.find_step("demand", "check", "v1") is None
+    assert target.find_step("demand", "check", "v2") is not None
+
+
+def test_a_prune_that_names_a_version_in_use_changes_nothing(target: LocalTarget) -> None:
+    new = Release("demand", 1, "v1", T, "h", {})
+    target.record_settlement(Settlement("demand", version=version(), release=new, events=(event(),)), T)
+    with pytest.raises(StateError, match=r"(?i)foreign key"):
+        prune(target, DAY, rows={"versions": (("v1",),)}, before={"events": DAY}, whole=True)
+    assert (target.load_versions("demand"), len(target.load_events("demand"))) == ((version(),), 1)
+
+
+def test_a_file_goes_a_day_after_nothing_needs_it(target: LocalTarget, panel: Path) -> None:
+    ref = filed_panel(target, panel)
+    prune(target, rows={"steps": (("check", "k"),)}, files=(ref,))
+    assert target.find_step("demand", "check", "k") is None
+    assert remove_files(target, "2024-03-01T23:59:59Z") == ()
+    assert target.fetch_file("demand", ref).read_text() == "rows of a panel"
+    assert target.find_stored_files("demand", {ref}) == {ref}
+    assert remove_files(target, DAY) == (ref,)
+    assert target.find_stored_files("demand", {ref}) == frozenset()
+    with pytest.raises(StateError, match="was deleted"):
+        target.fetch_file("demand", ref)
+    assert remove_files(target, "2025-03-02T00:00:00Z") == ()
+
+
+def test_a_file_that_is_named_again_within_the_day_stays(target: LocalTarget, panel: Path) -> None:
+    ref = filed_panel(target, panel)
+    prune(target, rows={"steps": (("check", "k"),)}, files=(ref,))
+    filed_panel(target, panel, key="another")
+    assert remove_files(target, DAY) == ()
+    prune(target, DAY, needed=frozenset({ref.sha256}))
+    assert remove_files(target, "2024-04-01T00:00:00Z") == ()
+    assert target.fetch_file("demand", ref).read_text() == "rows of a panel"
+
+
+def test_a_version_that_is_needed_again_within_the_day_keeps_its_files(target: LocalTarget, panel: Path) -> None:
+    ref = filed_panel(target, panel)
+    target.record_settlement(Settlement("demand", version=replace(version(), files={"model": ref})), T)
+    prune(target, rows={"steps": (("check", "k"),)}, files=(ref,))
+    prune(target, needed=frozenset({ref.sha256}))
+    assert remove_files(target, "2024-04-01T00:00:00Z") == ()
+    assert target.find_damaged_files("demand", [ref]) == frozenset()
+
+
+def test_the_record_of_a_version_stays_without_its_files(target: LocalTarget, panel: Path) -> None:
+    ref = filed_panel(target, panel)
+    target.record_settlement(Settlement("demand", version=replace(version(), files={"model": ref})), T)
+    prune(target, rows={"steps": (("check", "k"),)}, files=(ref,))
+    assert remove_files(target, DAY) == (ref,)
+    assert [each.version for each in target.load_versions("demand")] == ["v1"]
+    assert target.find_damaged_files("demand", [ref]) == {ref}
+
+
+def test_a_file_that_another_forecast_names_or_has_just_let_go_stays(target: LocalTarget, panel: Path) -> None:
+    ref = filed_panel(target, panel)
+    filed_panel(target, panel, "other")
+    prune(target, rows={"steps": (("check", "k"),)}, files=(ref,))
+    remove_files(target, DAY)
+    assert target.fetch_file("other", ref).read_text() == "rows of a panel"
+    prune(target, DAY, forecast="other", rows={"steps": (("check", "k"),)}, files=(ref,))
+    remove_files(target, "2024-03-02T23:00:00Z")
+    assert target.fetch_file("other", ref).read_text() == "rows of a panel"
+    remove_files(target, "2024-03-04T00:00:00Z")
+    remove_files(target, "2024-03-04T00:00:00Z", "other")
+    assert target.find_stored_files("other", {ref}) == frozenset()
+
+
+def test_a_prune_without_anything_to_remove_writes_nothing(target: LocalTarget, panel: Path) -> None:
+    ref = filed_panel(target, panel)
+    before = target.serial
+    prune(target, DAY, before={"events": T, "journal": T, "outbox": T, "served": T}, needed=frozenset({ref.sha256}))
+    remove_files(target, DAY)
+    assert target.serial == before
+
+
+def test_events_the_journal_and_delivered_notices_go_by_age(target: LocalTarget) -> None:
+    for name, at in (("old", "2022-01-01T00:00:00Z"), ("new", T)):
+        happened = replace(event(name), at=at)
+        told = (pending(notice(f"told {name}")), pending(notice(f"waits {name}"), None))
+        target.record_settlement(Settlement("demand", events=(happened,), notices=told), T)
+        target.write_journal("demand", resource="data.demand", phase="started", detail=name, at=at)
+        target.mark_delivered(PendingNotice(notice(f"told {name}"), "webhook:oncall", 1, None, ""), at)
+    before: dict[AgedTable, str] = {"events": "2023-01-01", "journal": "2023-01-01", "outbox": "2023-01-01"}
+    measured = target.measure_old_rows("demand", before)
+    assert {table: (rows.goes, rows.stays) for table, rows in measured.items()} == {
+        "events": (1, 1), "journal": (1, 1), "outbox": (1, 3),
+    }  # fmt: skip
+    prune(target, before=before)
+    assert [each.message for each in target.load_events("demand")] == ["new"]
+    assert {each.notice.id for each in target.load_undelivered_notices("demand")} == {"waits old", "waits new"}
+    assert {table: rows.goes for table, rows in target.measure_old_rows("demand", before).items()} == dict.fromkeys(
+        before, 0
+    )
+
+
+def test_a_clock_that_was_ahead_keeps_no_file_for_ever(target: LocalTarget, panel: Path) -> None:
+    ref = filed_panel(target, panel)
+    prune(target, "2034-03-01T00:00:00Z", rows={"steps": (("check", "k"),)}, files=(ref,))
+    assert remove_files(target, T) == ()
+    assert remove_files(target, "2024-03-01T23:00:00Z") == ()
+    assert remove_files(target, DAY) == (ref,)
+
+
+def test_a_file_that_goes_while_another_forecast_files_the_same_bytes_is_stored_again(
+    target: LocalTarget, root: Path, panel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = filed_panel(target, panel)
+    prune(target, rows={"steps": (("check", "k"),)}, files=(ref,))
+    store_file = target._file_store.store_file
+
+    def gone_meanwhile(path: Path, owner: str) -> FileRef:
+        monkeypatch.setattr(target._file_store, "store_file", store_file)
+        stored = store_file(path, owner)
+        assert remove_files(target_at(root), DAY) == (ref,)
+        return stored
+
+    monkeypatch.setattr(target._file_store, "store_file", gone_meanwhile)
+    filed_panel(target, panel, "other")
+    assert target_at(root).fetch_file("other", ref).read_text() == "rows of a panel"
+    assert target.find_step("other", "check", "k") is not None
+
+
+def test_a_purge_takes_the_files_that_wait_to_go(target: LocalTarget, panel: Path) -> None:
+    ref = filed_panel(target, panel)
+    prune(target, rows={"steps": (("check", "k"),)}, files=(ref,))
+    target.remove_forecast("demand", (), purge=True, at=T)
+    assert target.find_stored_files("demand", {ref}) == frozenset()
+    assert remove_files(target, "2024-03-05T00:00:00Z", "other") == ()
+
+
 # --- the outbox, and servers ------------------------------------------------------------------------------------------------------
 
 
@@ -285,10 +466,17 @@ def test_a_notice_stands_in_the_outbox_once_until_it_was_taken(target: LocalTarg
 
 
 def test_the_longest_overdue_is_due_first(target: LocalTarget) -> None:
-    for name, at in (("n1", "2024-03-02"), ("n2", "2024-03-01"), ("n3", None)):
+    for name, at in (("n1", "2024-03-02T00:00:00Z"), ("n2", "2024-03-01T00:00:00Z"), ("n3", None)):
         target.record_settlement(Settlement("demand", notices=(pending(notice(name), at),)), T)
-    assert [each.notice.id for each in target.load_due_notices("2024-03-03")] == ["n2", "n1"]
+    assert [each.notice.id for each in target.load_due_notices("2024-03-03T00:00:00Z")] == ["n2", "n1"]
     assert [each.notice.id for each in target.load_undelivered_notices("demand")] == ["n3", "n2", "n1"]
+
+
+def test_an_attempt_that_only_a_clock_that_was_ahead_can_have_planned_is_due(target: LocalTarget) -> None:
+    far = pending(notice("far"), "2033-01-01T00:00:00Z")
+    target.record_settlement(Settlement("demand", notices=(far, pending(notice("near"), "2024-03-02T00:00:00Z"))), T)
+    assert target.load_due_notices(T) == ()
+    assert target.load_due_notices(T, "2024-03-04T00:00:00Z") == (far,)
 
 
 def minute(at: str = "2024-03-01T00:00:00Z", name: str = "v1") -> RequestCount:
@@ -317,6 +505,15 @@ def test_counts_leave_a_saved_plan_as_it_is_and_are_kept_as_long_as_an_alert_may
     ]
     target.add_request_counts((minute("2024-03-01T00:01:00Z"),))
     assert [each.minute[:10] for each in target.load_request_counts("demand", "2023")] == ["2024-03-01", "2024-03-01"]
+
+
+def test_counts_of_a_server_whose_clock_was_ahead_go_with_the_next_ones(target: LocalTarget) -> None:
+    write(target)
+    target.add_request_counts((minute("2033-01-01T00:00:00Z"),))
+    near = minute("2024-03-01T05:00:00Z")  # another server's clock
+    target.add_request_counts((near,))
+    target.add_request_counts((minute(),))
+    assert [each.minute for each in target.load_request_counts("demand", "2023")] == [minute().minute, near.minute]
 
 
 def test_servers_that_count_at_once_lose_nothing(target: LocalTarget, root: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.errors import DataError, StateError
+from mlspec.errors import DataError, StateError, StateUnreachable
 from mlspec.spec.forecast import Forecast
-from mlspec.targets.local import durable
+from mlspec.targets.local import database, durable
 from mlspec.targets.local.target import LocalTarget
 from tests.examples import forecast_spec
 from tests.targets.nouns import T, write
@@ -109,6 +109,25 @@ def test_the_way_out_fits_what_went_wrong() -> None:
     assert "permission" in durable.recovery_hint(PermissionError(13, "denied"))
     assert "free space" in durable.recovery_hint(sqlite3.OperationalError("database or disk is full"))
     assert "another program" in durable.recovery_hint(sqlite3.OperationalError("database is locked"))
+
+
+def test_a_state_file_that_is_locked_is_told_from_one_that_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    target = LocalTarget(tmp_path / ".mlspec")
+    write(target)
+    locker = sqlite3.connect(tmp_path / ".mlspec/state.db", isolation_level=None)
+    locker.execute("BEGIN EXCLUSIVE")
+    for use in (target.forecast_names, lambda: write(target)):
+        with pytest.raises(StateUnreachable, match="is locked"):
+            use()
+    locker.execute("ROLLBACK")
+    locker.close()
+    (tmp_path / ".mlspec/state.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(StateError) as damaged:
+        target.forecast_names()
+    assert not isinstance(damaged.value, StateUnreachable)
     assert "backup" in durable.recovery_hint(OSError(5, "input/output error"))
 
 

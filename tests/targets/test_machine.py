@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from mlspec import installation
 from mlspec.installation import DISTRIBUTION
@@ -24,9 +25,9 @@ def program(folder: Path, name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("says", "status"),
     [
-        ('echo \'{"terraform_version": "1.9.0"}\'', "ok"),
+        ('echo \'{"terraform_version": "1.11.0"}\'', "ok"),
         ('echo \'{"terraform_version": "1.14.0-rc1"}\'', "ok"),
-        ('echo \'{"terraform_version": "1.8.5"}\'', "missing"),
+        ('echo \'{"terraform_version": "1.10.5"}\'', "missing"),
         ("echo nonsense", "unknown"),
         ("exit 1", "unknown"),
     ],
@@ -46,9 +47,10 @@ def test_no_terraform_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_floors_are_those_of_the_project() -> None:
-    for kind in ("forecast", "project"):
-        text = (ROOT / f"templates/terraform/{kind}/versions.tf.j2").read_text()
-        assert f'required_version = ">= {machine.TERRAFORM}.0"' in text
+    texts = [(ROOT / f"templates/terraform/{kind}/versions.tf.j2").read_text() for kind in ("forecast", "project")]
+    texts.append((ROOT / "infra" / "providers.tf").read_text())
+    found = [re.findall(r'required_version = ">= ([0-9]+\.[0-9]+)\.0"', text) for text in texts]
+    assert max(Version(version) for (version,) in found) == machine.TERRAFORM
     wanted = re.search(r'requires-python = ">=([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
     assert wanted is not None
     assert tuple(map(int, wanted[1].split("."))) == machine.PYTHON

@@ -131,6 +131,11 @@ EDITED = {
     "facts that are no JSON": "UPDATE resources SET facts = 'x'",
     "files that name no file": """UPDATE resources SET files = '{"model": {"sha": 1}}'""",
     "a version without its words": "UPDATE versions SET record = '{}'",
+    "a release whose spec is a list": "UPDATE releases SET spec = '[]'",
+    "a release whose spec is no JSON": "UPDATE releases SET spec = 'x'",
+    "fields that are a number": "UPDATE resources SET fields = '7'",
+    "a serial that is no number": "UPDATE meta SET value = 'many' WHERE key = 'serial'",
+    "no serial": "DELETE FROM meta WHERE key = 'serial'",
     "no schema": "DELETE FROM meta WHERE key = 'schema_version'",
     "a schema that is no number": "UPDATE meta SET value = 'two' WHERE key = 'schema_version'",
     "a newer schema": f"UPDATE meta SET value = '{SCHEMA_VERSION + 1}' WHERE key = 'schema_version'",
@@ -148,7 +153,8 @@ def test_a_state_that_was_edited_by_hand_is_refused_in_words_and_left_alone(tmp_
     connection.commit()
     connection.close()
     before = (target.folder / "state.db").read_bytes()
+    reads = (target.observe_forecast, target.load_versions, target.load_releases, lambda _name: target.serial)
     with pytest.raises(StateError) as found:
-        assert [read("demand") for read in (target.observe_forecast, target.load_versions)] == []
+        assert [read("demand") for read in reads] == []
     assert found.value.hint
     assert (target.folder / "state.db").read_bytes() == before

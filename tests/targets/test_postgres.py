@@ -7,14 +7,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
+import psycopg
 import pytest
 
 from mlspec.engine.apply import apply_specs
-from mlspec.errors import StateError, Terminated
+from mlspec.errors import StateError, StateUnreachable, Terminated
 from mlspec.installation import install_command
 from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.resource import Resource
@@ -352,9 +354,95 @@ def test_a_server_that_ends_in_the_middle_of_a_session_is_said(target: LocalTarg
     with target.read_session():
         behind(root, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'mlspec' "
                "AND datname = current_database()")  # fmt: skip
-        with pytest.raises(StateError, match="cannot use the state in"):
+        with pytest.raises(StateUnreachable, match="cannot use the state in"):
             target.forecast_names()
+        assert target.forecast_names() == ("demand",)  # over another connection: a read leaves nothing half done
     assert target.forecast_names() == ("demand",)
+
+
+# --- a server that is away --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A server of one test, which may stop it."""
+    server = Server()
+    yield server
+    server.stop()
+
+
+def test_a_holder_whose_server_was_stopped_and_started_writes_nothing_more(own_server: Server, tmp_path: Path) -> None:
+    root = Home(own_server).settle_in(tmp_path / "p")
+    target = target_at(root)
+    with target.lock_forecast("demand", "apply", T, 0.0):
+        write(target, message="before")
+        own_server.stop_at_once()
+        refused(lambda: write(target, message="while it is away"))
+        own_server.start()
+        for _ in range(2):
+            refused(lambda: write(target, message="too late"))
+        refused(lambda: target.observe_forecast("demand"))
+        with target_at(root).lock_forecast("demand", "apply", T, 0.0):
+            write(target_at(root), message="of the one who took over")
+        refused(lambda: write(target, message="much too late"))
+    write(target, message="without a lock")
+    said = [each.message for each in target.load_events("demand")]
+    assert said == ["without a lock", "of the one who took over", "before"]
+
+
+def test_a_server_that_is_away_is_told_from_one_that_refuses(own_server: Server, tmp_path: Path) -> None:
+    root = Home(own_server).settle_in(tmp_path / "p")
+    target = target_at(root)
+    write(target)
+    own_server.stop_at_once()
+    for use in (
+        target.forecast_names,
+        lambda: write(target),
+        lambda: target.lock_forecast("d", "x", T, 0.0).__enter__(),
+    ):
+        with pytest.raises(StateUnreachable, match="cannot use the state in") as caught:
+            use()
+        assert "check that the server runs" in (caught.value.hint or "")
+    own_server.start()
+    assert target.forecast_names() == ("demand",)
+    behind(root, "DROP SCHEMA mlspec CASCADE", "CREATE SCHEMA mlspec", "CREATE TABLE mlspec.theirs (x int)")
+    with pytest.raises(StateError) as refuses:
+        target.forecast_names()
+    assert not isinstance(refuses.value, StateUnreachable)
+
+
+class FarConnection:
+    """What libpq tells of a connection."""
+
+    def __init__(self, hostaddr: str, sslmode: bytes | None) -> None:
+        self.info = SimpleNamespace(hostaddr=hostaddr, host="db.example.com")
+        option = SimpleNamespace(keyword=b"sslmode", val=sslmode)
+        self.pgconn = SimpleNamespace(info=[option])
+
+
+@pytest.mark.parametrize(("hostaddr", "sslmode", "taken"), [
+    ("10.0.0.5", b"require", True), ("10.0.0.5", b"verify-full", True), ("10.0.0.5", b"prefer", False), ("10.0.0.5", None, False),
+    ("93.184.216.34", b"allow", False), ("127.0.0.1", b"prefer", True), ("::1", b"disable", True),
+])  # fmt: skip
+def test_a_far_server_that_a_service_file_names_is_asked_nothing_without_tls(
+    hostaddr: str, sslmode: bytes | None, taken: bool
+) -> None:
+    raw = cast("psycopg.Connection[dict[str, object]]", FarConnection(hostaddr, sslmode))
+    if taken:
+        connection._refuse_plain_text(raw)
+        return
+    with pytest.raises(StateError, match="on another machine") as caught:
+        connection._refuse_plain_text(raw)
+    assert "PGSSLMODE" in (caught.value.hint or "")
+
+
+def test_a_connection_that_may_be_read_on_its_way_is_refused_before_a_statement(
+    target: LocalTarget, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "is_this_machine", lambda _host: False)
+    with pytest.raises(StateError, match="no statement was sent to it"):
+        write(target)
+    assert behind(root, "SELECT count(*) FROM pg_namespace WHERE nspname = 'mlspec'") == [(0,)]
 
 
 def test_the_tables_may_not_be_emptied_either(target: LocalTarget, root: Path) -> None:

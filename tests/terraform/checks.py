@@ -232,6 +232,12 @@ def threshold(condition: Values) -> Iterator[str]:
             yield f"comparison must be COMPARISON_GT or COMPARISON_LT, got {one['comparison']}"
         if seconds(one["duration"]) % 60 != 0:
             yield f"duration must be a multiple of 60s, got {one['duration']!r}"
+        # github.com/hashicorp/terraform-provider-google/issues/16892
+        if one.get("evaluation_missing_data") and seconds(one["duration"]) == 0:
+            yield (
+                f"Field alert_policy.conditions.condition_threshold.evaluation_missing_data had an invalid value of"
+                f' "{one["evaluation_missing_data"]}": Conditions setting evaluation_missing_data must have a non-zero duration.'
+            )
         text = one.get("filter") or ""
         if not re.search(r"metric\.type\s*=", text) or not re.search(r"resource\.type\s*=", text):
             yield f"the filter must say metric.type and resource.type: {text!r}"
@@ -408,8 +414,9 @@ def function(values: Values) -> Iterator[str]:
 
 
 def endpoint(values: Values) -> Iterator[str]:
-    if not re.fullmatch(r"[1-9][0-9]{0,9}", values["name"]):
-        yield f"Invalid endpoint id {values['name']!r}: digits, at most 10, no leading zero"
+    # 9 by CreateEndpointRequest.endpoint_id of the API; the provider itself lets 10 pass.
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", values["name"]):
+        yield f"Invalid endpoint id {values['name']!r}: digits, at most 9, no leading zero"
     if len(values["display_name"]) > 128:
         yield "display_name has at most 128 characters"
     network = values.get("network")

@@ -121,18 +121,18 @@ class ProviderProcess:
         with self.log.open("a") as stderr:
             return subprocess.Popen(
                 self.argv, cwd=ROOT, env={**unmeasured(), **self.env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=stderr, text=True,
+                stderr=stderr, text=True, start_new_session=True,  # a signal to the group of the tests ends it without a word
             )  # fmt: skip
 
-    def open(self, folder: Path) -> str:
-        """The value of TF_REATTACH_PROVIDERS for the cloud in a folder."""
+    def open(self, folder: Path, account: str = "") -> str:
+        """The value of TF_REATTACH_PROVIDERS for the cloud in a folder, and for whoever acts as the account there."""
         if self.process.poll() is not None:
             self.stop()
             self.process = self._started()
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
-            self.process.stdin.write(f"{folder}\n")
+            self.process.stdin.write(f"{folder}\t{account}\n")
             self.process.stdin.flush()
             answer = self.process.stdout.readline()
         except BrokenPipeError:

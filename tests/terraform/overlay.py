@@ -593,8 +593,20 @@ RUN = {
     ),
     "google_vertex_ai_endpoint": Rules(
         id="projects/{project}/locations/{location}/endpoints/{name}",
-        force_new=("name", "location", "region", "network", "encryption_spec", "private_service_connect_config"),
-        computed={"dedicated_endpoint_dns": "", "model_deployment_monitoring_job": "", "traffic_split": ""},
+        force_new=(
+            "name",
+            "location",
+            "region",
+            "network",
+            "encryption_spec",
+            "private_service_connect_config",
+            "dedicated_endpoint_enabled",
+        ),
+        computed={
+            "dedicated_endpoint_dns": "{name}.{region}-{number}.prediction.vertexai.goog",
+            "model_deployment_monitoring_job": "",
+            "traffic_split": "",
+        },
         conflicts=(
             ("network", "private_service_connect_config"),
             ("network", "dedicated_endpoint_enabled"),

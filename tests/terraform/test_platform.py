@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
+import cel
 import pytest
 
+from tests.gcp import platform_grants
 from tests.terraform.harness import Terraform
 from tests.terraform.provider.cloud import Cloud
 from tests.tools import needs
@@ -24,7 +29,7 @@ VARIANTS = {
     "the least": LEAST,
     "everything": {
         **LEAST, "step_image": IMAGE, "reconcile_schedule": "*/30 * * * *", "github": GITHUB,
-        "alert_emails": ["oncall@example.com"],
+        "alert_emails": ["oncall@example.com"], "approve_builds": True,
     },
     "given": {
         **LEAST, "step_image": IMAGE, "github": GITHUB,
@@ -63,6 +68,8 @@ def test_it_is_made_once_and_can_be_taken_down(
     terraform = opened(VARIANTS[name], terraform_env, tmp_path / "infra")
     terraform.apply().expect(0)
     terraform.plan().expect(0)
+    if name == "everything":
+        grants_are_as_stored(cloud)
     assert terraform.destroy().returncode == 1
     unprotect(terraform.folder)
     terraform.apply().expect(0)
@@ -75,8 +82,18 @@ def test_it_is_made_once_and_can_be_taken_down(
     }
 
 
+def grants_are_as_stored(cloud: Cloud) -> None:
+    """Tests that make the platform without Terraform grant what it grants: see `tests.gcp.platform_grants`."""
+    resources = ((each.type, each.values) for each in cloud.resources())
+    found = platform_grants.as_stored(resources, str(LEAST["project_id"]), str(LEAST["region"]))
+    if os.environ.get("ACCEPT"):
+        platform_grants.STORED.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    assert found == json.loads(platform_grants.STORED.read_text())
+
+
 def test_what_is_given_is_not_made(terraform_env: dict[str, str], tmp_path: Path, cloud: Cloud) -> None:
     opened(VARIANTS["given"], terraform_env, tmp_path / "infra").apply().expect(0)
+    assert waiting_builds(cloud) == set()
     types = {found.type for found in cloud.resources()}
     assert types.isdisjoint({
         "google_kms_key_ring", "google_kms_crypto_key", "google_compute_network", "google_compute_subnetwork",
@@ -84,26 +101,109 @@ def test_what_is_given_is_not_made(terraform_env: dict[str, str], tmp_path: Path
     })  # fmt: skip
 
 
-def test_the_loop_runs_by_itself_only_where_a_schedule_says_so(
+def test_the_loop_runs_by_itself_every_half_hour_unless_the_schedule_is_turned_off(
     terraform_env: dict[str, str], tmp_path: Path, cloud: Cloud
 ) -> None:
-    opened(VARIANTS["given"], terraform_env, tmp_path / "infra").apply().expect(0)
+    terraform = opened(LEAST, terraform_env, tmp_path / "infra")
+    terraform.apply().expect(0)
+    assert [each.values["schedule"] for each in cloud.resources("google_cloud_scheduler_job")] == ["*/30 * * * *"]
+    (terraform.folder / "terraform.tfvars.json").write_text(json.dumps({**LEAST, "reconcile_schedule": None}))
+    terraform.apply().expect(0)
     assert len(cloud.resources("google_cloud_run_v2_job")) == 1
     assert cloud.resources("google_cloud_scheduler_job") == []
 
 
-def test_an_edit_by_hand_is_drift(terraform_env: dict[str, str], tmp_path: Path, cloud: Cloud) -> None:
+def test_an_edit_by_hand_is_drift_and_the_image_that_a_build_gave_the_loop_is_not(
+    terraform_env: dict[str, str], tmp_path: Path, cloud: Cloud
+) -> None:
+    """Terraform makes the loop's job before there is an image with specs; from then on the image is the builds'."""
     terraform = opened(LEAST, terraform_env, tmp_path / "infra")
     terraform.apply().expect(0)
-    cloud.edit(cloud.get("google_cloudfunctions2_function"), description="mine")
+    assert loop_container(cloud)["image"].startswith("us-docker.pkg.dev/cloudrun/container/job@sha256:")
+    edit_loop(cloud, image=IMAGE)
+    terraform.plan().expect(0)
+    edit_loop(cloud, args=["status"])
     terraform.plan().expect(2)
+    terraform.apply().expect(0)
+    assert (loop_container(cloud)["image"], loop_container(cloud)["args"][0]) == (IMAGE, "reconcile")
+
+
+def loop_container(cloud: Cloud) -> dict[str, Any]:
+    (container,) = cloud.get("google_cloud_run_v2_job").values["template"][0]["template"][0]["containers"]
+    return dict(container)
+
+
+def edit_loop(cloud: Cloud, **values: object) -> None:
+    job = cloud.get("google_cloud_run_v2_job")
+    template = copy.deepcopy(job.values["template"])
+    template[0]["template"][0]["containers"][0].update(values)
+    cloud.edit(job, template=template)
+
+
+def waiting_builds(cloud: Cloud) -> set[str]:
+    """The triggers whose builds wait for a person."""
+    triggers = cloud.resources("google_cloudbuild_trigger")
+    return {trigger.values["name"] for trigger in triggers if trigger.values["approval_config"][0]["approval_required"]}
+
+
+PUSH = {
+    "repository_id": "123456789", "event_name": "push", "ref": "refs/heads/main", "base_ref": "",
+    "sub": "repo:acme@1/forecasts@123456789:environment:forecasts",
+}  # fmt: skip
+PULL = {**PUSH, "event_name": "pull_request", "ref": "refs/pull/7/merge", "base_ref": "main"}
+
+
+# What a workflow's token says, and the account that it may act as.
+RUNS: tuple[tuple[dict[str, str], list[str]], ...] = (
+    (PUSH, ["mlspec-build"]),
+    ({**PUSH, "event_name": "workflow_dispatch"}, ["mlspec-build"]),
+    (PULL, ["mlspec-plan"]),
+    ({**PUSH, "ref": "refs/heads/other"}, []),
+    ({**PUSH, "ref": "refs/tags/main"}, []),
+    ({**PUSH, "event_name": "schedule"}, []),
+    # It runs on the branch, and with a stranger's code if it checks that out.
+    ({**PULL, "event_name": "pull_request_target", "ref": "refs/heads/main"}, []),
+    ({**PULL, "base_ref": "other"}, []),
+    ({**PUSH, "repository_id": "987654321"}, []),
+    ({**PULL, "repository_id": "987654321"}, []),
+)
+
+
+def test_a_workflow_acts_as_the_account_of_its_event_and_another_repository_as_none(
+    terraform_env: dict[str, str], tmp_path: Path, cloud: Cloud
+) -> None:
+    opened(VARIANTS["everything"], terraform_env, tmp_path / "infra").apply().expect(0)
+    assert waiting_builds(cloud) == {"mlspec-apply"}
+    provider = cloud.get("google_iam_workload_identity_pool_provider").values
+    members = {
+        grant.values["member"].partition("/attribute.")[2]: grant.values["service_account_id"]
+        for grant in cloud.resources("google_service_account_iam_member")
+        if grant.values["role"] == "roles/iam.workloadIdentityUser"
+    }
+    assert len(members) == 2
+    for claims, accounts in RUNS:
+        assert [
+            members[name].rpartition("/")[2].partition("@")[0] for name in principals(provider, claims) & set(members)
+        ] == accounts
+
+
+def principals(provider: dict[str, Any], claims: dict[str, str]) -> set[str]:
+    """The names, after `attribute.`, under which Google knows the bearer of a token; none if the provider refuses it."""
+    attributes = {
+        key.removeprefix("attribute."): cel.evaluate(expression, {"assertion": claims})
+        for key, expression in provider["attribute_mapping"].items()
+        if key.startswith("attribute.")
+    }
+    if not cel.evaluate(provider["attribute_condition"], {"assertion": claims, "attribute": attributes}):
+        return set()
+    return {f"{name}/{value}" for name, value in attributes.items()}
 
 
 @pytest.mark.parametrize(("words", "said"), [
+    ({"github": {**GITHUB, "branch": "a' || true || '"}}, "github.branch is the name of a branch"),
     ({"project_id": "Acme"}, "project_id has 6 to 30"),
     ({"region": "europe"}, "names one region"),
     ({"reconcile_schedule": "hourly"}, "cron expression"),
-    ({"reconcile_schedule": "0 * * * *"}, "needs step_image"),
     ({"network": "projects/net/global/networks/shared"}, "subnetwork"),
 ])  # fmt: skip
 def test_a_wrong_input_is_refused_before_anything_is_made(

@@ -234,6 +234,13 @@ REFUSED_BY_VALIDATE = {
         'resource "google_secret_manager_secret_version" "x" {\n secret = "s"\n secret_data_wo = "v"\n}',
         "secret_data_wo_version",
     ),
+    "a rotation that tells nobody": (
+        (
+            'resource "google_secret_manager_secret" "x" {\n secret_id = "s"\n replication {\n auto {}\n }\n'
+            ' rotation {\n rotation_period = "7776000s"\n next_rotation_time = "2030-01-01T00:00:00Z"\n }\n}'
+        ),
+        "all of `rotation,topics` must be specified",
+    ),
     "a dashboard that is not JSON": (
         'resource "google_monitoring_dashboard" "x" { dashboard_json = "{" }',
         "invalid JSON",
@@ -314,6 +321,14 @@ REFUSED_BY_GOOGLE = {
         POLICY.format(THRESHOLD.format(METRIC, "COMPARISON_GT", "90s")),
         "multiple of 60s",
     ),
+    "what to do without data, without a time to wait for it": (
+        POLICY.format(
+            THRESHOLD.format(METRIC, "COMPARISON_GT", "0s").replace(
+                "\n }", '\n evaluation_missing_data = "EVALUATION_MISSING_DATA_NO_OP"\n }'
+            )
+        ),
+        "evaluation_missing_data must have a non-zero duration",
+    ),
     "an alert on logs without a rate": (
         POLICY.format('condition_matched_log { filter = "a" }'),
         "notification_rate_limit",
@@ -324,13 +339,6 @@ REFUSED_BY_GOOGLE = {
             ' metric_descriptor {\n metric_kind = "DELTA"\n value_type = "INT64"\n labels { key = "series" }\n }\n}'
         ),
         "['series']",
-    ),
-    "a rotation that tells nobody": (
-        (
-            'resource "google_secret_manager_secret" "x" {\n secret_id = "s"\n replication {\n auto {}\n }\n'
-            ' rotation {\n rotation_period = "7776000s"\n next_rotation_time = "2030-01-01T00:00:00Z"\n }\n}'
-        ),
-        "topics must be set",
     ),
 }
 

@@ -143,7 +143,9 @@ class Server:
 @contextmanager
 def serving(root: Path, *words: str, before: str = "", ready: bool = True, **environment: str) -> Iterator[Server]:
     """Run a server for the length of a block; `before` is Python that its process runs first, at the seams."""
-    code = f"{before}\nfrom mlspec.cli.main import main\nmain(['serve', '--port', '0', *{list(words)!r}])"
+    # The process that predictions are forked from imports libraries for seconds, and coverage has nothing to measure there.
+    unmeasured = "import os\nos.environ.pop('COVERAGE_PROCESS_CONFIG', None)"
+    code = f"{unmeasured}\n{before}\nfrom mlspec.cli.main import main\nmain(['serve', '--port', '0', *{list(words)!r}])"
     said = root / "server.err"
     with said.open("w") as err:
         process = subprocess.Popen(
@@ -160,6 +162,8 @@ def serving(root: Path, *words: str, before: str = "", ready: bool = True, **env
             until(server.ready)
         yield server
         assert "Traceback" not in server.log
+        process.terminate()  # coverage is written where a process ends by itself
+        process.wait(PATIENCE)
     finally:
         process.kill()
         process.wait()
@@ -170,11 +174,11 @@ def serving(root: Path, *words: str, before: str = "", ready: bool = True, **env
 def broken(model: str) -> str:
     """Return Python that makes one model's predictions fail where jobs make them."""
     return f"""
-from mlspec.jobs import predictor
-real = predictor.run
-def run(request):
+from mlspec import jobs
+real = jobs.predict_apart
+def predict(request):
     if {model!r} in str(request.inputs['model'].resolve()):
         raise RuntimeError('this version cannot predict')
     return real(request)
-predictor.run = run
+jobs.predict_apart = predict
 """

@@ -56,7 +56,7 @@ def test_sigterm_ends_it_with_0_and_every_request_is_on_record(shop: Shop) -> No
 
 def test_a_request_under_way_is_finished_and_no_new_one_is_taken(shop: Shop) -> None:
     with serving(shop.root) as server, socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
-        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
         client.sendall(head.encode() + BODY[:5])
         assert server.ask("GET", "/healthz")[0] == 200  # by now the head of the other was read
         server.process.terminate()

@@ -59,13 +59,14 @@ def test_no_bytes_at_all_break_the_server(one: Server, sent: bytes) -> None:
 
 def test_a_client_that_is_slow_with_its_headers_is_let_go(hasty: Server) -> None:
     with socket.create_connection(("127.0.0.1", hasty.port), timeout=30) as client:
-        client.sendall(b"POST /v1/models/demand:predict HTTP/1.1\r\nHost: x\r\n")
+        client.sendall(b"POST /v1/models/demand:predict HTTP/1.1\r\nHost: localhost\r\n")
         assert client.recv(65536) == b""
 
 
 def test_a_client_that_is_slow_with_its_body_is_told(hasty: Server) -> None:
     with socket.create_connection(("127.0.0.1", hasty.port), timeout=30) as client:
-        client.sendall(b"POST /v1/models/demand:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{")
+        head = b"POST /v1/models/demand:predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        client.sendall(head + b"Content-Length: 50\r\n\r\n{")
         got = b"".join(iter(lambda: client.recv(65536), b""))
     assert got.startswith(b"HTTP/1.1 408")
     assert b"was not sent within" in got

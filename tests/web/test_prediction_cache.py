@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.errors import ModelError
+from mlspec.errors import ModelError, StateError
+from mlspec.state.notice import PendingNotice
+from mlspec.state.observed import Observed, Settlement
 from mlspec.state.predicted import Predictions
 from mlspec.state.request_counts import LATENCIES, RequestCount
 from mlspec.state.step import StepRequest
+from mlspec.targets.local.target import LocalTarget
+from mlspec.web.counts import RequestCounter
 from mlspec.web.prediction_cache import CachedForecast, PredictionCache
+from tests.engine.steps import spec
 from tests.engine.world import World
+from tests.notify.test_deliver import T, notice
 
 
 class Oracle:
@@ -86,6 +92,22 @@ def test_what_does_not_matter_computes_nothing(shop: Shop) -> None:
     assert (shop.mean(), shop.oracle.asked) == (1, 1)
 
 
+def test_notices_that_nobody_got_are_counted(shop: Shop) -> None:
+    shop.world.look()
+    shop.shelf.refresh()
+    assert shop.shelf.given_up_notices == {"demand": 0}
+    notices = [PendingNotice(notice(name), "webhook:x", 1, None, "it answered 404") for name in ("n1", "n2")]
+    waits = PendingNotice(notice("n3"), "webhook:x", 1, T, "it answered 500")
+    shop.world.target.record_settlement(Settlement("demand", notices=(*notices, waits)), T)
+    shop.shelf.refresh()
+    assert shop.shelf.given_up_notices == {"demand": 2}
+    page = RequestCounter(shop.shelf, lambda: T).render_metrics().decode()
+    assert 'mlspec_notices_given_up{forecast="demand"} 2.0' in page
+    shop.world.target.record_settlement(Settlement("demand", discarded=tuple(notices)), T)
+    shop.shelf.refresh()
+    assert shop.shelf.given_up_notices == {"demand": 0}
+
+
 def test_new_data_is_predicted_from(shop: Shop) -> None:
     shop.world.look()
     assert shop.mean() == 1
@@ -122,3 +144,30 @@ def test_a_rollout_computes_the_new_version_alone(shop: Shop) -> None:
     assert sorted(shop.look().traffic.values()) == [40, 60]
     assert set(shop.look().versions) > {first}
     assert shop.oracle.asked == 2
+
+
+def test_a_record_that_cannot_be_read_takes_no_other_forecast_away_and_keeps_what_was_served(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = spec("other")
+    shop.world.look(other)
+    shop.shelf.refresh()
+    observe = LocalTarget.observe_forecast
+
+    def fail(target: LocalTarget, forecast: str) -> Observed:
+        if forecast == "demand":
+            raise StateError("the state holds a record that mlspec did not write", hint="restore it")
+        return observe(target, forecast)
+
+    shop.world.new_data()
+    shop.world.look(other)
+    monkeypatch.setattr(LocalTarget, "observe_forecast", fail)
+    shop.shelf.refresh()
+    assert shop.said == ["demand: the state holds a record that mlspec did not write"]
+    assert shop.shelf.is_loaded
+    for name in ("demand", "other"):
+        assert isinstance(shop.shelf.find_forecast(name), CachedForecast)
+    cold = PredictionCache(shop.world.target, [], shop.oracle, shop.said.append)
+    cold.refresh()
+    assert cold.find_forecast("demand") == "the state holds a record that mlspec did not write"
+    assert isinstance(cold.find_forecast("other"), CachedForecast)

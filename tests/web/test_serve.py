@@ -88,7 +88,7 @@ def test_a_running_server_follows_a_step_of_the_rollout_and_a_rollback(tmp_path:
         shop.pass_time(hours=2)
         shop.look()
         until(lambda: set(server.versions().values()) == {second})
-        assert mlspec(shop.root, "rollback", "demand", "--reason", "a drill").returncode == 0
+        assert mlspec(shop.root, "rollback", "demand", "--reason", "an exercise").returncode == 0
         until(lambda: set(server.versions().values()) == {first})
 
 

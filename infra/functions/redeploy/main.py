@@ -7,20 +7,27 @@ function starts the reconcile job for that forecast. The job updates the forecas
 a measurement first. If a rollback takes long (a version must be deployed first), the job is started beside it. If this instance
 ends, the job finds the lock free and continues.
 
+The job is started once an incident: the state bucket remembers for which messages it was. If that memory cannot be used, the job is
+started all the same.
+
 HTTP answers: 204 if the message was handled, or if another delivery would not help (logged as a warning). 500 if the reconcile job
-could not be started: Pub/Sub then delivers again and, after ten attempts, moves the message to the dead letter topic. Cloud Run
-checks the caller's token.
+could not be started, 503 if another instance is about to start it: Pub/Sub then delivers again and, after ten attempts, moves the
+message to the dead letter topic. Cloud Run checks the caller's token.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import logging
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
 
 import functions_framework
 
@@ -38,31 +45,56 @@ class MalformedMessage(ValueError):
     """The message is invalid, so another delivery would not help."""
 
 
+@dataclass(frozen=True)
+class Message:
+    """A message: its forecast, its state or event, and a digest of what names its incident."""
+
+    forecast: str
+    state: str
+    digest: str
+
+
 @functions_framework.http
 def on_alert(request):
     """Handle one push of Pub/Sub."""
     try:
-        forecast, state = read_message(request.get_data(cache=False)[: MOST + 1])
+        message = read_message(request.get_data(cache=False)[: MOST + 1])
     except MalformedMessage as error:
         write_log("WARNING", "invalid message", reason=str(error))
         return "", 204
-    if state in QUIET:
-        write_log("INFO", "nothing to do", forecast=forecast, state=state)
+    if message.state in QUIET:
+        write_log("INFO", "nothing to do", forecast=message.forecast, state=message.state)
         return "", 204
-    with ThreadPoolExecutor(1) as beside:
-        answer = beside.submit(redeploy_forecast, forecast)
-        wait([answer], timeout=QUICK)
-        try:
-            start_loop(forecast)
-        except Exception as error:  # noqa: BLE001  (Pub/Sub delivers again after any error)
-            write_log("ERROR", "the reconcile job could not be started", forecast=forecast, error=type(error).__name__)
-            return "", 500
-        write_log("NOTICE", "started the reconcile job for a forecast", forecast=forecast, state=state)
-    return "", 204
+    with ThreadPoolExecutor(2) as beside:
+        answer = beside.submit(redeploy_forecast, message.forecast)
+        claim = beside.submit(claim_start, message)
+        wait([answer, claim], timeout=QUICK)
+        return "", start_loop_once(message, claim)
 
 
-def read_message(body: bytes) -> tuple[str, str]:
-    """Return the forecast and the state in a pushed message. Raises MalformedMessage if it is invalid."""
+def start_loop_once(message: Message, claiming: Future) -> int:
+    """Start the reconcile job, if it was not started for this message. Return the status of the HTTP answer."""
+    claim = claiming.result() if claiming.done() else None
+    about = {"forecast": message.forecast, "state": message.state}
+    if claim and claim.decision == "done":
+        write_log("INFO", "the reconcile job was started for this incident before", **about)
+        return 204
+    if claim and claim.decision == "wait":
+        write_log("INFO", "another instance is about to start the reconcile job for this incident", **about)
+        return 503
+    try:
+        start_loop(message.forecast)
+    except Exception as error:  # noqa: BLE001  (Pub/Sub delivers again after any error)
+        write_log("ERROR", "the reconcile job could not be started", error=type(error).__name__, **about)
+        remember(claim and claim.release, message)
+        return 500
+    write_log("NOTICE", "started the reconcile job for a forecast", **about)
+    remember(claim and claim.confirm, message)
+    return 204
+
+
+def read_message(body: bytes) -> Message:
+    """Return what a pushed message says. Raises MalformedMessage if it is invalid."""
     if len(body) > MOST:
         raise MalformedMessage("larger than any valid message")
     message = as_mapping(decode_json(body)).get("message")
@@ -75,8 +107,17 @@ def read_message(body: bytes) -> tuple[str, str]:
     if incident is not None:
         # cloud.google.com/monitoring/support/notification-options, "Schema structure", version 1.2
         labels = as_mapping(as_mapping(incident).get("policy_user_labels"))
-        return parse_name(labels.get("mlspec-forecast")), parse_word(as_mapping(incident).get("state"))
-    return parse_name(value.get("forecast")), parse_word(value.get("event"))
+        state = parse_word(as_mapping(incident).get("state"))
+        # Monitoring repeats an incident's message, with other values in its texts.
+        number = as_mapping(incident).get("incident_id")
+        identity = json.dumps([number, state]).encode() if isinstance(number, str) and number else data
+        return Message(parse_name(labels.get("mlspec-forecast")), state, digest_of(identity))
+    return Message(parse_name(value.get("forecast")), parse_word(value.get("event")), digest_of(data))
+
+
+def digest_of(identity: bytes) -> str:
+    """Return a digest of what names an incident. It becomes a part of an object's name."""
+    return hashlib.sha256(identity).hexdigest()
 
 
 def decode_json(text: bytes) -> object:
@@ -108,14 +149,43 @@ def parse_word(value: object) -> str:
     return value
 
 
+def location() -> Any:
+    """Return where mlspec's target is."""
+    from mlspec.spec.gcp.location import GcpLocation
+
+    return GcpLocation(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
+
+
+def claim_start(message: Message) -> Any:
+    """Return the claim on the start of the reconcile job; None if the memory cannot be used: then it is started."""
+    try:
+        from mlspec.cli.redeploy import claim_start as claim
+
+        return claim(location(), message.forecast, message.digest)
+    except Exception as error:  # noqa: BLE001  (rather one start too many than one too few)
+        write_log(
+            "WARNING", "the memory of alerts cannot be read", forecast=message.forecast, error=type(error).__name__
+        )
+        return None
+
+
+def remember(note: Callable[[], None] | None, message: Message) -> None:
+    """Confirm or release a claim. If that fails, it runs out by itself, and a replay starts the job once more."""
+    try:
+        if note:
+            note()
+    except Exception as error:  # noqa: BLE001  (the job is started)
+        write_log(
+            "WARNING", "the memory of alerts cannot be written", forecast=message.forecast, error=type(error).__name__
+        )
+
+
 def redeploy_forecast(forecast: str) -> None:
     """Roll back if the record says so. Other decisions are left to the reconcile job, which is started next."""
     try:
         from mlspec.cli.redeploy import redeploy as judge_what_serves
-        from mlspec.spec.gcp.location import GcpLocation
 
-        place = GcpLocation(os.environ["MLSPEC_TARGET"], os.environ["MLSPEC_PROJECT"], os.environ["MLSPEC_REGION"])
-        outcome = judge_what_serves(place, forecast)
+        outcome = judge_what_serves(location(), forecast)
     except Exception as error:  # an error here must not prevent the start of the reconcile job
         write_log("ERROR", "the alert could not be handled here", forecast=forecast, error=type(error).__name__)
         logging.getLogger("mlspec.redeploy").debug("the cause of the error", exc_info=error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from mlspec.cli import apply_text, options, plan_text
 from mlspec.cli.approval import approve_all, approve_apply
@@ -27,7 +28,8 @@ from mlspec.state.plan import Plan
 @click.option(
     "--hand-over",
     is_flag=True,
-    help="On Google Cloud: apply the infrastructure, then start the job mlspec-reconcile, which makes the forecasts.",
+    help="On Google Cloud: apply the infrastructure, then give the job mlspec-reconcile the image with these specs (TF_VAR_image) "
+    "and start it: it makes the forecasts. Refused after a newer commit.",
 )
 def command(
     paths: tuple[Path, ...],
@@ -40,16 +42,20 @@ def command(
 ) -> int:
     """Apply specs: check the data, backtest the candidates, judge them by the gate, train and deploy what passes, forecast.
 
-    PATH is a spec file, a folder of them, or one plan that `mlspec plan --out` saved. What is up to date is left alone. A
-    forecast that fails does not stop the others.
+    PATH is a spec file, a folder of them, or one plan that `mlspec plan --out` saved. A saved plan is applied if a new plan would
+    say the same, else refused. What is up to date is left alone. A forecast that fails does not stop the others.
     """
     saved = _load_saved_plan(paths, select)
     if saved is None:
         report(f"mlspec apply: reading {', '.join(map(str, paths))}")
     else:
         report(f"mlspec apply: applying {paths[0]}")
+        _check_target(saved, target)
         paths, target, select = tuple(map(Path, saved.paths)), saved.plan.target, saved.select
-    with Progress() as progress, open_plan_here(paths, target, select, progress, lock_timeout) as opened:
+    with (
+        Progress() as progress,
+        open_plan_here(paths, target, select, progress, lock_timeout, hand_over=hand_over) as opened,
+    ):
         if saved is not None:
             check_fresh(saved.plan, opened.plan)
         _show_plan(opened.plan, output)
@@ -83,6 +89,16 @@ def _load_saved_plan(paths: tuple[Path, ...], select: tuple[str, ...]) -> SavedP
             f"cannot read {plans[0]}: {error}", hint="write it again with `mlspec plan --out FILE`"
         ) from error
     return from_text(text, str(plans[0]))
+
+
+def _check_target(saved: SavedPlan, target: str) -> None:
+    """Raise StalePlan if --target was given and names another target than the plan's. A build gives it: a file may be forged."""
+    given = click.get_current_context().get_parameter_source("target") is not ParameterSource.DEFAULT
+    if given and saved.plan.target != target:
+        raise StalePlan(
+            f"the saved plan is for target '{saved.plan.target}', and --target names '{target}'",
+            hint="leave --target out, or plan for that target",
+        )
 
 
 def _show_plan(plan: Plan, output: str) -> None:

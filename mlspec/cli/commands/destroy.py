@@ -6,6 +6,7 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.approval import approve_all, approve_destroy
+from mlspec.cli.complete import complete_names
 from mlspec.cli.messages import report, say_error
 from mlspec.cli.project import find_root, load_specs, open_specs
 from mlspec.cli.target import timestamp
@@ -14,7 +15,7 @@ from mlspec.engine.target_kinds import find_target
 
 
 @click.command(short_help="Remove what apply made, and nothing else.")
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete_names)
 @options.target
 @options.yes
 @options.lock_timeout

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from mlspec.cli import options
+from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.target import open_here
 from mlspec.errors import UsageError
@@ -20,7 +21,7 @@ from mlspec.targets.base import Target
 
 
 @click.command(short_help="Compare two releases field by field.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @click.argument("first", metavar="R1")
 @click.argument("second", metavar="R2")
 @options.target

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mlspec.cli import options
+from mlspec.cli.complete import complete_fields
 from mlspec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Explain a field of a spec.")
-@click.argument("field", default="", metavar="[FIELD]")
+@click.argument("field", default="", metavar="[FIELD]", shell_complete=complete_fields)
 @click.option(
     "--kind",
     type=click.Choice(["forecast", "project"]),

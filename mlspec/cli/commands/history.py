@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from mlspec.cli import options
+from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here
@@ -18,7 +19,7 @@ from mlspec.state.record import Event, Release, Version
 
 
 @click.command(short_help="List releases, versions and events, newest first.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @options.target
 @options.output("text", "json")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows of each kind, in text.")
@@ -89,8 +90,8 @@ def _version_json(version: Version, bad: frozenset[str]) -> dict[str, Any]:
         "created": version.created,
         "candidate": version.candidate,
         "metrics": dict(version.metrics),
-        "data_version": version.lineage["data_version"],
-        "spec_hash": version.lineage["spec_hash"],
+        "data_version": version.lineage.get("data_version"),
+        "spec_hash": version.lineage.get("spec_hash"),
         "state": _version_state(version, bad),
         "gate": list(version.reasons),
         "lineage": dict(version.lineage),

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
+import unicodedata
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from mlspec.assets import asset_folder
 from mlspec.cli.escape import printable
-from mlspec.cli.profiling import profile_data
+from mlspec.cli.profiling import print_profile, profile_data
 from mlspec.errors import DataError, StateError, UsageError
 from mlspec.installation import LocalPath, read_origin
+from mlspec.plain_files import open_new_file, refuse_links
 from mlspec.plan.package_source import chosen_package, detected_package, why_unknown
-from mlspec.render.project import REQUIREMENTS, project_files, spec_file
+from mlspec.render.project import CI_FILES, REQUIREMENTS, project_files, spec_file
+from mlspec.spec.calendar import timezone_problem
+from mlspec.spec.checks.table_keys import value_problems
+from mlspec.spec.fields import PATTERNS
+from mlspec.spec.forecast import Source
 from mlspec.spec.schema import json_schema
 from mlspec.targets.checkout import published_commit
 
@@ -31,7 +41,7 @@ _EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --d
     "data",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Read this CSV or Parquet file and write a spec for it.",
+    help="Read this CSV, Parquet or xlsx file and write a spec for it.",
 )
 @click.option("--name", help="The forecast's name; the file's, if left out.")
 @click.option("--time", help="The column that holds dates.")
@@ -39,40 +49,105 @@ _EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --d
 @click.option("--target", help="The column to forecast.")
 @click.option("--frequency", help="The length of a period: D, W-FRI, MS …")
 @click.option("--horizon", type=click.IntRange(1, 1000), help="Periods ahead.")
+@click.option("--delimiter", help="The sign between two fields of a CSV file: ; or \\t for a tab.")
+@click.option("--decimal", type=click.Choice([".", ","]), help="The sign before decimals.")
+@click.option("--thousands", type=click.Choice([".", ",", " ", "'"]), help="The sign between groups of three digits.")
+@click.option(
+    "--date-format", help="How dates are written: iso, iso-week, yyyymm, yyyymmdd, quarter, or such as %d/%m/%Y."
+)
+@click.option("--encoding", help="The encoding of a CSV file: utf-8, cp1252 …")
+@click.option("--timezone", metavar="ZONE", help="The time zone whose days and hours the rows are: America/Sao_Paulo.")
+@click.option("--sheet", help="The sheet of an xlsx file.")
 @click.option(
     "--package",
     metavar="SOURCE",
     help="Where the project's builds get mlspec from; by default the source that this mlspec was installed from.",
 )
+@click.option(
+    "--ci",
+    multiple=True,
+    type=click.Choice([*CI_FILES, "none"]),
+    help="Write the builds of this service only, or none. Can be given more than once; all, if left out.",
+)
 def command(
     folder: Path, data: Path | None, name: str | None, time: str | None, series: str | None, target: str | None,
-    frequency: str | None, horizon: int | None, package: str | None,
+    frequency: str | None, horizon: int | None, timezone: str | None, package: str | None, ci: tuple[str, ...],
+    **layout: str | None,
 ) -> None:  # fmt: skip
     """Start a project in DIR: mlspec.yaml, a spec, sample data, CI files. Existing files are not overwritten.
 
     With --from it reads a data file and writes the spec for it, with a reason for each value that it chose.
     """
     if data is None:
-        if any(word is not None for word in (name, time, series, target, frequency, horizon)):
+        if any(
+            word is not None for word in (name, time, series, target, frequency, horizon, timezone, *layout.values())
+        ):
             raise UsageError("these options describe a data file", hint="name it: mlspec init --from data.csv")
         files, copies = _example_files()
-        spec = _EXAMPLE
+        spec, held = _EXAMPLE, _held_paths(copies)
     else:
-        words = {"time": time, "target": target, "frequency": frequency, "horizon": horizon}
+        words = {
+            "time": time,
+            "target": target,
+            "frequency": frequency,
+            "horizon": horizon,
+            "timezone": _valid_zone(timezone),
+        }
         listed = None if series is None else tuple(part for part in series.split(",") if part)
         spec = _valid_name(name or data.stem)
         uri, copies = _locate_data(folder, data)
-        files = {
-            f"specs/{spec}.yaml": spec_file({"name": spec, "uri": uri, "profile": profile_data(data, words, listed)})
-        }
+        held = _held_paths([uri])
+        profile = profile_data(data, words, listed, _layout_words(layout))
+        print_profile(data, profile)
+        files = {f"specs/{spec}.yaml": spec_file({"name": spec, "uri": uri, "profile": profile})}
     source = _package(folder, package)
-    files |= project_files({"name": _valid_name(folder.resolve().name or "forecasts"), "spec": spec, **source})
+    facts = {"name": _valid_name(folder.resolve().name or "forecasts"), "spec": spec, "held": held, **source}
+    files |= project_files(facts, _services(ci))
     files["mlspec.schema.json"] = json.dumps(json_schema("any"), indent=2) + "\n"
     _write_files(folder, files, copies)
     if source["package"] is None:
         click.echo(f"{source['why']} Write the source for builds in {REQUIREMENTS}.")
     change_folder = "" if folder == Path() else f"cd {folder} && "
     click.echo(f"Next: {change_folder}mlspec validate --data && mlspec apply")
+
+
+def _valid_zone(zone: str | None) -> str | None:
+    problem = None if zone is None else timezone_problem(zone)
+    if problem is not None:
+        raise UsageError(f"--timezone: {problem[0]}", hint=problem[1])
+    return zone
+
+
+def _layout_words(layout: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what the caller says of how a file is written. Raises UsageError for what no spec may say."""
+    words = {key: value for key, value in layout.items() if value is not None}
+    if "delimiter" in words:
+        words["delimiter"] = words["delimiter"].replace("\\t", "\t")
+    try:
+        Source.model_validate({"uri": "data.csv", **words})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(
+            f"--{option} '{first['input']}' is not what a spec may say", hint=f"expected {_expected(first)}"
+        ) from error
+    problem = next(value_problems(words), None)
+    if problem is not None:
+        raise UsageError(f"--{str(problem.path[-1]).replace('_', '-')}: {problem.message}", hint=problem.hint)
+    return words
+
+
+def _expected(error: ErrorDetails) -> str:
+    """Return in words what a key of a spec may be."""
+    pattern = error.get("ctx", {}).get("pattern")
+    return PATTERNS.get(str(pattern)) or str(error["msg"])
+
+
+def _services(ci: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the services whose builds are written. Raises UsageError for `none` beside another."""
+    if "none" in ci and set(ci) != {"none"}:
+        raise UsageError("--ci none stands alone", hint="leave it out, or the others")
+    return tuple(service for service in ci or CI_FILES if service != "none")
 
 
 def _package(folder: Path, package: str | None) -> dict[str, str | None]:
@@ -97,25 +172,33 @@ def _example_files() -> tuple[dict[str, str], dict[str, Path]]:
 
 def _locate_data(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
     """Return the file's path for a spec in `folder`, and where to copy the file, if it is outside the folder."""
-    if not data.is_file():
-        raise DataError(f"there is no file {data}", hint="give the path of a CSV or Parquet file")
-    if data.suffix.lower() not in (".csv", ".parquet"):
-        raise DataError(f"{data.name} is neither .csv nor .parquet", hint="export it as one of them")
+    if data.is_dir() and not data.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"the folder {data} is not in the project", hint=f"put it below {folder.resolve()}")
+    if not data.exists():
+        raise DataError(f"there is no file {data}", hint="give the path of a CSV, Parquet or xlsx file")
     try:
         return data.resolve().relative_to(folder.resolve()).as_posix(), {}
     except ValueError:
         return f"data/{data.name}", {f"data/{data.name}": data}
 
 
+def _held_paths(uris: Iterable[str]) -> tuple[str, ...]:
+    """Return what the project's image has to hold for these data files: the specs, and each file, or the folder that it is in."""
+    return tuple(sorted({"specs", *(uri.partition("/")[0] for uri in uris)}))
+
+
 def _valid_name(text: str) -> str:
     """Return the text changed to a valid name of a forecast."""
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-").lstrip("0123456789-")[:40].strip("-")
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()  # São is sao
+    name = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-").lstrip("0123456789-")[:40].strip("-")
     return name or "forecast"
 
 
 def _write_files(folder: Path, files: dict[str, str], copies: dict[str, Path]) -> None:
-    """Write the files that do not exist yet, and print what was done with each file."""
+    """Write the files that do not exist yet, and print what was done with each file. A link in the folder is refused first."""
     kept_count = 0
+    for path in (path for path in (*files, *copies) if not (folder / path).exists()):
+        refuse_links(folder / path, below=folder)  # a link that leads nowhere yet would lead to what is written
     for path in sorted({*files, *copies}):
         place = folder / path
         if place.exists():
@@ -124,10 +207,12 @@ def _write_files(folder: Path, files: dict[str, str], copies: dict[str, Path]) -
             continue
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            if path in copies:
-                shutil.copyfile(copies[path], place)
-            else:
-                place.write_text(files[path], encoding="utf-8")
+            source = copies[path].open("rb") if path in copies else io.BytesIO(files[path].encode())
+            with (
+                source,
+                open_new_file(place, 0o666) as stream,
+            ):  # less the umask: these files are the project's, and public in it
+                shutil.copyfileobj(source, stream)
         except OSError as error:
             raise StateError(f"cannot write {place}: {error.strerror}", hint="choose another folder") from error
         click.echo(f"  wrote  {printable(path)}")

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import click
 
-from mlspec.cli import options, plan_text
+from mlspec.cli import options, plan_markdown, plan_text
 from mlspec.cli.messages import report
+from mlspec.cli.output_file import write_output
 from mlspec.cli.planning import open_plan_here
-from mlspec.errors import Exit, StateError
+from mlspec.engine.provision import OpenedPlan
+from mlspec.errors import Exit
 from mlspec.plan.saved import to_text
+
+_FORMS = {"text": plan_text.as_text, "json": plan_text.as_json, "markdown": plan_markdown.as_markdown}
 
 
 @click.command(short_help="Show what apply would do, and why.")
 @options.paths
 @options.target
-@options.output("text", "json")
+@options.output("text", "json", "markdown")
 @options.select
 @click.option(
     "--out",
@@ -35,20 +39,31 @@ def command(
 ) -> int:
     """Show what apply would do, field by field, and the consequences.
 
-    Writes nothing except the file of --out. A saved plan is only valid for the same specs, state and commit: apply refuses it
-    if one of them has changed.
+    Writes nothing except the file of --out. Apply carries out a saved plan as long as a new plan would say the same; else it
+    refuses, and names what moved. The form markdown is for a comment on a pull request.
     """
     with open_plan_here(paths, target, select) as opened:
         plan = opened.plan
+        gone = _names_without_spec(opened, paths) if not select else ()
     blocked = bool(plan.obstacles)
     if out is not None and not blocked:
-        try:
-            out.write_text(to_text(plan, tuple(map(str, paths)), select), encoding="utf-8")
-        except OSError as error:
-            raise StateError(f"cannot write {out}: {error.strerror}", hint="choose another --out") from error
-    click.echo(plan_text.as_json(plan) if output == "json" else plan_text.as_text(plan))
+        write_output(out, to_text(plan, tuple(map(str, paths)), select))
+    click.echo(_FORMS[output](plan))
+    for name in gone:
+        report(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it")
     if blocked:
         return Exit.FAILED
     if out is not None:
         report(f"saved: run `mlspec apply {out}` to apply it")
     return Exit.CHANGES if detailed_exitcode and not plan.is_empty else Exit.DONE
+
+
+def _names_without_spec(opened: OpenedPlan, paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """Return the forecasts that were applied and that no spec describes; none unless all specs were read."""
+    if paths != tuple(map(Path, options.DEFAULT_PATHS)):
+        return ()
+    described = {spec.name for spec in opened.specs}
+    target = opened.engine.target
+    return tuple(
+        name for name in target.forecast_names() if name not in described and target.observe_forecast(name).resources
+    )

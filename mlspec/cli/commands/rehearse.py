@@ -11,9 +11,10 @@ from pathlib import Path
 import click
 
 from mlspec.cli import options
+from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.planning import ignore_progress
-from mlspec.cli.project import find_root, open_specs
+from mlspec.cli.project import find_root, open_named_spec
 from mlspec.cli.target import open_engine
 from mlspec.engine.context import Engine
 from mlspec.engine.rehearsal import BAD_FACTOR, FAULTS, Fault, Rehearsal, RehearsalPeriod, RehearsalVerdict, periods_for
@@ -23,7 +24,7 @@ from mlspec.plan.select import known_name
 
 
 @click.command(short_help="Simulate a fault on a copy: alert, rollback, recovery.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @click.option("--fault", type=click.Choice(list(FAULTS)), required=True, help="The fault to simulate.")
 @options.output("text", "json")
 def command(name: str, fault: Fault, output: str) -> int:
@@ -34,28 +35,28 @@ def command(name: str, fault: Fault, output: str) -> int:
     expected reaction is missing.
     """
     root = find_root()
-    specs = {spec.name: spec for spec in open_specs(options.DEFAULT_PATHS, "local").specs}
+    specs = {spec.name: spec for spec in open_named_spec(name, "local").specs}
     spec = specs[known_name(name, tuple(specs))]
-    from mlspec.jobs.drill import SpoiltSteps, build_stage
+    from mlspec.jobs.rehearsal_project import ScaledForecastSteps, build_replayed_project
 
-    with tempfile.TemporaryDirectory(prefix="mlspec-drill-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mlspec-rehearsal-") as folder:
         project_folder = Path(folder) / "project"
         base = open_engine(open_target(None, project_folder, "local"), project_folder, ignore_progress)
-        spoilt_steps = SpoiltSteps(base.steps, BAD_FACTOR)
-        drill = Rehearsal(
-            build_stage(spec.forecast, root, project_folder, periods_for(spec.forecast)),
-            _engine_at(replace(base, steps=spoilt_steps)),
-            spoilt_steps,
+        scaled_steps = ScaledForecastSteps(base.steps, BAD_FACTOR)
+        rehearsal = Rehearsal(
+            build_replayed_project(spec.forecast, root, project_folder, periods_for(spec.forecast)),
+            _engine_at(replace(base, steps=scaled_steps)),
+            scaled_steps,
             fault,
         )
         if output == "text":
             click.echo(f"{name}: a rehearsal on a copy of the project: {FAULTS[fault]}")
         scenes = []
-        for scene in drill.play_periods():
+        for scene in rehearsal.play_periods():
             scenes.append(scene)
             if output == "text":
                 _print_period(scene)
-        ending = drill.judge_events()
+        ending = rehearsal.judge_events()
     if output == "json":
         summary = {
             "forecast": name,

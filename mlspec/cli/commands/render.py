@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,10 +10,12 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.messages import report
+from mlspec.cli.output_file import refuse_linked_output
 from mlspec.cli.project import find_root, is_folder, open_specs
 from mlspec.engine.rendering import render_specs
 from mlspec.engine.target_kinds import find_target
 from mlspec.errors import StateError, UsageError
+from mlspec.plain_files import open_new_file, refuse_links
 from mlspec.render import manifest
 
 
@@ -49,6 +50,8 @@ def command(paths: tuple[Path, ...], target: str, out: Path) -> None:
 def _write_folder(out: Path, files: Mapping[str, str], target: str, *, whole_folder: bool) -> None:
     """Write these files, each atomically, and remove the files of an earlier rendering that are no longer needed."""
     record = out / manifest.MANIFEST_NAME
+    refuse_linked_output(out)
+    refuse_links(record, below=out)
     try:
         if out.is_dir() and any(out.iterdir()) and not record.is_file():
             raise UsageError(
@@ -63,24 +66,31 @@ def _write_folder(out: Path, files: Mapping[str, str], target: str, *, whole_fol
         for path in manifest.stale_files(before, files, whole_folder):
             _remove_file(out, path, before.pop(path))
         for path, text in files.items():
-            _write_file(out / path, text)
+            _write_file(out, path, text)
         kept_entries = {} if whole_folder else before
-        _write_file(record, manifest.to_text({**kept_entries, **manifest.file_digests(files)}, target))
+        _write_file(
+            out, manifest.MANIFEST_NAME, manifest.to_text({**kept_entries, **manifest.file_digests(files)}, target)
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise StateError(f"cannot write to '{out}': {error}", hint="choose another --out") from error
 
 
-def _write_file(file: Path, text: str) -> None:
+def _write_file(out: Path, path: str, text: str) -> None:
+    """Write one file, which Airflow and builds may read as other users: it holds no data and no secret."""
+    file = out / path
+    refuse_links(file, below=out)
     if file.is_file() and file.read_bytes() == text.encode():
         return  # the file's time stays, so that file watchers see only real changes
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
-    part.write_bytes(text.encode())
-    os.replace(part, file)  # noqa: PTH105  (the same call, and it says that it replaces)
+    with open_new_file(part, 0o666) as stream:  # less the umask
+        stream.write(text.encode())
+    part.replace(file)
 
 
 def _remove_file(out: Path, path: str, digest: str) -> None:
     file = out / path
+    refuse_links(file, below=out)
     if not file.is_file():
         return
     if hashlib.sha256(file.read_bytes()).hexdigest() != digest:

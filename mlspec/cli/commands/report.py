@@ -8,14 +8,15 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.clock import utc_now
+from mlspec.cli.complete import complete_names
+from mlspec.cli.output_file import write_output
 from mlspec.cli.target import open_here
 from mlspec.engine.report import gather_facts
-from mlspec.errors import StateError
 from mlspec.render.report import render_report
 
 
 @click.command(short_help="Write an HTML report with charts.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @options.target
 @click.option(
     "--out",
@@ -24,11 +25,11 @@ from mlspec.render.report import render_report
     help="The file; NAME-report.html, if left out.",
 )
 def command(name: str, target: str, out: Path | None) -> None:
-    """Write one self-contained HTML file: forecasts with intervals, the choice of the model, its errors, stock, data, history."""
+    """Write one self-contained HTML file: forecasts with intervals, the choice of the model, its errors, stock, data, history.
+
+    Only you can read the file, as it shows data.
+    """
     page = render_report(gather_facts(open_here(target), name, utc_now()))
     out = out or Path(f"{name}-report.html")
-    try:
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StateError(f"cannot write {out}: {error.strerror}", hint="choose another --out") from error
+    write_output(out, page)
     click.echo(f"wrote {out}: open it in a browser")

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
 
 from mlspec.cli import options
+from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.manual_operations import current_user, open_applied
 from mlspec.engine import manual_operations
+from mlspec.errors import UsageError
 
 
 @click.command(short_help="End a hold, so that the loop continues.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @options.target
 @click.option("--forgive", metavar="VERSION", help="Take this version out of quarantine, so that it may serve again.")
-def command(name: str, target: str, forgive: str | None) -> None:
+@click.option(
+    "--notices", type=click.Choice(["send", "discard"]),
+    help="Send the notices that were given up again, or discard them. Nothing else is resumed.",
+)  # fmt: skip
+def command(name: str, target: str, forgive: str | None, notices: Literal["send", "discard"] | None) -> None:
     """End a hold, and retry failed work. A version in quarantine stays there, except the one of --forgive."""
-    click.echo(
-        f"{name}: {printable(manual_operations.resume_forecast(open_applied(name, target), name, current_user(), forgive))}"
+    if notices and forgive:
+        raise UsageError("--notices resumes nothing else", hint="call it a second time with --forgive")
+    engine, user = open_applied(name, target), current_user()
+    message = (
+        manual_operations.settle_notices(engine, name, user, notices)
+        if notices
+        else manual_operations.resume_forecast(engine, name, user, forgive)
     )
+    click.echo(f"{name}: {printable(message)}")

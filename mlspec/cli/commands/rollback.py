@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from mlspec.cli import options
+from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.manual_operations import current_user, open_applied_spec
 from mlspec.cli.progress import Progress
@@ -12,10 +13,13 @@ from mlspec.engine import manual_operations
 
 
 @click.command(short_help="Move a forecast to an earlier good release, and hold it there.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @options.target
 @click.option(
-    "--to", type=click.IntRange(min=1), metavar="R", help="The release; the newest good one before, if left out."
+    "--to",
+    callback=options.parse_release,
+    metavar="R",
+    help="The release, 1 or r1; the newest good one before, if left out.",
 )
 @options.reason
 @options.lock_timeout

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from mlspec import jobs
 from mlspec.cli import options
+from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, load_specs
-from mlspec.cli.target import timestamp
-from mlspec.engine.target_kinds import open_serving_view, open_target
-from mlspec.errors import Exit, MissingExtra, Terminated, UsageError
+from mlspec.cli.target import open_here, timestamp
+from mlspec.engine.target_kinds import open_pinned_view, open_serving_view, open_target
+from mlspec.errors import Exit, MissingExtra, Refused, StateError, Terminated, UsageError
 from mlspec.plan.select import known_name
-from mlspec.targets.base import Target
+from mlspec.targets.base import OpenedTarget, ServedRecord, Target
+
+if TYPE_CHECKING:
+    from mlspec.web.access import Access
+    from mlspec.web.app import PlatformRoutes
 
 _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
 
 
 @click.command(short_help="Serve predictions over HTTP, with health and metrics.")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
 @options.target
 @click.option("--host", metavar="ADDRESS", help="The address to listen on.  [default: 127.0.0.1; 0.0.0.0 on Vertex AI]")
 @click.option(
@@ -32,36 +41,124 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
     metavar="PORT",
     help="0 finds a free one.  [default: AIP_HTTP_PORT, or 8080]",
 )
-def command(names: tuple[str, ...], target: str, host: str | None, port: int | None) -> int:
+@click.option(
+    "--allowed-host", "allowed_hosts", multiple=True, metavar="NAME", callback=lambda _c, _p, names: _parse_hosts(names),
+    help="A name or address under which clients may reach it, beside the one that it listens on. Can be given more than once.",
+)  # fmt: skip
+@click.option(
+    "--token-secret", metavar="NAME",
+    help="The secret whose value clients have to send as `Authorization: Bearer`. Needed to listen beyond this machine.",
+)  # fmt: skip
+@click.option("--insecure", is_flag=True, help="Listen beyond this machine without a token.")
+@click.option(
+    "--version", metavar="VERSION",
+    help="Answer with this version alone, whatever serves: how Vertex AI starts a container, with its files at AIP_STORAGE_URI.",
+)  # fmt: skip
+def command(
+    names: tuple[str, ...], target: str, host: str | None, port: int | None, allowed_hosts: frozenset[str],
+    token_secret: str | None, insecure: bool, version: str | None,
+) -> int:  # fmt: skip
     """Serve predictions over HTTP, in Vertex AI's format, by the versions that serve; without NAME, for every forecast.
 
     POST /v1/models/NAME:predict, GET /healthz, /readyz and /metrics. A rollout's step, a rollback and new data take effect
     without a restart. Requests, errors and latency are counted for the alerts. AIP_HTTP_PORT, AIP_HEALTH_ROUTE and
-    AIP_PREDICT_ROUTE are used on Vertex AI. After SIGTERM it finishes the running requests and exits with 0.
+    AIP_PREDICT_ROUTE are used on Vertex AI, which authenticates the callers. After SIGTERM it finishes the running requests and
+    exits with 0.
     """
     _require_libraries()
     from mlspec.web import app, server
+    from mlspec.web.access import exposure_sentences
+    from mlspec.web.admission import AdmissionMiddleware
     from mlspec.web.answer import PredictionHandler
     from mlspec.web.counts import RequestCounter
     from mlspec.web.prediction_cache import PredictionCache
 
     routes = app.PlatformRoutes(_vertex_route("AIP_PREDICT_ROUTE", names), _vertex_route("AIP_HEALTH_ROUTE", None))
-    opened_target = _served_target(names, target)
-    on_vertex = "AIP_HTTP_PORT" in os.environ
-    listening = server.open_socket(
-        host or ("0.0.0.0" if on_vertex else "127.0.0.1"),  # noqa: S104  (Vertex AI's contract asks for it)
-        _aip_port() if port is None else port,
-    )
-    shelf = PredictionCache(opened_target, names, jobs.predict, _log_line)
+    opened_target = _pinned_version(names, target, version) if version else _served_target(names, target)
+    read_token = _token_reader(target, token_secret, insecure=insecure)
+    access = _access(routes, host, allowed_hosts, read_token() if read_token else None)
+    listening = _listen(access, host, port, insecure=insecure)
+    address, bound_port = listening.getsockname()[:2]
+    shelf = PredictionCache(opened_target, names, jobs.predict_apart, _log_line)
     counts = RequestCounter(shelf, timestamp)
     answering = PredictionHandler(counts, time.perf_counter, _log_line)
-    address, bound_port = listening.getsockname()[:2]
     click.echo(f"mlspec serve: http://{f'[{address}]' if ':' in address else address}:{bound_port}")
+    for sentence in exposure_sentences(access, address, secret=token_secret):
+        report(f"mlspec serve: {sentence}", "WARNING" if insecure else "INFO")
+    application = AdmissionMiddleware(app.make_app(shelf, answering, routes), access)
     try:
-        server.run_server(app.make_app(shelf, answering, routes), listening, shelf, counts, opened_target, _log_line)
+        renew = (lambda: application.renew_token(read_token())) if read_token else None
+        server.run_server(application, listening, shelf, counts, opened_target, _log_line, renew)
     except Terminated:
         report("mlspec serve: ended by SIGTERM")
     return Exit.DONE
+
+
+def _access(routes: PlatformRoutes, host: str | None, allowed_hosts: frozenset[str], token: str | None) -> Access:
+    """Return who may ask. Vertex AI starts a container with all three variables, and authenticates each caller before it.
+
+    Source: cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements, "Environment variables".
+    """
+    from mlspec.web.access import PROBES, Access, parse_host
+
+    platform = all(os.environ.get(name) for name in ("AIP_HTTP_PORT", "AIP_HEALTH_ROUTE", "AIP_PREDICT_ROUTE"))
+    own = {routes.health} | ({routes.predict} if platform else set())
+    named = parse_host(host) if host else None
+    return Access(
+        hosts=allowed_hosts | ({named} if named else set()),
+        token=token,
+        open_paths=PROBES | {path for path in own if path},
+        platform=platform,
+    )
+
+
+def _token_reader(target: str, secret: str | None, *, insecure: bool) -> Callable[[], str] | None:
+    """Return what reads the token that clients have to send, from the target's secrets; None if none is asked for."""
+    if secret is None:
+        return None
+    if insecure:
+        raise UsageError("--token-secret and --insecure exclude each other", hint="leave one out")
+    return partial(_read_token, open_here(target), secret)
+
+
+def _read_token(target: OpenedTarget, secret: str) -> str:
+    """Return the secret's present value, which is never shown. Raises StateError if it cannot be a token."""
+    from mlspec.web.access import find_token_problem
+
+    token = target.read_secret(secret)
+    if problem := find_token_problem(token):
+        raise StateError(f"the secret '{secret}' cannot be a token: {problem}", hint="make one: openssl rand -hex 32")
+    return token
+
+
+def _listen(access: Access, host: str | None, port: int | None, *, insecure: bool) -> socket.socket:
+    """Return the listening socket. Raises Refused if other machines could ask through it without a token."""
+    from mlspec.web import server
+    from mlspec.web.access import may_listen
+
+    listening = server.open_socket(
+        host or ("0.0.0.0" if access.platform else "127.0.0.1"),  # noqa: S104  (Vertex AI's contract asks for it)
+        _aip_port() if port is None else port,
+    )
+    address = listening.getsockname()[0]
+    if not (insecure or may_listen(access, address)):
+        listening.close()
+        raise Refused(
+            f"on {address} other machines can reach the server, and it has no token",
+            hint="--token-secret NAME asks for one; --insecure does not, for example behind a proxy that authenticates",
+        )
+    return listening
+
+
+def _parse_hosts(names: tuple[str, ...]) -> frozenset[str]:
+    from mlspec.web.access import parse_host
+
+    hosts = {name: parse_host(name) for name in names}
+    if wrong := [name for name, host in hosts.items() if host is None]:
+        raise click.BadParameter(
+            f"'{wrong[0]}' is not a host: expected a name or an address without a port, such as forecasts.example"
+        )
+    return frozenset(host for host in hosts.values() if host)
 
 
 def _require_libraries() -> None:
@@ -82,6 +179,16 @@ def _served_target(names: tuple[str, ...], target: str) -> Target:
     for name in names:
         known_name(name, known)
     return opened_target
+
+
+def _pinned_version(names: tuple[str, ...], target: str, version: str) -> ServedRecord:
+    """Return the one version that a container of an endpoint serves. Raises UsageError if this is none."""
+    if len(names) != 1:
+        raise UsageError("--version is of one forecast", hint="name it: `mlspec serve NAME --version VERSION`")
+    root = find_root()
+    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
+    artifact = os.environ.get("AIP_STORAGE_URI", "")
+    return open_pinned_view(loaded.project, root, target, forecast=names[0], version=version, artifact=artifact)
 
 
 def _aip_port() -> int:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import click
 
 from mlspec.cli import options
+from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.manual_operations import current_user, open_applied, require_alert
 from mlspec.engine import manual_operations
@@ -14,7 +15,7 @@ from mlspec.errors import UsageError
 
 
 @click.command(short_help="Mute an alert for a while.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @click.argument("alert")
 @options.target
 @click.option(

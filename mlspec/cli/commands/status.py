@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,22 +11,24 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.clock import utc_now
+from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.table import format_percent, format_table
-from mlspec.cli.target import timestamp
-from mlspec.engine.status import ForecastStatus, forecast_status, not_applied
+from mlspec.engine.status import ForecastStatus, find_status
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit
+from mlspec.plan.delivery import undelivered_sentence
 from mlspec.plan.select import known_name
 from mlspec.spec.metrics import MAIN
 from mlspec.state.ledger import AlertRecord, Ledger
-from mlspec.targets.base import Target
+from mlspec.state.notice import PendingNotice
+from mlspec.state.record import ForecastRun
 
 
 @click.command(short_help="Show whether each forecast is ready, and why.")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
 @options.target
 @options.output("text", "json")
 @click.option("--check", is_flag=True, help="Exit with 3 unless all are ready.")
@@ -37,12 +40,7 @@ def command(names: tuple[str, ...], target: str, output: str, check: bool) -> in
     applied = opened_target.forecast_names()
     known = tuple(sorted({*applied, *(spec.name for spec in loaded.specs)}))
     chosen_names = tuple(known_name(name, known) for name in names) or known
-    statuses = [
-        forecast_status(opened_target, name, utc_now())
-        if _is_known(opened_target, name)
-        else not_applied(name, timestamp())
-        for name in chosen_names
-    ]
+    statuses = [find_status(opened_target, name, utc_now()) for name in chosen_names]
     if loaded.faults:
         report("some specs cannot be read, and are left out: `mlspec validate` says why", "WARNING")
     if output == "json":
@@ -52,13 +50,9 @@ def command(names: tuple[str, ...], target: str, output: str, check: bool) -> in
         described = {spec.name for spec in loaded.specs}
         for name in () if loaded.faults else (forecast.name for forecast in statuses if forecast.name not in described):
             click.echo(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it")
+    if not all(forecast.is_readable for forecast in statuses):
+        return Exit.FAILED
     return Exit.NOT_WELL if check and not all(forecast.ready for forecast in statuses) else Exit.DONE
-
-
-def _is_known(opened_target: Target, name: str) -> bool:
-    """Return whether a forecast has resources, or its first attempt has failed."""
-    observed = opened_target.observe_forecast(name)
-    return bool(observed.resources) or any(condition.status == "False" for condition in observed.conditions)
 
 
 def as_text(statuses: list[ForecastStatus]) -> str:
@@ -89,11 +83,17 @@ def as_text(statuses: list[ForecastStatus]) -> str:
 
 
 def _status_sentences(forecast: ForecastStatus) -> list[str]:
-    """Return the sentences below the table: why it is not ready, what is rejected, in rollout, held or muted."""
+    """Return the sentences below the table: why it is not ready, what is rejected, in rollout, held, muted or not delivered."""
     ledger = forecast.ledger
     firing = "; ".join(alert.message for alert in ledger.alerts if alert.state == "firing")
     why = "" if forecast.why == firing else forecast.why  # an alert has a line of its own
-    sentences = [why or forecast.kept_out, _failure(forecast), _realised_text(ledger)]
+    sentences = [
+        why or forecast.kept_out,
+        _failure(forecast),
+        *forecast.problems,
+        *forecast.series,
+        _realised_text(ledger),
+    ]
     if ledger.rollout:
         sentences.append(
             f"{ledger.rollout.version} is in rollout, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
@@ -110,7 +110,18 @@ def _status_sentences(forecast: ForecastStatus) -> list[str]:
     sentences += [
         f"alert {mute.alert} is silent until {mute.until}, by {mute.by}: {mute.reason}" for mute in ledger.silences
     ]
+    sentences += [undelivered_sentence(pending) for pending in forecast.undelivered]
+    sentences += [_backfill_sentence(forecast.backfills)]
     return [line for line in sentences if line]
+
+
+def _backfill_sentence(backfills: Sequence[ForecastRun]) -> str:
+    """Return what was filled in for past moments, and when the last of it was; empty if nothing was."""
+    moments = sorted(str(run.backfill_of) for run in backfills)
+    if not moments:
+        return ""
+    span = moments[0] if len(moments) == 1 else f"{len(moments)} past moments, {moments[0]} to {moments[-1]}"
+    return f"filled in for {span}: the last at {backfills[0].created}, from data up to {backfills[0].cutoff}"
 
 
 def _failure(each: ForecastStatus) -> str:
@@ -118,7 +129,8 @@ def _failure(each: ForecastStatus) -> str:
     failure = each.ledger.failure
     if failure is None or any(failure.reason in condition.message for condition in each.conditions):
         return ""
-    return f"the last pass failed at {failure.at}: {failure.reason}"
+    then = f"; it is tried again at {failure.next_at}" if failure.next_at else ""
+    return f"the last pass failed at {failure.at}: {failure.reason}{then}"
 
 
 def _realised_text(ledger: Ledger) -> str:
@@ -163,6 +175,21 @@ def as_json(forecast: ForecastStatus) -> dict[str, Any]:
         "rollout": asdict(ledger.rollout) if ledger.rollout else None,
         "quarantined": [asdict(bad) for bad in ledger.quarantined],
         "silences": [asdict(mute) for mute in ledger.silences],
+        "undelivered": [_undelivered_json(pending) for pending in forecast.undelivered],
+        "failure": asdict(ledger.failure) if ledger.failure else None,
+        "backfills": [_backfill_json(run) for run in forecast.backfills],
+        "problems": list(forecast.problems),
+        "series": list(forecast.series),
         "last_run": forecast.last_run.created if forecast.last_run else None,
         "next_run": forecast.next_run,
     }
+
+
+def _backfill_json(run: ForecastRun) -> dict[str, Any]:
+    words = {key: getattr(run, key) for key in ("cutoff", "created", "version")}
+    return {"moment": run.backfill_of, **words, "rows": run.facts.get("rows"), "files": sorted(run.files)}
+
+
+def _undelivered_json(pending: PendingNotice) -> dict[str, Any]:
+    words = {key: getattr(pending, key) for key in ("receiver", "attempts", "next_at", "problem")}
+    return {"id": pending.notice.id, "at": pending.notice.at, "message": pending.notice.message, **words}

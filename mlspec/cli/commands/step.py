@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -11,16 +13,20 @@ import click
 from mlspec.cli import options as shared
 from mlspec.cli.clock import utc_now
 from mlspec.cli.escape import printable
-from mlspec.cli.messages import report
-from mlspec.errors import Exit, SpecError, StalePlan, UsageError
-from mlspec.log_context import forecast_scope
+from mlspec.cli.messages import report, say_error
+from mlspec.cli.output_file import refuse_linked_output
+from mlspec.errors import Exit, MlspecError, SpecError, StalePlan, UsageError, may_pass
+from mlspec.plain_files import make_private_folder
 from mlspec.spec import ResolvedSpec
 from mlspec.spec.object_address import is_object_address
+from mlspec.state.pass_steps import STEP_NAMES
 from mlspec.state.step import StepName, StepRequest
+from mlspec.targets.base import OpenedTarget
 
 # With --out a step runs on files; without, on the target's record.
 FILE_STEPS: tuple[StepName, ...] = get_args(StepName)
-TARGET_STEPS = ("check", "backtest", "gate", "train", "register", "roll-out", "forecast", "evaluate")
+PUBLISH_ALERTS = "publish-alerts"  # no step of a pass: it tells other systems of incidents that a step found
+TARGET_STEPS = (*STEP_NAMES, PUBLISH_ALERTS)
 _ALL = tuple(dict.fromkeys((*TARGET_STEPS, *FILE_STEPS)))
 
 
@@ -54,6 +60,11 @@ def _parse_moment(_context: click.Context, parameter: click.Parameter, value: st
     "--at", "moment", callback=_parse_moment, metavar="TIME", help="The scheduled moment of the run; now, if left out."
 )
 @click.option("--release", metavar="ID", help="Refuse to run if the spec has changed since the DAG was rendered.")
+@click.option(
+    "--topic",
+    metavar="PATH",
+    help="publish-alerts, finish: the Pub/Sub topic for incidents, projects/PROJECT/topics/TOPIC.",
+)
 @shared.lock_timeout
 @click.option("--out", metavar="DIR", help="Run on files instead: folder for the outputs.")
 @click.option(
@@ -79,19 +90,26 @@ def command(
     target: str,
     moment: str | None,
     release: str | None,
+    topic: str | None,
     lock_timeout: float,
     out: str | None,
     inputs: dict[str, str],
     options: dict[str, str],
     root: str,
 ) -> int:
-    """Run one step: check, backtest, gate, train, register, roll-out, forecast, evaluate; on files also inventory.
+    """Run one step: check, evaluate, move-traffic, backtest, gate, train, register, roll-out, forecast, finish; publish-alerts.
 
-    Without --out the step runs on the target's record: it uses the stored results of earlier steps, runs missing ones first,
-    and repeats nothing. Exit code 3 means that the gate rejected the version, or that a threshold is broken.
+    Without --out it is a step of the loop's pass, made on the target's record with the loop's decisions. All steps in this order
+    are one pass. A step whose work is not due does nothing. `publish-alerts` prints a message for each incident that began since
+    --at, and publishes it to --topic. A moment --at that is older than what is recorded changes nothing newer; `forecast` then
+    fills a forecast that is missing.
 
-    With --out it runs only on files, and records nothing. It prints the step's facts as JSON. Files may be objects (gs://…):
-    these are downloaded, and the outputs are uploaded below --out, with the facts in result.json.
+    Exit codes: 0 done; 3 not well (the gate kept a version out, an incident began, the data is missing, or a pass could not do all
+    of its work); 1 failed for good, until an input changes; 75 may pass, so the same call may be tried again.
+
+    With --out it runs only on files, and records nothing: check, backtest, train, forecast, inventory, evaluate. It prints the
+    step's facts as JSON. Files may be objects (gs://…): these are downloaded, and the outputs are uploaded below --out, with the
+    facts in result.json.
 
     \b
     mlspec step gate --spec specs/demand.yaml
@@ -102,9 +120,7 @@ def command(
     if out is None:
         if inputs or options:
             raise UsageError("--in and --option are for a step on files", hint="add --out DIR, or leave them out")
-        return _run_on_target(
-            name, spec_file=spec_file, target=target, moment=moment, release=release, lock_timeout=lock_timeout
-        )
+        return _run_on_target(_TargetCall(name, spec_file, target, moment, release, topic, lock_timeout))
     if name not in FILE_STEPS:
         raise UsageError(f"step {name} works on a target's record", hint="leave out --out")
     words = _step_options(name, options, moment)
@@ -115,30 +131,100 @@ def command(
     return _run_on_files(name, _load_spec(spec_file, target), inputs, words, Path(out), Path(root))
 
 
-def _run_on_target(
-    name: str, *, spec_file: str, target: str, moment: str | None, release: str | None, lock_timeout: float
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _TargetCall:
+    """The options of a step on a target's record."""
+
+    name: str
+    spec_file: str
+    target: str
+    moment: str | None
+    release: str | None
+    topic: str | None
+    lock_timeout: float
+
+
+def _run_on_target(call: _TargetCall) -> int:
+    """Run a step of a pass. An error that may pass has an exit code of its own, so that a scheduler knows what to retry."""
+    if call.name not in TARGET_STEPS:
+        raise UsageError(f"step {call.name} works on files", hint="add --out DIR")
+    try:
+        return _make_step(call)
+    except MlspecError as error:
+        if not may_pass(error):
+            raise
+        say_error(error)
+        return Exit.MAY_PASS
+
+
+def _make_step(call: _TargetCall) -> int:
     from mlspec.cli.project import find_root, open_specs
-    from mlspec.cli.target import open_engine, timestamp
+    from mlspec.cli.target import open_engine
     from mlspec.engine import steps
     from mlspec.engine.target_kinds import open_target
 
-    if name not in steps.TARGET_STEPS:
-        raise UsageError(f"step {name} works on files", hint="add --out DIR")
-    loaded = open_specs((spec_file,), target)
-    spec = _only_spec(spec_file, loaded.specs)
+    loaded = open_specs((call.spec_file,), call.target)
+    spec = _only_spec(call.spec_file, loaded.specs)
+    _refuse_other_release(spec, call.release)
+    root = find_root()
+    opened_target = open_target(loaded.project, root, call.target)
+    networks = loaded.project.webhooks.private_networks if loaded.project else ()
+    if call.name == PUBLISH_ALERTS:
+        return _publish_alerts(call, spec, opened_target)
+    retention = loaded.project.retention if loaded.project else None
+    engine = open_engine(
+        opened_target, root, lambda _forecast, _step, _done, _total, text: report(printable(text)), retention
+    )
+    try:
+        facts = steps.run_on_target(engine, spec, cast("Any", call.name), call.moment, call.lock_timeout)
+    except MlspecError:
+        _send_notices(call, opened_target, networks)  # what failed may have left one
+        raise
+    _send_notices(call, opened_target, networks)
+    click.echo(json.dumps({"forecast": spec.name, "step": call.name, **facts}, indent=2, allow_nan=False))
+    for alert in facts.get(steps.BEGAN, ()):  # no later task of the run would tell them
+        _publish_alert(call, spec, alert, report)
+    return Exit.DONE if facts["well"] else Exit.NOT_WELL
+
+
+def _send_notices(call: _TargetCall, target: OpenedTarget, private_networks: Sequence[str]) -> None:
+    """Send the due notices at the end of a pass: after the last of its steps."""
+    from mlspec.cli.notices import send_due_notices
+
+    if call.name == "finish":
+        send_due_notices(target, report, private_networks)
+
+
+def _refuse_other_release(spec: ResolvedSpec, release: str | None) -> None:
     if release is not None and not spec.spec_hash.startswith(release):
         raise StalePlan(
             f"{spec.name}: this run is for release {release}, and the spec has changed to {spec.spec_hash[: len(release)]}",
             hint="render and deploy the DAG again: mlspec render",
         )
-    root = find_root()
-    opened_target = open_target(loaded.project, root, target)
-    engine = open_engine(opened_target, root, lambda _forecast, _step, _done, _total, text: report(printable(text)))
-    with forecast_scope(spec.name, name):
-        facts = steps.run_on_target(engine, spec, cast("Any", name), moment or timestamp(), lock_timeout)
-    click.echo(json.dumps({"forecast": spec.name, "step": name, **facts}, indent=2, allow_nan=False))
-    return Exit.DONE if facts["well"] else Exit.NOT_WELL
+
+
+def _publish_alerts(call: _TargetCall, spec: ResolvedSpec, target: OpenedTarget) -> int:
+    """Print a message for each incident that began in this run, and publish it, if there is a topic."""
+    from mlspec.engine import steps
+
+    alerts = target.observe_forecast(spec.name).ledger.alerts
+    for alert in steps.new_incidents(alerts, call.moment):
+        _publish_alert(call, spec, steps.alert_facts(alert), click.echo)
+    return Exit.DONE
+
+
+def _publish_alert(call: _TargetCall, spec: ResolvedSpec, alert: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    """Say the message of one incident, and publish it, if there is a topic."""
+    from mlspec.cli.senders import publish_message
+
+    message = {
+        "version": 1, "forecast": spec.name, "event": "threshold-broken", "about": alert["message"], "alert": dict(alert),
+        "release": call.release or spec.spec_hash, "run": call.moment,
+    }  # fmt: skip
+    text = json.dumps(message, sort_keys=True, allow_nan=False)
+    say(text)
+    if call.topic:
+        publish_message(call.topic, text, spec.name)
 
 
 def _run_on_files(
@@ -193,7 +279,8 @@ def _load_spec(file: str, target: str) -> dict[str, Any]:
         value = json.loads(_existing_file(file).read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise SpecError(
-            f"'{file}' is not JSON: {error}", hint="give a spec file, or the output of `mlspec show --output json`"
+            f"'{file}' is not JSON: {error}",
+            hint="give a spec file, or the `spec` of one forecast in the output of `mlspec show --output json`",
         ) from error
     if not isinstance(value, dict):
         raise SpecError(
@@ -210,8 +297,9 @@ def _existing_file(path: str) -> Path:
 
 
 def _make_folder(folder: Path) -> Path:
+    refuse_linked_output(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise UsageError(
             f"the folder '{folder}' cannot be made: {error.strerror}", hint="choose another --out"

@@ -12,13 +12,14 @@ from mlspec.cli.faults import as_github, as_json, as_sarif, as_text
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, load_specs
 from mlspec.errors import Exit
+from mlspec.spec.faults import count_faults, limit_faults
 
 
 @click.command(short_help="Check spec files; report every error at once.")
 @options.paths
 @options.target
 @options.output("text", "json", "sarif", "github")
-@click.option("--data", is_flag=True, help="Also check that the files and columns in the specs exist.")
+@click.option("--data", is_flag=True, help="Also read the files of the specs, and name each cell that cannot be read.")
 def command(paths: tuple[Path, ...], target: str, output: str, data: bool) -> int:
     """Check spec files, and report every error of every file at once.
 
@@ -28,22 +29,24 @@ def command(paths: tuple[Path, ...], target: str, output: str, data: bool) -> in
     loaded = load_specs(paths, target)
     faults = loaded.faults
     if data and not faults:
-        from mlspec.cli.headers import data_faults
+        from mlspec.cli.data_faults import data_faults
 
-        faults = tuple(fault for spec in loaded.specs for fault in data_faults(spec, find_root()))
+        faults = limit_faults([fault for spec in loaded.specs for fault in data_faults(spec, find_root())])
+    errors = count_faults(faults)
     if output == "json":
         click.echo(as_json(faults, loaded.files))
     elif output == "sarif":
         click.echo(as_sarif(faults))
     elif output == "github":
         click.echo(as_github(faults), nl=bool(faults))
-    elif faults:
-        click.echo(as_text(faults))
-        report(f"\n{_count_text(len(faults), 'error')} in {_count_text(loaded.files, 'file')}")
     else:
-        for name in loaded.names:
+        if faults:
+            click.echo(as_text(faults))
+        if errors:
+            report(f"\n{_count_text(errors, 'error')} in {_count_text(loaded.files, 'file')}")
+        for name in () if errors else loaded.names:
             click.echo(f"{printable(name)}: ok")
-    return Exit.FAILED if faults else Exit.DONE
+    return Exit.FAILED if errors else Exit.DONE
 
 
 def _count_text(number: int, noun: str) -> str:

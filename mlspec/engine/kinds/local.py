@@ -7,14 +7,20 @@ from pathlib import Path
 
 from mlspec.engine.context import Spec
 from mlspec.errors import MlspecError
+from mlspec.plain_files import refuse_links
 from mlspec.spec.project import LocalTargetSettings
 from mlspec.state.finding import Finding
 from mlspec.targets.local.target import LocalTarget
+from mlspec.targets.machine import folder_size
 
 
 def open_local(name: str, settings: LocalTargetSettings, root: Path) -> LocalTarget:
-    """Return the target. The store is the folder itself, or the database that a team shares."""
+    """Return the target. The store is the folder itself, or the database that a team shares.
+
+    Raises StateError if the folder, or a folder above it in the project, is a symbolic link.
+    """
     folder = root / settings.path
+    refuse_links(folder, below=root)
     if settings.state is None:
         return LocalTarget(folder, name=name, protect=settings.protect)
     from mlspec.targets.postgres.store import shared_store
@@ -32,7 +38,7 @@ def needed_extras(settings: LocalTargetSettings) -> tuple[str, ...]:
     return ("postgres",) if settings.state else ()
 
 
-def cost_sentences(_specs: Sequence[Spec], trained: Sequence[str]) -> tuple[str, ...]:
+def cost_sentences(_specs: Sequence[Spec], trained: Sequence[str], _series: Mapping[str, int]) -> tuple[str, ...]:
     """Return the cost of training."""
     return ("costs nothing: the local target runs on this machine",) if trained else ()
 
@@ -50,4 +56,5 @@ def check_local(
     except MlspecError as error:
         yield Finding("target", "state", "missing", error.message, error.hint or "")
     else:
-        yield Finding("target", "state", "ok", f"{count} forecasts on record")
+        size = folder_size(working_folder(settings, root)) / 1e6
+        yield Finding("target", "state", "ok", f"{count} forecasts on record, {size:.1f} MB in {settings.path}")

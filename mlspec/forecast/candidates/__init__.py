@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
@@ -40,10 +40,14 @@ class FittedCandidate(Protocol):
         ...
 
 
-class Family(Protocol):
-    """A module of this package."""
+_CandidateT = TypeVar("_CandidateT", bound=Candidate)
+_CandidateT_contra = TypeVar("_CandidateT_contra", bound=Candidate, contravariant=True)
 
-    def fit(self, candidate: Any, panel: Panel, seed: int, workers: Workers) -> FittedCandidate:
+
+class Family(Protocol[_CandidateT_contra]):
+    """A module of this package, for the candidates of one kind."""
+
+    def fit(self, candidate: _CandidateT_contra, panel: Panel, seed: int, workers: Workers) -> FittedCandidate:
         """Fit a candidate to a panel, on `workers` if the family trains before the forecast.
 
         Raises ModelError if no series is long enough.
@@ -51,16 +55,16 @@ class Family(Protocol):
         ...
 
 
-def import_family(kind: str) -> Family:
-    """Import and return the family of a kind."""
-    module: Any = importlib.import_module(f"{__name__}.{FAMILIES[kind]}")
-    family_module: Family = module
+def import_family(candidate: _CandidateT) -> Family[_CandidateT]:
+    """Import and return the family of a candidate: the table names the module for its kind."""
+    module: Any = importlib.import_module(f"{__name__}.{FAMILIES[candidate.kind]}")
+    family_module: Family[_CandidateT] = module
     return family_module
 
 
 def fit_candidate(candidate: Candidate, panel: Panel, seed: int, workers: Workers = THIS_PROCESS) -> FittedCandidate:
     """Fit one candidate that is not an ensemble."""
-    return import_family(candidate.kind).fit(candidate, panel, seed, workers)
+    return import_family(candidate).fit(candidate, panel, seed, workers)
 
 
 def load_fitted(candidate: Candidate, data: bytes | None, panel: Panel, seed: int) -> FittedCandidate:

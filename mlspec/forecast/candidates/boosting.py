@@ -26,6 +26,7 @@ from mlspec.spec.forecast import GradientBoosting
 MODEL, ABOUT = "trees", "about.json"
 # Fewest rows: with less, trees of 15 leaves cannot be estimated.
 FEWEST_ROWS = 30
+LONGEST_LAG = 100_000  # periods; a longer one in a model file was not written by mlspec
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class BoostedModel:
         _preprocess_frames(engine, frames)
         engine.models_ = {MEAN: self.model}
         ahead = frames.ahead if len(frames.ahead.columns) > len([ID, TIME]) else None
-        return engine.predict(panel.layout.horizon, X_df=ahead).astype({MEAN: "float64"})
+        with trees.refuse_other_columns():
+            return engine.predict(panel.layout.horizon, X_df=ahead).astype({MEAN: "float64"})
 
     def to_bytes(self) -> bytes:
         """Return a zip of the trees and `about.json`: the same model gives the same bytes."""
@@ -100,6 +102,8 @@ def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
         about = json.loads(parts[ABOUT])
         lags, differenced = tuple(map(int, about["lags"])), bool(about["differenced"])
         encoder = CategoryEncoder(dict(about["categories"]))
+        if not lags or not all(1 <= lag <= LONGEST_LAG for lag in lags):
+            raise ValueError(f"the lags {lags[:5]}")  # noqa: TRY301  (the same message as for any other setting)
     except (KeyError, ValueError, TypeError) as error:
         raise trees.damaged_model_error("its training settings cannot be read") from error
     return BoostedModel(

@@ -1,4 +1,4 @@
-"""Decides how to retry an apply that Google refused in part: import existing resources, or send fewer requests at once.
+"""Decides how to retry an apply that Google refused in part: import existing resources, send fewer requests at once, or wait.
 
 If terraform is killed after Google made a resource and before the state records it, the next apply fails: the resource exists
 already (409). It is this forecast's own if it carries the forecast's labels. If its kind has no labels, it is the forecast's
@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mlspec.plan.gcp.propagation import Propagation, find_propagation, shortest_propagation
 from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 
@@ -52,31 +53,41 @@ _SECOND_HALF = {("delete", "create"): ["create"], ("create", "delete"): ["delete
 class ApplyRetry:
     """How to retry an apply: the resources to import (address: id at Google), and whether to send one request at a time.
 
-    `delay` is the pause in seconds that Google asked for, 0 if it named none.
+    `delay` is the pause in seconds that Google asked for, 0 if it named none. `awaited` is a change that has not reached all of
+    Google's systems yet.
     """
 
     adopt: Mapping[str, str]
     one_at_a_time: bool
     delay: float = 0.0
+    awaited: Propagation | None = None
 
 
 def is_retryable(diagnostics: Sequence[Diagnostic]) -> bool:
     """Return whether there are errors and each of them can be retried."""
     return bool(diagnostics) and all(
-        _RATE_LIMITED.search(diagnostic.text) or _ALREADY_EXISTS.search(diagnostic.text) for diagnostic in diagnostics
+        _passes(diagnostic) or _ALREADY_EXISTS.search(diagnostic.text) for diagnostic in diagnostics
     )
+
+
+def _passes(diagnostic: Diagnostic) -> bool:
+    """Return whether an error passes by itself."""
+    return bool(_RATE_LIMITED.search(diagnostic.text) or find_propagation(diagnostic))
 
 
 def plan_retry(diagnostics: Sequence[Diagnostic], planned: TerraformPlanJson) -> ApplyRetry | None:
     """Return how to retry; None if one of the errors cannot be retried."""
     if not is_retryable(diagnostics):
         return None
-    existing = [diagnostic.address for diagnostic in diagnostics if not _RATE_LIMITED.search(diagnostic.text)]
+    existing = [diagnostic.address for diagnostic in diagnostics if not _passes(diagnostic)]
+    limited = any(_RATE_LIMITED.search(diagnostic.text) for diagnostic in diagnostics)
     adopt = {address: import_id for address in existing if (import_id := _import_id(address, planned))}
     delay = max(
         (float(seconds) for diagnostic in diagnostics for seconds in _DELAY.findall(diagnostic.text)), default=0.0
     )
-    return ApplyRetry(adopt, len(existing) < len(diagnostics), delay) if len(adopt) == len(existing) else None
+    if len(adopt) < len(existing):
+        return None
+    return ApplyRetry(adopt, limited, delay, shortest_propagation(diagnostics))
 
 
 def find_objection(first_plan: TerraformPlanJson, next_plan: TerraformPlanJson, adopt: Mapping[str, str]) -> str | None:

@@ -115,6 +115,16 @@ def destroyed_addresses(all_changes: Sequence[Change]) -> tuple[str, ...]:
     )
 
 
+def removes_endpoint(all_changes: Sequence[Change], forecast: str) -> bool:
+    """Return whether a forecast's endpoint would be destroyed, or destroyed and made anew."""
+    return any(
+        address.startswith("google_vertex_ai_endpoint.") and action in ("delete", "replace")
+        for change in select_terraform_changes(all_changes)
+        if change.forecast == forecast
+        for address, action in (change.after or {}).items()
+    )
+
+
 # What is lost with a resource, shown before it is destroyed. The files in a managed folder are not: they stay without it
 # (google_storage_managed_folder, force_destroy).
 _LOSSES = {

@@ -31,6 +31,7 @@ _REQUESTS = (
 )
 _LATENCIES = "aiplatform_googleapis_com:prediction_online_prediction_latencies_bucket"
 _ENDPOINT = "aiplatform.googleapis.com/Endpoint"
+ENDPOINT_ID = "ENDPOINT_ID"  # in a query, what terraform replaces by the id of the endpoint, which it alone knows
 _MILLISECONDS = 1000.0
 
 
@@ -62,12 +63,12 @@ class AlertPolicy:
     text: str
 
 
-def alert_policies(spec: Forecast, endpoint: str | None) -> tuple[AlertPolicy, ...]:
-    """Return one policy for each alert of a resolved spec. `endpoint` is the Vertex AI endpoint's id, if the spec serves online."""
-    return tuple(_alert_policy(spec, alert, endpoint) for alert in spec.alerts)
+def alert_policies(spec: Forecast) -> tuple[AlertPolicy, ...]:
+    """Return one policy for each alert of a resolved spec. Their queries name the endpoint as ENDPOINT_ID."""
+    return tuple(_alert_policy(spec, alert) for alert in spec.alerts)
 
 
-def _alert_policy(spec: Forecast, alert: Alert, endpoint: str | None) -> AlertPolicy:
+def _alert_policy(spec: Forecast, alert: Alert) -> AlertPolicy:
     forecast, rolls_back = spec.metadata.name, alert.name in spec.rollback.on
     threshold = " or ".join(words for words, _, _ in _threshold_sides(alert))
     condition = f"{alert.metric} is {threshold}"
@@ -78,7 +79,7 @@ def _alert_policy(spec: Forecast, alert: Alert, endpoint: str | None) -> AlertPo
         name=alert.name,
         title=f"mlspec {forecast}: {alert.name}",
         severity=_GCP_SEVERITY.get(alert.severity),
-        conditions=tuple(_policy_conditions(forecast, alert, endpoint)),
+        conditions=tuple(_policy_conditions(forecast, alert, online=spec.deployment.serve != "batch")),
         channels=_notify_topics(spec.notify, SEVERITIES.index(alert.severity)),
         rolls_back=rolls_back,
         text=f"The alert {alert.name} of forecast {forecast} fires when {condition}. Now {reaction}: mlspec status {forecast}.",
@@ -93,9 +94,9 @@ def _notify_topics(notify: Sequence[Notify], severity: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(topics))
 
 
-def _policy_conditions(forecast: str, alert: Alert, endpoint: str | None) -> Sequence[PolicyCondition]:
-    if endpoint is not None and alert.metric in _ENDPOINT_CONDITIONS:
-        return [_endpoint_condition(alert, endpoint)]
+def _policy_conditions(forecast: str, alert: Alert, *, online: bool) -> Sequence[PolicyCondition]:
+    if online and alert.metric in _ENDPOINT_CONDITIONS:
+        return [_endpoint_condition(alert)]
     if alert.for_:
         agree, evaluations = alert.agreement
         series = _series_filter(BREACHES, forecast, alert.name)
@@ -130,9 +131,9 @@ def _threshold_sides(alert: Alert) -> list[tuple[str, Literal["COMPARISON_GT", "
     return sides
 
 
-def _endpoint_condition(alert: Alert, endpoint: str) -> PolicyCondition:
+def _endpoint_condition(alert: Alert) -> PolicyCondition:
     """Return the condition on what Vertex AI itself counts."""
-    labels = f"monitored_resource={promql_text(_ENDPOINT)},endpoint_id={promql_text(endpoint)}"
+    labels = f"monitored_resource={promql_text(_ENDPOINT)},endpoint_id={promql_text(ENDPOINT_ID)}"
     words, _, value = _threshold_sides(alert)[0]
     return _ENDPOINT_CONDITIONS[alert.metric](labels, words, value)
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from mlspec.render.dag import dag_name
 from mlspec.render.environment import jinja_environment
-from mlspec.render.gcp.alert_policies import VALUE, AlertPolicy, alert_policies
+from mlspec.render.gcp.alert_policies import ENDPOINT_ID, VALUE, AlertPolicy, alert_policies
 from mlspec.spec.escaping import log_filter
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.gcp.forecast_table import FORECAST_TABLE
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.spec.object_address import is_object_address, parse_object_address
@@ -47,7 +48,6 @@ _NAMES = {
     "dataset": "BigQuery dataset",
     "table": "BigQuery table",
     "failures": "log-based metric",
-    "endpoint": "Vertex AI endpoint",
 }
 MANAGED_BY = {"managed-by": "mlspec"}
 SHARED_BY_ALL = {**MANAGED_BY, "mlspec-shared": "notify"}
@@ -97,7 +97,7 @@ class GcpTerraform:
 def _template_facts(spec: Forecast, place: GcpLocation) -> dict[str, Any]:
     name, names = spec.metadata.name, derived_names(spec.metadata.name)
     online = spec.deployment.serve != "batch"
-    forecast_policies = alert_policies(spec, names["Vertex AI endpoint"] if online else None)
+    forecast_policies = alert_policies(spec)
     return {
         "name": name,
         "place": place,
@@ -105,29 +105,49 @@ def _template_facts(spec: Forecast, place: GcpLocation) -> dict[str, Any]:
         "labels": dict(sorted({**spec.metadata.labels, **MANAGED_BY, "mlspec-forecast": name}.items())),
         "description": spec.metadata.description,
         "dag": dag_name(spec),
+        "columns": FORECAST_TABLE,
         "online": online,
+        "endpoint_access": spec.deployment.endpoint.access,
+        "allowed_projects": sorted({place.project, *spec.deployment.endpoint.allowed_projects}),
+        "endpoint_id": ENDPOINT_ID,
         "acts_as_train": bool(spec.training.machine or spec.deployment.batch_machine),
         "policies": forecast_policies,
         "rolls_back": any(policy.rolls_back for policy in forecast_policies),
         "receivers": sorted({topic for policy in forecast_policies for topic in policy.channels}),
         "tiles": _dashboard_tiles(name, forecast_policies),
         "failures_filter": f"jsonPayload.mlspec.forecast={log_filter(name)} AND severity>=ERROR",
-        **_source_facts(spec),
+        **_source_facts(spec, place),
     }
 
 
-def _source_facts(spec: Forecast) -> dict[str, Any]:
-    """Return the buckets and BigQuery tables outside the platform that the spec reads. The tables of a query are not known."""
-    source, future = spec.dataset.source, spec.dataset.future
+def _source_facts(spec: Forecast, place: GcpLocation) -> dict[str, Any]:
+    """Return the buckets and BigQuery tables that the spec reads and that its accounts cannot read yet.
+
+    The forecast's own folder in the platform's bucket of data is granted anyway. Another folder there takes a grant on the bucket,
+    to the forecast's account alone: the loop reads all of it. What lies in another project, Terraform cannot grant: `mlspec doctor`
+    says how.
+    """
+    data_bucket = place.bucket("data")
+    source, future, project = spec.dataset.source, spec.dataset.future, place.project
     uris = [uri for uri in (source.uri, future.uri if future else None) if uri]
-    buckets = {parse_object_address(uri).bucket for uri in uris if is_object_address(uri)}
+    addresses = [parse_object_address(uri) for uri in uris if is_object_address(uri)]
+    buckets = {
+        address.bucket
+        for address in addresses
+        if address.bucket != data_bucket or not address.name.startswith(f"{spec.metadata.name}/")
+    }
     tables = {uri.removeprefix("bq://") for uri in uris if uri.startswith("bq://")}
     return {
         "source_buckets": sorted(buckets),
+        "data_bucket": data_bucket,
         "source_tables": [
-            dict(zip(("project", "dataset", "table"), table.rsplit(".", 2), strict=True)) for table in sorted(tables)
+            {"dataset": dataset, "table": table}
+            for owner, dataset, table in (name.split(".") for name in sorted(tables))
+            if owner == project
         ],
-        "from_bigquery": bool(tables or source.query),
+        "source_datasets": [
+            dataset for owner, dataset in (name.split(".") for name in sorted(set(source.datasets))) if owner == project
+        ],
     }
 
 

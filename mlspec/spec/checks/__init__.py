@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mlspec.spec.checks import alerts, dataset, deployment, gate, metadata, model, schedule, secrets, training
+from mlspec.spec.checks import (
+    alerts,
+    dataset,
+    deployment,
+    gate,
+    metadata,
+    model,
+    schedule,
+    secrets,
+    table_keys,
+    training,
+)
 from mlspec.spec.faults import Problem
 from mlspec.spec.forecast import Forecast
 
@@ -20,7 +31,11 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (metadata.check_labels, ("metadata",)),
     (dataset.check_source, ("dataset",)),
     (dataset.check_future, ("dataset",)),
+    (table_keys.check_source_keys, ("dataset",)),
+    (table_keys.check_plan_keys, ("dataset",)),
     (dataset.check_frequency, ("dataset",)),
+    (dataset.check_timezone, ("dataset",)),
+    (dataset.check_calendar, ("dataset",)),
     (dataset.check_columns, ("dataset",)),
     (dataset.check_ranges, ("dataset",)),
     (dataset.check_contract, ("dataset",)),
@@ -32,9 +47,12 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (model.check_inventory, ("model", "inventory")),
     (schedule.check_crons, ("schedule",)),
     (schedule.check_timezone, ("schedule",)),
+    (schedule.check_deadline, ("schedule",)),
     (deployment.check_rollout, ("deployment",)),
     (deployment.check_replicas, ("deployment",)),
     (deployment.check_batch_machine, ("deployment",)),
+    (deployment.check_allowed_projects, ("deployment",)),
+    (deployment.check_private_endpoint, ("deployment", "alerts")),
     (deployment.check_budget, ("budget",)),
     (alerts.check_thresholds, ("alerts",)),
     (alerts.check_alert_quantiles, ("alerts", "model")),

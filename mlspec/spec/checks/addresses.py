@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable
 
 from mlspec.spec.faults import ProblemAndHint, nearest_word
+from mlspec.spec.fields import TableFormat
 from mlspec.spec.object_address import is_object_address, parse_object_address
+from mlspec.spec.table_files import NAMES, named_format
 
-SUFFIXES = (".csv", ".parquet")
 EXAMPLE = "such as data/sales.csv, gs://bucket/sales/*.parquet or bq://project.dataset.table"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -24,8 +25,15 @@ _KNOWN = ("gs", "bq")
 _ALIASES = {"s3": "gs", "gcs": "gs", "bigquery": "bq"}
 
 
-def address_problem(uri: str) -> ProblemAndHint | None:
-    """Return what is wrong with an address and what to do about it, or None."""
+def address_problem(uri: str, table_format: TableFormat | None = None) -> ProblemAndHint | None:
+    """Return what is wrong with an address and what to do about it, or None. Without a format the file's name has to say it."""
+    problem = _form_problem(uri)
+    if problem or table_format or uri.startswith("bq://") or named_format(uri):
+        return problem
+    return f"expected a name that ends in {NAMES}", f"write the key format beside it, or name a file {EXAMPLE}"
+
+
+def _form_problem(uri: str) -> ProblemAndHint | None:
     if is_object_address(uri):
         return _object_problem(uri)
     if uri.startswith("bq://"):
@@ -71,8 +79,6 @@ _OF_A_NAME: tuple[AddressRule, ...] = (
     (lambda name: "?" in name or "[" in name, "* is the only wildcard", "use *"),
     (lambda name: "**" in name or "*" in name.rpartition("/")[0],
      "* is allowed in the file's name only", "put the files in one folder"),
-    (lambda name: not name.lower().endswith(SUFFIXES),
-     "expected a file that ends in .csv or .parquet, not compressed", EXAMPLE),
 )  # fmt: skip
 _RELATIVE = "write it relative to the project's root"
 _OF_THE_PROJECT: tuple[AddressRule, ...] = (

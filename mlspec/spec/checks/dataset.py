@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
-from mlspec.spec.calendar import frequency_problem
+from mlspec.spec.calendar import frequency_problem, timezone_problem
 from mlspec.spec.checks.addresses import EXAMPLE, address_problem
 from mlspec.spec.faults import Path, Problem, did_you_mean
+from mlspec.spec.fields import TableFormat
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.output_columns import is_output_column
 
 _SELECT = re.compile(r"(?:select|with)\b", re.IGNORECASE)
 # Parts of BigQuery's SQL that are not code: text in quotes (a backslash escapes), names in backticks, comments.
 _NO_CODE = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|--[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
-# The columns of the forecast and inventory tables, beside the series columns and the time.
-RESERVED = re.compile(
-    r"cutoff|mean|version|q0?\.[0-9]+|protection_demand|safety_stock|reorder_point|order_up_to", re.IGNORECASE
-)
 
 
 def check_source(forecast: Forecast) -> Iterator[Problem]:
@@ -27,18 +25,20 @@ def check_source(forecast: Forecast) -> Iterator[Problem]:
     if dataset_source.uri is not None and dataset_source.query is not None:
         yield Problem(path, "source", "expected one of uri and query, found both", "keep one of them")
     elif dataset_source.uri is not None:
-        yield from _check_address(dataset_source.uri, (*path, "uri"))
+        yield from _check_address(dataset_source.uri, dataset_source.format, (*path, "uri"))
     elif dataset_source.query is not None:
         yield from _check_query(dataset_source.query, (*path, "query"))
     else:
         yield Problem(path, "source", "expected uri or query, found neither", EXAMPLE)
+    if dataset_source.datasets and dataset_source.query is None:
+        yield Problem((*path, "datasets"), "source", "they are read by a query, and there is none", "remove them")
 
 
 def check_future(forecast: Forecast) -> Iterator[Problem]:
     """dataset.future is given if, and only if, there are known covariates."""
     dataset = forecast.dataset
     if dataset.future is not None:
-        yield from _check_address(dataset.future.uri, ("dataset", "future", "uri"))
+        yield from _check_address(dataset.future.uri, dataset.future.format, ("dataset", "future", "uri"))
         if not dataset.covariates.known:
             message = "nothing is read from it: covariates.known is empty"
             yield Problem(("dataset", "future"), "reference", message, "name its columns there")
@@ -49,8 +49,8 @@ def check_future(forecast: Forecast) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _check_address(uri: str, path: Path) -> Iterator[Problem]:
-    problem = address_problem(uri)
+def _check_address(uri: str, table_format: TableFormat | None, path: Path) -> Iterator[Problem]:
+    problem = address_problem(uri, table_format)
     if problem:
         yield Problem(path, "uri", *problem)
 
@@ -71,6 +71,48 @@ def check_frequency(forecast: Forecast) -> Iterator[Problem]:
         yield Problem(("dataset", "frequency"), "frequency", *problem)
 
 
+def check_timezone(forecast: Forecast) -> Iterator[Problem]:
+    """The time zone of the data is an IANA time zone."""
+    zone = forecast.dataset.timezone
+    problem = timezone_problem(zone) if zone is not None else None
+    if problem:
+        yield Problem(("dataset", "timezone"), "timezone", *problem)
+
+
+def check_calendar(forecast: Forecast) -> Iterator[Problem]:
+    """A calendar is for days, closes some of them, and names days that exist."""
+    dataset = forecast.dataset
+    calendar = dataset.calendar
+    path: Path = ("dataset", "calendar")
+    if calendar is None:
+        return
+    if dataset.frequency not in ("D", "B"):
+        message = f"a calendar is for days, and dataset.frequency is {dataset.frequency}"
+        yield Problem(path, "calendar", message, "remove it: it is for the frequencies D and B")
+    if not (calendar.open or calendar.closed or calendar.holidays):
+        yield Problem(
+            path, "calendar", "expected open, closed or holidays", "such as open: [MON, TUE, WED, THU, FRI, SAT]"
+        )
+    for index, day in enumerate(calendar.open):
+        if day in calendar.open[:index]:
+            yield Problem((*path, "open", index), "calendar", f"{day} is named already", "name each weekday once")
+        elif dataset.frequency == "B" and day in ("SAT", "SUN"):
+            yield Problem(
+                (*path, "open", index), "calendar", f"B is Monday to Friday, without {day}", "write frequency: D"
+            )
+    for index, text in enumerate(calendar.closed):
+        if not _is_date(text):
+            yield Problem((*path, "closed", index), "calendar", f"there is no {text}", "correct the day or the month")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def column_roles(forecast: Forecast) -> list[tuple[Path, str]]:
     """Return every column that the dataset names, with the path that names it, in the order of the language."""
     dataset, covariates = forecast.dataset, forecast.dataset.covariates
@@ -86,15 +128,18 @@ def column_roles(forecast: Forecast) -> list[tuple[Path, str]]:
 def check_columns(forecast: Forecast) -> Iterator[Problem]:
     """Each column has one role, and no time or series column has the name of a column that mlspec writes."""
     first: dict[str, Path] = {}
+    dataset = forecast.dataset
     for path, name in column_roles(forecast):
         if name in first:
             role = ".".join(map(str, first[name][1:2] if len(first[name]) < 4 else first[name][1:3]))
             yield Problem(path, "column-twice", f"the column '{name}' is the {role} already", "a column has one role")
         first.setdefault(name, path)
-        if path[1] in ("time", "series") and RESERVED.fullmatch(name):
+        if path[1] in ("time", "series") and is_output_column(name, dataset.series):
             message = f"'{name}' is the name of a column that mlspec writes in the forecast"
-            yield Problem(path, "column-reserved", message, "rename the column in the data")
-    if forecast.dataset.covariates.static and not forecast.dataset.series:
+            renamed = f"dataset.source.query: SELECT {name} AS {path[1]}_{name}, …" if dataset.source.query else ""
+            hint = renamed or f"rename the column in the data, such as to {path[1]}_{name}"
+            yield Problem(path, "column-reserved", message, hint)
+    if dataset.covariates.static and not dataset.series:
         message = "a single series has no static columns: a model learns nothing from a constant"
         yield Problem(
             ("dataset", "covariates", "static"), "reference", message, "name the series columns, or drop these"

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from mlspec.spec.currencies import CURRENCIES
 from mlspec.spec.faults import Path, Problem, did_you_mean, nearest_word
 from mlspec.spec.forecast import Forecast, Rollout
+from mlspec.spec.metrics import METRICS
 
 _ROLLOUT: Path = ("deployment", "rollout")
+_ENDPOINT: Path = ("deployment", "endpoint")
+_NO_BATCH_MACHINE = "drop it: the forecast's own job then makes the forecast"
 # Compared with the default instead of `model_fields_set`: a resolved spec holds all defaults, and is a valid spec too.
 _UNSAID = Rollout().interval
 
@@ -48,6 +51,35 @@ def check_batch_machine(forecast: Forecast) -> Iterator[Problem]:
     if deployment.batch_machine is not None and deployment.serve == "online":
         message, hint = "batch_machine is for a batch forecast, and serve is online", "write serve: both, or drop it"
         yield Problem(("deployment", "batch_machine"), "serve", message, hint, on_key=True)
+
+
+def check_allowed_projects(forecast: Forecast) -> Iterator[Problem]:
+    """allowed_projects are of a private endpoint."""
+    endpoint = forecast.deployment.endpoint
+    if endpoint.allowed_projects and endpoint.access == "public":
+        message = "a public endpoint lets in callers of any project that have aiplatform.endpoints.predict"
+        path: Path = (*_ENDPOINT, "allowed_projects")
+        yield Problem(path, "endpoint", message, "write access: private, or drop it", on_key=True)
+
+
+def check_private_endpoint(forecast: Forecast) -> Iterator[Problem]:
+    """A private endpoint has no alert on its requests, and its forecast no batch_machine."""
+    # Google names no metric of requests for an endpoint by Private Service Connect, and supports no outbound networking there
+    # (cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type), so a registered version cannot read newer data.
+    if not forecast.deployment.is_private:
+        return
+    for index, alert in enumerate(forecast.alerts):
+        if METRICS[alert.metric].kind == "serving":
+            message = (
+                f"Google Cloud does not count the requests of a private endpoint, so {alert.metric} would have no value"
+            )
+            hint = "drop the alert, or write deployment.endpoint.access: public"
+            yield Problem(("alerts", index, "metric"), "endpoint", message, hint)
+    if forecast.deployment.batch_machine is not None:
+        message = (
+            "a version that is registered for a private endpoint cannot read newer data, so no job can forecast with it"
+        )
+        yield Problem(("deployment", "batch_machine"), "endpoint", message, _NO_BATCH_MACHINE, on_key=True)
 
 
 def check_budget(forecast: Forecast) -> Iterator[Problem]:

@@ -1,16 +1,21 @@
-"""Checks of the targets in mlspec.yaml: each has its own folder or database."""
+"""Checks of mlspec.yaml: targets keep apart what they made, networks are networks, and nothing in use is removed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import ip_network
 from posixpath import normpath
 
 from mlspec.spec.checks.addresses import folder_problem
 from mlspec.spec.checks.database import database_problem
+from mlspec.spec.duration import format_duration
 from mlspec.spec.faults import Path, Problem
 from mlspec.spec.project import LocalTargetSettings, Project
 
 _DEFAULT = LocalTargetSettings(type="local").path
+# As long as the results of steps are kept (`plan.retention`), so that a task that runs again finds what it made.
+_SHORTEST = timedelta(days=7)
 
 
 def check_targets(project: Project) -> Iterator[Problem]:
@@ -40,3 +45,31 @@ def check_targets(project: Project) -> Iterator[Problem]:
         elif keeper != name:
             message = f"this database belongs to target '{keeper}': each would destroy what the other made"
             yield Problem((*path, "state"), "target", message, "name another database: one holds one state")
+
+
+def check_networks(project: Project) -> Iterator[Problem]:
+    """A network under `webhooks.private_networks` is a network: an address whose bits behind the prefix are 0."""
+    for index, network in enumerate(project.webhooks.private_networks):
+        path: Path = ("webhooks", "private_networks", index)
+        try:
+            ip_network(network)
+        except ValueError:
+            yield Problem(path, "network", f"'{network}' is not a network", _nearest_network(network))
+
+
+def _nearest_network(text: str) -> str:
+    try:
+        return f"write {ip_network(text, strict=False)}"
+    except ValueError:
+        return "such as 10.20.0.0/16"
+
+
+def check_retention(project: Project) -> Iterator[Problem]:
+    """`retention.runs` and `retention.events` are at least a week: a task that runs again still finds what it made."""
+    if project.retention is None:
+        return
+    spans = {"runs": project.retention.runs, "events": project.retention.events}
+    for key, span in spans.items():
+        if span < _SHORTEST:
+            message = f"expected at least {format_duration(_SHORTEST)}, found {format_duration(span)}"
+            yield Problem(("retention", key), "retention", message, "such as 400d or 2y")

@@ -18,6 +18,15 @@ def check_crons(forecast: Forecast) -> Iterator[Problem]:
             yield Problem(("schedule", key), "cron", *problem)
 
 
+def check_deadline(forecast: Forecast) -> Iterator[Problem]:
+    """The deadline of a run is above 0."""
+    deadline = forecast.schedule.deadline
+    if deadline is not None and not deadline:
+        yield Problem(
+            ("schedule", "deadline"), "deadline", "is no time at all", "give a time such as 4h, or leave the key out"
+        )
+
+
 def check_timezone(forecast: Forecast) -> Iterator[Problem]:
     """The time zone is in the IANA database."""
     problem = timezone_problem(forecast.schedule.timezone)

@@ -66,14 +66,8 @@ NAMES: tuple[DerivedName, ...] = (
     ),
     DerivedName("label value", "{name}", 63, re.compile(r"[a-z0-9_-]+"), "resource-manager/docs/labels-overview"),
 )
-_ENDPOINTS = 9_999_999_999
-
-
-def endpoint_id(forecast: str) -> str:
-    """Return the Vertex AI endpoint's id: one to ten digits, the first not 0. The API checks it, Terraform does not."""
-    return str(1 + int(hashlib.sha256(forecast.encode()).hexdigest(), 16) % _ENDPOINTS)
 
 
 def derived_names(forecast: str) -> dict[str, str]:
     """Return every derived name by its kind."""
-    return {**{row.kind: row.name_for(forecast) for row in NAMES}, "Vertex AI endpoint": endpoint_id(forecast)}
+    return {row.kind: row.name_for(forecast) for row in NAMES}

@@ -83,6 +83,11 @@ class Clients:
         """Composer's environments."""
         return self._get_or_make("environments", self._make_environments)
 
+    @property
+    def functions(self) -> Any:
+        """Cloud Functions of the second generation."""
+        return self._get_or_make("functions", self._make_functions)
+
     def close(self) -> None:
         """Close the connections of this process."""
         for key in [key for key in self._clients if key[0] == os.getpid()]:
@@ -125,7 +130,9 @@ class Clients:
     def _make_warehouse(self) -> Any:
         from google.cloud import bigquery
 
-        return bigquery.Client(project=self.project, location=self.region, client_info=_client_info())
+        # No location: BigQuery runs a job where the datasets that it names are, which for a source need not be the target's region
+        # (cloud.google.com/bigquery/docs/locations#specify_locations).
+        return bigquery.Client(project=self.project, client_info=_client_info())
 
     def _make_monitoring(self) -> Any:
         from google.cloud import monitoring_v3
@@ -151,6 +158,11 @@ class Clients:
         from google.cloud.orchestration.airflow import service_v1
 
         return service_v1.EnvironmentsClient(client_info=_client_info())
+
+    def _make_functions(self) -> Any:
+        from google.cloud import functions_v2
+
+        return functions_v2.FunctionServiceClient(client_info=_client_info())
 
 
 def _client_info() -> Any:

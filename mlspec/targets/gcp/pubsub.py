@@ -10,9 +10,9 @@ from typing import Any
 
 from mlspec.errors import MissingExtra
 from mlspec.state.notice import Notice, as_message
+from mlspec.targets.notify import deadline
 from mlspec.targets.notify.base import DeliveryError
 
-TIMEOUT = 10.0  # seconds, with the client's own retries
 # Codes of google.rpc that a retry cannot solve.
 _LASTING = ("NotFound", "PermissionDenied", "InvalidArgument", "Unauthenticated", "Forbidden", "BadRequest")
 
@@ -24,22 +24,35 @@ class PubSubSender:
         self._project, self._topic = project, topic
 
     def send_notice(self, notice: Notice) -> None:
-        """Publish the notice and wait for Pub/Sub's acknowledgement. Raises DeliveryError if it fails."""
-        pubsub, problems, unauthorised = _import_pubsub()
-        data = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+        """Publish the notice and wait for Pub/Sub's acknowledgement. Raises DeliveryError if it fails, or at the deadline."""
+        text = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False)
         attributes = {"id": notice.id, "forecast": notice.forecast, "state": notice.state, "severity": notice.severity}
         if notice.alert:
             attributes["alert"] = notice.alert
-        try:
-            # There is one message, so a batch would only delay it.
-            with pubsub.PublisherClient(pubsub.types.BatchSettings(max_messages=1)) as client:
-                topic = client.topic_path(self._project, self._topic)
-                client.publish(topic, data, timeout=TIMEOUT, **attributes).result(timeout=TIMEOUT)
-        except problems as error:
-            kind = type(error).__name__
-            raise DeliveryError(f"Pub/Sub topic {self._topic}: {kind}", permanent=kind in _LASTING) from error
-        except unauthorised as error:
-            raise DeliveryError(f"Pub/Sub topic {self._topic}: no credentials ({type(error).__name__})") from error
+        publish_text(f"projects/{self._project}/topics/{self._topic}", text, **attributes)
+
+
+def publish_text(topic: str, text: str, **attributes: str) -> None:
+    """Publish a text to a topic (projects/PROJECT/topics/TOPIC), and wait for the acknowledgement.
+
+    Raises DeliveryError if it fails, or at the deadline.
+    """
+    pubsub, problems, unauthorised = _import_pubsub()
+    name = topic.rpartition("/")[2]
+
+    def publish() -> None:
+        # There is one message, so a batch would only delay it.
+        with pubsub.PublisherClient(pubsub.types.BatchSettings(max_messages=1)) as client:
+            sent = client.publish(topic, text.encode(), timeout=deadline.DEADLINE, **attributes)
+            sent.result(timeout=deadline.DEADLINE)
+
+    try:
+        deadline.finish_in_time(lambda _cut_off: publish())
+    except problems as error:
+        kind = type(error).__name__
+        raise DeliveryError(f"Pub/Sub topic {name}: {kind}", permanent=kind in _LASTING) from error
+    except unauthorised as error:
+        raise DeliveryError(f"Pub/Sub topic {name}: no credentials ({type(error).__name__})") from error
 
 
 def _import_pubsub() -> tuple[Any, tuple[type[Exception], ...], type[Exception]]:

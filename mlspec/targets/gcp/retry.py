@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from mlspec.errors import MissingExtra, TargetError
+from mlspec.errors import MissingExtra, TargetError, TargetUnreachable
 
 logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -106,10 +106,20 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, Conflict):
         return True  # another change is in progress: the caller reads the state again before each attempt
     if isinstance(error, GoogleAPICallError):
-        return error.code in PASSING
+        return error.code in PASSING or is_activating(error)
     if isinstance(error, RefreshError):
         return bool(error.retryable)
     return isinstance(error, (TransportError, ChunkedEncodingError, ConnectionError, Timeout, OSError))
+
+
+def is_activating(error: BaseException) -> bool:
+    """Return whether a call was refused because its API is off, or was enabled a moment ago.
+
+    Both give the same error, and Google asks to wait a few minutes after enabling
+    (cloud.google.com/service-usage/docs/troubleshooting, google.rpc.ErrorInfo).
+    """
+    reasons = [entry.get("reason") for entry in getattr(error, "errors", ()) if isinstance(entry, dict)]
+    return "SERVICE_DISABLED" in (getattr(error, "reason", None), *reasons) or "accessNotConfigured" in reasons
 
 
 def retry_after(error: BaseException | None) -> float:
@@ -132,7 +142,10 @@ def _retry_wait(tenacity: Any) -> Callable[[Any], float]:
 
 @contextmanager
 def explain_google_errors(what: str) -> Iterator[None]:
-    """Turn Google's errors into TargetErrors with hints. NotFound and PreconditionFailed are raised unchanged."""
+    """Turn Google's errors into TargetErrors with hints, TargetUnreachable if the same call may succeed later.
+
+    NotFound and PreconditionFailed are raised unchanged.
+    """
     from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed, RetryError
     from google.auth.exceptions import GoogleAuthError, TransportError
     from requests.exceptions import RequestException
@@ -142,11 +155,13 @@ def explain_google_errors(what: str) -> Iterator[None]:
     except (NotFound, PreconditionFailed):
         raise
     except (GoogleAPICallError, RetryError) as error:
-        raise TargetError(
-            f"cannot {what}: {_error_text(error)}", hint=_hint_for(getattr(error, "code", None))
+        passes = isinstance(error, RetryError) or error.code in PASSING or is_activating(error)
+        hint = _ACTIVATING_HINT if is_activating(error) else _hint_for(getattr(error, "code", None))
+        raise (TargetUnreachable if passes else TargetError)(
+            f"cannot {what}: {_error_text(error)}", hint=hint
         ) from error
     except (RequestException, TransportError, OSError) as error:
-        raise TargetError(
+        raise TargetUnreachable(
             f"cannot {what}: Google cannot be reached ({type(error).__name__})",
             hint="check the network, then try again",
         ) from error
@@ -184,6 +199,10 @@ _HINTS = {
     403: "the account lacks a role, or the API is off: infra/iam.tf lists the roles of each account",
     429: "a quota is used up: wait, or ask for more at https://console.cloud.google.com/iam-admin/quotas",
 }
+
+_ACTIVATING_HINT = (
+    "if the API was enabled a few minutes ago, try again; if it is off, apply infra/: it enables the APIs"
+)
 
 
 def _hint_for(code: Any) -> str:

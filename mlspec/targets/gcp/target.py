@@ -6,34 +6,37 @@ serve: `route_traffic` changes Vertex AI accordingly, and `observe_forecast` rep
 
 from __future__ import annotations
 
-import os
 import random
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
 from mlspec.errors import LockHeld, MlspecError, StateError, TargetError
+from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.location import GcpLocation
-from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.spec.stored import read_stored_spec
-from mlspec.state.notice import PendingNotice
+from mlspec.state.ledger import StartedWork
+from mlspec.state.notice import NEVER, PendingNotice
 from mlspec.state.observed import Observed, ObservedResource, Settlement, SourceFacts, StoredStep
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
+from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents
 from mlspec.state.step import RemoteStep, StepResult
 from mlspec.targets.gcp import monitoring
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.bigquery import Warehouse
 from mlspec.targets.gcp.data.sources import Sources
+from mlspec.targets.gcp.hand_over import GcpHandOver
 from mlspec.targets.gcp.jobs import step_io
 from mlspec.targets.gcp.jobs.cloud_run import JobExecutions
+from mlspec.targets.gcp.jobs.loop_job import LOOP_JOB, LoopJob
 from mlspec.targets.gcp.jobs.remote_steps import RemoteSteps, error_to_json
 from mlspec.targets.gcp.record import lease
 from mlspec.targets.gcp.record.artifacts import BucketFiles
@@ -41,11 +44,23 @@ from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
 from mlspec.targets.gcp.record.database import BucketDatabase
 from mlspec.targets.gcp.record.lease import Lease, hold_lease
 from mlspec.targets.gcp.record.snapshots import FOLDER, SnapshotStore
-from mlspec.targets.gcp.retry import explain_disappearance
+from mlspec.targets.gcp.retry import explain_disappearance, poll_until
 from mlspec.targets.gcp.secrets import secret_value
-from mlspec.targets.gcp.vertex.deployments import deployment_id
+from mlspec.targets.gcp.start_marks import BucketStartMarks, starts_folder
+from mlspec.targets.gcp.vertex.artifact import (
+    MODEL_ROLES,
+    VersionArtifact,
+    brought_data,
+    choose_data,
+    select_data,
+    split_copy,
+    write_artifact,
+)
+from mlspec.targets.gcp.vertex.deployments import DeploymentContent, Mismatch
+from mlspec.targets.gcp.vertex.model_registry import FROM_RECORD
 from mlspec.targets.gcp.vertex.request_metrics import RequestMetricsReader
-from mlspec.targets.gcp.vertex.routing import LOOP_JOB, VertexServing
+from mlspec.targets.gcp.vertex.routing import VertexServing
+from mlspec.targets.gcp.work_watch import WorkWatch
 from mlspec.targets.local.artifacts import FolderFiles
 from mlspec.targets.local.digest_cache import DigestCache
 from mlspec.targets.record.record import Record
@@ -57,11 +72,14 @@ SAMPLE_SIZE = 8
 
 
 class GcpTarget:
-    """One project and region. `cache` is a local folder for copies of files; it can be deleted at any time."""
+    """One project and region. `cache` is a local folder for copies of files; it can be deleted at any time.
+
+    With `registers` False traffic moves only to versions that are registered, with the data that they were registered with.
+    """
 
     supports_fork = False  # gRPC's threads do not survive a fork; heavy steps run in jobs
 
-    def __init__(self, place: GcpLocation, cache: Path, *, protect: bool = False) -> None:
+    def __init__(self, place: GcpLocation, cache: Path, *, protect: bool = False, registers: bool = True) -> None:
         self.name, self.protect, self.folder = place.target, protect, cache
         self._place = place
         self._clients = Clients(place.project, place.region)
@@ -70,9 +88,11 @@ class GcpTarget:
         self._snapshots = SnapshotStore(self._state)
         self._digests = DigestCache()
         self._sources = Sources(self._clients, self._digests)
-        self._serving = VertexServing(self._clients, place, self._models)
+        self._loop_job = LoopJob(self._clients)
+        self._serving = VertexServing(self._clients, place, self._models, self._loop_job, registers=registers)
         self._warehouse = Warehouse(self._clients)
         self._request_metrics = RequestMetricsReader(self._clients)
+        self._watch = WorkWatch(self._clients)
         self._stores: dict[str, _ForecastStore] = {}
         self._sampled: frozenset[str] | None = None
 
@@ -90,7 +110,7 @@ class GcpTarget:
     @contextmanager
     def read_session(self) -> Iterator[None]:
         """Read the target once per block. Of many forecasts, check the files and endpoints of a random sample."""
-        with self._snapshots.read_session():
+        with self._snapshots.read_session(), self._watch.session():
             self._sources.begin_session()
             self._serving.begin_session()
             self._request_metrics.begin_session()
@@ -161,18 +181,23 @@ class GcpTarget:
         if (
             store.lease is None or not store.mismatch_known
         ):  # under the lease no other run changes it, so one check is enough
-            store.mismatch, store.mismatch_known = self._find_mismatch(observed.forecast, deployment), True
-        return replace(
-            observed, resources={**observed.resources, "deployment": replace(deployment, damage=store.mismatch)}
-        )
+            store.mismatch, store.mismatch_known = self._find_mismatch(store, observed, deployment), True
+        if (mismatch := store.mismatch) is not None:
+            damage = None if mismatch.only_data else mismatch.sentence
+            outdated = mismatch.sentence if mismatch.only_data else None
+            deployment = replace(deployment, damage=damage, outdated=outdated)
+        return replace(observed, resources={**observed.resources, "deployment": deployment})
 
-    def _find_mismatch(self, forecast: str, deployment: ObservedResource) -> str | None:
+    def _find_mismatch(
+        self, store: _ForecastStore, observed: Observed, deployment: ObservedResource
+    ) -> Mismatch | None:
         """Return how Vertex AI differs from the record, or None.
 
         None too if this account may not read Vertex AI, such as the account of a forecast's steps. The loop's account checks it.
         """
+        data, fresh = brought_data(observed), store.lease is not None
         try:
-            return self._serving.find_mismatch(forecast, deployment)
+            return self._serving.find_mismatch(observed.forecast, deployment, data, fresh=fresh)
         except TargetError:
             return None
 
@@ -195,6 +220,7 @@ class GcpTarget:
             stack.enter_context(store.database.under_lease(held_lease))
             stack.enter_context(store.files.list_once())
             stack.enter_context(self.hash_files_once())
+            self._loop_job.confirm_own_image(forecast)
             store.lease, store.mismatch_known = held_lease, False
             try:
                 with explain_disappearance(f"work on {forecast}"):
@@ -221,7 +247,9 @@ class GcpTarget:
 
     def record_settlement(self, settlement: Settlement, at: str) -> Observed:
         """Record one effect in one transaction, and return the forecast's recorded state after it."""
-        store = self._store_of(settlement.forecast)
+        store, made = self._store_of(settlement.forecast), settlement.resource
+        if made is not None and made.resource.kind == "forecast" and select_data(made.files):
+            store.mismatch_known = False  # what serves now answers from the data of an earlier forecast
         with store.files.list_once() if store.lease is None else nullcontext():
             return self._with_mismatch(store, store.record.record_settlement(settlement, at))
 
@@ -236,18 +264,54 @@ class GcpTarget:
         """Deploy these versions on Vertex AI with the shares in `traffic`, before the change is recorded."""
         store = self._store_of(forecast)
         with explain_disappearance(f"work on {forecast}"):
-            for version in versions.values():
-                store.files.copy_to_folder(version.files, f"{forecast}/versions/{version.version}")
-            self._serving.route_traffic(
-                forecast, spec, traffic, main, versions, lambda: _confirm_lease(store.lease, forecast)
+            private = spec.deployment.is_private
+            data = choose_data(store.record.observe_forecast(forecast), traffic, main) if private else {}
+            artifacts = {name: _make_artifact(spec, version, data) for name, version in versions.items()}
+            write = partial(write_artifact, self._models, store.files)
+            confirm, started = (
+                lambda: _confirm_lease(store.lease, forecast),
+                store.record.load_ledger(forecast).under_way,
             )
+            find_started = {known.mark: known for known in started}.get
+            self._serving.route_traffic(forecast, spec, traffic, main, artifacts, write, confirm, find_started)
+            for known in started:  # what still deploys is another version, which is not wanted any more
+                if known.kind == "deployment" and not self.is_work_over(known):
+                    self.cancel_work(known)
         store.mismatch, store.mismatch_known = None, True
 
+    def undeploy_endpoint(self, forecast: str) -> None:
+        """Undeploy every version from a forecast's endpoint, which terraform is about to remove."""
+        with explain_disappearance(f"work on {forecast}"):
+            self._serving.undeploy_all(forecast)
+
+    def is_work_over(self, started: StartedWork) -> bool:
+        """Return whether long work has ended."""
+        return self._watch.is_over(started)
+
+    def wait_for_work(self, started: Sequence[StartedWork], seconds: float) -> tuple[StartedWork, ...]:
+        """Wait until some of the work has ended, and return that."""
+
+        def find_over() -> tuple[StartedWork, ...]:
+            with self._watch.session():
+                return tuple(known for known in started if self._watch.is_over(known))
+
+        return (poll_until(find_over, bool, seconds) or ()) if started else ()
+
+    def cancel_work(self, started: StartedWork) -> None:
+        """Ask the service to end long work. Where that is refused, the service's own time limit ends it."""
+        from google.api_core.exceptions import NotFound
+
+        with suppress(TargetError, NotFound):  # what it forgot has ended
+            self._watch.cancel(started)
+
     def run_remote_step(self, step: RemoteStep) -> StepResult:
-        """Run a step in a container of the forecast's job."""
-        return RemoteSteps(self._clients, self._state, self._models, self._place, self._serving.find_image).run_step(
-            step
+        """Return the result of a step in a container of the forecast's job."""
+        started = self._store_of(step.forecast).record.load_ledger(step.forecast).under_way
+        find_started = {known.mark: known for known in started}.get
+        steps = RemoteSteps(
+            self._clients, self._state, self._models, self._place, self._serving.find_image, find_started
         )
+        return steps.run_step(step)
 
     def download_input(self, address: str, folder: Path) -> Path:
         """Download an object into `folder`, for a step that received its address."""
@@ -290,6 +354,14 @@ class GcpTarget:
         """Return all forecast runs, newest first."""
         return self._store_of(forecast).record.load_runs(forecast)
 
+    def find_newest_run(self, forecast: str) -> ForecastRun | None:
+        """Return the newest forecast run that was made in time, None if there is none."""
+        return self._store_of(forecast).record.find_newest_run(forecast)
+
+    def load_backfills(self, forecast: str) -> tuple[ForecastRun, ...]:
+        """Return the forecast runs that backfills made, the last made first."""
+        return self._store_of(forecast).record.load_backfills(forecast)
+
     def load_events(self, forecast: str) -> tuple[Event, ...]:
         """Return all events, newest first."""
         return self._store_of(forecast).record.load_events(forecast)
@@ -298,7 +370,7 @@ class GcpTarget:
         """Return the current conditions."""
         return self._store_of(forecast).record.load_conditions(forecast)
 
-    def load_due_notices(self, at: str) -> tuple[PendingNotice, ...]:
+    def load_due_notices(self, at: str, latest: str = NEVER) -> tuple[PendingNotice, ...]:
         """Return the notices of all forecasts whose next delivery attempt is due, the longest overdue first."""
         # The delivery for a locked forecast could not be recorded and would be repeated at every pass, so it waits.
         busy = lease.locked_forecasts(self._state)
@@ -307,25 +379,25 @@ class GcpTarget:
                 pending
                 for name in self.forecast_names()
                 if name not in busy
-                for pending in self._load_due_notices(name, at)
+                for pending in self._load_due_notices(name, at, latest)
             ]
         return tuple(sorted(due_notices, key=lambda pending: pending.next_at or ""))
 
-    def _load_due_notices(self, forecast: str, at: str) -> tuple[PendingNotice, ...]:
+    def _load_due_notices(self, forecast: str, at: str, latest: str) -> tuple[PendingNotice, ...]:
         """Return one forecast's due notices; none if its record cannot be read, which that forecast's pass reports."""
         with suppress(StateError, TargetError):
-            return self._store_of(forecast).record.load_due_notices(at)
+            return self._store_of(forecast).record.load_due_notices(at, latest)
         return ()
 
     def load_undelivered_notices(self, forecast: str) -> tuple[PendingNotice, ...]:
         """Return the notices of a forecast that are not delivered, newest first."""
         return self._store_of(forecast).record.load_undelivered_notices(forecast)
 
-    def mark_delivered(self, pending: PendingNotice, delivered_at: str | None) -> None:
+    def mark_delivered(self, pending: PendingNotice, delivered_at: str | None, event: Event | None = None) -> None:
         """Record one delivery attempt. If the forecast stays locked, nothing is recorded and a later pass sends it again."""
         forecast = pending.notice.forecast
         with suppress(LockHeld), self.lock_forecast(forecast, "record a delivery", pending.notice.at, _PATIENCE):
-            self._store_of(forecast).record.mark_delivered(pending, delivered_at)
+            self._store_of(forecast).record.mark_delivered(pending, delivered_at, event)
 
     def add_request_counts(self, _minutes: Sequence[RequestCount]) -> None:
         """Raise TargetError: Vertex AI itself counts an endpoint's requests."""
@@ -348,11 +420,56 @@ class GcpTarget:
             return ()
         machines = {deployment.machine.type for deployment in deployments}
         names = {release.version for release in releases}
-        versions = {deployment_id(version, machine): version for version in names for machine in machines}
-        endpoint = derived_names(forecast)["Vertex AI endpoint"]
+        versions = {
+            DeploymentContent(version).deployment_id(machine): version for version in names for machine in machines
+        }
         with suppress(TargetError):
-            return self._request_metrics.read_request_counts(forecast, endpoint, versions, since)
+            endpoint = self._serving.find_endpoint_id(forecast)
+            return self._request_metrics.read_request_counts(forecast, endpoint, versions, since) if endpoint else ()
         return ()
+
+    def load_contents(self, forecast: str) -> RecordContents:
+        """Return the rows of a forecast that name files."""
+        return self._store_of(forecast).record.load_contents(forecast)
+
+    def measure_old_rows(self, forecast: str, before: Mapping[AgedTable, str]) -> Mapping[AgedTable, AgedRows]:
+        """Return how many rows of a forecast go and stay by age alone, by table."""
+        return self._store_of(forecast).record.measure_old_rows(forecast, before)
+
+    def find_stored_files(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return those of the files that are in the bucket."""
+        return self._store_of(forecast).files.find_stored(refs)
+
+    def prune_records(self, pruning: Pruning, at: str, *, whole: bool = False) -> None:
+        """Delete rows of a forecast, what its jobs uploaded for the steps whose results go, and the copies of unused versions."""
+        store, name = self._store_of(pruning.forecast), pruning.forecast
+        _confirm_lease(store.lease, name)
+        # Before the rows, so that a prune that is killed finds the same steps again.
+        if steps := frozenset(key for _, key in pruning.rows.get("steps", ())):
+            _remove_folders(self._state, f"{FOLDER}{name}/steps/", lambda key: key in steps)
+        store.record.prune_records(pruning, at, whole=whole)
+        if not pruning.is_empty:  # what a killed prune leaves here is found by the next one that removes something
+            self._remove_version_copies(store, name, pruning.usable)
+
+    def _remove_version_copies(self, store: _ForecastStore, forecast: str, usable: Collection[str]) -> None:
+        """Remove the copies of versions that are not usable, and of data that no registered version needs any more."""
+        parent = f"{forecast}/versions/"
+        copies = [
+            (stored.name, *split_copy(stored.name.removeprefix(parent))) for stored in self._models.list_objects(parent)
+        ]
+        kept: frozenset[tuple[str, str]] | None = None
+        # Work that runs may be the upload of a copy.
+        if any(data != FROM_RECORD for _, _, data in copies) and not store.record.load_ledger(forecast).under_way:
+            kept = self._serving.prune_registered(forecast, usable)
+        for name, version, data in copies:
+            if version not in usable or (kept is not None and data != FROM_RECORD and (version, data) not in kept):
+                self._models.delete_object(name)
+
+    def remove_unneeded_files(self, forecast: str, at: str) -> tuple[FileRef, ...]:
+        """Remove files of this forecast that nothing has needed for a day, and return them."""
+        store = self._store_of(forecast)
+        _confirm_lease(store.lease, forecast)
+        return store.record.remove_unneeded_files(forecast, at)
 
     def remove_forecast(self, forecast: str, kinds: tuple[Kind, ...], *, purge: bool, at: str) -> None:
         """Remove what apply made. With `purge`, remove the record and the files too; without it, keep the history."""
@@ -363,8 +480,9 @@ class GcpTarget:
         if purge:
             for stored in self._models.list_objects(f"{forecast}/"):
                 self._models.delete_object(stored.name)
-            for stored in self._state.list_objects(f"{FOLDER}{forecast}/steps/"):
-                self._state.delete_object(stored.name)
+            for folder in (f"{FOLDER}{forecast}/steps/", starts_folder(forecast)):
+                for stored in self._state.list_objects(folder):
+                    self._state.delete_object(stored.name)
             store.database.remove_record()
 
     def _store_of(self, forecast: str) -> _ForecastStore:
@@ -387,13 +505,19 @@ class GcpTarget:
             return self.lineage
         return str(uuid.uuid4())
 
-    def hand_over(self, names: Sequence[str]) -> None:
-        """Start the loop's job for these forecasts, under its own account. Does not wait for the job."""
-        self._serving.expect_image(os.environ.get("TF_VAR_image"))  # noqa: SIM112  (terraform requires this name)
-        chosen = [word for name in names for word in ("--select", name)]
-        JobExecutions(self._clients, LOOP_JOB).start_job(
-            ["reconcile", "--once", "--yes", "--target", self.name, *chosen]
-        )
+    @property
+    def start_marks(self) -> BucketStartMarks:
+        """What is remembered of messages about alerts."""
+        return BucketStartMarks(self._state)
+
+    @cached_property
+    def hand_over(self) -> GcpHandOver:
+        """How specs get to the loop's job."""
+        return GcpHandOver(self._clients, self._state, self.name)
+
+    def start_tasks(self, words: Sequence[str], count: int) -> None:
+        """Start the loop's job with these words and as many tasks, each with its share of the forecasts."""
+        JobExecutions(self._clients, LOOP_JOB).start_job(words, count)
 
 
 @dataclass
@@ -405,7 +529,13 @@ class _ForecastStore:
     files: BucketFiles
     lease: Lease | None = None
     mismatch_known: bool = False
-    mismatch: str | None = None
+    mismatch: Mismatch | None = None
+
+
+def _make_artifact(spec: Forecast, version: Version, data: Mapping[str, FileRef]) -> VersionArtifact:
+    """Return what the container of a version needs. `data` is what it brings along."""
+    model = {role: version.files[role] for role in MODEL_ROLES}
+    return VersionArtifact(version.forecast, version.version, resolved_json(spec), model, data)
 
 
 def sample_forecasts(names: Sequence[str]) -> frozenset[str]:
@@ -419,3 +549,10 @@ def sample_forecasts(names: Sequence[str]) -> frozenset[str]:
 def _confirm_lease(held_lease: Lease | None, forecast: str) -> None:
     if held_lease is not None:
         held_lease.confirm(forecast)
+
+
+def _remove_folders(bucket: Bucket, parent: str, goes: Callable[[str], bool]) -> None:
+    """Remove the objects below those folders of `parent` whose name `goes` accepts. The record has its own copy of every file."""
+    for stored in bucket.list_objects(parent):
+        if goes(stored.name.removeprefix(parent).partition("/")[0]):
+            bucket.delete_object(stored.name)

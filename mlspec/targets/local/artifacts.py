@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mlspec.errors import StateError
+from mlspec.plain_files import open_plain
 from mlspec.state.record import FileRef
 from mlspec.targets.local import durable
 from mlspec.targets.local.digest_cache import DigestCache
@@ -33,6 +34,7 @@ class FolderFiles:
 
     def __init__(self, folder: Path, digests: DigestCache | None = None) -> None:
         self.folder = folder
+        self._below = folder.parent.parent  # where the target's own folder is
         self._digests = digests or DigestCache()
 
     def hash_files_once(self) -> AbstractContextManager[None]:
@@ -47,8 +49,8 @@ class FolderFiles:
         ref = FileRef(sha256_of(source), source.stat().st_size, source.name)
         destination = self._stored_path(ref)
         if self.find_damage(ref) is not None:
-            durable.make_folder(destination.parent)
-            durable.write_file(read_blocks(source), destination, self.folder / f"{owner}.part")
+            durable.make_folder(destination.parent, below=self._below)
+            durable.write_file(read_blocks(source), destination, self.folder / f"{owner}.part", below=self._below)
             self._digests.add_digest(self._path_text(ref), ref.sha256)
         return ref
 
@@ -58,10 +60,10 @@ class FolderFiles:
         If several processes of this machine need the same file, only one downloads it and the others wait.
         """
         destination = self._stored_path(ref)
-        durable.make_folder(destination.parent)
+        durable.make_folder(destination.parent, below=self._below)
         with lock_folder(destination.parent):
             if self.find_damage(ref) is not None:
-                durable.write_file(blocks, destination, destination.with_name("part"))
+                durable.write_file(blocks, destination, destination.with_name("part"), below=self._below)
 
     def fetch_file(self, ref: FileRef) -> Path:
         """Return the file's path. Raises StateError if it is missing or its bytes were changed."""
@@ -77,7 +79,7 @@ class FolderFiles:
         """Return what is wrong with a stored file, or None. Reads the whole file: a changed byte need not change the size."""
         try:
             # A path as text is faster: a pass over ten thousand forecasts calls this for every file of each.
-            with open(self._path_text(ref), "rb") as file:  # noqa: PTH123
+            with open(self._path_text(ref), "rb", opener=open_plain) as file:
                 same = os.fstat(file.fileno()).st_size == ref.size
                 return None if same and self._digests.sha256_of(file) == ref.sha256 else "was changed"
         except FileNotFoundError:
@@ -87,7 +89,16 @@ class FolderFiles:
 
     def discard_file(self, ref: FileRef, owner: str) -> None:  # noqa: ARG002  (a lock on this machine cannot be lost)
         """Remove a file that no record references."""
-        durable.remove_file(self._stored_path(ref))
+        durable.remove_file(self._stored_path(ref), below=self._below)
+
+    def find_stored(self, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return those of the files that exist."""
+        return frozenset(ref for ref in refs if self._stored_path(ref).exists())
+
+    def remove_files(self, refs: Collection[FileRef], _connection: object) -> None:
+        """Remove files. A folder takes no part in a transaction."""
+        for ref in refs:
+            durable.remove_file(self._stored_path(ref), below=self._below)
 
     def _stored_path(self, ref: FileRef) -> Path:
         return Path(self._path_text(ref))

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from mlspec.errors import StateError
+from mlspec.plain_files import refuse_links, refuse_shared_file
 from mlspec.targets.local import durable
 from mlspec.targets.local.lock import lock_folder
 from mlspec.targets.local.schema import sqlite_schema
@@ -38,6 +39,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._below = path.parent.parent  # where the target's own folder is
         self._cached: ConnectionCache[sqlite3.Connection] = ConnectionCache()
 
     def read_session(self) -> AbstractContextManager[None]:
@@ -119,7 +121,7 @@ class SqliteDatabase:
         serial = connection.execute("SELECT value FROM meta WHERE key = 'serial'").fetchone()[0]
         backup = self.path.with_name(f"{self.path.name}.schema-{schema}.serial-{serial}.backup")
         if not backup.exists():
-            durable.write_file([self.path.read_bytes()], backup, backup.with_suffix(".part"))
+            durable.write_file([self.path.read_bytes()], backup, backup.with_suffix(".part"), below=self._below)
         return backup
 
     def _open_to_read(self) -> sqlite3.Connection:
@@ -140,6 +142,10 @@ class SqliteDatabase:
         return connection
 
     def _open_connection(self, mode: str) -> sqlite3.Connection:
+        for path in (self.path, self.path.with_name(f"{self.path.name}-journal")):
+            refuse_links(path, below=self._below)
+            if mode != "ro":
+                refuse_shared_file(path)
         uri = f"{self.path.absolute().as_uri()}?mode={mode}"
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         connection.row_factory = sqlite3.Row
@@ -150,10 +156,11 @@ class SqliteDatabase:
 
     def _create_state(self) -> None:
         """Create the state file in one rename, so that there is never an empty file and only one lineage."""
-        durable.make_folder(self.path.parent)
+        durable.make_folder(self.path.parent, below=self._below)
         with lock_folder(self.path.parent):
             if not self.path.exists():  # another run may have created it meanwhile
-                durable.write_file([_empty_state()], self.path, self.path.with_name(f".{self.path.name}.part"))
+                draft = self.path.with_name(f".{self.path.name}.part")
+                durable.write_file([_empty_state()], self.path, draft, below=self._below)
 
     def _check_schema(self, connection: sqlite3.Connection) -> None:
         upgrade_hint = "`mlspec migrate` upgrades it and keeps a backup"
@@ -173,9 +180,7 @@ class SqliteDatabase:
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
-            raise StateError(
-                f"cannot use the state file {self.path}: {error}", hint=durable.recovery_hint(error)
-            ) from error
+            raise durable.state_error(f"cannot use the state file {self.path}: {error}", error) from error
         except sqlite3.DatabaseError as error:
             raise StateError(f"the state file {self.path} is damaged: {error}", hint=_RECOVERY) from error
 

@@ -2,6 +2,9 @@
 
 No other module in `targets/local` opens a file for writing or commits a transaction. Tests kill the process before and after
 each write, by its name.
+
+Each function is given `below`, the folder that the user chose: a symbolic link below it is refused, because a clone of a project
+can hold one. Files and folders are made for the present user alone.
 """
 
 from __future__ import annotations
@@ -13,7 +16,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mlspec.errors import StateError
+from mlspec.errors import StateError, StateUnreachable
+from mlspec.plain_files import make_private_folder, open_new_file, refuse_links
+
+# https://www.sqlite.org/rescode.html: another program holds the file's lock, longer than a connection waits for it.
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def commit(connection: sqlite3.Connection, point: str) -> None:
@@ -22,20 +29,23 @@ def commit(connection: sqlite3.Connection, point: str) -> None:
         connection.commit()
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, *, below: Path) -> None:
     """Create `folder` and its parents, if they do not exist."""
+    refuse_links(folder, below=below)
     with explain_errors(f"create {folder.name}"):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
 
 
-def write_file(blocks: Iterable[bytes], destination: Path, draft: Path) -> None:
+def write_file(blocks: Iterable[bytes], destination: Path, draft: Path, *, below: Path) -> None:
     """Write `blocks` to `destination` completely or not at all: write `draft`, fsync, rename, fsync the folder.
 
-    `draft` is on the same disk, and no other process uses it. A draft that a killed run left there is overwritten.
+    `draft` is on the same disk, and no other process uses it. A draft that a killed run left there is removed first.
     """
+    for folder in (destination.parent, draft.parent):  # a link in place of the file itself is replaced by the rename
+        refuse_links(folder, below=below)
     with explain_errors(f"write {destination.name}"):
         try:
-            with draft.open("wb") as file:
+            with open_new_file(draft) as file:
                 file.writelines(blocks)
                 file.flush()
                 os.fsync(file.fileno())
@@ -60,9 +70,15 @@ def explain_errors(action: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StateError(f"cannot {action} in the state file: {error}", hint=recovery_hint(error)) from error
+        raise state_error(f"cannot {action} in the state file: {error}", error) from error
     except OSError as error:
         raise StateError(f"cannot {action}: {error.strerror or error}", hint=recovery_hint(error)) from error
+
+
+def state_error(message: str, error: sqlite3.Error | OSError) -> StateError:
+    """Return the error for a failed read or write, with a hint: a StateUnreachable if the file is locked."""
+    locked = getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED  # the lowest byte; the others say more
+    return (StateUnreachable if locked else StateError)(message, hint=recovery_hint(error))
 
 
 def recovery_hint(error: sqlite3.Error | OSError) -> str:
@@ -85,7 +101,8 @@ def recovery_hint(error: sqlite3.Error | OSError) -> str:
     return "restore the target's folder from a backup, or move it away and run `mlspec apply` to build a new one"
 
 
-def remove_file(path: Path) -> None:
+def remove_file(path: Path, *, below: Path) -> None:
     """Remove a file, if it exists."""
+    refuse_links(path.parent, below=below)
     with explain_errors(f"remove {path.name}"):
         path.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from mlspec.plain_files import open_plain, refuse_links, refuse_shared_file
 from mlspec.targets.local import durable
 from mlspec.targets.record.locking import describe_holder, wait_for_lock
 
@@ -18,14 +19,17 @@ class FolderLocks:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._below = folder.parent.parent  # where the target's own folder is
 
     @contextmanager
     def lock_forecast(self, forecast: str, operation: str, since: str, timeout: float) -> Iterator[None]:
         """Lock one forecast. Raises LockHeld with the holder's description after `timeout` seconds of waiting."""
         path = self.folder / f"{forecast}.lock"
-        durable.make_folder(self.folder)
+        durable.make_folder(self.folder, below=self._below)
+        refuse_links(path, below=self._below)
+        refuse_shared_file(path)  # the holder's description is written into the file
         with durable.explain_errors(f"open {path.name}"):
-            file = path.open("a+", encoding="utf-8")
+            file = open(path, "a+", encoding="utf-8", opener=open_plain)  # noqa: SIM115  (closed below)
         with file:
             wait_for_lock(lambda: _try_flock(file), forecast, lambda: path.read_text(encoding="utf-8").strip(), timeout)
             file.truncate(0)
@@ -49,7 +53,7 @@ def _try_flock(file: TextIO) -> bool:
 def lock_folder(folder: Path) -> Iterator[None]:
     """Allow one process at a time inside this block for `folder`, which must exist. It is for short work."""
     with durable.explain_errors(f"open {folder.name}"):
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlspec.errors import DataError
-from mlspec.source_files import list_source_files
+from mlspec.source_files import list_source_files, partition_values
 from mlspec.spec.forecast import Forecast
 from mlspec.state.observed import SourceFacts
 from mlspec.targets.local.digest_cache import DigestCache
@@ -26,23 +26,32 @@ def inspect_pattern(uri: str | None, field: str, root: Path, digests: DigestCach
     return _inspect_files(_matching_files(uri, field, root), root, digests)
 
 
-def _inspect_files(files: Sequence[Path], root: Path, digests: DigestCache) -> SourceFacts:
+def _inspect_files(files: Sequence[tuple[Path, Path | None]], root: Path, digests: DigestCache) -> SourceFacts:
+    """Return the facts of files. Each comes with the folder of which it is a part, if a spec names a folder."""
     total = hashlib.sha256()
     size = 0
-    for file in files:
+    for file, folder in files:
         try:
             with file.open("rb") as source:
-                # Only the content counts: a renamed file is the same data.
-                total.update(f"{digests.sha256_of(source)}\n".encode())
+                # Only the content counts, and where it is a part of: a renamed file is the same data.
+                total.update(f"{_partition_text(file, folder)}{digests.sha256_of(source)}\n".encode())
             size += file.stat().st_size
         except OSError as error:
             raise DataError(
                 f"cannot read {file.relative_to(root)}: {error.strerror}", hint="check its permissions"
             ) from error
-    return SourceFacts(total.hexdigest(), tuple(file.relative_to(root).as_posix() for file in files), size)
+    return SourceFacts(total.hexdigest(), tuple(file.relative_to(root).as_posix() for file, _ in files), size)
 
 
-def _matching_files(uri: str | None, field: str, root: Path) -> list[Path]:
+def _partition_text(file: Path, folder: Path | None) -> str:
+    return (
+        ""
+        if folder is None
+        else "".join(f"{key}={value}/" for key, value in partition_values(file.relative_to(folder).as_posix()).items())
+    )
+
+
+def _matching_files(uri: str | None, field: str, root: Path) -> list[tuple[Path, Path | None]]:
     if uri is None or "://" in uri:
         raise DataError(
             f"{field} is {uri or 'a query'}, and the local target reads files of this project only",
@@ -57,4 +66,5 @@ def _matching_files(uri: str | None, field: str, root: Path) -> list[Path]:
             raise DataError(f"{field}: there is no file {uri}", hint=f"paths start at the project's root, {root}")
         if not path.resolve().is_relative_to(inside):
             raise DataError(f"{field}: {uri} leads out of the project", hint="copy the file into the project")
-    return paths
+    folder = root / uri if (root / uri).is_dir() else None
+    return [(path, folder) for path in paths]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlspec.spec.forecast import Forecast
+from mlspec.state.ledger import StartedWork
 from mlspec.state.observed import SourceFacts
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import ForecastRun, Version
@@ -61,6 +62,17 @@ class LocalTarget(Record):
         versions: Mapping[str, Version],
     ) -> None:
         """Do nothing: `mlspec serve` and the batch forecast read the record itself."""
+
+    def is_work_over(self, _started: StartedWork) -> bool:
+        """Return True: everything runs in this process, so nothing outlasts it."""
+        return True
+
+    def wait_for_work(self, started: Sequence[StartedWork], _seconds: float) -> tuple[StartedWork, ...]:
+        """Return all of it: nothing runs outside of this process."""
+        return tuple(started)
+
+    def cancel_work(self, _started: StartedWork) -> None:
+        """Do nothing: nothing runs outside of this process."""
 
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Do nothing: users read the forecast from the record."""

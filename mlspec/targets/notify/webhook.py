@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -21,28 +21,31 @@ from mlspec.errors import MissingExtra
 from mlspec.log_context import hide_secret
 from mlspec.state.notice import Notice, as_message
 from mlspec.targets.notify.base import DeliveryError
+from mlspec.targets.notify.deadline import finish_in_time
 
-TIMEOUT = 10.0  # seconds, for the connection and for each read
 # Client errors that a retry may solve: time-out, too early, too many requests. A retry may also solve every server error.
 AGAIN = (408, 425, 429)
 _PREFIX = "whsec_"
 
 
 class WebhookSender:
-    """Sends to one webhook. `address` is the secret's value, `clock` returns RFC 3339."""
+    """Sends to one webhook. `address` is the secret's value, `clock` returns RFC 3339.
 
-    def __init__(self, address: str, clock: Callable[[], str]) -> None:
+    `allowed` are networks, such as `10.20.0.0/16`, where the webhook may be although they are not public.
+    """
+
+    def __init__(self, address: str, clock: Callable[[], str], allowed: Sequence[str] = ()) -> None:
         parts = urlsplit(hide_secret(address.strip()))
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise DeliveryError("the secret holds no http or https address", permanent=True)
         self._url = parts._replace(fragment="").geturl()
         self._key = signing_key(parts.fragment) if parts.fragment else self._url.encode()
-        self._clock = clock
+        self._clock, self._allowed = clock, tuple(allowed)
 
     def send_notice(self, notice: Notice) -> None:
-        """Post the notice. Raises DeliveryError unless the answer is 2xx."""
+        """Post the notice. Raises DeliveryError unless the answer is 2xx and comes before the deadline."""
         try:
-            import urllib3
+            from mlspec.targets.notify.http_post import post_message
         except ModuleNotFoundError as error:
             missing = MissingExtra("urllib3", "notify")
             raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from error
@@ -55,13 +58,10 @@ class WebhookSender:
             "webhook-timestamp": str(at),
             "webhook-signature": sign_message(self._key, notice.id, at, body),
         }
-        try:
-            with urllib3.PoolManager(timeout=TIMEOUT, retries=False) as pool:
-                answer = pool.request("POST", self._url, body=body, headers=headers, redirect=False)
-        except urllib3.exceptions.HTTPError as error:
-            # The library's message contains the address, which is the secret.
-            raise DeliveryError(f"no answer: {type(error).__name__}") from error
-        _check_status(answer.status, answer.headers.get("retry-after"), at)
+        status, retry_after = finish_in_time(
+            lambda cut_off: post_message(self._url, body, headers, cut_off, self._allowed)
+        )
+        _check_status(status, retry_after, at)
 
 
 def _check_status(status: int, retry_after: str | None, now: int) -> None:

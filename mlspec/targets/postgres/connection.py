@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 from psycopg import conninfo, errors, pq, rows
 
-from mlspec.errors import StateError, Terminated
+from mlspec.errors import StateError, StateUnreachable, Terminated
+from mlspec.spec.checks.database import ENCRYPTING, is_this_machine
 from mlspec.targets.postgres.schema import SCHEMA, to_psycopg_sql
 from mlspec.targets.record.store import Value
 
@@ -20,6 +21,7 @@ _DEFAULTS = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    "tcp_user_timeout": "60000",  # ms: keepalives do not count while sent data is not acknowledged
 }
 # A run that is paused in the middle of a write would block all others. The server ends its session, and frees its locks, before
 # the waiting runs time out.
@@ -75,17 +77,46 @@ def open_connection(url: str, *, to_write: bool) -> Iterator[PostgresConnection]
     """Yield a connection and close it at the end."""
     parameters = {**_DEFAULTS, **conninfo.conninfo_to_dict(url)}
     with closing(psycopg.connect(**parameters, autocommit=True, row_factory=rows.dict_row)) as raw:  # type: ignore[arg-type]
+        _refuse_plain_text(raw)
         connection = PostgresConnection(raw)
         connection.run_script(_SETTINGS + ("" if to_write else "SET default_transaction_read_only = on;"))
         yield connection
 
 
+def _refuse_plain_text(raw: psycopg.Connection[dict[str, Any]]) -> None:
+    """Raise StateError if the server is on another machine, and the connection may be without TLS.
+
+    The URL is checked before (`spec.checks.database`). This finds what PGHOST, PGSSLMODE or a service file have set.
+    """
+    mode = next((option.val or b"" for option in raw.pgconn.info if option.keyword == b"sslmode"), b"").decode()
+    if mode in ENCRYPTING or is_this_machine(raw.info.hostaddr or raw.info.host):
+        return
+    raise StateError(
+        f"the database is on another machine, and sslmode is {mode or 'prefer'}: no statement was sent to it",
+        hint="set PGSSLMODE=verify-full, or sslmode=verify-full in the service file or the URL; at least `require`",
+    )
+
+
 @contextmanager
 def explain_errors(place: str) -> Iterator[None]:
-    """Turn an error of the server into a StateError with a hint. `place` names the state."""
+    """Turn an error of the server into a StateError with a hint. `place` names the state.
+
+    It is a StateUnreachable if the same statement may succeed later.
+    """
     try:
         yield
     except psycopg.Error as error:
         message = str(error).strip().partition("\n")[0] or type(error).__name__
         recovery = next((hint for kind, hint in _WAYS_OUT if isinstance(error, kind)), RECOVERY)
-        raise StateError(f"cannot use {place}: {message}", hint=recovery) from error
+        kind = StateUnreachable if _may_pass(error) else StateError
+        raise kind(f"cannot use {place}: {message}", hint=recovery) from error
+
+
+def _may_pass(error: psycopg.Error) -> bool:
+    """Return whether the server is away, starting, stopping, or too busy, or a lock was not free in time.
+
+    A failed connection has no code: libpq gives a text. So a wrong password counts too; `explain_errors` gives the server's words.
+    """
+    if isinstance(error, errors.DiskFull):
+        return False
+    return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))

@@ -59,8 +59,8 @@ class PostgresDatabase:
             if forecast := next(self._locked_forecasts(), None):
                 with self._lock_connection(forecast) as lock_connection:
                     yield lock_connection
-            elif self._cached.connection:
-                yield self._cached.connection
+            elif (cached := self._cached.connection) and not cached.raw.closed:
+                yield cached
             else:
                 with open_connection(self.url, to_write=False) as connection:
                     yield connection if self._state_exists(connection) else None

@@ -6,7 +6,7 @@ triggers are detected by the sha256 when the file is fetched.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mlspec.errors import StateError
 from mlspec.state.record import FileRef
 from mlspec.targets.local.artifacts import FolderFiles, read_blocks
 from mlspec.targets.postgres.database import PostgresDatabase
+from mlspec.targets.record.store import Connection
 
 PART = 8 << 20  # bytes: a whole part is held in memory, here and on the server
 
@@ -56,6 +57,21 @@ class PostgresFiles:
         with self._database.plain_transaction(f"discard {ref.name}", owner) as connection:
             connection.execute("DELETE FROM chunks WHERE sha256 = ?", (ref.sha256,))
         self._copies.discard_file(ref, owner)
+
+    def find_stored(self, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return those of the files that have a first part in the database."""
+        statement = "SELECT sha256 FROM chunks WHERE part = 0 AND sha256 = ANY(%s)"
+        with self._database.read_connection() as connection:
+            names = [ref.sha256 for ref in refs]
+            found = connection.raw.execute(statement, (names,)).fetchall() if connection and names else []
+        stored = {row["sha256"] for row in found}
+        return frozenset(ref for ref in refs if ref.sha256 in stored)
+
+    def remove_files(self, refs: Collection[FileRef], connection: Connection) -> None:
+        """Remove files within the transaction of `connection`, and their copies here."""
+        for ref in refs:
+            connection.execute("DELETE FROM chunks WHERE sha256 = ?", (ref.sha256,))
+        self._copies.remove_files(refs, connection)
 
     def _write_parts(self, ref: FileRef, source: Path, owner: str) -> None:
         with self._database.plain_transaction(f"store {ref.name}", owner) as connection:

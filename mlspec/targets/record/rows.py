@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any, TypeVar
 
 from mlspec.errors import StateError
 from mlspec.state.ledger import Ledger, ledger_of
+from mlspec.state.moment import require_moment
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import ObservedResource, StoredStep
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
-from mlspec.state.resource import Json, Resource
+from mlspec.state.resource import Json, Kind, Resource
+from mlspec.state.retention import RecordRow, StepRow
+from mlspec.state.typed import Shape, require_shape, require_types
 
 Noun = TypeVar("Noun")
 Row = Mapping[str, Any]
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
-def _refuse_foreign_rows(read: Callable[[Row], Noun]) -> Callable[[Row], Noun]:
+def refuse_foreign_rows(read: Callable[[Row], Noun]) -> Callable[[Row], Noun]:
     """Turn Python's error about an invalid row into a StateError: another program wrote the row."""
 
     @wraps(read)
     def read_row(row: Row) -> Noun:
         try:
-            return read(row)
+            value = read(row)
+            return require_types(value) if is_dataclass(value) else value
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StateError(
                 f"the state holds a record that mlspec did not write: {error}",
@@ -34,6 +41,34 @@ def _refuse_foreign_rows(read: Callable[[Row], Noun]) -> Callable[[Row], Noun]:
             ) from error
 
     return read_row
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    """Return the object in a JSON text. Raises TypeError if it is another value, ValueError if it is no JSON."""
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object, got {text[:40]!r}")
+    return value
+
+
+# The facts of a version and of a forecast that others read, and those of resources that decisions read.
+_VERSION_FACTS: Shape = {
+    "champion_candidate": Mapping, "candidates": list[Mapping[str, Any]], "by": list[Mapping[str, Any]], "cutoffs": list[str],
+    "interval": float | None, "auto": list[str], "notes": list[str],
+}  # fmt: skip
+_CANDIDATE: Shape = {"name": str, "metrics": Mapping[str, float | None]}
+_RUN_FACTS: Shape = {"rows": int, "start": str, "end": str, "moment": str, "backfill_of": str, "inventory": Mapping}
+_FACTS: Mapping[Kind, Shape] = {
+    "data": {},
+    "model": {"version": str, "state": str},
+    "deployment": {
+        "version": str, "release": int, "traffic": Mapping[str, int], "since": str, "shape": str,
+    },
+    "forecast": {},
+}  # fmt: skip
 
 
 def to_json(value: Json) -> str:
@@ -48,20 +83,50 @@ def files_to_json(files: Mapping[str, FileRef]) -> str:
 
 def files_from_json(value: Mapping[str, Any]) -> dict[str, FileRef]:
     """Return file references by role from parsed JSON."""
-    return {role: FileRef(**ref) for role, ref in value.items()}
+    refs = {role: FileRef(**ref) for role, ref in value.items()}
+    for ref in refs.values():
+        if not _SHA256.fullmatch(ref.sha256):  # it is a part of the file's path
+            raise ValueError(f"'{ref.sha256[:40]}' is no sha256")
+    return refs
 
 
-@_refuse_foreign_rows
+@refuse_foreign_rows
 def resource_from_row(row: Row) -> ObservedResource:
     """Return a resource as it was recorded."""
-    resource = Resource(row["kind"], row["forecast"], json.loads(row["fields"]))
-    return ObservedResource(resource, json.loads(row["facts"]), files_from_json(json.loads(row["files"])))
+    resource = Resource(row["kind"], row["forecast"], _json_object(row["fields"]))
+    facts = _json_object(row["facts"])
+    require_shape(facts, _FACTS[resource.kind], f"{resource.address} facts")
+    return ObservedResource(resource, facts, files_from_json(_json_object(row["files"])))
 
 
-@_refuse_foreign_rows
+def run_row_from_row(row: Row) -> RecordRow[ForecastRun]:
+    """Return the row of a forecast run, with its id."""
+    return RecordRow((int(row["id"]),), run_from_row(row), len(row["record"]))
+
+
+def release_row_from_row(row: Row) -> RecordRow[Release]:
+    """Return the row of a release."""
+    return RecordRow((int(row["release"]),), release_from_row(row), len(row["spec"]))
+
+
+def version_row_from_row(row: Row) -> RecordRow[Version]:
+    """Return the row of a version."""
+    return RecordRow((str(row["version"]),), version_from_row(row), len(row["record"]))
+
+
+@refuse_foreign_rows
+def step_row_from_row(row: Row) -> RecordRow[StepRow]:
+    """Return the row of a finished step, without its facts."""
+    datetime.fromisoformat(row["at"])
+    outputs = files_from_json(json.loads(row["outputs"]))
+    size = len(row["outputs"]) + int(row["facts_size"])
+    return RecordRow((row["step"], row["key"]), require_types(StepRow(row["step"], row["at"], outputs)), size)
+
+
+@refuse_foreign_rows
 def step_from_row(row: Row) -> StoredStep:
     """Return a finished step."""
-    return StoredStep(files_from_json(json.loads(row["outputs"])), json.loads(row["facts"]))
+    return StoredStep(files_from_json(_json_object(row["outputs"])), _json_object(row["facts"]))
 
 
 def version_to_json(version: Version) -> str:
@@ -69,11 +134,16 @@ def version_to_json(version: Version) -> str:
     return to_json(asdict(version))
 
 
-@_refuse_foreign_rows
+@refuse_foreign_rows
 def version_from_row(row: Row) -> Version:
     """Return a version from its record."""
-    record = json.loads(row["record"])
-    return Version(**{**record, "files": files_from_json(record["files"]), "reasons": tuple(record["reasons"])})
+    record = _json_object(row["record"])
+    version = Version(**{**record, "files": files_from_json(record["files"]), "reasons": tuple(record["reasons"])})
+    require_moment(version.created)
+    require_shape(version.facts, _VERSION_FACTS, "facts")
+    for candidate in version.facts.get("candidates", ()):
+        require_shape({"name": candidate["name"], "metrics": candidate["metrics"]}, _CANDIDATE, "candidate")
+    return version
 
 
 def run_to_json(run: ForecastRun) -> str:
@@ -81,30 +151,36 @@ def run_to_json(run: ForecastRun) -> str:
     return to_json(asdict(run))
 
 
-@_refuse_foreign_rows
+@refuse_foreign_rows
 def run_from_row(row: Row) -> ForecastRun:
     """Return a forecast run from its record."""
-    record = json.loads(row["record"])
-    return ForecastRun(**{**record, "files": files_from_json(record["files"])})
+    record = _json_object(row["record"])
+    run = ForecastRun(**{**record, "files": files_from_json(record["files"])})
+    require_shape(run.facts, _RUN_FACTS, "facts")
+    for at in (run.created, *(run.facts[name] for name in ("moment", "backfill_of") if name in run.facts)):
+        require_moment(at)
+    return run
 
 
-@_refuse_foreign_rows
+@refuse_foreign_rows
 def release_from_row(row: Row) -> Release:
     """Return a release."""
     columns = {key: row[key] for key in ("forecast", "release", "version", "created", "spec_hash")}
-    return Release(**columns, spec=json.loads(row["spec"]))
+    require_moment(row["created"])
+    return Release(**columns, spec=_json_object(row["spec"]))
 
 
-@_refuse_foreign_rows
+@refuse_foreign_rows
 def event_from_row(row: Row) -> Event:
     """Return an event."""
     return Event(row["forecast"], row["at"], row["type"], row["reason"], row["message"], row["version"])
 
 
-@_refuse_foreign_rows
+@refuse_foreign_rows
 def condition_from_row(row: Row) -> Condition:
     """Return a condition."""
     columns = ("forecast", "type", "status", "reason", "message", "since")
+    require_moment(row["since"])
     return Condition(**{key: row[key] for key in columns})
 
 
@@ -113,10 +189,10 @@ def ledger_to_json(ledger: Ledger) -> str:
     return to_json(asdict(ledger))
 
 
-@_refuse_foreign_rows
+@refuse_foreign_rows
 def ledger_from_row(row: Row) -> Ledger:
     """Return a ledger from its record."""
-    return ledger_of(json.loads(row["record"]))
+    return ledger_of(_json_object(row["record"]))
 
 
 def notice_to_json(notice: Notice) -> str:
@@ -124,16 +200,18 @@ def notice_to_json(notice: Notice) -> str:
     return to_json(asdict(notice))
 
 
-@_refuse_foreign_rows
+@refuse_foreign_rows
 def pending_from_row(row: Row) -> PendingNotice:
     """Return a pending notice from its outbox row."""
-    return PendingNotice(
-        Notice(**json.loads(row["record"])), row["receiver"], row["attempts"], row["next_at"], row["problem"]
-    )
+    notice = Notice(**_json_object(row["record"]))
+    for at in (notice.at, *([row["next_at"]] if row["next_at"] else [])):
+        require_moment(at)
+    return PendingNotice(notice, row["receiver"], row["attempts"], row["next_at"], row["problem"])
 
 
-@_refuse_foreign_rows
+@refuse_foreign_rows
 def request_count_from_row(row: Row) -> RequestCount:
     """Return the request counts of one minute."""
     columns = {key: row[key] for key in ("forecast", "version", "minute", "requests", "errors")}
+    require_moment(row["minute"])
     return RequestCount(**columns, took=tuple(json.loads(row["took"])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,14 @@ class Files(Protocol):
 
     def discard_file(self, ref: FileRef, owner: str) -> None:
         """Remove a file that no record references. `owner` is a forecast whose lock the caller holds."""
+        ...
+
+    def find_stored(self, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return those of the files that are stored, by their names alone."""
+        ...
+
+    def remove_files(self, refs: Collection[FileRef], connection: Connection) -> None:
+        """Remove files within the transaction of `connection`. A file that is gone already is no error."""
         ...
 
 

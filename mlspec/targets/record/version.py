@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 from mlspec.errors import StateError
 from mlspec.installation import README
 from mlspec.targets.record.schema import SCHEMA_VERSION
 from mlspec.targets.record.store import Connection
 
 NEXT_SERIAL = "UPDATE meta SET value = CAST(value AS BIGINT) + 1 WHERE key = 'serial'"
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _FIRST = "INSERT INTO meta VALUES (?, ?)"
 
 
 def read_schema_version(connection: Connection, place: str, recovery: str) -> int:
-    """Return the schema version of a state. Raises StateError if this mlspec does not know it.
+    """Return the schema version of a state. Raises StateError if this mlspec does not know it, or if the serial is no number.
 
     `place` names the state in messages, `recovery` is the hint for a damaged state.
     """
-    row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-    version_text = "" if row is None else str(row["value"])
-    if not version_text.isdigit() or int(version_text) < 1:
+    rows = connection.execute("SELECT key, value FROM meta WHERE key IN ('schema_version', 'serial')").fetchall()
+    values = {str(row["key"]): str(row["value"]) for row in rows}
+    version_text, serial = values.get("schema_version", ""), values.get("serial", "")
+    if not _NUMBER.fullmatch(serial):
+        raise StateError(
+            f"{place} has the serial {serial[:20]!r}, which is no number: it was edited by hand", hint=recovery
+        )
+    if not _NUMBER.fullmatch(version_text) or int(version_text) < 1:
         raise StateError(f"{place} holds no schema version", hint=recovery)
     if int(version_text) > SCHEMA_VERSION:
         raise StateError(

@@ -10,15 +10,19 @@ from mlspec.state.ledger import Ledger
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
-from mlspec.state.request_counts import KEPT_HOURS, RequestCount
+from mlspec.state.request_counts import AHEAD_HOURS, KEPT_HOURS, RequestCount
 from mlspec.state.resource import Kind
 from mlspec.targets.record import rows
+from mlspec.targets.record.prune import deletion_allowed, write_list
 from mlspec.targets.record.schema import MOVING, RECORDS
 from mlspec.targets.record.store import Connection
 
 
 def record_settlement(connection: Connection, new: Settlement, at: str) -> None:
-    """Write one effect with its version, release, run, resource, ledger, notices, events and conditions."""
+    """Write one effect with its version, release, run, resource, ledger, notices, events and conditions.
+
+    A discarded notice is marked like a delivered one: its `problem` says that it was not delivered.
+    """
     if new.version:
         _insert_version(connection, new.forecast, new.version)
     if new.release:
@@ -32,6 +36,10 @@ def record_settlement(connection: Connection, new: Settlement, at: str) -> None:
         _upsert_ledger(connection, new.forecast, new.ledger)
     for pending in new.notices:
         _insert_notice(connection, new.forecast, pending)
+    for pending in new.resent:
+        update_delivery(connection, pending, None)
+    for pending in new.discarded:
+        update_delivery(connection, pending, at)
     for new_event in new.events:
         insert_event(connection, new_event)
     _upsert_conditions(connection, new.conditions)
@@ -98,9 +106,13 @@ def add_request_count(connection: Connection, new: RequestCount) -> None:
 
 
 def delete_old_request_counts(connection: Connection, forecast: str, now: str) -> None:
-    """Delete the counts of a forecast that are older than KEPT_HOURS; `now` is RFC 3339."""
+    """Delete the counts of a forecast that are older than KEPT_HOURS, or that a clock which was ahead recorded for later minutes.
+
+    `now` is RFC 3339. A difference of up to AHEAD_HOURS is that of two servers' clocks.
+    """
     first = f"{datetime.fromisoformat(now) - timedelta(hours=KEPT_HOURS):%Y-%m-%dT%H:%M:00Z}"
-    connection.execute("DELETE FROM served WHERE forecast = ? AND minute < ?", (forecast, first))
+    last = f"{datetime.fromisoformat(now) + timedelta(hours=AHEAD_HOURS):%Y-%m-%dT%H:%M:00Z}"
+    connection.execute("DELETE FROM served WHERE forecast = ? AND (minute < ? OR minute > ?)", (forecast, first, last))
 
 
 def delete_resources(connection: Connection, forecast: str, kinds: Iterable[Kind]) -> None:
@@ -117,12 +129,10 @@ def delete_loop_state(connection: Connection, forecast: str) -> None:
 
 def delete_records(connection: Connection, forecast: str) -> None:
     """Remove every record of a forecast. The triggers allow this only while `purging` in `meta` names the forecast."""
-    connection.execute(
-        "INSERT INTO meta VALUES ('purging', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (forecast,)
-    )
-    for table in ("runs", "releases", *(name for name in RECORDS if name not in ("runs", "releases"))):
-        connection.execute(f"DELETE FROM {table} WHERE forecast = ?", (forecast,))  # noqa: S608  (names of our own)
-    connection.execute("DELETE FROM meta WHERE key = 'purging'")
+    with deletion_allowed(connection, forecast):
+        for table in ("runs", "releases", *(name for name in RECORDS if name not in ("runs", "releases"))):
+            connection.execute(f"DELETE FROM {table} WHERE forecast = ?", (forecast,))  # noqa: S608  (names of our own)
+    write_list(connection, forecast, {}, "")
 
 
 def _insert_version(connection: Connection, forecast: str, new: Version) -> None:
@@ -180,10 +190,12 @@ def _insert_notice(connection: Connection, forecast: str, new: PendingNotice) ->
 
 def _upsert_conditions(connection: Connection, conditions: Iterable[Condition]) -> None:
     for new in conditions:
-        # `since` is the time of the last change of status, so it is kept while the status is the same.
+        # `since` is the time of the last change of status, so it is kept while the status is the same. An earlier one replaces it:
+        # the recorded one then lies in the future, by a clock that was ahead.
         connection.execute(
             "INSERT INTO conditions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (forecast, type) DO UPDATE SET "
-            "since = CASE WHEN conditions.status = excluded.status THEN conditions.since ELSE excluded.since END, "
+            "since = CASE WHEN conditions.status = excluded.status AND conditions.since <= excluded.since "
+            "THEN conditions.since ELSE excluded.since END, "
             "status = excluded.status, reason = excluded.reason, message = excluded.message",
             (new.forecast, new.type, new.status, new.reason, new.message, new.since),
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from tests.gcp.standin.commands import Commands
+from tests.gcp.standin.iam.policies import Need, Policies
 from tests.gcp.standin.operations import Operations
 from tests.gcp.standin.refused import not_found
 
@@ -32,8 +34,19 @@ class Settings:
     """What was pushed to Artifact Registry: names of images by digest (`…/dockerImages/x@sha256:…`) or of tags."""
     quotas: dict[str, int] = field(default_factory=dict)
     """Limits in every region by metric, as in `run.googleapis.com/cpu_allocation`; a metric that is not here has none."""
+    function_state: str = "ACTIVE"
+    """The state that functions are in."""
+    billing: bool = True
+    """Whether an open billing account pays for the project."""
+    connection_stage: str = "COMPLETE"
+    """How far the installation of Cloud Build's connections is."""
+    schedule_code: int = 0
+    """What the last attempts of Cloud Scheduler's jobs ended with, as google.rpc.Code."""
     predictions: dict[str, str] = field(default_factory=dict)
     """Where a deployed model's container listens: a URL by model name (`…/models/x`), version (`…/models/x@2`) or `*`."""
+    durations: dict[str, float] = field(default_factory=dict)
+    """Seconds of the cloud's clock that something takes: an operation, by its method (`DeployModel`), and before its program starts
+    a container, by a regular expression that is searched for in its words (`step backtest`)."""
 
 
 @dataclass
@@ -45,12 +58,19 @@ class Cloud:
     settings: Settings = field(default_factory=Settings)
     resources: dict[str, Any] = field(default_factory=dict)
     policies: dict[str, Any] = field(default_factory=dict)
-    """IAM policies by resource."""
+    """IAM policies by resource, as a client wrote them; `iam` is what is evaluated."""
+    owner: str = ""
+    """The account that made the project."""
+    polling: dict[str, Need] = field(default_factory=dict)
+    """What asking for each long-running operation needs."""
+    iam_jobs: dict[tuple[str, str | None], str] = field(default_factory=dict)
+    """Who made each of BigQuery's jobs, by project and id."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         self.operations = Operations(self)
-        self.commands = Commands(self.folder / "jobs", self.environment)
+        self.iam = Policies(self.owner)
+        self.commands = Commands(self.folder / "jobs", self.environment, self.start_of)
         self._services: dict[type[Any], Any] = {}
         self._last = 1000
 
@@ -69,6 +89,18 @@ class Cloud:
         """Return the time that it is in this cloud."""
         told = self.settings.clock
         return datetime.fromisoformat(told).astimezone(UTC) if told else datetime.now(UTC)  # noqa: TID251  (a server has a clock of its own)
+
+    def due(self, method: str) -> datetime | None:
+        """Return when an operation that starts now is done, if that is a matter of time."""
+        seconds = self.settings.durations.get(method)
+        return None if seconds is None else self.now() + timedelta(seconds=seconds)
+
+    def start_of(self, words: Sequence[str]) -> Callable[[], bool]:
+        """Return whether it is time for the program of a container that was asked for now."""
+        told = " ".join(words)
+        takes = [seconds for pattern, seconds in self.settings.durations.items() if re.search(pattern, told)]
+        at = self.now() + timedelta(seconds=max(takes, default=0.0))
+        return lambda: self.now() >= at
 
     def timestamp(self) -> Timestamp:
         """Return `now` as a message."""
@@ -99,6 +131,14 @@ class Cloud:
                 getattr(resource, name).CopyFrom(self.timestamp())
         if "etag" in resource.DESCRIPTOR.fields_by_name:
             resource.etag = f"etag-{self.next_id()}"
+
+    def granted(self, permissions: Iterable[str], need: Callable[[str], Need]) -> list[str]:
+        """Return which of the permissions the caller has, and the settings do not deny."""
+        return [
+            each
+            for each in permissions
+            if each not in self.settings.denied and self.iam.may(self.iam.caller, need(each))
+        ]
 
     def close(self) -> None:
         """End what still runs."""

@@ -8,7 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,11 +34,21 @@ class Hook:
 class Run:
     """One program, from its start on."""
 
-    process: subprocess.Popen[bytes] | Fork | None
+    open: Callable[[], subprocess.Popen[bytes] | Fork | None]
+    is_time: Callable[[], bool]
     output: Path
     errors: Path
     told: bool = False
     """Whether its log has been written."""
+    process: subprocess.Popen[bytes] | Fork | None = None
+    opened: bool = False
+    stopped: bool = False
+    """Whether it was ended before its time to start."""
+
+    def look(self) -> None:
+        """Start the program, if it is time and it has not been started."""
+        if not self.opened and not self.stopped and self.is_time():
+            self.opened, self.process = True, self.open()
 
     @property
     def said(self) -> str:
@@ -54,12 +64,13 @@ class Run:
     @property
     def done(self) -> bool:
         """Whether it has ended; a container without a program ends at once."""
-        return self.process is None or self.process.poll() is not None
+        self.look()
+        return self.stopped or (self.opened and (self.process is None or self.process.poll() is not None))
 
     @property
     def succeeded(self) -> bool:
         """Whether it ended well."""
-        return self.process is None or self.process.poll() == 0
+        return not self.stopped and (self.process is None or self.process.poll() == 0)
 
     @property
     def killed(self) -> bool:
@@ -69,6 +80,8 @@ class Run:
     @property
     def exit_code(self) -> int:
         """What it ended with."""
+        if self.stopped:
+            return -signal.SIGKILL
         return 0 if self.process is None else int(self.process.wait())
 
     def kill(self) -> None:
@@ -77,6 +90,7 @@ class Run:
 
     def end(self, how: signal.Signals) -> None:
         """End it and all that it started by a signal, and wait until it is over."""
+        self.stopped = not self.opened
         if self.process is not None and self.process.poll() is None:
             try:
                 os.killpg(self.process.pid, how)
@@ -89,21 +103,35 @@ class Run:
 class Commands:
     """The hooks of one cloud and all that they started."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, environment: dict[str, str], start_of: Callable[[Sequence[str]], Callable[[], bool]]
+    ) -> None:
+        self._folder, self._start_of = folder, start_of
         self._environment = {**{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}, **environment}
+        self.account_file: Callable[[str], Path] | None = None
         self.hooks: list[Hook] = []
         self.runs: list[Run] = []
 
-    def start(self, image: str, words: Sequence[str], env: dict[str, str]) -> Run:
-        """Run what stands for an image. Without a hook nothing runs, and it went well."""
+    def start(self, image: str, words: Sequence[str], env: dict[str, str], account: str = "") -> Run:
+        """Run what stands for an image, when it is time, under the account that its job names.
+
+        Without a hook nothing runs, and it went well.
+        """
+        if account and self.account_file:
+            env = {**env, "GOOGLE_APPLICATION_CREDENTIALS": str(self.account_file(account))}
         hook = next((each for each in reversed(self.hooks) if re.search(each.image, image)), None)
         folder = self._folder / str(len(self.runs) + 1)
         folder.mkdir(parents=True)
         for name in ("output.txt", "errors.txt"):
             (folder / name).touch()
-        process = self._open(hook, words, env, folder) if hook else None
-        run = Run(process, folder / "output.txt", folder / "errors.txt")
+        words = list(words)
+        run = Run(
+            lambda: self._open(hook, words, env, folder) if hook else None,
+            self._start_of(words),
+            folder / "output.txt",
+            folder / "errors.txt",
+        )
+        run.look()
         self.runs.append(run)
         return run
 

@@ -16,10 +16,13 @@ from grpc_status import rpc_status
 
 from tests.gcp.standin import standard
 from tests.gcp.standin.cloud import Cloud
+from tests.gcp.standin.iam import asked_grpc
+from tests.gcp.standin.iam.policies import Need, billed_to
 from tests.gcp.standin.identity import Identity
 from tests.gcp.standin.journal import Call, Journal, reads
 from tests.gcp.standin.refused import CODES, Refused
 from tests.gcp.standin.rpcs import Rpc, methods, snake
+from tests.gcp.standin.rules import enforcement
 from tests.gcp.standin.services.table import GRPC
 
 _LIMITS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -78,13 +81,22 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
         return grpc.unary_unary_rpc_method_handler(call, rpc.request.FromString, _serialized)
 
     def _call(self, rpc: Rpc, answer: Answer, request: Any, context: grpc.ServicerContext) -> Any:
-        cloud = self._cloud()
+        cloud, journal = self._cloud(), self._journal()
 
         def effect() -> Any:
-            self._identity.check(dict(context.invocation_metadata()).get("authorization", ""))
+            headers = dict(context.invocation_metadata())
+            email = self._identity.check(headers.get("authorization", ""))
+            enforcement.check_enabled(cloud, rpc.service)
+            journal.ignored += enforcement.check_call(rpc, request)
             with cloud.lock:
                 cloud.operations.tick()
+                cloud.iam.caller = email
+                owned = cloud.iam.owns(email)
+                if not owned:
+                    cloud.iam.require(email, [*billed_to(headers), *_needs(cloud, rpc, request)])
                 found = answer(cloud, rpc, request)
+                if rpc.long_running and not owned:
+                    cloud.polling[found.name] = asked_grpc.polling(rpc, request)
                 if not callable(found):
                     return _serialized(found)
             return _serialized(found())  # what waits for a program waits without the lock
@@ -94,7 +106,15 @@ class GrpcDoor(grpc.GenericRpcHandler):  # type: ignore[misc]
 
         agent = dict(context.invocation_metadata()).get("x-goog-api-client", "")
         call = Call(rpc.audited, mutating=not reads(rpc.name), agent=agent, asked=repr(request))
-        return self._journal().carry_out(call, effect=effect, cut=cut)
+        return journal.carry_out(call, effect=effect, cut=cut)
+
+
+def _needs(cloud: Cloud, rpc: Rpc, request: Any) -> list[Need]:
+    if rpc.service == _OPERATIONS:
+        if rpc.name == "ListOperations":
+            return [asked_grpc.listing(request.name)]
+        return [cloud.polling[request.name]] if request.name in cloud.polling else []
+    return list(asked_grpc.needs(rpc, request))
 
 
 def _serialized(message: Any) -> bytes:
@@ -115,4 +135,9 @@ def _status(refused: Refused) -> Any:
     if refused.retry_after is not None:
         delay = Duration(seconds=refused.retry_after)
         found.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
+    if refused.service:
+        info = error_details_pb2.ErrorInfo(
+            reason="SERVICE_DISABLED", domain="googleapis.com", metadata={"service": refused.service}
+        )
+        found.details.add().Pack(info)
     return rpc_status.to_status(found)

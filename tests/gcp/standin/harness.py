@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +37,20 @@ class Running:
             raise RuntimeError(f"the stand-in did not start:\n{(folder / 'stderr.txt').read_text()}")
         ready = json.loads((folder / "env.json").read_text())
         self.environment: dict[str, str] = ready["environment"]
-        self._admin: str = ready["admin"]
+        self.admin: str = ready["admin"]
         self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    @property
+    def for_terraform(self) -> dict[str, str]:
+        """The environment of Terraform's stand-in that is joined to this one: see `tests.gcp.joined`."""
+        return {**self.environment, "MLSPEC_TEST_STANDIN": self.admin}
 
     def stop(self) -> None:
         """End the process."""
         self._process.communicate()
 
     def _ask(self, question: str, **given: Any) -> Any:
-        request = urllib.request.Request(f"{self._admin}/{question}", json.dumps(given).encode(), method="POST")
+        request = urllib.request.Request(f"{self.admin}/{question}", json.dumps(given).encode(), method="POST")
         try:
             with self._direct.open(request, timeout=LONG_ENOUGH) as found:
                 return json.load(found)
@@ -84,6 +92,44 @@ class Running:
         """Let there be for each other forecast what there is for `name`: see `likewise.py`."""
         self._ask("likewise", name=name, others=list(others))
 
+    def account(self, email: str) -> str:
+        """The file that lets a client act as an account, for GOOGLE_APPLICATION_CREDENTIALS. What it may do, `grant` says."""
+        return str(self._ask("account", email=email))
+
+    @contextmanager
+    def acting_as(self, email: str) -> Iterator[None]:
+        """Let this process act as an account, and what it starts."""
+        before = os.environ["GOOGLE_APPLICATION_CREDENTIALS"]
+        os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = self.account(email)
+        try:
+            yield
+        finally:
+            os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = before
+
+    def grant(self, resource: str, role: str, member: str, condition: str = "") -> None:
+        """Grant a role, as IAM's policies name resources and members: see `iam.policies`."""
+        self._ask("grant", resource=resource, role=role, member=member, condition=condition)
+
+    def revoke(self, resource: str, role: str, member: str, condition: str = "") -> None:
+        """Take a role away."""
+        self._ask("revoke", resource=resource, role=role, member=member, condition=condition)
+
+    def allow(self, roles: Mapping[str, Sequence[str]], grants: Sequence[Any]) -> None:
+        """Let there be roles of the project's own, and many grants at once."""
+        self._ask("allow", roles=dict(roles), grants=[asdict(each) for each in grants])
+
+    def define_role(self, name: str, permissions: Sequence[str]) -> None:
+        """Let there be a role of the project's own."""
+        self._ask("role", name=name, permissions=list(permissions))
+
+    def denied(self) -> list[str]:
+        """What was refused so far for want of a permission, in order."""
+        return list(self._ask("denied"))
+
+    def grants(self) -> list[dict[str, Any]]:
+        """Every grant that there ever was, each with the permissions that it allowed calls."""
+        return list(self._ask("grants"))
+
     def outputs(self) -> list[str]:
         """What each program said so far, after the line that started it."""
         return list(self._ask("outputs"))
@@ -99,3 +145,7 @@ class Running:
     def strangers(self) -> list[str]:
         """What was asked for beyond Google's own hosts, each with its method."""
         return list(self._ask("strangers"))
+
+    def ignored(self) -> list[str]:
+        """What callers set and Google would have dropped without a word: each method with the field."""
+        return list(self._ask("ignored"))

@@ -26,7 +26,7 @@ class Identity:
     def __init__(self, folder: Path, project: str) -> None:
         self.authority, self.served, self.account = folder / "ca.pem", folder / "server.pem", folder / "account.json"
         self.email = f"mlspec@{project}.iam.gserviceaccount.com"
-        self._tokens: set[str] = set()
+        self._tokens: dict[str, str] = {}
         _certify(self.authority, self.served)
         self._write_account(project)
 
@@ -34,33 +34,47 @@ class Identity:
         # Every client that is made anywhere checks its key: in 5 ms, and 37 ms where it has the 2,048 bits of Google's.
         key = rsa.generate_private_key(65537, 1024)
         self._public = key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
-        account = {
+        self._key = {
             "type": "service_account", "project_id": project, "private_key_id": "k1", "private_key": _text(key),
-            "client_email": self.email, "client_id": "1", "token_uri": "https://oauth2.googleapis.com/token",
-            "universe_domain": "googleapis.com",
+            "client_id": "1", "token_uri": "https://oauth2.googleapis.com/token", "universe_domain": "googleapis.com",
         }  # fmt: skip
-        _write_secret(self.account, json.dumps(account))
+        self._write_key(self.account, self.email)
+
+    def _write_key(self, path: Path, email: str) -> None:
+        """Write an account's file. The key is the same for all, which saves the time to make one; the name tells them apart."""
+        _write_secret(path, json.dumps({**self._key, "client_email": email}))
+
+    def account_file(self, email: str) -> Path:
+        """Return the file that lets a client act as an account."""
+        path = self.account.with_name(f"{email}.json")
+        if not path.exists():
+            self._write_key(path, email)
+        return path
 
     def issue(self, assertion: str) -> dict[str, Any]:
         """Return an access token for a signed assertion, as https://oauth2.googleapis.com/token does. Raises Refused."""
-        if not self._signed(assertion):
+        email = self._signed(assertion)
+        if not email:
             raise Refused("INVALID_ARGUMENT", "Invalid JWT Signature.", reason="invalid_grant")
         token = f"standin-{secrets.token_urlsafe(24)}"
-        self._tokens.add(token)
+        self._tokens[token] = email
         return {"access_token": token, "expires_in": TOKEN_LIFE, "token_type": "Bearer"}
 
-    def check(self, authorization: str) -> None:
-        """Raise Refused where a call carries neither a token from here nor a JWT that the account signed itself."""
+    def check(self, authorization: str) -> str:
+        """Return who calls. Raises Refused where a call carries neither a token from here nor a JWT that an account signed."""
         token = authorization.removeprefix("Bearer ")
-        if token not in self._tokens and not self._signed(token):
+        email = self._tokens.get(token) or self._signed(token)
+        if not email:
             raise Refused("UNAUTHENTICATED", "Request had invalid authentication credentials.")
+        return email
 
-    def _signed(self, token: str) -> bool:
+    def _signed(self, token: str) -> str:
+        """Return the account that signed a JWT; nothing where none of this stand-in's did."""
         try:
             claims = jwt.decode(token, certs=self._public)
         except ValueError:  # what google.auth raises for each of: no JWT, another key, expired
-            return False
-        return claims.get("iss") == self.email
+            return ""
+        return str(claims.get("iss") or "")
 
 
 def _certify(authority: Path, served: Path) -> None:

@@ -83,6 +83,8 @@ class Journal:
     faults: list[Fault] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     """Hosts that somebody tried to reach and that are none of Google's."""
+    ignored: list[str] = field(default_factory=list)
+    """Fields that a caller set though only the service sets them, each with its method: Google drops them without a word."""
     lock: Any = field(default_factory=threading.Lock, repr=False)
 
     def add_fault(self, fault: Fault) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from mlspec.spec.gcp.resource_names import derived_names
 from tests.gcp.standin import standard
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.services.storage.objects import Bucket, Store
@@ -43,9 +42,9 @@ def _model(cloud: Cloud, name: str, other: str) -> None:
 
 
 def _endpoint(cloud: Cloud, name: str, other: str) -> None:
-    old, new = (derived_names(each)["Vertex AI endpoint"] for each in (name, other))
     for path, found in list(cloud.resources.items()):
-        if path.endswith(f"/endpoints/{old}"):
+        if "/endpoints/" in path and found.labels.get("mlspec-forecast") == name:
             made = standard.copy(found)
-            made.name = path.replace(old, new)
+            made.name = f"{path.rpartition('/')[0]}/{cloud.next_id()}"
+            made.labels["mlspec-forecast"] = other
             cloud.resources[made.name] = made

@@ -30,17 +30,25 @@ class Operations:
         self._all: dict[str, _Pending] = {}
 
     def start(
-        self, parent: str, land: Callable[[], Any], *, metadata: Any = None, ready: Callable[[], bool] | None = None
-    ) -> Operation:
-        """Return an operation that lands after as many calls as the settings say, or when `ready` says so."""
+        self, parent: str, land: Callable[[], Any], *, method: str = "", metadata: Any = None,
+        ready: Callable[[], bool] | None = None,
+    ) -> Operation:  # fmt: skip
+        """Return an operation that lands after as many calls, or as much time for its method, as the settings say.
+
+        Or when `ready` says so.
+        """
         message = Operation(name=f"{parent}/operations/{self._cloud.next_id()}")
         if metadata is not None:
             message.metadata.Pack(metadata)
-        pending = _Pending(message, land, ready or self._countdown())
+        pending = _Pending(message, land, ready or self._timer(method) or self._countdown())
         self._all[message.name] = pending
         if self._cloud.settings.operations_take == 0:
             self._settle(pending)
         return message
+
+    def _timer(self, method: str) -> Callable[[], bool] | None:
+        at = self._cloud.due(method)
+        return (lambda: self._cloud.now() >= at) if at else None
 
     def _countdown(self) -> Callable[[], bool]:
         left = self._cloud.settings.operations_take

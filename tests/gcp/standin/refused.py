@@ -17,9 +17,18 @@ class Refused(Exception):
     """A call's answer that is an error. `reason` is the word that Google's JSON errors carry."""
 
     def __init__(
-        self, code: str, message: str, *, status: int = 0, reason: str = "", retry_after: int | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int = 0,
+        reason: str = "",
+        retry_after: int | None = None,
+        service: str = "",
     ) -> None:
         super().__init__(message)
+        self.service = service
+        """The API that is off, where that is why."""
         self.code, self.message, self.retry_after = code, message, retry_after
         self.number, known = CODES[code]
         self.status = status or known
@@ -47,6 +56,19 @@ def invalid(message: str) -> Refused:
 def precondition(message: str) -> Refused:
     """Return the refusal of a call that the state of things does not allow."""
     return Refused("FAILED_PRECONDITION", message)
+
+
+def service_disabled(api: str, project: str) -> Refused:
+    """Return the refusal of a call to an API that is off, or was turned on a moment ago: both sound alike.
+
+    Source: cloud.google.com/apis/design/errors, "Error payloads"; github.com/hashicorp/terraform-provider-google/issues/8214.
+    """
+    message = (
+        f"{api} has not been used in project {project} before or it is disabled. Enable it by visiting"
+        f" https://console.developers.google.com/apis/api/{api}/overview?project={project} then retry. If you enabled this API"
+        " recently, wait a few minutes for the action to propagate to our systems and retry."
+    )
+    return Refused("PERMISSION_DENIED", message, reason="accessNotConfigured", service=api)
 
 
 def _reason(code: str) -> str:

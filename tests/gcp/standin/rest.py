@@ -103,10 +103,11 @@ def error(refused: Refused) -> Response:
     if refused.reason == "invalid_grant":  # the token endpoint follows RFC 6749
         return answer({"error": refused.reason, "error_description": refused.message}, status=refused.status)
     one = {"message": refused.message, "domain": "global", "reason": refused.reason}
-    found = answer(
-        {"error": {"code": refused.status, "message": refused.message, "status": refused.code, "errors": [one]}},
-        status=refused.status,
-    )
+    said: Json = {"code": refused.status, "message": refused.message, "status": refused.code, "errors": [one]}
+    if refused.service:
+        info = {"reason": "SERVICE_DISABLED", "domain": "googleapis.com", "metadata": {"service": refused.service}}
+        said["details"] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", **info}]
+    found = answer({"error": said}, status=refused.status)
     retry = {} if refused.retry_after is None else {"Retry-After": str(refused.retry_after)}
     return Response(found.status, found.body, {**found.headers, **retry})
 

@@ -13,11 +13,14 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from tests.gcp.standin.cloud import Cloud
+from tests.gcp.standin.iam.policies import billed_to
 from tests.gcp.standin.identity import Identity
 from tests.gcp.standin.journal import Call, Journal
 from tests.gcp.standin.refused import Refused
 from tests.gcp.standin.rest import Request, Response, Route, answer, error
+from tests.gcp.standin.rules import enforcement
 
+_ASKS = (".testIamPermissions", ".getIamPolicy")  # by POST, and change nothing
 _TOKEN_HOST = "oauth2.googleapis.com"
 
 
@@ -29,6 +32,16 @@ def routes(host: str) -> list[Route]:
         from tests.gcp.standin.services.bigquery.routes import ROUTES
     elif host in ("artifactregistry.googleapis.com", "pubsub.googleapis.com"):
         from tests.gcp.standin.services.shelves import ROUTES
+    elif host == "iam.googleapis.com":
+        from tests.gcp.standin.services.accounts import ROUTES
+    elif host == "cloudbuild.googleapis.com":
+        from tests.gcp.standin.services.builds import ROUTES
+    elif host == "cloudscheduler.googleapis.com":
+        from tests.gcp.standin.services.scheduler import ROUTES
+    elif host == "compute.googleapis.com":
+        from tests.gcp.standin.services.networks import ROUTES
+    elif host == "cloudbilling.googleapis.com":
+        from tests.gcp.standin.services.projects import BILLING as ROUTES
     else:
         from tests.gcp.standin.services.projects import ROUTES
     return ROUTES
@@ -66,14 +79,33 @@ class RestDoor:
         cloud = self._cloud()
 
         def effect() -> Response:
-            self._identity.check(request.headers.get("authorization", ""))
+            email = self._identity.check(request.headers.get("authorization", ""))
+            enforcement.check_enabled(cloud, request.host)
+            enforcement.check_json(route.audited, request)
             with cloud.lock:
                 cloud.operations.tick()
-                return route.handler(cloud, request)
+                cloud.iam.caller = email
+                if cloud.iam.owns(email):
+                    return route.handler(cloud, request)
+                return _allowed(cloud, email, route, request)
 
-        mutating = request.method not in {"GET", "HEAD"} and "testIamPermissions" not in route.audited
+        mutating = request.method not in {"GET", "HEAD"} and not route.audited.endswith(_ASKS)
         call = Call(route.audited, mutating, request.headers.get("user-agent", ""), request.asked)
         return self._journal().carry_out(call, effect=effect, cut=lambda: self._cut(peer))
+
+
+def _allowed(cloud: Cloud, email: str, route: Route, request: Request) -> Response:
+    """Answer whoever owns nothing, as far as the account may."""
+    from tests.gcp.standin.iam import asked_rest
+
+    cloud.iam.require(email, [*billed_to(request.headers), *asked_rest.needs(cloud, route.audited, request)])
+    try:
+        return route.handler(cloud, request)
+    except Refused as refused:
+        hidden = asked_rest.hides(cloud, route.audited, request) if refused.code == "NOT_FOUND" else None
+        if hidden is not None:
+            cloud.iam.require(email, [hidden])
+        raise
 
 
 def _routed(request: Request) -> tuple[Route, Request]:

@@ -13,8 +13,10 @@ from google.protobuf.empty_pb2 import Empty
 
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.filters import lookup, matcher
+from tests.gcp.standin.iam.policies import Need
 from tests.gcp.standin.refused import Refused, invalid, not_found
 from tests.gcp.standin.rpcs import Rpc, snake
+from tests.gcp.standin.rules import fields
 
 PAGE = 100
 Method = Callable[[Cloud, Rpc, Any], Any]
@@ -115,6 +117,7 @@ def update(cloud: Cloud, rpc: Rpc, request: Any) -> Any:
         raise Refused("ABORTED", f"{new.name} has changed since: its etag is another.")
     changed = copy(current)
     merge(changed, new, list(request.update_mask.paths) if hasattr(request, "update_mask") else [])
+    fields.check_unchanged(current, changed)
 
     def land() -> Any:
         current.CopyFrom(changed)
@@ -157,7 +160,7 @@ def delete(cloud: Cloud, rpc: Rpc, request: Any) -> Any:
 
 
 def set_iam_policy(cloud: Cloud, rpc: Rpc, request: Any) -> Any:
-    """Keep a policy. It is never evaluated."""
+    """Keep a policy. What is evaluated is what a test grants: see `iam`."""
     cloud.policies[request.resource] = copy(request.policy)
     return request.policy
 
@@ -168,8 +171,8 @@ def get_iam_policy(cloud: Cloud, rpc: Rpc, request: Any) -> Any:
 
 
 def test_iam_permissions(cloud: Cloud, rpc: Rpc, request: Any) -> Any:
-    """Return the asked permissions that the settings do not deny."""
-    return rpc.response(permissions=[each for each in request.permissions if each not in cloud.settings.denied])
+    """Return which of the asked permissions the caller has."""
+    return rpc.response(permissions=cloud.granted(request.permissions, lambda each: Need(each, request.resource)))
 
 
 _BY_NAME: dict[str, Method] = {

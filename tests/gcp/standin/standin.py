@@ -12,9 +12,11 @@ from tests.gcp.standin import admin
 from tests.gcp.standin.cloud import Cloud, Settings
 from tests.gcp.standin.commands import Hook
 from tests.gcp.standin.grpc_door import GrpcDoor
+from tests.gcp.standin.iam.policies import Grant, Need
 from tests.gcp.standin.identity import Identity
 from tests.gcp.standin.journal import Fault, Journal
 from tests.gcp.standin.proxy import Proxy
+from tests.gcp.standin.refused import Refused
 from tests.gcp.standin.rest_door import RestDoor
 
 _LOCAL = "localhost,127.0.0.1"
@@ -65,7 +67,9 @@ class Standin:
 
     def _cloud(self) -> Cloud:
         self._runs += 1
-        return Cloud(self.folder / str(self._runs), self.environment)
+        cloud = Cloud(self.folder / str(self._runs), self.environment, owner=self._identity.email)
+        cloud.commands.account_file = self._identity.account_file
+        return cloud
 
     def _questions(self) -> dict[str, admin.Ask]:
         return {
@@ -78,8 +82,42 @@ class Standin:
             "likewise": self._likewise,
             "calls": lambda _: self.journal.calls,
             "strangers": lambda _: self.journal.strangers,
+            "ignored": lambda _: self.journal.ignored,
+            "account": lambda given: str(self._identity.account_file(given["email"])),
+            "grant": lambda given: self.cloud.iam.add(Grant(**given)),
+            "revoke": lambda given: self.cloud.iam.remove(Grant(**given)),
+            "role": self._define_role,
+            "allow": self._allow,
+            "authorize": self._authorize,
+            "denied": lambda _: self.cloud.iam.denied,
+            "grants": self._grants,
             "outputs": lambda _: [run.said for run in self.cloud.commands.runs],
         }
+
+    def _define_role(self, given: dict[str, Any]) -> None:
+        self.cloud.iam.custom[given["name"]] = frozenset(given["permissions"])
+
+    def _allow(self, given: dict[str, Any]) -> None:
+        for name, permissions in given["roles"].items():
+            self._define_role({"name": name, "permissions": permissions})
+        for grant in given["grants"]:
+            self.cloud.iam.add(Grant(**grant))
+
+    def _authorize(self, given: dict[str, Any]) -> str:
+        """Say in Google's words why an account may not; nothing where it may."""
+        with self.cloud.lock:
+            try:
+                self.cloud.iam.require(given["email"], [Need(**each) for each in given["needs"]])
+            except Refused as refused:
+                return refused.message
+        return ""
+
+    def _grants(self, _: dict[str, Any]) -> list[dict[str, Any]]:
+        """Every grant that there ever was, with the permissions that it allowed calls."""
+        used: dict[Grant, list[str]] = {}
+        for grant, permission in self.cloud.iam.used:
+            used.setdefault(grant, []).append(permission)
+        return [{**asdict(each), "allowed": sorted(used.get(each, []))} for each in self.cloud.iam.known]
 
     def _likewise(self, given: dict[str, Any]) -> None:
         from tests.gcp.standin.likewise import likewise

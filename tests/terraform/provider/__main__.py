@@ -1,9 +1,10 @@
 """The provider's process.
 
 `python -m tests.terraform.provider --reattach FOLDER` serves the cloud in FOLDER until it is interrupted, and prints the
-line to set before `terraform` is called by hand. Without a folder it reads folders from standard input, one a line, and
-answers each with the value of TF_REATTACH_PROVIDERS as a line of JSON: that is how the tests use one process for many
-clouds. It ends when its standard input does.
+line to set before `terraform` is called by hand. Without a folder it reads folders from standard input, one a line, with
+the account that is to act there behind a tab if it is another than the owner's, and answers each with the value of
+TF_REATTACH_PROVIDERS as a line of JSON: that is how the tests use one process for many clouds. It ends when its standard
+input does.
 """
 
 from __future__ import annotations
@@ -73,9 +74,10 @@ class Process:
         self.sockets, self.kind = sockets, kind
         self.servers: list[grpc.Server] = []
 
-    def open(self, folder: Path) -> str:
-        """The value of TF_REATTACH_PROVIDERS for a cloud."""
+    def open(self, folder: Path, account: str = "") -> str:
+        """The value of TF_REATTACH_PROVIDERS for a cloud, and for whoever acts as the account there."""
         cloud = self.kind(folder)
+        cloud.account = account
         folder.mkdir(parents=True, exist_ok=True)
         beta = {**self.schema, "resources": {**self.schema["resources"], **overlay.BETA_SCHEMA}}
         found = {}
@@ -105,7 +107,8 @@ def main() -> None:
             print(f"export TF_REATTACH_PROVIDERS='{process.open(options.reattach)}'", flush=True)
             process.servers[-1].wait_for_termination()
         for line in sys.stdin:
-            print(process.open(Path(line.strip())), flush=True)
+            folder, _, account = line.strip().partition("\t")
+            print(process.open(Path(folder), account), flush=True)
         for server in process.servers:
             server.stop(None)
     except KeyboardInterrupt:

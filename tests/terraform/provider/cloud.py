@@ -48,6 +48,8 @@ class Cloud:
     """One cloud; another folder is another one."""
 
     folder: Path
+    account: str = ""
+    """Whom Terraform acts as; nobody in particular where it is empty."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def resources(self, type_name: str | None = None) -> list[Resource]:
@@ -107,6 +109,9 @@ class Cloud:
                     self._write(self.folder / "faults.json", [asdict(each) for each in faults])
                     return fault
         return None
+
+    def authorize(self, operation: Operation, type_name: str, values: dict[str, Any]) -> None:
+        """Raise Refused where the account may not. Here everybody may; a cloud with permissions knows better."""
 
     def note(self, operation: Operation, type_name: str, id_: str) -> None:
         with self.lock, (self.folder / "log.jsonl").open("a") as log:

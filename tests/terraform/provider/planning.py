@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.terraform import provider_rules
 from tests.terraform.provider.values import UNKNOWN, Values, same
 from tests.terraform.rules import Rules, Template
 
@@ -138,7 +139,7 @@ def others(before: Values, what: str) -> Values:
 def replacements(kind: Kind, prior: Values, planned: Values) -> list[str]:
     """The attributes whose change needs a new resource."""
     found = []
-    for path in ("project", *kind.rules.force_new):
+    for path in ("project", *kind.rules.force_new, *provider_rules.fixed_paths(kind.name)):
         top = path.partition(".")[0]
         old, new = prior.get(top), planned.get(top)
         if same(old, new):

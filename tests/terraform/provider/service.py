@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tests.terraform import provider_rules, references
 from tests.terraform.provider.cloud import Cloud, Fault, Resource
 from tests.terraform.provider.messages import message
 from tests.terraform.provider.planning import Kind, Known, Settings, finish, plan, replacements
@@ -120,8 +121,10 @@ class Provider:
 
     def ValidateResourceTypeConfig(self, request: Any) -> Any:  # noqa: N802
         values = decode(request.config) or {}
-        problems = validation_problems(self.kinds[request.type_name].rules, values)
-        return message("Diagnostics", diagnostics=[error(sentence, attribute) for attribute, sentence in problems])
+        kept = list(validation_problems(self.kinds[request.type_name].rules, values))
+        found = {path for path, _ in kept}
+        kept += [(path, said) for path, said in provider_rules.problems(request.type_name, values) if path not in found]
+        return message("Diagnostics", diagnostics=[error(sentence, attribute) for attribute, sentence in kept])
 
     def ValidateDataSourceConfig(self, _request: Any) -> Any:  # noqa: N802
         return message("Diagnostics")
@@ -137,6 +140,11 @@ class Provider:
         if fault:
             refused = error(f"Error when reading or editing {kind.noun} {state['id']!r}: {fault.error}")
             return message("ReadResponse", new_state=request.current_state, diagnostics=[refused])
+        try:
+            self.cloud.authorize("read", kind.name, state)
+        except Refused as refused:
+            summary = f"Error when reading or editing {kind.noun} {state['id']!r}: {refused}"
+            return message("ReadResponse", new_state=request.current_state, diagnostics=[error(summary)])
         live = self.cloud.find(kind.name, state["id"])
         return message(
             "ReadResponse", new_state=encode(live and self.state(kind, live, state)), private=request.private
@@ -227,9 +235,12 @@ class Provider:
             fault = self.cloud.fault(kind.name, operation, id_)
             if fault and (fault.leaves == "nothing" or operation == "update"):
                 raise Refused(fault.error)
+            self.cloud.authorize(operation, kind.name, values)
             problems = api_problems(kind.rules, values)
             if problems:
                 raise Refused(f"googleapi: Error 400: {'; '.join(problems)}, badRequest")
+            if why := references.refusal(kind.name, operation, id_, values, self.cloud):
+                raise Refused(why)
             if operation == "create" and live is not None and not kind.rules.adopts:
                 raise Refused(
                     f"googleapi: Error 409: Resource already exists in the project (resource={id_})., alreadyExists"
@@ -258,6 +269,7 @@ class Provider:
             raise Refused(
                 f'cannot destroy {kind.noun} without setting deletion_policy="DELETE" and running `terraform apply`'
             )
+        self.cloud.authorize("delete", kind.name, prior)
         live = self.cloud.find(kind.name, prior["id"])
         if live is None or prior.get("deletion_policy") == "ABANDON" or kind.rules.stays:
             return

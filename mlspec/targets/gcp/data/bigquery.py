@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from mlspec.errors import DataError, TargetError
+from mlspec.errors import DataError, MlspecError, TargetError
 from mlspec.spec.forecast import Forecast, Future, Source
+from mlspec.spec.gcp.forecast_table import FORECAST_TABLE
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.record import ForecastRun
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.data.forecast_table import long_table
+from mlspec.targets.gcp.data.forecast_table import write_long_table
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
+_READS_ROWS = "bigquery.tables.getData"  # the permission that an account lacks for a table that it may not read
 _LONG = 1800.0  # seconds that a query may take
 # The digest of a query's result: the same rows are the same data, whatever the tables.
 _DIGEST = "SELECT COUNT(*) AS rows_, CAST(BIT_XOR(FARM_FINGERPRINT(TO_JSON_STRING(t))) AS STRING) AS digest FROM (\n{query}\n) AS t"
@@ -64,29 +66,34 @@ class Warehouse:
         each cutoff
         (https://cloud.google.com/bigquery/docs/managing-partitioned-table-data#write-to-partition).
         """
+        names = derived_names(forecast)
+        with TemporaryDirectory(prefix="mlspec-") as folder:
+            rows = Path(folder, "rows.parquet")
+            cutoff = write_long_table(source, rows, spec, run.files["forecast"].sha256[:16])
+            table = f"{names['BigQuery dataset']}.{names['BigQuery table']}${cutoff:%Y%m%d}"
+            self._load_partition(rows, f"{self._clients.project}.{table}")
+
+    def _load_partition(self, rows: Path, table: str) -> None:
+        """Replace a partition of a forecast's table by the rows of a Parquet file."""
         from google.api_core.exceptions import NotFound
         from google.cloud import bigquery
-        from pyarrow import parquet
 
-        names = derived_names(forecast)
-        digest = run.files["forecast"].sha256
-        rows = long_table(source, spec, digest[:16])
-        day = rows["cutoff"][0].as_py().strftime("%Y%m%d")
-        table = f"{self._clients.project}.{names['BigQuery dataset']}.{names['BigQuery table']}${day}"
-        buffer = io.BytesIO()
-        parquet.write_table(rows, buffer)
         settings = bigquery.LoadJobConfig(
             source_format="PARQUET",
             create_disposition="CREATE_NEVER",
             write_disposition="WRITE_TRUNCATE",
             labels={"managed-by": "mlspec"},
+            # Without it BigQuery takes every column of the file for NULLABLE, and refuses the load into REQUIRED ones
+            # (github.com/googleapis/python-bigquery/issues/1981).
+            schema=[bigquery.SchemaField(column.name, column.type, column.mode) for column in FORECAST_TABLE],
         )
 
         def load_partition() -> None:
-            buffer.seek(0)
-            self._client.load_table_from_file(
-                buffer, table, job_config=settings, num_retries=0, timeout=TIMEOUT
-            ).result(retry=None, timeout=_LONG)
+            with rows.open("rb") as file:
+                job = self._client.load_table_from_file(
+                    file, table, job_config=settings, num_retries=0, timeout=TIMEOUT
+                )
+            job.result(retry=None, timeout=_LONG)
 
         try:
             call_with_retries(load_partition, f"write the forecast to {table}")
@@ -117,7 +124,7 @@ class Warehouse:
         return hashlib.sha256(words.encode()).hexdigest(), ("query",), 0
 
     def _run_query(self, query: str, field: str) -> Any:
-        from google.api_core.exceptions import BadRequest, NotFound
+        from google.api_core.exceptions import NotFound
 
         try:
             return call_with_retries(
@@ -126,11 +133,29 @@ class Warehouse:
                 ),
                 f"run the query of {field}",
             )
-        except (BadRequest, NotFound) as error:
+        except NotFound as error:
             raise DataError(
                 f"{field}: BigQuery refused the query: {error.message}", hint="correct the query in the spec"
             ) from error
+        except TargetError as error:
+            raise _query_error(error, field) from error
 
     @property
     def _client(self) -> Any:
         return self._clients.warehouse
+
+
+def _query_error(error: TargetError, field: str) -> MlspecError:
+    """Return what to say of a query that failed: the SQL is wrong, or a table may not be read, or what was said already."""
+    from google.api_core.exceptions import BadRequest
+
+    if isinstance(error.__cause__, BadRequest):
+        said = f"{field}: BigQuery refused the query: {error.__cause__.message}"
+        return DataError(said, hint="correct the query in the spec")
+    if _READS_ROWS in error.message:
+        return TargetError(
+            error.message,
+            hint="name the query's datasets under dataset.source.datasets and apply: that lets the forecast's accounts read. "
+            "`mlspec doctor` says what the owner of another project has to grant",
+        )
+    return error

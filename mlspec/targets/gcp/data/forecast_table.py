@@ -1,28 +1,59 @@
-"""A forecast in the schema of its BigQuery table: one row per series, period and quantile (null for the mean).
-
-`templates/terraform/forecast/warehouse.tf.j2` creates the table: series (JSON of its key columns), time, cutoff, quantile,
-value, version, run.
-"""
+"""A forecast in the schema of its BigQuery table (`spec.gcp.forecast_table`): one row per series, period and quantile."""
 
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from mlspec.errors import StateError
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.gcp.forecast_table import FORECAST_TABLE
 
 _MEAN = "mean"
+_PART = 16_384  # rows of the forecast's file that are converted at once: a few MiB
 
 
-def long_table(source: Path, spec: Forecast, run: str) -> Any:
-    """Return a forecast's file as a pyarrow table in the BigQuery table's schema. `run` is the forecast file's digest."""
+def write_long_table(source: Path, destination: Path, spec: Forecast, run: str) -> date:
+    """Write a forecast's file as Parquet in the BigQuery table's schema, part by part. Return the forecast's cutoff.
+
+    `run` is the forecast file's digest. Memory does not grow with the forecast. A column that the table requires is required in the
+    file too: BigQuery refuses a file with other modes.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    wide = pq.read_table(source)
-    keys = list(spec.dataset.series)
-    series = pa.array(_series_keys(wide, keys), pa.string())
+    schema = _table_schema(pa)
+    cutoff: date | None = None
+    with pq.ParquetFile(source) as file, pq.ParquetWriter(destination, schema) as writer:
+        for batch in file.iter_batches(batch_size=_PART):
+            wide = pa.Table.from_batches([batch])
+            rows = _long_rows(pa, wide=wide, spec=spec, run=run).cast(schema)
+            writer.write_table(rows)
+            cutoff = cutoff or rows["cutoff"][0].as_py()
+    if cutoff is None:
+        raise StateError(
+            f"the forecast {source.name} has no rows", hint="run `mlspec apply`: it makes the forecast again"
+        )
+    return cutoff
+
+
+def _table_schema(pa: Any) -> Any:
+    types = {
+        "STRING": pa.string(),
+        "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+        "DATE": pa.date32(),
+        "FLOAT64": pa.float64(),
+    }
+    return pa.schema(
+        [pa.field(column.name, types[column.type], nullable=column.mode == "NULLABLE") for column in FORECAST_TABLE]
+    )
+
+
+def _long_rows(pa: Any, *, wide: Any, spec: Forecast, run: str) -> Any:
+    """Return the rows of the mean and of each quantile."""
+    series = pa.array(_series_keys(wide, list(spec.dataset.series)), pa.string())
     parts = [
         _quantile_rows(pa, wide=wide, series=series, time=spec.dataset.time, run=run, quantile=quantile)
         for quantile in (None, *spec.model.quantiles)

@@ -12,9 +12,10 @@ from itertools import takewhile
 from pathlib import Path
 
 from mlspec.errors import DataError, TargetError
-from mlspec.source_files import list_source_files
+from mlspec.source_files import is_part, list_source_files, partition_values
 from mlspec.spec.forecast import Forecast, Future, Source
 from mlspec.spec.object_address import ObjectAddress, bucket_address, is_object_address, parse_object_address
+from mlspec.spec.table_files import named_format
 from mlspec.state.observed import SourceFacts
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.data.bigquery import Warehouse
@@ -69,10 +70,9 @@ class Sources:
     def _inspect_field(self, source: Source | Future, field: str, root: Path) -> tuple[str, tuple[str, ...], int]:
         uri = source.uri or ""
         if is_object_address(uri):
-            objects = self._matching_objects(uri, field)
-            words = "".join(
-                f"{stored.checksum} {stored.size}\n" for stored in objects
-            )  # by content: a renamed object is the same data
+            objects = self._matching_objects(source, field)
+            # By content, and where it is a part of: a renamed object is the same data.
+            words = "".join(f"{_partition_text(source, stored)}{stored.checksum} {stored.size}\n" for stored in objects)
             return (
                 _digest_of(words),
                 tuple(str(ObjectAddress(parse_object_address(uri).bucket, stored.name)) for stored in objects),
@@ -90,25 +90,40 @@ class Sources:
         uri = source.uri or ""
         if is_object_address(uri):
             bucket = Bucket(self._clients, parse_object_address(uri).bucket)
-            objects = self._matching_objects(uri, f"dataset.{field}")
-            for number, stored in enumerate(objects):
-                (destination / f"{number:06}-{Path(stored.name).name}").write_bytes(bucket.read_generation(stored))
-            return {"uri": f"{field}/*{Path(uri).suffix}"}
+            whole = _named_folder(source)
+            for number, stored in enumerate(self._matching_objects(source, f"dataset.{field}")):
+                name = stored.name.removeprefix(whole) if whole else f"{number:06}-{Path(stored.name).name}"
+                (destination / name).parent.mkdir(parents=True, exist_ok=True)
+                (destination / name).write_bytes(bucket.read_generation(stored))
+            return {"uri": field if whole else f"{field}/*{Path(uri).suffix}"}
         if _is_remote(source):
             self._warehouse.fetch_rows(source, destination / "rows.parquet", f"dataset.{field}")
             rows: dict[str, str | None] = {"uri": f"{field}/rows.parquet"}
             return {**rows, "query": None} if isinstance(source, Source) else rows
+        if (root / uri).is_dir():
+            destination.rmdir()
+            destination.symlink_to((root / uri).resolve(), target_is_directory=True)
+            return {"uri": field}
         for number, path in enumerate(list_source_files(root, uri)):
             (destination / f"{number:06}-{path.name}").symlink_to(path.resolve())
         return {"uri": f"{field}/*{Path(uri).suffix}"}
 
-    def _matching_objects(self, uri: str, field: str) -> tuple[StoredObject, ...]:
-        bucket, name = parse_object_address(uri)
-        folder, _, pattern = name.rpartition("/")
-        listed = self._list_folder(bucket, f"{folder}/" if folder else "")
-        matching = tuple(stored for stored in listed if _matches_pattern(stored.name.rpartition("/"), folder, pattern))
+    def _matching_objects(self, source: Source | Future, field: str) -> tuple[StoredObject, ...]:
+        bucket, name = parse_object_address(source.uri or "")
+        whole = _named_folder(source)
+        if whole is not None:
+            listed = self._list_folder(bucket, whole)
+            matching = tuple(stored for stored in listed if is_part(stored.name.removeprefix(whole)))
+        else:
+            folder, _, pattern = name.rpartition("/")
+            listed = self._list_folder(bucket, f"{folder}/" if folder else "")
+            matching = tuple(
+                stored for stored in listed if _matches_pattern(stored.name.rpartition("/"), folder, pattern)
+            )
         if not matching:
-            raise DataError(f"{field}: no object matches {uri}", hint="correct the address, or upload the data there")
+            raise DataError(
+                f"{field}: no object matches {source.uri}", hint="correct the address, or upload the data there"
+            )
         return matching
 
     def _list_folder(self, bucket: str, folder: str) -> tuple[StoredObject, ...]:
@@ -147,6 +162,19 @@ class Sources:
         except TargetError:
             return None
         return objects if len(objects) <= MOST else None
+
+
+def _named_folder(source: Source | Future) -> str | None:
+    """Return the folder that an address names, with its slash: one of Parquet files without a suffix; None if it names objects."""
+    name = parse_object_address(source.uri or "").name
+    is_folder = source.format == "parquet" and "*" not in name and named_format(name) is None
+    return f"{name}/" if is_folder else None
+
+
+def _partition_text(source: Source | Future, stored: StoredObject) -> str:
+    folder = _named_folder(source)
+    values = partition_values(stored.name.removeprefix(folder)) if folder else {}
+    return "".join(f"{key}={value}/" for key, value in values.items())
 
 
 def _matches_pattern(name: tuple[str, str, str], folder: str, pattern: str) -> bool:

@@ -10,11 +10,18 @@ from mlspec.errors import TargetError
 from mlspec.spec.object_address import bucket_address
 from mlspec.state.finding import Finding, Grant, Quota
 from mlspec.state.resource import Json
-from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, GoogleProbe, run_check, unknown_finding
+from mlspec.targets.gcp.doctor.probe import (
+    PLATFORM,
+    PROJECTS,
+    TIMEOUT,
+    GoogleProbe,
+    list_pages,
+    run_check,
+    unknown_finding,
+)
 from mlspec.targets.gcp.retry import explain_google_errors
 
 _USAGE = "https://serviceusage.googleapis.com"
-_PROJECTS = "https://cloudresourcemanager.googleapis.com/v3/projects"
 
 
 def check_apis(probe: GoogleProbe, api_names: Sequence[str]) -> Iterator[Finding]:
@@ -31,13 +38,9 @@ def check_apis(probe: GoogleProbe, api_names: Sequence[str]) -> Iterator[Finding
 
 
 def _enabled_apis(probe: GoogleProbe) -> Iterator[str]:
-    query = {"filter": "state:ENABLED", "pageSize": "200"}
-    while True:
-        page: Any = probe.get_json(f"{_USAGE}/v1/projects/{probe.place.project}/services", **query)
-        yield from (service["config"]["name"] for service in page.get("services", ()))
-        if not page.get("nextPageToken"):
-            return
-        query["pageToken"] = page["nextPageToken"]
+    url = f"{_USAGE}/v1/projects/{probe.place.project}/services"
+    services = list_pages(probe, url, "services", filter="state:ENABLED", pageSize="200")
+    yield from (service["config"]["name"] for service in services)
 
 
 def check_grant(probe: GoogleProbe, needed_grant: Grant) -> Finding:
@@ -62,7 +65,7 @@ def _granted_permissions(probe: GoogleProbe, needed_grant: Grant) -> set[str]:
     if needed_grant.bucket:
         bucket = probe.clients.storage.bucket(needed_grant.bucket)
         return set(bucket.test_iam_permissions(permissions, timeout=TIMEOUT, retry=None))
-    answer: Any = probe.post_json(f"{_PROJECTS}/{probe.place.project}:testIamPermissions", {"permissions": permissions})
+    answer: Any = probe.post_json(f"{PROJECTS}/{probe.place.project}:testIamPermissions", {"permissions": permissions})
     return set(answer.get("permissions", ()))
 
 

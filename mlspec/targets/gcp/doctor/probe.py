@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mlspec.errors import MissingExtra, TargetError
@@ -14,6 +14,7 @@ from mlspec.targets.gcp.retry import explain_google_errors
 
 TIMEOUT = 10.0  # seconds for one request
 PLATFORM = "terraform -chdir=infra apply"
+PROJECTS = "https://cloudresourcemanager.googleapis.com/v3/projects"
 SIGN_IN = "gcloud auth application-default login"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
@@ -63,6 +64,23 @@ class GoogleProbe:
             raise from_http_response(response)
         value: dict[str, Json] = response.json()
         return value
+
+
+def list_pages(probe: GoogleProbe, url: str, field: str, **query: str) -> Iterator[Any]:
+    """Yield the items of all pages of a list. Raises Google's own exceptions."""
+    while True:
+        page: Any = probe.get_json(url, **query)
+        yield from page.get(field, ())
+        if not page.get("nextPageToken"):
+            return
+        query["pageToken"] = page["nextPageToken"]
+
+
+def get_job(probe: GoogleProbe, name: str) -> Any:
+    """Return one of Cloud Run's jobs. Raises Google's own exceptions."""
+    place = probe.place
+    full = f"projects/{place.project}/locations/{place.region}/jobs/{name}"
+    return probe.clients.jobs.get_job(name=full, retry=None, timeout=TIMEOUT)
 
 
 def run_check(area: str, name: str, check: Callable[[], Finding], absent: str) -> Finding:

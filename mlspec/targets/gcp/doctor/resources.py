@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlspec.spec.object_address import bucket_address, is_object_address, parse_object_address
-from mlspec.state.finding import Finding
-from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, GoogleProbe, run_check
+from mlspec.state.finding import Finding, ForeignSource
+from mlspec.targets.gcp.doctor.probe import PLATFORM, TIMEOUT, GoogleProbe, get_job, run_check
+from mlspec.targets.gcp.jobs.loop_job import LOOP_JOB
 
 _IMAGE = re.compile(r"([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/([^@:]+)(?:@(sha256:[0-9a-f]{64})|:([\w.-]+))")
 _REGISTRY = "https://artifactregistry.googleapis.com/v1"
@@ -16,6 +17,7 @@ _NAME_IT = (
     "export TF_VAR_image=$(gcloud artifacts docker images list {at} --sort-by=~UPDATE_TIME --limit=1"
     " --format='value(format(\"{{0}}@{{1}}\", package, version))')"
 )
+FIRST_IMAGE_PROJECT = "cloudrun"  # Google's, with whose sample infra/reconcile.tf creates the loop's job
 
 
 def check_bucket(probe: GoogleProbe, name: str) -> Finding:
@@ -57,25 +59,36 @@ def check_key(probe: GoogleProbe) -> Finding:
 
 
 def check_image(probe: GoogleProbe, named: str | None) -> Finding:
-    """Return whether the image of the pipeline's steps is named and exists in its registry."""
+    """Return whether the image of the pipeline's steps, `named` or the loop's, exists in its registry."""
     place = probe.place
     mend = _NAME_IT.format(at=f"{place.region}-docker.pkg.dev/{place.project}/mlspec/step")
-    if not named:
-        return Finding("platform", "image", "missing", "the image of the steps is not named", mend)
-    parts = _IMAGE.fullmatch(named)
-    if not parts:
-        return Finding(
-            "platform", "image", "unknown", "it is not an Artifact Registry image with a digest or tag", mend
-        )
+
+    def check_named(image: str) -> Finding:
+        parts = _IMAGE.fullmatch(image)
+        if not parts:
+            said = "it is not an Artifact Registry image with a digest or tag"
+            return Finding("forecasts", "image", "unknown", said, mend)
+        probe.get_json(f"{_REGISTRY}/{_image_path(parts)}")
+        return Finding("forecasts", "image", "ok", parts[5] or parts[6])
+
+    def check_loop() -> Finding:
+        image = get_job(probe, LOOP_JOB).template.template.containers[0].image
+        parts = _IMAGE.fullmatch(image)
+        if parts and parts[2] == FIRST_IMAGE_PROJECT:
+            return Finding("forecasts", "image", "missing", "no build has given the loop's job an image yet", mend)
+        return run_check("forecasts", "image", lambda: check_named(image), mend)
+
+    if named:
+        return run_check("forecasts", "image", lambda: check_named(named), mend)
+    return run_check("forecasts", "image", check_loop, PLATFORM)
+
+
+def _image_path(parts: re.Match[str]) -> str:
+    """Return the name of an image by digest, or of a tag, in Artifact Registry's API."""
     region, project, repository, name, digest, tag = parts.groups()
     inside = name.replace("/", "%2F")
     last = f"dockerImages/{inside}@{digest}" if digest else f"packages/{inside}/tags/{tag}"
-
-    def check() -> Finding:
-        probe.get_json(f"{_REGISTRY}/projects/{project}/locations/{region}/repositories/{repository}/{last}")
-        return Finding("platform", "image", "ok", digest or tag)
-
-    return run_check("platform", "image", check, mend)
+    return f"projects/{project}/locations/{region}/repositories/{repository}/{last}"
 
 
 def check_composer(probe: GoogleProbe, floor: Sequence[int]) -> Finding:
@@ -140,3 +153,9 @@ def check_secret(probe: GoogleProbe, name: str) -> Finding:
         return Finding("notices", f"secret {name}", "ok", "has a value")
 
     return run_check("notices", f"secret {name}", check, f"mlspec apply --target {probe.place.target} && {mend}")
+
+
+def tell_foreign_source(source: ForeignSource) -> Finding:
+    """Return what has to be granted in another project. Whether it is, only that project's owner can see."""
+    said = "it is in another project: mlspec can grant nothing there, and its owner has to let the forecast's accounts read it"
+    return Finding("sources", source.name, "unknown", said, " && ".join(source.commands))

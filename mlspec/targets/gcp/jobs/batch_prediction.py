@@ -1,4 +1,4 @@
-"""Forecasts every series by a batch prediction job of Vertex AI, which runs the forecast's server on the machine in the spec.
+"""Forecasts a version's series by a batch prediction job of Vertex AI, which runs the version's server on the machine in the spec.
 
 The job has one replica, because every replica computes all forecasts when it starts (docs/decisions/0017). A finished job's output
 is used as long as it exists. So a loop that was killed after the job ended does not start a second job
@@ -7,24 +7,24 @@ is used as long as it exists. So a loop that was killed after the job ended does
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlspec.errors import TargetError
+from mlspec.errors import TargetError, WorkUnderWay
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.object_address import parse_object_address
 from mlspec.spec.stored import read_stored_spec
+from mlspec.state.ledger import StartedWork
 from mlspec.state.step import RemoteStep
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs import failure_log
 from mlspec.targets.gcp.jobs.failure_log import JobEnd
 from mlspec.targets.gcp.jobs.vertex_jobs import WELL, VertexJobs, job_labels, service_account
 from mlspec.targets.gcp.record.bucket import Bucket, StoredObject
-from mlspec.targets.gcp.vertex.model_registry import DEFAULT, ModelRegistry
+from mlspec.targets.gcp.retry import LONG
+from mlspec.targets.gcp.vertex.model_registry import ModelRegistry
 
-logger = logging.getLogger(__name__)
 _FORMAT = "jsonl"
 # Prefixes of a job's output files: those of a container's job, and those in the API's reference.
 _PREDICTIONS = ("prediction.results-", "predictions_")
@@ -33,9 +33,13 @@ _ERRORS = ("prediction.errors_stats-", "errors_")
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """A request for one forecast by a batch prediction job. `instances` and `answers` are gs:// addresses of input and output."""
+    """A request for one version's forecast by a batch prediction job.
+
+    `instances` and `answers` are gs:// addresses of input and output.
+    """
 
     forecast: str
+    version: str
     key: str
     machine: str
     instances: str
@@ -45,8 +49,8 @@ class BatchRequest:
 def batch_machine(step: RemoteStep) -> str | None:
     """Return the machine for a step's batch prediction job; None if the step itself computes the forecast.
 
-    A server answers by the current traffic split and the newest data. It cannot forecast with a version without traffic (a shadow)
-    or from an earlier cutoff.
+    A server answers from the newest data, and cannot forecast from an earlier cutoff. The step itself makes the shadow of a version
+    without traffic.
     """
     traffic = step.options.get("traffic")
     if step.step != "forecast" or not traffic or not all(traffic.values()) or step.options.get("cutoffs"):
@@ -61,11 +65,14 @@ class BatchPredictions:
         self._clients, self._place, self._state = clients, place, state
         self._jobs = VertexJobs(clients, "batch_prediction_job")
 
-    def run_job(self, request: BatchRequest) -> Sequence[str]:
-        """Return the objects with a job's predictions. The job may have succeeded before, run already, or be started now.
+    def run_job(self, request: BatchRequest, known: StartedWork | None) -> Sequence[str]:
+        """Return the objects with a job's predictions. `known` is the job that was started and recorded for them, if any.
 
-        Raises TargetError with Vertex AI's reason and the log's address if an instance has no prediction.
+        Raises WorkUnderWay while a job runs, which is started if there is none. Raises TargetError with Vertex AI's reason and the
+        log's address if an instance has no prediction.
         """
+        if known:
+            return self._known_predictions(request, known)
         existing: Sequence[str] = ()
 
         def is_done() -> bool:
@@ -84,8 +91,12 @@ class BatchPredictions:
         name = self._jobs.start_once(request.key, self._job_body(request), what, is_done)
         if name is None:
             return existing
-        logger.info("waiting for the batch prediction job %s", name)
-        job = self._jobs.wait_until_done(name)
+        raise _under_way(request, name)
+
+    def _known_predictions(self, request: BatchRequest, known: StartedWork) -> Sequence[str]:
+        job = self._jobs.find_ended(known.name)
+        if job is None:
+            raise _under_way(request, known.name)
         predictions = self._prediction_objects(job)
         if not predictions:
             raise failure_log.missing_result_error(
@@ -130,7 +141,7 @@ class BatchPredictions:
         return {
             "display_name": f"mlspec-{request.forecast}-forecast",
             "labels": job_labels(request.forecast, request.key),
-            "model": self._registered_model(request.forecast),
+            "model": self._registered_model(request.forecast, request.version),
             "input_config": {"instances_format": _FORMAT, "gcs_source": {"uris": [request.instances]}},
             "output_config": {"predictions_format": _FORMAT, "gcs_destination": {"output_uri_prefix": request.answers}},
             "dedicated_resources": machine,
@@ -138,12 +149,16 @@ class BatchPredictions:
             "encryption_spec": {"kms_key_name": self._place.key},
         }
 
-    def _registered_model(self, forecast: str) -> str:
-        """Return the registered default version. Every registered version answers by the record's traffic split."""
-        registered = ModelRegistry(self._clients).find_version(forecast, DEFAULT)
+    def _registered_model(self, forecast: str, version: str) -> str:
+        """Return a registered version's full name. Its server answers with that version alone."""
+        registered = ModelRegistry(self._clients).find_version(forecast, version)
         if registered is None:
             raise TargetError(
-                f"the model registry has no version of {forecast}",
+                f"the model registry does not have {version} of {forecast}",
                 hint="run `mlspec apply`: it registers the serving versions",
             )
-        return registered
+        return registered.name
+
+
+def _under_way(request: BatchRequest, name: str) -> WorkUnderWay:
+    return WorkUnderWay(kind="batch-prediction", name=name, mark=request.key, what="batch prediction", limit=LONG)

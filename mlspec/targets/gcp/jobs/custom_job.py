@@ -5,18 +5,14 @@ See https://cloud.google.com/vertex-ai/docs/training/create-custom-job.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.jobs.failure_log import JobEnd
 from mlspec.targets.gcp.jobs.vertex_jobs import VertexJobs, job_labels, service_account
 from mlspec.targets.gcp.retry import LONG
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +27,19 @@ class CustomJobRequest:
     words: Sequence[str]
 
 
-def run_job(clients: Clients, place: GcpLocation, request: CustomJobRequest, is_done: Callable[[], bool]) -> str | None:
-    """Start a step's job, or find the running one, wait for its end and return its name. The job's output holds its result.
+def start_job(
+    clients: Clients, place: GcpLocation, request: CustomJobRequest, is_done: Callable[[], bool]
+) -> str | None:
+    """Start a step's job, or find the running one, and return its name. The job's output holds its result.
 
     Return None if `is_done` says that an earlier job has finished. Raises TargetError.
     """
-    jobs = _custom_jobs(clients)
     what = f"start {request.step} of {request.forecast} on {request.machine}"
-    if name := jobs.start_once(request.key, _job_body(place, request), what, is_done):
-        logger.info("waiting for %s, which runs as %s on %s", request.step, name, request.machine)
-        jobs.wait_until_done(name)
-    return name
+    return custom_jobs(clients).start_once(request.key, _job_body(place, request), what, is_done)
 
 
-def describe_end(clients: Clients, name: str) -> JobEnd:
-    """Return Vertex AI's reason for a job's end, and the filter of its log."""
-    return _custom_jobs(clients).describe_end(name)
-
-
-def _custom_jobs(clients: Clients) -> VertexJobs:
+def custom_jobs(clients: Clients) -> VertexJobs:
+    """Return the custom jobs of the clients' project and region."""
     return VertexJobs(clients, "custom_job")
 
 

@@ -1,15 +1,15 @@
-"""Runs a step as an execution of the forecast's Cloud Run job, or as a Vertex AI custom job, and downloads its output.
+"""Starts a step as an execution of the forecast's Cloud Run job, or as a Vertex AI custom job, and later downloads its output.
 
 Either runs `mlspec step NAME --spec gs://… --in ROLE=gs://… --out gs://…` under an account that can neither record nor deploy. The
-output is stored under the step's key, so a loop that was killed while it waited finds it later. A running execution is found by its
-output address. If a batch prediction job makes the forecast, the step runs twice: before the job it writes the job's instances, and
-after the job it writes the forecast from the answers.
+output is stored under the step's key, so a later pass finds it. A running execution is found by its output address, also if the
+pass that started it was killed before it could record the execution's name. Nothing waits here: while a step runs, WorkUnderWay is
+raised. If batch prediction jobs make the forecast, the step runs twice: before them it writes their instances, and after them it
+writes the forecast from the answers.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -17,20 +17,22 @@ from pathlib import Path
 from typing import Any
 
 from mlspec import errors
-from mlspec.errors import MlspecError, TargetError
+from mlspec.errors import MlspecError, TargetError, WorkUnderWay
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.spec.stored import read_stored_spec
-from mlspec.state.step import INSTANCES, PREDICTIONS, RemoteStep, StepResult
+from mlspec.state.ledger import StartedWork, WorkKind
+from mlspec.state.resource import digest
+from mlspec.state.step import INSTANCES, PREDICTIONS, RemoteStep, StepResult, panel_parts
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs import batch_prediction, custom_job, failure_log
 from mlspec.targets.gcp.jobs.cloud_run import JobExecutions
 from mlspec.targets.gcp.jobs.failure_log import JobEnd
+from mlspec.targets.gcp.jobs.vertex_jobs import VertexJobs
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
 from mlspec.targets.gcp.record.snapshots import FOLDER
 from mlspec.targets.gcp.retry import LONG
 
-logger = logging.getLogger(__name__)
 RESULT = "result.json"
 _ANSWERS = "predictions"  # the output folder of a batch prediction job
 _HEAVY = ("backtest", "train")
@@ -42,12 +44,19 @@ class RemoteSteps:
     """The jobs of one target's forecasts."""
 
     def __init__(
-        self, clients: Clients, state: Bucket, models: Bucket, place: GcpLocation, image: Callable[[], str]
+        self,
+        clients: Clients,
+        state: Bucket,
+        models: Bucket,
+        place: GcpLocation,
+        image: Callable[[], str],
+        find_started: Callable[[str], StartedWork | None],
     ) -> None:
         self._clients, self._state, self._models, self._place, self._image = clients, state, models, place, image
+        self._find_started = find_started
 
     def run_step(self, step: RemoteStep) -> StepResult:
-        """Run a step, or return the result of an earlier execution. Raises the step's error, or TargetError."""
+        """Return the result of a step that has run. Raises WorkUnderWay while it runs, the step's error, or TargetError."""
         folder = f"{FOLDER}{step.forecast}/steps/{step.key}"
         machine = batch_prediction.batch_machine(step)
         if machine and not self._is_done(folder):
@@ -55,29 +64,38 @@ class RemoteSteps:
         return self._run_once(step, folder, self._input_addresses(step, *step.inputs))
 
     def _run_by_batch(self, step: RemoteStep, folder: str, machine: str) -> StepResult:
-        """Forecast by a batch prediction job, between two executions of the step."""
+        """Forecast by a batch prediction job for each version, between two executions of the step."""
         instances_folder = f"{folder}/{INSTANCES}"
-        self._run_once(
-            replace(step, options={INSTANCES: "all"}), instances_folder, self._input_addresses(step, "series")
+        options = {INSTANCES: "all", "traffic": step.options["traffic"]}
+        written = self._run_once(
+            replace(step, options=options), instances_folder, self._input_addresses(step, "series")
         )
-        request = batch_prediction.BatchRequest(
-            step.forecast,
-            step.key,
-            machine,
-            self._state.address_of(f"{instances_folder}/instances.jsonl"),
-            self._state.address_of(f"{folder}/{_ANSWERS}"),
-        )
-        objects = batch_prediction.BatchPredictions(self._clients, self._place, self._state).run_job(request)
+        jobs = batch_prediction.BatchPredictions(self._clients, self._place, self._state)
+        objects: list[str] = []
+        for role, path in sorted(written.outputs.items()):
+            version = role.removeprefix(f"{INSTANCES}-")
+            request = batch_prediction.BatchRequest(
+                step.forecast,
+                version,
+                digest([step.key, version]),
+                machine,
+                self._state.address_of(f"{instances_folder}/{path.name}"),
+                self._state.address_of(f"{folder}/{_ANSWERS}/{version}"),
+            )
+            objects += jobs.run_job(request, self._find_started(request.key))
         answers = {f"{PREDICTIONS}{number:05}": self._state.address_of(name) for number, name in enumerate(objects)}
-        return self._run_once(step, folder, {**self._input_addresses(step, "panel", "series"), **answers})
+        return self._run_once(
+            step, folder, {**self._input_addresses(step, *panel_parts(step.inputs), "series"), **answers}
+        )
 
     def _run_once(self, step: RemoteStep, folder: str, inputs: Mapping[str, str]) -> StepResult:
-        """Run a step unless it has a result, and return its result. `inputs` are the addresses of its inputs by role."""
-        ended = None
-        if not self._is_done(folder):
-            self._write_json(f"{folder}/spec.json", dict(step.spec))
-            ended = self._start_and_wait(step, folder, inputs)
-        return self._read_result(step, folder, ended)
+        """Return a step's result, or start it and raise WorkUnderWay. `inputs` are the addresses of its inputs by role."""
+        if self._is_done(folder):
+            return self._read_result(step, folder, None)
+        if known := self._find_started(self._state.address_of(folder)):
+            return self._read_result(step, folder, self._known_end(step, known))
+        self._start_once(step, folder, inputs)
+        return self._read_result(step, folder, None)
 
     def _is_done(self, folder: str) -> bool:
         return self._state.find_object(f"{folder}/{RESULT}") is not None
@@ -87,27 +105,33 @@ class RemoteSteps:
         files_address = self._models.address_of(f"{step.forecast}/sha256")
         return {role: f"{files_address}/{step.inputs[role].sha256}" for role in roles}
 
-    def _start_and_wait(self, step: RemoteStep, folder: str, inputs: Mapping[str, str]) -> Callable[[], JobEnd] | None:
-        """Start the step's execution, or find the running one, and wait for it. Return a function that describes its end.
+    def _known_end(self, step: RemoteStep, known: StartedWork) -> Callable[[], JobEnd]:
+        """Return a function that describes the end of what was started for a step. Raises WorkUnderWay while that runs."""
+        jobs = self._custom_jobs if known.kind == "custom-job" else self._executions(step)
+        if not jobs.is_over(known.name):
+            raise _under_way(step, known.kind, known.name, known.mark)
+        return partial(jobs.describe_end, known.name)
 
-        Whether it failed is decided by its result file.
-        """
+    def _start_once(self, step: RemoteStep, folder: str, inputs: Mapping[str, str]) -> None:
+        """Start the step's execution, or find the running one, and raise WorkUnderWay; return if it has ended meanwhile."""
+        self._write_json(f"{folder}/spec.json", dict(step.spec))
         folder_address, machine = self._state.address_of(folder), read_stored_spec(step.spec).training.machine
         arguments = self._step_arguments(step, folder_address, inputs)
-        if machine and step.step in _HEAVY:
+        kind: WorkKind = "custom-job" if machine and step.step in _HEAVY else "execution"
+        if machine and kind == "custom-job":
             request = custom_job.CustomJobRequest(step.forecast, step.step, step.key, machine, self._image(), arguments)
-            job = custom_job.run_job(self._clients, self._place, request, lambda: self._is_done(folder))
-            return partial(custom_job.describe_end, self._clients, job) if job else None
-        executions = JobExecutions(self._clients, derived_names(step.forecast)["Cloud Run job"])
-        execution = executions.start_once(arguments, folder_address, lambda: self._is_done(folder))
-        if execution:
-            logger.info("waiting for %s, which runs as %s", step.step, execution)
-        if execution and not executions.wait_until_done(execution):
-            raise TargetError(
-                f"{step.step} still runs after {LONG / 3600:.0f} hours",
-                hint=f"look at the log of {execution}, or cancel it: the next run then starts it again",
-            )
-        return partial(executions.describe_end, execution) if execution else None
+            name = custom_job.start_job(self._clients, self._place, request, lambda: self._is_done(folder))
+        else:
+            name = self._executions(step).start_once(arguments, folder_address, lambda: self._is_done(folder))
+        if name:
+            raise _under_way(step, kind, name, folder_address)
+
+    @property
+    def _custom_jobs(self) -> VertexJobs:
+        return custom_job.custom_jobs(self._clients)
+
+    def _executions(self, step: RemoteStep) -> JobExecutions:
+        return JobExecutions(self._clients, derived_names(step.forecast)["Cloud Run job"])
 
     def _step_arguments(self, step: RemoteStep, folder_address: str, inputs: Mapping[str, str]) -> list[str]:
         """Return the job's arguments. `folder_address` contains the step's key, so no other step writes there."""
@@ -170,3 +194,7 @@ class RemoteSteps:
 def error_to_json(error: MlspecError) -> dict[str, Any]:
     """Return an error as the JSON result of a remote step."""
     return {"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}}
+
+
+def _under_way(step: RemoteStep, kind: WorkKind, name: str, mark: str) -> WorkUnderWay:
+    return WorkUnderWay(kind=kind, name=name, mark=mark, what=step.step, limit=LONG)

@@ -1,4 +1,4 @@
-"""Starts a Vertex AI job at most once per step: a running job is found by the step's key, which is a label, and awaited.
+"""Starts a Vertex AI job at most once per step: a running job is found by the step's key, which is a label.
 
 This also holds if the loop that started the job was killed, or if the answer to its start was lost
 (https://cloud.google.com/vertex-ai/docs/reference/rest/v1/JobState).
@@ -15,18 +15,22 @@ from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.failure_log import JobEnd, since_filter
-from mlspec.targets.gcp.retry import LONG, TIMEOUT, call_with_retries, poll_until
+from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 from mlspec.targets.gcp.vertex.model_registry import OURS
 
 STEP_LABEL = "mlspec-step"
 JobKind = Literal["custom_job", "batch_prediction_job"]
 # The resource type of a job's log. Google does not document it for batch prediction jobs; their id is enough.
 _LOG: dict[JobKind, str] = {"custom_job": 'resource.type="ml_job" AND ', "batch_prediction_job": ""}
+_PAGE = 100
 _KEY = 32  # characters of a step's key in the label, whose limit is 63
 # The reason for the end of a job without an error message.
 _UNSAID = {"JOB_STATE_CANCELLED": "it was cancelled", "JOB_STATE_EXPIRED": "it exceeded its time limit"}
 WELL = "JOB_STATE_SUCCEEDED"
 _UNDER_WAY = tuple(f"JOB_STATE_{word}" for word in ("QUEUED", "PENDING", "RUNNING", "UPDATING", "PAUSED", "CANCELLING"))
+
+_ENDED = tuple(f"JOB_STATE_{word}" for word in ("SUCCEEDED", "PARTIALLY_SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED"))
+_ENDING = "JOB_STATE_CANCELLING"  # it writes no result any more
 
 
 class VertexJobs:
@@ -49,7 +53,7 @@ class VertexJobs:
                 (
                     str(running_job.name)
                     for running_job in self._list_by_key(key)
-                    if running_job.state.name in _UNDER_WAY
+                    if running_job.state.name in _UNDER_WAY and running_job.state.name != _ENDING
                 ),
                 None,
             )
@@ -64,15 +68,30 @@ class VertexJobs:
         jobs = call_with_retries(lambda: list(self._list_by_key(key)), "look for a job")
         return sorted(jobs, key=lambda job: job.create_time, reverse=True)
 
-    def wait_until_done(self, name: str) -> Any:
-        """Wait until a job has ended, and return it. Raises TargetError if it still runs after LONG."""
-        finished_job = poll_until(lambda: self._get_job(name), lambda job: job.state.name not in _UNDER_WAY, LONG)
-        if finished_job is None:
-            raise TargetError(
-                f"{name} still runs after {LONG / 3600:.0f} hours",
-                hint="look at it in the console, or cancel it: the next run then starts it again",
-            )
-        return finished_job
+    def find_ended(self, name: str) -> Any | None:
+        """Return a job that has ended; None while it runs. Raises TargetError."""
+        job = self._get_job(name)
+        return None if job.state.name in _UNDER_WAY else job
+
+    def is_over(self, name: str) -> bool:
+        """Return whether a job has ended or was deleted."""
+        from google.api_core.exceptions import NotFound
+
+        try:
+            return self.find_ended(name) is not None
+        except NotFound:
+            return True
+
+    def list_running(self) -> frozenset[str]:
+        """Return the names of all of mlspec's jobs that have not ended. Makes one list call per hundred jobs."""
+        states = " AND ".join(f'state!="{state}"' for state in _ENDED)
+        request = {"parent": self._parent, "filter": f'labels.managed-by="mlspec" AND {states}', "page_size": _PAGE}
+        jobs = call_with_retries(lambda: list(self._call_service("list", request)), "list the running jobs")
+        return frozenset(str(job.name) for job in jobs)
+
+    def cancel_job(self, name: str) -> None:
+        """Ask for the end of a job, if it runs."""
+        call_with_retries(lambda: self._call_service("cancel", {"name": name}), "cancel a job")
 
     def describe_end(self, name: str) -> JobEnd:
         """Return Vertex AI's reason for a job's end, and the filter of its log."""

@@ -87,6 +87,16 @@ class BucketFiles:
         if self._listed is not None:
             self._listed.pop(ref.sha256, None)
 
+    def find_stored(self, refs: Collection[FileRef]) -> frozenset[FileRef]:
+        """Return those of the files that are in the bucket, from one list call for all."""
+        sizes = self._list_sizes() if refs else {}
+        return frozenset(ref for ref in refs if ref.sha256 in sizes)
+
+    def remove_files(self, refs: Collection[FileRef], _connection: object) -> None:
+        """Remove files, and their copies here. A bucket takes no part in a transaction."""
+        for ref in refs:
+            self.discard_file(ref, "")
+
     def copy_to_folder(self, files: Mapping[str, FileRef], folder: str) -> None:
         """Copy files, named by role, into a folder of the bucket for other readers. Existing objects are kept."""
         existing = {stored.name for stored in self._bucket.list_objects(f"{folder}/")}

@@ -93,7 +93,7 @@ class BucketDatabase:
             if not keep_serial:
                 connection.execute(NEXT_SERIAL)
             connection.execute("COMMIT")
-            data = connection.serialize()
+            data = _packed(connection)
         try:
             written = durable.commit(self._snapshots, self._forecast, data, snapshot.generation, point)
         except WriteConflict as error:
@@ -170,3 +170,11 @@ def _open_copy(data: bytes) -> Iterator[sqlite3.Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def _packed(connection: sqlite3.Connection) -> bytes:
+    """Return the bytes of the database. If most of its pages are free after a prune, they are left out: each write uploads all."""
+    free, pages = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
+    if free > pages // 2:
+        connection.execute("VACUUM")
+    return connection.serialize()

@@ -11,6 +11,7 @@ import json
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ def hold_lease(
 def _take_lease(bucket: Bucket, name: str, words: str, fence: Fence) -> Lease | None:
     """Take the lease if it is free or expired; None if another run holds it or took it first."""
     stored, began = bucket.find_object(name), time.monotonic()
-    if stored and not _ran_out(stored):
+    if stored and not _is_over(bucket, stored):
         return None
     try:
         generation = bucket.write_object(name, _lease_content(words), stored.generation if stored else NEW)
@@ -106,8 +107,38 @@ def _take_lease(bucket: Bucket, name: str, words: str, fence: Fence) -> Lease | 
     return Lease(bucket, name, words, generation, began)
 
 
+def _is_over(bucket: Bucket, stored: StoredObject) -> bool:
+    """Return whether a lease has expired.
+
+    A lease from the future shows that this machine's clock is behind the service's. By this clock the lease of a holder that died
+    would never expire, so the service's clock decides.
+    """
+    if stored.updated <= _now() + SKEW:
+        return _ran_out(stored)
+    return _service_time(bucket, stored.name) > stored.updated + LIFE + SKEW
+
+
 def _ran_out(stored: StoredObject) -> bool:
-    return datetime.now(UTC) > stored.updated + LIFE + SKEW  # noqa: TID251  (this compares the clocks of two machines)
+    return _now() > stored.updated + LIFE + SKEW
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251  (this compares the clocks of two machines)
+
+
+def _service_time(bucket: Bucket, name: str) -> datetime:
+    """Return the service's time: when it stored an object that is written for this, and removed."""
+    probe = f"{name}-{uuid.uuid4().hex}"
+    bucket.write_object(probe, b"", NEW)
+    try:
+        stored = bucket.find_object(probe)
+    finally:
+        bucket.delete_object(probe)
+    if stored is None:
+        raise StateError(
+            f"{bucket.address_of(probe)} vanished", hint="let no other program delete objects of this bucket"
+        )
+    return stored.updated
 
 
 def _keep_renewing(lease: Lease, released: threading.Event) -> None:
@@ -120,6 +151,9 @@ def _keep_renewing(lease: Lease, released: threading.Event) -> None:
             return
         except MlspecError as error:
             logger.info("the lease %s could not be renewed; retrying: %s", lease.name, error.message)
+        except Exception as error:  # logged here, as Python prints a thread's exception with every secret in it
+            said = type(error).__name__
+            logger.exception("a defect of mlspec: the lease %s could not be renewed; retrying: %s", lease.name, said)
 
 
 def _give_back(lease: Lease) -> None:

@@ -22,6 +22,7 @@ from types import MappingProxyType
 from typing import IO
 
 from mlspec.errors import TargetError, Terminated
+from mlspec.plain_files import make_private_folder
 from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
 from mlspec.targets.gcp.terraform import output
@@ -36,6 +37,7 @@ _KEPT_PREFIXES = ("GOOGLE_", "CLOUDSDK_")
 _SET = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 _PLAN = "plan.tfplan"
 _ADOPTED = "adopted.tf.json"
+_APART = "apart_override.tf.json"  # puts another backend in place of the folder's: terraform merges files of this name over others
 _ONE_BY_ONE = ("-parallelism=1",)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NO_IMAGE = f"none@sha256:{'0' * 64}"  # for a forecast without a job: the variable is required, but not used
@@ -54,26 +56,32 @@ def find_terraform() -> str:
 class TerraformCli:
     """Runs terraform. `environment` is terraform's whole environment; `tell` receives a progress line for each resource.
 
-    `lock_timeout`: seconds to wait for the lock of the terraform state.
+    `lock_timeout`: seconds to wait for the lock of the terraform state. `find_image` is called for a forecast with a job if the
+    environment does not name the image of the steps. `has_state` says whether a folder of this name has a state: terraform creates
+    an empty one where there is none, and a plan makes no write.
     """
 
     environment: Mapping[str, str]
     tell: Callable[[str], None]
     lock_timeout: float = 0.0
+    find_image: Callable[[], str] | None = None
+    has_state: Callable[[str], bool] | None = None
 
     def plan(self, folder: Path) -> Mapping[str, Json]:
         """Plan a folder of rendered files, save the plan there, and return it in the format of `terraform show -json`.
 
         Raises TargetError with terraform's message if the plan fails.
         """
-        if not self.environment.get("TF_VAR_image") and (folder / "job.tf").is_file():
-            raise TargetError(
-                "the image of the pipeline's steps is not named",
-                hint="export TF_VAR_image=REGION-docker.pkg.dev/PROJECT/mlspec/step@sha256:…, as Cloud Build printed it",
-            )
+        variables = self._image_variable(folder)
+        if self.has_state is not None and _is_kept_in_bucket(folder) and not self.has_state(folder.name):
+            (folder / _APART).write_text(json.dumps({"terraform": {"backend": {"local": {}}}}), encoding="utf-8")
         self._run_for_output(folder, "init", "-no-color")
-        self._run_for_output(folder, "plan", "-no-color", "-lock=false", f"-out={_PLAN}")
+        self._run_for_output(folder, "plan", "-no-color", "-lock=false", f"-out={_PLAN}", variables=variables)
         return self.show_plan(folder)
+
+    def is_planned_apart(self, folder: Path) -> bool:
+        """Return whether the plan was made without the folder's state, because there is none yet."""
+        return (folder / _APART).exists()
 
     def show_plan(self, folder: Path) -> Mapping[str, Json]:
         """Return the folder's saved plan in the format of `terraform show -json`."""
@@ -88,12 +96,19 @@ class TerraformCli:
         return self._run_with_progress(folder, "apply", *(_ONE_BY_ONE if slower else ()), _PLAN)
 
     def plan_again(self, folder: Path, adopt: Mapping[str, str], *, slower: bool) -> Mapping[str, Json]:
-        """Plan again with imports of these resources (id by address), and replace the saved plan. Return the new plan."""
+        """Plan again with imports of these resources (id by address), and replace the saved plan. Return the new plan.
+
+        A folder that was planned without a state gets one.
+        """
+        if self.is_planned_apart(folder):
+            (folder / _APART).unlink()
+            self._run_for_output(folder, "init", "-no-color", "-reconfigure")
         blocks = [{"to": address, "id": id_} for address, id_ in adopt.items()]
         (folder / _ADOPTED).write_text(json.dumps({"import": blocks}), encoding="utf-8")
         self._run_for_output(
-            folder, "plan", "-no-color", "-lock=false", *(_ONE_BY_ONE if slower else ()), f"-out={_PLAN}"
-        )
+            folder, "plan", "-no-color", "-lock=false", *(_ONE_BY_ONE if slower else ()), f"-out={_PLAN}",
+            variables=self._image_variable(folder),
+        )  # fmt: skip
         return self.show_plan(folder)
 
     def apply_error(self, folder: Path, errors: Sequence[Diagnostic], why: str | None) -> TargetError:
@@ -120,6 +135,12 @@ class TerraformCli:
             self._run_or_raise(folder, "apply", *(f"-target={address}" for address in protected), variables=variables)
         self._run_or_raise(folder, "destroy", variables=variables)
 
+    def _image_variable(self, folder: Path) -> Mapping[str, str]:
+        """Return the variable for the image of a forecast's job, unless the environment has it or the folder has no job."""
+        if self.environment.get("TF_VAR_image") or self.find_image is None or not (folder / "job.tf").is_file():
+            return _NOTHING
+        return {"TF_VAR_image": self.find_image()}
+
     def _run_or_raise(self, folder: Path, *words: str, variables: Mapping[str, str]) -> None:
         if errors := self._run_with_progress(folder, *words, variables=variables):
             raise output.terraform_error(words[0], folder.name, errors)
@@ -135,12 +156,12 @@ class TerraformCli:
         )
         return reader.errors() if code else ()
 
-    def _run_for_output(self, folder: Path, *words: str) -> str:
+    def _run_for_output(self, folder: Path, *words: str, variables: Mapping[str, str] = _NOTHING) -> str:
         """Run a command that only reads, and return its output. Raises TargetError."""
         out: list[str] = []
         error_lines: list[str] = []
         with tempfile.TemporaryFile("w+", encoding="utf-8") as apart:
-            code = self._run_terraform(folder, words, _NOTHING, out.append, apart)
+            code = self._run_terraform(folder, words, variables, out.append, apart)
             apart.seek(0)
             error_lines = apart.readlines()
         if code:
@@ -172,6 +193,12 @@ class TerraformCli:
                 raise
         logger.debug("terraform %s in %s ended with %d", words[0], folder.name, process.returncode)
         return process.returncode
+
+
+def _is_kept_in_bucket(folder: Path) -> bool:
+    """Return whether a folder's backend is a bucket. A project's own template may name another one, which mlspec does not know."""
+    backend = folder / "backend.tf"
+    return backend.is_file() and 'backend "gcs"' in backend.read_text(encoding="utf-8")
 
 
 def _wait_out(process: subprocess.Popen[str]) -> None:
@@ -221,7 +248,7 @@ def cache_folder() -> Path | None:
     """Create and return the folder of the provider cache. None if that fails; then each forecast downloads the providers."""
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec" / "terraform"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     except (OSError, RuntimeError):
         return None
     return folder

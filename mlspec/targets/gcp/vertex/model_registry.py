@@ -1,4 +1,5 @@
-"""Vertex AI's model registry: a forecast is one model there, and each serving version is a version of it, found by its alias.
+"""Vertex AI's model registry: a forecast is one model there, and each serving version is a version of it, found by its alias. Its
+container is started with the version's name, and so answers with that version alone.
 
 mlspec labels its models and never changes a model without its labels. Before an upload, the version is searched. So a version whose
 upload's answer was lost is not uploaded twice
@@ -7,36 +8,70 @@ upload's answer was lost is not uploaded twice
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from mlspec.errors import Refused
+from mlspec.errors import Refused, TargetError
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
+from mlspec.targets.gcp.vertex.operations import FindStarted, Operations, nothing_started
 
 DEFAULT = "default"  # Vertex AI's alias of the default version, which carries the forecast
 _PAGE = 100
 _LONG = 1800.0  # seconds to wait for an operation of Vertex AI
 OURS = {"managed-by": "mlspec"}
+VERSION_LABEL = "mlspec-version"
+DATA_LABEL = "mlspec-data"  # what a registered version predicts from
+FROM_RECORD = "record"  # the newest data, which its container reads from the record
 
 
 @dataclass(frozen=True, slots=True)
 class ModelUpload:
-    """A version to register: its name, the folder of its files and the image that serves it."""
+    """A version to register: its name, the folder of its files and the image that serves it.
+
+    `write_files` writes the files, and is called only if the version is not registered. `data` is the digest of the data among
+    them, or FROM_RECORD.
+    """
 
     version: str
     folder: str
     image: str
     kms_key: str | None
+    write_files: Callable[[], None]
     arguments: tuple[str, ...] = ()
+    data: str = FROM_RECORD
+
+    @property
+    def alias(self) -> str:
+        """The alias under which it is registered."""
+        return version_alias(self.version, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """A registered version: its full name, `…/models/ID@N`, and what it predicts from, as in `ModelUpload.data`."""
+
+    name: str
+    data: str
+
+
+def version_alias(version: str, data: str = FROM_RECORD) -> str:
+    """Return a version's alias. With each data of its own it is registered anew, under an alias that it never had."""
+    return version if data == FROM_RECORD else f"{version}-{data}"
+
+
+def aliased_version(alias: str) -> str:
+    """Return the version that an alias names."""
+    return alias.partition("-")[0]
 
 
 class ModelRegistry:
-    """The models of one project and region."""
+    """The models of one project and region. `registers` says whether this process may register a version."""
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, clients: Clients, *, registers: bool = True) -> None:
+        self._clients, self._registers = clients, registers
         self._place = f"projects/{clients.project}/locations/{clients.region}"
 
     def list_default_aliases(self) -> dict[str, frozenset[str]]:
@@ -61,8 +96,8 @@ class ModelRegistry:
             return frozenset()
         return frozenset(model.version_aliases)
 
-    def find_version(self, forecast: str, alias: str) -> str | None:
-        """Return the full name of a registered version, `…/models/ID@N`; None if there is none."""
+    def find_version(self, forecast: str, alias: str) -> RegisteredVersion | None:
+        """Return what is registered under an alias; None if nothing is."""
         from google.api_core.exceptions import NotFound
 
         try:
@@ -75,29 +110,113 @@ class ModelRegistry:
         except NotFound:
             return None
         self._refuse_foreign(model)
-        return f"{self._model_name(forecast)}@{model.version_id}"
+        return self._to_registered(forecast, model)
 
-    def register_version(self, forecast: str, upload: ModelUpload) -> str:
-        """Upload a version unless it is registered, and return its full name. Raises Refused if the model is not mlspec's."""
+    def _to_registered(self, forecast: str, model: Any) -> RegisteredVersion:
+        return RegisteredVersion(f"{self._model_name(forecast)}@{model.version_id}", model.labels.get(DATA_LABEL, ""))
 
-        def find_or_upload() -> str:
-            registered = self.find_version(forecast, upload.version)
-            if registered is not None:
+    def _find_latest(self, forecast: str, version: str) -> RegisteredVersion | None:
+        """Return a version as it was registered last with data of its own; None if it never was."""
+        of_version = [model for model in self._list_with_data(forecast) if model.labels[VERSION_LABEL] == version]
+        return self._to_registered(forecast, of_version[-1]) if of_version else None
+
+    def _list_with_data(self, forecast: str) -> list[Any]:
+        """Return what is registered with data of its own, the oldest first."""
+        from google.api_core.exceptions import NotFound
+
+        request = {"name": self._model_name(forecast), "page_size": _PAGE}
+        try:
+            models = list(self._model_service.list_model_versions(request=request, retry=None, timeout=TIMEOUT))
+        except NotFound:  # of this forecast no version was ever registered
+            return []
+        ours = [
+            model for model in models if OURS.items() <= dict(model.labels).items() and VERSION_LABEL in model.labels
+        ]
+        with_data = [model for model in ours if model.labels.get(DATA_LABEL, FROM_RECORD) != FROM_RECORD]
+        return sorted(with_data, key=lambda model: int(model.version_id))
+
+    def prune_versions(
+        self, forecast: str, usable: Collection[str], deployed: Collection[tuple[str, str]]
+    ) -> frozenset[tuple[str, str]]:
+        """Delete what is registered with data of its own and needed by nothing; return the versions that stay, with their data.
+
+        What is `deployed` stays, and of each usable version what was registered last: traffic may move back to it.
+        """
+        models = call_with_retries(lambda: self._list_with_data(forecast), f"list the versions of {forecast}")
+        newest = {model.labels[VERSION_LABEL]: model.version_id for model in models}
+        kept: set[tuple[str, str]] = set()
+        for model in models:
+            version, data = model.labels[VERSION_LABEL], model.labels[DATA_LABEL]
+            is_newest = version in usable and newest[version] == model.version_id
+            # Google refuses to delete the default version, as long as it is that.
+            if is_newest or (version, data) in deployed or DEFAULT in model.version_aliases:
+                kept.add((version, data))
+            else:
+                self._delete_version(self._to_registered(forecast, model))
+        return frozenset(kept)
+
+    def _delete_version(self, registered: RegisteredVersion) -> None:
+        from google.api_core.exceptions import NotFound
+
+        def delete_if_there() -> None:
+            with suppress(NotFound):
+                # Nothing waits for its end: a later prune finds what is still there.
+                self._model_service.delete_model_version(name=registered.name, retry=None, timeout=TIMEOUT)
+
+        call_with_retries(delete_if_there, f"delete {registered.name.rpartition('/')[2]}")
+
+    def register_version(
+        self, forecast: str, upload: ModelUpload, find_started: FindStarted = nothing_started
+    ) -> RegisteredVersion:
+        """Upload a version unless it is registered with the same data, and return it.
+
+        Where this process registers nothing, return the version with the data that it was registered with last. Raises
+        WorkUnderWay while the version is uploaded, and Refused if the model is not mlspec's.
+        """
+        what = f"register {upload.version}"
+
+        def find_or_upload() -> RegisteredVersion:
+            registered = self.find_version(forecast, upload.alias)
+            if registered is not None and registered.data == upload.data:
                 return registered
-            uploaded = self._model_service.upload_model(
-                request=self._upload_request(forecast, upload), retry=None, timeout=TIMEOUT
-            ).result(timeout=_LONG)
-            return f"{uploaded.model}@{uploaded.model_version_id}"
+            if self._registers:
+                return self._upload_version(forecast, upload, find_started)
+            older = None if upload.data == FROM_RECORD else self._find_latest(forecast, upload.version)
+            if older is None:
+                raise TargetError(
+                    f"cannot {what}: it is not registered, and this process registers nothing",
+                    hint="the next pass of the loop registers it",
+                )
+            return older
 
-        return call_with_retries(find_or_upload, f"register {upload.version}")
+        return call_with_retries(find_or_upload, what)
 
-    def promote_version(self, forecast: str, version: str) -> None:
+    def _upload_version(self, forecast: str, upload: ModelUpload, find_started: FindStarted) -> RegisteredVersion:
+        """Upload a version. Raises WorkUnderWay until it is registered."""
+        what = f"register {upload.version}"
+        operations = Operations(self._model_service, self._model_name(forecast), "upload", find_started)
+        upload.write_files()
+        request = self._upload_request(forecast, upload)
+        operations.start_or_raise(
+            f"register {upload.alias}",
+            what,
+            lambda: self._model_service.upload_model(request=request, retry=None, timeout=TIMEOUT).operation,
+        )
+        registered = self.find_version(forecast, upload.alias)
+        if registered is None:
+            raise TargetError(
+                f"cannot {what}: it was uploaded, and is not in the registry",
+                hint="it was removed meanwhile: run the same command again",
+            )
+        return registered
+
+    def promote_version(self, registered: RegisteredVersion) -> None:
         """Make a registered version the default version."""
         call_with_retries(
             lambda: self._model_service.merge_version_aliases(
-                name=f"{self._model_name(forecast)}@{version}", version_aliases=[DEFAULT], retry=None, timeout=TIMEOUT
+                name=registered.name, version_aliases=[DEFAULT], retry=None, timeout=TIMEOUT
             ),
-            f"make {version} the default version",
+            f"make {registered.name.rpartition('/')[2]} the default version",
         )
 
     def remove_model(self, forecast: str) -> None:
@@ -120,10 +239,10 @@ class ModelRegistry:
     def _upload_request(self, forecast: str, upload: ModelUpload) -> Mapping[str, Any]:
         from google.api_core.exceptions import NotFound
 
-        labels = {**OURS, "mlspec-forecast": forecast, "mlspec-version": upload.version}
+        labels = {**OURS, "mlspec-forecast": forecast, VERSION_LABEL: upload.version, DATA_LABEL: upload.data}
         model: dict[str, Any] = {
             "display_name": f"mlspec-{forecast}",
-            "version_aliases": [upload.version],
+            "version_aliases": [upload.alias],
             "labels": labels,
             "artifact_uri": upload.folder,
             "container_spec": {

@@ -7,76 +7,156 @@ endpoint gets the record's traffic split.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from mlspec.errors import TargetError
+from mlspec.errors import TargetError, WorkUnderWay
 from mlspec.spec.forecast import Forecast, Machine
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.observed import ObservedResource
-from mlspec.state.record import Version
+from mlspec.state.record import FileRef
 from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.jobs.loop_job import LoopJob
 from mlspec.targets.gcp.record.bucket import Bucket
-from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
-from mlspec.targets.gcp.vertex.deployments import ServingMachine
+from mlspec.targets.gcp.retry import poll_until
+from mlspec.targets.gcp.vertex.artifact import VersionArtifact, data_digest
+from mlspec.targets.gcp.vertex.deployments import (
+    DeploymentContent,
+    Mismatch,
+    ServingMachine,
+    deployed_contents,
+    deployed_version,
+    find_leftover,
+    find_mismatch,
+)
 from mlspec.targets.gcp.vertex.endpoint import Endpoint
-from mlspec.targets.gcp.vertex.model_registry import ModelRegistry, ModelUpload
-
-LOOP_JOB = "mlspec-reconcile"
+from mlspec.targets.gcp.vertex.endpoint_directory import EndpointDirectory
+from mlspec.targets.gcp.vertex.model_registry import FROM_RECORD, ModelRegistry, ModelUpload, aliased_version
+from mlspec.targets.gcp.vertex.operations import LIMIT, FindStarted, is_operation_over
 
 
 class VertexServing:
-    """The models and endpoints of one target's forecasts on Vertex AI."""
+    """The models and endpoints of one target's forecasts on Vertex AI. `registers` is as in `ModelRegistry`."""
 
-    def __init__(self, clients: Clients, place: GcpLocation, models: Bucket) -> None:
-        self._clients, self._place, self._models = clients, place, models
-        self._registry = ModelRegistry(clients)
+    def __init__(
+        self, clients: Clients, place: GcpLocation, models: Bucket, loop_job: LoopJob, *, registers: bool = True
+    ) -> None:
+        self._clients, self._place, self._models, self._loop_job = clients, place, models, loop_job
+        self._registry = ModelRegistry(clients, registers=registers)
+        self._endpoints = EndpointDirectory(clients)
         self._defaults: dict[str, frozenset[str]] | TargetError | None = None
         self._session = False
 
     def begin_session(self) -> None:
-        """From now on read the whole registry in one call and cache the answer, also an error."""
+        """From now on read the whole registry, and all endpoints, in one call each and cache the answers, also errors."""
         self._session = True
+        self._endpoints.begin_session()
 
     def end_session(self) -> None:
         """Stop caching."""
         self._session, self._defaults = False, None
+        self._endpoints.end_session()
 
     def route_traffic(
         self, forecast: str, spec: Forecast, traffic: Mapping[str, int], main: str,
-        versions: Mapping[str, Version], confirm: Callable[[], None],
+        artifacts: Mapping[str, VersionArtifact], write: Callable[[VersionArtifact], None], confirm: Callable[[], None],
+        find_started: FindStarted,
     ) -> None:  # fmt: skip
-        """Serve `versions` with the shares in `traffic` (percent); `main` carries the forecast. Idempotent."""
+        """Serve the versions of `artifacts` with the shares in `traffic` (percent); `main` carries the forecast. Idempotent.
+
+        `write` writes the files of a version that is not registered yet. Raises WorkUnderWay while Vertex AI registers or deploys a
+        version. Until then the default version and the traffic stay.
+        """
         confirm()
         models = {
-            name: self._registry.register_version(forecast, self._model_upload(forecast, version))
-            for name, version in versions.items()
+            name: self._registry.register_version(forecast, self._model_upload(artifact, write), find_started)
+            for name, artifact in artifacts.items()
         }
-        self._registry.promote_version(forecast, main)
         if _serves_online(spec):
             machine = self._serving_machine(forecast, spec.deployment.machine)
-            self._open_endpoint(forecast).route_traffic(traffic, models, machine, confirm)
-        else:
-            self._open_endpoint(
-                forecast
-            ).undeploy_all()  # it may have served online before: Terraform cannot remove an endpoint with deployments
+            self._open_endpoint(forecast, find_started).route_traffic(traffic, models, machine, confirm)
+        elif (endpoint := self._endpoints.find_endpoint(forecast, fresh=True)) is not None:
+            Endpoint(self._clients, endpoint.name, find_started).undeploy_all()  # it served online before
+        self._registry.promote_version(models[main])
 
-    def find_mismatch(self, forecast: str, deployment: ObservedResource) -> str | None:
-        """Return how Vertex AI differs from a recorded deployment, or None."""
+    def undeploy_all(self, forecast: str) -> None:
+        """Undeploy all versions, and wait until they are gone: Google deletes no endpoint with a deployment."""
+        found = self._endpoints.find_endpoint(forecast, fresh=True)
+        if found is not None:
+            self._undeploy_and_wait(Endpoint(self._clients, found.name))
+
+    def _undeploy_and_wait(self, endpoint: Endpoint) -> None:
+        while True:
+            try:
+                endpoint.undeploy_all()
+            except WorkUnderWay as under_way:
+                poll_until(partial(is_operation_over, self._clients.endpoints, under_way.name), bool, LIMIT)
+            else:
+                return
+
+    def find_endpoint_id(self, forecast: str) -> str | None:
+        """Return the id of a forecast's endpoint; None if it has none."""
+        found = self._endpoints.find_endpoint(forecast)
+        return str(found.name).rpartition("/")[2] if found is not None else None
+
+    def find_mismatch(
+        self, forecast: str, deployment: ObservedResource, data: Sequence[Mapping[str, FileRef]], *, fresh: bool
+    ) -> Mismatch | None:
+        """Return how Vertex AI differs from a recorded deployment, or None.
+
+        `data` has the files of each data that the containers of a private endpoint may bring along, the wanted one first. `fresh`
+        says that the endpoint is read now, also inside a session.
+        """
         main = str(deployment.facts.get("version"))
-        if main not in self._default_aliases(forecast):
-            return f"{main} is not the default version in the model registry"
+        if main not in map(aliased_version, self._default_aliases(forecast)):
+            return Mismatch(f"{main} is not the default version in the model registry")
         recorded = deployment.resource.fields
         if recorded.get("deployment.serve") == "batch":
             return None
         machine = self._serving_machine(
             forecast, Machine(**{key: recorded[f"deployment.machine.{key}"] for key in Machine.model_fields})
         )
-        return self._open_endpoint(forecast).find_mismatch(deployment.facts.get("traffic", {}), machine)
+        endpoint = self._endpoints.find_endpoint(forecast, fresh=fresh)
+        traffic = deployment.facts.get("traffic", {})
+        if endpoint is None:
+            return Mismatch("the endpoint does not exist")
+        private = recorded.get("deployment.endpoint.access") == "private"
+        digests = [data_digest(files) for files in data] if private else [FROM_RECORD]
+        wanted = [{version: DeploymentContent(version, digest) for version in traffic} for digest in digests]
+        sentences = [find_mismatch(endpoint, traffic, contents, machine) for contents in wanted]
+        if None in sentences:
+            return self._find_leftover(endpoint, wanted[sentences.index(None)], machine)
+        there = deployed_contents(endpoint, traffic, machine) if private else None
+        if there and find_mismatch(endpoint, traffic, there, machine) is None:
+            names = " and ".join(traffic)
+            return Mismatch(f"{names} answers from other data than that of the newest forecast", only_data=True)
+        return Mismatch(sentences[0]) if sentences and sentences[0] else None
+
+    def _find_leftover(
+        self, endpoint: Any, served: Mapping[str, DeploymentContent], machine: ServingMachine
+    ) -> Mismatch | None:
+        """Return what is still deployed beside what serves, or None.
+
+        No pass waits until a version is undeployed. One that nobody undeploys now was forgotten, as by a call that failed.
+        """
+        leftover = find_leftover(endpoint, served, machine)
+        if leftover is None or Endpoint(self._clients, endpoint.name).is_changing():
+            return None
+        return Mismatch(leftover)
+
+    def prune_registered(self, forecast: str, usable: Collection[str]) -> frozenset[tuple[str, str]]:
+        """Delete what is registered with data that nothing needs; return the versions that stay registered, with their data."""
+        endpoint = self._endpoints.find_endpoint(forecast, fresh=True)
+        contents = map(deployed_version, endpoint.deployed_models if endpoint else ())
+        return self._registry.prune_versions(
+            forecast, usable, {(content.version, content.data) for content in contents}
+        )
 
     def take_down(self, forecast: str, *, purge: bool) -> None:
-        """Undeploy all versions; with `purge`, also remove the registered versions."""
-        self._open_endpoint(forecast).undeploy_all()
+        """Undeploy all versions, and wait until they are gone; with `purge`, also remove the registered versions."""
+        self.undeploy_all(forecast)
         if purge:
             self._registry.remove_model(forecast)
 
@@ -95,49 +175,27 @@ class VertexServing:
         except TargetError as error:
             return error
 
-    def _model_upload(self, forecast: str, version: Version) -> ModelUpload:
-        folder = self._models.address_of(f"{forecast}/versions/{version.version}")
+    def _model_upload(self, artifact: VersionArtifact, write: Callable[[VersionArtifact], None]) -> ModelUpload:
         return ModelUpload(
-            version.version,
-            folder,
+            artifact.version,
+            self._models.address_of(artifact.folder),
             self.find_image(),
             self._place.key,
-            ("serve", forecast, "--target", self._place.target),
+            partial(write, artifact),
+            ("serve", artifact.forecast, "--target", self._place.target, "--version", artifact.version),
+            artifact.data_digest,
         )
 
     def find_image(self) -> str:
-        """Return the image of steps and servers: from MLSPEC_IMAGE, else the image of the loop's job."""
-        return os.environ.get("MLSPEC_IMAGE") or self._loop_image()
+        """Return the image of steps and servers: from MLSPEC_IMAGE, else this process's own, else the loop's job's."""
+        return os.environ.get("MLSPEC_IMAGE") or self._loop_job.own_image or self._loop_job.image()
 
-    def expect_image(self, image: str | None) -> None:
-        """Raise TargetError if the loop's job does not run `image`, which contains the current specs."""
-        if image and (loop_image := self._loop_image()) != image:
-            raise TargetError(
-                f"the job {LOOP_JOB} runs {loop_image}, not the image of this build, so its specs may differ",
-                hint=f"apply infra/ with step_image={image}, then run the same command again",
-            )
-
-    def _loop_image(self) -> str:
-        from google.api_core.exceptions import NotFound
-
-        name = f"projects/{self._clients.project}/locations/{self._clients.region}/jobs/{LOOP_JOB}"
-        try:
-            job = call_with_retries(
-                lambda: self._clients.jobs.get_job(name=name, retry=None, timeout=TIMEOUT),
-                f"look at the job {LOOP_JOB}",
-            )
-        except NotFound as error:
-            raise TargetError(
-                f"the job {LOOP_JOB}, whose image serves, does not exist",
-                hint="apply infra/ with step_image, or set MLSPEC_IMAGE",
-            ) from error
-        return str(job.template.template.containers[0].image)
-
-    def _open_endpoint(self, forecast: str) -> Endpoint:
-        number = derived_names(forecast)["Vertex AI endpoint"]
-        return Endpoint(
-            self._clients, f"projects/{self._clients.project}/locations/{self._clients.region}/endpoints/{number}"
-        )
+    def _open_endpoint(self, forecast: str, find_started: FindStarted) -> Endpoint:
+        """Return the forecast's endpoint. Raises TargetError if there is none."""
+        found = self._endpoints.find_endpoint(forecast, fresh=True)
+        if found is None:
+            raise TargetError(f"{forecast} has no endpoint", hint="run `mlspec apply`: it creates the endpoint")
+        return Endpoint(self._clients, found.name, find_started)
 
     def _serving_machine(self, forecast: str, machine: Machine) -> ServingMachine:
         account = (

@@ -1,17 +1,18 @@
-"""Projects, their permissions and their APIs, over REST: Resource Manager v3, Service Usage v1."""
+"""Projects, their permissions, their APIs and who pays, over REST: Resource Manager v3, Service Usage v1, Billing v1."""
 
 from __future__ import annotations
 
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.filters import matcher
+from tests.gcp.standin.iam.policies import Need
 from tests.gcp.standin.refused import Refused
 from tests.gcp.standin.rest import Json, Request, Response, Route, answer, page
 
 # The APIs that mlspec's infrastructure turns on, and that a project here has unless the settings say otherwise.
 SERVICES = (
-    "aiplatform", "artifactregistry", "bigquery", "bigquerystorage", "cloudbuild", "cloudfunctions", "cloudkms",
-    "cloudresourcemanager", "cloudscheduler", "composer", "compute", "eventarc", "iam", "logging", "monitoring", "pubsub", "run",
-    "secretmanager", "serviceusage", "storage",
+    "aiplatform", "artifactregistry", "bigquery", "bigquerystorage", "binaryauthorization", "cloudbilling", "cloudbuild",
+    "cloudfunctions", "cloudkms", "cloudresourcemanager", "cloudscheduler", "composer", "compute", "eventarc", "iam",
+    "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager", "serviceusage", "storage", "sts",
 )  # fmt: skip
 NUMBER = "123456789012"
 
@@ -29,10 +30,40 @@ def get_project(cloud: Cloud, request: Request) -> Response:
 
 
 def test_permissions(cloud: Cloud, request: Request) -> Response:
-    """Return the asked permissions that the settings do not deny."""
+    """Return which of the asked permissions the caller has."""
     _known(cloud, request.names["project"])
     asked = request.json().get("permissions", [])
-    return answer({"permissions": [each for each in asked if each not in cloud.settings.denied]})
+    return answer(
+        {"permissions": cloud.granted(asked, lambda each: Need(each, f"projects/{request.names['project']}"))}
+    )
+
+
+def get_policy(cloud: Cloud, request: Request) -> Response:
+    """Return who has which role on a project; a condition only to who asks for version 3, as an answer of version 1 has none."""
+    _known(cloud, request.names["project"])
+    version = request.json().get("options", {}).get("requestedPolicyVersion", 0)
+    if version not in {0, 1, 3}:
+        raise Refused("INVALID_ARGUMENT", f"Invalid requested policy version: {version}")
+    members: dict[tuple[str, str], list[str]] = {}
+    for grant in cloud.iam.all():
+        if grant.resource == f"projects/{request.names['project']}":
+            members.setdefault((grant.role, grant.condition), []).append(grant.member)
+    bindings = [
+        {"role": role, "members": sorted(named), **({"condition": {"expression": condition}} if condition else {})}
+        for (role, condition), named in sorted(members.items())
+        if version == 3 or not condition
+    ]
+    return answer({"version": version or 1, "etag": "BwXhqDVkV1A=", **({"bindings": bindings} if bindings else {})})
+
+
+def get_billing(cloud: Cloud, request: Request) -> Response:
+    """Return whether an open billing account pays for a project."""
+    project = request.names["project"]
+    _known(cloud, project)
+    found = {"name": f"projects/{project}/billingInfo", "projectId": project}
+    if cloud.settings.billing:  # a field that is false or empty is left out
+        found |= {"billingAccountName": "billingAccounts/012345-567890-ABCDEF", "billingEnabled": True}
+    return answer(found)
 
 
 def _service(cloud: Cloud, project: str, name: str) -> Json:
@@ -74,6 +105,9 @@ ROUTES = [
         "POST", "/v3/projects/{project}:testIamPermissions", "cloudresourcemanager.projects.testIamPermissions",
         test_permissions,
     ),
+    Route(
+        "POST", "/v3/projects/{project}:getIamPolicy", "cloudresourcemanager.projects.getIamPolicy", get_policy,
+    ),
     Route("GET", "/v1/projects/{project}/services", "serviceusage.services.list", list_services),
     Route(
         "GET", "/v1beta1/projects/{project}/services/{service}/consumerQuotaMetrics/{metric}",
@@ -81,3 +115,6 @@ ROUTES = [
     ),
     Route("GET", "/v1/projects/{project}/services/{service}", "serviceusage.services.get", get_service),
 ]  # fmt: skip
+BILLING = [
+    Route("GET", "/v1/projects/{project}/billingInfo", "cloudbilling.projects.getBillingInfo", get_billing),
+]

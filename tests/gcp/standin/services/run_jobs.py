@@ -60,7 +60,11 @@ class Executions:
             "CLOUD_RUN_TASK_ATTEMPT": str(len(task.runs)),
         }  # fmt: skip
         env = {each.name: each.value for each in container.env}
-        task.runs.append(self._cloud.commands.start(container.image, container.args, {**env, **told}))
+        task.runs.append(
+            self._cloud.commands.start(
+                container.image, container.args, {**env, **told}, execution.template.service_account
+            )
+        )
 
     def look(self, execution: Any) -> Any:
         """Return an execution as it stands now; a task that failed is tried again where it may be."""
@@ -135,6 +139,7 @@ class Executions:
     def list_executions(self, rpc: Rpc, request: Any) -> Any:
         """Return a job's executions, the newest first."""
         found = [self.look(each) for each in self._cloud.below(request.parent, "executions")]
+        found.sort(key=lambda each: each.create_time.ToNanoseconds())  # of all jobs, if the parent is `jobs/-`
         return standard.page(rpc, request, reversed(found))
 
     def cancel_execution(self, rpc: Rpc, request: Any) -> Any:

@@ -55,5 +55,7 @@ GRPC = {
     "google.cloud.orchestration.airflow.service.v1.Environments": Service(
         "google.cloud.orchestration.airflow.service_v1", "EnvironmentsClient"
     ),
-    "google.cloud.functions.v2.FunctionService": Service("google.cloud.functions_v2", "FunctionServiceClient"),
+    "google.cloud.functions.v2.FunctionService": Service(
+        "google.cloud.functions_v2", "FunctionServiceClient", "functions:Functions"
+    ),
 }

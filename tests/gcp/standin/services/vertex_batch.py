@@ -18,7 +18,8 @@ from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.commands import Run
 from tests.gcp.standin.refused import Refused, invalid
 from tests.gcp.standin.services.storage.objects import Store
-from tests.gcp.standin.services.vertex_predict import posted
+from tests.gcp.standin.services.vertex_artifacts import let_read, storage_uri
+from tests.gcp.standin.services.vertex_predict import HOST, posted
 from tests.waiting import free_port
 
 BATCH = 64  # instances a request, where the job does not say
@@ -55,11 +56,12 @@ class Prediction:
         self._port = free_port()
         spec = self.model.container_spec
         told = {
-            "AIP_HTTP_PORT": str(self._port), "AIP_STORAGE_URI": self.model.artifact_uri,
+            "AIP_HTTP_PORT": str(self._port), "AIP_STORAGE_URI": storage_uri(self.model),
             "AIP_PREDICT_ROUTE": spec.predict_route, "AIP_HEALTH_ROUTE": spec.health_route,
         }  # fmt: skip
         env = {each.name: each.value for each in spec.env}
-        self.run: Run = self.cloud.commands.start(spec.image_uri, spec.args, {**env, **told})
+        let_read(self.cloud, self.model, self.job.service_account)
+        self.run: Run = self.cloud.commands.start(spec.image_uri, spec.args, {**env, **told}, self.job.service_account)
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
@@ -101,7 +103,8 @@ class Prediction:
             if self.run.done:
                 raise Refused("INTERNAL", f"Model server terminated: model server container {_how(self.run)}.")
             try:
-                with direct.open(f"http://127.0.0.1:{self._port}{route}", timeout=10):
+                probe = urllib.request.Request(f"http://127.0.0.1:{self._port}{route}", headers={"Host": HOST})
+                with direct.open(probe, timeout=10):
                     return
             except OSError:
                 moment.wait(_PAUSE)

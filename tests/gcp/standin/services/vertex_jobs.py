@@ -44,7 +44,9 @@ class Jobs:
         spec = pools[0].container_spec
         job = self._created(rpc, request)
         env = {"CLOUD_ML_PROJECT_ID": job.name.split("/")[1], **{each.name: each.value for each in spec.env}}
-        self._runs[job.name] = self._cloud.commands.start(spec.image_uri, spec.args, env)
+        self._runs[job.name] = self._cloud.commands.start(
+            spec.image_uri, spec.args, env, request.custom_job.job_spec.service_account
+        )
         return job
 
     def create_batch_prediction_job(self, rpc: Rpc, request: Any) -> Any:

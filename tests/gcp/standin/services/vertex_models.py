@@ -16,6 +16,7 @@ from tests.gcp.standin import standard
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.refused import Refused, invalid, not_found, precondition
 from tests.gcp.standin.rpcs import Rpc
+from tests.gcp.standin.services.vertex_artifacts import copy_artifacts
 
 _ALIAS = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
 _OF_MODEL, _OF_VERSION = {"display_name", "description", "labels"}, {"version_description", "labels"}
@@ -72,7 +73,7 @@ class Models:
             base = f"{request.parent}/models/{request.model_id or self._cloud.next_id()}"
             if base in self.all:
                 raise Refused("ALREADY_EXISTS", f"Model {base} already exists.")
-        return self._cloud.operations.start(request.parent, lambda: self._add(base, request.model))
+        return self._cloud.operations.start(base, lambda: self._add(base, request.model), method=rpc.name)
 
     def _add(self, base: str, given: Any) -> Any:
         registered = self.all.setdefault(base, Registered())
@@ -81,6 +82,7 @@ class Models:
         version.name, version.version_id = base, str(registered.last)
         version.ClearField("version_aliases")
         registered.versions[version.version_id] = version
+        copy_artifacts(self._cloud, version)
         first = ["default"] if len(registered.versions) == 1 else []
         for alias in dict.fromkeys([*first, *given.version_aliases]):
             registered.give(version, alias)

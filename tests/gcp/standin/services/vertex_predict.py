@@ -14,6 +14,8 @@ from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.refused import Refused, precondition
 from tests.gcp.standin.rpcs import Rpc
 
+# Google does not say which host a container is asked under: one that it cannot know.
+HOST = "a-node-of-the-platform.internal"
 _STEP = 37  # coprime with 100: in a hundred calls each deployed model gets just its share, and no share comes in a row
 TIMEOUT = 60  # seconds, as Vertex AI gives a prediction
 
@@ -27,7 +29,11 @@ class Predict:
 
     def predict(self, rpc: Rpc, request: Any) -> Callable[[], Any]:
         """Return what asks the deployed model: it is carried out while other calls go on."""
-        deployed = self._chosen(self._cloud.get(request.endpoint))
+        endpoint = self._cloud.get(request.endpoint)
+        if endpoint.HasField("private_service_connect_config"):
+            # cloud.google.com/vertex-ai/docs/predictions/private-service-connect: requests go to its service attachment
+            raise precondition(f"Endpoint {request.endpoint} is reached through its service attachment alone.")
+        deployed = self._chosen(endpoint)
         url = self._url(deployed)
         instances = [json_format.MessageToDict(each) for each in request.instances]
         asked = {"instances": instances}
@@ -69,7 +75,7 @@ class Predict:
 
 def posted(url: str, body: bytes) -> bytes:
     """Return what a container answers. Raises Refused where it does not, or not well."""
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", "Host": HOST})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=TIMEOUT) as found:

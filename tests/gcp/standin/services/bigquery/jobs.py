@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from tests.gcp.standin.refused import Refused, invalid
 from tests.gcp.standin.rest import Json
-from tests.gcp.standin.services.bigquery import values
+from tests.gcp.standin.services.bigquery import locations, modes, values
 from tests.gcp.standin.services.bigquery.warehouse import Name, Warehouse
 from tests.gcp.standin.services.storage.objects import Store
 
@@ -31,7 +31,9 @@ class Job:
 
 def insert(warehouse: Warehouse, project: str, said: Json, media: bytes | None) -> Job:
     """Carry out a job, once: an id that is known is refused, so that a caller that lost the answer may ask for it."""
-    reference = {"projectId": project, "location": "US", **said.get("jobReference", {})}
+    asked = locations.named(warehouse, project, said.get("configuration", {}))
+    given = said.get("jobReference", {}).get("location")
+    reference = {**said.get("jobReference", {}), "projectId": project, "location": given or locations.first(asked)}
     reference["jobId"] = reference.get("jobId") or f"job_{warehouse.cloud.next_id()}"
     key = (project, reference["jobId"])
     if key in warehouse.jobs:
@@ -44,6 +46,7 @@ def insert(warehouse: Warehouse, project: str, said: Json, media: bytes | None) 
     }  # fmt: skip
     warehouse.jobs[key] = job = Job(resource)
     try:
+        locations.check(asked, reference["location"])
         _carry_out(warehouse, project, job, media)
     except Refused as refused:
         _failed(job, refused)
@@ -89,6 +92,8 @@ def _load(warehouse: Warehouse, job: Job, how: Json, media: bytes | None) -> Non
     target = Name.of(how["destinationTable"])
     tables = [_read(warehouse, each, how) for each in _sources(warehouse, how, media)]
     incoming = pa.concat_tables(tables)
+    if how.get("sourceFormat") == "PARQUET":
+        modes.compare(str(target), warehouse.fields(target), how.get("schema", {}).get("fields", []), incoming.schema)
     warehouse.write(target, incoming, how)
     job.resource["statistics"]["load"] = {
         "inputFiles": str(len(tables)), "outputRows": str(incoming.num_rows), "outputBytes": str(incoming.nbytes),

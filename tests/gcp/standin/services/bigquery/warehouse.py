@@ -137,8 +137,14 @@ class Warehouse:
         count = self.duck.execute(f"SELECT count(*) FROM {name.sql}").fetchall()[0][0]
         return {
             **said, "kind": "bigquery#table", "id": str(name), "type": "TABLE", "tableReference": name.reference,
-            "schema": {"fields": fields}, "numRows": str(count), "location": "US",
+            "schema": {"fields": fields}, "numRows": str(count),
+            "location": self.dataset(name.project, name.dataset)["location"],
         }  # fmt: skip
+
+    def fields(self, name: Name) -> list[Json]:
+        """Return the fields of a table's schema; none where it is not there."""
+        whole = Name(name.project, name.dataset, name.table)
+        return list(self.table(whole)["schema"]["fields"]) if self.exists(whole) else []
 
     def select(self, sql: str, parameters: dict[str, Any] | None = None) -> pa.Table:
         """Return what a query in DuckDB's language finds."""

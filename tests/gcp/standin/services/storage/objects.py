@@ -12,6 +12,7 @@ import google_crc32c
 
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.refused import Refused, invalid
+from tests.gcp.standin.rules.json_limits import check_object_name
 
 Json = dict[str, Any]
 # What a caller may say of an object; everything else is the service's.
@@ -161,6 +162,7 @@ class Store:
 
     def write(self, bucket: Bucket, name: str, data: bytes, said: Json) -> Object:
         """Keep a new generation. Raises Refused where the bytes are not those that the caller's hashes speak of."""
+        check_object_name(name)
         now = self.now()
         found = Object(bucket.name, name, data, self._next_generation(), now, _writable(said))
         for key, value in found.hashes.items():

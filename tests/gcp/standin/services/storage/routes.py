@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.gcp.standin.cloud import Cloud
+from tests.gcp.standin.iam.asked_rest import in_bucket
 from tests.gcp.standin.refused import Refused, invalid
 from tests.gcp.standin.rest import Request, Response, Route, answer, page
 from tests.gcp.standin.services.storage.conditions import check
@@ -78,10 +79,10 @@ def delete_bucket(cloud: Cloud, request: Request) -> Response:
 
 
 def test_permissions(cloud: Cloud, request: Request) -> Response:
-    """Return the permissions that the settings do not deny."""
-    _store(cloud).bucket(request.names["bucket"])
-    asked = request.query.get("permissions", "").split(",")
-    allowed = [each for each in asked if each and each not in cloud.settings.denied]
+    """Return which of the asked permissions the caller has."""
+    bucket = _store(cloud).bucket(request.names["bucket"]).name
+    asked = [each for each in request.query.get("permissions", "").split(",") if each]
+    allowed = cloud.granted(asked, lambda each: in_bucket(cloud, each, bucket))
     return answer({"kind": "storage#testIamPermissionsResponse", "permissions": allowed})
 
 

@@ -1,0 +1,62 @@
+"""Checks the files that a spec names: whether they exist, and by `jobs.review` what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlspec.errors import MissingExtra
+from mlspec.source_files import list_source_files
+from mlspec.spec import Fault, Problem, ResolvedSpec
+from mlspec.spec.faults import Path as Field
+from mlspec.spec.faults import did_you_mean
+
+
+def data_faults(spec: ResolvedSpec, root: Path) -> Iterator[Fault]:
+    """Yield a fault for each file, column and cell that cannot be read. Addresses in the cloud are not checked.
+
+    Raises MissingExtra without pandas.
+    """
+    for problem in _find_problems(spec, root):
+        yield spec.layers.make_fault(problem)
+
+
+def _find_problems(spec: ResolvedSpec, root: Path) -> Iterator[Problem]:
+    dataset = spec.forecast.dataset
+    named = [(("dataset", "source", "uri"), dataset.source.uri)]
+    if dataset.future is not None:
+        named.append((("dataset", "future", "uri"), dataset.future.uri))
+    missing = [problem for field, uri in named for problem in _check_files(uri, field, root)]
+    if missing:
+        yield from missing
+        return
+    try:
+        from mlspec.jobs.review import review_data
+    except ImportError as error:
+        raise MissingExtra(error.name or "pandas", "forecast") from error
+    history, plan = _roles(spec)
+    yield from review_data(dataset, spec.forecast.model.horizon, root, history, plan)
+
+
+def _roles(spec: ResolvedSpec) -> tuple[list[tuple[Field, str]], list[tuple[Field, str]]]:
+    """Return the fields that name columns of the history, and those that name columns of the plan."""
+    dataset = spec.forecast.dataset
+    roles: list[tuple[Field, str]] = [(("dataset", "time"), dataset.time), (("dataset", "target"), dataset.target)]
+    roles += [(("dataset", "series", place), name) for place, name in enumerate(dataset.series)]
+    for kind in ("past", "static", "known"):
+        names = getattr(dataset.covariates, kind)
+        roles += [(("dataset", "covariates", kind, place), name) for place, name in enumerate(names)]
+    known = [row for row in roles if row[0][:3] == ("dataset", "covariates", "known")]
+    return roles, [*known, *roles[:1]]
+
+
+def _check_files(uri: str | None, field: Field, root: Path) -> Iterator[Problem]:
+    if uri is None or "://" in uri:
+        return
+    files = list_source_files(root, uri)
+    if not files or not files[0].is_file():
+        folder = (root / uri).parent
+        near = did_you_mean(Path(uri).name, [path.name for path in sorted(folder.glob("*"))] if folder.is_dir() else [])
+        yield Problem(field, "no-such-file", f"there is no file {uri}", near or "paths start at the project's root")
+    elif not all(file.resolve().is_relative_to(root.resolve()) for file in files):
+        yield Problem(field, "uri", f"{uri} leads out of the project", "copy the file into the project")

@@ -1,0 +1,67 @@
+"""Guesses how long a period is from the steps between the dates of each series, for `mlspec init`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mlspec.errors import DataError
+from mlspec.forecast.date_frequency import anchor_frequency, find_frequency
+
+_AGREE = 0.9  # share of steps that must agree
+_STEPS = ((7, "W"), (1, "D"))
+
+
+def guess_frequency(keys: pd.DataFrame, dates: pd.Series, series: Sequence[str], given: str | None) -> tuple[str, str]:
+    """Return the frequency and the reason. `keys`: the rows' columns; `given`: what the caller named. Raises DataError."""
+    if given is not None:
+        return given, "named by the caller"
+    ordered = keys.assign(**{"\0": dates}).sort_values("\0")
+    steps = (ordered.groupby(list(series), sort=False)["\0"] if series else ordered["\0"]).diff().dropna()
+    if steps.empty:
+        raise DataError(
+            "every series has only one row, so the frequency cannot be guessed", hint="name it with --frequency"
+        )
+    hours = steps / pd.Timedelta(hours=1)
+    if (hours == 1).mean() >= _AGREE:
+        return "h", f"hourly: {(hours == 1).sum():,} of {len(steps):,} steps are an hour"
+    for step, alias in _STEPS:
+        same = hours == step * 24
+        if same.mean() >= _AGREE:
+            usual = dates[dates.dt.dayofweek == dates.dt.dayofweek.mode().iloc[0]].max()
+            return anchor_frequency(
+                alias, usual
+            ), f"{int(same.sum()):,} of {len(steps):,} steps are {step} day{'s' if step > 1 else ''}"
+    for alias, months, first in (
+        ("MS", 1, True),
+        ("ME", 1, False),
+        ("QS", 3, True),
+        ("QE", 3, False),
+        ("YS", 12, True),
+        ("YE", 12, False),
+    ):
+        on_boundary = dates.dt.day == 1 if first else dates.dt.is_month_end
+        step_fits = hours.between(months * 27.9 * 24, months * 31.1 * 24)
+        if on_boundary.mean() >= _AGREE and step_fits.mean() >= _AGREE:
+            day = "first" if first else "last"
+            return (
+                anchor_frequency(alias, dates.max()),
+                f"{int(step_fits.sum()):,} of {len(steps):,} steps are {months} month(s), on its {day} day",
+            )
+    sparse = find_frequency(dates)
+    if sparse is not None:
+        return sparse, "all dates belong to it, and not every series has each of its periods"
+    common = steps.mode().iloc[0]
+    raise DataError(
+        f"the steps between dates have no common length; the most common is {_describe_step(common)}",
+        hint="name it with --frequency",
+    )
+
+
+def _describe_step(step: pd.Timedelta) -> str:
+    if step >= pd.Timedelta(days=1) and not step % pd.Timedelta(days=1):
+        return f"{step.days:,} day{'s' if step.days > 1 else ''}"
+    if step >= pd.Timedelta(hours=1):
+        return f"{step / pd.Timedelta(hours=1):g} hours"
+    return f"{step / pd.Timedelta(minutes=1):g} minutes"

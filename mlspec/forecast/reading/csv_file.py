@@ -1,0 +1,187 @@
+"""Reads columns of a CSV file with Arrow's parser, with the row number of each value.
+
+Columns of numbers and of ISO 8601 dates are converted while the file is parsed, by several threads. Where one of their cells is
+something else, or a row has a wrong number of fields, the file is read again as text: that tells the row, the value and the reason.
+All other columns are text here, so `001` and `NA` stay names.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from mlspec.forecast.reading.budget import ROW_BYTES, TEXT_BYTES, RowBudget
+from mlspec.forecast.reading.column import BadRow, Column, FileRows, text_column
+from mlspec.forecast.reading.csv_text import (
+    CsvSize,
+    declared_delimiter,
+    measure_csv,
+    open_bytes,
+    read_header,
+    read_start,
+)
+from mlspec.forecast.reading.dialect import Dialect
+from mlspec.forecast.reading.numbers import LARGEST, MISSING
+from mlspec.forecast.reading.times import YEARS
+
+CellKind = Literal["number", "time"]
+Kinds = Mapping[str, CellKind]  # by the name of a column
+_TYPES = {"number": pa.float64(), "time": pa.timestamp("ns")}
+_PARALLEL = 2**24  # bytes of a file from which several threads are worth their start
+_LARGEST_BLOCK = 2**26  # a row is at most so long
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV file that was looked at and not read yet."""
+
+    file: Path
+    dialect: Dialect
+    header: list[str]
+    measured: CsvSize
+    skipped: int = 0  # lines before the header
+
+    def read(self, column_names: list[str], kinds: Kinds) -> FileRows:
+        """Read some columns. Those with a kind come as that kind if all their cells are of it, else as text."""
+        typed = {name: kind for name, kind in kinds.items() if self._is_parsed(kind)}
+        rows = self._read_typed(column_names, typed) if typed else None
+        return rows or self._read_text(column_names)
+
+    def _is_parsed(self, kind: CellKind) -> bool:
+        """Return whether Arrow's parser reads a kind as the dialect writes it."""
+        return self.dialect.thousands is None if kind == "number" else self.dialect.date_format == "iso"
+
+    def _read_typed(self, column_names: list[str], kinds: Kinds) -> FileRows | None:
+        """Return the columns with their kinds; None if a row has to be looked at one by one."""
+        try:
+            table = self._parse(column_names, kinds, None)
+        except pa.ArrowInvalid:
+            return None  # a cell is of another kind, a row is ragged, or the file is broken: the text tells which
+        if not all(_is_plausible(table.column(name)) for name in kinds):
+            return None
+        return FileRows(
+            {name: _as_column(table.column(name)) for name in column_names}, self._row_numbers(table.num_rows, []), ()
+        )
+
+    def _read_text(self, column_names: list[str]) -> FileRows:
+        ragged = RaggedRows(self.file.name)
+        table = self._parse(column_names, {}, ragged)
+        columns = {name: _as_column(table.column(name)) for name in column_names}
+        return FileRows(columns, self._row_numbers(table.num_rows, ragged.numbers), tuple(ragged.rows))
+
+    def read_first(self, most: int) -> FileRows:
+        """Read the first rows of all columns as text."""
+        ragged, parts, count = RaggedRows(self.file.name), [], 0
+        with open_bytes(self.file, self.dialect) as stream:
+            reader = pa_csv.open_csv(stream, **self._options(self.header, {}, ragged))
+            for batch in reader:
+                parts.append(batch)
+                count += batch.num_rows
+                if count >= most:
+                    break
+        table = pa.Table.from_batches(parts, schema=reader.schema).slice(0, most)
+        columns = {name: text_column(table.column(place)) for place, name in enumerate(self.header)}
+        return FileRows(columns, self._row_numbers(table.num_rows, ragged.numbers), tuple(ragged.rows))
+
+    def _parse(self, column_names: list[str], kinds: Kinds, ragged: RaggedRows | None) -> pa.Table:
+        options = self._options(column_names, kinds, ragged)
+        if self.dialect.compression_of(self.file) is None:
+            with pa.OSFile(str(self.file)) as stored:
+                return pa_csv.read_csv(stored, **options)
+        with open_bytes(self.file, self.dialect) as stream:
+            return pa_csv.read_csv(stream, **options)
+
+    def _options(self, column_names: list[str], kinds: Kinds, ragged: RaggedRows | None) -> dict[str, Any]:
+        text = pa.dictionary(pa.int32(), pa.string())
+        types = dict.fromkeys(self.header, text) | {name: _TYPES[kind] for name, kind in kinds.items()}
+        return {
+            "read_options": pa_csv.ReadOptions(
+                use_threads=ragged is None and self.measured.size > _PARALLEL,
+                encoding=arrow_encoding(self.dialect.encoding, checked=ragged is not None), block_size=self._block_size(),
+                skip_rows=self.skipped,
+            ),
+            "parse_options": pa_csv.ParseOptions(
+                delimiter=self.dialect.delimiter, newlines_in_values=self.measured.has_quotes,
+                ignore_empty_lines=False, invalid_row_handler=ragged and ragged.add,
+            ),
+            "convert_options": pa_csv.ConvertOptions(
+                include_columns=column_names, column_types=types, strings_can_be_null=False,
+                null_values=list(MISSING), decimal_point=self.dialect.decimal,
+            ),
+        }  # fmt: skip
+
+    def _row_numbers(self, count: int, left_out: list[int]) -> npt.NDArray[np.int64]:
+        """Return the numbers of the rows that were read: lines of the file; the rows `left_out` were not read."""
+        first = 2 + self.skipped
+        numbers = np.unique(np.array(left_out, dtype="int64"))
+        rows = np.arange(first, count + len(numbers) + first)
+        return np.setdiff1d(rows, numbers, assume_unique=True)[:count] if len(numbers) else rows
+
+    def _block_size(self) -> int:
+        """Return how many bytes are parsed at once. A block holds whole rows, so it grows for a file of long ones."""
+        rows = max(self.measured.lines, 1)
+        return int(min(max(2**20, 64 * self.measured.size // rows), _LARGEST_BLOCK))
+
+
+@dataclass
+class RaggedRows:
+    """Collects the rows that have a wrong number of fields while a file is parsed."""
+
+    file: str
+    numbers: list[int] = field(default_factory=list)
+    rows: list[BadRow] = field(default_factory=list)
+
+    def add(self, row: pa_csv.InvalidRow) -> str:
+        """Note a row and leave it out. Its number is known, as one thread reads the file."""
+        self.numbers.append(row.number)
+        problem = f"has {row.actual_columns} fields, the header has {row.expected_columns}"
+        if row.text.strip():  # an empty line is not a row
+            self.rows.append(BadRow(self.file, row.number, "", row.text[:80], problem))
+        return "skip"
+
+
+def open_csv(file: Path, column_names: list[str] | None, dialect: Dialect, budget: RowBudget) -> CsvFile:
+    """Look at a CSV file, and count what its rows need in memory. `column_names`: None for all. Raises DataError."""
+    header = read_header(file, dialect, budget.where)
+    skipped = int(declared_delimiter(read_start(file, dialect)) is not None)
+    measured = measure_csv(file, dialect, budget.where)
+    kept = len(header if column_names is None else column_names)
+    share = min(kept / len(header), 1.0)  # the columns that are kept
+    budget.add(file, measured.lines, measured.lines * (ROW_BYTES + TEXT_BYTES * kept) + int(measured.size * share))
+    return CsvFile(file, dialect, header, measured, skipped)
+
+
+def arrow_encoding(encoding: str, *, checked: bool) -> str:
+    """Return an encoding's name for Arrow. `checked`: Python's decoder looks at each byte first, which is slower.
+
+    A ragged row whose bytes are no text cannot be handed to a handler of such rows.
+    """
+    if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig", "ascii"):
+        return encoding
+    return "utf-8-sig" if checked else "utf8"
+
+
+def _as_column(array: pa.ChunkedArray) -> Column:
+    return text_column(array) if pa.types.is_dictionary(array.type) else pd.Series(array.to_numpy())
+
+
+def _is_plausible(array: pa.ChunkedArray) -> bool:
+    """Return whether all numbers are finite and of a plausible size, or all cells hold times of plausible years."""
+    extremes = pc.min_max(array).as_py()
+    if pa.types.is_temporal(array.type):
+        years = {extreme and extreme.year for extreme in extremes.values()}
+        return not array.null_count and all(year and YEARS[0] <= year <= YEARS[1] for year in years)
+    if extremes["min"] is None:
+        return True
+    return bool(max(abs(extremes["min"]), abs(extremes["max"])) <= LARGEST and not math.isnan(pc.sum(array).as_py()))

@@ -1,0 +1,121 @@
+"""The bytes and the text of a CSV file: decompressed, counted, decoded; its header, and the first row that is no text."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from mlspec import memory
+from mlspec.errors import DataError
+from mlspec.forecast.reading.budget import LARGEST_BYTES
+from mlspec.forecast.reading.dialect import Dialect
+
+_HEADER_BYTES, _BLOCK, _COUNTED = 2**16, 2**22, 2**18
+_NEWLINE = ord("\n")
+_DECLARATION = re.compile('"?sep=(.)"?\r?\n', re.IGNORECASE)
+_REPLACED = "\ufffd"  # stands for bytes that are no text
+_SHOWN_AS = "cp1252"  # such bytes are most often this
+
+
+@dataclass(frozen=True)
+class CsvSize:
+    """What a look at the bytes of a CSV file says: lines after the header at most, bytes after decompression, and any quotes."""
+
+    lines: int
+    size: int
+    has_quotes: bool
+
+
+def measure_csv(file: Path, dialect: Dialect, where: str) -> CsvSize:
+    """Count lines and bytes. A quoted value may hold a line, so rows are as many at most. Raises DataError for too many bytes."""
+    lines = size = 0
+    has_quotes = False
+    buffer = bytearray(_COUNTED)  # small enough for the processor's cache: it is looked at twice
+    signs = np.frombuffer(buffer, dtype=np.uint8)
+    with open_bytes(file, dialect) as stream:
+        while count := stream.readinto(buffer):
+            lines, size = lines + int(np.count_nonzero(signs[:count] == _NEWLINE)), size + count
+            has_quotes = has_quotes or buffer.find(b'"', 0, count) >= 0
+            if size > LARGEST_BYTES:  # a small compressed file may hold any number of bytes
+                raise DataError(
+                    f"{where}: '{file.name}' holds more than {memory.format_size(LARGEST_BYTES)}, the most that is read",
+                    hint="write it as Parquet, or split the forecast in several specs",
+                )
+    return CsvSize(lines, size, has_quotes)
+
+
+@contextmanager
+def open_bytes(file: Path, dialect: Dialect) -> Iterator[pa.NativeFile]:
+    """Open a file for its bytes after decompression."""
+    compression = dialect.compression_of(file)
+    with pa.OSFile(str(file)) as stored:
+        if compression is None:
+            yield stored
+            return
+        with pa.CompressedInputStream(stored, compression) as stream:
+            yield stream
+
+
+def read_header(file: Path, dialect: Dialect, where: str) -> list[str]:
+    """Return the names in the first line. Raises DataError if there are none, or if they are not text in the encoding."""
+    text = read_start(file, dialect)
+    lines = text.partition("\n")[2] if declared_delimiter(text) else text
+    header = next(csv.reader(io.StringIO(lines, newline=""), delimiter=dialect.delimiter), [])
+    if any(_REPLACED in name for name in header):
+        raise encoding_error(file, dialect, where, 1, text.encode())
+    if not any(header):
+        raise DataError(f"{where}: '{file.name}' is empty", hint="it must begin with a line of column names")
+    return header
+
+
+def read_start(file: Path, dialect: Dialect) -> str:
+    """Return the beginning of a file as text; bytes that are no text are replaced by a sign."""
+    with open_bytes(file, dialect) as stream:
+        start = stream.read(_HEADER_BYTES)
+    return decode_start(start, dialect.encoding, whole=len(start) < _HEADER_BYTES, errors="replace")
+
+
+def declared_delimiter(text: str) -> str | None:
+    """Return the sign between fields that a first line `sep=;` declares, as Excel writes and reads it; None without such a line."""
+    match = _DECLARATION.match(text)
+    return match[1] if match else None
+
+
+def decode_start(start: bytes, encoding: str, *, whole: bool, errors: str = "strict") -> str:
+    """Return the beginning of a file as text, without a byte order mark. Its end may cut a character, if it is not `whole`."""
+    encoding = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    return codecs.getincrementaldecoder(encoding)(errors).decode(start, final=whole)
+
+
+def find_undecodable(file: Path, dialect: Dialect) -> tuple[int, bytes] | None:
+    """Return number and bytes of the first line that is not text in the encoding, and of what follows it; None if all is text."""
+    decoder, row = codecs.getincrementaldecoder(dialect.encoding)(), 1
+    with open_bytes(file, dialect) as stream:
+        while block := stream.read(_BLOCK):
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError as error:
+                begin = error.object.rfind(b"\n", 0, error.start) + 1
+                return row + error.object.count(b"\n", 0, error.start), error.object[begin : begin + _HEADER_BYTES]
+            except UnicodeError:  # such as UTF-16 without its mark
+                return row, block[:_HEADER_BYTES]
+            row += block.count(b"\n")
+    return None
+
+
+def encoding_error(file: Path, dialect: Dialect, where: str, row: int, line: bytes) -> DataError:
+    """Return the error for a row that is not text in the encoding."""
+    shown = line.partition(b"\n")[0].decode(_SHOWN_AS, errors="replace").strip()[:80]
+    return DataError(
+        f"{where}: '{file.name}' row {row} is not text in {dialect.encoding}: '{shown}'",
+        hint=f"write its encoding as {where}.encoding, such as cp1252, or save it in UTF-8",
+    )

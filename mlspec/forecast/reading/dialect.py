@@ -1,0 +1,64 @@
+"""How the table of a file is written: one frozen value, made from the keys of a spec's source or plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlspec.spec.fields import Compression, TableFormat
+from mlspec.spec.forecast import Dataset, Future, Source
+from mlspec.spec.table_files import TABLE_KEYS, named_compression, named_format
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a table is written. The defaults are those of a spec that says nothing. `format` and `compression`: None is by name."""
+
+    format: TableFormat | None = None
+    delimiter: str = ","
+    decimal: str = "."
+    thousands: str | None = None
+    encoding: str = "utf-8"
+    date_format: str = "iso"
+    sheet: str | None = None
+    compression: Compression | None = None
+
+    def format_of(self, file: Path) -> TableFormat:
+        """Return the format of a file: what the spec says, else what its name says, else CSV."""
+        return self.format or named_format(file.name) or "csv"
+
+    def compression_of(self, file: Path) -> Compression | None:
+        """Return how a file is compressed: what the spec says, else what its name says."""
+        return self.compression or named_compression(file.name)
+
+
+PLAIN = Dialect()
+
+
+def source_dialect(source: Source) -> Dialect:
+    """Return how the history of a spec is written."""
+    return Dialect(**{key: getattr(source, key) for key in TABLE_KEYS})
+
+
+def plan_dialect(dataset: Dataset) -> Dialect:
+    """Return how the plan of known covariates is written: what it leaves out, except for the file's own form, is the source's."""
+    source, plan = dataset.source, dataset.future
+    if plan is None:
+        return source_dialect(source)
+    own = {"format": plan.format, "sheet": plan.sheet, "compression": plan.compression}
+    marks = _number_marks(source, plan)
+    return Dialect(
+        delimiter=plan.delimiter or source.delimiter,
+        encoding=plan.encoding or source.encoding,
+        date_format=plan.date_format or source.date_format,
+        decimal=marks[0],
+        thousands=marks[1],
+        **own,  # type: ignore[arg-type]
+    )
+
+
+def _number_marks(source: Source, plan: Future) -> tuple[str, str | None]:
+    """Return decimal and thousands of a plan. They belong together: where it says one, the other is not the source's."""
+    if plan.decimal is None and plan.thousands is None:
+        return source.decimal, source.thousands
+    return plan.decimal or (source.decimal if source.decimal != plan.thousands else "."), plan.thousands

@@ -1,0 +1,113 @@
+"""Parses numbers: a decimal mark, a mark between groups of three digits, nothing guessed."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlspec.forecast.reading.column import NO_PROBLEMS, Column, ParsedColumn, TextColumn
+from mlspec.forecast.reading.dialect import Dialect
+
+# Texts that mean "no value" in a column of numbers or of a covariate. They are valid names of series.
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none")
+FLAGS = {"true": 1.0, "false": 0.0}
+# Larger than any demand. Below it, sums of squares are finite and a float represents every integer.
+LARGEST = 1e15
+# A space between digits may be one that does not break a line, as French programs write it.
+_SPACES = "[ \u00a0\u202f]"
+_EXPONENT = "(?:[eE][+-]?[0-9]{1,3})?"
+NOTATIONS: tuple[tuple[str, str | None], ...] = (
+    (".", None), (".", ","), (",", None), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"),
+)  # fmt: skip
+
+
+def parse_numbers(column: Column, dialect: Dialect) -> ParsedColumn:
+    """Parse a column of numbers. A number is at most 1e15 in size; it may have an exponent, and spaces around it."""
+    if isinstance(column, TextColumn):
+        return _parse_texts(column, dialect)
+    if pd.api.types.is_bool_dtype(column):
+        return refuse_all(column, "is true or false, not a number")
+    if pd.api.types.is_numeric_dtype(column):
+        return _mask_implausible(column.astype("float64", copy=False))
+    return refuse_all(column, "is a date, not a number")
+
+
+def read_texts(texts: pa.StringArray, decimal: str, thousands: str | None) -> pa.DoubleArray:
+    """Return the number of each text in a notation; null where it is none."""
+    trimmed = pc.ascii_trim_whitespace(texts)
+    usable = pc.if_else(pc.match_substring_regex(trimmed, number_pattern(decimal, thousands)), trimmed, None)
+    if thousands is not None:
+        usable = pc.replace_substring_regex(usable, _mark_pattern(thousands), "")
+    return pc.cast(pc.replace_substring(usable, decimal, ".") if decimal != "." else usable, pa.float64())
+
+
+def number_pattern(decimal: str, thousands: str | None) -> str:
+    """Return the pattern of a number. Digits stand in groups of three everywhere or nowhere, and no group begins with 0."""
+    mark = re.escape(decimal)
+    whole = "[0-9]+"
+    if thousands is not None:
+        whole = f"(?:[1-9][0-9]{{0,2}}(?:{_mark_pattern(thousands)}[0-9]{{3}})+|[0-9]+)"
+    return f"^[+-]?(?:{whole}(?:{mark}[0-9]*)?|{mark}[0-9]+){_EXPONENT}$"
+
+
+def _mark_pattern(thousands: str) -> str:
+    return _SPACES if thousands == " " else re.escape(thousands)
+
+
+def is_missing(texts: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Return for each text whether it means "no value"."""
+    return pc.is_in(texts, pa.array(MISSING)).to_numpy(zero_copy_only=False)
+
+
+def _parse_texts(column: TextColumn, dialect: Dialect) -> ParsedColumn:
+    numbers = read_texts(column.texts, dialect.decimal, dialect.thousands).to_numpy(zero_copy_only=False)
+    refused = np.flatnonzero(np.isnan(numbers) & ~is_missing(column.texts))
+    reasons = {int(code): _why_no_number(column.texts[int(code)].as_py(), dialect) for code in refused}
+    with np.errstate(invalid="ignore"):
+        wild = np.flatnonzero(np.abs(numbers) > LARGEST)
+    reasons |= {int(code): _IMPLAUSIBLE for code in wild}
+    numbers = numbers.copy()
+    numbers[wild] = np.nan
+    return ParsedColumn(pd.Series(column.expand(numbers)), column.expand_reasons(reasons))
+
+
+_IMPLAUSIBLE = f"is larger than {LARGEST:g}: not a plausible quantity"
+
+
+def _why_no_number(text: str, dialect: Dialect) -> str:
+    text = text.strip()
+    if text.lower() in FLAGS:
+        return "is true or false, not a number"
+    if text.lower().lstrip("+-") in ("inf", "infinity"):
+        return "is not a finite number"
+    other = next((notation for notation in NOTATIONS if re.match(number_pattern(*notation), text)), None)
+    return f"is not a number{_describe_difference(other, dialect)}" if other else "is not a number"
+
+
+def _describe_difference(notation: tuple[str, str | None], dialect: Dialect) -> str:
+    """Return what the keys of the source would have to be for a text in another notation."""
+    decimal, thousands = notation
+    keys = [f'decimal: "{decimal}"'] if decimal != dialect.decimal else []
+    keys += [f'thousands: "{thousands}"'] if thousands and thousands != dialect.thousands else []
+    return f" as the file is read: it would be one with {', '.join(keys)} in dataset.source"
+
+
+def _mask_implausible(values: pd.Series) -> ParsedColumn:
+    if not (values.max() > LARGEST or values.min() < -LARGEST):
+        return ParsedColumn(values, NO_PROBLEMS)
+    wild = values.abs() > LARGEST
+    return ParsedColumn(values.mask(wild), pd.Series(_IMPLAUSIBLE, index=values.index[wild], dtype=object))
+
+
+def refuse_all(column: pd.Series, problem: str, missing: object = np.nan) -> ParsedColumn:
+    """Refuse every value of a column for one reason."""
+    rows = column.index[column.notna()]
+    kind = "datetime64[ns]" if missing is pd.NaT else "float64"
+    return ParsedColumn(
+        pd.Series(missing, index=column.index, dtype=kind), pd.Series(problem, index=rows, dtype=object)
+    )

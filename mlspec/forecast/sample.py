@@ -1,0 +1,175 @@
+"""The rows of an unknown file, for `mlspec init`: how its numbers and dates are written, and which columns hold numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mlspec.errors import DataError
+from mlspec.forecast.reading.column import BadRow, ParsedColumn, TextColumn, as_text
+from mlspec.forecast.reading.detect import Detected
+from mlspec.forecast.reading.dialect import Dialect
+from mlspec.forecast.reading.evidence import (
+    DATE_FORMS,
+    DIGIT_FORMS,
+    NUMERIC,
+    DateEvidence,
+    DoubtfulCells,
+    NumberEvidence,
+    weigh_dates,
+    weigh_numbers,
+)
+from mlspec.forecast.reading.numbers import NOTATIONS, is_missing, parse_numbers
+from mlspec.forecast.reading.table import Table
+from mlspec.forecast.reading.times import parse_times
+
+MOST_SHOWN = 3  # cells that are named
+
+
+class AmbiguousTable(DataError):
+    """A file has two readings, and a person has to say which: by one of `choices` (a value, and what it means) of `option`."""
+
+    def __init__(self, message: str, option: str, choices: Sequence[tuple[str, str]]) -> None:
+        words = " or ".join(f"--{option.replace('_', '-')} '{value}' ({meaning})" for value, meaning in choices)
+        super().__init__(message, hint=f"say which: {words}")
+        self.option, self.choices = option, tuple(choices)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of a file. `codes` has a number for each text, equal for equal texts; `numbers` are the columns that hold numbers."""
+
+    table: Table
+    detected: Detected
+    evidence: NumberEvidence
+    codes: pd.DataFrame
+    missing: Mapping[str, float]
+    numbers: Mapping[str, ParsedColumn] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the file is written, as far as it is known."""
+        return self.detected.dialect
+
+    @property
+    def figures(self) -> dict[str, pd.Series]:
+        """The values of the columns that hold numbers; missing values are NaN."""
+        return {name: column.values for name, column in self.numbers.items()}
+
+    def bad_cells(self, name: str, parsed: ParsedColumn) -> list[BadRow]:
+        """Return the cells of a column that cannot be read."""
+        rows = parsed.problems.index.to_numpy()
+        origin, values = self.table.origin.iloc[rows], self.table.cell_texts(name, rows)
+        return [
+            BadRow(str(file), int(row), name, value, problem)
+            for file, row, value, problem in zip(origin["file"], origin["row"], values, parsed.problems, strict=True)
+        ]
+
+    def refuse_doubt(self, names: Sequence[str]) -> None:
+        """Raise AmbiguousTable if another notation reads other numbers in one of these columns."""
+        for name in names:
+            doubt = self.evidence.doubtful.get(name)
+            if doubt is not None:
+                raise _number_doubt(name, doubt, self.evidence.notation)
+
+
+def take_sample(table: Table, detected: Detected, words: Mapping[str, str]) -> Sample:
+    """Find out how the numbers of a table are written. `words` are the user's own choices, by key."""
+    texts = {name: as_text(column) for name, column in table.columns.items()}
+    notations = [notation for notation in NOTATIONS if _is_allowed(notation, words)]
+    if not notations:
+        notations = [(words.get("decimal", "."), words.get("thousands"))]
+    evidence = weigh_numbers(
+        {name: column for name, column in table.columns.items() if isinstance(column, TextColumn)}, notations
+    )
+    detected = _add_notation(detected, evidence, words)
+    sample = Sample(
+        table, detected, evidence, pd.DataFrame({name: column.codes for name, column in texts.items()}),
+        {name: _missing_share(column) for name, column in texts.items()},
+    )  # fmt: skip
+    return replace(sample, numbers=_find_numbers(table, detected.dialect, sample.missing))
+
+
+def find_dates(sample: Sample, name: str, form: str | None, *, digits: bool) -> DateEvidence | None:
+    """Return how the dates of a column are written, or None. `digits`: a date may be digits alone."""
+    column = sample.table.columns[name]
+    if not isinstance(column, TextColumn):
+        if not digits or not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+            return None
+        column = as_text(column)
+    return weigh_dates(column, (form,) if form else DIGIT_FORMS if digits else DATE_FORMS)
+
+
+def parse_dates(sample: Sample, name: str, form: str, why: str) -> tuple[Sample, ParsedColumn]:
+    """Return the sample with its form of dates, and the dates of a column."""
+    detected = sample.detected
+    if form != detected.dialect.date_format:
+        detected = detected.add("date_format", form, why)
+    dated = replace(sample, detected=detected)
+    return dated, parse_times(sample.table.columns[name], dated.dialect)
+
+
+def date_doubt(name: str, evidence: DateEvidence) -> AmbiguousTable | None:
+    """Return the error for dates that two forms read."""
+    doubt = evidence.doubt
+    if doubt is None:
+        return None
+    choices = [(form, describe_reading(doubt.example, form)) for form in (evidence.form, str(doubt.other))]
+    message = f"'{doubt.example}' in {name} has two readings, and so has every date of the column that tells them apart"
+    return AmbiguousTable(message, "date_format", choices)
+
+
+def describe_reading(text: str, form: str) -> str:
+    """Return the day that a text means in a form."""
+    parsed = parse_times(TextColumn(np.zeros(1, "int32"), _one(text)), Dialect(date_format=form)).values.iloc[0]
+    return f"{parsed:%Y-%m-%d}"
+
+
+def _one(text: str) -> pa.StringArray:
+    return pa.array([text], pa.string())
+
+
+def _is_allowed(notation: tuple[str, str | None], words: Mapping[str, str]) -> bool:
+    decimal, thousands = notation
+    return words.get("decimal", decimal) == decimal and words.get("thousands", thousands) == thousands
+
+
+def _add_notation(detected: Detected, evidence: NumberEvidence, words: Mapping[str, str]) -> Detected:
+    decimal, thousands = evidence.notation
+    why = f"{evidence.shown} is a number" if evidence.shown else "no number says otherwise"
+    if decimal != detected.dialect.decimal and "decimal" not in words:
+        detected = detected.add("decimal", decimal, why)
+    if thousands != detected.dialect.thousands and "thousands" not in words:
+        detected = detected.add("thousands", thousands, why)
+    return detected
+
+
+def _number_doubt(name: str, doubt: DoubtfulCells, notation: tuple[str, str | None]) -> AmbiguousTable:
+    readings = [notation, doubt.other if isinstance(doubt.other, tuple) else notation]
+    column = TextColumn(np.zeros(1, "int32"), _one(doubt.example))
+    choices = []
+    for decimal, thousands in readings:
+        value = parse_numbers(column, Dialect(decimal=decimal, thousands=thousands)).values.iloc[0]
+        choices.append((decimal, f"it is {value:.10g}"))
+    return AmbiguousTable(
+        f"'{doubt.example}' in {name} has two readings, and no other number tells which", "decimal", choices
+    )
+
+
+def _missing_share(column: TextColumn) -> float:
+    return float(column.counts()[is_missing(column.texts)].sum() / max(len(column), 1))
+
+
+def _find_numbers(table: Table, dialect: Dialect, missing: Mapping[str, float]) -> dict[str, ParsedColumn]:
+    """Return the columns of which most values are numbers. A column decides by its whole: one odd cell does not make it text."""
+    numbers = {}
+    for name, column in table.columns.items():
+        parsed = parse_numbers(column, dialect)
+        filled = len(column) * (1 - missing[name])
+        if parsed.values.notna().sum() >= max(NUMERIC * filled, 1):
+            numbers[name] = parsed
+    return numbers

@@ -1,0 +1,111 @@
+"""What rows say of a series: its first and last period, which periods have a value, and whether the series has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlspec.forecast.frame import ID, TARGET, TIME
+from mlspec.forecast.frequency import parse_frequency, span_between
+from mlspec.forecast.zones import skipped_hours
+from mlspec.spec.forecast import Dataset
+
+
+@dataclass(frozen=True)
+class RowRules:
+    """What an absent row says (`absent_is_zero`, or nothing is known), and after how long without a value a series has ended.
+
+    Without `ended_after`, a series has ended after more than a `horizon` without a value; where an absent row is a zero, never.
+    `zone` is that of hours: what a clock change leaves out is no gap.
+    """
+
+    horizon: int
+    absent_is_zero: bool = False
+    ended_after: pd.Timedelta | None = None
+    zone: str | None = None
+
+    def find_ended(self, last_value: pd.Series, grid: pd.DatetimeIndex, newest: int) -> pd.Index:
+        """Return the series that have ended, from the grid position of each one's last value and of the newest period."""
+        if self.ended_after is not None:
+            since = {place: span_between(grid[place], grid[newest]) for place in last_value.unique()}
+            return last_value.index[last_value.map(since).ge(self.ended_after).to_numpy(dtype=bool)]
+        if self.absent_is_zero:
+            return last_value.index[:0]
+        return last_value.index[newest - last_value > self.horizon]
+
+
+def row_rules(dataset: Dataset, horizon: int) -> RowRules:
+    """Return the rules of a spec's dataset."""
+    after = None if dataset.ended_after is None else pd.Timedelta(dataset.ended_after)
+    zone = None if parse_frequency(dataset.frequency).is_daily else dataset.timezone
+    return RowRules(horizon, dataset.missing == "zero", after, zone)
+
+
+@dataclass(frozen=True)
+class SeriesSpans:
+    """By series, as positions on the grid: its `first` period, its `last` period, and how many of them have a value (`present`).
+
+    The last period is that of the last value; where an absent row is a zero, it is the `newest` period of all series, unless the
+    series has ended. `last_value` is always that of the last value. `ended` are the series that have ended.
+    """
+
+    first: pd.Series
+    last: pd.Series
+    present: pd.Series
+    last_value: pd.Series
+    newest: int
+    ended: pd.Index
+
+    @property
+    def active(self) -> pd.Index:
+        """The series that are forecast: those that have not ended."""
+        return self.first.index.difference(self.ended)
+
+    @property
+    def missing_inside(self) -> pd.Series:
+        """Number of periods without a value between a series' first and last period."""
+        return self.last - self.first + 1 - self.present
+
+    @property
+    def missing_behind(self) -> pd.Series:
+        """Number of periods between a series' last period and the newest one of all series."""
+        return self.newest - self.last
+
+
+def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex, rules: RowRules) -> SeriesSpans:
+    """Return the spans of all series that have a value. A row whose value is empty says that the value is not known."""
+    on_grid = rows.loc[
+        rows[TIME].isin(grid), [ID, TIME, TARGET]
+    ]  # of a source of millions of rows, all columns are a lot
+    has_value = on_grid[TARGET].notna()
+    places = _places(on_grid[has_value], grid)
+    first, last_value, present = places.min(), places.max(), places.size()
+    newest = int(last_value.max()) if len(last_value) else 0
+    ended = rules.find_ended(last_value, grid, newest)
+    last = last_value
+    if rules.absent_is_zero:
+        last = last_value.where(last_value.index.isin(ended), newest)
+        present = last - first + 1 - _count_empty(on_grid[~has_value], grid, first, last)
+    present += _count_skipped(grid.get_indexer(skipped_hours(grid, rules.zone)), first, last)
+    return SeriesSpans(first, last, present, last_value, newest, ended)
+
+
+def _places(rows: pd.DataFrame, grid: pd.DatetimeIndex) -> pd.core.groupby.SeriesGroupBy:
+    once = rows.drop_duplicates([ID, TIME])
+    return pd.Series(grid.get_indexer(once[TIME]), index=once.index).groupby(once[ID])
+
+
+def _count_skipped(places: npt.NDArray[np.intp], first: pd.Series, last: pd.Series) -> npt.NDArray[np.intp]:
+    """Return how many of these places lie inside of each series."""
+    return places.searchsorted(last.to_numpy(), side="right") - places.searchsorted(first.to_numpy(), side="left")
+
+
+def _count_empty(empty: pd.DataFrame, grid: pd.DatetimeIndex, first: pd.Series, last: pd.Series) -> pd.Series:
+    """Return how many rows with an empty value lie inside of each series."""
+    once = empty[empty[ID].isin(first.index)].drop_duplicates([ID, TIME])
+    places = pd.Series(grid.get_indexer(once[TIME]), index=once.index)
+    inside = (places > once[ID].map(first)) & (places <= once[ID].map(last))
+    return inside.groupby(once[ID]).sum().reindex(first.index, fill_value=0).astype("int64")

@@ -1,0 +1,220 @@
+"""Forecasts with a model file in a process of its own, so that a damaged file ends that process and nothing else.
+
+The libraries that follow a model's trees are compiled code, which a wrong number can crash. `forecast.tree_text` refuses what it
+knows of; this is the second line. The child is a fork of the step's process: it holds the panel already, and costs milliseconds.
+The step has limited the libraries to one thread (`jobs.runtime`): threads that OpenMP keeps do not survive a fork, and a child that
+uses several would wait for them. Its answer is Arrow's or JSON's form of plain values, so that nothing of it is run here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+import pyarrow as pa
+
+from mlspec import errors
+from mlspec.errors import DamagedModel, Defect, MlspecError
+from mlspec.forecast.artifact import ModelArtifact, load_model
+from mlspec.forecast.frame import Panel
+
+logger = logging.getLogger(__name__)
+# Seconds of processor time: a forecast of 100,000 series takes some minutes, one in a circle of nodes never ends.
+MOST_SECONDS = 3600
+_MOST_WAIT = 2.0 * MOST_SECONDS
+_DONE, _FAILED, _NO_MEMORY, _DEFECT = b"d", b"f", b"m", b"x"
+
+
+def forecast_from_file(file: Path, panel: Panel, version: str) -> pd.DataFrame:
+    """Return the forecast of the model in `file`. `version` names it in messages, or is empty.
+
+    Raises DamagedModel, with version and file, if the file cannot be trusted or ends the process that reads it.
+    """
+    source = f"the model {version} ({file})" if version else f"the model ({file})"
+    try:
+        return forecast_apart(load_model(file.read_bytes()), panel, source)
+    except DamagedModel as error:
+        message = error.message if source in error.message else f"{source}: {error.message}"
+        raise DamagedModel(message, hint=error.hint) from error
+
+
+def forecast_apart(model: ModelArtifact, panel: Panel, source: str) -> pd.DataFrame:
+    """Return `model.forecast(panel)`. Models that are estimated from the panel, with no file to trust, are forecast right here.
+
+    `source` names the version and the file, for messages. Raises DamagedModel if the process of the model ended before its
+    forecast, or as `ModelArtifact.forecast` does.
+    """
+    if all(data is None for _member, data in model.members):
+        return model.forecast(panel)
+    return _from_arrow(run_apart(lambda: _to_arrow(model.forecast(panel)), source))
+
+
+def run_apart(work: Callable[[], bytes], source: str) -> bytes:
+    """Return the result of `work`, done in a forked process. Raises its MlspecError; DamagedModel if it ended without one."""
+    receiver, sender = os.pipe()
+    with _stops_kept() as stops:
+        child = _fork()
+    if child == 0:
+        os.close(receiver)
+        _work_and_exit(work, sender)
+    os.close(sender)
+    try:
+        _raise_first(stops)
+        answer = _read_answer(receiver, source)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except BaseException:  # a signal to this process, or no answer: it does not wait for the child
+        _kill_child(child)
+        raise
+    if status == 0 and answer[:1] == _DONE:
+        return answer[1:]
+    raise _failure(answer if status == 0 else b"", status, source)
+
+
+def _kill_child(child: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(child, 0)
+
+
+def _read_answer(receiver: int, source: str) -> bytes:
+    """Return all that the process writes until it ends. Raises DamagedModel if it waits for something that never comes."""
+    deadline, parts = time.monotonic() + _MOST_WAIT, list[bytes]()
+    with open(receiver, "rb", buffering=0) as stream:
+        while wait([receiver], max(deadline - time.monotonic(), 0.0)):
+            part = stream.read(2**20)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+    raise _unusable(source, f"had no answer after {_MOST_WAIT:,.0f} s")
+
+
+@contextmanager
+def _stops_kept() -> Iterator[list[BaseException]]:
+    """Yield what a signal raises inside the block where Python would ignore it: in what other libraries let run at each fork."""
+    stops: list[BaseException] = []
+    before = sys.unraisablehook
+
+    def keep(ignored: sys.UnraisableHookArgs) -> None:
+        if ignored.exc_value is None or isinstance(ignored.exc_value, Exception):
+            before(ignored)
+        else:
+            stops.append(ignored.exc_value)
+
+    sys.unraisablehook = keep
+    try:
+        yield stops
+    finally:
+        sys.unraisablehook = before
+
+
+def _raise_first(stops: Sequence[BaseException]) -> None:
+    if stops:
+        raise stops[0]
+
+
+def _fork() -> int:
+    """Fork. Python 3.12 warns if there is another thread: here it is a test's, or one that renews a lease; both share no lock."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def _work_and_exit(work: Callable[[], bytes], sender: int) -> NoReturn:
+    """Do the work in the forked process, write the result, and end without the clean-up of the parent's libraries."""
+    code = 1
+    try:
+        _prepare_child()
+        answer = _do_work(work)
+        with open(sender, "wb") as stream:
+            stream.write(answer)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _prepare_child() -> None:
+    """Leave signals to the parent, write no core file with data in it, and silence what a crashing library prints."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    faulthandler = sys.modules.get("faulthandler")
+    if faulthandler is not None:
+        faulthandler.disable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    spent, hard = int(sum(os.times()[:2])), resource.getrlimit(resource.RLIMIT_CPU)[1]
+    most = spent + MOST_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(silence, descriptor)
+
+
+def _do_work(work: Callable[[], bytes]) -> bytes:
+    try:
+        return _DONE + work()
+    except MlspecError as error:
+        return _FAILED + json.dumps([type(error).__name__, error.message, error.hint]).encode()
+    except MemoryError:
+        return _NO_MEMORY
+    except Exception as error:  # noqa: BLE001  (the parent raises it)
+        import traceback
+
+        return _DEFECT + json.dumps([f"{type(error).__name__}: {error}", traceback.format_exc()]).encode()
+
+
+def _failure(answer: bytes, status: int, source: str) -> Exception:
+    """Return the error for a process that did not give a result."""
+    kind, said = answer[:1], answer[1:]
+    if kind == _FAILED:
+        name, message, hint = json.loads(said)
+        return _rebuild_error(name, message, hint)
+    if kind == _NO_MEMORY:
+        return MemoryError()
+    if kind == _DEFECT:
+        words, trace = json.loads(said)
+        logger.debug("%s: the forecast raised %s", source, trace)
+        return Defect(
+            f"{source}: the forecast raised {words}", hint="report it with `--log-level debug` and what that prints"
+        )
+    return _unusable(source, f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}")
+
+
+def _unusable(source: str, how: str) -> DamagedModel:
+    return DamagedModel(
+        f"{source} cannot be used: the process that read it {how}",
+        hint="restore the file from a backup, or serve an earlier version: mlspec rollback. Other versions are not affected",
+    )
+
+
+def _rebuild_error(name: str, message: str, hint: str | None) -> MlspecError:
+    """Return an error of this class. MissingExtra has a constructor of its own, so that none is called."""
+    kind: type[MlspecError] = getattr(errors, name)
+    error = kind.__new__(kind, message)
+    MlspecError.__init__(error, message, hint=hint)
+    return error
+
+
+def _to_arrow(frame: pd.DataFrame) -> bytes:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def _from_arrow(data: bytes) -> Any:
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_pandas(use_threads=False)

@@ -1,0 +1,143 @@
+"""Reads the data of a spec, for `mlspec validate --data`: columns that are missing, cells that cannot be read, and two readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mlspec.errors import DataError
+from mlspec.forecast.contract import judge_contract
+from mlspec.forecast.load import TypedRows, load_future, load_history
+from mlspec.forecast.reading.column import TextColumn
+from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect
+from mlspec.forecast.reading.evidence import DATE_FORMS, DIGIT_FORMS, DoubtfulCells, weigh_dates, weigh_numbers
+from mlspec.forecast.reading.numbers import NOTATIONS
+from mlspec.forecast.reading.table import file_columns
+from mlspec.forecast.source import local_files, read_source, source_folder
+from mlspec.jobs.evidence import gather_evidence
+from mlspec.source_files import partition_values
+from mlspec.spec.faults import Path as Field
+from mlspec.spec.faults import Problem, did_you_mean
+from mlspec.spec.forecast import Dataset
+
+_SHOWN = 3  # cells of a column that are named
+Roles = Sequence[tuple[Field, str]]  # the fields that name columns, each with the name
+
+
+def review_data(dataset: Dataset, horizon: int, root: Path, history: Roles, plan: Roles) -> Iterator[Problem]:
+    """Yield what is wrong with the files of a dataset. The roles: the fields that name columns of the history and of the plan.
+
+    That is what the step `check` refuses, but for the age of the data, which a file alone does not tell.
+    """
+    files = {"source": (dataset.source.uri or "bq://", source_dialect(dataset.source), history)}
+    if dataset.future is not None:
+        files["future"] = (dataset.future.uri, plan_dialect(dataset), plan)
+    local = {key: row for key, row in files.items() if "://" not in row[0]}
+    try:
+        missing = [problem for key, row in local.items() for problem in _missing_columns(f"dataset.{key}", *row, root)]
+        yield from missing
+        if missing or local.keys() != files.keys():
+            return
+        rows = load_history(dataset, root)
+        yield from _bad_cells(rows, history, ("dataset", "source"))
+        future = load_future(dataset, root, rows.kinds)
+        if future is not None:
+            yield from _bad_cells(future, plan, ("dataset", "future"))
+        yield from _broken_contract(dataset, horizon, rows, future)
+    except DataError as error:
+        field = "future" if error.message.startswith("dataset.future") else "source"
+        yield Problem(
+            ("dataset", field, "uri"), "unreadable", error.message.partition(": ")[2] or error.message, error.hint
+        )
+        return
+    yield from _doubts(dataset, root, history)
+
+
+def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root: Path) -> Iterator[Problem]:
+    folder = source_folder(uri, root)
+    for file in local_files(uri, root, where, dialect):
+        columns = file_columns(file, dialect, where)
+        if folder is not None:
+            columns += partition_values(file.relative_to(folder).as_posix())
+        for field, name in roles:
+            if name not in columns:
+                message = f"{file.name} has no column '{name[:80]}'"
+                yield Problem(field, "no-such-column", message, did_you_mean(name, columns))
+
+
+def _bad_cells(rows: TypedRows, roles: Roles, elsewhere: Field) -> Iterator[Problem]:
+    """Yield one problem for each column with cells that cannot be read: the first of them, and how many there are."""
+    fields = {name: field for field, name in roles}
+    for column, cells in rows.bad.groupby("column", sort=False):
+        shown = "; ".join(_describe_cell(row) for row in cells.head(_SHOWN).to_dict("records"))
+        more = f"; and {len(cells) - _SHOWN:,} more" if len(cells) > _SHOWN else ""
+        yield Problem(
+            fields.get(column, elsewhere), "unreadable-cell", f"{shown}{more}", "correct these cells in the file"
+        )
+
+
+# The checks of the contract that a file alone can break, and the field of each. Cells that cannot be read have a problem each.
+_FIELD_OF_CHECK: dict[str, Field] = {
+    "keys": ("dataset", "series"), "frequency": ("dataset", "frequency"), "calendar": ("dataset", "calendar"),
+    "gaps": ("dataset", "checks", "completeness"),
+    "range": ("dataset", "checks", "range"), "series": ("dataset", "checks", "series"),
+    "static": ("dataset", "covariates", "static"), "future": ("dataset", "future"),
+}  # fmt: skip
+
+
+def _broken_contract(dataset: Dataset, horizon: int, read: TypedRows, future: TypedRows | None) -> Iterator[Problem]:
+    """Yield a problem for each broken check of the contract, with its first examples, and a warning for each sentence."""
+    if read.frame.empty or (future is not None and not future.bad.empty):
+        return
+    evidence, notes = gather_evidence(dataset, horizon, read, future, pd.Timestamp.max)
+    yield from (Problem(("dataset",), "rows", note, None, warning=True) for note in notes)
+    for result in judge_contract(evidence) if evidence is not None else ():
+        if result.ok or result.check not in _FIELD_OF_CHECK:
+            continue
+        more = "; and more" if len(result.examples) > _SHOWN else ""
+        yield Problem(
+            _FIELD_OF_CHECK[result.check],
+            result.check,
+            result.message,
+            f"{'; '.join(result.examples[:_SHOWN])}{more}" or None,
+        )
+
+
+def _describe_cell(row: dict[str, object]) -> str:
+    value = f"'{row['value']}' " if row["column"] else ""
+    return f"{row['file']} row {row['row']}: {value}{row['problem']}"
+
+
+def _doubts(dataset: Dataset, root: Path, roles: Roles) -> Iterator[Problem]:
+    """Yield a warning for each column that another notation, or another form of dates, reads as well, with other values."""
+    dialect = source_dialect(dataset.source)
+    names = [name for _field, name in roles]
+    table = read_source(dataset.source.uri, root, "dataset.source", names, dialect)
+    texts = {name: column for name, column in table.columns.items() if isinstance(column, TextColumn)}
+    notation = (dialect.decimal, dialect.thousands)
+    numbers = {name: column for name, column in texts.items() if name not in (*dataset.series, dataset.time)}
+    doubtful = dict(weigh_numbers(numbers, (notation, *NOTATIONS)).doubtful)
+    if dataset.time in texts:
+        dates = weigh_dates(texts[dataset.time], (dialect.date_format, *DATE_FORMS, *DIGIT_FORMS))
+        if dates is not None and dates.doubt is not None:
+            doubtful[dataset.time] = dates.doubt
+    for field, name in roles:
+        if name in doubtful:
+            yield Problem(
+                field, "two-readings", _describe_doubt(name, doubtful[name], dialect), _DOUBT_HINT, warning=True
+            )
+
+
+_DOUBT_HINT = "no cell of the file tells which is meant: look whether dataset.source says it as it is"
+
+
+def _describe_doubt(name: str, doubt: DoubtfulCells, dialect: Dialect) -> str:
+    if isinstance(doubt.other, str):
+        return (
+            f"'{doubt.example[:80]}' in {name} is read as {dialect.date_format}, and {doubt.other} reads all dates too"
+        )
+    decimal, thousands = doubt.other
+    other = f'decimal: "{decimal}"' + (f', thousands: "{thousands}"' if thousands else "")
+    return f"'{doubt.example[:80]}' in {name} is read with decimal: \"{dialect.decimal}\", and {other} reads all numbers too"

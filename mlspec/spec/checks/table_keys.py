@@ -1,0 +1,86 @@
+"""Checks of the keys that say how the table of a file is written: of `dataset.source` and of `dataset.future`."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from mlspec.spec.faults import Path, Problem, did_you_mean
+from mlspec.spec.forecast import Forecast, Future, Source
+from mlspec.spec.table_files import TABLE_KEYS, named_format
+
+DATE_FORMS = ("iso", "iso-week", "yyyymm", "yyyymmdd", "quarter")
+_DIRECTIVES = "aAbBdfGHIjmMpSuVyYz%"
+# Encodings of Python that are no encodings of text files.
+_NO_TEXT = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7", "mbcs", "oem")
+
+
+def check_source_keys(forecast: Forecast) -> Iterator[Problem]:
+    """The keys of the source fit its format and one another. A source in BigQuery has none: its columns have types."""
+    yield from _check_keys(forecast.dataset.source, ("dataset", "source"))
+
+
+def check_plan_keys(forecast: Forecast) -> Iterator[Problem]:
+    """The keys of the plan of known covariates fit its format and one another."""
+    if forecast.dataset.future is not None:
+        yield from _check_keys(forecast.dataset.future, ("dataset", "future"))
+
+
+def _check_keys(part: Source | Future, path: Path) -> Iterator[Problem]:
+    written = [key for key in TABLE_KEYS if getattr(part, key) != type(part).model_fields[key].default]
+    if part.uri is None or part.uri.startswith("bq://"):
+        for key in written:
+            message = "it is for files: BigQuery's columns have types, and a query says what they hold"
+            yield Problem((*path, key), "table-key", message, "remove it, or convert the column in a query")
+        return
+    table_format = part.format or named_format(part.uri) or "csv"
+    for key in written:
+        if table_format not in TABLE_KEYS[key]:
+            message = f"it is for {' and '.join(TABLE_KEYS[key])} files, and this one is {table_format}"
+            yield Problem((*path, key), "table-key", message, "remove it, or correct format")
+    if part.thousands is not None and part.thousands == part.decimal:
+        message = f"'{part.thousands}' cannot be before decimals and between thousands"
+        yield Problem((*path, "thousands"), "table-key", message, "correct one of decimal and thousands")
+    for problem in value_problems({"encoding": part.encoding, "date_format": part.date_format}):
+        yield replace(problem, path=(*path, *problem.path))
+
+
+def value_problems(words: Mapping[str, str | None]) -> Iterator[Problem]:
+    """Yield what is wrong with an encoding and a form of dates, by key."""
+    encoding, date_format = words.get("encoding"), words.get("date_format")
+    if encoding is not None:
+        yield from _check_encoding(encoding, ("encoding",))
+    if date_format is not None:
+        yield from _check_date_format(date_format, ("date_format",))
+
+
+def _check_encoding(name: str, path: Path) -> Iterator[Problem]:
+    try:
+        known = codecs.lookup(name).name
+        text = "a".encode(known).decode(known) == "a" and known not in _NO_TEXT
+    except (LookupError, UnicodeError, ValueError, TypeError, AttributeError):
+        text = False
+    if not text:
+        near = did_you_mean(name, ("utf-8", "utf-16", "cp1252", "cp850", "iso-8859-1", "iso-8859-15"))
+        yield Problem(path, "encoding", f"'{name}' is not an encoding of text", near or "such as utf-8 or cp1252")
+
+
+def _check_date_format(form: str, path: Path) -> Iterator[Problem]:
+    if form in DATE_FORMS:
+        return
+    directives = re.findall("%(.?)", form)
+    unknown = next((sign for sign in directives if not sign or sign not in _DIRECTIVES), None)
+    hint = f"one of {', '.join(DATE_FORMS)}, or a format such as '%d/%m/%Y'"
+    if not directives:
+        yield Problem(
+            path,
+            "date-format",
+            f"'{form}' is neither a named form nor a format",
+            did_you_mean(form, DATE_FORMS) or hint,
+        )
+    elif unknown is not None:
+        yield Problem(path, "date-format", f"'%{unknown}' is not a part of a date", hint)
+    elif not {"Y", "y", "G"} & set(directives):
+        yield Problem(path, "date-format", f"'{form}' has no year", hint)

@@ -1,0 +1,27 @@
+"""The schema of the BigQuery table that a forecast is written to. Terraform makes the table from it; a load is sent with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column: its name, BigQuery's type and mode, and what it holds."""
+
+    name: str
+    type: Literal["STRING", "TIMESTAMP", "DATE", "FLOAT64"]
+    mode: Literal["REQUIRED", "NULLABLE"]
+    description: str
+
+
+FORECAST_TABLE: tuple[TableColumn, ...] = (
+    TableColumn("series", "STRING", "REQUIRED", "The series' key, as JSON."),
+    TableColumn("time", "TIMESTAMP", "REQUIRED", "The period that is forecast."),
+    TableColumn("cutoff", "DATE", "REQUIRED", "The last period that was known."),
+    TableColumn("quantile", "FLOAT64", "NULLABLE", "Null for the mean."),
+    TableColumn("value", "FLOAT64", "REQUIRED", "The forecast."),
+    TableColumn("version", "STRING", "REQUIRED", "The version that made it."),
+    TableColumn("run", "STRING", "REQUIRED", "Digest of the run's inputs: a run is written once."),
+)

@@ -1,0 +1,16 @@
+"""The names of the columns that mlspec writes, which no series column and no time column may have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_OUTPUT_COLUMNS = re.compile(
+    r"forecast|cutoff|mean|version|q0?\.[0-9]+|protection_demand|safety_stock|reorder_point|order_up_to", re.IGNORECASE
+)
+_JOINED = "unique_id"  # mlspec's own name of a series, where several columns name it
+
+
+def is_output_column(name: str, series: Sequence[str] = ()) -> bool:
+    """Return whether mlspec writes a column of this name; `series` are all series columns of the dataset."""
+    return bool(_OUTPUT_COLUMNS.fullmatch(name)) or (name == _JOINED and name in series and len(series) > 1)

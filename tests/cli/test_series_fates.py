@@ -1,0 +1,35 @@
+"""A series that ended does not vanish without a word: each command that a planner looks at says what became of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.test_session import Mlspec, mlspec
+from tests.examples import sales
+
+__all__ = ["mlspec"]  # a fixture
+ENDED = "1 series ended, and has no forecast: '002' (last value 2024-01-20)"
+
+
+def test_every_command_says_that_a_series_ended(mlspec: Mlspec) -> None:
+    old = [line for line in sales(20, ("001", "002")).splitlines() if line.startswith("002")]
+    Path("data/sales.csv").write_text(sales() + "\n".join(old) + "\n")
+    applied = mlspec("apply")
+    assert applied.code == 0, applied.out + applied.err
+    assert ENDED in applied.out
+    assert f"demand: {ENDED}" in mlspec("status").out
+    assert json.loads(mlspec("status", "--output", "json").out)["forecasts"][0]["series"] == [ENDED]
+    assert ENDED in mlspec("history", "demand").out
+    whole = mlspec("forecast", "demand")
+    assert ENDED in whole.err
+    assert ENDED not in whole.out
+    mlspec("report", "demand")
+    assert "1 series ended" in Path("demand-report.html").read_text()
+    for command in ("forecast", "inventory"):
+        alone = mlspec(command, "demand", "--series", "shop=002")
+        assert (alone.code, alone.out) == (2, "")
+        assert f"demand has no forecast for shop=002: {ENDED}" in alone.err
+    unknown = mlspec("forecast", "demand", "--series", "shop=003")
+    assert unknown.code == 2
+    assert "demand has no series shop=003" in unknown.err

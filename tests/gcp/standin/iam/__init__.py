@@ -1,0 +1,1 @@
+"""IAM of the stand-in: who was granted which role where, and which permission each call asks for."""
