@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import pytest
+
 PATIENCE = 90.0  # seconds until a condition that never comes fails a test
 
 
@@ -20,6 +22,14 @@ def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
         assert time.monotonic() < end, "this never came"
         threading.Event().wait(0.05)
     return found
+
+
+def skip_pauses(patch: pytest.MonkeyPatch) -> list[float]:
+    """Let each pause be over at once, as if its time had gone by, and return the list to which the pauses come."""
+    pauses, now = list[float](), time.monotonic
+    patch.setattr(time, "sleep", pauses.append)
+    patch.setattr(time, "monotonic", lambda: now() + sum(pauses))
+    return pauses
 
 
 def free_port() -> int:

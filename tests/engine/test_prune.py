@@ -27,6 +27,7 @@ from mlspec.targets.local.target import LocalTarget
 from tests.engine.test_crash import Killer, in_child
 from tests.engine.test_reconcile_crash import outcome
 from tests.engine.world import World
+from tests.moments import tried
 from tests.stores import Home, behind, recorded, url_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -258,7 +259,7 @@ def test_a_prune_that_is_killed_at_any_write_is_finished_by_the_next(tmp_path: P
     straight.settle()
     wanted = (end_of(straight), straight.named().keys(), straight.files())
     assert wanted[2] < before.files() | straight.files()
-    for point in points:
+    for point in tried(points):
         world = moved(before, tmp_path / f"at-{point}", home)
         assert killed_at(world, point, home) == -signal.SIGKILL
         assert all(seen.damage is None for seen in world.observed.resources.values()), f"killed at write {point}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from mlspec.cli import main as front
 from tests.examples import spec_text
 from tests.gcp.test_plan import ONLINE, root  # noqa: F401  (the project that is planned there is applied here)
 from tests.terraform.provider.cloud import Cloud, Fault
+from tests.waiting import skip_pauses
 
 APPLY = ("apply", "--target", "prod", "--yes")
 ALERTED = """\
@@ -30,9 +30,7 @@ def alerted(root: Path) -> Path:  # noqa: F811
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    found: list[float] = []
-    monkeypatch.setattr(time, "sleep", found.append)
-    return found
+    return skip_pauses(monkeypatch)
 
 
 def made(cloud: Cloud) -> list[tuple[str, str]]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,12 @@ from mlspec.targets.local.artifacts import sha256_of
 from tests.gcp import platform
 from tests.gcp.acme import Acme
 from tests.gcp.standin.harness import Running
+from tests.moments import tried
+from tests.waiting import skip_pauses
 
 pytestmark = pytest.mark.no_cover  # the same way again, for every call
 ONCE = ("reconcile", "--once")
-PARTS = 4  # of the points, so that they are tried at the same time
+PARTS = 2  # of the points, so that they are tried at the same time
 EVER = 10**9
 FAULTS: dict[str, dict[str, Any]] = {
     "unavailable": {"code": 503}, "too many": {"code": 429, "retry_after": 3}, "timed out": {"code": 504}, "lost": {"lost": True},
@@ -65,7 +66,7 @@ def quick(kept: dict[str, StepResult], monkeypatch: pytest.MonkeyPatch) -> None:
         return StepResult(outputs, kept[asked].facts)
 
     monkeypatch.setattr(jobs, "run", remembered)
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    skip_pauses(monkeypatch)
 
 
 class World:
@@ -136,7 +137,7 @@ def test_a_pass_whose_calls_stop_anywhere_is_made_good_by_the_next(
 ) -> None:
     expected, calls = well(world, capsys)
     points = [place for place, each in enumerate(calls) if each["mutating"] or LOOKS_ON.search(each["method"])]
-    for point in points[part::PARTS]:
+    for point in tried(points)[part::PARTS]:
         acme = world.anew()
         acme.standin.fault(".", skip=point, count=EVER, code=403)  # a no that nobody asks about twice
         acme.run(*ONCE)

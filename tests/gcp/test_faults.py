@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from tests.gcp import platform
 from tests.gcp.acme import Acme
 from tests.gcp.standin.harness import ROOT
 from tests.notify.receiver import receiving
+from tests.waiting import skip_pauses
 
 ONCE = ("reconcile", "--once")
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # the canary: the key of a webhook
@@ -37,9 +37,7 @@ def outcome(acme: Acme, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    found: list[float] = []
-    monkeypatch.setattr(time, "sleep", found.append)
-    return found
+    return skip_pauses(monkeypatch)
 
 
 @pytest.mark.parametrize("fault", [

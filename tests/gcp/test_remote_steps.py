@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from mlspec.targets.gcp.record import lease
 from tests.gcp import platform
 from tests.gcp.acme import Acme
 from tests.gcp.standin.harness import ROOT, Running
+from tests.waiting import skip_pauses
 
 JOB = derived_names("demand")["Cloud Run job"]
 MARK = "gs://acme-test-mlspec-state/forecasts/demand/steps/0123"
@@ -43,9 +43,7 @@ def job(standin: Running) -> Iterator[JobExecutions]:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    found: list[float] = []
-    monkeypatch.setattr(time, "sleep", found.append)
-    return found
+    return skip_pauses(monkeypatch)
 
 
 def begin(job: JobExecutions, *, done: bool = False) -> str | None:

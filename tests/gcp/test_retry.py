@@ -14,6 +14,7 @@ from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
 from mlspec.targets.gcp.vertex.model_registry import ModelRegistry
 from tests.gcp.standin.harness import Running
+from tests.waiting import skip_pauses
 
 INSERT, LIST = r"storage\.objects\.insert", r"storage\.objects\.list"
 LIST_MODELS = "ModelService.ListModels"
@@ -35,9 +36,7 @@ def bucket(clients: Clients) -> Bucket:
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long each pause was to be; none is taken."""
-    found: list[float] = []
-    monkeypatch.setattr(time, "sleep", found.append)
-    return found
+    return skip_pauses(monkeypatch)
 
 
 @pytest.mark.parametrize("code", [429, 500, 503, 504])

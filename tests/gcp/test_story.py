@@ -1,6 +1,6 @@
 """The whole of it on Google Cloud, from an empty project to nothing left: real Terraform, Airflow, functions-framework, Pub/Sub's
 emulator, and mlspec in processes of its own, all led to the stand-ins by their environment alone. One in ten of mlspec's calls goes
-wrong, in each way there is; what happens to one call, `test_points.py` tries at every one."""
+wrong, in each way there is; what happens to one call, `test_fault_at_every_call.py` tries at every one."""
 
 from __future__ import annotations
 

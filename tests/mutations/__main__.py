@@ -19,11 +19,13 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -74,9 +76,13 @@ class Outcome:
 @contextmanager
 def copied() -> Iterator[Path]:
     """Yield a folder with a copy of the checkout, so that a test finds there what it finds in the checkout."""
-    with tempfile.TemporaryDirectory(prefix="mutation-") as name:
-        shutil.copytree(ROOT, Path(name) / "checkout", ignore=shutil.ignore_patterns(*LEFT_OUT))
-        yield Path(name) / "checkout"
+    folder, owner = Path(tempfile.mkdtemp(prefix="mutation-")), os.getpid()
+    try:
+        shutil.copytree(ROOT, folder / "checkout", ignore=shutil.ignore_patterns(*LEFT_OUT))
+        yield folder / "checkout"
+    finally:
+        if os.getpid() == owner:  # a fork that ends in its own way takes nothing from the others
+            shutil.rmtree(folder)
 
 
 class Broken:
@@ -106,7 +112,17 @@ class Run:
         self._said = folder / "said.txt"
         self.process = os.fork()
         if self.process == 0:
-            os._exit(self._tests())
+            self._end()
+
+    def _end(self) -> NoReturn:
+        """Run the tests and end this process, whatever they raise: an error would unwind what is not its own."""
+        code = NOT_RUN
+        try:
+            code = self._tests()
+        except BaseException:  # noqa: BLE001  (said where the parent reads it)
+            traceback.print_exc()
+        finally:
+            os._exit(code)
 
     def _tests(self) -> int:
         os.setpgid(0, 0)
@@ -128,7 +144,7 @@ class Run:
         """Mend what was broken, and return what is wrong: nothing where a mutation turned tests red, or there was none to do so."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process, signal.SIGKILL)  # what a run that was ended left behind
-        tests, said = " ".join(self.job.tests), self._said.read_text()[-2000:]
+        tests, said = " ".join(self.job.tests), self._said.read_text(errors="replace")[-2000:]
         code = os.waitstatus_to_exitcode(status)
         if self.job.mutation is None or self.broken is None:
             return "" if code == GREEN else f"not green without a mutation: {said}"
