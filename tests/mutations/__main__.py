@@ -19,6 +19,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -47,6 +48,7 @@ IMPORTED = ("click", "hypothesis", "jinja2", "psycopg", "pydantic", "yaml")  # n
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider")
 LONGEST = 300  # seconds that one mutation's tests may take; one that runs on for ever is not caught by a test
 GREEN, RED, NOT_RUN = 0, 1, 100
+NOTICED = "noticed by "
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,14 @@ class Job:
 
 
 class Outcome:
-    """A plugin of pytest that keeps whether a test failed in its own statements."""
+    """A plugin of pytest that keeps which test failed in its own statements."""
 
     def __init__(self) -> None:
-        self.failed = False
+        self.failed = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.failed = self.failed or (report.failed and report.when == "call")
+        if report.failed and report.when == "call":
+            self.failed = report.nodeid
 
     def code(self, exit_code: int) -> int:
         """Return GREEN, RED or what says that the tests did not run."""
@@ -109,7 +112,7 @@ class Run:
     def __init__(self, folder: Path, job: Job) -> None:
         self.folder, self.job = folder, job
         self.broken = Broken(folder, job.mutation) if job.mutation else None
-        self._said = folder / "said.txt"
+        self._said, self._began = folder / "said.txt", time.monotonic()
         self.process = os.fork()
         if self.process == 0:
             self._end()
@@ -137,8 +140,18 @@ class Run:
         importlib.invalidate_caches()
         outcome = Outcome()
         code = outcome.code(int(pytest.main([*PYTEST, *self.job.tests], plugins=[outcome])))
-        sys.stdout.flush()
+        print(f"\n{NOTICED}{outcome.failed}", flush=True)
         return code
+
+    @property
+    def seconds(self) -> float:
+        """How long ago it was started."""
+        return time.monotonic() - self._began
+
+    @property
+    def noticed_by(self) -> str:
+        """The test that failed first."""
+        return self._said.read_text(errors="replace").rpartition(NOTICED)[2].strip()
 
     def ended(self, status: int) -> str:
         """Mend what was broken, and return what is wrong: nothing where a mutation turned tests red, or there was none to do so."""
@@ -162,7 +175,7 @@ def by_file(mutations: Sequence[Mutation]) -> list[Job]:
     return [Job(tuple(tests)) for _, tests in groupby(named, lambda test: test.partition("::")[0])]
 
 
-def ran(jobs: Sequence[Job], count: int) -> Iterator[tuple[Job, str]]:
+def ran(jobs: Sequence[Job], count: int) -> Iterator[tuple[Run, str]]:
     """Run jobs, `count` at the same time, each kind of run in a copy that no other uses; yield each with what is wrong."""
     waiting, running = list(reversed(jobs)), dict[int, Run]()
     with ExitStack() as copies:
@@ -174,7 +187,7 @@ def ran(jobs: Sequence[Job], count: int) -> Iterator[tuple[Job, str]]:
             process, status = os.wait()
             done = running.pop(process)
             idle.append(done.folder)
-            yield done.job, done.ended(status)
+            yield done, done.ended(status)
 
 
 def main(word: str = "", *, passed: bool = False) -> int:
@@ -188,11 +201,12 @@ def main(word: str = "", *, passed: bool = False) -> int:
         importlib.import_module(name)
     jobs = [*([] if passed else by_file(chosen)), *(Job(mutation.tests, mutation) for mutation in chosen)]
     red, missed = [], 0
-    for job, problem in ran(jobs, os.cpu_count() or 1):
-        if job.mutation is None:
+    for run, problem in ran(jobs, os.cpu_count() or 1):
+        if run.job.mutation is None:
             red += [problem] if problem else []
             continue
-        print(f"{'MISSED' if problem else 'caught'}  {job.mutation.rule}{': ' if problem else ''}{problem}", flush=True)
+        how = f"MISSED {run.seconds:5.1f} s" if problem else f"caught {run.seconds:5.1f} s"
+        print(f"{how}  {run.job.mutation.rule}: {problem or run.noticed_by}", flush=True)
         missed += bool(problem)
     print(*red, f"{len(chosen) - missed} of {len(chosen)} rules are guarded", sep="\n")
     return int(not chosen or bool(red) or bool(missed))
