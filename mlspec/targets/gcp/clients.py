@@ -1,6 +1,7 @@
 """Google's clients. Each is created at its first use in a process, because a client does not survive a fork.
 
-Each sends mlspec's user agent, so that audit logs distinguish it from people and other programs of the same account.
+Each sends mlspec's user agent, so that audit logs distinguish it from people and other programs of the same account. All share
+one credentials object: finding credentials may start gcloud, and each object fetches a token of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from mlspec.errors import MissingExtra
 
 Client = TypeVar("Client")
 AGENT = f"mlspec/{__version__}"
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 class Clients:
@@ -22,6 +24,7 @@ class Clients:
     def __init__(self, project: str, region: str) -> None:
         self.project, self.region = project, region
         self._clients: dict[tuple[int, str], Any] = {}
+        self._credentials: dict[int, Any] = {}
 
     @property
     def storage(self) -> Any:
@@ -109,64 +112,70 @@ class Clients:
         os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
         from google.cloud import storage
 
-        return storage.Client(project=self.project, client_info=_client_info())
+        return storage.Client(project=self.project, **self._common_options())
 
     def _make_vertex(self, name: str) -> Any:
         from google.cloud import aiplatform_v1
 
         regional = {"api_endpoint": f"{self.region}-aiplatform.googleapis.com"}
-        return getattr(aiplatform_v1, name)(client_options=regional, client_info=_client_info())
+        return getattr(aiplatform_v1, name)(client_options=regional, **self._common_options())
 
     def _make_jobs(self) -> Any:
         from google.cloud import run_v2
 
-        return run_v2.JobsClient(client_info=_client_info())
+        return run_v2.JobsClient(**self._common_options())
 
     def _make_executions(self) -> Any:
         from google.cloud import run_v2
 
-        return run_v2.ExecutionsClient(client_info=_client_info())
+        return run_v2.ExecutionsClient(**self._common_options())
 
     def _make_warehouse(self) -> Any:
         from google.cloud import bigquery
 
         # No location: BigQuery runs a job where the datasets that it names are, which for a source need not be the target's region
         # (cloud.google.com/bigquery/docs/locations#specify_locations).
-        return bigquery.Client(project=self.project, client_info=_client_info())
+        return bigquery.Client(project=self.project, **self._common_options())
 
     def _make_monitoring(self) -> Any:
         from google.cloud import monitoring_v3
 
-        return monitoring_v3.MetricServiceClient(client_info=_client_info())
+        return monitoring_v3.MetricServiceClient(**self._common_options())
 
     def _make_logs(self) -> Any:
         from google.cloud.logging_v2.services.logging_service_v2 import LoggingServiceV2Client
 
-        return LoggingServiceV2Client(client_info=_client_info())
+        return LoggingServiceV2Client(**self._common_options())
 
     def _make_secrets(self) -> Any:
         from google.cloud import secretmanager_v1
 
-        return secretmanager_v1.SecretManagerServiceClient(client_info=_client_info())
+        return secretmanager_v1.SecretManagerServiceClient(**self._common_options())
 
     def _make_keys(self) -> Any:
         from google.cloud import kms_v1
 
-        return kms_v1.KeyManagementServiceClient(client_info=_client_info())
+        return kms_v1.KeyManagementServiceClient(**self._common_options())
 
     def _make_environments(self) -> Any:
         from google.cloud.orchestration.airflow import service_v1
 
-        return service_v1.EnvironmentsClient(client_info=_client_info())
+        return service_v1.EnvironmentsClient(**self._common_options())
 
     def _make_functions(self) -> Any:
         from google.cloud import functions_v2
 
-        return functions_v2.FunctionServiceClient(client_info=_client_info())
+        return functions_v2.FunctionServiceClient(**self._common_options())
 
+    def _common_options(self) -> dict[str, Any]:
+        """Return what each client is made with: the user agent (https://google.aip.dev/client-libraries/4210) and credentials."""
+        from google.api_core.gapic_v1.client_info import ClientInfo
 
-def _client_info() -> Any:
-    """Return the user agent, in the form of https://google.aip.dev/client-libraries/4210."""
-    from google.api_core.gapic_v1.client_info import ClientInfo
+        return {"client_info": ClientInfo(user_agent=AGENT), "credentials": self._find_credentials()}
 
-    return ClientInfo(user_agent=AGENT)
+    def _find_credentials(self) -> Any:
+        import google.auth
+
+        if os.getpid() not in self._credentials:
+            self._credentials[os.getpid()], _project = google.auth.default(scopes=[SCOPE])
+        return self._credentials[os.getpid()]
