@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 90.0  # seconds until a condition that never comes fails a test
+PATIENCE = float(os.environ.get("MLSPEC_PATIENCE", "90"))  # seconds until a condition that never comes fails a test
 
 
 def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:

@@ -49,6 +49,7 @@ PYTEST = ("-x", "-q", "-p", "no:cacheprovider")
 LONGEST = 300  # seconds that one mutation's tests may take; one that runs on for ever is not caught by a test
 GREEN, RED, NOT_RUN = 0, 1, 100
 NOTICED = "noticed by "
+PATIENCE = "15"  # seconds that a test waits for what a mutation may have turned off
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,8 @@ class Run:
             del sys.modules[name]
         os.chdir(self.folder)
         os.environ["PYTHONPATH"] = sys.path[0] = str(self.folder)
+        if self.broken:
+            os.environ["MLSPEC_PATIENCE"] = PATIENCE
         importlib.invalidate_caches()
         outcome = Outcome()
         code = outcome.code(int(pytest.main([*PYTEST, *self.job.tests], plugins=[outcome])))
