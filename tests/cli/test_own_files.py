@@ -304,8 +304,9 @@ def test_a_rehearsal_reads_the_dialect_of_its_spec(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    "words", [["--encoding", "nope"], ["--date-format", "%d/%m"], ["--delimiter", "ab"], ["--delimiter", '"']]
-)
+    "words",
+    [["--encoding", "nope"], ["--date-format", "%d/%m"], ["--delimiter", "ab"], ["--delimiter", '"'], ["--currency", "1"]],
+)  # fmt: skip
 def test_a_word_that_no_spec_may_say_writes_nothing(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.csv").write_text("date,units\n2024-01-01,1\n2024-01-02,2\n")
     assert front.run(["init", "--from", "x.csv", *words]) == 2

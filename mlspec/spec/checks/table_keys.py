@@ -11,7 +11,7 @@ from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast, Future, Source
 from mlspec.spec.table_files import TABLE_KEYS, named_format
 
-DATE_FORMS = ("iso", "iso-week", "yyyymm", "yyyymmdd", "quarter")
+DATE_FORMS = ("iso", "iso-week", "yyyymm", "yyyymmdd", "quarter", "excel", "epoch", "epoch-ms")
 _DIRECTIVES = "aAbBdfGHIjmMpSuVyYz%"
 # Encodings of Python that are no encodings of text files.
 _NO_TEXT = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7", "mbcs", "oem")
