@@ -38,7 +38,9 @@ def _check_keys(part: Source | Future, path: Path) -> Iterator[Problem]:
     table_format = part.format or named_format(part.uri) or "csv"
     for key in written:
         if table_format not in TABLE_KEYS[key]:
-            message = f"it is for {' and '.join(TABLE_KEYS[key])} files, and this one is {table_format}"
+            *others, last = TABLE_KEYS[key]
+            formats = f"{', '.join(others)} and {last}" if others else last
+            message = f"it is for {formats} files, and this one is {table_format}"
             yield Problem((*path, key), "table-key", message, "remove it, or correct format")
     if part.thousands is not None and part.thousands == part.decimal:
         message = f"'{part.thousands}' cannot be before decimals and between thousands"
