@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from mlspec.errors import DataError
+from mlspec.forecast.reading.column import as_text
+from mlspec.forecast.reading.odd_cells import explain_total
 from mlspec.forecast.sample import Sample
 from mlspec.spec.output_columns import is_output_column
 
@@ -57,7 +59,19 @@ def find_series_columns(
     parents = _parent_columns(chosen, possible)
     series = tuple(name for name in keys if name in {*chosen, *parents})
     count = keys.groupby(list(series), sort=False).ngroups
-    return series, f"{count:,} series, each with one row a period"
+    return series, f"{count:,} series, each with one row a period{_note_total(sample, series)}"
+
+
+def _note_total(sample: Sample, series: Sequence[str]) -> str:
+    """Return a word about the first series that is named as a total, or nothing. A shop may have such a name."""
+    for name in series:
+        texts = as_text(sample.table.columns[name]).texts.to_pylist()
+        total = next((text for text in texts if explain_total(text)), None)
+        if total is not None:
+            return (
+                f"; if '{total}' in {name} is a sum of others, remove its rows: it is forecast as a series of its own"
+            )
+    return ""
 
 
 def _refuse_output_names(keys: pd.DataFrame, dates: pd.Series, chosen: Sequence[str]) -> None:

@@ -119,6 +119,11 @@ def test_a_row_below_the_table_changes_no_guess_and_is_named(total: str, tmp_pat
     assert {cell.row for cell in found.bad_cells} == {len(SALES) + 2}
 
 
+def test_a_series_that_is_named_as_a_total_is_told(tmp_path: Path) -> None:
+    found = profile("v.csv", f"{text()}09/02/2024;Total geral;9.999,00\n".encode(), tmp_path)
+    assert "'Total geral' in Loja is a sum of others" in found.reasons["series"]
+
+
 def test_dates_of_which_some_are_cells_and_some_text_are_read_as_what_they_are(tmp_path: Path) -> None:
     def fill(workbook: Any) -> None:
         workbook.active.append(HEADER)
