@@ -19,7 +19,7 @@ _MOST_CELLS = 3  # cells that are named
 
 
 def profile_data(
-    file: Path, words: Mapping[str, Any], series: tuple[str, ...] | None, layout: Mapping[str, str]
+    file: Path, words: Mapping[str, Any], series: tuple[str, ...] | None, layout: Mapping[str, str | int]
 ) -> Profile:
     """Return the profile of a data file. On a terminal a person is asked which of two readings is meant.
 

@@ -82,9 +82,11 @@ class Engine:
 
     def desired_forecast(self, spec: Spec) -> DesiredForecast:
         """Return the desired state of a spec on its present data. Raises DataError if the data is missing."""
-        return DesiredForecast(
-            spec.name, spec.forecast, spec.spec_hash, self.target.inspect_source(spec.forecast, self.root), self.code
-        )
+        source = self.target.inspect_source(spec.forecast, self.root)
+        if source.byte_digest is not None:
+            data = self.target.observe_forecast(spec.name).resources.get("data")
+            source = source.as_recorded(data and data.resource.fields.get("data.digest"))
+        return DesiredForecast(spec.name, spec.forecast, spec.spec_hash, source, self.code)
 
 
 def model_libraries() -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,10 @@ from mlspec.forecast.frequency import SEASONS
 from mlspec.forecast.frequency_guess import guess_frequency
 from mlspec.forecast.proposals import RowProposal, as_history, find_repeated, is_clock_time, propose_rows
 from mlspec.forecast.reading.column import BadRow, ParsedColumn, as_text
+from mlspec.forecast.reading.evidence import DateEvidence
 from mlspec.forecast.reading.numbers import FLAGS, parse_numbers
-from mlspec.forecast.reading.times import parse_times
-from mlspec.forecast.sample import Sample, date_doubt, find_dates, parse_dates
+from mlspec.forecast.reading.times import describe_form, parse_times
+from mlspec.forecast.sample import Sample, date_doubt, find_dates, parse_dates, refuse_swapped_days
 from mlspec.forecast.series_keys import KEY_NAMES, ROW_NUMBERS, determines_column, find_series_columns, is_constant
 from mlspec.forecast.zones import guess_zone
 
@@ -35,6 +36,12 @@ _TARGET_NAMES = re.compile(
     r"|vendas?(?![a-z])|quantidade|qtde?|unidades|pedidos|valor|faturamento|receita|consumo|sa[ií]das?",
     re.IGNORECASE,
 )
+_DATE_PARTS = re.compile(
+    r"^(m[eê]s|month|mon|semana|week|woche|kw|trimestre|quarter|tri|dia|day)(_?(num|n[uú]mero|no|nr))?$", re.IGNORECASE
+)
+_WEEK_NAMES = re.compile("week|semana|woche|^kw$", re.IGNORECASE)
+_MONTH_FORMS = ("%m/%Y", "%m-%Y", "%m.%Y", "%Y/%m", "yyyymm")
+_SOME = 0.2  # share of cells that are dates of one form, from which a column is one of dates with odd cells
 _MOST_FLAGS = 8  # spellings of true and false in one column
 _AGREE = 0.9  # share of cells that must be dates of one form
 _HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "MS": 6, "ME": 6, "QS": 4, "QE": 4, "YS": 2, "YE": 2}
@@ -74,7 +81,7 @@ class Profile:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def source_keys(self) -> list[tuple[str, str, str]]:
+    def source_keys(self) -> list[tuple[str, str | int, str]]:
         """The keys that say how the file is written, each with its value and the reason."""
         detected = self.sample.detected
         return [(key, getattr(detected.dialect, key), reason) for key, reason in detected.reasons.items()]
@@ -102,7 +109,8 @@ class Profile:
         }  # fmt: skip
         chosen = [(key, value, self.reasons[key]) for key, value in found.items()]
         chosen += [(row.key, row.shown, row.reason) for row in self.rows]
-        return [*self.source_keys, *chosen, *(("left out", name, reason) for name, reason in self.left_out.items())]
+        source = [(key, str(value), reason) for key, value, reason in self.source_keys]
+        return [*source, *chosen, *(("left out", name, reason) for name, reason in self.left_out.items())]
 
 
 def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
@@ -119,15 +127,19 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     zone = (hints.timezone, "named by the caller") if hints.timezone else guess_zone(sample.table.columns[time])
     if zone is not None:
         dates = parse_times(sample.table.columns[time], sample.dialect, zone[0])
-    figures = {name: values for name, values in sample.figures.items() if name != time}
+    # A row without a date is none of the history: a total, or a note below the table.
     keys = sample.codes[dates.values.notna()]
+    sample = replace(sample, missing={name: sample.missing_among(name, keys.index) for name in names})
+    figures = {name: values[keys.index] for name, values in sample.figures.items() if name != time}
+    _refuse_split_dates(sample, keys, time)
     moments = dates.values[keys.index]
     days = moments.dt.normalize() if is_clock_time(moments, hints.frequency) else moments
     target = _named_target(figures, hints)
     series, why_series = find_series_columns(sample, keys, days, figures, (time, target), hints.series)
-    target, why_target = _find_target(sample, figures, target, series, hints)
+    target, why_target = _find_target(sample, figures, target, (time, *series), hints)
     others = [name for name in names if name not in {time, target, *series}]
     static, past, left_out = _sort_other_columns(sample, keys, figures, others, series, target)
+    left_out |= dict.fromkeys(sample.table.nested, "holds lists or structures, not single values")
     sample.refuse_doubt([target, *static])
     repeated = find_repeated(keys[list(series)], moments, days, hints.frequency)
     if repeated is None:
@@ -168,6 +180,8 @@ def _find_time_column(sample: Sample, hints: ProfileHints) -> tuple[Sample, str,
             evidence = find_dates(sample, name, hints.date_format, digits=digits)
             if evidence is None or evidence.share < (_AGREE if _TIME_NAMES.search(name) or hints.time else 1):
                 continue
+            if _WEEK_NAMES.search(name) and _reads_months(evidence):
+                raise _week_error(name)
             doubt = date_doubt(name, evidence)
             if doubt is not None:
                 raise doubt
@@ -180,16 +194,62 @@ def _find_time_column(sample: Sample, hints: ProfileHints) -> tuple[Sample, str,
 def _dated(
     sample: Sample, name: str, form: str, why: str, hints: ProfileHints
 ) -> tuple[Sample, str, ParsedColumn, str]:
+    refuse_swapped_days(sample, name, form)
     sample, dates = parse_dates(sample, name, form, f"{name}: {why}")
     return sample, name, dates, f"named by the caller; {why}" if hints.time else why
 
 
+def _refuse_split_dates(sample: Sample, keys: pd.DataFrame, time: str) -> None:
+    """Raise DataError if the dates are years, and a column beside them says which month, week or day of the year is meant."""
+    if sample.dialect.date_format != "%Y":
+        return
+    part = next((name for name in keys if name != time and _DATE_PARTS.search(name) and keys[name].nunique() > 1), None)
+    if part is not None:
+        raise DataError(
+            f"the dates stand in several columns, '{time}' and '{part}'",
+            hint="add one column with whole dates, such as 2024-02-01 or 2024-02, and name it with --time",
+        )
+
+
+def _reads_months(evidence: DateEvidence) -> bool:
+    """Return whether a form reads a year and another number, which may be a month or a week."""
+    return evidence.form in _MONTH_FORMS or (evidence.form == "iso" and len(evidence.shown.strip()) == len("2024-02"))
+
+
+def _week_error(name: str) -> DataError:
+    return DataError(
+        f"the column '{name}' holds no dates: the number of a week may be counted in several ways",
+        hint="write the week as 2024-W05 (ISO 8601), or its first day",
+    )
+
+
+def _describe_mixed_dates(sample: Sample, name: str) -> DataError | None:
+    """Return the error for a column of which a part is dates, or None."""
+    evidence = find_dates(sample, name, None, digits=False)
+    if evidence is None or evidence.share < _SOME:
+        return None
+    dates = parse_times(sample.table.columns[name], replace(sample.dialect, date_format=evidence.form))
+    cell = sample.bad_cells(name, dates)[0]
+    return DataError(
+        f"{evidence.share:.0%} of the cells of '{name}' are dates in the form {describe_form(evidence.form)}, "
+        f"and others are not: row {cell.row}: '{cell.value[:80]}'",
+        hint="write all dates of the column in one form",
+    )
+
+
 def _no_dates_error(sample: Sample, names: Sequence[str]) -> DataError:
+    mixed = next(filter(None, (_describe_mixed_dates(sample, name) for name in names)), None)
+    if mixed is not None:
+        return mixed
     first = np.zeros(1, dtype="int64")
     tried = [f"{name} ('{sample.table.cell_texts(name, first)[0]}')" for name in names]
+    week = next((name for name in names if _WEEK_NAMES.search(name)), None)
+    if week is not None:
+        return _week_error(week)
     return DataError(
         f"no column holds dates{': tried ' + ', '.join(tried) if tried else ''}",
-        hint="name the column with --time, and how its dates are written with --date-format, such as '%d/%m/%Y'",
+        hint="name the column with --time, how its dates are written with --date-format, such as '%d/%m/%Y', "
+        "or the row that holds the columns' names with --header-row",
     )
 
 
@@ -207,29 +267,41 @@ def _named_target(figures: Mapping[str, pd.Series], hints: ProfileHints) -> str 
 
 
 def _find_target(
-    sample: Sample, figures: Mapping[str, pd.Series], named: str | None, series: Sequence[str], hints: ProfileHints
+    sample: Sample, figures: Mapping[str, pd.Series], named: str | None, taken: Sequence[str], hints: ProfileHints
 ) -> tuple[str, str]:
+    """Return the column to forecast, and the reason. `taken`: the columns of the time and of the series."""
     if named is not None:
         return named, "named by the caller" if hints.target else "chosen by its name"
     candidates = {
-        name: values for name, values in figures.items() if name not in series and not ROW_NUMBERS.search(name)
+        name: values for name, values in figures.items() if name not in taken and not ROW_NUMBERS.search(name)
     }
     varying = [name for name, values in candidates.items() if values.nunique() > 2] or list(candidates)
     if len(varying) == 1:
         return varying[0], "the only column of numbers that varies"
-    texts = [
-        name for name in sample.codes if name not in figures and _TARGET_NAMES.search(name) and sample.missing[name] < 1
-    ]
-    if texts:
-        cell = sample.bad_cells(texts[0], parse_numbers(sample.table.columns[texts[0]], sample.dialect))[0]
+    others = [name for name in sample.codes if name not in (*figures, *taken)]
+    named_others = [name for name in others if _TARGET_NAMES.search(name)]
+    empty = next((name for name in named_others if sample.missing[name] == 1), None)
+    texts = [name for name in named_others if sample.missing[name] < 1]
+    if empty is not None and not texts:
         raise DataError(
-            f"the column '{texts[0]}' does not hold numbers: row {cell.row}: '{cell.value[:80]}' {cell.problem}",
+            f"the column '{empty}' is empty in every row",
+            hint="if formulas fill it, open the workbook in a spreadsheet program and save it, so that it holds their results",
+        )
+    if texts:
+        raise DataError(
+            f"the column '{texts[0]}' does not hold numbers: {_first_odd_cell(sample, texts[0])}",
             hint="correct the file, or name another column with --target",
         )
+    odd = "" if candidates or not others else f": {others[0]}, {_first_odd_cell(sample, others[0])}"
     raise DataError(
-        f"which column is to be forecast? numbers are in {', '.join(candidates) or 'none'}",
+        f"which column is to be forecast? numbers are in {', '.join(candidates) or f'none{odd}'}",
         hint="name it with --target",
     )
+
+
+def _first_odd_cell(sample: Sample, name: str) -> str:
+    cells = sample.bad_cells(name, parse_numbers(sample.table.columns[name], sample.dialect))
+    return next((f"row {cell.row}: '{cell.value[:80]}' {cell.problem}" for cell in cells), "every row is empty")
 
 
 def _sort_other_columns(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from mlspec.errors import DataError
 from mlspec.forecast.reading.column import BadRow, ParsedColumn, TextColumn, as_text
-from mlspec.forecast.reading.detect import Detected
+from mlspec.forecast.reading.detect import Detected, Words
 from mlspec.forecast.reading.dialect import Dialect
 from mlspec.forecast.reading.evidence import (
     DATE_FORMS,
@@ -23,11 +24,14 @@ from mlspec.forecast.reading.evidence import (
     weigh_dates,
     weigh_numbers,
 )
-from mlspec.forecast.reading.numbers import NOTATIONS, is_missing, parse_numbers
+from mlspec.forecast.reading.numbers import NOTATIONS, is_missing, parse_numbers, strip_currency
+from mlspec.forecast.reading.odd_cells import find_currency
 from mlspec.forecast.reading.table import Table
 from mlspec.forecast.reading.times import parse_times
 
 MOST_SHOWN = 3  # cells that are named
+_MONTHS = 12
+_CURRENCY_SHARE = 0.5  # of the cells of a column, from which it is one of amounts of money
 
 
 class AmbiguousTable(DataError):
@@ -69,6 +73,15 @@ class Sample:
             for file, row, value, problem in zip(origin["file"], origin["row"], values, parsed.problems, strict=True)
         ]
 
+    def missing_among(self, name: str, rows: pd.Index) -> float:
+        """Return the share of some rows in which a column has no value."""
+        return float(self.empty_rows(name)[rows].mean()) if len(rows) else 0.0
+
+    def empty_rows(self, name: str) -> pd.Series:
+        """Return for each row whether a column has no value."""
+        column = as_text(self.table.columns[name])
+        return pd.Series(column.expand(is_missing(column.texts)))
+
     def refuse_doubt(self, names: Sequence[str]) -> None:
         """Raise AmbiguousTable if another notation reads other numbers in one of these columns."""
         for name in names:
@@ -77,15 +90,17 @@ class Sample:
                 raise _number_doubt(name, doubt, self.evidence.notation)
 
 
-def take_sample(table: Table, detected: Detected, words: Mapping[str, str]) -> Sample:
+def take_sample(table: Table, detected: Detected, words: Words) -> Sample:
     """Find out how the numbers of a table are written. `words` are the user's own choices, by key."""
     texts = {name: as_text(column) for name, column in table.columns.items()}
     notations = [notation for notation in NOTATIONS if _is_allowed(notation, words)]
     if not notations:
-        notations = [(words.get("decimal", "."), words.get("thousands"))]
-    evidence = weigh_numbers(
-        {name: column for name, column in table.columns.items() if isinstance(column, TextColumn)}, notations
-    )
+        thousands = words.get("thousands")
+        notations = [(str(words.get("decimal", ".")), None if thousands is None else str(thousands))]
+    columns = {name: column.without_cells() for name, column in table.columns.items() if isinstance(column, TextColumn)}
+    detected = _add_currency(detected, columns, words)
+    currency = detected.dialect.currency
+    evidence = weigh_numbers({name: _as_amounts(column, currency) for name, column in columns.items()}, notations)
     detected = _add_notation(detected, evidence, words)
     sample = Sample(
         table, detected, evidence, pd.DataFrame({name: column.codes for name, column in texts.items()}),
@@ -123,6 +138,25 @@ def date_doubt(name: str, evidence: DateEvidence) -> AmbiguousTable | None:
     return AmbiguousTable(message, "date_format", choices)
 
 
+def refuse_swapped_days(sample: Sample, name: str, form: str) -> None:
+    """Raise DataError if days up to the 12th are cells with dates and all others text: a program has mixed up days and months.
+
+    A program that expects the other order makes dates of 01/02 and 12/02, with day and month exchanged, and keeps 13/02 as text.
+    """
+    column = sample.table.columns[name]
+    if not isinstance(column, TextColumn) or not {"%d", "%m"} <= set(re.findall("%.", form)):
+        return
+    typed = [cell for cell in column.cells.values() if isinstance(cell, pd.Timestamp)]
+    texts = parse_times(column.without_cells(), Dialect(date_format=form)).values.dropna()
+    if len(typed) > 1 and len(texts) > 1 and max(cell.day for cell in typed) <= _MONTHS < texts.dt.day.min():
+        raise DataError(
+            f"day and month may be exchanged in '{name}': its days up to the {_MONTHS}th are cells with dates, "
+            "and all others are text",
+            hint="the program that wrote the file took one for the other where it could: "
+            "import the original with this column as text",
+        )
+
+
 def describe_reading(text: str, form: str) -> str:
     """Return the day that a text means in a form."""
     parsed = parse_times(TextColumn(np.zeros(1, "int32"), _one(text)), Dialect(date_format=form)).values.iloc[0]
@@ -133,12 +167,31 @@ def _one(text: str) -> pa.StringArray:
     return pa.array([text], pa.string())
 
 
-def _is_allowed(notation: tuple[str, str | None], words: Mapping[str, str]) -> bool:
+def _add_currency(detected: Detected, columns: Mapping[str, TextColumn], words: Words) -> Detected:
+    """Return the finding with the currency that stands in most cells of a column, if there is such a column."""
+    if "currency" in words:
+        return detected
+    for name, column in columns.items():
+        rows = column.counts()
+        found = pd.Series([find_currency(text) for text in column.texts.to_pylist()], dtype=object)
+        currencies = pd.Series(rows, index=found.fillna("")).groupby(level=0).sum().drop("", errors="ignore")
+        filled = rows[~is_missing(column.texts)].sum()
+        if len(currencies) and currencies.max() >= _CURRENCY_SHARE * filled:
+            shown = column.texts[int((found == currencies.idxmax()).idxmax())].as_py()
+            return detected.add("currency", currencies.idxmax(), f"'{shown.strip()}' in {name} is an amount of money")
+    return detected
+
+
+def _as_amounts(column: TextColumn, currency: str | None) -> TextColumn:
+    return column if currency is None else TextColumn(column.codes, strip_currency(column.texts, currency))
+
+
+def _is_allowed(notation: tuple[str, str | None], words: Words) -> bool:
     decimal, thousands = notation
     return words.get("decimal", decimal) == decimal and words.get("thousands", thousands) == thousands
 
 
-def _add_notation(detected: Detected, evidence: NumberEvidence, words: Mapping[str, str]) -> Detected:
+def _add_notation(detected: Detected, evidence: NumberEvidence, words: Words) -> Detected:
     decimal, thousands = evidence.notation
     why = f"{evidence.shown} is a number" if evidence.shown else "no number says otherwise"
     if decimal != detected.dialect.decimal and "decimal" not in words:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from mlspec.errors import DataError
+from mlspec.forecast.reading.column import as_text
+from mlspec.forecast.reading.odd_cells import explain_total
 from mlspec.forecast.sample import Sample
 from mlspec.spec.output_columns import is_output_column
 
@@ -20,6 +22,7 @@ KEY_NAMES = re.compile(
 ROW_NUMBERS = re.compile(r"instant|index|row|^id$|^unnamed|linha|[ií]ndice", re.IGNORECASE)
 _MOST_SERIES_COLUMNS = 3
 _TRANSACTIONS = 0.1  # share of rows of a period that another row has, from which a table is one of transactions
+_MERGED = 0.5  # share of empty cells from which a column looks like one of merged cells
 _FEWEST_DAYS = 3  # of a table of transactions
 
 
@@ -43,18 +46,32 @@ def find_series_columns(
             break
     if not _is_unique(keys, dates, chosen):
         _refuse_output_names(keys, dates, chosen)
+        _refuse_merged_cells(sample, keys, dates, chosen)
         again = len(keys) - _count_groups(keys, dates, chosen)
         if again >= _TRANSACTIONS * len(keys) and dates.nunique() >= _FEWEST_DAYS:
             return _transaction_keys(keys, possible)
         raise DataError(
             f"no columns identify the series: tried {', '.join(possible) or 'none'}; "
-            f"with them {again:,} of {len(keys):,} rows are of a period that another row has",
+            f"with them {again:,} of {len(keys):,} rows are of a period that another row has, "
+            f"such as row {_first_repeated(sample, keys, dates, chosen):,}",
             hint="name them with --series: rows of a period are then added up; or remove rows that stand there twice",
         )
     parents = _parent_columns(chosen, possible)
     series = tuple(name for name in keys if name in {*chosen, *parents})
     count = keys.groupby(list(series), sort=False).ngroups
-    return series, f"{count:,} series, each with one row a period"
+    return series, f"{count:,} series, each with one row a period{_note_total(sample, series)}"
+
+
+def _note_total(sample: Sample, series: Sequence[str]) -> str:
+    """Return a word about the first series that is named as a total, or nothing. A shop may have such a name."""
+    for name in series:
+        texts = as_text(sample.table.columns[name]).texts.to_pylist()
+        total = next((text for text in texts if explain_total(text)), None)
+        if total is not None:
+            return (
+                f"; if '{total}' in {name} is a sum of others, remove its rows: it is forecast as a series of its own"
+            )
+    return ""
 
 
 def _refuse_output_names(keys: pd.DataFrame, dates: pd.Series, chosen: Sequence[str]) -> None:
@@ -64,6 +81,25 @@ def _refuse_output_names(keys: pd.DataFrame, dates: pd.Series, chosen: Sequence[
             raise DataError(
                 f"the column '{name}' names the series, and mlspec writes a column of that name itself",
                 hint=f"rename it in the file, such as to series_{name}",
+            )
+
+
+def _first_repeated(sample: Sample, keys: pd.DataFrame, dates: pd.Series, chosen: Sequence[str]) -> int:
+    """Return the number, in the file, of the first row that has the series and the period of one above it."""
+    rows = pd.DataFrame({"\0": dates, **{name: keys[name] for name in chosen}})
+    return int(sample.table.origin["row"][rows.duplicated().idxmax()])
+
+
+def _refuse_merged_cells(sample: Sample, keys: pd.DataFrame, dates: pd.Series, chosen: Sequence[str]) -> None:
+    """Raise DataError if a column would name the series, were its value in the rows below it too, as a merged cell looks."""
+    for name in (name for name in keys if 0 < sample.missing[name] < 1):
+        empty = sample.empty_rows(name)[keys.index]
+        below = keys.assign(**{name: keys[name].mask(empty).ffill()})
+        if empty.mean() > _MERGED and not empty.iloc[0] and _is_unique(below, dates, [*chosen, name]):
+            row = sample.table.origin["row"][empty.idxmax()]
+            raise DataError(
+                f"'{name}' names the series, and is empty in {empty.sum():,} rows, the first of them row {row:,}",
+                hint="write the name into every row: a merged cell has its value in the first row only",
             )
 
 

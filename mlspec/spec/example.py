@@ -134,3 +134,6 @@ class _TextDumper(yaml.SafeDumper):
     def resolve(self, kind: type[yaml.Node], _value: Any, _implicit: Any) -> str:
         """Return the tag of text for every scalar."""
         return f"tag:yaml.org,2002:{_TAGS[kind]}"
+
+
+_TextDumper.add_representer(int, lambda dumper, value: dumper.represent_str(str(value)))

@@ -55,6 +55,7 @@ _NETWORK = r"^[0-9A-Fa-f.:]{2,45}/[0-9]{1,3}$"
 _DELIMITER = r"^[,;|\t:~^ ]$"
 _DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 _HOLIDAY_PLACE = r"^[A-Z]{2}(-[0-9A-Z]{1,3})?$"
+_CURRENCY = r"^[^\s0-9.,;|'\"+()\x00-\x1f-]{1,4}$"
 _ENCODING = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}$"
 
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
@@ -76,11 +77,13 @@ ProjectId = Annotated[str, StringConstraints(pattern=_PROJECT_ID)]
 Region = Annotated[str, StringConstraints(pattern=_REGION)]
 DatasetName = Annotated[str, StringConstraints(pattern=_DATASET)]
 # How a table of a file is written.
-TableFormat = Literal["csv", "parquet", "xlsx"]
-Compression = Literal["gzip", "zstd"]
+TableFormat = Literal["csv", "parquet", "xlsx", "xlsb", "xls", "ods"]
+Compression = Literal["gzip", "zstd", "zip"]
 DecimalMark = Literal[".", ","]
 ThousandsMark = Literal[".", ",", " ", "'"]
 Delimiter = Annotated[str, StringConstraints(pattern=_DELIMITER)]
+Currency = Annotated[str, StringConstraints(pattern=_CURRENCY)]
+HeaderRow = Annotated[int, Field(ge=1, le=1000)]
 Encoding = Annotated[str, StringConstraints(pattern=_ENCODING)]
 DateFormat = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 SheetName = Annotated[str, StringConstraints(min_length=1, max_length=31)]
@@ -124,6 +127,7 @@ PATTERNS = {
     _DELIMITER: 'one of , ; : ~ ^, a bar, a space or a tab ("\\t")',
     _DAY: "a date, such as 2026-12-25",
     _HOLIDAY_PLACE: "a country by its ISO 3166 code, such as BR, or one of its regions, such as BR-SP",
+    _CURRENCY: "the sign of a currency, such as R$ or EUR",
     _ENCODING: "the name of an encoding, such as utf-8 or cp1252",
     _NETWORK: "a network, such as 10.20.0.0/16 or fd12:3456::/48",
     _MACHINE_TYPE: "a machine type, such as n2-standard-4",

@@ -19,6 +19,7 @@ from mlspec.spec.fields import (
     Column,
     Compression,
     Cron,
+    Currency,
     DatasetName,
     DateFormat,
     Day,
@@ -27,6 +28,7 @@ from mlspec.spec.fields import (
     Duration,
     Encoding,
     Frequency,
+    HeaderRow,
     HolidayPlace,
     LabelKey,
     LabelValue,
@@ -87,7 +89,7 @@ class Source(Part):
 
     uri: str | None = Field(
         default=None, max_length=1024,
-        description="A path relative to the project's root, gs://bucket/object (CSV, Parquet or xlsx, * allowed) or "
+        description="A path relative to the project's root, gs://bucket/object (CSV, Parquet or a workbook, * allowed) or "
         "bq://project.dataset.table.", examples=["data/sales.csv", "gs://acme/sales/*.parquet"],
     )  # fmt: skip
     query: str | None = Field(
@@ -99,21 +101,32 @@ class Source(Part):
         description="The BigQuery datasets that the query reads, as project.dataset; the forecast's accounts may then read them.",
     )  # fmt: skip
     format: TableFormat | None = Field(
-        default=None, description="csv, parquet or xlsx; by the file's name, if left out.", examples=["csv"]
+        default=None,
+        description="csv, parquet, xlsx, xlsb, xls or ods; by the file's name, if left out.",
+        examples=["csv"],
     )
     delimiter: Delimiter = Field(default=",", description="The sign between two fields of a CSV file.", examples=[";"])
     decimal: DecimalMark = Field(default=".", description="The sign before the decimals of a number.", examples=[","])
     thousands: ThousandsMark | None = Field(
         default=None, description="The sign between groups of three digits; none, if left out.", examples=["."]
     )
+    currency: Currency | None = Field(
+        default=None,
+        description="The sign of the currency that stands beside numbers; none, if left out.",
+        examples=["R$"],
+    )
     encoding: Encoding = Field(default="utf-8", description="The encoding of a CSV file's text.", examples=["cp1252"])
     date_format: DateFormat = Field(
         default="iso", examples=["%d/%m/%Y", "iso-week", "yyyymm"],
         description="How the time column is written: iso (2024-02-01), iso-week (2024-W05), yyyymm (202402), yyyymmdd (20240201), "
-        "quarter (2024Q1), or a strptime format.",
+        "quarter (2024Q1), excel (45323), epoch (1706745600), epoch-ms, or a strptime format.",
+    )  # fmt: skip
+    header_row: HeaderRow | None = Field(
+        default=None, examples=[4],
+        description="The row that holds the columns' names, if other rows stand above it; if left out, the first row.",
     )  # fmt: skip
     sheet: SheetName | None = Field(
-        default=None, description="The sheet of an xlsx file; the first, if left out.", examples=["Plan1"]
+        default=None, description="The sheet of a workbook; the first, if left out.", examples=["Plan1"]
     )
     compression: Compression | None = Field(
         default=None, description="How a CSV file is compressed; by the file's name, if left out.", examples=["gzip"]
@@ -144,7 +157,9 @@ class Future(Part):
 
     uri: str = Field(min_length=1, max_length=1024, description="An address in the form of `dataset.source.uri`.")
     format: TableFormat | None = Field(
-        default=None, description="csv, parquet or xlsx; by the file's name, if left out.", examples=["csv"]
+        default=None,
+        description="csv, parquet, xlsx, xlsb, xls or ods; by the file's name, if left out.",
+        examples=["csv"],
     )
     delimiter: Delimiter | None = Field(
         default=None, description="The sign between two fields; the source's, if left out.", examples=[";"]
@@ -156,14 +171,20 @@ class Future(Part):
         default=None, examples=["."],
         description="The sign between groups of three digits; as `decimal` is, the source's, if both are left out.",
     )  # fmt: skip
+    currency: Currency | None = Field(
+        default=None, description="The sign of the currency beside numbers; the source's, if left out.", examples=["R$"]
+    )
     encoding: Encoding | None = Field(
         default=None, description="The text's encoding; the source's, if left out.", examples=["cp1252"]
     )
     date_format: DateFormat | None = Field(
         default=None, description="How the time column is written; as in the source, if left out.", examples=["iso"]
     )
+    header_row: HeaderRow | None = Field(
+        default=None, description="The row that holds the columns' names; the first, if left out.", examples=[4]
+    )
     sheet: SheetName | None = Field(
-        default=None, description="The sheet of an xlsx file; the first, if left out.", examples=["Plano"]
+        default=None, description="The sheet of a workbook; the first, if left out.", examples=["Plano"]
     )
     compression: Compression | None = Field(
         default=None, description="How a CSV file is compressed; by the file's name, if left out.", examples=["gzip"]

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from mlspec.spec.fields import Compression, TableFormat
 
+WORKBOOKS: tuple[TableFormat, ...] = ("xlsx", "xlsb", "xls", "ods")  # formats with sheets
+_ALL: tuple[TableFormat, ...] = ("csv", "parquet", *WORKBOOKS)
 # The keys, and the formats in which each says something. Numbers and dates may be written as text in any format.
 TABLE_KEYS: dict[str, tuple[TableFormat, ...]] = {
-    "format": ("csv", "parquet", "xlsx"),
+    "format": _ALL,
     "delimiter": ("csv",),
-    "decimal": ("csv", "parquet", "xlsx"),
-    "thousands": ("csv", "parquet", "xlsx"),
+    "decimal": _ALL,
+    "thousands": _ALL,
+    "currency": _ALL,
     "encoding": ("csv",),
-    "date_format": ("csv", "parquet", "xlsx"),
-    "sheet": ("xlsx",),
+    "date_format": _ALL,
+    "header_row": ("csv", *WORKBOOKS),
+    "sheet": WORKBOOKS,
     "compression": ("csv",),
 }
-FORMATS: dict[str, TableFormat] = {".csv": "csv", ".parquet": "parquet", ".xlsx": "xlsx"}
-COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
-NAMES = ".csv, .csv.gz, .csv.zst, .parquet or .xlsx"  # for messages
+FORMATS: dict[str, TableFormat] = {
+    ".csv": "csv", ".parquet": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx", ".xlsb": "xlsb", ".xls": "xls", ".ods": "ods",
+}  # fmt: skip
+COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".zip": "zip"}
+NAMES = ".csv, .csv.gz, .csv.zst, .csv.zip, .parquet, .xlsx, .xls or .ods"  # for messages
 
 
 def named_format(name: str) -> TableFormat | None:

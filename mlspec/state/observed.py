@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlspec.state.ledger import Ledger
 from mlspec.state.notice import PendingNotice
@@ -52,11 +52,21 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """A forecast's source files as they are now, not parsed: `digest` over their bytes, `size` in bytes."""
+    """A forecast's source files as they are now, not parsed: `digest` over their content, `size` in bytes.
+
+    The digest does not depend on how lines of text end. `byte_digest` does, where it is another one: release 0.1.0 recorded it.
+    """
 
     digest: str
     files: tuple[str, ...]
     size: int
+    byte_digest: str | None = None
+
+    def as_recorded(self, digest: object) -> SourceFacts:
+        """Return the facts with the digest that an older release recorded of the same bytes, if it recorded this one."""
+        if self.byte_digest is None or self.byte_digest != digest:
+            return self
+        return replace(self, digest=self.byte_digest)
 
 
 @dataclass(frozen=True, slots=True)

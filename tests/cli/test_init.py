@@ -104,7 +104,7 @@ def test_other_periods_are_understood(alias: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "no header"),
+        (b"", "is empty"),
         (b"date\n2024-01-01\n", "no header of two or more columns"),
         (b"date,units\n", "0 row(s)"),
         (b"date,units\n2024-01-01,1\n", "1 row(s)"),

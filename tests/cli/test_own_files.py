@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,23 @@ def test_another_dialect_of_the_same_bytes_trains_again(capsys: pytest.CaptureFi
     assert "trains 1" in said
 
 
+def test_other_line_ends_are_no_other_data(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where release 0.1.0 recorded the bytes of the file: an upgrade alone changes nothing."""
+    Path("vendas.csv").write_bytes(csv_bytes(SALES, Written(EXCEL, "\r\n")))
+    init("vendas.csv")
+    quick()
+    with monkeypatch.context() as release:
+        release.setattr("mlspec.targets.local.sources._is_text", lambda *_: False)
+        assert front.run(["apply"]) == 0
+    assert front.run(["plan", "--detailed-exitcode"]) == 0
+    shutil.rmtree(".mlspec")
+    assert front.run(["apply"]) == 0
+    Path("vendas.csv").write_bytes(csv_bytes(SALES, Written(EXCEL, "\n")))
+    capsys.readouterr()
+    assert front.run(["apply"]) == 0
+    assert "Nothing to do" in capsys.readouterr().out
+
+
 def test_a_rehearsal_reads_the_dialect_of_its_spec(capsys: pytest.CaptureFixture[str]) -> None:
     Path("vendas.csv.gz").write_bytes(gzip.compress(csv_bytes(SALES, Written(EXCEL, "\r\n"))))
     init("vendas.csv.gz")
@@ -304,8 +322,9 @@ def test_a_rehearsal_reads_the_dialect_of_its_spec(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    "words", [["--encoding", "nope"], ["--date-format", "%d/%m"], ["--delimiter", "ab"], ["--delimiter", '"']]
-)
+    "words",
+    [["--encoding", "nope"], ["--date-format", "%d/%m"], ["--delimiter", "ab"], ["--delimiter", '"'], ["--currency", "1"]],
+)  # fmt: skip
 def test_a_word_that_no_spec_may_say_writes_nothing(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.csv").write_text("date,units\n2024-01-01,1\n2024-01-02,2\n")
     assert front.run(["init", "--from", "x.csv", *words]) == 2

@@ -14,7 +14,9 @@ from mlspec.engine.apply import apply_specs
 from mlspec.engine.context import Engine
 from mlspec.engine.loop import reconcile_specs
 from mlspec.state.observed import Observed
+from mlspec.targets.local import digest_cache
 from mlspec.targets.local.target import LocalTarget
+from mlspec.targets.local.text_digest import text_digests
 from tests.engine.steps import engine, spec
 from tests.engine.world import World, with_two_versions
 from tests.stores import Home, url_of
@@ -50,7 +52,12 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counts[str(file.name)] += 1
         return compute(file, name)
 
+    def counting_text(file: Any) -> tuple[str, str]:
+        counts[str(file.name)] += 1
+        return text_digests(file)
+
     monkeypatch.setattr(hashlib, "file_digest", counting)
+    monkeypatch.setattr(digest_cache, "text_digests", counting_text)
     return counts
 
 

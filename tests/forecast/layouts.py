@@ -89,6 +89,22 @@ def excel_bytes(sales: Sales, written: Written, *, typed: bool) -> bytes:
     return target.getvalue()
 
 
+def mixed_excel_bytes(sales: Sales, written: Written, typed: list[bool]) -> bytes:
+    """A workbook whose cells are numbers and dates, or text as in a CSV file, in turn as `typed` says."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.title = written.key("sheet", "Plan1")
+    book.active.append(list(written.order))
+    for place, (row, (day, _shop, units)) in enumerate(zip(cells(sales, written), sales.rows, strict=True)):
+        kept = typed[place % len(typed)]
+        values: dict[str, Any] = {**row, "data": day.to_pydatetime(), "vendas": units} if kept else row
+        book.active.append([values[name] for name in written.order])
+    target = io.BytesIO()
+    book.save(target)
+    return target.getvalue()
+
+
 def write_partitions(sales: Sales, folder: Path) -> None:
     """A folder of Parquet files, one for each shop."""
     frame = pd.DataFrame(sales.rows, columns=list(HEADER))

@@ -75,7 +75,7 @@ FILE = {"uri": "data/x.csv"}
 
 
 @pytest.mark.parametrize(("changes", "path", "says"), [
-    row("dataset.source.sheet", "is for xlsx files, and this one is csv", dataset__source={**FILE, "sheet": "Plan1"}),
+    row("dataset.source.sheet", "is for xlsx, xlsb, xls and ods files", dataset__source={**FILE, "sheet": "Plan1"}),
     row("dataset.source.delimiter", "is for csv files, and this one is parquet",
         dataset__source={"uri": "data/x.parquet", "delimiter": ";"}),
     row("dataset.source.compression", "is for csv files", dataset__source={"uri": "x.xlsx", "compression": "gzip"}),

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import resource
 import sqlite3
+from hashlib import sha256
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlspec.errors import DataError, StateError, StateUnreachable
 from mlspec.spec.forecast import Forecast
 from mlspec.targets.local import database, durable
 from mlspec.targets.local.target import LocalTarget
+from mlspec.targets.local.text_digest import text_digests
 from tests.examples import forecast_spec
 from tests.targets.nouns import T, write
 
@@ -145,6 +151,39 @@ def test_a_source_is_its_bytes_whatever_its_name(target: LocalTarget, tmp_path: 
     assert target.inspect_source(spec("a.csv", "b.csv"), tmp_path).size == 2
     (tmp_path / "a.csv").write_text("y")
     assert target.inspect_source(spec("a.csv"), tmp_path).digest != first.digest
+
+
+def test_a_source_with_other_line_ends_is_the_same_data(target: LocalTarget, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b'day,name\n2024-01-01,"a\r\nb"\n2024-01-02,c\n')
+    (tmp_path / "b.csv").write_bytes(b'day,name\r\n2024-01-01,"a\r\nb"\r\n2024-01-02,c\r\n')
+    (tmp_path / "c.csv").write_bytes(b'day,name\n2024-01-01,"a\nb"\n2024-01-02,c\n')  # another name in the first row
+    plain, other, changed = (target.inspect_source(spec(name), tmp_path) for name in ("a.csv", "b.csv", "c.csv"))
+    assert plain.digest == other.digest != changed.digest
+    assert plain.digest == bytes_digest(tmp_path / "a.csv")
+    assert other.as_recorded(bytes_digest(tmp_path / "b.csv")).digest == bytes_digest(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize(
+    "keys", [{"encoding": "utf-16"}, {"compression": "gzip"}, {"format": "parquet"}], ids=lambda keys: next(iter(keys))
+)
+def test_a_source_that_is_no_plain_text_is_its_bytes(target: LocalTarget, tmp_path: Path, keys: dict[str, str]) -> None:
+    (tmp_path / "a.csv").write_bytes(b"a\r\n")
+    source = forecast_spec(dataset={"source": {"uri": "a.csv", **keys}, "future": None})
+    assert target.inspect_source(source, tmp_path).digest == bytes_digest(tmp_path / "a.csv")
+
+
+def bytes_digest(file: Path) -> str:
+    """What release 0.1.0 recorded of a source of one file."""
+    return sha256(f"{sha256(file.read_bytes()).hexdigest()}\n".encode()).hexdigest()
+
+
+@given(st.lists(st.sampled_from(["a", ",", "\n", '"b"', '"c\r\nd"', '"e""f"']), max_size=30), st.integers(1, 8))
+def test_the_digest_of_text_is_the_same_for_each_kind_of_line_end(parts: list[str], block: int) -> None:
+    plain, other = "".join(parts), "".join("\r\n" if part == "\n" else part for part in parts)
+    with patch("mlspec.targets.local.text_digest._BLOCK", block):
+        of_plain, of_other = (text_digests(io.BytesIO(text.encode())) for text in (plain, other))
+    assert of_plain[1] == of_other[1] == sha256(plain.encode()).hexdigest()
+    assert of_other[0] == sha256(other.encode()).hexdigest()
 
 
 @pytest.mark.parametrize(

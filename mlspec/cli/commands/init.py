@@ -41,7 +41,7 @@ _EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --d
     "data",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Read this CSV, Parquet or xlsx file and write a spec for it.",
+    help="Read this CSV, Parquet, Excel or OpenDocument file and write a spec for it.",
 )
 @click.option("--name", help="The forecast's name; the file's, if left out.")
 @click.option("--time", help="The column that holds dates.")
@@ -52,12 +52,17 @@ _EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --d
 @click.option("--delimiter", help="The sign between two fields of a CSV file: ; or \\t for a tab.")
 @click.option("--decimal", type=click.Choice([".", ","]), help="The sign before decimals.")
 @click.option("--thousands", type=click.Choice([".", ",", " ", "'"]), help="The sign between groups of three digits.")
+@click.option("--currency", help="The sign of the currency beside numbers: R$, € …")
 @click.option(
-    "--date-format", help="How dates are written: iso, iso-week, yyyymm, yyyymmdd, quarter, or such as %d/%m/%Y."
+    "--date-format",
+    help="How dates are written: iso, iso-week, yyyymm, yyyymmdd, quarter, excel, epoch, or such as %d/%m/%Y.",
+)
+@click.option(
+    "--header-row", type=click.IntRange(1, 1000), help="The row of the columns' names, if there are titles above it."
 )
 @click.option("--encoding", help="The encoding of a CSV file: utf-8, cp1252 …")
 @click.option("--timezone", metavar="ZONE", help="The time zone whose days and hours the rows are: America/Sao_Paulo.")
-@click.option("--sheet", help="The sheet of an xlsx file.")
+@click.option("--sheet", help="The sheet of a workbook.")
 @click.option(
     "--package",
     metavar="SOURCE",
@@ -72,7 +77,7 @@ _EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --d
 def command(
     folder: Path, data: Path | None, name: str | None, time: str | None, series: str | None, target: str | None,
     frequency: str | None, horizon: int | None, timezone: str | None, package: str | None, ci: tuple[str, ...],
-    **layout: str | None,
+    **layout: str | int | None,
 ) -> None:  # fmt: skip
     """Start a project in DIR: mlspec.yaml, a spec, sample data, CI files. Existing files are not overwritten.
 
@@ -118,11 +123,11 @@ def _valid_zone(zone: str | None) -> str | None:
     return zone
 
 
-def _layout_words(layout: Mapping[str, str | None]) -> dict[str, str]:
+def _layout_words(layout: Mapping[str, str | int | None]) -> dict[str, str | int]:
     """Return what the caller says of how a file is written. Raises UsageError for what no spec may say."""
     words = {key: value for key, value in layout.items() if value is not None}
     if "delimiter" in words:
-        words["delimiter"] = words["delimiter"].replace("\\t", "\t")
+        words["delimiter"] = str(words["delimiter"]).replace("\\t", "\t")
     try:
         Source.model_validate({"uri": "data.csv", **words})
     except ValidationError as error:
@@ -131,7 +136,7 @@ def _layout_words(layout: Mapping[str, str | None]) -> dict[str, str]:
         raise UsageError(
             f"--{option} '{first['input']}' is not what a spec may say", hint=f"expected {_expected(first)}"
         ) from error
-    problem = next(value_problems(words), None)
+    problem = next(value_problems({key: str(value) for key, value in words.items()}), None)
     if problem is not None:
         raise UsageError(f"--{str(problem.path[-1]).replace('_', '-')}: {problem.message}", hint=problem.hint)
     return words

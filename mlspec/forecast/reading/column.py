@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -13,14 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Codes = npt.NDArray[np.int32]
+Cell: TypeAlias = float | pd.Timestamp  # what a cell of a workbook holds that is no text
 
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of text: each distinct text once, and for each row the place of its text. An absent value is the text ""."""
+    """A column of text: each distinct text once, and for each row the place of its text. An absent value is the text "".
+
+    `cells` has the value of each text that is no text but a cell of a workbook with a type, beside cells with text, by its place.
+    """
 
     codes: Codes
     texts: pa.StringArray
+    cells: Mapping[int, Cell] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -31,7 +37,16 @@ class TextColumn:
 
     def take(self, rows: npt.NDArray[np.int64]) -> TextColumn:
         """Return some rows of the column."""
-        return TextColumn(self.codes.take(rows), self.texts)
+        return TextColumn(self.codes.take(rows), self.texts, self.cells)
+
+    def without_cells(self) -> TextColumn:
+        """Return the rows whose cell is text."""
+        if not self.cells:
+            return self
+        typed = np.zeros(len(self.texts), dtype=bool)
+        typed[list(self.cells)] = True
+        texts = self.texts.filter(pa.array(~typed))
+        return TextColumn((np.cumsum(~typed) - 1)[self.codes[~typed[self.codes]]].astype("int32"), texts)
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Return how many rows have each text."""
@@ -114,6 +129,69 @@ def as_text(column: Column) -> TextColumn:
     whole = pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all())
     text = (column.astype("Int64") if whole else column).astype(object).where(column.notna(), "").map(str)
     return texts_as_column(text)
+
+
+def with_cells(column: Column) -> TextColumn:
+    """Return a column as text that keeps the numbers and dates of its cells, to stand beside one of text."""
+    if isinstance(column, TextColumn):
+        return column
+    return cells_as_column(column.astype(object).where(column.notna(), ""))
+
+
+def cells_as_column(values: Iterable[object]) -> TextColumn:
+    """Return cells of several types as a column: texts, numbers and dates. An absent value is ""."""
+    codes, distinct = pd.factorize(np.array([_known_cell(value) for value in values], dtype=object))
+    texts = [cell_text(value) for value in distinct]
+    cells = {code: value for code, value in enumerate(distinct) if isinstance(value, (float, pd.Timestamp))}
+    column = TextColumn(codes.astype("int32"), pa.array(texts, pa.string()), cells)
+    return column if len(set(texts)) == len(texts) else _merge_names(column)
+
+
+def _known_cell(value: object) -> object:
+    if isinstance(value, (bool, np.bool_)):
+        return str(value)
+    if isinstance(value, (int, float, np.number)):
+        return float(value)
+    return pd.Timestamp(value) if isinstance(value, dt.date) else str(value)
+
+
+def cell_text(value: object) -> str:
+    """Return a cell as a person reads it: a whole number has no decimals, and midnight is a date."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat().removesuffix("T00:00:00")
+    return str(value)
+
+
+def _merge_names(column: TextColumn) -> TextColumn:
+    """Return a column in which the text `7` and the number 7 are one name.
+
+    The text `7.5` stays apart from the number: it may mean another one.
+    """
+    places: dict[tuple[str, bool], int] = {}
+    texts = column.texts.to_pylist()
+    keys = [(text, _is_fraction(column.cells.get(code))) for code, text in enumerate(texts)]
+    merged = np.array([places.setdefault(key, len(places)) for key in keys], dtype="int32")
+    cells = {int(merged[code]): cell for code, cell in column.cells.items()}
+    return TextColumn(merged[column.codes], pa.array([text for text, _ in places], pa.string()), cells)
+
+
+def _is_fraction(cell: Cell | None) -> bool:
+    return isinstance(cell, float) and not cell.is_integer()
+
+
+def join_cells(parts: Sequence[TextColumn]) -> TextColumn:
+    """Return columns one after the other, with the cells of each."""
+    offsets = np.cumsum([0, *(len(part.texts) for part in parts)])
+    codes = np.concatenate([part.codes + offset for part, offset in zip(parts, offsets, strict=False)])
+    texts = pa.concat_arrays([part.texts for part in parts])
+    cells = {
+        code + int(offset): cell
+        for part, offset in zip(parts, offsets, strict=False)
+        for code, cell in part.cells.items()
+    }
+    return _merge_names(TextColumn(codes.astype("int32"), texts, cells))
 
 
 def texts_as_column(texts: Iterable[str]) -> TextColumn:

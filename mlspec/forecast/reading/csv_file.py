@@ -25,7 +25,8 @@ from mlspec.forecast.reading.budget import ROW_BYTES, TEXT_BYTES, RowBudget
 from mlspec.forecast.reading.column import BadRow, Column, FileRows, text_column
 from mlspec.forecast.reading.csv_text import (
     CsvSize,
-    declared_delimiter,
+    has_padded_rows,
+    lines_above,
     measure_csv,
     open_bytes,
     read_header,
@@ -51,6 +52,7 @@ class CsvFile:
     header: list[str]
     measured: CsvSize
     skipped: int = 0  # lines before the header
+    padded: bool = False  # each row ends in a sign between fields that the header lacks: the last name is empty
 
     def read(self, column_names: list[str], kinds: Kinds) -> FileRows:
         """Read some columns. Those with a kind come as that kind if all their cells are of it, else as text."""
@@ -60,7 +62,9 @@ class CsvFile:
 
     def _is_parsed(self, kind: CellKind) -> bool:
         """Return whether Arrow's parser reads a kind as the dialect writes it."""
-        return self.dialect.thousands is None if kind == "number" else self.dialect.date_format == "iso"
+        if kind == "number":
+            return self.dialect.thousands is None and self.dialect.currency is None
+        return self.dialect.date_format == "iso"
 
     def _read_typed(self, column_names: list[str], kinds: Kinds) -> FileRows | None:
         """Return the columns with their kinds; None if a row has to be looked at one by one."""
@@ -109,7 +113,7 @@ class CsvFile:
             "read_options": pa_csv.ReadOptions(
                 use_threads=ragged is None and self.measured.size > _PARALLEL,
                 encoding=arrow_encoding(self.dialect.encoding, checked=ragged is not None), block_size=self._block_size(),
-                skip_rows=self.skipped,
+                skip_rows=self.skipped + self.padded, column_names=self.header if self.padded else None,
             ),
             "parse_options": pa_csv.ParseOptions(
                 delimiter=self.dialect.delimiter, newlines_in_values=self.measured.has_quotes,
@@ -154,12 +158,14 @@ class RaggedRows:
 def open_csv(file: Path, column_names: list[str] | None, dialect: Dialect, budget: RowBudget) -> CsvFile:
     """Look at a CSV file, and count what its rows need in memory. `column_names`: None for all. Raises DataError."""
     header = read_header(file, dialect, budget.where)
-    skipped = int(declared_delimiter(read_start(file, dialect)) is not None)
+    padded = has_padded_rows(file, dialect)
+    header += [""] * padded
+    skipped = lines_above(read_start(file, dialect), dialect)
     measured = measure_csv(file, dialect, budget.where)
     kept = len(header if column_names is None else column_names)
     share = min(kept / len(header), 1.0)  # the columns that are kept
     budget.add(file, measured.lines, measured.lines * (ROW_BYTES + TEXT_BYTES * kept) + int(measured.size * share))
-    return CsvFile(file, dialect, header, measured, skipped)
+    return CsvFile(file, dialect, header, measured, skipped, padded)
 
 
 def arrow_encoding(encoding: str, *, checked: bool) -> str:

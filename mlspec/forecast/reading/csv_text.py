@@ -6,9 +6,12 @@ import codecs
 import csv
 import io
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,7 @@ from mlspec.forecast.reading.dialect import Dialect
 
 _HEADER_BYTES, _BLOCK, _COUNTED = 2**16, 2**22, 2**18
 _NEWLINE = ord("\n")
+_LINE_END = re.compile("\r\n|\n|\r")
 _DECLARATION = re.compile('"?sep=(.)"?\r?\n', re.IGNORECASE)
 _REPLACED = "\ufffd"  # stands for bytes that are no text
 _SHOWN_AS = "cp1252"  # such bytes are most often this
@@ -57,6 +61,10 @@ def measure_csv(file: Path, dialect: Dialect, where: str) -> CsvSize:
 def open_bytes(file: Path, dialect: Dialect) -> Iterator[pa.NativeFile]:
     """Open a file for its bytes after decompression."""
     compression = dialect.compression_of(file)
+    if compression == "zip":
+        with _open_member(file) as member:
+            yield member
+        return
     with pa.OSFile(str(file)) as stored:
         if compression is None:
             yield stored
@@ -65,16 +73,66 @@ def open_bytes(file: Path, dialect: Dialect) -> Iterator[pa.NativeFile]:
             yield stream
 
 
+@contextmanager
+def _open_member(file: Path) -> Iterator[pa.NativeFile]:
+    """Open the one file of an archive. Raises DataError if there are several, or none."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive_members(archive)
+            if len(names) != 1:
+                raise DataError(
+                    f"'{file.name}' holds {len(names):,} files ({', '.join(names[:10]) or 'none'}), and one is read",
+                    hint="unpack it, and name one of its files, or several with *",
+                )
+            with archive.open(names[0]) as member, pa.PythonFile(member, mode="r") as stream:
+                yield stream
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:  # such as one with a password
+        raise DataError(
+            f"'{file.name}' cannot be unpacked ({error})", hint="unpack it by hand, and name the file in it"
+        ) from error
+
+
+def archive_members(archive: zipfile.ZipFile) -> list[str]:
+    """Return the names of the files in an archive, without what a Mac adds for itself."""
+    return [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+
+
 def read_header(file: Path, dialect: Dialect, where: str) -> list[str]:
     """Return the names in the first line. Raises DataError if there are none, or if they are not text in the encoding."""
     text = read_start(file, dialect)
-    lines = text.partition("\n")[2] if declared_delimiter(text) else text
+    lines = skip_lines(text, lines_above(text, dialect))
     header = next(csv.reader(io.StringIO(lines, newline=""), delimiter=dialect.delimiter), [])
     if any(_REPLACED in name for name in header):
-        raise encoding_error(file, dialect, where, 1, text.encode())
+        row = 1 + lines_above(text, dialect)
+        raise encoding_error(file, dialect, where, row, lines.encode())
+    if not any(header) and dialect.header_row is not None and text.strip():
+        raise DataError(
+            f"{where}: '{file.name}' has no names of columns in row {dialect.header_row}", hint="correct header_row"
+        )
     if not any(header):
         raise DataError(f"{where}: '{file.name}' is empty", hint="it must begin with a line of column names")
     return header
+
+
+def has_padded_rows(file: Path, dialect: Dialect) -> bool:
+    """Return whether the first row ends in a sign between fields that the header lacks, as some programs write all rows."""
+    text = read_start(file, dialect)
+    rows = csv.reader(
+        io.StringIO(skip_lines(text, lines_above(text, dialect)), newline=""), delimiter=dialect.delimiter
+    )
+    names, first = next(rows, []), next(rows, [])
+    return rows.line_num == 2 and len(first) == len(names) + 1 and len(names) > 1 and not first[-1]
+
+
+def lines_above(text: str, dialect: Dialect) -> int:
+    """Return how many lines stand above the header, where a file begins with this text."""
+    return int(declared_delimiter(text) is not None) if dialect.header_row is None else dialect.header_row - 1
+
+
+def skip_lines(text: str, count: int) -> str:
+    """Return a text without its first lines, which may end in any way."""
+    ends = [match.end() for match in islice(_LINE_END.finditer(text), count)]
+    return text if not count else text[ends[-1] :] if len(ends) == count else ""
 
 
 def read_start(file: Path, dialect: Dialect) -> str:

@@ -18,8 +18,10 @@ class Dialect:
     delimiter: str = ","
     decimal: str = "."
     thousands: str | None = None
+    currency: str | None = None
     encoding: str = "utf-8"
     date_format: str = "iso"
+    header_row: int | None = None
     sheet: str | None = None
     compression: Compression | None = None
 
@@ -45,12 +47,13 @@ def plan_dialect(dataset: Dataset) -> Dialect:
     source, plan = dataset.source, dataset.future
     if plan is None:
         return source_dialect(source)
-    own = {"format": plan.format, "sheet": plan.sheet, "compression": plan.compression}
+    own = {"format": plan.format, "sheet": plan.sheet, "header_row": plan.header_row, "compression": plan.compression}
     marks = _number_marks(source, plan)
     return Dialect(
         delimiter=plan.delimiter or source.delimiter,
         encoding=plan.encoding or source.encoding,
         date_format=plan.date_format or source.date_format,
+        currency=plan.currency or source.currency,
         decimal=marks[0],
         thousands=marks[1],
         **own,  # type: ignore[arg-type]

@@ -22,17 +22,20 @@ Notation = tuple[str, str | None]  # the sign before decimals, and the one betwe
 NUMERIC = 0.8  # share of the values of a column that are numbers, from which it is a column of numbers with odd cells
 _MARKED = "[.,' \u00a0\u202f]"
 _TRIED = 30  # distinct values on which a form of dates is tried first
-_CLOCKS = ("", " %H:%M", " %H:%M:%S")
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _DAYS = ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y", "%Y{0}%m{0}%d", "%d{0}%m{0}%y", "%m{0}%d{0}%y")
+_DAYS_AFTER_WEEKDAY = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d/%m/%y", "%d de %b de %Y", "%d %b %Y")
 DATE_FORMS: tuple[str, ...] = (
     "iso", "iso-week", "quarter",
     *(day.format(mark) + clock for mark in "/-." for day in _DAYS if (mark, day) != ("-", _DAYS[2]) for clock in _CLOCKS),
-    "%m/%Y", "%m-%Y", "%m.%Y", "%Y/%m", *(f"%b{mark}{year}" for mark in "/- " for year in ("%Y", "%y")), "%b de %Y",
-    *(f"%d{mark}%b{mark}{year}" for mark in "/- " for year in ("%Y", "%y")), "%d de %b de %Y",
+    "%m/%Y", "%m-%Y", "%m.%Y", "%Y/%m", *(f"%b{mark}{year}" for mark in "/-. " for year in ("%Y", "%y")), "%b de %Y",
+    *(f"%d{mark}%b{mark}{year}" for mark in "/-. " for year in ("%Y", "%y")), "%d de %b de %Y", "%b %d, %Y", "%d %b, %Y",
+    *(f"%a{mark}{day}" for mark in (" ", ", ") for day in _DAYS_AFTER_WEEKDAY),
 )  # fmt: skip
 # Digits alone are a date only where a person says so, or a column is named as one.
-DIGIT_FORMS = ("yyyymmdd", "yyyymm", "%Y")
+DIGIT_FORMS = ("yyyymmdd", "yyyymm", "%Y", "excel", "epoch", "epoch-ms")
 _LIKELY_YEARS = (1950, 2100)
+_EXCEL_YEARS = (1990, 2100)  # days counted from 1970, as Python does, are none of these
 
 
 @dataclass(frozen=True)
@@ -120,19 +123,24 @@ class DateEvidence:
 
 
 def weigh_dates(column: TextColumn, forms: Sequence[str]) -> DateEvidence | None:
-    """Return the form that reads the most cells of a column, if it reads most; of equal ones the first."""
+    """Return the form that reads the most cells of a column, if it reads most; of equal ones the first.
+
+    Cells of a workbook that are dates already are read by every form.
+    """
+    dated = np.isin(column.codes, [code for code, cell in column.cells.items() if isinstance(cell, pd.Timestamp)]).sum()
+    column = column.without_cells() if dated else column
     texts = pd.Series(column.texts.to_pylist(), dtype=object)
     counts = column.counts()
-    filled = counts[(texts != "").to_numpy()].sum()
+    filled = counts[(texts != "").to_numpy()].sum() + dated
     likely = [form for form in forms if read_likely_times(texts[texts != ""].head(_TRIED), form).notna().mean() >= 0.5]
     reads = {form: read_likely_times(texts, form) for form in likely}
     scores = {form: counts[times.notna().to_numpy()].sum() for form, times in reads.items()}
     if not scores or not filled:
-        return None
+        return DateEvidence("iso", float(dated / filled), "", None) if dated else None
     best = max(scores, key=lambda form: scores[form])
     tied = [form for form in scores if scores[form] == scores[best] and form != best]
     shown = _telling_date(texts, reads[best], read_times(texts, _swap_days(best)))
-    return DateEvidence(best, float(scores[best] / filled), shown, _date_doubt(texts, reads, best, tied))
+    return DateEvidence(best, float((scores[best] + dated) / filled), shown, _date_doubt(texts, reads, best, tied))
 
 
 def _telling_date(texts: pd.Series, times: pd.Series, swapped: pd.Series) -> str:
@@ -149,7 +157,8 @@ def _swap_days(form: str) -> str:
 def read_likely_times(texts: pd.Series, form: str) -> pd.Series:
     """Return the times of texts in a form; digits alone only in years of which people have data."""
     times = read_times(texts, form)
-    return times.where(times.dt.year.between(*_LIKELY_YEARS)) if form in DIGIT_FORMS else times
+    years = _EXCEL_YEARS if form == "excel" else _LIKELY_YEARS
+    return times.where(times.dt.year.between(*years)) if form in DIGIT_FORMS else times
 
 
 def _date_doubt(

@@ -1,10 +1,10 @@
-"""Reads columns of a sheet of an xlsx file, with calamine. Cells have types there: a column of one type comes as that type."""
+"""Reads columns of a sheet of a workbook, with calamine. Cells have types there, and a column of one type comes as that type."""
 
 from __future__ import annotations
 
 import datetime as dt
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,16 @@ import python_calamine as calamine
 
 from mlspec.errors import DataError
 from mlspec.forecast.reading.budget import RowBudget
-from mlspec.forecast.reading.column import Column, FileRows, texts_as_column
+from mlspec.forecast.reading.column import Column, FileRows, cell_text, cells_as_column
 from mlspec.forecast.reading.dialect import Dialect
-from mlspec.forecast.reading.header import refuse_missing
+from mlspec.forecast.reading.header import find_header_row, refuse_missing
 
 HINT = "open it in a spreadsheet program and save it again as xlsx, or save the sheet as CSV"
+_OLE = b"\xd0\xcf\x11\xe0"  # the beginning of an xls file; those of the other formats are archives
+_LOOKED_AT = 200  # rows of a sheet that tell where its header is
+_FEWEST_ROWS = 3  # of a sheet with a table: a header and two rows
 # Bytes of memory that one byte of the files in a workbook takes at most while it is read.
 _GROWTH = 4
-
-# How a date is written as text in the named forms; other forms are formats of strptime themselves.
-_WRITTEN = {"iso": "%Y-%m-%dT%H:%M:%S", "iso-week": "%G-W%V", "yyyymm": "%Y%m", "yyyymmdd": "%Y%m%d"}
 
 
 @dataclass(frozen=True)
@@ -34,35 +34,36 @@ class ExcelTable:
     header: list[str]
     cells: list[list[Any]]
     rows: list[int]
-    dialect: Dialect
 
     def read(self, column_names: list[str], most: int | None = None) -> FileRows:
         """Return some columns; of the first `most` rows, or of all."""
         places = {name: self.header.index(name) for name in column_names}
         cells = self.cells[:most]
-        columns = {name: as_column([row[place] for row in cells], self.dialect) for name, place in places.items()}
+        columns = {name: as_column([row[place] for row in cells]) for name, place in places.items()}
         return FileRows(columns, np.array(self.rows[:most], dtype="int64"), ())
 
 
-def open_xlsx(file: Path, column_names: list[str] | None, dialect: Dialect, budget: RowBudget) -> ExcelTable:
-    """Read the sheet of an xlsx file, after a look at how large it is. Raises DataError."""
+def open_sheet(file: Path, column_names: list[str] | None, dialect: Dialect, budget: RowBudget) -> ExcelTable:
+    """Read the sheet of a workbook, after a look at how large it is. Raises DataError."""
     workbook = open_workbook(file, budget)
     name = _find_sheet(workbook.sheet_names, dialect.sheet, file, budget.where)
     grid: list[list[Any]] = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
-    filled = [(number, row) for number, row in enumerate(grid, 1) if any(cell != "" for cell in row)]
+    filled = [
+        (number, row)
+        for number, row in enumerate(grid, 1)
+        if number >= (dialect.header_row or 1) and any(cell != "" for cell in row)
+    ]
     if not filled:
         raise DataError(f"{budget.where}: the sheet '{name}' of '{file.name}' is empty", hint="name another with sheet")
     header = [_header_text(cell) for cell in filled[0][1]]
     refuse_missing(column_names or [], header, file, budget.where)
-    return ExcelTable(header, [row for _, row in filled[1:]], [number for number, _ in filled[1:]], dialect)
+    return ExcelTable(header, [row for _, row in filled[1:]], [number for number, _ in filled[1:]])
 
 
 def open_workbook(file: Path, budget: RowBudget) -> calamine.CalamineWorkbook:
-    """Open an xlsx file, if what it holds fits into memory. Raises DataError."""
+    """Open a workbook, if what it holds fits into memory. Raises DataError."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        budget.add(file, 0, size * _GROWTH)
+        budget.add(file, 0, _unpacked_size(file) * _GROWTH)
         return calamine.CalamineWorkbook.from_path(file)
     except calamine.PasswordError as error:
         raise DataError(
@@ -70,7 +71,7 @@ def open_workbook(file: Path, budget: RowBudget) -> calamine.CalamineWorkbook:
         ) from error
     except (zipfile.BadZipFile, calamine.CalamineError) as error:
         raise DataError(
-            f"{budget.where}: '{file.name}' cannot be read: it is no xlsx file, or it is truncated", hint=HINT
+            f"{budget.where}: '{file.name}' cannot be read: it is no workbook, or it is truncated", hint=HINT
         ) from error
 
 
@@ -84,15 +85,42 @@ def _find_sheet(names: Sequence[str], wanted: str | None, file: Path, where: str
     return name
 
 
-def sheets_with_tables(file: Path) -> list[str]:
-    """Return the sheets that have a header of two or more columns and a row below it. Raises DataError."""
+def _unpacked_size(file: Path) -> int:
+    with file.open("rb") as stream:
+        if stream.read(len(_OLE)) == _OLE:
+            return file.stat().st_size
+    with zipfile.ZipFile(file) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
+
+
+@dataclass(frozen=True)
+class SheetTable:
+    """A sheet that has a table: the row of its header, and the first row that is not empty."""
+
+    name: str
+    header_row: int
+    first_row: int
+
+
+def sheets_with_tables(file: Path) -> list[SheetTable]:
+    """Return the sheets that have a header of two or more columns and rows below it. Raises DataError."""
     workbook = open_workbook(file, RowBudget(file.name, None))
-    sheets = ((name, workbook.get_sheet_by_name(name)) for name in workbook.sheet_names)
-    return [name for name, sheet in sheets if sheet.width > 1 and sheet.height > 1]
+    tables = (_find_table(name, workbook.get_sheet_by_name(name)) for name in workbook.sheet_names)
+    return [table for table in tables if table is not None]
 
 
-def as_column(cells: Sequence[Any], dialect: Dialect) -> Column:
-    """Return cells as a column: of numbers or dates, if all are, else of text as the dialect writes it."""
+def _find_table(name: str, sheet: calamine.CalamineSheet) -> SheetTable | None:
+    rows = sheet.to_python(skip_empty_area=False, nrows=_LOOKED_AT)
+    place = find_header_row(rows)
+    wide = sum(sum(cell != "" for cell in row) > 1 for row in rows[place:])
+    if wide < _FEWEST_ROWS:
+        return None
+    first = next(number for number, row in enumerate(rows, 1) if any(cell != "" for cell in row))
+    return SheetTable(name, place + 1, first)
+
+
+def as_column(cells: Sequence[Any]) -> Column:
+    """Return cells as a column: of numbers or dates, if all are, else of text and what stands beside it."""
     kinds = {type(cell) for cell in cells if cell != ""}
     if kinds and kinds <= {int, float}:
         return pd.Series([np.nan if cell == "" else float(cell) for cell in cells], dtype="float64")
@@ -100,30 +128,8 @@ def as_column(cells: Sequence[Any], dialect: Dialect) -> Column:
         return pd.to_datetime(pd.Series([None if cell == "" else cell for cell in cells]), errors="coerce").astype(
             "datetime64[us]"
         )
-    return texts_as_column([_cell_text(cell, dialect) for cell in cells])
+    return cells_as_column(cells)
 
 
 def _header_text(cell: Any) -> str:
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
-
-
-def _cell_text(cell: Any, dialect: Dialect) -> str:
-    write = _WRITERS.get(type(cell))
-    return write(cell, dialect) if write else str(cell)
-
-
-def _number_text(cell: float, dialect: Dialect) -> str:
-    return str(int(cell)) if cell.is_integer() else repr(cell).replace(".", dialect.decimal)
-
-
-def _time_text(cell: dt.date, dialect: Dialect) -> str:
-    if dialect.date_format == "quarter":
-        return f"{cell.year}Q{(cell.month + 2) // 3}"
-    return cell.strftime(_WRITTEN.get(dialect.date_format, dialect.date_format))
-
-
-_WRITERS: dict[type, Callable[[Any, Dialect], str]] = {
-    float: _number_text,
-    dt.date: _time_text,
-    dt.datetime: _time_text,
-}
+    return cell_text(cell).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,3 +30,27 @@ def refuse_missing(column_names: Sequence[str], header: Sequence[str], file: Pat
             f"{where}: '{file.name}' has more than one column {', '.join(map(repr, repeated[:_SHOWN]))}",
             hint="rename one",
         )
+
+
+_TITLE_ROWS = 100  # rows among which the names of columns are looked for
+_NAME = re.compile(r"\s*[^\W\d]|\s*#")
+
+
+def find_header_row(rows: Sequence[Sequence[object]]) -> int:
+    """Return the place of the row that holds the columns' names: the first that fills as many cells as most rows do.
+
+    Rows above it are titles. If that row does not hold names, nobody knows: then it is the first row that is not empty.
+    """
+    filled = [sum(not _is_blank(cell) for cell in row) for row in rows]
+    first = next((place for place, count in enumerate(filled) if count), 0)
+    wide = sorted(count for count in filled if count > 1)
+    if not wide:
+        return first
+    usual = wide[len(wide) // 2]
+    place = next((place for place, count in enumerate(filled[:_TITLE_ROWS]) if count >= usual), first)
+    names = [cell for cell in rows[place] if not _is_blank(cell)]
+    return place if all(isinstance(name, str) and _NAME.match(name) for name in names) else first
+
+
+def _is_blank(cell: object) -> bool:
+    return isinstance(cell, str) and not cell.strip()

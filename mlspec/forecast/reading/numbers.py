@@ -1,4 +1,7 @@
-"""Parses numbers: a decimal mark, a mark between groups of three digits, nothing guessed."""
+"""Parses numbers: a decimal mark, a mark between groups of three digits, the sign of a currency; nothing guessed.
+
+A number below zero has its sign in front, or behind (`5-`), or stands in parentheses, as accounting programs write it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import pyarrow.compute as pc
 
 from mlspec.forecast.reading.column import NO_PROBLEMS, Column, ParsedColumn, TextColumn
 from mlspec.forecast.reading.dialect import Dialect
+from mlspec.forecast.reading.odd_cells import explain_odd_number
 
 # Texts that mean "no value" in a column of numbers or of a covariate. They are valid names of series.
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none")
@@ -20,6 +24,9 @@ FLAGS = {"true": 1.0, "false": 0.0}
 LARGEST = 1e15
 # A space between digits may be one that does not break a line, as French programs write it.
 _SPACES = "[ \u00a0\u202f]"
+_BLANK = "[ \t\u00a0\u202f]"
+_LONG_MINUS = "\u2212"
+_APOSTROPHES = "['\u2019]"
 _EXPONENT = "(?:[eE][+-]?[0-9]{1,3})?"
 NOTATIONS: tuple[tuple[str, str | None], ...] = (
     (".", None), (".", ","), (",", None), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"),
@@ -37,8 +44,20 @@ def parse_numbers(column: Column, dialect: Dialect) -> ParsedColumn:
     return refuse_all(column, "is a date, not a number")
 
 
-def read_texts(texts: pa.StringArray, decimal: str, thousands: str | None) -> pa.DoubleArray:
+def read_texts(
+    texts: pa.StringArray, decimal: str, thousands: str | None, currency: str | None = None
+) -> pa.DoubleArray:
     """Return the number of each text in a notation; null where it is none."""
+    numbers = read_plain_texts(texts, decimal, thousands)
+    if not numbers.null_count:
+        return numbers
+    refused = numbers.is_null()
+    again = read_plain_texts(_rewrite_signs(texts.filter(refused), currency), decimal, thousands)
+    return pc.replace_with_mask(numbers, refused, again)
+
+
+def read_plain_texts(texts: pa.StringArray, decimal: str, thousands: str | None) -> pa.DoubleArray:
+    """Return the number of each text that has no sign but one in front; null for the others."""
     trimmed = pc.ascii_trim_whitespace(texts)
     usable = pc.if_else(pc.match_substring_regex(trimmed, number_pattern(decimal, thousands)), trimmed, None)
     if thousands is not None:
@@ -56,7 +75,23 @@ def number_pattern(decimal: str, thousands: str | None) -> str:
 
 
 def _mark_pattern(thousands: str) -> str:
-    return _SPACES if thousands == " " else re.escape(thousands)
+    return {" ": _SPACES, "'": _APOSTROPHES}.get(thousands) or re.escape(thousands)
+
+
+def _rewrite_signs(texts: pa.StringArray, currency: str | None) -> pa.StringArray:
+    """Return texts without the sign of the currency, and with the sign of a number below zero in front."""
+    plain = pc.replace_substring(pc.utf8_trim_whitespace(texts), _LONG_MINUS, "-")
+    if currency is not None:
+        plain = strip_currency(plain, currency)
+    plain = pc.replace_substring_regex(plain, rf"^\({_BLANK}*([^-+()]*?){_BLANK}*\)$", r"-\1")
+    return pc.replace_substring_regex(plain, rf"^([^-+]*?){_BLANK}*-$", r"-\1")
+
+
+def strip_currency(texts: pa.StringArray, currency: str) -> pa.StringArray:
+    """Return texts without a currency in front of the digits or behind them."""
+    sign = re.escape(currency)
+    texts = pc.replace_substring_regex(texts, rf"^({_BLANK}*[-+(]?){_BLANK}*{sign}{_BLANK}*([-+]?)", r"\1\2")
+    return pc.replace_substring_regex(texts, rf"{_BLANK}*{sign}{_BLANK}*([-)]?{_BLANK}*)$", r"\1")
 
 
 def is_missing(texts: pa.StringArray) -> npt.NDArray[np.bool_]:
@@ -65,13 +100,15 @@ def is_missing(texts: pa.StringArray) -> npt.NDArray[np.bool_]:
 
 
 def _parse_texts(column: TextColumn, dialect: Dialect) -> ParsedColumn:
-    numbers = read_texts(column.texts, dialect.decimal, dialect.thousands).to_numpy(zero_copy_only=False)
+    read = read_texts(column.texts, dialect.decimal, dialect.thousands, dialect.currency)
+    numbers = read.to_numpy(zero_copy_only=False).copy()
+    for code, cell in column.cells.items():  # cells of a workbook that are numbers or dates already
+        numbers[code] = cell if isinstance(cell, float) else np.nan
     refused = np.flatnonzero(np.isnan(numbers) & ~is_missing(column.texts))
     reasons = {int(code): _why_no_number(column.texts[int(code)].as_py(), dialect) for code in refused}
     with np.errstate(invalid="ignore"):
         wild = np.flatnonzero(np.abs(numbers) > LARGEST)
     reasons |= {int(code): _IMPLAUSIBLE for code in wild}
-    numbers = numbers.copy()
     numbers[wild] = np.nan
     return ParsedColumn(pd.Series(column.expand(numbers)), column.expand_reasons(reasons))
 
@@ -86,7 +123,11 @@ def _why_no_number(text: str, dialect: Dialect) -> str:
     if text.lower().lstrip("+-") in ("inf", "infinity"):
         return "is not a finite number"
     other = next((notation for notation in NOTATIONS if re.match(number_pattern(*notation), text)), None)
-    return f"is not a number{_describe_difference(other, dialect)}" if other else "is not a number"
+    if other is not None:
+        return f"is not a number{_describe_difference(other, dialect)}"
+    if dialect.currency is not None:
+        text = strip_currency(pa.array([text]), dialect.currency)[0].as_py()
+    return explain_odd_number(text) or "is not a number"
 
 
 def _describe_difference(notation: tuple[str, str | None], dialect: Dialect) -> str:

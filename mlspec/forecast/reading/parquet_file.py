@@ -34,6 +34,7 @@ class ParquetTable:
     header: list[str]
     kinds: dict[str, pa.DataType]
     budget: RowBudget
+    nested: tuple[str, ...] = ()  # columns that hold lists or structures, and are not read
 
     def read(self, column_names: list[str], most: int | None = None) -> FileRows:
         """Read some columns; `most` rows, or all. Text is decoded in parts, so that what it needs is known before."""
@@ -68,13 +69,14 @@ def open_parquet(file: Path, column_names: list[str] | None, budget: RowBudget) 
         raise DataError(f"{budget.where}: '{file.name}' cannot be read: {problem}", hint=HINT)
     footer = pa_parquet.read_metadata(file)
     schema = footer.schema.to_arrow_schema()
-    names = list(schema.names) if column_names is None else column_names
+    nested = tuple(field.name for field in schema if pa.types.is_nested(field.type))
+    names = [name for name in schema.names if name not in nested] if column_names is None else column_names
     refuse_missing(names, schema.names, file, budget.where)
     _refuse_nested(schema, names, file, budget.where)
     kinds = {name: schema.field(name).type for name in names}
     values = sum(NUMBER_BYTES if _is_number(kind) else TEXT_BYTES for kind in kinds.values())
     budget.add(file, footer.num_rows, footer.num_rows * (ROW_BYTES + values) + _stored_size(footer, set(names)))
-    return ParquetTable(file, list(schema.names), kinds, budget)
+    return ParquetTable(file, list(schema.names), kinds, budget, nested)
 
 
 def _stored_size(footer: Any, column_names: set[str]) -> int:

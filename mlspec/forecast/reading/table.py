@@ -21,12 +21,12 @@ import pyarrow as pa
 from mlspec import memory
 from mlspec.errors import DataError, MissingExtra
 from mlspec.forecast.reading.budget import RowBudget
-from mlspec.forecast.reading.column import BadRow, Column, FileRows, TextColumn, as_text
+from mlspec.forecast.reading.column import BadRow, Column, FileRows, TextColumn, as_text, join_cells, with_cells
 from mlspec.forecast.reading.csv_file import CsvFile, Kinds, open_csv
 from mlspec.forecast.reading.csv_text import encoding_error, find_undecodable, read_header
 from mlspec.forecast.reading.dialect import Dialect
 from mlspec.forecast.reading.header import refuse_missing
-from mlspec.forecast.reading.parquet_file import open_parquet
+from mlspec.forecast.reading.parquet_file import ParquetTable, open_parquet
 from mlspec.source_files import partition_values
 
 
@@ -34,12 +34,13 @@ from mlspec.source_files import partition_values
 class Table:
     """Columns of all files of a source, in order. `origin` has `file` and `row` of each row.
 
-    `ragged` lists the rows with a wrong number of fields.
+    `ragged` lists the rows with a wrong number of fields. `nested` lists the columns that hold no single values and were not read.
     """
 
     columns: dict[str, Column]
     origin: pd.DataFrame
     ragged: tuple[BadRow, ...] = ()
+    nested: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.origin)
@@ -48,11 +49,11 @@ class Table:
         """Return the text of some cells of a column, for messages."""
         column = self.columns[name]
         cells = column.take(rows).strings() if isinstance(column, TextColumn) else column.iloc[rows]
-        return [str(cell) for cell in cells]
+        return ["" if pd.isna(cell) else str(cell) for cell in cells]
 
 
 class TypedTable(Protocol):
-    """A file whose columns have types: Parquet, or a sheet of Excel. `read` returns some columns, of the first rows or of all."""
+    """A file whose columns have types: Parquet, or a sheet of a workbook."""
 
     @property
     def header(self) -> list[str]:
@@ -113,10 +114,12 @@ def read_first_rows(file: Path, dialect: Dialect, most_values: int, most_rows: i
         if repeated is not None:
             raise DataError(f"{file.name}: the column '{repeated}' occurs twice", hint="rename one")
         most = min(most_rows, most_values // max(len(opened.header), 1))
-        named = [name for name in opened.header if name]
+        nested = opened.nested if isinstance(opened, ParquetTable) else ()
+        named = [name for name in opened.header if name and name not in nested]
         part = opened.read_first(most) if isinstance(opened, CsvFile) else opened.read(named, most)
     origin = pd.DataFrame({"file": pd.Categorical([file.name] * len(part.rows)), "row": part.rows})
-    return _drop_blank_rows(Table({name: column for name, column in part.columns.items() if name}, origin, part.ragged))
+    columns = {name: column for name, column in part.columns.items() if name}
+    return _drop_blank_rows(Table(columns, origin, part.ragged, nested))
 
 
 def _drop_blank_rows(table: Table) -> Table:
@@ -131,7 +134,7 @@ def _drop_blank_rows(table: Table) -> Table:
         name: column.take(rows) if isinstance(column, TextColumn) else column.iloc[rows].reset_index(drop=True)
         for name, column in table.columns.items()
     }
-    return Table(columns, table.origin.iloc[rows].reset_index(drop=True), table.ragged)
+    return Table(columns, table.origin.iloc[rows].reset_index(drop=True), table.ragged, table.nested)
 
 
 def _open_whole(file: Path, dialect: Dialect, budget: RowBudget) -> OpenedFile:
@@ -177,10 +180,10 @@ def _open_typed(file: Path, names: list[str] | None, dialect: Dialect, budget: R
     if dialect.format_of(file) == "parquet":
         return open_parquet(file, names, budget)
     try:
-        from mlspec.forecast.reading.excel_file import open_xlsx  # few read Excel's files
+        from mlspec.forecast.reading.excel_file import open_sheet  # few read workbooks
     except ImportError as error:
         raise MissingExtra(error.name or "python-calamine", "forecast") from error
-    return open_xlsx(file, names, dialect, budget)
+    return open_sheet(file, names, dialect, budget)
 
 
 def _read_files(
@@ -236,6 +239,9 @@ def _join_columns(parts: list[Column]) -> Column:
         joined: pd.Series = pd.concat([part for part in parts if isinstance(part, pd.Series)], ignore_index=True)
         if joined.dtype != object:
             return joined
+    kinds = {isinstance(part, TextColumn) for part in parts}
+    if len(kinds) > 1 or any(isinstance(part, TextColumn) and part.cells for part in parts):
+        return join_cells([with_cells(part) for part in parts])
     return _join_texts([as_text(part) for part in parts])
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from mlspec.forecast.reading.column import NO_PROBLEMS, Column, ParsedColumn, TextColumn, as_text
 from mlspec.forecast.reading.dialect import Dialect
-from mlspec.forecast.reading.numbers import FLAGS, is_missing, parse_numbers, read_texts
+from mlspec.forecast.reading.numbers import FLAGS, is_missing, parse_numbers, read_plain_texts, strip_currency
 
 CovariateKind = Literal["number", "flag", "category"]
 
@@ -33,7 +33,8 @@ def covariate_kind(column: Column, dialect: Dialect) -> CovariateKind:
     distinct = column.texts.filter(pa.array(~is_missing(column.texts)))
     if not len(distinct):
         return "number"
-    numbers = len(distinct) - read_texts(distinct, dialect.decimal, dialect.thousands).null_count
+    amounts = distinct if dialect.currency is None else strip_currency(distinct, dialect.currency)
+    numbers = len(distinct) - read_plain_texts(amounts, dialect.decimal, dialect.thousands).null_count
     if numbers > len(distinct) / 2:
         return "number"
     flags = sum(text.lower() in FLAGS for text in distinct.to_pylist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from mlspec.forecast.reading.column import NO_PROBLEMS, Column, ParsedColumn, TextColumn, as_text
 from mlspec.forecast.reading.dialect import Dialect
 from mlspec.forecast.reading.numbers import refuse_all
+from mlspec.forecast.reading.odd_cells import explain_total
 
 _CLOCK = r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?)?"
 _ZONE = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
@@ -25,12 +27,28 @@ _MONTHS = {
     "nov": "november novembro noviembre", "dec": "december dezembro diciembre dez dic",
 }  # fmt: skip
 _ENGLISH = {other: english for english, others in _MONTHS.items() for other in others.split()}
-_WEEK = re.compile("([0-9]{4})-?W([0-9]{2})")
-_QUARTER = re.compile(
-    r"(?P<before>[0-9]{4})[-/ ]?[QqTt](?P<last>[1-4])"
-    r"|(?:[QqTt](?=[1-4])|(?=[1-4][QqTt]))(?P<first>[1-4])[QqTt]?[-/ ]?(?P<behind>[0-9]{4})"
+_DOT_AFTER_WORD = r"(?<=[^\W\d_])\.(?![^\W_])"  # of a short form, such as jan./2024
+# Weekdays in Portuguese, and long English ones. Which one it is says nothing that the date does not.
+_WEEKDAYS = (
+    "^(?:mon|tues|wednes|thurs|fri|satur|sun)day|^(?:segunda|ter[cç]a|quarta|quinta|sexta)(?:-feira)?"
+    r"|^(?:s[aá]bado|domingo|seg|ter|qua|qui|sex|s[aá]b|dom)(?=\W)"
 )
+_WEEK_SIGN = "(?:W|S|KW|CW|Sem|Semana|Week)"
+_WEEK = re.compile(
+    rf"(?P<before>[0-9]{{4}})[-/ ]?{_WEEK_SIGN}(?P<last>[0-9]{{2}})"
+    rf"|{_WEEK_SIGN}[ -]?(?P<first>[0-9]{{1,2}})[-/ ](?P<behind>[0-9]{{4}})",
+    re.IGNORECASE,
+)
+_QUARTER_SIGN = "(?:Q|T|Tri|Trim|Quartal|Trimestre)[.]?"
+_QUARTER = re.compile(
+    rf"(?P<before>[0-9]{{4}})[-/ ]?{_QUARTER_SIGN}[ -]?(?P<last>[1-4])"
+    rf"|(?:{_QUARTER_SIGN}[ -]?(?P<first>[1-4])|(?P<ordinal>[1-4])[.ºª°]?[ -]?{_QUARTER_SIGN})"
+    r"(?: de )?[-/ ]?(?P<behind>[0-9]{4}|[0-9]{2})",
+    re.IGNORECASE,
+)
+_EXCEL_DAY, _EXCEL_DAYS = pd.Timestamp("1899-12-30"), "[1-9][0-9]{4}(?:[.,][0-9]{1,12})?"  # 1927 to 2173
 
+_WEEKDAY = ("%a", "%A")
 ReadTimes = Callable[[pd.Series], pd.Series]
 
 
@@ -68,6 +86,9 @@ def _parse_texts(column: TextColumn, date_format: str, zone: str | None) -> Pars
     times = read_times(texts, date_format)
     if zone is not None:
         times = times.where(~_has_offset(texts, date_format), _move_to_zone(times, zone))
+    for code, cell in column.cells.items():  # cells of a workbook that are dates already
+        if isinstance(cell, pd.Timestamp) and YEARS[0] <= cell.year <= YEARS[1]:
+            times[code] = cell
     reasons = {int(code): _why_no_time(texts[code], date_format) for code in np.flatnonzero(times.isna())}
     if date_format == "iso":
         mixed = _mixed_offsets(texts, column, times)
@@ -80,7 +101,7 @@ def _has_offset(texts: pd.Series, date_format: str) -> pd.Series:
     """Return which texts say how far their clock is from UTC."""
     if date_format == "iso":
         return texts.str.strip().str.fullmatch(_OFFSET)
-    return pd.Series("%z" in date_format, texts.index)
+    return pd.Series("%z" in date_format or date_format in _EPOCHS, texts.index)
 
 
 def _move_to_zone(times: pd.Series, zone: str) -> pd.Series:
@@ -105,21 +126,29 @@ def _read_iso(texts: pd.Series) -> pd.Series:
 
 def _read_iso_week(texts: pd.Series) -> pd.Series:
     """Return the Monday of each ISO week. A year has 52 or 53 of them."""
-    mondays = pd.to_datetime(_rewrite(texts, _WEEK, r"\1-W\2-1"), format="%G-W%V-%u", errors="coerce")
-    return mondays.where(mondays.dt.isocalendar()["week"].astype(str).str.zfill(2) == texts.str[-2:])
+    weeks = texts.map(_year_and_week)
+    mondays = pd.to_datetime(weeks, format="%G-W%V-%u", errors="coerce")
+    return mondays.where(mondays.dt.isocalendar()["week"].astype(str).str.zfill(2) == weeks.str[6:8])
 
 
 def _read_quarter(texts: pd.Series) -> pd.Series:
-    """Return the first day of each quarter: 2024Q1, 2024-Q1, Q1 2024, 1T2024."""
+    """Return the first day of each quarter: 2024Q1, 2024-Q1, Q1 2024, 1T2024, 1T24, 1º tri 2024."""
     return pd.to_datetime(texts.map(_first_month), format="%Y-%m", errors="coerce")
 
 
-def _rewrite(texts: pd.Series, pattern: re.Pattern[str], replacement: str) -> pd.Series:
-    """Return the texts that match a pattern in another form, and None for the others."""
-    matches = [pattern.fullmatch(text) for text in texts]
-    return pd.Series(
-        [match.expand(replacement) if match else None for match in matches], index=texts.index, dtype=object
-    )
+def _year_and_week(text: str) -> str | None:
+    """Return the Monday of a week, as 2024-W05-1; None if the text is no week."""
+    match = _WEEK.fullmatch(text)
+    if match is None:
+        return None
+    year, week = match["before"] or match["behind"], match["last"] or match["first"]
+    return f"{year}-W{int(week):02}-1"
+
+
+def _read_excel_days(texts: pd.Series) -> pd.Series:
+    """Return the time of each number of days, as Excel counts them."""
+    days = pd.to_numeric(texts.where(texts.str.fullmatch(_EXCEL_DAYS)).str.replace(",", "."), errors="coerce")
+    return (_EXCEL_DAY + pd.to_timedelta(days, unit="D")).dt.round("s")
 
 
 def _first_month(text: str) -> str | None:
@@ -127,8 +156,17 @@ def _first_month(text: str) -> str | None:
     match = _QUARTER.fullmatch(text)
     if match is None:
         return None
-    year, quarter = match["before"] or match["behind"], match["last"] or match["first"]
-    return f"{year}-{int(quarter) * 3 - 2:02}"
+    year = (match["before"] or match["behind"]).rjust(4, "0")
+    year = f"20{year[2:]}" if year.startswith("00") else year
+    return f"{year}-{int(match['last'] or match['first'] or match['ordinal']) * 3 - 2:02}"
+
+
+def _read_epoch(pattern: str, unit: Literal["s", "ms"]) -> ReadTimes:
+    def read(texts: pd.Series) -> pd.Series:
+        counts = pd.to_numeric(texts.where(texts.str.fullmatch(pattern)), errors="coerce")
+        return pd.to_datetime(counts, unit=unit, errors="coerce")
+
+    return read
 
 
 def _read_digits(pattern: str, date_format: str) -> ReadTimes:
@@ -141,15 +179,22 @@ def _read_digits(pattern: str, date_format: str) -> ReadTimes:
 NAMED_FORMS: dict[str, ReadTimes] = {
     "iso": _read_iso, "iso-week": _read_iso_week, "quarter": _read_quarter,
     "yyyymm": _read_digits("[0-9]{6}", "%Y%m"), "yyyymmdd": _read_digits("[0-9]{8}", "%Y%m%d"),
+    "excel": _read_excel_days, "epoch": _read_epoch("[0-9]{9,10}", "s"), "epoch-ms": _read_epoch("[0-9]{12,13}", "ms"),
 }  # fmt: skip
+_EPOCHS = ("epoch", "epoch-ms")  # they count from midnight of UTC
 EXAMPLES = {
     "iso": "2024-02-01", "iso-week": "2024-W05", "quarter": "2024Q1", "yyyymm": "202402", "yyyymmdd": "20240201",
+    "excel": "45323", "epoch": "1706745600", "epoch-ms": "1706745600000",
 }  # fmt: skip
 
 
 def _read_format(texts: pd.Series, date_format: str) -> pd.Series:
+    if date_format.startswith(_WEEKDAY):
+        date_format = f"%a{date_format[2:]}"
+        texts = texts.str.lower().str.replace(_WEEKDAYS, "mon", regex=True)
     if re.search("%[bB]", date_format):
-        texts = texts.str.lower().str.replace(r"[^\W\d_]+", _english_month, regex=True)
+        texts = texts.str.lower().str.replace(_DOT_AFTER_WORD, "", regex=True)
+        texts = texts.str.replace(r"[^\W\d_]+", _english_month, regex=True)
         date_format = _lower_words(date_format.replace("%B", "%b"))
     times = pd.to_datetime(texts, format=date_format, errors="coerce", utc=True)
     return times.dt.tz_localize(None)
@@ -177,6 +222,9 @@ def example_of(date_format: str) -> str:
 def _why_no_time(text: str, date_format: str) -> str:
     if not text.strip():
         return "is empty"
+    total = explain_total(text)
+    if total is not None:
+        return total
     if date_format == "iso" and re.fullmatch(_ISO, text):
         return f"is not a valid time between {YEARS[0]} and {YEARS[1]}"
     if date_format == "iso":

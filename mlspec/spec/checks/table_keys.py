@@ -11,7 +11,7 @@ from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast, Future, Source
 from mlspec.spec.table_files import TABLE_KEYS, named_format
 
-DATE_FORMS = ("iso", "iso-week", "yyyymm", "yyyymmdd", "quarter")
+DATE_FORMS = ("iso", "iso-week", "yyyymm", "yyyymmdd", "quarter", "excel", "epoch", "epoch-ms")
 _DIRECTIVES = "aAbBdfGHIjmMpSuVyYz%"
 # Encodings of Python that are no encodings of text files.
 _NO_TEXT = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7", "mbcs", "oem")
@@ -38,7 +38,9 @@ def _check_keys(part: Source | Future, path: Path) -> Iterator[Problem]:
     table_format = part.format or named_format(part.uri) or "csv"
     for key in written:
         if table_format not in TABLE_KEYS[key]:
-            message = f"it is for {' and '.join(TABLE_KEYS[key])} files, and this one is {table_format}"
+            *others, last = TABLE_KEYS[key]
+            formats = f"{', '.join(others)} and {last}" if others else last
+            message = f"it is for {formats} files, and this one is {table_format}"
             yield Problem((*path, key), "table-key", message, "remove it, or correct format")
     if part.thousands is not None and part.thousands == part.decimal:
         message = f"'{part.thousands}' cannot be before decimals and between thousands"

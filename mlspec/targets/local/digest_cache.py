@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 
+from mlspec.targets.local.text_digest import text_digests
+
 FileIdentity = tuple[int, int, int, int]
 
 
@@ -21,6 +23,7 @@ class DigestCache:
 
     def __init__(self) -> None:
         self._digests: dict[str, tuple[FileIdentity, str]] | None = None
+        self._text_digests: dict[str, tuple[FileIdentity, tuple[str, str]]] = {}
 
     @contextmanager
     def keep(self) -> Iterator[None]:
@@ -33,6 +36,7 @@ class DigestCache:
             yield
         finally:
             self._digests = None
+            self._text_digests = {}
 
     def sha256_of(self, file: BufferedReader) -> str:
         """Return the sha256 of a file's bytes, as hex; `file` is open at its start."""
@@ -44,6 +48,16 @@ class DigestCache:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             self._digests[file.name] = identity, digest
         return digest
+
+    def text_digests_of(self, file: BufferedReader) -> tuple[str, str]:
+        """Return the sha256 of a file's bytes, and one that does not depend on how its lines end; `file` is open at its start."""
+        identity = _file_identity(os.fstat(file.fileno()))  # before the read, as above
+        known, digests = self._text_digests.get(file.name, (None, ("", "")))
+        if self._digests is None or known != identity:
+            digests = text_digests(file)
+            if self._digests is not None:
+                self._text_digests[file.name] = identity, digests
+        return digests
 
     def add_digest(self, path: str, digest: str) -> None:
         """Cache the digest of a file that was just written with these bytes."""

@@ -1,46 +1,81 @@
-"""Inspects a forecast's source files on this machine: names, size and digest."""
+"""Inspects a forecast's source files on this machine: names, size and digest.
+
+The digest of a CSV file does not depend on how its lines end. That of other files, and of compressed ones, is of their bytes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlspec.errors import DataError
 from mlspec.source_files import list_source_files, partition_values
-from mlspec.spec.forecast import Forecast
+from mlspec.spec.forecast import Forecast, Future, Source
+from mlspec.spec.table_files import named_compression, named_format
 from mlspec.state.observed import SourceFacts
 from mlspec.targets.local.digest_cache import DigestCache
 
 
 def inspect_source_files(spec: Forecast, root: Path, digests: DigestCache) -> SourceFacts:
     """Return the facts of the source and future files. Raises DataError if one is missing, unreadable or not local."""
-    files = _matching_files(spec.dataset.source.uri, "dataset.source", root)
-    if spec.dataset.future:
-        files += _matching_files(spec.dataset.future.uri, "dataset.future", root)
+    dataset = spec.dataset
+    files = _source_files(dataset.source, dataset.source.encoding, "dataset.source", root)
+    if dataset.future:
+        encoding = dataset.future.encoding or dataset.source.encoding
+        files += _source_files(dataset.future, encoding, "dataset.future", root)
     return _inspect_files(files, root, digests)
 
 
-def inspect_pattern(uri: str | None, field: str, root: Path, digests: DigestCache) -> SourceFacts:
-    """Return the facts of the files of one address. Raises as `inspect_source_files` does; `field` names it in the message."""
-    return _inspect_files(_matching_files(uri, field, root), root, digests)
+def inspect_part(part: Source | Future, encoding: str, field: str, root: Path, digests: DigestCache) -> SourceFacts:
+    """Return the facts of the files of one part. Raises as `inspect_source_files` does; `field` names it in the message."""
+    return _inspect_files(_source_files(part, encoding, field, root), root, digests)
 
 
-def _inspect_files(files: Sequence[tuple[Path, Path | None]], root: Path, digests: DigestCache) -> SourceFacts:
-    """Return the facts of files. Each comes with the folder of which it is a part, if a spec names a folder."""
-    total = hashlib.sha256()
-    size = 0
-    for file, folder in files:
+@dataclass(frozen=True)
+class _SourceFile:
+    """A file, the folder of which it is a part if a spec names a folder, and whether it is text whose lines may end in two ways."""
+
+    path: Path
+    folder: Path | None
+    is_text: bool
+
+
+def _source_files(part: Source | Future, encoding: str, field: str, root: Path) -> list[_SourceFile]:
+    return [
+        _SourceFile(path, folder, _is_text(part, encoding, path))
+        for path, folder in _matching_files(part.uri, field, root)
+    ]
+
+
+def _is_text(part: Source | Future, encoding: str, path: Path) -> bool:
+    table_format = part.format or named_format(path.name) or "csv"
+    compression = part.compression or named_compression(path.name)
+    return table_format == "csv" and compression is None and "\r\n".encode(encoding).endswith(b"\r\n")
+
+
+def _inspect_files(files: Sequence[_SourceFile], root: Path, digests: DigestCache) -> SourceFacts:
+    total, of_bytes, size = hashlib.sha256(), hashlib.sha256(), 0
+    for listed in files:
+        file = listed.path
         try:
             with file.open("rb") as source:
-                # Only the content counts, and where it is a part of: a renamed file is the same data.
-                total.update(f"{_partition_text(file, folder)}{digests.sha256_of(source)}\n".encode())
+                byte_digest, digest = (
+                    digests.text_digests_of(source) if listed.is_text else (digests.sha256_of(source),) * 2
+                )
+            # Only the content counts, and where it is a part of: a renamed file is the same data.
+            part = _partition_text(file, listed.folder)
+            total.update(f"{part}{digest}\n".encode())
+            of_bytes.update(f"{part}{byte_digest}\n".encode())
             size += file.stat().st_size
         except OSError as error:
             raise DataError(
                 f"cannot read {file.relative_to(root)}: {error.strerror}", hint="check its permissions"
             ) from error
-    return SourceFacts(total.hexdigest(), tuple(file.relative_to(root).as_posix() for file, _ in files), size)
+    names = tuple(listed.path.relative_to(root).as_posix() for listed in files)
+    other = of_bytes.hexdigest() if of_bytes.digest() != total.digest() else None
+    return SourceFacts(total.hexdigest(), names, size, other)
 
 
 def _partition_text(file: Path, folder: Path | None) -> str:

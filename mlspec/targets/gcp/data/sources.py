@@ -48,11 +48,16 @@ class Sources:
 
     def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
         """Return the facts of the source and future data. Raises DataError if one is missing or cannot be read."""
-        parts = [self._inspect_field(source, f"dataset.{field}", root) for field, source in _read_sources(spec)]
-        total = hashlib.sha256("".join(f"{digest}\n" for digest, _, _ in parts).encode())
-        return SourceFacts(
-            total.hexdigest(), tuple(name for _, names, _ in parts for name in names), sum(size for _, _, size in parts)
-        )
+        encoding = spec.dataset.source.encoding
+        parts = [
+            self._inspect_field(source, source.encoding or encoding, f"dataset.{field}", root)
+            for field, source in _read_sources(spec)
+        ]
+        digest = _digest_of("".join(f"{part.digest}\n" for part in parts))
+        byte_digest = _digest_of("".join(f"{part.byte_digest or part.digest}\n" for part in parts))
+        names = tuple(name for part in parts for name in part.files)
+        size = sum(part.size for part in parts)
+        return SourceFacts(digest, names, size, byte_digest if byte_digest != digest else None)
 
     def fetch_source(self, spec: Forecast, root: Path, folder: Path) -> tuple[Forecast, Path]:
         """Download a spec's data into `folder`. Return the spec that reads it there, and its root.
@@ -67,21 +72,20 @@ class Sources:
         }
         return spec.model_copy(update={"dataset": spec.dataset.model_copy(update=fetched)}), folder
 
-    def _inspect_field(self, source: Source | Future, field: str, root: Path) -> tuple[str, tuple[str, ...], int]:
+    def _inspect_field(self, source: Source | Future, encoding: str, field: str, root: Path) -> SourceFacts:
         uri = source.uri or ""
         if is_object_address(uri):
             objects = self._matching_objects(source, field)
             # By content, and where it is a part of: a renamed object is the same data.
             words = "".join(f"{_partition_text(source, stored)}{stored.checksum} {stored.size}\n" for stored in objects)
-            return (
+            return SourceFacts(
                 _digest_of(words),
                 tuple(str(ObjectAddress(parse_object_address(uri).bucket, stored.name)) for stored in objects),
                 sum(stored.size for stored in objects),
             )
         if _is_remote(source):
-            return self._warehouse.inspect_source(source, field)
-        facts = files.inspect_pattern(source.uri, field, root, self._digests)
-        return facts.digest, facts.files, facts.size
+            return SourceFacts(*self._warehouse.inspect_source(source, field))
+        return files.inspect_part(source, encoding, field, root, self._digests)
 
     def _fetch_field(self, source: Source | Future, field: str, root: Path, folder: Path) -> dict[str, str | None]:
         """Bring what one field names into `folder`, and return what of the field says where it is now."""

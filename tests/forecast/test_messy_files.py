@@ -1,0 +1,189 @@
+"""Files as people have them: `init` finds how each is written, or says what stands in the way. None is read as something else."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from mlspec.errors import DataError
+from mlspec.forecast.profile import Profile
+from mlspec.jobs.profile import profile_file
+
+DAYS = pd.date_range("2024-01-01", periods=40)
+SALES = [
+    (day, shop, 900 + 7.25 * place + len(shop)) for shop in ("Centro", "São João") for place, day in enumerate(DAYS)
+]
+HEADER = ["Data", "Loja", "Vendas"]
+
+
+def brazilian(value: float) -> str:
+    return f"{value:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+def text(
+    day: str | Callable[[pd.Timestamp], str] = "%d/%m/%Y", number: Callable[[float], str] = brazilian,
+    header: str = ";".join(HEADER),
+) -> str:  # fmt: skip
+    write = day if callable(day) else lambda moment: moment.strftime(day)
+    return "\n".join([header, *(f"{write(moment)};{shop};{number(units)}" for moment, shop, units in SALES), ""])
+
+
+def book(fill: Callable[[Any], None]) -> bytes:
+    workbook = openpyxl.Workbook()
+    fill(workbook)
+    target = io.BytesIO()
+    workbook.save(target)
+    return target.getvalue()
+
+
+def fill_sheet(
+    sheet: Any, *, above: int = 0, left: int = 0, loja: Callable[[int, str], str | None] | None = None
+) -> None:
+    for _ in range(above):
+        sheet.append([])
+    sheet.append([None] * left + HEADER)
+    for place, (day, shop, units) in enumerate(SALES):
+        sheet.append([None] * left + [day.to_pydatetime(), loja(place, shop) if loja else shop, units])
+
+
+def profile(name: str, data: bytes, folder: Path) -> Profile:
+    (folder / name).write_bytes(data)
+    return profile_file(folder / name, {}, None, {})
+
+
+BRAZIL = {"delimiter": ";", "decimal": ",", "thousands": ".", "date_format": "%d/%m/%Y"}
+TITLES = "Relatório de vendas\nEmitido em 02/05/2024\n\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "keys"),
+    [
+        ((TITLES + text()).encode(), {**BRAZIL, "header_row": 4}),
+        (("Relatório;;\n;;\n" + text()).encode(), {**BRAZIL, "header_row": 3}),
+        (("# exported\n" + text()).encode("utf-8-sig"), {**BRAZIL, "header_row": 2}),
+        (("sep=;\nRelatório\n" + text()).encode(), {**BRAZIL, "header_row": 3}),
+        (text(number=lambda value: f"R$ {brazilian(value)}").encode(), {**BRAZIL, "currency": "R$"}),
+        (text(number=lambda value: f"{brazilian(value)} €").encode("cp1252"), {**BRAZIL, "currency": "€", "encoding": "cp1252"}),
+        (text(number=lambda value: f"US$ {value:,.2f}").encode(),
+         {**BRAZIL, "currency": "US$", "decimal": ".", "thousands": ","}),
+        (text(number=lambda value: f"({brazilian(value)})").encode(), BRAZIL),
+        (text(number=lambda value: f"{value:,.2f}".replace(",", "\u2019")).encode(), {**BRAZIL, "decimal": ".", "thousands": "'"}),
+        (text(lambda day: str((day - pd.Timestamp("1899-12-30")).days)).encode(), {**BRAZIL, "date_format": "excel"}),
+        (text(lambda day: str(int(day.timestamp()))).encode(), {**BRAZIL, "date_format": "epoch"}),
+        (text("%m/%d/%Y 12:00 AM").encode(), {**BRAZIL, "date_format": "%m/%d/%Y %I:%M %p"}),
+        (text(lambda day: f"{['seg', 'ter', 'qua', 'qui', 'sex', 'sáb', 'dom'][day.dayofweek]} {day:%d/%m/%Y}").encode(),
+         {**BRAZIL, "date_format": "%a %d/%m/%Y"}),
+        (text().encode("utf-16-le"), {**BRAZIL, "encoding": "utf-16-le"}),
+        (text().encode("mac_roman"), {**BRAZIL, "encoding": "mac_roman"}),
+        (text().replace("\n", ";\n").replace("Vendas;", "Vendas").encode(), BRAZIL),
+    ],
+    ids=["titles", "titles-padded", "comment", "sep-and-title", "reais", "euro", "dollar", "parentheses",
+         "apostrophe", "excel-days", "epoch", "am-pm", "weekday", "utf-16", "mac", "padded-rows"],
+)  # fmt: skip
+def test_what_programs_write_is_found(data: bytes, keys: dict[str, Any], tmp_path: Path) -> None:
+    found = profile("v.csv", data, tmp_path)
+    default = {"decimal": ".", "thousands": None}
+    wanted = {key: value for key, value in keys.items() if default.get(key, "") != value}
+    assert {key: value for key, value, _ in found.source_keys} == wanted
+    assert (found.time, found.series, found.target, found.frequency) == ("Data", ("Loja",), "Vendas", "D")
+    assert not found.bad_cells
+
+
+@pytest.mark.parametrize(
+    ("fill", "keys"),
+    [
+        (lambda workbook: (workbook.active.append(["Vendas de 2024"]), fill_sheet(workbook.active, above=1)),
+         {"sheet": "Sheet", "header_row": 3}),
+        (lambda workbook: fill_sheet(workbook.active, above=2, left=2), {"sheet": "Sheet"}),
+        (lambda workbook: (workbook.active.append(["Gerado por", "Ana"]), fill_sheet(workbook.create_sheet("Dados"))),
+         {"sheet": "Dados"}),
+    ],
+    ids=["title", "empty-rows-and-columns", "cover"],
+)  # fmt: skip
+def test_the_table_of_a_workbook_is_found(fill: Callable[[Any], None], keys: dict[str, Any], tmp_path: Path) -> None:
+    found = profile("v.xlsx", book(fill), tmp_path)
+    assert {key: value for key, value, _ in found.source_keys} == keys
+    assert (found.time, found.series, found.target) == ("Data", ("Loja",), "Vendas")
+
+
+@pytest.mark.parametrize("total", ["Total;;9.999,00", ";Total geral;9.999,00", "Fonte: ERP;;", "Subtotal Centro;;1,00"])
+def test_a_row_below_the_table_changes_no_guess_and_is_named(total: str, tmp_path: Path) -> None:
+    found = profile("v.csv", f"{text()}{total}\n".encode(), tmp_path)
+    assert (found.series, found.target, found.rows) == (("Loja",), "Vendas", ())
+    assert {cell.row for cell in found.bad_cells} == {len(SALES) + 2}
+
+
+def test_a_series_that_is_named_as_a_total_is_told(tmp_path: Path) -> None:
+    found = profile("v.csv", f"{text()}09/02/2024;Total geral;9.999,00\n".encode(), tmp_path)
+    assert "'Total geral' in Loja is a sum of others" in found.reasons["series"]
+
+
+def test_dates_of_which_some_are_cells_and_some_text_are_read_as_what_they_are(tmp_path: Path) -> None:
+    def fill(workbook: Any) -> None:
+        workbook.active.append(HEADER)
+        for place, (day, shop, units) in enumerate(SALES):
+            workbook.active.append([day.strftime("%d/%m/%Y") if place % 3 else day.to_pydatetime(), shop, units])
+
+    found = profile("v.xlsx", book(fill), tmp_path)
+    assert found.sample.dialect.date_format == "%d/%m/%Y"
+    assert not found.bad_cells
+
+
+def exchanged(workbook: Any) -> None:
+    """As a program that expects DD/MM opens a file with MM/DD: what could be a date became another one."""
+    workbook.active.append(HEADER)
+    for day, shop, units in SALES:
+        wrong = day.replace(month=day.day, day=day.month) if day.day <= 12 else None
+        workbook.active.append([wrong.to_pydatetime() if wrong else day.strftime("%m/%d/%Y"), shop, units])
+
+
+def merged(workbook: Any) -> None:
+    fill_sheet(workbook.active, loja=lambda place, shop: None if place % len(DAYS) else shop)
+
+
+def formulas(workbook: Any) -> None:
+    workbook.active.append(HEADER)
+    for day, shop, units in SALES:
+        workbook.active.append([day.to_pydatetime(), shop, f"=1+{units}"])
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("v.xlsx", exchanged, "day and month may be exchanged in 'Data'"),
+        ("v.xlsx", merged, "'Loja' names the series, and is empty in 78 rows, the first of them row 3"),
+        ("v.xlsx", formulas, "the column 'Vendas' is empty in every row"),
+        ("v.csv", text(lambda day: f"{day:%Y};{day.month}", header="Ano;Mês;Loja;Vendas").encode(),
+         "the dates stand in several columns, 'Ano' and 'Mês'"),
+        ("v.csv", text(lambda day: f"{day.isocalendar()[1]:02}/{day.year}", header="Semana;Loja;Vendas").encode(),
+         "the number of a week may be counted in several ways"),
+        ("v.csv", text(lambda day: day.strftime("%d/%m/%Y" if day.day % 2 else "%Y-%m-%d")).encode(), "others are not: row"),
+        ("v.csv", text(number=lambda value: f"{value:.0f} kg").encode(), "'kg' behind it"),
+        ("v.csv", f"{text()}(80 rows affected)\n".encode(), r"row 82 '\(80 rows affected\)' has 1 fields"),
+        ("v.csv", f"{text()}{text().splitlines()[-1]}\n".encode(), "such as row 82"),
+        ("v.json", b'[{"date": "2024-01-01"}]', "holds JSON"),
+        ("v.xls", b"<html><table><tr><td>Data</td></tr></table></html>", "holds a web page"),
+        ("v.csv", b"", "is empty"),
+    ],
+    ids=["exchanged", "merged", "formulas", "year-and-month", "week", "two-forms",
+         "unit", "note", "twice", "json", "web-page", "empty"],
+)  # fmt: skip
+def test_what_stands_in_the_way_is_said(
+    name: str, data: bytes | Callable[[Any], None], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=says) as caught:
+        profile(name, book(data) if callable(data) else data, tmp_path)
+    assert caught.value.hint
+
+
+def test_a_column_of_lists_beside_the_table_is_left_out(tmp_path: Path) -> None:
+    frame = pd.DataFrame(SALES, columns=HEADER).assign(tags=[["a", "b"]] * len(SALES))
+    frame.to_parquet(tmp_path / "v.parquet")
+    found = profile_file(tmp_path / "v.parquet", {}, None, {})
+    assert found.left_out["tags"] == "holds lists or structures, not single values"
