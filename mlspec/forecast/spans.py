@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,15 @@ class RowRules:
         if self.absent_is_zero:
             return last_value.index[:0]
         return last_value.index[newest - last_value > self.horizon]
+
+    def ended_from(self, last_value: int, grid: pd.DatetimeIndex) -> pd.Timestamp:
+        """Return the first cutoff at which a series counts as ended, from the grid position of its last value."""
+        if self.ended_after is None:
+            return grid[last_value + self.horizon + 1]
+        later = range(last_value, len(grid))
+        return grid[
+            later[bisect_left(later, self.ended_after, key=lambda to: span_between(grid[last_value], grid[to]))]
+        ]
 
 
 def row_rules(dataset: Dataset, horizon: int) -> RowRules:

@@ -263,10 +263,19 @@ class Dataset(Part):
     )  # fmt: skip
     ended_after: Duration | None = Field(
         default=None, examples=["90d"],
-        description="A series without a value for so long has ended, and is not forecast. If left out: for longer than the horizon "
-        "where `missing` is unknown, and never where it is zero.",
+        description="A series without a value for so long has ended. If left out: for longer than the horizon where `missing` is "
+        "unknown, and never where it is zero.",
+    )  # fmt: skip
+    ended_series: Literal["no-forecast", "zero"] = Field(
+        default="no-forecast", examples=["zero"],
+        description="What a series that has ended gets: no-forecast, or zero (its mean, its quantiles and its stock levels are 0).",
     )  # fmt: skip
     checks: Checks = Field(default=Checks(), description="The data contract.")
+
+    @property
+    def tells_methods(self) -> bool:
+        """Whether the forecast has a column `method`: where some rows are made by a rule, and not by a version's model."""
+        return self.ended_series == "zero"
 
 
 # --- model ------------------------------------------------------------------------------------------------------------
