@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.candidates.short import LEAST
 from mlspec.forecast.frame import ID, MEAN, TIME, Layout
 from mlspec.forecast.frequency import Frequency
 from mlspec.forecast.load import TypedRows
@@ -22,7 +21,7 @@ from mlspec.spec.forecast import Dataset
 
 NAMED = 100  # most series of one fate that are named
 ENDED_FROM = "ended_from"  # the column of the file `series`: the first cutoff from which a series counts as ended
-BY_MODEL, BY_END = "model", "ended"  # values of the column `method` of a forecast
+BY_END = "ended"  # a value of the column `method` of a forecast
 
 
 def series_fates(
@@ -33,13 +32,11 @@ def series_fates(
     `ended`: the period of the last value. `empty`: no row has a value. `new`: the first period, of series that are too short for a
     model. `gets`: what the spec says that these series get.
     """
-    lengths = spans.newest + 1 - spans.first[spans.active]
     empty = pd.Index(rows[ID].unique()).difference(spans.first.index)
-    new = lengths.index[lengths < LEAST]
     return {
         "ended": _name_series(spans.last_value[spans.ended], grid, frequency) | {"gets": dataset.ended_series},
         "empty": {"count": len(empty), "series": [[str(name), None] for name in empty[:NAMED]]},
-        "new": _name_series(spans.first[new], grid, frequency),
+        "new": _name_series(spans.first[spans.new], grid, frequency) | {"gets": dataset.new_series},
     }
 
 

@@ -43,6 +43,7 @@ def panel_layout(spec: Forecast) -> Layout:
         add_prefix(cov.known),
         add_prefix(cov.past),
         add_prefix(cov.static),
+        cold_start=spec.dataset.new_series == "cold-start",
     )
 
 

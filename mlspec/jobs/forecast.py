@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from mlspec.errors import UsageError
-from mlspec.forecast.fates import BY_END, BY_MODEL, forecast_ended
+from mlspec.forecast.cold_start import made_by
+from mlspec.forecast.fates import BY_END, forecast_ended
 from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel
 from mlspec.forecast.quantiles import STEP, add_quantiles, quantile_column
 from mlspec.forecast.scales import series_scales
@@ -127,7 +128,7 @@ def _traffic_shares(request: StepRequest) -> dict[str, int]:
 def forecast_version(
     request: StepRequest, spec: Forecast, panel: Panel, names: pd.DataFrame, version: str, *, alone: bool
 ) -> pd.DataFrame:
-    """Return one version's forecast of all series, by unique_id; a series that has ended gets what the spec says."""
+    """Return one version's forecast of all series, by unique_id; those that are new or have ended get what the spec says."""
     role = "" if alone and "model" in request.inputs else f"-{version}"
     past = read_table(require_input(request, f"backtest{role}"))
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
@@ -137,7 +138,7 @@ def forecast_version(
     rows = add_quantiles(
         rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
     )
-    rows = rows.assign(**{METHOD: BY_MODEL})
+    rows = rows.assign(**{METHOD: made_by(rows[ID], panel)})
     ended = ended_series(request, panel.cutoff)
     if len(ended):
         zeros = forecast_ended(ended, times, spec.model.quantiles).assign(**{METHOD: BY_END})

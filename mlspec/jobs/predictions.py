@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlspec.errors import TargetError
-from mlspec.forecast.fates import BY_MODEL
+from mlspec.forecast.cold_start import BY_MODEL
 from mlspec.forecast.frame import ID, TIME, Layout, describe_series
 from mlspec.jobs.files import write_bytes
 from mlspec.spec.output_columns import METHOD

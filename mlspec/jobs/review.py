@@ -83,6 +83,7 @@ _FIELD_OF_CHECK: dict[str, Field] = {
     "keys": ("dataset", "series"), "frequency": ("dataset", "frequency"), "calendar": ("dataset", "calendar"),
     "gaps": ("dataset", "checks", "completeness"),
     "range": ("dataset", "checks", "range"), "series": ("dataset", "checks", "series"),
+    "new": ("dataset", "new_series"),
     "static": ("dataset", "covariates", "static"), "future": ("dataset", "future"),
 }  # fmt: skip
 

@@ -270,12 +270,17 @@ class Dataset(Part):
         default="no-forecast", examples=["zero"],
         description="What a series that has ended gets: no-forecast, or zero (its mean, its quantiles and its stock levels are 0).",
     )  # fmt: skip
+    new_series: Literal["model", "cold-start", "no-forecast"] = Field(
+        default="model", examples=["cold-start"],
+        description="What a series of fewer than 8 periods gets: model (most models repeat its last value), cold-start (its share "
+        "of the forecast of the series with the same static columns), or no-forecast.",
+    )  # fmt: skip
     checks: Checks = Field(default=Checks(), description="The data contract.")
 
     @property
     def tells_methods(self) -> bool:
         """Whether the forecast has a column `method`: where some rows are made by a rule, and not by a version's model."""
-        return self.ended_series == "zero"
+        return self.ended_series == "zero" or self.new_series == "cold-start"
 
 
 # --- model ------------------------------------------------------------------------------------------------------------
