@@ -77,6 +77,7 @@ Region = Annotated[str, StringConstraints(pattern=_REGION)]
 DatasetName = Annotated[str, StringConstraints(pattern=_DATASET)]
 # How a table of a file is written.
 TableFormat = Literal["csv", "parquet", "xlsx"]
+TableLayout = Literal["long", "wide"]
 Compression = Literal["gzip", "zstd"]
 DecimalMark = Literal[".", ","]
 ThousandsMark = Literal[".", ",", " ", "'"]

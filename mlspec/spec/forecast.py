@@ -47,6 +47,7 @@ from mlspec.spec.fields import (
     Share,
     SheetName,
     TableFormat,
+    TableLayout,
     Text,
     ThousandsMark,
     Timezone,
@@ -111,6 +112,11 @@ class Source(Part):
         default="iso", examples=["%d/%m/%Y", "iso-week", "yyyymm"],
         description="How the time column is written: iso (2024-02-01), iso-week (2024-W05), yyyymm (202402), yyyymmdd (20240201), "
         "quarter (2024Q1), or a strptime format.",
+    )  # fmt: skip
+    layout: TableLayout = Field(
+        default="long", examples=["wide"],
+        description="long: one row for each series and period. wide: one row for each series, and one column for each period, "
+        "named as date_format says; dataset.time and dataset.target are then names for the forecast, of no column in the file.",
     )  # fmt: skip
     sheet: SheetName | None = Field(
         default=None, description="The sheet of an xlsx file; the first, if left out.", examples=["Plan1"]
