@@ -79,9 +79,9 @@ def find_periods(
             hint="give dataset.time and dataset.target names that the file does not have, or remove layout",
         )
     texts = pd.Series([name if name not in kept else "" for name in header], dtype=object)
-    is_period = read_times(texts, dialect.date_format).notna().to_numpy()
-    places = np.flatnonzero(is_period)
-    if not len(places):
+    is_period = read_times(texts, dialect.date_format).notna()
+    places = [place for place, found in enumerate(is_period) if found]
+    if not places:
         raise DataError(
             f"{where}: no column of '{file.name}' is named as a period in the form {describe_form(dialect.date_format)}",
             hint=f"dataset.source.date_format says how they are named; its columns are {', '.join(header[:_SHOWN])}",
