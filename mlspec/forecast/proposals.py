@@ -13,6 +13,7 @@ from mlspec.forecast.aggregate import row_periods
 from mlspec.forecast.date_frequency import find_frequency
 from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.frequency import Frequency, OpenDays, parse_frequency, period_grid
+from mlspec.forecast.frequency_guess import AGREE, day_part
 from mlspec.forecast.spans import RowRules, SeriesSpans, series_spans
 from mlspec.spec.calendar import DAYS
 
@@ -52,9 +53,16 @@ class RepeatedRows:
 
 
 def is_clock_time(moments: pd.Series, alias: str | None) -> bool:
-    """Return whether rows carry the time of a sale and not of a period: times that are no quarters of an hour."""
+    """Return whether rows carry the time of a sale and not of a period: times that are no quarters of an hour, and irregular."""
     on_quarters = (moments.dt.minute % 15 == 0) & (moments.dt.second == 0)
-    return alias is None and not on_quarters.all()
+    return alias is None and not on_quarters.all() and not _is_regular(moments)
+
+
+def _is_regular(moments: pd.Series) -> bool:
+    """Return whether times follow one another in steps that divide a day, each with as many rows as most others."""
+    rows = moments.value_counts()
+    steps = rows.index.to_series().sort_values().diff().dropna()
+    return day_part(steps) is not None and bool((rows == rows.mode()[0]).mean() >= AGREE)
 
 
 def find_repeated(keys: pd.DataFrame, moments: pd.Series, days: pd.Series, alias: str | None) -> RepeatedRows | None:
@@ -113,7 +121,7 @@ def _propose_missing(rows: pd.DataFrame, frequency: Frequency, horizon: int) -> 
 
 
 def sparse_notes(rows: pd.DataFrame, span: SeriesSpans) -> tuple[str, ...]:
-    """Return a sentence if rows (unique_id, ds, y) seem to be written only where something was sold, and the spec does not say so."""
+    """Return a sentence if rows (unique_id, ds, y) seem to be written only where something was sold."""
     share = _absent_share(span)
     if share < _OFTEN or not _looks_like_sales(rows, span, share):
         return ()

@@ -88,7 +88,7 @@ def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, an
     layout, cutoff = panel_layout(spec), read_cutoff(request)
     columns = (MEAN, *(quantile_column(q) for q in spec.model.quantiles))
     predicted = ExpectedForecast(
-        names, layout, cutoff, spec.dataset.time, columns, _traffic_shares(request)
+        names, layout, cutoff, spec.dataset.time, columns, _traffic_shares(request), spec.dataset.timezone
     ).read_answers(answers)
     out = _drop_index(_with_user_columns(spec, cutoff, names, predicted))
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}

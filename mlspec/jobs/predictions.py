@@ -39,7 +39,8 @@ def write_instances(names: pd.DataFrame, path: Path) -> Path:
 class ExpectedForecast:
     """The forecast that a job must return: its series, versions, cutoff and columns.
 
-    `names` holds the series columns by unique_id, `traffic` each version's share; `time` is the user's name of the time column.
+    `names` holds the series columns by unique_id, `traffic` each version's share; `time` is the user's name of the time column, and
+    `zone` the dataset's time zone, whose offset the times of an answer carry.
     """
 
     names: pd.DataFrame
@@ -48,6 +49,7 @@ class ExpectedForecast:
     time: str
     columns: tuple[str, ...]
     traffic: Mapping[str, int]
+    zone: str | None = None
 
     def read_answers(self, files: Iterable[Path]) -> pd.DataFrame:
         """Return unique_id, ds, version, method, mean and quantiles, sorted, from a job's files.
@@ -69,7 +71,7 @@ class ExpectedForecast:
         self, files: Iterable[Path], places: Mapping[str, int], versions: Mapping[str, str], times: pd.DatetimeIndex
     ) -> tuple[npt.NDArray[np.float64], dict[str, str]]:
         """Return the predictions by series, period and column, NaN if missing, and the method of each series."""
-        texts = [self.layout.frequency.format_period(time) for time in times]
+        texts = [self.layout.frequency.format_period(time, self.zone) for time in times]
         values = np.full((len(places), len(times), len(self.columns)), np.nan)
         methods = dict.fromkeys(places, BY_MODEL)
         for line in _read_lines(files):
@@ -89,7 +91,7 @@ class ExpectedForecast:
         return values, methods
 
     def _refuse_mismatch(self, key: str, origin: tuple[Any, Any], version: str) -> None:
-        expected = version, self.layout.frequency.format_period(self.cutoff)
+        expected = version, self.layout.frequency.format_period(self.cutoff, self.zone)
         if origin != expected:
             origin_text = " from ".join(map(str, origin))
             raise TargetError(

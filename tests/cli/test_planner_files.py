@@ -1,4 +1,4 @@
-"""Files as planners have them, from `init` or a spec to the forecast: each gets what its data deserves, or an exact reason why not."""
+"""Files as planners have them, from `init` or a spec to the forecast: a forecast that fits the data, or an exact reason why not."""
 
 from __future__ import annotations
 
