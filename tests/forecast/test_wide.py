@@ -123,6 +123,13 @@ def test_files_of_different_years_are_one_table(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_files_of_which_one_has_numbers_as_text_are_one_table(tmp_path: Path) -> None:
+    pd.DataFrame({"loja": ["A"], "2024-01-01": [1.5]}).to_parquet(tmp_path / "a.parquet")
+    pd.DataFrame({"loja": ["A"], "2024-01-02": ["2.5"]}).to_parquet(tmp_path / "b.parquet")
+    rows = load_history(dataset("*.parquet", {"layout": "wide"}), tmp_path)
+    assert rows.frame["y"].tolist() == [1.5, 2.5]
+
+
 def test_a_line_without_a_value_is_a_series_that_is_known_and_an_empty_line_is_none(tmp_path: Path) -> None:
     written(tmp_path, "loja;jan/24;fev/24\nA;1;2\nB;;NA\n;;\n")
     rows = load_history(dataset("wide.csv", WIDE), tmp_path)

@@ -61,9 +61,8 @@ def read_wide_table(
         cells = len(table) * len(periods)
         budget.add(file, cells, cells * (ROW_BYTES + NUMBER_BYTES))
         parts.append(melt_table(table, periods, names, dialect, keep_empty=len(files) == 1))
-    if (
-        len({isinstance(part.columns[names.value], TextColumn) for part in parts}) > 1
-    ):  # as in long files: all are parsed alike
+    kinds_of_values = {isinstance(part.columns[names.value], TextColumn) for part in parts}
+    if typed and len(kinds_of_values) > 1:  # what one file has as text is text in all, so that all are parsed alike
         return read_wide_table(files, columns, names, dialect, where, typed=False, folder=folder)
     return join_tables(files, parts)
 
