@@ -108,7 +108,7 @@ def measured(standin: Running, folder: Path, *, folders: bool) -> list[Row]:
     os.chdir(acme.root)
     acme.online()
     acme.say(alerts=ALERTS)
-    assert acme.run("reconcile", "--once") == 0
+    assert acme.run("reconcile", "--once", "--follow", "10m") == 0
     names = [f"f{number:05}" for number in range(1, MANY)]
     multiplied(acme, names, folders)
     what = "data in a folder each" if folders else "data in one folder"

@@ -19,6 +19,9 @@ from mlspec.plan.series_fates import find_fate
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
+_FATES_HINT = (
+    "`mlspec explain dataset.ended_series` and `mlspec explain dataset.new_series` say what such a series can get"
+)
 _LINE_END = "\r\n"
 
 
@@ -78,7 +81,7 @@ def pick_series(name: str, rows: PlainRows, series: Mapping[str, str], facts: Ma
     pairs = " ".join(f"{column}={value}" for column, value in series.items())
     fate = find_fate(facts, tuple(series.values()))
     if fate is not None:
-        raise UsageError(f"{name} has no forecast for {pairs}: {fate}", hint="`mlspec explain dataset.ended_after`")
+        raise UsageError(f"{name} has no forecast for {pairs}: {fate}", hint=_FATES_HINT)
     raise UsageError(f"{name} has no series {pairs}", hint=f"`mlspec forecast {name} --output csv` prints all series")
 
 

@@ -312,6 +312,7 @@ _KEYS_OF_CHECK = {
     "calendar": "dataset.calendar",
     "gaps": "dataset.missing or dataset.checks.completeness", "freshness": "dataset.checks.freshness",
     "range": "dataset.checks.range", "series": "dataset.checks.series or dataset.ended_after",
+    "new": "dataset.new_series",
     "static": "dataset.covariates.static", "future": "dataset.future",
 }  # fmt: skip
 

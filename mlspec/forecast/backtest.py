@@ -14,10 +14,12 @@ import pandas as pd
 
 from mlspec.errors import ModelError
 from mlspec.forecast import candidates as families
+from mlspec.forecast.cold_start import forecast_cold_starts, made_by
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe_series
 from mlspec.forecast.scales import FLOOR, series_scales
 from mlspec.forecast.workers import THIS_PROCESS, Workers, forecast_blocks
 from mlspec.spec.forecast import Backtest, Candidate
+from mlspec.spec.output_columns import METHOD
 
 Say = Callable[[int, int, str], None]
 CANDIDATE, CUTOFF, STEP = "candidate", "cutoff", "h"
@@ -78,10 +80,13 @@ def forecast_means(
 ) -> pd.DataFrame:
     """Return a candidate's means, no lower than a series' floor. Raises ModelError if one is not a finite number.
 
-    A fitted candidate forecasts each series independently, so the result does not depend on how series are grouped.
+    A fitted candidate forecasts each series independently, so the result does not depend on how series are grouped. Series that
+    are too new for it are forecast from the others afterwards, if the spec says so.
     """
     parts = workers.map_shares(fitted.forecast, forecast_blocks(panel, workers))
     means = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
+    if panel.layout.cold_start:
+        means = forecast_cold_starts(means, panel)
     broken_series = means.loc[~np.isfinite(means[MEAN]), ID].unique()
     if len(broken_series):
         raise ModelError(
@@ -98,6 +103,8 @@ def _window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp) -> pd.Data
     frame = panel.frame[panel.frame[TIME].isin(times) & panel.frame[ID].isin(known.frame[ID].unique())]
     actual = frame[TARGET].where(frame[OBSERVED])
     rows = frame[[ID, TIME]].assign(**{TARGET: actual, CUTOFF: cutoff, STEP: times.get_indexer(frame[TIME]) + 1})
+    if panel.layout.cold_start:
+        rows[METHOD] = made_by(rows[ID], known)
     return rows.merge(series_scales(known), on=ID, how="left")
 
 

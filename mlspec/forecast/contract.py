@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mlspec.forecast.candidates.short import LEAST
 from mlspec.forecast.date_frequency import find_frequency
 from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
 from mlspec.forecast.frequency import Frequency, span_between
@@ -248,6 +249,15 @@ def _check_series(evidence: ContractEvidence) -> CheckResult | None:
     return CheckResult("series", not (few or late), "; ".join(messages), len(behind), examples)
 
 
+def _check_some_series(evidence: ContractEvidence) -> CheckResult | None:
+    """Where new series are not forecast, check that others are left."""
+    span = evidence.spans
+    if len(span.active) or not len(span.first):
+        return None
+    message = f"no series has {LEAST} periods yet, and dataset.new_series says that new ones are not forecast"
+    return CheckResult("new", False, message, len(span.new), [str(name) for name in span.new[:EXAMPLES]])
+
+
 def _check_static(evidence: ContractEvidence) -> CheckResult | None:
     columns = evidence.dataset.covariates.static
     if not columns:
@@ -314,6 +324,6 @@ def _check_coverage(coverage: PlanCoverage, evidence: ContractEvidence) -> Check
 
 # In the order in which a person would check: unreadable values, duplicates, wrong dates, missing values.
 CHECKS: tuple[Callable[[ContractEvidence], CheckResult | None], ...] = (
-    _check_types, _check_keys, _check_frequency, _check_completeness, _check_freshness, _check_range, _check_series, _check_static,
-    _check_future,
+    _check_types, _check_keys, _check_frequency, _check_completeness, _check_freshness, _check_range, _check_series,
+    _check_some_series, _check_static, _check_future,
 )  # fmt: skip

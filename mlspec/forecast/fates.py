@@ -1,37 +1,63 @@
-"""Which series get no forecast, or a simple one, and why: those that have ended, have no value, or are new."""
+"""Which series get no forecast, or one by a rule instead of a model, and why: those that have ended, have no value, or are new.
+
+An ended series is forecast as zero where the spec says so (`dataset.ended_series: zero`). It is in the file `series` with the first
+cutoff from which it counts as ended, and not in the panel: no model learns from it, and nothing of it is scored.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.candidates.short import LEAST
-from mlspec.forecast.frame import ID
+from mlspec.forecast.frame import ID, MEAN, TIME, Layout
 from mlspec.forecast.frequency import Frequency
-from mlspec.forecast.spans import SeriesSpans
+from mlspec.forecast.load import TypedRows
+from mlspec.forecast.quantiles import quantile_column
+from mlspec.forecast.regular import series_names, static_values
+from mlspec.forecast.spans import RowRules, SeriesSpans
+from mlspec.spec.forecast import Dataset
 
 NAMED = 100  # most series of one fate that are named
+ENDED_FROM = "ended_from"  # the column of the file `series`: the first cutoff from which a series counts as ended
+BY_END = "ended"  # a value of the column `method` of a forecast
 
 
 def series_fates(
-    rows: pd.DataFrame, spans: SeriesSpans, grid: pd.DatetimeIndex, frequency: Frequency
+    rows: pd.DataFrame, spans: SeriesSpans, grid: pd.DatetimeIndex, frequency: Frequency, dataset: Dataset
 ) -> dict[str, dict[str, Any]]:
     """Return the number of series of each fate, and for the first of them the name and the period since which it is so.
 
     `ended`: the period of the last value. `empty`: no row has a value. `new`: the first period, of series that are too short for a
-    model.
+    model. `gets`: what the spec says that these series get.
     """
-    lengths = spans.newest + 1 - spans.first[spans.active]
     empty = pd.Index(rows[ID].unique()).difference(spans.first.index)
-    new = lengths.index[lengths < LEAST]
     return {
-        "ended": _name_series(spans.last_value[spans.ended], grid, frequency),
+        "ended": _name_series(spans.last_value[spans.ended], grid, frequency) | {"gets": dataset.ended_series},
         "empty": {"count": len(empty), "series": [[str(name), None] for name in empty[:NAMED]]},
-        "new": _name_series(spans.first[new], grid, frequency),
+        "new": _name_series(spans.first[spans.new], grid, frequency) | {"gets": dataset.new_series},
     }
 
 
 def _name_series(places: pd.Series, grid: pd.DatetimeIndex, frequency: Frequency) -> dict[str, Any]:
     named = [[str(name), frequency.format_period(grid[int(place)])] for name, place in places.head(NAMED).items()]
     return {"count": len(places), "series": named}
+
+
+def list_ended_series(
+    rows: TypedRows, spans: SeriesSpans, grid: pd.DatetimeIndex, layout: Layout, rules: RowRules
+) -> pd.DataFrame:
+    """Return the rows of the file `series` for the series that have ended: unique_id, series columns, statics and `ended_from`."""
+    names = series_names(rows)
+    ended = names[names[ID].isin(spans.ended)]
+    if layout.static:
+        ended = ended.merge(static_values(rows.frame, spans.ended, layout), on=ID)
+    ended_from = {place: rules.ended_from(int(place), grid) for place in spans.last_value[spans.ended].unique()}
+    return ended.assign(**{ENDED_FROM: ended[ID].map(spans.last_value).map(ended_from).astype(grid.dtype)})
+
+
+def forecast_ended(ended: pd.Index, times: pd.DatetimeIndex, quantiles: Sequence[float]) -> pd.DataFrame:
+    """Return unique_id, ds, mean and quantiles of series that have ended: all are 0."""
+    ahead = pd.DataFrame({ID: ended.repeat(len(times)), TIME: list(times) * len(ended)})
+    return ahead.assign(**dict.fromkeys((MEAN, *(quantile_column(q) for q in quantiles)), 0.0))

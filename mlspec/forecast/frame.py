@@ -19,7 +19,10 @@ MEAN = "mean"
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of a panel mean. Covariates carry the prefix; `season` is in periods, 1 for none."""
+    """What the columns of a panel mean. Covariates carry the prefix; `season` is in periods, 1 for none.
+
+    `cold_start`: whether a rule forecasts series that are too new for a model (`forecast.cold_start`).
+    """
 
     frequency: Frequency
     horizon: int
@@ -27,6 +30,7 @@ class Layout:
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    cold_start: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -74,8 +75,10 @@ class Frequency:
         with _refuse_beyond_last_year(self.alias):
             return pd.date_range(period, periods=count + 1, freq=self.offset)[1:]
 
-    def format_period(self, period: pd.Timestamp) -> str:
-        """Return ISO 8601: a date, or a date and time where periods are shorter than a day."""
+    def format_period(self, period: pd.Timestamp, zone: str | None = None) -> str:
+        """Return ISO 8601: a date; for periods shorter than a day date and time, with the offset of `zone` if there is one."""
+        if zone is not None and not self.is_daily:
+            return period.to_pydatetime().replace(tzinfo=ZoneInfo(zone)).isoformat()
         return str(period.date().isoformat() if self.is_daily and period == period.normalize() else period.isoformat())
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from mlspec.errors import DataError
 from mlspec.forecast.date_frequency import anchor_frequency, find_frequency
 
-_AGREE = 0.9  # share of steps that must agree
+AGREE = 0.9  # share of steps that must agree
 _STEPS = ((7, "W"), (1, "D"))
 
 
@@ -24,11 +24,13 @@ def guess_frequency(keys: pd.DataFrame, dates: pd.Series, series: Sequence[str],
             "every series has only one row, so the frequency cannot be guessed", hint="name it with --frequency"
         )
     hours = steps / pd.Timedelta(hours=1)
-    if (hours == 1).mean() >= _AGREE:
-        return "h", f"hourly: {(hours == 1).sum():,} of {len(steps):,} steps are an hour"
+    part = day_part(steps)
+    if part is not None:
+        shown = "an hour" if part == pd.Timedelta(hours=1) else _describe_step(part)
+        return _part_alias(part), f"{int((steps == part).sum()):,} of {len(steps):,} steps are {shown}"
     for step, alias in _STEPS:
         same = hours == step * 24
-        if same.mean() >= _AGREE:
+        if same.mean() >= AGREE:
             usual = dates[dates.dt.dayofweek == dates.dt.dayofweek.mode().iloc[0]].max()
             return anchor_frequency(
                 alias, usual
@@ -43,7 +45,7 @@ def guess_frequency(keys: pd.DataFrame, dates: pd.Series, series: Sequence[str],
     ):
         on_boundary = dates.dt.day == 1 if first else dates.dt.is_month_end
         step_fits = hours.between(months * 27.9 * 24, months * 31.1 * 24)
-        if on_boundary.mean() >= _AGREE and step_fits.mean() >= _AGREE:
+        if on_boundary.mean() >= AGREE and step_fits.mean() >= AGREE:
             day = "first" if first else "last"
             return (
                 anchor_frequency(alias, dates.max()),
@@ -57,6 +59,24 @@ def guess_frequency(keys: pd.DataFrame, dates: pd.Series, series: Sequence[str],
         f"the steps between dates have no common length; the most common is {_describe_step(common)}",
         hint="name it with --frequency",
     )
+
+
+def day_part(steps: pd.Series) -> pd.Timedelta | None:
+    """Return the length that most steps have, if it is a whole number of minutes of which a day has several; else None."""
+    if steps.empty:
+        return None
+    common = pd.Timedelta(steps.mode().iloc[0])
+    day, minute = pd.Timedelta(days=1), pd.Timedelta(minutes=1)
+    if not minute <= common < day or common % minute or day % common or (steps == common).mean() < AGREE:
+        return None
+    return common
+
+
+def _part_alias(part: pd.Timedelta) -> str:
+    """Return the alias of a part of a day: h, 2h, min, 15min."""
+    minutes = int(part / pd.Timedelta(minutes=1))
+    count, unit = (minutes, "min") if minutes % 60 else (minutes // 60, "h")
+    return unit if count == 1 else f"{count}{unit}"
 
 
 def _describe_step(step: pd.Timedelta) -> str:

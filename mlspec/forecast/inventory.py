@@ -74,6 +74,15 @@ def stock_levels(
     return StockLevels(table.rename_axis(ID).reset_index(), len(errors))
 
 
+def add_zero_stock(table: pd.DataFrame, ended: pd.Index) -> pd.DataFrame:
+    """Return the stock levels with those of series that have ended: nothing is sold, and nothing has to be there."""
+    if not len(ended):
+        return table
+    levels = [name for name in table if name != ID]
+    zeros = pd.DataFrame({ID: ended}).assign(**dict.fromkeys(levels, 0.0))
+    return pd.concat([table, zeros], ignore_index=True).sort_values(ID, ignore_index=True)
+
+
 def _cumulative_demand(forecast: pd.DataFrame, periods: int) -> pd.Series:
     """Return each series' forecast summed over its first `periods` periods."""
     return forecast[forecast[STEP] <= periods].groupby(ID, sort=True)[MEAN].sum()

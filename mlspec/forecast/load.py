@@ -23,7 +23,7 @@ from mlspec.forecast.reading.numbers import parse_numbers
 from mlspec.forecast.reading.table import Table
 from mlspec.forecast.reading.texts import CovariateKind, covariate_kind, parse_covariate, parse_names
 from mlspec.forecast.reading.times import parse_times
-from mlspec.forecast.source import read_source
+from mlspec.forecast.source import read_history, read_source
 from mlspec.spec.forecast import Dataset
 from mlspec.spec.output_columns import is_output_column
 from mlspec.state.split import ONLY_SERIES
@@ -54,7 +54,7 @@ def load_history(dataset: Dataset, root: Path) -> TypedRows:
     dialect = source_dialect(dataset.source)
     cells: dict[str, CellKind] = dict.fromkeys((dataset.target, *dataset.checks.range), "number")
     cells[dataset.time] = "time"
-    table = read_source(dataset.source.uri, root, "dataset.source", history_columns(dataset), dialect, kinds=cells)
+    table = read_history(dataset, root, history_columns(dataset), kinds=cells)
     columns = table.columns
     kinds = {name: covariate_kind(columns[name], dialect) for name in (*cov.known, *cov.past, *cov.static)}
     parsed = {TIME: (dataset.time, parse_times(columns[dataset.time], dialect, dataset.timezone))}
@@ -130,7 +130,8 @@ def _assemble_rows(
 def _problem_rows(table: Table, name: str, problems: pd.Series) -> pd.DataFrame:
     rows = table.origin.loc[problems.index]
     values = [value[:80] for value in table.cell_texts(name, problems.index.to_numpy())]
-    columns = {"file": rows["file"].astype(object), "row": rows["row"], "column": name, "value": values}
+    names = table.file_columns(name, problems.index.to_numpy())
+    columns = {"file": rows["file"].astype(object), "row": rows["row"], "column": names, "value": values}
     return pd.DataFrame({**columns, "problem": problems, "label": problems.index}, index=problems.index)
 
 

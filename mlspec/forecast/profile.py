@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mlspec.errors import DataError
-from mlspec.forecast.frequency import SEASONS
+from mlspec.forecast.frequency import Frequency, parse_frequency
 from mlspec.forecast.frequency_guess import guess_frequency
 from mlspec.forecast.proposals import RowProposal, as_history, find_repeated, is_clock_time, propose_rows
 from mlspec.forecast.reading.column import BadRow, ParsedColumn, as_text
@@ -146,16 +146,16 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
         frequency, why_frequency = guess_frequency(keys, days, series, hints.frequency)
     else:
         days, frequency, why_frequency = repeated.periods, repeated.alias, repeated.why
-    base = re.sub(r"^[0-9]+|-.*$", "", frequency)
+    parsed = parse_frequency(frequency)
     length = int(days.nunique())
-    horizon = hints.horizon or max(1, min(_HORIZONS.get(base, 4), length // 5))
-    windows = max(1, min(4, (length - max(SEASONS.get(base, 1), 2) - 1) // horizon))
+    horizon = hints.horizon or max(1, min(_usual_horizon(parsed), length // 5))
+    windows = max(1, min(4, (length - max(parsed.season, 2) - 1) // horizon))
     lowest = float(figures[target].min())
     history = as_history(keys[list(series)], days, figures[target])
     rows = [RowProposal("timezone", *zone)] if zone else []
     rows += [*(repeated.proposals if repeated else ()), *propose_rows(history, frequency, horizon)]
     return Profile(
-        time=time, series=series, target=target, frequency=frequency, season=SEASONS.get(base, 1), horizon=horizon,
+        time=time, series=series, target=target, frequency=frequency, season=parsed.season, horizon=horizon,
         static=static, past=past, windows=windows, lowest=0.0 if lowest >= 0 else None, left_out=left_out, sample=sample,
         rows=tuple(rows),
         bad_cells=(*sample.bad_cells(time, dates), *sample.bad_cells(target, sample.numbers[target])),
@@ -165,6 +165,13 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
             "demand": _describe_demand(figures[target]),
         },
     )  # fmt: skip
+
+
+def _usual_horizon(frequency: Frequency) -> int:
+    """Return how many periods ahead people usually look: of parts of a day that are no whole hour or minute, a day."""
+    if frequency.alias != frequency.base and not frequency.is_daily:
+        return max(frequency.season, _HORIZONS["h"])
+    return _HORIZONS.get(frequency.base, 4)
 
 
 def _find_time_column(sample: Sample, hints: ProfileHints) -> tuple[Sample, str, ParsedColumn, str]:

@@ -13,10 +13,12 @@ from mlspec.forecast.aggregate import row_periods
 from mlspec.forecast.date_frequency import find_frequency
 from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.frequency import Frequency, OpenDays, parse_frequency, period_grid
+from mlspec.forecast.frequency_guess import AGREE, day_part
 from mlspec.forecast.spans import RowRules, SeriesSpans, series_spans
 from mlspec.spec.calendar import DAYS
 
 _FEWEST_WEEKS = 8  # of history, before a weekday without sales is a closed one
+_OFTEN = 0.2  # share of absent periods from which filling them makes a forecast clearly too high
 _SPARSE = 0.02  # share of absent periods from which rows look like sales and not like a history with some gaps
 
 
@@ -51,9 +53,16 @@ class RepeatedRows:
 
 
 def is_clock_time(moments: pd.Series, alias: str | None) -> bool:
-    """Return whether rows carry the time of a sale and not of a period: times that are no quarters of an hour."""
+    """Return whether rows carry the time of a sale and not of a period: times that are no quarters of an hour, and irregular."""
     on_quarters = (moments.dt.minute % 15 == 0) & (moments.dt.second == 0)
-    return alias is None and not on_quarters.all()
+    return alias is None and not on_quarters.all() and not _is_regular(moments)
+
+
+def _is_regular(moments: pd.Series) -> bool:
+    """Return whether times follow one another in steps that divide a day, each with as many rows as most others."""
+    rows = moments.value_counts()
+    steps = rows.index.to_series().sort_values().diff().dropna()
+    return day_part(steps) is not None and bool((rows == rows.mode()[0]).mean() >= AGREE)
 
 
 def find_repeated(keys: pd.DataFrame, moments: pd.Series, days: pd.Series, alias: str | None) -> RepeatedRows | None:
@@ -97,20 +106,34 @@ def propose_rows(rows: pd.DataFrame, alias: str, horizon: int) -> list[RowPropos
 def _propose_missing(rows: pd.DataFrame, frequency: Frequency, horizon: int) -> list[RowProposal]:
     grid = period_grid(rows[TIME], frequency)
     span = series_spans(rows, grid, RowRules(horizon))
-    behind = span.missing_behind.where(~span.first.index.isin(span.ended), 0)
-    absent = int((span.missing_inside + behind).sum())
-    if not absent:
+    share = _absent_share(span)
+    if not share:
         return []
-    expected = int(span.present.sum()) + absent
-    gaps = f"{absent / expected:.1%} of the periods between a series' first row and the newest period have no value"
-    if _looks_like_sales(rows, span, absent / expected):
+    gaps = f"{share:.1%} of the periods between a series' first row and the newest period have no value"
+    if _looks_like_sales(rows, span, share):
         return [
             RowProposal(
                 "missing", "zero", f"{gaps}, and no row says 0: rows seem to be written where something was sold"
             )
         ]
-    least = math.floor((1 - absent / expected) * 100) / 100
+    least = math.floor((1 - share) * 100) / 100
     return [RowProposal("checks.completeness", {"min": least}, f"{gaps}; they are filled, and never scored")]
+
+
+def sparse_notes(rows: pd.DataFrame, span: SeriesSpans) -> tuple[str, ...]:
+    """Return a sentence if rows (unique_id, ds, y) seem to be written only where something was sold."""
+    share = _absent_share(span)
+    if share < _OFTEN or not _looks_like_sales(rows, span, share):
+        return ()
+    gaps = f"{share:.0%} of the periods have no value, and no row says 0: they are filled as unknown, and never scored"
+    return (f"{gaps}. If nothing was sold then, the forecast is too high: write dataset.missing: zero",)
+
+
+def _absent_share(span: SeriesSpans) -> float:
+    """Return the share of periods without a value, between a series' first row and the newest period unless it has ended."""
+    behind = span.missing_behind.where(~span.first.index.isin(span.ended), 0)
+    absent = int((span.missing_inside + behind).sum())
+    return absent / (int(span.present.sum()) + absent) if absent else 0.0
 
 
 def _closed_weekdays(rows: pd.DataFrame) -> tuple[str, ...]:

@@ -36,8 +36,7 @@ def build_panel(
         frame.loc[~full_index.isin(active_rows.index) & ~never_was, TARGET] = 0.0
     frame[OBSERVED] = frame[TARGET].notna()
     frame[TARGET] = _fill_gaps(frame, layout.season)
-    statics = active_rows.reset_index().groupby(ID, sort=True)[list(layout.static)].first() if layout.static else None
-    series = pd.DataFrame({ID: active_series}) if statics is None else statics.reset_index()
+    series = static_values(rows.frame, active_series, layout) if layout.static else pd.DataFrame({ID: active_series})
     bare = Panel(
         frame[[ID, TIME, TARGET, OBSERVED, *layout.known, *layout.past]], series, frame[[ID, TIME]][:0], layout
     )
@@ -58,6 +57,11 @@ def _refuse_too_large(periods: pd.Series) -> None:
             hint="remove dates that are far too early, use a longer frequency, or split the forecast in several specs; "
             f"or {memory.HINT}",
         )
+
+
+def static_values(rows: pd.DataFrame, series: pd.Index, layout: Layout) -> pd.DataFrame:
+    """Return unique_id and the static columns of these series, sorted: the first value of each."""
+    return rows[rows[ID].isin(series)].groupby(ID, sort=True)[list(layout.static)].first().reset_index()
 
 
 def series_names(rows: TypedRows) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from mlspec.forecast.reading.dialect import PLAIN, Dialect, plan_dialect, source
 from mlspec.forecast.reading.numbers import parse_numbers
 from mlspec.forecast.reading.table import Table
 from mlspec.forecast.reading.times import parse_times
-from mlspec.forecast.source import read_source
+from mlspec.forecast.source import read_history
 from mlspec.spec.forecast import Dataset
 
 
@@ -60,7 +60,7 @@ class Replay:
 def load_replay(dataset: Dataset, root: Path) -> Replay:
     """Read a dataset's whole source. Raises DataError if it cannot be read, as the step `check` does."""
     dialect = source_dialect(dataset.source)
-    table = read_source(dataset.source.uri, root, "dataset.source", history_columns(dataset), dialect)
+    table = read_history(dataset, root, history_columns(dataset))
     times = parse_times(table.columns[dataset.time], dialect, dataset.timezone).values
     has_time = times.notna()
     numbers = {dataset.target, *dataset.covariates.known, *dataset.covariates.past, *dataset.checks.range}

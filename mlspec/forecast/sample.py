@@ -68,9 +68,12 @@ class Sample:
         """Return the cells of a column that cannot be read."""
         rows = parsed.problems.index.to_numpy()
         origin, values = self.table.origin.iloc[rows], self.table.cell_texts(name, rows)
+        columns = self.table.file_columns(name, rows)
         return [
-            BadRow(str(file), int(row), name, value, problem)
-            for file, row, value, problem in zip(origin["file"], origin["row"], values, parsed.problems, strict=True)
+            BadRow(str(file), int(row), column, value, problem)
+            for file, row, column, value, problem in zip(
+                origin["file"], origin["row"], columns, values, parsed.problems, strict=True
+            )
         ]
 
     def missing_among(self, name: str, rows: pd.Index) -> float:

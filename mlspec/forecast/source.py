@@ -8,9 +8,11 @@ from pathlib import Path
 from mlspec.errors import DataError
 from mlspec.forecast.reading.budget import LARGEST_BYTES
 from mlspec.forecast.reading.csv_file import Kinds
-from mlspec.forecast.reading.dialect import Dialect
+from mlspec.forecast.reading.dialect import Dialect, source_dialect
 from mlspec.forecast.reading.table import NO_KINDS, Table, read_table
+from mlspec.forecast.reading.wide import RowNames, read_wide_table
 from mlspec.source_files import list_source_files
+from mlspec.spec.forecast import Dataset
 from mlspec.spec.table_files import NAMES, named_format
 
 MOST_FILES = 10_000
@@ -43,6 +45,20 @@ def read_source(
     """Read columns of the files that `uri` names. Raises DataError if they cannot be read, or hold no rows."""
     files = local_files(uri, root, field, dialect)
     table = read_table(files, columns, dialect, field, kinds=kinds, folder=source_folder(uri, root))
+    return _refuse_empty(table, uri, field)
+
+
+def read_history(dataset: Dataset, root: Path, columns: Iterable[str], *, kinds: Kinds = NO_KINDS) -> Table:
+    """Read columns of a dataset's source as rows, whatever its layout. Raises DataError as `read_source` does."""
+    uri, dialect, field = dataset.source.uri, source_dialect(dataset.source), "dataset.source"
+    if dialect.layout == "long":
+        return read_source(uri, root, field, columns, dialect, kinds=kinds)
+    files, names = local_files(uri, root, field, dialect), RowNames(dataset.time, dataset.target)
+    table = read_wide_table(files, columns, names, dialect, field, typed=bool(kinds), folder=source_folder(uri, root))
+    return _refuse_empty(table, uri, field)
+
+
+def _refuse_empty(table: Table, uri: str | None, field: str) -> Table:
     if not len(table):
         raise DataError(f"{field}: '{uri}' has no rows", hint="it must hold the history of at least one series")
     return table

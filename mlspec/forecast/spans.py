@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlspec.forecast.candidates.short import LEAST
 from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.frequency import parse_frequency, span_between
 from mlspec.forecast.zones import skipped_hours
@@ -19,13 +21,15 @@ class RowRules:
     """What an absent row says (`absent_is_zero`, or nothing is known), and after how long without a value a series has ended.
 
     Without `ended_after`, a series has ended after more than a `horizon` without a value; where an absent row is a zero, never.
-    `zone` is that of hours: what a clock change leaves out is no gap.
+    `zone` is that of hours: what a clock change leaves out is no gap. `omits_new`: whether series that are too new for a model are
+    left out.
     """
 
     horizon: int
     absent_is_zero: bool = False
     ended_after: pd.Timedelta | None = None
     zone: str | None = None
+    omits_new: bool = False
 
     def find_ended(self, last_value: pd.Series, grid: pd.DatetimeIndex, newest: int) -> pd.Index:
         """Return the series that have ended, from the grid position of each one's last value and of the newest period."""
@@ -36,12 +40,21 @@ class RowRules:
             return last_value.index[:0]
         return last_value.index[newest - last_value > self.horizon]
 
+    def ended_from(self, last_value: int, grid: pd.DatetimeIndex) -> pd.Timestamp:
+        """Return the first cutoff at which a series counts as ended, from the grid position of its last value."""
+        if self.ended_after is None:
+            return grid[last_value + self.horizon + 1]
+        later = range(last_value, len(grid))
+        return grid[
+            later[bisect_left(later, self.ended_after, key=lambda to: span_between(grid[last_value], grid[to]))]
+        ]
+
 
 def row_rules(dataset: Dataset, horizon: int) -> RowRules:
     """Return the rules of a spec's dataset."""
     after = None if dataset.ended_after is None else pd.Timedelta(dataset.ended_after)
     zone = None if parse_frequency(dataset.frequency).is_daily else dataset.timezone
-    return RowRules(horizon, dataset.missing == "zero", after, zone)
+    return RowRules(horizon, dataset.missing == "zero", after, zone, omits_new=dataset.new_series == "no-forecast")
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,8 @@ class SeriesSpans:
     """By series, as positions on the grid: its `first` period, its `last` period, and how many of them have a value (`present`).
 
     The last period is that of the last value; where an absent row is a zero, it is the `newest` period of all series, unless the
-    series has ended. `last_value` is always that of the last value. `ended` are the series that have ended.
+    series has ended. `last_value` is always that of the last value. `ended` are the series that have ended; `omits_new` is that of
+    the rules.
     """
 
     first: pd.Series
@@ -58,11 +72,19 @@ class SeriesSpans:
     last_value: pd.Series
     newest: int
     ended: pd.Index
+    omits_new: bool = False
 
     @property
     def active(self) -> pd.Index:
-        """The series that are forecast: those that have not ended."""
-        return self.first.index.difference(self.ended)
+        """The series that are forecast by a model: those that have not ended, and unless the spec says so, those that are new."""
+        running = self.first.index.difference(self.ended)
+        return running.difference(self.new) if self.omits_new else running
+
+    @property
+    def new(self) -> pd.Index:
+        """The series that are too new for a model."""
+        running = self.first.index.difference(self.ended)
+        return running[(self.newest + 1 - self.first[running] < LEAST).to_numpy(dtype=bool)]
 
     @property
     def missing_inside(self) -> pd.Series:
@@ -90,7 +112,7 @@ def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex, rules: RowRules) ->
         last = last_value.where(last_value.index.isin(ended), newest)
         present = last - first + 1 - _count_empty(on_grid[~has_value], grid, first, last)
     present += _count_skipped(grid.get_indexer(skipped_hours(grid, rules.zone)), first, last)
-    return SeriesSpans(first, last, present, last_value, newest, ended)
+    return SeriesSpans(first, last, present, last_value, newest, ended, rules.omits_new)
 
 
 def _places(rows: pd.DataFrame, grid: pd.DatetimeIndex) -> pd.core.groupby.SeriesGroupBy:

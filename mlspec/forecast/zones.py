@@ -52,6 +52,12 @@ def skipped_hours(grid: pd.DatetimeIndex, zone: str | None) -> pd.DatetimeIndex:
     return grid[grid.tz_localize(zone, ambiguous=np.ones(len(grid), dtype=bool), nonexistent="NaT").isna()]
 
 
+def in_utc(moment: pd.Timestamp, zone: str | None) -> pd.Timestamp:
+    """Return in UTC, without a zone, what the clocks of a zone show; of an hour that a clock change repeats, the later one."""
+    local = moment.tz_localize(zone or "UTC", ambiguous=False, nonexistent="shift_forward")
+    return local.tz_convert("UTC").tz_localize(None)
+
+
 def guess_zone(column: Column) -> tuple[str, str] | None:
     """Return the zone of a column of times with offsets, and the reason; None if they have none, or are days of UTC."""
     if not isinstance(column, TextColumn):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from mlspec.forecast import candidates as families
-from mlspec.forecast.scores import nominal_coverage, score_by_groups
+from mlspec.forecast.cold_start import BY_COLD_START
+from mlspec.forecast.frame import ID, TARGET
+from mlspec.forecast.scores import nominal_coverage, score_by_groups, score_rows
 from mlspec.forecast.selection import DEPLOYED, INCUMBENT, CompetitionResult, Competitors, by_label, gather_competitors
 from mlspec.forecast.selection import run_competition as compete
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_panel, read_spec, segment_columns
 from mlspec.jobs.files import write_json, write_table
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.metrics import MAIN
+from mlspec.spec.output_columns import METHOD
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 
@@ -25,17 +31,30 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         competitors = gather_competitors(panel, spec.model, serving, pool)
         outcome = compete(panel, spec.model, competitors, progress, pool)
     text = panel.layout.frequency.format_period
+    champion = outcome.rows_for(outcome.champion.label)
     facts = _backtest_facts(spec, competitors, outcome) | {
         "cutoffs": [text(cutoff) for cutoff in outcome.cutoffs],
-        "by": score_by_groups(
-            outcome.rows_for(outcome.champion.label), segment_columns(request, spec), spec.model.quantiles
-        ),
+        "by": score_by_groups(champion, segment_columns(request, spec), spec.model.quantiles),
     }
+    if panel.layout.cold_start:
+        facts["notes"] += [_cold_start_note(champion)]
     outputs = {
         "backtest": write_table(outcome.rows, request.out / "backtest.parquet"),
         "scores": write_json(facts, request.out / "scores.json"),
     }
     return StepResult(outputs, facts)
+
+
+def _cold_start_note(champion: pd.DataFrame) -> str:
+    """Return how good the cold starts of the backtest were, or that there was none."""
+    rows = champion[(champion[METHOD] == BY_COLD_START) & champion[TARGET].notna()]
+    if rows.empty:
+        return "no series was new at a cutoff of the backtest: its scores say nothing of cold starts"
+    wape = score_rows(rows)[MAIN.name]
+    scored = (
+        f"{len(rows):,} values of {rows[ID].nunique():,} series that were new at a cutoff are scored as cold starts"
+    )
+    return scored if wape is None else f"{scored}: {MAIN.title} {wape:.1%}"
 
 
 def _backtest_facts(spec: Forecast, competitors: Competitors, outcome: CompetitionResult) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from mlspec.forecast.contract import (
     describe_bad_rows,
     judge_contract,
 )
-from mlspec.forecast.fates import series_fates
+from mlspec.forecast.fates import list_ended_series, series_fates
 from mlspec.forecast.frame import ID, OBSERVED, TARGET
 from mlspec.forecast.load import TypedRows, load_future, load_history
 from mlspec.forecast.regular import build_panel, series_names
@@ -51,7 +51,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         "missing_periods": int((span.missing_inside + span.missing_behind).sum()),
         "ended": _count_and_examples([str(name) for name in span.ended]),
         "timezone": spec.dataset.timezone, "notes": list(notes),
-        "fates": series_fates(rows.frame, span, periods, layout.frequency),
+        "fates": series_fates(rows.frame, span, periods, layout.frequency, spec.dataset),
     }  # fmt: skip
     outputs = {"quality": write_json(facts, request.out / "quality.json")}
     if not facts["ok"]:
@@ -59,6 +59,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     progress(2, 3, "write the panel")
     panel = build_panel(rows, evidence.future, periods[: span.newest + 1], layout, evidence.rules)
     series = series_names(rows).merge(panel.series, on=ID)
+    if spec.dataset.ended_series == "zero" and len(span.ended):
+        ended = list_ended_series(rows, span, periods, layout, evidence.rules)
+        series = pd.concat([series, ended], ignore_index=True).sort_values(ID, ignore_index=True)
     outputs |= write_panel(panel.frame, request.out)
     outputs |= {"series": write_table(series, request.out / "series.parquet")}
     if layout.known:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mlspec.errors import SpecError, StateError, UsageError
+from mlspec.forecast.fates import ENDED_FROM
 from mlspec.forecast.frame import ID, PREFIX, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.load import KEY
 from mlspec.forecast.open_days import dataset_frequency
@@ -42,6 +43,7 @@ def panel_layout(spec: Forecast) -> Layout:
         add_prefix(cov.known),
         add_prefix(cov.past),
         add_prefix(cov.static),
+        cold_start=spec.dataset.new_series == "cold-start",
     )
 
 
@@ -57,7 +59,7 @@ def read_panel(request: StepRequest, spec: Forecast) -> Panel:
     """Read the panel, its series and the plan of known covariates."""
     layout = panel_layout(spec)
     require_input(request, PANEL)
-    frame, series = read_panel_frame(request.inputs), read_table(require_input(request, "series"))
+    frame, series = read_panel_frame(request.inputs), _active_series(request)
     bare = Panel(frame, series[[ID, *layout.static]], frame[[ID, "ds"]][:0], layout)
     future = read_table(require_input(request, "future")) if layout.known else horizon_frame(bare)
     return Panel(frame, bare.series, future, layout)
@@ -68,17 +70,38 @@ def read_cutoff(request: StepRequest) -> pd.Timestamp:
     return read_table(require_input(request, PANEL), [TIME])[TIME].max()
 
 
-def user_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
-    """Return the user's series columns, by unique_id."""
-    series = read_table(require_input(request, "series")).set_index(ID)
-    return series[[KEY + name for name in spec.dataset.series]].rename(columns=lambda name: str(name).removeprefix(KEY))
+def _read_series(request: StepRequest) -> pd.DataFrame:
+    """Return the series that are forecast, and when each of those that have ended counts as such."""
+    series = read_table(require_input(request, "series"))
+    return series if ENDED_FROM in series else series.assign(**{ENDED_FROM: pd.NaT})
+
+
+def _active_series(request: StepRequest) -> pd.DataFrame:
+    series = _read_series(request)
+    return series[series[ENDED_FROM].isna()].reset_index(drop=True)
+
+
+def ended_series(request: StepRequest, cutoff: pd.Timestamp) -> pd.Index:
+    """Return the series that are forecast as ended, those that count as such at this cutoff."""
+    series = _read_series(request)
+    return pd.Index(series.loc[(series[ENDED_FROM] <= cutoff).to_numpy(dtype=bool), ID])
+
+
+def forecast_names(request: StepRequest, spec: Forecast) -> pd.DataFrame:
+    """Return the user's series columns of all series that are forecast, also as ended, by unique_id."""
+    return _name_series(_read_series(request), spec)
+
+
+def _name_series(series: pd.DataFrame, spec: Forecast) -> pd.DataFrame:
+    named = series.set_index(ID)[[KEY + name for name in spec.dataset.series]]
+    return named.rename(columns=lambda name: str(name).removeprefix(KEY))
 
 
 def segment_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
-    """Return the series and static columns by unique_id, with the user's names. They define segments."""
-    series = read_table(require_input(request, "series")).set_index(ID)
-    static = {name: series[PREFIX + name] for name in spec.dataset.covariates.static}
-    return user_columns(request, spec).assign(**static)
+    """Return the series and static columns of the panel's series by unique_id, with the user's names. They define segments."""
+    series = _active_series(request)
+    static = {name: series.set_index(ID)[PREFIX + name] for name in spec.dataset.covariates.static}
+    return _name_series(series, spec).assign(**static)
 
 
 def require_option(options: Mapping[str, Any], name: str, step: str) -> Any:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from mlspec.forecast import data_metrics
 from mlspec.forecast.drift import observed_table
+from mlspec.forecast.fates import BY_END
 from mlspec.forecast.frame import ID, TIME, Panel
 from mlspec.forecast.frequency import span_between
 from mlspec.forecast.load import join_ids
@@ -28,11 +29,12 @@ from mlspec.forecast.realised import (
     measure_accuracy,
     newest_forecasts,
 )
-from mlspec.jobs.context import read_panel, read_spec, segment_columns, user_columns
+from mlspec.jobs.context import read_panel, read_spec, segment_columns
 from mlspec.jobs.files import read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
 from mlspec.spec.forecast import Alert, Forecast
 from mlspec.spec.metrics import METRICS
+from mlspec.spec.output_columns import METHOD
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 # forecast-1 is the newest forecast; shadow-1 is the newest one by a version without traffic.
@@ -186,8 +188,13 @@ def _read_forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[p
 
 
 def _with_series_ids(request: StepRequest, spec: Forecast, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return forecasts of known series with unique_id and ds, without the user's columns, whatever their names are."""
+    """Return forecasts of the panel's series with unique_id and ds, without the user's columns, whatever their names are.
+
+    A zero for a series that had ended is left out, also if the series came back: no version made it.
+    """
+    if spec.dataset.tells_methods and METHOD in frame:
+        frame = frame[frame[METHOD] != BY_END].drop(columns=METHOD)
     named = list(spec.dataset.series)
     ids = join_ids([frame[name] for name in named], frame.index)
     frame = frame.drop(columns=named).rename(columns={spec.dataset.time: TIME}).assign(**{ID: ids})
-    return frame[frame[ID].isin(user_columns(request, spec).index)].reset_index(drop=True)
+    return frame[frame[ID].isin(segment_columns(request, spec).index)].reset_index(drop=True)

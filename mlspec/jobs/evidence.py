@@ -11,6 +11,7 @@ from mlspec.forecast.load import TypedRows
 from mlspec.forecast.open_days import dataset_frequency
 from mlspec.forecast.panel_rows import panel_rows, plan_rows
 from mlspec.forecast.plan_coverage import twin_notes
+from mlspec.forecast.proposals import sparse_notes
 from mlspec.spec.forecast import Dataset
 
 
@@ -29,4 +30,5 @@ def gather_evidence(
     planned = plan_rows(dataset, plan, frequency)
     evidence = ContractEvidence(dataset, read, given.rows, planned, frequency, periods, horizon, now)
     of_plan = evidence.coverage.notes() if evidence.coverage is not None else ()
-    return evidence, (*given.notes, *of_plan, *twin_notes(read))
+    sparse = sparse_notes(given.rows.frame, evidence.spans) if dataset.missing == "unknown" else ()
+    return evidence, (*given.notes, *sparse, *of_plan, *twin_notes(read))

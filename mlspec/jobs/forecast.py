@@ -8,16 +8,27 @@ from pathlib import Path
 import pandas as pd
 
 from mlspec.errors import UsageError
+from mlspec.forecast.cold_start import made_by
+from mlspec.forecast.fates import BY_END, forecast_ended
 from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel
 from mlspec.forecast.quantiles import STEP, add_quantiles, quantile_column
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION
-from mlspec.jobs.context import panel_layout, read_cutoff, read_panel, read_spec, require_input, user_columns
+from mlspec.jobs.context import (
+    ended_series,
+    forecast_names,
+    panel_layout,
+    read_cutoff,
+    read_panel,
+    read_spec,
+    require_input,
+)
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.isolation import forecast_from_file
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.predictions import VERSION, ExpectedForecast, write_instances
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.output_columns import METHOD
 from mlspec.state.resource import Json
 from mlspec.state.split import series_partition, version_for
 from mlspec.state.step import INSTANCES, PREDICTIONS, Progress, StepRequest, StepResult
@@ -36,7 +47,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     job (`instances-VERSION`). With the jobs' answers as inputs (`predictions-…`), it writes the forecast from them.
     """
     spec = read_spec(request)
-    names = user_columns(request, spec)
+    names = forecast_names(request, spec)
     if request.options.get(INSTANCES):
         return _write_instances(request, names)
     answers = [path for role, path in sorted(request.inputs.items()) if role.startswith(PREDICTIONS)]
@@ -56,7 +67,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     shadows = [forecasts[version] for version, share in traffic.items() if share == 0]
     if shadows:
         files["shadow"] = write_table(_drop_index(pd.concat(shadows)), request.out / "shadow.parquet")
-    return StepResult(files, _forecast_facts(out, names, panel.layout, panel.cutoff))
+    return StepResult(files, _forecast_facts(out, panel.layout, panel.cutoff))
 
 
 def _write_instances(request: StepRequest, names: pd.DataFrame) -> StepResult:
@@ -77,17 +88,17 @@ def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, an
     layout, cutoff = panel_layout(spec), read_cutoff(request)
     columns = (MEAN, *(quantile_column(q) for q in spec.model.quantiles))
     predicted = ExpectedForecast(
-        names, layout, cutoff, spec.dataset.time, columns, _traffic_shares(request)
+        names, layout, cutoff, spec.dataset.time, columns, _traffic_shares(request), spec.dataset.timezone
     ).read_answers(answers)
     out = _drop_index(_with_user_columns(spec, cutoff, names, predicted))
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
-    return StepResult(files, _forecast_facts(out, names, layout, cutoff))
+    return StepResult(files, _forecast_facts(out, layout, cutoff))
 
 
-def _forecast_facts(out: pd.DataFrame, names: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
+def _forecast_facts(out: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
     text, times = layout.frequency.format_period, layout.frequency.periods_after(cutoff, layout.horizon)
     return {
-        "rows": len(out), "series": len(names), "cutoff": text(cutoff), "start": text(times[0]), "end": text(times[-1]),
+        "rows": len(out), "series": len(out) // len(times), "cutoff": text(cutoff), "start": text(times[0]), "end": text(times[-1]),
     }  # fmt: skip
 
 
@@ -117,7 +128,7 @@ def _traffic_shares(request: StepRequest) -> dict[str, int]:
 def forecast_version(
     request: StepRequest, spec: Forecast, panel: Panel, names: pd.DataFrame, version: str, *, alone: bool
 ) -> pd.DataFrame:
-    """Return one version's forecast of all series, by unique_id."""
+    """Return one version's forecast of all series, by unique_id; those that are new or have ended get what the spec says."""
     role = "" if alone and "model" in request.inputs else f"-{version}"
     past = read_table(require_input(request, f"backtest{role}"))
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
@@ -127,15 +138,24 @@ def forecast_version(
     rows = add_quantiles(
         rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
     )
+    rows = rows.assign(**{METHOD: made_by(rows[ID], panel)})
+    ended = ended_series(request, panel.cutoff)
+    if len(ended):
+        zeros = forecast_ended(ended, times, spec.model.quantiles).assign(**{METHOD: BY_END})
+        rows = pd.concat([rows, zeros], ignore_index=True).sort_values([ID, TIME], ignore_index=True)
     return _with_user_columns(spec, panel.cutoff, names, rows.assign(**{VERSION: version}))
 
 
 def _with_user_columns(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return time, cutoff, mean, quantiles and version with the user's column names, indexed by unique_id."""
+    """Return time, cutoff, mean, quantiles and version with the user's column names, indexed by unique_id.
+
+    Where a rule makes some rows, a column says by which method each is made.
+    """
     own = names.reindex(rows[ID]).reset_index(drop=True)
     columns = {spec.dataset.time: rows[TIME], "cutoff": cutoff, "mean": rows[MEAN]}
     columns |= {quantile_column(q): rows[quantile_column(q)] for q in spec.model.quantiles}
-    out = pd.concat([own, pd.DataFrame({**columns, VERSION: rows[VERSION]})], axis=1)
+    made_by = (VERSION, METHOD) if spec.dataset.tells_methods else (VERSION,)
+    out = pd.concat([own, pd.DataFrame({**columns, **{name: rows[name] for name in made_by}})], axis=1)
     return out.set_index(pd.Index(rows[ID], name=ID))
 
 

@@ -6,12 +6,12 @@ import pandas as pd
 
 from mlspec.errors import UsageError
 from mlspec.forecast.frame import ID, MEAN
-from mlspec.forecast.inventory import FORMULA, protection_periods, stock_levels
+from mlspec.forecast.inventory import FORMULA, add_zero_stock, protection_periods, stock_levels
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.quantiles import STEP
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION
-from mlspec.jobs.context import read_panel, read_spec, require_input, user_columns
+from mlspec.jobs.context import ended_series, forecast_names, read_panel, read_spec, require_input
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.moment import panel_as_of
 from mlspec.spec.forecast import Forecast
@@ -26,16 +26,18 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     panel = panel_as_of(request, read_panel(request, spec), spec.dataset.timezone)
     periods = protection_periods(spec.inventory, panel.layout.horizon)
     progress(0, 1, "compute the stock levels")
-    past = read_table(require_input(request, "backtest"))
+    past, forecast = read_table(require_input(request, "backtest")), _read_forecast(request, spec)
+    ended = ended_series(request, panel.cutoff)
     stock = stock_levels(
-        forecast=_read_forecast(request, spec),
+        forecast=forecast[~forecast[ID].isin(ended)],
         backtest=past[past[CHAMPION]],
         scale=series_scales(panel),
         inventory=spec.inventory,
         horizon=panel.layout.horizon,
     )
-    names = user_columns(request, spec).reindex(stock.table[ID]).reset_index(drop=True)
-    out = pd.concat([names, stock.table.drop(columns=ID)], axis=1)
+    table = add_zero_stock(stock.table, ended)
+    names = forecast_names(request, spec).reindex(table[ID]).reset_index(drop=True)
+    out = pd.concat([names, table.drop(columns=ID)], axis=1)
     progress(1, 1, "stock levels set")
     facts = {
         "protection_periods": periods, "service_level": spec.inventory.service_level, "samples": stock.samples,

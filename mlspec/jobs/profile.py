@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from mlspec.errors import DataError
 from mlspec.forecast.profile import Profile, ProfileHints, profile_sample
-from mlspec.forecast.reading.detect import Words, detect_layout
+from mlspec.forecast.reading.detect import Detected, Words, detect_layout
 from mlspec.forecast.reading.dialect import PLAIN, Dialect
 from mlspec.forecast.reading.table import Table, explain_errors, file_columns, read_first_rows, read_table
+from mlspec.forecast.reading.times import read_times
+from mlspec.forecast.reading.wide import RowNames, find_periods, guess_period_form, melt_table
 from mlspec.forecast.sample import MOST_SHOWN, take_sample
 from mlspec.source_files import list_source_files, partition_values
 
 _MOST_ROWS = 1_000_000
 _MOST_VALUES = 20_000_000
+_BEHIND = "stands behind the columns of periods"
+_NAMED = "the values of the columns of periods; --target gives them another name"
 
 
 def profile_file(file: Path, words: Mapping[str, Any], series: tuple[str, ...] | None, layout: Words) -> Profile:
@@ -37,7 +44,34 @@ def profile_file(file: Path, words: Mapping[str, Any], series: tuple[str, ...] |
             hint="remove notes and totals below the table; quote values that hold the sign between fields, "
             "or name that sign with --delimiter",
         )
-    return profile_sample(take_sample(table, detected, layout), ProfileHints(series=series, date_format=form, **words))
+    hints = ProfileHints(series=series, date_format=form, **words)
+    table, detected, left_out = _as_rows(file, table, detected, hints)
+    profile = profile_sample(take_sample(table, detected, layout), hints)
+    if detected.dialect.layout == "wide" and not hints.target:
+        profile = replace(profile, reasons={**profile.reasons, "target": _NAMED})
+    return replace(profile, left_out={**profile.left_out, **dict.fromkeys(left_out, _BEHIND)})
+
+
+def _as_rows(
+    file: Path, table: Table, detected: Detected, hints: ProfileHints
+) -> tuple[Table, Detected, tuple[str, ...]]:
+    """Return a table that has a column for each period as rows, and its other columns that are left out; another table as it is."""
+    header = list(table.columns)
+    form = None if hints.time in header else guess_period_form(header, hints.date_format)
+    if form is None:
+        return table, detected, ()
+    names = RowNames(hints.time or _free_name("period", header), hints.target or _free_name("value", header))
+    first = next(place for place, name in enumerate(header) if read_times(pd.Series([name]), form).notna().all())
+    dialect = replace(detected.dialect, date_format=form)
+    periods = find_periods(header, header[:first], names, dialect, file=file, where="--from")
+    behind = tuple(name for name in header[first:] if name not in periods)
+    kept = replace(table, columns={name: column for name, column in table.columns.items() if name not in behind})
+    reason = f"{len(periods):,} columns are named as periods, such as '{periods[0]}'"
+    return melt_table(kept, periods, names), detected.add("layout", "wide", reason), behind
+
+
+def _free_name(name: str, header: Sequence[str]) -> str:
+    return name if name not in header else _free_name(f"{name}_", header)
 
 
 def _read_folder(folder: Path) -> Table:

@@ -11,6 +11,7 @@ import pandas as pd
 from mlspec.forecast.frame import MEAN
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.replay import Replay, load_replay, replayable_periods
+from mlspec.forecast.zones import in_utc
 from mlspec.jobs.context import read_spec
 from mlspec.jobs.files import read_table, write_table
 from mlspec.spec.forecast import Forecast, Future, Source
@@ -55,7 +56,7 @@ def build_replayed_project(spec: Forecast, root: Path, folder: Path, periods: in
     future = Future(uri=PLAN) if plan is not None else spec.dataset.future
     delay = pd.Timedelta(spec.dataset.actuals.available_after) + pd.Timedelta(hours=1)
     ends = [history.frequency.period_end(period) + delay for period in history.periods[first - 1 :]]
-    moments = tuple(f"{_in_utc(moment, spec.dataset.timezone):%Y-%m-%dT%H:%M:%SZ}" for moment in ends)
+    moments = tuple(f"{in_utc(moment, spec.dataset.timezone):%Y-%m-%dT%H:%M:%SZ}" for moment in ends)
     # A rehearsal tests alerts and rollback. So no gate refuses a version, and no scheduled retraining replaces it.
     parts = {
         "dataset": spec.dataset.model_copy(update={"source": Source(uri=SOURCE), "future": future}),
@@ -87,11 +88,6 @@ class ScaledForecastSteps:
         columns = [MEAN, *(quantile_column(q) for q in quantiles)]
         rows.loc[bad, columns] = rows.loc[bad, columns] * self.factor
         write_table(rows, path)
-
-
-def _in_utc(moment: pd.Timestamp, zone: str | None) -> pd.Timestamp:
-    """Return in UTC what the clocks of a zone show; of an hour that a clock change repeats, the later one."""
-    return moment.tz_localize(zone or "UTC", ambiguous=False, nonexistent="shift_forward").tz_convert("UTC")
 
 
 def _write_csv(rows: pd.DataFrame, path: Path) -> None:

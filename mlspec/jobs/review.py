@@ -15,7 +15,7 @@ from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialec
 from mlspec.forecast.reading.evidence import DATE_FORMS, DIGIT_FORMS, DoubtfulCells, weigh_dates, weigh_numbers
 from mlspec.forecast.reading.numbers import NOTATIONS
 from mlspec.forecast.reading.table import file_columns
-from mlspec.forecast.source import local_files, read_source, source_folder
+from mlspec.forecast.source import local_files, read_history, source_folder
 from mlspec.jobs.evidence import gather_evidence
 from mlspec.source_files import partition_values
 from mlspec.spec.faults import Path as Field
@@ -62,7 +62,7 @@ def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root:
         if folder is not None:
             columns += partition_values(file.relative_to(folder).as_posix())
         for field, name in roles:
-            if name not in columns:
+            if name not in columns and not (dialect.layout == "wide" and field[1] in ("time", "target")):
                 message = f"{file.name} has no column '{name[:80]}'"
                 yield Problem(field, "no-such-column", message, did_you_mean(name, columns))
 
@@ -70,8 +70,9 @@ def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root:
 def _bad_cells(rows: TypedRows, roles: Roles, elsewhere: Field) -> Iterator[Problem]:
     """Yield one problem for each column with cells that cannot be read: the first of them, and how many there are."""
     fields = {name: field for field, name in roles}
-    for column, cells in rows.bad.groupby("column", sort=False):
-        shown = "; ".join(_describe_cell(row) for row in cells.head(_SHOWN).to_dict("records"))
+    # In a wide file each period is a column, and none of them is a field: they have one problem together.
+    for column, cells in rows.bad.groupby(rows.bad["column"].where(rows.bad["column"].isin(fields), ""), sort=False):
+        shown = "; ".join(_describe_cell(row, named=bool(column)) for row in cells.head(_SHOWN).to_dict("records"))
         more = f"; and {len(cells) - _SHOWN:,} more" if len(cells) > _SHOWN else ""
         yield Problem(
             fields.get(column, elsewhere), "unreadable-cell", f"{shown}{more}", "correct these cells in the file"
@@ -83,6 +84,7 @@ _FIELD_OF_CHECK: dict[str, Field] = {
     "keys": ("dataset", "series"), "frequency": ("dataset", "frequency"), "calendar": ("dataset", "calendar"),
     "gaps": ("dataset", "checks", "completeness"),
     "range": ("dataset", "checks", "range"), "series": ("dataset", "checks", "series"),
+    "new": ("dataset", "new_series"),
     "static": ("dataset", "covariates", "static"), "future": ("dataset", "future"),
 }  # fmt: skip
 
@@ -105,16 +107,18 @@ def _broken_contract(dataset: Dataset, horizon: int, read: TypedRows, future: Ty
         )
 
 
-def _describe_cell(row: dict[str, object]) -> str:
+def _describe_cell(row: dict[str, object], *, named: bool) -> str:
+    """Return where a cell stands, and why it cannot be read. `named`: the problem names the column already."""
+    column = f"{row['column']} " if row["column"] and not named else ""
     value = f"'{row['value']}' " if row["column"] else ""
-    return f"{row['file']} row {row['row']}: {value}{row['problem']}"
+    return f"{row['file']} row {row['row']}: {column}{value}{row['problem']}"
 
 
 def _doubts(dataset: Dataset, root: Path, roles: Roles) -> Iterator[Problem]:
     """Yield a warning for each column that another notation, or another form of dates, reads as well, with other values."""
     dialect = source_dialect(dataset.source)
     names = [name for _field, name in roles]
-    table = read_source(dataset.source.uri, root, "dataset.source", names, dialect)
+    table = read_history(dataset, root, names)
     texts = {name: column for name, column in table.columns.items() if isinstance(column, TextColumn)}
     notation = (dialect.decimal, dialect.thousands)
     numbers = {name: column for name, column in texts.items() if name not in (*dataset.series, dataset.time)}

@@ -27,6 +27,7 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
         for part in ("source", "future")
         for key in TABLE_KEYS
     ),
+    ("dataset.source.layout", ("data", "model"), "checks the data, backtests and trains again"),
     ("dataset.checks", ("data",), "checks the data again"),
     ("dataset.actuals", ("deployment",), "kept with the release"),
     ("dataset", ("data", "model"), "checks the data, backtests and trains again"),

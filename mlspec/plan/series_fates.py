@@ -1,19 +1,44 @@
-"""Says which series get no forecast, or a simple one, and why."""
+"""Says which series get no forecast, or one by a rule, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from mlspec.state.resource import Json
 
 _SHOWN = 3  # series that a sentence names
-# The fate in the facts of the data; what is said of its series, and of the period that is kept with each.
+
+
+@dataclass(frozen=True)
+class _Fate:
+    """A fate in the facts of the data, if the spec says that its series get one of `gets`, and what is said of them.
+
+    `since` is said of the period that is kept with each series. Facts of an older mlspec have no word on what series get: None.
+    """
+
+    name: str
+    gets: tuple[str | None, ...]
+    said: str
+    since: str
+    has_forecast: bool
+
+
 _FATES = (
-    ("ended", "ended, and {has} no forecast", "last value {}"),
-    ("empty", "{has} no value at all, and no forecast", ""),
-    ("new", "{is} new, so that most models repeat the last value", "since {}"),
+    _Fate("ended", (None, "no-forecast"), "ended, and {has} no forecast", "last value {}", has_forecast=False),
+    _Fate("ended", ("zero",), "ended, and {is} forecast as 0 without being scored", "last value {}", has_forecast=True),
+    _Fate("empty", (None,), "{has} no value at all, and no forecast", "", has_forecast=False),
+    _Fate("new", (None, "model"), "{is} new, so that most models repeat the last value", "since {}", has_forecast=True),
+    _Fate(
+        "new",
+        ("cold-start",),
+        "{is} new, and {gets} a share of the others' forecast (cold start)",
+        "since {}",
+        has_forecast=True,
+    ),
+    _Fate("new", ("no-forecast",), "{is} new, and {has} no forecast", "since {}", has_forecast=False),
 )
-_ONE, _MANY = {"has": "has", "is": "is"}, {"has": "have", "is": "are"}
+_ONE, _MANY = {"has": "has", "is": "is", "gets": "gets"}, {"has": "have", "is": "are", "gets": "get"}
 
 
 def fate_sentences(facts: Mapping[str, Json]) -> tuple[str, ...]:
@@ -21,21 +46,26 @@ def fate_sentences(facts: Mapping[str, Json]) -> tuple[str, ...]:
 
     `facts` are those of the checked data; those of an older mlspec say nothing.
     """
-    fates = facts.get("fates") or {}
-    sentences = (
-        _sentence(fates[fate], said, since) for fate, said, since in _FATES if fates.get(fate, {}).get("count")
-    )
+    sentences = (_sentence(found, fate) for fate, found in _told_fates(facts) if found.get("count"))
     return (*(facts.get("notes") or ()), *sentences)
 
 
 def find_fate(facts: Mapping[str, Json], wanted: Sequence[str]) -> str | None:
     """Return why series with all these values in their names have no forecast; None if that is not known."""
-    fates = facts.get("fates") or {}
-    for fate, said, since in _FATES[:2]:
-        named = [row for row in fates.get(fate, {}).get("series", ()) if set(wanted) <= _parts(row[0])]
-        if named:
-            return _sentence({"count": len(named), "series": named}, said, since)
+    for fate, found in _told_fates(facts):
+        named = [row for row in found.get("series", ()) if set(wanted) <= _parts(row[0])]
+        if named and not fate.has_forecast:
+            return _sentence({"count": len(named), "series": named}, fate)
     return None
+
+
+def _told_fates(facts: Mapping[str, Json]) -> Iterator[tuple[_Fate, Mapping[str, Json]]]:
+    """Yield each fate that fits what the spec says, with its facts."""
+    fates = facts.get("fates") or {}
+    for fate in _FATES:
+        found = fates.get(fate.name, {})
+        if found.get("gets") in fate.gets:
+            yield fate, found
 
 
 def _parts(name: str) -> set[str]:
@@ -43,11 +73,11 @@ def _parts(name: str) -> set[str]:
     return {name, *name.split("/")}
 
 
-def _sentence(fate: Mapping[str, Json], said: str, since: str) -> str:
-    count = int(fate["count"])
-    shown = ", ".join(_describe(row, since) for row in fate["series"][:_SHOWN])
+def _sentence(found: Mapping[str, Json], fate: _Fate) -> str:
+    count = int(found["count"])
+    shown = ", ".join(_describe(row, fate.since) for row in found["series"][:_SHOWN])
     more = f" and {count - _SHOWN:,} more" if count > _SHOWN else ""
-    return f"{count:,} series {said.format(**(_ONE if count == 1 else _MANY))}: {shown}{more}"
+    return f"{count:,} series {fate.said.format(**(_ONE if count == 1 else _MANY))}: {shown}{more}"
 
 
 def _describe(row: Iterable[Json], since: str) -> str:

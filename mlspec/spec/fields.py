@@ -78,6 +78,7 @@ Region = Annotated[str, StringConstraints(pattern=_REGION)]
 DatasetName = Annotated[str, StringConstraints(pattern=_DATASET)]
 # How a table of a file is written.
 TableFormat = Literal["csv", "parquet", "xlsx", "xlsb", "xls", "ods"]
+TableLayout = Literal["long", "wide"]
 Compression = Literal["gzip", "zstd", "zip"]
 DecimalMark = Literal[".", ","]
 ThousandsMark = Literal[".", ",", " ", "'"]

@@ -49,6 +49,7 @@ from mlspec.spec.fields import (
     Share,
     SheetName,
     TableFormat,
+    TableLayout,
     Text,
     ThousandsMark,
     Timezone,
@@ -124,6 +125,11 @@ class Source(Part):
     header_row: HeaderRow | None = Field(
         default=None, examples=[4],
         description="The row that holds the columns' names, if other rows stand above it; if left out, the first row.",
+    )  # fmt: skip
+    layout: TableLayout = Field(
+        default="long", examples=["wide"],
+        description="long: one row for each series and period. wide: one row for each series, and one column for each period, "
+        "named as date_format says; dataset.time and dataset.target are then names for the forecast, of no column in the file.",
     )  # fmt: skip
     sheet: SheetName | None = Field(
         default=None, description="The sheet of a workbook; the first, if left out.", examples=["Plan1"]
@@ -284,10 +290,24 @@ class Dataset(Part):
     )  # fmt: skip
     ended_after: Duration | None = Field(
         default=None, examples=["90d"],
-        description="A series without a value for so long has ended, and is not forecast. If left out: for longer than the horizon "
-        "where `missing` is unknown, and never where it is zero.",
+        description="A series without a value for so long has ended. If left out: for longer than the horizon where `missing` is "
+        "unknown, and never where it is zero.",
+    )  # fmt: skip
+    ended_series: Literal["no-forecast", "zero"] = Field(
+        default="no-forecast", examples=["zero"],
+        description="What a series that has ended gets: no-forecast, or zero (its mean, its quantiles and its stock levels are 0).",
+    )  # fmt: skip
+    new_series: Literal["model", "cold-start", "no-forecast"] = Field(
+        default="model", examples=["cold-start"],
+        description="What a series of fewer than 8 periods gets: model (most models repeat its last value), cold-start (its share "
+        "of the forecast of the series with the same static columns), or no-forecast.",
     )  # fmt: skip
     checks: Checks = Field(default=Checks(), description="The data contract.")
+
+    @property
+    def tells_methods(self) -> bool:
+        """Whether the forecast has a column `method`: where some rows are made by a rule, and not by a version's model."""
+        return self.ended_series == "zero" or self.new_series == "cold-start"
 
 
 # --- model ------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,9 @@ _OUTPUT_COLUMNS = re.compile(
 _JOINED = "unique_id"  # mlspec's own name of a series, where several columns name it
 
 
+METHOD = "method"  # only where `Dataset.tells_methods`
+
+
 def is_output_column(name: str, series: Sequence[str] = ()) -> bool:
     """Return whether mlspec writes a column of this name; `series` are all series columns of the dataset."""
     return bool(_OUTPUT_COLUMNS.fullmatch(name)) or (name == _JOINED and name in series and len(series) > 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlspec.state.resource import Json
 
@@ -16,7 +16,8 @@ class Predictions:
     `cutoff` is the newest period in the version's data, `until` the moment when that period ended (RFC 3339, UTC). `times` are
     the periods of the forecast, `time` is the user's name of that column. `positions` maps each series' key
     (`split.series_key`) to the position of the series. `columns` holds mean and quantiles: all periods of the first series,
-    then those of the second, and so on.
+    then those of the second, and so on. `methods` maps series to the method that made their forecast; it is empty if every forecast
+    is made by the version's model.
     """
 
     cutoff: str
@@ -25,6 +26,7 @@ class Predictions:
     times: tuple[str, ...]
     positions: Mapping[str, int]
     columns: Mapping[str, array[float]]
+    methods: Mapping[str, str] = field(default_factory=dict)
 
     def for_series(self, key: str, horizon: int) -> list[dict[str, Json]]:
         """Return the next `horizon` periods of one series. Raises KeyError for an unknown series."""

@@ -78,7 +78,10 @@ def _predict_instance(instance: Instance, version: str, predictions: Predictions
     if isinstance(predictions, str):
         raise ModelError(predictions)
     periods = predictions.for_series(instance.key, instance.horizon)
-    return {**instance.columns, "cutoff": predictions.cutoff, "version": version, "forecast": periods}
+    made_by = {"version": version}
+    if instance.key in predictions.methods:
+        made_by["method"] = predictions.methods[instance.key]
+    return {**instance.columns, "cutoff": predictions.cutoff, **made_by, "forecast": periods}
 
 
 def _predict_response(

@@ -14,6 +14,7 @@ import yaml
 
 from mlspec.cli import main as front
 from mlspec.installation import LocalPath, Origin, Published
+from mlspec.jobs.profile import profile_file
 from tests.examples import sales
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -99,6 +100,24 @@ def test_other_periods_are_understood(alias: str) -> None:
     dataset = spec_of(Path("s.csv"))["dataset"]
     assert isinstance(dataset, dict)
     assert dataset["frequency"] == alias
+
+
+@pytest.mark.parametrize(("alias", "season", "horizon"), [
+    ("15min", 96, 96), ("5min", 288, 288), ("10min", 144, 144), ("30min", 48, 48), ("2h", 12, 24), ("6h", 4, 24), ("min", 1440, 60),
+])  # fmt: skip
+@pytest.mark.parametrize("meters", [1, 3])
+def test_parts_of_a_day_are_understood_with_a_day_as_their_season(
+    tmp_path: Path, alias: str, season: int, horizon: int, meters: int
+) -> None:
+    times = pd.date_range("2024-01-01", periods=1800, freq=alias)
+    rows = [
+        f"{meter},{time:%Y-%m-%dT%H:%M:%S},{place % 7}" for meter in range(meters) for place, time in enumerate(times)
+    ]
+    path = tmp_path / "kwh.csv"
+    path.write_text("\n".join(["meter_code,time,kwh", *rows, ""]))
+    profile = profile_file(path, {"target": "kwh"}, None, {})
+    assert (profile.frequency, profile.season, profile.horizon) == (alias, season, horizon)
+    assert not profile.rows
 
 
 @pytest.mark.parametrize(

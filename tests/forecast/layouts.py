@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 from dataclasses import dataclass, field
@@ -71,6 +72,25 @@ def csv_bytes(sales: Sales, written: Written) -> bytes:
     if compression == "gzip":
         return gzip.compress(data)
     return pa.compress(data, codec="zstd", asbytes=True) if compression == "zstd" else data
+
+
+def wide_cells(sales: Sales, written: Written) -> list[list[str]]:
+    """The lines of a wide table: a shop, and its units in a column for each day; a day without a row is an empty cell."""
+    days = sorted({day for day, _, _ in sales.rows})
+    shops = list(dict.fromkeys(shop for _, shop, _ in sales.rows))
+    units = {
+        (shop, row["data"]): row["vendas"] for row, (_, shop, _) in zip(cells(sales, written), sales.rows, strict=True)
+    }
+    texts = [day.strftime(DAYS[written.key("date_format", "iso")]) for day in days]
+    return [["loja", *texts], *([shop, *(units.get((shop, text), "") for text in texts)] for shop in shops)]
+
+
+def wide_csv_bytes(sales: Sales, written: Written) -> bytes:
+    """The same sales as a wide CSV file."""
+    target = io.StringIO()
+    writer = csv.writer(target, delimiter=written.key("delimiter", ","), lineterminator=written.line_end)
+    writer.writerows(wide_cells(sales, written))
+    return target.getvalue().encode(written.key("encoding", "utf-8"))
 
 
 def excel_bytes(sales: Sales, written: Written, *, typed: bool) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from mlspec import jobs
+from mlspec.engine.rows import read_rows
 from mlspec.errors import TargetError
 from mlspec.spec.stored import read_stored_spec
 from mlspec.state.step import StepRequest, panel_parts
@@ -132,6 +133,28 @@ def test_whatever_a_series_is_called_and_however_long_a_period_is(tmp_path: Path
     usual = written(run, traffic=CANARY)
     told(run, answered(run, asked(run, CANARY)))
     assert written(run, traffic=CANARY) == usual
+
+
+@pytest.mark.parametrize(("zone", "first", "until"), [
+    (None, "2024-01-04T08:00:00", "2024-01-04T08:00:00Z"),
+    ("America/Sao_Paulo", "2024-01-04T08:00:00-03:00", "2024-01-04T11:00:00Z"),
+])  # fmt: skip
+def test_hours_of_a_zone_carry_its_offset_as_mlspec_forecast_prints_them(
+    tmp_path: Path, zone: str | None, first: str, until: str
+) -> None:
+    run = versions(tmp_path, hours("", ""), [NAIVE], dataset={"series": [], "frequency": "h", "timezone": zone})
+    usual = written(run, traffic=ONE)
+    (answer,) = answered(run, asked(run, ONE))
+    served = json.loads(answer)["prediction"]
+    (tmp_path / "forecast.parquet").write_bytes(usual[0])
+    printed = read_rows(tmp_path / "forecast.parquet", zone)
+    day, cutoff = (printed.columns.index(name) for name in ("day", "cutoff"))
+    assert [row["day"] for row in served["forecast"]] == [row[day] for row in printed.values]
+    assert [served["cutoff"]] * 3 == [row[cutoff] for row in printed.values]
+    assert served["forecast"][0]["day"] == first
+    assert predicted(run, "v1").until == until
+    told(run, [answer])
+    assert written(run, traffic=ONE) == usual
 
 
 def test_neither_models_nor_backtests_are_needed_again(tmp_path: Path) -> None:

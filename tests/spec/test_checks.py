@@ -130,6 +130,11 @@ def test_a_cron_expression_that_fires_is_taken(expression: str) -> None:
 @pytest.mark.parametrize(("changes", "path", "says"), [
     row("dataset.source", "found both", dataset__source={"uri": "a.csv", "query": "SELECT 1"}),
     row("dataset.source", "found neither", dataset__source={}),
+    row("dataset.ended_series", "no series ever ends", dataset__ended_series="zero", dataset__missing="zero"),
+    row("dataset.series[0]", "'method' is the name of a column", dataset__series=["method"], dataset__ended_series="zero"),
+    row("dataset.source.layout", "it is for files", dataset__source={"query": "SELECT 1", "layout": "wide"}),
+    row("dataset.covariates.past", "it cannot hold 'price', too", dataset__source={"uri": "x.csv", "layout": "wide"},
+        dataset__covariates={"past": ["price"]}),
     row("dataset.calendar", "a calendar is for days", dataset__calendar={"open": ["MON"]}, dataset__frequency="W-SUN"),
     row("dataset.calendar", "expected open, closed or holidays", dataset__calendar={}),
     row("dataset.calendar.open[1]", "MON is named already", dataset__calendar={"open": ["MON", "MON"]}),

@@ -107,6 +107,11 @@ class FileRows:
     ragged: tuple[BadRow, ...]
 
 
+def take_rows(column: Column, rows: npt.NDArray[np.int64]) -> Column:
+    """Return some rows of a column."""
+    return column.take(rows) if isinstance(column, TextColumn) else column.iloc[rows].reset_index(drop=True)
+
+
 def text_column(array: pa.ChunkedArray) -> TextColumn:
     """Return an Arrow column of text, encoded or not, as a `TextColumn`."""
     if not pa.types.is_dictionary(array.type):

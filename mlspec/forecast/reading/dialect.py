@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlspec.spec.fields import Compression, TableFormat
+from mlspec.spec.fields import Compression, TableFormat, TableLayout
 from mlspec.spec.forecast import Dataset, Future, Source
 from mlspec.spec.table_files import TABLE_KEYS, named_compression, named_format
 
@@ -24,6 +24,7 @@ class Dialect:
     header_row: int | None = None
     sheet: str | None = None
     compression: Compression | None = None
+    layout: TableLayout = "long"
 
     def format_of(self, file: Path) -> TableFormat:
         """Return the format of a file: what the spec says, else what its name says, else CSV."""
@@ -39,11 +40,14 @@ PLAIN = Dialect()
 
 def source_dialect(source: Source) -> Dialect:
     """Return how the history of a spec is written."""
-    return Dialect(**{key: getattr(source, key) for key in TABLE_KEYS})
+    return Dialect(**{key: getattr(source, key) for key in (*TABLE_KEYS, "layout")})
 
 
 def plan_dialect(dataset: Dataset) -> Dialect:
-    """Return how the plan of known covariates is written: what it leaves out, except for the file's own form, is the source's."""
+    """Return how the plan of known covariates is written: what it leaves out, except for the file's own form, is the source's.
+
+    It has one row for each period, also where the source is wide.
+    """
     source, plan = dataset.source, dataset.future
     if plan is None:
         return source_dialect(source)

@@ -7,9 +7,9 @@ Parquet file, as six megabytes of it can hold 600 million rows. What would not f
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -17,11 +17,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import union_categoricals
 
 from mlspec import memory
 from mlspec.errors import DataError, MissingExtra
 from mlspec.forecast.reading.budget import RowBudget
-from mlspec.forecast.reading.column import BadRow, Column, FileRows, TextColumn, as_text, join_cells, with_cells
+from mlspec.forecast.reading.column import (
+    BadRow,
+    Column,
+    FileRows,
+    TextColumn,
+    as_text,
+    join_cells,
+    take_rows,
+    with_cells,
+)
 from mlspec.forecast.reading.csv_file import CsvFile, Kinds, open_csv
 from mlspec.forecast.reading.csv_text import encoding_error, find_undecodable, read_header
 from mlspec.forecast.reading.dialect import Dialect
@@ -35,12 +45,15 @@ class Table:
     """Columns of all files of a source, in order. `origin` has `file` and `row` of each row.
 
     `ragged` lists the rows with a wrong number of fields. `nested` lists the columns that hold no single values and were not read.
+    For columns that the file does not have, `cell_columns` says in which column of the file the cell of each row stands
+    (`reading.wide`).
     """
 
     columns: dict[str, Column]
     origin: pd.DataFrame
     ragged: tuple[BadRow, ...] = ()
     nested: tuple[str, ...] = ()
+    cell_columns: Mapping[str, pd.Categorical] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.origin)
@@ -50,6 +63,11 @@ class Table:
         column = self.columns[name]
         cells = column.take(rows).strings() if isinstance(column, TextColumn) else column.iloc[rows]
         return ["" if pd.isna(cell) else str(cell) for cell in cells]
+
+    def file_columns(self, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
+        """Return the column of the file in which some cells of a column stand, for messages."""
+        places = self.cell_columns.get(name)
+        return [name] * len(rows) if places is None else [str(column) for column in places[rows]]
 
 
 class TypedTable(Protocol):
@@ -93,7 +111,7 @@ def read_table(
         parts = _read_files(files, opened, names, NO_KINDS, dialect, where)
     origin = pd.DataFrame({"file": _file_names(files, parts), "row": _join_rows(parts)}, copy=False)
     ragged = tuple(row for part in parts for row in part.ragged)
-    joined = {name: _join_columns([part.columns[name] for part in parts]) for name in names}
+    joined = {name: join_columns([part.columns[name] for part in parts]) for name in names}
     joined |= {name: _partition_column(name, partitions, parts) for name in all_names if name not in joined}
     return Table(joined, origin, ragged)
 
@@ -122,6 +140,21 @@ def read_first_rows(file: Path, dialect: Dialect, most_values: int, most_rows: i
     return _drop_blank_rows(Table(columns, origin, part.ragged, nested))
 
 
+def join_tables(files: Sequence[Path], tables: Sequence[Table]) -> Table:
+    """Return the tables of files, one after the other."""
+    if len(tables) == 1:
+        return tables[0]
+    numbers = np.repeat(np.arange(len(files), dtype="int16"), [len(table) for table in tables])
+    names = pd.Categorical.from_codes(numbers, _labels(files), validate=False)
+    origin = pd.concat([table.origin for table in tables], ignore_index=True).assign(file=names)
+    columns = {name: join_columns([table.columns[name] for table in tables]) for name in tables[0].columns}
+    places = {
+        name: union_categoricals([table.cell_columns[name] for table in tables]) for name in tables[0].cell_columns
+    }
+    ragged = tuple(row for table in tables for row in table.ragged)
+    return Table(columns, origin, ragged, cell_columns=places)
+
+
 def _drop_blank_rows(table: Table) -> Table:
     """Return a table without the rows in which every cell is empty text."""
     blank = np.ones(len(table), dtype=bool)
@@ -130,10 +163,7 @@ def _drop_blank_rows(table: Table) -> Table:
     if not blank.any():
         return table
     rows = np.flatnonzero(~blank)
-    columns = {
-        name: column.take(rows) if isinstance(column, TextColumn) else column.iloc[rows].reset_index(drop=True)
-        for name, column in table.columns.items()
-    }
+    columns = {name: take_rows(column, rows) for name, column in table.columns.items()}
     return Table(columns, table.origin.iloc[rows].reset_index(drop=True), table.ragged, table.nested)
 
 
@@ -232,7 +262,8 @@ def _hint(file: Path, dialect: Dialect) -> str:
     )
 
 
-def _join_columns(parts: list[Column]) -> Column:
+def join_columns(parts: list[Column]) -> Column:
+    """Return columns one after the other: as their type, or as text if they differ."""
     if len(parts) == 1:
         return parts[0]
     if not any(isinstance(part, TextColumn) for part in parts):

@@ -11,7 +11,7 @@ from mlspec.spec.checks.addresses import EXAMPLE, address_problem
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.fields import TableFormat
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.output_columns import is_output_column
+from mlspec.spec.output_columns import METHOD, is_output_column
 
 _SELECT = re.compile(r"(?:select|with)\b", re.IGNORECASE)
 # Parts of BigQuery's SQL that are not code: text in quotes (a backslash escapes), names in backticks, comments.
@@ -134,7 +134,8 @@ def check_columns(forecast: Forecast) -> Iterator[Problem]:
             role = ".".join(map(str, first[name][1:2] if len(first[name]) < 4 else first[name][1:3]))
             yield Problem(path, "column-twice", f"the column '{name}' is the {role} already", "a column has one role")
         first.setdefault(name, path)
-        if path[1] in ("time", "series") and is_output_column(name, dataset.series):
+        is_written = is_output_column(name, dataset.series) or (name == METHOD and dataset.tells_methods)
+        if path[1] in ("time", "series") and is_written:
             message = f"'{name}' is the name of a column that mlspec writes in the forecast"
             renamed = f"dataset.source.query: SELECT {name} AS {path[1]}_{name}, …" if dataset.source.query else ""
             hint = renamed or f"rename the column in the data, such as to {path[1]}_{name}"
@@ -144,6 +145,14 @@ def check_columns(forecast: Forecast) -> Iterator[Problem]:
         yield Problem(
             ("dataset", "covariates", "static"), "reference", message, "name the series columns, or drop these"
         )
+
+
+def check_ended_series(forecast: Forecast) -> Iterator[Problem]:
+    """Where ended series are forecast as zero, some series can end."""
+    dataset = forecast.dataset
+    if dataset.ended_series == "zero" and dataset.missing == "zero" and dataset.ended_after is None:
+        message = "no series ever ends: dataset.missing is zero, and dataset.ended_after says nothing"
+        yield Problem(("dataset", "ended_series"), "reference", message, "add ended_after, such as ended_after: 90d")
 
 
 def check_ranges(forecast: Forecast) -> Iterator[Problem]:

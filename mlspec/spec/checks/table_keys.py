@@ -22,6 +22,22 @@ def check_source_keys(forecast: Forecast) -> Iterator[Problem]:
     yield from _check_keys(forecast.dataset.source, ("dataset", "source"))
 
 
+def check_layout(forecast: Forecast) -> Iterator[Problem]:
+    """A wide table is a file, and its cells hold the target alone."""
+    dataset, path = forecast.dataset, ("dataset", "source", "layout")
+    if dataset.source.layout == "long":
+        return
+    if dataset.source.uri is None or dataset.source.uri.startswith("bq://"):
+        yield Problem(path, "table-key", "it is for files", "write dataset.source.query with UNPIVOT")
+    for kind in ("known", "past"):
+        names: tuple[str, ...] = getattr(dataset.covariates, kind)
+        if names:
+            message = f"a wide table has one value for each series and period: it cannot hold '{names[0]}', too"
+            yield Problem(
+                ("dataset", "covariates", kind), "table-key", message, "write the table long, or remove these"
+            )
+
+
 def check_plan_keys(forecast: Forecast) -> Iterator[Problem]:
     """The keys of the plan of known covariates fit its format and one another."""
     if forecast.dataset.future is not None:
