@@ -250,5 +250,5 @@ def test_init_reads_no_more_of_a_file_than_it_looks_at(tmp_path: Path, monkeypat
         profile_file(file, {}, None, {})
     long = tmp_path / "long.csv"
     long.write_text("shop,day,units\n" + "x" * 3_000_000 + "\n")
-    with pytest.raises(DataError, match="row 2 'x{40}' has 1 fields"):
+    with pytest.raises(DataError, match=r"row 2 'x{40}' has 1 fields"):
         profile_file(long, {}, None, {})
