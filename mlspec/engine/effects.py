@@ -308,8 +308,8 @@ def _contract_error(work: ForecastWork, facts: Mapping[str, Json]) -> DataError:
 
 # The keys of the spec that say what a check of the contract expects.
 _KEYS_OF_CHECK = {
-    "types": "dataset.source", "keys": "dataset.series or dataset.aggregate", "frequency": "dataset.frequency",
-    "calendar": "dataset.calendar",
+    "types": "dataset.source", "keys": "dataset.series or dataset.aggregate", "values": "dataset.target",
+    "frequency": "dataset.frequency", "calendar": "dataset.calendar",
     "gaps": "dataset.missing or dataset.checks.completeness", "freshness": "dataset.checks.freshness",
     "range": "dataset.checks.range", "series": "dataset.checks.series or dataset.ended_after",
     "new": "dataset.new_series",

@@ -114,13 +114,29 @@ def _check_keys(evidence: ContractEvidence) -> CheckResult:
     twice = rows[rows.duplicated([ID, TIME], keep=False)].sort_values([ID, TIME, "row"])
     if twice.empty:
         return CheckResult("keys", True, "each series has each period once")
-    pairs = list(twice.groupby([ID, TIME], sort=True))
+    pairs = twice.groupby([ID, TIME], sort=True).ngroup()
+    shown = twice[pairs < EXAMPLES].groupby([ID, TIME], sort=True)["row"]
     examples = [
-        f"series '{name}' has {evidence.frequency.format_period(time)} in rows {', '.join(map(str, group['row'].head(5)))}"
-        for (name, time), group in pairs[:EXAMPLES]
+        f"series '{name}' has {evidence.frequency.format_period(time)} in rows {', '.join(map(str, numbers.head(5)))}"
+        for (name, time), numbers in shown
     ]
-    message = f"{len(pairs):,} periods occur more than once in a series; dataset.aggregate makes one row of them"
-    return CheckResult("keys", False, message, len(pairs), examples)
+    count = int(pairs.max()) + 1
+    message = f"{count:,} periods occur more than once in a series; dataset.aggregate makes one row of them"
+    return CheckResult("keys", False, message, count, examples)
+
+
+def _check_values(evidence: ContractEvidence) -> CheckResult | None:
+    """Check that any period has a value. A sum of which a part is not known has none."""
+    if evidence.rows.frame[TARGET].notna().any():
+        return None
+    target, count = evidence.dataset.target, evidence.read.count
+    has_some = evidence.read.frame[TARGET].notna().any()
+    message = (
+        f"no period has a sum: in each, '{target}' is empty in a row"
+        if has_some
+        else f"'{target}' has no value in any row"
+    )
+    return CheckResult("values", False, message, count)
 
 
 def _check_frequency(evidence: ContractEvidence) -> CheckResult:
@@ -189,9 +205,10 @@ def _describe_gap(evidence: ContractEvidence, name: str, lacks: int) -> str:
 
 def _check_freshness(evidence: ContractEvidence) -> CheckResult | None:
     freshness = evidence.dataset.checks.freshness
-    if freshness is None:
+    with_value = evidence.rows.frame.loc[evidence.rows.frame[TARGET].notna(), TIME]
+    if freshness is None or with_value.empty:
         return None
-    newest = evidence.rows.frame.loc[evidence.rows.frame[TARGET].notna(), TIME].max()
+    newest = with_value.max()
     age = span_between(evidence.frequency.period_end(newest), evidence.now)
     message = f"the newest period is {evidence.frequency.format_period(newest)}, {max(age.days, 0)} days old"
     limit = f"at most {format_duration(freshness.max_age)} is allowed"
@@ -324,6 +341,6 @@ def _check_coverage(coverage: PlanCoverage, evidence: ContractEvidence) -> Check
 
 # In the order in which a person would check: unreadable values, duplicates, wrong dates, missing values.
 CHECKS: tuple[Callable[[ContractEvidence], CheckResult | None], ...] = (
-    _check_types, _check_keys, _check_frequency, _check_completeness, _check_freshness, _check_range, _check_series,
+    _check_types, _check_keys, _check_values, _check_frequency, _check_completeness, _check_freshness, _check_range, _check_series,
     _check_some_series, _check_static, _check_future,
 )  # fmt: skip

@@ -103,7 +103,7 @@ def take_sample(table: Table, detected: Detected, words: Words) -> Sample:
     columns = {name: column.without_cells() for name, column in table.columns.items() if isinstance(column, TextColumn)}
     detected = _add_currency(detected, columns, words)
     currency = detected.dialect.currency
-    evidence = weigh_numbers({name: _as_amounts(column, currency) for name, column in columns.items()}, notations)
+    evidence = weigh_numbers({name: as_amounts(column, currency) for name, column in columns.items()}, notations)
     detected = _add_notation(detected, evidence, words)
     sample = Sample(
         table, detected, evidence, pd.DataFrame({name: column.codes for name, column in texts.items()}),
@@ -185,7 +185,8 @@ def _add_currency(detected: Detected, columns: Mapping[str, TextColumn], words: 
     return detected
 
 
-def _as_amounts(column: TextColumn, currency: str | None) -> TextColumn:
+def as_amounts(column: TextColumn, currency: str | None) -> TextColumn:
+    """Return a column without the sign of the currency beside its numbers."""
     return column if currency is None else TextColumn(column.codes, strip_currency(column.texts, currency))
 
 

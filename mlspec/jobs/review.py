@@ -15,6 +15,7 @@ from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialec
 from mlspec.forecast.reading.evidence import DATE_FORMS, DIGIT_FORMS, DoubtfulCells, weigh_dates, weigh_numbers
 from mlspec.forecast.reading.numbers import NOTATIONS
 from mlspec.forecast.reading.table import file_columns
+from mlspec.forecast.sample import as_amounts
 from mlspec.forecast.source import local_files, read_history, source_folder
 from mlspec.jobs.evidence import gather_evidence
 from mlspec.source_files import partition_values
@@ -81,7 +82,8 @@ def _bad_cells(rows: TypedRows, roles: Roles, elsewhere: Field) -> Iterator[Prob
 
 # The checks of the contract that a file alone can break, and the field of each. Cells that cannot be read have a problem each.
 _FIELD_OF_CHECK: dict[str, Field] = {
-    "keys": ("dataset", "series"), "frequency": ("dataset", "frequency"), "calendar": ("dataset", "calendar"),
+    "keys": ("dataset", "series"), "values": ("dataset", "target"),
+    "frequency": ("dataset", "frequency"), "calendar": ("dataset", "calendar"),
     "gaps": ("dataset", "checks", "completeness"),
     "range": ("dataset", "checks", "range"), "series": ("dataset", "checks", "series"),
     "new": ("dataset", "new_series"),
@@ -121,7 +123,11 @@ def _doubts(dataset: Dataset, root: Path, roles: Roles) -> Iterator[Problem]:
     table = read_history(dataset, root, names)
     texts = {name: column for name, column in table.columns.items() if isinstance(column, TextColumn)}
     notation = (dialect.decimal, dialect.thousands)
-    numbers = {name: column for name, column in texts.items() if name not in (*dataset.series, dataset.time)}
+    numbers = {
+        name: as_amounts(column, dialect.currency)
+        for name, column in texts.items()
+        if name not in (*dataset.series, dataset.time)
+    }
     doubtful = dict(weigh_numbers(numbers, (notation, *NOTATIONS)).doubtful)
     if dataset.time in texts:
         dates = weigh_dates(texts[dataset.time], (dialect.date_format, *DATE_FORMS, *DIGIT_FORMS))

@@ -304,6 +304,28 @@ def test_with_data_it_says_what_the_data_check_would_refuse(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("checks", ["", "\n  checks: {freshness: {max_age: 3d}}"])
+def test_with_data_it_refuses_a_column_without_a_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checks: str
+) -> None:
+    monkeypatch.chdir(project(tmp_path, demand=spec_text().replace("frequency: D", f"frequency: D{checks}")))
+    sales = Path("data/sales.csv")
+    sales.write_text(re.sub(",[0-9.]+$", ",", sales.read_text(), flags=re.MULTILINE))
+    assert front.run(["validate", "--data"]) == 1
+    assert "'units' has no value in any row" in capsys.readouterr().out
+
+
+def test_with_data_it_warns_of_amounts_of_money_that_have_two_readings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = spec_text().replace("data/sales.csv", "data/sales.csv, currency: R$")
+    monkeypatch.chdir(project(tmp_path, demand=text))
+    sales = Path("data/sales.csv")
+    sales.write_text(re.sub(",[0-9.]+$", ",R$ 1.050", sales.read_text(), flags=re.MULTILINE))
+    assert front.run(["validate", "--data"]) == 0
+    assert "'1.050' in units is read with" in capsys.readouterr().out
+
+
 def test_with_data_it_warns_of_what_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

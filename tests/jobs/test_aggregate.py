@@ -122,3 +122,11 @@ def test_rows_that_repeat_a_period_name_the_key_that_joins_them(tmp_path: Path) 
     run = checked(tmp_path, daily(42) + "a,2024-01-24,5\n")
     (keys,) = [check for check in run.facts["check"]["checks"] if check["check"] == "keys"]
     assert "dataset.aggregate" in keys["message"]
+
+
+def test_where_no_sum_is_known_the_check_says_so(tmp_path: Path) -> None:
+    text = daily(28).replace(",7\n", ",\n")  # on Sundays nobody counted
+    facts = weekly(tmp_path, text, checks={"freshness": {"max_age": "3d"}}).facts["check"]
+    assert not facts["ok"]
+    broken = [check["message"] for check in facts["checks"] if not check["ok"]]
+    assert broken == ["no period has a sum: in each, 'units' is empty in a row"]
