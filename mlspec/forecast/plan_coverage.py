@@ -48,9 +48,9 @@ class PlanCoverage:
         """Return sentences on series of the plan and of the history whose names are the same numbers, written differently."""
         if not self.by_series:
             return ()
-        known = [str(name) for name in self.history.frame[ID].unique()]
-        planned = [str(name) for name in self.plan.frame[ID].unique()]
-        pairs = find_twins([*known, *(name for name in planned if name not in set(known))])
+        known = {str(name): None for name in self.history.frame[ID].unique()}  # in their order
+        planned = (str(name) for name in self.plan.frame[ID].unique())
+        pairs = find_twins([*known, *(name for name in planned if name not in known)])
         return tuple(
             f"'{first}' of the history and '{other}' of the plan may be one series: write them alike"
             for first, *others in pairs if first in known for other in others if other not in known
