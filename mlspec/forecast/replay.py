@@ -63,7 +63,8 @@ def load_replay(dataset: Dataset, root: Path) -> Replay:
     table = read_history(dataset, root, history_columns(dataset))
     times = parse_times(table.columns[dataset.time], dialect, dataset.timezone).values
     has_time = times.notna()
-    numbers = {dataset.target, *dataset.covariates.known, *dataset.covariates.past, *dataset.checks.range}
+    cov = dataset.covariates
+    numbers = {dataset.target, *cov.known, *cov.past, *cov.static, *dataset.checks.range}
     rows = _plain_rows(table, dataset, numbers, dialect)[has_time].reset_index(drop=True)
     times = times[has_time].reset_index(drop=True)
     freq = dataset_frequency(dataset)
@@ -83,10 +84,9 @@ def _load_plan(dataset: Dataset, root: Path) -> pd.DataFrame | None:
 def _plain_rows(table: Table, dataset: Dataset, numbers: Collection[str], dialect: Dialect) -> pd.DataFrame:
     """Return a table as plain CSV has it: numbers and dates that can be read are written anew, the rest is kept."""
     rows = pd.DataFrame({name: as_text(column).strings() for name, column in table.columns.items()})
-    if (dialect.decimal, dialect.thousands) != (PLAIN.decimal, PLAIN.thousands):
-        for name in numbers:
-            values = parse_numbers(table.columns[name], dialect).values
-            rows[name] = rows[name].where(values.isna(), values.map(repr))
+    for name in numbers:
+        values = parse_numbers(table.columns[name], dialect).values
+        rows[name] = rows[name].where(values.isna(), values.map(repr))
     if dialect.date_format != PLAIN.date_format:
         time = dataset.time
         times = parse_times(table.columns[time], dialect, dataset.timezone).values
