@@ -13,9 +13,10 @@ from mlspec.errors import DataError
 from mlspec.forecast.profile import Profile, ProfileHints, profile_sample
 from mlspec.forecast.reading.detect import Detected, Words, detect_layout
 from mlspec.forecast.reading.dialect import PLAIN, Dialect
+from mlspec.forecast.reading.evidence import guess_period_form
 from mlspec.forecast.reading.table import Table, explain_errors, file_columns, read_first_rows, read_table
 from mlspec.forecast.reading.times import read_times
-from mlspec.forecast.reading.wide import RowNames, find_periods, guess_period_form, melt_table
+from mlspec.forecast.reading.wide import RowNames, find_periods, melt_table
 from mlspec.forecast.sample import MOST_SHOWN, take_sample
 from mlspec.source_files import list_source_files, partition_values
 
@@ -66,6 +67,7 @@ def _as_rows(
     periods = find_periods(header, header[:first], names, dialect, file=file, where="--from")
     behind = tuple(name for name in header[first:] if name not in periods)
     kept = replace(table, columns={name: column for name, column in table.columns.items() if name not in behind})
+    kept = kept.head(max(_MOST_ROWS // len(periods), 1))
     reason = f"{len(periods):,} columns are named as periods, such as '{periods[0]}'"
     return melt_table(kept, periods, names), detected.add("layout", "wide", reason), behind
 

@@ -201,3 +201,48 @@ def test_two_columns_of_dates_make_no_wide_file(tmp_path: Path) -> None:
     path = written(tmp_path, "\n".join(["2023,2024-01-01,2024-01-02", *rows, ""])) / "wide.csv"
     profile = profile_file(path, {"target": "2024-01-02"}, ("2023",), {})
     assert "layout" not in {key for key, _, _ in profile.source_keys}
+
+
+def test_an_empty_line_of_a_table_of_one_series_is_no_row(tmp_path: Path) -> None:
+    written(tmp_path, "jan/24;fev/24\n1;2\n;\n")
+    rows = load_history(dataset("wide.csv", WIDE, series=()), tmp_path)
+    assert rows.frame[["ds", "y"]].astype(str).values.tolist() == [["2024-01-01", "1.0"], ["2024-02-01", "2.0"]]
+
+
+def test_a_rehearsal_writes_amounts_of_money_as_numbers(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("data,loja,vendas\n2024-01-01,A,$ 1.5\n2024-01-02,A,$ 2.5-\n")
+    replay = load_replay(dataset("v.csv", {"currency": "$"}), tmp_path)
+    assert replay.rows["vendas"].tolist() == ["1.5", "-2.5"]
+    higher = replay.rows_until(replay.periods[-1], shift_from=replay.periods[0], factor=2.0)
+    assert higher["vendas"].tolist() == ["3.0", "-5.0"]
+
+
+@pytest.mark.parametrize("names", [
+    ["01/2024", "02/2024", "03/2024", "04/2024"], [2021, 2022, 2023, 2024], [pd.Timestamp(2024, n, 1) for n in range(1, 5)],
+])  # fmt: skip
+def test_titles_may_stand_above_a_wide_table(tmp_path: Path, names: list[Any]) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    lines = [[shop, *(place * 3 % 7 for place in range(len(names)))] for shop in "ABC"]
+    for line in (["Relatório"], [], ["loja", *names], *lines):
+        book.active.append([cell.to_pydatetime() if isinstance(cell, pd.Timestamp) else cell for cell in line])
+    book.save(tmp_path / "wide.xlsx")
+    header = ";".join(
+        ["loja", *(f"{name:%Y-%m-%d}" if isinstance(name, pd.Timestamp) else str(name) for name in names)]
+    )
+    text = "\n".join(["Relatório", "", header, *(";".join(map(str, line)) for line in lines), ""])
+    written(tmp_path, text)
+    for file in ("wide.xlsx", "wide.csv"):
+        profile = profile_file(tmp_path / file, {}, None, {})
+        found = {key: value for key, value, _ in profile.source_keys}
+        assert (found["header_row"], found["layout"], profile.series) == (3, "wide", ("loja",)), file
+
+
+def test_init_looks_at_as_many_rows_of_a_wide_file_as_of_a_long_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlspec.jobs.profile._MOST_ROWS", 20)
+    header = "loja;" + ";".join(f"2024-01-{day:02}" for day in range(1, 9))
+    path = written(tmp_path, "\n".join([header, *(f"{shop};1;2;3;4;5;6;7;8" for shop in "ABCDEF"), ""])) / "wide.csv"
+    assert len(profile_file(path, {}, None, {}).sample.table) == 2 * 8

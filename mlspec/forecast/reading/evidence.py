@@ -34,6 +34,7 @@ DATE_FORMS: tuple[str, ...] = (
 )  # fmt: skip
 # Digits alone are a date only where a person says so, or a column is named as one.
 DIGIT_FORMS = ("yyyymmdd", "yyyymm", "%Y", "excel", "epoch", "epoch-ms")
+FEWEST_PERIODS = 3  # columns named as periods, from which `init` takes a table for a wide one
 _LIKELY_YEARS = (1950, 2100)
 _EXCEL_YEARS = (1990, 2100)  # days counted from 1970, as Python does, are none of these
 
@@ -168,4 +169,18 @@ def _date_doubt(
         differs = (reads[best] != reads[form]) & reads[best].notna()
         if differs.any():
             return DoubtfulCells(texts[differs].iloc[0], form)
+    return None
+
+
+def guess_period_form(header: Sequence[str], form: str | None) -> str | None:
+    """Return the form in which columns are named as periods, or None if they are too few for a wide table.
+
+    `form`: what the caller says of dates.
+    """
+    texts = pd.Series(header, dtype=object)
+    for forms in ((form,),) if form else (DATE_FORMS, DIGIT_FORMS):
+        counts = {each: read_likely_times(texts, each).nunique() for each in forms}
+        best = max(counts, key=lambda each: counts[each])
+        if counts[best] >= FEWEST_PERIODS:
+            return best
     return None

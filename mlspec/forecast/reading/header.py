@@ -6,7 +6,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from mlspec.errors import DataError
+from mlspec.forecast.reading.column import cell_text
+from mlspec.forecast.reading.evidence import guess_period_form
+from mlspec.forecast.reading.times import read_times
 
 _SHOWN = 20  # names of columns in a message
 
@@ -48,8 +53,17 @@ def find_header_row(rows: Sequence[Sequence[object]]) -> int:
         return first
     usual = wide[len(wide) // 2]
     place = next((place for place, count in enumerate(filled[:_TITLE_ROWS]) if count >= usual), first)
-    names = [cell for cell in rows[place] if not _is_blank(cell)]
-    return place if all(isinstance(name, str) and _NAME.match(name) for name in names) else first
+    return place if _are_names([cell for cell in rows[place] if not _is_blank(cell)]) else first
+
+
+def _are_names(cells: Sequence[object]) -> bool:
+    """Return whether cells name columns: by words, or beside them by periods, as in a wide table."""
+    others = [cell for cell in cells if not (isinstance(cell, str) and _NAME.match(cell))]
+    if not others or len(others) == len(cells):
+        return not others
+    texts = [cell_text(cell) for cell in others]
+    form = guess_period_form(texts, None)
+    return form is not None and bool(read_times(pd.Series(texts, dtype=object), form).notna().all())
 
 
 def _is_blank(cell: object) -> bool:

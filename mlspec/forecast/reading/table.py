@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -57,6 +57,15 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.origin)
+
+    def head(self, most: int) -> Table:
+        """Return the first `most` rows."""
+        if len(self) <= most:
+            return self
+        rows = np.arange(most)
+        columns = {name: take_rows(column, rows) for name, column in self.columns.items()}
+        places = {name: column[rows] for name, column in self.cell_columns.items()}
+        return replace(self, columns=columns, origin=self.origin.head(most), cell_columns=places)
 
     def cell_texts(self, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
         """Return the text of some cells of a column, for messages."""

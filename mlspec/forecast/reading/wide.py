@@ -21,12 +21,10 @@ from mlspec.forecast.reading.budget import NUMBER_BYTES, ROW_BYTES, RowBudget
 from mlspec.forecast.reading.column import Column, TextColumn, as_text, take_rows, texts_as_column
 from mlspec.forecast.reading.csv_file import Kinds
 from mlspec.forecast.reading.dialect import Dialect
-from mlspec.forecast.reading.evidence import DATE_FORMS, DIGIT_FORMS, read_likely_times
 from mlspec.forecast.reading.numbers import is_missing
 from mlspec.forecast.reading.table import NO_KINDS, Table, file_columns, join_columns, join_tables, read_table
 from mlspec.forecast.reading.times import describe_form, read_times
 
-FEWEST_PERIODS = 3  # columns named as periods, from which `init` takes a table for a wide one
 _SHOWN = 20  # names of columns in a message
 
 
@@ -95,20 +93,6 @@ def find_periods(
     return [header[place] for place in places]
 
 
-def guess_period_form(header: Sequence[str], form: str | None) -> str | None:
-    """Return the form in which columns are named as periods, or None if they are too few for a wide table.
-
-    `form`: what the caller says of dates.
-    """
-    texts = pd.Series(header, dtype=object)
-    for forms in ((form,),) if form else (DATE_FORMS, DIGIT_FORMS):
-        counts = {each: read_likely_times(texts, each).nunique() for each in forms}
-        best = max(counts, key=lambda each: counts[each])
-        if counts[best] >= FEWEST_PERIODS:
-            return best
-    return None
-
-
 def melt_table(table: Table, periods: Sequence[str], names: RowNames, *, keep_empty: bool = True) -> Table:
     """Return a wide table as rows, line by line. `keep_empty`: a line without any value is one row, so that its series is known."""
     lines, count = len(table), len(periods)
@@ -147,7 +131,7 @@ def _is_numeric(column: Column) -> bool:
 def _blank_lines(table: Table, periods: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Return which lines have no text in any other column: an empty line at a file's end names no series."""
     others = [as_text(column) for name, column in table.columns.items() if name not in periods]
-    blank = np.full(len(table), bool(others))
+    blank = np.ones(len(table), dtype=bool)
     for column in others:
         blank &= column.rows_with("")
     return blank
