@@ -383,3 +383,17 @@ def test_whatever_bytes_a_file_has_init_proposes_a_spec_or_says_why_not(data: by
             profile_file(Path(folder) / name, {}, None, {})
         except DataError as error:
             require_own_error(error)
+
+
+def test_a_space_before_a_date_says_nothing_of_an_offset(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("data,loja,vendas\n2024-01-01,a,1\n 2024-01-02,a,2\n")
+    rows = load_history(dataset("v.csv", {}), tmp_path)
+    assert rows.bad.empty
+    assert list(rows.frame["ds"]) == [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02")]
+
+
+def test_a_row_of_absent_values_and_empty_texts_is_no_row(tmp_path: Path) -> None:
+    lines = {"data": ["2024-01-01", "", None], "loja": ["a", "", None], "vendas": ["1", "", None]}
+    pd.DataFrame(lines).to_parquet(tmp_path / "v.parquet")
+    rows = load_history(dataset("v.parquet", {}), tmp_path)
+    assert (len(rows.frame), len(rows.bad)) == (1, 0)

@@ -122,8 +122,10 @@ def text_column(array: pa.ChunkedArray) -> TextColumn:
     texts = whole.dictionary.cast(pa.string())
     indices = whole.indices
     if whole.null_count:
-        texts = pa.concat_arrays([texts, pa.array([""], pa.string())])
-        indices = indices.fill_null(len(texts) - 1)
+        place = pc.index(texts, "").as_py()
+        if place < 0:
+            place, texts = len(texts), pa.concat_arrays([texts, pa.array([""], pa.string())])
+        indices = indices.fill_null(place)
     return TextColumn(indices.to_numpy(zero_copy_only=False).astype("int32", copy=False), texts)
 
 

@@ -110,7 +110,7 @@ def _move_to_zone(times: pd.Series, zone: str) -> pd.Series:
 
 def _mixed_offsets(texts: pd.Series, column: TextColumn, times: pd.Series) -> list[int]:
     """Return the texts with an offset where most rows have none, or the other way round."""
-    zoned = texts.str.fullmatch(_OFFSET).to_numpy(dtype=bool)
+    zoned = texts.str.strip().str.fullmatch(_OFFSET).to_numpy(dtype=bool)
     if zoned.all() or not zoned.any():
         return []
     rows, good = column.counts(), times.notna().to_numpy()
