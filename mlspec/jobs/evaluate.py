@@ -192,7 +192,7 @@ def _with_series_ids(request: StepRequest, spec: Forecast, frame: pd.DataFrame) 
 
     A zero for a series that had ended is left out, also if the series came back: no version made it.
     """
-    if spec.dataset.tells_methods and METHOD in frame:
+    if METHOD in frame and METHOD not in (*spec.dataset.series, spec.dataset.time):
         frame = frame[frame[METHOD] != BY_END].drop(columns=METHOD)
     named = list(spec.dataset.series)
     ids = join_ids([frame[name] for name in named], frame.index)

@@ -101,6 +101,8 @@ def test_zeros_are_never_scored_also_if_the_series_comes_back(tmp_path: Path) ->
         assert facts["metrics"]["wape"] < 0.2
         (measured,) = facts["alerts"]
         assert measured["segments"][""][0] < 0.2
+    run.spec["dataset"]["ended_series"] = "no-forecast"  # what was forecast before stays as it is
+    assert run.run("evaluate", now="2024-02-14T00:00:00Z")["metrics"]["wape"] < 0.2
 
 
 @pytest.mark.parametrize("dataset", [{}, {"ended_after": "20d", "missing": "zero"}])
