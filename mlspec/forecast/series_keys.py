@@ -132,19 +132,22 @@ def _key_candidates(
 
 def _choose_keys(keys: pd.DataFrame, dates: pd.Series, candidates: Sequence[str]) -> list[str]:
     chosen: list[str] = []
+    combinations = keys[
+        list(candidates)
+    ].drop_duplicates()  # few, beside the rows: what determines what is the same in them
     for _ in range(_MOST_SERIES_COLUMNS):
         remaining = [name for name in candidates if name not in chosen]
         if not remaining or _is_unique(keys, dates, chosen):
             break
         # The column that splits the rows best. Among equals prefer one that does not determine others, as a joined code does.
+        groups = {name: _count_groups(keys, dates, [*chosen, name]) for name in remaining}
+        equals = [name for name in remaining if groups[name] == max(groups.values())]
         chosen.append(
-            max(
-                remaining,
-                key=lambda name: (
-                    _count_groups(keys, dates, [*chosen, name]),
-                    not ROW_NUMBERS.search(name),
-                    -_count_determined(keys, name, remaining),
-                ),
+            equals[0]
+            if len(equals) == 1
+            else max(
+                equals,
+                key=lambda name: (not ROW_NUMBERS.search(name), -_count_determined(combinations, name, remaining)),
             )
         )
     return chosen
