@@ -45,7 +45,7 @@ def aggregate_rows(rows: TypedRows, frequency: Frequency, how: How, now: pd.Time
 
 def row_periods(times: pd.Series, frequency: Frequency) -> pd.Series:
     """Return the period to which each time belongs. A time between business days belongs to none, and stays as it is."""
-    if frequency.base == "B" or frequency.open_days is not None:
+    if times.empty or frequency.base == "B" or frequency.open_days is not None:
         return times.dt.normalize()
     distinct = pd.DatetimeIndex(times.unique())
     if isinstance(frequency.offset, pd.offsets.Tick):
@@ -86,12 +86,26 @@ def _period_start(period: pd.Timestamp, frequency: Frequency) -> pd.Timestamp:
 
 
 def join_plan_rows(plan: TypedRows, frequency: Frequency) -> TypedRows:
-    """Return a plan of known covariates with one row for each series and period, also where it has a row a day."""
-    periods = row_periods(plan.frame[TIME], frequency)
+    """Return a plan of known covariates with one row for each series and period, also where it has a row a day.
+
+    A last period of which it has only the beginning is left out: the mean of two days is none of a week.
+    """
+    times = plan.frame[TIME]
+    periods = row_periods(times, frequency)
     frame = plan.frame.assign(**{TIME: periods})
     if not frame.duplicated([ID, TIME]).any():
         return replace(plan, frame=frame)
-    return replace(plan, frame=_join_groups(_order_rows(frame, plan.frame[TIME])).reset_index()[list(frame.columns)])
+    if _is_cut_off(times, periods, frequency):
+        frame = frame[periods < periods.max()]
+    return replace(plan, frame=_join_groups(_order_rows(frame, times[frame.index])).reset_index()[list(frame.columns)])
+
+
+def _is_cut_off(times: pd.Series, periods: pd.Series, frequency: Frequency) -> bool:
+    """Return whether rows reach less far in the newest period than in others, so that at least one more row would follow."""
+    newest = periods.max()
+    longest_step = pd.Series(times.unique()).sort_values().diff().max()
+    is_short = _incomplete_periods(times, periods, frequency, pd.Timestamp.max).get(newest) == "newest"
+    return is_short and bool(frequency.period_end(newest) - times.max() > longest_step)
 
 
 def join_rows(rows: pd.DataFrame, times: pd.Series, how: How) -> pd.DataFrame:

@@ -92,11 +92,14 @@ _FIELD_OF_CHECK: dict[str, Field] = {
 
 
 def _broken_contract(dataset: Dataset, horizon: int, read: TypedRows, future: TypedRows | None) -> Iterator[Problem]:
-    """Yield a problem for each broken check of the contract, with its first examples, and a warning for each sentence."""
+    """Yield a problem for each broken check of the contract, with its first examples, and a warning for each sentence.
+
+    If no row is left, the sentences say why, and are no warnings.
+    """
     if read.frame.empty or (future is not None and not future.bad.empty):
         return
     evidence, notes = gather_evidence(dataset, horizon, read, future, pd.Timestamp.max)
-    yield from (Problem(("dataset",), "rows", note, None, warning=True) for note in notes)
+    yield from (Problem(("dataset",), "rows", note, None, warning=evidence is not None) for note in notes)
     for result in judge_contract(evidence) if evidence is not None else ():
         if result.ok or result.check not in _FIELD_OF_CHECK:
             continue

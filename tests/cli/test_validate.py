@@ -304,6 +304,16 @@ def test_with_data_it_says_what_the_data_check_would_refuse(
     assert said in capsys.readouterr().out
 
 
+def test_with_data_it_refuses_rows_of_closed_days_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = spec_text().replace("frequency: D", "frequency: D\n  calendar: {open: [SUN]}")
+    monkeypatch.chdir(project(tmp_path, demand=text))
+    Path("data/sales.csv").write_text("shop,day,units\n001,2024-01-05,0\n")
+    assert front.run(["validate", "--data"]) == 1
+    assert "1 rows of closed days are left out: their value is 0 or empty" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("checks", ["", "\n  checks: {freshness: {max_age: 3d}}"])
 def test_with_data_it_refuses_a_column_without_a_value(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checks: str

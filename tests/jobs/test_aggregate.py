@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.forecast.aggregate import row_periods
+from mlspec.forecast.aggregate import join_plan_rows, row_periods
 from mlspec.forecast.frequency import ENDS_ON_ITS_DATE, parse_frequency
+from mlspec.forecast.load import TypedRows
 from tests.jobs.test_row_meaning import checked, panel
 
 MONDAY = date(2024, 1, 1)
@@ -130,3 +131,34 @@ def test_where_no_sum_is_known_the_check_says_so(tmp_path: Path) -> None:
     assert not facts["ok"]
     broken = [check["message"] for check in facts["checks"] if not check["ok"]]
     assert broken == ["no period has a sum: in each, 'units' is empty in a row"]
+
+
+def planned(root: Path, plan: str) -> dict[str, Any]:
+    """The check of the plan of known covariates, for the two weeks after four of history."""
+    text = "\n".join(["shop,day,units,promo", *(f"{line},0" for line in daily(28).splitlines()[1:]), ""])
+    (root / "data").mkdir()
+    (root / "data/plan.csv").write_text(f"day,promo\n{plan}")
+    known = {"covariates": {"known": ["promo"], "past": [], "static": []}, "future": {"uri": "data/plan.csv"}}
+    (check,) = [check for check in weekly(root, text, **known).facts["check"]["checks"] if check["check"] == "future"]
+    return dict(check)
+
+
+@pytest.mark.parametrize(("days", "ok"), [(14, True), (13, False), (8, False)])
+def test_the_first_days_of_a_week_in_a_plan_are_no_week(tmp_path: Path, days: int, *, ok: bool) -> None:
+    start = MONDAY + timedelta(days=28)
+    check = planned(tmp_path, "".join(f"{start + timedelta(days=number)},0\n" for number in range(days)))
+    assert check["ok"] is ok
+    assert check["examples"] == ([] if ok else ["2024-02-11"])
+
+
+def test_months_in_a_plan_of_weeks_are_as_long_as_they_are() -> None:
+    mondays = pd.Series(
+        pd.date_range("2024-04-01", "2024-06-24", freq="W-MON")
+    )  # the last is seven days before its month ends
+    frame = pd.DataFrame({"unique_id": "a", "file": "plan.csv", "row": 1, "ds": mondays, "x_promo": 1.0})
+    months = join_plan_rows(TypedRows(frame, pd.DataFrame(), len(frame), {}), parse_frequency("MS")).frame["ds"]
+    assert list(months) == list(pd.date_range("2024-04-01", periods=3, freq="MS"))
+
+
+def test_a_plan_that_cannot_be_read_is_refused_in_words(tmp_path: Path) -> None:
+    assert planned(tmp_path, "soon,0\n")["message"] == "1 rows of the plan cannot be used"
