@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mlspec.errors import DataError
@@ -67,7 +68,7 @@ def _as_rows(
     periods = find_periods(header, header[:first], names, dialect, file=file, where="--from")
     behind = tuple(name for name in header[first:] if name not in periods)
     kept = replace(table, columns={name: column for name, column in table.columns.items() if name not in behind})
-    kept = kept.head(max(_MOST_ROWS // len(periods), 1))
+    kept = kept.take(np.arange(min(len(kept), max(_MOST_ROWS // len(periods), 1))))
     reason = f"{len(periods):,} columns are named as periods, such as '{periods[0]}'"
     return melt_table(kept, periods, names), detected.add("layout", "wide", reason), behind
 

@@ -129,6 +129,14 @@ def test_files_of_different_years_are_one_table(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_line_without_a_value_in_several_files_is_a_series_that_is_known(tmp_path: Path) -> None:
+    written(tmp_path, "loja;jan/23;fev/23\nA;1;2\nB;;\nC;;\n", wide2="loja;jan/24\nA;\nB;\nC;3\n")
+    rows = load_history(dataset("wide*.csv", WIDE), tmp_path)
+    assert rows.frame[["unique_id", "ds", "y"]].astype(str).values.tolist() == [
+        ["A", "2023-01-01", "1.0"], ["A", "2023-02-01", "2.0"], ["B", "2023-01-01", "nan"], ["C", "2024-01-01", "3.0"],
+    ]  # fmt: skip
+
+
 def test_files_of_which_one_has_numbers_as_text_are_one_table(tmp_path: Path) -> None:
     pd.DataFrame({"loja": ["A"], "2024-01-01": [1.5]}).to_parquet(tmp_path / "a.parquet")
     pd.DataFrame({"loja": ["A"], "2024-01-02": ["2.5"]}).to_parquet(tmp_path / "b.parquet")

@@ -58,14 +58,11 @@ class Table:
     def __len__(self) -> int:
         return len(self.origin)
 
-    def head(self, most: int) -> Table:
-        """Return the first `most` rows."""
-        if len(self) <= most:
-            return self
-        rows = np.arange(most)
+    def take(self, rows: npt.NDArray[np.int64]) -> Table:
+        """Return some rows."""
         columns = {name: take_rows(column, rows) for name, column in self.columns.items()}
         places = {name: column[rows] for name, column in self.cell_columns.items()}
-        return replace(self, columns=columns, origin=self.origin.head(most), cell_columns=places)
+        return replace(self, columns=columns, origin=self.origin.iloc[rows].reset_index(drop=True), cell_columns=places)
 
     def cell_texts(self, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
         """Return the text of some cells of a column, for messages."""
@@ -171,9 +168,7 @@ def _drop_blank_rows(table: Table) -> Table:
         blank &= column.rows_with("") if isinstance(column, TextColumn) else column.isna().to_numpy()
     if not blank.any():
         return table
-    rows = np.flatnonzero(~blank)
-    columns = {name: take_rows(column, rows) for name, column in table.columns.items()}
-    return Table(columns, table.origin.iloc[rows].reset_index(drop=True), table.ragged, table.nested)
+    return table.take(np.flatnonzero(~blank))
 
 
 def _open_whole(file: Path, dialect: Dialect, budget: RowBudget) -> OpenedFile:

@@ -57,11 +57,23 @@ def read_wide_table(
         table = read_table([file], wanted, dialect, where, kinds=kinds, folder=folder)
         cells = len(table) * len(periods)
         budget.add(file, cells, cells * (ROW_BYTES + NUMBER_BYTES))
-        parts.append(melt_table(table, periods, names, keep_empty=len(files) == 1))
+        parts.append(melt_table(table, periods, names))
     kinds_of_values = {isinstance(part.columns[names.value], TextColumn) for part in parts}
     if typed and len(kinds_of_values) > 1:  # what one file has as text is text in all, so that all are parsed alike
         return read_wide_table(files, columns, names, dialect, where, typed=False, folder=folder)
-    return join_tables(files, parts)
+    joined = join_tables(files, parts)
+    return joined if len(files) == 1 else _drop_empty_lines(joined, kept, names)
+
+
+def _drop_empty_lines(table: Table, kept: Sequence[str], names: RowNames) -> Table:
+    """Return the rows of several files without those of lines without a value, if another line with these names has one."""
+    values = table.columns[names.value]
+    empty = is_missing(values.texts)[values.codes] if isinstance(values, TextColumn) else values.isna().to_numpy()
+    if not empty.any():
+        return table
+    lines = pd.DataFrame({name: as_text(table.columns[name]).codes for name in kept})
+    known = pd.concat([lines[~empty], lines[empty]]).duplicated().sort_index().to_numpy()
+    return table.take(np.flatnonzero(~(empty & known)))
 
 
 def find_periods(
@@ -93,13 +105,12 @@ def find_periods(
     return [header[place] for place in places]
 
 
-def melt_table(table: Table, periods: Sequence[str], names: RowNames, *, keep_empty: bool = True) -> Table:
-    """Return a wide table as rows, line by line. `keep_empty`: a line without any value is one row, so that its series is known."""
+def melt_table(table: Table, periods: Sequence[str], names: RowNames) -> Table:
+    """Return a wide table as rows, line by line. A line without any value is one row, so that its series is known."""
     lines, count = len(table), len(periods)
     values, is_empty = _interleave([table.columns[name] for name in periods])
     kept = ~is_empty.reshape(lines, count)
-    if keep_empty:
-        kept[:, 0] |= ~kept.any(axis=1) & ~_blank_lines(table, periods)
+    kept[:, 0] |= ~kept.any(axis=1) & ~_blank_lines(table, periods)
     rows = np.flatnonzero(kept.ravel())
     line, place = rows // count, rows % count
     columns = {name: take_rows(column, line) for name, column in table.columns.items() if name not in periods}
