@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def needs(tool: str) -> str:
             pytest.fail(said)
         pytest.skip(said)
     return found
+
+
+def needs_linux(what: str) -> None:
+    """Skip a test that needs something of Linux's, or fail it in CI, where the system is another."""
+    if sys.platform == "linux":
+        return
+    said = f"this test needs Linux: {what}"
+    if os.environ.get("MLSPEC_TOOLS") == "required":
+        pytest.fail(said)
+    pytest.skip(said)
 
 
 def _file(tool: str) -> str | None:

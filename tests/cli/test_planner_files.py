@@ -200,7 +200,7 @@ def test_a_plan_whose_values_are_empty_is_refused_and_a_filled_one_is_used(mlspe
     assert all(960 < row["mean"] < 1030 for row in forecast)  # 2000 - 200 * 5.1, and up to 20
 
 
-@pytest.mark.xfail(strict=True, reason="quantiles are corrected by past errors, and the mean is not")
+@pytest.mark.xfail(strict=True, reason="needs a mean that past errors correct, as they do the quantiles")
 def test_the_mean_of_a_rising_series_lies_inside_its_interval(mlspec: Mlspec) -> None:
     write_csv("x.csv", "date,store,units", weekly("A", "B", slope=4))
     write_spec("x", horizon="8")

@@ -34,6 +34,7 @@ from mlspec.spec.reader import read_yaml
 from mlspec.state.step import StepRequest
 from tests.jobs.pipeline import Pipeline
 from tests.processes import starting_unmeasured, unmeasured
+from tests.tools import needs_linux
 
 pytestmark = pytest.mark.xdist_group("ray")
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -112,8 +113,8 @@ def listening(pids: set[int]) -> set[str]:
     return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[9] in sockets}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_ray_of_this_machine_listens_to_this_machine_alone_and_asks_for_a_token(cluster: RayCluster) -> None:
+    needs_linux("/proc says who listens")
     addresses = listening(descendants(os.getpid()))
     assert addresses  # the walk found its servers
     assert addresses <= {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
