@@ -13,6 +13,7 @@ from mlspec.forecast.load import TypedRows, load_future, load_history
 from mlspec.forecast.reading.column import TextColumn
 from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect
 from mlspec.forecast.reading.evidence import DATE_FORMS, DIGIT_FORMS, DoubtfulCells, weigh_dates, weigh_numbers
+from mlspec.forecast.reading.header import explain_names
 from mlspec.forecast.reading.numbers import NOTATIONS
 from mlspec.forecast.reading.table import file_columns
 from mlspec.forecast.sample import as_amounts
@@ -65,7 +66,7 @@ def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root:
         for field, name in roles:
             if name not in columns and not (dialect.layout == "wide" and field[1] in ("time", "target")):
                 message = f"{file.name} has no column '{name[:80]}'"
-                yield Problem(field, "no-such-column", message, did_you_mean(name, columns))
+                yield Problem(field, "no-such-column", message, explain_names(columns) or did_you_mean(name, columns))
 
 
 def _bad_cells(rows: TypedRows, roles: Roles, elsewhere: Field) -> Iterator[Problem]:

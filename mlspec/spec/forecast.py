@@ -40,6 +40,7 @@ from mlspec.spec.fields import (
     Owner,
     ProjectId,
     Quantile,
+    QuoteMark,
     RankMetric,
     RayAddress,
     ScoreMetric,
@@ -107,6 +108,11 @@ class Source(Part):
         examples=["csv"],
     )
     delimiter: Delimiter = Field(default=",", description="The sign between two fields of a CSV file.", examples=[";"])
+    quote: QuoteMark = Field(
+        default='"',
+        description="The sign around a field of a CSV file that holds the sign between fields.",
+        examples=["'"],
+    )
     decimal: DecimalMark = Field(default=".", description="The sign before the decimals of a number.", examples=[","])
     thousands: ThousandsMark | None = Field(
         default=None, description="The sign between groups of three digits; none, if left out.", examples=["."]
@@ -169,6 +175,9 @@ class Future(Part):
     )
     delimiter: Delimiter | None = Field(
         default=None, description="The sign between two fields; the source's, if left out.", examples=[";"]
+    )
+    quote: QuoteMark | None = Field(
+        default=None, description="The sign around a field; the source's, if left out.", examples=["'"]
     )
     decimal: DecimalMark | None = Field(
         default=None, description="The sign before decimals; the source's, if left out.", examples=[","]

@@ -10,6 +10,7 @@ _ALL: tuple[TableFormat, ...] = ("csv", "parquet", *WORKBOOKS)
 TABLE_KEYS: dict[str, tuple[TableFormat, ...]] = {
     "format": _ALL,
     "delimiter": ("csv",),
+    "quote": ("csv",),
     "decimal": _ALL,
     "thousands": _ALL,
     "currency": _ALL,

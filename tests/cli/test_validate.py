@@ -314,6 +314,25 @@ def test_with_data_it_refuses_rows_of_closed_days_alone(
     assert "1 rows of closed days are left out: their value is 0 or empty" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (
+            ["'day','shop','units'", "'2024-01-01','001',1"],
+            'its names stand in single quotes: write quote: "\'" in dataset.source',
+        ),
+        (["day         shop   units", "2024-01-01  001        1"], "it is a table of fixed width: save it as CSV"),
+    ],
+)
+def test_with_data_it_says_how_a_file_without_the_columns_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lines: list[str], says: str
+) -> None:
+    monkeypatch.chdir(project(tmp_path))
+    Path("data/sales.csv").write_text("\n".join([*lines, ""]))
+    assert front.run(["validate", "--data"]) == 1
+    assert says in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("checks", ["", "\n  checks: {freshness: {max_age: 3d}}"])
 def test_with_data_it_refuses_a_column_without_a_value(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], checks: str

@@ -59,11 +59,11 @@ def cells(sales: Sales, written: Written) -> list[dict[str, str]]:
 
 
 def csv_bytes(sales: Sales, written: Written) -> bytes:
-    delimiter = written.key("delimiter", ",")
+    delimiter, mark = written.key("delimiter", ","), written.key("quote", '"')
 
     def quote(text: str) -> str:
-        special = written.quoted or any(sign in text for sign in (delimiter, '"', "\n", "\r"))
-        return '"' + text.replace('"', '""') + '"' if special else text
+        special = written.quoted or any(sign in text for sign in (delimiter, mark, "\n", "\r"))
+        return mark + text.replace(mark, mark * 2) + mark if special else text
 
     rows = [dict(zip(HEADER, HEADER, strict=True)), *cells(sales, written)]
     text = "".join(delimiter.join(quote(row[name]) for name in written.order) + written.line_end for row in rows)

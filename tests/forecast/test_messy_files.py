@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,14 @@ TITLES = "Relatório de vendas\nEmitido em 02/05/2024\n\n"
         (text().encode("utf-16-le"), {**BRAZIL, "encoding": "utf-16-le"}),
         (text().encode("mac_roman"), {**BRAZIL, "encoding": "mac_roman"}),
         (text().replace("\n", ";\n").replace("Vendas;", "Vendas").encode(), BRAZIL),
+        (re.sub("[^;\n]+", r"'\g<0>'", text()).encode(), {**BRAZIL, "quote": "'"}),
+        (text(lambda day: f"'{day:%d/%m/%Y}'").replace("São João", "'São; João'").encode(), {**BRAZIL, "quote": "'"}),
+        (text(header="^".join(HEADER)).replace(";", "^").encode(), {**BRAZIL, "delimiter": "^"}),
+        (text().replace("São João", "SJ").replace(";", " ").encode(), {**BRAZIL, "delimiter": " "}),
     ],
     ids=["titles", "titles-padded", "comment", "sep-and-title", "reais", "euro", "dollar", "parentheses",
-         "apostrophe", "excel-days", "epoch", "am-pm", "weekday", "utf-16", "mac", "padded-rows"],
+         "apostrophe", "excel-days", "epoch", "am-pm", "weekday", "utf-16", "mac", "padded-rows",
+         "single-quotes", "single-quotes-of-text", "carets", "spaces"],
 )  # fmt: skip
 def test_what_programs_write_is_found(data: bytes, keys: dict[str, Any], tmp_path: Path) -> None:
     found = profile("v.csv", data, tmp_path)
@@ -147,6 +153,12 @@ def merged(workbook: Any) -> None:
     fill_sheet(workbook.active, loja=lambda place, shop: None if place % len(DAYS) else shop)
 
 
+def fixed_width(header: str) -> bytes:
+    return "\n".join(
+        [header, *(f"{day:%d/%m/%Y}  {shop:<8}  {brazilian(units):>8}" for day, shop, units in SALES)]
+    ).encode()
+
+
 def formulas(workbook: Any) -> None:
     workbook.active.append(HEADER)
     for day, shop, units in SALES:
@@ -169,10 +181,12 @@ def formulas(workbook: Any) -> None:
         ("v.csv", f"{text()}{text().splitlines()[-1]}\n".encode(), "such as row 82"),
         ("v.json", b'[{"date": "2024-01-01"}]', "holds JSON"),
         ("v.xls", b"<html><table><tr><td>Data</td></tr></table></html>", "holds a web page"),
+        ("v.txt", fixed_width("Data        Loja      Vendas"), "of fixed width, .* at the characters 1, 13 and 23, with spaces"),
+        ("v.csv", text().replace(";", "\x01").encode(), "but the control character"),
         ("v.csv", b"", "is empty"),
     ],
     ids=["exchanged", "merged", "formulas", "year-and-month", "week", "two-forms",
-         "unit", "note", "twice", "json", "web-page", "empty"],
+         "unit", "note", "twice", "json", "web-page", "fixed-width", "control-character", "empty"],
 )  # fmt: skip
 def test_what_stands_in_the_way_is_said(
     name: str, data: bytes | Callable[[Any], None], says: str, tmp_path: Path

@@ -53,6 +53,7 @@ def ways(draw: st.DrawFn) -> Written:
     thousands = draw(st.sampled_from([sign for sign in (None, ".", ",", " ", "'") if sign != decimal]))
     keys = {
         "delimiter": draw(st.sampled_from([",", ";", "\t", "|"])),
+        "quote": draw(st.sampled_from(['"', "'"])),
         "decimal": decimal,
         "thousands": thousands,
         "encoding": draw(st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "iso-8859-1", "utf-16", "cp850"])),

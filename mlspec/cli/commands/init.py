@@ -50,6 +50,7 @@ _EXTRAS = ("forecast", "gcp")  # what the builds of a project run: `validate --d
 @click.option("--frequency", help="The length of a period: D, W-FRI, MS …")
 @click.option("--horizon", type=click.IntRange(1, 1000), help="Periods ahead.")
 @click.option("--delimiter", help="The sign between two fields of a CSV file: ; or \\t for a tab.")
+@click.option("--quote", type=click.Choice(['"', "'"]), help="The sign around fields of a CSV file.")
 @click.option("--decimal", type=click.Choice([".", ","]), help="The sign before decimals.")
 @click.option("--thousands", type=click.Choice([".", ",", " ", "'"]), help="The sign between groups of three digits.")
 @click.option("--currency", help="The sign of the currency beside numbers: R$, € …")

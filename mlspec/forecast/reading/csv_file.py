@@ -116,7 +116,7 @@ class CsvFile:
                 skip_rows=self.skipped + self.padded, column_names=self.header if self.padded else None,
             ),
             "parse_options": pa_csv.ParseOptions(
-                delimiter=self.dialect.delimiter, newlines_in_values=self.measured.has_quotes,
+                delimiter=self.dialect.delimiter, quote_char=self.dialect.quote, newlines_in_values=self.measured.has_quotes,
                 ignore_empty_lines=False, invalid_row_handler=ragged and ragged.add,
             ),
             "convert_options": pa_csv.ConvertOptions(

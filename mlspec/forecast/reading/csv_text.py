@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,14 +42,14 @@ class CsvSize:
 
 def measure_csv(file: Path, dialect: Dialect, where: str) -> CsvSize:
     """Count lines and bytes. A quoted value may hold a line, so rows are as many at most. Raises DataError for too many bytes."""
-    lines = size = 0
+    lines, size, quote = 0, 0, dialect.quote.encode()
     has_quotes = False
     buffer = bytearray(_COUNTED)  # small enough for the processor's cache: it is looked at twice
     signs = np.frombuffer(buffer, dtype=np.uint8)
     with open_bytes(file, dialect) as stream:
         while count := stream.readinto(buffer):
             lines, size = lines + int(np.count_nonzero(signs[:count] == _NEWLINE)), size + count
-            has_quotes = has_quotes or buffer.find(b'"', 0, count) >= 0
+            has_quotes = has_quotes or buffer.find(quote, 0, count) >= 0
             if size > LARGEST_BYTES:  # a small compressed file may hold any number of bytes
                 raise DataError(
                     f"{where}: '{file.name}' holds more than {memory.format_size(LARGEST_BYTES)}, the most that is read",
@@ -101,7 +102,7 @@ def read_header(file: Path, dialect: Dialect, where: str) -> list[str]:
     """Return the names in the first line. Raises DataError if there are none, or if they are not text in the encoding."""
     text = read_start(file, dialect)
     lines = skip_lines(text, lines_above(text, dialect))
-    header = next(csv.reader(io.StringIO(lines, newline=""), delimiter=dialect.delimiter), [])
+    header = next(csv.reader(io.StringIO(lines, newline=""), **row_form(dialect)), [])
     if any(_REPLACED in name for name in header):
         row = 1 + lines_above(text, dialect)
         raise encoding_error(file, dialect, where, row, lines.encode())
@@ -117,11 +118,15 @@ def read_header(file: Path, dialect: Dialect, where: str) -> list[str]:
 def has_padded_rows(file: Path, dialect: Dialect) -> bool:
     """Return whether the first row ends in a sign between fields that the header lacks, as some programs write all rows."""
     text = read_start(file, dialect)
-    rows = csv.reader(
-        io.StringIO(skip_lines(text, lines_above(text, dialect)), newline=""), delimiter=dialect.delimiter
-    )
+    lines = skip_lines(text, lines_above(text, dialect))
+    rows = csv.reader(io.StringIO(lines, newline=""), **row_form(dialect))
     names, first = next(rows, []), next(rows, [])
     return rows.line_num == 2 and len(first) == len(names) + 1 and len(names) > 1 and not first[-1]
+
+
+def row_form(dialect: Dialect) -> dict[str, Any]:
+    """Return what `csv.reader` has to know of how fields are written."""
+    return {"delimiter": dialect.delimiter, "quotechar": dialect.quote}
 
 
 def lines_above(text: str, dialect: Dialect) -> int:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from mlspec.errors import DataError
 from mlspec.forecast.reading.csv_text import declared_delimiter, decode_start, find_undecodable, open_bytes
 from mlspec.forecast.reading.dialect import PLAIN, Dialect
+from mlspec.forecast.reading.fixed_width import refuse_fixed_width
 from mlspec.forecast.reading.header import find_header_row
 from mlspec.spec.fields import Compression, TableFormat
 from mlspec.spec.table_files import NAMES, WORKBOOKS, named_compression, named_format
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 Words = Mapping[str, str | int]  # what a person says of how a file is written, by key of `dataset.source`
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+# Signs that stand in texts and times as well: they separate fields where every line says so, and no other sign does.
+_RARE_DELIMITERS = {"^": "a caret", "~": "a tilde", ":": "a colon", " ": "a space"}
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f]")
+_QUOTED = re.compile(r"(?:^|[,;|\t])'[^'\r\n]*'(?=$|[,;|\t\r])", re.MULTILINE)
 _WHY_HEADER = "the first row that fills as many columns as the rows below it"
 _SAMPLE_BYTES, _SAMPLE_LINES = 2**18, 200
 _MARKS: tuple[tuple[bytes, str], ...] = (
@@ -83,6 +88,8 @@ def detect_layout(file: Path, words: Words) -> Detected:
     if "encoding" not in words:
         detected = _detect_encoding(file, detected)
     lines = sample_lines(file, detected.dialect)
+    if "quote" not in words:
+        detected = _detect_quote(detected, lines)
     if "delimiter" not in words:
         detected = _detect_delimiter(file, detected, lines)
     return detected if "header_row" in words else _detect_header(detected, lines)
@@ -206,18 +213,40 @@ def _detect_delimiter(file: Path, detected: Detected, lines: str) -> Detected:
     declared = declared_delimiter(lines)
     if declared is not None:
         return detected.add("delimiter", declared, f"the first line is sep={declared}")
-    fits = {delimiter: _fit(lines, delimiter) for delimiter in DELIMITERS}
-    best = max(fits, key=lambda delimiter: fits[delimiter])
+    refuse_fixed_width(file, lines)
+    fits = {delimiter: _fit(lines, delimiter, detected.dialect.quote) for delimiter in DELIMITERS | _RARE_DELIMITERS}
+    usual = max(DELIMITERS, key=lambda delimiter: fits[delimiter])
+    rare = max(_RARE_DELIMITERS, key=lambda delimiter: fits[delimiter])
+    header = next((line for line in lines.splitlines() if line.strip()), "")
+    best = rare if fits[rare][0] == 1 and usual not in header else usual  # a comma may be in numbers alone
     share, count = fits[best]
-    if count < 2:
-        raise DataError(
-            f"{file.name} has no header of two or more columns: no sign separates its fields",
-            hint="name the sign with --delimiter, or is it another kind of file?",
-        )
+    if count < 2 or (best not in header and _CONTROL.search(header)):
+        raise _no_delimiter(file, header)
     if best == PLAIN.delimiter:
         return detected
     rows = "every line has" if share == 1 else f"{share:.0%} of the first lines have"
-    return detected.add("delimiter", best, f"{rows} {count} fields with {DELIMITERS[best]} between them")
+    sign = (DELIMITERS | _RARE_DELIMITERS)[best]
+    return detected.add("delimiter", best, f"{rows} {count} fields with {sign} between them")
+
+
+def _no_delimiter(file: Path, header: str) -> DataError:
+    message = f"{file.name} has no header of two or more columns: no sign separates its fields"
+    control = _CONTROL.search(header)
+    if control is not None:
+        return DataError(
+            f"{message} but the control character {control[0]!r}",
+            hint=f"put another sign in its place, such as with tr '\\{ord(control[0]):03o}' ';'",
+        )
+    return DataError(message, hint="name the sign with --delimiter, or is it another kind of file?")
+
+
+def _detect_quote(detected: Detected, lines: str) -> Detected:
+    """Return the finding with single quotes around fields, if most of the first lines have such fields."""
+    rows = [line for line in lines.splitlines()[:_SAMPLE_LINES] if line.strip()]
+    quoted = [match[0] for match in map(_QUOTED.search, rows) if match]
+    if not rows or len(quoted) < len(rows) / 2:
+        return detected
+    return detected.add("quote", "'", f"fields stand in single quotes, such as {quoted[-1].lstrip(',;|')}")
 
 
 def sample_lines(file: Path, dialect: Dialect) -> str:
@@ -234,18 +263,18 @@ def sample_lines(file: Path, dialect: Dialect) -> str:
     return text
 
 
-def _fit(text: str, delimiter: str) -> tuple[float, int]:
+def _fit(text: str, delimiter: str, quote: str) -> tuple[float, int]:
     """Return the share of lines with as many fields as most lines, and that number. There may be titles above the table."""
-    counts = [len(row) for _, row in _read_rows(text, delimiter) if row]
+    counts = [len(row) for _, row in _read_rows(text, delimiter, quote) if row]
     usual, lines = (
         Counter(count for count in counts if count > 1).most_common(1)[0] if max(counts, default=0) > 1 else (1, 0)
     )
     return (lines / len(counts) if lines else 0.0), usual
 
 
-def _read_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _read_rows(text: str, delimiter: str, quote: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the first rows of a text, each with the number of the line on which it begins."""
-    reader, line = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1
+    reader, line = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote), 1
     with suppress(csv.Error):  # such as a line that is too long: what comes before it counts
         for row in islice(reader, _SAMPLE_LINES):
             yield line, row
@@ -254,7 +283,7 @@ def _read_rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 def _detect_header(detected: Detected, lines: str) -> Detected:
     """Return the finding with the row of the header, if that is not the first line below one that declares the delimiter."""
-    rows = list(_read_rows(lines, detected.dialect.delimiter))
+    rows = list(_read_rows(lines, detected.dialect.delimiter, detected.dialect.quote))
     above = int(declared_delimiter(lines) is not None)
     place = find_header_row([row for _, row in rows[above:]]) + above
     return detected if place <= above else detected.add("header_row", rows[place][0], _WHY_HEADER)

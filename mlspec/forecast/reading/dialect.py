@@ -16,6 +16,7 @@ class Dialect:
 
     format: TableFormat | None = None
     delimiter: str = ","
+    quote: str = '"'
     decimal: str = "."
     thousands: str | None = None
     currency: str | None = None
@@ -55,6 +56,7 @@ def plan_dialect(dataset: Dataset) -> Dialect:
     marks = _number_marks(source, plan)
     return Dialect(
         delimiter=plan.delimiter or source.delimiter,
+        quote=plan.quote or source.quote,
         encoding=plan.encoding or source.encoding,
         date_format=plan.date_format or source.date_format,
         currency=plan.currency or source.currency,

@@ -11,6 +11,7 @@ import pandas as pd
 from mlspec.errors import DataError
 from mlspec.forecast.reading.column import cell_text
 from mlspec.forecast.reading.evidence import guess_period_form
+from mlspec.forecast.reading.fixed_width import GAP, SAVE_AS_CSV
 from mlspec.forecast.reading.times import read_times
 
 _SHOWN = 20  # names of columns in a message
@@ -27,7 +28,7 @@ def refuse_missing(column_names: Sequence[str], header: Sequence[str], file: Pat
         more = f" and {len(missing) - _SHOWN:,} more" if len(missing) > _SHOWN else ""
         raise MissingColumn(
             f"{where}: '{file.name}' has no column {', '.join(repr(name[:80]) for name in missing[:_SHOWN])}{more}",
-            hint=f"its columns are {', '.join(name[:80] for name in header[:30])}",
+            hint=explain_names(header) or f"its columns are {', '.join(name[:80] for name in header[:30])}",
         )
     repeated = sorted({name for name in column_names if header.count(name) > 1})
     if repeated:
@@ -35,6 +36,15 @@ def refuse_missing(column_names: Sequence[str], header: Sequence[str], file: Pat
             f"{where}: '{file.name}' has more than one column {', '.join(map(repr, repeated[:_SHOWN]))}",
             hint="rename one",
         )
+
+
+def explain_names(header: Sequence[str]) -> str | None:
+    """Return what to do about a header that shows how its file is written, if the spec does not say it; else None."""
+    if len(header) == 1 and GAP.search(header[0]):
+        return f"it is a table of fixed width: {SAVE_AS_CSV}"
+    if any(len(name) > 1 and name[0] == name[-1] == "'" for name in header):
+        return 'its names stand in single quotes: write quote: "\'" in dataset.source'
+    return None
 
 
 _TITLE_ROWS = 100  # rows among which the names of columns are looked for
