@@ -65,7 +65,7 @@ def _as_rows(
     names = RowNames(hints.time or _free_name("period", header), hints.target or _free_name("value", header))
     first = next(place for place, name in enumerate(header) if read_times(pd.Series([name]), form).notna().all())
     dialect = replace(detected.dialect, date_format=form)
-    periods = find_periods(header, header[:first], names, dialect, file=file, where="--from")
+    periods = find_periods(header, hints.series or (), names, dialect, file=file, where="--from")
     behind = tuple(name for name in header[first:] if name not in periods)
     kept = replace(table, columns={name: column for name, column in table.columns.items() if name not in behind})
     kept = kept.take(np.arange(min(len(kept), max(_MOST_ROWS // len(periods), 1))))

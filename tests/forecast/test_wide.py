@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,9 @@ def test_a_line_without_a_value_is_a_series_that_is_known_and_an_empty_line_is_n
     ("loja;vendas;jan/24", "has a column 'vendas', and dataset.source.layout says", "names that the file does not have"),
     ("filial;jan/24", "has no column 'loja'", "filial"),
     ("loja;jan/24;jan/24", "more than one column 'jan/24'", "rename one"),
+    ("loja;jam/24;fev/24;mar/24", "the column 'jam/24' of 'wide.csv' is not named as a period", "correct its name"),
+    ("loja;fev/24;mar/24;arb/24", "others are, from 'fev/24' to 'mar/24'", "correct its name"),
+    ("loja;fev/24;mar/24;abr/2O", "the column 'abr/2O' of", "correct its name"),
 ])  # fmt: skip
 def test_a_header_that_does_not_fit_is_answered_in_words(tmp_path: Path, header: str, says: str, hint: str) -> None:
     written(tmp_path, f"{header}\n{';'.join('1' for _ in header.split(';'))}\n")
@@ -167,6 +172,46 @@ def test_a_header_that_does_not_fit_is_answered_in_words(tmp_path: Path, header:
         load_history(spec, tmp_path)
     assert says in raised.value.message
     assert hint in str(raised.value.hint)
+
+
+FORMS = {"iso": "%Y-%m", "%m/%Y": "%m/%Y", "%b/%y": "%b/%y", "%b-%Y": "%b-%Y", "yyyymm": "%Y%m", "%d.%m.%y": "%d.%m.%y"}
+
+
+@pytest.mark.parametrize("place", [0, -1])
+@pytest.mark.parametrize(
+    ("form", "slip"),
+    [
+        ("iso", lambda name: name.replace("-", "/")), ("iso", lambda name: name[:-1]), ("iso", lambda name: f"{name[:-2]}13"),
+        ("iso", lambda name: name.replace("0", "O")), ("%m/%Y", lambda name: name.replace("0", "o")),
+        ("%b/%y", lambda name: name[0] + name[2:]), ("%b/%y", lambda name: name[0] + name),
+        ("%b/%y", lambda name: name[1] + name[0] + name[2:]), ("yyyymm", lambda name: f"{name[:-2]}00"),
+        ("%b-%Y", lambda name: f" {name.replace('0', 'O')}"), ("%d.%m.%y", lambda name: f"32{name[2:]}"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_period_at_an_end_is_no_other_column(
+    tmp_path: Path, form: str, slip: Callable[[str], str], place: int
+) -> None:
+    """Its values would be lost without a word. `init` and a spec say the same."""
+    names = [f"{day:{FORMS[form]}}" for day in pd.date_range("2023-01-01", "2024-12-01", freq="MS")]
+    names[place] = slip(names[place])
+    lines = [";".join([shop, *("5" for _ in names), "120"]) for shop in "AB"]
+    written(tmp_path, "\n".join([";".join(["loja", *names, "Total 2024"]), *lines, ""]))
+    says = f"the column '{names[place]}' of 'wide.csv' is not named as a period"
+    with pytest.raises(DataError, match=re.escape(says)):
+        load_history(dataset("wide.csv", {**WIDE, "date_format": form}), tmp_path)
+    with pytest.raises(DataError, match=re.escape(says)):
+        profile_file(tmp_path / "wide.csv", {}, None, {})
+
+
+@pytest.mark.parametrize(
+    "name", ["SKU-01", "2024 total", "Total2024", "ytd/24", "24%", "sum/24", "Q1", "n° 2", "A1", "2024"]
+)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_column_that_is_not_like_a_period_may_stand_beside_periods(tmp_path: Path, name: str, form: str) -> None:
+    names = [f"{day:{FORMS[form]}}" for day in pd.date_range("2023-01-01", "2024-12-01", freq="MS")]
+    written(tmp_path, f"{name};loja;{';'.join(names)}\n5;A;{';'.join('7' for _ in names)}\n")
+    rows = load_history(dataset("wide.csv", {**WIDE, "date_format": form}), tmp_path)
+    assert len(rows.frame) == len(names)
 
 
 def test_a_rehearsal_writes_a_wide_table_as_rows(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ _MONTHS = {
     "nov": "november novembro noviembre", "dec": "december dezembro diciembre dez dic",
 }  # fmt: skip
 _ENGLISH = {other: english for english, others in _MONTHS.items() for other in others.split()}
+MONTH_WORDS = frozenset({*_MONTHS, *_ENGLISH})
 _DOT_AFTER_WORD = r"(?<=[^\W\d_])\.(?![^\W_])"  # of a short form, such as jan./2024
 # Weekdays in Portuguese, and long English ones. Which one it is says nothing that the date does not.
 _WEEKDAYS = (

@@ -21,6 +21,7 @@ from mlspec.forecast.reading.budget import NUMBER_BYTES, ROW_BYTES, RowBudget
 from mlspec.forecast.reading.column import Column, TextColumn, as_text, take_rows, texts_as_column
 from mlspec.forecast.reading.csv_file import Kinds
 from mlspec.forecast.reading.dialect import Dialect
+from mlspec.forecast.reading.misspelt_periods import find_misspelt_period
 from mlspec.forecast.reading.numbers import is_missing
 from mlspec.forecast.reading.table import NO_KINDS, Table, file_columns, join_columns, join_tables, read_table
 from mlspec.forecast.reading.times import describe_form, read_times
@@ -102,7 +103,25 @@ def find_periods(
             f"{describe_form(dialect.date_format)}",
             hint="correct its name, or move it before the first period or behind the last",
         )
-    return [header[place] for place in places]
+    periods = [header[place] for place in places]
+    others = [
+        name for name in (*header[: places[0]], *header[places[-1] :]) if name not in kept and name not in periods
+    ]
+    _refuse_misspelt(others, periods, dialect, file=file, where=where)
+    return periods
+
+
+def _refuse_misspelt(
+    others: Sequence[str], periods: Sequence[str], dialect: Dialect, *, file: Path, where: str
+) -> None:
+    """Raise DataError if a column before or behind the periods is named nearly as one: its values would be lost."""
+    odd = find_misspelt_period(others, periods, dialect.date_format)
+    if odd is not None:
+        raise DataError(
+            f"{where}: the column '{odd[:80]}' of '{file.name}' is not named as a period in the form "
+            f"{describe_form(dialect.date_format)}, and {len(periods):,} others are, from '{periods[0]}' to '{periods[-1]}'",
+            hint="correct its name; if it holds no period, give it a name that is not like one",
+        )
 
 
 def melt_table(table: Table, periods: Sequence[str], names: RowNames) -> Table:
