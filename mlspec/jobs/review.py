@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from mlspec.errors import DataError
 from mlspec.forecast.contract import judge_contract
-from mlspec.forecast.load import TypedRows, load_future, load_history
+from mlspec.forecast.load import TypedRows, load_future, load_history, read_plan
 from mlspec.forecast.reading.column import TextColumn
 from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect
 from mlspec.forecast.reading.evidence import DATE_FORMS, DIGIT_FORMS, DoubtfulCells, weigh_dates, weigh_numbers
 from mlspec.forecast.reading.header import explain_names
 from mlspec.forecast.reading.numbers import NOTATIONS
-from mlspec.forecast.reading.table import file_columns
+from mlspec.forecast.reading.table import Table, file_columns, join_columns
 from mlspec.forecast.sample import as_amounts
 from mlspec.forecast.source import local_files, read_history, source_folder
 from mlspec.jobs.evidence import gather_evidence
 from mlspec.source_files import partition_values
 from mlspec.spec.faults import Path as Field
 from mlspec.spec.faults import Problem, did_you_mean
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.forecast import Dataset, Future
 
 _SHOWN = 3  # cells of a column that are named
 Roles = Sequence[tuple[Field, str]]  # the fields that name columns, each with the name
@@ -54,7 +54,7 @@ def review_data(dataset: Dataset, horizon: int, root: Path, history: Roles, plan
             ("dataset", field, "uri"), "unreadable", error.message.partition(": ")[2] or error.message, error.hint
         )
         return
-    yield from _doubts(dataset, root, history)
+    yield from _doubts(dataset, root, history, plan)
 
 
 def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root: Path) -> Iterator[Problem]:
@@ -120,31 +120,79 @@ def _describe_cell(row: dict[str, object], *, named: bool) -> str:
     return f"{row['file']} row {row['row']}: {column}{value}{row['problem']}"
 
 
-def _doubts(dataset: Dataset, root: Path, roles: Roles) -> Iterator[Problem]:
+def _doubts(dataset: Dataset, root: Path, history: Roles, plan: Roles) -> Iterator[Problem]:
     """Yield a warning for each column that another notation, or another form of dates, reads as well, with other values."""
     dialect = source_dialect(dataset.source)
-    names = [name for _field, name in roles]
-    table = read_history(dataset, root, names)
-    texts = {name: column for name, column in table.columns.items() if isinstance(column, TextColumn)}
-    notation = (dialect.decimal, dialect.thousands)
-    numbers = {
-        name: as_amounts(column, dialect.currency)
-        for name, column in texts.items()
-        if name not in (*dataset.series, dataset.time)
-    }
-    doubtful = dict(weigh_numbers(numbers, (notation, *NOTATIONS)).doubtful)
-    if dataset.time in texts:
-        dates = weigh_dates(texts[dataset.time], (dialect.date_format, *DATE_FORMS, *DIGIT_FORMS))
-        if dates is not None and dates.doubt is not None:
-            doubtful[dataset.time] = dates.doubt
-    for field, name in roles:
+    texts = _text_columns(read_history(dataset, root, [name for _field, name in history]))
+    names_only = {*dataset.series, dataset.time}
+    doubtful = _doubtful_numbers({name: column for name, column in texts.items() if name not in names_only}, dialect)
+    doubtful |= _doubtful_dates(dataset.time, texts, dialect)
+    for field, name in history:
         if name in doubtful:
             yield Problem(
                 field, "two-readings", _describe_doubt(name, doubtful[name], dialect), _DOUBT_HINT, warning=True
             )
+    if dataset.future is not None and dataset.covariates.known:
+        yield from _plan_doubts(dataset, dataset.future, root, plan, texts)
+
+
+def _plan_doubts(
+    dataset: Dataset, future: Future, root: Path, roles: Roles, history: Mapping[str, TextColumn]
+) -> Iterator[Problem]:
+    """Yield a warning for each column of the plan with two readings.
+
+    Where the plan is read as the source is, the cells of the source tell too.
+    """
+    dialect = plan_dialect(dataset)
+    texts = _text_columns(read_plan(dataset, root, dialect)[0])
+    numbers = {name: column for name, column in texts.items() if name in dataset.covariates.known}
+    doubtful = _doubtful_numbers(numbers, dialect)
+    if doubtful and future.decimal is None and future.thousands is None:
+        told = {name: column for name, column in history.items() if name not in (*dataset.series, dataset.time)}
+        doubtful = {
+            name: doubt for name, doubt in doubtful.items() if name in _doubtful_numbers(told, dialect, numbers)
+        }
+    dates = _doubtful_dates(dataset.time, texts, dialect)
+    if dates and future.date_format is None:
+        dates = dates if _doubtful_dates(dataset.time, _append_columns(history, texts), dialect) else {}
+    doubtful |= dates
+    for field, name in roles:
+        if name in doubtful:
+            message = f"{_describe_doubt(name, doubtful[name], dialect)} in the plan ({future.uri})"
+            yield Problem(field, "two-readings", message, _PLAN_HINT, warning=True)
+
+
+def _text_columns(table: Table) -> dict[str, TextColumn]:
+    return {name: column for name, column in table.columns.items() if isinstance(column, TextColumn)}
+
+
+def _append_columns(columns: Mapping[str, TextColumn], more: Mapping[str, TextColumn]) -> dict[str, TextColumn]:
+    """Return columns with the cells of other columns of the same names behind theirs."""
+    joined = {name: join_columns([columns[name], column]) for name, column in more.items() if name in columns}
+    return {**columns, **more, **{name: column for name, column in joined.items() if isinstance(column, TextColumn)}}
+
+
+def _doubtful_numbers(
+    columns: Mapping[str, TextColumn], dialect: Dialect, more: Mapping[str, TextColumn] | None = None
+) -> dict[str, DoubtfulCells]:
+    """Return the columns of numbers with two readings. `more`: cells that stand in another file, and are written alike."""
+    amounts = {
+        name: as_amounts(column, dialect.currency) for name, column in _append_columns(columns, more or {}).items()
+    }
+    return dict(weigh_numbers(amounts, ((dialect.decimal, dialect.thousands), *NOTATIONS)).doubtful)
+
+
+def _doubtful_dates(name: str, columns: Mapping[str, TextColumn], dialect: Dialect) -> dict[str, DoubtfulCells]:
+    if name not in columns:
+        return {}
+    dates = weigh_dates(columns[name], (dialect.date_format, *DATE_FORMS, *DIGIT_FORMS))
+    return {} if dates is None or dates.doubt is None else {name: dates.doubt}
 
 
 _DOUBT_HINT = "no cell of the file tells which is meant: look whether dataset.source says it as it is"
+_PLAN_HINT = (
+    "no cell tells which is meant: look whether dataset.future says it as it is, and what it leaves out dataset.source"
+)
 
 
 def _describe_doubt(name: str, doubt: DoubtfulCells, dialect: Dialect) -> str:

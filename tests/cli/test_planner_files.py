@@ -200,6 +200,46 @@ def test_a_plan_whose_values_are_empty_is_refused_and_a_filled_one_is_used(mlspe
     assert all(960 < row["mean"] < 1030 for row in forecast)  # 2000 - 200 * 5.1, and up to 20
 
 
+@pytest.mark.parametrize(
+    ("prices", "keys", "warns"),
+    [
+        (("5.250", "6.250"), "", {"history", "plan"}),  # no cell tells
+        (("5.25", "6.5"), "", set()),  # the history tells how both are written
+        (("5.25", "6.5"), ', decimal: "."', {"plan"}),  # the plan is written in another way, and its cells do not tell
+        (("5.25", "6.5"), ', thousands: ",", decimal: "."', {"plan"}),
+    ],
+)
+def test_numbers_of_a_plan_with_two_readings_are_told(
+    mlspec: Mlspec, prices: tuple[str, str], keys: str, warns: set[str]
+) -> None:
+    rows = [(day, store, 900 + week, prices[week % 2]) for store in "AB" for week, day in enumerate(weeks())]
+    write_csv("x.csv", "date,store,units,price", rows)
+    ahead = [SUNDAY + timedelta(weeks=80 + week) for week in range(4)]
+    write_csv("plan.csv", "date,price", [(day, "5.250") for day in ahead])
+    write_spec("x", more=f"  covariates: {{known: [price]}}\n  future: {{uri: data/plan.csv{keys}}}\n")
+    said = mlspec("validate", "--data", "--output", "json")
+    warnings = json.loads(said.out).get("warnings", [])
+    assert said.code == 0
+    assert {"plan" if "in the plan (data/plan.csv)" in each["message"] else "history" for each in warnings} == warns
+    assert all(each["path"] == "dataset.covariates.known[0]" for each in warnings)
+    assert all("'5.250' in price is read with decimal: \".\"" in each["message"] for each in warnings)
+
+
+@pytest.mark.parametrize(("form", "warns"), [("", 0), (', date_format: "%d/%m/%Y"', 1)])
+def test_dates_of_a_plan_with_two_readings_are_told(mlspec: Mlspec, form: str, warns: int) -> None:
+    """The history has days after the 12th, which tell its order; where the plan has a form of its own, only its cells tell."""
+    days = [date(2023, 12, 2) - timedelta(days=back) for back in range(120, 0, -1)]
+    write_csv("x.csv", "date,store,units,price", [(f"{day:%d/%m/%Y}", "A", 900 + day.day, 5) for day in days])
+    write_csv("plan.csv", "date,price", [(f"{day:02}/12/2023", 5) for day in range(2, 6)])
+    more = f"  covariates: {{known: [price]}}\n  future: {{uri: data/plan.csv{form}}}\n"
+    write_spec("x", uri='data/x.csv, date_format: "%d/%m/%Y"', frequency="D", more=more)
+    said = mlspec("validate", "--data", "--output", "json")
+    warnings = json.loads(said.out).get("warnings", [])
+    assert said.code == 0
+    assert len(warnings) == warns
+    assert all("'02/12/2023' in date is read as %d/%m/%Y" in each["message"] for each in warnings)
+
+
 @pytest.mark.xfail(strict=True, reason="needs a mean that past errors correct, as they do the quantiles")
 def test_the_mean_of_a_rising_series_lies_inside_its_interval(mlspec: Mlspec) -> None:
     write_csv("x.csv", "date,store,units", weekly("A", "B", slope=4))
