@@ -19,6 +19,11 @@ def printable(text: str) -> str:
     return "\n".join(f" {line}" if line.startswith("::") else line for line in lines)
 
 
+def one_line(text: str) -> str:
+    r"""Return `text` as `printable` does, on one line, so that it cannot look like a line of mlspec's output."""
+    return printable(text.replace("\n", "\\n"))
+
+
 def _escape_char(char: str) -> str:
     if unicodedata.category(char) not in _UNSAFE:
         return char

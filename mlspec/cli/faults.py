@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mlspec import __version__
-from mlspec.cli.escape import printable
+from mlspec.cli.escape import one_line, printable
 from mlspec.spec import Fault
 
 _WIDEST = 160
@@ -22,9 +22,9 @@ def as_text(faults: Sequence[Fault]) -> str:
 
 def _fault_block(fault: Fault) -> str:
     field = f"{fault.path}: " if fault.path else ""
-    place = click.style(_one_line(f"{fault.file}:{fault.line}:{fault.column}"), bold=True)
+    place = click.style(one_line(f"{fault.file}:{fault.line}:{fault.column}"), bold=True)
     kind = click.style("warning: ", fg="yellow") if fault.warning else ""
-    lines = [f"{place}: {kind}{_one_line(f'{field}{fault.message}')}"]
+    lines = [f"{place}: {kind}{one_line(f'{field}{fault.message}')}"]
     if fault.text.strip():
         # Of a long line, the part around the position is shown.
         begin = max(0, fault.column - _WIDEST // 2) if len(fault.text) > _WIDEST else 0
@@ -32,13 +32,8 @@ def _fault_block(fault: Fault) -> str:
         indent = len(printable(fault.text[begin : fault.column - 1]))
         lines += [f"    {shown}", f"    {' ' * indent}{click.style('^', fg='red', bold=True)}"]
     if fault.hint:
-        lines.append(f"    {click.style('hint', fg='cyan')}: {_one_line(fault.hint)}")
+        lines.append(f"    {click.style('hint', fg='cyan')}: {one_line(fault.hint)}")
     return "\n".join(lines)
-
-
-def _one_line(text: str) -> str:
-    """Return a user's text on one line, so that it cannot look like a line of mlspec's output."""
-    return printable(text.replace("\n", "\\n"))
 
 
 def as_json(faults: Sequence[Fault], files: int) -> str:

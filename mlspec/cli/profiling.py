@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlspec.cli.escape import printable
+from mlspec.cli.escape import one_line, printable
 from mlspec.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ def _ask_reading(question: str, choices: tuple[tuple[str, str], ...]) -> str:
 def print_profile(file: Path, profile: Profile) -> None:
     """Print each guess with its reason, and the cells that stand in the way."""
     click.echo(f"{printable(file.name)}:")
-    rows = [(key, printable(value), printable(reason)) for key, value, reason in profile.guesses]
+    rows = [(key, one_line(value), one_line(reason)) for key, value, reason in profile.guesses]
     widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
     for key, value, reason in rows:
         click.echo(f"  {key:{widths[0]}}  {value:{widths[1]}}  {reason}")
     for cell in profile.bad_cells[:_MOST_CELLS]:
-        click.echo(printable(f"  row {cell.row}: '{cell.value[:80]}' in {cell.column} {cell.problem}"))
+        click.echo(one_line(f"  row {cell.row}: '{cell.value[:80]}' in {cell.column} {cell.problem}"))
     more = len(profile.bad_cells) - _MOST_CELLS
     if more > 0:
         click.echo(f"  and {more:,} more cells that cannot be read")

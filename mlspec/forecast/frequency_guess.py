@@ -9,6 +9,7 @@ import pandas as pd
 from mlspec.errors import DataError
 from mlspec.forecast.date_frequency import anchor_frequency, find_frequency
 
+_LONGEST_DAYS = 27  # a period of days; what lasts longer is counted in months
 AGREE = 0.9  # share of steps that must agree
 _STEPS = ((7, "W"), (1, "D"))
 
@@ -51,14 +52,25 @@ def guess_frequency(keys: pd.DataFrame, dates: pd.Series, series: Sequence[str],
                 anchor_frequency(alias, dates.max()),
                 f"{int(step_fits.sum()):,} of {len(steps):,} steps are {months} month(s), on its {day} day",
             )
+    common = steps.mode().iloc[0]
+    if _are_spans_of_days(steps, dates, common):
+        alias = anchor_frequency("W", dates.max()) if not common.days % 7 else "D"
+        count = common.days // 7 if alias != "D" else common.days
+        return f"{count}{alias}", f"{int((steps == common).sum()):,} of {len(steps):,} steps are {common.days} days"
     sparse = find_frequency(dates)
     if sparse is not None:
         return sparse, "all dates belong to it, and not every series has each of its periods"
-    common = steps.mode().iloc[0]
     raise DataError(
         f"the steps between dates have no common length; the most common is {_describe_step(common)}",
-        hint="name it with --frequency",
+        hint="name a length with --frequency: rows of one period are added up, such as half months with MS",
     )
+
+
+def _are_spans_of_days(steps: pd.Series, dates: pd.Series, span: pd.Timedelta) -> bool:
+    """Return whether most steps are of this length, some whole days, also those of all series together."""
+    together = pd.Series(dates.unique()).sort_values().diff().dropna()
+    is_span = not span % pd.Timedelta(days=1) and 1 < span.days <= _LONGEST_DAYS
+    return is_span and bool((steps == span).mean() >= AGREE and (together == span).mean() >= AGREE)
 
 
 def day_part(steps: pd.Series) -> pd.Timedelta | None:

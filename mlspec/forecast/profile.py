@@ -39,8 +39,14 @@ _TARGET_NAMES = re.compile(
 _DATE_PARTS = re.compile(
     r"^(m[eê]s|month|mon|semana|week|woche|kw|trimestre|quarter|tri|dia|day)(_?(num|n[uú]mero|no|nr))?$", re.IGNORECASE
 )
+_HOUR = r"(?:[01]?[0-9]|2[0-4])(?:[.]0|(?::[0-9]{2}){1,2}(?:[.]0+)?)?"
+_HOUR_NAMES = re.compile(
+    r"^(hours?|hr|time|hora|hor[aá]rio|stunde|uhrzeit)([ _]?(num|n[uú]mero|no|nr|ending))?$", re.IGNORECASE
+)
 _WEEK_NAMES = re.compile("week|semana|woche|^kw$", re.IGNORECASE)
-_MONTH_FORMS = ("%m/%Y", "%m-%Y", "%m.%Y", "%Y/%m", "yyyymm")
+_DAY = r"[0-9]{1,4}[./-][0-9]{1,2}(?:[./-](?:[0-9]{1,4})?)?"
+_SPAN = re.compile(rf"{_DAY}\s*(?:[-/–—]|to|at[eé]|ao?|bis)\s*{_DAY}", re.IGNORECASE)  # of days: 01.01.-07.01.2024
+_MONTH_FORMS = ("%m/%Y", "%m-%Y", "%m.%Y", "%Y/%m", "%Y-%m", "yyyymm")
 _SOME = 0.2  # share of cells that are dates of one form, from which a column is one of dates with odd cells
 _MOST_FLAGS = 8  # spellings of true and false in one column
 _AGREE = 0.9  # share of cells that must be dates of one form
@@ -131,8 +137,9 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     keys = sample.codes[dates.values.notna()]
     sample = replace(sample, missing={name: sample.missing_among(name, keys.index) for name in names})
     figures = {name: values[keys.index] for name, values in sample.figures.items() if name != time}
-    _refuse_split_dates(sample, keys, time)
     moments = dates.values[keys.index]
+    _refuse_split_dates(sample, keys, time)
+    _refuse_split_hours(sample, moments, time, hints)
     days = moments.dt.normalize() if is_clock_time(moments, hints.frequency) else moments
     target = _named_target(figures, hints)
     series, why_series = find_series_columns(sample, keys, days, figures, (time, target), hints.series)
@@ -218,6 +225,30 @@ def _refuse_split_dates(sample: Sample, keys: pd.DataFrame, time: str) -> None:
         )
 
 
+def _refuse_split_hours(sample: Sample, moments: pd.Series, time: str, hints: ProfileHints) -> None:
+    """Raise DataError if the dates are days, and a column beside them says which hour is meant.
+
+    Who names the series says what such a column is.
+    """
+    if hints.series is not None or (moments != moments.dt.normalize()).any() or not moments.duplicated().any():
+        return
+    names = [name for name in sample.codes if name != time and _HOUR_NAMES.search(name)]
+    part = next((name for name in names if _holds_hours(sample, name)), None)
+    if part is not None:
+        raise DataError(
+            f"the times stand in several columns, '{time}' and '{part}'",
+            hint="add one column with whole times, such as 2024-02-01 13:00, and name it with --time; "
+            "or add up the hours of a day: --frequency D --series ''",
+        )
+
+
+def _holds_hours(sample: Sample, name: str) -> bool:
+    """Return whether a column holds several hours of a day: 0 to 24, or clock times."""
+    texts = pd.Series(as_text(sample.table.columns[name]).texts.to_pylist(), dtype=object)
+    texts = texts[texts != ""]
+    return len(texts) > 1 and bool(texts.str.fullmatch(_HOUR).all())
+
+
 def _reads_months(evidence: DateEvidence) -> bool:
     """Return whether a form reads a year and another number, which may be a month or a week."""
     return evidence.form in _MONTH_FORMS or (evidence.form == "iso" and len(evidence.shown.strip()) == len("2024-02"))
@@ -253,6 +284,18 @@ def _no_dates_error(sample: Sample, names: Sequence[str]) -> DataError:
     week = next((name for name in names if _WEEK_NAMES.search(name)), None)
     if week is not None:
         return _week_error(week)
+    formula = next((name for name in names if sample.table.cell_texts(name, first)[0].startswith('="')), None)
+    if formula is not None:
+        return DataError(
+            f"the cells of {formula} are formulas, such as {sample.table.cell_texts(formula, first)[0]}, and no dates",
+            hint='open the file in a spreadsheet program and save it as CSV again, or remove =" and " from its cells',
+        )
+    span = next((name for name in names if _SPAN.fullmatch(sample.table.cell_texts(name, first)[0].strip())), None)
+    if span is not None:
+        return DataError(
+            f"'{span}' holds spans of days, such as '{sample.table.cell_texts(span, first)[0]}', and no dates",
+            hint="keep the first day of each span in the column",
+        )
     return DataError(
         f"no column holds dates{': tried ' + ', '.join(tried) if tried else ''}",
         hint="name the column with --time, how its dates are written with --date-format, such as '%d/%m/%Y', "
@@ -302,7 +345,7 @@ def _find_target(
     odd = "" if candidates or not others else f": {others[0]}, {_first_odd_cell(sample, others[0])}"
     raise DataError(
         f"which column is to be forecast? numbers are in {', '.join(candidates) or f'none{odd}'}",
-        hint="name it with --target",
+        hint="name it with --target; if each of these columns is a series, write the table with one row for each series and date",
     )
 
 

@@ -330,3 +330,10 @@ def test_a_word_that_no_spec_may_say_writes_nothing(words: list[str], capsys: py
     assert front.run(["init", "--from", "x.csv", *words]) == 2
     assert "error:" in capsys.readouterr().err
     assert not Path("specs").exists()
+
+
+def test_a_name_with_a_newline_stands_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"2024-01-{day:02},{day % 7}" for day in range(1, 29)]
+    Path("n.csv").write_text("\n".join(['date,"units\n(pcs)"', *lines, ""]))
+    init("n.csv")
+    assert "target     units\\n(pcs)  chosen" in capsys.readouterr().out

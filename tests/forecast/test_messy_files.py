@@ -80,6 +80,9 @@ TITLES = "Relatório de vendas\nEmitido em 02/05/2024\n\n"
         (text("%m/%d/%Y 12:00 AM").encode(), {**BRAZIL, "date_format": "%m/%d/%Y %I:%M %p"}),
         (text(lambda day: f"{['seg', 'ter', 'qua', 'qui', 'sex', 'sáb', 'dom'][day.dayofweek]} {day:%d/%m/%Y}").encode(),
          {**BRAZIL, "date_format": "%a %d/%m/%Y"}),
+        (text(lambda day: f"{day.year}-{day.month}-{day.day}").encode(), {**BRAZIL, "date_format": "%Y-%m-%d"}),
+        (text(lambda day: f"{day:%d%b%Y}".upper()).encode(), {**BRAZIL, "date_format": "%d%b%Y"}),
+        (text("%A, %B %d, %Y").encode(), {**BRAZIL, "date_format": "%a, %b %d, %Y"}),
         (text().encode("utf-16-le"), {**BRAZIL, "encoding": "utf-16-le"}),
         (text().encode("mac_roman"), {**BRAZIL, "encoding": "mac_roman"}),
         (text().replace("\n", ";\n").replace("Vendas;", "Vendas").encode(), BRAZIL),
@@ -89,7 +92,8 @@ TITLES = "Relatório de vendas\nEmitido em 02/05/2024\n\n"
         (text().replace("São João", "SJ").replace(";", " ").encode(), {**BRAZIL, "delimiter": " "}),
     ],
     ids=["titles", "titles-padded", "comment", "sep-and-title", "reais", "euro", "dollar", "parentheses",
-         "apostrophe", "excel-days", "epoch", "am-pm", "weekday", "utf-16", "mac", "padded-rows",
+         "apostrophe", "excel-days", "epoch", "am-pm", "weekday", "unpadded", "sas", "english-weekday", "utf-16", "mac",
+         "padded-rows",
          "single-quotes", "single-quotes-of-text", "carets", "spaces"],
 )  # fmt: skip
 def test_what_programs_write_is_found(data: bytes, keys: dict[str, Any], tmp_path: Path) -> None:
@@ -153,6 +157,11 @@ def merged(workbook: Any) -> None:
     fill_sheet(workbook.active, loja=lambda place, shop: None if place % len(DAYS) else shop)
 
 
+def by_hour(write: Callable[[int], str]) -> bytes:
+    rows = [f"{day:%d/%m/%Y};{write(hour)};{hour % 7},5" for day in DAYS for hour in range(24)]
+    return "\n".join(["Data;Hora;Vendas", *rows, ""]).encode()
+
+
 def fixed_width(header: str) -> bytes:
     return "\n".join(
         [header, *(f"{day:%d/%m/%Y}  {shop:<8}  {brazilian(units):>8}" for day, shop, units in SALES)]
@@ -175,6 +184,12 @@ def formulas(workbook: Any) -> None:
          "the dates stand in several columns, 'Ano' and 'Mês'"),
         ("v.csv", text(lambda day: f"{day.isocalendar()[1]:02}/{day.year}", header="Semana;Loja;Vendas").encode(),
          "the number of a week may be counted in several ways"),
+        ("v.csv", text(lambda day: f"{day:%d.%m.}-{day + pd.Timedelta(days=6):%d.%m.%Y}").encode(), "holds spans of days"),
+        ("v.csv", text(lambda day: f"{day:%Y-%m-%d}/{day + pd.Timedelta(days=6):%Y-%m-%d}").encode(), "holds spans of days"),
+        ("v.csv", text(lambda day: f'="{day:%Y-%m-%d}"').encode(), "the cells of Data are formulas, such as"),
+        ("v.csv", by_hour(str), "the times stand in several columns, 'Data' and 'Hora'"),
+        ("v.csv", by_hour(lambda hour: f"{hour:02}:00"), "the times stand in several columns, 'Data' and 'Hora'"),
+        ("v.csv", b"Loja;2023;2023;2024\n;nov;dez;jan\nA;1;2;3\nB;2;3;4\n", "the column '2023' occurs twice"),
         ("v.csv", text(lambda day: day.strftime("%d/%m/%Y" if day.day % 2 else "%Y-%m-%d")).encode(), "others are not: row"),
         ("v.csv", text(number=lambda value: f"{value:.0f} kg").encode(), "'kg' behind it"),
         ("v.csv", f"{text()}(80 rows affected)\n".encode(), r"row 82 '\(80 rows affected\)' has 1 fields"),
@@ -185,7 +200,8 @@ def formulas(workbook: Any) -> None:
         ("v.csv", text().replace(";", "\x01").encode(), "but the control character"),
         ("v.csv", b"", "is empty"),
     ],
-    ids=["exchanged", "merged", "formulas", "year-and-month", "week", "two-forms",
+    ids=["exchanged", "merged", "formulas", "year-and-month", "week", "spans", "iso-spans", "formulas-of-text",
+         "hours", "clock", "two-rows-of-names", "two-forms",
          "unit", "note", "twice", "json", "web-page", "fixed-width", "control-character", "empty"],
 )  # fmt: skip
 def test_what_stands_in_the_way_is_said(
@@ -201,3 +217,32 @@ def test_a_column_of_lists_beside_the_table_is_left_out(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "v.parquet")
     found = profile_file(tmp_path / "v.parquet", {}, None, {})
     assert found.left_out["tags"] == "holds lists or structures, not single values"
+
+
+@pytest.mark.parametrize(("step", "first", "frequency"), [
+    ("14D", "2022-01-02", "2W-SUN"), ("10D", "2022-01-01", "10D"), ("2D", "2022-01-01", "2D"), ("21D", "2022-01-03", "3W-MON"),
+])  # fmt: skip
+def test_dates_that_are_some_days_apart_have_that_frequency(
+    step: str, first: str, frequency: str, tmp_path: Path
+) -> None:
+    days = pd.date_range(first, periods=60, freq=step)
+    rows = [f"{day:%Y-%m-%d},{shop},{place % 5}" for shop in "AB" for place, day in enumerate(days)]
+    found = profile("v.csv", "\n".join(["date,store,units", *rows, ""]).encode(), tmp_path)
+    assert found.frequency == frequency
+
+
+def test_series_of_which_each_has_every_second_week_are_weekly(tmp_path: Path) -> None:
+    days = pd.date_range("2022-01-02", periods=80, freq="W-SUN")
+    rows = [f"{day:%Y-%m-%d},{'AB'[place % 2]},{place % 5}" for place, day in enumerate(days)]
+    found = profile("v.csv", "\n".join(["date,store,units", *rows, ""]).encode(), tmp_path)
+    assert found.frequency == "W-SUN"
+
+
+def test_half_months_are_added_up_to_months(tmp_path: Path) -> None:
+    days = pd.date_range("2020-01-01", periods=60, freq="SMS")
+    text = "\n".join(["date,units", *(f"{day:%Y-%m-%d},{place % 5}" for place, day in enumerate(days)), ""])
+    with pytest.raises(DataError, match="no common length") as caught:
+        profile("v.csv", text.encode(), tmp_path)
+    assert "half months with MS" in str(caught.value.hint)
+    found = profile_file(tmp_path / "v.csv", {"frequency": "MS"}, None, {})
+    assert [row.value for row in found.rows if row.key == "aggregate"] == ["sum"]

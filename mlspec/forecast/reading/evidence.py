@@ -24,11 +24,12 @@ _MARKED = "[.,' \u00a0\u202f]"
 _TRIED = 30  # distinct values on which a form of dates is tried first
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _DAYS = ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y", "%Y{0}%m{0}%d", "%d{0}%m{0}%y", "%m{0}%d{0}%y")
-_DAYS_AFTER_WEEKDAY = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d/%m/%y", "%d de %b de %Y", "%d %b %Y")
+_DAYS_AFTER_WEEKDAY = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d/%m/%y", "%d de %b de %Y", "%d %b %Y", "%b %d, %Y")
 DATE_FORMS: tuple[str, ...] = (
     "iso", "iso-week", "quarter",
-    *(day.format(mark) + clock for mark in "/-." for day in _DAYS if (mark, day) != ("-", _DAYS[2]) for clock in _CLOCKS),
-    "%m/%Y", "%m-%Y", "%m.%Y", "%Y/%m", *(f"%b{mark}{year}" for mark in "/-. " for year in ("%Y", "%y")), "%b de %Y",
+    *(day.format(mark) + clock for mark in "/-." for day in _DAYS for clock in _CLOCKS),
+    "%m/%Y", "%m-%Y", "%m.%Y", "%Y/%m", "%Y-%m", "%YM%m", "%Y-M%m", "%Y %b", "%Y-%b", "%b de %Y", "%d%b%Y", "%d%b%y",
+    *(f"%b{mark}{year}" for mark in "/-. " for year in ("%Y", "%y")),
     *(f"%d{mark}%b{mark}{year}" for mark in "/-. " for year in ("%Y", "%y")), "%d de %b de %Y", "%b %d, %Y", "%d %b, %Y",
     *(f"%a{mark}{day}" for mark in (" ", ", ") for day in _DAYS_AFTER_WEEKDAY),
 )  # fmt: skip

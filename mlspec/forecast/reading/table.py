@@ -136,7 +136,10 @@ def read_first_rows(file: Path, dialect: Dialect, most_values: int, most_rows: i
         opened = _open_whole(file, dialect, budget)
         repeated = next((name for name in opened.header if name and opened.header.count(name) > 1), None)
         if repeated is not None:
-            raise DataError(f"{file.name}: the column '{repeated}' occurs twice", hint="rename one")
+            raise DataError(
+                f"{file.name}: the column '{repeated}' occurs {_times(opened.header.count(repeated))}",
+                hint="rename one; where names stand in two rows, such as years above months, write them in one: 2024-01",
+            )
         most = min(most_rows, most_values // max(len(opened.header), 1))
         nested = opened.nested if isinstance(opened, ParquetTable) else ()
         named = [name for name in opened.header if name and name not in nested]
@@ -144,6 +147,10 @@ def read_first_rows(file: Path, dialect: Dialect, most_values: int, most_rows: i
     origin = pd.DataFrame({"file": pd.Categorical([file.name] * len(part.rows)), "row": part.rows})
     columns = {name: column for name, column in part.columns.items() if name}
     return _drop_blank_rows(Table(columns, origin, part.ragged, nested))
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count:,} times"
 
 
 def join_tables(files: Sequence[Path], tables: Sequence[Table]) -> Table:

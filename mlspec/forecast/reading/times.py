@@ -15,16 +15,20 @@ from mlspec.forecast.reading.numbers import refuse_all
 from mlspec.forecast.reading.odd_cells import explain_total
 
 _CLOCK = r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?)?"
-_ZONE = r"(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
+_UTC = r" ?UTC$"  # as BigQuery writes it
+_ZONE = r"(?:Z| ?UTC|[+-][0-9]{2}(?::?[0-9]{2})?)"
 _ISO = rf"[0-9]{{4}}-[0-9]{{2}}(?:-[0-9]{{2}}(?:[T ]{_CLOCK}{_ZONE}?)?)?"
 _OFFSET = rf".*[T ].*{_ZONE}"
 YEARS = (1700, 2200)  # years that pandas' nanoseconds can represent, with space for a horizon
 # Names of months by the short English one, which a strptime format knows.
 _MONTHS = {
-    "jan": "january janeiro enero ene", "feb": "february fevereiro febrero fev", "mar": "march março marco marzo",
-    "apr": "april abril abr", "may": "maio mayo mai", "jun": "june junho junio", "jul": "july julho julio",
-    "aug": "august agosto ago", "sep": "september setembro septiembre set", "oct": "october outubro octubre out",
-    "nov": "november novembro noviembre", "dec": "december dezembro diciembre dez dic",
+    "jan": "january janeiro enero ene januar janvier janv",
+    "feb": "february fevereiro febrero fev februar février fevrier févr fevr fév",
+    "mar": "march março marco marzo märz maerz mär mrz mars", "apr": "april abril abr avril avr",
+    "may": "maio mayo mai", "jun": "june junho junio juni juin", "jul": "july julho julio juli juillet juil",
+    "aug": "august agosto ago août aout", "sep": "september setembro septiembre set septembre sept",
+    "oct": "october outubro octubre out oktober octobre okt", "nov": "november novembro noviembre novembre",
+    "dec": "december dezembro diciembre dez dic dezember décembre decembre déc",
 }  # fmt: skip
 _ENGLISH = {other: english for english, others in _MONTHS.items() for other in others.split()}
 MONTH_WORDS = frozenset({*_MONTHS, *_ENGLISH})
@@ -36,7 +40,7 @@ _WEEKDAYS = (
 )
 _WEEK_SIGN = "(?:W|S|KW|CW|Sem|Semana|Week)"
 _WEEK = re.compile(
-    rf"(?P<before>[0-9]{{4}})[-/ ]?{_WEEK_SIGN}(?P<last>[0-9]{{2}})"
+    rf"(?P<before>[0-9]{{4}})[-/ ]?{_WEEK_SIGN}(?P<last>[0-9]{{1,2}})"
     rf"|{_WEEK_SIGN}[ -]?(?P<first>[0-9]{{1,2}})[-/ ](?P<behind>[0-9]{{4}})",
     re.IGNORECASE,
 )
@@ -69,7 +73,9 @@ def parse_times(column: Column, dialect: Dialect, zone: str | None = None) -> Pa
 def find_offsets(texts: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Return the moments (UTC) of the ISO 8601 texts that have an offset, and their offsets in minutes."""
     zoned = texts[texts.str.fullmatch(_OFFSET) & texts.str.fullmatch(_ISO)]
-    moments = pd.to_datetime(zoned, format="ISO8601", errors="coerce", utc=True).dropna()
+    moments = pd.to_datetime(
+        zoned.str.replace(_UTC, "Z", regex=True), format="ISO8601", errors="coerce", utc=True
+    ).dropna()
     clocks = zoned[moments.index].str.replace(rf"{_ZONE}$", "", regex=True)
     local = pd.to_datetime(clocks, format="ISO8601", errors="coerce")
     return moments, (local - moments.dt.tz_localize(None)).dt.total_seconds() / 60
@@ -120,7 +126,7 @@ def _mixed_offsets(texts: pd.Series, column: TextColumn, times: pd.Series) -> li
 
 
 def _read_iso(texts: pd.Series) -> pd.Series:
-    usable = texts.where(texts.str.fullmatch(_ISO))
+    usable = texts.where(texts.str.fullmatch(_ISO)).str.replace(_UTC, "Z", regex=True)
     times = pd.to_datetime(usable, format="ISO8601", errors="coerce", utc=True)
     return times.dt.tz_localize(None)
 
