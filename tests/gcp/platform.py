@@ -32,6 +32,7 @@ def forecast(project: str, name: str, *, online: bool = False, image: str = "ste
     from google.cloud import bigquery as bq
     from google.cloud import run_v2
 
+    # As the first mlspec made it: the column that came later is added by a load.
     fields = {
         "series": "STRING", "time": "TIMESTAMP", "cutoff": "DATE", "quantile": "FLOAT64", "value": "FLOAT64",
         "version": "STRING", "run": "STRING",

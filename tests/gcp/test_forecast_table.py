@@ -44,6 +44,27 @@ def test_all_rows_are_there_however_many_parts_there_are(tmp_path: Path, monkeyp
     assert not rows[0].schema.field("value").nullable
 
 
+@pytest.mark.parametrize(
+    ("dataset", "told"),
+    [({"ended_series": "zero"}, {"model", "ended"}), ({"new_series": "cold-start"}, {"model", "ended"}), ({}, {None})],
+)
+def test_a_row_says_what_made_it_where_the_spec_has_a_rule(
+    tmp_path: Path, dataset: dict[str, str], told: set[str | None]
+) -> None:
+    """Without such a rule a column of this name is the user's own."""
+    path = forecast(tmp_path / "forecast.parquet", 2)
+    table = parquet.read_table(path)
+    methods = ["model", "model", "ended", "ended"]
+    parquet.write_table(table.append_column("method", pa.array(methods)), path)
+    write_long_table(
+        path, tmp_path / "rows.parquet", forecast_spec(dataset=dataset, model={"quantiles": [0.1, 0.9]}), "run"
+    )
+    rows = parquet.read_table(tmp_path / "rows.parquet")
+    assert rows.schema.names[-1] == "method"
+    assert rows.schema.field("method").nullable
+    assert set(rows["method"].to_pylist()) == told
+
+
 def test_memory_is_that_of_a_part(tmp_path: Path) -> None:
     peaks = []
     for series in (20_000, 100_000):

@@ -12,6 +12,7 @@ import pytest
 
 from tests.examples import forecast_spec, sales
 from tests.forecast.layouts import Sales, Written, csv_bytes, write_partitions
+from tests.gcp import platform
 from tests.gcp.acme import Acme
 from tests.terraform.provider.cloud import Cloud
 
@@ -68,6 +69,17 @@ def test_bigquery_gives_what_the_same_rows_in_a_file_give(
     warehouse(acme, 43)
     assert acme.run(*ONCE) == 0
     assert forecast(acme, capsys) != from_objects
+
+
+def test_the_table_of_an_older_mlspec_gets_the_column_that_came_later(acme: Acme) -> None:
+    table = platform.table(acme.project, "demand")
+    assert "method" not in {field.name for field in platform.bigquery(acme.project).get_table(table).schema}
+    assert acme.run(*ONCE) == 0
+    assert {row["method"] for row in acme.rows()} == {None}
+    spec = acme.root / "specs" / "demand.yaml"
+    spec.write_text(spec.read_text().replace("frequency: D\n", "frequency: D\n  ended_series: zero\n"))
+    assert acme.run(*ONCE) == 0
+    assert {row["method"] for row in acme.rows()} == {"model"}
 
 
 def test_an_object_that_is_written_anew_with_the_same_bytes_is_the_same_data(acme: Acme) -> None:

@@ -183,6 +183,52 @@ def test_a_load_whose_modes_are_not_the_table_s_is_refused(
     assert days(client) == {"2024-01-01": 1.0}
 
 
+ADDITION = ["ALLOW_FIELD_ADDITION"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "table", "says"),
+    [
+        ("NULLABLE", None, f"{TABLE}$20240102", r"Cannot add fields \(field: note\)"),
+        ("REQUIRED", ADDITION, f"{TABLE}$20240102", "Cannot add required fields"),
+        ("NULLABLE", ADDITION, TABLE, "only be specified with WRITE_APPEND disposition, or with WRITE_TRUNCATE"),
+        ("NULLABLE", ADDITION, f"{TABLE}$20240102", None),
+    ],
+    ids=["not-allowed", "required", "whole-table", "allowed"],
+)
+def test_a_load_adds_a_column_where_it_says_that_it_may(
+    client: bigquery.Client, mode: str, options: list[str] | None, table: str, says: str | None
+) -> None:
+    load(client, frame("2024-01-01", "2024-01-02"))
+    file = io.BytesIO()
+    parquet.write_table(arrow(frame("2024-01-02").assign(note="new"), "day", *["note"] * (mode == "REQUIRED")), file)
+    file.seek(0)
+    schema = [*SCHEMA, bigquery.SchemaField("note", "STRING", mode=mode)]
+    config = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_TRUNCATE", schema=schema)
+    if options:
+        config.schema_update_options = options
+    job = client.load_table_from_file(file, table, job_config=config)
+    if says is not None:
+        with pytest.raises(BadRequest, match=says):
+            job.result()
+        return
+    job.result()
+    rows = client.query_and_wait(f"SELECT day, note FROM `{TABLE}` ORDER BY day")
+    assert [row["note"] for row in rows] == [None, "new"]
+    assert client.get_table(TABLE).schema[-1].mode == "NULLABLE"
+
+
+def test_a_table_gets_a_column_behind_its_own(client: bigquery.Client) -> None:
+    load(client, frame("2024-01-01"))
+    table = client.get_table(TABLE)
+    table.schema = [*table.schema, bigquery.SchemaField("note", "STRING")]
+    client.update_table(table, ["schema"])
+    assert [field.name for field in client.get_table(TABLE).schema][-1] == "note"
+    table.schema = [*table.schema, bigquery.SchemaField("must", "STRING", mode="REQUIRED")]
+    with pytest.raises(BadRequest, match="Cannot add required fields"):
+        client.update_table(table, ["schema"])
+
+
 def test_a_job_runs_where_its_datasets_are_and_finds_them_nowhere_else(standin: Running) -> None:
     with bigquery.Client(location="EU") as owner:
         owner.create_dataset("shop")

@@ -137,6 +137,9 @@ JSON = {
         "partitioned by a DATE",
     ),
     "a disposition": ("bigquery.jobs.insert", {"configuration": {"load": {"writeDisposition": "REPLACE"}}}, "Invalid disposition"),
+    "a schema update option": (
+        "bigquery.jobs.insert", {"configuration": {"load": {"schemaUpdateOptions": ["ALLOW_ALL"]}}}, "schema update option",
+    ),
     "a query's length": ("bigquery.jobs.query", {"query": "x" * 1_048_577}, "too large"),
 }  # fmt: skip
 

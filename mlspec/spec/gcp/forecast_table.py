@@ -24,4 +24,10 @@ FORECAST_TABLE: tuple[TableColumn, ...] = (
     TableColumn("value", "FLOAT64", "REQUIRED", "The forecast."),
     TableColumn("version", "STRING", "REQUIRED", "The version that made it."),
     TableColumn("run", "STRING", "REQUIRED", "Digest of the run's inputs: a run is written once."),
-)
+    # Columns that came later stand last and are NULLABLE: BigQuery adds no others to a table that is there
+    # (cloud.google.com/bigquery/docs/managing-table-schemas), and the Terraform provider makes the table anew for others.
+    TableColumn(
+        "method", "STRING", "NULLABLE",
+        "What made the row: model, cold-start or ended. Null where the spec has no rule for new or ended series.",
+    ),
+)  # fmt: skip

@@ -82,6 +82,8 @@ class Warehouse:
             source_format="PARQUET",
             create_disposition="CREATE_NEVER",
             write_disposition="WRITE_TRUNCATE",
+            # A table that an older mlspec made has fewer columns, until an apply changes it.
+            schema_update_options=["ALLOW_FIELD_ADDITION"],
             labels={"managed-by": "mlspec"},
             # Without it BigQuery takes every column of the file for NULLABLE, and refuses the load into REQUIRED ones
             # (github.com/googleapis/python-bigquery/issues/1981).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from mlspec.errors import StateError
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.forecast_table import FORECAST_TABLE
+from mlspec.spec.output_columns import METHOD
 
 _MEAN = "mean"
 _PART = 16_384  # rows of the forecast's file that are converted at once: a few MiB
@@ -54,19 +56,24 @@ def _table_schema(pa: Any) -> Any:
 def _long_rows(pa: Any, *, wide: Any, spec: Forecast, run: str) -> Any:
     """Return the rows of the mean and of each quantile."""
     series = pa.array(_series_keys(wide, list(spec.dataset.series)), pa.string())
+    # Elsewhere a column of this name is one of the user's.
+    methods = wide[METHOD].cast(pa.string()) if spec.dataset.tells_methods else pa.nulls(len(wide), pa.string())
+    columns = {"series": series, METHOD: methods}
     parts = [
-        _quantile_rows(pa, wide=wide, series=series, time=spec.dataset.time, run=run, quantile=quantile)
+        _quantile_rows(pa, wide=wide, columns=columns, time=spec.dataset.time, run=run, quantile=quantile)
         for quantile in (None, *spec.model.quantiles)
     ]
     return pa.concat_tables(parts)
 
 
-def _quantile_rows(pa: Any, *, wide: Any, series: Any, time: str, run: str, quantile: float | None) -> Any:
-    """Return the rows of the mean, or of one quantile."""
+def _quantile_rows(
+    pa: Any, *, wide: Any, columns: Mapping[str, Any], time: str, run: str, quantile: float | None
+) -> Any:
+    """Return the rows of the mean, or of one quantile. `columns` are the same in all of them."""
     count = len(wide)
-    return pa.table(
+    rows = pa.table(
         {
-            "series": series,
+            **columns,
             "time": wide[time].cast(pa.timestamp("us", tz="UTC")),
             "cutoff": wide["cutoff"].cast(pa.date32()),
             "quantile": pa.array([quantile] * count, pa.float64()),
@@ -75,6 +82,7 @@ def _quantile_rows(pa: Any, *, wide: Any, series: Any, time: str, run: str, quan
             "run": pa.array([run] * count, pa.string()),
         }
     )
+    return rows.select([column.name for column in FORECAST_TABLE])
 
 
 def _series_keys(wide: Any, keys: list[str]) -> list[str]:

@@ -75,6 +75,12 @@ def _dispositions(body: Json) -> Iterator[str]:
             yield from (value for value in _configuration(body, kind, key) if value not in allowed)
 
 
+def _schema_options(body: Json) -> Iterator[str]:
+    for kind in ("load", "query"):
+        for options in _configuration(body, kind, "schemaUpdateOptions"):
+            yield from (each for each in options if each not in {"ALLOW_FIELD_ADDITION", "ALLOW_FIELD_RELAXATION"})
+
+
 def _bucket_name(body: Json) -> Iterator[str]:
     name = body.get("name", "")
     parts = name.split(".")
@@ -144,6 +150,10 @@ LIMITS: tuple[JsonLimit, ...] = (
     JsonLimit(
         ("bigquery.jobs.insert",), "Invalid disposition",
         f"{_BIGQUERY}/docs/reference/rest/v2/Job#JobConfigurationLoad", _dispositions,
+    ),
+    JsonLimit(
+        ("bigquery.jobs.insert",), "Invalid schema update option",
+        f"{_BIGQUERY}/docs/reference/rest/v2/Job#JobConfigurationLoad", _schema_options,
     ),
     JsonLimit(
         ("bigquery.jobs.insert", "bigquery.jobs.query"), "The query is too large: at most 1,048,576 characters",

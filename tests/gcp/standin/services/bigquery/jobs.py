@@ -92,8 +92,12 @@ def _load(warehouse: Warehouse, job: Job, how: Json, media: bytes | None) -> Non
     target = Name.of(how["destinationTable"])
     tables = [_read(warehouse, each, how) for each in _sources(warehouse, how, media)]
     incoming = pa.concat_tables(tables)
+    options = how.get("schemaUpdateOptions", [])
+    modes.check_options(options, how.get("writeDisposition", "WRITE_APPEND"), target.partition)
     if how.get("sourceFormat") == "PARQUET":
-        modes.compare(str(target), warehouse.fields(target), how.get("schema", {}).get("fields", []), incoming.schema)
+        fields, sent = warehouse.fields(target), how.get("schema", {}).get("fields", [])
+        modes.compare(str(target), fields, sent, incoming.schema)
+        warehouse.add_fields(target, modes.find_added(str(target), fields, sent, options))
     warehouse.write(target, incoming, how)
     job.resource["statistics"]["load"] = {
         "inputFiles": str(len(tables)), "outputRows": str(incoming.num_rows), "outputBytes": str(incoming.nbytes),

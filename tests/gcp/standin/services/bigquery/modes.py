@@ -2,7 +2,9 @@
 
 A load without a schema takes every column for NULLABLE, whatever the file says (github.com/googleapis/python-bigquery/issues/1981).
 With one, the file's columns have to be of the same modes (github.com/googleapis/python-bigquery/issues/10), and the table's too
-(github.com/googleapis/google-cloud-python/issues/8093).
+(github.com/googleapis/google-cloud-python/issues/8093). A column that the table lacks is added where the load allows that, and is
+not REQUIRED (cloud.google.com/bigquery/docs/managing-table-schemas); schema update options go with a load that appends, or that
+replaces a partition (cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigurationLoad).
 """
 
 from __future__ import annotations
@@ -13,6 +15,30 @@ import pyarrow as pa
 
 from tests.gcp.standin.refused import invalid
 from tests.gcp.standin.rest import Json
+
+
+def find_added(table: str, there: Sequence[Json], sent: Sequence[Json], options: Sequence[str]) -> list[Json]:
+    """Return the fields that a load or a change adds to a table. Raises Refused where it may not."""
+    known = {field["name"] for field in there}
+    added = [field for field in sent if field["name"] not in known] if there else []
+    if added and "ALLOW_FIELD_ADDITION" not in options:
+        raise invalid(f"Provided Schema does not match Table {table}. Cannot add fields (field: {added[0]['name']})")
+    required = next((field for field in added if field.get("mode") == "REQUIRED"), None)
+    if required is not None:
+        raise invalid(
+            f"Provided Schema does not match Table {table}. Cannot add required fields to an existing schema."
+            f" (field: {required['name']})"
+        )
+    return added
+
+
+def check_options(options: Sequence[str], disposition: str, partition: str) -> None:
+    """Raise Refused where schema update options come with a load that makes the table anew."""
+    if options and disposition != "WRITE_APPEND" and not (disposition == "WRITE_TRUNCATE" and partition):
+        raise invalid(
+            "Schema update options should only be specified with WRITE_APPEND disposition, or with WRITE_TRUNCATE"
+            " disposition on a table partition."
+        )
 
 
 def compare(table: str, there: Sequence[Json], sent: Sequence[Json], file: pa.Schema) -> None:

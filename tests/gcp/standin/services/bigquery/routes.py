@@ -9,7 +9,7 @@ import pyarrow as pa
 from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.refused import Refused, invalid
 from tests.gcp.standin.rest import Json, Request, Response, Route, answer, page
-from tests.gcp.standin.services.bigquery import values
+from tests.gcp.standin.services.bigquery import modes, values
 from tests.gcp.standin.services.bigquery.jobs import Job, insert
 from tests.gcp.standin.services.bigquery.warehouse import Name, Warehouse
 from tests.gcp.standin.services.storage.objects import HOST
@@ -77,11 +77,16 @@ def list_tables(cloud: Cloud, request: Request) -> Response:
 
 
 def patch_table(cloud: Cloud, request: Request) -> Response:
-    """Change what is said of a table; its columns stay."""
+    """Change what is said of a table. Its columns stay, and others may be added behind them."""
     warehouse, name, change = _warehouse(cloud), _name(request), request.json()
-    warehouse.table(name)
-    if "schema" in change:
-        raise invalid("the stand-in does not change the columns of a table")
+    fields = warehouse.table(name)["schema"]["fields"]
+    sent = change.get("schema", {}).get("fields")
+    if sent is not None:
+        if [(each["name"], each["type"]) for each in sent[: len(fields)]] != [
+            (each["name"], each["type"]) for each in fields
+        ]:
+            raise invalid("the stand-in adds columns to a table, and changes none")
+        warehouse.add_fields(name, modes.find_added(str(name), fields, sent, ["ALLOW_FIELD_ADDITION"]))
     said = warehouse.tables.setdefault(name, {})
     said.update(change)
     return answer(warehouse.table(name))

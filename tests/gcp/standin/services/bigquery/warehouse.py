@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -145,6 +146,15 @@ class Warehouse:
         """Return the fields of a table's schema; none where it is not there."""
         whole = Name(name.project, name.dataset, name.table)
         return list(self.table(whole)["schema"]["fields"]) if self.exists(whole) else []
+
+    def add_fields(self, name: Name, added: Sequence[Json]) -> None:
+        """Add columns to a table; its rows have no value in them."""
+        whole = Name(name.project, name.dataset, name.table)
+        for each in added:
+            self.duck.execute(f'ALTER TABLE {whole.sql} ADD COLUMN "{each["name"]}" {values.duck(each)}')
+        if added:
+            said = self.tables[whole]
+            self.tables[whole] = {**said, "schema": {"fields": [*said.get("schema", {}).get("fields", []), *added]}}
 
     def select(self, sql: str, parameters: dict[str, Any] | None = None) -> pa.Table:
         """Return what a query in DuckDB's language finds."""
