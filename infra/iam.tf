@@ -232,6 +232,7 @@ resource "google_project_iam_custom_role" "doctor" {
     "compute.subnetworks.get",
     "iam.roles.list",
     "iam.serviceAccounts.list",
+    "monitoring.notificationChannels.list",
     "pubsub.subscriptions.get",
     "pubsub.topics.get",
     "resourcemanager.projects.get", # also of billing

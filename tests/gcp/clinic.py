@@ -110,12 +110,13 @@ class Clinic:
         client = functions_v2.FunctionServiceClient()
         client.create_function(parent=self.place, function=given, function_id="mlspec-redeploy").result()
 
-    def ask(self, method: str, url: str, **body: Any) -> None:
-        """Call an API of Google's that mlspec has no client of."""
+    def ask(self, method: str, url: str, **body: Any) -> Any:
+        """Return the answer of an API of Google's that mlspec has no client of."""
         credentials, _ = google.auth.default(["https://www.googleapis.com/auth/cloud-platform"])
         with AuthorizedSession(credentials) as session:
             answer = session.request(method, f"https://{url}", json=body)
             assert answer.ok, answer.text
+            return answer.json()
 
     def terraform_bucket(self, name: str = "acme-test-terraform") -> None:
         made = platform.storage(self.project).bucket(name)
@@ -167,6 +168,23 @@ class Clinic:
             **({"pushConfig": {"pushEndpoint": endpoint}} if endpoint else {}),
         )
 
+    def channel(self, **said: Any) -> str:
+        """Make a notification channel, as `infra/` does for the platform's topic, and return its name."""
+        labels = {"topic": f"projects/{self.project}/topics/mlspec-alerts"}
+        given = {
+            "type": "pubsub",
+            "labels": labels,
+            "displayName": "mlspec-alerts",
+            "userLabels": {"managed-by": "mlspec"},
+        }
+        url = f"monitoring.googleapis.com/v3/projects/{self.project}/notificationChannels"
+        return str(self.ask("POST", url, **{**given, **said})["name"])
+
+    def channels(self) -> list[str]:
+        """The names of the notification channels."""
+        found = self.ask("GET", f"monitoring.googleapis.com/v3/projects/{self.project}/notificationChannels")
+        return [channel["name"] for channel in found["notificationChannels"]]
+
     def triggers(self, *, disabled: bool = False) -> None:
         connection = f"{self.place}/connections/mlspec-github"
         self.ask(
@@ -199,6 +217,7 @@ class Clinic:
         self.composer()
         self.topics()
         self.subscription()
+        self.channel()
         self.function()
         self.subnetwork()
         platform.loop(self.project, image=FIRST_IMAGE, subnetwork=self.subnet)

@@ -208,6 +208,30 @@ def test_a_subscription_that_pushes_to_nobody_is_a_miss(clinic: Clinic) -> None:
     assert (found["said"], found["mend"]) == ("it pushes to nobody", "terraform -chdir=infra apply")
 
 
+def test_a_channel_that_forwards_nothing_is_a_miss(clinic: Clinic) -> None:
+    """Only mlspec's own channels count."""
+    clinic.everything()
+    clinic.channel(userLabels={}, enabled=False)
+    assert "notification channels" not in clinic.checks("missing")
+    phone = {"type": "sms", "labels": {"number": "+5511999999999"}, "displayName": "on call"}
+    clinic.channel(**phone)
+    assert clinic.checks("missing")["notification channels"]["said"].startswith("'on call' has not been verified")
+    name = clinic.channel(type="email", labels={"email_address": "a@example.com"}, displayName="Ana")
+    clinic.ask("PATCH", f"monitoring.googleapis.com/v3/{name}", enabled=False)
+    lacking = clinic.checks("missing")["notification channels"]
+    assert lacking["said"] == "'Ana' is disabled"
+    assert lacking["mend"] == f"gcloud beta monitoring channels update {name} --enabled"
+
+
+def test_alerts_that_no_channel_sends_to_the_function_are_a_miss(clinic: Clinic) -> None:
+    clinic.everything()
+    (name,) = clinic.channels()
+    clinic.ask("PATCH", f"monitoring.googleapis.com/v3/{name}", labels={"topic": "projects/acme-test/topics/other"})
+    lacking = clinic.checks("missing")["notification channels"]
+    assert lacking["said"] == "none leads to projects/acme-test/topics/mlspec-alerts"
+    assert lacking["mend"] == "terraform -chdir=infra apply"
+
+
 def test_a_refused_question_is_not_a_miss(clinic: Clinic) -> None:
     clinic.standin.fault("serviceusage.services.list", code=403, count=9)
     clinic.standin.fault("GetCryptoKey$", code="PERMISSION_DENIED", count=9)

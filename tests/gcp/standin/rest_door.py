@@ -38,6 +38,8 @@ def routes(host: str) -> list[Route]:
         from tests.gcp.standin.services.builds import ROUTES
     elif host == "cloudscheduler.googleapis.com":
         from tests.gcp.standin.services.scheduler import ROUTES
+    elif host == "monitoring.googleapis.com":
+        from tests.gcp.standin.services.channels import ROUTES
     elif host == "compute.googleapis.com":
         from tests.gcp.standin.services.networks import ROUTES
     elif host == "cloudbilling.googleapis.com":

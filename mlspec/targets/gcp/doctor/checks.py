@@ -12,6 +12,7 @@ from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.finding import CloudRequirements, Finding
 from mlspec.targets.gcp.doctor import forecasts, permissions, project, resources
 from mlspec.targets.gcp.doctor.builds import check_builds
+from mlspec.targets.gcp.doctor.channels import check_channels
 from mlspec.targets.gcp.doctor.function import check_function
 from mlspec.targets.gcp.doctor.loop import check_loop
 from mlspec.targets.gcp.doctor.network import check_network
@@ -62,6 +63,7 @@ def _check_forecasts(probe: GoogleProbe, needs: CloudRequirements, image: str | 
     yield from (resources.check_topic(probe, need) for need in needs.topics)
     yield from (resources.check_secret(probe, need) for need in needs.secrets)
     yield from check_loop(probe)
+    yield check_channels(probe)
 
 
 def _check_platform(probe: GoogleProbe, needs: CloudRequirements) -> Iterator[Finding]:

@@ -86,6 +86,8 @@ KEPT: tuple[Kept, ...] = (
          "cloud.google.com/build/docs/api/reference/rest/v1/projects.locations.triggers/list", "builds:_named_project"),
     Kept(("compute.subnetworks.insert",), "a name has its pattern; a network and an IPv4 range are named",
          "cloud.google.com/compute/docs/reference/rest/v1/subnetworks", "networks:insert_subnetwork"),
+    Kept(("monitoring.notificationChannels.create",), "a channel has a type and its labels; no caller says that it was verified",
+         "cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.notificationChannels", "channels:create_channel"),
     Kept(("cloudscheduler.jobs.create",), "a job has a name in its region, a schedule and one target, and begins ENABLED",
          "cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs", "scheduler:create_job"),
     Kept(("cloudscheduler.jobs.pause",), "only a job that is ENABLED is paused",

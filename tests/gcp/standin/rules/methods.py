@@ -99,6 +99,10 @@ _REST = {
         "cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs",
         "create get pause",
     ),
+    "monitoring.notificationChannels": (
+        "cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.notificationChannels",
+        "create list patch",
+    ),
     "serviceusage.services": ("cloud.google.com/service-usage/docs/reference/rest/v1/services", "get list"),
     "serviceusage.consumerQuotaMetrics": (
         "cloud.google.com/service-usage/docs/reference/rest/v1beta1/services.consumerQuotaMetrics",
