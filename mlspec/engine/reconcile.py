@@ -25,6 +25,7 @@ from mlspec.plan.backoff import ended_pass, next_failure
 from mlspec.plan.health import healthy_condition
 from mlspec.plan.notices import pending_notices, stalled_notice
 from mlspec.plan.started_work import after_failed_step, blocks_changes, is_overdue, waiting_sentence
+from mlspec.state.ledger import StartedWork
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.pass_steps import PASS_STEPS, PassStep, changes_resource, whole_steps_before
@@ -180,14 +181,18 @@ def _keep_under_way(run: PassWork, step: PassStep) -> None:
 
     Only until its deadline: whatever ends the wait may come later, or never.
     """
-    now = run.work.engine.clock()
     for started in run.work.observed.ledger.under_way:
-        if started.step != step.name:
-            continue
-        if is_overdue(started, now):
-            run.work.engine.target.cancel_work(started)
-        else:
-            run.result.under_way = (*run.result.under_way, started)
+        if started.step == step.name:
+            keep_started(run, started)
+
+
+def keep_started(run: PassWork, started: StartedWork) -> bool:
+    """Keep long work on record when the pass ends, and return whether it is: what is overdue is cancelled."""
+    if is_overdue(started, run.work.engine.clock()):
+        run.work.engine.target.cancel_work(started)
+        return False
+    run.result.under_way = (*run.result.under_way, started)
+    return True
 
 
 def run_phase(run: PassWork, step: PassStep, needs: Kind | None = None) -> MlspecError | None:

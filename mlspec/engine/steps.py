@@ -22,12 +22,13 @@ from mlspec.engine.effects import ForecastWork, find_version
 from mlspec.engine.pass_phases import PassWork
 from mlspec.engine.pass_plan import PassPlan, plan_on_checked_data, plan_pass
 from mlspec.engine.pass_result import PassResult
-from mlspec.engine.reconcile import record_pause, run_phase
+from mlspec.engine.reconcile import keep_started, record_pause, run_phase
 from mlspec.engine.under_way import finish_by_waiting, recorded_start
 from mlspec.errors import WorkStalled, WorkWaits
 from mlspec.log_context import forecast_scope
 from mlspec.plan.moments import format_moment, parse_moment
 from mlspec.plan.run_moments import is_older_moment, is_since
+from mlspec.plan.started_work import waiting_sentence
 from mlspec.state.ledger import AlertRecord
 from mlspec.state.observed import Observed
 from mlspec.state.pass_steps import STEP_NAMES, PassStep, PassStepName, pass_step
@@ -85,6 +86,8 @@ def _run_under_lock(engine: Engine, spec: Spec, step: PassStep, moment: str | No
     plan = plan_pass(engine, spec, observed) if step.name == "check" else plan_on_checked_data(engine, spec, observed)
     _raise_if_stalled(plan, step)
     run = PassWork(ForecastWork(engine, plan.desired, observed, moment=moment), spec, plan, PassResult(spec.name))
+    if step.name == "finish":
+        _keep_running(run)
     if error := run_phase(run, step, needs=step.kind):
         if run.result.defect:
             record_defect_under_lock(engine, spec, run.result.defect)
@@ -94,6 +97,18 @@ def _run_under_lock(engine: Engine, spec: Spec, step: PassStep, moment: str | No
             measure_move_ahead(run.work)
     facts = _FACTS[step.name](StepEnd(run, plan, moment)) if step.name in _FACTS else {}
     return {**_said(run.result), **facts}
+
+
+def _keep_running(run: PassWork) -> None:
+    """Keep what other tasks of this run started and left running, as a pass of the loop does: the next run goes on with it.
+
+    What has ended was used by its task, or is found by its mark.
+    """
+    for started in run.work.observed.ledger.under_way:
+        if started.step == "finish" or run.work.engine.target.is_work_over(started):
+            continue
+        if keep_started(run, started):
+            run.result.waits.append(waiting_sentence(started))
 
 
 def _raise_if_stalled(plan: PassPlan, step: PassStep) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -29,6 +30,7 @@ from mlspec.errors import (
     WorkUnderWay,
 )
 from mlspec.state.ledger import StartedWork
+from mlspec.state.pass_steps import PassStepName
 from mlspec.state.step import RemoteStep, StepRequest, StepResult
 from mlspec.targets.local.target import LocalTarget
 from tests.engine.deploying import DeployingTarget
@@ -464,6 +466,43 @@ def test_a_step_of_a_dag_waits_for_its_work_without_the_lock(far: Far) -> None:
     assert facts["well"]
     assert far.locked == ["demand"]
     assert facts["rows"] == 84
+
+
+def stop_while_waiting(far: Far, step: PassStepName) -> None:
+    """A task that is stopped, such as by its timeout, while its work runs elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FarTarget, "wait_for_work", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run_on_target(far.engine(), far.spec, step)
+
+
+def test_the_last_task_of_a_dag_keeps_what_still_runs(far: Far) -> None:
+    run_on_target(far.engine(), far.spec, "check")
+    stop_while_waiting(far, "backtest")
+    before = far.ledger
+    facts = run_on_target(far.engine(), far.spec, "finish")
+    assert [started.name for started in far.ledger.under_way] == ["demand backtest 2"]  # the check has ended
+    assert far.ledger.slots == before.slots  # what was due is not done with
+    assert not facts["well"]
+    assert str(facts["waits"]).startswith("['waiting for backtest since")
+    far.elsewhere.end_all()
+    far.passes()
+    assert far.serves
+    assert far.elsewhere.started.count("demand backtest") == 1
+
+
+def test_the_last_task_of_a_dag_forgets_what_has_ended_and_cancels_what_is_overdue(far: Far) -> None:
+    run_on_target(far.engine(), far.spec, "check")
+    stop_while_waiting(far, "backtest")
+    far.elsewhere.end_all()
+    run_on_target(far.engine(), far.spec, "finish")
+    assert far.ledger.under_way == ()
+    run_on_target(far.engine(), far.spec, "backtest")
+    stop_while_waiting(far, "train")
+    far.pass_time(hours=2)
+    run_on_target(far.engine(), far.spec, "finish")
+    assert far.ledger.under_way == ()
+    assert far.elsewhere.cancelled == ["demand train 3"]
 
 
 def test_a_backfill_forgets_its_work_once_it_is_done(far: Far) -> None:
