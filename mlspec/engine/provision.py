@@ -90,7 +90,7 @@ def open_plan(engine: Engine, request: PlanRequest) -> Iterator[OpenedPlan]:
     forecast, Refused if specs are to be handed over and newer ones were.
     """
     with (
-        hold_hand_over(engine, request.lock_timeout) if request.hand_over else nullcontext(),
+        hold_hand_over(engine, request.specs, request.lock_timeout) if request.hand_over else nullcontext(),
         _make_plan(engine, request) as opened,
     ):
         yield opened

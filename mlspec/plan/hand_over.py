@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mlspec.state.revision import Revision
+
+
+def changed_specs(held: Mapping[str, str], own: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the forecasts whose spec is another than the one in an image. Both: the digest of a spec by its forecast's name."""
+    return tuple(sorted(name for name, digest in own.items() if held.get(name, digest) != digest))
 
 
 def why_outdated(newest: Revision | None, own: Revision | None, *, is_ancestor: bool | None) -> str | None:

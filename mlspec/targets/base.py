@@ -325,8 +325,12 @@ class HandOver(Protocol):
         """Return the commit whose hand-over began last; None before the first."""
         ...
 
-    def record_newest(self, revision: Revision) -> None:
-        """Record the commit whose hand-over begins."""
+    def load_image_specs(self) -> Mapping[str, str]:
+        """Return the digests, by forecast, of specs that were handed over with this build's image; none for another image."""
+        ...
+
+    def record_newest(self, revision: Revision, specs: Mapping[str, str]) -> None:
+        """Record the commit whose hand-over begins, and the digests of the specs that its image holds."""
         ...
 
     def start_loop(self, names: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mlspec.engine.hand_over import hold_hand_over
 from mlspec.errors import LockHeld, Refused, StateError, UsageError
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.loop_job import LOOP_JOB, LoopJob
+from tests.engine.steps import Spec, spec
 from tests.gcp import platform
 from tests.gcp.acme import IMAGE, Acme
 
@@ -48,11 +50,11 @@ class Shop:
         self._monkeypatch.setenv("TF_VAR_image", image)
         return open_engine(open_here("dev"), self.acme.root, ignore_progress)
 
-    def build(self, commit: str, image: str = NEWER) -> None:
+    def build(self, commit: str, image: str = NEWER, specs: Sequence[Spec] = ()) -> None:
         """Check a commit out, and hand it over."""
         self.git("checkout", "-q", "--detach", commit)
         engine = self.engine(image)
-        with hold_hand_over(engine, 0.0):
+        with hold_hand_over(engine, specs, 0.0):
             assert engine.target.containers
             engine.target.containers.hand_over.start_loop(["demand"])
 
@@ -100,7 +102,7 @@ def test_an_older_commit_changes_nothing_after_a_newer_one_and_a_revert_is_newer
 
 def test_a_hand_over_that_failed_is_gone_on_with_by_the_same_commit_or_a_newer_one_alone(shop: Shop) -> None:
     first, second = shop.commit(), shop.commit()
-    with pytest.raises(ZeroDivisionError), hold_hand_over(shop.engine(), 0.0):
+    with pytest.raises(ZeroDivisionError), hold_hand_over(shop.engine(), (), 0.0):
         raise ZeroDivisionError  # Terraform failed, or the build was ended
     assert shop.loop_image() == OLDER  # the loop goes on as before
     with pytest.raises(Refused):
@@ -111,7 +113,7 @@ def test_a_hand_over_that_failed_is_gone_on_with_by_the_same_commit_or_a_newer_o
 
 def test_of_two_at_once_the_second_waits_for_the_first(shop: Shop) -> None:
     commit = shop.commit()
-    with hold_hand_over(shop.engine(), 0.0):
+    with hold_hand_over(shop.engine(), (), 0.0):
         with pytest.raises(LockHeld, match=r"another run holds 'the hand-over of specs': apply --hand-over by "):
             shop.build(commit)
         assert shop.loop_image() == OLDER
@@ -123,9 +125,31 @@ def test_a_build_that_names_no_image_is_refused_as_the_loop_would_work_with_olde
 ) -> None:
     engine = shop.engine()
     monkeypatch.delenv("TF_VAR_image")
-    with pytest.raises(UsageError, match="the loop works with the specs of its image"), hold_hand_over(engine, 0.0):
+    with pytest.raises(UsageError, match="the loop works with the specs of its image"), hold_hand_over(engine, (), 0.0):
         pass
     assert shop.objects() == []
+
+
+def test_an_image_that_holds_older_specs_is_refused_before_anything_is_changed(shop: Shop) -> None:
+    """The loop would go on with those, and take back what was applied."""
+    before, after, other = spec(), spec(model={"seed": 7}), spec("other")
+    shop.build(shop.commit(), NEWER, [before])
+    changes = shop.acme.changed()
+    with pytest.raises(Refused, match="TF_VAR_image holds an older spec of demand") as refused:
+        shop.build(shop.commit(), NEWER, [after, other])
+    assert "push an image of this commit" in str(refused.value.hint)
+    assert {method for method in shop.acme.changed() - changes if not method.startswith("storage.objects.")} == set()
+    shop.build(shop.commit(), NEWER, [other])  # a part of the specs, or something else than a spec has changed
+    with pytest.raises(Refused, match="an older spec of demand"):
+        shop.build(shop.commit(), NEWER, [after])
+    shop.build(shop.commit(), NEWER, [before, other])
+    shop.build(shop.commit(), OLDER, [after, other])
+
+
+def test_of_an_image_that_is_named_by_a_tag_nobody_knows_what_it_holds(shop: Shop) -> None:
+    tagged = NEWER.partition("@")[0] + ":main"
+    shop.build(shop.commit(), tagged, [spec()])
+    shop.build(shop.commit(), tagged, [spec(model={"seed": 7})])
 
 
 @pytest.mark.parametrize("fault", [{"lost": True}, {"code": "ABORTED"}, {"code": "UNAVAILABLE"}])
@@ -197,7 +221,7 @@ def test_the_loop_s_image_is_what_a_plan_takes_where_none_is_named(shop: Shop, t
 def test_without_a_checkout_nothing_is_handed_over_after_a_commit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.build(shop.commit())
     (shop.acme.root / ".git").rename(shop.acme.root.parent / "git")
-    with pytest.raises(Refused, match="this folder is no git checkout"), hold_hand_over(shop.engine(), 0.0):
+    with pytest.raises(Refused, match="this folder is no git checkout"), hold_hand_over(shop.engine(), (), 0.0):
         pass
 
 
@@ -206,5 +230,5 @@ def test_a_record_of_hand_overs_that_nobody_can_read_is_named(shop: Shop) -> Non
     shop.commit()
     for text in ("{}", '{"commit": "--all", "committed_at": "2026-03-02T10:00:00Z"}'):
         bucket.blob("hand-over/newest.json").upload_from_string(text)
-        with pytest.raises(StateError, match=r"newest\.json cannot be read"), hold_hand_over(shop.engine(), 0.0):
+        with pytest.raises(StateError, match=r"newest\.json cannot be read"), hold_hand_over(shop.engine(), (), 0.0):
             pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlspec.plan.hand_over import why_outdated
+from mlspec.plan.hand_over import changed_specs, why_outdated
 from mlspec.state.revision import Revision
 
 NEWEST = Revision("b" * 40, "2026-03-02T10:00:00Z")
@@ -37,3 +37,18 @@ def test_specs_are_handed_over_after_those_that_they_follow(
 def test_a_refusal_names_both_commits() -> None:
     said = why_outdated(NEWEST, BEFORE, is_ancestor=None) or ""
     assert said.startswith("commit aaaaaaaaaaaa of 2026-03-02T09:59:59Z does not contain commit bbbbbbbbbbbb of 2026")
+
+
+@pytest.mark.parametrize(
+    ("held", "own", "changed"),
+    [
+        ({}, {"a": "1"}, ()),
+        ({"a": "1", "b": "2"}, {"a": "1"}, ()),
+        ({"a": "1"}, {"a": "1", "new": "3"}, ()),
+        ({"a": "1", "b": "2", "c": "3"}, {"c": "4", "a": "5", "b": "2"}, ("a", "c")),
+    ],
+)
+def test_a_spec_that_an_image_is_known_to_hold_in_another_form_is_named(
+    held: dict[str, str], own: dict[str, str], changed: tuple[str, ...]
+) -> None:
+    assert changed_specs(held, own) == changed

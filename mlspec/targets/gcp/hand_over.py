@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from mlspec.errors import StateError, UsageError
@@ -60,10 +60,26 @@ class GcpHandOver:
             hint="restore an earlier generation of this object, or remove it if no older build runs",
         )
 
-    def record_newest(self, revision: Revision) -> None:
-        """Record the commit whose hand-over begins."""
+    def load_image_specs(self) -> Mapping[str, str]:
+        """Return the specs of this build's image, if it was handed over last. What a tag names may have changed since."""
+        content = self._state.read_object(_NEWEST)
+        image = _build_image()
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            value = json.loads(content[0]) if content else {}
+            if value["image"] == image and "@sha256:" in image:
+                return {str(name): str(digest) for name, digest in value["specs"].items()}
+        return {}
+
+    def record_newest(self, revision: Revision, specs: Mapping[str, str]) -> None:
+        """Record the commit whose hand-over begins, its image, and the specs in it."""
+        held = {**self.load_image_specs(), **specs}
         stored = self._state.find_object(_NEWEST)
-        value = {"commit": revision.commit, "committed_at": revision.committed_at, "image": _build_image()}
+        value = {
+            "commit": revision.commit,
+            "committed_at": revision.committed_at,
+            "image": _build_image(),
+            "specs": dict(sorted(held.items())),
+        }
         self._state.write_object(_NEWEST, json.dumps(value).encode(), stored.generation if stored else NEW)
 
     def start_loop(self, names: Sequence[str]) -> None:
