@@ -34,6 +34,8 @@ _AGED: Mapping[AgedTable, str] = {
     "events": "events", "journal": "lines of the journal", "outbox": "delivered notices", "served": "minutes of request counts",
 }  # fmt: skip
 
+_WHY_REGISTERED = "deployed, or the newest of a version that is needed"
+
 
 def prune_after_pass(work: ForecastWork) -> None:
     """Remove what may go of a forecast, a bounded number of rows and files, if the project says `retention`."""
@@ -102,12 +104,21 @@ def _good_releases(
 
 @dataclass(frozen=True)
 class ForecastPrune:
-    """What may go of one forecast, and what stays. `unneeded` are the stored files that nothing needs any more."""
+    """What may go of one forecast, and what stays. `unneeded` are the stored files that nothing needs any more.
+
+    `registered` are the versions in a model registry; None where there is none.
+    """
 
     name: str
     rows: tuple[KindTally, ...]
     files: KindTally
     unneeded: tuple[FileRef, ...]
+    registered: KindTally | None = None
+
+    @property
+    def tallies(self) -> tuple[KindTally, ...]:
+        """What goes and stays of each kind."""
+        return (*self.rows, self.files, *((self.registered,) if self.registered else ()))
 
     @property
     def row_count(self) -> int:
@@ -154,7 +165,9 @@ class PrunePlan:
         ]
         size, needed = sum(ref.size for ref in files), len(decision.pruning.needed)
         by_file = KindTally("files", len(files), size, needed, "needed by what stays")
-        return ForecastPrune(name, (*decision.tallies, *by_age), by_file, files)
+        counts = self.engine.target.measure_registered(name, decision.pruning)
+        registered = KindTally("registered versions", counts.goes, 0, counts.stays, _WHY_REGISTERED) if counts else None
+        return ForecastPrune(name, (*decision.tallies, *by_age), by_file, files, registered)
 
     def prune_all(self, approve: Callable[[str], None]) -> None:
         """Remove what may go. A forecast that fails stops no other. If `approve` raises, nothing was changed."""

@@ -71,3 +71,11 @@ class AgedRows:
     goes: int
     goes_size: int
     stays: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredCounts:
+    """How many versions of a forecast a prune deletes from a model registry, and how many stay there."""
+
+    goes: int
+    stays: int

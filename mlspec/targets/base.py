@@ -20,7 +20,7 @@ from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
-from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents
+from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents, RegisteredCounts
 from mlspec.state.revision import Revision
 from mlspec.state.step import RemoteStep, StepResult
 
@@ -259,6 +259,10 @@ class Target(TargetView, Protocol):
 
     def find_stored_files(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
         """Return those of the files that are stored, by their names alone."""
+        ...
+
+    def measure_registered(self, forecast: str, pruning: Pruning) -> RegisteredCounts | None:
+        """Return how many versions a prune deletes from the target's model registry; None if the target has none."""
         ...
 
     def prune_records(self, pruning: Pruning, at: str, *, whole: bool = False) -> None:

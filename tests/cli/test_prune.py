@@ -78,9 +78,10 @@ def test_what_may_go_goes_after_approval_alone(applied: Mlspec, monkeypatch: pyt
 )
 def test_a_retention_that_removes_what_is_in_use_is_refused(mlspec: Mlspec, line: str, says: str) -> None:  # noqa: F811
     Path("mlspec.yaml").write_text(f"apiVersion: mlspec/v1\nkind: Project\nname: shop\n{line}\n")
-    said = mlspec("validate")
-    assert said.code == 1
-    assert says in said.err + said.out
+    for words in (("validate",), ("prune", "--dry-run")):
+        said = mlspec(*words)
+        assert said.code == 1
+        assert says in said.err + said.out
 
 
 def test_a_name_that_is_not_on_record_is_answered_with_the_nearest(applied: Mlspec) -> None:  # noqa: F811

@@ -16,7 +16,7 @@ from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.ledger import StartedWork
 from mlspec.state.observed import Settlement
 from mlspec.state.pass_steps import PASS_STEPS
-from mlspec.state.retention import Pruning
+from mlspec.state.retention import Pruning, RegisteredCounts
 from mlspec.state.step import StepRequest
 from mlspec.targets.gcp.target import GcpTarget
 from tests.engine.dag_run import play
@@ -353,6 +353,25 @@ def test_a_prune_removes_what_was_registered_with_data_that_nothing_needs(served
     served.data(sales(days=45))
     assert served.run(*ONCE) == 0
     assert deployed(served) != serving
+
+
+def test_a_prune_says_before_how_many_registered_versions_go(served: Acme) -> None:
+    for days in (43, 44):
+        served.data(sales(days=days))
+        assert served.run(*ONCE) == 0
+    target = GcpTarget(GcpLocation("dev", served.project, platform.REGION), served.root / "look")
+    usable = frozenset({deployed(served).partition(" ")[0]})
+    rows = {"steps": (("check", "old"),)}
+    assert target.measure_registered("demand", Pruning("demand", rows=rows, usable=usable)) == RegisteredCounts(2, 1)
+    assert target.measure_registered("demand", Pruning("demand", usable=usable)) == RegisteredCounts(0, 3)
+    before = registered(served)
+    (served.root / "mlspec.yaml").write_text(
+        (served.root / "mlspec.yaml").read_text() + "retention: {releases: 1, runs: 7d, events: 30d}\n"
+    )
+    assert served.run("prune", "--dry-run") == 0
+    assert registered(served) == before
+    pruned(served, *usable)
+    until(lambda: len(registered(served)) == 1)
 
 
 def test_a_prune_keeps_what_a_rollback_needs_and_removes_it_with_its_version(served: Acme) -> None:

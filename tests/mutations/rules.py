@@ -625,6 +625,9 @@ MUTATIONS = (
     Mutation("work that runs is found and not started again", "targets/gcp/jobs/cloud_run.py",
              "            if running or is_done():", "            if is_done():",
              "tests/gcp/test_remote_steps.py::test_what_runs_is_found_and_not_begun_again"),
+    Mutation("the last task of a DAG keeps work that still runs", "engine/steps.py",
+             "        _keep_running(run)\n", "        pass\n",
+             UNDER_WAY + "::test_the_last_task_of_a_dag_keeps_what_still_runs"),
     Mutation("a pass waits for no work, and one that never ends delays no other forecast", "engine/loop.py",
              "        done = [make_pass() for make_pass in passes]",
              "        done = [make_pass() for make_pass in passes]\n"

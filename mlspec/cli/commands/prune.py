@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from mlspec.cli import options
 from mlspec.cli.approval import approve_all, approve_prune
 from mlspec.cli.complete import complete_names
+from mlspec.cli.faults import as_text
 from mlspec.cli.manual_operations import current_user
-from mlspec.cli.messages import say_error
+from mlspec.cli.messages import report, say_error
 from mlspec.cli.planning import ignore_progress
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.table import format_table
 from mlspec.cli.target import open_engine
 from mlspec.engine.prune import ForecastPrune, PrunedForecast, PrunePlan
 from mlspec.engine.target_kinds import open_target
-from mlspec.errors import UsageError
+from mlspec.errors import SpecError, UsageError
 from mlspec.plan.select import known_name
 from mlspec.spec import LoadedSpecs
+from mlspec.spec.load import PROJECT_FILE
 from mlspec.spec.retention import Retention
 from mlspec.state.record import FileRef
 
@@ -72,6 +75,10 @@ def command(names: tuple[str, ...], target: str, output: str, yes: bool, lock_ti
 
 
 def _required_retention(loaded: LoadedSpecs) -> Retention:
+    wrong = [fault for fault in loaded.faults if Path(fault.file).name == PROJECT_FILE]
+    if loaded.project is None and wrong:
+        report(as_text(wrong), "ERROR")
+        raise SpecError("mlspec.yaml is invalid; nothing was changed", hint="correct it: `retention` stands in it")
     if loaded.project is None or loaded.project.retention is None:
         raise UsageError(
             "mlspec.yaml has no `retention`, so nothing is ever removed",
@@ -88,7 +95,7 @@ def _forecast_tables(found: Sequence[ForecastPrune]) -> str:
     rows = [
         [prune.name, tally.kind, tally.goes, _size_text(tally.goes_size), tally.stays, tally.why]
         for prune in found
-        for tally in (*prune.rows, prune.files)
+        for tally in prune.tallies
     ]
     return format_table(["forecast", "kind", "goes", "size", "stays", "what stays"], rows)
 
@@ -118,7 +125,7 @@ def _as_json(found: Sequence[ForecastPrune], done: Sequence[PrunedForecast], *, 
         "forecasts": [
             {
                 "name": prune.name,
-                "kinds": [asdict(tally) for tally in (*prune.rows, prune.files)],
+                "kinds": [asdict(tally) for tally in prune.tallies],
                 "pruned": _done_json(by_name[prune.name]) if prune.name in by_name else None,
             }
             for prune in found

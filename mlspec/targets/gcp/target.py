@@ -27,7 +27,7 @@ from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
-from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents
+from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents, RegisteredCounts
 from mlspec.state.step import RemoteStep, StepResult
 from mlspec.targets.gcp import monitoring
 from mlspec.targets.gcp.clients import Clients
@@ -439,6 +439,13 @@ class GcpTarget:
     def find_stored_files(self, forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
         """Return those of the files that are in the bucket."""
         return self._store_of(forecast).files.find_stored(refs)
+
+    def measure_registered(self, forecast: str, pruning: Pruning) -> RegisteredCounts | None:
+        """Return how many registered versions a prune deletes, and how many stay. Only those with data of their own count."""
+        kept, gone = self._serving.find_unneeded(forecast, pruning.usable)
+        works = bool(self._store_of(forecast).record.load_ledger(forecast).under_way)
+        spares = works or pruning.is_empty  # as `_remove_version_copies` does
+        return RegisteredCounts(0, kept + gone) if spares else RegisteredCounts(gone, kept)
 
     def prune_records(self, pruning: Pruning, at: str, *, whole: bool = False) -> None:
         """Delete rows of a forecast, what its jobs uploaded for the steps whose results go, and the copies of unused versions."""

@@ -16,7 +16,7 @@ from mlspec.state.observed import Observed, ObservedResource, Settlement, Stored
 from mlspec.state.record import FAILED_KIND, FAILURES, Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
-from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents
+from mlspec.state.retention import AgedRows, AgedTable, Pruning, RecordContents, RegisteredCounts
 from mlspec.targets.record import prune, rows, write
 from mlspec.targets.record.store import Connection, Database, Files, Value
 
@@ -216,6 +216,10 @@ class Record:
             if connection is None:
                 return {table: AgedRows(0, 0, 0) for table in before}
             return prune.measure_old_rows(connection, forecast, before)
+
+    def measure_registered(self, _forecast: str, _pruning: Pruning) -> RegisteredCounts | None:
+        """Return None: there is no model registry."""
+        return None
 
     def find_stored_files(self, _forecast: str, refs: Collection[FileRef]) -> frozenset[FileRef]:
         """Return those of the files that are stored, by their names alone."""

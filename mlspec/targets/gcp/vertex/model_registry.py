@@ -142,18 +142,25 @@ class ModelRegistry:
 
         What is `deployed` stays, and of each usable version what was registered last: traffic may move back to it.
         """
+        stays, goes = self.split_versions(forecast, usable, deployed)
+        for model in goes:
+            self._delete_version(self._to_registered(forecast, model))
+        return frozenset((model.labels[VERSION_LABEL], model.labels[DATA_LABEL]) for model in stays)
+
+    def split_versions(
+        self, forecast: str, usable: Collection[str], deployed: Collection[tuple[str, str]]
+    ) -> tuple[list[Any], list[Any]]:
+        """Return what is registered with data of its own: what stays in a prune, and what goes."""
         models = call_with_retries(lambda: self._list_with_data(forecast), f"list the versions of {forecast}")
         newest = {model.labels[VERSION_LABEL]: model.version_id for model in models}
-        kept: set[tuple[str, str]] = set()
-        for model in models:
+
+        def is_needed(model: Any) -> bool:
             version, data = model.labels[VERSION_LABEL], model.labels[DATA_LABEL]
             is_newest = version in usable and newest[version] == model.version_id
             # Google refuses to delete the default version, as long as it is that.
-            if is_newest or (version, data) in deployed or DEFAULT in model.version_aliases:
-                kept.add((version, data))
-            else:
-                self._delete_version(self._to_registered(forecast, model))
-        return frozenset(kept)
+            return is_newest or (version, data) in deployed or DEFAULT in model.version_aliases
+
+        return [model for model in models if is_needed(model)], [model for model in models if not is_needed(model)]
 
     def _delete_version(self, registered: RegisteredVersion) -> None:
         from google.api_core.exceptions import NotFound

@@ -148,11 +148,17 @@ class VertexServing:
 
     def prune_registered(self, forecast: str, usable: Collection[str]) -> frozenset[tuple[str, str]]:
         """Delete what is registered with data that nothing needs; return the versions that stay registered, with their data."""
+        return self._registry.prune_versions(forecast, usable, self._deployed_data(forecast))
+
+    def find_unneeded(self, forecast: str, usable: Collection[str]) -> tuple[int, int]:
+        """Return how many versions that are registered with data of their own stay in a prune, and how many go."""
+        stays, goes = self._registry.split_versions(forecast, usable, self._deployed_data(forecast))
+        return len(stays), len(goes)
+
+    def _deployed_data(self, forecast: str) -> frozenset[tuple[str, str]]:
         endpoint = self._endpoints.find_endpoint(forecast, fresh=True)
         contents = map(deployed_version, endpoint.deployed_models if endpoint else ())
-        return self._registry.prune_versions(
-            forecast, usable, {(content.version, content.data) for content in contents}
-        )
+        return frozenset((content.version, content.data) for content in contents)
 
     def take_down(self, forecast: str, *, purge: bool) -> None:
         """Undeploy all versions, and wait until they are gone; with `purge`, also remove the registered versions."""
