@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from mlspec.errors import TargetError, TargetUnreachable
 from mlspec.targets.gcp import retry
 from mlspec.targets.gcp.clients import Clients
+from mlspec.targets.gcp.jobs import step_io
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
 from mlspec.targets.gcp.vertex.model_registry import ModelRegistry
 from tests.gcp.standin.harness import Running
@@ -121,6 +124,38 @@ def test_a_service_that_never_comes_back_is_given_up(
     standin.fault(LIST, code=503, count=1000)
     with pytest.raises(TargetUnreachable, match="503"):
         bucket.list_objects("")
+
+
+def test_results_of_a_step_outlast_an_outage_and_its_error_does_not_wait_for_one(
+    standin: Running, bucket: Bucket, clients: Clients, slept: list[float], tmp_path: Path
+) -> None:
+    """A training may have taken hours, and the container's disk goes with it."""
+    (tmp_path / "model.bin").write_bytes(b"model")
+    upload = partial(
+        step_io.upload_outputs, clients, "gs://acme-state/out", {"model": tmp_path / "model.bin"}, {"facts": {}}
+    )
+    standin.fault(INSERT, code=503, count=40)
+    upload()
+    assert sum(slept) > 2 * retry.DEADLINE
+    assert {stored.name for stored in bucket.list_objects("")} == {"out/model.bin", "out/result.json"}
+    slept.clear()
+    standin.fault(INSERT, code=503, count=1000)
+    with pytest.raises(TargetUnreachable, match="503"):
+        step_io.upload_error(clients, "gs://acme-state/out", {"error": "x"})
+    assert sum(slept) <= 2 * retry.DEADLINE
+    with pytest.raises(TargetUnreachable, match="503"):
+        upload()
+    assert sum(slept) > retry.PATIENCE
+    standin.calm()
+
+
+def test_results_that_may_not_be_written_are_told_at_once(
+    standin: Running, bucket: Bucket, clients: Clients, slept: list[float]
+) -> None:
+    standin.fault(INSERT, code=403)
+    with pytest.raises(TargetError):
+        step_io.upload_outputs(clients, "gs://acme-state/out", {}, {"facts": {}})
+    assert slept == []
 
 
 def test_a_write_whose_answer_was_lost_is_the_same_write(standin: Running, bucket: Bucket, slept: list[float]) -> None:

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 DEADLINE = 120.0  # seconds, from the first attempt on
+PATIENCE = 3600.0  # seconds for the results of a step that has ended: to make them again takes up to LONG
 FIRST = 0.5  # seconds at most before the second attempt; doubled from there
 LONGEST = 30.0
 FIRST_AFTER_CONFLICT, LONGEST_AFTER_CONFLICT = (
@@ -52,6 +53,23 @@ def call_with_retries(call: Callable[[], Answer], what: str) -> Answer:
         answer: Answer = attempts(call)
     number, seconds = attempts.statistics["attempt_number"], time.monotonic() - began
     logger.debug("%s: done after %.3f s at attempt %d", what, seconds, number)
+    return answer
+
+
+def call_patiently(call: Callable[[], Answer], what: str) -> Answer:
+    """Repeat a call, with retries of its own, while Google cannot be reached: where giving up would lose the work of hours.
+
+    Raises TargetUnreachable after PATIENCE seconds, and other errors at once.
+    """
+    tenacity = import_tenacity()
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TargetUnreachable),
+        wait=tenacity.wait_fixed(LONGEST),
+        stop=tenacity.stop_after_delay(PATIENCE),
+        before_sleep=lambda _state: logger.warning("%s: Google cannot be reached; trying on", what),
+        reraise=True,
+    )
+    answer: Answer = attempts(call)
     return answer
 
 

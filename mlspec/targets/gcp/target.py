@@ -323,7 +323,7 @@ class GcpTarget:
 
     def upload_error(self, address: str, error: MlspecError) -> None:
         """Upload a failed step's error below an address."""
-        self.upload_outputs(address, {}, error_to_json(error))
+        step_io.upload_error(self._clients, address, error_to_json(error))
 
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Write a forecast into its table, before it is recorded."""

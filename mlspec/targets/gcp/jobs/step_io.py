@@ -12,7 +12,7 @@ from mlspec.spec.object_address import ObjectAddress, is_object_address, parse_o
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.remote_steps import RESULT
 from mlspec.targets.gcp.record.bucket import NEW, Bucket, WriteConflict
-from mlspec.targets.gcp.retry import retry_on_conflict
+from mlspec.targets.gcp.retry import call_patiently, retry_on_conflict
 
 
 def download_input(clients: Clients, address: str, folder: Path) -> Path:
@@ -31,7 +31,19 @@ def download_input(clients: Clients, address: str, folder: Path) -> Path:
 
 
 def upload_outputs(clients: Clients, address: str, files: Mapping[str, Path], value: Mapping[str, Any]) -> None:
-    """Upload a step's files below an address, and last its result, which marks the upload as complete."""
+    """Upload a step's files below an address, and last its result, which marks the upload as complete.
+
+    An outage of Cloud Storage is outwaited for long: the container's disk is the only place where the results are.
+    """
+    call_patiently(lambda: _upload_all(clients, address, files, value), f"write the results of the step to {address}")
+
+
+def upload_error(clients: Clients, address: str, value: Mapping[str, Any]) -> None:
+    """Upload the error of a step below an address, in place of its result."""
+    _upload_all(clients, address, {}, value)
+
+
+def _upload_all(clients: Clients, address: str, files: Mapping[str, Path], value: Mapping[str, Any]) -> None:
     bucket, name = split_address(address)
     for path in files.values():
         _overwrite_object(Bucket(clients, bucket), f"{name.rstrip('/')}/{path.name}", path.read_bytes())
