@@ -23,7 +23,8 @@ from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.workers import Workers
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.runtime import single_threaded
-from mlspec.spec.forecast import GradientBoosting, Training
+from mlspec.spec.candidates import GradientBoosting
+from mlspec.spec.forecast import Training
 
 SERIES, DAYS = 4000, 1000
 TREES = GradientBoosting(kind="gradient-boosting", library="lightgbm", iterations=10)

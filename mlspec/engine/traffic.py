@@ -23,8 +23,8 @@ from mlspec.plan import desired
 from mlspec.plan.notices import pending_notices, rollback_notice
 from mlspec.plan.rollout import ALL, ROLLOUT, Shift, step_shares, traffic_split
 from mlspec.plan.serving import find_promotion_block, observed_traffic, spec_shape, stable_version
+from mlspec.spec.candidates import SeasonalNaive
 from mlspec.spec.digest import resolved_json
-from mlspec.spec.forecast import SeasonalNaive
 from mlspec.state.ledger import Hold, Ledger, Quarantine, RolledBack, RolloutProgress
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import Observed, ObservedResource, Settlement

@@ -17,7 +17,7 @@ from mlspec.forecast.backtest import Say, forecast_means
 from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.frame import ID, MEAN, TIME, Panel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
-from mlspec.spec.forecast import Candidate
+from mlspec.spec.candidates import Candidate
 
 FORMAT = "mlspec-model/1"
 MANIFEST = "manifest.json"

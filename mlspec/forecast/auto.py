@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlspec.forecast.facts import HistoryFacts
-from mlspec.spec.forecast import AutoEts, Candidate, Croston, Ensemble, GradientBoosting, SeasonalNaive, Theta
+from mlspec.spec.candidates import AutoEts, Candidate, Croston, Ensemble, GradientBoosting, SeasonalNaive, Theta
 
 
 @dataclass(frozen=True)

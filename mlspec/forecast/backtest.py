@@ -18,7 +18,8 @@ from mlspec.forecast.cold_start import forecast_cold_starts, made_by
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe_series
 from mlspec.forecast.scales import FLOOR, series_scales
 from mlspec.forecast.workers import THIS_PROCESS, Workers, forecast_blocks
-from mlspec.spec.forecast import Backtest, Candidate
+from mlspec.spec.candidates import Candidate
+from mlspec.spec.forecast import Backtest
 from mlspec.spec.output_columns import METHOD
 
 Say = Callable[[int, int, str], None]

@@ -29,7 +29,8 @@ from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.quantiles import calibrate_windows
 from mlspec.forecast.scores import score_rows
 from mlspec.forecast.workers import Workers
-from mlspec.spec.forecast import Candidate, Ensemble, Model, SeasonalNaive
+from mlspec.spec.candidates import Candidate, Ensemble, SeasonalNaive
+from mlspec.spec.forecast import Model
 from mlspec.spec.metrics import MAIN, METRICS
 
 # Labels that no candidate of a spec can have: the baseline and the serving version, if they are not candidates.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from mlspec.spec.candidates import GradientBoosting
 from mlspec.spec.fields import ray_extra
-from mlspec.spec.forecast import Forecast, GradientBoosting
+from mlspec.spec.forecast import Forecast
 
 
 def needed_extras(specs: Iterable[Forecast], target_extras: Collection[str]) -> tuple[str, ...]:

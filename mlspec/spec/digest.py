@@ -21,7 +21,8 @@ from pydantic.fields import FieldInfo
 
 from mlspec.spec.error_messages import parts_in, tag_of
 from mlspec.spec.first_keys import FIRST_KEYS
-from mlspec.spec.forecast import Forecast, Part
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.part import Part
 
 Json = Any  # None, bool, int, finite float, str, list and dict of the same
 # How an empty value in a spec is written, because `plan.fields.flatten_keys` drops empty values. None of these can be a real

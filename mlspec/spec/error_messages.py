@@ -12,8 +12,8 @@ from pydantic_core import ErrorDetails
 
 from mlspec.spec import fields
 from mlspec.spec.faults import Key, Path, Problem, did_you_mean, has_key, nearest_word
-from mlspec.spec.forecast import Part
 from mlspec.spec.hints import suggest_share, suggest_value
+from mlspec.spec.part import Part
 
 _KINDS: tuple[tuple[type, str], ...] = (
     (int, "a whole number"), (float, "a number"), (str, "text"), (list, "a list"), (dict, "a mapping"),

@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 from mlspec.spec import example
 from mlspec.spec.error_messages import parts_in, tag_of
 from mlspec.spec.faults import nearest_word
-from mlspec.spec.forecast import Forecast, Part
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.part import Part
 from mlspec.spec.project import Project
 from mlspec.spec.type_text import allowed_words, default_words, type_words
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from mlspec.spec.fields import Many, Name, Network
-from mlspec.spec.forecast import Part
 from mlspec.spec.gcp.settings import GcpTargetSettings
+from mlspec.spec.part import Part
 from mlspec.spec.retention import Retention
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from mlspec.spec.fields import Duration
-from mlspec.spec.forecast import Part
+from mlspec.spec.part import Part
 
 
 class Retention(Part):

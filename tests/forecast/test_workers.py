@@ -15,7 +15,7 @@ from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.workers import THIS_PROCESS, forecast_blocks, split_panel
-from mlspec.spec.forecast import GradientBoosting, Theta
+from mlspec.spec.candidates import GradientBoosting, Theta
 
 DAYS = 60
 

@@ -9,8 +9,9 @@ from typing import get_args
 import pytest
 
 from mlspec.forecast.code_version import CODE_VERSION
+from mlspec.spec.candidates import GradientBoosting
 from mlspec.spec.error_messages import parts_in, tag_of
-from mlspec.spec.forecast import GradientBoosting, Model
+from mlspec.spec.forecast import Model
 from tests.jobs.code_version import CASES, STORED, differences, numbers
 
 FOUND = json.loads(STORED.read_text())

@@ -25,7 +25,7 @@ from mlspec.forecast.tree_text import check_tree_text
 from mlspec.jobs import isolation
 from mlspec.jobs.isolation import forecast_apart, run_apart
 from mlspec.jobs.runtime import single_threaded
-from mlspec.spec.forecast import GradientBoosting
+from mlspec.spec.candidates import GradientBoosting
 from tests.examples import sales
 from tests.forecast.test_workers import panel
 from tests.jobs.pipeline import Pipeline
@@ -341,7 +341,7 @@ def test_a_process_of_a_server_that_dies_is_told_as_an_error(tmp_path: Path) -> 
 
 
 def test_the_model_file_of_a_statistical_candidate_needs_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlspec.spec.forecast import SeasonalNaive
+    from mlspec.spec.candidates import SeasonalNaive
 
     candidate = SeasonalNaive(kind="seasonal-naive", season=7)
     model = ModelArtifact(ChosenCandidate(candidate), ((candidate, None),), 0)

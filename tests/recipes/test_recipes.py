@@ -70,7 +70,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mlspec.spec.forecast import Part
+from mlspec.spec.part import Part
 
 
 class DriveTargetSettings(Part):
@@ -183,8 +183,10 @@ class Theta(_Candidate):'''
 
 
 def test_a_candidate_is_a_class_a_module_and_a_line(checkout: Checkout) -> None:
-    checkout.change("mlspec/spec/forecast.py", "class Theta(_Candidate):", CANDIDATE_CLASS)
-    checkout.change("mlspec/spec/forecast.py", "SeasonalNaive | AutoEts |", "SeasonalNaive | MovingAverage | AutoEts |")
+    checkout.change("mlspec/spec/candidates.py", "class Theta(_Candidate):", CANDIDATE_CLASS)
+    checkout.change(
+        "mlspec/spec/candidates.py", "SeasonalNaive | AutoEts |", "SeasonalNaive | MovingAverage | AutoEts |"
+    )
     checkout.add("mlspec/forecast/candidates/moving.py", CANDIDATE)
     line = '    "theta": "theta",\n'
     checkout.change("mlspec/forecast/candidates/__init__.py", line, f'{line}    "moving-average": "moving",\n')

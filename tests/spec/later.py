@@ -8,29 +8,22 @@ import pytest
 from pydantic import Field, Tag
 
 from mlspec.spec import digest, resolve, stored
+from mlspec.spec.candidates import AutoEts, Croston, Ensemble, GradientBoosting, SeasonalNaive, Theta, _Candidate
 from mlspec.spec.fields import AlertName, Column, Duration, Many
 from mlspec.spec.forecast import (
     Alert,
-    AutoEts,
     Checks,
     Covariates,
-    Croston,
     Dataset,
     Deployment,
-    Ensemble,
     Forecast,
-    GradientBoosting,
     Model,
-    Part,
     Range,
     Rollout,
     Rule,
     Schedule,
-    SeasonalNaive,
-    Theta,
-    _Candidate,
-    _text_or,
 )
+from mlspec.spec.part import Part, text_or
 
 
 class LaterNaive(SeasonalNaive):
@@ -62,7 +55,7 @@ class LaterModel(Model):
             ],
             Tag("list"),
         ],
-        _text_or("list"),
+        text_or("list"),
     ] = "auto"
     gate: Many[LaterRule] = tuple(LaterRule(**rule.model_dump()) for rule in Model.model_fields["gate"].default)
     restarts: int = 3

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from mlspec.errors import ModelError
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
-from mlspec.spec.forecast import Candidate, Ensemble, GradientBoosting
+from mlspec.spec.candidates import Candidate, Ensemble, GradientBoosting
 
 # kind: the module of its family, below this package.
 FAMILIES = {

@@ -21,7 +21,7 @@ from mlspec.forecast.candidates.short import LEAST, forecast_by_length
 from mlspec.forecast.features import CategoryEncoder, FeatureMatrix, default_lags, feature_matrix, rolling_windows
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
 from mlspec.forecast.workers import TrainingPeer, Workers, split_panel
-from mlspec.spec.forecast import GradientBoosting
+from mlspec.spec.candidates import GradientBoosting
 
 MODEL, ABOUT = "trees", "about.json"
 # Fewest rows: with less, trees of 15 leaves cannot be estimated.

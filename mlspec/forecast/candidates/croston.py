@@ -7,7 +7,7 @@ from typing import Any
 from mlspec.forecast.candidates.local import StatisticalModel
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Workers
-from mlspec.spec.forecast import Croston
+from mlspec.spec.candidates import Croston
 
 # TSB's smoothing constants of size and probability: the middle of the range in Teunter, Syntetos & Babai (2011).
 TSB_ALPHA = 0.1

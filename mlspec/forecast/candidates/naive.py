@@ -7,7 +7,7 @@ from typing import Any
 from mlspec.forecast.candidates.local import StatisticalModel
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Workers
-from mlspec.spec.forecast import SeasonalNaive
+from mlspec.spec.candidates import SeasonalNaive
 
 
 def fit(candidate: SeasonalNaive, panel: Panel, seed: int, workers: Workers) -> StatisticalModel:

@@ -12,7 +12,7 @@ from typing import Any
 from mlspec.forecast.candidates.local import StatisticalModel
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Workers
-from mlspec.spec.forecast import AutoEts
+from mlspec.spec.candidates import AutoEts
 
 LONGEST_STATE = 12
 

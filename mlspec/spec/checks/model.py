@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from mlspec.spec.candidates import Candidate, Ensemble, GradientBoosting
 from mlspec.spec.error_messages import parts_in, tag_of
 from mlspec.spec.faults import Path, Problem, did_you_mean
-from mlspec.spec.forecast import Candidate, Ensemble, Forecast, GradientBoosting
+from mlspec.spec.forecast import Forecast
 
 _KINDS = tuple(tag_of(part) for part in parts_in(Candidate))
 # Names that `of`, the gate and the tables use already.

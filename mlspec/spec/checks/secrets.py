@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlspec.spec.faults import Key, Path, Problem
-from mlspec.spec.forecast import Forecast, Part
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.part import Part
 from mlspec.spec.secrecy import looks_secret
 
 _SHORTEST = 16  # the length of the shortest key that is searched for

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mlspec.spec.candidates import GradientBoosting
 from mlspec.spec.faults import Problem
-from mlspec.spec.forecast import Forecast, GradientBoosting
+from mlspec.spec.forecast import Forecast
 
 
 def check_trees(forecast: Forecast) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from mlspec.spec.fields import ProjectId, Region
-from mlspec.spec.forecast import Part
+from mlspec.spec.part import Part
 
 KmsKey = Annotated[
     str,

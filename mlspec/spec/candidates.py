@@ -1,0 +1,83 @@
+"""The kinds of candidates that `model.candidates` may list: one class for each kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag
+
+from mlspec.spec.fields import Lag, Many, Name, Season
+from mlspec.spec.part import Part, text_or
+
+
+class _Candidate(Part):
+    name: Name | None = Field(
+        default=None, description="Name in tables and in `of`; the kind, if left out.", examples=["smooth"]
+    )
+
+    @property
+    def label(self) -> str:
+        """The name of this candidate in tables."""
+        return self.name or self.kind  # type: ignore[attr-defined]
+
+
+class SeasonalNaive(_Candidate):
+    """The value one season ago. It is the baseline for every other candidate."""
+
+    kind: Literal["seasonal-naive"] = Field(description="Which kind of candidate this is.")
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+
+
+class AutoEts(_Candidate):
+    """Exponential smoothing, its form chosen per series by AICc (Hyndman & Khandakar 2008)."""
+
+    kind: Literal["auto-ets"] = Field(description="Which kind of candidate this is.")
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+
+
+class Theta(_Candidate):
+    """Dynamic optimised theta (Fiorucci et al. 2016): strong on short series with a trend."""
+
+    kind: Literal["theta"] = Field(description="Which kind of candidate this is.")
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+
+
+class Croston(_Candidate):
+    """For intermittent demand: sizes and intervals are smoothed separately (Croston 1972)."""
+
+    kind: Literal["croston"] = Field(description="Which kind of candidate this is.")
+    variant: Literal["classic", "optimized", "sba", "tsb"] = Field(
+        default="sba", description="sba is Syntetos & Boylan's correction (2005); tsb decays when demand stops."
+    )
+
+
+class GradientBoosting(_Candidate):
+    """One boosted-trees model over all series, on lags, rolling means, calendar and covariates."""
+
+    kind: Literal["gradient-boosting"] = Field(description="Which kind of candidate this is.")
+    library: Literal["scikit-learn", "lightgbm"] = Field(
+        default="scikit-learn", description="lightgbm needs mlspec's extra `lightgbm`."
+    )
+    lags: Many[Lag] | None = Field(
+        default=None, description="Lags used as features; chosen from the season, if left out."
+    )
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+    iterations: int = Field(default=200, ge=1, le=10_000, description="Boosting rounds.")
+    learning_rate: float = Field(default=0.05, gt=0, le=1, description="Shrinkage of each round.")
+    max_leaves: int = Field(default=15, ge=2, le=1024, description="Leaves in one tree.")
+
+
+class Ensemble(_Candidate):
+    """The plain mean of other candidates (Bates & Granger 1969; Makridakis et al. 2020)."""
+
+    kind: Literal["ensemble"] = Field(description="Which kind of candidate this is.")
+    of: Annotated[
+        Annotated[Literal["best-2", "best-3", "best-4", "best-5", "all"], Tag("text")]
+        | Annotated[Many[Name], Field(min_length=1, max_length=20), Tag("list")],
+        text_or("list"),
+    ] = Field(default="best-3", description="`best-N` in the backtest's earlier windows, `all`, or a list of names.")
+
+
+Candidate = Annotated[
+    SeasonalNaive | AutoEts | Theta | Croston | GradientBoosting | Ensemble, Field(discriminator="kind")
+]
