@@ -80,6 +80,10 @@ class DamagedModel(ModelError):
     """A model file is damaged, or mlspec did not write it."""
 
 
+class BrokenModel(ModelError):
+    """A model of the project's own raised, took too long, ended its process, or returned what is no forecast."""
+
+
 class StateError(MlspecError):
     """The recorded state cannot be read or written: from another project, from a newer mlspec, truncated, read-only, disk full."""
 

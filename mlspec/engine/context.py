@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mlspec.models.code import find_model_code
 from mlspec.plan.desired import DesiredForecast
+from mlspec.spec.candidates import Custom
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.retention import Retention
 from mlspec.state.step import RemoteStep, StepResult, StepRunner
@@ -86,7 +88,20 @@ class Engine:
         if source.byte_digest is not None:
             data = self.target.observe_forecast(spec.name).resources.get("data")
             source = source.as_recorded(data and data.resource.fields.get("data.digest"))
-        return DesiredForecast(spec.name, spec.forecast, spec.spec_hash, source, self.code)
+        return DesiredForecast(
+            spec.name, spec.forecast, spec.spec_hash, source, self.code, model_code_digests(spec.forecast, self.root)
+        )
+
+
+def model_code_digests(spec: Forecast, root: Path) -> dict[str, str]:
+    """Return the digest of the code of each custom candidate, by its name. Raises SpecError if one has none.
+
+    Without custom candidates nothing is read, and a version's lineage is what it was before there were any.
+    """
+    if isinstance(spec.model.candidates, str):
+        return {}
+    custom = [candidate for candidate in spec.model.candidates if isinstance(candidate, Custom)]
+    return {candidate.label: find_model_code(root, candidate.class_).digest for candidate in custom}
 
 
 def model_libraries() -> dict[str, str]:

@@ -27,6 +27,7 @@ from mlspec.state.step import panel_parts
 logger = logging.getLogger(__name__)
 # The facts of a backtest that are kept with the version.
 _VERSION_FACTS = ("champion_candidate", "candidates", "by", "floor", "cutoffs", "interval", "auto", "notes")
+LEFT_OUT = "left_out"  # the fact of a backtest that has why candidates were left out, if any was
 
 
 _LACKING = "restore the state from a backup, or change model.seed to train another version"
@@ -121,10 +122,27 @@ class BacktestVerdict:
 
 def run_backtest(work: ForecastWork, incumbent: Json) -> BacktestVerdict:
     """Run the backtest against `incumbent`, a candidate, and judge it by the gate; records nothing but the step's files."""
-    filed = run_step(work.engine, work.desired, "backtest", panel_files(work), {"incumbent": incumbent})
+    inputs = {**panel_files(work), **_incumbent_model(work, incumbent)}
+    filed = run_step(work.engine, work.desired, "backtest", inputs, {"incumbent": incumbent})
     facts = filed.facts
-    evidence = GateEvidence(facts["metrics"], facts["floor"], facts["incumbent"], facts["interval"], facts["deployed"])
+    evidence = GateEvidence(
+        facts["metrics"], facts["floor"], facts["incumbent"], facts["interval"], facts["deployed"],
+        incumbent_broken=bool(facts.get("incumbent_broken")),
+    )  # fmt: skip
     return BacktestVerdict(facts, filed.outputs, judge_rules(work.desired.spec.model.gate, evidence))
+
+
+def _incumbent_model(work: ForecastWork, incumbent: Json) -> dict[str, FileRef]:
+    """Return the model file of the version whose candidate is `incumbent`, where that has code: the project's may be newer."""
+    if incumbent is None or not any(part.get("digest") for part in (incumbent, *incumbent.get("members", ()))):
+        return {}
+    versions = work.engine.target.load_versions(work.name)
+    models = (
+        version.files["model"]
+        for version in versions
+        if "model" in version.files and version.facts.get("champion_candidate") == incumbent
+    )
+    return {"incumbent": model} if (model := next(models, None)) else {}
 
 
 def train_champion(work: ForecastWork, tested: BacktestVerdict) -> Mapping[str, FileRef]:
@@ -190,7 +208,11 @@ def _backtest_version(work: ForecastWork, name: str, lineage: Mapping[str, Json]
         state="passed" if all_rules_pass(verdicts) else "rejected",
         files=files,
         reasons=tuple(f"{verdict.outcome}: {verdict.sentence}" for verdict in verdicts),
-        facts={**{key: facts[key] for key in _VERSION_FACTS}, "incumbent": incumbent},
+        facts={
+            **{key: facts[key] for key in _VERSION_FACTS},
+            **({LEFT_OUT: facts[LEFT_OUT]} if LEFT_OUT in facts else {}),
+            "incumbent": incumbent,
+        },
     )
 
 
@@ -207,6 +229,7 @@ def _version_lineage(engine: Engine, desired_forecast: DesiredForecast) -> dict[
         "code_version": desired_forecast.code,
         "libraries": dict(engine.libraries),
         "seed": desired_forecast.spec.model.seed,
+        **({"model_code": dict(desired_forecast.model_code)} if desired_forecast.model_code else {}),
     }
 
 
@@ -344,9 +367,20 @@ def _record_version(work: ForecastWork, version: Version, at: str) -> None:
             work.name,
             resource=ObservedResource(desired.model_resource(work.desired), facts, version.files),
             version=version,
-            events=(Event(work.name, at, "Normal" if passed else "Warning", reason, message, version.version),),
+            events=(
+                *_events_of_left_out(work, version, at),
+                Event(work.name, at, "Normal" if passed else "Warning", reason, message, version.version),
+            ),
             conditions=tuple(conditions),
         )
+    )
+
+
+def _events_of_left_out(work: ForecastWork, version: Version, at: str) -> tuple[Event, ...]:
+    """Return an event for each candidate that was left out of the backtest, with its reason."""
+    return tuple(
+        Event(work.name, at, "Warning", "CandidateLeftOut", str(why), version.version)
+        for why in version.facts.get(LEFT_OUT) or ()
     )
 
 

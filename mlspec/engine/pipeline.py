@@ -102,6 +102,11 @@ def _call_step(engine: Engine, name: str, request: StepRequest) -> StepResult:
         ) from error
 
 
+def _reads_model_code(desired_forecast: DesiredForecast, step: StepName) -> bool:
+    """Return whether a step runs code of the project; a forecast's model file has its code inside."""
+    return step in ("backtest", "train") and bool(desired_forecast.model_code)
+
+
 def _step_key(
     engine: Engine,
     desired_forecast: DesiredForecast,
@@ -121,5 +126,6 @@ def _step_key(
             "options": {key: str(value)[:10] if key == "now" else value for key, value in options.items()},
             "code": [engine.code, engine.mlspec],
             "libraries": dict(engine.libraries),
+            **({"model_code": dict(desired_forecast.model_code)} if _reads_model_code(desired_forecast, step) else {}),
         }
     )

@@ -6,13 +6,13 @@ best in the earlier windows (all of them in the first window). So it never choos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from mlspec.errors import ModelError
+from mlspec.errors import BrokenModel, ModelError
 from mlspec.forecast import candidates as families
 from mlspec.forecast.cold_start import forecast_cold_starts, made_by
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe_series
@@ -51,6 +51,14 @@ def backtest_cutoffs(panel: Panel, backtest: Backtest) -> list[pd.Timestamp]:
     return [times[-1 - periods_back + number * step] for number in range(backtest.windows)]
 
 
+@dataclass(frozen=True)
+class WindowForecasts:
+    """`rows` of all windows; `broken` has why models of the project's own have no forecast, by key of `singles`."""
+
+    rows: pd.DataFrame
+    broken: Mapping[str, str]
+
+
 def forecast_windows(
     panel: Panel,
     cuts: Sequence[pd.Timestamp],
@@ -58,22 +66,32 @@ def forecast_windows(
     seed: int,
     say: Say,
     workers: Workers,
-) -> pd.DataFrame:
-    """Return unique_id, cutoff, ds, h, y (missing if unobserved), scales, and for each key of `singles` a column of means."""
-    windows, done, total = [], 0, len(cuts) * len(singles)
+) -> WindowForecasts:
+    """Return unique_id, cutoff, ds, h, y (missing if unobserved), scales, and for each key of `singles` a column of means.
+
+    A model of the project's own that fails in a window is left out of all, and costs no other candidate its turn.
+    """
+    windows, broken, done, total = [], dict[str, str](), 0, len(cuts) * len(singles)
     for number, cutoff in enumerate(cuts, 1):
         known = panel.known_at(cutoff)
         window = _window_actuals(panel, known, cutoff)
         for key, candidate in singles.items():
+            if key in broken:
+                continue
             say(done, total, f"backtest window {number} of {len(cuts)}: {candidate.label}")
-            means = forecast_means(
-                families.fit_candidate(candidate, known, seed, workers), known, candidate.label, workers
-            )
+            try:
+                fitted = families.fit_candidate(candidate, known, seed, workers)
+                means = forecast_means(fitted, known, candidate.label, workers)
+            except BrokenModel as error:
+                broken[key] = error.message
+                say(done, total, f"left out: {error.message}")
+                continue
             window = window.merge(means.rename(columns={MEAN: key}), on=[ID, TIME], how="left", validate="one_to_one")
             done += 1
         windows.append(window)
     say(total, total, "backtest scored")
-    return pd.concat(windows, ignore_index=True)
+    rows = pd.concat(windows, ignore_index=True)
+    return WindowForecasts(rows.drop(columns=[key for key in broken if key in rows]), broken)
 
 
 def forecast_means(
@@ -81,11 +99,15 @@ def forecast_means(
 ) -> pd.DataFrame:
     """Return a candidate's means, no lower than a series' floor. Raises ModelError if one is not a finite number.
 
-    A fitted candidate forecasts each series independently, so the result does not depend on how series are grouped. Series that
-    are too new for it are forecast from the others afterwards, if the spec says so.
+    A fitted candidate forecasts each series independently, so the result does not depend on how series are grouped. A model of the
+    project's own may not: it gets all series at once. Series that are too new for it are forecast from the others afterwards, if
+    the spec says so.
     """
-    parts = workers.map_shares(fitted.forecast, forecast_blocks(panel, workers))
-    means = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
+    if getattr(fitted, "whole_panel", False):
+        means = fitted.forecast(panel)
+    else:
+        parts = workers.map_shares(fitted.forecast, forecast_blocks(panel, workers))
+        means = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
     if panel.layout.cold_start:
         means = forecast_cold_starts(means, panel)
     broken_series = means.loc[~np.isfinite(means[MEAN]), ID].unique()

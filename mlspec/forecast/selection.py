@@ -5,13 +5,13 @@ Takes a panel and the `model` part of a spec. The module `backtest` makes the fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from mlspec.errors import ModelError
+from mlspec.errors import BrokenModel, ModelError
 from mlspec.forecast.auto import choose_candidates
 from mlspec.forecast.backtest import (
     CANDIDATE,
@@ -57,14 +57,20 @@ class Competitors:
 
 @dataclass(frozen=True)
 class CompetitionResult:
-    """`rows`: every entrant's forecasts with quantiles; `scores` by label; the `champion` and its `members`."""
+    """`rows`: every entrant's forecasts with quantiles; `scores` by label; the `champion` and its `members`.
+
+    `competitors` are those that were scored, and `broken` has why each other one was left out. `incumbent_broken`: the version that
+    serves is one of these.
+    """
 
     rows: pd.DataFrame
     scores: dict[str, Metrics]
     champion: Entrant
     members: tuple[Candidate, ...]
     cutoffs: list[pd.Timestamp]
-    notes: tuple[str, ...] = ()
+    competitors: Competitors
+    broken: tuple[str, ...] = ()
+    incumbent_broken: bool = False
 
     def rows_for(self, label: str) -> pd.DataFrame:
         """Return one entrant's rows."""
@@ -114,15 +120,12 @@ def run_competition(
     panel: Panel, model: Model, competitors: Competitors, say: Say, workers: Workers
 ) -> CompetitionResult:
     """Run the backtest on `workers` and choose the champion by the spec's metric."""
-    all_entrants = [
-        *competitors.entrants,
-        competitors.floor,
-        *([competitors.incumbent] if competitors.incumbent else []),
-    ]
-    all_entrants = list({entrant.label: entrant for entrant in all_entrants}.values())
-    singles = {_forecast_key(member): member for entrant in all_entrants for member in entrant.members}
+    singles = {_forecast_key(member): member for entrant in _all_entrants(competitors) for member in entrant.members}
     cuts = backtest_cutoffs(panel, model.backtest)
-    window_forecasts = forecast_windows(panel, cuts, singles, model.seed, say, workers)
+    forecasts = forecast_windows(panel, cuts, singles, model.seed, say, workers)
+    serves = competitors.incumbent is not None
+    window_forecasts, competitors = forecasts.rows, _leave_out(competitors, forecasts.broken)
+    all_entrants = _all_entrants(competitors)
 
     def rank_rows(rows: pd.DataFrame) -> float:
         ranks_means = not METRICS[model.backtest.metric].quantiles  # the rows for ranking members have no quantiles yet
@@ -149,7 +152,41 @@ def run_competition(
         scores[DEPLOYED] = score_rows(deployed_rows, model.quantiles)
     all_rows = pd.concat(rows, ignore_index=True)
     all_rows[CHAMPION] = all_rows[CANDIDATE] == champion.label
-    return CompetitionResult(all_rows, scores, champion, members, cuts)
+    return CompetitionResult(
+        all_rows,
+        scores,
+        champion,
+        members,
+        cuts,
+        competitors,
+        tuple(forecasts.broken.values()),
+        serves and competitors.incumbent is None,
+    )
+
+
+def _all_entrants(competitors: Competitors) -> list[Entrant]:
+    entrants = [*competitors.entrants, competitors.floor, *([competitors.incumbent] if competitors.incumbent else [])]
+    return list({entrant.label: entrant for entrant in entrants}.values())
+
+
+def _leave_out(competitors: Competitors, broken: Mapping[str, str]) -> Competitors:
+    """Return the competitors without broken models. An ensemble goes on with its other members, if it has two or more.
+
+    Raises BrokenModel if no candidate is left.
+    """
+    if not broken:
+        return competitors
+    entrants = []
+    for entrant in competitors.entrants:
+        members = tuple(member for member in entrant.members if _forecast_key(member) not in broken)
+        if members == entrant.members or len(members) > 1:
+            entrants.append(replace(entrant, members=members))
+    if not entrants:
+        raise BrokenModel("; ".join(broken.values()), hint="correct the model, or list another candidate beside it")
+    serving = competitors.incumbent
+    if serving is not None and any(_forecast_key(member) in broken for member in serving.members):
+        serving = None
+    return replace(competitors, entrants=tuple(entrants), incumbent=serving)
 
 
 def choose_champion(competitors: Competitors, scores: dict[str, Metrics], metric: str) -> Entrant:

@@ -6,15 +6,17 @@ from typing import Any
 
 import pandas as pd
 
+from mlspec.errors import BrokenModel
 from mlspec.forecast import candidates as families
 from mlspec.forecast.cold_start import BY_COLD_START
 from mlspec.forecast.frame import ID, TARGET
 from mlspec.forecast.scores import nominal_coverage, score_by_groups, score_rows
-from mlspec.forecast.selection import DEPLOYED, INCUMBENT, CompetitionResult, Competitors, by_label, gather_competitors
+from mlspec.forecast.selection import DEPLOYED, INCUMBENT, CompetitionResult, by_label, gather_competitors
 from mlspec.forecast.selection import run_competition as compete
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_panel, read_spec, segment_columns
 from mlspec.jobs.files import write_json, write_table
+from mlspec.jobs.model_code import locate_candidates, locate_chosen
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import MAIN
 from mlspec.spec.output_columns import METHOD
@@ -22,17 +24,21 @@ from mlspec.state.step import Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
-    """Run the backtest. The option `incumbent` is the serving version's candidate, which is scored too."""
+    """Run the backtest. The option `incumbent` is the serving version's candidate, which is scored too.
+
+    The input `incumbent` is that version's model file, where it has a model of the project's own: its code may be an older one.
+    """
     spec = read_spec(request)
     panel = read_panel(request, spec)
     with connect_workers(spec.training) as pool:
         incumbent = request.options.get("incumbent")
-        serving = None if incumbent is None else families.from_json(incumbent)
-        competitors = gather_competitors(panel, spec.model, serving, pool)
-        outcome = compete(panel, spec.model, competitors, progress, pool)
+        serving, code_gone = _locate_incumbent(request, spec, incumbent)
+        model = locate_candidates(spec, request.root)
+        competitors = gather_competitors(panel, model, serving, pool)
+        outcome = compete(panel, model, competitors, progress, pool)
     text = panel.layout.frequency.format_period
     champion = outcome.rows_for(outcome.champion.label)
-    facts = _backtest_facts(spec, competitors, outcome) | {
+    facts = _backtest_facts(spec, outcome, code_gone) | {
         "cutoffs": [text(cutoff) for cutoff in outcome.cutoffs],
         "by": score_by_groups(champion, segment_columns(request, spec), spec.model.quantiles),
     }
@@ -57,8 +63,21 @@ def _cold_start_note(champion: pd.DataFrame) -> str:
     return scored if wape is None else f"{scored}: {MAIN.title} {wape:.1%}"
 
 
-def _backtest_facts(spec: Forecast, competitors: Competitors, outcome: CompetitionResult) -> dict[str, Any]:
-    champion = outcome.champion
+def _locate_incumbent(
+    request: StepRequest, spec: Forecast, incumbent: Any
+) -> tuple[families.ChosenCandidate | None, tuple[str, ...]]:
+    """Return the serving version's candidate, or None and why: no version serves, or the code of its model is gone."""
+    if incumbent is None:
+        return None, ()
+    try:
+        return locate_chosen(families.from_json(incumbent), spec, request.root, request.inputs), ()
+    except BrokenModel as error:
+        return None, (f"the version that serves: {error.message}",)
+
+
+def _backtest_facts(spec: Forecast, outcome: CompetitionResult, code_gone: tuple[str, ...]) -> dict[str, Any]:
+    champion, competitors = outcome.champion, outcome.competitors
+    left_out = [*code_gone, *outcome.broken]
     chosen = families.choose_members(champion.label, champion.kind, outcome.members)
     return {
         "champion": champion.label,
@@ -70,6 +89,8 @@ def _backtest_facts(spec: Forecast, competitors: Competitors, outcome: Competiti
         "deployed": outcome.scores[DEPLOYED] if competitors.incumbent else None,
         "candidates": by_label(outcome.scores, competitors.entrants),
         "auto": list(competitors.reasons),
-        "notes": list(outcome.notes),
+        "notes": [f"left out: {why}" for why in left_out],
         "interval": nominal_coverage(spec.model.quantiles),
+        **({"left_out": left_out} if left_out else {}),
+        **({"incumbent_broken": True} if code_gone or outcome.incumbent_broken else {}),
     }

@@ -29,6 +29,7 @@ from mlspec import errors
 from mlspec.errors import DamagedModel, Defect, MlspecError
 from mlspec.forecast.artifact import ModelArtifact, load_model
 from mlspec.forecast.frame import Panel
+from mlspec.spec.candidates import Custom
 
 logger = logging.getLogger(__name__)
 # Seconds of processor time: a forecast of 100,000 series takes some minutes, one in a circle of nodes never ends.
@@ -53,10 +54,12 @@ def forecast_from_file(file: Path, panel: Panel, version: str) -> pd.DataFrame:
 def forecast_apart(model: ModelArtifact, panel: Panel, source: str) -> pd.DataFrame:
     """Return `model.forecast(panel)`. Models that are estimated from the panel, with no file to trust, are forecast right here.
 
+    So are models of the project's own, which have processes of their own.
+
     `source` names the version and the file, for messages. Raises DamagedModel if the process of the model ended before its
     forecast, or as `ModelArtifact.forecast` does.
     """
-    if all(data is None for _member, data in model.members):
+    if all(data is None or isinstance(member, Custom) for member, data in model.members):
         return model.forecast(panel)
     return _from_arrow(run_apart(lambda: _to_arrow(model.forecast(panel)), source))
 

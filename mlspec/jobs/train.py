@@ -7,6 +7,7 @@ from mlspec.forecast.candidates import from_json
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_panel, read_spec, require_option
 from mlspec.jobs.files import write_bytes
+from mlspec.jobs.model_code import locate_chosen
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 
@@ -15,7 +16,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     spec = read_spec(request)
     candidate = require_option(request.options, "candidate", "train")
     with connect_workers(spec.training) as pool:
-        chosen = from_json(candidate)
+        chosen = locate_chosen(from_json(candidate), spec, request.root, {})
         model = artifact.train_model(chosen, read_panel(request, spec), spec.model.seed, progress, pool)
     path = write_bytes(artifact.dump_model(model), request.out / "model.zip")
     return StepResult({"model": path}, {"format": artifact.FORMAT, "candidate": candidate})

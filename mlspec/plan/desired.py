@@ -12,12 +12,15 @@ from mlspec.spec.forecast import Forecast
 from mlspec.state.observed import SourceFacts
 from mlspec.state.resource import KINDS, Json, Kind, Resource
 
+MODEL_CODE = "candidate.code"  # the fact of a model resource: the digest of a custom model's code, by candidate
+
 
 @dataclass(frozen=True)
 class DesiredForecast:
     """The desired state of one forecast: its spec, with the facts that the spec does not hold.
 
     `spec` is the resolved spec, `source` what the data files are now, `code` the version of the code that shapes a model.
+    `model_code` has the digest of the code of each model of the project's own, by candidate.
     `waiting` holds facts of a kind of resource as they were when it was made, where newer ones are no reason yet: new data alone
     does not train.
     """
@@ -27,6 +30,7 @@ class DesiredForecast:
     spec_hash: str
     source: SourceFacts
     code: str
+    model_code: Mapping[str, str] = field(default_factory=dict)
     waiting: Mapping[Kind, Mapping[str, Json]] = field(default_factory=dict)
 
     def spec_fields(self, kind: Kind) -> Mapping[str, Json]:
@@ -57,6 +61,7 @@ def data_resource(wanted: DesiredForecast) -> Resource:
 def model_resource(wanted: DesiredForecast) -> Resource:
     """Return the model resource: the keys that shape it, the data it learnt from, the code that trained it."""
     facts = {"data.digest": wanted.source.digest, "code.version": wanted.code, **wanted.waiting.get("model", {})}
+    facts |= {f"{MODEL_CODE}.{name}": value for name, value in wanted.model_code.items()}
     return Resource("model", wanted.name, {**wanted.spec_fields("model"), **facts})
 
 

@@ -28,7 +28,7 @@ class GateEvidence:
     `champion` and `floor` (seasonal-naive) are scored in it. `incumbent` is the version that serves now, scored on the same
     cutoffs (None if nothing serves). `interval` is the nominal coverage of the outermost quantiles. `deployed` is the champion
     as it would serve, with fixed members: the incumbent is fixed too, so only this comparison is fair (None: use the champion's
-    own metrics).
+    own metrics). `incumbent_broken`: a version serves, and its model failed on these cutoffs, so there is nothing to be worse than.
     """
 
     champion: Metrics
@@ -36,6 +36,7 @@ class GateEvidence:
     incumbent: Metrics | None
     interval: float | None
     deployed: Metrics | None = None
+    incumbent_broken: bool = False
 
 
 def judge_rules(rules: Sequence[Rule], evidence: GateEvidence) -> tuple[RuleVerdict, ...]:
@@ -79,6 +80,10 @@ def _judge_within(rule: Rule, margin: float, value: float, evidence: GateEvidenc
 def _judge_against(rule: Rule, value: float, evidence: GateEvidence) -> RuleVerdict:
     metric, rival = rule.metric, rule.against
     metrics = evidence.floor if rival == "seasonal-naive" else evidence.incumbent
+    if metrics is None and evidence.incumbent_broken:
+        return RuleVerdict(
+            "pass", "the model of the version that serves fails, so there is no champion to compare with"
+        )
     if metrics is None:
         return RuleVerdict("pass", "no version serves yet, so there is no champion to compare with")
     if rival == "champion" and evidence.deployed is not None:

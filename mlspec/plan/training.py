@@ -35,6 +35,9 @@ def decide_training(wanted: DesiredForecast, observed: Observed, *, due: bool) -
         return TrainingDecision("there is no model yet", by_itself=False)
     changed = [change.field for change in diff_fields(current.resource.fields, desired.model_resource(wanted).fields)]
     own_fields = [field for field in changed if field not in ("data.digest", "code.version")]
+    if own_fields and all(field.startswith(desired.MODEL_CODE) for field in own_fields):
+        names = ", ".join(field.removeprefix(f"{desired.MODEL_CODE}.") for field in own_fields[:3])
+        return TrainingDecision(f"the code of {names} changed", by_itself=False)
     if own_fields or current.damage:
         return TrainingDecision(current.damage or f"the spec changed ({', '.join(own_fields[:3])})", by_itself=False)
     if "code.version" in changed:

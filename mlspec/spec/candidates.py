@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
-from mlspec.spec.fields import Lag, Many, Name, Season
+from mlspec.spec.fields import ClassPath, Duration, Lag, Many, ModelParam, Name, ParamName, Season
 from mlspec.spec.part import Part, text_or
 
 
@@ -67,6 +67,24 @@ class GradientBoosting(_Candidate):
     max_leaves: int = Field(default=15, ge=2, le=1024, description="Leaves in one tree.")
 
 
+class Custom(_Candidate):
+    """A model of your own: a class in a file of the project, or of a package (docs/own-model.md)."""
+
+    kind: Literal["custom"] = Field(description="Which kind of candidate this is.")
+    class_: ClassPath = Field(
+        alias="class", examples=["models.promo:PromoModel"],
+        description="module:Class of a file of the project (models/promo.py), or the name of an entry point of the group "
+        "`mlspec.candidates` of an installed package.",
+    )  # fmt: skip
+    params: dict[ParamName, ModelParam] = Field(
+        default={}, max_length=100, examples=[{"depth": 3}],
+        description="What the class is made with, by name: texts, numbers, true or false, and lists of them.",
+    )  # fmt: skip
+    timeout: Duration = Field(
+        default="10m", validate_default=True, description="How long one fit, or one forecast, may take."
+    )
+
+
 class Ensemble(_Candidate):
     """The plain mean of other candidates (Bates & Granger 1969; Makridakis et al. 2020)."""
 
@@ -79,5 +97,5 @@ class Ensemble(_Candidate):
 
 
 Candidate = Annotated[
-    SeasonalNaive | AutoEts | Theta | Croston | GradientBoosting | Ensemble, Field(discriminator="kind")
+    SeasonalNaive | AutoEts | Theta | Croston | GradientBoosting | Custom | Ensemble, Field(discriminator="kind")
 ]

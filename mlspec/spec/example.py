@@ -39,6 +39,7 @@ model:
     - {kind: croston, variant: sba}
     - {kind: gradient-boosting, library: lightgbm, lags: [1, 2, 3, 4, 13, 52], season: 52, iterations: 300,
        learning_rate: 0.1, max_leaves: 31}
+    - {kind: custom, name: promo, class: "models.promo:PromoModel", params: {depth: 3}, timeout: 5m}
     - {kind: ensemble, of: best-3}
   backtest: {windows: 4, step: 4, metric: wape}
   gate:

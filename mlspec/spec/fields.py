@@ -6,10 +6,11 @@ a name cannot contain a letter that looks like another.
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
-from pydantic import BeforeValidator, Field, PlainSerializer, Strict, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Strict, StringConstraints, WithJsonSchema
 
 from mlspec.spec import agreement
 from mlspec.spec.duration import EXPECTED, format_duration, parse_duration
@@ -56,6 +57,8 @@ _DELIMITER = r"^[,;|\t:~^ ]$"
 _DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 _HOLIDAY_PLACE = r"^[A-Z]{2}(-[0-9A-Z]{1,3})?$"
 _CURRENCY = r"^[^\s0-9.,;|'\"+()\x00-\x1f-]{1,4}$"
+_CLASS_PATH = r"^([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*|[a-z0-9][a-z0-9._-]{0,63})$"
+_PARAM_NAME = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
 _ENCODING = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}$"
 
 Name = Annotated[str, StringConstraints(pattern=_NAME)]
@@ -107,6 +110,23 @@ def ray_extra(address: str | None) -> str:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Quantile = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _read_param(value: Any) -> Any:
+    entries = value if isinstance(value, list | tuple) else [value]
+    if not entries or not all(isinstance(entry, str | bool | int | float) for entry in entries):
+        raise ValueError("expected text, a number, true or false, or a list of them with an entry or more")
+    if len(entries) > 1000 or any(isinstance(entry, str) and len(entry) > 1024 for entry in entries):
+        raise ValueError("expected at most 1000 entries, and at most 1024 characters in each")
+    if any(isinstance(entry, float) and not math.isfinite(entry) for entry in entries):
+        raise ValueError("expected finite numbers")
+    return tuple(value) if isinstance(value, list) else value
+
+
+ClassPath = Annotated[str, StringConstraints(max_length=256, pattern=_CLASS_PATH)]
+ParamName = Annotated[str, StringConstraints(pattern=_PARAM_NAME)]
+# No null, no empty list and no mapping: a digest of a spec leaves these out, and a model must not change without one.
+ModelParam = Annotated[Any, AfterValidator(_read_param)]
 Lag = Annotated[int, Field(ge=1, le=10_000)]
 Season = Annotated[int, Field(ge=2, le=10_000)]
 
@@ -129,6 +149,8 @@ PATTERNS = {
     _DELIMITER: 'one of , ; : ~ ^, a bar, a space or a tab ("\\t")',
     _DAY: "a date, such as 2026-12-25",
     _HOLIDAY_PLACE: "a country by its ISO 3166 code, such as BR, or one of its regions, such as BR-SP",
+    _CLASS_PATH: "module:Class, such as models.promo:PromoModel, or the name of an entry point",
+    _PARAM_NAME: "the name of a parameter: a letter, then letters, digits and underscores",
     _CURRENCY: "the sign of a currency, such as R$ or EUR",
     _ENCODING: "the name of an encoding, such as utf-8 or cp1252",
     _NETWORK: "a network, such as 10.20.0.0/16 or fd12:3456::/48",

@@ -16,7 +16,7 @@ from mlspec.spec.error_messages import parts_in
 
 _SCALARS: dict[Any, str] = {
     str: "text", int: "a whole number", float: "a number", bool: "true or false",
-    timedelta: "a duration (90s, 15m, 24h, 3d, 2w, 1y)",
+    Any: "any value", timedelta: "a duration (90s, 15m, 24h, 3d, 2w, 1y)",
 }  # fmt: skip
 _PLURALS = {"text": "texts", "a whole number": "whole numbers", "a number": "numbers"}
 _BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from mlspec.errors import ModelError
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
-from mlspec.spec.candidates import Candidate, Ensemble, GradientBoosting
+from mlspec.spec.candidates import Candidate, Custom, Ensemble, GradientBoosting
 
 # kind: the module of its family, below this package.
 FAMILIES = {
@@ -25,6 +25,7 @@ FAMILIES = {
     "theta": "theta",
     "croston": "croston",
     "gradient-boosting": "boosting",
+    "custom": "custom",
 }
 
 
@@ -36,7 +37,10 @@ class FittedCandidate(Protocol):
         ...
 
     def to_bytes(self) -> bytes | None:
-        """Return the trained model in a format that cannot run code; None if each forecast estimates it again."""
+        """Return the trained model; None if each forecast estimates it again.
+
+        In a format that cannot run code, but for a model of the project's own, which is code.
+        """
         ...
 
 
@@ -73,6 +77,10 @@ def load_fitted(candidate: Candidate, data: bytes | None, panel: Panel, seed: in
         from mlspec.forecast.candidates import boosting
 
         return boosting.load_boosted(candidate, data)
+    if isinstance(candidate, Custom) and data is not None:
+        from mlspec.forecast.candidates import custom
+
+        return custom.load_custom(candidate, data, seed)
     return fit_candidate(candidate, panel, seed)
 
 
@@ -102,10 +110,10 @@ def choose_members(label: str, kind: str, members: Sequence[Candidate]) -> Chose
 
 def to_json(chosen: ChosenCandidate) -> dict[str, Any]:
     """Return a chosen candidate as self-contained JSON, for a backtest's facts and a model file."""
-    value: dict[str, Any] = _CANDIDATE_ADAPTER.dump_python(chosen.candidate, mode="json")
+    value = _candidate_json(chosen.candidate)
     if not chosen.members:
         return value
-    members = [_CANDIDATE_ADAPTER.dump_python(member, mode="json") for member in chosen.members]
+    members = [_candidate_json(member) for member in chosen.members]
     return {"kind": value["kind"], "name": value["name"], "of": value["of"], "members": members}
 
 
@@ -113,9 +121,21 @@ def from_json(value: Any) -> ChosenCandidate:
     """Return a chosen candidate from its JSON. Raises ModelError if `to_json` did not write `value`."""
     try:
         plain = {key: item for key, item in value.items() if key != "members"}
-        members = tuple(_CANDIDATE_ADAPTER.validate_python(member) for member in value.get("members", ()))
-        return ChosenCandidate(_CANDIDATE_ADAPTER.validate_python(plain), members)
+        members = tuple(_read_candidate(member) for member in value.get("members", ()))
+        return ChosenCandidate(_read_candidate(plain), members)
     except (ValidationError, AttributeError, TypeError) as error:
         raise ModelError(
             "this version of mlspec does not know the candidate", hint="train again: mlspec apply"
         ) from error
+
+
+def _candidate_json(candidate: Candidate) -> dict[str, Any]:
+    return candidate.model_dump(mode="json", by_alias=True)
+
+
+def _read_candidate(value: Any) -> Candidate:
+    if value.get("kind") == "custom":
+        from mlspec.forecast.candidates import custom
+
+        return custom.read_candidate(value)
+    return _CANDIDATE_ADAPTER.validate_python(value)

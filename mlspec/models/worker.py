@@ -1,0 +1,127 @@
+"""What the process of a model of your own does: one call of one method, and nothing else. `models.process` starts it.
+
+Its folder has the job, the history and the future; the answer, what was saved and where it stood when it ended are left there.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import inspect
+import json
+import os
+import random
+import resource
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from mlspec.models import ModelContext
+
+LARGEST_FILE = 4 * 2**30  # bytes that one file may have
+
+
+def main(folder: str) -> None:
+    """Do the job in a folder, write its answer, and end without waiting for threads of the model."""
+    place = Path(folder)
+    job: dict[str, Any] = json.loads((place / "job.json").read_text(encoding="utf-8"))
+    with (place / "trace").open("w", encoding="utf-8") as trace:
+        _end_with_parent()
+        _set_limits(job["memory"])
+        faulthandler.enable(trace)
+        faulthandler.dump_traceback_later(job["seconds"], exit=True, file=trace)
+        try:
+            answer = _do_job(job, place)
+        except BaseException as error:  # noqa: BLE001  (also SystemExit: the parent tells what the code did)
+            answer = {"error": _describe_error(error)}
+        faulthandler.cancel_dump_traceback_later()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    (place / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
+    os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """End as soon as the parent does: it holds the other end of the standard input. The model's own standard input is empty."""
+    lifeline = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _set_limits(memory: int) -> None:
+    limits = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, LARGEST_FILE)]
+    if sys.platform == "linux":
+        limits.append((resource.RLIMIT_DATA, memory))
+    for name, most in limits:
+        soft, hard = resource.getrlimit(name)
+        bounds = [bound for bound in (most, soft, hard) if bound != resource.RLIM_INFINITY]
+        resource.setrlimit(name, (min(bounds), hard))
+
+
+def _do_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+    sys.path[:] = [str(folder / "code"), *(entry for entry in sys.path if entry not in job["without"])]
+    module_name, _, class_name = job["import"].partition(":")
+    random.seed(job["context"]["seed"])
+    _seed_numpy(job["context"]["seed"])
+    kind: Any = importlib.import_module(module_name)
+    for name in class_name.split("."):
+        kind = getattr(kind, name)
+    (folder / "origin").write_text(str(Path(inspect.getfile(kind)).parent), encoding="utf-8")
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(job["context"]["seed"])
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in job["context"].items()
+    }
+    context = ModelContext(**values)
+    history, future = _read_table(folder / "history.arrow"), _read_table(folder / "future.arrow")
+    if job["action"] == "fit":
+        model = kind(**job["params"])
+        model.fit(history, future, context)
+        (folder / "state").mkdir()
+        model.save(folder / "state")
+        return {}
+    forecast = kind.load(folder / "state").predict(history, future, context)
+    _write_table(forecast, folder / "forecast.arrow")
+    return {}
+
+
+def _seed_numpy(seed: int) -> None:
+    import numpy as np
+
+    np.random.seed(seed)  # what a model's code may use without knowing
+
+
+def _read_table(file: Path) -> Any:
+    import pyarrow as pa
+
+    with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as reader:
+        return reader.read_pandas(use_threads=False)
+
+
+def _write_table(forecast: object, file: Path) -> None:
+    import pandas as pd
+    import pyarrow as pa
+
+    if not isinstance(forecast, pd.DataFrame):
+        raise TypeError(f"predict returned {type(forecast).__name__}, and has to return a pandas DataFrame")
+    table = pa.Table.from_pandas(forecast, preserve_index=False)
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _describe_error(error: BaseException) -> dict[str, Any]:
+    frames = [[frame.filename, frame.lineno] for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        frames.append([error.filename, error.lineno])
+    text = "it has too little memory" if isinstance(error, MemoryError) and not str(error) else str(error)
+    trace = "".join(traceback.format_exception(error))
+    return {"type": type(error).__name__, "message": text, "frames": frames, "trace": trace[-20_000:]}
