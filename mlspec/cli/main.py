@@ -19,10 +19,11 @@ from mlspec.cli import messages
 from mlspec.cli.log_options import log_options, set_up_logging
 from mlspec.errors import Exit, MlspecError, Terminated
 
-# The commands and their texts in --help. The module is mlspec.cli.commands.<name>, the click command in it is `command`.
+# The commands and their texts in --help. The module is mlspec.cli.commands.<name>, with _ for -, and `command` in it the command.
 COMMANDS = {
     "init": "Start a project, or write the spec for a data file.",
     "validate": "Check spec files; report every error at once.",
+    "check-model": "Try a model of your own on the project's data, in seconds.",
     "schema": "Print the JSON Schema of the spec language.",
     "explain": "Explain a field of a spec.",
     "show": "Show the resolved specs, and where each value came from.",
@@ -61,7 +62,7 @@ class LazyGroup(click.Group):
         """Import and return one command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"mlspec.cli.commands.{cmd_name}")
+        module = importlib.import_module(f"mlspec.cli.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         if not any(each.name == "log_level" for each in command.params):
             command.params += log_options(of_group=False)

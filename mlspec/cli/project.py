@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlspec.cli.faults import as_text
 from mlspec.cli.messages import report
+from mlspec.cli.model_faults import with_model_faults
 from mlspec.errors import SpecError
 from mlspec.spec import LoadedSpecs, read_specs
 from mlspec.spec.faults import count_faults
@@ -22,7 +23,8 @@ def find_root() -> Path:
 def load_specs(paths: Sequence[Path], target: str) -> LoadedSpecs:
     """Read all specs of a command. A path that is left out, or that is not found here, is searched at the project's root."""
     root = find_root()
-    return read_specs([path if path.exists() or path.is_absolute() else root / path for path in paths], root, target)
+    whole = [path if path.exists() or path.is_absolute() else root / path for path in paths]
+    return with_model_faults(read_specs(whole, root, target), root)
 
 
 def is_folder(path: Path, root: Path) -> bool:

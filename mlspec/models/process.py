@@ -33,7 +33,7 @@ from mlspec.models.code import ModelCode
 logger = logging.getLogger(__name__)
 MOST_STATE, MOST_STATE_FILES = 2**30, 10_000  # bytes and files that `save` may write
 MOST_LINES, LONGEST_LINE = 500, 500  # of what one call prints
-_GRACE = 10.0  # seconds between the model's own limit and the kill, in which it writes down where it stands
+_GRACE = 60.0  # seconds beyond the model's own limit, to start and to write down where it stands; then it is killed
 _CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from mlspec.models import worker; worker.main(sys.argv[1])"
 # What the process gets of this one's environment: where libraries, caches and certificates are, and how to reach a network.
 _ENVIRONMENT = re.compile(

@@ -31,9 +31,11 @@ def main(folder: str) -> None:
         _end_with_parent()
         _set_limits(job["memory"])
         faulthandler.enable(trace)
-        faulthandler.dump_traceback_later(job["seconds"], exit=True, file=trace)
         try:
-            answer = _do_job(job, place)
+            history, future = _read_table(place / "history.arrow"), _read_table(place / "future.arrow")
+            # The time counts from here: libraries of mlspec's own are loaded.
+            faulthandler.dump_traceback_later(job["seconds"], exit=True, file=trace)
+            answer = _do_job(job, place, history, future)
         except BaseException as error:  # noqa: BLE001  (also SystemExit: the parent tells what the code did)
             answer = {"error": _describe_error(error)}
         faulthandler.cancel_dump_traceback_later()
@@ -67,7 +69,7 @@ def _set_limits(memory: int) -> None:
         resource.setrlimit(name, (min(bounds), hard))
 
 
-def _do_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _do_job(job: dict[str, Any], folder: Path, history: Any, future: Any) -> dict[str, Any]:
     sys.path[:] = [str(folder / "code"), *(entry for entry in sys.path if entry not in job["without"])]
     module_name, _, class_name = job["import"].partition(":")
     random.seed(job["context"]["seed"])
@@ -82,7 +84,6 @@ def _do_job(job: dict[str, Any], folder: Path) -> dict[str, Any]:
         name: tuple(value) if isinstance(value, list) else value for name, value in job["context"].items()
     }
     context = ModelContext(**values)
-    history, future = _read_table(folder / "history.arrow"), _read_table(folder / "future.arrow")
     if job["action"] == "fit":
         model = kind(**job["params"])
         model.fit(history, future, context)

@@ -1,0 +1,113 @@
+"""The code of a model of your own is found without being run, and its digest covers all of it and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlspec.errors import SpecError
+from mlspec.models.code import find_model_code, parameter_names
+from tests.models.projects import GOOD, changed, write_model
+
+REFERENCE = "models.promo:PromoModel"
+IMPORTS = "from models.shares import share\nfrom . import calendar_facts\nimport models.deep.inner\n" + GOOD
+
+
+def project_of_several_files(root: Path) -> None:
+    write_model(root, IMPORTS)
+    write_model(root, "from .deep import inner\n", "models/shares.py")
+    write_model(root, "DAYS = 7\n", "models/calendar_facts.py")
+    write_model(root, "", "models/deep/__init__.py")
+    write_model(root, "import numpy\n", "models/deep/inner.py")
+    write_model(root, "raise SystemExit\n", "models/unused.py")
+
+
+def test_it_is_the_file_and_what_that_imports_of_the_project(tmp_path: Path) -> None:
+    project_of_several_files(tmp_path)
+    assert list(find_model_code(tmp_path, REFERENCE).files) == [
+        "models/calendar_facts.py", "models/deep/__init__.py", "models/deep/inner.py", "models/promo.py", "models/shares.py",
+    ]  # fmt: skip
+
+
+def test_its_digest_changes_with_each_of_these_files_and_with_no_other(tmp_path: Path) -> None:
+    project_of_several_files(tmp_path)
+    before = find_model_code(tmp_path, REFERENCE)
+    write_model(tmp_path, "other = 1\n", "models/unused.py")
+    assert find_model_code(tmp_path, REFERENCE).digest == before.digest
+    for path in before.files:
+        text = (tmp_path / path).read_text()
+        (tmp_path / path).write_text(f"{text}# a comment\n")
+        assert find_model_code(tmp_path, REFERENCE).digest != before.digest, path
+        (tmp_path / path).write_text(text)
+
+
+def test_line_ends_of_a_checkout_change_nothing(tmp_path: Path) -> None:
+    file = write_model(tmp_path)
+    before = find_model_code(tmp_path, REFERENCE)
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert find_model_code(tmp_path, REFERENCE) == before
+
+
+def test_nothing_of_it_is_run(tmp_path: Path) -> None:
+    write_model(tmp_path, f"raise SystemExit('it ran')\n{GOOD}")
+    assert find_model_code(tmp_path, REFERENCE).describe_place("predict") == "models/promo.py:17"
+
+
+REFUSED = {
+    "models.pronto:PromoModel": "there is no file models/pronto.py",
+    "models.promo:Promo": "models/promo.py has no class 'Promo'; it has PromoModel",
+    "json:PromoModel": "'json' is a module of Python's standard library",
+    "mlspec.errors:Exit": "'mlspec' is a module of mlspec itself",
+    "no-such-model": "no installed package has an entry point 'no-such-model' of the group mlspec.candidates",
+}
+
+
+@pytest.mark.parametrize("reference", REFUSED)
+def test_a_class_that_cannot_be_named_is_refused(reference: str, tmp_path: Path) -> None:
+    write_model(tmp_path)
+    with pytest.raises(SpecError, match=REFUSED[reference].replace(".", r"\.")):
+        find_model_code(tmp_path, reference)
+
+
+LACKING = {
+    "models/promo.py:4: class PromoModel has no method fit": changed("def fit(", "def learn("),
+    "models/promo.py:24: PromoModel.load is no class method": changed("    @classmethod\n", ""),
+    "models/promo.py:7: SyntaxError": changed("    def __init__(self", "    def __init__(self("),
+}
+
+
+@pytest.mark.parametrize("said", LACKING)
+def test_a_class_that_cannot_work_is_refused_at_its_line(said: str, tmp_path: Path) -> None:
+    write_model(tmp_path, LACKING[said])
+    with pytest.raises(SpecError) as refused:
+        find_model_code(tmp_path, REFERENCE)
+    assert refused.value.message.startswith(said)
+
+
+@pytest.mark.parametrize("path", ["models/promo.py", "models/shares.py"])
+def test_a_link_out_of_the_project_is_refused_for_the_class_and_what_it_imports(path: str, tmp_path: Path) -> None:
+    root, outside = tmp_path / "project", tmp_path / "outside.py"
+    write_model(root, f"from models import shares\n{GOOD}")
+    write_model(root, "", "models/shares.py")
+    outside.write_text(GOOD)
+    (root / path).unlink()
+    (root / path).symlink_to(outside)
+    with pytest.raises(SpecError, match=f"{path} leads out of the project"):
+        find_model_code(root, REFERENCE)
+
+
+def test_a_folder_that_is_a_link_out_of_the_project_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    write_model(tmp_path / "elsewhere")
+    (root / "models").symlink_to(tmp_path / "elsewhere" / "models")
+    with pytest.raises(SpecError, match=r"models/promo\.py leads out of the project"):
+        find_model_code(root, REFERENCE)
+
+
+def test_its_parameters_are_those_of_its_constructor(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    assert parameter_names(find_model_code(tmp_path, REFERENCE)) == {"weeks"}
+    write_model(tmp_path, changed("weeks=4", "**params"))
+    assert parameter_names(find_model_code(tmp_path, REFERENCE)) is None
