@@ -25,6 +25,16 @@ def locate_candidates(spec: Forecast, root: Path) -> Model:
     return spec.model.model_copy(update={"candidates": located})
 
 
+def copy_model_code(spec: Forecast, root: Path, folder: Path) -> None:
+    """Copy the code of a spec's custom candidates from the project at `root` into another folder, under the same paths."""
+    candidates = () if isinstance(spec.model.candidates, str) else spec.model.candidates
+    for candidate in candidates:
+        if isinstance(candidate, Custom):
+            for path, data in find_model_code(root, candidate.class_).files.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(data)
+
+
 def _locate(candidate: Candidate, spec: Forecast, root: Path) -> Candidate:
     if not isinstance(candidate, Custom):
         return candidate

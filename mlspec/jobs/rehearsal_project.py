@@ -14,6 +14,7 @@ from mlspec.forecast.replay import Replay, load_replay, replayable_periods
 from mlspec.forecast.zones import in_utc
 from mlspec.jobs.context import read_spec
 from mlspec.jobs.files import read_table, write_table
+from mlspec.jobs.model_code import copy_model_code
 from mlspec.spec.forecast import Forecast, Future, Source
 from mlspec.state.step import Progress, StepRequest, StepResult, StepRunner
 
@@ -53,6 +54,7 @@ def build_replayed_project(spec: Forecast, root: Path, folder: Path, periods: in
     plan = history.known_plan()
     if plan is not None:
         _write_csv(plan, folder / PLAN)
+    copy_model_code(spec, root, folder)
     future = Future(uri=PLAN) if plan is not None else spec.dataset.future
     delay = pd.Timedelta(spec.dataset.actuals.available_after) + pd.Timedelta(hours=1)
     ends = [history.frequency.period_end(period) + delay for period in history.periods[first - 1 :]]

@@ -157,3 +157,34 @@ def test_a_trial_says_what_is_wrong_and_fails(root: Path, mlspec: Mlspec) -> Non
     assert mlspec("check-model", "models.nowhere:Model", "plain").code == 1
     assert mlspec("check-model", "models.promo:PromoModel", "nobody").code == 2
     assert mlspec("check-model", "no/class", "plain").code == 2
+
+
+GCP = "targets:\n  prod: {type: gcp, project: acme-prod, region: europe-west1}\n"
+DOCKERFILE = 'FROM python AS build\nCOPY ["models", "models"]\nFROM python\nCOPY ["specs", "specs"]\n'
+
+
+def test_a_target_whose_image_lacks_the_code_is_refused_with_the_line_to_add(root: Path, mlspec: Mlspec) -> None:
+    (root / "mlspec.yaml").write_text((root / "mlspec.yaml").read_text() + GCP)
+    (root / "Dockerfile").write_text(DOCKERFILE)
+    assert mlspec("validate").code == 0
+    said = mlspec("validate", "--target", "prod")
+    assert said.code == 1
+    assert "models is not in the image of the target: its Dockerfile copies it nowhere" in said.out
+    assert 'hint: add COPY ["models", "models"] to Dockerfile, and !models to .dockerignore' in said.out
+    (root / "Dockerfile").write_text(f'{DOCKERFILE}COPY ["models", "models"]\n')
+    assert mlspec("validate", "--target", "prod").code == 0
+
+
+def test_init_puts_the_folder_of_models_into_the_image(root: Path, mlspec: Mlspec) -> None:
+    assert mlspec("init", ".", "--from", "data/sales.csv", "--name", "more").code == 0
+    assert 'COPY ["models", "models"]' in (root / "Dockerfile").read_text()
+    assert "!models\n" in (root / ".dockerignore").read_text()
+
+
+def test_a_rehearsal_has_the_code(root: Path, mlspec: Mlspec) -> None:
+    write_spec(root, CUSTOM)
+    text = (root / "specs" / "demand.yaml").read_text()
+    watched = "alerts: [{name: accuracy, metric: wape, above: 0.5}]\nrollback: {on: [accuracy]}\n"
+    (root / "specs" / "demand.yaml").write_text(text + watched)
+    said = mlspec("rehearse", "demand", "--fault", "bad-model")
+    assert "a version served all the time" in said.out, said

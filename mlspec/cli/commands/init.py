@@ -106,6 +106,8 @@ def command(
         profile = profile_data(data, words, listed, _layout_words(layout))
         print_profile(data, profile)
         files = {f"specs/{spec}.yaml": spec_file({"name": spec, "uri": uri, "profile": profile})}
+    if (folder / _MODELS).is_dir():
+        held = tuple(sorted({*held, _MODELS}))
     source = _package(folder, package)
     facts = {"name": _valid_name(folder.resolve().name or "forecasts"), "spec": spec, "held": held, **source}
     files |= project_files(facts, _services(ci))
@@ -186,6 +188,9 @@ def _locate_data(folder: Path, data: Path) -> tuple[str, dict[str, Path]]:
         return data.resolve().relative_to(folder.resolve()).as_posix(), {}
     except ValueError:
         return f"data/{data.name}", {f"data/{data.name}": data}
+
+
+_MODELS = "models"  # where a project's own models usually are (docs/own-model.md)
 
 
 def _held_paths(uris: Iterable[str]) -> tuple[str, ...]:
