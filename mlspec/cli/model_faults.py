@@ -49,16 +49,16 @@ def _find_problems(candidate: Custom, path: Field, root: Path, image: Path | Non
     except SpecError as error:
         yield Problem((*path, "class"), "model-code", error.message, error.hint)
         return
-    outside = _not_in_image(code, image) if image else None
+    outside = None if image is None else _not_in_image(code, image)
     if outside is not None:
-        message = f"{outside} is not in the image of the target: its Dockerfile copies it nowhere"
-        hint = f'add COPY ["{outside}", "{outside}"] to Dockerfile, and !{outside} to .dockerignore'
-        yield Problem((*path, "class"), "model-code", message, hint)
+        absent = f"{outside} is not in the image of the target: its Dockerfile copies it nowhere"
+        line = f'add COPY ["{outside}", "{outside}"] to Dockerfile, and !{outside} to .dockerignore'
+        yield Problem((*path, "class"), "model-code", absent, line)
     known = parameter_names(code)
-    for name in candidate.params if known is not None else ():
-        if name not in (known or ()):
+    for name in candidate.params:
+        if known is not None and name not in known:
             message = f"{code.describe_place('__init__')}: {code.class_name} takes no parameter '{name}'"
-            hint = did_you_mean(name, sorted(known or ()))
+            hint = did_you_mean(name, sorted(known))
             yield Problem((*path, "params", name), "model-code", message, hint, on_key=True)
 
 

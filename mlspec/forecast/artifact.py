@@ -37,11 +37,13 @@ class ModelArtifact:
         return self.chosen.candidate.label
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
-        """Return unique_id, ds, mean: the unweighted mean of the members."""
+        """Return unique_id, ds, mean: the unweighted mean of the members. A single one keeps its own quantiles, if it has some."""
         parts = [
             forecast_means(families.load_fitted(member, data, panel, self.seed), panel, member.label)
             for member, data in self.members
         ]
+        if len(parts) == 1:
+            return parts[0]
         mean = sum(part[MEAN] for part in parts) / len(parts)
         return parts[0][[ID, TIME]].assign(**{MEAN: mean})
 

@@ -86,12 +86,18 @@ def forecast_windows(
                 broken[key] = error.message
                 say(done, total, f"left out: {error.message}")
                 continue
-            window = window.merge(means.rename(columns={MEAN: key}), on=[ID, TIME], how="left", validate="one_to_one")
+            means = means.rename(columns=lambda name, key=key: name if name in (ID, TIME) else f"{key}{_suffix(name)}")
+            window = window.merge(means, on=[ID, TIME], how="left", validate="one_to_one")
             done += 1
         windows.append(window)
     say(total, total, "backtest scored")
     rows = pd.concat(windows, ignore_index=True)
-    return WindowForecasts(rows.drop(columns=[key for key in broken if key in rows]), broken)
+    return WindowForecasts(rows.drop(columns=[name for name in rows if str(name).startswith(tuple(broken))]), broken)
+
+
+def _suffix(column: str) -> str:
+    """Return what follows a candidate's key in the name of a column: nothing for its means."""
+    return "" if column == MEAN else str(column)
 
 
 def forecast_means(
@@ -109,7 +115,7 @@ def forecast_means(
         parts = workers.map_shares(fitted.forecast, forecast_blocks(panel, workers))
         means = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
     if panel.layout.cold_start:
-        means = forecast_cold_starts(means, panel)
+        means = _start_at_mean(forecast_cold_starts(means, panel), means)
     broken_series = means.loc[~np.isfinite(means[MEAN]), ID].unique()
     if len(broken_series):
         raise ModelError(
@@ -118,6 +124,13 @@ def forecast_means(
         )
     floor = means[ID].map(series_scales(panel).set_index(ID)[FLOOR])
     return means.assign(**{MEAN: np.maximum(means[MEAN], floor)})
+
+
+def _start_at_mean(means: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Return means with a model's own quantiles at the mean where a cold start replaced that: they are those of the model."""
+    own = [name for name in means if name not in (ID, TIME, MEAN)]
+    replaced = means[MEAN] != before[MEAN]
+    return means.assign(**{name: means[name].where(~replaced, means[MEAN]) for name in own}) if own else means
 
 
 def _window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
@@ -134,7 +147,7 @@ def _window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp) -> pd.Data
 def entrant_rows(
     entrant: Entrant, window_forecasts: pd.DataFrame, keys: Sequence[str], rank: Callable[[pd.DataFrame], float]
 ) -> pd.DataFrame:
-    """Return an entrant's rows: candidate, unique_id, cutoff, ds, h, y, mean and scales.
+    """Return an entrant's rows: candidate, unique_id, cutoff, ds, h, y, mean, scales, and a model's own quantiles.
 
     `keys` are its members' columns; `rank` scores rows (lower is better) and chooses the members of a best-N.
     """
@@ -144,7 +157,16 @@ def entrant_rows(
         in_window, before_window = base[CUTOFF] == cutoff, base[CUTOFF] < cutoff
         chosen = pick_best(window_forecasts[before_window], keys, entrant.pick, rank)
         means[in_window] = window_forecasts.loc[in_window, chosen].mean(axis=1)
-    return base.assign(**{CANDIDATE: entrant.label, MEAN: means})
+    return base.assign(**{CANDIDATE: entrant.label, MEAN: means, **_own_quantiles(window_forecasts, keys)})
+
+
+def _own_quantiles(window_forecasts: pd.DataFrame, keys: Sequence[str]) -> dict[str, pd.Series]:
+    """Return the own quantiles of a single candidate that has some; a mean of candidates has none."""
+    if len(keys) != 1:
+        return {}
+    (key,) = keys
+    names = [str(name) for name in window_forecasts if str(name).startswith(key) and name != key]
+    return {name.removeprefix(key): window_forecasts[name] for name in names}
 
 
 def pick_best(

@@ -28,6 +28,11 @@ def quantile_column(quantile: float) -> str:
     return f"q{quantile:g}"
 
 
+def own_column(quantile: float) -> str:
+    """Return the column of a model's own quantile, which is where the conformal one starts: own_q0.1."""
+    return f"own_{quantile_column(quantile)}"
+
+
 def calibrate_windows(rows: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
     """Return one candidate's backtest rows with a column per quantile, each window calibrated on the other windows.
 
@@ -44,21 +49,36 @@ def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequenc
     """Return `forecast` (h, mean, scale, floor) with a column per quantile, from the residuals of `past` (h, y, mean, scale).
 
     Quantiles never cross, as they are order statistics of one sample. They are never below the series' floor.
+
+    Where both frames have a model's own quantiles (`own_column`), each is corrected by the errors of itself instead of those of the
+    mean (Romano et al. 2019), and then they are put in order (Chernozhukov et al. 2010).
     """
-    steps = _residuals_by_step(past)
-    need = math.ceil(TAIL / min(min(q, 1 - q) for q in quantiles))
+    if all(own_column(q) in frame for q in quantiles for frame in (forecast, past)):
+        columns = [_calibrated(forecast, past, own_column(q), [q], quantiles) for q in quantiles]
+        values = np.sort(np.column_stack(columns), axis=1)
+    else:
+        values = _calibrated(forecast, past, MEAN, quantiles, quantiles)
+    values = np.maximum(values, forecast[FLOOR].to_numpy()[:, None])
+    return forecast.assign(**{quantile_column(q): values[:, position] for position, q in enumerate(quantiles)})
+
+
+def _calibrated(
+    forecast: pd.DataFrame, past: pd.DataFrame, start: str, quantiles: Sequence[float], all_quantiles: Sequence[float]
+) -> Array:
+    """Return quantiles, as columns: the column `start` of the forecast, and the quantiles of what it missed by in the past."""
+    steps = _residuals_by_step(past, start)
+    need = math.ceil(TAIL / min(min(q, 1 - q) for q in all_quantiles))
     offsets = np.full((len(forecast), len(quantiles)), np.nan)
     for step, where in forecast.groupby(STEP, sort=True).indices.items():
         pool = _pool_residuals(steps, int(str(step)), need)
         if pool.size:
             offsets[where] = np.quantile(pool, quantiles, method="weibull")
-    values = forecast[MEAN].to_numpy()[:, None] + offsets * forecast[SCALE].to_numpy()[:, None]
-    values = np.maximum(values, forecast[FLOOR].to_numpy()[:, None])
-    return forecast.assign(**{quantile_column(q): values[:, position] for position, q in enumerate(quantiles)})
+    values: Array = forecast[start].to_numpy()[:, None] + offsets * forecast[SCALE].to_numpy()[:, None]
+    return values
 
 
-def _residuals_by_step(past: pd.DataFrame) -> dict[int, Array]:
-    residuals = ((past[TARGET] - past[MEAN]) / past[SCALE]).to_numpy()
+def _residuals_by_step(past: pd.DataFrame, start: str) -> dict[int, Array]:
+    residuals = ((past[TARGET] - past[start]) / past[SCALE]).to_numpy()
     return {
         int(str(step)): residuals[where][np.isfinite(residuals[where])]
         for step, where in past.groupby(STEP, sort=True).indices.items()

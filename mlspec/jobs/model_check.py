@@ -135,7 +135,7 @@ class _Trial:
         naive = families.fit_candidate(SeasonalNaive(kind="seasonal-naive"), self.known, self.seed)
         self.facts |= {
             "rows": len(forecast),
-            "quantiles": [name for name in forecast.columns if name not in (ID, TIME, MEAN)],
+            "quantiles": [str(name).removeprefix("own_") for name in forecast.columns if name not in (ID, TIME, MEAN)],
             "saved": {"files": len(model.state), "bytes": sum(map(len, model.state.values()))},
             "wape": self._wape(forecast),
             "wape_of_seasonal_naive": self._wape(forecast_means(naive, self.known, "seasonal-naive")),

@@ -32,9 +32,40 @@ CASES: dict[str, dict[str, Any]] = {
     "croston-tsb": {"kind": "croston", "variant": "tsb"},
     "gradient-boosting": {"kind": "gradient-boosting"},
     "gradient-boosting-lightgbm": {"kind": "gradient-boosting", "library": "lightgbm"},
+    "custom": {"kind": "custom", "class": "models.weekdays:Weekdays", "params": {"weeks": 6}},
     "ensemble": {"kind": "ensemble", "of": ["theta", "seasonal-naive"]},
     "auto": {},
 }
+
+
+# A model of a project's own: its numbers are its own, but what it is given and what its means become are mlspec's.
+WEEKDAYS = """\
+import json
+
+
+class Weekdays:
+    def __init__(self, weeks=4):
+        self.weeks = weeks
+
+    def fit(self, history, future, context):
+        recent = history.groupby("unique_id").tail(7 * self.weeks)
+        self.means = recent.groupby(["unique_id", recent["ds"].dt.dayofweek])["y"].mean().to_dict()
+
+    def predict(self, history, future, context):
+        days = zip(future["unique_id"], future["ds"].dt.dayofweek)
+        means = [self.means.get(f"{series} {day}", 0.0) for series, day in days]
+        own = {f"q{q:g}": [(0.5 + q) * mean for mean in means] for q in context.quantiles}
+        return future[["unique_id", "ds"]].assign(mean=means, **own)
+
+    def save(self, folder):
+        (folder / "means.json").write_text(json.dumps({f"{series} {day}": mean for (series, day), mean in self.means.items()}))
+
+    @classmethod
+    def load(cls, folder):
+        model = cls()
+        model.means = json.loads((folder / "means.json").read_text())
+        return model
+"""
 
 
 def numbers(case: str, folder: Path) -> dict[str, float | None]:
@@ -47,10 +78,12 @@ def numbers(case: str, folder: Path) -> dict[str, float | None]:
         model={"candidates": listed, "backtest": {"windows": 3, "step": 2, "metric": "wape"}, "gate": []},
         dataset={"covariates": {"known": ["promotion"], "past": [], "static": []}, "future": {"uri": "data/plan.csv"}},
     )
+    (folder / "models").mkdir()
+    (folder / "models" / "weekdays.py").write_text(WEEKDAYS)
     run.data(_table(range(_DAYS), "units")).data(_table(range(_DAYS, _DAYS + _HORIZON)), "plan.csv")
     run.run("check", now="2024-03-22T00:00:00Z")
     facts = run.run("backtest", incumbent=None)
-    candidate = facts["champion_candidate"] if case in ("ensemble", "auto") else CASES[case]
+    candidate = facts["champion_candidate"] if case in ("custom", "ensemble", "auto") else CASES[case]
     scored = {
         f"{each['name']} {name}": value for each in facts["candidates"] for name, value in each["metrics"].items()
     }

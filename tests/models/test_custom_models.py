@@ -164,3 +164,37 @@ def test_a_saved_name_never_leaves_its_folder(name: str) -> None:
     if is_state_name(name):
         assert not name.startswith("/")
         assert not {"", ".", ".."} & set(name.split("/"))
+
+
+OWN = changed(
+    "assign(mean=means)",
+    'assign(mean=means, **{"q0.1": [m - 9 for m in means], "q0.5": means, "q0.9": [m + 9 for m in means]})',
+)
+
+
+def test_its_own_quantiles_are_corrected_by_their_own_past_errors(tmp_path: Path) -> None:
+    """Intervals that are too wide get as narrow as past errors say, and stay in order; the mean is not touched."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "none").mkdir()
+    windows = {"windows": 6, "step": 1}
+    own = pipeline(tmp_path / "own", PROMO, text=OWN, backtest=windows)
+    whole(own)
+    none = pipeline(tmp_path / "none", PROMO, backtest=windows)
+    whole(none)
+    with_own, without = read_table(own.files["forecast"]), read_table(none.files["forecast"])
+    assert with_own["mean"].tolist() == without["mean"].tolist()
+    assert (with_own["q0.1"] <= with_own["q0.5"]).all()
+    assert (with_own["q0.5"] <= with_own["q0.9"]).all()
+    # Constant distances from the mean say nothing that the errors of the mean do not say, but for how series are scaled.
+    for column in ("q0.1", "q0.5", "q0.9"):
+        assert with_own[column].tolist() == pytest.approx(without[column].tolist(), abs=0.1)
+
+
+def test_own_quantiles_that_know_more_of_a_series_give_it_another_width(tmp_path: Path) -> None:
+    wider = '"q0.1": [m - 9 * (s == "NA") for m, s in zip(means, future["unique_id"])]'
+    text = OWN.replace('"q0.1": [m - 9 for m in means]', wider)
+    run = pipeline(tmp_path, PROMO, text=text, backtest={"windows": 6, "step": 1})
+    whole(run)
+    rows = read_table(run.files["forecast"])
+    width = (rows["mean"] - rows["q0.1"]).groupby(rows["shop"]).mean()
+    assert width["NA"] > width["001"] + 3

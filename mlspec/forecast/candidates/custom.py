@@ -30,7 +30,7 @@ from mlspec.forecast.frame import (
     describe_series,
     horizon_frame,
 )
-from mlspec.forecast.quantiles import quantile_column
+from mlspec.forecast.quantiles import own_column, quantile_column
 from mlspec.forecast.workers import Workers
 from mlspec.models import ModelContext
 from mlspec.models.code import ModelCode, check_paths
@@ -72,7 +72,10 @@ class CustomModel:
     whole_panel = True  # what it makes of one series may depend on the others
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
-        """Return unique_id, ds, mean and the model's own quantiles, sorted. Raises BrokenModel if it returns anything else."""
+        """Return unique_id, ds, mean and the model's own quantiles (`own_column`), sorted.
+
+        Raises BrokenModel if it returns anything else.
+        """
         call = _make_call(self.candidate, "predict", panel, self.seed, self.state)
         with pa.ipc.open_stream(load_and_predict(call)) as reader:
             answer = reader.read_pandas(use_threads=False)
@@ -223,7 +226,8 @@ def _checked_forecast(call: ModelCall, answer: pd.DataFrame, panel: Panel) -> pd
     crossed = (np.diff(own, axis=1) < 0).any(axis=1)
     if crossed.any():
         raise broken_model(call, f"returned quantiles that cross for series {_names(forecast[crossed])}")
-    return forecast[[ID, TIME]].assign(**{name: values[name] for name in columns})
+    own_names = dict(zip(columns[1:], map(own_column, call.context.quantiles), strict=False))
+    return forecast[[ID, TIME]].assign(**{own_names.get(name, name): values[name] for name in columns})
 
 
 def _checked_columns(call: ModelCall, answer: pd.DataFrame) -> list[str]:
