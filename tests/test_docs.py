@@ -62,7 +62,14 @@ def shows(printed: list[str], expected: list[str]) -> str | None:
 @pytest.mark.no_cover  # its commands are processes; other tests go each part of them
 @pytest.mark.parametrize(
     ("page", "commands"),
-    [("README.md", 8), ("docs/logging.md", 2), ("docs/google-cloud.md", 3), ("docs/ci.md", 3), ("docs/data.md", 4)],
+    [
+        ("README.md", 8),
+        ("docs/logging.md", 2),
+        ("docs/google-cloud.md", 3),
+        ("docs/ci.md", 3),
+        ("docs/data.md", 4),
+        ("docs/own-model.md", 5),
+    ],
 )
 def test_a_page_is_a_session_that_runs(tmp_path: Path, page: str, commands: int) -> None:
     project = tmp_path / "project"

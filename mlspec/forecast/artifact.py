@@ -17,6 +17,7 @@ from mlspec.forecast.backtest import Say, forecast_means
 from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.frame import ID, MEAN, TIME, Panel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
+from mlspec.models.storage import pack_archive
 from mlspec.spec.candidates import Candidate
 
 FORMAT = "mlspec-model/1"
@@ -70,7 +71,7 @@ def dump_model(model: ModelArtifact) -> bytes:
         "parts": sorted(parts),
     }
     text = json.dumps(manifest, sort_keys=True, indent=1, allow_nan=False)
-    return trees.pack_archive({MANIFEST: text.encode()} | parts)
+    return pack_archive({MANIFEST: text.encode()} | parts)
 
 
 def load_model(data: bytes) -> ModelArtifact:

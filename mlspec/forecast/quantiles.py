@@ -53,7 +53,9 @@ def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequenc
     Where both frames have a model's own quantiles (`own_column`), each is corrected by the errors of itself instead of those of the
     mean (Romano et al. 2019), and then they are put in order (Chernozhukov et al. 2010).
     """
-    if all(own_column(q) in frame for q in quantiles for frame in (forecast, past)):
+    if all(
+        own_column(q) in frame and frame[own_column(q)].notna().any() for q in quantiles for frame in (forecast, past)
+    ):
         columns = [_calibrated(forecast, past, own_column(q), [q], quantiles) for q in quantiles]
         values = np.sort(np.column_stack(columns), axis=1)
     else:

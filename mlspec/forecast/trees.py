@@ -16,15 +16,14 @@ from typing import Any
 
 from mlspec.errors import DamagedModel, MissingExtra, ModelError
 from mlspec.forecast.tree_text import check_tree_text
+from mlspec.models.storage import renumber_ids
 
 # A class that histogram boosting needs and skops does not trust by default. It holds only arrays and numbers.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 LARGEST_BYTES = 2**30
-_ADDRESS = re.compile(r'(?<="__id__": )[0-9]+|(?<=")[0-9]+(?=\.npy")')
 # The network addresses of distributed training in LightGBM's text. They are replaced by the values of local training.
 _NETWORK = ((re.compile(r"^\[machines: .*\]$", re.MULTILINE), "[machines: ]"),
             (re.compile(r"^\[local_listen_port: .*\]$", re.MULTILINE), "[local_listen_port: 12400]"))  # fmt: skip
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def dump_trees(model: Any, library: str) -> bytes:
@@ -33,7 +32,7 @@ def dump_trees(model: Any, library: str) -> bytes:
         return _strip_network(str(model.booster_.model_to_string())).encode()
     import skops.io
 
-    return _renumber_ids(skops.io.dumps(model))
+    return renumber_ids(skops.io.dumps(model))
 
 
 def _strip_network(trees: str) -> str:
@@ -117,17 +116,6 @@ def refuse_other_columns() -> Iterator[None]:
         raise
 
 
-def pack_archive(parts: dict[str, bytes]) -> bytes:
-    """Return a zip of named parts, in order, without timestamps."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as packed:
-        for name, data in parts.items():
-            info = zipfile.ZipInfo(name, _EPOCH)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            packed.writestr(info, data, compresslevel=6)
-    return out.getvalue()
-
-
 def unpack_archive(data: bytes) -> dict[str, bytes]:
     """Return the parts of a zip by name. Raises ModelError if it is not a zip, is damaged, or would unpack to too many bytes."""
     try:
@@ -144,19 +132,3 @@ def damaged_model_error(why: str) -> DamagedModel:
     return DamagedModel(
         f"the model file cannot be trusted: {why}", hint="restore the file, or train again: mlspec apply"
     )
-
-
-def _renumber_ids(data: bytes) -> bytes:
-    parts = unpack_archive(data)
-    numbers: dict[str, str] = {}
-    schema = _ADDRESS.sub(
-        lambda address: numbers.setdefault(address[0], str(len(numbers))), parts.pop("schema.json").decode()
-    )
-    arrays = {f"{numbers[name.removesuffix('.npy')]}.npy": content for name, content in parts.items()}
-    return pack_archive(
-        {"schema.json": schema.encode()} | {name: arrays[name] for name in sorted(arrays, key=_array_number)}
-    )
-
-
-def _array_number(name: str) -> int:
-    return int(name.removesuffix(".npy"))

@@ -77,7 +77,7 @@ def find_model_code(root: Path, reference: str) -> ModelCode:
         return _find_entry_point(reference)
     module = reference.partition(":")[0]
     top = module.partition(".")[0]
-    if top in sys.stdlib_module_names or top == "mlspec":
+    if _is_foreign(top):
         owner = "mlspec itself" if top == "mlspec" else "Python's standard library"
         raise SpecError(f"'{top}' is a module of {owner}", hint="give the folder or the file another name")
     file = _module_file(root, module)
@@ -87,6 +87,11 @@ def find_model_code(root: Path, reference: str) -> ModelCode:
     code = ModelCode(reference, _collect_files(root, file))
     _require_class(code)
     return code
+
+
+def _is_foreign(top: str) -> bool:
+    """Return whether a module of this name is Python's or mlspec's own, whatever file the project has."""
+    return top in sys.stdlib_module_names or top == "mlspec"
 
 
 def parameter_names(code: ModelCode) -> frozenset[str] | None:
@@ -159,7 +164,7 @@ def _collect_files(root: Path, first: Path) -> dict[str, bytes]:
                 hint="make a package of it, and name its entry point",
             )
         for module in _imported_modules(_parse_source(files[path], path), path):
-            found = None if module.partition(".")[0] in sys.stdlib_module_names else _module_file(root, module)
+            found = None if _is_foreign(module.partition(".")[0]) else _module_file(root, module)
             if found is not None:
                 waiting += [found, *_parent_packages(root, found)]
     return dict(sorted(files.items()))

@@ -205,7 +205,7 @@ def _place_in_code(folder: Path, frames: Any) -> str:
 
 
 def _read_origin(folder: Path) -> Path | None:
-    """Return the folder of the class's file, where it is a package's."""
+    """Return the folder of the class's package, or the file of its module."""
     try:
         return Path((folder / "origin").read_text(encoding="utf-8"))
     except OSError:

@@ -77,7 +77,7 @@ def _do_job(job: dict[str, Any], folder: Path, history: Any, future: Any) -> dic
     kind: Any = importlib.import_module(module_name)
     for name in class_name.split("."):
         kind = getattr(kind, name)
-    (folder / "origin").write_text(str(Path(inspect.getfile(kind)).parent), encoding="utf-8")
+    (folder / "origin").write_text(_top_of(kind), encoding="utf-8")
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(job["context"]["seed"])
     values: dict[str, Any] = {
@@ -93,6 +93,13 @@ def _do_job(job: dict[str, Any], folder: Path, history: Any, future: Any) -> dic
     forecast = kind.load(folder / "state").predict(history, future, context)
     _write_table(forecast, folder / "forecast.arrow")
     return {}
+
+
+def _top_of(kind: type) -> str:
+    """Return the folder of the package that a class is in, or the file of its module, so that its lines are told from others'."""
+    top = sys.modules[kind.__module__.partition(".")[0]]
+    folders = list(getattr(top, "__path__", ()))
+    return folders[0] if folders else inspect.getfile(kind)
 
 
 def _seed_numpy(seed: int) -> None:

@@ -25,6 +25,7 @@ from mlspec.forecast.tree_text import check_tree_text
 from mlspec.jobs import isolation
 from mlspec.jobs.isolation import forecast_apart, run_apart
 from mlspec.jobs.runtime import single_threaded
+from mlspec.models.storage import pack_archive
 from mlspec.spec.candidates import GradientBoosting
 from tests.examples import sales
 from tests.forecast.test_workers import panel
@@ -61,7 +62,7 @@ def fitted(library: str) -> tuple[GradientBoosting, dict[str, bytes]]:
 
 
 def artifact(candidate: GradientBoosting, parts: dict[str, bytes], text: bytes) -> ModelArtifact:
-    return ModelArtifact(ChosenCandidate(candidate), ((candidate, trees.pack_archive({**parts, "trees": text})),), 0)
+    return ModelArtifact(ChosenCandidate(candidate), ((candidate, pack_archive({**parts, "trees": text})),), 0)
 
 
 def replace_number(text: bytes, chance: Random) -> bytes:
@@ -193,7 +194,7 @@ def broken_nodes(data: bytes, chance: Random) -> bytes:
     array[field][node] = chance.choice([0, 1, node, 200] + ([2**31 - 1] if array.dtype[field].itemsize >= 4 else []))
     out = io.BytesIO()
     np.save(out, array)
-    return trees.pack_archive({**parts, name: out.getvalue()})
+    return pack_archive({**parts, name: out.getvalue()})
 
 
 def test_nodes_of_scikit_learn_that_lead_nowhere_are_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +219,7 @@ def test_a_step_names_the_version_and_the_file_and_the_other_version_forecasts(t
     parts = trees.unpack_archive(run.files["model-v1"].read_bytes())
     inner = trees.unpack_archive(parts["member-0"])
     inner["trees"] = inner["trees"].replace(b"split_feature=", b"split_feature=999999 ", 1)
-    run.files["model-v1"].write_bytes(trees.pack_archive({**parts, "member-0": trees.pack_archive(inner)}))
+    run.files["model-v1"].write_bytes(pack_archive({**parts, "member-0": pack_archive(inner)}))
     with pytest.raises(ModelError) as caught:
         run.run("forecast", traffic={"v1": 100})
     assert "v1" in caught.value.message

@@ -15,6 +15,7 @@ from mlspec.errors import BrokenModel, DamagedModel
 from mlspec.forecast import trees
 from mlspec.jobs.files import read_table
 from mlspec.models.process import is_state_name
+from mlspec.models.storage import pack_archive
 from mlspec.state.step import StepRequest
 from tests.examples import sales
 from tests.jobs.pipeline import Pipeline
@@ -140,8 +141,8 @@ def test_a_model_file_whose_code_was_exchanged_is_refused(tmp_path: Path) -> Non
         ("code/../../evil.py", b""),
         ("state/../up", b""),
     ):
-        changed_member = trees.pack_archive({**member, name: content})
-        run.files["model"].write_bytes(trees.pack_archive({**parts, "member-0": changed_member}))
+        changed_member = pack_archive({**member, name: content})
+        run.files["model"].write_bytes(pack_archive({**parts, "member-0": changed_member}))
         with pytest.raises(DamagedModel):
             run.run("forecast", version="v1")
 

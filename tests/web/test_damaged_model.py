@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from mlspec.forecast import trees
+from mlspec.models.storage import pack_archive
 from tests.examples import sales
 from tests.waiting import until
 from tests.web.shop import SHOPS, Shop, serving
@@ -25,7 +26,7 @@ def damage(shop: Shop, version: str) -> None:
     inner = trees.unpack_archive(parts["member-0"])
     head, key, rest = inner["trees"].partition(b"left_child=")
     inner["trees"] = head + key + b"9" + rest[1:]
-    data = trees.pack_archive({**parts, "member-0": trees.pack_archive(inner)})
+    data = pack_archive({**parts, "member-0": pack_archive(inner)})
     new = hashlib.sha256(data).hexdigest()
     (stored / new[:2]).mkdir(exist_ok=True)
     (stored / new[:2] / new).write_bytes(data)

@@ -21,6 +21,7 @@ from mlspec.forecast.candidates.short import LEAST, forecast_by_length
 from mlspec.forecast.features import CategoryEncoder, FeatureMatrix, default_lags, feature_matrix, rolling_windows
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
 from mlspec.forecast.workers import TrainingPeer, Workers, split_panel
+from mlspec.models.storage import pack_archive
 from mlspec.spec.candidates import GradientBoosting
 
 MODEL, ABOUT = "trees", "about.json"
@@ -55,7 +56,7 @@ class BoostedModel:
     def to_bytes(self) -> bytes:
         """Return a zip of the trees and `about.json`: the same model gives the same bytes."""
         about = {"lags": self.lags, "differenced": self.differenced, "categories": self.encoder.categories}
-        return trees.pack_archive(
+        return pack_archive(
             {
                 MODEL: trees.dump_trees(self.model, self.candidate.library),
                 ABOUT: json.dumps(about, sort_keys=True).encode(),

@@ -35,6 +35,7 @@ from mlspec.forecast.workers import Workers
 from mlspec.models import ModelContext
 from mlspec.models.code import ModelCode, check_paths
 from mlspec.models.process import ModelCall, broken_model, fit_and_save, is_state_name, load_and_predict
+from mlspec.models.storage import pack_archive
 from mlspec.spec.candidates import Candidate, Custom
 
 ABOUT, CODE, STATE = "about.json", "code/", "state/"
@@ -90,7 +91,7 @@ class CustomModel:
         }  # fmt: skip
         parts = {ABOUT: json.dumps(about, sort_keys=True).encode()}
         parts |= {f"{CODE}{path}": data for path, data in sorted(candidate.code.files.items())}
-        return trees.pack_archive(parts | {f"{STATE}{path}": data for path, data in sorted(self.state.items())})
+        return pack_archive(parts | {f"{STATE}{path}": data for path, data in sorted(self.state.items())})
 
 
 def fit(candidate: Custom, panel: Panel, seed: int, workers: Workers) -> CustomModel:
