@@ -33,6 +33,10 @@ ROWS = "tests/jobs/test_row_meaning.py"
 APPLY = "tests/engine/test_terraform_apply.py"
 HAND_OVER = "tests/gcp/test_hand_over.py"
 UNDER_WAY = "tests/engine/test_under_way.py"
+OWN_CODE = "tests/models/test_model_code.py"
+BROKEN_MODEL = "tests/models/test_broken_models.py"
+OWN_MODEL = "tests/models/test_custom_models.py"
+OWN_SESSION = "tests/models/test_session.py"
 
 
 def loop(test: str) -> str:
@@ -103,7 +107,8 @@ MUTATIONS = (
     Mutation("a step's file is not taken from an older mlspec", "engine/pipeline.py",
              '"code": [engine.code, engine.mlspec],', '"code": engine.code,', LINEAGE),
     Mutation("what an older mlspec could not do is tried again", "engine/pass_plan.py",
-             "desired_forecast.source.digest, mlspec], 32", "desired_forecast.source.digest, desired_forecast.code], 32", LINEAGE),
+             "desired_forecast.source.digest, mlspec, *own_code], 32",
+             "desired_forecast.source.digest, desired_forecast.code, *own_code], 32", LINEAGE),
     Mutation("a version in quarantine is not promoted", "plan/serving.py",
              "if judged in observed.ledger.quarantined_versions:", "if False:",
              rollback("a_version_in_quarantine_is_never_promoted_again_until_something_changes")),
@@ -379,7 +384,7 @@ MUTATIONS = (
              "frame = frame[frame[METHOD] != BY_END].drop(columns=METHOD)", "frame = frame.drop(columns=METHOD)",
              "tests/jobs/test_ended_series.py::test_zeros_are_never_scored_also_if_the_series_comes_back"),
     Mutation("a backtest sees of a cold start what was known at its cutoff", "forecast/backtest.py",
-             "means = forecast_cold_starts(means, panel)", "pass",
+             "means = _start_at_mean(forecast_cold_starts(means, panel), means)", "pass",
              "tests/jobs/test_new_series.py::test_the_backtest_scores_cold_starts_and_says_so"),
     Mutation("a misspelt period of a wide table is not lost", "forecast/reading/wide.py",
              "if odd is not None:", "if False:",
@@ -688,4 +693,30 @@ MUTATIONS = (
     Mutation("a forecast reads its own folder of the platform's data and no other's", "render/gcp/terraform.py",
              "if address.bucket != data_bucket or", "if True or",
              "tests/render/test_terraform.py::test_a_bucket_is_granted_to_whom_cannot_read_it_yet"),
+    Mutation("the code of a model leads out of the project by no link", "models/code.py",
+             "if file is not None and not file.resolve().is_relative_to(root.resolve()):", "if False:", OWN_CODE),
+    Mutation("the digest of a model's code covers what it imports", "models/code.py",
+             "waiting += [found, *_parent_packages(root, found)]", "pass",
+             OWN_CODE + "::test_its_digest_changes_with_each_of_these_files_and_with_no_other"),
+    Mutation("a model's process has no secret of the environment", "models/process.py",
+             "if _ENVIRONMENT.fullmatch(name) and not _SECRET.search(name.upper())", "if True",
+             BROKEN_MODEL + "::test_it_sees_no_secret_of_the_environment_and_no_other_file_of_the_project"),
+    Mutation("a model that hangs is ended", "models/worker.py",
+             'faulthandler.dump_traceback_later(job["seconds"], exit=True, file=trace)', "pass",
+             BROKEN_MODEL + "::test_one_that_hangs_is_ended_and_named_with_its_line"),
+    Mutation("what a model started ends with it", "models/process.py",
+             "            os.killpg(process.pid, signal.SIGKILL)\n", "            pass\n",
+             BROKEN_MODEL + "::test_what_it_starts_ends_with_it"),
+    Mutation("a broken model costs no other candidate its turn", "forecast/backtest.py",
+             "            except BrokenModel as error:\n", "            except ZeroDivisionError as error:\n",
+             BROKEN_MODEL + "::test_an_ensemble_goes_on_with_its_other_members"),
+    Mutation("a version is forecast with the code that it was trained with", "forecast/candidates/custom.py",
+             "candidate.digest != stored.code.digest:", "False:",
+             OWN_MODEL + "::test_a_model_file_whose_code_was_exchanged_is_refused"),
+    Mutation("it is trained only with the code that was judged", "jobs/model_code.py",
+             "    if digest not in codes:\n", "    digest = next(iter(codes))\n    if False:\n",
+             OWN_MODEL + "::test_it_is_trained_only_with_the_code_that_was_judged"),
+    Mutation("a change of a model's code trains it again", "engine/context.py",
+             "return {candidate.label: find_model_code(root, candidate.class_).digest for candidate in custom}", "return {}",
+             OWN_SESSION + "::test_its_code_is_its_version_s_and_a_rollback_brings_the_old_code_back"),
 )  # fmt: skip

@@ -18,7 +18,7 @@ class PromoModel:
         self.means = {f"{series} {day}": float(mean) for (series, day), mean in means.items()}
 
     def predict(self, history, future, context):
-        days = zip(future["unique_id"], future["ds"].dt.dayofweek)
+        days = zip(future["unique_id"], future["ds"].dt.dayofweek, strict=True)
         return future[["unique_id", "ds"]].assign(mean=[FACTOR * self.means[f"{series} {day}"] for series, day in days])
 
     def save(self, folder):
