@@ -29,6 +29,7 @@ RUN apt-get update \
 COPY --from=build /opt/mlspec /opt/mlspec
 WORKDIR /project
 COPY mlspec.yaml ./
+COPY models models
 COPY specs specs
 COPY data data
 ENV PATH=/opt/mlspec/bin:$PATH \

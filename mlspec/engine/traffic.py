@@ -143,11 +143,12 @@ def make_fallback(work: ForecastWork) -> Version:
 
 
 def fallback_work(work: ForecastWork) -> ForecastWork:
-    """Return the same work for the fallback: one candidate, and no gate."""
+    """Return the same work for the fallback: one candidate of mlspec's own, and no gate."""
     spec = work.desired.spec
     candidate = SeasonalNaive(kind=spec.rollback.fallback)
     model = spec.model.model_copy(update={"candidates": (candidate,), "gate": ()})
-    return replace(work, desired=replace(work.desired, spec=spec.model_copy(update={"model": model}), waiting={}))
+    fallback_spec = spec.model_copy(update={"model": model})
+    return replace(work, desired=replace(work.desired, spec=fallback_spec, model_code={}, waiting={}))
 
 
 def hold_release(

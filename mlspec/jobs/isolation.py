@@ -20,13 +20,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pandas as pd
-import pyarrow as pa
 
 from mlspec import errors
 from mlspec.errors import DamagedModel, Defect, MlspecError
+from mlspec.forecast.arrow_stream import from_arrow, to_arrow
 from mlspec.forecast.artifact import ModelArtifact, load_model
 from mlspec.forecast.frame import Panel
 from mlspec.spec.candidates import Custom
@@ -61,7 +61,7 @@ def forecast_apart(model: ModelArtifact, panel: Panel, source: str) -> pd.DataFr
     """
     if all(data is None or isinstance(member, Custom) for member, data in model.members):
         return model.forecast(panel)
-    return _from_arrow(run_apart(lambda: _to_arrow(model.forecast(panel)), source))
+    return from_arrow(run_apart(lambda: to_arrow(model.forecast(panel)), source))
 
 
 def run_apart(work: Callable[[], bytes], source: str) -> bytes:
@@ -207,17 +207,3 @@ def _rebuild_error(name: str, message: str, hint: str | None) -> MlspecError:
     error = kind.__new__(kind, message)
     MlspecError.__init__(error, message, hint=hint)
     return error
-
-
-def _to_arrow(frame: pd.DataFrame) -> bytes:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
-
-
-def _from_arrow(data: bytes) -> Any:
-    with pa.ipc.open_stream(data) as reader:
-        return reader.read_pandas(use_threads=False)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mlspec.errors import BrokenModel
 from tests.models.projects import NAIVE, PROMO, changed, pipeline, write_model
+from tests.tools import needs_linux
+from tests.waiting import until
+
+ROOT = Path(__file__).resolve().parents[2]
 
 RETURN = '        return future[["unique_id", "ds"]].assign(mean=means)\n'
 FIT = "        self.means = {f"
@@ -119,6 +123,7 @@ def test_output_without_an_end_is_bounded(tmp_path: Path, caplog: pytest.LogCapt
 
 
 def test_what_it_starts_ends_with_it(tmp_path: Path) -> None:
+    needs_linux("/proc")
     kept = tmp_path / "pid"
     text = changed(
         FIT,
@@ -126,18 +131,38 @@ def test_what_it_starts_ends_with_it(tmp_path: Path) -> None:
     )
     run = pipeline(tmp_path, text=text, backtest={"windows": 1})
     assert run.run("backtest", incumbent=None)["notes"] == []
-    number = int(kept.read_text())
-    for _ in range(100):
-        try:
-            os.kill(number, 0)
-            state = Path(f"/proc/{number}/stat").read_text().split()[2]
-        except (ProcessLookupError, FileNotFoundError):
-            return
-        if state == "Z":
-            return
-        time.sleep(0.01)
-    os.kill(number, signal.SIGKILL)
-    pytest.fail("the model's process is still there")
+    until(lambda: is_gone(int(kept.read_text())), 20)
+
+
+def is_gone(number: int) -> bool:
+    """Whether a process has ended, though nobody may have asked how."""
+    try:
+        os.kill(number, 0)
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return True
+
+
+STEP = """
+import sys
+from pathlib import Path
+from tests.models.projects import pipeline
+pipeline(Path(sys.argv[1]), text=Path(sys.argv[2]).read_text()).run("backtest", incumbent=None)
+"""
+
+
+def test_it_ends_with_a_step_that_is_killed(tmp_path: Path) -> None:
+    needs_linux("/proc")
+    kept, text = tmp_path / "pid", tmp_path / "text"
+    waits = f"        import os, time; open({str(kept)!r}, 'w').write(str(os.getpid())); time.sleep(600)\n{FIT}"
+    text.write_text(changed(FIT, waits))
+    (tmp_path / "project").mkdir()
+    step = subprocess.Popen([sys.executable, "-c", STEP, str(tmp_path / "project"), str(text)], cwd=ROOT)
+    until(lambda: kept.exists() and kept.read_text(), 60)
+    assert not is_gone(int(kept.read_text()))
+    step.kill()
+    step.wait()
+    until(lambda: is_gone(int(kept.read_text())), 20)
 
 
 def test_it_sees_no_secret_of_the_environment_and_no_other_file_of_the_project(

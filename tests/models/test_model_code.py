@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from mlspec.engine.context import model_code_digests
+from mlspec.engine.effects import ForecastWork
+from mlspec.engine.traffic import fallback_work
 from mlspec.errors import SpecError
 from mlspec.models.code import find_model_code, parameter_names
+from mlspec.plan.desired import DesiredForecast, model_resource
+from mlspec.state.observed import Observed, SourceFacts
+from tests.examples import forecast_spec
 from tests.models.projects import GOOD, changed, write_model
 
 REFERENCE = "models.promo:PromoModel"
@@ -111,3 +117,19 @@ def test_its_parameters_are_those_of_its_constructor(tmp_path: Path) -> None:
     assert parameter_names(find_model_code(tmp_path, REFERENCE)) == {"weeks"}
     write_model(tmp_path, changed("weeks=4", "**params"))
     assert parameter_names(find_model_code(tmp_path, REFERENCE)) is None
+
+
+def test_a_spec_without_custom_models_reads_no_code_and_has_the_lineage_that_it_had(tmp_path: Path) -> None:
+    assert model_code_digests(forecast_spec(), tmp_path / "nowhere") == {}
+    wanted = DesiredForecast("demand", forecast_spec(), "h", SourceFacts("d", (), 0), "0.1.0")
+    assert not [field for field in model_resource(wanted).fields if field.startswith("candidate.")]
+
+
+def test_the_fallback_is_the_same_whatever_the_code_of_models_is(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    spec = forecast_spec(model={"candidates": [{"kind": "custom", "name": "promo", "class": REFERENCE}]})
+    digests = model_code_digests(spec, tmp_path)
+    assert digests == {"promo": find_model_code(tmp_path, REFERENCE).digest}
+    wanted = DesiredForecast("demand", spec, "h", SourceFacts("d", (), 0), "0.1.0", digests)
+    work = ForecastWork(None, wanted, Observed("demand"))  # type: ignore[arg-type]
+    assert fallback_work(work).desired.model_code == {}

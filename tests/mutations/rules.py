@@ -697,7 +697,7 @@ MUTATIONS = (
              "if file is not None and not file.resolve().is_relative_to(root.resolve()):", "if False:", OWN_CODE),
     Mutation("the digest of a model's code covers what it imports", "models/code.py",
              "waiting += [found, *_parent_packages(root, found)]", "pass",
-             OWN_CODE + "::test_its_digest_changes_with_each_of_these_files_and_with_no_other"),
+             OWN_CODE + "::test_it_is_the_file_and_what_that_imports_of_the_project"),
     Mutation("a model's process has no secret of the environment", "models/process.py",
              "if _ENVIRONMENT.fullmatch(name) and not _SECRET.search(name.upper())", "if True",
              BROKEN_MODEL + "::test_it_sees_no_secret_of_the_environment_and_no_other_file_of_the_project"),

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from pydantic import Field
 
 from mlspec.errors import ModelError
 from mlspec.forecast import trees
+from mlspec.forecast.arrow_stream import from_arrow, to_arrow
 from mlspec.forecast.frame import (
     ID,
     MEAN,
@@ -78,9 +78,7 @@ class CustomModel:
         Raises BrokenModel if it returns anything else.
         """
         call = _make_call(self.candidate, "predict", panel, self.seed, self.state)
-        with pa.ipc.open_stream(load_and_predict(call)) as reader:
-            answer = reader.read_pandas(use_threads=False)
-        return _checked_forecast(call, answer, panel)
+        return _checked_forecast(call, from_arrow(load_and_predict(call)), panel)
 
     def to_bytes(self) -> bytes:
         """Return a zip of the code, the saved files and `about.json`: the same model gives the same bytes."""
@@ -157,8 +155,8 @@ def _make_call(candidate: LocatedCustom, action: Any, panel: Panel, seed: int, s
         params=candidate.params,
         context=_make_context(candidate, panel.layout, seed),
         seconds=candidate.timeout.total_seconds(),
-        history=_to_arrow(_history(panel)),
-        future=_to_arrow(_future(panel)),
+        history=to_arrow(_history(panel)),
+        future=to_arrow(_future(panel)),
         state=state,
     )
 
@@ -198,15 +196,6 @@ def _with_static(frame: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     if panel.layout.static:
         frame = frame.merge(panel.series[[ID, *panel.layout.static]], on=ID, how="left")
     return frame.rename(columns=lambda name: str(name).removeprefix(PREFIX))
-
-
-def _to_arrow(frame: pd.DataFrame) -> bytes:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
 
 
 def _checked_forecast(call: ModelCall, answer: pd.DataFrame, panel: Panel) -> pd.DataFrame:

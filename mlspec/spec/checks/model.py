@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 
-from mlspec.spec.candidates import Candidate, Ensemble, GradientBoosting
+from mlspec.spec.candidates import Candidate, Custom, Ensemble, GradientBoosting
+from mlspec.spec.duration import format_duration
 from mlspec.spec.error_messages import parts_in, tag_of
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast
 
+SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)  # of the timeout of a custom candidate
 _KINDS = tuple(tag_of(part) for part in parts_in(Candidate))
 # Names that `of`, the gate and the tables use already.
 _TAKEN = ("champion", "all", "auto", *(f"best-{count}" for count in range(2, 6)))
@@ -29,7 +32,7 @@ def check_quantiles(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_candidates(forecast: Forecast) -> Iterator[Problem]:
-    """Each candidate has a different name, and an ensemble names only other candidates that exist."""
+    """Each candidate has a different name, an ensemble names only others that exist, a custom one has 1s to 7d for a call."""
     entries = forecast.model.candidates
     if isinstance(entries, str):
         return
@@ -48,6 +51,9 @@ def check_candidates(forecast: Forecast) -> Iterator[Problem]:
             yield from _check_members(candidate, members, path)
         if isinstance(candidate, GradientBoosting):
             yield from _check_lags(candidate, path)
+        if isinstance(candidate, Custom) and not SHORTEST <= candidate.timeout <= LONGEST:
+            words = f"expected {format_duration(SHORTEST)} to {format_duration(LONGEST)}"
+            yield Problem((*path, "timeout"), "wrong-value", words, "10m is the default")
 
 
 def _check_lags(candidate: GradientBoosting, path: Path) -> Iterator[Problem]:
