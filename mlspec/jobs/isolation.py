@@ -25,7 +25,7 @@ from typing import NoReturn
 import pandas as pd
 
 from mlspec import errors
-from mlspec.errors import DamagedModel, Defect, MlspecError
+from mlspec.errors import BrokenModel, DamagedModel, Defect, MlspecError, with_subject
 from mlspec.forecast.arrow_stream import from_arrow, to_arrow
 from mlspec.forecast.artifact import ModelArtifact, load_model
 from mlspec.forecast.frame import Panel
@@ -41,7 +41,8 @@ _DONE, _FAILED, _NO_MEMORY, _DEFECT = b"d", b"f", b"m", b"x"
 def forecast_from_file(file: Path, panel: Panel, version: str) -> pd.DataFrame:
     """Return the forecast of the model in `file`. `version` names it in messages, or is empty.
 
-    Raises DamagedModel, with version and file, if the file cannot be trusted or ends the process that reads it.
+    Raises DamagedModel, with version and file, if the file cannot be trusted or ends the process that reads it. Raises BrokenModel,
+    with the version, if a model of the project's own fails.
     """
     source = f"the model {version} ({file})" if version else f"the model ({file})"
     try:
@@ -49,6 +50,8 @@ def forecast_from_file(file: Path, panel: Panel, version: str) -> pd.DataFrame:
     except DamagedModel as error:
         message = error.message if source in error.message else f"{source}: {error.message}"
         raise DamagedModel(message, hint=error.hint) from error
+    except BrokenModel as error:
+        raise (with_subject(error, version) if version else error) from error
 
 
 def forecast_apart(model: ModelArtifact, panel: Panel, source: str) -> pd.DataFrame:

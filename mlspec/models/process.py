@@ -98,7 +98,8 @@ def _run(call: ModelCall, folder: Path) -> None:
         error = answer["error"]
         logger.debug("candidate '%s' raised %s", call.label, error["trace"])
         place = _place_in_code(folder, reversed(error["frames"]))
-        raise broken_model(call, f"{error['type']}: {' '.join(str(error['message']).split())[:500]}", place)
+        message = " ".join(str(error["message"]).split())[:LONGEST_LINE]
+        raise broken_model(call, f"{error['type']}: {message}" if message else str(error["type"]), place)
 
 
 def _write_job(call: ModelCall, folder: Path) -> None:

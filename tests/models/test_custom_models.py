@@ -160,6 +160,26 @@ def test_predictions_of_a_server_are_those_of_the_step(tmp_path: Path) -> None:
     }
 
 
+def test_one_that_breaks_behind_a_server_is_told_by_its_line_and_answers_again_once_it_is_well(tmp_path: Path) -> None:
+    flag = tmp_path / "broken"
+    text = changed(
+        '        days = future["ds"]',
+        f'        assert not __import__("os").path.exists({str(flag)!r})\n        days = future["ds"]',
+    )
+    run = pipeline(tmp_path, PROMO, text=text)
+    whole(run)
+    flag.write_text("")
+    out = tmp_path / "served"
+    out.mkdir()
+    asked = StepRequest("forecast", run.spec, out, out, dict(run.files), {"version": "v1"})
+    with pytest.raises(BrokenModel, match=r"^candidate 'custom': models/promo\.py:17: AssertionError$"):
+        jobs.predict_apart(asked)
+    with pytest.raises(BrokenModel, match=r"^v1: candidate 'custom': models/promo\.py:17: AssertionError$"):
+        run.run("forecast", version="v1")
+    flag.unlink()
+    assert list(jobs.predict_apart(asked).positions) == ["001", "NA"]
+
+
 @given(st.text(max_size=20))
 def test_a_saved_name_never_leaves_its_folder(name: str) -> None:
     if is_state_name(name):
