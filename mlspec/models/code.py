@@ -130,7 +130,13 @@ def _find_entry_point(name: str) -> ModelCode:
 def _module_file(root: Path, module: str) -> Path | None:
     """Return the project's file of a module; None if it has none. Raises SpecError if it leads out of the project."""
     place = root.joinpath(*module.split("."))
-    file = next((path for path in (place.with_name(f"{place.name}.py"), place / "__init__.py") if path.is_file()), None)
+    names = (place.with_name(f"{place.name}.py"), place / "__init__.py")
+    try:
+        file = next((path for path in names if path.is_file()), None)
+    except PermissionError as error:
+        raise SpecError(f"{module} cannot be looked for: {error}", hint="correct the folder's permissions") from error
+    except OSError:  # such as a name that no file can have
+        return None
     if file is not None and not file.resolve().is_relative_to(root.resolve()):
         raise SpecError(
             f"{file.relative_to(root).as_posix()} leads out of the project", hint="copy the file into the project"
@@ -190,7 +196,7 @@ def _read_source(file: Path, path: str) -> bytes:
 def _parse_source(data: bytes, path: str) -> ast.Module:
     try:
         return ast.parse(data, path)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         why = getattr(error, "msg", None) or str(error)
         place = f"{path}:{line}" if line else path

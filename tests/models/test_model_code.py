@@ -133,3 +133,28 @@ def test_the_fallback_is_the_same_whatever_the_code_of_models_is(tmp_path: Path)
     wanted = DesiredForecast("demand", spec, "h", SourceFacts("d", (), 0), "0.1.0", digests)
     work = ForecastWork(None, wanted, Observed("demand"))  # type: ignore[arg-type]
     assert fallback_work(work).desired.model_code == {}
+
+
+HOSTILE = {
+    "nested too deeply": "x = " + "(" * 5000 + ")" * 5000 + "\n" + GOOD,
+    "with a null byte": GOOD.replace("import json", "import json\0"),
+    "in an encoding that is not there": "# coding: nowhere\n" + GOOD,
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_file_that_cannot_be_parsed_is_refused_in_words(case: str, tmp_path: Path) -> None:
+    write_model(tmp_path, HOSTILE[case])
+    with pytest.raises(SpecError, match=r"^models/promo\.py"):
+        find_model_code(tmp_path, REFERENCE)
+
+
+def test_an_import_that_no_file_can_have_is_left_to_python(tmp_path: Path) -> None:
+    write_model(tmp_path, f"import {'m' * 300}\nfrom ..... import beyond\n{GOOD}")
+    assert list(find_model_code(tmp_path, REFERENCE).files) == ["models/promo.py"]
+
+
+def test_files_that_import_each_other_are_read_once(tmp_path: Path) -> None:
+    write_model(tmp_path, f"import models.other\n{GOOD}")
+    write_model(tmp_path, "import models.promo\n", "models/other.py")
+    assert list(find_model_code(tmp_path, REFERENCE).files) == ["models/other.py", "models/promo.py"]

@@ -72,6 +72,7 @@ def test_its_code_is_its_version_s_and_a_rollback_brings_the_old_code_back(root:
     assert "plain: release" not in said.out
     second = means(mlspec("forecast", "demand", "--output", "csv"))
     assert second != first
+    assert "candidate.code.promo: " in mlspec("diff", "demand", "r1", "r2").out
     assert mlspec("rollback", "demand", "--reason", "the planners saw too much").code == 0
     assert mlspec("reconcile", "--once").code in (0, 3)
     assert means(mlspec("forecast", "demand", "--output", "csv")) == first

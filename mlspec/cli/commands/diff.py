@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -13,6 +15,7 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.target import open_here
 from mlspec.errors import UsageError
+from mlspec.plan.desired import MODEL_CODE
 from mlspec.plan.diff import diff_fields
 from mlspec.plan.fields import flatten_keys
 from mlspec.plan.select import known_name
@@ -34,8 +37,8 @@ def command(name: str, first: str, second: str, target: str, output: str) -> Non
     opened_target = open_here(target)
     known_name(name, opened_target.forecast_names())
     old, new = (_find_release(opened_target, name, text) for text in (first, second))
-    before = {**flatten_keys(old.spec), "version": old.version}
-    changed = diff_fields(before, {**flatten_keys(new.spec), "version": new.version})
+    lineages = {version.version: version.lineage for version in opened_target.load_versions(name)}
+    changed = diff_fields(_fields_of(old, lineages), _fields_of(new, lineages))
     if output == "json":
         fields = [{key: value for key, value in asdict(change).items() if key != "effect"} for change in changed]
         click.echo(json.dumps({"forecast": name, "from": old.release, "to": new.release, "fields": fields}, indent=2))
@@ -45,6 +48,13 @@ def command(name: str, first: str, second: str, target: str, output: str) -> Non
         click.echo(f"  {printable(change.field)}: {_value_text(change.before)} -> {_value_text(change.after)}")
     if not changed:
         click.echo("  no differences")
+
+
+def _fields_of(release: Release, lineages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the keys of a release's spec, its version, and the digest of the code of each custom model of that version."""
+    code = lineages.get(release.version, {}).get("model_code") or {}
+    codes = {f"{MODEL_CODE}.{name}": digest for name, digest in code.items()}
+    return {**flatten_keys(release.spec), "version": release.version, **codes}
 
 
 def _find_release(opened_target: Target, name: str, text: str) -> Release:
