@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from mlspec.errors import BrokenModel, DataError
@@ -17,12 +16,15 @@ from mlspec.forecast import candidates as families
 from mlspec.forecast.backtest import backtest_cutoffs, forecast_means
 from mlspec.forecast.candidates.custom import CustomModel, LocatedCustom, load_custom, locate
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel
+from mlspec.forecast.scales import series_scales
+from mlspec.forecast.scores import score_rows
 from mlspec.jobs.check import run as run_check
 from mlspec.jobs.context import read_panel
 from mlspec.jobs.runtime import single_threaded
 from mlspec.models.code import find_model_code
 from mlspec.spec.candidates import Custom, SeasonalNaive
 from mlspec.spec.forecast import Backtest, Forecast
+from mlspec.spec.metrics import MAIN
 from mlspec.state.step import StepRequest
 
 MOST_SERIES = 10
@@ -132,18 +134,19 @@ class _Trial:
         return f"candidate '{self.candidate.label}': {place}: {method} {what}: take random numbers from context.seed"
 
     def _describe(self, model: CustomModel, forecast: pd.DataFrame) -> None:
-        naive = families.fit_candidate(SeasonalNaive(kind="seasonal-naive"), self.known, self.seed)
+        naive_candidate = SeasonalNaive(kind="seasonal-naive")
+        naive = families.fit_candidate(naive_candidate, self.known, self.seed)
         self.facts |= {
             "rows": len(forecast),
             "quantiles": [str(name).removeprefix("own_") for name in forecast.columns if name not in (ID, TIME, MEAN)],
             "saved": {"files": len(model.state), "bytes": sum(map(len, model.state.values()))},
-            "wape": self._wape(forecast),
-            "wape_of_seasonal_naive": self._wape(forecast_means(naive, self.known, "seasonal-naive")),
+            "metric": MAIN.name,
+            "score": self._score(forecast),
+            "score_of_seasonal_naive": self._score(forecast_means(naive, self.known, naive_candidate.label)),
         }
 
-    def _wape(self, forecast: pd.DataFrame) -> float | None:
-        """Return the sum of absolute errors over that of actuals, in the one window; None where all actuals are 0."""
+    def _score(self, forecast: pd.DataFrame) -> float | None:
+        """Return the main metric of a forecast in the one window; None where it has no value."""
         actual = self.panel.frame[self.panel.frame[OBSERVED]][[ID, TIME, TARGET]]
-        rows = forecast.merge(actual, on=[ID, TIME])
-        total = float(np.abs(rows[TARGET]).sum())
-        return float(np.abs(rows[TARGET] - rows[MEAN]).sum()) / total if total else None
+        rows = forecast[[ID, TIME, MEAN]].merge(actual, on=[ID, TIME]).merge(series_scales(self.known), on=ID)
+        return score_rows(rows)[MAIN.name]

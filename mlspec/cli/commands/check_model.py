@@ -20,6 +20,7 @@ from mlspec.errors import Exit, UsageError
 from mlspec.spec import LoadedSpecs, ResolvedSpec
 from mlspec.spec.candidates import Custom
 from mlspec.spec.digest import resolved_json
+from mlspec.spec.metrics import MAIN
 
 
 @click.command(short_help="Try a model of your own on the project's data, in seconds.")
@@ -109,6 +110,7 @@ def _print_trial(name: str, facts: dict[str, Any]) -> None:
     click.echo(f"  its code: {printable(code)} (sha256 {facts['digest'][:10]})")
     click.echo(f"  saved: {saved['bytes']:,} bytes in {saved['files']} file{'s' if saved['files'] != 1 else ''}")
     click.echo(f"  quantiles of its own: {', '.join(facts['quantiles']) or 'none, so past errors give them'}")
-    if facts["wape"] is not None:
-        click.echo(f"  WAPE of this window: {facts['wape']:.1%}; seasonal-naive {facts['wape_of_seasonal_naive']:.1%}")
+    if facts["score"] is not None:
+        other = facts["score_of_seasonal_naive"]
+        click.echo(f"  {MAIN.title} of this window: {facts['score']:.1%}; seasonal-naive {other:.1%}")
     click.echo("yes: it fits, saves, loads and forecasts, and twice the same")
