@@ -84,3 +84,15 @@ def test_what_serves_is_held_against_the_champion_as_it_would_serve() -> None:
         [Rule.model_validate(rule)], GateEvidence(CHAMPION, FLOOR, {"wape": 0.09}, 0.8, {"wape": None})
     )
     assert unknown.outcome == "inconclusive"
+
+
+def test_a_version_whose_own_model_fails_keeps_no_successor_out_and_the_verdict_says_so() -> None:
+    rule = Rule.model_validate({"metric": "wape", "against": "champion", "not_worse_by": 0.0})
+    broken = GateEvidence(CHAMPION, FLOOR, None, 0.8, incumbent_broken=True)
+    (verdict,) = judge_rules([rule], broken)
+    assert verdict.outcome == "pass"
+    assert verdict.sentence == "the model of the version that serves fails, so there is no champion to compare with"
+    (floor,) = judge_rules(
+        [Rule.model_validate({"metric": "wape", "against": "seasonal-naive", "improves_by": 0.9})], broken
+    )
+    assert floor.outcome == "fail"
