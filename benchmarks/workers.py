@@ -48,6 +48,11 @@ def peak(_share: Any = None) -> int:
     return int(found[1]) // 1024
 
 
+def peak_frame(_share: Any) -> pd.DataFrame:
+    """Return the peak of a worker as what workers return."""
+    return pd.DataFrame({"peak": [peak()]})
+
+
 def learn(count: int) -> dict[str, float]:
     """Learn once, by this process or by so many workers, and return seconds and peaks."""
     whole = panel()
@@ -60,7 +65,7 @@ def learn(count: int) -> dict[str, float]:
 
 def _largest(who: Workers) -> int:
     nothing: list[Any] = [None] * who.count
-    return max(who.map_shares(peak, nothing))
+    return max(int(found["peak"].iloc[0]) for found in who.forecast_shares(peak_frame, nothing))
 
 
 def measured(count: int) -> dict[str, float]:

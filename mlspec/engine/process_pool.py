@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Generic, TypeVar
 
 from mlspec.errors import Terminated
+from mlspec.processors import share_processors
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -36,7 +37,8 @@ def run_in_processes(
 ) -> list[Result]:
     """Run `works` in forked processes, at most `at_once` at a time, and return their results in order.
 
-    `lost` makes the result for a process that ended without one, from its index and exit code. A signal is passed on to all
+    Those that run at the same time share the processors. `lost` makes the result for a process that ended without one, from its
+    index and exit code. A signal is passed on to all
     processes, which have PATIENCE seconds to record their work; then it is raised again.
     """
     results: dict[int, Result] = {}
@@ -45,7 +47,7 @@ def run_in_processes(
         while todo or workers:
             while todo and len(workers) < at_once:
                 index, work = todo.pop(0)
-                workers[index] = _start_worker(index, work)
+                workers[index] = _start_worker(index, work, min(at_once, len(works)))
             ready = wait([worker.pipe for worker in workers.values()])
             for worker in [running for running in workers.values() if running.pipe in ready]:
                 results[worker.index] = _collect_result(worker, lost)
@@ -64,16 +66,16 @@ def run_in_processes(
     return [results[index] for index in range(len(works))]
 
 
-def _start_worker(index: int, work: Callable[[], Result]) -> _Worker[Result]:
+def _start_worker(index: int, work: Callable[[], Result], at_once: int) -> _Worker[Result]:
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_run_child, args=(work, sender), daemon=True)
+    process = multiprocessing.get_context("fork").Process(target=_run_child, args=(work, sender, at_once), daemon=True)
     process.start()
     logger.debug("process %d is started", process.pid or 0)
     sender.close()
     return _Worker(index, process, receiver)
 
 
-def _run_child(work: Callable[[], Result], pipe: Connection) -> None:
+def _run_child(work: Callable[[], Result], pipe: Connection, at_once: int) -> None:
     """Do the work and send its result. A signal ends it: the work so far is recorded, and there is no result to send.
 
     Only the first signal counts: a shell and systemd signal the whole process group, and the parent process passes the signal
@@ -81,6 +83,7 @@ def _run_child(work: Callable[[], Result], pipe: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _terminate_once)
+    share_processors(at_once)
     try:
         pipe.send(work())
     except (KeyboardInterrupt, Terminated):

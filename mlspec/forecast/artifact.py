@@ -37,15 +37,15 @@ class ModelArtifact:
         """The candidate's name in tables."""
         return self.chosen.candidate.label
 
-    def forecast(self, panel: Panel) -> pd.DataFrame:
-        """Return unique_id, ds, mean: the unweighted mean of the members. A single one keeps its own quantiles, if it has some."""
+    def forecast(self, panel: Panel, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
+        """Return unique_id, ds, mean: the mean of the members, or their median. A single one keeps its own quantiles, if any."""
         parts = [
-            forecast_means(families.load_fitted(member, data, panel, self.seed), panel, member.label)
+            forecast_means(families.load_fitted(member, data, panel, self.seed), panel, member.label, workers)
             for member, data in self.members
         ]
         if len(parts) == 1:
             return parts[0]
-        mean = sum(part[MEAN] for part in parts) / len(parts)
+        mean = families.combine_means([part[MEAN] for part in parts], self.chosen.combine)
         return parts[0][[ID, TIME]].assign(**{MEAN: mean})
 
 

@@ -18,8 +18,7 @@ from mlspec.forecast.cold_start import forecast_cold_starts, made_by
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe_series
 from mlspec.forecast.scales import FLOOR, series_scales
 from mlspec.forecast.workers import THIS_PROCESS, Workers, forecast_blocks
-from mlspec.spec.candidates import Candidate
-from mlspec.spec.forecast import Backtest
+from mlspec.spec.candidates import Candidate, Combine
 from mlspec.spec.output_columns import METHOD
 
 Say = Callable[[int, int, str], None]
@@ -28,27 +27,13 @@ CANDIDATE, CUTOFF, STEP = "candidate", "cutoff", "h"
 
 @dataclass(frozen=True)
 class Entrant:
-    """A competitor with one label: the mean of its members, or of the best `pick` of them. A single candidate has one member."""
+    """A competitor with one label: its members are combined, or the best `pick` of them. A single candidate has one member."""
 
     label: str
     kind: str
     members: tuple[Candidate, ...]
     pick: int | None = None
-
-
-def backtest_cutoffs(panel: Panel, backtest: Backtest) -> list[pd.Timestamp]:
-    """Return the cutoffs, oldest first. Raises ModelError if the history is too short for all windows."""
-    horizon = panel.layout.horizon
-    step = backtest.step or horizon
-    times = pd.DatetimeIndex(sorted(panel.frame[TIME].unique()))
-    periods_back = horizon + (backtest.windows - 1) * step
-    if len(times) - periods_back < 2:
-        raise ModelError(
-            f"a backtest of {backtest.windows} windows of {horizon} periods, {step} apart, needs {periods_back + 2} periods of "
-            f"history; there are {len(times)}",
-            hint="lower model.backtest.windows, model.backtest.step or model.horizon, or provide more history",
-        )
-    return [times[-1 - periods_back + number * step] for number in range(backtest.windows)]
+    combine: Combine | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +97,7 @@ def forecast_means(
     if getattr(fitted, "whole_panel", False):
         means = fitted.forecast(panel)
     else:
-        parts = workers.map_shares(fitted.forecast, forecast_blocks(panel, workers))
+        parts = workers.forecast_shares(fitted.forecast, forecast_blocks(panel, workers))
         means = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
     if panel.layout.cold_start:
         means = _start_at_mean(forecast_cold_starts(means, panel), means)
@@ -156,12 +141,12 @@ def entrant_rows(
     for cutoff in sorted(base[CUTOFF].unique()):
         in_window, before_window = base[CUTOFF] == cutoff, base[CUTOFF] < cutoff
         chosen = pick_best(window_forecasts[before_window], keys, entrant.pick, rank)
-        means[in_window] = window_forecasts.loc[in_window, chosen].mean(axis=1)
+        means[in_window] = families.combine_means(window_forecasts.loc[in_window, chosen], entrant.combine)
     return base.assign(**{CANDIDATE: entrant.label, MEAN: means, **_own_quantiles(window_forecasts, keys)})
 
 
 def _own_quantiles(window_forecasts: pd.DataFrame, keys: Sequence[str]) -> dict[str, pd.Series]:
-    """Return the own quantiles of a single candidate that has some; a mean of candidates has none."""
+    """Return the own quantiles of a single candidate that has some; an ensemble has none."""
     if len(keys) != 1:
         return {}
     (key,) = keys

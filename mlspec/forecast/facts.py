@@ -16,7 +16,8 @@ INTERMITTENT = 1.32
 @dataclass(frozen=True)
 class HistoryFacts:
     """`length`: median periods of a series at the first cutoff; `season` in periods; `intermittent`: share of the series;
-    `rows`: periods at the first cutoff that have all default lags; `fits`: series times windows.
+    `rows`: periods at the first cutoff that have all default lags; `fits`: series times windows; `seasons`: how many of the
+    frequency's seasons the median series has twice; `known`: whether there are known covariates.
     """
 
     series: int
@@ -25,20 +26,29 @@ class HistoryFacts:
     intermittent: float
     rows: int
     fits: int
+    seasons: int = 1
+    known: bool = False
 
 
 def history_facts(panel: Panel, windows: int) -> HistoryFacts:
     """Return the facts of `panel`, which is the history at the first cutoff of a backtest with `windows` windows."""
     lengths = panel.series_lengths()
-    rows = (lengths - max(default_lags(panel.layout))).clip(lower=0).sum()
+    rows = (lengths - max(default_lags(panel.layout, int(lengths.median())))).clip(lower=0).sum()
     return HistoryFacts(
         series=len(lengths),
         length=int(lengths.median()),
         season=panel.layout.season,
-        intermittent=float((demand_intervals(panel) >= INTERMITTENT).mean()),
+        intermittent=intermittent_share(panel),
         rows=int(rows),
         fits=len(lengths) * windows,
+        seasons=sum(bool(lengths.median() > 2 * season) for season in panel.layout.frequency.seasons),
+        known=bool(panel.layout.known),
     )
+
+
+def intermittent_share(panel: Panel) -> float:
+    """Return the share of series with intermittent demand."""
+    return float((demand_intervals(panel) >= INTERMITTENT).mean())
 
 
 def demand_intervals(panel: Panel) -> pd.Series:

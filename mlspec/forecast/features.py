@@ -60,12 +60,20 @@ class FeatureMatrix:
     static: list[str]
 
 
-def default_lags(layout: Layout) -> tuple[int, ...]:
-    """Return the lags for a spec that sets none: the latest periods and some up to one or two seasons."""
+def default_lags(layout: Layout, length: int) -> tuple[int, ...]:
+    """Return the lags for a spec that sets none, for series of `length` periods: the latest periods, and some up to the seasons.
+
+    A lag takes its own length of each series away from the training. So one that leaves less than half of it is left out, and one
+    of a further season, such as a week of hours, that leaves less than two thirds.
+    """
     season = layout.season
     short = [1, 2, 3, 4] if season not in (7, 24) else list(range(1, season + 1))
     seasonal = [season // 4, season // 2, season] if season >= 12 else [season, 2 * season] if season > 1 else [6, 12]
-    return tuple(sorted({lag for lag in (*short, *seasonal) if lag >= 1}))
+    further = [
+        lag for longer in layout.frequency.seasons[1:] for lag in (2 * season, round(longer)) if 3 * lag <= length
+    ]
+    fitting = {lag for lag in seasonal if 2 * lag <= length}
+    return tuple(sorted({lag for lag in (*short, *fitting, *further) if lag >= 1}))
 
 
 def rolling_windows(layout: Layout) -> tuple[int, ...]:

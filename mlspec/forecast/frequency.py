@@ -22,6 +22,11 @@ SEASONS = {
     "min": 1440, "h": 24, "D": 7, "B": 5, "W": 52,
     "MS": 12, "ME": 12, "QS": 4, "QE": 4, "YS": 1, "YE": 1,
 }  # fmt: skip
+# base alias: periods in its seasons, the natural one first, where it has several or one that is no whole number of periods. A year
+# has 365.25 days.
+LONG_SEASONS = {
+    "min": (1440, 10080), "h": (24, 168), "D": (7, 365.25), "B": (5, 260.9), "W": (365.25 / 7,),
+}  # fmt: skip
 # Spellings that pandas used before 2.2.
 _OLD_SPELLINGS = {"T": "min", "H": "h", "M": "ME", "Q": "QE", "A": "YE", "Y": "YE", "AS": "YS"}
 _PATTERN = re.compile(r"([1-9][0-9]{0,3})?([A-Za-z]{1,3})(-[A-Z]{3})?")
@@ -55,6 +60,14 @@ class Frequency:
         if self.open_days is not None:
             return _open_offset(self.open_days)
         return pd.tseries.frequencies.to_offset(self.alias)
+
+    @property
+    def seasons(self) -> tuple[float, ...]:
+        """The periods in each season, for models of several: an hour's day and week, a day's week and year."""
+        if self.open_days is not None or self.base not in LONG_SEASONS:
+            return (self.season,) if self.season > 1 else ()
+        count = SEASONS[self.base] / self.season if self.season > 1 else 1
+        return tuple(season / count for season in LONG_SEASONS[self.base] if season / count >= 2)
 
     @property
     def is_daily(self) -> bool:

@@ -1,26 +1,39 @@
 """Quantiles by conformal prediction: their width comes from the errors of past forecasts at the same step of the horizon.
 
 Split conformal prediction on signed residuals (Vovk et al. 2005; Lei et al. 2018). The residuals of the backtest are divided by
-their series' scale and pooled over series, and over neighbouring steps of the horizon if there are few. In the backtest each window
-is calibrated on the other windows only, so its coverage is not measured on its own residuals.
+their series' scale, by the usual size at their step of the horizon, and by how much larger or smaller the errors of their series
+are than others'. What is left is pooled over series, and over neighbouring steps of the horizon if there are few. So a series
+that is hard to forecast has wider intervals than one that is easy, and late steps have wider ones than early ones. In the
+backtest each window is calibrated on the other windows only, so its coverage is not measured on its own residuals.
+
+A forecast that was off to the same side in all past windows, more than chance explains, is corrected by what is sure of that. One
+that lies outside of its own interval is replaced by the mean of the distribution, if that lies inside.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlspec.forecast.frame import MEAN, TARGET
+from mlspec.forecast.frame import ID, MEAN, TARGET
 from mlspec.forecast.scales import FLOOR, SCALE
 
 Array = npt.NDArray[np.float64]
 STEP, CUTOFF = "h", "cutoff"
+# The candidate's own mean, before its correction: residuals are measured against it.
+RAW = "raw_mean"
 # Residuals needed beyond the outermost quantile. With fewer, neighbouring steps are added.
 TAIL = 5
+# How many residuals of all series weigh in the size of one series' errors. On two public sets of 120 series, between 4 and 32
+# change the share of series with enough coverage by three points at most; without any of its own, it is up to five points lower.
+SHRINKAGE = 8
+# One-sided level at which past windows have to be off to one side before a mean is corrected, and the fewest that can tell.
+SURE, FEWEST_WINDOWS = 0.99, 3
 
 
 def quantile_column(quantile: float) -> str:
@@ -46,52 +59,123 @@ def calibrate_windows(rows: pd.DataFrame, quantiles: Sequence[float]) -> pd.Data
 
 
 def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequence[float]) -> pd.DataFrame:
-    """Return `forecast` (h, mean, scale, floor) with a column per quantile, from the residuals of `past` (h, y, mean, scale).
+    """Return `forecast` (unique_id, h, mean, scale, floor) with its mean corrected, its own mean, and a column per quantile.
 
-    Quantiles never cross, as they are order statistics of one sample. They are never below the series' floor.
+    `past` are rows of a backtest (unique_id, cutoff, h, y, mean or the candidate's own mean, scale). Quantiles never cross, as they
+    are order statistics of one sample. Neither they nor the mean are below the series' floor.
 
     Where both frames have a model's own quantiles (`own_column`), each is corrected by the errors of itself instead of those of the
     mean (Romano et al. 2019), and then they are put in order (Chernozhukov et al. 2010).
     """
+    need = math.ceil(TAIL / min(min(q, 1 - q) for q in quantiles))
+    raw = RAW if RAW in past else MEAN
+    errors = _measure_errors(past, raw)
     if all(
         own_column(q) in frame and frame[own_column(q)].notna().any() for q in quantiles for frame in (forecast, past)
     ):
-        columns = [_calibrated(forecast, past, own_column(q), [q], quantiles) for q in quantiles]
+        columns = [
+            _calibrate(forecast, _measure_errors(past, own_column(q)), own_column(q), [q], need) for q in quantiles
+        ]
         values = np.sort(np.column_stack(columns), axis=1)
     else:
-        values = _calibrated(forecast, past, MEAN, quantiles, quantiles)
-    values = np.maximum(values, forecast[FLOOR].to_numpy()[:, None])
-    return forecast.assign(**{quantile_column(q): values[:, position] for position, q in enumerate(quantiles)})
+        values = _calibrate(forecast, errors, MEAN, quantiles, need)
+    mean, floor = forecast[MEAN].to_numpy(), forecast[FLOOR].to_numpy()
+    values = np.maximum(values, floor[:, None])
+    corrected = np.maximum(_correct_mean(forecast, errors, values, need), floor) if errors.by_step else mean
+    by_quantile = {quantile_column(q): values[:, position] for position, q in enumerate(quantiles)}
+    return forecast.assign(**{RAW: mean, MEAN: corrected, **by_quantile})
 
 
-def _calibrated(
-    forecast: pd.DataFrame, past: pd.DataFrame, start: str, quantiles: Sequence[float], all_quantiles: Sequence[float]
-) -> Array:
+def _correct_mean(forecast: pd.DataFrame, errors: _PastErrors, values: Array, need: int) -> Array:
+    """Return the mean with what is sure of its error; where all quantiles still lie on one side of it, that of the distribution.
+
+    The mean of intermittent demand may lie above all quantiles, and is right: there the distribution's own lies outside too.
+    """
+    shifts = forecast[STEP].map(errors.shifts).fillna(0.0).to_numpy()
+    mean: Array = forecast[MEAN].to_numpy() + shifts * forecast[SCALE].to_numpy()
+    means = {int(str(step)): errors.pool(int(str(step)), need).mean() for step in forecast[STEP].unique()}
+    expected = _offset_means(forecast, errors, means)
+    inside = (expected >= values[:, 0]) & (expected <= values[:, -1])
+    outside = (mean < values[:, 0]) | (mean > values[:, -1])
+    return np.where(inside & outside, expected, mean)
+
+
+def _offset_means(forecast: pd.DataFrame, errors: _PastErrors, means: dict[int, float]) -> Array:
+    """Return the mean of each row's distribution: that of the residuals around the forecast."""
+    sizes = forecast[STEP].map({step: mean * errors.size_at(step) for step, mean in means.items()}).to_numpy()
+    own = forecast[ID].map(errors.by_series).fillna(1.0).to_numpy()
+    result: Array = forecast[MEAN].to_numpy() + sizes * own * forecast[SCALE].to_numpy()
+    return result
+
+
+def _calibrate(forecast: pd.DataFrame, errors: _PastErrors, start: str, quantiles: Sequence[float], need: int) -> Array:
     """Return quantiles, as columns: the column `start` of the forecast, and the quantiles of what it missed by in the past."""
-    steps = _residuals_by_step(past, start)
-    need = math.ceil(TAIL / min(min(q, 1 - q) for q in all_quantiles))
+    own = forecast[ID].map(errors.by_series).fillna(1.0).to_numpy()
     offsets = np.full((len(forecast), len(quantiles)), np.nan)
     for step, where in forecast.groupby(STEP, sort=True).indices.items():
-        pool = _pool_residuals(steps, int(str(step)), need)
+        pool = errors.pool(int(str(step)), need)
         if pool.size:
-            offsets[where] = np.quantile(pool, quantiles, method="weibull")
+            size = errors.size_at(int(str(step)))
+            offsets[where] = np.quantile(pool, quantiles, method="weibull") * size * own[where, None]
     values: Array = forecast[start].to_numpy()[:, None] + offsets * forecast[SCALE].to_numpy()[:, None]
     return values
 
 
-def _residuals_by_step(past: pd.DataFrame, start: str) -> dict[int, Array]:
-    residuals = ((past[TARGET] - past[start]) / past[SCALE]).to_numpy()
-    return {
-        int(str(step)): residuals[where][np.isfinite(residuals[where])]
-        for step, where in past.groupby(STEP, sort=True).indices.items()
-    }
+@dataclass(frozen=True)
+class _PastErrors:
+    """`by_step`: residuals in sizes of their step and series; `sizes` and `shifts` by step; `by_series`: relative size."""
+
+    by_step: dict[int, Array]
+    sizes: dict[int, float]
+    shifts: dict[int, float]
+    by_series: pd.Series
+
+    def pool(self, step: int, need: int) -> Array:
+        """Return the residuals of `step` and of as many neighbouring steps on both sides as are needed for `need` residuals."""
+        for reach in range(max([*self.by_step, step], default=0) + 1):
+            near = [self.by_step[other] for other in sorted(self.by_step) if abs(other - step) <= reach]
+            pool = np.concatenate(near) if near else np.empty(0)
+            if pool.size >= need:
+                return pool
+        return np.concatenate([self.by_step[other] for other in sorted(self.by_step)]) if self.by_step else np.empty(0)
+
+    def size_at(self, step: int) -> float:
+        """Return the usual size of an error at a step, or at the nearest that was measured."""
+        return self.sizes[min(self.sizes, key=lambda other: (abs(other - step), other))]
 
 
-def _pool_residuals(steps: dict[int, Array], step: int, need: int) -> Array:
-    """Return the residuals of `step` and of as many neighbouring steps on both sides as are needed for `need` residuals."""
-    for reach in range(max([*steps, step], default=0) + 1):
-        near = [steps[other] for other in sorted(steps) if abs(other - step) <= reach]
-        pool = np.concatenate(near) if near else np.empty(0)
-        if pool.size >= need:
-            return pool
-    return np.concatenate([steps[other] for other in sorted(steps)]) if steps else np.empty(0)
+def _measure_errors(past: pd.DataFrame, start: str) -> _PastErrors:
+    """Return what the column `start` missed by in the past."""
+    residuals = ((past[TARGET] - past[start]) / past[SCALE]).to_numpy(dtype="float64")
+    known = np.isfinite(residuals)
+    rows = past.loc[known, [ID, CUTOFF, STEP]].assign(residual=residuals[known])
+    sizes = rows["residual"].abs().groupby(rows[STEP]).mean()
+    sizes = sizes.where(sizes > 0, sizes[sizes > 0].min() if (sizes > 0).any() else 1.0)
+    relative = rows["residual"] / rows[STEP].map(sizes)
+    by_series = relative.abs().groupby(rows[ID])
+    size = (by_series.sum() + SHRINKAGE) / (by_series.size() + SHRINKAGE)
+    relative = relative / rows[ID].map(size)
+    by_step = relative.groupby(rows[STEP], sort=True)
+    return _PastErrors(
+        {int(str(step)): part.to_numpy() for step, part in by_step},
+        {int(str(step)): float(value) for step, value in sizes.items()},
+        _sure_shifts(rows),
+        size,
+    )
+
+
+def _sure_shifts(rows: pd.DataFrame) -> dict[int, float]:
+    """Return by step what is sure of the mean error over windows: nothing, unless all windows agree more than chance explains.
+
+    The mean is shrunk towards nothing by its squared error of estimate (James & Stein 1961), times the squared t-value of SURE.
+    """
+    by_window = rows["residual"].groupby([rows[STEP], rows[CUTOFF]]).mean().unstack(CUTOFF)
+    windows = by_window.shape[1] if len(rows) else 0
+    if windows < FEWEST_WINDOWS:
+        return {}
+    from scipy.stats import t
+
+    mean, variance = by_window.mean(axis=1), by_window.var(axis=1, ddof=1) / windows
+    beyond = float(t.ppf(SURE, windows - 1)) ** 2
+    kept = (1 - beyond * variance / (mean**2).where(mean != 0, 1.0)).clip(lower=0.0).fillna(0.0)
+    return {int(str(step)): float(value) for step, value in (mean * kept).items() if value}

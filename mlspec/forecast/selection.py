@@ -12,47 +12,54 @@ from typing import Any
 import pandas as pd
 
 from mlspec.errors import BrokenModel, ModelError
-from mlspec.forecast.auto import choose_candidates
+from mlspec.forecast.auto import INTERMITTENT_SHARE, choose_candidates
 from mlspec.forecast.backtest import (
     CANDIDATE,
     Entrant,
     Say,
-    backtest_cutoffs,
     entrant_rows,
     forecast_windows,
     pick_best,
 )
 from mlspec.forecast.candidates import ChosenCandidate
-from mlspec.forecast.facts import history_facts
-from mlspec.forecast.frame import Panel
+from mlspec.forecast.facts import history_facts, intermittent_share
+from mlspec.forecast.frame import ID, MEAN, TARGET, Panel
 from mlspec.forecast.metrics import Metrics
-from mlspec.forecast.quantiles import calibrate_windows
+from mlspec.forecast.quantiles import CUTOFF, calibrate_windows
+from mlspec.forecast.scales import SCALE
 from mlspec.forecast.scores import score_rows
+from mlspec.forecast.windows import backtest_windows
 from mlspec.forecast.workers import Workers
 from mlspec.spec.candidates import Candidate, Ensemble, SeasonalNaive
 from mlspec.spec.forecast import Model
 from mlspec.spec.metrics import MAIN, METRICS
 
+# The metric of forecasts of a mean: unlike absolute errors, squared ones are smallest at the mean of intermittent demand, not at
+# zero (Kolassa 2016).
+SQUARED = METRICS["rmsse"]
 # Labels that no candidate of a spec can have: the baseline and the serving version, if they are not candidates.
 CHAMPION = "champion"  # the column that marks the champion's rows
 FLOOR, INCUMBENT = "(floor)", "(serving)"
 # The champion with its final members in every window. The serving version is compared with this score, because its members were
 # also chosen with knowledge of these windows. The champion's score in the table uses only earlier windows.
 DEPLOYED = "(to serve)"
-# Under `auto`, the share by which the ensemble may be worse than the best candidate and still be champion. Of two almost equal
-# candidates the mean is safer, because the errors of its members partly cancel.
-PREFERENCE = 0.01
+# Under `auto`, how many standard errors the gain of another candidate over the preferred ensemble has to be (5 %, one-sided). A
+# backtest has few windows, and the best of many candidates looks better than it is. An ensemble's errors partly cancel.
+SURE_GAIN = 1.645
 
 
 @dataclass(frozen=True)
 class Competitors:
-    """The entrants of a backtest: `entrants` can become champion; the baseline and the serving version are only scored."""
+    """The entrants of a backtest: `entrants` can become champion; the baseline and the serving version are only scored.
+
+    `preferred`: the label of the entrant that becomes champion unless another one is surely better; None to take the best.
+    """
 
     entrants: tuple[Entrant, ...]
     floor: Entrant
     incumbent: Entrant | None
     reasons: tuple[str, ...] = ()
-    auto: bool = False
+    preferred: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,11 @@ class CompetitionResult:
     scores: dict[str, Metrics]
     champion: Entrant
     members: tuple[Candidate, ...]
-    cutoffs: list[pd.Timestamp]
+    cutoffs: tuple[pd.Timestamp, ...]
     competitors: Competitors
     broken: tuple[str, ...] = ()
     incumbent_broken: bool = False
+    notes: tuple[str, ...] = ()
 
     def rows_for(self, label: str) -> pd.DataFrame:
         """Return one entrant's rows."""
@@ -79,26 +87,29 @@ class CompetitionResult:
 
 def gather_competitors(panel: Panel, model: Model, incumbent: ChosenCandidate | None, workers: Workers) -> Competitors:
     """Return the entrants of the backtest. `incumbent` is the serving version's candidate, or None."""
-    first = panel.known_at(backtest_cutoffs(panel, model.backtest)[0])
+    windows = backtest_windows(panel, model.backtest)
+    first = panel.known_at(windows.cutoffs[0])
     reasons: tuple[str, ...] = ()
     if model.candidates == "auto":
-        chosen = choose_candidates(history_facts(first, model.backtest.windows), distributed=workers.count > 1)
+        chosen = choose_candidates(history_facts(first, len(windows.cutoffs)), distributed=workers.count > 1)
         listed, reasons = chosen.candidates, chosen.reasons
     else:
         listed = model.candidates
+    ensembles = [candidate.label for candidate in listed if isinstance(candidate, Ensemble)]
+    preferred = ensembles[0] if model.candidates == "auto" and ensembles else None
     singles = [candidate for candidate in listed if not isinstance(candidate, Ensemble)]
     entrants = [_make_entrant(candidate, singles) for candidate in listed]
     floor = SeasonalNaive(kind="seasonal-naive")
     listed_floor = next((entrant for entrant in entrants if entrant.members == (floor,)), None)
     serving = None
     if incumbent is not None:
-        serving = Entrant(INCUMBENT, incumbent.candidate.kind, incumbent.parts)
+        serving = Entrant(INCUMBENT, incumbent.candidate.kind, incumbent.parts, combine=incumbent.combine)
     return Competitors(
         tuple(entrants),
         listed_floor or Entrant(FLOOR, floor.kind, (floor,)),
         serving,
         reasons,
-        auto=model.candidates == "auto",
+        preferred,
     )
 
 
@@ -113,7 +124,7 @@ def _make_entrant(candidate: Candidate, singles: Sequence[Candidate]) -> Entrant
         pick, members = None, [single for single in singles if single.label in member_rule]
     if not members:
         raise ModelError(f"ensemble '{candidate.label}' has no members", hint="list other candidates beside it")
-    return Entrant(candidate.label, candidate.kind, tuple(members), pick)
+    return Entrant(candidate.label, candidate.kind, tuple(members), pick, candidate.combine)
 
 
 def run_competition(
@@ -121,15 +132,18 @@ def run_competition(
 ) -> CompetitionResult:
     """Run the backtest on `workers` and choose the champion by the spec's metric."""
     singles = {_forecast_key(member): member for entrant in _all_entrants(competitors) for member in entrant.members}
-    cuts = backtest_cutoffs(panel, model.backtest)
+    windows = backtest_windows(panel, model.backtest)
+    cuts = windows.cutoffs
     forecasts = forecast_windows(panel, cuts, singles, model.seed, say, workers)
     serves = competitors.incumbent is not None
     window_forecasts, competitors = forecasts.rows, _leave_out(competitors, forecasts.broken)
     all_entrants = _all_entrants(competitors)
 
+    metric, why_metric = choose_metric(model, panel.known_at(cuts[0]))
+
     def rank_rows(rows: pd.DataFrame) -> float:
-        ranks_means = not METRICS[model.backtest.metric].quantiles  # the rows for ranking members have no quantiles yet
-        value = score_rows(rows)[model.backtest.metric if ranks_means else MAIN.name]
+        ranks_means = not METRICS[metric].quantiles  # the rows for ranking members have no quantiles yet
+        value = score_rows(rows)[metric if ranks_means else MAIN.name]
         return float("inf") if value is None else value
 
     rows, scores = [], {}
@@ -140,11 +154,11 @@ def run_competition(
         own_rows = calibrate_windows(own_rows, model.quantiles)
         rows.append(own_rows)
         scores[entrant.label] = score_rows(own_rows, model.quantiles)
-    champion = choose_champion(competitors, scores, model.backtest.metric)
+    champion = choose_champion(competitors, scores, pd.concat(rows), metric)
     keys = pick_best(window_forecasts, [_forecast_key(member) for member in champion.members], champion.pick, rank_rows)
     members = tuple(member for member in champion.members if _forecast_key(member) in keys)
     if competitors.incumbent:
-        deployed = Entrant(DEPLOYED, champion.kind, members)
+        deployed = Entrant(DEPLOYED, champion.kind, members, combine=champion.combine)
         deployed_rows = calibrate_windows(
             entrant_rows(deployed, window_forecasts, [_forecast_key(member) for member in members], rank_rows),
             model.quantiles,
@@ -161,6 +175,7 @@ def run_competition(
         competitors,
         tuple(forecasts.broken.values()),
         serves and competitors.incumbent is None,
+        tuple(note for note in (windows.note, why_metric) if note),
     )
 
 
@@ -189,8 +204,17 @@ def _leave_out(competitors: Competitors, broken: Mapping[str, str]) -> Competito
     return replace(competitors, entrants=tuple(entrants), incumbent=serving)
 
 
-def choose_champion(competitors: Competitors, scores: dict[str, Metrics], metric: str) -> Entrant:
-    """Return the entrant with the lowest `metric`; under `auto` the ensemble, if it is within 1 % of that.
+def choose_metric(model: Model, panel: Panel) -> tuple[str, str]:
+    """Return the metric that ranks, and a sentence if it is not that of the spec. `panel` is the history at the first cutoff."""
+    asked, share = model.backtest.metric, intermittent_share(panel)
+    if asked != MAIN.name or model.candidates != "auto" or share < INTERMITTENT_SHARE:
+        return asked, ""
+    why = f"{share:.0%} of the series have intermittent demand, for which a forecast near zero has the lowest {MAIN.title}"
+    return SQUARED.name, f"candidates are ranked by {SQUARED.title}: {why}"
+
+
+def choose_champion(competitors: Competitors, scores: dict[str, Metrics], rows: pd.DataFrame, metric: str) -> Entrant:
+    """Return the entrant with the lowest `metric`. Under `auto` the preferred ensemble, unless another one is surely better.
 
     Raises ModelError if the metric has no value for any entrant.
     """
@@ -202,11 +226,28 @@ def choose_champion(competitors: Competitors, scores: dict[str, Metrics], metric
             f"no candidate can be ranked by {metric}: it has no value over the backtest's windows",
             hint="if all demand is zero, no accuracy can be measured; rank by another metric, or use more windows",
         )
-    lowest, champion = min(ranked, key=lambda pair: pair[0])
-    for value, entrant in ranked:
-        if competitors.auto and entrant.kind == "ensemble" and value <= lowest * (1 + PREFERENCE):
-            return entrant
-    return champion
+    ranked.sort(key=lambda pair: pair[0])
+    entrants = [entrant for _value, entrant in ranked]
+    preferred = next((entrant for entrant in entrants if entrant.label == competitors.preferred), None)
+    if preferred is None:
+        return entrants[0]
+    better = entrants[: entrants.index(preferred)]
+    return next((entrant for entrant in better if is_surely_better(rows, entrant.label, preferred.label)), preferred)
+
+
+def is_surely_better(rows: pd.DataFrame, label: str, other: str) -> bool:
+    """Return whether one entrant's errors are smaller than another's by more than chance explains.
+
+    A paired test over series and windows: the difference of their mean absolute errors, in the series' scale, is compared with its
+    standard error. It has to be better in more than half of the windows too, since the series of a window share its events.
+    """
+    errors = (rows[TARGET] - rows[MEAN]).abs() / rows[SCALE]
+    keys = [rows[CANDIDATE], rows[CUTOFF], rows[ID]]
+    by_pair = errors.groupby(keys).mean().unstack(CANDIDATE).dropna()
+    gains = by_pair[other] - by_pair[label]
+    error = gains.std(ddof=1) / len(gains) ** 0.5
+    in_windows = gains.groupby(level=CUTOFF).mean() > 0
+    return bool(gains.mean() > SURE_GAIN * error and in_windows.mean() > 0.5)
 
 
 def _forecast_key(candidate: Candidate) -> str:

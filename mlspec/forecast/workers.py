@@ -1,6 +1,6 @@
-"""Workers: this process, or the workers of a cluster, each with a share of the series.
+"""Workers: this process, others of this machine, or those of a cluster, each with a share of the series.
 
-Every family trains and forecasts through this interface, so that one machine and a cluster run the same code.
+Every family trains and forecasts through this interface, so that one core, one machine and a cluster run the same code.
 """
 
 from __future__ import annotations
@@ -9,28 +9,43 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import pandas as pd
+
 from mlspec.forecast.frame import Panel
 
 T = TypeVar("T")
 # Most rows (periods of all series) to forecast at once: a matrix of 40 features for them takes about 1 GB.
 MOST_ROWS = 3_000_000
+# Fewest series in a share of another process: to start one takes as long as some of the quickest forecasts.
+FEWEST_SERIES = 8
 
 
 @dataclass(frozen=True)
 class TrainingPeer:
-    """One worker of a distributed training: its rank, and the addresses (host:port) of all workers, by rank."""
+    """One worker of a training: its rank, the addresses (host:port) of all workers, by rank, and how many threads it may use."""
 
     rank: int = 0
     addresses: tuple[str, ...] = ("",)
+    threads: int = 1
 
 
 class Workers(Protocol):
-    """Runs functions on shares of a panel. `count` is the number of shares."""
+    """Runs functions on shares of a panel.
+
+    `count` is the number of shares that trees are trained on together, and `at_once` of those that are forecast at the same time,
+    each of `most_rows` rows at most.
+    """
 
     count: int
+    at_once: int
 
-    def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
-        """Run `work` on each share independently, and return the results in order."""
+    @property
+    def most_rows(self) -> int:
+        """Most rows of a share to forecast."""
+        ...
+
+    def forecast_shares(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
+        """Run `forecast` on each share independently, and return the results in order."""
         ...
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
@@ -39,12 +54,16 @@ class Workers(Protocol):
 
 
 class _ThisProcess:
-    """Runs in this process, with the whole panel as one share."""
+    """Runs in this process, by one thread, with the whole panel as one share."""
 
-    count = 1
+    count = at_once = 1
 
-    def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
-        return [work(share) for share in shares]
+    @property
+    def most_rows(self) -> int:
+        return MOST_ROWS
+
+    def forecast_shares(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
+        return [forecast(share) for share in shares]
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
         (share,) = shares
@@ -66,5 +85,6 @@ def split_panel(panel: Panel, count: int) -> Iterator[Panel]:
 
 
 def forecast_blocks(panel: Panel, workers: Workers) -> Iterator[Panel]:
-    """Yield the shares to forecast: at least one per worker, and each of about MOST_ROWS rows at most."""
-    return split_panel(panel, max(workers.count, -(-len(panel.frame) // MOST_ROWS)))
+    """Yield the shares to forecast: one for each that is forecast at the same time, unless they are small, or more by rows."""
+    at_once = min(workers.at_once, max(workers.count, len(panel.series) // FEWEST_SERIES))
+    return split_panel(panel, max(at_once, -(-len(panel.frame) // workers.most_rows)))

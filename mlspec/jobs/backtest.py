@@ -78,18 +78,18 @@ def _locate_incumbent(
 def _backtest_facts(spec: Forecast, outcome: CompetitionResult, code_gone: tuple[str, ...]) -> dict[str, Any]:
     champion, competitors = outcome.champion, outcome.competitors
     left_out = [*code_gone, *outcome.broken]
-    chosen = families.choose_members(champion.label, champion.kind, outcome.members)
+    chosen = families.choose_members(champion.label, champion.combine, outcome.members)
     return {
         "champion": champion.label,
         "champion_candidate": families.to_json(chosen),
-        "windows": spec.model.backtest.windows,
+        "windows": len(outcome.cutoffs),
         "metrics": outcome.scores[champion.label],
         "floor": outcome.scores[competitors.floor.label],
         "incumbent": outcome.scores[INCUMBENT] if competitors.incumbent else None,
         "deployed": outcome.scores[DEPLOYED] if competitors.incumbent else None,
         "candidates": by_label(outcome.scores, competitors.entrants),
         "auto": list(competitors.reasons),
-        "notes": [f"left out: {why}" for why in left_out],
+        "notes": [*(f"left out: {why}" for why in left_out), *outcome.notes],
         "interval": nominal_coverage(spec.model.quantiles),
         **({"left_out": left_out} if left_out else {}),
         **({"incumbent_broken": True} if code_gone or outcome.incumbent_broken else {}),

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mlspec.errors import MissingExtra
-from mlspec.forecast.workers import THIS_PROCESS, Workers
+from mlspec.forecast.workers import Workers
+from mlspec.jobs.process_workers import processors_of_this_machine
 from mlspec.spec.fields import ray_extra
 from mlspec.spec.forecast import Training
 
 
 @contextmanager
 def connect_workers(training: Training) -> Iterator[Workers]:
-    """Yield the workers: this process, or those of a cluster. Raises MissingExtra, or TargetError if the cluster fails."""
+    """Yield the workers: this machine's, or those of a cluster. Raises MissingExtra, or TargetError if the cluster fails."""
     if training.engine is None:
-        yield THIS_PROCESS
+        yield processors_of_this_machine()
         return
     for needed in ("ray", "lightgbm"):
         if importlib.util.find_spec(needed) is None:

@@ -14,6 +14,7 @@ from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel
 from mlspec.forecast.quantiles import STEP, add_quantiles, quantile_column
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION
+from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.jobs.context import (
     ended_series,
     forecast_names,
@@ -27,6 +28,7 @@ from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.isolation import forecast_from_file
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.predictions import VERSION, ExpectedForecast, write_instances
+from mlspec.jobs.process_workers import processors_of_this_machine
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.output_columns import METHOD
 from mlspec.state.resource import Json
@@ -60,7 +62,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     forecasts = {}
     for position, version in enumerate(traffic):
         progress(position, len(traffic), f"forecast with {version}")
-        forecasts[version] = forecast_version(request, spec, panel, names, version, alone=len(traffic) == 1)
+        forecasts[version] = forecast_version(
+            request, spec, panel, names, version, alone=len(traffic) == 1, workers=processors_of_this_machine()
+        )
     progress(len(traffic), len(traffic), "forecast made")
     out = _split_by_traffic(forecasts, names, traffic)
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
@@ -110,7 +114,15 @@ def _forecast_cutoffs(
     for position, cutoff in enumerate(cutoffs):
         progress(position, len(cutoffs), f"forecast with {version} from {cutoff}")
         forecasts.append(
-            forecast_version(request, spec, panel.known_at(pd.Timestamp(cutoff)), names, version, alone=True)
+            forecast_version(
+                request,
+                spec,
+                panel.known_at(pd.Timestamp(cutoff)),
+                names,
+                version,
+                alone=True,
+                workers=processors_of_this_machine(),
+            )
         )
     progress(len(cutoffs), len(cutoffs), "forecasts made")
     out = _drop_index(pd.concat(forecasts))
@@ -126,13 +138,20 @@ def _traffic_shares(request: StepRequest) -> dict[str, int]:
 
 
 def forecast_version(
-    request: StepRequest, spec: Forecast, panel: Panel, names: pd.DataFrame, version: str, *, alone: bool
+    request: StepRequest,
+    spec: Forecast,
+    panel: Panel,
+    names: pd.DataFrame,
+    version: str,
+    *,
+    alone: bool,
+    workers: Workers = THIS_PROCESS,
 ) -> pd.DataFrame:
     """Return one version's forecast of all series, by unique_id; those that are new or have ended get what the spec says."""
     role = "" if alone and "model" in request.inputs else f"-{version}"
     past = read_table(require_input(request, f"backtest{role}"))
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
-    rows = forecast_from_file(require_input(request, f"model{role}"), panel, version).merge(
+    rows = forecast_from_file(require_input(request, f"model{role}"), panel, version, workers).merge(
         series_scales(panel), on=ID, how="left"
     )
     rows = add_quantiles(

@@ -16,8 +16,11 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from io import FileIO
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NoReturn
@@ -29,6 +32,7 @@ from mlspec.errors import BrokenModel, DamagedModel, Defect, MlspecError, with_s
 from mlspec.forecast.arrow_stream import from_arrow, to_arrow
 from mlspec.forecast.artifact import ModelArtifact, load_model
 from mlspec.forecast.frame import Panel
+from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.candidates import Custom
 
 logger = logging.getLogger(__name__)
@@ -38,15 +42,17 @@ _MOST_WAIT = 2.0 * MOST_SECONDS
 _DONE, _FAILED, _NO_MEMORY, _DEFECT = b"d", b"f", b"m", b"x"
 
 
-def forecast_from_file(file: Path, panel: Panel, version: str) -> pd.DataFrame:
+def forecast_from_file(file: Path, panel: Panel, version: str, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
     """Return the forecast of the model in `file`. `version` names it in messages, or is empty.
+
+    Models that are estimated from the panel use all `workers`.
 
     Raises DamagedModel, with version and file, if the file cannot be trusted or ends the process that reads it. Raises BrokenModel,
     with the version, if a model of the project's own fails.
     """
     source = f"the model {version} ({file})" if version else f"the model ({file})"
     try:
-        return forecast_apart(load_model(file.read_bytes()), panel, source)
+        return forecast_apart(load_model(file.read_bytes()), panel, source, workers)
     except DamagedModel as error:
         message = error.message if source in error.message else f"{source}: {error.message}"
         raise DamagedModel(message, hint=error.hint) from error
@@ -54,8 +60,8 @@ def forecast_from_file(file: Path, panel: Panel, version: str) -> pd.DataFrame:
         raise (with_subject(error, version) if version else error) from error
 
 
-def forecast_apart(model: ModelArtifact, panel: Panel, source: str) -> pd.DataFrame:
-    """Return `model.forecast(panel)`. Models that are estimated from the panel, with no file to trust, are forecast right here.
+def forecast_apart(model: ModelArtifact, panel: Panel, source: str, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
+    """Return `model.forecast(panel)`. Models that are estimated from the panel, with no file to trust, are forecast by `workers`.
 
     So are models of the project's own, which have processes of their own.
 
@@ -63,12 +69,53 @@ def forecast_apart(model: ModelArtifact, panel: Panel, source: str) -> pd.DataFr
     forecast, or as `ModelArtifact.forecast` does.
     """
     if all(data is None or isinstance(member, Custom) for member, data in model.members):
-        return model.forecast(panel)
+        return model.forecast(panel, workers)
     return from_arrow(run_apart(lambda: to_arrow(model.forecast(panel)), source))
 
 
-def run_apart(work: Callable[[], bytes], source: str) -> bytes:
-    """Return the result of `work`, done in a forked process. Raises its MlspecError; DamagedModel if it ended without one."""
+@dataclass(frozen=True)
+class ForkedWork:
+    """Work in a forked process: its number, the pipe that its answer comes through, and the error for an end without an answer."""
+
+    child: int
+    answer: FileIO
+    source: str
+    lost: Callable[[str], MlspecError]
+
+    def finish(self) -> bytes:
+        """Wait for the result of the work. Raises its MlspecError; the error of `lost` if the process ended without one."""
+        try:
+            answer = self._read_answer()
+        except BaseException:  # a signal to this process, or no answer: it does not wait for the child
+            self.kill()
+            raise
+        status = os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
+        if status == 0 and answer[:1] == _DONE:
+            return answer[1:]
+        raise _failure(answer if status == 0 else b"", status, self)
+
+    def _read_answer(self) -> bytes:
+        """Return all that the process writes until it ends. Raises the error of `lost` if it waits for what never comes."""
+        deadline, parts = time.monotonic() + _MOST_WAIT, list[bytes]()
+        with self.answer:
+            while wait([self.answer.fileno()], max(deadline - time.monotonic(), 0.0)):
+                part = self.answer.read(2**20)
+                if not part:
+                    return b"".join(parts)
+                parts.append(part)
+        raise self.lost(f"had no answer after {_MOST_WAIT:,.0f} s")
+
+    def kill(self) -> None:
+        """End the process at once, if it has not ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.child, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(self.child, 0)
+        self.answer.close()
+
+
+def start_apart(work: Callable[[], bytes], source: str, lost: Callable[[str], MlspecError]) -> ForkedWork:
+    """Begin `work` in a forked process. `source` names it in messages; `lost` makes the error if it ends without an answer."""
     receiver, sender = os.pipe()
     with _stops_kept() as stops:
         child = _fork()
@@ -76,35 +123,16 @@ def run_apart(work: Callable[[], bytes], source: str) -> bytes:
         os.close(receiver)
         _work_and_exit(work, sender)
     os.close(sender)
-    try:
-        _raise_first(stops)
-        answer = _read_answer(receiver, source)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    except BaseException:  # a signal to this process, or no answer: it does not wait for the child
-        _kill_child(child)
-        raise
-    if status == 0 and answer[:1] == _DONE:
-        return answer[1:]
-    raise _failure(answer if status == 0 else b"", status, source)
+    forked = ForkedWork(child, FileIO(receiver), source, lost)
+    if stops:
+        forked.kill()
+        raise stops[0]
+    return forked
 
 
-def _kill_child(child: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)
-    with suppress(ChildProcessError):
-        os.waitpid(child, 0)
-
-
-def _read_answer(receiver: int, source: str) -> bytes:
-    """Return all that the process writes until it ends. Raises DamagedModel if it waits for something that never comes."""
-    deadline, parts = time.monotonic() + _MOST_WAIT, list[bytes]()
-    with open(receiver, "rb", buffering=0) as stream:
-        while wait([receiver], max(deadline - time.monotonic(), 0.0)):
-            part = stream.read(2**20)
-            if not part:
-                return b"".join(parts)
-            parts.append(part)
-    raise _unusable(source, f"had no answer after {_MOST_WAIT:,.0f} s")
+def run_apart(work: Callable[[], bytes], source: str) -> bytes:
+    """Return the result of `work`, done in a forked process. Raises its MlspecError; DamagedModel if it ended without one."""
+    return start_apart(work, source, partial(_unusable, source)).finish()
 
 
 @contextmanager
@@ -124,11 +152,6 @@ def _stops_kept() -> Iterator[list[BaseException]]:
         yield stops
     finally:
         sys.unraisablehook = before
-
-
-def _raise_first(stops: Sequence[BaseException]) -> None:
-    if stops:
-        raise stops[0]
 
 
 def _fork() -> int:
@@ -180,7 +203,7 @@ def _do_work(work: Callable[[], bytes]) -> bytes:
         return _DEFECT + json.dumps([f"{type(error).__name__}: {error}", traceback.format_exc()]).encode()
 
 
-def _failure(answer: bytes, status: int, source: str) -> Exception:
+def _failure(answer: bytes, status: int, forked: ForkedWork) -> Exception:
     """Return the error for a process that did not give a result."""
     kind, said = answer[:1], answer[1:]
     if kind == _FAILED:
@@ -190,11 +213,12 @@ def _failure(answer: bytes, status: int, source: str) -> Exception:
         return MemoryError()
     if kind == _DEFECT:
         words, trace = json.loads(said)
-        logger.debug("%s: the forecast raised %s", source, trace)
+        logger.debug("%s: the forecast raised %s", forked.source, trace)
         return Defect(
-            f"{source}: the forecast raised {words}", hint="report it with `--log-level debug` and what that prints"
+            f"{forked.source}: the forecast raised {words}",
+            hint="report it with `--log-level debug` and what that prints",
         )
-    return _unusable(source, f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}")
+    return forked.lost(f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}")
 
 
 def _unusable(source: str, how: str) -> DamagedModel:

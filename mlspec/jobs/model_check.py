@@ -13,11 +13,12 @@ import pandas as pd
 
 from mlspec.errors import BrokenModel, DataError
 from mlspec.forecast import candidates as families
-from mlspec.forecast.backtest import backtest_cutoffs, forecast_means
+from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.candidates.custom import CustomModel, LocatedCustom, load_custom, locate
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import score_rows
+from mlspec.forecast.windows import backtest_windows
 from mlspec.jobs.check import run as run_check
 from mlspec.jobs.context import read_panel
 from mlspec.jobs.runtime import single_threaded
@@ -83,7 +84,7 @@ class _Trial:
 
     def __init__(self, candidate: LocatedCustom, panel: Panel, seed: int) -> None:
         self.candidate, self.panel, self.seed = candidate, panel, seed
-        self.cutoff = backtest_cutoffs(panel, Backtest(windows=1))[0]
+        self.cutoff = backtest_windows(panel, Backtest(windows=1)).cutoffs[0]
         self.known = panel.known_at(self.cutoff)
         self.steps: list[dict[str, Any]] = []
         self.facts: dict[str, Any] = {"cutoff": panel.layout.frequency.format_period(self.cutoff)}

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "120")
 
+import pandas as pd
 import ray
 from packaging.version import Version
 from ray import exceptions
@@ -30,7 +31,7 @@ from ray import exceptions
 from mlspec import __version__
 from mlspec.errors import MlspecError, TargetError
 from mlspec.forecast.frame import Panel
-from mlspec.forecast.workers import TrainingPeer
+from mlspec.forecast.workers import MOST_ROWS, TrainingPeer
 from mlspec.installation import DISTRIBUTION
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.forecast import Training
@@ -161,7 +162,8 @@ class RayCluster:
     """The workers of a Ray cluster, the same ones for the whole connection. Implements `forecast.workers.Workers`."""
 
     def __init__(self, count: int, where: str, patience: float = PATIENCE) -> None:
-        self.count, self._where = count, where
+        self.count = self.at_once = count
+        self.most_rows, self._where = MOST_ROWS, where
         actor_class: Any = ray.remote(num_cpus=1)(_RayWorker)
         try:
             with self._translate_errors():
@@ -172,10 +174,10 @@ class RayCluster:
             ) from error
         self._await_workers(patience)
 
-    def map_shares(self, work: Callable[[Panel], T], shares: Iterable[Panel]) -> list[T]:
-        """Run `work` on each share independently, and return the results in order."""
+    def forecast_shares(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
+        """Run `forecast` on each share independently, and return the results in order."""
         turns = zip(cycle(self._actors), self._put_shares(shares), strict=False)
-        return self._collect_results([actor.run_share.remote(work, share) for actor, share in turns])
+        return self._collect_results([actor.run_share.remote(forecast, share) for actor, share in turns])
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
         """Run `work` on all shares at the same time, and return the results in order."""

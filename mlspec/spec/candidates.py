@@ -9,6 +9,13 @@ from pydantic import Field, Tag
 from mlspec.spec.fields import ClassPath, Duration, Lag, Many, ModelParam, Name, ParamName, Season
 from mlspec.spec.part import Part, text_or
 
+Combine = Literal["mean", "median"]
+_COVARIATES = Field(
+    default=True,
+    description="Whether the effects of known covariates, such as promotions, are taken out of each series first, and put back for "
+    "the horizon afterwards.",
+)
+
 
 class _Candidate(Part):
     name: Name | None = Field(
@@ -33,6 +40,49 @@ class AutoEts(_Candidate):
 
     kind: Literal["auto-ets"] = Field(description="Which kind of candidate this is.")
     season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+    covariates: bool = _COVARIATES
+
+
+class AutoCes(_Candidate):
+    """Complex exponential smoothing, its form chosen per series by AICc (Svetunkov, Kourentzes & Ord 2022)."""
+
+    kind: Literal["auto-ces"] = Field(description="Which kind of candidate this is.")
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+    covariates: bool = _COVARIATES
+
+
+class AutoArima(_Candidate):
+    """ARIMA, its orders chosen per series by AICc (Hyndman & Khandakar 2008). Slow on many series."""
+
+    kind: Literal["auto-arima"] = Field(description="Which kind of candidate this is.")
+    season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+    covariates: bool = _COVARIATES
+
+
+class Mstl(_Candidate):
+    """Seasonal adjustment for one season or several, and exponential smoothing of the rest (Bandara, Hyndman & Bergmeir 2021)."""
+
+    kind: Literal["mstl"] = Field(description="Which kind of candidate this is.")
+    season: Many[Season] | None = Field(
+        default=None, description="Periods in each season; those of the frequency, such as a day and a week of hours, if left out.",
+        examples=[[24, 168]],
+    )  # fmt: skip
+    covariates: bool = _COVARIATES
+
+
+class Regression(_Candidate):
+    """Known covariates and Fourier terms of the seasons, and exponential smoothing of what they leave."""
+
+    kind: Literal["regression"] = Field(description="Which kind of candidate this is.")
+    season: Many[Season] | None = Field(
+        default=None, description="Periods in each season; those of the frequency, if left out."
+    )
+    fourier: int | None = Field(
+        default=None,
+        ge=1,
+        le=10,
+        description="Pairs of sine and cosine for each season; chosen per series by AICc, if left out.",
+    )
 
 
 class Theta(_Candidate):
@@ -40,6 +90,7 @@ class Theta(_Candidate):
 
     kind: Literal["theta"] = Field(description="Which kind of candidate this is.")
     season: Season | None = Field(default=None, description="Periods in a season; the frequency's own, if left out.")
+    covariates: bool = _COVARIATES
 
 
 class Croston(_Candidate):
@@ -86,7 +137,7 @@ class Custom(_Candidate):
 
 
 class Ensemble(_Candidate):
-    """The plain mean of other candidates (Bates & Granger 1969; Makridakis et al. 2020)."""
+    """The mean or the median of other candidates (Bates & Granger 1969; Petropoulos & Svetunkov 2020)."""
 
     kind: Literal["ensemble"] = Field(description="Which kind of candidate this is.")
     of: Annotated[
@@ -94,8 +145,23 @@ class Ensemble(_Candidate):
         | Annotated[Many[Name], Field(min_length=1, max_length=20), Tag("list")],
         text_or("list"),
     ] = Field(default="best-3", description="`best-N` in the backtest's earlier windows, `all`, or a list of names.")
+    combine: Combine = Field(
+        default="mean",
+        description="How forecasts are combined, period by period. The median follows no single bad member.",
+    )
 
 
 Candidate = Annotated[
-    SeasonalNaive | AutoEts | Theta | Croston | GradientBoosting | Custom | Ensemble, Field(discriminator="kind")
+    SeasonalNaive
+    | AutoEts
+    | AutoCes
+    | AutoArima
+    | Mstl
+    | Regression
+    | Theta
+    | Croston
+    | GradientBoosting
+    | Custom
+    | Ensemble,
+    Field(discriminator="kind"),
 ]

@@ -34,13 +34,17 @@ model:
   quantiles: [0.1, 0.5, 0.9]
   candidates:
     - {kind: seasonal-naive, season: 52}
-    - {kind: auto-ets, name: smooth, season: 52}
-    - {kind: theta, season: 52}
+    - {kind: auto-ets, name: smooth, season: 52, covariates: false}
+    - {kind: auto-ces, name: complex, season: 52, covariates: false}
+    - {kind: auto-arima, name: orders, season: 52, covariates: false}
+    - {kind: mstl, name: seasons, season: [4, 52], covariates: false}
+    - {kind: regression, name: promotions, season: [52], fourier: 4}
+    - {kind: theta, season: 52, covariates: false}
     - {kind: croston, variant: sba}
     - {kind: gradient-boosting, library: lightgbm, lags: [1, 2, 3, 4, 13, 52], season: 52, iterations: 300,
        learning_rate: 0.1, max_leaves: 31}
     - {kind: custom, name: promo, class: "models.promo:PromoModel", params: {depth: 3}, timeout: 5m}
-    - {kind: ensemble, of: best-3}
+    - {kind: ensemble, of: best-3, combine: median}
   backtest: {windows: 4, step: 4, metric: wape}
   gate:
     - {metric: wape, below: 0.15}

@@ -317,7 +317,11 @@ class Backtest(Part):
     step: int | None = Field(
         default=None, ge=1, le=10_000, description="Periods between cutoffs; the horizon, if left out."
     )
-    metric: RankMetric = Field(default=MAIN.name, description="The metric that chooses the champion.")
+    metric: RankMetric = Field(
+        default=MAIN.name,
+        description="The metric that chooses the champion. With `candidates: auto`, rmsse stands in for wape where a quarter of "
+        "the series or more have intermittent demand.",
+    )
 
 
 class Rule(Part):

@@ -240,7 +240,6 @@ def test_dates_of_a_plan_with_two_readings_are_told(mlspec: Mlspec, form: str, w
     assert all("'02/12/2023' in date is read as %d/%m/%Y" in each["message"] for each in warnings)
 
 
-@pytest.mark.xfail(strict=True, reason="needs a mean that past errors correct, as they do the quantiles")
 def test_the_mean_of_a_rising_series_lies_inside_its_interval(mlspec: Mlspec) -> None:
     write_csv("x.csv", "date,store,units", weekly("A", "B", slope=4))
     write_spec("x", horizon="8")

@@ -195,7 +195,7 @@ def test_what_a_worker_says_of_the_data_is_said_as_on_one_machine(here: Pipeline
         cluster.train_together(refuse, shares)
     assert caught.value.hint == "bring more"
     with pytest.raises(TargetError, match="a worker of the Ray cluster on this machine failed: 'a defect'"):
-        cluster.map_shares(stumble, shares)
+        cluster.forecast_shares(stumble, shares)
 
 
 def test_a_cluster_that_is_too_small_is_said_and_not_waited_for_for_ever(cluster: RayCluster) -> None:

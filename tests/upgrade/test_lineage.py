@@ -20,9 +20,9 @@ ACCURACY = {
     "by": [], "baseline": None, "severity": "critical", "inhibits": [],
 }  # fmt: skip
 UPGRADES: dict[str, dict[str, Any]] = {
-    "a release of mlspec": {"mlspec": "0.2.0"},
+    "a release of mlspec": {"mlspec": "0.9.0"},
     "a release of a library": {"libraries": {"numpy": "3", "pandas": "4"}},
-    "both": {"mlspec": "0.2.0", "libraries": {"numpy": "3"}},
+    "both": {"mlspec": "0.9.0", "libraries": {"numpy": "3"}},
 }
 
 
@@ -57,23 +57,23 @@ def test_an_upgrade_of_mlspec_or_of_a_library_is_no_reason_to_train(
 
 
 def test_a_code_version_that_was_raised_is_one(root: Path, demand: Spec) -> None:
-    raised = newer(root, code="0.2.0", mlspec="0.2.0")
+    raised = newer(root, code="0.9.0", mlspec="0.9.0")
     (model,) = [change for change in make_plan(raised, [demand], None).changes if change.resource == "model.demand"]
     assert model.reason == "code.version changed: mlspec itself changed"
     (found,) = reconcile_specs(raised, [demand])
     assert "model.demand: code.version changed: mlspec itself changed" in found.actions
     newest, first = raised.target.load_versions("demand")
-    assert (newest.lineage["code_version"], first.lineage["code_version"]) == ("0.2.0", "0.1.0")
+    assert (newest.lineage["code_version"], first.lineage["code_version"]) == ("0.9.0", "0.1.0")
 
 
 def test_the_next_training_says_which_libraries_it_used_and_not_which_release_of_mlspec(root: Path) -> None:
     (root / "data/sales.csv").write_text(sales(days=43))
     scheduled = spec(alerts=[ACCURACY], model={"seed": 1})
-    reconcile_specs(newer(root, mlspec="0.2.0", libraries={"numpy": "3"}), [scheduled])
+    reconcile_specs(newer(root, mlspec="0.9.0", libraries={"numpy": "3"}), [scheduled])
     lineage = engine(root).target.load_versions("demand")[0].lineage
     assert lineage["libraries"] == {"numpy": "3"}
     assert lineage["code_version"] == "0.1.0"
-    assert "0.2.0" not in str(lineage)
+    assert "0.9.0" not in str(lineage)
 
 
 def test_work_that_an_older_mlspec_could_not_do_is_tried_again_by_a_newer_one(root: Path) -> None:
@@ -83,12 +83,12 @@ def test_work_that_an_older_mlspec_could_not_do_is_tried_again_by_a_newer_one(ro
     steps = Steps()
     (found,) = reconcile_specs(engine(root, steps), [changed])
     assert (found.status, steps.asked) == ("waiting", [])
-    (found,) = reconcile_specs(newer(root, mlspec="0.2.0"), [changed])
+    (found,) = reconcile_specs(newer(root, mlspec="0.9.0"), [changed])
     assert "model.demand: model.seed changed: backtests and trains again" in found.actions
 
 
 def test_an_upgrade_between_two_steps_takes_no_file_that_the_older_mlspec_wrote(root: Path) -> None:
     changed, steps = spec(alerts=[ACCURACY], model={"seed": 1}), Steps()
     reconcile_specs(engine(root, Steps(fails="train")), [changed])
-    reconcile_specs(newer(root, steps, mlspec="0.2.0"), [changed])
+    reconcile_specs(newer(root, steps, mlspec="0.9.0"), [changed])
     assert steps.asked[:2] == ["backtest", "train"]

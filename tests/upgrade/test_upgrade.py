@@ -29,12 +29,16 @@ def no_step(request: StepRequest, progress: Progress) -> NoReturn:
 
 @pytest.fixture(params=PROJECTS, ids=[path.stem for path in PROJECTS])
 def left(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project as a release before left it, at the moment when it did. Every step that is run fails the test."""
+    """The project as a release before left it, at the moment when it did. Every step that is run fails the test.
+
+    What shapes models is as it was then: where a release changes that, it raises CODE_VERSION, and trains (`test_lineage.py`).
+    """
     zipfile.ZipFile(request.param).extractall(tmp_path)
     moment = datetime.fromisoformat(LEFT_AT)
     for module in (clock, target):
         monkeypatch.setattr(module, "utc_now", lambda: moment)
     monkeypatch.setattr(jobs, "run", no_step)
+    monkeypatch.setattr(target, "CODE_VERSION", "0.1.0")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -16,12 +16,16 @@ from pydantic import TypeAdapter, ValidationError
 from mlspec.errors import ModelError
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
-from mlspec.spec.candidates import Candidate, Custom, Ensemble, GradientBoosting
+from mlspec.spec.candidates import Candidate, Combine, Custom, Ensemble, GradientBoosting
 
 # kind: the module of its family, below this package.
 FAMILIES = {
     "seasonal-naive": "naive",
     "auto-ets": "smoothing",
+    "auto-ces": "ces",
+    "auto-arima": "arima",
+    "mstl": "mstl",
+    "regression": "regression",
     "theta": "theta",
     "croston": "croston",
     "gradient-boosting": "boosting",
@@ -95,17 +99,28 @@ class ChosenCandidate:
     members: tuple[Candidate, ...] = ()
 
     @property
+    def combine(self) -> Combine | None:
+        """How the members are combined; None for a single candidate."""
+        return self.candidate.combine if isinstance(self.candidate, Ensemble) else None
+
+    @property
     def parts(self) -> tuple[Candidate, ...]:
         """What is fitted: the members, or the candidate itself."""
         return self.members or (self.candidate,)
 
 
-def choose_members(label: str, kind: str, members: Sequence[Candidate]) -> ChosenCandidate:
-    """Return a champion with the members that it was chosen with."""
-    if kind != "ensemble":
+def choose_members(label: str, combine: Combine | None, members: Sequence[Candidate]) -> ChosenCandidate:
+    """Return a champion with the members that it was chosen with. `combine` says how: None for a single candidate."""
+    if combine is None:
         return ChosenCandidate(members[0])
     of = tuple(member.label for member in members)
-    return ChosenCandidate(Ensemble(kind="ensemble", name=label, of=of), tuple(members))
+    return ChosenCandidate(Ensemble(kind="ensemble", name=label, of=of, combine=combine), tuple(members))
+
+
+def combine_means(parts: Sequence[pd.Series] | pd.DataFrame, combine: Combine | None) -> pd.Series:
+    """Return the mean or the median of several forecasts of the same periods: columns of a frame, or series."""
+    frame = parts if isinstance(parts, pd.DataFrame) else pd.concat(parts, axis=1)
+    return frame.median(axis=1) if combine == "median" else frame.mean(axis=1)
 
 
 def to_json(chosen: ChosenCandidate) -> dict[str, Any]:
@@ -114,7 +129,10 @@ def to_json(chosen: ChosenCandidate) -> dict[str, Any]:
     if not chosen.members:
         return value
     members = [_candidate_json(member) for member in chosen.members]
-    return {"kind": value["kind"], "name": value["name"], "of": value["of"], "members": members}
+    plain = {
+        key: item for key, item in value.items() if (key, item) != ("combine", "mean")
+    }  # as before there was a choice
+    return plain | {"members": members}
 
 
 def from_json(value: Any) -> ChosenCandidate:

@@ -69,12 +69,13 @@ def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) 
 
     Raises ModelError if too few rows have all lags.
     """
-    lags = tuple(candidate.lags or default_lags(panel.layout))
+    lags = tuple(candidate.lags or default_lags(panel.layout, int(panel.series_lengths().median())))
     _refuse_short(candidate, panel, lags)
     panel = panel.select_series(panel.series_lengths().loc[lambda length: length >= LEAST].index)
     encoder, differenced = CategoryEncoder.from_panel(panel), needs_differencing(panel)
     shares = split_panel(panel, workers.count if candidate.library == "lightgbm" else 1)
-    model = workers.train_together(partial(_train_share, candidate, seed, lags, differenced, encoder), shares)[0]
+    train = partial(_train_share, candidate, seed, lags, differenced, encoder)
+    model = workers.train_together(train, shares)[0]
     return BoostedModel(candidate, model, lags, differenced, encoder)
 
 
@@ -87,13 +88,21 @@ def _train_share(
     panel: Panel,
     peer: TrainingPeer,
 ) -> Any:
-    """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others."""
-    engine = _build_engine(_build_estimator(candidate, seed, peer), lags, differenced, panel.layout)
+    """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others.
+
+    The number of threads changes no bit: LightGBM's `deterministic`, and scikit-learn's sums by feature, do not depend on it.
+    """
+    from threadpoolctl import threadpool_limits
+
+    engine = _build_engine(_build_estimator(candidate, seed, peer), lags, differenced, panel.layout, peer.threads)
     features, target = _preprocess_frames(engine, feature_matrix(panel, encoder), return_X_y=True)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(limits=peer.threads, user_api="openmp"):
         warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
         engine.fit_models(features, target)
-    return engine.models_[MEAN] if peer.rank == 0 else None
+    model = engine.models_[MEAN]
+    if candidate.library == "lightgbm":
+        model.set_params(n_jobs=1)  # forecasts are made by one thread: they are in forks, which others do not survive
+    return model if peer.rank == 0 else None
 
 
 def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
@@ -107,9 +116,8 @@ def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
             raise ValueError(f"the lags {lags[:5]}")  # noqa: TRY301  (the same message as for any other setting)
     except (KeyError, ValueError, TypeError) as error:
         raise trees.damaged_model_error("its training settings cannot be read") from error
-    return BoostedModel(
-        candidate, trees.load_trees(parts.get(MODEL, b""), candidate.library), lags, differenced, encoder
-    )
+    model = trees.load_trees(parts.get(MODEL, b""), candidate.library)
+    return BoostedModel(candidate, model, lags, differenced, encoder)
 
 
 def needs_differencing(panel: Panel) -> bool:
@@ -126,7 +134,7 @@ def _preprocess_frames(engine: Any, frames: FeatureMatrix, **options: Any) -> An
     )
 
 
-def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
+def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout, threads: int = 1) -> Any:
     from mlforecast import MLForecast
     from mlforecast.lag_transforms import RollingMean
     from mlforecast.target_transforms import Differences, LocalStandardScaler
@@ -137,7 +145,7 @@ def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: 
         lags=list(lags),
         lag_transforms={1: [RollingMean(window, min_samples=1) for window in rolling_windows(layout)]},
         target_transforms=[*([Differences([1])] if differenced else []), LocalStandardScaler()],
-        num_threads=1,
+        num_threads=threads,
     )
 
 
@@ -167,7 +175,7 @@ def _build_lightgbm(candidate: GradientBoosting, seed: int, peer: TrainingPeer) 
         random_state=seed,
         deterministic=True,
         force_row_wise=True,
-        n_jobs=1,
+        n_jobs=peer.threads,
         verbose=-1,
         **_network_options(peer),
     )

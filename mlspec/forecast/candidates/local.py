@@ -14,9 +14,12 @@ import pandas as pd
 
 from mlspec.errors import ModelError
 from mlspec.forecast.candidates.short import LEAST, forecast_by_length
-from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, describe_series
+from mlspec.forecast.effects import estimate_effects
+from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
 
 Build = Callable[[int], Any]  # a season (1 for none) to a statsforecast model
+# With a longer season, a state for each of its periods is too many to estimate well (benchmarks/README.md).
+LONGEST_STATE = 12
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class StatisticalModel:
     """A statistical candidate. `build` makes the model for a season.
 
     A series shorter than `seasons` times the season is forecast without one, and one of fewer than `least` periods by its
-    last value.
+    last value. With `covariates`, the effects of known covariates are taken out before and put back afterwards.
     """
 
     label: str
@@ -32,18 +35,26 @@ class StatisticalModel:
     season: int
     seasons: int
     least: int = LEAST
+    covariates: bool = False
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean, series by series."""
         return forecast_by_length(panel, self.least, self._forecast_long_series)
 
     def _forecast_long_series(self, panel: Panel) -> pd.DataFrame:
+        return (
+            forecast_adjusted(panel, self._forecast_by_season) if self.covariates else self._forecast_by_season(panel)
+        )
+
+    def _forecast_by_season(self, panel: Panel) -> pd.DataFrame:
         lengths = panel.series_lengths()
         seasonal = (lengths >= self.season * self.seasons) & (self.season > 1)
         groups = [(self.season, lengths.index[seasonal]), (1, lengths.index[~seasonal])]
         return pd.concat(
             [
-                _forecast_group(self.label, self.build(season), panel.select_series(ids))
+                forecast_models(
+                    self.label, self.build(season), panel.select_series(ids).frame[[ID, TIME, TARGET]], panel.layout
+                )
                 for season, ids in groups
                 if len(ids)
             ]
@@ -54,13 +65,35 @@ class StatisticalModel:
         return None
 
 
-def _forecast_group(label: str, model: Any, panel: Panel) -> pd.DataFrame:
+def adjust_long_season(season: int, build: Build) -> Any:
+    """Return the model of `build` for a season; for a long one, on series that are seasonally adjusted.
+
+    They are adjusted by STL (Cleveland et al. 1990), and the last season's pattern is added to the forecast.
+    """
+    from statsforecast.models import MSTL
+
+    return MSTL(season_length=season, trend_forecaster=build(1)) if season > LONGEST_STATE else build(season)
+
+
+def forecast_adjusted(panel: Panel, forecast: Callable[[Panel], pd.DataFrame]) -> pd.DataFrame:
+    """Return `forecast` of a panel without the effects of its known covariates, and those of the horizon put back."""
+    if not panel.layout.known:
+        return forecast(panel)
+    effects = estimate_effects(panel, panel.layout.frequency.seasons, waves=False)
+    means = forecast(effects.adjusted_panel())
+    return effects.restore_means(means.sort_values([ID, TIME], ignore_index=True))
+
+
+def forecast_models(label: str, model: Any, frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """Return unique_id, ds, mean of every series of `frame` (unique_id, ds, y), each forecast by a model of its own.
+
+    Raises ModelError if the library fails.
+    """
     from statsforecast import StatsForecast
 
-    engine = StatsForecast(models=[model], freq=panel.layout.frequency.offset, n_jobs=1)
-    frame = panel.frame[[ID, TIME, TARGET]]
+    engine = StatsForecast(models=[model], freq=layout.frequency.offset, n_jobs=1)
     try:
-        means = engine.forecast(df=frame, h=panel.layout.horizon)
+        means = engine.forecast(df=frame, h=layout.horizon)
     except MemoryError:  # not an error of the candidate
         raise
     except Exception as error:  # the library raises bare Exception

@@ -9,23 +9,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlspec.forecast.candidates.local import StatisticalModel
+from mlspec.forecast.candidates.local import StatisticalModel, adjust_long_season
 from mlspec.forecast.frame import Panel
 from mlspec.forecast.workers import Workers
 from mlspec.spec.candidates import AutoEts
-
-LONGEST_STATE = 12
 
 
 def fit(candidate: AutoEts, panel: Panel, seed: int, workers: Workers) -> StatisticalModel:
     """Return the candidate; its parameters are estimated at each forecast."""
     del seed, workers
-    return StatisticalModel(candidate.label, _build_model, candidate.season or panel.layout.season, seasons=2)
+    season = candidate.season or panel.layout.season
+    return StatisticalModel(candidate.label, _build_model, season, seasons=2, covariates=candidate.covariates)
 
 
 def _build_model(season: int) -> Any:
-    from statsforecast.models import MSTL, AutoETS
+    return adjust_long_season(season, _build_short)
 
-    if season > LONGEST_STATE:
-        return MSTL(season_length=season, trend_forecaster=AutoETS(model="ZZN"))
-    return AutoETS(season_length=season)
+
+def _build_short(season: int) -> Any:
+    from statsforecast.models import AutoETS
+
+    return AutoETS(season_length=season) if season > 1 else AutoETS(model="ZZN")

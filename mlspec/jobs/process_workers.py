@@ -1,0 +1,102 @@
+"""Workers that are processes of this machine: each is forked for one share of the series, and forecasts it.
+
+A forked process holds the panel already, and costs milliseconds. Series are forecast independently, so that the result is the same
+to the last bit for any number of processes. Trees are grown by the threads of one process, which share the features of all rows.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+import pandas as pd
+
+from mlspec.errors import TargetError
+from mlspec.forecast.arrow_stream import from_arrow, to_arrow
+from mlspec.forecast.frame import Panel
+from mlspec.forecast.workers import MOST_ROWS, TrainingPeer
+from mlspec.jobs.isolation import ForkedWork, start_apart
+from mlspec.memory import HINT, free_memory
+from mlspec.processors import usable_processors
+
+T = TypeVar("T")
+# Bytes for one row of a share while it is forecast: 40 features in double precision (see `workers.MOST_ROWS`).
+ROW_BYTES = 320
+LEAST_ROWS = 10_000
+# Rows of a training for each thread: with fewer, the threads wait for each other longer than they save.
+THREAD_ROWS = 20_000
+
+
+class ProcessWorkers:
+    """The processors of this machine. Implements `forecast.workers.Workers`."""
+
+    count = 1
+
+    def __init__(self, processors: int, memory: int) -> None:
+        """`memory`: bytes that all processes together may take for their shares."""
+        self.at_once = processors
+        self.most_rows = max(LEAST_ROWS, min(MOST_ROWS, memory // (processors * ROW_BYTES)))
+
+    def forecast_shares(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
+        """Run `forecast` on each share in a process of its own, and return the results in order; a single one in this process.
+
+        Raises the MlspecError of a share, and TargetError if its process was ended.
+        """
+        waiting = iter(shares)
+        first = list(islice(waiting, 2))
+        if len(first) < 2:
+            return [forecast(share) for share in first]
+        return self._forecast_apart(forecast, (share for part in (first, waiting) for share in part))
+
+    def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
+        """Train on the whole panel, in a process of its own if by several threads.
+
+        The threads that OpenMP keeps do not survive a fork. A process that has used them could start no other that needs OpenMP.
+        """
+        (share,) = shares
+        threads = min(self.at_once, len(share.frame) // THREAD_ROWS)
+        if threads < 2:
+            return [work(share, TrainingPeer())]
+        peer = TrainingPeer(threads=threads)
+        forked = start_apart(lambda: pickle.dumps(work(share, peer)), "a training", partial(_lost, "trained"))
+        result: T = pickle.loads(forked.finish())  # noqa: S301  (what this process forked has made it)
+        return [result]
+
+    def _forecast_apart(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
+        results, running = list[pd.DataFrame](), list[ForkedWork]()
+        try:
+            for share in shares:
+                if len(running) == self.at_once:
+                    results.append(from_arrow(running.pop(0).finish()))
+                running.append(
+                    start_apart(partial(_forecast_share, forecast, share), "a share of the series", _LOST_SHARE)
+                )
+            while running:
+                results.append(from_arrow(running.pop(0).finish()))
+        except BaseException:  # a share that cannot be forecast, or a signal to this process: none is left behind
+            for forked in running:
+                forked.kill()
+            raise
+        return results
+
+
+def processors_of_this_machine() -> ProcessWorkers:
+    """Return the workers that this process may have: its processors, and half of the memory that is free now."""
+    return ProcessWorkers(usable_processors(), free_memory() // 2)
+
+
+def _forecast_share(forecast: Callable[[Panel], pd.DataFrame], share: Panel) -> bytes:
+    return to_arrow(forecast(share))
+
+
+def _lost(what: str, how: str) -> TargetError:
+    return TargetError(
+        f"a process that {what} {how}",
+        hint=f"SIGKILL usually means that memory ran out: {HINT}",
+    )
+
+
+_LOST_SHARE = partial(_lost, "forecast a share of the series")

@@ -1,0 +1,88 @@
+"""Who becomes champion: the best by the spec's metric, or, with `auto`, the median of all unless another one is surely better."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlspec.errors import ModelError
+from mlspec.forecast.backtest import CANDIDATE, Entrant
+from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
+from mlspec.forecast.frequency import parse_frequency
+from mlspec.forecast.quantiles import CUTOFF
+from mlspec.forecast.scales import SCALE
+from mlspec.forecast.selection import Competitors, choose_champion, choose_metric, is_surely_better
+from mlspec.spec.candidates import SeasonalNaive, Theta
+from mlspec.spec.forecast import Backtest, Model
+
+NAIVE, THETA = SeasonalNaive(kind="seasonal-naive"), Theta(kind="theta")
+MEDIAN = Entrant("median", "ensemble", (NAIVE, THETA), combine="median")
+SINGLE = Entrant("theta", "theta", (THETA,))
+
+
+def rows(gain: float, noise: float, *, series: int = 10, windows: int = 4, unlike: float = 0.0) -> pd.DataFrame:
+    """Rows of both entrants: theta's errors are smaller by `gain` on average, with chance in it, and by `unlike` in one window."""
+    chance = np.random.default_rng(5)
+    parts = []
+    for cutoff in range(windows):
+        for place in range(series):
+            better = gain + noise * chance.normal() + unlike * (cutoff == 0)
+            for label, error in (("median", 10.0), ("theta", 10.0 - better)):
+                parts.append((label, f"s{place}", cutoff, 100.0 + error, 100.0, 1.0))
+    return pd.DataFrame(parts, columns=[CANDIDATE, ID, CUTOFF, TARGET, MEAN, SCALE])
+
+
+def champion(table: pd.DataFrame, preferred: str | None) -> str:
+    scores = {
+        label: {"wape": float((part[TARGET] - part[MEAN]).abs().sum())} for label, part in table.groupby(CANDIDATE)
+    }
+    competitors = Competitors((SINGLE, MEDIAN), SINGLE, None, preferred=preferred)
+    return choose_champion(competitors, scores, table, "wape").label  # type: ignore[arg-type]
+
+
+def test_a_candidate_that_is_better_by_chance_does_not_replace_the_median() -> None:
+    table = rows(gain=0.3, noise=4.0)
+    assert champion(table, "median") == "median"
+    assert champion(table, None) in ("theta", "median")
+
+
+def test_one_that_is_surely_better_does() -> None:
+    assert champion(rows(gain=2.0, noise=1.0), "median") == "theta"
+
+
+def test_one_that_is_worse_never_does() -> None:
+    assert champion(rows(gain=-2.0, noise=1.0), "median") == "median"
+
+
+def test_where_a_spec_lists_candidates_the_best_is_champion() -> None:
+    assert champion(rows(gain=0.5, noise=0.0), None) == "theta"
+
+
+def test_one_window_is_not_enough_whatever_it_was_better_by() -> None:
+    assert not is_surely_better(rows(gain=-0.1, noise=0.01, unlike=8.0), "theta", "median")
+
+
+def test_without_a_value_of_the_metric_there_is_no_champion() -> None:
+    competitors = Competitors((SINGLE, MEDIAN), SINGLE, None, preferred="median")
+    with pytest.raises(ModelError, match="no candidate can be ranked by wape"):
+        choose_champion(competitors, {"theta": {"wape": None}, "median": {"wape": None}}, rows(1, 1), "wape")  # type: ignore[arg-type]
+
+
+def demand(values: list[float]) -> Panel:
+    frame = pd.DataFrame({
+        ID: "s", TIME: pd.date_range("2024-01-01", periods=len(values)), TARGET: values, OBSERVED: True,
+    })  # fmt: skip
+    bare = Panel(frame, pd.DataFrame({ID: ["s"]}), frame[[ID, TIME]][:0], Layout(parse_frequency("D"), 2, 7))
+    return Panel(frame, bare.series, horizon_frame(bare), bare.layout)
+
+
+def test_intermittent_demand_is_ranked_by_squared_errors_under_auto_and_it_is_said() -> None:
+    seldom, daily = demand([0.0, 0.0, 0.0, 5.0] * 10), demand([5.0, 6.0] * 20)
+    automatic = Model(horizon=2)
+    metric, why = choose_metric(automatic, seldom)
+    assert metric == "rmsse"
+    assert why.startswith("candidates are ranked by RMSSE: 100% of the series have intermittent demand")
+    assert choose_metric(automatic, daily) == ("wape", "")
+    assert choose_metric(Model(horizon=2, candidates=(THETA,)), seldom) == ("wape", "")
+    assert choose_metric(Model(horizon=2, backtest=Backtest(metric="mase")), seldom) == ("mase", "")

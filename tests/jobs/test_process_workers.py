@@ -1,0 +1,183 @@
+"""All processors of a machine, and the same bytes as one of them: each share of the series is forecast by a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mlspec import processors
+from mlspec.engine.process_pool import run_in_processes
+from mlspec.errors import ModelError, TargetError, Terminated, UsageError
+from mlspec.forecast.artifact import dump_model, load_model, train_model
+from mlspec.forecast.backtest import forecast_means
+from mlspec.forecast.candidates import ChosenCandidate, fit_candidate
+from mlspec.forecast.frame import ID, MEAN, Panel
+from mlspec.forecast.workers import FEWEST_SERIES, THIS_PROCESS, forecast_blocks, split_panel
+from mlspec.jobs import process_workers
+from mlspec.jobs.isolation import forecast_apart
+from mlspec.jobs.process_workers import LEAST_ROWS, ProcessWorkers, processors_of_this_machine
+from mlspec.jobs.runtime import single_threaded
+from mlspec.spec.candidates import GradientBoosting, Theta
+from tests.forecast.test_workers import DAYS, panel
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+MEMORY = 2**30
+PANEL = panel(3 * FEWEST_SERIES)
+
+
+@pytest.fixture(autouse=True)
+def threads_for_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let several threads train on the few rows of a test, too."""
+    monkeypatch.setattr(process_workers, "THREAD_ROWS", 100)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Any:
+    """As in a step."""
+    with single_threaded():
+        yield
+
+
+@pytest.mark.parametrize("candidate", [
+    Theta(kind="theta"),
+    GradientBoosting(kind="gradient-boosting", lags=(1, 7), iterations=20),
+    GradientBoosting(kind="gradient-boosting", library="lightgbm", lags=(1, 7), iterations=20),
+], ids=lambda candidate: f"{candidate.kind}-{getattr(candidate, 'library', '')}")  # fmt: skip
+def test_any_number_of_processors_makes_the_same_model_and_the_same_forecast(candidate: Any) -> None:
+    alone = fit_candidate(candidate, PANEL, 0, THIS_PROCESS)
+    expected = forecast_means(alone, PANEL, candidate.label)
+    for number in (1, 2, 3):
+        workers = ProcessWorkers(number, MEMORY)
+        fitted = fit_candidate(candidate, PANEL, 0, workers)
+        assert fitted.to_bytes() == alone.to_bytes()
+        made = forecast_means(fitted, PANEL, candidate.label, workers)
+        pd.testing.assert_frame_equal(made, expected, check_exact=True)
+
+
+@pytest.mark.parametrize("library", ["scikit-learn", "lightgbm"])
+def test_a_model_s_file_is_forecast_in_a_fork_after_a_training_by_several_threads(library: Any) -> None:
+    candidate = GradientBoosting(kind="gradient-boosting", library=library, lags=(1, 7), iterations=20)
+    trained = train_model(ChosenCandidate(candidate), PANEL, 0, lambda *_: None, ProcessWorkers(3, MEMORY))
+    loaded = load_model(dump_model(trained))
+    made = forecast_apart(loaded, PANEL, "the model")  # would wait for ever for threads that did not survive the fork
+    pd.testing.assert_frame_equal(made, trained.forecast(PANEL), check_exact=True)
+
+
+def process_ids(share: Panel) -> pd.DataFrame:
+    return share.series[[ID]].assign(process=os.getpid())
+
+
+def test_each_share_has_a_process_of_its_own_and_the_results_are_in_order() -> None:
+    workers = ProcessWorkers(2, MEMORY)
+    shares = list(split_panel(PANEL, 5))
+    made = workers.forecast_shares(process_ids, shares)
+    assert [list(part[ID]) for part in made] == [list(share.series[ID]) for share in shares]
+    assert len({part["process"].iloc[0] for part in made} - {os.getpid()}) == 5
+
+
+def test_few_series_are_forecast_by_the_step_itself() -> None:
+    workers = ProcessWorkers(4, MEMORY)
+    (made,) = workers.forecast_shares(process_ids, forecast_blocks(panel(FEWEST_SERIES), workers))
+    assert set(made["process"]) == {os.getpid()}
+    assert len(list(forecast_blocks(panel(2 * FEWEST_SERIES), workers))) == 2
+    assert workers.forecast_shares(process_ids, []) == []
+
+
+def test_shares_are_as_small_as_the_memory_asks_for() -> None:
+    rows = 2 * LEAST_ROWS
+    assert ProcessWorkers(2, 2 * rows * 320).most_rows == rows
+    assert ProcessWorkers(4, 2 * rows * 320).most_rows == LEAST_ROWS  # four at once have half of the room each
+    whole = panel(1 + LEAST_ROWS // DAYS)
+    assert len(list(forecast_blocks(whole, ProcessWorkers(1, 0)))) == 2
+
+
+def fail(_share: Panel) -> pd.DataFrame:
+    raise ModelError("too little history", hint="bring more")
+
+
+def test_the_error_of_a_share_is_the_error_of_the_step() -> None:
+    with pytest.raises(ModelError, match="too little history") as caught:
+        ProcessWorkers(2, MEMORY).forecast_shares(fail, split_panel(PANEL, 4))
+    assert caught.value.hint == "bring more"
+
+
+def end_by_kill(_share: Panel) -> pd.DataFrame:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("is not reached")
+
+
+def test_a_process_that_the_system_ends_is_told_with_what_to_do() -> None:
+    with pytest.raises(TargetError, match="a share of the series was ended by SIGKILL") as caught:
+        ProcessWorkers(2, MEMORY).forecast_shares(end_by_kill, split_panel(PANEL, 2))
+    assert "memory" in str(caught.value.hint)
+
+
+def test_a_signal_to_the_step_leaves_no_process_behind() -> None:
+    def hear(_number: int, _frame: object) -> None:
+        raise Terminated
+
+    def ask_and_wait(share: Panel) -> pd.DataFrame:
+        if "s00" in set(share.series[ID]):
+            os.kill(os.getppid(), signal.SIGUSR1)
+        os.read(os.pipe()[0], 1)
+        return share.series
+
+    before = signal.signal(signal.SIGUSR1, hear)
+    try:
+        with pytest.raises(Terminated):
+            ProcessWorkers(3, MEMORY).forecast_shares(ask_and_wait, split_panel(PANEL, 3))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_the_processors_are_those_of_the_container(tmp_path: Path) -> None:
+    def write(name: str, text: str) -> None:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    own = processors.usable_processors({}, tmp_path)
+    assert own == len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else own >= 1
+    write("proc/self/cgroup", "0::/box\n")
+    write("sys/fs/cgroup/box/cpu.max", "max 100000\n")
+    assert processors.usable_processors({}, tmp_path) == own
+    write("sys/fs/cgroup/cpu.max", "100000 100000\n")  # of the group above
+    assert processors.usable_processors({}, tmp_path) == 1
+    write("sys/fs/cgroup/box/cpu.max", "50000 100000\n")  # half of one
+    assert processors.usable_processors({}, tmp_path) == 1
+    write("proc/self/cgroup", "4:cpu,cpuacct:/old\n")
+    write("sys/fs/cgroup/cpu/old/cpu.cfs_quota_us", "-1\n")
+    write("sys/fs/cgroup/cpu/old/cpu.cfs_period_us", "100000\n")
+    assert processors.usable_processors({}, tmp_path) == own
+    write("sys/fs/cgroup/cpu/old/cpu.cfs_quota_us", "100000\n")
+    assert processors.usable_processors({}, tmp_path) == 1
+    assert processors.usable_processors({"MLSPEC_PROCESSORS": "7"}, tmp_path) == 7
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "2.5", "many", "1000000"])
+def test_a_number_of_processors_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="no number of processors"):
+        processors.usable_processors({"MLSPEC_PROCESSORS": text})
+
+
+def test_forecasts_that_are_worked_on_at_once_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLSPEC_PROCESSORS", "6")
+    assert processors_of_this_machine().at_once == 6
+    count = [lambda: processors_of_this_machine().at_once] * 3
+    assert run_in_processes(count, 8, lambda *_: 0) == [2, 2, 2]
+    assert run_in_processes(count[:1], 8, lambda *_: 0) == [6]
+    assert run_in_processes([*count, *count, *count], 9, lambda *_: 0) == [1] * 9
+    assert os.environ["MLSPEC_PROCESSORS"] == "6"
+
+
+def test_a_mean_is_the_one_of_its_series_whatever_share_it_was_in() -> None:
+    fitted = fit_candidate(Theta(kind="theta"), PANEL, 0)
+    whole = forecast_means(fitted, PANEL, "theta").set_index(ID)[MEAN]
+    some = PANEL.select_series(PANEL.series[ID].iloc[[3, 11]])
+    assert forecast_means(fitted, some, "theta").set_index(ID)[MEAN].equals(whole.loc[["s03", "s11"]])
