@@ -89,11 +89,13 @@ def add_quantiles(forecast: pd.DataFrame, past: pd.DataFrame, quantiles: Sequenc
 def _correct_mean(forecast: pd.DataFrame, errors: _PastErrors, values: Array, need: int) -> Array:
     """Return the mean with what is sure of its error; where all quantiles still lie on one side of it, that of the distribution.
 
-    The mean of intermittent demand may lie above all quantiles, and is right: there the distribution's own lies outside too.
+    The mean of intermittent demand may lie above all quantiles, and is right: there the distribution's own lies outside too. A
+    distribution of few residuals is no reason to leave the candidate's mean.
     """
     shifts = forecast[STEP].map(errors.shifts).fillna(0.0).to_numpy()
     mean: Array = forecast[MEAN].to_numpy() + shifts * forecast[SCALE].to_numpy()
-    means = {int(str(step)): errors.pool(int(str(step)), need).mean() for step in forecast[STEP].unique()}
+    pools = {int(str(step)): errors.pool(int(str(step)), need) for step in forecast[STEP].unique()}
+    means = {step: float(pool.mean()) if 2 * pool.size >= need else np.nan for step, pool in pools.items()}
     expected = _offset_means(forecast, errors, means)
     inside = (expected >= values[:, 0]) & (expected <= values[:, -1])
     outside = (mean < values[:, 0]) | (mean > values[:, -1])

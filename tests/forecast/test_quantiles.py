@@ -84,9 +84,15 @@ def test_a_backtest_of_one_window_has_no_quantiles_and_the_mean_of_the_candidate
 
 
 def test_a_mean_outside_of_its_interval_gives_way_to_that_of_the_distribution() -> None:
-    made = add_quantiles(ahead(["s0"]), past({"s0": 0.5}, windows=2, bias=10.0), QUANTILES)
+    sizes = {f"s{place}": 0.5 for place in range(4)}
+    made = add_quantiles(ahead([*sizes]), past(sizes, windows=2, bias=10.0), QUANTILES)
     assert made[MEAN].between(made["q0.1"], made["q0.9"]).all()
     assert made[MEAN].between(109.0, 111.0).all()
+
+
+def test_a_handful_of_residuals_moves_no_mean() -> None:
+    made = add_quantiles(ahead(["s0"]), past({"s0": 0.5}, windows=2, bias=10.0), QUANTILES)
+    assert made[MEAN].eq(100.0).all()
 
 
 def test_the_mean_of_intermittent_demand_may_lie_above_its_interval() -> None:
