@@ -46,6 +46,8 @@ DEPLOYED = "(to serve)"
 # Under `auto`, how many standard errors the gain of another candidate over the preferred ensemble has to be (5 %, one-sided). A
 # backtest has few windows, and the best of many candidates looks better than it is. An ensemble's errors partly cancel.
 SURE_GAIN = 1.645
+# The fewest windows that can agree by a sign test (1 in 16 by chance), and the share by which errors are then smaller in all.
+FEWEST_SIGNS, CLEAR_GAIN = 4, 0.1
 
 
 @dataclass(frozen=True)
@@ -236,18 +238,24 @@ def choose_champion(competitors: Competitors, scores: dict[str, Metrics], rows: 
 
 
 def is_surely_better(rows: pd.DataFrame, label: str, other: str) -> bool:
-    """Return whether one entrant's errors are smaller than another's by more than chance explains.
+    """Return whether one entrant's errors are smaller than another's by more than chance explains, by one of two tests.
 
     A paired test over series and windows: the difference of their mean absolute errors, in the series' scale, is compared with its
-    standard error. It has to be better in more than half of the windows too, since the series of a window share its events.
+    standard error. It has to be better in more than half of the windows too, since the series of a window share its events. A sign
+    test over windows, for few series that differ much: the sum of absolute errors is smaller in each of four windows or more (by
+    chance 1 in 16), and by a tenth in all.
     """
-    errors = (rows[TARGET] - rows[MEAN]).abs() / rows[SCALE]
+    errors = (rows[TARGET] - rows[MEAN]).abs()
     keys = [rows[CANDIDATE], rows[CUTOFF], rows[ID]]
-    by_pair = errors.groupby(keys).mean().unstack(CANDIDATE).dropna()
+    by_pair = (errors / rows[SCALE]).groupby(keys).mean().unstack(CANDIDATE).dropna()
     gains = by_pair[other] - by_pair[label]
     error = gains.std(ddof=1) / len(gains) ** 0.5
     in_windows = gains.groupby(level=CUTOFF).mean() > 0
-    return bool(gains.mean() > SURE_GAIN * error and in_windows.mean() > 0.5)
+    if gains.mean() > SURE_GAIN * error and in_windows.mean() > 0.5:
+        return True
+    sums = errors.groupby(keys[:2]).sum().unstack(CANDIDATE)
+    always = len(sums) >= FEWEST_SIGNS and bool((sums[label] < sums[other]).all())
+    return always and bool(sums[label].sum() <= (1 - CLEAR_GAIN) * sums[other].sum())
 
 
 def _forecast_key(candidate: Candidate) -> str:

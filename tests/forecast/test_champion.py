@@ -59,6 +59,22 @@ def test_where_a_spec_lists_candidates_the_best_is_champion() -> None:
     assert champion(rows(gain=0.5, noise=0.0), None) == "theta"
 
 
+def unlike_series(better: float, *, windows: int = 4) -> pd.DataFrame:
+    """Rows of two series: theta is better on the large one by a share of the error, in each window, and worse on the small one."""
+    parts = []
+    for cutoff in range(windows):
+        for label, large in (("median", 1000.0), ("theta", 1000.0 * (1 - better))):
+            parts.append((label, "large", cutoff, large, 0.0, 1000.0))
+            parts.append((label, "small", cutoff, 1.0 + (label == "theta"), 0.0, 1.0))
+    return pd.DataFrame(parts, columns=[CANDIDATE, ID, CUTOFF, TARGET, MEAN, SCALE])
+
+
+def test_one_that_is_clearly_better_in_each_of_four_windows_does_too() -> None:
+    assert champion(unlike_series(0.3), "median") == "theta"
+    assert champion(unlike_series(0.05), "median") == "median"
+    assert champion(unlike_series(0.3, windows=3), "median") == "median"
+
+
 def test_one_window_is_not_enough_whatever_it_was_better_by() -> None:
     assert not is_surely_better(rows(gain=-0.1, noise=0.01, unlike=8.0), "theta", "median")
 

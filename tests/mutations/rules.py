@@ -729,7 +729,7 @@ MUTATIONS = (
              "return {candidate.label: find_model_code(root, candidate.class_).digest for candidate in custom}", "return {}",
              OWN_SESSION + "::test_its_code_is_its_version_s_and_a_rollback_brings_the_old_code_back"),
     Mutation("a candidate that is better by chance does not replace the median", "forecast/selection.py",
-             "gains.mean() > SURE_GAIN * error and in_windows.mean() > 0.5", "gains.mean() > 0",
+             "    if gains.mean() > SURE_GAIN * error and in_windows.mean() > 0.5:", "    if gains.mean() > 0:",
              "tests/forecast/test_champion.py"),
     Mutation("a window begins with the seasons that the history has", "forecast/windows.py",
              "    for least in (2 * season, FEWEST_PERIODS):", "    for least in (FEWEST_PERIODS,):",
