@@ -116,17 +116,30 @@ class ForkedWork:
 
 def start_apart(work: Callable[[], bytes], source: str, lost: Callable[[str], MlspecError]) -> ForkedWork:
     """Begin `work` in a forked process. `source` names it in messages; `lost` makes the error if it ends without an answer."""
-    receiver, sender = os.pipe()
-    with _stops_kept() as stops:
-        child = _fork()
-    if child == 0:
-        os.close(receiver)
-        _work_and_exit(work, sender)
-    os.close(sender)
-    forked = ForkedWork(child, FileIO(receiver), source, lost)
-    if stops:
-        forked.kill()
-        raise stops[0]
+    child, forked = 0, None
+    try:
+        # A signal waits until the process is known, so that it leaves none behind, and no lock that is taken for a fork.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            receiver, sender = os.pipe()
+            with _stops_kept() as stops:
+                child = _fork()
+            if child == 0:
+                os.close(receiver)
+                _work_and_exit(work, sender, mask)
+            os.close(sender)
+            forked = ForkedWork(child, FileIO(receiver), source, lost)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if stops:
+            raise stops[0]  # noqa: TRY301  (as a signal that comes when the mask is lifted)
+    except BaseException:
+        if forked is not None:
+            forked.kill()
+        elif child:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        raise
     return forked
 
 
@@ -161,11 +174,11 @@ def _fork() -> int:
         return os.fork()
 
 
-def _work_and_exit(work: Callable[[], bytes], sender: int) -> NoReturn:
+def _work_and_exit(work: Callable[[], bytes], sender: int, mask: set[int | signal.Signals]) -> NoReturn:
     """Do the work in the forked process, write the result, and end without the clean-up of the parent's libraries."""
     code = 1
     try:
-        _prepare_child()
+        _prepare_child(mask)
         answer = _do_work(work)
         with open(sender, "wb") as stream:
             stream.write(answer)
@@ -174,10 +187,11 @@ def _work_and_exit(work: Callable[[], bytes], sender: int) -> NoReturn:
         os._exit(code)
 
 
-def _prepare_child() -> None:
+def _prepare_child(mask: set[int | signal.Signals]) -> None:
     """Leave signals to the parent, write no core file with data in it, and silence what a crashing library prints."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     faulthandler = sys.modules.get("faulthandler")
     if faulthandler is not None:
         faulthandler.disable()

@@ -51,4 +51,4 @@ def test_a_candidate_that_does_not_fit_is_not_blamed(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("statsforecast.StatsForecast.forecast", full)
     with pytest.raises(MemoryError):
-        local._forecast_group("theta", None, panel(2))
+        local.forecast_models("theta", None, panel(2).frame, panel(2).layout)

@@ -110,7 +110,7 @@ def test_covariates_known_past_and_static_are_used(tmp_path: Path) -> None:
 
 
 def test_a_history_that_is_too_short_says_how_long_it_has_to_be(tmp_path: Path) -> None:
-    run = Pipeline(tmp_path).data(sales(days=5))
+    run = Pipeline(tmp_path).data(sales(days=4))
     run.check()
     with pytest.raises(ModelError) as caught:
         run.run("backtest", incumbent=None)

@@ -18,7 +18,7 @@ from mlspec.forecast.backtest import forecast_means
 from mlspec.forecast.candidates import ChosenCandidate, fit_candidate
 from mlspec.forecast.frame import ID, MEAN, Panel
 from mlspec.forecast.workers import FEWEST_SERIES, THIS_PROCESS, forecast_blocks, split_panel
-from mlspec.jobs import process_workers
+from mlspec.jobs import isolation, process_workers
 from mlspec.jobs.isolation import forecast_apart
 from mlspec.jobs.process_workers import LEAST_ROWS, ProcessWorkers, processors_of_this_machine
 from mlspec.jobs.runtime import single_threaded
@@ -117,24 +117,34 @@ def test_a_process_that_the_system_ends_is_told_with_what_to_do() -> None:
     assert "memory" in str(caught.value.hint)
 
 
-def test_a_signal_to_the_step_leaves_no_process_behind() -> None:
+def test_a_signal_to_the_step_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    children: list[int] = []
+    fork = isolation._fork
+
+    def fork_and_note() -> int:
+        children.append(fork())
+        return children[-1]
+
     def hear(_number: int, _frame: object) -> None:
         raise Terminated
 
     def ask_and_wait(share: Panel) -> pd.DataFrame:
-        if "s00" in set(share.series[ID]):
+        if "s02" in set(share.series[ID]):  # the last one: the others wait already
             os.kill(os.getppid(), signal.SIGUSR1)
         os.read(os.pipe()[0], 1)
         return share.series
 
+    monkeypatch.setattr(isolation, "_fork", fork_and_note)
     before = signal.signal(signal.SIGUSR1, hear)
     try:
         with pytest.raises(Terminated):
             ProcessWorkers(3, MEMORY).forecast_shares(ask_and_wait, split_panel(PANEL, 3))
     finally:
         signal.signal(signal.SIGUSR1, before)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children
+    for child in children:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(child, os.WNOHANG)
 
 
 def test_the_processors_are_those_of_the_container(tmp_path: Path) -> None:

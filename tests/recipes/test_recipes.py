@@ -185,7 +185,9 @@ class Theta(_Candidate):'''
 def test_a_candidate_is_a_class_a_module_and_a_line(checkout: Checkout) -> None:
     checkout.change("mlspec/spec/candidates.py", "class Theta(_Candidate):", CANDIDATE_CLASS)
     checkout.change(
-        "mlspec/spec/candidates.py", "SeasonalNaive | AutoEts |", "SeasonalNaive | MovingAverage | AutoEts |"
+        "mlspec/spec/candidates.py",
+        "    SeasonalNaive\n    | AutoEts\n",
+        "    SeasonalNaive\n    | MovingAverage\n    | AutoEts\n",
     )
     checkout.add("mlspec/forecast/candidates/moving.py", CANDIDATE)
     line = '    "theta": "theta",\n'
