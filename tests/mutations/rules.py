@@ -387,7 +387,10 @@ MUTATIONS = (
              "means = _start_at_mean(forecast_cold_starts(means, panel), means)", "pass",
              "tests/jobs/test_new_series.py::test_the_backtest_scores_cold_starts_and_says_so"),
     Mutation("a misspelt period of a wide table is not lost", "forecast/reading/wide.py",
-             "if odd is not None:", "if False:",
+             "    if odd is not None:\n        raise DataError(\n"
+             "            f\"{where}: the column '{odd[:80]}' of '{file.name}' stands",
+             "    if False:\n        raise DataError(\n"
+             "            f\"{where}: the column '{odd[:80]}' of '{file.name}' stands",
              "tests/forecast/test_wide.py::test_a_header_that_does_not_fit_is_answered_in_words"),
     Mutation("half a week is no week", "forecast/aggregate.py",
              "kept = ~periods.isin(list(incomplete))", "kept = periods.notna()",
