@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pandas as pd
 from mlspec.forecast import candidates as families
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
-from mlspec.forecast.workers import Workers
+from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.candidates import GradientBoosting
@@ -56,7 +57,7 @@ def peak_frame(_share: Any) -> pd.DataFrame:
 def learn(count: int) -> dict[str, float]:
     """Learn once, by this process or by so many workers, and return seconds and peaks."""
     whole = panel()
-    with connect_workers(Training(engine="ray", workers=count) if count else Training()) as who:
+    with connect_workers(Training(engine="ray", workers=count)) if count else nullcontext(THIS_PROCESS) as who:
         start = time.perf_counter()
         families.fit_candidate(TREES, whole, 0, who)
         taken = time.perf_counter() - start

@@ -11,12 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlspec.control_groups import V1, V2, group_folders
 from mlspec.errors import UsageError
 
 VARIABLE = "MLSPEC_MEMORY_LIMIT"
 _SIZE = re.compile(r"([0-9]{1,15}) ?([A-Za-z]{0,3})")
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}  # `8G`, `8GiB` and `8GB` are the same here
-_CGROUP = "sys/fs/cgroup"
+# Version of the interface of control groups: files of limit and use, and the line of `memory.stat` for what can be taken back.
+_GROUP_FILES = {
+    V2: ("memory.max", "memory.current", "inactive_file"),
+    V1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+}
 HINT = f"use a machine or a container with more memory, or set {VARIABLE} to what this one can spare, such as 24GiB"
 
 
@@ -49,7 +54,7 @@ def step_memory(environment: Mapping[str, str] | None = None, root: Path = Path(
     if text:
         return MemoryLimit(_parse_size(text), f"the environment variable {VARIABLE}")
     machine = _read_machine(root, "MemTotal")
-    limits = [MemoryLimit(limit, "the limit of this container") for limit, _used in _cgroup_limits(root)]
+    limits = [MemoryLimit(limit, "the limit of this container") for limit, _used in _group_limits(root)]
     return min([MemoryLimit(machine, "the memory of this machine"), *limits], key=lambda limit: limit.size)
 
 
@@ -57,7 +62,7 @@ def free_memory(environment: Mapping[str, str] | None = None, root: Path = Path(
     """Return the bytes that a process can still take now, without a process being killed for it."""
     text = (os.environ if environment is None else environment).get(VARIABLE)
     free = _read_machine(root, "MemAvailable") + _read_machine(root, "SwapFree", 0)
-    own = [max(limit - used, 0) for limit, used in _cgroup_limits(root)]
+    own = [max(limit - used, 0) for limit, used in _group_limits(root)]
     return min([free, *own, *([_parse_size(text)] if text else [])])
 
 
@@ -82,31 +87,16 @@ def _read_machine(root: Path, key: str, missing: int | None = None) -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if missing is None else missing
 
 
-def _cgroup_limits(root: Path) -> Iterator[tuple[int, int]]:
-    """Yield limit and use of the control groups that this process is in, in version 2 of Linux's interface and in version 1.
+def _group_limits(root: Path) -> Iterator[tuple[int, int]]:
+    """Yield limit and use of the control groups that this process is in.
 
     What the kernel can take back at once (`inactive_file`) is not counted as used. Source: docs.kernel.org, cgroup-v2, "Memory".
     """
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _number, controllers, name = line.split(":", 2)
-        if controllers == "":
-            yield from _group_limits(root / _CGROUP, name, ("memory.max", "memory.current", "inactive_file"))
-        elif "memory" in controllers.split(","):
-            keys = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            yield from _group_limits(root / _CGROUP / "memory", name, keys)
-
-
-def _group_limits(top: Path, name: str, keys: tuple[str, str, str]) -> Iterator[tuple[int, int]]:
-    """Yield limit and use of a group and of those above it. In a container the group's name may lead nowhere; its top is there."""
-    group = top / name.strip("/")
-    for folder in (group, *(parent for parent in group.parents if parent.is_relative_to(top))):
-        limit, used = _read_number(folder / keys[0]), _read_number(folder / keys[1])
+    for version, folder in group_folders(root, "memory"):
+        limit_file, used_file, reclaimable = _GROUP_FILES[version]
+        limit, used = _read_number(folder / limit_file), _read_number(folder / used_file)
         if limit is not None and used is not None:
-            yield limit, max(used - _read_reclaimable(folder, keys[2]), 0)
+            yield limit, max(used - _read_reclaimable(folder, reclaimable), 0)
 
 
 def _read_number(file: Path) -> int | None:

@@ -7,9 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mlspec.control_groups import V1, V2, group_folders
 from mlspec.errors import UsageError
 
 VARIABLE = "MLSPEC_PROCESSORS"
+# Version of the interface of control groups: the files with the time in a period, and the period.
+_GROUP_FILES = {V2: ("cpu.max",), V1: ("cpu.cfs_quota_us", "cpu.cfs_period_us")}
 
 
 def usable_processors(environment: Mapping[str, str] | None = None, root: Path = Path("/")) -> int:
@@ -20,7 +23,7 @@ def usable_processors(environment: Mapping[str, str] | None = None, root: Path =
     text = (os.environ if environment is None else environment).get(VARIABLE)
     if text:
         return _parse_number(text)
-    return max(1, min([_process_processors(), *(int(share) for share in _cgroup_shares(root))]))
+    return max(1, min([_process_processors(), *(int(share) for share in _group_shares(root))]))
 
 
 def share_processors(at_once: int) -> None:
@@ -44,30 +47,14 @@ def _process_processors() -> int:
     return os.cpu_count() or 1
 
 
-def _cgroup_shares(root: Path) -> Iterator[float]:
+def _group_shares(root: Path) -> Iterator[float]:
     """Yield the processors' time that this process's control groups allow, in processors.
 
     Sources: docs.kernel.org, cgroup-v2, `cpu.max` ("$MAX $PERIOD", in microseconds); scheduler/sched-bwc for version 1.
     """
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _number, controllers, name = line.split(":", 2)
-        top = root / "sys/fs/cgroup"
-        if controllers == "":
-            yield from _group_shares(top, name, ("cpu.max",))
-        elif "cpu" in controllers.split(","):
-            yield from _group_shares(top / "cpu", name, ("cpu.cfs_quota_us", "cpu.cfs_period_us"))
-
-
-def _group_shares(top: Path, name: str, files: tuple[str, ...]) -> Iterator[float]:
-    """Yield the shares of a group and of those above it. In a container the group's name may lead nowhere; its top is there."""
-    group = top / name.strip("/")
-    for folder in (group, *(parent for parent in group.parents if parent.is_relative_to(top))):
+    for version, folder in group_folders(root, "cpu"):
         try:
-            words = " ".join((folder / file).read_text() for file in files).split()
+            words = " ".join((folder / file).read_text() for file in _GROUP_FILES[version]).split()
         except OSError:
             continue
         if len(words) == 2 and all(word.isdecimal() for word in words) and int(words[1]):  # `max` and -1: no limit

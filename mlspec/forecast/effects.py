@@ -167,7 +167,12 @@ def _fit(values: Array, covariates: Array, waves: Array) -> _Fitted:
 
 
 def _scale(covariates: Array, count: int) -> Array:
-    """Return covariates around their mean, the largest distance in the history being 1; one that did not vary is nothing."""
+    """Return covariates around their mean, the largest distance in the history being 1; one that did not vary is nothing.
+
+    A value of the horizon beyond those of the history counts as the nearest of them: nothing is known of its effect.
+    """
+    past = covariates[:count]
+    covariates = np.clip(covariates, past.min(axis=0, initial=np.inf), past.max(axis=0, initial=-np.inf))
     centred = covariates - covariates[:count].mean(axis=0)
     largest = np.abs(centred[:count]).max(axis=0, initial=0.0)
     varies = largest > 1e-9 * np.abs(covariates[:count]).max(axis=0, initial=0.0)

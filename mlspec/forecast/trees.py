@@ -21,25 +21,22 @@ from mlspec.models.storage import renumber_ids
 # A class that histogram boosting needs and skops does not trust by default. It holds only arrays and numbers.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 LARGEST_BYTES = 2**30
-# Where LightGBM's text says on what it was trained: addresses of a distributed training, and threads. They are replaced by the
-# values of a training on one processor.
-_MACHINE = ((re.compile(r"^\[machines: .*\]$", re.MULTILINE), "[machines: ]"),
-            (re.compile(r"^\[local_listen_port: .*\]$", re.MULTILINE), "[local_listen_port: 12400]"),
-            (re.compile(r"^\[num_threads: .*\]$", re.MULTILINE), "[num_threads: 1]"))  # fmt: skip
+# The network addresses of distributed training in LightGBM's text. They are replaced by the values of local training.
+_NETWORK = ((re.compile(r"^\[machines: .*\]$", re.MULTILINE), "[machines: ]"),
+            (re.compile(r"^\[local_listen_port: .*\]$", re.MULTILINE), "[local_listen_port: 12400]"))  # fmt: skip
 
 
 def dump_trees(model: Any, library: str) -> bytes:
     """Return a fitted model's bytes."""
     if library == "lightgbm":
-        return _strip_machine(str(model.booster_.model_to_string())).encode()
+        return _strip_network(str(model.booster_.model_to_string())).encode()
     import skops.io
 
-    model._bin_mapper.n_threads = 1  # noqa: SLF001  (of the training; the trees do not depend on it)
     return renumber_ids(skops.io.dumps(model))
 
 
-def _strip_machine(trees: str) -> str:
-    for line, plain in _MACHINE:
+def _strip_network(trees: str) -> str:
+    for line, plain in _NETWORK:
         trees = line.sub(plain, trees)
     return trees
 

@@ -22,11 +22,10 @@ FEWEST_SERIES = 8
 
 @dataclass(frozen=True)
 class TrainingPeer:
-    """One worker of a training: its rank, the addresses (host:port) of all workers, by rank, and how many threads it may use."""
+    """One worker of a distributed training: its rank, and the addresses (host:port) of all workers, by rank."""
 
     rank: int = 0
     addresses: tuple[str, ...] = ("",)
-    threads: int = 1
 
 
 class Workers(Protocol):

@@ -1,12 +1,11 @@
 """Workers that are processes of this machine: each is forked for one share of the series, and forecasts it.
 
 A forked process holds the panel already, and costs milliseconds. Series are forecast independently, so that the result is the same
-to the last bit for any number of processes. Trees are grown by the threads of one process, which share the features of all rows.
+to the last bit for any number of processes.
 """
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
@@ -17,7 +16,7 @@ import pandas as pd
 from mlspec.errors import TargetError
 from mlspec.forecast.arrow_stream import from_arrow, to_arrow
 from mlspec.forecast.frame import Panel
-from mlspec.forecast.workers import MOST_ROWS, TrainingPeer
+from mlspec.forecast.workers import MOST_ROWS, THIS_PROCESS, TrainingPeer
 from mlspec.jobs.isolation import ForkedWork, start_apart
 from mlspec.memory import HINT, free_memory
 from mlspec.processors import usable_processors
@@ -26,8 +25,6 @@ T = TypeVar("T")
 # Bytes for one row of a share while it is forecast: 40 features in double precision (see `workers.MOST_ROWS`).
 ROW_BYTES = 320
 LEAST_ROWS = 10_000
-# Rows of a training for each thread: with fewer, the threads wait for each other longer than they save.
-THREAD_ROWS = 20_000
 
 
 class ProcessWorkers:
@@ -52,18 +49,11 @@ class ProcessWorkers:
         return self._forecast_apart(forecast, (share for part in (first, waiting) for share in part))
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
-        """Train on the whole panel, in a process of its own if by several threads.
+        """Train on the whole panel, in this process and by one thread.
 
-        The threads that OpenMP keeps do not survive a fork. A process that has used them could start no other that needs OpenMP.
+        A process that has used several threads of OpenMP can fork no other that uses them: that one would wait for ever.
         """
-        (share,) = shares
-        threads = min(self.at_once, len(share.frame) // THREAD_ROWS)
-        if threads < 2:
-            return [work(share, TrainingPeer())]
-        peer = TrainingPeer(threads=threads)
-        forked = start_apart(lambda: pickle.dumps(work(share, peer)), "a training", partial(_lost, "trained"))
-        result: T = pickle.loads(forked.finish())  # noqa: S301  (what this process forked has made it)
-        return [result]
+        return THIS_PROCESS.train_together(work, shares)
 
     def _forecast_apart(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
         results, running = list[pd.DataFrame](), list[ForkedWork]()
@@ -71,9 +61,7 @@ class ProcessWorkers:
             for share in shares:
                 if len(running) == self.at_once:
                     results.append(from_arrow(running.pop(0).finish()))
-                running.append(
-                    start_apart(partial(_forecast_share, forecast, share), "a share of the series", _LOST_SHARE)
-                )
+                running.append(start_apart(partial(_forecast_share, forecast, share), "a share of the series", _lost))
             while running:
                 results.append(from_arrow(running.pop(0).finish()))
         except BaseException:  # a share that cannot be forecast, or a signal to this process: none is left behind
@@ -92,11 +80,8 @@ def _forecast_share(forecast: Callable[[Panel], pd.DataFrame], share: Panel) -> 
     return to_arrow(forecast(share))
 
 
-def _lost(what: str, how: str) -> TargetError:
+def _lost(how: str) -> TargetError:
     return TargetError(
-        f"a process that {what} {how}",
+        f"a process that forecast a share of the series {how}",
         hint=f"SIGKILL usually means that memory ran out: {HINT}",
     )
-
-
-_LOST_SHARE = partial(_lost, "forecast a share of the series")

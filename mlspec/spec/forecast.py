@@ -382,7 +382,8 @@ class Training(Part):
         examples=["n2-highmem-16"],
     )
     engine: Literal["ray"] | None = Field(
-        default=None, description="The cluster engine; needs mlspec's extra `ray`. If left out, one process trains."
+        default=None,
+        description="The cluster engine; needs mlspec's extra `ray`. If left out, one machine trains.",
     )
     address: RayAddress | None = Field(
         default=None,

@@ -76,6 +76,17 @@ def test_a_covariate_that_did_not_vary_has_no_effect() -> None:
     assert not effects.known.any()
 
 
+def test_a_value_beyond_those_of_the_history_has_the_effect_of_the_nearest() -> None:
+    values = promotions().frame[TARGET].to_numpy()
+    made = [
+        estimate_series(values, PROMOTED[:WEEKS, None], np.full((HORIZON, 1), ahead), (52.18,), None).put_back(
+            np.full(HORIZON, 100.0), waves=False
+        )
+        for ahead in (1.0, 1e6)  # a slip of the planner's
+    ]
+    np.testing.assert_array_equal(made[0], made[1])
+
+
 def test_a_promotion_that_was_seen_once_counts_half_of_what_it_seemed_to_do() -> None:
     once = np.zeros(WEEKS + HORIZON)
     once[[60, WEEKS]] = 1

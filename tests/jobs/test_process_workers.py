@@ -13,13 +13,11 @@ import pytest
 from mlspec import processors
 from mlspec.engine.process_pool import run_in_processes
 from mlspec.errors import ModelError, TargetError, Terminated, UsageError
-from mlspec.forecast.artifact import dump_model, load_model, train_model
 from mlspec.forecast.backtest import forecast_means
-from mlspec.forecast.candidates import ChosenCandidate, fit_candidate
+from mlspec.forecast.candidates import fit_candidate
 from mlspec.forecast.frame import ID, MEAN, Panel
 from mlspec.forecast.workers import FEWEST_SERIES, THIS_PROCESS, forecast_blocks, split_panel
-from mlspec.jobs import isolation, process_workers
-from mlspec.jobs.isolation import forecast_apart
+from mlspec.jobs import isolation
 from mlspec.jobs.process_workers import LEAST_ROWS, ProcessWorkers, processors_of_this_machine
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.candidates import GradientBoosting, Theta
@@ -28,12 +26,6 @@ from tests.forecast.test_workers import DAYS, panel
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 MEMORY = 2**30
 PANEL = panel(3 * FEWEST_SERIES)
-
-
-@pytest.fixture(autouse=True)
-def threads_for_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let several threads train on the few rows of a test, too."""
-    monkeypatch.setattr(process_workers, "THREAD_ROWS", 100)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -57,15 +49,6 @@ def test_any_number_of_processors_makes_the_same_model_and_the_same_forecast(can
         assert fitted.to_bytes() == alone.to_bytes()
         made = forecast_means(fitted, PANEL, candidate.label, workers)
         pd.testing.assert_frame_equal(made, expected, check_exact=True)
-
-
-@pytest.mark.parametrize("library", ["scikit-learn", "lightgbm"])
-def test_a_model_s_file_is_forecast_in_a_fork_after_a_training_by_several_threads(library: Any) -> None:
-    candidate = GradientBoosting(kind="gradient-boosting", library=library, lags=(1, 7), iterations=20)
-    trained = train_model(ChosenCandidate(candidate), PANEL, 0, lambda *_: None, ProcessWorkers(3, MEMORY))
-    loaded = load_model(dump_model(trained))
-    made = forecast_apart(loaded, PANEL, "the model")  # would wait for ever for threads that did not survive the fork
-    pd.testing.assert_frame_equal(made, trained.forecast(PANEL), check_exact=True)
 
 
 def process_ids(share: Panel) -> pd.DataFrame:

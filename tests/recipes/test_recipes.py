@@ -190,7 +190,7 @@ def test_a_candidate_is_a_class_a_module_and_a_line(checkout: Checkout) -> None:
         "    SeasonalNaive\n    | MovingAverage\n    | AutoEts\n",
     )
     checkout.add("mlspec/forecast/candidates/moving.py", CANDIDATE)
-    line = '    "theta": "theta",\n'
+    line = '    "croston": "croston",\n'
     checkout.change("mlspec/forecast/candidates/__init__.py", line, f'{line}    "moving-average": "moving",\n')
     spec = checkout.project / "specs" / "demand.yaml"
     first = "    - {kind: seasonal-naive, season: 7}\n"

@@ -21,12 +21,12 @@ from mlspec.spec.candidates import Candidate, Combine, Custom, Ensemble, Gradien
 # kind: the module of its family, below this package.
 FAMILIES = {
     "seasonal-naive": "naive",
-    "auto-ets": "smoothing",
-    "auto-ces": "ces",
-    "auto-arima": "arima",
+    "auto-ets": "statistical",
+    "auto-ces": "statistical",
+    "auto-arima": "statistical",
     "mstl": "mstl",
     "regression": "regression",
-    "theta": "theta",
+    "theta": "statistical",
     "croston": "croston",
     "gradient-boosting": "boosting",
     "custom": "custom",

@@ -88,21 +88,13 @@ def _train_share(
     panel: Panel,
     peer: TrainingPeer,
 ) -> Any:
-    """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others.
-
-    The number of threads changes no bit: LightGBM's `deterministic`, and scikit-learn's sums by feature, do not depend on it.
-    """
-    from threadpoolctl import threadpool_limits
-
-    engine = _build_engine(_build_estimator(candidate, seed, peer), lags, differenced, panel.layout, peer.threads)
+    """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others."""
+    engine = _build_engine(_build_estimator(candidate, seed, peer), lags, differenced, panel.layout)
     features, target = _preprocess_frames(engine, feature_matrix(panel, encoder), return_X_y=True)
-    with warnings.catch_warnings(), threadpool_limits(limits=peer.threads, user_api="openmp"):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
         engine.fit_models(features, target)
-    model = engine.models_[MEAN]
-    if candidate.library == "lightgbm":
-        model.set_params(n_jobs=1)  # forecasts are made by one thread: they are in forks, which others do not survive
-    return model if peer.rank == 0 else None
+    return engine.models_[MEAN] if peer.rank == 0 else None
 
 
 def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
@@ -134,7 +126,7 @@ def _preprocess_frames(engine: Any, frames: FeatureMatrix, **options: Any) -> An
     )
 
 
-def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout, threads: int = 1) -> Any:
+def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
     from mlforecast import MLForecast
     from mlforecast.lag_transforms import RollingMean
     from mlforecast.target_transforms import Differences, LocalStandardScaler
@@ -145,7 +137,7 @@ def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: 
         lags=list(lags),
         lag_transforms={1: [RollingMean(window, min_samples=1) for window in rolling_windows(layout)]},
         target_transforms=[*([Differences([1])] if differenced else []), LocalStandardScaler()],
-        num_threads=threads,
+        num_threads=1,
     )
 
 
@@ -175,7 +167,7 @@ def _build_lightgbm(candidate: GradientBoosting, seed: int, peer: TrainingPeer) 
         random_state=seed,
         deterministic=True,
         force_row_wise=True,
-        n_jobs=peer.threads,
+        n_jobs=1,
         verbose=-1,
         **_network_options(peer),
     )

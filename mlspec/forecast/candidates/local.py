@@ -65,7 +65,7 @@ class StatisticalModel:
         return None
 
 
-def adjust_long_season(season: int, build: Build) -> Any:
+def adjust_long_season(build: Build, season: int) -> Any:
     """Return the model of `build` for a season; for a long one, on series that are seasonally adjusted.
 
     They are adjusted by STL (Cleveland et al. 1990), and the last season's pattern is added to the forecast.
