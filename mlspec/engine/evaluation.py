@@ -125,7 +125,10 @@ def _record_alerts(
     spec = work.desired.spec
     anew = [alert for alert in spec.alerts if alert.name in values]
     judged = {alert.name: unchanged_verdict(alert.name, ledger.find_alert(alert.name)) for alert in spec.alerts}
-    judged |= {alert.name: judge_alert(alert, values[alert.name]["segments"]) for alert in anew}
+    judged |= {
+        alert.name: judge_alert(alert, values[alert.name]["segments"], values[alert.name].get("limits"))
+        for alert in anew
+    }
     own = {alert.name: ledger.own.get(alert.name, {}) for alert in spec.alerts}
     own |= {
         alert.name: {

@@ -6,7 +6,7 @@ same weight. Slow growth, which forecasts follow, is not drift; a jump inside th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ Array = npt.NDArray[np.float64]
 # At most ten bins, fewer if a bin would hold less than ten values of the smaller sample; no value below three bins.
 MOST_BINS, FEWEST_BINS, PER_BIN = 10, 3, 10
 FEWEST_VALUES = 20  # fewest values of each sample for `ks`
+MOST_KEPT = 5_000_000  # values of scaled windows, 40 MB
 SMALLEST_SHARE = 1e-4  # used for a bin that is empty in one sample, where the index is undefined
 
 
@@ -59,14 +60,36 @@ def ks(expected: Array, actual: Array) -> float | None:
     return float(ks_2samp(expected, actual, method="asymp").statistic)
 
 
-def drift_samples(table: pd.DataFrame, baseline: DriftBaseline, window: int, back: int) -> tuple[Array, Array]:
-    """Return (expected, actual) for a window of `window` periods that ends `back` periods before the newest of a wide table."""
-    end = len(table) - back
-    actual = _scaled_values(table, end, window, baseline.season)
+@dataclass(frozen=True)
+class DemandWindows:
+    """The windows of a table (a row per period, a column per series), of one length in periods; each is scaled once and kept.
+
+    No more than MOST_KEPT values are kept, so that the memory of a large panel is bounded.
+    """
+
+    table: Array
+    length: int
+    season: int
+    kept: dict[int, Array] = field(default_factory=dict)
+
+    def scaled(self, end: int) -> Array:
+        """Return the values of the window that ends before row `end`, as multiples of each series' level before it."""
+        if end in self.kept:
+            return self.kept[end]
+        values = _scaled_values(self.table, end, self.length, self.season)
+        if (len(self.kept) + 1) * self.length * self.table.shape[1] <= MOST_KEPT:
+            self.kept[end] = values
+        return values
+
+
+def drift_samples(windows: DemandWindows, baseline: DriftBaseline, back: int) -> tuple[Array, Array]:
+    """Return (expected, actual) for the window that ends `back` periods before the newest."""
+    end = len(windows.table) - back
+    actual = windows.scaled(end)
     if baseline.name == "training":
-        return _values_before(table, end - window), actual
-    ends = range(end - baseline.season, window, -baseline.season) if baseline.season > 1 else range(0)
-    parts = [_scaled_values(table, window_end, window, baseline.season) for window_end in ends]
+        return _values_before(windows.table, end - windows.length), actual
+    ends = range(end - baseline.season, windows.length, -baseline.season) if baseline.season > 1 else range(0)
+    parts = [windows.scaled(window_end) for window_end in ends]
     return (np.concatenate(parts) if parts else np.empty(0)), actual
 
 
@@ -77,22 +100,27 @@ def observed_table(panel: Panel) -> pd.DataFrame:
     return observed.pivot(index=TIME, columns=ID, values=TARGET).sort_index()
 
 
-def _scaled_values(table: pd.DataFrame, end: int, window: int, season: int) -> Array:
+def _scaled_values(table: Array, end: int, window: int, season: int) -> Array:
     """Return the values of the window that ends before row `end`, as multiples of each series' level in the season before it."""
     start = end - window
-    before = table.iloc[max(start - max(season, window), 0) : max(start, 0)]
+    before = table[max(start - max(season, window), 0) : max(start, 0)]
     if start < 0 or len(before) < window:
         return np.empty(0)
-    level = before.abs().mean()
-    multiples = (table.iloc[start:end] / level.where(level > 0)).to_numpy().ravel()
-    return multiples[np.isfinite(multiples)]
+    return _multiples(table[start:end], before)
 
 
-def _values_before(table: pd.DataFrame, end: int) -> Array:
+def _values_before(table: Array, end: int) -> Array:
     """Return all values before row `end`, as multiples of each series' level over them."""
-    past = table.iloc[: max(end, 0)]
-    level = past.abs().mean()
-    multiples = (past / level.where(level > 0)).to_numpy().ravel()
+    past = table[: max(end, 0)]
+    return _multiples(past, past)
+
+
+def _multiples(values: Array, of: Array) -> Array:
+    """Return values as multiples of the mean size of each series (a column) in `of`; without those that have none."""
+    seen = np.isfinite(of)
+    counts, sums = seen.sum(axis=0), np.where(seen, np.abs(of), 0.0).sum(axis=0)
+    level = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=sums > 0)
+    multiples = (values / level).ravel()
     return multiples[np.isfinite(multiples)]
 
 

@@ -29,6 +29,7 @@ from mlspec.forecast.realised import (
     measure_accuracy,
     newest_forecasts,
 )
+from mlspec.forecast.usual_drift import drift_limit
 from mlspec.jobs.context import read_panel, read_spec, segment_columns
 from mlspec.jobs.files import read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
@@ -122,7 +123,7 @@ class _AlertMeasurement:
             return {"name": alert.name, "segments": {"": [max(age, 0.0)] * count}, "by_version": {}}
         length = alert.window or metric.usual_window
         if metric.kind != "accuracy":
-            return {"name": alert.name, "segments": self._measure_data(alert, length, count), "by_version": {}}
+            return {"name": alert.name, **self._measure_data(alert, length, count), "by_version": {}}
         parts = {name: self._own_windows(rows, length, count) for name, rows in self.own.items()}
         return {
             "name": alert.name,
@@ -136,21 +137,35 @@ class _AlertMeasurement:
         cutoffs = {cutoff for part in parts if len(part) for cutoff in part[CUTOFF]}
         return [self.panel.layout.frequency.format_period(cutoff_time) for cutoff_time in sorted(cutoffs)]
 
-    def _measure_data(self, alert: Alert, length: int, count: int) -> dict[str, list[float | None]]:
-        """Return a data metric's values by segment. Values of a server's metrics are None: they come from request counts."""
+    def _measure_data(self, alert: Alert, length: int, count: int) -> dict[str, dict[str, Any]]:
+        """Return a data metric's values by segment, and the limits that its past tells, if the alert asks for them.
+
+        Values of a server's metrics are None: they come from request counts.
+        """
         ids = self.groups.index
         keys = _segment_keys(self.groups, alert.by) if alert.by else pd.Series("", index=ids)
-        return {
-            str(segment): [self._measure_window(alert, self.table[members], length, back) for back in range(count)]
+        tables = {
+            str(segment): self.table[members]
             for segment, members in ids.to_series().groupby(keys, sort=True).groups.items()
         }
+        windows = {segment: self._data_window(alert, table, length) for segment, table in tables.items()}
+        formula = data_metrics.FORMULAS.get(alert.metric, lambda _: None)
+        measured = {
+            "segments": {
+                segment: [formula(window.earlier(back)) for back in range(count)] for segment, window in windows.items()
+            }
+        }
+        if alert.tolerated_alarms is None:
+            return measured
+        limits = {
+            segment: drift_limit(window.earlier(count - 1), formula, alert.tolerated_alarms)
+            for segment, window in windows.items()
+        }
+        return {**measured, "limits": limits}
 
-    def _measure_window(self, alert: Alert, table: pd.DataFrame, length: int, back: int) -> float | None:
-        if METRICS[alert.metric].kind == "serving":
-            return None
+    def _data_window(self, alert: Alert, table: pd.DataFrame, length: int) -> data_metrics.DataWindow:
         baseline = alert.baseline or data_metrics.USUAL_BASELINE
-        window = data_metrics.DataWindow(table, self.panel.layout.season, length, back, baseline)
-        return data_metrics.FORMULAS[alert.metric](window)
+        return data_metrics.DataWindow.newest(table, self.panel.layout.season, length, baseline)
 
     def _own_windows(self, own: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:
         """Return a version's rows in the last windows. They need not be full: one mature period is enough evidence."""

@@ -16,7 +16,7 @@ from mlspec.state.resource import Json
 
 def alert_points(alerts: Sequence[Alert], measured: Mapping[str, Mapping[str, Json]]) -> tuple[MetricPoint, ...]:
     """Return the points of one evaluation. `measured` holds each alert's values by segment, newest first. No value, no point."""
-    return tuple(point for alert in alerts for point in _points_of_alert(alert, measured[alert.name]["segments"]))
+    return tuple(point for alert in alerts for point in _points_of_alert(alert, measured[alert.name]))
 
 
 def notice_points(undelivered: Sequence[PendingNotice]) -> tuple[MetricPoint, ...]:
@@ -25,13 +25,13 @@ def notice_points(undelivered: Sequence[PendingNotice]) -> tuple[MetricPoint, ..
     return (MetricPoint("notices_given_up", "", "", float(count)),)
 
 
-def _points_of_alert(alert: Alert, segments: Mapping[str, Sequence[float | None]]) -> Iterator[MetricPoint]:
-    for segment, values in segments.items():
+def _points_of_alert(alert: Alert, measured: Mapping[str, Json]) -> Iterator[MetricPoint]:
+    limits = measured.get("limits", {})
+    for segment, values in measured["segments"].items():
         if not values or values[0] is None:
             continue
         yield MetricPoint("value", alert.name, segment, float(values[0]))
-        if alert.for_:
+        if alert.for_ or alert.tolerated_alarms is not None:
             last = values[: alert.agreement.evaluations]
-            yield MetricPoint(
-                "breaches", alert.name, segment, float(sum(bool(is_broken(alert, value)) for value in last))
-            )
+            breaches = sum(bool(is_broken(alert, value, limits.get(segment))) for value in last)
+            yield MetricPoint("breaches", alert.name, segment, float(breaches))

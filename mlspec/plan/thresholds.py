@@ -25,43 +25,61 @@ class AlertVerdict:
     sentence: str
 
 
-def judge_alert(alert: Alert, segments: Mapping[str, Sequence[float | None]]) -> AlertVerdict:
+def judge_alert(
+    alert: Alert, segments: Mapping[str, Sequence[float | None]], limits: Mapping[str, float | None] | None = None
+) -> AlertVerdict:
     """Return an alert's state from its values, by segment, the newest evaluation first.
+
+    A segment of `limits` has a limit of its own, which its past told: a value that is not above it is not beyond the threshold.
 
     The alert fires if one segment fires. It is pending if one segment is beyond the threshold now, but was not so often enough.
     Without a value in any segment it is no-data.
     """
     agree, evaluations = alert.agreement
-    name, metric = alert.name, alert.metric
+    name, metric, usual = alert.name, alert.metric, limits or {}
     beyond = {
-        segment: sum(bool(is_broken(alert, value)) for value in values[:evaluations])
+        segment: sum(bool(is_broken(alert, value, usual.get(segment))) for value in values[:evaluations])
         for segment, values in segments.items()
     }
     broken = {segment: segments[segment][0] for segment, times in beyond.items() if times >= agree}
-    near = {segment: values[0] for segment, values in segments.items() if values and is_broken(alert, values[0])}
-    known_values = [values[0] for values in segments.values() if values and values[0] is not None]
+    near = {
+        segment: values[0]
+        for segment, values in segments.items()
+        if values and is_broken(alert, values[0], usual.get(segment))
+    }
+    known_values = {segment: values[0] for segment, values in segments.items() if values and values[0] is not None}
     if broken or near:
         state: MeasuredState = "firing" if broken else "pending"
-        return AlertVerdict(name, state, *_worst_segment(alert, broken or near))
+        return AlertVerdict(name, state, *_worst_segment(alert, broken or near, usual))
     if not known_values:
         return AlertVerdict(name, "no-data", None, f"{name}: {metric} has too little data for a verdict")
-    return AlertVerdict(name, "ok", known_values[0], f"{name}: {metric} is {_format_figure(metric, known_values[0])}")
+    segment, value = next(iter(known_values.items()))
+    why = ""
+    if is_broken(alert, value):
+        why = f": {threshold_words(alert)}, and within {_format_figure(metric, usual.get(segment))}, which is usual here"
+    return AlertVerdict(name, "ok", value, f"{name}: {metric} is {_format_figure(metric, value)}{why}")
 
 
-def _worst_segment(alert: Alert, broken: Mapping[str, float | None]) -> tuple[float | None, str]:
+def _worst_segment(
+    alert: Alert, broken: Mapping[str, float | None], limits: Mapping[str, float | None]
+) -> tuple[float | None, str]:
     """Return the value of the first broken segment, and a sentence on it with the number of the others."""
     metric, (segment, value) = alert.metric, next(iter(broken.items()))
     where = f" in {segment}" if segment else ""
     more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
-    return value, f"{alert.name}: {metric}{where} is {_format_figure(metric, value)}, {threshold_words(alert)}{more}"
+    limit = limits.get(segment)
+    usual = f" and {_format_figure(metric, limit)}, which is usual here" if limit is not None else ""
+    words = f"{threshold_words(alert)}{usual}"
+    return value, f"{alert.name}: {metric}{where} is {_format_figure(metric, value)}, {words}{more}"
 
 
-def is_broken(alert: Alert, value: float | None) -> bool | None:
-    """Return whether one value is beyond the threshold; None without a value."""
+def is_broken(alert: Alert, value: float | None, limit: float | None = None) -> bool | None:
+    """Return whether one value is beyond the threshold, and above the limit that its past told; None without a value."""
     if value is None:
         return None
     low, high = alert.bounds
-    return (low is not None and value < low) or (high is not None and value > high)
+    beyond = (low is not None and value < low) or (high is not None and value > high)
+    return beyond and (limit is None or value > limit)
 
 
 def threshold_excess(alert: Alert, value: float | None) -> float:

@@ -65,7 +65,7 @@ alerts:
   - {name: accuracy, metric: wape, above: 0.2, window: 4, for: 2 of 3, by: [store], severity: critical}
   - {name: bias, metric: bias, outside: [-0.1, 0.1], window: 4}
   - {name: coverage, metric: coverage, below: 0.7, window: 8}
-  - {name: drift, metric: psi, above: 0.25, baseline: same-season}
+  - {name: drift, metric: psi, above: 0.25, baseline: same-season, false_alarms_per_year: 2}
   - {name: stale, metric: data_age, above: 10d, severity: critical, inhibits: [accuracy, bias, coverage, drift]}
   - {name: errors, metric: error_rate, above: 0.01, severity: critical}
 notify:

@@ -494,6 +494,9 @@ def _threshold_words() -> str:
     return f"{', '.join(words)}. {', '.join(usual)}, if no threshold is named"
 
 
+USUAL_FALSE_ALARMS = 1.0  # a year, of an alert on drift that names no rate
+
+
 class Alert(Part):
     """One alert threshold. Without enough data the alert's state is `no-data`, which is neither good nor bad."""
 
@@ -528,6 +531,11 @@ class Alert(Part):
     baseline: Literal["same-season", "training"] | None = Field(
         default=None, description="The period that drift is measured against."
     )
+    false_alarms_per_year: Annotated[float, Field(gt=0, le=52)] | Literal["any"] | None = Field(
+        default=None,
+        description=f"A value of {format_names(metric_names('drift'))} beyond the threshold counts only if it is also beyond what the "
+        "forecast's own past windows exceed so often a year (once, if left out); with `any` the threshold alone decides.",
+    )
     severity: Severity = Field(default="warning", description="Severity of the notices.")
     inhibits: Many[AlertName] = Field(default=(), description="Alerts that send no notices while this one fires.")
 
@@ -535,6 +543,13 @@ class Alert(Part):
     def agreement(self) -> Agreement:
         """How many evaluations must agree, and of how many: `m of n`; 1 of 1, if `for` is left out."""
         return parse_agreement(self.for_)
+
+    @property
+    def tolerated_alarms(self) -> float | None:
+        """How often a year its own past may exceed what a value has to exceed; None if the threshold alone decides."""
+        if METRICS[self.metric].kind != "drift" or self.false_alarms_per_year == "any":
+            return None
+        return self.false_alarms_per_year or USUAL_FALSE_ALARMS
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:

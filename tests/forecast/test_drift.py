@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.forecast.drift import (
+    DemandWindows,
     DriftBaseline,
     count_new_and_vanished,
     drift_samples,
@@ -53,7 +54,8 @@ def demand(years: int = 6, series: int = 30, growth: float = 0.1) -> np.ndarray:
 
 
 def measured(found: Panel, baseline: DriftBaseline, back: int = 0) -> tuple[float | None, float | None]:
-    expected, actual = drift_samples(observed_table(found), baseline, 4, back)
+    windows = DemandWindows(observed_table(found).to_numpy(), 4, SEASON)
+    expected, actual = drift_samples(windows, baseline, back)
     return psi(expected, actual), ks(expected, actual)
 
 

@@ -47,3 +47,21 @@ def test_an_age_is_told_in_days() -> None:
 def test_a_looser_threshold_never_fires_where_a_tighter_one_does_not(values: list[float | None], limit: float) -> None:
     tight, loose = (judge_alert(alert(above=level), {"": values}).state for level in (limit / 2, limit))
     assert not (loose == "firing" and tight != "firing")
+
+
+@pytest.mark.parametrize(("value", "limit", "state", "sentence"), [
+    (0.5, None, "firing", "it: psi is 0.5, above 0.25"),
+    (0.5, 0.3, "firing", "it: psi is 0.5, above 0.25 and 0.3, which is usual here"),
+    (0.5, 0.6, "ok", "it: psi is 0.5: above 0.25, and within 0.6, which is usual here"),
+    (0.2, 0.1, "ok", "it: psi is 0.2"),
+])  # fmt: skip
+def test_drift_has_to_be_beyond_the_threshold_and_beyond_what_is_usual(
+    value: float, limit: float | None, state: str, sentence: str
+) -> None:
+    judged = judge_alert(alert(metric="psi", above=0.25), {"": [value]}, {"": limit})
+    assert (judged.state, judged.sentence) == (state, sentence)
+
+
+def test_each_segment_has_its_own_limit() -> None:
+    judged = judge_alert(alert(metric="psi", above=0.25), {"a": [0.5], "b": [0.5]}, {"a": 0.6, "b": 0.4})
+    assert judged.sentence == "it: psi in b is 0.5, above 0.25 and 0.4, which is usual here"

@@ -97,7 +97,7 @@ def _notify_topics(notify: Sequence[Notify], severity: int) -> tuple[str, ...]:
 def _policy_conditions(forecast: str, alert: Alert, *, online: bool) -> Sequence[PolicyCondition]:
     if online and alert.metric in _ENDPOINT_CONDITIONS:
         return [_endpoint_condition(alert)]
-    if alert.for_:
+    if alert.for_ or alert.tolerated_alarms is not None:
         agree, evaluations = alert.agreement
         series = _series_filter(BREACHES, forecast, alert.name)
         return [PolicyCondition(f"in {agree} of {evaluations} evaluations", series, "COMPARISON_GT", agree - 0.5)]

@@ -77,6 +77,10 @@ def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
     if alert.baseline is not None and metric.kind != "drift":
         message, hint = f"{alert.metric} has no baseline", f"only {format_names(metric_names('drift'))} have one"
         yield Problem((*path, "baseline"), "threshold", message, hint, on_key=True)
+    if alert.false_alarms_per_year is not None and metric.kind != "drift":
+        message = f"{alert.metric} is judged by its threshold alone"
+        hint = f"only {format_names(metric_names('drift'))} are judged by past windows too"
+        yield Problem((*path, "false_alarms_per_year"), "threshold", message, hint, on_key=True)
     if alert.window is not None and metric.kind == "age":
         message = f"{alert.metric} is measured at the present moment: it has no window"
         yield Problem((*path, "window"), "threshold", message, "leave window out", on_key=True)
