@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Array = npt.NDArray[np.float64]
 Metrics = dict[str, float | None]
@@ -64,8 +65,14 @@ def rmsse(actual: Array, forecast: Array, scale: Array) -> float | None:
 
 def pinball(actual: Array, quantiles: Mapping[float, Array]) -> float | None:
     """Pinball loss, mean over the quantiles, divided by the sum of |y| (Koenker & Bassett 1978; scaled as WAPE is)."""
-    losses = [np.maximum(q * (actual - f), (q - 1) * (actual - f)).sum() for q, f in quantiles.items()]
+    losses = [quantile_loss(actual, q, f).sum() for q, f in quantiles.items()]
     return _finite_ratio(float(np.mean(losses)), np.abs(actual).sum()) if losses else None
+
+
+def quantile_loss(actual: Array | pd.Series, quantile: float, forecast: Array | pd.Series) -> Array:
+    """Pinball loss of each forecast of a quantile (Koenker & Bassett 1978)."""
+    error = np.asarray(actual) - np.asarray(forecast)
+    return np.maximum(quantile * error, (quantile - 1) * error)
 
 
 def coverage(actual: Array, low: Array, high: Array) -> float | None:

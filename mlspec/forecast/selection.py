@@ -23,10 +23,10 @@ from mlspec.forecast.backtest import (
 )
 from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.facts import history_facts, intermittent_share
-from mlspec.forecast.frame import ID, MEAN, TARGET, Panel
+from mlspec.forecast.frame import Panel
 from mlspec.forecast.metrics import Metrics
-from mlspec.forecast.quantiles import CUTOFF, calibrate_windows
-from mlspec.forecast.scales import SCALE
+from mlspec.forecast.paired_test import SQUARED, PairedTest
+from mlspec.forecast.quantiles import calibrate_windows
 from mlspec.forecast.scores import score_rows
 from mlspec.forecast.windows import backtest_windows
 from mlspec.forecast.workers import Workers
@@ -34,27 +34,21 @@ from mlspec.spec.candidates import Candidate, Ensemble, SeasonalNaive
 from mlspec.spec.forecast import Model
 from mlspec.spec.metrics import MAIN, METRICS
 
-# The metric of forecasts of a mean: unlike absolute errors, squared ones are smallest at the mean of intermittent demand, not at
-# zero (Kolassa 2016).
-SQUARED = METRICS["rmsse"]
 # Labels that no candidate of a spec can have: the baseline and the serving version, if they are not candidates.
 CHAMPION = "champion"  # the column that marks the champion's rows
 FLOOR, INCUMBENT = "(floor)", "(serving)"
 # The champion with its final members in every window. The serving version is compared with this score, because its members were
 # also chosen with knowledge of these windows. The champion's score in the table uses only earlier windows.
 DEPLOYED = "(to serve)"
-# Under `auto`, how many standard errors the gain of another candidate over the preferred ensemble has to be (5 %, one-sided). A
-# backtest has few windows, and the best of many candidates looks better than it is. An ensemble's errors partly cancel.
-SURE_GAIN = 1.645
-# The fewest windows that can agree by a sign test (1 in 16 by chance), and the share by which errors are then smaller in all.
-FEWEST_SIGNS, CLEAR_GAIN = 4, 0.1
 
 
 @dataclass(frozen=True)
 class Competitors:
     """The entrants of a backtest: `entrants` can become champion; the baseline and the serving version are only scored.
 
-    `preferred`: the label of the entrant that becomes champion unless another one is surely better; None to take the best.
+    `preferred`: the label of the entrant that becomes champion unless another one is surely better; None to take the best. It is
+    what serves, or else, under `auto`, the ensemble: a backtest has few windows, and the best of many candidates looks better than
+    it is.
     """
 
     entrants: tuple[Entrant, ...]
@@ -97,8 +91,6 @@ def gather_competitors(panel: Panel, model: Model, incumbent: ChosenCandidate | 
         listed, reasons = chosen.candidates, chosen.reasons
     else:
         listed = model.candidates
-    ensembles = [candidate.label for candidate in listed if isinstance(candidate, Ensemble)]
-    preferred = ensembles[0] if model.candidates == "auto" and ensembles else None
     singles = [candidate for candidate in listed if not isinstance(candidate, Ensemble)]
     entrants = [_make_entrant(candidate, singles) for candidate in listed]
     floor = SeasonalNaive(kind="seasonal-naive")
@@ -111,8 +103,22 @@ def gather_competitors(panel: Panel, model: Model, incumbent: ChosenCandidate | 
         listed_floor or Entrant(FLOOR, floor.kind, (floor,)),
         serving,
         reasons,
-        preferred,
+        None if model.backtest.level is None else _preferred_label(model, listed, incumbent),
     )
+
+
+def _preferred_label(model: Model, listed: Sequence[Candidate], incumbent: ChosenCandidate | None) -> str | None:
+    """Return the label of the candidate that stays unless another is surely better. The baseline is none that should stay."""
+    serves = None if incumbent is None else incumbent.candidate
+    for candidate in listed:
+        if isinstance(candidate, Ensemble) and isinstance(serves, Ensemble):
+            stays = (candidate.label, candidate.combine) == (serves.label, serves.combine)
+        else:
+            stays = candidate == serves and not isinstance(candidate, SeasonalNaive)
+        if stays:
+            return candidate.label
+    ensembles = [candidate.label for candidate in listed if isinstance(candidate, Ensemble)]
+    return ensembles[0] if model.candidates == "auto" and ensembles else None
 
 
 def _make_entrant(candidate: Candidate, singles: Sequence[Candidate]) -> Entrant:
@@ -156,7 +162,9 @@ def run_competition(
         own_rows = calibrate_windows(own_rows, model.quantiles)
         rows.append(own_rows)
         scores[entrant.label] = score_rows(own_rows, model.quantiles)
-    champion = choose_champion(competitors, scores, pd.concat(rows), metric)
+    champion = choose_champion(
+        competitors, scores, pd.concat(rows), PairedTest(metric, model.quantiles, model.backtest.level)
+    )
     keys = pick_best(window_forecasts, [_forecast_key(member) for member in champion.members], champion.pick, rank_rows)
     members = tuple(member for member in champion.members if _forecast_key(member) in keys)
     if competitors.incumbent:
@@ -177,7 +185,7 @@ def run_competition(
         competitors,
         tuple(forecasts.broken.values()),
         serves and competitors.incumbent is None,
-        tuple(note for note in (windows.note, why_metric) if note),
+        tuple(note for note in (windows.note, why_metric, _why_stays(competitors, scores, champion, metric)) if note),
     )
 
 
@@ -215,47 +223,44 @@ def choose_metric(model: Model, panel: Panel) -> tuple[str, str]:
     return SQUARED.name, f"candidates are ranked by {SQUARED.title}: {why}"
 
 
-def choose_champion(competitors: Competitors, scores: dict[str, Metrics], rows: pd.DataFrame, metric: str) -> Entrant:
-    """Return the entrant with the lowest `metric`. Under `auto` the preferred ensemble, unless another one is surely better.
+def choose_champion(
+    competitors: Competitors, scores: Mapping[str, Metrics], rows: pd.DataFrame, test: PairedTest
+) -> Entrant:
+    """Return the entrant with the lowest metric of the test; the preferred one, unless another one is surely better.
 
     Raises ModelError if the metric has no value for any entrant.
     """
-    ranked = [
-        (value, entrant) for entrant in competitors.entrants if (value := scores[entrant.label][metric]) is not None
-    ]
-    if not ranked:
+    entrants = _rank_entrants(competitors, scores, test.metric)
+    if not entrants:
         raise ModelError(
-            f"no candidate can be ranked by {metric}: it has no value over the backtest's windows",
+            f"no candidate can be ranked by {test.metric}: it has no value over the backtest's windows",
             hint="if all demand is zero, no accuracy can be measured; rank by another metric, or use more windows",
         )
-    ranked.sort(key=lambda pair: pair[0])
-    entrants = [entrant for _value, entrant in ranked]
     preferred = next((entrant for entrant in entrants if entrant.label == competitors.preferred), None)
     if preferred is None:
         return entrants[0]
     better = entrants[: entrants.index(preferred)]
-    return next((entrant for entrant in better if is_surely_better(rows, entrant.label, preferred.label)), preferred)
+    return next(
+        (entrant for entrant in better if test.is_surely_better(rows, entrant.label, preferred.label)), preferred
+    )
 
 
-def is_surely_better(rows: pd.DataFrame, label: str, other: str) -> bool:
-    """Return whether one entrant's errors are smaller than another's by more than chance explains, by one of two tests.
+def _rank_entrants(competitors: Competitors, scores: Mapping[str, Metrics], metric: str) -> list[Entrant]:
+    """Return the entrants that have a value of the metric, the best first."""
+    ranked = [
+        (value, entrant) for entrant in competitors.entrants if (value := scores[entrant.label][metric]) is not None
+    ]
+    return [entrant for _value, entrant in sorted(ranked, key=lambda pair: pair[0])]
 
-    A paired test over series and windows: the difference of their mean absolute errors, in the series' scale, is compared with its
-    standard error. It has to be better in more than half of the windows too, since the series of a window share its events. A sign
-    test over windows, for few series that differ much: the sum of absolute errors is smaller in each of four windows or more (by
-    chance 1 in 16), and by a tenth in all.
-    """
-    errors = (rows[TARGET] - rows[MEAN]).abs()
-    keys = [rows[CANDIDATE], rows[CUTOFF], rows[ID]]
-    by_pair = (errors / rows[SCALE]).groupby(keys).mean().unstack(CANDIDATE).dropna()
-    gains = by_pair[other] - by_pair[label]
-    error = gains.std(ddof=1) / len(gains) ** 0.5
-    in_windows = gains.groupby(level=CUTOFF).mean() > 0
-    if gains.mean() > SURE_GAIN * error and in_windows.mean() > 0.5:
-        return True
-    sums = errors.groupby(keys[:2]).sum().unstack(CANDIDATE)
-    always = len(sums) >= FEWEST_SIGNS and bool((sums[label] < sums[other]).all())
-    return always and bool(sums[label].sum() <= (1 - CLEAR_GAIN) * sums[other].sum())
+
+def _why_stays(competitors: Competitors, scores: Mapping[str, Metrics], champion: Entrant, metric: str) -> str:
+    """Return why what serves stays champion though another candidate has a lower metric; empty where that is not so."""
+    best = _rank_entrants(competitors, scores, metric)[0]
+    if competitors.incumbent is None or champion.label != competitors.preferred or best == champion:
+        return ""
+    title = METRICS[metric].title
+    figures = f"{scores[best.label][metric]:.4g} is no surer gain over {scores[champion.label][metric]:.4g} than chance"
+    return f"{champion.label} stays: the {title} of {best.label}, {figures} explains (model.backtest.level)"
 
 
 def _forecast_key(candidate: Candidate) -> str:

@@ -149,7 +149,7 @@ class _AlertMeasurement:
             for segment, members in ids.to_series().groupby(keys, sort=True).groups.items()
         }
         windows = {segment: self._data_window(alert, table, length) for segment, table in tables.items()}
-        formula = data_metrics.FORMULAS.get(alert.metric, lambda _: None)
+        formula = data_metrics.FORMULAS.get(alert.metric, _unknown)
         measured = {
             "segments": {
                 segment: [formula(window.earlier(back)) for back in range(count)] for segment, window in windows.items()
@@ -180,6 +180,11 @@ class _AlertMeasurement:
                 values = values_by_segment.setdefault(segment, [None] * len(parts))
                 values[position] = measure_accuracy(segment_rows, self.spec.model.quantiles)[alert.metric]
         return values_by_segment
+
+
+def _unknown(_window: data_metrics.DataWindow) -> float | None:
+    """Return the value of a metric that the data does not tell."""
+    return None
 
 
 def _segment_keys(groups: pd.DataFrame, by: tuple[str, ...]) -> pd.Series:

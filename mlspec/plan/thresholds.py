@@ -56,7 +56,9 @@ def judge_alert(
     segment, value = next(iter(known_values.items()))
     why = ""
     if is_broken(alert, value):
-        why = f": {threshold_words(alert)}, and within {_format_figure(metric, usual.get(segment))}, which is usual here"
+        why = (
+            f": {threshold_words(alert)}, and within {_format_figure(metric, usual.get(segment))}, which is usual here"
+        )
     return AlertVerdict(name, "ok", value, f"{name}: {metric} is {_format_figure(metric, value)}{why}")
 
 

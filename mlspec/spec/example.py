@@ -45,7 +45,7 @@ model:
        learning_rate: 0.1, max_leaves: 31}
     - {kind: custom, name: promo, class: "models.promo:PromoModel", params: {depth: 3}, timeout: 5m}
     - {kind: ensemble, of: best-3, combine: median}
-  backtest: {windows: 4, step: 4, metric: wape}
+  backtest: {windows: 4, step: 4, metric: wape, level: 0.05}
   gate:
     - {metric: wape, below: 0.15}
     - {metric: coverage, above: 0.7}

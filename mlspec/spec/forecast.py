@@ -322,6 +322,11 @@ class Backtest(Part):
         description="The metric that chooses the champion. With `candidates: auto`, rmsse stands in for wape where a quarter of "
         "the series or more have intermittent demand.",
     )
+    level: float | None = Field(
+        default=0.05, gt=0, lt=0.5,
+        description="Level of the one-sided paired test by which a candidate has to be better than the one that serves (with "
+        "`candidates: auto` and nothing that serves, than the median) to become champion. With null the metric alone decides.",
+    )  # fmt: skip
 
 
 class Rule(Part):
@@ -533,8 +538,8 @@ class Alert(Part):
     )
     false_alarms_per_year: Annotated[float, Field(gt=0, le=52)] | Literal["any"] | None = Field(
         default=None,
-        description=f"A value of {format_names(metric_names('drift'))} beyond the threshold counts only if it is also beyond what the "
-        "forecast's own past windows exceed so often a year (once, if left out); with `any` the threshold alone decides.",
+        description=f"A value of {format_names(metric_names('drift'))} beyond the threshold counts only if it is also beyond what "
+        "the forecast's own past windows exceed so often a year (once, if left out); with `any` the threshold alone decides.",
     )
     severity: Severity = Field(default="warning", description="Severity of the notices.")
     inhibits: Many[AlertName] = Field(default=(), description="Alerts that send no notices while this one fires.")

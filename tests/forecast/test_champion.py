@@ -8,11 +8,14 @@ import pytest
 
 from mlspec.errors import ModelError
 from mlspec.forecast.backtest import CANDIDATE, Entrant
+from mlspec.forecast.candidates import ChosenCandidate, choose_members
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
+from mlspec.forecast.paired_test import PairedTest
 from mlspec.forecast.quantiles import CUTOFF
 from mlspec.forecast.scales import SCALE
-from mlspec.forecast.selection import Competitors, choose_champion, choose_metric, is_surely_better
+from mlspec.forecast.selection import Competitors, choose_champion, choose_metric, gather_competitors
+from mlspec.forecast.workers import THIS_PROCESS
 from mlspec.spec.candidates import SeasonalNaive, Theta
 from mlspec.spec.forecast import Backtest, Model
 
@@ -33,12 +36,12 @@ def rows(gain: float, noise: float, *, series: int = 10, windows: int = 4, unlik
     return pd.DataFrame(parts, columns=[CANDIDATE, ID, CUTOFF, TARGET, MEAN, SCALE])
 
 
-def champion(table: pd.DataFrame, preferred: str | None) -> str:
+def champion(table: pd.DataFrame, preferred: str | None, level: float | None = 0.05) -> str:
     scores = {
         label: {"wape": float((part[TARGET] - part[MEAN]).abs().sum())} for label, part in table.groupby(CANDIDATE)
     }
     competitors = Competitors((SINGLE, MEDIAN), SINGLE, None, preferred=preferred)
-    return choose_champion(competitors, scores, table, "wape").label  # type: ignore[arg-type]
+    return choose_champion(competitors, scores, table, PairedTest(level=level)).label  # type: ignore[arg-type]
 
 
 def test_a_candidate_that_is_better_by_chance_does_not_replace_the_median() -> None:
@@ -76,13 +79,66 @@ def test_one_that_is_clearly_better_in_each_of_four_windows_does_too() -> None:
 
 
 def test_one_window_is_not_enough_whatever_it_was_better_by() -> None:
-    assert not is_surely_better(rows(gain=-0.1, noise=0.01, unlike=8.0), "theta", "median")
+    assert not PairedTest().is_surely_better(rows(gain=-0.1, noise=0.01, unlike=8.0), "theta", "median")
+
+
+def test_the_level_says_how_sure_a_gain_has_to_be() -> None:
+    table = rows(gain=2.0, noise=3.0)
+    assert [PairedTest(level=level).is_surely_better(table, "theta", "median") for level in (0.4, 0.05, 1e-6)] == [
+        True,
+        True,
+        False,
+    ]
+    by_chance = rows(gain=0.3, noise=4.0)
+    assert champion(by_chance, "median", level=None) == champion(by_chance, None)
+
+
+def test_squared_errors_do_not_forgive_what_absolute_ones_do() -> None:
+    """Theta is nearer in most rows, and far off in a few."""
+    table = rows(gain=4.0, noise=0.0)
+    table.loc[(table[CANDIDATE] == "theta") & (table[ID] == "s0"), TARGET] = 130.0
+    assert PairedTest("wape", level=0.2).is_surely_better(table, "theta", "median")
+    assert not PairedTest("rmsse", level=0.2).is_surely_better(table, "theta", "median")
+
+
+def test_quantiles_are_compared_by_their_own_losses() -> None:
+    table = rows(gain=-5.0, noise=0.0)  # the mean of theta is farther off
+    table[["q0.1", "q0.9"]] = np.c_[table[MEAN] - 1, table[MEAN] + 1]
+    table.loc[table[CANDIDATE] == "theta", "q0.9"] = 115.0
+    assert PairedTest("wape").is_surely_better(table, "median", "theta")
+    assert PairedTest("pinball", (0.1, 0.9)).is_surely_better(table, "theta", "median")
+
+
+def preferred(serves: ChosenCandidate | None, model: Model) -> str | None:
+    return gather_competitors(demand([5.0, 6.0, 4.0, 7.0] * 20), model, serves, THIS_PROCESS).preferred
+
+
+def test_what_serves_stays_unless_another_is_surely_better() -> None:
+    other, automatic = Theta(kind="theta", name="other"), Model(horizon=2)
+    listed = Model(horizon=2, candidates=(NAIVE, THETA, other))
+    assert preferred(ChosenCandidate(THETA), listed) == "theta"
+    assert preferred(ChosenCandidate(other), listed) == "other"
+    assert preferred(ChosenCandidate(THETA), automatic) == "theta"
+    assert preferred(choose_members("median", "median", (NAIVE, THETA)), automatic) == "median"
+
+
+def test_what_is_no_candidate_any_more_and_the_baseline_do_not_stay() -> None:
+    listed = Model(horizon=2, candidates=(NAIVE, THETA))
+    assert preferred(None, listed) is None
+    assert preferred(ChosenCandidate(Theta(kind="theta", name="gone")), listed) is None
+    assert preferred(ChosenCandidate(NAIVE), listed) is None
+    assert preferred(ChosenCandidate(NAIVE), Model(horizon=2)) == "median"
+
+
+def test_without_a_level_nothing_stays() -> None:
+    model = Model(horizon=2, candidates=(NAIVE, THETA), backtest=Backtest(level=None))
+    assert preferred(ChosenCandidate(THETA), model) is None
 
 
 def test_without_a_value_of_the_metric_there_is_no_champion() -> None:
     competitors = Competitors((SINGLE, MEDIAN), SINGLE, None, preferred="median")
     with pytest.raises(ModelError, match="no candidate can be ranked by wape"):
-        choose_champion(competitors, {"theta": {"wape": None}, "median": {"wape": None}}, rows(1, 1), "wape")  # type: ignore[arg-type]
+        choose_champion(competitors, {"theta": {"wape": None}, "median": {"wape": None}}, rows(1, 1), PairedTest())  # type: ignore[arg-type]
 
 
 def demand(values: list[float]) -> Panel:

@@ -21,7 +21,9 @@ def shared_days(days: int = 500, series: int = 8, seed: int = 3) -> pd.DataFrame
     weather = np.exp(0.12 * np.convolve(rng.normal(size=days + 5), np.ones(6) / 2.45, mode="valid"))[:days, None]
     weekdays = 1 + 0.3 * np.sin(2 * np.pi * np.arange(days)[:, None] / WEEK)
     values = 100 * weather * weekdays * rng.gamma(50, 1 / 50, (days, series))
-    return pd.DataFrame(values, index=pd.date_range("2024-01-01", periods=days), columns=[f"s{n}" for n in range(series)])
+    return pd.DataFrame(
+        values, index=pd.date_range("2024-01-01", periods=days), columns=[f"s{n}" for n in range(series)]
+    )
 
 
 def incidents(table: pd.DataFrame, moments: range, alarms: float | None) -> int:

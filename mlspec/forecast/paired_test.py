@@ -1,0 +1,73 @@
+"""Whether one candidate is better than another by more than chance explains, over the same series and windows of a backtest.
+
+Both forecast the same series and periods from the same cutoffs, so what is hard to forecast is hard for both, and differences of
+losses tell more than the two sums (Diebold and Mariano 1995, Comparing Predictive Accuracy).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from mlspec.forecast.backtest import CANDIDATE
+from mlspec.forecast.frame import ID, MEAN, TARGET
+from mlspec.forecast.metrics import quantile_loss
+from mlspec.forecast.quantiles import CUTOFF, quantile_column
+from mlspec.forecast.scales import SCALE
+from mlspec.spec.metrics import MAIN, METRICS
+
+# The metric of forecasts of a mean: unlike absolute errors, squared ones are smallest at the mean of intermittent demand, not at
+# zero (Kolassa 2016).
+SQUARED = METRICS["rmsse"]
+# The share by which losses have to be smaller in all, where windows are counted by a sign test.
+CLEAR_GAIN = 0.1
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """By which metric two candidates are compared, with which quantiles, and at which level (one-sided).
+
+    Without a level the metric alone decides.
+    """
+
+    metric: str = MAIN.name
+    quantiles: Sequence[float] = ()
+    level: float | None = 0.05
+
+    def is_surely_better(self, rows: pd.DataFrame, label: str, other: str) -> bool:
+        """Return whether one candidate's losses are smaller than another's, surely, by one of two tests.
+
+        A paired test over series and windows: the difference of their mean losses, in the series' scale, is compared with its
+        standard error. It has to be better in more than half of the windows too, since the series of a window share its events. A
+        sign test over windows, for few series that differ much: the sum of losses is smaller in each window, of so many that chance
+        alone does that about as seldom as the level says, and by a tenth in all.
+        """
+        if self.level is None:
+            return True
+        losses, scaled = self._row_losses(rows)
+        keys = [rows[CANDIDATE], rows[CUTOFF], rows[ID]]
+        by_pair = scaled.groupby(keys).mean().unstack(CANDIDATE).dropna()
+        gains = by_pair[other] - by_pair[label]
+        error = gains.std(ddof=1) / len(gains) ** 0.5
+        in_windows = gains.groupby(level=CUTOFF).mean() > 0
+        if gains.mean() > NormalDist().inv_cdf(1 - self.level) * error and in_windows.mean() > 0.5:
+            return True
+        sums = losses.groupby(keys[:2]).sum().unstack(CANDIDATE)
+        always = len(sums) >= round(-math.log2(self.level)) and bool((sums[label] < sums[other]).all())
+        return always and bool(sums[label].sum() <= (1 - CLEAR_GAIN) * sums[other].sum())
+
+    def _row_losses(self, rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+        """Return each row's loss by the metric, and the same in the series' scale."""
+        if METRICS[self.metric].quantiles:
+            columns = [quantile_loss(rows[TARGET], q, rows[quantile_column(q)]) for q in self.quantiles]
+            losses = pd.Series(np.mean(columns, axis=0), index=rows.index)
+            return losses, losses / rows[SCALE]
+        errors = (rows[TARGET] - rows[MEAN]).abs()
+        if self.metric == SQUARED.name:
+            return errors**2, (errors / rows[SCALE]) ** 2
+        return errors, errors / rows[SCALE]
