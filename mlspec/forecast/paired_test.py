@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ import pandas as pd
 from mlspec.forecast.backtest import CANDIDATE
 from mlspec.forecast.frame import ID, MEAN, TARGET
 from mlspec.forecast.metrics import quantile_loss
-from mlspec.forecast.quantiles import CUTOFF, quantile_column
+from mlspec.forecast.quantiles import CUTOFF, RAW, quantile_column
 from mlspec.forecast.scales import SCALE
 from mlspec.spec.metrics import MAIN, METRICS
 
@@ -26,6 +25,13 @@ from mlspec.spec.metrics import MAIN, METRICS
 SQUARED = METRICS["rmsse"]
 # The share by which losses have to be smaller in all, where windows are counted by a sign test.
 CLEAR_GAIN = 0.1
+
+
+def _quantile(level: float, degrees: int) -> float:
+    """Return the quantile of Student's t that is exceeded with the probability `level`."""
+    from scipy.stats import t
+
+    return float(t.ppf(1 - level, degrees))
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,9 @@ class PairedTest:
     def is_surely_better(self, rows: pd.DataFrame, label: str, other: str) -> bool:
         """Return whether one candidate's losses are smaller than another's, surely, by one of two tests.
 
-        A paired test over series and windows: the difference of their mean losses, in the series' scale, is compared with its
-        standard error. It has to be better in more than half of the windows too, since the series of a window share its events. A
-        sign test over windows, for few series that differ much: the sum of losses is smaller in each window, of so many that chance
+        A paired t-test over series and windows: the difference of their mean losses, in the series' scale, is compared with its
+        standard error. The series of a window share its events, so it has the degrees of freedom of the windows alone, and the
+        candidate has to be better in more than half of them. A sign test over windows, for few series that differ much: the sum of losses is smaller in each window, of so many that chance
         alone does that about as seldom as the level says, and by a tenth in all.
         """
         if self.level is None:
@@ -55,19 +61,27 @@ class PairedTest:
         gains = by_pair[other] - by_pair[label]
         error = gains.std(ddof=1) / len(gains) ** 0.5
         in_windows = gains.groupby(level=CUTOFF).mean() > 0
-        if gains.mean() > NormalDist().inv_cdf(1 - self.level) * error and in_windows.mean() > 0.5:
+        if (
+            len(in_windows) > 1
+            and gains.mean() > _quantile(self.level, len(in_windows) - 1) * error
+            and in_windows.mean() > 0.5
+        ):
             return True
         sums = losses.groupby(keys[:2]).sum().unstack(CANDIDATE)
         always = len(sums) >= round(-math.log2(self.level)) and bool((sums[label] < sums[other]).all())
         return always and bool(sums[label].sum() <= (1 - CLEAR_GAIN) * sums[other].sum())
 
     def _row_losses(self, rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-        """Return each row's loss by the metric, and the same in the series' scale."""
+        """Return each row's loss by the metric, and the same in the series' scale.
+
+        Means are compared before their correction. In a backtest that is learned from the other windows, later ones too: after a
+        jump of demand it would let a model that has not seen the jump look as if it had.
+        """
         if METRICS[self.metric].quantiles:
             columns = [quantile_loss(rows[TARGET], q, rows[quantile_column(q)]) for q in self.quantiles]
             losses = pd.Series(np.mean(columns, axis=0), index=rows.index)
             return losses, losses / rows[SCALE]
-        errors = (rows[TARGET] - rows[MEAN]).abs()
+        errors = (rows[TARGET] - rows[RAW if RAW in rows else MEAN]).abs()
         if self.metric == SQUARED.name:
             return errors**2, (errors / rows[SCALE]) ** 2
         return errors, errors / rows[SCALE]

@@ -7,12 +7,17 @@ same way).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from mlspec.plan.thresholds import judge_alert, threshold_excess
 from mlspec.spec.forecast import Alert
 
 Segments = Mapping[str, Sequence[float | None]]
+# By which share of the worst value another version has to be better at least, even if it stays within the threshold. Our own choice:
+# two versions of like quality differ by some percent by chance, and one of them may just be within the threshold.
+LEAST_GAIN = 0.1
+_SMALLEST = 1e-9  # of a value that a gain is a share of
 # If the other version breaks the threshold too, its excess over the threshold has to be smaller by at least this share. Our own
 # choice: a smaller difference may be noise, and is not worth a move of traffic.
 LEAST_IMPROVEMENT = 0.5
@@ -24,9 +29,30 @@ def would_do_better(alert: Alert, own: Segments, other: Segments) -> bool:
     Values are by segment, the newest window first. Without a value of the other version the answer is True: the spec's policy
     asks for a rollback, and no evidence is against it.
     """
+    if _least_gain(alert, own, other) < LEAST_GAIN:
+        return False
     if judge_alert(alert, other).state != "firing":
         return True
     return _worst_excess(alert, other) <= (1 - LEAST_IMPROVEMENT) * _worst_excess(alert, own)
+
+
+def _least_gain(alert: Alert, own: Segments, other: Segments) -> float:
+    """Return how much nearer the threshold the other version is, as a share of the value, in the segment that is worst for `own`.
+
+    Infinite if it has no value there.
+    """
+    worst = max(own, key=lambda segment: threshold_excess(alert, _newest(own, segment)))
+    value, instead = _newest(own, worst), _newest(other, worst)
+    if value is None or instead is None:
+        return math.inf
+    low, _high = alert.bounds
+    gain = instead - value if low is not None and value < low else value - instead
+    return gain / max(abs(value), _SMALLEST)
+
+
+def _newest(segments: Segments, segment: str) -> float | None:
+    values = segments.get(segment)
+    return values[0] if values else None
 
 
 def _worst_excess(alert: Alert, segments: Segments) -> float:

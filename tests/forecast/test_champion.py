@@ -12,7 +12,7 @@ from mlspec.forecast.candidates import ChosenCandidate, choose_members
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.paired_test import PairedTest
-from mlspec.forecast.quantiles import CUTOFF
+from mlspec.forecast.quantiles import CUTOFF, RAW
 from mlspec.forecast.scales import SCALE
 from mlspec.forecast.selection import Competitors, choose_champion, choose_metric, gather_competitors
 from mlspec.forecast.workers import THIS_PROCESS
@@ -107,6 +107,14 @@ def test_quantiles_are_compared_by_their_own_losses() -> None:
     table.loc[table[CANDIDATE] == "theta", "q0.9"] = 115.0
     assert PairedTest("wape").is_surely_better(table, "median", "theta")
     assert PairedTest("pinball", (0.1, 0.9)).is_surely_better(table, "theta", "median")
+
+
+def test_a_model_that_missed_a_jump_does_not_win_by_what_later_windows_told() -> None:
+    """Its own mean is far off in each window, and is corrected by the others: it would not have been at that time."""
+    table = rows(gain=5.0, noise=0.0).assign(**{RAW: 100.0})
+    table.loc[table[CANDIDATE] == "theta", RAW] = 60.0
+    assert not PairedTest().is_surely_better(table, "theta", "median")
+    assert PairedTest().is_surely_better(table.drop(columns=RAW), "theta", "median")
 
 
 def preferred(serves: ChosenCandidate | None, model: Model) -> str | None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.plan.comparison import LEAST_IMPROVEMENT, comparison_note, with_comparison_note, would_do_better
+from mlspec.plan.comparison import LEAST_GAIN, LEAST_IMPROVEMENT, comparison_note, with_comparison_note, would_do_better
+from mlspec.plan.thresholds import is_broken
 from mlspec.spec.forecast import Alert
 from tests.examples import alert_of
 
@@ -26,20 +27,23 @@ SEGMENTS = st.dictionaries(
 def test_no_version_does_better_than_itself_where_it_breaks_the_threshold(
     alert: Alert, segments: dict[str, list[float | None]]
 ) -> None:
-    breaks = any(values[0] is not None and _beyond(alert, values[0]) for values in segments.values())
-    assert would_do_better(alert, segments, segments) is not breaks
-
-
-def _beyond(alert: Alert, value: float) -> bool:
-    return value > 0.2 if alert is ABOVE else value < 0.7 if alert is BELOW else not -0.1 <= value <= 0.1
+    if any(is_broken(alert, values[0]) for values in segments.values()):
+        assert not would_do_better(alert, segments, segments)
 
 
 @given(alert=ALERTS, own=SEGMENTS)
-def test_what_is_within_the_threshold_or_not_known_is_better(alert: Alert, own: dict[str, list[Any]]) -> None:
-    within = {"wape": 0.2, "bias": 0.0, "coverage": 0.7}[alert.metric]
-    assert would_do_better(alert, own, {"": [within]})
+def test_what_cannot_be_compared_counts_as_better(alert: Alert, own: dict[str, list[Any]]) -> None:
     assert would_do_better(alert, own, {"": [None]})
     assert would_do_better(alert, own, {})
+
+
+@pytest.mark.parametrize(("alert", "own", "other", "found"), [
+    (ABOVE, 0.21, 0.195, False), (ABOVE, 0.21, 0.185, True), (ABOVE, 1.2, 0.2, True), (BELOW, 0.6, 0.65, False), (BELOW, 0.6, 0.7, True),
+    (OUTSIDE, 0.12, 0.05, True), (OUTSIDE, -0.12, -0.05, True), (OUTSIDE, -0.105, -0.1, False),
+])  # fmt: skip
+def test_one_that_is_better_by_chance_takes_nothing_over(alert: Alert, own: float, other: float, found: bool) -> None:
+    assert LEAST_GAIN == 0.1
+    assert would_do_better(alert, {"": [own]}, {"": [other]}) is found
 
 
 @pytest.mark.parametrize(("other", "found"), [(0.29, True), (0.31, False), (0.6, False)])
