@@ -61,11 +61,8 @@ class PairedTest:
         gains = by_pair[other] - by_pair[label]
         error = gains.std(ddof=1) / len(gains) ** 0.5
         in_windows = gains.groupby(level=CUTOFF).mean() > 0
-        if (
-            len(in_windows) > 1
-            and gains.mean() > _quantile(self.level, len(in_windows) - 1) * error
-            and in_windows.mean() > 0.5
-        ):
+        least = _quantile(self.level, len(in_windows) - 1) * error if len(in_windows) > 1 else math.inf
+        if gains.mean() > least and in_windows.mean() > 0.5:
             return True
         sums = losses.groupby(keys[:2]).sum().unstack(CANDIDATE)
         always = len(sums) >= round(-math.log2(self.level)) and bool((sums[label] < sums[other]).all())

@@ -14,8 +14,8 @@ from mlspec.plan.thresholds import judge_alert, threshold_excess
 from mlspec.spec.forecast import Alert
 
 Segments = Mapping[str, Sequence[float | None]]
-# By which share of the worst value another version has to be better at least, even if it stays within the threshold. Our own choice:
-# two versions of like quality differ by some percent by chance, and one of them may just be within the threshold.
+# By which share of the worst value another version has to be better, even if it stays within the threshold. Our own choice: two
+# versions of like quality differ by some percent by chance, and one of them may just be within the threshold.
 LEAST_GAIN = 0.1
 _SMALLEST = 1e-9  # of a value that a gain is a share of
 # If the other version breaks the threshold too, its excess over the threshold has to be smaller by at least this share. Our own

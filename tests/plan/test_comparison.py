@@ -38,7 +38,8 @@ def test_what_cannot_be_compared_counts_as_better(alert: Alert, own: dict[str, l
 
 
 @pytest.mark.parametrize(("alert", "own", "other", "found"), [
-    (ABOVE, 0.21, 0.195, False), (ABOVE, 0.21, 0.185, True), (ABOVE, 1.2, 0.2, True), (BELOW, 0.6, 0.65, False), (BELOW, 0.6, 0.7, True),
+    (ABOVE, 0.21, 0.195, False), (ABOVE, 0.21, 0.185, True), (ABOVE, 1.2, 0.2, True),
+    (BELOW, 0.6, 0.65, False), (BELOW, 0.6, 0.7, True),
     (OUTSIDE, 0.12, 0.05, True), (OUTSIDE, -0.12, -0.05, True), (OUTSIDE, -0.105, -0.1, False),
 ])  # fmt: skip
 def test_one_that_is_better_by_chance_takes_nothing_over(alert: Alert, own: float, other: float, found: bool) -> None:
