@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from mlspec.forecast.frequency import Frequency
@@ -79,7 +80,7 @@ def horizon_frame(panel: Panel) -> pd.DataFrame:
     """Return unique_id and ds of every period to forecast, sorted."""
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
     ids = panel.frame[ID].unique()
-    return pd.DataFrame({ID: ids.repeat(len(times)), TIME: list(times) * len(ids)})
+    return pd.DataFrame({ID: ids.repeat(len(times)), TIME: np.tile(times.to_numpy(), len(ids))})
 
 
 def describe_series(ids: list[str], limit: int = 5) -> str:

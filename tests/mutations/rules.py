@@ -375,7 +375,7 @@ MUTATIONS = (
              "tests/jobs/test_past_forecast.py::test_a_forecast_and_its_stock_as_of_a_past_moment_use_no_row_of_a_later_period"),
     # --- what rows mean ---
     Mutation("an absent row is a zero where the spec says so", "forecast/regular.py",
-             "        frame.loc[~full_index.isin(active_rows.index) & ~never_was, TARGET] = 0.0\n", "",
+             "        frame.loc[(source < 0) & ~never_was, TARGET] = 0.0\n", "",
              ROWS + "::test_zeros_are_scored_and_gaps_are_not"),
     Mutation("a series that ended is not forecast", "forecast/spans.py",
              "last_value.index[newest - last_value > self.horizon]", "last_value.index[:0]",
