@@ -22,7 +22,7 @@ from mlspec.forecast.load import KEY, TypedRows
 from mlspec.forecast.spans import RowRules, SeriesSpans, series_spans
 from mlspec.forecast.zones import skipped_hours
 
-PERIOD_BYTES = 250  # of memory at the peak, for a period of a series: measured as a lower bound, benchmarks/memory.py
+PERIOD_BYTES = 120  # of memory at the peak, for a period of a series: measured as a lower bound, benchmarks/memory.py
 
 
 def build_panel(

@@ -15,9 +15,10 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.errors import MissingExtra, ModelError
+from mlspec.errors import ModelError
 from mlspec.forecast import trees
 from mlspec.forecast.candidates.short import LEAST, forecast_by_length
+from mlspec.forecast.estimators import TreeSettings, build_estimator
 from mlspec.forecast.features import CategoryEncoder, FeatureMatrix, default_lags, feature_matrix, rolling_windows
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
 from mlspec.forecast.workers import TrainingPeer, Workers, split_panel
@@ -32,13 +33,14 @@ LONGEST_LAG = 100_000  # periods; a longer one in a model file was not written b
 
 @dataclass(frozen=True)
 class BoostedModel:
-    """A trained model, with its lags and the category codes of the training."""
+    """A trained model, with its lags and the category codes of the training. `dumped`: the trees' bytes, if they were read."""
 
     candidate: GradientBoosting
     model: Any
     lags: tuple[int, ...]
     differenced: bool
     encoder: CategoryEncoder
+    dumped: bytes | None = None
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
@@ -58,7 +60,7 @@ class BoostedModel:
         about = {"lags": self.lags, "differenced": self.differenced, "categories": self.encoder.categories}
         return pack_archive(
             {
-                MODEL: trees.dump_trees(self.model, self.candidate.library),
+                MODEL: self.dumped or trees.dump_trees(self.model, self.candidate.library),
                 ABOUT: json.dumps(about, sort_keys=True).encode(),
             }
         )
@@ -66,6 +68,8 @@ class BoostedModel:
 
 def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) -> BoostedModel:
     """Fit to a panel: LightGBM on all workers, each with the features of its share of series; scikit-learn on one worker.
+
+    Workers that are processes of this machine fit many trees by several threads.
 
     Raises ModelError if too few rows have all lags.
     """
@@ -75,8 +79,8 @@ def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) 
     encoder, differenced = CategoryEncoder.from_panel(panel), needs_differencing(panel)
     shares = split_panel(panel, workers.count if candidate.library == "lightgbm" else 1)
     train = partial(_train_share, candidate, seed, lags, differenced, encoder)
-    model = workers.train_together(train, shares)[0]
-    return BoostedModel(candidate, model, lags, differenced, encoder)
+    model, dumped = workers.train_together(train, shares)[0]
+    return BoostedModel(candidate, model, lags, differenced, encoder, dumped)
 
 
 def _train_share(
@@ -87,14 +91,27 @@ def _train_share(
     encoder: CategoryEncoder,
     panel: Panel,
     peer: TrainingPeer,
-) -> Any:
-    """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others."""
-    engine = _build_engine(_build_estimator(candidate, seed, peer), lags, differenced, panel.layout)
+) -> tuple[Any, bytes | None]:
+    """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others.
+
+    With them their bytes, if another process fitted them.
+    """
+    settings = TreeSettings(
+        candidate.library, candidate.iterations, candidate.learning_rate, candidate.max_leaves, seed
+    )
+    engine = _build_engine(None, lags, differenced, panel.layout)
     features, target = _preprocess_frames(engine, feature_matrix(panel, encoder), return_X_y=True)
+    del engine
+    started = peer.start_fit and peer.start_fit(settings, features, target)
+    if started:
+        del features, target  # the other process has them
+        dumped = started()
+        return trees.load_trees(dumped, candidate.library), dumped
+    model = build_estimator(settings, network=_network_options(peer))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
-        engine.fit_models(features, target)
-    return engine.models_[MEAN] if peer.rank == 0 else None
+        model.fit(features, target)
+    return model if peer.rank == 0 else None, None
 
 
 def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
@@ -108,8 +125,8 @@ def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
             raise ValueError(f"the lags {lags[:5]}")  # noqa: TRY301  (the same message as for any other setting)
     except (KeyError, ValueError, TypeError) as error:
         raise trees.damaged_model_error("its training settings cannot be read") from error
-    model = trees.load_trees(parts.get(MODEL, b""), candidate.library)
-    return BoostedModel(candidate, model, lags, differenced, encoder)
+    dumped = parts.get(MODEL, b"")
+    return BoostedModel(candidate, trees.load_trees(dumped, candidate.library), lags, differenced, encoder, dumped)
 
 
 def needs_differencing(panel: Panel) -> bool:
@@ -138,38 +155,6 @@ def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: 
         lag_transforms={1: [RollingMean(window, min_samples=1) for window in rolling_windows(layout)]},
         target_transforms=[*([Differences([1])] if differenced else []), LocalStandardScaler()],
         num_threads=1,
-    )
-
-
-def _build_estimator(candidate: GradientBoosting, seed: int, peer: TrainingPeer) -> Any:
-    if candidate.library == "lightgbm":
-        return _build_lightgbm(candidate, seed, peer)
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(
-        max_iter=candidate.iterations,
-        learning_rate=candidate.learning_rate,
-        max_leaf_nodes=candidate.max_leaves,
-        early_stopping=False,
-        random_state=seed,
-    )
-
-
-def _build_lightgbm(candidate: GradientBoosting, seed: int, peer: TrainingPeer) -> Any:
-    try:
-        from lightgbm import LGBMRegressor
-    except ImportError as error:
-        raise MissingExtra("lightgbm", "lightgbm") from error
-    return LGBMRegressor(
-        n_estimators=candidate.iterations,
-        learning_rate=candidate.learning_rate,
-        num_leaves=candidate.max_leaves,
-        random_state=seed,
-        deterministic=True,
-        force_row_wise=True,
-        n_jobs=1,
-        verbose=-1,
-        **_network_options(peer),
     )
 
 
