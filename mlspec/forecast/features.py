@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME, Layout, Panel
+from mlspec.forecast.frame import ID, OBSERVED, PREFIX, TARGET, TIME, Layout, Panel
 
 # Calendar features by the frequency's base: those that can repeat within a year, a week or a day.
 CALENDAR: dict[str, tuple[str, ...]] = {
@@ -86,32 +86,39 @@ def rolling_windows(layout: Layout) -> tuple[int, ...]:
 def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
     """Return the input frames of mlforecast, with categories as numbers."""
     layout = panel.layout
-    combined = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
-    combined = encode(_add_calendar(_add_lagged(combined, layout), layout)).sort_values([ID, TIME], ignore_index=True)
     static = list(layout.static)
+    history, ahead = _add_lagged(panel) if layout.past else (panel.frame, panel.future)
+    history, ahead = (encode(_add_calendar(frame, layout)) for frame in (history, ahead))
     if static:
-        combined = combined.merge(encode(panel.series)[[ID, *static]], on=ID, how="left")
-    is_ahead = combined[TIME] > panel.cutoff
-    columns = [name for name in combined.columns if name not in (*layout.past, "observed")]
+        history = history.merge(encode(panel.series)[[ID, *static]], on=ID, how="left")
+    columns = [name for name in history.columns if name not in (*layout.past, OBSERVED)]
     return FeatureMatrix(
-        combined.loc[~is_ahead, columns].reset_index(drop=True),
-        combined.loc[is_ahead, [name for name in columns if name not in (TARGET, *static)]].reset_index(drop=True),
-        static,
+        history[columns], ahead[[name for name in columns if name not in (TARGET, *static)]].reset_index(drop=True), static
     )
 
 
-def _add_lagged(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """Add each past covariate with a lag of `horizon` periods, and of one season if that is longer."""
+def _add_lagged(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return history and horizon with lags of each past covariate: `horizon` periods, and one season if that is longer."""
+    layout = panel.layout
+    combined = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
+    combined = combined.sort_values([ID, TIME], ignore_index=True)
     lags = sorted({layout.horizon, max(layout.season, layout.horizon)})
-    ordered = frame.sort_values([ID, TIME], ignore_index=True)
-    groups = ordered.groupby(ID, sort=False)
-    return ordered.assign(**{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags})
+    groups = combined.groupby(ID, sort=False)
+    combined = combined.assign(
+        **{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags}
+    )
+    is_ahead = combined[TIME] > panel.cutoff
+    return combined[~is_ahead].reset_index(drop=True), combined[is_ahead]
 
 
 def _add_calendar(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    return frame.assign(
-        **{f"calendar_{part}": _calendar_part(frame[TIME], part) for part in CALENDAR[layout.frequency.base]}
-    )
+    """Add the calendar's parts. Many series share a period, so that each is looked at once."""
+    places, times = pd.factorize(frame[TIME])
+    parts = {
+        f"calendar_{part}": _calendar_part(pd.Series(times), part).to_numpy().take(places)
+        for part in CALENDAR[layout.frequency.base]
+    }
+    return frame.assign(**parts)
 
 
 def _calendar_part(times: pd.Series, part: str) -> Any:

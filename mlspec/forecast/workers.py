@@ -30,12 +30,13 @@ StartFit = Callable[[TreeSettings, Array, Array], Callable[[], bytes] | None]
 class TrainingPeer:
     """One worker of a distributed training: its rank, and the addresses (host:port) of all workers, by rank.
 
-    `start_fit`: None if trees are fitted in this process, by one thread.
+    `start_fit`: None if trees are fitted in this process, by one thread. `is_here`: whether it is the process that forecasts next.
     """
 
     rank: int = 0
     addresses: tuple[str, ...] = ("",)
     start_fit: StartFit | None = None
+    is_here: bool = False
 
 
 class Workers(Protocol):
@@ -76,7 +77,7 @@ class _ThisProcess:
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
         (share,) = shares
-        return [work(share, TrainingPeer())]
+        return [work(share, TrainingPeer(is_here=True))]
 
 
 THIS_PROCESS: Workers = _ThisProcess()

@@ -56,7 +56,7 @@ class ProcessWorkers:
         A process that has used several threads of OpenMP can fork no other that uses them: that one would wait for ever.
         """
         (share,) = shares
-        return [work(share, TrainingPeer(start_fit=self._tree_process.start))]
+        return [work(share, TrainingPeer(start_fit=self._tree_process.start, is_here=True))]
 
     def _forecast_apart(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
         results, running = list[pd.DataFrame](), list[ForkedWork]()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -32,8 +32,35 @@ LONGEST_LAG = 100_000  # periods; a longer one in a model file was not written b
 
 
 @dataclass(frozen=True)
+class PreparedForecast:
+    """What a training leaves for the forecast of the same panel: the state of its series, and the features of the horizon."""
+
+    engine: Any
+    ahead: pd.DataFrame
+
+    def forecast(self, model: Any, horizon: int) -> pd.DataFrame:
+        """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
+        self.engine.models_ = {MEAN: model}
+        ahead = self.ahead if len(self.ahead.columns) > len([ID, TIME]) else None
+        with trees.refuse_other_columns():
+            return self.engine.predict(horizon, X_df=ahead).astype({MEAN: "float64"})
+
+
+@dataclass(frozen=True)
+class TrainedTrees:
+    """Trees, and their bytes if another process fitted them; `prepared` if this process is the one that forecasts next."""
+
+    model: Any
+    dumped: bytes | None = None
+    prepared: PreparedForecast | None = None
+
+
+@dataclass(frozen=True)
 class BoostedModel:
-    """A trained model, with its lags and the category codes of the training. `dumped`: the trees' bytes, if they were read."""
+    """A trained model, with its lags and the category codes of the training.
+
+    `dumped`: the trees' bytes, if they were read. `prepared`: what makes the forecast of the panel `trained_on`.
+    """
 
     candidate: GradientBoosting
     model: Any
@@ -41,19 +68,25 @@ class BoostedModel:
     differenced: bool
     encoder: CategoryEncoder
     dumped: bytes | None = None
+    trained_on: Panel | None = field(default=None, compare=False, repr=False)
+    prepared: PreparedForecast | None = field(default=None, compare=False, repr=False)
+
+    def wants_whole(self, panel: Panel) -> bool:
+        """Return whether a panel is the one of the training: then its features are there, and no share makes its own."""
+        return self.prepared is not None and panel is self.trained_on
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
+        if self.prepared is not None and panel is self.trained_on:
+            prepared = self.prepared
+            return forecast_by_length(panel, LEAST, lambda long: prepared.forecast(self.model, long.layout.horizon))
         return forecast_by_length(panel, LEAST, self._forecast_long_series)
 
     def _forecast_long_series(self, panel: Panel) -> pd.DataFrame:
-        engine = _build_engine(self.model, self.lags, self.differenced, panel.layout)
+        engine = _build_engine(self.lags, self.differenced, panel.layout)
         frames = feature_matrix(panel, self.encoder)
         _preprocess_frames(engine, frames)
-        engine.models_ = {MEAN: self.model}
-        ahead = frames.ahead if len(frames.ahead.columns) > len([ID, TIME]) else None
-        with trees.refuse_other_columns():
-            return engine.predict(panel.layout.horizon, X_df=ahead).astype({MEAN: "float64"})
+        return PreparedForecast(engine, frames.ahead).forecast(self.model, panel.layout.horizon)
 
     def to_bytes(self) -> bytes:
         """Return a zip of the trees and `about.json`: the same model gives the same bytes."""
@@ -75,12 +108,14 @@ def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) 
     """
     lags = tuple(candidate.lags or default_lags(panel.layout, int(panel.series_lengths().median())))
     _refuse_short(candidate, panel, lags)
-    panel = panel.select_series(panel.series_lengths().loc[lambda length: length >= LEAST].index)
-    encoder, differenced = CategoryEncoder.from_panel(panel), needs_differencing(panel)
-    shares = split_panel(panel, workers.count if candidate.library == "lightgbm" else 1)
+    long = panel.select_series(panel.series_lengths().loc[lambda length: length >= LEAST].index)
+    encoder, differenced = CategoryEncoder.from_panel(long), needs_differencing(long)
+    shares = split_panel(long, workers.count if candidate.library == "lightgbm" else 1)
     train = partial(_train_share, candidate, seed, lags, differenced, encoder)
-    model, dumped = workers.train_together(train, shares)[0]
-    return BoostedModel(candidate, model, lags, differenced, encoder, dumped)
+    trained = workers.train_together(train, shares)[0]
+    return BoostedModel(
+        candidate, trained.model, lags, differenced, encoder, trained.dumped, panel if trained.prepared else None, trained.prepared
+    )  # fmt: skip
 
 
 def _train_share(
@@ -91,27 +126,25 @@ def _train_share(
     encoder: CategoryEncoder,
     panel: Panel,
     peer: TrainingPeer,
-) -> tuple[Any, bytes | None]:
-    """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others.
-
-    With them their bytes, if another process fitted them.
-    """
+) -> TrainedTrees:
+    """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others."""
     settings = TreeSettings(
         candidate.library, candidate.iterations, candidate.learning_rate, candidate.max_leaves, seed
     )
-    engine = _build_engine(None, lags, differenced, panel.layout)
-    features, target = _preprocess_frames(engine, feature_matrix(panel, encoder), return_X_y=True)
-    del engine
+    engine, frames = _build_engine(lags, differenced, panel.layout), feature_matrix(panel, encoder)
+    features, target = _preprocess_frames(engine, frames, return_X_y=True)
+    prepared = PreparedForecast(engine, frames.ahead) if peer.is_here else None
+    del frames
     started = peer.start_fit and peer.start_fit(settings, features, target)
     if started:
         del features, target  # the other process has them
         dumped = started()
-        return trees.load_trees(dumped, candidate.library), dumped
+        return TrainedTrees(trees.load_trees(dumped, candidate.library), dumped, prepared)
     model = build_estimator(settings, network=_network_options(peer))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
         model.fit(features, target)
-    return model if peer.rank == 0 else None, None
+    return TrainedTrees(model if peer.rank == 0 else None, None, prepared)
 
 
 def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
@@ -143,13 +176,13 @@ def _preprocess_frames(engine: Any, frames: FeatureMatrix, **options: Any) -> An
     )
 
 
-def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
+def _build_engine(lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
     from mlforecast import MLForecast
     from mlforecast.lag_transforms import RollingMean
     from mlforecast.target_transforms import Differences, LocalStandardScaler
 
     return MLForecast(
-        models={MEAN: model},
+        models={MEAN: None},  # trees are fitted by `build_estimator`
         freq=layout.frequency.offset,
         lags=list(lags),
         lag_transforms={1: [RollingMean(window, min_samples=1) for window in rolling_windows(layout)]},
