@@ -42,9 +42,9 @@ def main() -> None:
     naive = StatsForecast(models=[SeasonalNaive(7)], freq="D", n_jobs=1)
     scored = naive.cross_validation(df=frame[["unique_id", "ds", "y"]], **windows)
     scored = scored.merge(
-        engine.cross_validation(frame, static_features=[], **windows)[["unique_id", "ds", "trees"]], on=["unique_id", "ds"]
+        engine.cross_validation(frame, static_features=[], dropna=False, **windows)[["unique_id", "ds", "trees"]], on=["unique_id", "ds"]
     )  # fmt: skip
-    engine.fit(frame, static_features=[])
+    engine.fit(frame, static_features=[], dropna=False)
     engine.models_["trees"].booster_.save_model(folder / "bare.txt")
     total = scored["y"].abs().sum()
     errors = {name: (scored["y"] - scored[name].clip(lower=0)).abs().sum() for name in ("SeasonalNaive", "trees")}

@@ -7,6 +7,7 @@ Inside this package columns have Nixtla's names, and the user's covariates have 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -64,8 +65,9 @@ class Panel:
         known_ahead = known_ahead[known_ahead[TIME].isin(times) & known_ahead[ID].isin(past[ID].unique())]
         return replace(self, frame=past, future=known_ahead.sort_values([ID, TIME], ignore_index=True))
 
+    @cached_property
     def series_lengths(self) -> pd.Series:
-        """Return the number of periods of each series, by unique_id."""
+        """The number of periods of each series, by unique_id."""
         return self.frame.groupby(ID, sort=True)[TIME].size()
 
     def select_series(self, ids: pd.Index) -> Panel:

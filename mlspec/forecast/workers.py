@@ -88,7 +88,7 @@ def split_panel(panel: Panel, count: int) -> Iterator[Panel]:
 
     Each share is created when it is needed, so that memory never holds all shares at once.
     """
-    ids = panel.series_lengths().index
+    ids = panel.series_lengths.index
     count = min(count, len(ids))
     for position in range(count):
         yield panel.select_series(ids[position::count])

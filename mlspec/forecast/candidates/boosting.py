@@ -106,9 +106,9 @@ def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) 
 
     Raises ModelError if too few rows have all lags.
     """
-    lags = tuple(candidate.lags or default_lags(panel.layout, int(panel.series_lengths().median())))
+    lags = tuple(candidate.lags or default_lags(panel.layout, int(panel.series_lengths.median())))
     _refuse_short(candidate, panel, lags)
-    long = panel.select_series(panel.series_lengths().loc[lambda length: length >= LEAST].index)
+    long = panel.select_series(panel.series_lengths.loc[lambda length: length >= LEAST].index)
     encoder, differenced = CategoryEncoder.from_panel(long), needs_differencing(long)
     shares = split_panel(long, workers.count if candidate.library == "lightgbm" else 1)
     train = partial(_train_share, candidate, seed, lags, differenced, encoder)
@@ -208,7 +208,7 @@ def _network_options(peer: TrainingPeer) -> dict[str, Any]:
 
 
 def _refuse_short(candidate: GradientBoosting, panel: Panel, lags: tuple[int, ...]) -> None:
-    lengths, longest = panel.series_lengths(), max(lags)
+    lengths, longest = panel.series_lengths, max(lags)
     rows = int((lengths - longest).clip(lower=0).sum())
     if rows < FEWEST_ROWS:
         raise ModelError(
