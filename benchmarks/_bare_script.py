@@ -41,9 +41,8 @@ def main() -> None:
     windows = {"h": HORIZON, "n_windows": WINDOWS, "step_size": HORIZON}
     naive = StatsForecast(models=[SeasonalNaive(7)], freq="D", n_jobs=1)
     scored = naive.cross_validation(df=frame[["unique_id", "ds", "y"]], **windows)
-    scored = scored.merge(
-        engine.cross_validation(frame, static_features=[], dropna=False, **windows)[["unique_id", "ds", "trees"]], on=["unique_id", "ds"]
-    )  # fmt: skip
+    by_trees = engine.cross_validation(frame, static_features=[], dropna=False, **windows)
+    scored = scored.merge(by_trees[["unique_id", "ds", "trees"]], on=["unique_id", "ds"])
     engine.fit(frame, static_features=[], dropna=False)
     engine.models_["trees"].booster_.save_model(folder / "bare.txt")
     total = scored["y"].abs().sum()

@@ -28,9 +28,7 @@ class Measured:
 
     def __add__(self, other: Measured) -> Measured:
         """Return what two processes took, one after the other."""
-        return Measured(
-            self.seconds + other.seconds, self.busy + other.busy, max(self.peak, other.peak), other.printed
-        )
+        return Measured(self.seconds + other.seconds, self.busy + other.busy, max(self.peak, other.peak), other.printed)
 
 
 def measure(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:

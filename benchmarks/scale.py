@@ -1,15 +1,17 @@
 """How long each step takes and how much memory, beside a bare script of mlforecast and LightGBM, and how both grow with the series.
 
 Run: python benchmarks/scale.py [SERIES...] [--days DAYS]; 30490 is as many as the M5 competition has. Each step of mlspec, the bare
-script (`_bare_script.py`: the same lags, trees, windows and threads) and pandas' reading of the same file are processes of their own.
-The ratio of time is of whole processes, with their start: at one thread of the seconds of processors, which other work on the machine
-changes little, at several of the clock's. Memory is the peak with all children. The WAPE of both stands beside, as they do the same
-work. Prints a table for each number of threads, and how much time and memory grow. Exits 1 beyond a bar at the largest number of series.
+script (`_bare_script.py`: the same lags, trees, windows and threads) and pandas' reading of the same file are processes of their
+own. The ratio of time is of whole processes, with their start: at one thread of the seconds of processors, which other work on the
+machine changes little, at several of the clock's. Memory is the peak with all children. The WAPE of both stands beside, as they do
+the same work. Prints a table for each number of threads, and how much time and memory grow. Exits 1 beyond a bar at the largest
+number of series.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import tempfile
@@ -74,7 +76,7 @@ def measure_size(series: int, days: int, threads: int) -> dict[str, Measured]:
     """Return what each process took for so many series."""
     with tempfile.TemporaryDirectory(prefix="mlspec-bench-") as name:
         folder = Path(name)
-        write_panel(folder, series, days)
+        measure([__file__, "--write", name, str(series), str(days)])  # a child's peak is at least that of its parent
         limited = {VARIABLE: str(threads), "OMP_WAIT_POLICY": "PASSIVE"}  # as mlspec's own threads wait
         taken = {"pandas": measure(["-c", READING, str(folder / SOURCE)])}
         for step in STEPS:
@@ -127,7 +129,7 @@ def main() -> int:
             taken[series] = measure_size(series, given.days, threads)
             misses = report_size(taken[series], series, given.days, threads)
         missed |= any(misses)
-        for few, many in zip(sizes, sizes[1:], strict=False):
+        for few, many in itertools.pairwise(sizes):
             report_growth(taken[few], taken[many], many / few, f"from {few:,} to {many:,} series, threads: {threads}")
     return int(missed)
 
@@ -135,5 +137,7 @@ def main() -> int:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--step"]:
         run_step(Path(sys.argv[3]), sys.argv[2])
+    elif sys.argv[1:2] == ["--write"]:
+        write_panel(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
     else:
         sys.exit(main())

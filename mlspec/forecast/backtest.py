@@ -96,8 +96,8 @@ def forecast_means(
     """Return a candidate's means, no lower than a series' floor. Raises ModelError if one is not a finite number.
 
     A fitted candidate forecasts each series independently, so the result does not depend on how series are grouped. A model of the
-    project's own may not, and trees have the features of their training: these get all series at once. Series that are too new for it are forecast from the others afterwards, if
-    the spec says so. `scales` are those of the panel, where they are known.
+    project's own may not, and trees have the features of their training: these get all series at once. Series that are too new for
+    a candidate are forecast from the others afterwards, if the spec says so. `scales` are those of the panel, where they are known.
     """
     if families.wants_whole(fitted, panel):
         means = fitted.forecast(panel)

@@ -1,7 +1,7 @@
 """Builds and fits the estimators of boosted trees. Only the library that is asked for is imported, and no data frame.
 
-Both libraries add up in an order that does not depend on the number of threads (LightGBM: `deterministic`), so that any number makes
-the same trees, to the last bit.
+Both libraries add up in an order that does not depend on the number of threads (LightGBM: `deterministic`). So any number makes the
+same trees, to the last bit.
 """
 
 from __future__ import annotations

@@ -44,11 +44,14 @@ class CategoryEncoder:
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return `frame` with every category replaced by its number."""
-        coded = {
+        return frame.assign(**self.numbers(frame))
+
+    def numbers(self, frame: pd.DataFrame) -> dict[str, pd.Series]:
+        """Return the number of every category of `frame`, by column."""
+        return {
             name: frame[name].map({text: float(code) for code, text in enumerate(texts)}).astype("float64")
             for name, texts in self.categories.items() if name in frame
         }  # fmt: skip
-        return frame.assign(**coded)
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,17 @@ def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
     layout = panel.layout
     static = list(layout.static)
     history, ahead = _add_lagged(panel) if layout.past else (panel.frame, panel.future)
-    history, ahead = (encode(_add_calendar(frame, layout)) for frame in (history, ahead))
+    history, ahead = (_feature_columns(frame, layout, encode) for frame in (history, ahead))
     if static:
         history = history.merge(encode(panel.series)[[ID, *static]], on=ID, how="left")
-    columns = [name for name in history.columns if name not in (*layout.past, OBSERVED)]
-    return FeatureMatrix(
-        history[columns], ahead[[name for name in columns if name not in (TARGET, *static)]].reset_index(drop=True), static
-    )
+    known = [name for name in history.columns if name not in (TARGET, *static)]
+    return FeatureMatrix(history, ahead[known].reset_index(drop=True), static)
+
+
+def _feature_columns(frame: pd.DataFrame, layout: Layout, encode: CategoryEncoder) -> pd.DataFrame:
+    """Return the columns of a frame that trees may use, and the calendar's. Those that stay as they are share their memory."""
+    kept = {str(name): frame[name] for name in frame if name not in (*layout.past, OBSERVED)}
+    return pd.DataFrame({**kept, **encode.numbers(frame), **_calendar(frame[TIME], layout)}, copy=False)
 
 
 def _add_lagged(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -104,21 +111,18 @@ def _add_lagged(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
     combined = combined.sort_values([ID, TIME], ignore_index=True)
     lags = sorted({layout.horizon, max(layout.season, layout.horizon)})
     groups = combined.groupby(ID, sort=False)
-    combined = combined.assign(
-        **{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags}
-    )
+    combined = combined.assign(**{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags})
     is_ahead = combined[TIME] > panel.cutoff
     return combined[~is_ahead].reset_index(drop=True), combined[is_ahead]
 
 
-def _add_calendar(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """Add the calendar's parts. Many series share a period, so that each is looked at once."""
-    places, times = pd.factorize(frame[TIME])
-    parts = {
-        f"calendar_{part}": _calendar_part(pd.Series(times), part).to_numpy().take(places)
+def _calendar(times: pd.Series, layout: Layout) -> dict[str, Any]:
+    """Return the parts of the calendar of each time. Many series share a time, so that each is looked at once."""
+    places, distinct = pd.factorize(times)
+    return {
+        f"calendar_{part}": _calendar_part(pd.Series(distinct), part).to_numpy().take(places)
         for part in CALENDAR[layout.frequency.base]
     }
-    return frame.assign(**parts)
 
 
 def _calendar_part(times: pd.Series, part: str) -> Any:

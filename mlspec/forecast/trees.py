@@ -21,7 +21,7 @@ from mlspec.models.storage import renumber_ids
 # A class that histogram boosting needs and skops does not trust by default. It holds only arrays and numbers.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 LARGEST_BYTES = 2**30
-# What LightGBM's text says of the machines of a training: network addresses and threads. It is replaced by the values of one thread.
+# What LightGBM's text says of the machines of a training: network addresses, threads. The values of one thread replace it.
 _MACHINES = ((re.compile(r"^\[machines: .*\]$", re.MULTILINE), "[machines: ]"),
              (re.compile(r"^\[local_listen_port: .*\]$", re.MULTILINE), "[local_listen_port: 12400]"),
              (re.compile(r"^\[num_threads: .*\]$", re.MULTILINE), "[num_threads: 1]"))  # fmt: skip

@@ -32,7 +32,10 @@ logger = logging.getLogger(__name__)
 # Rows times boosting rounds from which a process is worth its start: some seconds of one thread.
 FEWEST_ROUNDS = 100_000_000
 NO_MEMORY = 3  # exit code of a process without enough memory
-_CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from mlspec.jobs import tree_worker; tree_worker.main(sys.argv[2])"
+_CODE = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from mlspec.jobs import tree_worker; tree_worker.main(sys.argv[2])"
+)
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,7 @@ class StartedFit:
             )
         logger.debug("the process that trained trees printed %s", text)
         last = next((line for line in reversed(text.splitlines()) if line.strip()), f"exit code {status}")
-        raise Defect(
-            f"trees cannot be trained: {last}", hint="report it with `--log-level debug` and what that prints"
-        )
+        raise Defect(f"trees cannot be trained: {last}", hint="report it with `--log-level debug` and what that prints")
 
     def stop(self) -> None:
         """End the process, if it has not ended."""

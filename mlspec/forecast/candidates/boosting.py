@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mlspec.errors import ModelError
 from mlspec.forecast import trees
 from mlspec.forecast.candidates.short import LEAST, forecast_by_length
-from mlspec.forecast.estimators import TreeSettings, build_estimator
+from mlspec.forecast.estimators import Array, TreeSettings, build_estimator
 from mlspec.forecast.features import CategoryEncoder, FeatureMatrix, default_lags, feature_matrix, rolling_windows
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
 from mlspec.forecast.workers import TrainingPeer, Workers, split_panel
@@ -132,9 +133,10 @@ def _train_share(
         candidate.library, candidate.iterations, candidate.learning_rate, candidate.max_leaves, seed
     )
     engine, frames = _build_engine(lags, differenced, panel.layout), feature_matrix(panel, encoder)
-    features, target = _preprocess_frames(engine, frames, return_X_y=True)
     prepared = PreparedForecast(engine, frames.ahead) if peer.is_here else None
+    rows = _preprocess_frames(engine, frames)
     del frames
+    features, target = _take_matrix(rows)
     started = peer.start_fit and peer.start_fit(settings, features, target)
     if started:
         del features, target  # the other process has them
@@ -170,10 +172,21 @@ def needs_differencing(panel: Panel) -> bool:
     return bool((changes < levels)[levels > 0].mean() > 0.5)
 
 
-def _preprocess_frames(engine: Any, frames: FeatureMatrix, **options: Any) -> Any:
-    return engine.preprocess(
-        frames.history, static_features=frames.static, dropna=False, as_numpy=True, validate_data=False, **options
+def _preprocess_frames(engine: Any, frames: FeatureMatrix) -> pd.DataFrame:
+    """Return the history with all features, and the target as it is trained on."""
+    rows: pd.DataFrame = engine.preprocess(
+        frames.history, static_features=frames.static, dropna=False, validate_data=False
     )
+    return rows
+
+
+def _take_matrix(rows: pd.DataFrame) -> tuple[Array, Array]:
+    """Return features and target as arrays. Each column leaves `rows` as it is copied, so that memory holds it once."""
+    names = [name for name in rows if name not in (ID, TIME, TARGET)]
+    features = np.empty((len(rows), len(names)), order="F")
+    for place, name in enumerate(names):
+        features[:, place] = rows.pop(name)
+    return features, rows.pop(TARGET).to_numpy(dtype="float64")
 
 
 def _build_engine(lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
