@@ -11,12 +11,13 @@ import sys
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mlspec.errors import Defect, TargetError, Terminated
 from mlspec.forecast import trees
 from mlspec.forecast.backtest import forecast_means
-from mlspec.forecast.candidates import fit_candidate
+from mlspec.forecast.candidates import fit_candidate, wants_whole
 from mlspec.forecast.candidates.boosting import load_boosted
 from mlspec.forecast.estimators import Array, TreeSettings, build_estimator
 from mlspec.forecast.workers import THIS_PROCESS
@@ -97,6 +98,25 @@ def test_the_workers_of_a_step_fit_trees_by_all_their_processors(monkeypatch: py
     for processors in (1, 3):
         fit_candidate(candidate, panel(12), 0, ProcessWorkers(processors, MEMORY, fewest_rounds=0))
     assert started == [3]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_training_changes_nothing_of_its_panel_and_its_own_forecast_is_that_of_the_file(library: Any) -> None:
+    candidate = GradientBoosting(kind="gradient-boosting", library=library, lags=(1, 7), iterations=12)
+    whole = panel(12)
+    before = whole.frame.copy(deep=True)
+    with single_threaded():
+        for processors in (1, 2):
+            workers = ProcessWorkers(processors, MEMORY)
+            fitted = fit_candidate(candidate, whole, 0, workers)
+            pd.testing.assert_frame_equal(whole.frame, before, check_exact=True)
+            made = forecast_means(fitted, whole, "trees", workers)
+            read = load_boosted(candidate, cast("bytes", fitted.to_bytes()))
+            assert wants_whole(fitted, whole)
+            assert not wants_whole(read, whole)
+            assert not wants_whole(fitted, whole.select_series(whole.series["unique_id"].iloc[:8]))
+            pd.testing.assert_frame_equal(made, forecast_means(read, whole, "trees", workers), check_exact=True)
+            pd.testing.assert_frame_equal(made, forecast_means(fitted, whole, "trees", workers), check_exact=True)
 
 
 def test_few_trees_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
