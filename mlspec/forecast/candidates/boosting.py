@@ -173,9 +173,9 @@ def needs_differencing(panel: Panel) -> bool:
 
 
 def _preprocess_frames(engine: Any, frames: FeatureMatrix) -> pd.DataFrame:
-    """Return the history with all features, and the target as it is trained on."""
+    """Return the history with all features, and the target as it is trained on. A forecast gives features as arrays, too."""
     rows: pd.DataFrame = engine.preprocess(
-        frames.history, static_features=frames.static, dropna=False, validate_data=False
+        frames.history, static_features=frames.static, dropna=False, as_numpy=True, validate_data=False
     )
     return rows
 
