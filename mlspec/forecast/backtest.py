@@ -59,14 +59,15 @@ def forecast_windows(
     windows, broken, done, total = [], dict[str, str](), 0, len(cuts) * len(singles)
     for number, cutoff in enumerate(cuts, 1):
         known = panel.known_at(cutoff)
-        window = _window_actuals(panel, known, cutoff)
+        scales = series_scales(known)
+        window = _window_actuals(panel, known, cutoff, scales)
         for key, candidate in singles.items():
             if key in broken:
                 continue
             say(done, total, f"backtest window {number} of {len(cuts)}: {candidate.label}")
             try:
                 fitted = families.fit_candidate(candidate, known, seed, workers)
-                means = forecast_means(fitted, known, candidate.label, workers)
+                means = forecast_means(fitted, known, candidate.label, workers, scales)
             except BrokenModel as error:
                 broken[key] = error.message
                 say(done, total, f"left out: {error.message}")
@@ -86,15 +87,19 @@ def _suffix(column: str) -> str:
 
 
 def forecast_means(
-    fitted: families.FittedCandidate, panel: Panel, label: str, workers: Workers = THIS_PROCESS
+    fitted: families.FittedCandidate,
+    panel: Panel,
+    label: str,
+    workers: Workers = THIS_PROCESS,
+    scales: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return a candidate's means, no lower than a series' floor. Raises ModelError if one is not a finite number.
 
     A fitted candidate forecasts each series independently, so the result does not depend on how series are grouped. A model of the
-    project's own may not: it gets all series at once. Series that are too new for it are forecast from the others afterwards, if
-    the spec says so.
+    project's own may not, and trees have the features of their training: these get all series at once. Series that are too new for
+    a candidate are forecast from the others afterwards, if the spec says so. `scales` are those of the panel, where they are known.
     """
-    if getattr(fitted, "whole_panel", False):
+    if families.wants_whole(fitted, panel):
         means = fitted.forecast(panel)
     else:
         parts = workers.forecast_shares(fitted.forecast, forecast_blocks(panel, workers))
@@ -107,7 +112,7 @@ def forecast_means(
             f"candidate '{label}' has no finite forecast for series {describe_series([str(name) for name in broken_series])}",
             hint="leave this candidate out of model.candidates",
         )
-    floor = means[ID].map(series_scales(panel).set_index(ID)[FLOOR])
+    floor = means[ID].map((series_scales(panel) if scales is None else scales).set_index(ID)[FLOOR])
     return means.assign(**{MEAN: np.maximum(means[MEAN], floor)})
 
 
@@ -118,7 +123,7 @@ def _start_at_mean(means: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     return means.assign(**{name: means[name].where(~replaced, means[MEAN]) for name in own}) if own else means
 
 
-def _window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
+def _window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp, scales: pd.DataFrame) -> pd.DataFrame:
     """Return the periods to forecast from one cutoff, with their actual values and the scales as of the cutoff."""
     times = panel.layout.frequency.periods_after(cutoff, panel.layout.horizon)
     frame = panel.frame[panel.frame[TIME].isin(times) & panel.frame[ID].isin(known.frame[ID].unique())]
@@ -126,7 +131,7 @@ def _window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp) -> pd.Data
     rows = frame[[ID, TIME]].assign(**{TARGET: actual, CUTOFF: cutoff, STEP: times.get_indexer(frame[TIME]) + 1})
     if panel.layout.cold_start:
         rows[METHOD] = made_by(rows[ID], known)
-    return rows.merge(series_scales(known), on=ID, how="left")
+    return rows.merge(scales, on=ID, how="left")
 
 
 def entrant_rows(

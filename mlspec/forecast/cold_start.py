@@ -27,7 +27,7 @@ _ALL = "all"  # the group of every series that is old enough
 
 def new_series(panel: Panel) -> pd.Index:
     """Return the series that are too new for a model as of the panel's cutoff."""
-    lengths = panel.series_lengths()
+    lengths = panel.series_lengths
     return lengths.index[lengths < LEAST]
 
 
@@ -58,7 +58,7 @@ def forecast_cold_starts(means: pd.DataFrame, panel: Panel) -> pd.DataFrame:
 
 def _sibling_groups(panel: Panel, new: pd.Index) -> pd.Series:
     """Return each series' group by its static columns: equal values are one group. A group of new series alone is that of all."""
-    columns, ids = list(panel.layout.static), panel.series_lengths().index
+    columns, ids = list(panel.layout.static), panel.series_lengths.index
     groups = pd.Series(_ALL, index=ids, name=_GROUP)
     if not columns:
         return groups

@@ -32,7 +32,7 @@ class HistoryFacts:
 
 def history_facts(panel: Panel, windows: int) -> HistoryFacts:
     """Return the facts of `panel`, which is the history at the first cutoff of a backtest with `windows` windows."""
-    lengths = panel.series_lengths()
+    lengths = panel.series_lengths
     rows = (lengths - max(default_lags(panel.layout, int(lengths.median())))).clip(lower=0).sum()
     return HistoryFacts(
         series=len(lengths),

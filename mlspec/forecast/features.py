@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME, Layout, Panel
+from mlspec.forecast.frame import ID, OBSERVED, PREFIX, TARGET, TIME, Layout, Panel
 
 # Calendar features by the frequency's base: those that can repeat within a year, a week or a day.
 CALENDAR: dict[str, tuple[str, ...]] = {
@@ -44,11 +44,14 @@ class CategoryEncoder:
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return `frame` with every category replaced by its number."""
-        coded = {
+        return frame.assign(**self.numbers(frame))
+
+    def numbers(self, frame: pd.DataFrame) -> dict[str, pd.Series]:
+        """Return the number of every category of `frame`, by column."""
+        return {
             name: frame[name].map({text: float(code) for code, text in enumerate(texts)}).astype("float64")
             for name, texts in self.categories.items() if name in frame
         }  # fmt: skip
-        return frame.assign(**coded)
 
 
 @dataclass(frozen=True)
@@ -86,32 +89,40 @@ def rolling_windows(layout: Layout) -> tuple[int, ...]:
 def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
     """Return the input frames of mlforecast, with categories as numbers."""
     layout = panel.layout
-    combined = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
-    combined = encode(_add_calendar(_add_lagged(combined, layout), layout)).sort_values([ID, TIME], ignore_index=True)
     static = list(layout.static)
+    history, ahead = _add_lagged(panel) if layout.past else (panel.frame, panel.future)
+    history, ahead = (_feature_columns(frame, layout, encode) for frame in (history, ahead))
     if static:
-        combined = combined.merge(encode(panel.series)[[ID, *static]], on=ID, how="left")
-    is_ahead = combined[TIME] > panel.cutoff
-    columns = [name for name in combined.columns if name not in (*layout.past, "observed")]
-    return FeatureMatrix(
-        combined.loc[~is_ahead, columns].reset_index(drop=True),
-        combined.loc[is_ahead, [name for name in columns if name not in (TARGET, *static)]].reset_index(drop=True),
-        static,
-    )
+        history = history.merge(encode(panel.series)[[ID, *static]], on=ID, how="left")
+    known = [name for name in history.columns if name not in (TARGET, *static)]
+    return FeatureMatrix(history, ahead[known].reset_index(drop=True), static)
 
 
-def _add_lagged(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    """Add each past covariate with a lag of `horizon` periods, and of one season if that is longer."""
+def _feature_columns(frame: pd.DataFrame, layout: Layout, encode: CategoryEncoder) -> pd.DataFrame:
+    """Return the columns of a frame that trees may use, and the calendar's. Those that stay as they are share their memory."""
+    kept = {str(name): frame[name] for name in frame if name not in (*layout.past, OBSERVED)}
+    return pd.DataFrame({**kept, **encode.numbers(frame), **_calendar(frame[TIME], layout)}, copy=False)
+
+
+def _add_lagged(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return history and horizon with lags of each past covariate: `horizon` periods, and one season if that is longer."""
+    layout = panel.layout
+    combined = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
+    combined = combined.sort_values([ID, TIME], ignore_index=True)
     lags = sorted({layout.horizon, max(layout.season, layout.horizon)})
-    ordered = frame.sort_values([ID, TIME], ignore_index=True)
-    groups = ordered.groupby(ID, sort=False)
-    return ordered.assign(**{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags})
+    groups = combined.groupby(ID, sort=False)
+    combined = combined.assign(**{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags})
+    is_ahead = combined[TIME] > panel.cutoff
+    return combined[~is_ahead].reset_index(drop=True), combined[is_ahead]
 
 
-def _add_calendar(frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
-    return frame.assign(
-        **{f"calendar_{part}": _calendar_part(frame[TIME], part) for part in CALENDAR[layout.frequency.base]}
-    )
+def _calendar(times: pd.Series, layout: Layout) -> dict[str, Any]:
+    """Return the parts of the calendar of each time. Many series share a time, so that each is looked at once."""
+    places, distinct = pd.factorize(times)
+    return {
+        f"calendar_{part}": _calendar_part(pd.Series(distinct), part).to_numpy().take(places)
+        for part in CALENDAR[layout.frequency.base]
+    }
 
 
 def _calendar_part(times: pd.Series, part: str) -> Any:

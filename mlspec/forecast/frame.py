@@ -7,7 +7,9 @@ Inside this package columns have Nixtla's names, and the user's covariates have 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from mlspec.forecast.frequency import Frequency
@@ -63,8 +65,9 @@ class Panel:
         known_ahead = known_ahead[known_ahead[TIME].isin(times) & known_ahead[ID].isin(past[ID].unique())]
         return replace(self, frame=past, future=known_ahead.sort_values([ID, TIME], ignore_index=True))
 
+    @cached_property
     def series_lengths(self) -> pd.Series:
-        """Return the number of periods of each series, by unique_id."""
+        """The number of periods of each series, by unique_id."""
         return self.frame.groupby(ID, sort=True)[TIME].size()
 
     def select_series(self, ids: pd.Index) -> Panel:
@@ -79,7 +82,7 @@ def horizon_frame(panel: Panel) -> pd.DataFrame:
     """Return unique_id and ds of every period to forecast, sorted."""
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
     ids = panel.frame[ID].unique()
-    return pd.DataFrame({ID: ids.repeat(len(times)), TIME: list(times) * len(ids)})
+    return pd.DataFrame({ID: ids.repeat(len(times)), TIME: np.tile(times.to_numpy(), len(ids))})
 
 
 def describe_series(ids: list[str], limit: int = 5) -> str:

@@ -7,40 +7,77 @@ so that no backtest window uses its future. Such a period is marked as unobserve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from pandas.api.extensions import take
 
 from mlspec import memory
 from mlspec.errors import DataError
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.load import KEY, TypedRows
-from mlspec.forecast.spans import RowRules, series_spans
+from mlspec.forecast.spans import RowRules, SeriesSpans, series_spans
 from mlspec.forecast.zones import skipped_hours
 
-PERIOD_BYTES = 250  # of memory at the peak, for a period of a series: measured as a lower bound, benchmarks/memory.py
+PERIOD_BYTES = 120  # of memory at the peak, for a period of a series: measured as a lower bound, benchmarks/memory.py
 
 
 def build_panel(
-    rows: TypedRows, future: TypedRows | None, grid: pd.DatetimeIndex, layout: Layout, rules: RowRules
+    rows: TypedRows,
+    future: TypedRows | None,
+    grid: pd.DatetimeIndex,
+    layout: Layout,
+    rules: RowRules,
+    spans: SeriesSpans | None = None,
 ) -> Panel:
-    """Return the panel. Series that have ended are left out."""
-    span = series_spans(rows.frame, grid, rules)
+    """Return the panel. Series that have ended are left out. `spans` are those of the rows on the grid, where they are known."""
+    span = spans or series_spans(rows.frame, grid, rules)
     active_series = span.active
     _refuse_too_large(span.newest + 1 - span.first[active_series])
-    active_rows = rows.frame[rows.frame[ID].isin(active_series)].set_index([ID, TIME])
-    full_index = pd.MultiIndex.from_tuples(
-        [(name, time) for name in active_series for time in grid[span.first[name] : span.newest + 1]], names=[ID, TIME]
+    rooms = SeriesRooms(
+        active_series, span.first[active_series].to_numpy(), (span.newest + 1 - span.first[active_series]).to_numpy()
     )
-    frame = active_rows[[TARGET, *layout.known, *layout.past]].reindex(full_index).reset_index()
+    frame, source = rooms.lay_out(rows.frame, [TARGET, *layout.known, *layout.past], grid)
     if rules.absent_is_zero:
-        never_was = frame[TIME].isin(skipped_hours(grid, rules.zone))
-        frame.loc[~full_index.isin(active_rows.index) & ~never_was, TARGET] = 0.0
+        never_was = frame[TIME].isin(skipped_hours(grid, rules.zone)).to_numpy()
+        frame.loc[(source < 0) & ~never_was, TARGET] = 0.0
     frame[OBSERVED] = frame[TARGET].notna()
-    frame[TARGET] = _fill_gaps(frame, layout.season)
+    frame[TARGET] = _fill_gaps(frame[TARGET], rooms, layout.season)
     series = static_values(rows.frame, active_series, layout) if layout.static else pd.DataFrame({ID: active_series})
     bare = Panel(
         frame[[ID, TIME, TARGET, OBSERVED, *layout.known, *layout.past]], series, frame[[ID, TIME]][:0], layout
     )
     return Panel(bare.frame, series, _known_future(bare, future), layout)
+
+
+@dataclass(frozen=True)
+class SeriesRooms:
+    """The rows of a regular frame: `counts` periods for each of the `series`, from its `first` place on the grid."""
+
+    series: pd.Index
+    first: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+    def lay_out(
+        self, rows: pd.DataFrame, columns: Sequence[str], grid: pd.DatetimeIndex
+    ) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
+        """Return unique_id, ds and columns of `rows` for each period, sorted, and the row that each comes from; -1 for none."""
+        starts = np.cumsum(self.counts) - self.counts
+        numbers, places = self.series.get_indexer(rows[ID]), grid.get_indexer(rows[TIME])
+        offsets = places - np.append(self.first, 0)[numbers]  # of no series: -1, the last, which is left out below
+        inside = (numbers >= 0) & (places >= 0) & (offsets >= 0) & (offsets < np.append(self.counts, 0)[numbers])
+        source = np.full(int(self.counts.sum()), -1, dtype="int64")
+        source[starts[numbers[inside]] + offsets[inside]] = np.flatnonzero(inside)
+        periods = np.arange(len(source)) - (starts - self.first).repeat(self.counts)
+        values = {name: take(rows[name].to_numpy(), source, allow_fill=True) for name in columns}
+        return pd.DataFrame({ID: self.series.repeat(self.counts), TIME: grid[periods], **values}, copy=False), source
+
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Return the number of the series of each row."""
+        return np.arange(len(self.series)).repeat(self.counts)
 
 
 def _refuse_too_large(periods: pd.Series) -> None:
@@ -70,19 +107,17 @@ def series_names(rows: TypedRows) -> pd.DataFrame:
     return rows.frame[[ID, *columns]].drop_duplicates(ID).sort_values(ID, ignore_index=True)
 
 
-def _fill_gaps(frame: pd.DataFrame, season: int) -> pd.Series:
+def _fill_gaps(values: pd.Series, rooms: SeriesRooms, season: int) -> pd.Series:
     """Fill in the order of time, so that a filled value can fill a gap one season later."""
-    values = frame[TARGET]
-    for _ in range(int(values.isna().any()) * _fill_rounds(frame, season)):
-        before = values.groupby(frame[ID]).shift(season)
+    if not values.isna().any():
+        return values
+    numbers = rooms.numbers()
+    for _ in range(int(rooms.counts.max()) // max(season, 1) + 1):
+        before = values.groupby(numbers).shift(season)
         if not (values.isna() & before.notna()).any():
             break
         values = values.fillna(before)
-    return values.groupby(frame[ID]).ffill()
-
-
-def _fill_rounds(frame: pd.DataFrame, season: int) -> int:
-    return int(frame.groupby(ID).size().max()) // max(season, 1) + 1
+    return values.groupby(numbers).ffill()
 
 
 def _known_future(panel: Panel, future: TypedRows | None) -> pd.DataFrame:

@@ -18,14 +18,16 @@ def series_scales(panel: Panel) -> pd.DataFrame:
     no value was ever negative, else -inf.
     """
     frame, season = panel.frame, panel.layout.season
-    groups = frame.groupby(ID, sort=True)
-    values, ids = frame[TARGET], frame[ID]
-    by_season = (values - groups[TARGET].shift(season)).abs().groupby(ids).mean()
-    by_one = values - groups[TARGET].shift(1)
+    values = frame[TARGET]
+    # Once: of millions of rows, to look up names takes longest.
+    ids, names = pd.factorize(frame[ID], sort=True)
+    groups = values.groupby(ids)
+    by_season = (values - groups.shift(season)).abs().groupby(ids).mean()
+    by_one = values - groups.shift(1)
     mase = by_season.fillna(by_one.abs().groupby(ids).mean())
     level = values.abs().groupby(ids).mean()
     scale = mase.where(mase > 0, level).where(lambda scale_values: scale_values > 0, 1.0)
     lowest = values.where(frame[OBSERVED]).groupby(ids).min()
     floor = pd.Series(np.where(lowest >= 0, 0.0, -np.inf), index=lowest.index)
     scale_values = {SCALE: scale, MASE_SCALE: mase, RMSSE_SCALE: (by_one**2).groupby(ids).mean(), FLOOR: floor}
-    return pd.DataFrame(scale_values).rename_axis(ID).reset_index()
+    return pd.DataFrame(scale_values).set_axis(pd.Index(names, name=ID)).reset_index()

@@ -99,25 +99,33 @@ class SeriesSpans:
 
 def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex, rules: RowRules) -> SeriesSpans:
     """Return the spans of all series that have a value. A row whose value is empty says that the value is not known."""
-    on_grid = rows.loc[
-        rows[TIME].isin(grid), [ID, TIME, TARGET]
-    ]  # of a source of millions of rows, all columns are a lot
-    has_value = on_grid[TARGET].notna()
-    places = _places(on_grid[has_value], grid)
-    first, last_value, present = places.min(), places.max(), places.size()
+    places = grid.get_indexer(rows[TIME])
+    codes, names = pd.factorize(rows[ID], sort=True)
+    has_value = rows[TARGET].notna().to_numpy() & (places >= 0)
+    known = _distinct_places(codes[has_value], places[has_value], len(grid))
+    first, last_value, present = (
+        part.set_axis(pd.Index(names[part.index], name=ID)) for part in (known.min(), known.max(), known.size())
+    )
     newest = int(last_value.max()) if len(last_value) else 0
     ended = rules.find_ended(last_value, grid, newest)
     last = last_value
     if rules.absent_is_zero:
         last = last_value.where(last_value.index.isin(ended), newest)
-        present = last - first + 1 - _count_empty(on_grid[~has_value], grid, first, last)
+        empty = rows.loc[~has_value & (places >= 0), [ID, TIME]]
+        present = last - first + 1 - _count_empty(empty, grid, first, last)
     present += _count_skipped(grid.get_indexer(skipped_hours(grid, rules.zone)), first, last)
     return SeriesSpans(first, last, present, last_value, newest, ended, rules.omits_new)
 
 
-def _places(rows: pd.DataFrame, grid: pd.DatetimeIndex) -> pd.core.groupby.SeriesGroupBy:
-    once = rows.drop_duplicates([ID, TIME])
-    return pd.Series(grid.get_indexer(once[TIME]), index=once.index).groupby(once[ID])
+def _distinct_places(
+    codes: npt.NDArray[np.intp], places: npt.NDArray[np.intp], length: int
+) -> pd.core.groupby.SeriesGroupBy:
+    """Return the places of rows on a grid of `length` by the code of their series, each place once."""
+    keys = codes * length + places
+    if not (keys[1:] > keys[:-1]).all():  # rows that are sorted by series and time hold each place once
+        once = ~pd.Series(keys).duplicated().to_numpy()
+        codes, places = codes[once], places[once]
+    return pd.Series(places).groupby(codes)
 
 
 def _count_skipped(places: npt.NDArray[np.intp], first: pd.Series, last: pd.Series) -> npt.NDArray[np.intp]:

@@ -21,22 +21,24 @@ from mlspec.models.storage import renumber_ids
 # A class that histogram boosting needs and skops does not trust by default. It holds only arrays and numbers.
 TRUSTED = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 LARGEST_BYTES = 2**30
-# The network addresses of distributed training in LightGBM's text. They are replaced by the values of local training.
-_NETWORK = ((re.compile(r"^\[machines: .*\]$", re.MULTILINE), "[machines: ]"),
-            (re.compile(r"^\[local_listen_port: .*\]$", re.MULTILINE), "[local_listen_port: 12400]"))  # fmt: skip
+# What LightGBM's text says of the machines of a training: network addresses, threads. The values of one thread replace it.
+_MACHINES = ((re.compile(r"^\[machines: .*\]$", re.MULTILINE), "[machines: ]"),
+             (re.compile(r"^\[local_listen_port: .*\]$", re.MULTILINE), "[local_listen_port: 12400]"),
+             (re.compile(r"^\[num_threads: .*\]$", re.MULTILINE), "[num_threads: 1]"))  # fmt: skip
 
 
 def dump_trees(model: Any, library: str) -> bytes:
     """Return a fitted model's bytes."""
     if library == "lightgbm":
-        return _strip_network(str(model.booster_.model_to_string())).encode()
+        return _strip_machines(str(model.booster_.model_to_string())).encode()
     import skops.io
 
+    model._bin_mapper.n_threads = 1  # noqa: SLF001  (how many made the bins is not of the model)
     return renumber_ids(skops.io.dumps(model))
 
 
-def _strip_network(trees: str) -> str:
-    for line, plain in _NETWORK:
+def _strip_machines(trees: str) -> str:
+    for line, plain in _MACHINES:
         trees = line.sub(plain, trees)
     return trees
 

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import pandas as pd
 
+from mlspec.forecast.estimators import Array, TreeSettings
 from mlspec.forecast.frame import Panel
 
 T = TypeVar("T")
@@ -20,12 +21,22 @@ MOST_ROWS = 3_000_000
 FEWEST_SERIES = 8
 
 
+# Starts to fit trees to features and target by several threads, in another process, and returns what waits for their bytes. The
+# arrays are not needed any more then. None: there is no room for them, or the trees are too few to be worth it.
+StartFit = Callable[[TreeSettings, Array, Array], Callable[[], bytes] | None]
+
+
 @dataclass(frozen=True)
 class TrainingPeer:
-    """One worker of a distributed training: its rank, and the addresses (host:port) of all workers, by rank."""
+    """One worker of a distributed training: its rank, and the addresses (host:port) of all workers, by rank.
+
+    `start_fit`: None if trees are fitted in this process, by one thread. `is_here`: whether it is the process that forecasts next.
+    """
 
     rank: int = 0
     addresses: tuple[str, ...] = ("",)
+    start_fit: StartFit | None = None
+    is_here: bool = False
 
 
 class Workers(Protocol):
@@ -66,7 +77,7 @@ class _ThisProcess:
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
         (share,) = shares
-        return [work(share, TrainingPeer())]
+        return [work(share, TrainingPeer(is_here=True))]
 
 
 THIS_PROCESS: Workers = _ThisProcess()
@@ -77,7 +88,7 @@ def split_panel(panel: Panel, count: int) -> Iterator[Panel]:
 
     Each share is created when it is needed, so that memory never holds all shares at once.
     """
-    ids = panel.series_lengths().index
+    ids = panel.series_lengths.index
     count = min(count, len(ids))
     for position in range(count):
         yield panel.select_series(ids[position::count])

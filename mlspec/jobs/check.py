@@ -57,7 +57,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     if not facts["ok"]:
         return StepResult(outputs, facts)
     progress(2, 3, "write the panel")
-    panel = build_panel(rows, evidence.future, periods[: span.newest + 1], layout, evidence.rules)
+    panel = build_panel(rows, evidence.future, periods[: span.newest + 1], layout, evidence.rules, span)
     series = series_names(rows).merge(panel.series, on=ID)
     if spec.dataset.ended_series == "zero" and len(span.ended):
         ended = list_ended_series(rows, span, periods, layout, evidence.rules)

@@ -29,10 +29,12 @@ def write_panel(frame: pd.DataFrame, folder: Path) -> dict[str, Path]:
 def read_panel_frame(inputs: Mapping[str, Path]) -> pd.DataFrame:
     """Return the frame that `write_panel` wrote. The panel of an older mlspec is one file."""
     tables = [read_arrow(path) for path in panel_parts(inputs).values()]
-    if len(tables) == 1:
-        return tables[0].to_pandas()
-    whole = pa.concat_tables(tables)
-    return whole.sort_by([(ID, "ascending"), (TIME, "ascending")]).to_pandas()
+    whole = pa.concat_tables(tables).sort_by([(ID, "ascending"), (TIME, "ascending")]) if len(tables) > 1 else tables[0]
+    del tables
+    frame = whole.to_pandas()
+    del whole
+    pa.default_memory_pool().release_unused()  # Arrow keeps what it has freed, and a step needs it for other things
+    return frame
 
 
 def _split_rows(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:

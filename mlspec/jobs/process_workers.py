@@ -16,8 +16,9 @@ import pandas as pd
 from mlspec.errors import TargetError
 from mlspec.forecast.arrow_stream import from_arrow, to_arrow
 from mlspec.forecast.frame import Panel
-from mlspec.forecast.workers import MOST_ROWS, THIS_PROCESS, TrainingPeer
+from mlspec.forecast.workers import MOST_ROWS, TrainingPeer
 from mlspec.jobs.isolation import ForkedWork, start_apart
+from mlspec.jobs.tree_process import FEWEST_ROUNDS, TreeProcess
 from mlspec.memory import HINT, free_memory
 from mlspec.processors import usable_processors
 
@@ -32,9 +33,10 @@ class ProcessWorkers:
 
     count = 1
 
-    def __init__(self, processors: int, memory: int) -> None:
-        """`memory`: bytes that all processes together may take for their shares."""
+    def __init__(self, processors: int, memory: int, fewest_rounds: int = FEWEST_ROUNDS) -> None:
+        """`memory`: bytes that all processes together may take for their shares. `fewest_rounds`: see `TreeProcess`."""
         self.at_once = processors
+        self._tree_process = TreeProcess(processors, fewest_rounds)
         self.most_rows = max(LEAST_ROWS, min(MOST_ROWS, memory // (processors * ROW_BYTES)))
 
     def forecast_shares(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
@@ -49,11 +51,12 @@ class ProcessWorkers:
         return self._forecast_apart(forecast, (share for part in (first, waiting) for share in part))
 
     def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
-        """Train on the whole panel, in this process and by one thread.
+        """Train on the whole panel. Many trees are fitted by all processors, in a process that is no fork of this one.
 
         A process that has used several threads of OpenMP can fork no other that uses them: that one would wait for ever.
         """
-        return THIS_PROCESS.train_together(work, shares)
+        (share,) = shares
+        return [work(share, TrainingPeer(start_fit=self._tree_process.start, is_here=True))]
 
     def _forecast_apart(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
         results, running = list[pd.DataFrame](), list[ForkedWork]()

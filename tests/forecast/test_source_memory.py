@@ -69,7 +69,7 @@ def test_files_that_fit_one_by_one_and_not_together_are_refused_before_any_is_re
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [write(tmp_path / f"{number}.parquet", 200_000) for number in range(5)]
-    monkeypatch.setenv(VARIABLE, "200MiB")
+    monkeypatch.setenv(VARIABLE, "80MiB")
     assert len(read_table(files[:1], COLUMNS, "dataset.source")) == 200_000
     monkeypatch.setattr(parquet_file.ParquetTable, "read", no_reading)
     with pytest.raises(DataError, match=r"with '\d.parquet' its .* rows need"):
@@ -93,9 +93,9 @@ def test_a_csv_file_of_too_many_lines_is_refused_before_it_is_parsed(
 ) -> None:
     file = tmp_path / "sales.csv"
     file.write_text("a,b\n" + "1,\n" * 200_000)
-    monkeypatch.setenv(VARIABLE, "32MiB")
+    monkeypatch.setenv(VARIABLE, "16MiB")
     monkeypatch.setattr(csv_file.CsvFile, "read", no_reading)
-    with pytest.raises(DataError, match=r"its 200,001 rows need about .* a step may use 32 MiB"):
+    with pytest.raises(DataError, match=r"its 200,001 rows need about .* a step may use 16 MiB"):
         read_table([file], ["a", "b"], "dataset.source")
 
 

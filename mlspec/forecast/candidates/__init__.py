@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
@@ -46,6 +46,20 @@ class FittedCandidate(Protocol):
         In a format that cannot run code, but for a model of the project's own, which is code.
         """
         ...
+
+
+@runtime_checkable
+class WholePanelCandidate(Protocol):
+    """A fitted candidate that has to, or would rather, forecast all series of a panel at once."""
+
+    def wants_whole(self, panel: Panel) -> bool:
+        """Return whether this panel is not to be split into shares."""
+        ...
+
+
+def wants_whole(fitted: FittedCandidate, panel: Panel) -> bool:
+    """Return whether a fitted candidate forecasts all series of this panel at once."""
+    return isinstance(fitted, WholePanelCandidate) and fitted.wants_whole(panel)
 
 
 _CandidateT = TypeVar("_CandidateT", bound=Candidate)

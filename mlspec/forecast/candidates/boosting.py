@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from mlspec.errors import MissingExtra, ModelError
+from mlspec.errors import ModelError
 from mlspec.forecast import trees
 from mlspec.forecast.candidates.short import LEAST, forecast_by_length
+from mlspec.forecast.estimators import Array, TreeSettings, build_estimator
 from mlspec.forecast.features import CategoryEncoder, FeatureMatrix, default_lags, feature_matrix, rolling_windows
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
 from mlspec.forecast.workers import TrainingPeer, Workers, split_panel
@@ -31,34 +33,68 @@ LONGEST_LAG = 100_000  # periods; a longer one in a model file was not written b
 
 
 @dataclass(frozen=True)
+class PreparedForecast:
+    """What a training leaves for the forecast of the same panel: the state of its series, and the features of the horizon."""
+
+    engine: Any
+    ahead: pd.DataFrame
+
+    def forecast(self, model: Any, horizon: int) -> pd.DataFrame:
+        """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
+        self.engine.models_ = {MEAN: model}
+        ahead = self.ahead if len(self.ahead.columns) > len([ID, TIME]) else None
+        with trees.refuse_other_columns():
+            return self.engine.predict(horizon, X_df=ahead).astype({MEAN: "float64"})
+
+
+@dataclass(frozen=True)
+class TrainedTrees:
+    """Trees, and their bytes if another process fitted them; `prepared` if this process is the one that forecasts next."""
+
+    model: Any
+    dumped: bytes | None = None
+    prepared: PreparedForecast | None = None
+
+
+@dataclass(frozen=True)
 class BoostedModel:
-    """A trained model, with its lags and the category codes of the training."""
+    """A trained model, with its lags and the category codes of the training.
+
+    `dumped`: the trees' bytes, if they were read. `prepared`: what makes the forecast of the panel `trained_on`.
+    """
 
     candidate: GradientBoosting
     model: Any
     lags: tuple[int, ...]
     differenced: bool
     encoder: CategoryEncoder
+    dumped: bytes | None = None
+    trained_on: Panel | None = field(default=None, compare=False, repr=False)
+    prepared: PreparedForecast | None = field(default=None, compare=False, repr=False)
+
+    def wants_whole(self, panel: Panel) -> bool:
+        """Return whether a panel is the one of the training: then its features are there, and no share makes its own."""
+        return self.prepared is not None and panel is self.trained_on
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
+        if self.prepared is not None and panel is self.trained_on:
+            prepared = self.prepared
+            return forecast_by_length(panel, LEAST, lambda long: prepared.forecast(self.model, long.layout.horizon))
         return forecast_by_length(panel, LEAST, self._forecast_long_series)
 
     def _forecast_long_series(self, panel: Panel) -> pd.DataFrame:
-        engine = _build_engine(self.model, self.lags, self.differenced, panel.layout)
+        engine = _build_engine(self.lags, self.differenced, panel.layout)
         frames = feature_matrix(panel, self.encoder)
         _preprocess_frames(engine, frames)
-        engine.models_ = {MEAN: self.model}
-        ahead = frames.ahead if len(frames.ahead.columns) > len([ID, TIME]) else None
-        with trees.refuse_other_columns():
-            return engine.predict(panel.layout.horizon, X_df=ahead).astype({MEAN: "float64"})
+        return PreparedForecast(engine, frames.ahead).forecast(self.model, panel.layout.horizon)
 
     def to_bytes(self) -> bytes:
         """Return a zip of the trees and `about.json`: the same model gives the same bytes."""
         about = {"lags": self.lags, "differenced": self.differenced, "categories": self.encoder.categories}
         return pack_archive(
             {
-                MODEL: trees.dump_trees(self.model, self.candidate.library),
+                MODEL: self.dumped or trees.dump_trees(self.model, self.candidate.library),
                 ABOUT: json.dumps(about, sort_keys=True).encode(),
             }
         )
@@ -67,16 +103,20 @@ class BoostedModel:
 def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) -> BoostedModel:
     """Fit to a panel: LightGBM on all workers, each with the features of its share of series; scikit-learn on one worker.
 
+    Workers that are processes of this machine fit many trees by several threads.
+
     Raises ModelError if too few rows have all lags.
     """
-    lags = tuple(candidate.lags or default_lags(panel.layout, int(panel.series_lengths().median())))
+    lags = tuple(candidate.lags or default_lags(panel.layout, int(panel.series_lengths.median())))
     _refuse_short(candidate, panel, lags)
-    panel = panel.select_series(panel.series_lengths().loc[lambda length: length >= LEAST].index)
-    encoder, differenced = CategoryEncoder.from_panel(panel), needs_differencing(panel)
-    shares = split_panel(panel, workers.count if candidate.library == "lightgbm" else 1)
+    long = panel.select_series(panel.series_lengths.loc[lambda length: length >= LEAST].index)
+    encoder, differenced = CategoryEncoder.from_panel(long), needs_differencing(long)
+    shares = split_panel(long, workers.count if candidate.library == "lightgbm" else 1)
     train = partial(_train_share, candidate, seed, lags, differenced, encoder)
-    model = workers.train_together(train, shares)[0]
-    return BoostedModel(candidate, model, lags, differenced, encoder)
+    trained = workers.train_together(train, shares)[0]
+    return BoostedModel(
+        candidate, trained.model, lags, differenced, encoder, trained.dumped, panel if trained.prepared else None, trained.prepared
+    )  # fmt: skip
 
 
 def _train_share(
@@ -87,14 +127,26 @@ def _train_share(
     encoder: CategoryEncoder,
     panel: Panel,
     peer: TrainingPeer,
-) -> Any:
+) -> TrainedTrees:
     """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others."""
-    engine = _build_engine(_build_estimator(candidate, seed, peer), lags, differenced, panel.layout)
-    features, target = _preprocess_frames(engine, feature_matrix(panel, encoder), return_X_y=True)
+    settings = TreeSettings(
+        candidate.library, candidate.iterations, candidate.learning_rate, candidate.max_leaves, seed
+    )
+    engine, frames = _build_engine(lags, differenced, panel.layout), feature_matrix(panel, encoder)
+    prepared = PreparedForecast(engine, frames.ahead) if peer.is_here else None
+    rows = _preprocess_frames(engine, frames)
+    del frames
+    features, target = _take_matrix(rows)
+    started = peer.start_fit and peer.start_fit(settings, features, target)
+    if started:
+        del features, target  # the other process has them
+        dumped = started()
+        return TrainedTrees(trees.load_trees(dumped, candidate.library), dumped, prepared)
+    model = build_estimator(settings, network=_network_options(peer))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
-        engine.fit_models(features, target)
-    return engine.models_[MEAN] if peer.rank == 0 else None
+        model.fit(features, target)
+    return TrainedTrees(model if peer.rank == 0 else None, None, prepared)
 
 
 def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
@@ -108,8 +160,8 @@ def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
             raise ValueError(f"the lags {lags[:5]}")  # noqa: TRY301  (the same message as for any other setting)
     except (KeyError, ValueError, TypeError) as error:
         raise trees.damaged_model_error("its training settings cannot be read") from error
-    model = trees.load_trees(parts.get(MODEL, b""), candidate.library)
-    return BoostedModel(candidate, model, lags, differenced, encoder)
+    dumped = parts.get(MODEL, b"")
+    return BoostedModel(candidate, trees.load_trees(dumped, candidate.library), lags, differenced, encoder, dumped)
 
 
 def needs_differencing(panel: Panel) -> bool:
@@ -120,56 +172,35 @@ def needs_differencing(panel: Panel) -> bool:
     return bool((changes < levels)[levels > 0].mean() > 0.5)
 
 
-def _preprocess_frames(engine: Any, frames: FeatureMatrix, **options: Any) -> Any:
-    return engine.preprocess(
-        frames.history, static_features=frames.static, dropna=False, as_numpy=True, validate_data=False, **options
+def _preprocess_frames(engine: Any, frames: FeatureMatrix) -> pd.DataFrame:
+    """Return the history with all features, and the target as it is trained on. A forecast gives features as arrays, too."""
+    rows: pd.DataFrame = engine.preprocess(
+        frames.history, static_features=frames.static, dropna=False, as_numpy=True, validate_data=False
     )
+    return rows
 
 
-def _build_engine(model: Any, lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
+def _take_matrix(rows: pd.DataFrame) -> tuple[Array, Array]:
+    """Return features and target as arrays. Each column leaves `rows` as it is copied, so that memory holds it once."""
+    names = [name for name in rows if name not in (ID, TIME, TARGET)]
+    features = np.empty((len(rows), len(names)), order="F")
+    for place, name in enumerate(names):
+        features[:, place] = rows.pop(name)
+    return features, rows.pop(TARGET).to_numpy(dtype="float64")
+
+
+def _build_engine(lags: tuple[int, ...], differenced: bool, layout: Layout) -> Any:
     from mlforecast import MLForecast
     from mlforecast.lag_transforms import RollingMean
     from mlforecast.target_transforms import Differences, LocalStandardScaler
 
     return MLForecast(
-        models={MEAN: model},
+        models={MEAN: None},  # trees are fitted by `build_estimator`
         freq=layout.frequency.offset,
         lags=list(lags),
         lag_transforms={1: [RollingMean(window, min_samples=1) for window in rolling_windows(layout)]},
         target_transforms=[*([Differences([1])] if differenced else []), LocalStandardScaler()],
         num_threads=1,
-    )
-
-
-def _build_estimator(candidate: GradientBoosting, seed: int, peer: TrainingPeer) -> Any:
-    if candidate.library == "lightgbm":
-        return _build_lightgbm(candidate, seed, peer)
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(
-        max_iter=candidate.iterations,
-        learning_rate=candidate.learning_rate,
-        max_leaf_nodes=candidate.max_leaves,
-        early_stopping=False,
-        random_state=seed,
-    )
-
-
-def _build_lightgbm(candidate: GradientBoosting, seed: int, peer: TrainingPeer) -> Any:
-    try:
-        from lightgbm import LGBMRegressor
-    except ImportError as error:
-        raise MissingExtra("lightgbm", "lightgbm") from error
-    return LGBMRegressor(
-        n_estimators=candidate.iterations,
-        learning_rate=candidate.learning_rate,
-        num_leaves=candidate.max_leaves,
-        random_state=seed,
-        deterministic=True,
-        force_row_wise=True,
-        n_jobs=1,
-        verbose=-1,
-        **_network_options(peer),
     )
 
 
@@ -190,7 +221,7 @@ def _network_options(peer: TrainingPeer) -> dict[str, Any]:
 
 
 def _refuse_short(candidate: GradientBoosting, panel: Panel, lags: tuple[int, ...]) -> None:
-    lengths, longest = panel.series_lengths(), max(lags)
+    lengths, longest = panel.series_lengths, max(lags)
     rows = int((lengths - longest).clip(lower=0).sum())
     if rows < FEWEST_ROWS:
         raise ModelError(

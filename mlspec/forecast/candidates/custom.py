@@ -70,7 +70,11 @@ class CustomModel:
     candidate: LocatedCustom
     state: Mapping[str, bytes]
     seed: int
-    whole_panel = True  # what it makes of one series may depend on the others
+
+    def wants_whole(self, panel: Panel) -> bool:
+        """Return True: what it makes of one series may depend on the others."""
+        del panel
+        return True
 
     def forecast(self, panel: Panel) -> pd.DataFrame:
         """Return unique_id, ds, mean and the model's own quantiles (`own_column`), sorted.

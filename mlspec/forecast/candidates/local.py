@@ -47,7 +47,7 @@ class StatisticalModel:
         )
 
     def _forecast_by_season(self, panel: Panel) -> pd.DataFrame:
-        lengths = panel.series_lengths()
+        lengths = panel.series_lengths
         seasonal = (lengths >= self.season * self.seasons) & (self.season > 1)
         groups = [(self.season, lengths.index[seasonal]), (1, lengths.index[~seasonal])]
         return pd.concat(

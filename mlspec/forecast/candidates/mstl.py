@@ -35,7 +35,7 @@ class MstlModel:
         )
 
     def _forecast_by_seasons(self, panel: Panel) -> pd.DataFrame:
-        lengths = panel.series_lengths()
+        lengths = panel.series_lengths
         usable = sum((lengths > 2 * season).astype("int64") for season in self.seasons)
         parts = [
             self._forecast_with(self.seasons[: int(number)], panel.select_series(ids.index))

@@ -14,7 +14,7 @@ LEAST = 8
 
 def forecast_by_length(panel: Panel, least: int, forecast: Callable[[Panel], pd.DataFrame]) -> pd.DataFrame:
     """Return unique_id, ds, mean of all series, sorted: `forecast` for those of `least` periods or more."""
-    lengths = panel.series_lengths()
+    lengths = panel.series_lengths
     long, short = lengths.index[lengths >= least], lengths.index[lengths < least]
     parts = [forecast(panel.select_series(long))] if len(long) else []
     parts += [last_value(panel.select_series(short))] if len(short) else []

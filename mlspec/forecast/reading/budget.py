@@ -12,7 +12,7 @@ MOST_ROWS = 100_000_000
 LARGEST_BYTES = 4 * 2**30
 # Bytes of memory that a row, and each of its values, take at the peak of the step `check`. Measured, as a lower bound:
 # benchmarks/memory.py. What an estimate misses ends in an error of its own (`jobs.memory_bound`).
-ROW_BYTES, TEXT_BYTES, NUMBER_BYTES = 150, 60, 30
+ROW_BYTES, TEXT_BYTES, NUMBER_BYTES = 60, 15, 10
 
 
 class RowBudget:

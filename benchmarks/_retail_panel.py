@@ -1,0 +1,55 @@
+"""Daily sales as a retailer with many items has them, made from a seed: a weekly season, zeros, promotions. And their spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+HORIZON, WINDOWS, ITERATIONS = 28, 3, 200
+SOURCE, PLAN = "data/sales.csv", "data/plan.csv"
+PER_STORE = 100  # items of a store
+NEWEST = "2025-10-31"  # of the history; the plan has the days after it
+
+
+def write_panel(folder: Path, series: int, days: int) -> None:
+    """Write history and plan of promotions. More than half of the items' days have no sale, as in the M5 competition."""
+    generator = np.random.default_rng(series)
+    dates = pd.date_range(pd.Timestamp(NEWEST) - pd.Timedelta(days=days - 1), periods=days + HORIZON)
+    week = 1 + 0.35 * np.isin(dates.dayofweek, (4, 5)) - 0.15 * (dates.dayofweek == 1)
+    year = 1 + 0.2 * np.sin(2 * np.pi * dates.dayofyear / 365.25)
+    level = generator.lognormal(-0.4, 1.0, series)[:, None]
+    promo = generator.random((series, len(dates))) < 0.05
+    units = generator.poisson(level * np.asarray(week * year) * np.where(promo, 2.0, 1.0))
+    frame = pd.DataFrame({
+        "store": np.array([f"S{place // PER_STORE:03}" for place in range(series)], dtype=object).repeat(len(dates)),
+        "item": np.array([f"I{place % PER_STORE:04}" for place in range(series)], dtype=object).repeat(len(dates)),
+        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(), series),
+        "units": units.ravel(), "promo": promo.ravel().astype("int64"),
+    })  # fmt: skip
+    ahead = np.tile(np.arange(len(dates)) >= days, series)
+    (folder / "data").mkdir(parents=True)
+    frame[~ahead].to_csv(folder / SOURCE, index=False)
+    frame[ahead].drop(columns="units").to_csv(folder / PLAN, index=False)
+
+
+def spec(library: str = "lightgbm") -> dict[str, Any]:
+    """Return the spec of the sales: the baseline and boosted trees, over three windows, and stock levels."""
+    return {
+        "apiVersion": "mlspec/v1", "kind": "Forecast", "metadata": {"name": "sales"},
+        "dataset": {
+            "source": {"uri": SOURCE}, "time": "date", "series": ["store", "item"], "target": "units", "frequency": "D",
+            "covariates": {"known": ["promo"]}, "future": {"uri": PLAN}, "checks": {"range": {"units": {"min": 0}}},
+        },
+        "model": {
+            "horizon": HORIZON, "quantiles": [0.1, 0.5, 0.9],
+            "candidates": [
+                {"kind": "seasonal-naive"},
+                {"kind": "gradient-boosting", "library": library, "iterations": ITERATIONS},
+            ],
+            "backtest": {"windows": WINDOWS, "step": HORIZON},
+        },
+        "inventory": {"service_level": 0.95, "lead_time": 7},
+    }  # fmt: skip

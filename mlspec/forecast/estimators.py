@@ -1,0 +1,66 @@
+"""Builds and fits the estimators of boosted trees. Only the library that is asked for is imported, and no data frame.
+
+Both libraries add up in an order that does not depend on the number of threads (LightGBM: `deterministic`). So any number makes the
+same trees, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlspec.errors import MissingExtra
+
+Array = npt.NDArray[np.float64]
+NO_NETWORK: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class TreeSettings:
+    """How trees are grown: the library, boosting rounds, shrinkage of each, leaves of a tree, and the seed."""
+
+    library: str
+    iterations: int
+    learning_rate: float
+    max_leaves: int
+    seed: int
+
+
+def build_estimator(settings: TreeSettings, *, threads: int = 1, network: Mapping[str, Any] = NO_NETWORK) -> Any:
+    """Return an estimator that is not fitted. scikit-learn takes the number of its threads from the process.
+
+    `network`: LightGBM's settings for several workers. Raises MissingExtra if LightGBM is not installed.
+    """
+    if settings.library == "lightgbm":
+        return _build_lightgbm(settings, threads, network)
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(
+        max_iter=settings.iterations,
+        learning_rate=settings.learning_rate,
+        max_leaf_nodes=settings.max_leaves,
+        early_stopping=False,
+        random_state=settings.seed,
+    )
+
+
+def _build_lightgbm(settings: TreeSettings, threads: int, network: Mapping[str, Any]) -> Any:
+    try:
+        from lightgbm import LGBMRegressor
+    except ImportError as error:
+        raise MissingExtra("lightgbm", "lightgbm") from error
+    return LGBMRegressor(
+        n_estimators=settings.iterations,
+        learning_rate=settings.learning_rate,
+        num_leaves=settings.max_leaves,
+        random_state=settings.seed,
+        deterministic=True,
+        force_row_wise=True,
+        n_jobs=threads,
+        verbose=-1,
+        **network,
+    )
