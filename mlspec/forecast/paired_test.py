@@ -51,8 +51,8 @@ class PairedTest:
         A paired t-test over series and windows: the difference of their mean losses, in the series' scale, is compared with its
         standard error. The series of a window share its events, so it has the degrees of freedom of the windows alone, and the
         candidate has to be better in more than half of them. A sign test over windows, for few series that differ much: the sum of
-        losses is smaller in each window, of so many that chance alone does that about as seldom as the level says, and by a tenth in
-        all.
+        losses is smaller in each window, of so many that chance alone does that about as seldom as the level says, and by a tenth
+        in all.
         """
         if self.level is None:
             return True
