@@ -32,7 +32,9 @@ COMMANDS = {
     "apply": "Apply specs: check, backtest, gate, train, deploy, forecast.",
     "reconcile": "Run the loop: monitor, forecast, retrain, roll out and roll back.",
     "status": "Show whether each forecast is ready, and why.",
-    "forecast": "Print the newest forecast.",
+    "get": "Show all of one forecast: conditions, traffic, errors, alerts, versions.",
+    "forecast": "Print the newest forecast, an earlier one, or what changed.",
+    "errors": "Print realised errors beside those of the backtest.",
     "inventory": "Print safety stock, reorder point and order-up-to level.",
     "history": "List releases, versions and events, newest first.",
     "diff": "Compare two releases field by field.",
@@ -112,6 +114,8 @@ def cli(context: click.Context) -> None:
 
     One spec file describes a forecast. Start with `mlspec init`, then `mlspec apply`.
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        context.color = False
     set_up_logging(context)
 
 

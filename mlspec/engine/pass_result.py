@@ -17,8 +17,7 @@ class PassResult:
 
     `alert_changes` are sentences on alerts that newly fire, are resolved, or have lost their data. `defect`
     is an unexpected error outside of an effect, which is recorded when the pass is over. `under_way` is the long work that the pass
-    started or found running.
-    """
+X    """
 
     forecast: str
     alert_changes: list[str] = field(default_factory=list)
@@ -30,6 +29,7 @@ class PassResult:
     error: MlspecError | None = None
     defect: MlspecError | None = None
     under_way: tuple[StartedWork, ...] = ()
+    not_ready: str = ""
 
     @property
     def status(self) -> PassStatus:
