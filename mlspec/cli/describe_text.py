@@ -76,7 +76,8 @@ def _condition_lines(conditions: Sequence[Condition]) -> list[str]:
     if not conditions:
         return []
     rows = [
-        [one.type, Styled(one.status, _COLOUR_OF.get(one.status, "yellow")), one.reason, one.since] for one in conditions
+        [one.type, Styled(one.status, _COLOUR_OF.get(one.status, "yellow")), one.reason, one.since]
+        for one in conditions
     ]
     table = format_table(["type", "status", "reason", "since"], rows, indent=2).split("\n")
     told = [
@@ -110,7 +111,10 @@ def traffic_bar(percent: int) -> str:
 def _error_lines(described: ForecastDescription) -> list[str]:
     status = described.status
     rows = [
-        [metric.title, _metric_text(metric, status.ledger.metrics.get(metric.name)), _metric_text(metric, status.metrics.get(metric.name))]
+        [
+            metric.title,
+            *(_metric_text(metric, side.get(metric.name)) for side in (status.ledger.metrics, status.metrics)),
+        ]
         for metric in metrics_of_kind("accuracy")
     ]  # fmt: skip
     if all(row[1] == row[2] == "-" for row in rows):
@@ -131,9 +135,7 @@ def _alert_lines(status: ForecastStatus) -> list[str]:
     alerts = status.ledger.alerts
     if not alerts:
         return []
-    rows = [
-        [one.name, Styled(one.state, _COLOUR_OF.get(one.state, "")), one.value, one.since] for one in alerts
-    ]
+    rows = [[one.name, Styled(one.state, _COLOUR_OF.get(one.state, "")), one.value, one.since] for one in alerts]
     silent = {mute.alert: f"silent until {mute.until}, by {mute.by}: {mute.reason}" for mute in status.ledger.silences}
     return [
         *format_table(["alert", "state", "value", "since"], rows, indent=2).split("\n"),
@@ -154,7 +156,13 @@ def _version_lines(described: ForecastDescription) -> list[str]:
     if not described.versions:
         return []
     rows = [
-        [one.version, one.created, one.candidate, format_percent(one.metrics.get(MAIN.name)), described.version_state(one)]
+        [
+            one.version,
+            one.created,
+            one.candidate,
+            format_percent(one.metrics.get(MAIN.name)),
+            described.version_state(one),
+        ]
         for one in described.versions
     ]
     return format_table(["version", "created", "model", f"backtest {MAIN.title}", "state"], rows, indent=2).split("\n")

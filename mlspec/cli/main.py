@@ -41,6 +41,7 @@ COMMANDS = {
     "rollback": "Move a forecast to an earlier good release, and hold it there.",
     "resume": "End a hold, so that the loop continues.",
     "silence": "Mute an alert for a while.",
+    "notify": "Try the receivers of notices.",
     "rehearse": "Simulate a fault on a copy: alert, rollback, recovery.",
     "report": "Write an HTML report with charts.",
     "serve": "Serve predictions over HTTP, with health and metrics.",
@@ -66,7 +67,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"mlspec.cli.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
-        if not any(each.name == "log_level" for each in command.params):
+        if not any(each.name == "log_level" for each in command.params) and not isinstance(command, click.Group):
             command.params += log_options(of_group=False)
         return command
 

@@ -23,7 +23,9 @@ _HORIZON = "periods_ahead"
 _STEP = "h"  # the backtest's column of the periods ahead
 
 
-def compare_errors(request: StepRequest, by: ErrorGrouping, cutoff: str | None) -> tuple[list[str], list[dict[str, Any]]]:
+def compare_errors(
+    request: StepRequest, by: ErrorGrouping, cutoff: str | None
+) -> tuple[list[str], list[dict[str, Any]]]:
     """Return the names of the key columns, and a row for each key: the key, `backtest` and `realised` with metrics and periods.
 
     The request is that of the step `evaluate`, with the champion's backtest as the input `backtest` and its name as the option

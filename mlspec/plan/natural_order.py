@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _NUMBER = re.compile(r"([0-9]+)")
 NaturalKey = tuple[tuple[int, int, str], ...]
 
 
+@lru_cache(maxsize=1 << 16, typed=True)  # typed: 1 and 1.0 are equal, and two texts
 def natural_key(value: object) -> NaturalKey:
     """Return the sort key of a value: its text in parts, numbers by value and before words. None comes last."""
     if value is None:

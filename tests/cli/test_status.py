@@ -20,8 +20,8 @@ from mlspec.state.ledger import AlertRecord, Hold, Ledger, RolloutProgress
 from mlspec.state.record import ForecastRun
 from tests.cli.test_plan_apply import quick
 from tests.cli.test_session import Mlspec, mlspec
-from tests.examples import spec_text
 from tests.engine.steps import Steps
+from tests.examples import spec_text
 
 __all__ = ["mlspec", "quick"]  # fixtures
 AT = "2026-11-24T11:18:51Z"
@@ -63,7 +63,9 @@ def test_at_80_columns_a_usual_forecast_loses_no_column() -> None:
 def test_wide_shows_every_column_in_full() -> None:
     header, row = table_of(as_text([forecast_status("demand")], wide=True, now=NOW))
     assert all(title in header for title in ("model", "realised WAPE", "backtest WAPE", "last run", "next run"))
-    assert all(cell in row for cell in ("v19dcfbb84c 90 %, v29dcfbb84c 10 %", "seasonal-naive", AT, "2026-11-30T09:00:00Z"))
+    assert all(
+        cell in row for cell in ("v19dcfbb84c 90 %, v29dcfbb84c 10 %", "seasonal-naive", AT, "2026-11-30T09:00:00Z")
+    )
 
 
 def test_counts_come_first_and_name_what_needs_somebody() -> None:
@@ -107,7 +109,9 @@ def test_there_is_colour_on_a_terminal_alone_and_never_with_no_color(
 ) -> None:
     assert "\x1b[" not in mlspec("status").out
     shown = []
-    monkeypatch.setattr(status.click, "echo", lambda text, **_words: shown.append((text, status.click.get_current_context().color)))
+    monkeypatch.setattr(
+        status.click, "echo", lambda text, **_words: shown.append((text, status.click.get_current_context().color))
+    )
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert main.run(["status"]) == 0
     monkeypatch.setenv("NO_COLOR", "1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -27,14 +28,15 @@ _SHOWN = (MAIN.name, "bias", "coverage")  # metrics of the text; the other forms
 @click.command(short_help="Print realised errors beside those of the backtest.")
 @click.argument("name", shell_complete=complete_names)
 @options.target
-@options.output("text", "json", "csv")
+@options.output("text", "json", "csv", "parquet", "xlsx")
+@options.out_file
 @click.option(
     "--by", type=click.Choice(["all", "series", "horizon", "segment"]), default="all", show_default=True,
     help="One row for each series, for each number of periods ahead, or for each value of a series or static column.",
 )  # fmt: skip
 @click.option("--cutoff", metavar="DATE", help="Only forecasts that were made from the data up to this period.")
 @click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
-def command(name: str, target: str, output: str, by: str, cutoff: str | None, limit: int) -> None:
+def command(name: str, target: str, output: str, out: Path | None, by: str, cutoff: str | None, limit: int) -> None:
     """Print how wrong a forecast was since it serves (realised), beside the backtest of the version that serves.
 
     `realised` is measured as `mlspec status` and the alerts do: on each mature period, by the newest forecast made before it; with
@@ -48,17 +50,19 @@ def command(name: str, target: str, output: str, by: str, cutoff: str | None, li
     from mlspec.jobs.realised_errors import ErrorGrouping, compare_errors
 
     request = error_request(opened, name, timestamp(), find_root())
-    columns, found = compare_errors(request, cast(ErrorGrouping, by), cutoff)
+    columns, found = compare_errors(request, cast("ErrorGrouping", by), cutoff)
     if not any(row["realised"] or row["backtest"] for row in found):
         raise UsageError(
-            f"no forecast of {name} with actual values was made from '{cutoff}'" if cutoff else f"{name} has no errors yet",
+            f"no forecast of {name} with actual values was made from '{cutoff}'"
+            if cutoff
+            else f"{name} has no errors yet",
             hint=f"leave out --cutoff, or see `mlspec forecast {name}` for the cutoff of the newest forecast",
         )
     ordered = sorted(found, key=lambda row: _order(row, columns, by))
-    if output == "text":
+    if output == "text" and out is None:
         click.echo(_as_text(ordered, columns, limit or None))
     else:
-        rows.print_rows(name, _as_rows(ordered, columns), output, limit)
+        rows.print_rows(name, _as_rows(ordered, columns), output, limit, out)
     if output == "text" and not any(row["realised"] for row in found):
         report(f"{name}: no forecast that served has actual values yet, so nothing is realised")
 
@@ -79,7 +83,9 @@ def _as_rows(found: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Plai
     """Return a column for each key, and for each metric one of what is realised and one of the backtest; then how many values."""
     metrics = [metric.name for metric in metrics_of_kind("accuracy")]
     names = [(side, metric) for metric in (*metrics, "values") for side in _SIDES]
-    values = [[*(row[column] for column in columns), *((row[side] or {}).get(key) for side, key in names)] for row in found]
+    values = [
+        [*(row[column] for column in columns), *((row[side] or {}).get(key) for side, key in names)] for row in found
+    ]
     return PlainRows([*columns, *(f"{side}_{metric}" for side, metric in names)], values)
 
 

@@ -15,7 +15,7 @@ from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here
 from mlspec.plan.select import known_name
 from mlspec.spec.metrics import MAIN
-from mlspec.state.record import Event, Release, Version
+from mlspec.state.record import Release, Version
 
 
 @click.command(short_help="List releases, versions and events, newest first.")

@@ -29,7 +29,9 @@ _FORMS = {"json": plan_text.as_json, "markdown": plan_markdown.as_markdown}
     help="Save the plan, for `mlspec apply FILE`.",
 )
 @click.option(
-    "--all", "in_full", is_flag=True,
+    "--all",
+    "in_full",
+    is_flag=True,
     help="In text, each forecast by itself, however many change; else those that change alike are grouped beyond 20.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes, 0 when there are none.")

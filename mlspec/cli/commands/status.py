@@ -42,8 +42,12 @@ from mlspec.targets.base import OpenedTarget
 @click.option("--wide", is_flag=True, help="All columns, however wide the terminal is.")
 @click.option("--watch", is_flag=True, help="Show it again every few seconds, until Ctrl-C.")
 @click.option(
-    "--interval", default="5s", show_default=True, metavar="DURATION",
-    callback=lambda _c, _p, value: options.parse_seconds(value), help="With --watch: the time between two looks.",
+    "--interval",
+    default="5s",
+    show_default=True,
+    metavar="DURATION",
+    callback=lambda _c, _p, value: options.parse_seconds(value),
+    help="With --watch: the time between two looks.",
 )
 @click.option("--check", is_flag=True, help="Exit with 3 unless all are ready.")
 def command(
@@ -115,7 +119,10 @@ def _status_text(call: _StatusOptions, statuses: list[ForecastStatus], loaded: L
     return "\n".join(
         [
             as_text(statuses, wide=call.wide, width=width, wrap=is_terminal and not call.wide),
-            *(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it" for name in gone),
+            *(
+                f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it"
+                for name in gone
+            ),
         ]
     )
 
