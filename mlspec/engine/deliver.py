@@ -52,12 +52,15 @@ def try_receivers(
 def _try_receiver(receiver: str, notice: Notice, sender: Callable[[str], NoticeSender]) -> ReceiverTrial:
     try:
         return ReceiverTrial(receiver, answer=sender(receiver).send_notice(notice) or "it has the notice")
-    except DeliveryError as error:
-        problem, cause = error.problem, error
-    except MlspecError as error:  # a missing secret, say
-        problem, cause = f"{error.message} ({error.hint})" if error.hint else error.message, error
-    logger.debug("why %s did not accept the notice", receiver, exc_info=cause)
-    return ReceiverTrial(receiver, problem=problem)
+    except (DeliveryError, MlspecError) as error:  # a missing secret is the latter
+        logger.debug("why %s did not accept the notice", receiver, exc_info=error)
+        return ReceiverTrial(receiver, problem=_problem_of(error))
+
+
+def _problem_of(error: DeliveryError | MlspecError) -> str:
+    if isinstance(error, DeliveryError):
+        return error.problem
+    return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 def deliver_notices(

@@ -185,7 +185,10 @@ def test_a_workbook_has_dates_and_keeps_text_as_text(applied: Mlspec) -> None:
 
 def test_a_workbook_has_local_times_and_parquet_their_offset() -> None:
     rows = PlainRows(["hour"], [["2024-02-13T00:00:00-03:00"], [None]], frozenset({"hour"}))
-    assert openpyxl.load_workbook(io.BytesIO(table_file.as_xlsx(rows))).active["A2"].value.isoformat() == "2024-02-13T00:00:00"
+    assert (
+        openpyxl.load_workbook(io.BytesIO(table_file.as_xlsx(rows))).active["A2"].value.isoformat()
+        == "2024-02-13T00:00:00"
+    )
     (first, missing) = pyarrow.parquet.read_table(io.BytesIO(table_file.as_parquet(rows)))["hour"].to_pylist()
     assert (first, missing) == (datetime.fromisoformat("2024-02-13T00:00:00-03:00"), None)
 

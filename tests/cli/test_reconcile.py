@@ -177,6 +177,7 @@ def test_a_state_file_that_another_program_has_locked_is_waited_for(
     assert "is locked" in said.err
     assert "passes are made again, after 1" in said.err
     assert "demand: nothing to do, and not ready: accuracy: wape is 0.1, above 0.05" in said.out
+    assert "up to date" not in said.out
 
 
 def test_a_state_that_was_lost_within_a_pass_is_one_trouble_and_not_one_a_forecast(

@@ -33,7 +33,7 @@ class StrictReceiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
 
-class Refusal(Exception):  # noqa: N818  (it is an answer)
+class Refusal(Exception):
     """What the receiver answers instead of accepting."""
 
     def __init__(self, status: int, why: str) -> None:
@@ -128,7 +128,19 @@ _ELEMENTS = {
     "RichTextBlock": {"type", "inlines", "spacing", "separator", "horizontalAlignment", "isVisible", "id"},
     "TextBlock": {"type", "text", "wrap", "weight", "size", "color", "isSubtle", "spacing"},
 }
-_RUN = {"type", "text", "weight", "size", "color", "isSubtle", "italic", "highlight", "strikethrough", "underline", "fontType"}
+_RUN = {
+    "type",
+    "text",
+    "weight",
+    "size",
+    "color",
+    "isSubtle",
+    "italic",
+    "highlight",
+    "strikethrough",
+    "underline",
+    "fontType",
+}
 _COLOURS = {"default", "dark", "light", "accent", "good", "warning", "attention"}
 
 
@@ -144,7 +156,10 @@ def judge_teams(path: str, body: Json) -> None:
     need(card.get("version") in ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5"), "a version that Teams does not show")
     need(card.get("body"), "an empty card")
     for element in card["body"]:
-        need(element.get("type") in _ELEMENTS and set(element) <= _ELEMENTS[element["type"]], f"unknown element {element}")
+        need(
+            element.get("type") in _ELEMENTS and set(element) <= _ELEMENTS[element["type"]],
+            f"unknown element {element}",
+        )
         for run in element.get("inlines", []):
             need(run.get("type") == "TextRun" and set(run) <= _RUN and run.get("text"), f"unknown inline {run}")
             need(run.get("color", "default") in _COLOURS, f"unknown colour {run}")
@@ -164,14 +179,21 @@ def judge_pagerduty(path: str, body: Json) -> None:
         if body["event_action"] != "trigger":
             need(body.get("dedup_key"), "'dedup_key' is missing")
             return
-        need(set(body) <= {"routing_key", "event_action", "dedup_key", "payload", "client", "client_url", "links", "images"}, "?")
+        need(
+            set(body)
+            <= {"routing_key", "event_action", "dedup_key", "payload", "client", "client_url", "links", "images"},
+            "?",
+        )
         need(isinstance(payload, dict), "'payload' is missing")
         need(payload.get("severity") in ("critical", "error", "warning", "info"), "'severity' is invalid")
         need(payload.get("source"), "'source' is missing")
     else:
         need(set(body) <= {"routing_key", "payload", "links", "images"}, "unknown field of a change event")
     need(isinstance(payload, dict), "'payload' is missing")
-    need(isinstance(payload.get("summary"), str) and 1 <= len(payload["summary"]) <= 1024, "'summary' is missing or too long")
+    need(
+        isinstance(payload.get("summary"), str) and 1 <= len(payload["summary"]) <= 1024,
+        "'summary' is missing or too long",
+    )
     datetime.fromisoformat(payload.get("timestamp", "2024-01-01T00:00:00Z"))
     need(isinstance(payload.get("custom_details", {}), dict), "'custom_details' is no object")
 
@@ -194,7 +216,7 @@ class MailRules:
     """How the server behaves. `refuses` has the status for a recipient; `has_starttls`: whether it offers TLS."""
 
     user: str = "mlspec@example.com"
-    password: str = "pa:ss/w@rd"  # noqa: S105  (of a server of the tests)
+    password: str = "pa:ss/w@rd"
     refuses: tuple[tuple[str, int], ...] = ()
     has_starttls: bool = True
     tls_at_once: bool = False
@@ -202,7 +224,7 @@ class MailRules:
 
 
 @contextmanager
-def mail_server(certificate: tuple[Path, Path], rules: MailRules = MailRules()) -> Iterator[MailBox]:  # noqa: B008  (frozen)
+def mail_server(certificate: tuple[Path, Path], rules: MailRules = MailRules()) -> Iterator[MailBox]:
     """Run a mail server for the length of a block. `certificate` are the files of the certificate and of its key."""
     box = MailBox()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

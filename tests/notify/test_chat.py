@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_string
 from email.policy import default
@@ -45,7 +44,10 @@ from tests.notify.strict import (
 )
 from tests.notify.test_webhook import notice
 
-SLACK, TEAMS = "/services/T0AB1/B0CD2/cafeSecretPath", "/workflows/cafe-secret-path/triggers/manual/paths/invoke?sig=cafeSecret"
+SLACK, TEAMS = (
+    "/services/T0AB1/B0CD2/cafeSecretPath",
+    "/workflows/cafe-secret-path/triggers/manual/paths/invoke?sig=cafeSecret",
+)
 KEY = "cafe5ecret" + "0" * 22  # an integration key
 TO = ("planner@example.com", "oncall@example.com")
 HOSTILE = "<!channel> & <@U1> [x](http://evil) <at>all</at> *b* `c` \r\nBcc: a@example.com \x1b[31m \u202e"
@@ -55,7 +57,8 @@ ALL = [
     notice(alert=None, kind="stalled", state="stalled", severity="warning"),
     notice(alert=None, kind="rollout", state="stepped", severity="info", version="v2"),
     notice(alert=None, kind="rollout", state="rolled-out", severity="info"), notice(alert=None, kind="test", state="test"),
-    notice(message=HOSTILE, owner=HOSTILE, labels={"team": HOSTILE}), notice(message="€" * 9_000, labels={f"l{n}": "x" * 63 for n in range(64)}),
+    notice(message=HOSTILE, owner=HOSTILE, labels={"team": HOSTILE}),
+    notice(message="€" * 9_000, labels={f"l{n}": "x" * 63 for n in range(64)}),
     notice(message=""),
 ]  # fmt: skip
 
@@ -71,14 +74,21 @@ def test_each_takes_every_notice(told: Notice) -> None:
     assert (slack.refused, teams.refused, pager.refused) == ([], [], [])
 
 
-@given(st.text(max_size=4_000), st.text(max_size=200), st.dictionaries(st.text(max_size=70), st.text(max_size=70), max_size=70))
+@given(
+    st.text(max_size=4_000),
+    st.text(max_size=200),
+    st.dictionaries(st.text(max_size=70), st.text(max_size=70), max_size=70),
+)
 def test_no_text_makes_a_message_that_is_refused(message: str, owner: str, labels: dict[str, str]) -> None:
     told = notice(message=message, owner=owner, labels=labels)
     for judge, path, body in (
         (judge_slack, SLACK, slack_message(told)), (judge_teams, TEAMS, teams_message(told)),
         (judge_pagerduty, "/v2/enqueue", alert_event(told, KEY)), (judge_pagerduty, "/v2/change/enqueue", change_event(told, KEY)),
     ):  # fmt: skip
-        assert len(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")) <= 28 * 1024 or judge is judge_pagerduty
+        assert (
+            len(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")) <= 28 * 1024
+            or judge is judge_pagerduty
+        )
         judge(path, body)
 
 
@@ -137,7 +147,9 @@ def test_a_rollout_is_a_change_that_pages_nobody_and_a_test_is_resolved_at_once(
     assert [body.get("event_action") for _, body in pager.accepted] == [None, "trigger", "resolve"]
 
 
-@pytest.mark.parametrize("key", ["", "short", "x" * 33, "https://events.pagerduty.com/v2/enqueue", "with space" + "0" * 22])
+@pytest.mark.parametrize(
+    "key", ["", "short", "x" * 33, "https://events.pagerduty.com/v2/enqueue", "with space" + "0" * 22]
+)
 def test_a_key_that_is_none_is_refused_without_being_said(key: str) -> None:
     with pytest.raises(DeliveryError, match="no integration key") as found:
         PagerDutySender(key, timestamp)
@@ -189,7 +201,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")]), datetime.now(UTC)  # noqa: TID251
     signed = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=2))
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -197,21 +210,19 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     files = folder / "cert.pem", folder / "key.pem"
     files[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     files[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return files
 
 
 @pytest.fixture
-def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
+def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """The same, trusted as the system's certificates are."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    yield certificate
+    return certificate
 
 
-def address(port: int, scheme: str = "smtp", password: str = "pa%3Ass%2Fw%40rd") -> str:  # noqa: S107
+def address(port: int, scheme: str = "smtp", password: str = "pa%3Ass%2Fw%40rd") -> str:
     return f"{scheme}://mlspec%40example.com:{password}@127.0.0.1:{port}?from=forecasts@example.com"
 
 
@@ -219,7 +230,10 @@ def address(port: int, scheme: str = "smtp", password: str = "pa%3Ass%2Fw%40rd")
 def test_a_mail_goes_over_tls_to_everybody(trusted: tuple[Path, Path], scheme: str) -> None:
     with mail_server(trusted, MailRules(tls_at_once=scheme == "smtps")) as box:
         sender = EmailSender(address(box.port, scheme), TO, timestamp, LOOPBACK)
-        assert sender.send_notice(notice(message="wape is 0.3 · zu hoch")) == "it accepted the message for 2 of 2 recipients"
+        assert (
+            sender.send_notice(notice(message="wape is 0.3 · zu hoch"))
+            == "it accepted the message for 2 of 2 recipients"
+        )
     ((envelope, to, text),) = box.mails
     assert (envelope, tuple(to), box.plain_text_secrets) == ("forecasts@example.com", TO, 0)
     mail = message_from_string(text, policy=default)
@@ -233,13 +247,14 @@ def test_a_mail_goes_over_tls_to_everybody(trusted: tuple[Path, Path], scheme: s
 @pytest.mark.parametrize("told", ALL, ids=range(len(ALL)))
 def test_a_mail_has_no_header_but_its_own(told: Notice) -> None:
     mail = message_from_string(mail_of(told, "a@example.com", TO, timestamp()).as_string(), policy=default)
-    assert {key.lower() for key in mail.keys()} == {
-        "subject", "from", "to", "date", "message-id", "auto-submitted", "content-type", "content-transfer-encoding", "mime-version",
+    assert {key.lower() for key in mail} == {
+        "subject", "from", "to", "date", "message-id", "auto-submitted", "content-type", "content-transfer-encoding",
+        "mime-version",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(("rules", "problem", "lasting"), [
-    (MailRules(password="another"), "it answered 535", True),  # noqa: S106
+    (MailRules(password="another"), "it answered 535", True),
     (MailRules(has_starttls=False), "it lacks what is needed (STARTTLS)", True),
     (MailRules(greeting=421), "it answered 421", False),
     (MailRules(greeting=554), "it answered 554", True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -95,7 +96,7 @@ def _as_text(found: Sequence[Mapping[str, Any]], columns: Sequence[str], limit: 
     cells = [
         [
             *(str(row[column]) for column in columns),
-            *(_pair(row, lambda side, name=name: format_percent(side.get(name))) for name in _SHOWN),
+            *(_pair(row, partial(_share_text, name)) for name in _SHOWN),
             _pair(row, lambda side: f"{side.get('values', 0):,}"),
         ]
         for row in found[:limit]
@@ -103,6 +104,10 @@ def _as_text(found: Sequence[Mapping[str, Any]], columns: Sequence[str], limit: 
     text = f"In each cell: {' | '.join(_SIDES)}\n{format_table(titles, cells)}"
     more = len(found) - len(cells)
     return f"{text}\n… and {more:,} more rows (--limit 0 or --output csv prints all)" if more else text
+
+
+def _share_text(metric: str, side: Mapping[str, Any]) -> str:
+    return format_percent(side.get(metric))
 
 
 def _pair(row: Mapping[str, Any], show: Callable[[Mapping[str, Any]], str]) -> str:

@@ -28,6 +28,8 @@ from mlspec.targets.notify.notice_text import clip, facts_of, one_line, title_of
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _MOST_SUBJECT = 150
+_READY = 220  # the status of a server that takes commands
+_POLICY = SMTP.clone(cte_type="7bit")  # a server need not take bytes above 127
 _FORM = "smtp://USER:PASSWORD@HOST:587?from=SENDER"
 
 
@@ -98,7 +100,9 @@ class EmailSender:
         server, context = self._server, ssl.create_default_context()
         client = _CheckedSmtp(server, context, cut_off, self._allowed)
         try:
-            client.connect(server.host, server.port)
+            code, said = client.connect(server.host, server.port)
+            if code != _READY:
+                raise smtplib.SMTPConnectError(code, said)
             if not server.has_tls_at_once:
                 client.starttls(context=context)
             if server.user:
@@ -140,7 +144,7 @@ class _CheckedSmtp(smtplib.SMTP):
 
 def mail_of(notice: Notice, sender: str, to: Sequence[str], now: str) -> EmailMessage:
     """Return the message. The same notice has the same Message-ID, so that a mail server can drop what it has seen."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["Subject"] = clip(one_line(f"[{notice.severity}] {title_of(notice)}"), _MOST_SUBJECT)
     message["From"], message["To"] = sender, ", ".join(to)
     message["Date"] = format_datetime(datetime.fromisoformat(now))
