@@ -170,8 +170,8 @@ def test_topics_and_secrets_that_specs_share_are_made_once(files: dict[str, str]
         sum(name.startswith("google_pubsub_topic.") for name in shared) == 3
     )  # two of `told`, one of the full example
     assert sorted(name for name in shared if name.startswith("google_secret_manager_secret.")) == [
-        *(f"google_secret_manager_secret.demand-{name}" for name in ("oncall-url", "pagerduty", "slack", "smtp", "teams")),
-        "google_secret_manager_secret.oncall-url",
+        "google_secret_manager_secret.demand-oncall-url", "google_secret_manager_secret.oncall-url",
+        *(f"google_secret_manager_secret.told-{name}" for name in ("pagerduty", "slack", "smtp", "teams")),
     ]  # fmt: skip
     assert "secret_data" not in of(files, "_project")
 
