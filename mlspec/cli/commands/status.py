@@ -32,6 +32,8 @@ from mlspec.state.plan import Plan
 from mlspec.state.record import ForecastRun
 from mlspec.targets.base import OpenedTarget
 
+_SHORTEST = 1.0  # seconds between two looks: each of them reads the record of every forecast
+
 
 @click.command(short_help="Show whether each forecast is ready, and why.")
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
@@ -142,7 +144,7 @@ def _watch(call: _StatusOptions, interval: float) -> int:
             elif text != last:
                 click.echo(f"{timestamp()}\n{text}")
             last = text
-            time.sleep(interval)
+            time.sleep(max(interval, _SHORTEST))
     except KeyboardInterrupt:
         return Exit.DONE
 
