@@ -26,7 +26,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 UNSTABLE = (
     (re.compile(r"\bv[0-9a-f]{10}\b"), "v0000000000"),
     (re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z"), "TIME"),
-    (re.compile(r"\b[0-9]+(\.[0-9]+)? ?(s|ms|min)\b"), "DURATION"),
+    (re.compile(r"\b[0-9]+(\.[0-9]+)? ?(s|ms|min|h|d)\b"), "DURATION"),
     (re.compile(r"\br[0-9]+ +v0000000000 +TIME +[0-9a-f]{10}"), "RELEASE"),
     # Figures differ in their last digits from one release of a library to the next; tests of the science judge them.
     (re.compile(r"-?[0-9][0-9,]*\.?[0-9]*%?"), "0"),

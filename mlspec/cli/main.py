@@ -32,13 +32,16 @@ COMMANDS = {
     "apply": "Apply specs: check, backtest, gate, train, deploy, forecast.",
     "reconcile": "Run the loop: monitor, forecast, retrain, roll out and roll back.",
     "status": "Show whether each forecast is ready, and why.",
-    "forecast": "Print the newest forecast.",
+    "get": "Show all of one forecast: conditions, traffic, errors, alerts, versions.",
+    "forecast": "Print the newest forecast, an earlier one, or what changed.",
+    "errors": "Print realised errors beside those of the backtest.",
     "inventory": "Print safety stock, reorder point and order-up-to level.",
     "history": "List releases, versions and events, newest first.",
     "diff": "Compare two releases field by field.",
     "rollback": "Move a forecast to an earlier good release, and hold it there.",
     "resume": "End a hold, so that the loop continues.",
     "silence": "Mute an alert for a while.",
+    "notify": "Try the receivers of notices.",
     "rehearse": "Simulate a fault on a copy: alert, rollback, recovery.",
     "report": "Write an HTML report with charts.",
     "serve": "Serve predictions over HTTP, with health and metrics.",
@@ -64,7 +67,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"mlspec.cli.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
-        if not any(each.name == "log_level" for each in command.params):
+        if not any(each.name == "log_level" for each in command.params) and not isinstance(command, click.Group):
             command.params += log_options(of_group=False)
         return command
 
@@ -112,6 +115,8 @@ def cli(context: click.Context) -> None:
 
     One spec file describes a forecast. Start with `mlspec init`, then `mlspec apply`.
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        context.color = False
     set_up_logging(context)
 
 

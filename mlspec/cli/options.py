@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,11 +42,27 @@ cutoff = click.option(
     "--cutoff", metavar="DATE",
     help="The forecast that was made from the data up to this period, also if it was filled in later.  [default: the newest]",
 )  # fmt: skip
+series = click.option(
+    "--series", multiple=True, metavar="COLUMN=VALUE", callback=lambda _c, parameter, values: parse_pairs(parameter, values),
+    help="Only this series. Can be given more than once.",
+)  # fmt: skip
+out_file = click.option(
+    "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write all rows to this file, for you alone; --output parquet and xlsx need one.",
+)  # fmt: skip
 reason = click.option("--reason", required=True, metavar="TEXT", help="The reason; it is kept in the history.")
 lock_timeout = click.option(
     "--lock-timeout", default="0s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: parse_seconds(value),
     help="How long to wait for a run that holds the lock: 30s, 10m.",
 )  # fmt: skip
+
+
+def parse_pairs(parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    """Read `--series COLUMN=VALUE` options."""
+    for value in values:
+        if "=" not in value or value.startswith("="):
+            raise click.BadParameter(f"'{value}' is not of the form COLUMN=VALUE", param=parameter)
+    return dict(value.split("=", 1) for value in values)
 
 
 def parse_release(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:

@@ -9,10 +9,10 @@ from mlspec.errors import StateError
 from mlspec.plain_files import refuse_links, replace_file
 
 
-def write_output(path: Path, text: str) -> None:
-    """Write `text`, which holds data or a plan, to the file of `--out`. Raises StateError if it cannot be written."""
+def write_output(path: Path, content: str | bytes) -> None:
+    """Write `content`, which holds data or a plan, to the file of `--out`. Raises StateError if it cannot be written."""
     try:
-        replace_file(path, text.encode(), below=find_root())
+        replace_file(path, content.encode() if isinstance(content, str) else content, below=find_root())
     except OSError as error:
         raise StateError(f"cannot write {path}: {error.strerror}", hint="choose another --out") from error
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from mlspec.cli.escape import printable
-from mlspec.state.plan import Change, Plan
+from mlspec.plan.grouping import NAME, group_changes, group_sentences
+from mlspec.plan.natural_order import natural_key
+from mlspec.state.plan import Change, Plan, changed_forecasts
 
 SIGNS = {
     "create": ("+", "green"),
@@ -20,11 +23,16 @@ SIGNS = {
 }
 _WORDS = {"create": "to create", "update": "to change", "replace": "to replace", "delete": "to delete", "run": "to run"}
 FIELDS = 8
+MOST_FORECASTS = 20  # of more forecasts those that change alike are shown together
+MOST_GROUPS = 20
+_NAMED = 5  # forecasts of a group that are named
 _WIDEST = 48
 
 
-def as_text(plan: Plan, *, before_apply: bool = False) -> str:
+def as_text(plan: Plan, *, before_apply: bool = False, in_full: bool = False) -> str:
     """Return the plan as text: changes, reasons, fields, consequences, and forecasts that cannot be planned.
+
+    If more than MOST_FORECASTS change, those that change alike are shown together, unless `in_full`.
 
     Before an apply the last are left out, because apply reports them at its end. The notes are left out if there is nothing to
     do.
@@ -38,20 +46,53 @@ def as_text(plan: Plan, *, before_apply: bool = False) -> str:
         ]
         lines += ["Nothing to do: everything is up to date."] if not lines else []
     elif not plan.is_empty:
-        lines = [line for change in plan.changes if change.action != "none" for line in _change_lines(change)]
+        grouped = not in_full and len(changed_forecasts(plan)) > MOST_FORECASTS
+        changes = [line for change in plan.changes if change.action != "none" for line in _change_lines(change)]
+        lines = _group_lines(plan) if grouped else changes
         lines += ["", f"Plan: {summary_text(plan)}."]
-        lines += [f"  {sentence}" for sentence in plan.impact]
+        lines += [f"  {sentence}" for sentence in _sentences(plan.impact, plan, grouped=grouped)]
     for obstacle in () if before_apply else plan.obstacles:
         error_line = f"{click.style('error', fg='red', bold=True)}: {obstacle.forecast}: {printable(obstacle.message)}"
         hint = [f"  {click.style('hint', fg='cyan')}: {printable(obstacle.hint)}"] if obstacle.hint else []
         lines += ["", error_line, *hint]
     if plan.notes and not (before_apply and plan.is_empty):
-        lines += [
-            "",
-            "What apply alone does not do:",
-            *(f"  {printable(note)}" for note in plan.notes),
-        ]
+        many = not in_full and len({change.forecast for change in plan.changes}) > MOST_FORECASTS
+        notes = _sentences(plan.notes, plan, grouped=many)
+        lines += ["", "What apply alone does not do:", *(f"  {printable(note)}" for note in notes)]
     return "\n".join(lines).lstrip("\n")
+
+
+def _group_lines(plan: Plan) -> list[str]:
+    """Return the changes by group of forecasts that change alike: all that destroy, and the first MOST_GROUPS of the others."""
+    groups = group_changes(plan.changes)
+    shown = [group for at, group in enumerate(groups) if group.destroys or at < MOST_GROUPS]
+    lines: list[str] = []
+    for group in shown:
+        if len(group.forecasts) > 1:
+            listed = sorted(group.forecasts, key=natural_key)
+            more = f" and {len(listed) - _NAMED:,} more" if len(listed) > _NAMED else ""
+            head = f"{len(listed):,} forecasts change in the same way: {', '.join(listed[:_NAMED])}{more}"
+            lines += ["", click.style(head, bold=True)]
+        lines += [line for change in group.changes for line in _change_lines(change)]
+    hidden = [group for group in groups if group not in shown]
+    if hidden:
+        count = sum(len(group.forecasts) for group in hidden)
+        lines += ["", f"… and {count:,} more forecasts, in {len(hidden):,} groups that change in other ways"]
+    lines += ["", f"{NAME} stands for a forecast's name. `mlspec plan --all` shows each forecast by itself."]
+    return lines
+
+
+def _sentences(sentences: Sequence[str], plan: Plan, *, grouped: bool) -> list[str]:
+    """Return sentences; `grouped`: those that read the same but for the forecast's name once, with their number."""
+    if not grouped:
+        return list(sentences)
+    names = list(dict.fromkeys(change.forecast for change in plan.changes))
+    found = [
+        f"{count:,} forecasts: {text.removeprefix(f'{NAME}: ')}" if count > 1 else text
+        for text, count in group_sentences(sentences, names)
+    ]
+    more = len(found) - MOST_GROUPS
+    return [*found[:MOST_GROUPS], *([f"… and {more:,} more (`mlspec plan --all` shows all)"] if more > 0 else [])]
 
 
 def _kept_line(change: Change) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import click
 
+from mlspec.cli import table_file
+from mlspec.cli.messages import report
+from mlspec.cli.output_file import write_output
 from mlspec.cli.table import format_table
 from mlspec.engine.rows import PlainRows
 from mlspec.errors import UsageError
@@ -60,14 +64,27 @@ def _escape_formula(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def print_rows(name: str, rows: PlainRows, output: str, limit: int) -> None:
-    """Print rows in the requested form; json and csv contain all of them."""
-    if output == "json":
-        click.echo(as_json(name, rows))
-    elif output == "csv":
-        click.echo(as_csv(rows), nl=False)
+def print_rows(name: str, rows: PlainRows, output: str, limit: int, out: Path | None = None) -> None:
+    """Print rows in the requested form, or write them to a file; every form but text contains all of them.
+
+    Raises UsageError for a form that no terminal can show, without a file.
+    """
+    if output in table_file.FORMS:
+        if out is None:
+            raise UsageError(f"--output {output} needs a file", hint=f"add --out {name}.{output}")
+        write_output(out, table_file.FORMS[output](rows))
+    elif out is not None:
+        write_output(out, _as_printed(name, rows, output, 0))
     else:
-        click.echo(as_text(rows, limit or None))
+        click.echo(_as_printed(name, rows, output, limit), nl=output != "csv")
+        return
+    report(f"wrote {out}: {len(rows.values):,} rows")
+
+
+def _as_printed(name: str, rows: PlainRows, output: str, limit: int) -> str:
+    if output == "json":
+        return as_json(name, rows)
+    return as_csv(rows) if output == "csv" else as_text(rows, limit or None)
 
 
 def pick_series(name: str, rows: PlainRows, series: Mapping[str, str], facts: Mapping[str, Any]) -> PlainRows:
@@ -83,11 +100,3 @@ def pick_series(name: str, rows: PlainRows, series: Mapping[str, str], facts: Ma
     if fate is not None:
         raise UsageError(f"{name} has no forecast for {pairs}: {fate}", hint=_FATES_HINT)
     raise UsageError(f"{name} has no series {pairs}", hint=f"`mlspec forecast {name} --output csv` prints all series")
-
-
-def parse_pairs(_context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
-    """Read `--series COLUMN=VALUE` options."""
-    for value in values:
-        if "=" not in value or value.startswith("="):
-            raise click.BadParameter(f"'{value}' is not of the form COLUMN=VALUE", param=parameter)
-    return dict(value.split("=", 1) for value in values)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mlspec.engine.defects import as_error
+from mlspec.errors import MlspecError
 from mlspec.log_context import forecast_scope
-from mlspec.plan.delivery import given_up_event, latest_attempt, reschedule_delivery
+from mlspec.plan.delivery import given_up_event, latest_attempt, receiver_name, reschedule_delivery
+from mlspec.plan.notices import probe_notice
 from mlspec.plan.shares import EVERYTHING, Share
-from mlspec.state.notice import PendingNotice
+from mlspec.spec.forecast import Forecast, Notify
+from mlspec.state.notice import Notice, PendingNotice
 from mlspec.targets.base import Target
 from mlspec.targets.notify.base import DeliveryError, NoticeSender
 
@@ -27,6 +30,37 @@ class DeliveryAttempt:
     def problem(self) -> str:
         """What went wrong; empty if nothing did."""
         return self.pending.problem
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverTrial:
+    """The trial of one receiver: what it answered, or the problem if it did not accept the notice."""
+
+    receiver: str
+    answer: str = ""
+    problem: str = ""
+
+
+def try_receivers(
+    spec: Forecast, receivers: Sequence[Notify], sender: Callable[[str], NoticeSender], now: str
+) -> tuple[ReceiverTrial, ...]:
+    """Send one test notice to each receiver, once. Records nothing."""
+    notice = probe_notice(spec, now)
+    return tuple(_try_receiver(receiver_name(receiver), notice, sender) for receiver in receivers)
+
+
+def _try_receiver(receiver: str, notice: Notice, sender: Callable[[str], NoticeSender]) -> ReceiverTrial:
+    try:
+        return ReceiverTrial(receiver, answer=sender(receiver).send_notice(notice) or "it has the notice")
+    except (DeliveryError, MlspecError) as error:  # a missing secret is the latter
+        logger.debug("why %s did not accept the notice", receiver, exc_info=error)
+        return ReceiverTrial(receiver, problem=_problem_of(error))
+
+
+def _problem_of(error: DeliveryError | MlspecError) -> str:
+    if isinstance(error, DeliveryError):
+        return error.problem
+    return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 def deliver_notices(

@@ -29,7 +29,7 @@ from mlspec.engine.rollback import TrafficMove, evaluate_if_new, move_due, move_
 from mlspec.engine.traffic import deploy_forecast_data
 from mlspec.errors import GateClosed, WorkUnderWay
 from mlspec.plan import rollback
-from mlspec.plan.diff import is_only_outdated
+from mlspec.plan.diff import done_sentence, is_only_outdated
 from mlspec.plan.gate import all_rules_pass
 from mlspec.plan.rollout import Abort, Shift
 from mlspec.plan.training import alerts_asking_training, recent_trainings, trained_note
@@ -158,7 +158,7 @@ def _bring_forecast_data(run: PassWork) -> None:
     change = run.plan.change_of("deployment")
     if run.is_due("deployment") and is_only_outdated(change, run.work.observed) and not run.result.under_way:
         carry_out(run.work, "deployment", change.reason, deploy_forecast_data)
-        run.result.actions.append(f"{change.resource}: {change.reason}")
+        run.result.actions.append(f"{change.resource} serves with the data of the newest forecast: {change.reason}")
         run.plan_rest()
 
 
@@ -193,7 +193,7 @@ def _apply_kind(run: PassWork, kind: Kind) -> None:
     change = run.plan.change_of(kind)
     if run.is_due(kind) and not is_only_outdated(change, run.work.observed):
         perform_effect(run.work, kind, EFFECTS[kind])
-        run.result.actions.append(f"{change.resource}: {change.reason}")
+        run.result.actions.append(done_sentence(change, run.work.observed))
 
 
 def _test_candidates(work: ForecastWork) -> BacktestVerdict:

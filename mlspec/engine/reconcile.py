@@ -24,6 +24,7 @@ from mlspec.log_context import forecast_scope
 from mlspec.plan.backoff import ended_pass, next_failure
 from mlspec.plan.health import healthy_condition
 from mlspec.plan.notices import pending_notices, stalled_notice
+from mlspec.plan.ready import why_not_ready
 from mlspec.plan.started_work import after_failed_step, blocks_changes, is_overdue, waiting_sentence
 from mlspec.state.ledger import StartedWork
 from mlspec.state.notice import PendingNotice
@@ -95,6 +96,7 @@ def _look_at_forecast(engine: Engine, spec: Spec) -> PassOutlook:
         reported=reported_lines(work, pass_plan),
         error=pass_plan.missing,
         under_way=started,
+        not_ready=why_not_ready(pass_plan.observed.conditions),
     )
     over = [one for one in started if engine.target.is_work_over(one)]
     running = blocks_changes(started, over, pass_plan.key, engine.clock())
@@ -158,6 +160,7 @@ def _run_under_lock(engine: Engine, spec: Spec, result: PassResult) -> None:
         elif run.plan.blocked and step.kind:
             _keep_under_way(run, step)
     result.error = result.error or pass_plan.missing
+    result.not_ready = why_not_ready(run.work.observed.conditions)
     if result.defect:
         record_defect_under_lock(engine, spec, result.defect)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mlspec.errors import MissingExtra, StateError, UsageError
+from mlspec.plan.natural_order import natural_key
+from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
 from mlspec.spec.faults import did_you_mean
 from mlspec.state.record import ForecastRun
@@ -23,10 +25,14 @@ _MOST_CUTOFFS = 8  # cutoffs in the hint of an error
 
 @dataclass(frozen=True)
 class PlainRows:
-    """A table of plain values: names of columns, and rows in order. Times are ISO text; a missing value is None."""
+    """A table of plain values: names of columns, and rows in order. Times are ISO text; a missing value is None.
+
+    `times` names the columns of times: a form that has dates of its own writes them as such.
+    """
 
     columns: list[str]
     values: list[list[Any]]
+    times: frozenset[str] = frozenset()
 
     def filter_rows(self, wanted: dict[str, str]) -> PlainRows:
         """Return the rows whose columns have these values, as text. Raises UsageError for an unknown column."""
@@ -34,9 +40,13 @@ class PlainRows:
             if name not in self.columns:
                 raise UsageError(f"--series: there is no column '{name}'", hint=did_you_mean(name, self.columns))
         at = {self.columns.index(name): text for name, text in wanted.items()}
-        return PlainRows(
-            self.columns, [row for row in self.values if all(str(row[i]) == text for i, text in at.items())]
-        )
+        kept = [row for row in self.values if all(str(row[i]) == text for i, text in at.items())]
+        return replace(self, values=kept)
+
+    def sort_by_keys(self, keys: Sequence[str]) -> PlainRows:
+        """Return the rows in natural order of some columns: series 9 before series 10. Rows with the same keys keep their order."""
+        at = [self.columns.index(name) for name in keys if name in self.columns]
+        return replace(self, values=sorted(self.values, key=lambda row: [natural_key(row[i]) for i in at]))
 
 
 def read_rows(file: Path, zone: str | None = None) -> PlainRows:
@@ -54,7 +64,11 @@ def read_rows(file: Path, zone: str | None = None) -> PlainRows:
     values = [column.to_pylist() for column in arrow_table.columns]
     form = _TimeForm(any(map(_is_time_of_day, chain.from_iterable(values))), zone)
     columns = [[_plain_value(value, form) for value in column] for column in values]
-    return PlainRows(list(arrow_table.column_names), [list(row) for row in zip(*columns, strict=True)])
+    names = list(arrow_table.column_names)
+    times = frozenset(
+        name for name, column in zip(names, values, strict=True) if any(isinstance(value, date) for value in column)
+    )
+    return PlainRows(names, [list(row) for row in zip(*columns, strict=True)], times)
 
 
 @dataclass(frozen=True)
@@ -109,14 +123,56 @@ def run_from_cutoff(target: Target, name: str, cutoff: str) -> ForecastRun:
     )
 
 
-def load_rows(target: Target, name: str, role: str, cutoff: str | None) -> PlainRows:
-    """Return a file of the newest forecast, or of that from a cutoff, as rows. Raises StateError if it has no such file."""
-    run = run_from_cutoff(target, name, cutoff) if cutoff else newest_run(target, name)
+def run_of_release(target: Target, name: str, number: int) -> ForecastRun:
+    """Return the last forecast that a release made while it was the newest one. Raises UsageError if there is none."""
+    known_name(name, target.forecast_names())
+    releases = {release.release: release for release in target.load_releases(name)}
+    if number not in releases:
+        known = ", ".join(f"r{each}" for each in sorted(releases)) or "none yet"
+        raise UsageError(f"{name} has no release r{number}", hint=f"releases: {known}")
+    release = releases[number]
+    ended = min((other.created for other in releases.values() if other.release > number), default=None)
+    for run in target.load_runs(name):
+        if run.version == release.version and run.created >= release.created and (ended is None or run.created < ended):
+            return run
+    raise UsageError(
+        f"release r{number} of {name} made no forecast", hint=f"`mlspec history {name}` lists what was made"
+    )
+
+
+def previous_run(target: Target, name: str, run: ForecastRun) -> ForecastRun:
+    """Return the forecast that was the newest one before `run` and has another cutoff or version. Raises UsageError if none is."""
+    for earlier in target.load_runs(name):
+        if earlier.created <= run.created and (earlier.cutoff, earlier.version) != (run.cutoff, run.version):
+            return earlier
+    raise UsageError(f"{name} has no forecast before that from {run.cutoff}", hint="compare it once there are two")
+
+
+def choose_run(target: Target, name: str, *, cutoff: str | None = None, release: int | None = None) -> ForecastRun:
+    """Return the newest forecast, that from a cutoff, or the last of a release. Raises UsageError if there is none."""
+    if release is not None:
+        return run_of_release(target, name, release)
+    return run_from_cutoff(target, name, cutoff) if cutoff else newest_run(target, name)
+
+
+def load_rows(target: Target, name: str, role: str, run: ForecastRun) -> PlainRows:
+    """Return a file of a forecast as rows, its series in natural order. Raises StateError if it has no such file."""
     if role not in run.files:
         raise StateError(
             f"the forecast of {name} has no {role}", hint=f"add `{role}:` to its spec, then `mlspec apply`"
         )
-    return read_rows(target.fetch_file(name, run.files[role]), checked_facts(target, name).get("timezone"))
+    table = read_rows(target.fetch_file(name, run.files[role]), checked_facts(target, name).get("timezone"))
+    return table.sort_by_keys(series_columns(target, name))
+
+
+def series_columns(target: Target, name: str) -> tuple[str, ...]:
+    """Return the columns that name a series, by the newest release whose spec can be read; empty if none can."""
+    for release in target.load_releases(name)[:1]:
+        try:
+            return release_spec(release).dataset.series
+        except StateError:  # `status` says what is wrong with the record; rows keep the order of the file
+            return ()
+    return ()
 
 
 def checked_facts(target: Target, name: str) -> Mapping[str, Any]:

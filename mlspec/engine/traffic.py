@@ -20,7 +20,7 @@ from mlspec.engine.effects import (
 )
 from mlspec.errors import WorkUnderWay
 from mlspec.plan import desired
-from mlspec.plan.notices import pending_notices, rollback_notice
+from mlspec.plan.notices import pending_notices, rollback_notice, rollout_notice
 from mlspec.plan.rollout import ALL, ROLLOUT, Shift, step_shares, traffic_split
 from mlspec.plan.serving import find_promotion_block, observed_traffic, spec_shape, stable_version
 from mlspec.spec.candidates import SeasonalNaive
@@ -55,7 +55,12 @@ def deploy_version(work: ForecastWork) -> None:
         rollout = RolloutProgress(version.version, number, before, stable_release, 0, at, at)
     shared = traffic_split(version.version, before or version.version, steps[0] if rollout else ALL)
     hold = observed.ledger.hold if promotion_block else None
-    _record_release(work, observed, version, number, shared, replace(observed.ledger, rollout=rollout, hold=hold))
+    notices: tuple[Notice, ...] = ()
+    if rollout:
+        sentence = f"the rollout of {version.version} begins: it serves {steps[0]} %, {before} the rest"
+        notices = (rollout_notice(work.desired.spec, version.version, sentence, at, done=False),)
+    ledger = replace(observed.ledger, rollout=rollout, hold=hold)
+    _record_release(work, observed, version, number, shared, ledger, notices=notices)
 
 
 def restore_traffic(work: ForecastWork, observed: Observed) -> None:
@@ -101,8 +106,10 @@ def advance_rollout(work: ForecastWork, observed: Observed, step: Shift) -> None
     next_rollout = None if done else replace(rollout, step=rollout.step + 1, since=at)
     shared = traffic_split(rollout.version, rollout.stable_version, step.percent)
     reason, word = ("RolledOut", "serves everything") if done else ("RolloutStep", f"serves {step.percent} %")
-    event = Event(work.name, at, "Normal", reason, f"{rollout.version} {word}: {step.why}", rollout.version)
-    _record_traffic(work, observed, shared, replace(observed.ledger, rollout=next_rollout), (event,), ())
+    sentence = f"{rollout.version} {word}: {step.why}"
+    event = Event(work.name, at, "Normal", reason, sentence, rollout.version)
+    notice = rollout_notice(work.desired.spec, rollout.version, sentence, at, done=done)
+    _record_traffic(work, observed, shared, replace(observed.ledger, rollout=next_rollout), (event,), (notice,))
 
 
 def abort_rollout(work: ForecastWork, observed: Observed, why: str) -> None:

@@ -57,7 +57,7 @@ def train_model(
     for number, member in enumerate(chosen.parts):
         say(number, len(chosen.parts), f"train {member.label}")
         fitted.append((member, families.fit_candidate(member, panel, seed, workers).to_bytes()))
-    say(len(chosen.parts), len(chosen.parts), "trained")
+    say(len(chosen.parts), len(chosen.parts), "model stored")
     return ModelArtifact(chosen, tuple(fitted), seed)
 
 

@@ -76,7 +76,7 @@ def forecast_windows(
             window = window.merge(means, on=[ID, TIME], how="left", validate="one_to_one")
             done += 1
         windows.append(window)
-    say(total, total, "backtest scored")
+    say(total, total, "candidates scored")
     rows = pd.concat(windows, ignore_index=True)
     return WindowForecasts(rows.drop(columns=[name for name in rows if str(name).startswith(tuple(broken))]), broken)
 

@@ -69,7 +69,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     facts["filled"] = int((~panel.frame[OBSERVED]).sum())
     if evidence.rules.absent_is_zero:
         facts["zeros"] = int(panel.frame[OBSERVED].sum()) - _count_values(rows.frame, span.active)
-    progress(3, 3, "data checked")
+    progress(3, 3, "contract holds, panel written")
     return StepResult(outputs, facts)
 
 

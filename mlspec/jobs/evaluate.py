@@ -56,11 +56,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     now = read_now(request, "evaluate", spec.dataset.timezone)
     panel = read_panel(request, spec)
     progress(0, 1, "compare forecasts with actual values")
-    maturity = Maturity(pd.Timedelta(spec.dataset.actuals.available_after), spec.dataset.actuals.min_coverage)
-    all_forecasts, shadows = _read_forecasts(request, spec, FORECAST), _read_forecasts(request, spec, SHADOW)
-    # The serving forecasts are chosen before quarantined versions are left out: an older forecast must not take their place.
-    served = newest_forecasts(all_forecasts) if all_forecasts else pd.DataFrame(columns=[ID, TIME, VERSION])
-    good = served[~served[VERSION].isin(request.options.get("quarantined") or ())]
+    maturity = maturity_of(spec)
+    all_forecasts, shadows = read_forecasts(request, spec, FORECAST), read_forecasts(request, spec, SHADOW)
+    served, good = serving_forecasts(request, all_forecasts)
     rows = join_actuals(panel, good, maturity, now) if len(good) else good
     rows_by_version = {
         name: _rows_of_version(name, panel, [*shadows, served], maturity, now)
@@ -81,8 +79,23 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         ],
         "alerts": [measure.measure_alert(alert) for alert in spec.alerts],
     }
-    progress(1, 1, "evaluated")
+    progress(1, 1, "forecasts compared with actual values")
     return StepResult({"evaluation": write_json(facts, request.out / "evaluation.json")}, facts)
+
+
+def maturity_of(spec: Forecast) -> Maturity:
+    """Return when a period of this spec is mature."""
+    return Maturity(pd.Timedelta(spec.dataset.actuals.available_after), spec.dataset.actuals.min_coverage)
+
+
+def serving_forecasts(request: StepRequest, forecasts: list[pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the newest forecast of each series and period, and those of them that are not by a version in quarantine.
+
+    They are chosen before quarantined versions are left out: an older forecast must not take their place.
+    """
+    served = newest_forecasts(forecasts) if forecasts else pd.DataFrame(columns=[ID, TIME, VERSION])
+    good = served[~served[VERSION].isin(request.options.get("quarantined") or ())]
+    return served, good
 
 
 def _rows_of_version(
@@ -198,7 +211,7 @@ def _split_segments(rows: pd.DataFrame, groups: pd.DataFrame, by: tuple[str, ...
     return [(str(key), part) for key, part in rows.groupby(rows[ID].map(_segment_keys(groups, by)), sort=True)]
 
 
-def _read_forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[pd.DataFrame]:
+def read_forecasts(request: StepRequest, spec: Forecast, prefix: str) -> list[pd.DataFrame]:
     """Return the input forecasts of a prefix as one table, the oldest first; an empty list if there are none."""
     numbers = sorted(
         (int(role.removeprefix(prefix)) for role in request.inputs if role.startswith(prefix)), reverse=True

@@ -65,7 +65,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         forecasts[version] = forecast_version(
             request, spec, panel, names, version, alone=len(traffic) == 1, workers=processors_of_this_machine()
         )
-    progress(len(traffic), len(traffic), "forecast made")
+    progress(len(traffic), len(traffic), "periods predicted")
     out = _split_by_traffic(forecasts, names, traffic)
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
     shadows = [forecasts[version] for version, share in traffic.items() if share == 0]
@@ -124,7 +124,7 @@ def _forecast_cutoffs(
                 workers=processors_of_this_machine(),
             )
         )
-    progress(len(cutoffs), len(cutoffs), "forecasts made")
+    progress(len(cutoffs), len(cutoffs), "periods of all cutoffs predicted")
     out = _drop_index(pd.concat(forecasts))
     return StepResult({"forecast": write_table(out, request.out / "forecast.parquet")}, {"rows": len(out)})
 

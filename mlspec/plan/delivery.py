@@ -22,7 +22,7 @@ MOST_DELIVERIES = 100
 def notice_receivers(notify: Sequence[Notify], notice: Notice) -> tuple[str, ...]:
     """Return the stable names of the receivers whose `severity` is at or below the notice's."""
     level = SEVERITIES.index(notice.severity)
-    return tuple(_receiver_name(receiver) for receiver in notify if SEVERITIES.index(receiver.severity) <= level)
+    return tuple(receiver_name(receiver) for receiver in notify if SEVERITIES.index(receiver.severity) <= level)
 
 
 def latest_attempt(now: str) -> str:
@@ -33,8 +33,17 @@ def latest_attempt(now: str) -> str:
     return moment_after(now, GIVE_UP)
 
 
-def _receiver_name(receiver: Notify) -> str:
-    return f"webhook:{receiver.webhook.secret}" if receiver.webhook else f"pubsub:{receiver.pubsub}"
+def receiver_name(receiver: Notify) -> str:
+    """Return a receiver's stable name in the outbox: its kind, the name of its secret or topic, and what else delivers to it.
+
+    An address of a person is in it, an address of a server or a key never.
+    """
+    if receiver.email is not None:
+        return f"email:{receiver.email.smtp.secret}:{','.join(receiver.email.to)}"
+    if receiver.pagerduty is not None and receiver.pagerduty.region != "us":
+        return f"pagerduty:{receiver.pagerduty.secret}:{receiver.pagerduty.region}"
+    (kind,) = receiver.kinds
+    return f"{kind}:{receiver.secret_name or receiver.pubsub}"
 
 
 def reschedule_delivery(

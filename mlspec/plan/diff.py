@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mlspec.plan import desired
 from mlspec.plan.desired import DesiredForecast
@@ -13,6 +13,7 @@ from mlspec.state.plan import Action, Change, FieldChange
 from mlspec.state.resource import Json, Kind, Resource
 
 AFTER_THE_GATE = "(known after the gate)"
+NOT_THERE = "does not exist yet"
 _RUN_KINDS: frozenset[Kind] = frozenset({"data", "forecast"})  # these are run again; the others are updated
 _SHOWN = 3
 
@@ -59,7 +60,7 @@ def compare_resource(wanted: Resource, observed: Observed) -> Change:
     current = observed.resources.get(wanted.kind)
     action: Action = "run" if wanted.kind in _RUN_KINDS else "update" if current else "create"
     if current is None:
-        return Change(wanted.forecast, wanted.address, action, "does not exist yet", None, wanted.fields)
+        return Change(wanted.forecast, wanted.address, action, NOT_THERE, None, wanted.fields)
     before = current.resource.fields
     fields = diff_fields(before, wanted.fields)
     failed = observed.failed.get(wanted.kind)
@@ -69,6 +70,29 @@ def compare_resource(wanted: Resource, observed: Observed) -> Change:
         _change_reason(fields) if fields else current.outdated or f"the last attempt failed: {failed}"
     )
     return Change(wanted.forecast, wanted.address, action, reason, before, wanted.fields, fields)
+
+
+def done_sentence(change: Change, after: Observed) -> str:
+    """Return a sentence on a change that was carried out: the result, from what was observed afterwards, and the reason.
+
+    The reason alone would read as the result: `model.demand: the data changed`.
+    """
+    kind = change.resource.partition(".")[0]
+    reason = "it did not exist" if change.reason == NOT_THERE else change.reason
+    return f"{change.resource} {_RESULTS[kind](after)}: {reason}"
+
+
+def _served(after: Observed) -> str:
+    shares = " and ".join(f"{version} {share} %" for version, share in observed_traffic(after).items())
+    return f"is release {after.find_fact('deployment', 'release')}, served by {shares}"
+
+
+_RESULTS: dict[str, Callable[[Observed], str]] = {
+    "data": lambda after: f"checked, up to {after.find_fact('data', 'cutoff')}",
+    "model": lambda after: f"passed the gate as {after.find_fact('model', 'version')}",
+    "deployment": _served,
+    "forecast": lambda after: f"made from the data up to {after.find_fact('forecast', 'cutoff')}",
+}
 
 
 def is_only_outdated(change: Change, observed: Observed) -> bool:

@@ -42,6 +42,19 @@ def group_changes(changes: Sequence[Change]) -> tuple[ChangeGroup, ...]:
     return tuple(sorted(groups, key=lambda group: not group.destroys))
 
 
+def group_sentences(sentences: Sequence[str], names: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """Return sentences on forecasts, each with the number of forecasts that it is about: those that read the same are one.
+
+    A sentence begins with the forecast's name and a colon, which NAME replaces where it is about several. Others stay.
+    """
+    known, members = frozenset(names), dict[str, list[str]]()
+    for sentence in sentences:
+        name = sentence.partition(": ")[0]
+        general = str(_without_name(sentence, name)) if name in known else sentence
+        members.setdefault(general, []).append(sentence)
+    return tuple((general if len(same) > 1 else same[0], len(same)) for general, same in members.items())
+
+
 def _without_hidden_fields(change: Change) -> Change:
     return replace(change, fields=tuple(field for field in change.fields if field.field != _HIDDEN))
 

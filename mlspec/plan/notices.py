@@ -54,6 +54,23 @@ def rollback_notice(spec: Forecast, version: str, message: str, now: str) -> Not
     )
 
 
+def rollout_notice(spec: Forecast, version: str, message: str, now: str, *, done: bool) -> Notice:
+    """Return the notice that a new version began to serve or serves more (`stepped`), or serves everything (`rolled-out`).
+
+    An aborted rollout is a rollback (`rollback_notice`).
+    """
+    state = "rolled-out" if done else "stepped"
+    return _forecast_notice(
+        spec, kind="rollout", state=state, severity="info", version=version, message=message, now=now
+    )
+
+
+def probe_notice(spec: Forecast, now: str) -> Notice:
+    """Return a notice by which a person tries a receiver. It is of no occurrence, and goes into no outbox."""
+    message = "this is a test of `mlspec notify test`: nothing has happened"
+    return _forecast_notice(spec, kind="test", state="test", severity="info", version=None, message=message, now=now)
+
+
 def hold_notice(spec: Forecast, version: str, message: str, now: str) -> Notice:
     """Return the notice that the loop holds a release and needs a person."""
     return _forecast_notice(

@@ -71,6 +71,10 @@ alerts:
 notify:
   - {pubsub: demand-alerts, severity: warning}
   - {webhook: {secret: demand-oncall-url}, severity: critical}
+  - {slack: {secret: demand-slack}, severity: warning}
+  - {teams: {secret: demand-teams}, severity: warning}
+  - {pagerduty: {secret: demand-pagerduty, region: eu}, severity: critical}
+  - {email: {to: [planner@example.com], smtp: {secret: demand-smtp}}, severity: critical}
 rollback: {on: [accuracy, errors], to: last-good, fallback: seasonal-naive, cooldown: 24h, max_attempts: 2}
 reconcile: {mode: enforce, resources: {model: observe}}
 budget: {trainings_per_week: 3, monthly: 400 USD}

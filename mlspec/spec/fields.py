@@ -45,6 +45,7 @@ _LABEL_VALUE = r"^[a-z0-9_-]{0,63}$"
 _TIMEZONE = r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$"
 _FREQUENCY = r"^[0-9A-Za-z-]{1,24}$"
 _SECRET_NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,254}$"  # noqa: S105  (the form of a name)
+_MAIL_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
 _TOPIC_NAME = r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$"
 _MACHINE_TYPE = r"^[a-z][0-9a-z]*(-[0-9a-z]+){1,3}$"
 _RAY_ADDRESS = r"^(ray://[A-Za-z0-9.-]+:[0-9]{1,5}|vertex_ray://[A-Za-z0-9./_-]+)$"
@@ -72,6 +73,7 @@ Cron = Annotated[str, StringConstraints(max_length=100)]
 Timezone = Annotated[str, StringConstraints(pattern=_TIMEZONE)]
 Frequency = Annotated[str, StringConstraints(pattern=_FREQUENCY)]
 SecretName = Annotated[str, StringConstraints(pattern=_SECRET_NAME)]
+MailAddress = Annotated[str, StringConstraints(pattern=_MAIL_ADDRESS, max_length=254)]
 TopicName = Annotated[str, StringConstraints(pattern=_TOPIC_NAME)]
 MachineType = Annotated[str, StringConstraints(pattern=_MACHINE_TYPE)]
 AgreementText = Annotated[str, StringConstraints(pattern=agreement.PATTERN)]
@@ -143,6 +145,7 @@ PATTERNS = {
     _LABEL_VALUE: "a label value: up to 63 lower-case letters, digits, hyphens and underscores",
     _TIMEZONE: "an IANA time zone, such as Europe/Paris",
     _FREQUENCY: "a pandas offset alias, such as D, W-FRI or MS",
+    _MAIL_ADDRESS: "an e-mail address, such as planner@example.com",
     _SECRET_NAME: "the name of a secret: a letter, then letters, digits, hyphens and underscores",
     _TOPIC_NAME: "the name of a Pub/Sub topic: a letter, then 2 to 254 letters, digits and . _ ~ + % -",
     _DATASET: "a BigQuery dataset as project.dataset, such as acme-prod.sales",

@@ -33,12 +33,12 @@ TargetSettings = Annotated[LocalTargetSettings | GcpTargetSettings, Field(discri
 
 
 class WebhookLimits(Part):
-    """Where webhooks may be."""
+    """Where webhooks and other receivers of notices may be."""
 
     private_networks: Many[Network] = Field(
         default=(),
-        description="Networks that are not public, and where webhooks may be. Nothing is sent to any other private, loopback or "
-        "link-local address.",
+        description="Networks that are not public, and where receivers of notices may be. Nothing is sent to any "
+        "other private, loopback or link-local address.",
         examples=[["10.20.0.0/16"]],
     )
 
@@ -53,7 +53,8 @@ class Project(Part):
         default={}, description="Any part of a Forecast; a spec's own values take precedence."
     )
     webhooks: WebhookLimits = Field(
-        default=WebhookLimits(), description="Limits on the webhooks that specs name under `notify`."
+        default=WebhookLimits(),
+        description="Limits on the receivers that specs name under `notify`: webhooks, Slack, Teams, mail servers.",
     )
     targets: dict[Name, TargetSettings] = Field(default={}, description="Where forecasts run; `local` needs no entry.")
     retention: Retention | None = Field(

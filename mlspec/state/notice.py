@@ -19,7 +19,7 @@ class Notice:
     id: str
     forecast: str
     alert: str | None
-    kind: Literal["alert", "rollback", "hold", "rollout", "stalled"]
+    kind: Literal["alert", "rollback", "hold", "rollout", "stalled", "test"]
     state: str
     severity: Severity
     at: str

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mlspec.state.resource import Json
+from mlspec.state.resource import SHARED, Json
 
 Action = Literal["create", "update", "replace", "delete", "run", "none"]
 ACTIONS: tuple[Action, ...] = ("create", "update", "replace", "delete", "run")
@@ -76,3 +76,12 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return all(change.action == "none" for change in self.changes)
+
+
+def changed_forecasts(plan: Plan) -> tuple[str, ...]:
+    """Return the forecasts that a plan changes, each once, in its order."""
+    return tuple(
+        dict.fromkeys(
+            change.forecast for change in plan.changes if change.action != "none" and change.forecast != SHARED
+        )
+    )

@@ -176,7 +176,8 @@ def test_a_state_file_that_another_program_has_locked_is_waited_for(
     assert said.code == 0, said.err
     assert "is locked" in said.err
     assert "passes are made again, after 1" in said.err
-    assert "demand is up to date" in said.out
+    assert "demand: nothing to do, and not ready: accuracy: wape is 0.1, above 0.05" in said.out
+    assert "up to date" not in said.out
 
 
 def test_a_state_that_was_lost_within_a_pass_is_one_trouble_and_not_one_a_forecast(

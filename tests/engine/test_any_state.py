@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from mlspec import jobs
 from mlspec.cli import main as front
 from mlspec.cli.commands import status
+from mlspec.cli.status_text import as_text
 from mlspec.engine import manual_operations
 from mlspec.engine.apply import apply_specs
 from mlspec.engine.deliver import deliver_notices
@@ -175,7 +176,7 @@ def try_everything(world: World) -> None:
     for each in found:
         if not each.is_readable:
             assert "defect" not in each.why, each.why
-    status.as_text(found)
+    as_text(found)
     json.dumps([status.as_json(each) for each in found])
     plan = make_plan(engine, [world.spec], None)
     assert not any("defect" in each.message for each in plan.obstacles), plan.obstacles

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from mlspec.cli.commands.status import as_json, as_text
+from mlspec.cli.commands.status import as_json
+from mlspec.cli.status_text import as_text
 from mlspec.engine import manual_operations
 from mlspec.engine.status import find_status
 from mlspec.plan.clock import TOLERANCE

@@ -8,9 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import pytest
 
-from mlspec.cli.commands.status import as_text
+from mlspec.cli.status_text import as_text
 from mlspec.engine import apply, pass_phases, plan
 from mlspec.engine import reconcile as one_forecast
 from mlspec.engine.apply import apply_specs
@@ -52,7 +53,7 @@ def broken() -> Spec:
 
 def shown(world: World, name: str) -> str:
     """What `mlspec status` says of a forecast."""
-    return as_text([forecast_status(world.target, name, datetime.now(UTC))])  # noqa: TID251  (no moment is looked at)
+    return click.unstyle(as_text([forecast_status(world.target, name, datetime.now(UTC))]))  # noqa: TID251  (no moment is looked at)
 
 
 @pytest.mark.parametrize("at_once", [1, 2])

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mlspec.cli.commands.status import as_json, as_text
+from mlspec.cli.commands.status import as_json
+from mlspec.cli.status_text import as_text
 from mlspec.engine.rows import run_from_cutoff
 from mlspec.engine.status import forecast_status
 from mlspec.engine.steps import TARGET_STEPS, run_on_target

@@ -117,7 +117,7 @@ def test_a_pass_that_makes_a_forecast_observes_twice_and_reads_each_file_once(
     reads.clear()
     run, target = counted(world.engine())
     (result,) = reconcile_specs(run, [world.spec])
-    assert [action.partition(":")[0] for action in result.actions] == ["data.demand", "forecast.demand"]
+    assert [action.split()[0] for action in result.actions] == ["data.demand", "forecast.demand"]
     assert target.observations == 2
     assert set(reads.values()) == {1}
 

@@ -34,6 +34,49 @@ def test_a_canary_goes_on_step_by_step_on_evidence(world: World) -> None:
     assert world.target.load_runs("demand")[0].version == second
 
 
+def sent(world: World) -> list[tuple[str, str, str | None]]:
+    """What stands in the outbox of rollouts and rollbacks: kind, state and version, in order."""
+    pending = world.target.load_due_notices("2099-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
+    found = sorted((each.notice for each in pending if each.notice.kind != "alert"), key=lambda notice: notice.at)
+    return [(notice.kind, notice.state, notice.version) for notice in found]
+
+
+def test_people_are_told_when_a_rollout_begins_goes_on_and_is_over(world: World) -> None:
+    receiver = {"notify": [{"webhook": {"secret": "oncall"}}], "deployment": CANARY}
+    world.write(**receiver)
+    world.look()
+    first = world.serves
+    assert sent(world) == []  # nothing served before, so nothing is rolled out
+    world.well(first)
+    world.look()
+    world.write(**receiver, model={"seed": 1})
+    world.look()
+    (second,) = set(world.traffic) - {first}
+    assert sent(world) == [("rollout", "stepped", second)]
+    world.well(second)
+    world.look()
+    world.look()
+    assert sent(world) == [("rollout", "stepped", second)] * 2
+    world.pass_time(hours=1)
+    world.look()
+    assert sent(world) == [("rollout", "stepped", second)] * 2 + [("rollout", "rolled-out", second)]
+
+
+def test_an_aborted_rollout_is_told_as_a_rollback_and_only_to_whom_it_concerns(world: World) -> None:
+    receivers = {"notify": [{"webhook": {"secret": "oncall"}, "severity": "critical"}], "deployment": CANARY}
+    world.write(**receivers)
+    world.look()
+    first = world.serves
+    world.well(first)
+    world.look()
+    world.write(**receivers, model={"seed": 1})
+    world.look()
+    (second,) = set(world.traffic) - {first}
+    world.bad(second)
+    world.look()
+    assert sent(world) == [("rollback", "rolled-back", second)]
+
+
 def test_a_canary_without_evidence_waits_however_long(world: World) -> None:
     first, second = on_its_way(world)
     for _ in range(4):

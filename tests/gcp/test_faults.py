@@ -16,6 +16,8 @@ from tests.gcp import platform
 from tests.gcp.acme import Acme
 from tests.gcp.standin.harness import ROOT
 from tests.notify.receiver import receiving
+from tests.notify.strict import judge_slack, strictly_receiving
+from tests.notify.test_chat import SLACK
 from tests.waiting import skip_pauses
 
 ONCE = ("reconcile", "--once")
@@ -97,21 +99,24 @@ def test_a_planted_secret_reaches_its_receiver_and_is_found_nowhere_else(
     acme: Acme, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLSPEC_LOG_LEVEL", "debug")  # with all that Google's clients and urllib3 have to say
-    with receiving() as receiver:
+    with receiving() as receiver, strictly_receiving(judge_slack, 200) as slack:
         plant(acme, "demand-oncall-url", f"{receiver.url}#{KEY}")
+        plant(acme, "demand-slack", slack.url(SLACK))
         acme.say(
             alerts="[{name: accuracy, metric: wape, above: 0.0001, severity: critical}]",
-            notify="[{webhook: {secret: demand-oncall-url}, severity: critical}]",
+            notify="[{webhook: {secret: demand-oncall-url}, severity: critical}, {slack: {secret: demand-slack}}]",
         )
         acme.run(*ONCE)
         acme.data(sales(days=44))
         acme.run(*ONCE)
     assert receiver.got
+    assert slack.accepted
+    assert slack.refused == []
     said = "".join(capfd.readouterr())
     assert "accuracy" in said
     assert "urllib3.connectionpool" in said
     assert "read the secret 'demand-oncall-url': done after" in said
-    canaries = (KEY, receiver.url, "cafe-secret-path")
+    canaries = (KEY, receiver.url, "cafe-secret-path", slack.url(SLACK), "cafeSecretPath")
     assert not any(canary in said for canary in canaries)
     stored = platform.storage(acme.project)
     kept = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 ALERTS = "tests/plan/test_alerting.py"
 OUTBOX = "tests/notify/test_deliver.py"
 WEBHOOK = "tests/notify/test_webhook.py"
+CHAT = "tests/notify/test_chat.py"
 STATE = "tests/targets/test_migrate.py"
 SIGNALS = "tests/cli/test_signals.py"
 EVIDENCE = "tests/jobs/test_evaluate.py"
@@ -522,12 +523,32 @@ MUTATIONS = (
     Mutation("the body of an answer is not read", "targets/notify/http_post.py",
              "redirect=False, preload_content=False", "redirect=False",
              WEBHOOK + "::test_the_body_of_an_answer_is_not_read"),
-    Mutation("a webhook is at a public address", "targets/notify/http_post.py",
+    Mutation("a webhook is at a public address", "targets/notify/checked_socket.py",
              "if refused[str(entry[4][0])] is None]", "if entry]", WEBHOOK),
-    Mutation("a webhook's address is resolved once", "targets/notify/http_post.py",
+    Mutation("a webhook's address is resolved once", "targets/notify/checked_socket.py",
              "            opened.connect(address)", "            opened.connect(socket.getaddrinfo('', 0)[0][4])", WEBHOOK),
     Mutation("an IPv4 address in IPv6 is judged as what it is", "targets/notify/public_address.py",
              "return address.ipv4_mapped or address.sixtofour or address", "return address", "tests/notify/test_public_address.py"),
+    Mutation("no mail goes without TLS", "targets/notify/email.py",
+             "                client.starttls(context=context)", "                client.ehlo()", CHAT),
+    Mutation("a mail server that is not ready gets no mail", "targets/notify/email.py", "if code != _READY:", "if False:", CHAT),
+    Mutation("a recipient that was refused is not counted as reached", "targets/notify/email.py",
+             "            if refused:\n", "            if False:\n", CHAT),
+    Mutation("the end of an incident resolves what its beginning opened", "targets/notify/pagerduty.py",
+             'f"mlspec/{notice.forecast}/{notice.alert}" if notice.alert else', 'f"mlspec/{notice.id}" if notice.alert else', CHAT),
+    Mutation("a rollout pages nobody", "targets/notify/pagerduty.py", 'if notice.kind == "rollout":', "if False:", CHAT),
+    Mutation("text is no markup in Slack", "targets/notify/slack.py", "part = _ESCAPED.get(char, char)", "part = char", CHAT),
+    Mutation("text stays text in a workbook", "cli/table_file.py", '    cell.data_type = "s"\n', "",
+             "tests/cli/test_forecast_forms.py::test_a_workbook_has_dates_and_keeps_text_as_text"),
+    Mutation("a plan in groups leaves out nothing that is destroyed", "cli/plan_text.py",
+             "if group.destroys or at < MOST_GROUPS", "if at < MOST_GROUPS",
+             "tests/cli/test_plan_groups.py::test_what_is_destroyed_is_never_left_out"),
+    Mutation("a forecast that is not ready is not counted as up to date", "cli/commands/reconcile.py",
+             "unchanged_count += not result.not_ready", "unchanged_count += 1",
+             "tests/cli/test_reconcile.py::test_a_state_file_that_another_program_has_locked_is_waited_for"),
+    Mutation("people are told of a rollout", "engine/traffic.py",
+             "(event,), (notice,))", "(event,), ())",
+             "tests/engine/test_rollouts.py::test_people_are_told_when_a_rollout_begins_goes_on_and_is_over"),
     Mutation("a run that has lost its lock has lost its pen", "targets/postgres/database.py",
              "self._lock_connection(forecast) if forecast and forecast in self._locked_forecasts() else self.open_state()",
              "self.open_state()",

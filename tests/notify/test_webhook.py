@@ -17,7 +17,8 @@ from mlspec.cli.target import timestamp
 from mlspec.state.notice import Notice, as_message
 from mlspec.targets.notify import deadline
 from mlspec.targets.notify.base import DeliveryError
-from mlspec.targets.notify.webhook import WebhookSender, parse_retry_after
+from mlspec.targets.notify.http_delivery import parse_retry_after
+from mlspec.targets.notify.webhook import WebhookSender
 from tests.notify.receiver import LOOPBACK, RawReceiver, answering, receiving
 
 NOW = "2026-11-20T06:00:00Z"  # of what happened; a message is signed with the time at which it is sent

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from mlspec.plan import desired
 from mlspec.plan.desired import DesiredForecast
-from mlspec.plan.diff import AFTER_THE_GATE, diff_fields, is_only_outdated, plan_changes
+from mlspec.plan.diff import AFTER_THE_GATE, NOT_THERE, diff_fields, done_sentence, is_only_outdated, plan_changes
 from mlspec.state.observed import Observed, ObservedResource, SourceFacts
+from mlspec.state.plan import Change
 from mlspec.state.record import FileRef
+from mlspec.state.resource import Resource
 from tests.examples import forecast_spec
 
 WANTED = DesiredForecast("demand", forecast_spec(), "hash-1", SourceFacts("d1", ("data/sales.csv",), 10), "0.1.0")
@@ -117,3 +119,26 @@ def test_differences_are_symmetric_in_what_they_name() -> None:
     before, after = {"a": 1, "b": 2}, {"b": 3, "c": 4}
     assert [change.field for change in diff_fields(before, after)] == ["a", "b", "c"]
     assert [change.field for change in diff_fields(after, before)] == ["a", "b", "c"]
+
+
+def test_what_was_done_is_said_as_a_result_with_its_reason_behind_it() -> None:
+    facts = {
+        "data": {"cutoff": "2024-02-11"}, "model": {"version": "v2"}, "forecast": {"cutoff": "2024-02-11"},
+        "deployment": {"release": 3, "traffic": {"v1": 90, "v2": 10}},
+    }  # fmt: skip
+    after = Observed(
+        "demand",
+        {kind: ObservedResource(Resource(kind, "demand", {}), found) for kind, found in facts.items()},  # type: ignore[arg-type]
+    )
+    said = [
+        done_sentence(Change("demand", f"{kind}.demand", "run", reason), after)
+        for kind, reason in (
+            ("data", NOT_THERE), ("model", "the data changed"), ("deployment", "another version"), ("forecast", "it is due"),
+        )
+    ]  # fmt: skip
+    assert said == [
+        "data.demand checked, up to 2024-02-11: it did not exist",
+        "model.demand passed the gate as v2: the data changed",
+        "deployment.demand is release 3, served by v1 90 % and v2 10 %: another version",
+        "forecast.demand made from the data up to 2024-02-11: it is due",
+    ]

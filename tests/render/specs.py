@@ -47,6 +47,10 @@ notify:
   - {pubsub: shared-alerts, severity: warning}
   - {pubsub: "odd.topic~name+1", severity: critical}
   - {webhook: {secret: oncall-url}, severity: critical}
+  - {slack: {secret: told-slack}}
+  - {teams: {secret: told-teams}}
+  - {pagerduty: {secret: told-pagerduty, region: eu}}
+  - {email: {to: [planner@example.com], smtp: {secret: told-smtp}}}
 rollback: {on: [accuracy]}
 """
 

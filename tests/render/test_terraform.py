@@ -171,6 +171,7 @@ def test_topics_and_secrets_that_specs_share_are_made_once(files: dict[str, str]
     )  # two of `told`, one of the full example
     assert sorted(name for name in shared if name.startswith("google_secret_manager_secret.")) == [
         "google_secret_manager_secret.demand-oncall-url", "google_secret_manager_secret.oncall-url",
+        *(f"google_secret_manager_secret.told-{name}" for name in ("pagerduty", "slack", "smtp", "teams")),
     ]  # fmt: skip
     assert "secret_data" not in of(files, "_project")
 

@@ -15,7 +15,7 @@ from mlspec.cli.progress import Progress
 from mlspec.engine.provision import apply_plan
 from mlspec.errors import Exit, StalePlan, UsageError
 from mlspec.plan.saved import SavedPlan, check_fresh, from_text
-from mlspec.state.plan import Plan
+from mlspec.state.plan import Plan, changed_forecasts
 
 
 @click.command(short_help="Apply specs: check, backtest, gate, train, deploy, forecast.")
@@ -59,6 +59,7 @@ def command(
         if saved is not None:
             check_fresh(saved.plan, opened.plan)
         _show_plan(opened.plan, output)
+        progress.expect_forecasts(changed_forecasts(opened.plan))
         approve = approve_all if yes or saved is not None else approve_apply
         result = apply_plan(opened, approve, lock_timeout=lock_timeout, hand_over=hand_over)
     if result.handed_over:

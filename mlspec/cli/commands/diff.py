@@ -10,10 +10,12 @@ from typing import Any
 
 import click
 
-from mlspec.cli import options
+from mlspec.cli import comparison_text, options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.target import open_here
+from mlspec.engine.forecast_comparison import ForecastComparison, compare_runs
+from mlspec.engine.rows import run_of_release
 from mlspec.errors import UsageError
 from mlspec.plan.desired import MODEL_CODE
 from mlspec.plan.diff import diff_fields
@@ -29,25 +31,42 @@ from mlspec.targets.base import Target
 @click.argument("second", metavar="R2")
 @options.target
 @options.output("text", "json")
-def command(name: str, first: str, second: str, target: str, output: str) -> None:
+@click.option("--values", is_flag=True, help="Compare also the last forecasts that the two releases made, by series.")
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Series in text; 0 prints all."
+)
+def command(
+    name: str, first: str, second: str, target: str, output: str, values: bool, limit: int
+) -> None:  # fmt: skip
     """Compare two releases of a forecast: the differences of their specs, and the version that served under each.
 
-    R1 and R2 are numbers of releases, as `mlspec history` shows them: 1 or r1.
+    R1 and R2 are numbers of releases, as `mlspec history` shows them: 1 or r1. With --values also their forecasts: the sums over
+    the periods that both have.
     """
     opened_target = open_here(target)
     known_name(name, opened_target.forecast_names())
     old, new = (_find_release(opened_target, name, text) for text in (first, second))
     lineages = {version.version: version.lineage for version in opened_target.load_versions(name)}
+    compared = _compare_values(opened_target, name, old, new) if values else None
     changed = diff_fields(_fields_of(old, lineages), _fields_of(new, lineages))
     if output == "json":
         fields = [{key: value for key, value in asdict(change).items() if key != "effect"} for change in changed]
-        click.echo(json.dumps({"forecast": name, "from": old.release, "to": new.release, "fields": fields}, indent=2))
+        found = {"forecast": name, "from": old.release, "to": new.release, "fields": fields}
+        found |= {"values": comparison_text.as_json(name, compared)} if compared else {}
+        click.echo(json.dumps(found, indent=2, allow_nan=False))
         return
     click.echo(f"{name}: r{old.release} ({old.created}) -> r{new.release} ({new.created})")
     for change in changed:
         click.echo(f"  {printable(change.field)}: {_value_text(change.before)} -> {_value_text(change.after)}")
     if not changed:
         click.echo("  no differences")
+    if compared:
+        click.echo(f"\n{comparison_text.as_text(name, compared, limit or None)}")
+
+
+def _compare_values(opened_target: Target, name: str, old: Release, new: Release) -> ForecastComparison:
+    before, after = (run_of_release(opened_target, name, release.release) for release in (old, new))
+    return compare_runs(opened_target, name, before, after, {})
 
 
 def _fields_of(release: Release, lineages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
+from mlspec.cli.history_json import event_json, release_json, release_state, version_json, version_state
 from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here
 from mlspec.plan.select import known_name
 from mlspec.spec.metrics import MAIN
-from mlspec.state.record import Event, Release, Version
+from mlspec.state.record import Release, Version
 
 
 @click.command(short_help="List releases, versions and events, newest first.")
@@ -33,9 +33,9 @@ def command(name: str, target: str, output: str, limit: int) -> None:
     serving, bad = observed.find_fact("deployment", "release"), observed.ledger.quarantined_versions
     if output == "json":
         value = {
-            "releases": [_release_json(release, serving, bad) for release in releases],
-            "versions": [_version_json(version, bad) for version in versions],
-            "events": [_event_json(event) for event in events],
+            "releases": [release_json(release, serving, bad) for release in releases],
+            "versions": [version_json(version, bad) for version in versions],
+            "events": [event_json(event) for event in events],
         }
         click.echo(json.dumps(value, indent=2, allow_nan=False))
         return
@@ -51,7 +51,7 @@ def _releases_table(releases: Sequence[Release], serving: int | None, bad: froze
     rows = [
         [
             f"r{release.release}", release.version, release.created, release.spec_hash[:10],
-            _release_state(release, serving, bad),
+            release_state(release, serving, bad),
         ]
         for release in releases
     ]  # fmt: skip
@@ -62,41 +62,8 @@ def _versions_table(versions: Sequence[Version], bad: frozenset[str]) -> str:
     rows = [
         [
             version.version, version.created, version.candidate, format_percent(version.metrics.get(MAIN.name)),
-            _version_state(version, bad),
+            version_state(version, bad),
         ]
         for version in versions
     ]  # fmt: skip
     return format_table(["version", "created", "model", f"backtest {MAIN.title}", "state"], rows)
-
-
-def _release_state(release: Release, serving: int | None, bad: frozenset[str]) -> str:
-    if release.release == serving:
-        return "serving"
-    return "rolled-back" if release.version in bad else "superseded"
-
-
-def _version_state(version: Version, bad: frozenset[str]) -> str:
-    return "quarantined" if version.version in bad else version.state
-
-
-def _release_json(release: Release, serving: int | None, bad: frozenset[str]) -> dict[str, Any]:
-    words = {key: getattr(release, key) for key in ("release", "version", "created", "spec_hash")}
-    return {**words, "state": _release_state(release, serving, bad)}
-
-
-def _version_json(version: Version, bad: frozenset[str]) -> dict[str, Any]:
-    return {
-        "version": version.version,
-        "created": version.created,
-        "candidate": version.candidate,
-        "metrics": dict(version.metrics),
-        "data_version": version.lineage.get("data_version"),
-        "spec_hash": version.lineage.get("spec_hash"),
-        "state": _version_state(version, bad),
-        "gate": list(version.reasons),
-        "lineage": dict(version.lineage),
-    }
-
-
-def _event_json(event: Event) -> dict[str, Any]:
-    return {key: getattr(event, key) for key in ("at", "type", "reason", "message", "version")}

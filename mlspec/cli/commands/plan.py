@@ -14,7 +14,7 @@ from mlspec.engine.provision import OpenedPlan
 from mlspec.errors import Exit
 from mlspec.plan.saved import to_text
 
-_FORMS = {"text": plan_text.as_text, "json": plan_text.as_json, "markdown": plan_markdown.as_markdown}
+_FORMS = {"json": plan_text.as_json, "markdown": plan_markdown.as_markdown}
 
 
 @click.command(short_help="Show what apply would do, and why.")
@@ -28,6 +28,12 @@ _FORMS = {"text": plan_text.as_text, "json": plan_text.as_json, "markdown": plan
     type=click.Path(dir_okay=False, path_type=Path),
     help="Save the plan, for `mlspec apply FILE`.",
 )
+@click.option(
+    "--all",
+    "in_full",
+    is_flag=True,
+    help="In text, each forecast by itself, however many change; else those that change alike are grouped beyond 20.",
+)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes, 0 when there are none.")
 def command(
     paths: tuple[Path, ...],
@@ -35,6 +41,7 @@ def command(
     output: str,
     select: tuple[str, ...],
     out: Path | None,
+    in_full: bool,
     detailed_exitcode: bool,
 ) -> int:
     """Show what apply would do, field by field, and the consequences.
@@ -48,7 +55,7 @@ def command(
     blocked = bool(plan.obstacles)
     if out is not None and not blocked:
         write_output(out, to_text(plan, tuple(map(str, paths)), select))
-    click.echo(_FORMS[output](plan))
+    click.echo(plan_text.as_text(plan, in_full=in_full) if output == "text" else _FORMS[output](plan))
     for name in gone:
         report(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it")
     if blocked:

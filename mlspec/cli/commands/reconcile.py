@@ -243,6 +243,8 @@ def _print_pass(call: _LoopOptions, passes: Sequence[PassResult], last_texts: di
 def _print_results(passes: Sequence[PassResult], last_texts: dict[str, str]) -> None:
     """Print changes of alerts, the actions of one pass, and what newly waits; after the first pass, how many are up to date.
 
+    A forecast that has nothing to do and is not ready is not counted among them: it is named, with the reason.
+
     If the state was out of reach, that is one trouble of all forecasts: it is printed with the first of them.
     """
     unchanged_count, unreachable_count = 0, 0
@@ -250,7 +252,9 @@ def _print_results(passes: Sequence[PassResult], last_texts: dict[str, str]) -> 
         for line in (*result.alert_changes, *result.actions):
             click.echo(f"{timestamp()}  {result.forecast}: {printable(line)}")
         waits, before = _waiting_text(result), last_texts.get(result.forecast)
-        unchanged_count += not (waits or result.actions or result.alert_changes or before is not None)
+        if not (waits or result.actions or result.alert_changes or before is not None):
+            unchanged_count += not result.not_ready
+            _print_not_ready(result)
         last_texts[result.forecast] = waits
         if waits and before != waits:
             is_unreachable = isinstance(result.error, StateUnreachable)
@@ -260,12 +264,19 @@ def _print_results(passes: Sequence[PassResult], last_texts: dict[str, str]) -> 
     if unreachable_count > 1:
         report(f"{unreachable_count - 1} more forecasts have this error", "ERROR", at=timestamp())
     if unchanged_count:
-        subject = (
-            f"{unchanged_count} forecasts are"
-            if unchanged_count > 1
-            else f"{passes[0].forecast if len(passes) == 1 else '1 forecast'} is"
-        )
-        click.echo(f"{timestamp()}  {subject} up to date")
+        click.echo(f"{timestamp()}  {_count_text(passes, unchanged_count)} up to date")
+
+
+def _count_text(passes: Sequence[PassResult], count: int) -> str:
+    if count > 1:
+        return f"{count} forecasts are"
+    return f"{passes[0].forecast if len(passes) == 1 else '1 forecast'} is"
+
+
+def _print_not_ready(result: PassResult) -> None:
+    if result.not_ready:
+        text = printable(result.not_ready)
+        click.echo(f"{timestamp()}  {result.forecast}: nothing to do, and not ready: {text}")
 
 
 def _print_waits(result: PassResult, waits: str) -> None:
@@ -278,7 +289,8 @@ def _print_waits(result: PassResult, waits: str) -> None:
 
 def _waiting_text(result: PassResult) -> str:
     lines = [result.error.message] if result.error else ["paused"] if result.paused else []
-    return "; ".join([*lines, *result.waits, *(f"observed, not done: {line}" for line in result.reported)])
+    waits = [f"waiting: {'; '.join(result.waits)}"] if result.waits else []
+    return "; ".join([*lines, *waits, *(f"observed, not done: {line}" for line in result.reported)])
 
 
 def _as_json(result: PassResult) -> dict[str, Any]:

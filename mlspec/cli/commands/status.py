@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import click
@@ -12,139 +16,137 @@ import click
 from mlspec.cli import options
 from mlspec.cli.clock import utc_now
 from mlspec.cli.complete import complete_names
-from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, load_specs
-from mlspec.cli.table import format_percent, format_table
+from mlspec.cli.status_text import WIDTH, as_text
+from mlspec.cli.target import timestamp
 from mlspec.engine.status import ForecastStatus, find_status
 from mlspec.engine.target_kinds import open_target
-from mlspec.errors import Exit
-from mlspec.plan.delivery import undelivered_sentence
-from mlspec.plan.select import known_name
-from mlspec.spec.metrics import MAIN
-from mlspec.state.ledger import AlertRecord, Ledger
+from mlspec.errors import UNREACHABLE, Exit, UsageError
+from mlspec.plan.natural_order import natural_key
+from mlspec.plan.select import known_name, select_names
+from mlspec.spec import LoadedSpecs
+from mlspec.spec.duration import format_duration
 from mlspec.state.notice import PendingNotice
+from mlspec.state.plan import Plan
 from mlspec.state.record import ForecastRun
+from mlspec.targets.base import OpenedTarget
+
+_SHORTEST = 1.0  # seconds between two looks: each of them reads the record of every forecast
 
 
 @click.command(short_help="Show whether each forecast is ready, and why.")
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
 @options.target
 @options.output("text", "json")
+@options.select
+@click.option("--not-ready", is_flag=True, help="Only forecasts that are not ready.")
+@click.option("--wide", is_flag=True, help="All columns, however wide the terminal is.")
+@click.option("--watch", is_flag=True, help="Show it again every few seconds, until Ctrl-C.")
+@click.option(
+    "--interval",
+    default="5s",
+    show_default=True,
+    metavar="DURATION",
+    callback=lambda _c, _p, value: options.parse_seconds(value),
+    help="With --watch: the time between two looks.",
+)
 @click.option("--check", is_flag=True, help="Exit with 3 unless all are ready.")
-def command(names: tuple[str, ...], target: str, output: str, check: bool) -> int:
-    """Show whether each forecast is ready, and why not; what serves, its quality, and its last and next run."""
-    root = find_root()
-    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
-    opened_target = open_target(loaded.project, root, target)
-    applied = opened_target.forecast_names()
-    known = tuple(sorted({*applied, *(spec.name for spec in loaded.specs)}))
-    chosen_names = tuple(known_name(name, known) for name in names) or known
-    statuses = [find_status(opened_target, name, utc_now()) for name in chosen_names]
-    if loaded.faults:
-        report("some specs cannot be read, and are left out: `mlspec validate` says why", "WARNING")
+def command(
+    names: tuple[str, ...], target: str, output: str, select: tuple[str, ...], not_ready: bool, wide: bool, watch: bool,
+    interval: float, check: bool,
+) -> int:  # fmt: skip
+    """Show whether each forecast is ready, and why not; what serves, its quality, and its last and next run.
+
+    Errors are WAPE: `realised` of the forecasts that served, `backtest` of the champion. The table fits the terminal, 80 columns
+    where there is none. `mlspec get NAME` shows all of one forecast.
+    """
+    call = _StatusOptions(names, target, select, not_ready=not_ready, wide=wide)
+    if watch:
+        if output != "text" or check:
+            raise UsageError("--watch shows text until it is ended", hint="leave out --output json and --check")
+        return _watch(call, interval)
+    statuses, loaded = _load_statuses(call)
     if output == "json":
         click.echo(json.dumps({"forecasts": [as_json(forecast) for forecast in statuses]}, indent=2, allow_nan=False))
     else:
-        click.echo(as_text(statuses))
-        described = {spec.name for spec in loaded.specs}
-        for name in () if loaded.faults else (forecast.name for forecast in statuses if forecast.name not in described):
-            click.echo(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it")
+        click.echo(_status_text(call, statuses, loaded))
     if not all(forecast.is_readable for forecast in statuses):
         return Exit.FAILED
     return Exit.NOT_WELL if check and not all(forecast.ready for forecast in statuses) else Exit.DONE
 
 
-def as_text(statuses: list[ForecastStatus]) -> str:
-    """Return a table of forecasts, and below it why forecasts are not ready."""
-    if not statuses:
-        return "No forecasts yet: `mlspec init` starts a project, `mlspec apply` makes its forecasts."
-    rows = [
+@dataclass(frozen=True)
+class _StatusOptions:
+    """What is shown, and how."""
+
+    names: tuple[str, ...]
+    target: str
+    select: tuple[str, ...]
+    not_ready: bool
+    wide: bool
+
+
+def _load_statuses(call: _StatusOptions) -> tuple[list[ForecastStatus], LoadedSpecs]:
+    """Return the state of the forecasts that the call names, and the specs as they are now."""
+    root = find_root()
+    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], call.target)
+    opened_target = open_target(loaded.project, root, call.target)
+    known = tuple(sorted({*opened_target.forecast_names(), *(spec.name for spec in loaded.specs)}))
+    chosen_names = tuple(known_name(name, known) for name in call.names) or known
+    plan_now = partial(_plan_now, opened_target, loaded)
+    chosen_names = select_names(plan_now, call.select, chosen_names)
+    statuses = [find_status(opened_target, name, utc_now()) for name in sorted(chosen_names, key=natural_key)]
+    if loaded.faults:
+        report("some specs cannot be read, and are left out: `mlspec validate` says why", "WARNING")
+    return [each for each in statuses if not (call.not_ready and each.ready)], loaded
+
+
+def _plan_now(opened_target: OpenedTarget, loaded: LoadedSpecs) -> Plan:
+    from mlspec.cli.planning import ignore_progress
+    from mlspec.cli.target import open_engine
+    from mlspec.engine.plan import make_plan
+
+    return make_plan(open_engine(opened_target, find_root(), ignore_progress), loaded.specs, None)
+
+
+def _status_text(call: _StatusOptions, statuses: list[ForecastStatus], loaded: LoadedSpecs) -> str:
+    """Return the text, as wide as the terminal, and a line for each forecast that no spec describes."""
+    if not statuses and (call.not_ready or call.select):
+        return "No forecast is not ready." if call.not_ready else "No forecast is selected."
+    is_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size((WIDTH, 24)).columns if is_terminal else WIDTH
+    described = {spec.name for spec in loaded.specs}
+    gone = () if loaded.faults else [forecast.name for forecast in statuses if forecast.name not in described]
+    return "\n".join(
         [
-            forecast.name,
-            "ready" if forecast.ready else "not ready",
-            ", ".join(f"{row['version']} {row['traffic']} %" for row in forecast.serving) or "nothing",
-            forecast.candidate or "-",
-            format_percent(forecast.metrics.get(MAIN.name)),
-            forecast.last_run.cutoff if forecast.last_run else "-",
-            forecast.last_run.created if forecast.last_run else "-",
-            forecast.next_run or "-",
+            as_text(statuses, wide=call.wide, width=width, wrap=is_terminal and not call.wide),
+            *(
+                f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it"
+                for name in gone
+            ),
         ]
-        for forecast in statuses
-    ]
-    lines = [
-        format_table(
-            ["forecast", "state", "serving", "model", f"backtest {MAIN.title}", "data up to", "last run", "next run"],
-            rows,
-        )
-    ]
-    lines += [f"{forecast.name}: {printable(line)}" for forecast in statuses for line in _status_sentences(forecast)]
-    return "\n".join(lines)
+    )
 
 
-def _status_sentences(forecast: ForecastStatus) -> list[str]:
-    """Return the sentences below the table: why it is not ready, what is rejected, in rollout, held, muted or not delivered."""
-    ledger = forecast.ledger
-    firing = "; ".join(alert.message for alert in ledger.alerts if alert.state == "firing")
-    why = "" if forecast.why == firing else forecast.why  # an alert has a line of its own
-    sentences = [
-        why or forecast.kept_out,
-        _failure(forecast),
-        *forecast.problems,
-        *forecast.series,
-        _realised_text(ledger),
-    ]
-    if ledger.rollout:
-        sentences.append(
-            f"{ledger.rollout.version} is in rollout, step {ledger.rollout.step + 1}, since {ledger.rollout.since}"
-        )
-    if ledger.hold:
-        sentences.append(
-            f"release {ledger.hold.release} is held by {ledger.hold.by} since {ledger.hold.at}: {ledger.hold.reason}"
-        )
-    sentences += [f"{bad.version} is in quarantine since {bad.at}: {bad.reason}" for bad in ledger.quarantined]
-    sentences += [
-        f"alert {alert.name} is {alert.state} since {alert.since}: {alert.message_without_name}"
-        for alert in _notable_alerts(ledger)
-    ]
-    sentences += [
-        f"alert {mute.alert} is silent until {mute.until}, by {mute.by}: {mute.reason}" for mute in ledger.silences
-    ]
-    sentences += [undelivered_sentence(pending) for pending in forecast.undelivered]
-    sentences += [_backfill_sentence(forecast.backfills)]
-    return [line for line in sentences if line]
-
-
-def _backfill_sentence(backfills: Sequence[ForecastRun]) -> str:
-    """Return what was filled in for past moments, and when the last of it was; empty if nothing was."""
-    moments = sorted(str(run.backfill_of) for run in backfills)
-    if not moments:
-        return ""
-    span = moments[0] if len(moments) == 1 else f"{len(moments)} past moments, {moments[0]} to {moments[-1]}"
-    return f"filled in for {span}: the last at {backfills[0].created}, from data up to {backfills[0].cutoff}"
-
-
-def _failure(each: ForecastStatus) -> str:
-    """Return why the loop cannot work on a forecast, if no condition says so already."""
-    failure = each.ledger.failure
-    if failure is None or any(failure.reason in condition.message for condition in each.conditions):
-        return ""
-    then = f"; it is tried again at {failure.next_at}" if failure.next_at else ""
-    return f"the last pass failed at {failure.at}: {failure.reason}{then}"
-
-
-def _realised_text(ledger: Ledger) -> str:
-    """Return the realised quality, overall and by periods ahead; empty if no period has actuals yet."""
-    if ledger.metrics.get(MAIN.name) is None:
-        return ""
-    steps = [f"{format_percent(horizon['metrics'][MAIN.name])} at {horizon['step']}" for horizon in ledger.by_horizon]
-    by_horizon = f"; by periods ahead: {', '.join(steps)}" if len(steps) > 1 else ""
-    return f"realised {MAIN.title} {format_percent(ledger.metrics[MAIN.name])}{by_horizon}"
-
-
-def _notable_alerts(ledger: Ledger) -> list[AlertRecord]:
-    """Return the alerts to show: all except those that are ok, and those that never had data."""
-    return [alert for alert in ledger.alerts if alert.state not in ("ok", "no-data") or alert.incident]
+def _watch(call: _StatusOptions, interval: float) -> int:
+    """Show the state again and again until Ctrl-C. Where there is no terminal, only what has changed is printed."""
+    last = ""
+    try:
+        while True:
+            try:
+                text = _status_text(call, *_load_statuses(call))
+            except UNREACHABLE as error:
+                text = f"{error.message}; the next look is in {format_duration(timedelta(seconds=interval))}"
+            if sys.stdout.isatty():
+                click.clear()
+                click.echo(f"{timestamp()}  (Ctrl-C ends)\n{text}")
+            elif text != last:
+                click.echo(f"{timestamp()}\n{text}")
+            last = text
+            time.sleep(max(interval, _SHORTEST))
+    except KeyboardInterrupt:
+        return Exit.DONE
 
 
 def as_json(forecast: ForecastStatus) -> dict[str, Any]:

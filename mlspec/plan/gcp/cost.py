@@ -97,7 +97,7 @@ def _monitoring_parts(spec: Forecast) -> Iterator[CostPart]:
     conditions = sum(map(_condition_count, spec.alerts))
     if conditions:
         yield conditions * CONDITION, f"{conditions} conditions of alerts"
-    secrets = sum(bool(receiver.webhook) for receiver in spec.notify)
+    secrets = len({receiver.secret_name for receiver in spec.notify} - {None})
     if secrets:
         yield secrets * SECRET, f"{secrets} secret{'s' if secrets > 1 else ''}"
 

@@ -105,7 +105,7 @@ def _topic_names(specs: Iterable[Forecast]) -> Iterator[str]:
 
 
 def _secret_names(specs: Iterable[Forecast]) -> Iterator[str]:
-    return (receiver.webhook.secret for spec in specs for receiver in spec.notify if receiver.webhook)
+    return (receiver.secret_name for spec in specs for receiver in spec.notify if receiver.secret_name)
 
 
 def _project_grants(specs: Sequence[Forecast], place: GcpLocation) -> Iterator[Grant]:

@@ -73,7 +73,7 @@ def shared_files(specs: Sequence[Forecast], place: GcpLocation, own: Path | None
         "place": place,
         "labels": SHARED_BY_ALL,
         "topics": sorted({receiver.pubsub for receiver in receivers if receiver.pubsub}),
-        "secrets": sorted({receiver.webhook.secret for receiver in receivers if receiver.webhook}),
+        "secrets": sorted({receiver.secret_name for receiver in receivers if receiver.secret_name}),
     }
     templates = jinja_environment(own)
     return {file: templates.get_template(f"terraform/project/{file}.j2").render(facts) for file in _SHARED_FILES}

@@ -8,7 +8,7 @@ from datetime import timedelta
 from mlspec.spec.agreement import parse_agreement
 from mlspec.spec.checks.metrics import edge_problem, number_problem, quantiles_problem
 from mlspec.spec.faults import Path, Problem, did_you_mean
-from mlspec.spec.forecast import Alert, Forecast
+from mlspec.spec.forecast import RECEIVER_KINDS, Alert, Forecast
 from mlspec.spec.metrics import METRICS, SIDES, format_names, metric_names
 
 
@@ -158,13 +158,13 @@ def check_inhibit_circles(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_receivers(forecast: Forecast) -> Iterator[Problem]:
-    """Each receiver is a topic or a webhook, and is named once."""
+    """Each receiver is of one kind, and is named once."""
     for index, receiver in enumerate(forecast.notify):
         path: Path = ("notify", index)
-        if (receiver.pubsub is None) == (receiver.webhook is None):
-            given = "neither" if receiver.pubsub is None else "both"
-            hint = "such as {pubsub: demand-alerts} or {webhook: {secret: oncall-url}}"
-            yield Problem(path, "receiver", f"expected one of pubsub and webhook, found {given}", hint)
+        if len(receiver.kinds) != 1:
+            given = " and ".join(receiver.kinds) or "none of them"
+            hint = "such as {pubsub: demand-alerts} or {slack: {secret: demand-slack}}"
+            yield Problem(path, "receiver", f"expected one of {', '.join(RECEIVER_KINDS)}; found {given}", hint)
         elif receiver.pubsub and receiver.pubsub.lower().startswith("goog"):
             message = "Pub/Sub keeps topics that begin with goog for itself"
             yield Problem((*path, "pubsub"), "receiver", message, "choose another topic")

@@ -23,13 +23,17 @@ class PubSubSender:
     def __init__(self, project: str, topic: str) -> None:
         self._project, self._topic = project, topic
 
-    def send_notice(self, notice: Notice) -> None:
-        """Publish the notice and wait for Pub/Sub's acknowledgement. Raises DeliveryError if it fails, or at the deadline."""
+    def send_notice(self, notice: Notice) -> str:
+        """Publish the notice, wait for Pub/Sub's acknowledgement and return it in words.
+
+        Raises DeliveryError if it fails, or at the deadline.
+        """
         text = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False)
         attributes = {"id": notice.id, "forecast": notice.forecast, "state": notice.state, "severity": notice.severity}
         if notice.alert:
             attributes["alert"] = notice.alert
         publish_text(f"projects/{self._project}/topics/{self._topic}", text, **attributes)
+        return "Pub/Sub has it"
 
 
 def publish_text(topic: str, text: str, **attributes: str) -> None:

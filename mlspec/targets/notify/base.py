@@ -23,6 +23,9 @@ class DeliveryError(Exception):
 class NoticeSender(Protocol):
     """Sends notices to one receiver."""
 
-    def send_notice(self, notice: Notice) -> None:
-        """Send the notice once. Raises DeliveryError if it was not delivered, or if the result is unknown."""
+    def send_notice(self, notice: Notice) -> str | None:
+        """Send the notice once, and return in words what was answered, if anything was.
+
+        Raises DeliveryError if it was not delivered, or if the result is unknown.
+        """
         ...

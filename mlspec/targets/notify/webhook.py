@@ -13,18 +13,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from datetime import datetime
 
-from mlspec.errors import MissingExtra
-from mlspec.log_context import hide_secret
 from mlspec.state.notice import Notice, as_message
-from mlspec.targets.notify.base import DeliveryError
-from mlspec.targets.notify.deadline import finish_in_time
+from mlspec.targets.notify.http_delivery import deliver_json, read_address
 
-# Client errors that a retry may solve: time-out, too early, too many requests. A retry may also solve every server error.
-AGAIN = (408, 425, 429)
 _PREFIX = "whsec_"
 
 
@@ -35,44 +28,20 @@ class WebhookSender:
     """
 
     def __init__(self, address: str, clock: Callable[[], str], allowed: Sequence[str] = ()) -> None:
-        parts = urlsplit(hide_secret(address.strip()))
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise DeliveryError("the secret holds no http or https address", permanent=True)
-        self._url = parts._replace(fragment="").geturl()
-        self._key = signing_key(parts.fragment) if parts.fragment else self._url.encode()
+        self._url, fragment = read_address(address)
+        self._key = signing_key(fragment) if fragment else self._url.encode()
         self._clock, self._allowed = clock, tuple(allowed)
 
-    def send_notice(self, notice: Notice) -> None:
-        """Post the notice. Raises DeliveryError unless the answer is 2xx and comes before the deadline."""
-        try:
-            from mlspec.targets.notify.http_post import post_message
-        except ModuleNotFoundError as error:
-            missing = MissingExtra("urllib3", "notify")
-            raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from error
+    def send_notice(self, notice: Notice) -> str:
+        """Post the notice and return what was answered. Raises DeliveryError unless that is 2xx and comes before the deadline."""
         body = json.dumps(as_message(notice), sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
         at = int(datetime.fromisoformat(self._clock()).timestamp())
         headers = {
-            "content-type": "application/json",
-            "user-agent": "mlspec",
             "webhook-id": notice.id,
             "webhook-timestamp": str(at),
             "webhook-signature": sign_message(self._key, notice.id, at, body),
         }
-        status, retry_after = finish_in_time(
-            lambda cut_off: post_message(self._url, body, headers, cut_off, self._allowed)
-        )
-        _check_status(status, retry_after, at)
-
-
-def _check_status(status: int, retry_after: str | None, now: int) -> None:
-    if 200 <= status < 300:
-        return
-    if 300 <= status < 400:
-        raise DeliveryError(
-            f"it answered {status}, a redirect, which is not followed: correct the secret", permanent=True
-        )
-    permanent = status < 500 and status not in AGAIN
-    raise DeliveryError(f"it answered {status}", permanent=permanent, retry_after=parse_retry_after(retry_after, now))
+        return deliver_json(self._url, body, self._clock, self._allowed, headers)
 
 
 def sign_message(key: bytes, name: str, at: int, body: bytes) -> str:
@@ -87,16 +56,3 @@ def signing_key(text: str) -> bytes:
         return base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         return text.encode()
-
-
-def parse_retry_after(text: str | None, now: int) -> float | None:
-    """Return the seconds to wait by a Retry-After header, a number or a date (RFC 9110, 10.2.3); None if it is neither."""
-    if text is None:
-        return None
-    if text.strip().isdigit():
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(date.replace(tzinfo=date.tzinfo or UTC).timestamp() - now, 0.0)

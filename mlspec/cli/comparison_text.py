@@ -1,0 +1,93 @@
+"""What changed from one forecast to another, as text and as rows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mlspec.cli import rows
+from mlspec.cli.output_file import write_output
+from mlspec.cli.table import format_percent, format_table
+from mlspec.engine.forecast_comparison import ForecastComparison
+from mlspec.engine.rows import PlainRows
+from mlspec.plan.forecast_changes import SeriesChange
+from mlspec.state.record import ForecastRun
+
+_COLUMNS = ("before", "after", "change", "change_share")
+
+
+def print_comparison(name: str, found: ForecastComparison, output: str, limit: int, out: Path | None = None) -> None:
+    """Print a comparison in the requested form, or write it to a file; only text is limited."""
+    if output == "text" and out is None:
+        click.echo(as_text(name, found, limit or None))
+    elif output == "json":
+        text = json.dumps(as_json(name, found), indent=2, allow_nan=False)
+        if out is None:
+            click.echo(text)
+        else:
+            write_output(out, f"{text}\n")
+    else:
+        rows.print_rows(name, as_rows(found), output, limit, out)
+
+
+def as_text(name: str, found: ForecastComparison, limit: int | None) -> str:
+    """Return which forecasts are compared, the total, and the first `limit` series, those that moved most first."""
+    changes, periods = found.changes, found.changes.periods
+    span = periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
+    lines = [
+        f"{name}: from {_run_text(found.before)} to {_run_text(found.after)}",
+        f"sums over {len(periods):,} period{'s' if len(periods) > 1 else ''} that both have, {span}",
+    ]
+    only_one = [
+        f"{count:,} series {words}" for count, words in ((changes.new, "are new"), (changes.gone, "are gone")) if count
+    ]
+    lines += [f"{' and '.join(only_one)}, and not in the total"] if only_one else []
+    shown = changes.series[:limit]
+    titles = [*found.series, "before", "after", "change", "in %"]
+    total = ["total", *[""] * (len(found.series) - 1)] if found.series else []
+    table = [
+        [*total, *_cells(changes.total)],
+        *([[*map(str, each.series), *_cells(each)] for each in shown] if found.series else []),
+    ]
+    more = len(changes.series) - len(shown)
+    lines.append(format_table(titles, table))
+    lines += [f"… and {more:,} more series (--limit 0 or --output csv prints all)"] if more else []
+    return "\n".join(lines)
+
+
+def _run_text(run: ForecastRun) -> str:
+    return f"{run.cutoff} by {run.version}"
+
+
+def _cells(change: SeriesChange) -> list[object]:
+    return [change.before, change.after, change.change, format_percent(change.share)]
+
+
+def as_rows(found: ForecastComparison) -> PlainRows:
+    """Return one row a series, those that moved most first."""
+    return PlainRows([*found.series, *_COLUMNS], [[*each.series, *_values(each)] for each in found.changes.series])
+
+
+def as_json(name: str, found: ForecastComparison) -> dict[str, object]:
+    """Return which forecasts are compared, their common periods, the total, and one object a series."""
+    return {
+        "forecast": name,
+        "from": _run_json(found.before),
+        "to": _run_json(found.after),
+        "periods": list(found.changes.periods),
+        "total": dict(zip(_COLUMNS, _values(found.changes.total), strict=True)),
+        "series": [
+            {**dict(zip(found.series, each.series, strict=True)), **dict(zip(_COLUMNS, _values(each), strict=True))}
+            for each in found.changes.series
+        ],
+    }
+
+
+def _values(change: SeriesChange) -> tuple[float | None, ...]:
+    return change.before, change.after, change.change, change.share
+
+
+def _run_json(run: ForecastRun) -> dict[str, str]:
+    return {"cutoff": run.cutoff, "version": run.version, "created": run.created}

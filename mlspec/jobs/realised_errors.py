@@ -1,0 +1,94 @@
+"""The errors of a forecast by series, by periods ahead or by segment: those of the backtest beside those of what served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import pandas as pd
+
+from mlspec.forecast.frame import ID, TARGET, Panel
+from mlspec.forecast.realised import CUTOFF, LEAD, forecasts_by_lead, join_actuals
+from mlspec.forecast.scores import score_rows
+from mlspec.jobs.context import read_panel, read_spec, require_input, segment_columns
+from mlspec.jobs.evaluate import FORECAST, maturity_of, read_forecasts, serving_forecasts
+from mlspec.jobs.files import read_table
+from mlspec.jobs.moment import read_now
+from mlspec.spec.metrics import metric_names
+from mlspec.state.step import StepRequest
+
+ErrorGrouping = Literal["all", "series", "horizon", "segment"]
+Key = tuple[Any, ...]
+_HORIZON = "periods_ahead"
+_STEP = "h"  # the backtest's column of the periods ahead
+
+
+def compare_errors(
+    request: StepRequest, by: ErrorGrouping, cutoff: str | None
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the names of the key columns, and a row for each key: the key, `backtest` and `realised` with metrics and periods.
+
+    The request is that of the step `evaluate`, with the champion's backtest as the input `backtest` and its name as the option
+    `candidate`. With `cutoff` only forecasts from that cutoff count, also in the backtest.
+    """
+    spec = read_spec(request)
+    now = read_now(request, "evaluate", spec.dataset.timezone)
+    panel, segments = read_panel(request, spec), segment_columns(request, spec)
+    forecasts = read_forecasts(request, spec, FORECAST)
+    if by == "horizon":
+        leads = forecasts_by_lead(panel, forecasts, maturity_of(spec), now)
+        realised = pd.concat(leads.values(), ignore_index=True) if leads else pd.DataFrame()
+    else:
+        _served, good = serving_forecasts(request, forecasts)
+        realised = join_actuals(panel, good, maturity_of(spec), now) if len(good) else pd.DataFrame()
+    tested = read_table(require_input(request, "backtest"))
+    tested = tested[(tested["candidate"] == request.options["candidate"]) & tested[TARGET].notna()]
+    tested, realised = (_from_cutoff(rows, cutoff, panel) for rows in (tested, realised))
+    columns, split = _grouping(by, list(spec.dataset.series), segments)
+    sides = {
+        side: {key: _measure(rows, spec.model.quantiles) for key, rows in split(frame)} if len(frame) else {}
+        for side, frame in (("backtest", tested.rename(columns={_STEP: LEAD})), ("realised", realised))
+    }
+    keys = dict.fromkeys(key for side in sides.values() for key in side)
+    return columns, [
+        {**dict(zip(columns, key, strict=True)), **{side: sides[side].get(key) for side in sides}} for key in keys
+    ]
+
+
+def _from_cutoff(rows: pd.DataFrame, cutoff: str | None, panel: Panel) -> pd.DataFrame:
+    if cutoff is None or not len(rows):
+        return rows
+    return rows[rows[CUTOFF].map(panel.layout.frequency.format_period) == cutoff]
+
+
+def _measure(rows: pd.DataFrame, quantiles: Iterable[float]) -> Mapping[str, Any]:
+    """Return every metric over the rows, and how many values were scored."""
+    scores = score_rows(rows, tuple(quantiles))
+    return {**{name: scores[name] for name in metric_names("accuracy")}, "values": len(rows)}
+
+
+Split = Callable[[pd.DataFrame], Iterable[tuple[Key, pd.DataFrame]]]
+
+
+def _grouping(by: ErrorGrouping, series: list[str], segments: pd.DataFrame) -> tuple[list[str], Split]:
+    """Return the names of the key's columns, and the function that splits rows by key."""
+    if by == "all":
+        return [], lambda rows: [((), rows)]
+    if by == "horizon":
+        return [_HORIZON], lambda rows: [((int(step),), part) for step, part in rows.groupby(LEAD, sort=True)]
+    if by == "segment":
+        return ["segment", "value"], lambda rows: [
+            ((str(name), _plain(value)), part)
+            for name in segments.columns
+            for value, part in rows.groupby(rows[ID].map(segments[name]), sort=True)
+        ]
+    names = {key: tuple(map(_plain, row)) for key, *row in segments[series].itertuples(name=None)}
+    return series, lambda rows: [
+        (names[str(key)], part) for key, part in rows.groupby(ID, sort=True) if str(key) in names
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a key as Python has it: a whole number without a fraction."""
+    plain = value.item() if hasattr(value, "item") else value
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
