@@ -1,8 +1,8 @@
 """The bucket that holds the record, told whole: the stand-in and Google's own testbench for Cloud Storage answer alike.
 
 The testbench (https://github.com/googleapis/storage-testbench) is a second witness for who has it: start it, and name its address
-in STORAGE_TESTBENCH, such as http://127.0.0.1:9000. Without it the stand-in alone is asked. Where the testbench is laxer than Google's
-pages (release 0.45 gives overwritten generations and more results than were asked for), the stand-in is held to the pages.
+in STORAGE_TESTBENCH, such as http://127.0.0.1:9000. Without it the stand-in alone is asked. Where the testbench is laxer than
+Google's pages (release 0.45 gives overwritten generations and more results than were asked for), the stand-in is held to the pages.
 """
 
 from __future__ import annotations
