@@ -18,10 +18,11 @@ def complete_names(_context: click.Context, _parameter: click.Parameter, incompl
 
 
 def complete_fields(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the fields of a spec that begin with what was typed."""
+    """Return the fields of a spec, and the metrics, that begin with what was typed."""
     from mlspec.spec.explain import all_paths
+    from mlspec.spec.metrics import METRICS
 
-    return [path for path in all_paths() if path.startswith(incomplete)]
+    return [path for path in (*all_paths(), *METRICS) if path.startswith(incomplete)]
 
 
 def _read_name(file: Path) -> str | None:

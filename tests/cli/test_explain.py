@@ -7,6 +7,7 @@ import json
 import pytest
 
 from mlspec.cli import main as front
+from mlspec.spec.metrics import METRICS
 
 ROLLBACK = """\
 rollback.cooldown
@@ -21,6 +22,32 @@ rollback.cooldown
 def test_a_field_is_told_with_its_sentence_type_default_and_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert front.run(["explain", "rollback.cooldown"]) == 0
     assert capsys.readouterr().out == ROLLBACK
+
+
+COVERAGE = """\
+coverage (coverage)
+  share of actuals between the outermost quantiles
+  from 0 to 1, a share: 0.2 is 20 %; best at the share between the outermost quantiles: too low and too high are both worse
+  needs 2 quantiles or more (model.quantiles)
+
+  judges a version before it serves (model.gate)
+  raises an alert (alerts.metric)
+  may roll the version back that it is about (rollback.on)
+  asks for a training
+"""
+
+
+def test_a_metric_is_told_with_its_meaning_range_and_what_follows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["explain", "coverage"]) == 0
+    assert capsys.readouterr().out == COVERAGE
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_explained_to_people_and_machines(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.run(["explain", name]) == 0
+    assert METRICS[name].meaning in capsys.readouterr().out
+    assert front.run(["explain", name, "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == name
 
 
 @pytest.mark.parametrize(("field", "says"), [
