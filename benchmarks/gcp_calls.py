@@ -23,8 +23,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mlspec.cli.planning import ignore_progress  # noqa: E402  (the tests' stand-in is beside the package)
 from mlspec.cli.target import open_engine  # noqa: E402
+from mlspec.engine.assembly import ignore_progress  # noqa: E402  (the tests' stand-in is beside the package)
 from mlspec.engine.effects import ForecastWork  # noqa: E402
 from mlspec.engine.evaluation import evaluation_key  # noqa: E402
 from mlspec.engine.target_kinds import open_target  # noqa: E402

@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mlspec.cli.planning import ignore_progress  # noqa: E402  (the tests' steps are beside the package)
 from mlspec.cli.target import open_engine  # noqa: E402
+from mlspec.engine.assembly import ignore_progress  # noqa: E402  (the tests' steps are beside the package)
 from mlspec.engine.effects import ForecastWork  # noqa: E402
 from mlspec.engine.evaluation import evaluation_key  # noqa: E402
 from mlspec.engine.loop import reconcile_specs  # noqa: E402

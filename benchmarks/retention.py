@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from mlspec.cli.planning import ignore_progress
 from mlspec.cli.target import open_engine
+from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.context import Engine
 from mlspec.engine.loop import reconcile_specs
 from mlspec.jobs.files import write_table

@@ -46,8 +46,8 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import _misbehaviour as misbehaviour  # noqa: E402
 from benchmarks import _shops as shops  # noqa: E402
 from benchmarks._faults import KINDS, MOVED, Fault, Outcome, Week, bars, calendar, false_moves, outcome, settled  # noqa: E402
-from mlspec.cli.planning import ignore_progress  # noqa: E402
 from mlspec.cli.target import open_engine  # noqa: E402
+from mlspec.engine.assembly import ignore_progress  # noqa: E402
 from mlspec.engine.context import Engine, Spec  # noqa: E402
 from mlspec.engine.effects import version_name  # noqa: E402
 from mlspec.engine.loop import reconcile_specs  # noqa: E402

@@ -5,9 +5,9 @@ from __future__ import annotations
 import getpass
 import os
 
-from mlspec.cli.planning import ignore_progress
 from mlspec.cli.project import find_root, open_named_spec
 from mlspec.cli.target import open_engine, open_here
+from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import SpecError, UsageError

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, is_folder, load_specs, open_specs
-from mlspec.cli.target import git_commit, open_engine
+from mlspec.cli.target import open_engine
+from mlspec.engine.assembly import git_commit, ignore_progress
 from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.engine.plan import make_plan
 from mlspec.engine.provision import OpenedPlan, PlanRequest, open_plan
@@ -41,10 +42,6 @@ def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], t
     chosen_specs = tuple(spec for spec in loaded.specs if spec.name in names)
     networks = loaded.project.webhooks.private_networks if loaded.project else ()
     return LoopInput(chosen_specs, loaded.faults, engine, networks)
-
-
-def ignore_progress(forecast: str, step: str, done: int, total: int, text: str) -> None:
-    """Show no progress."""
 
 
 def open_plan_here(

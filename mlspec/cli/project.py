@@ -7,29 +7,23 @@ from pathlib import Path
 
 from mlspec.cli.faults import as_text
 from mlspec.cli.messages import report
-from mlspec.cli.model_faults import with_model_faults
-from mlspec.errors import SpecError
-from mlspec.spec import LoadedSpecs, read_specs
-from mlspec.spec.faults import count_faults
-from mlspec.spec.load import PROJECT_FILE
+from mlspec.engine.project_specs import find_project_root, invalid_specs_error, read_project_specs, resolve_path
+from mlspec.spec import LoadedSpecs
 
 
 def find_root() -> Path:
     """Return the project's root: the nearest parent folder with mlspec.yaml, or the working directory."""
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / PROJECT_FILE).is_file()), here)
+    return find_project_root(Path.cwd())
 
 
 def load_specs(paths: Sequence[Path], target: str) -> LoadedSpecs:
     """Read all specs of a command. A path that is left out, or that is not found here, is searched at the project's root."""
-    root = find_root()
-    whole = [path if path.exists() or path.is_absolute() else root / path for path in paths]
-    return with_model_faults(read_specs(whole, root, target), root)
+    return read_project_specs(paths, find_root(), target)
 
 
 def is_folder(path: Path, root: Path) -> bool:
     """Return whether a path of a command is a folder: then the command is about all the specs in it."""
-    return (path if path.exists() or path.is_absolute() else root / path).is_dir()
+    return resolve_path(path, root).is_dir()
 
 
 def open_named_spec(name: str, target: str) -> LoadedSpecs:
@@ -47,10 +41,6 @@ def open_specs(paths: Sequence[Path | str], target: str) -> LoadedSpecs:
     """Read all specs of a command. Raises SpecError with every fault of every file."""
     loaded = load_specs([Path(path) for path in paths], target)
     if loaded.faults:
-        count = count_faults(loaded.faults)
         report(as_text(loaded.faults), "ERROR")
-        raise SpecError(
-            f"{count:,} error{'s' if count > 1 else ''} in the specs; nothing was changed",
-            hint="`mlspec explain FIELD` explains a field",
-        )
+        raise invalid_specs_error(loaded)
     return loaded

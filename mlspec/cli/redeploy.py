@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlspec.cli.clock import utc_now
 from mlspec.cli.log_setup import default_level, set_up
 from mlspec.cli.target import timestamp
+from mlspec.clock import utc_now
 from mlspec.engine import alert_starts
 from mlspec.engine.alert_handler import handle_alert
 from mlspec.engine.alert_starts import StartClaim

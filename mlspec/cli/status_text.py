@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mlspec.cli.clock import utc_now
 from mlspec.cli.escape import printable
 from mlspec.cli.table import Styled, format_percent, format_table, table_width
+from mlspec.clock import utc_now
 from mlspec.engine.status import ForecastStatus
 from mlspec.plan.delivery import undelivered_sentence
 from mlspec.plan.moments import parse_moment

@@ -61,10 +61,13 @@ def read_rows(file: Path, zone: str | None = None) -> PlainRows:
         raise StateError(
             f"the stored file {file.name} is no Parquet file: the record names a wrong one", hint=_RESTORE
         ) from error
-    values = [column.to_pylist() for column in arrow_table.columns]
+    return plain_rows(list(arrow_table.column_names), [column.to_pylist() for column in arrow_table.columns], zone)
+
+
+def plain_rows(names: list[str], values: Sequence[Sequence[Any]], zone: str | None = None) -> PlainRows:
+    """Return columns of values as rows. Times of day, if there are some, are those of `zone` and say so."""
     form = _TimeForm(any(map(_is_time_of_day, chain.from_iterable(values))), zone)
     columns = [[_plain_value(value, form) for value in column] for column in values]
-    names = list(arrow_table.column_names)
     times = frozenset(
         name for name, column in zip(names, values, strict=True) if any(isinstance(value, date) for value in column)
     )

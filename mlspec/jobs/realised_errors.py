@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, TARGET, Panel
+from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel
 from mlspec.forecast.realised import CUTOFF, LEAD, forecasts_by_lead, join_actuals
 from mlspec.forecast.scores import score_rows
 from mlspec.jobs.context import read_panel, read_spec, require_input, segment_columns
-from mlspec.jobs.evaluate import FORECAST, maturity_of, read_forecasts, serving_forecasts
+from mlspec.jobs.evaluate import FORECAST, VERSION, maturity_of, read_forecasts, serving_forecasts
 from mlspec.jobs.files import read_table
 from mlspec.jobs.moment import read_now
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import metric_names
+from mlspec.state.error_grouping import ErrorGrouping
 from mlspec.state.step import StepRequest
 
-ErrorGrouping = Literal["all", "series", "horizon", "segment"]
 Key = tuple[Any, ...]
 _HORIZON = "periods_ahead"
+_ACTUAL = "actual"
 _STEP = "h"  # the backtest's column of the periods ahead
 
 
@@ -39,8 +41,7 @@ def compare_errors(
         leads = forecasts_by_lead(panel, forecasts, maturity_of(spec), now)
         realised = pd.concat(leads.values(), ignore_index=True) if leads else pd.DataFrame()
     else:
-        _served, good = serving_forecasts(request, forecasts)
-        realised = join_actuals(panel, good, maturity_of(spec), now) if len(good) else pd.DataFrame()
+        realised = _realised(request, spec, panel, forecasts)
     tested = read_table(require_input(request, "backtest"))
     tested = tested[(tested["candidate"] == request.options["candidate"]) & tested[TARGET].notna()]
     tested, realised = (_from_cutoff(rows, cutoff, panel) for rows in (tested, realised))
@@ -53,6 +54,34 @@ def compare_errors(
     return columns, [
         {**dict(zip(columns, key, strict=True)), **{side: sides[side].get(key) for side in sides}} for key in keys
     ]
+
+
+def realised_rows(request: StepRequest) -> pd.DataFrame:
+    """Return each mature period's forecast with its actual value, as `realised` is measured: the newest one made before it.
+
+    The columns are the user's series and time columns, then `cutoff`, the forecast, `version` and `actual`.
+    """
+    spec = read_spec(request)
+    panel, forecasts = read_panel(request, spec), read_forecasts(request, spec, FORECAST)
+    names = segment_columns(request, spec)[list(spec.dataset.series)]
+    values = [CUTOFF, MEAN, *(f"q{quantile:g}" for quantile in sorted(spec.model.quantiles)), VERSION]
+    rows = _realised(request, spec, panel, forecasts)
+    if not len(rows):
+        types = dict.fromkeys((*names.columns, VERSION), "object") | dict.fromkeys(
+            (spec.dataset.time, CUTOFF), "datetime64[ns]"
+        )
+        columns = [*names.columns, spec.dataset.time, *values, _ACTUAL]
+        return pd.DataFrame({name: pd.Series(dtype=types.get(name, "float64")) for name in columns})
+    keys = names.loc[rows[ID]].reset_index(drop=True)
+    shown = rows[[TIME, *values, TARGET]].rename(columns={TIME: spec.dataset.time, TARGET: _ACTUAL})
+    return pd.concat([keys, shown.reset_index(drop=True)], axis="columns")
+
+
+def _realised(request: StepRequest, spec: Forecast, panel: Panel, forecasts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return what was served, by versions that are not in quarantine, with actual values; an empty frame if there is nothing."""
+    _served, good = serving_forecasts(request, forecasts)
+    now = read_now(request, "evaluate", spec.dataset.timezone)
+    return join_actuals(panel, good, maturity_of(spec), now) if len(good) else pd.DataFrame()
 
 
 def _from_cutoff(rows: pd.DataFrame, cutoff: str | None, panel: Panel) -> pd.DataFrame:

@@ -19,3 +19,11 @@ def approval_reasons(target: str, destroyed: Sequence[str], *, protect: bool) ->
     """Return why a change needs approval: something is destroyed, or the target is protected; empty if it needs none."""
     reasons = (f"{', '.join(destroyed)} would be destroyed",) if destroyed else ()
     return (*reasons, f"target '{target}' is protected") if protect else reasons
+
+
+def missing_approvals(
+    reasons: Sequence[str], target: str, *, protect: bool, destroy: bool, protected: bool
+) -> tuple[str, ...]:
+    """Return the reasons that nobody has approved. `destroy` approves what is destroyed, `protected` a protected target."""
+    of_target = approval_reasons(target, (), protect=protect)
+    return tuple(reason for reason in reasons if not (protected if reason in of_target else destroy))

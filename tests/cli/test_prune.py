@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.cli.clock import utc_now
+from mlspec.clock import utc_now
 from tests.cli.test_session import Mlspec, applied, mlspec  # noqa: F401  (fixtures)
 
 RETENTION = "retention: {releases: 1, runs: 7d, events: 30d}\n"

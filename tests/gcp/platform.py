@@ -129,7 +129,7 @@ def points(project: str) -> list[Any]:
     """What mlspec wrote to Cloud Monitoring in the last hour."""
     from google.cloud import monitoring_v3
 
-    from mlspec.cli.clock import utc_now as clock
+    from mlspec.clock import utc_now as clock
 
     now = int(clock().timestamp())
     asked = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mlspec.cli.planning import ignore_progress
 from mlspec.cli.target import open_engine, open_here
+from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.context import Engine
 from mlspec.engine.hand_over import hold_hand_over
 from mlspec.errors import LockHeld, Refused, StateError, UsageError

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from mlspec.cli.clock import utc_now
+from mlspec.clock import utc_now
 from mlspec.errors import TargetError
 from mlspec.state.point import MetricPoint
 from mlspec.targets.gcp.clients import Clients

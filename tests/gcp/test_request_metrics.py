@@ -10,7 +10,7 @@ from google.api import distribution_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.cli.clock import utc_now
+from mlspec.clock import utc_now
 from mlspec.plan.serving_metrics import latency_percentile
 from mlspec.state.request_counts import LATENCIES
 from mlspec.targets.gcp.clients import Clients

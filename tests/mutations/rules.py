@@ -101,7 +101,7 @@ MUTATIONS = (
              "if later and written == empty), written)", "if False), written)", DIGEST),
     Mutation("versions of one shape stay so after an upgrade", "plan/serving.py",
              "    values = digest_values(document)\n", "    values = document\n", DIGEST),
-    Mutation("a release of mlspec is no reason to train", "cli/target.py",
+    Mutation("a release of mlspec is no reason to train", "engine/assembly.py",
              "code=CODE_VERSION,", "code=__version__,", UPGRADE),
     Mutation("code that makes other forecasts raises CODE_VERSION", "forecast/quantiles.py",
              'method="weibull"', 'method="hazen"', NUMBERS + "::test_the_same_code_makes_the_same_numbers[croston]"),

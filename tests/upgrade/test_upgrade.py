@@ -10,8 +10,9 @@ from typing import NoReturn
 
 import pytest
 
-from mlspec import jobs
-from mlspec.cli import clock, target
+from mlspec import clock, jobs
+from mlspec.cli import target
+from mlspec.engine import assembly
 from mlspec.state.ledger import Ledger
 from mlspec.state.observed import Observed
 from mlspec.state.step import Progress, StepRequest
@@ -38,7 +39,7 @@ def left(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     for module in (clock, target):
         monkeypatch.setattr(module, "utc_now", lambda: moment)
     monkeypatch.setattr(jobs, "run", no_step)
-    monkeypatch.setattr(target, "CODE_VERSION", "0.1.0")
+    monkeypatch.setattr(assembly, "CODE_VERSION", "0.1.0")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -17,9 +17,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from mlspec.cli.clock import utc_now
-from mlspec.cli.planning import ignore_progress
 from mlspec.cli.target import open_engine
+from mlspec.clock import utc_now
+from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.loop import reconcile_specs
 from mlspec.engine.pass_result import PassResult
 from mlspec.plan.moments import format_moment

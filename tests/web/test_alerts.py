@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlspec.cli.clock import utc_now
+from mlspec.clock import utc_now
 from tests.waiting import until
 from tests.web.shop import ERRORS, SECOND, SHOPS, Shop, broken, serving
 

@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from mlspec.cli import options
-from mlspec.cli.clock import utc_now
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.table import format_table
+from mlspec.clock import utc_now
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit, UsageError
 from mlspec.spec import LoadedSpecs, ResolvedSpec

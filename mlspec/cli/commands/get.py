@@ -7,13 +7,13 @@ import json
 import click
 
 from mlspec.cli import options
-from mlspec.cli.clock import utc_now
 from mlspec.cli.commands.status import as_json as status_json
 from mlspec.cli.complete import complete_names
 from mlspec.cli.describe_text import ForecastDescription, as_text
-from mlspec.cli.history_json import event_json, release_json, version_json
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.target import timestamp
+from mlspec.clock import utc_now
+from mlspec.engine.history_json import event_json, release_json, version_json
 from mlspec.engine.status import find_status
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import Exit, StateError

@@ -10,9 +10,9 @@ import click
 from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
-from mlspec.cli.history_json import event_json, release_json, release_state, version_json, version_state
 from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here
+from mlspec.engine.history_json import event_json, release_json, release_state, version_json, version_state
 from mlspec.plan.select import known_name
 from mlspec.spec.metrics import MAIN
 from mlspec.state.record import Release, Version

@@ -15,10 +15,10 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.faults import as_text
 from mlspec.cli.manual_operations import current_user
 from mlspec.cli.messages import report, say_error
-from mlspec.cli.planning import ignore_progress
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.table import format_table
 from mlspec.cli.target import open_engine
+from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.prune import ForecastPrune, PrunedForecast, PrunePlan
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import SpecError, UsageError

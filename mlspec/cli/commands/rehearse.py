@@ -13,9 +13,9 @@ import click
 from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
-from mlspec.cli.planning import ignore_progress
 from mlspec.cli.project import find_root, open_named_spec
 from mlspec.cli.target import open_engine
+from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.context import Engine
 from mlspec.engine.rehearsal import BAD_FACTOR, FAULTS, Fault, Rehearsal, RehearsalPeriod, RehearsalVerdict, periods_for
 from mlspec.engine.target_kinds import open_target

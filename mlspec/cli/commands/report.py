@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from mlspec.cli import options
-from mlspec.cli.clock import utc_now
 from mlspec.cli.complete import complete_names
 from mlspec.cli.output_file import write_output
 from mlspec.cli.target import open_here
+from mlspec.clock import utc_now
 from mlspec.engine.report import gather_facts
 from mlspec.render.report import render_report
 

@@ -14,12 +14,12 @@ from typing import Any
 import click
 
 from mlspec.cli import options
-from mlspec.cli.clock import utc_now
 from mlspec.cli.complete import complete_names
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.status_text import WIDTH, as_text
 from mlspec.cli.target import timestamp
+from mlspec.clock import utc_now
 from mlspec.engine.status import ForecastStatus, find_status
 from mlspec.engine.target_kinds import open_target
 from mlspec.errors import UNREACHABLE, Exit, UsageError
@@ -103,8 +103,8 @@ def _load_statuses(call: _StatusOptions) -> tuple[list[ForecastStatus], LoadedSp
 
 
 def _plan_now(opened_target: OpenedTarget, loaded: LoadedSpecs) -> Plan:
-    from mlspec.cli.planning import ignore_progress
     from mlspec.cli.target import open_engine
+    from mlspec.engine.assembly import ignore_progress
     from mlspec.engine.plan import make_plan
 
     return make_plan(open_engine(opened_target, find_root(), ignore_progress), loaded.specs, None)

@@ -11,10 +11,10 @@ from typing import Any, cast, get_args
 import click
 
 from mlspec.cli import options as shared
-from mlspec.cli.clock import utc_now
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report, say_error
 from mlspec.cli.output_file import refuse_linked_output
+from mlspec.clock import utc_now
 from mlspec.errors import Exit, MlspecError, SpecError, StalePlan, UsageError, may_pass
 from mlspec.plain_files import make_private_folder
 from mlspec.spec import ResolvedSpec

@@ -1,4 +1,4 @@
-"""The only clock of mlspec: all other code gets the time as an argument."""
+"""The only clock of mlspec: the command line and the Python API read it; all other code gets the time as an argument."""
 
 from __future__ import annotations
 

@@ -1,0 +1,126 @@
+"""One forecast of an open project: its tables as data frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mlspec.api.frames import to_frame
+from mlspec.clock import utc_now
+from mlspec.engine.backtest_rows import load_backtest, load_realised
+from mlspec.engine.error_request import error_request
+from mlspec.engine.error_rows import ErrorsRequest, error_rows, load_errors
+from mlspec.engine.history_rows import version_rows
+from mlspec.engine.rows import PlainRows, checked_facts, choose_run, load_rows
+from mlspec.engine.target_kinds import ConfiguredTarget
+from mlspec.errors import UsageError
+from mlspec.plan.moments import format_moment
+from mlspec.plan.select import known_name
+from mlspec.targets.base import OpenedTarget
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_GROUPINGS = ("all", "series", "horizon", "segment")
+
+
+class ForecastHandle:
+    """One forecast. Each call reads the record of now, so that a handle never shows what has changed since.
+
+    The frames have the columns of the command line's CSV. Every method raises UsageError if the forecast was never applied,
+    StateError if the record has not what is asked for, TargetError if the target cannot be reached, and MissingExtra without
+    pandas.
+    """
+
+    def __init__(self, name: str, root: Path, target: ConfiguredTarget) -> None:
+        self._name, self._root, self._target = name, root, target
+
+    def __repr__(self) -> str:
+        return f"<forecast '{self._name}' on target '{self._target.name}'>"
+
+    @property
+    def name(self) -> str:
+        """The forecast's name, `metadata.name` in its spec."""
+        return self._name
+
+    def forecast(self, cutoff: str | None = None, *, release: int | None = None) -> pd.DataFrame:
+        """Return the newest forecast, as `mlspec forecast`: series, time, `cutoff`, `mean`, a column a quantile, `version`.
+
+        `cutoff` (an ISO date or time) names the one that was made from the data up to that period, `release` the last one that
+        this release made. Raises UsageError if there is none, with the cutoffs or releases that there are.
+        """
+        return self._load_run("forecast", cutoff, release)
+
+    def inventory(self, cutoff: str | None = None) -> pd.DataFrame:
+        """Return the stock levels of each series, as `mlspec inventory`. Raises StateError if the spec asks for none."""
+        return self._load_run("inventory", cutoff, None)
+
+    def backtest(self, version: str | None = None, *, all_candidates: bool = False) -> pd.DataFrame:
+        """Return what was forecast at earlier cutoffs, and the `actual` values: of the version that serves, or of `version`.
+
+        The rows are those of the champion, with `all_candidates` those of everyone who competed.
+        """
+        target = self._open()
+        return self._frame(target, load_backtest(target, self._name, version, all_candidates=all_candidates))
+
+    def realised(self) -> pd.DataFrame:
+        """Return each period that is over, with the forecast that was newest before it and the `actual` value.
+
+        Empty if no forecast that served has actual values yet.
+        """
+        target = self._open()
+        request = error_request(target, self._name, format_moment(utc_now()), self._root)
+        from mlspec import jobs
+
+        jobs.require_models()
+        from mlspec.jobs.realised_errors import realised_rows
+
+        rows = realised_rows(request)
+        if rows.empty:
+            return rows
+        return self._frame(
+            target,
+            load_realised(target, self._name, list(rows.columns), [list(rows[column]) for column in rows.columns]),
+        )
+
+    def errors(
+        self, by: Literal["all", "series", "horizon", "segment"] = "all", *, cutoff: str | None = None
+    ) -> pd.DataFrame:
+        """Return how wrong the forecast is, as `mlspec errors`: columns `realised_*` beside `backtest_*`, the worst first.
+
+        `by` says what a row is about. `cutoff` narrows both sides to forecasts from that cutoff. Raises UsageError if nothing can
+        be measured.
+        """
+        if by not in _GROUPINGS:
+            raise UsageError(f"by='{by}' is no grouping of errors", hint=f"known: {', '.join(_GROUPINGS)}")
+        from mlspec import jobs
+
+        jobs.require_models()
+        from mlspec.jobs.realised_errors import compare_errors
+
+        target = self._open()
+        request = ErrorsRequest(self._name, by, cutoff, format_moment(utc_now()), self._root)
+        columns, found = load_errors(target, request, compare_errors)
+        return self._frame(target, error_rows(found, columns))
+
+    def versions(self) -> pd.DataFrame:
+        """Return all versions, newest first: when and from what they were made, their `state`, and their backtest's metrics.
+
+        `state` is `passed`, `rejected` (by the gate) or `quarantined`. `traffic` is the share that a version serves, in percent.
+        """
+        return to_frame(version_rows(self._open(), self._name), "UTC")
+
+    def _open(self) -> OpenedTarget:
+        target = self._target.open(self._root)
+        known_name(self._name, target.forecast_names())
+        return target
+
+    def _load_run(self, role: str, cutoff: str | None, release: int | None) -> pd.DataFrame:
+        if cutoff is not None and release is not None:
+            raise UsageError("cutoff and release each name a forecast", hint="leave one of them out")
+        target = self._open()
+        run = choose_run(target, self._name, cutoff=cutoff, release=release)
+        return self._frame(target, load_rows(target, self._name, role, run))
+
+    def _frame(self, target: OpenedTarget, rows: PlainRows) -> pd.DataFrame:
+        return to_frame(rows, checked_facts(target, self._name).get("timezone"))
