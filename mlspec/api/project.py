@@ -93,9 +93,14 @@ class ProjectHandle:
         error is in the report (`ApplyReport.raise_for_errors`).
         """
         request = ApplyRequest(
-            root=self._root, target=self._target.name, select=_as_selectors(select), plan=engine_plan(plan) if plan else None, destroy=destroy,
-            protected=protected, lock_timeout=lock_timeout,
-        )  # fmt: skip
+            root=self._root,
+            target=self._target.name,
+            select=_as_selectors(select),
+            plan=engine_plan(plan) if plan is not None else None,
+            destroy=destroy,
+            protected=protected,
+            lock_timeout=lock_timeout,
+        )
         return run_apply(request, progress)
 
     def _find_names(self) -> tuple[LoadedSpecs, list[str]]:
