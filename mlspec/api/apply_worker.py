@@ -10,10 +10,9 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 from types import FrameType
-from typing import IO
 
 from mlspec.api.applied import ApplyReport, make_report
-from mlspec.api.apply_process import ApplyProgress, ApplyRequest
+from mlspec.api.apply_process import ApplyProgress, ApplyRequest, ProgressCallback
 from mlspec.api.opened_plan import open_project_plan
 from mlspec.engine.defects import as_error
 from mlspec.engine.provision import apply_plan
@@ -32,15 +31,21 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _raise_terminated)
     request: ApplyRequest = pickle.load(sys.stdin.buffer)  # noqa: S301  (of the process that has started this one)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with answers:
-        pickle.dump(_answer(request, answers), answers)
 
-
-def _answer(request: ApplyRequest, answers: IO[bytes]) -> ApplyReport | MlspecError:
     def tell(forecast: str, step: str, done: int, total: int, text: str) -> None:
         pickle.dump(ApplyProgress(forecast, step, done, total, text), answers)
         answers.flush()
 
+    with answers:
+        try:
+            pickle.dump(answer_request(request, tell), answers)
+        except (KeyboardInterrupt, Terminated):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing was changed: the way that it ended says enough
+            signal.raise_signal(signal.SIGTERM)
+
+
+def answer_request(request: ApplyRequest, tell: ProgressCallback) -> ApplyReport | MlspecError:
+    """Return the report of an apply, or its error. A signal before anything was changed is raised."""
     try:
         with open_project_plan(
             request.root, request.target, request.select, tell=tell, lock_timeout=request.lock_timeout
@@ -49,10 +54,6 @@ def _answer(request: ApplyRequest, answers: IO[bytes]) -> ApplyReport | MlspecEr
                 check_fresh(request.plan, opened.plan)
             approve = partial(_approve, request, opened.engine.target.protect)
             return make_report(apply_plan(opened, approve, lock_timeout=request.lock_timeout))
-    except (KeyboardInterrupt, Terminated):
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing was changed: the way that it ended says enough
-        signal.raise_signal(signal.SIGTERM)
-        raise
     except Exception as error:  # noqa: BLE001  (the caller gets it, whatever it is)
         return as_error(error)
 

@@ -114,6 +114,7 @@ def test_an_unknown_name_or_grouping_is_refused_with_what_there_is(shop: Shop) -
         type(shop.project["demand"])("gone", shop.project.root, shop.project._target).forecast()
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_forecast_without_stock_levels_says_so(shop: Shop) -> None:
     spec = shop.project.root / "specs" / "demand.yaml"
     spec.write_text(spec.read_text().partition("inventory:")[0])

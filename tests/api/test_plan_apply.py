@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import mlspec
+import mlspec.api.project
 from mlspec.errors import DataError, LockHeld, Refused, SpecError, StalePlan, UsageError
-from mlspec.plan.approval import missing_approvals
-from tests.api.conftest import Shop
+from tests.api.conftest import Shop, apply_here
 from tests.examples import project, sales, spec_text
 
 pytestmark = pytest.mark.xdist_group("api")  # one project is applied for all of them
@@ -58,6 +58,7 @@ def test_a_plan_that_was_reviewed_is_applied_as_reviewed_or_refused(shop: Shop) 
     assert content(shop.project.root / ".mlspec") == before
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_what_fails_is_in_the_report_and_raised_on_request(tmp_path: Path) -> None:
     shop = mlspec.open(project(tmp_path / "shop"))
     (shop.root / "data" / "sales.csv").write_text("shop,day,units\n001,2024-01-01,x\n")
@@ -81,20 +82,7 @@ def test_what_was_not_approved_is_refused_and_nothing_is_changed(tmp_path: Path)
     assert content(root) == before
 
 
-@pytest.mark.parametrize(
-    ("destroy", "protected", "missing"),
-    [
-        (False, False, ("data.x would be destroyed", "target 'live' is protected")),
-        (True, False, ("target 'live' is protected",)),
-        (False, True, ("data.x would be destroyed",)),
-        (True, True, ()),
-    ],
-)
-def test_each_approval_is_for_its_own_reason(destroy: bool, protected: bool, missing: tuple[str, ...]) -> None:
-    reasons = ("data.x would be destroyed", "target 'live' is protected")
-    assert missing_approvals(reasons, "live", protect=True, destroy=destroy, protected=protected) == missing
-
-
+@pytest.mark.usefixtures("in_this_process")
 def test_errors_of_specs_are_in_the_message_each_at_its_line(shop: Shop) -> None:
     spec = shop.project.root / "specs" / "demand.yaml"
     spec.write_text(spec.read_text().replace("horizon", "horzion"))
@@ -107,6 +95,7 @@ def test_errors_of_specs_are_in_the_message_each_at_its_line(shop: Shop) -> None
         shop.project["other"]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_selector_that_matches_nothing_is_refused(shop: Shop) -> None:
     for call in (shop.project.plan, shop.project.apply):
         with pytest.raises(UsageError, match="no forecast 'x'"):
@@ -146,11 +135,15 @@ def test_a_raise_in_the_callers_progress_ends_the_apply_in_order(tmp_path: Path)
 
     with pytest.raises(ZeroDivisionError):
         shop.apply(progress=fail)
-    assert shop.apply().ok
-    assert len(shop["demand"].forecast()) == 4
+    assert list(shop) == ["demand"]
+    target = shop._target.open(shop.root)
+    with target.lock_forecast("demand", "apply", "2024-02-15T00:00:00Z", 0.0):  # nobody holds it any more
+        pass
 
 
-def test_an_interrupt_ends_the_apply_in_order_and_the_next_one_goes_on(tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_apply_in_order_and_the_next_one_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop = mlspec.open(project(tmp_path / "shop"))
 
     def interrupt(_name: str, step: str, *_words: object) -> None:
@@ -159,6 +152,7 @@ def test_an_interrupt_ends_the_apply_in_order_and_the_next_one_goes_on(tmp_path:
 
     with pytest.raises(mlspec.errors.StoppedPartWay, match="what was done is recorded"):
         shop.apply(progress=interrupt)
+    monkeypatch.setattr(mlspec.api.project, "run_apply", apply_here)
     assert shop.apply().forecasts[0].status == "applied"
 
 

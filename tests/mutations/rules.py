@@ -37,6 +37,7 @@ UNDER_WAY = "tests/engine/test_under_way.py"
 OWN_CODE = "tests/models/test_model_code.py"
 BROKEN_MODEL = "tests/models/test_broken_models.py"
 OWN_MODEL = "tests/models/test_custom_models.py"
+PYTHON = "tests/api/test_plan_apply.py"
 OWN_SESSION = "tests/models/test_session.py"
 
 
@@ -319,6 +320,13 @@ MUTATIONS = (
              "        approve(reasons)", "        pass", "tests/engine/test_phases.py"),
     Mutation("a destroy asks before it acts", "engine/destroy.py",
              "        approve(self.summary)", "        pass", "tests/engine/test_phases.py"),
+    Mutation("an approval from Python is for its own reason alone", "plan/approval.py",
+             "not (protected if reason in of_target else destroy)", "not (protected or destroy)", "tests/plan/test_approval.py"),
+    Mutation("an apply from Python needs the approvals that its plan needs", "api/apply_worker.py",
+             "    if missing:\n", "    if False:\n", f"{PYTHON}::test_what_was_not_approved_is_refused_and_nothing_is_changed"),
+    Mutation("a plan that was reviewed in Python is applied as it was or refused", "api/apply_worker.py",
+             "            if request.plan is not None:\n", "            if False:\n",
+             f"{PYTHON}::test_a_plan_that_was_reviewed_is_applied_as_reviewed_or_refused"),
     # --- the DAG ---
     Mutation("a task that is tried again starts no second execution", "../templates/airflow/dag.py.j2",
              'execution = CURRENT["execution"] or find_running(job, words)', 'execution = CURRENT["execution"]', DAG),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlspec.plan.approval import approval_reasons, destroyed_resources
+from mlspec.plan.approval import approval_reasons, destroyed_resources, missing_approvals
 from mlspec.state.plan import Change
 
 
@@ -29,3 +29,17 @@ def test_what_is_made_anew_is_destroyed_too() -> None:
         for action in ("create", "update", "replace", "delete", "run", "none")
     ]
     assert destroyed_resources(changes) == ("replace.demand", "delete.demand")
+
+
+@pytest.mark.parametrize(
+    ("destroy", "protected", "missing"),
+    [
+        (False, False, ("data.x would be destroyed", "target 'live' is protected")),
+        (True, False, ("target 'live' is protected",)),
+        (False, True, ("data.x would be destroyed",)),
+        (True, True, ()),
+    ],
+)
+def test_each_approval_is_for_its_own_reason(destroy: bool, protected: bool, missing: tuple[str, ...]) -> None:
+    reasons = ("data.x would be destroyed", "target 'live' is protected")
+    assert missing_approvals(reasons, "live", protect=True, destroy=destroy, protected=protected) == missing
