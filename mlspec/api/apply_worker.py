@@ -12,8 +12,9 @@ from functools import partial
 from types import FrameType
 
 from mlspec.api.applied import ApplyReport, make_report
-from mlspec.api.apply_process import ApplyProgress, ApplyRequest, ProgressCallback
+from mlspec.api.apply_process import ApplyProgress, ApplyRequest
 from mlspec.api.opened_plan import open_project_plan
+from mlspec.engine.context import ProgressReporter
 from mlspec.engine.defects import as_error
 from mlspec.engine.provision import apply_plan
 from mlspec.errors import MlspecError, Refused, Terminated
@@ -44,7 +45,7 @@ def main() -> None:
             signal.raise_signal(signal.SIGTERM)
 
 
-def answer_request(request: ApplyRequest, tell: ProgressCallback) -> ApplyReport | MlspecError:
+def answer_request(request: ApplyRequest, tell: ProgressReporter) -> ApplyReport | MlspecError:
     """Return the report of an apply, or its error. A signal before anything was changed is raised."""
     try:
         with open_project_plan(
