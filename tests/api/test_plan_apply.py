@@ -73,7 +73,7 @@ def test_what_fails_is_in_the_report_and_raised_on_request(tmp_path: Path) -> No
 def test_what_was_not_approved_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:
     root = project(tmp_path / "shop")
     with (root / "mlspec.yaml").open("a") as file:
-        file.write("targets:\n  live: {type: local, protect: true}\n")
+        file.write("targets:\n  live: {type: local, path: .mlspec-live, protect: true}\n")
     shop = mlspec.open(root, target="live")
     before = content(root)
     with pytest.raises(Refused, match="'live' is protected") as error:
