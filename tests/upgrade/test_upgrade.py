@@ -70,7 +70,7 @@ def upgraded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """The mlspec that finds the project: this one, or one of a later release whose language has keys that this one lacks."""
     if request.param != "the mlspec of now":
         speak(monkeypatch)
-        monkeypatch.setattr(target, "__version__", "9.9.9")
+        monkeypatch.setattr(assembly, "__version__", "9.9.9")
 
 
 @pytest.mark.usefixtures("upgraded")
@@ -112,7 +112,7 @@ def test_a_spec_that_is_set_back_after_an_upgrade_finds_the_versions_that_were_j
     left: Path, mlspec: Mlspec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = target_at(left).load_versions("quarantined")
-    monkeypatch.setattr(target, "model_libraries", lambda: versions[0].lineage["libraries"])
+    monkeypatch.setattr(assembly, "model_libraries", lambda: versions[0].lineage["libraries"])
     serves = seen(left, "quarantined").find_fact("deployment", "version")
     (bad,) = ledger(left, "quarantined").quarantined
     spec = left / "specs/quarantined.yaml"
