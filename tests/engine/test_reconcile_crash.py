@@ -166,9 +166,9 @@ def test_two_passes_that_are_killed_one_after_the_other_are_made_good_too(tmp_pa
         assert outcome(world) == wanted
 
 
-@pytest.mark.parametrize("room", [-100_000, 0, 8_000])
+@pytest.mark.parametrize("room", [-100_000, -80_000, 0])
 def test_a_pass_on_a_full_disk_is_made_good_once_there_is_room(tmp_path: Path, room: int) -> None:
-    """No file may grow beyond the state file and so many bytes: the state cannot be written, at the first write or later."""
+    """No file may grow beyond the state file and so many bytes: the state's journal, or the state itself, cannot be written."""
     before = World(tmp_path / "before")
     turns_bad(before)
     straight = moved(before, tmp_path / "straight")
