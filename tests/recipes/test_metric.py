@@ -57,7 +57,7 @@ def test_names_of_metrics_stand_in_the_table_and_beside_their_formulas_alone() -
     """A name as a text of its own, in the package's code; examples of the language are whole documents."""
     formulas = {"spec/metrics.py", "forecast/metrics.py", "forecast/data_metrics.py", "plan/serving_metrics.py"}
     policies = {"render/gcp/alert_policies.py"}  # what Vertex AI itself measures, as PromQL
-    choice = {"forecast/selection.py"}  # the one that ranks intermittent demand
+    choice = {"forecast/paired_test.py"}  # the one that ranks intermittent demand
     keys = {"jobs/review.py"}  # `dataset.new_series` is a key, and `new_series` a metric that counts such series
     quoted = [f'"{name}"' for name in METRICS] + [f"'{name}'" for name in METRICS]
     package = ROOT / "mlspec"

@@ -16,11 +16,12 @@ from mlspec.cli.project import find_root
 from mlspec.cli.table import format_percent, format_table
 from mlspec.cli.target import open_here, timestamp
 from mlspec.engine.error_rows import SIDES, ErrorsRequest, error_rows, load_errors
-from mlspec.spec.metrics import MAIN, METRICS
+from mlspec.spec.metrics import MAIN, METRICS, metrics_of_kind
 from mlspec.state.error_grouping import ErrorGrouping
 from mlspec.state.step import StepRequest
 
-_SHOWN = (MAIN.name, "bias", "coverage")  # metrics of the text; the other forms have all of them
+# Metrics of the text: the main one, and those where too low and too high differ. The other forms have all of them.
+_SHOWN = (MAIN.name, *(metric.name for metric in metrics_of_kind("accuracy") if metric.ideal is not None))
 
 
 @click.command(short_help="Print realised errors beside those of the backtest.")
