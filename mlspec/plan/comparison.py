@@ -29,19 +29,19 @@ def would_do_better(alert: Alert, own: Segments, other: Segments) -> bool:
     Values are by segment, the newest window first. Without a value of the other version the answer is True: the spec's policy
     asks for a rollback, and no evidence is against it.
     """
-    if _least_gain(alert, own, other) < LEAST_GAIN:
+    if _relative_gain(alert, own, other) < LEAST_GAIN:
         return False
     if judge_alert(alert, other).state != "firing":
         return True
     return _worst_excess(alert, other) <= (1 - LEAST_IMPROVEMENT) * _worst_excess(alert, own)
 
 
-def _least_gain(alert: Alert, own: Segments, other: Segments) -> float:
+def _relative_gain(alert: Alert, own: Segments, other: Segments) -> float:
     """Return how much nearer the threshold the other version is, as a share of the value, in the segment that is worst for `own`.
 
-    Infinite if it has no value there.
+    Infinite if one of them has no value there.
     """
-    worst = max(own, key=lambda segment: threshold_excess(alert, _newest(own, segment)))
+    worst = max(own, key=lambda segment: threshold_excess(alert, _newest(own, segment)), default="")
     value, instead = _newest(own, worst), _newest(other, worst)
     if value is None or instead is None:
         return math.inf
