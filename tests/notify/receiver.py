@@ -52,12 +52,18 @@ def receiving(*answers: tuple[int, dict[str, str]] | None) -> Iterator[Receiver]
         def log_message(self, *_words: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.port = server.server_address[1]
+    with serving(Handler) as found.port:
+        yield found
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """Let a handler answer on this machine, and yield the port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
-        yield found
+        yield server.server_address[1]
     finally:
         server.shutdown()
         server.server_close()
