@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from mlspec.forecast.load import load_history
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 
 ROWS, DAYS, TIMES = 10_000_000, 1000, 5
 MOST_TIME, MOST_MEMORY = 1.3, 2.0

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from mlspec.spec.alerts import Alert
 from mlspec.spec.digest import resolved_json
-from mlspec.spec.forecast import Alert, Forecast
+from mlspec.spec.forecast import Forecast
 
 SPEC = """\
 apiVersion: mlspec/v1

@@ -9,8 +9,8 @@ from mlspec.errors import StateError, UsageError
 from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
 from mlspec.plan.serving import stable_version
+from mlspec.spec.dataset import Dataset
 from mlspec.spec.faults import did_you_mean
-from mlspec.spec.forecast import Dataset
 from mlspec.state.record import Version
 from mlspec.targets.base import Target
 

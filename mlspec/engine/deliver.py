@@ -12,7 +12,8 @@ from mlspec.log_context import forecast_scope
 from mlspec.plan.delivery import given_up_event, latest_attempt, receiver_name, reschedule_delivery
 from mlspec.plan.notices import probe_notice
 from mlspec.plan.shares import EVERYTHING, Share
-from mlspec.spec.forecast import Forecast, Notify
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.receivers import Notify
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.targets.base import Target
 from mlspec.targets.notify.base import DeliveryError, NoticeSender

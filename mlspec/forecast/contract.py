@@ -21,8 +21,8 @@ from mlspec.forecast.frequency import Frequency, span_between
 from mlspec.forecast.load import CHECK, TypedRows
 from mlspec.forecast.plan_coverage import PlanCoverage
 from mlspec.forecast.spans import RowRules, SeriesSpans, row_rules, series_spans
+from mlspec.spec.dataset import Dataset
 from mlspec.spec.duration import format_duration
-from mlspec.spec.forecast import Dataset
 
 EXAMPLES = 10  # most examples for one failed check
 

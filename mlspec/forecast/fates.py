@@ -17,7 +17,7 @@ from mlspec.forecast.load import TypedRows
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.regular import series_names, static_values
 from mlspec.forecast.spans import RowRules, SeriesSpans
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 
 NAMED = 100  # most series of one fate that are named
 ENDED_FROM = "ended_from"  # the column of the file `series`: the first cutoff from which a series counts as ended

@@ -24,7 +24,7 @@ from mlspec.forecast.reading.table import Table
 from mlspec.forecast.reading.texts import CovariateKind, covariate_kind, parse_covariate, parse_names
 from mlspec.forecast.reading.times import parse_times
 from mlspec.forecast.source import read_history, read_source
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 from mlspec.spec.output_columns import is_output_column
 from mlspec.state.split import ONLY_SERIES
 

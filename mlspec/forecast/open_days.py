@@ -12,7 +12,7 @@ from mlspec.forecast.frame import TARGET, TIME
 from mlspec.forecast.frequency import Frequency, OpenDays, parse_frequency
 from mlspec.forecast.load import TypedRows
 from mlspec.spec.calendar import DAYS
-from mlspec.spec.forecast import Dataset, DayCalendar
+from mlspec.spec.dataset import Dataset, DayCalendar
 
 _YEARS = range(1990, 2061)  # for which a country's holidays are known
 

@@ -9,7 +9,7 @@ from mlspec.forecast.frequency import Frequency
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.open_days import leave_out_closed
 from mlspec.forecast.zones import join_repeated_hours
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 
 
 def panel_rows(dataset: Dataset, rows: TypedRows, frequency: Frequency, now: pd.Timestamp) -> AggregatedRows:

@@ -22,7 +22,7 @@ from mlspec.forecast.reading.numbers import parse_numbers
 from mlspec.forecast.reading.table import Table
 from mlspec.forecast.reading.times import parse_times
 from mlspec.forecast.source import read_history
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 
 
 @dataclass(frozen=True)

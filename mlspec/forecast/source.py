@@ -12,7 +12,7 @@ from mlspec.forecast.reading.dialect import Dialect, source_dialect
 from mlspec.forecast.reading.table import NO_KINDS, Table, read_table
 from mlspec.forecast.reading.wide import RowNames, read_wide_table
 from mlspec.source_files import list_source_files
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 from mlspec.spec.table_files import NAMES, named_format
 
 MOST_FILES = 10_000

@@ -13,7 +13,7 @@ from mlspec.forecast.candidates.short import LEAST
 from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.frequency import parse_frequency, span_between
 from mlspec.forecast.zones import skipped_hours
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 
 
 @dataclass(frozen=True)

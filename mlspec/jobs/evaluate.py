@@ -33,7 +33,8 @@ from mlspec.forecast.usual_drift import drift_limit
 from mlspec.jobs.context import read_panel, read_spec, segment_columns
 from mlspec.jobs.files import read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
-from mlspec.spec.forecast import Alert, Forecast
+from mlspec.spec.alerts import Alert
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import METRICS
 from mlspec.spec.output_columns import METHOD
 from mlspec.state.step import Progress, StepRequest, StepResult

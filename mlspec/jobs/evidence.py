@@ -12,7 +12,7 @@ from mlspec.forecast.open_days import dataset_frequency
 from mlspec.forecast.panel_rows import panel_rows, plan_rows
 from mlspec.forecast.plan_coverage import twin_notes
 from mlspec.forecast.proposals import sparse_notes
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 
 
 def gather_evidence(

@@ -15,7 +15,8 @@ from mlspec.forecast.zones import in_utc
 from mlspec.jobs.context import read_spec
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.model_code import copy_model_code
-from mlspec.spec.forecast import Forecast, Future, Source
+from mlspec.spec.dataset import Future, Source
+from mlspec.spec.forecast import Forecast
 from mlspec.state.step import Progress, StepRequest, StepResult, StepRunner
 
 SOURCE, PLAN = "data/history.csv", "data/plan.csv"

@@ -20,9 +20,9 @@ from mlspec.forecast.sample import as_amounts
 from mlspec.forecast.source import local_files, read_history, source_folder
 from mlspec.jobs.evidence import gather_evidence
 from mlspec.source_files import partition_values
+from mlspec.spec.dataset import Dataset, Future
 from mlspec.spec.faults import Path as Field
 from mlspec.spec.faults import Problem, did_you_mean
-from mlspec.spec.forecast import Dataset, Future
 
 _SHOWN = 3  # cells of a column that are named
 Roles = Sequence[tuple[Field, str]]  # the fields that name columns, each with the name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlspec.plan.moments import parse_moment
-from mlspec.spec.forecast import Alert
+from mlspec.spec.alerts import Alert
 from mlspec.state.record import Event
 from mlspec.state.resource import Json
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlspec.plan.thresholds import AlertVerdict, MeasuredState
-from mlspec.spec.forecast import Alert
+from mlspec.spec.alerts import Alert
 from mlspec.state.ledger import AlertRecord, AlertState, Ledger, Silence
 from mlspec.state.resource import digest
 

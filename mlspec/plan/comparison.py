@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from mlspec.plan.thresholds import judge_alert, threshold_excess
-from mlspec.spec.forecast import Alert
+from mlspec.spec.alerts import Alert
 
 Segments = Mapping[str, Sequence[float | None]]
 # By which share of the worst value another version has to be better, even if it stays within the threshold. Our own choice: two

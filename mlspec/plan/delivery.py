@@ -9,7 +9,7 @@ from datetime import timedelta
 from mlspec.plan.backoff import retry_pause
 from mlspec.plan.moments import format_moment, moment_after, parse_moment
 from mlspec.spec.fields import SEVERITIES
-from mlspec.spec.forecast import Notify
+from mlspec.spec.receivers import Notify
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.record import Event
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mlspec.spec.forecast import Actuals, Budget, Forecast, Machine, Reconcile, Rollback, Rollout, Schedule
+from mlspec.spec.dataset import Actuals
+from mlspec.spec.forecast import Budget, Forecast, Machine, Reconcile, Rollback, Rollout, Schedule
 
 # What acts while the loop runs: the part's key, and whether a spec asks it for something.
 _LOOP: tuple[tuple[str, Callable[[Forecast], bool]], ...] = (

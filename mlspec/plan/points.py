@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mlspec.plan.thresholds import is_broken
-from mlspec.spec.forecast import Alert
+from mlspec.spec.alerts import Alert
 from mlspec.state.notice import PendingNotice
 from mlspec.state.point import MetricPoint
 from mlspec.state.resource import Json

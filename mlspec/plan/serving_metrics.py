@@ -12,7 +12,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from mlspec.plan.moments import moment_before
-from mlspec.spec.forecast import Alert
+from mlspec.spec.alerts import Alert
 from mlspec.state.request_counts import LATENCIES, RequestCount
 from mlspec.state.resource import Json
 

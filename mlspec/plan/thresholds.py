@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from mlspec.spec.alerts import Alert
 from mlspec.spec.duration import format_duration
-from mlspec.spec.forecast import Alert
 from mlspec.spec.metrics import METRICS
 
 _DAY = 86_400.0  # seconds

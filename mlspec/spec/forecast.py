@@ -1,4 +1,4 @@
-"""The `kind: Forecast` document: every field of one forecast's spec.
+"""The `kind: Forecast` document: every field of one forecast's spec; `dataset`, `alerts` and `receivers` have modules of their own.
 
 Each field's description, default and examples are written here once; the JSON Schema, `mlspec explain` and the reference page
 are made from them. Rules that need more than one field are in `spec.checks`.
@@ -6,59 +6,35 @@ are made from them. Rules that need more than one field are in `spec.checks`.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, Tag
 
-from mlspec.spec.agreement import Agreement, parse_agreement
+from mlspec.spec.alerts import Alert
 from mlspec.spec.candidates import Candidate
+from mlspec.spec.dataset import Dataset
 from mlspec.spec.fields import (
-    AgreementText,
-    AlertMetric,
     AlertName,
-    Column,
-    Compression,
     Cron,
-    Currency,
-    DatasetName,
-    DateFormat,
-    Day,
-    DecimalMark,
-    Delimiter,
     Duration,
-    Encoding,
-    Frequency,
-    HeaderRow,
-    HolidayPlace,
     LabelKey,
     LabelValue,
     MachineType,
-    MailAddress,
     Many,
     Money,
     Name,
     Owner,
     ProjectId,
     Quantile,
-    QuoteMark,
     RankMetric,
     RayAddress,
     ScoreMetric,
-    SecretName,
-    Severity,
-    Share,
-    SheetName,
-    TableFormat,
-    TableLayout,
     Text,
-    ThousandsMark,
     Timezone,
-    TopicName,
-    Weekday,
-)  # fmt: skip
-from mlspec.spec.metrics import MAIN, METRICS, SIDES, format_names, metric_names
+)
+from mlspec.spec.metrics import MAIN
 from mlspec.spec.part import Part, text_or
+from mlspec.spec.receivers import Notify
 
 # --- metadata ---------------------------------------------------------------------------------------------------------
 
@@ -70,242 +46,6 @@ class Metadata(Part):
     owner: Owner | None = Field(default=None, description="The person to contact, as an e-mail address.")
     description: Text = Field(default="", description="One sentence on the forecast.")
     labels: dict[LabelKey, LabelValue] = Field(default={}, description="Labels on every resource (GCP's label rules).")
-
-
-# --- dataset ----------------------------------------------------------------------------------------------------------
-
-
-class Source(Part):
-    """Where the history is read from: either a `uri` or a `query`."""
-
-    uri: str | None = Field(
-        default=None, max_length=1024,
-        description="A path relative to the project's root, gs://bucket/object (CSV, Parquet or a workbook, * allowed) or "
-        "bq://project.dataset.table.", examples=["data/sales.csv", "gs://acme/sales/*.parquet"],
-    )  # fmt: skip
-    query: str | None = Field(
-        default=None, max_length=65_536, description="A BigQuery SELECT, instead of a uri.",
-        examples=["SELECT week, store, units FROM `acme-prod.sales.weekly`"],
-    )  # fmt: skip
-    datasets: Many[DatasetName] = Field(
-        default=(), max_length=20, examples=[["acme-prod.sales"]],
-        description="The BigQuery datasets that the query reads, as project.dataset; the forecast's accounts may then read them.",
-    )  # fmt: skip
-    format: TableFormat | None = Field(
-        default=None,
-        description="csv, parquet, xlsx, xlsb, xls or ods; by the file's name, if left out.",
-        examples=["csv"],
-    )
-    delimiter: Delimiter = Field(default=",", description="The sign between two fields of a CSV file.", examples=[";"])
-    quote: QuoteMark = Field(
-        default='"',
-        description="The sign around a field of a CSV file that holds the sign between fields.",
-        examples=["'"],
-    )
-    decimal: DecimalMark = Field(default=".", description="The sign before the decimals of a number.", examples=[","])
-    thousands: ThousandsMark | None = Field(
-        default=None, description="The sign between groups of three digits; none, if left out.", examples=["."]
-    )
-    currency: Currency | None = Field(
-        default=None,
-        description="The sign of the currency that stands beside numbers; none, if left out.",
-        examples=["R$"],
-    )
-    encoding: Encoding = Field(default="utf-8", description="The encoding of a CSV file's text.", examples=["cp1252"])
-    date_format: DateFormat = Field(
-        default="iso", examples=["%d/%m/%Y", "iso-week", "yyyymm"],
-        description="How the time column is written: iso (2024-02-01), iso-week (2024-W05), yyyymm (202402), yyyymmdd (20240201), "
-        "quarter (2024Q1), excel (45323), epoch (1706745600), epoch-ms, or a strptime format.",
-    )  # fmt: skip
-    header_row: HeaderRow | None = Field(
-        default=None, examples=[4],
-        description="The row that holds the columns' names, if other rows stand above it; if left out, the first row.",
-    )  # fmt: skip
-    layout: TableLayout = Field(
-        default="long", examples=["wide"],
-        description="long: one row for each series and period. wide: one row for each series, and one column for each period, "
-        "named as date_format says; dataset.time and dataset.target are then names for the forecast, of no column in the file.",
-    )  # fmt: skip
-    sheet: SheetName | None = Field(
-        default=None, description="The sheet of a workbook; the first, if left out.", examples=["Plan1"]
-    )
-    compression: Compression | None = Field(
-        default=None, description="How a CSV file is compressed; by the file's name, if left out.", examples=["gzip"]
-    )
-
-
-class Actuals(Part):
-    """When the actuals of a period are complete."""
-
-    available_after: Duration = Field(
-        default="0d", validate_default=True, description="How long after a period's end its actuals are complete."
-    )
-    min_coverage: Share = Field(
-        default=0.95, description="Share of series that must have actuals before a period is judged."
-    )
-
-
-class Covariates(Part):
-    """Columns besides the target that a model may use."""
-
-    known: Many[Column] = Field(default=(), description="Known over the horizon too; read from `dataset.future` there.")
-    past: Many[Column] = Field(default=(), description="Known only up to the cutoff.")
-    static: Many[Column] = Field(default=(), description="Constant in a series.")
-
-
-class Future(Part):
-    """Where the known covariates over the horizon are read from."""
-
-    uri: str = Field(min_length=1, max_length=1024, description="An address in the form of `dataset.source.uri`.")
-    format: TableFormat | None = Field(
-        default=None,
-        description="csv, parquet, xlsx, xlsb, xls or ods; by the file's name, if left out.",
-        examples=["csv"],
-    )
-    delimiter: Delimiter | None = Field(
-        default=None, description="The sign between two fields; the source's, if left out.", examples=[";"]
-    )
-    quote: QuoteMark | None = Field(
-        default=None, description="The sign around a field; the source's, if left out.", examples=["'"]
-    )
-    decimal: DecimalMark | None = Field(
-        default=None, description="The sign before decimals; the source's, if left out.", examples=[","]
-    )
-    thousands: ThousandsMark | None = Field(
-        default=None, examples=["."],
-        description="The sign between groups of three digits; as `decimal` is, the source's, if both are left out.",
-    )  # fmt: skip
-    currency: Currency | None = Field(
-        default=None, description="The sign of the currency beside numbers; the source's, if left out.", examples=["R$"]
-    )
-    encoding: Encoding | None = Field(
-        default=None, description="The text's encoding; the source's, if left out.", examples=["cp1252"]
-    )
-    date_format: DateFormat | None = Field(
-        default=None, description="How the time column is written; as in the source, if left out.", examples=["iso"]
-    )
-    header_row: HeaderRow | None = Field(
-        default=None, description="The row that holds the columns' names; the first, if left out.", examples=[4]
-    )
-    sheet: SheetName | None = Field(
-        default=None, description="The sheet of a workbook; the first, if left out.", examples=["Plano"]
-    )
-    compression: Compression | None = Field(
-        default=None, description="How a CSV file is compressed; by the file's name, if left out.", examples=["gzip"]
-    )
-
-
-class Freshness(Part):
-    """How old the newest row may be."""
-
-    max_age: Duration = Field(description="Largest age of the newest period, counted from its end.")
-
-
-class Completeness(Part):
-    """How many of the expected periods must be present."""
-
-    min: Share = Field(
-        description="Smallest share of periods present, between a series' first row and the newest period of the dataset, or the "
-        "last row of a series that has ended."
-    )
-
-
-class Range(Part):
-    """The values that a column may take."""
-
-    min: float | None = Field(default=None, description="Smallest value allowed.")
-    max: float | None = Field(default=None, description="Largest value allowed.")
-
-
-class SeriesCount(Part):
-    """How many series must be there."""
-
-    min: int | None = Field(default=None, ge=1, description="Fewest series.")
-    max_missing: Share | None = Field(default=None, description="Share of series that may lack the newest period.")
-
-
-class Checks(Part):
-    """The data contract, in addition to the built-in checks (types, unique keys, no gaps, frequency)."""
-
-    freshness: Freshness | None = Field(default=None, description="How old the newest row may be.")
-    completeness: Completeness | None = Field(
-        default=None, description="How many of the expected periods must be present."
-    )
-    range: dict[Column, Range] = Field(default={}, description="Allowed values, by column.")
-    series: SeriesCount | None = Field(default=None, description="How many series must be there.")
-
-
-class DayCalendar(Part):
-    """Which days are open. A closed day is no period: it is neither filled, scored nor forecast."""
-
-    open: Many[Weekday] = Field(
-        default=(), max_length=7, examples=[["MON", "TUE", "WED", "THU", "FRI", "SAT"]],
-        description="The open weekdays; all days of the frequency, if left out.",
-    )  # fmt: skip
-    closed: Many[Day] = Field(
-        default=(), max_length=5_000, description="Further closed dates, past and future.", examples=[["2026-12-25"]]
-    )
-    holidays: HolidayPlace | None = Field(
-        default=None, examples=["BR", "BR-SP"],
-        description="The country whose public holidays are closed, by its ISO 3166 code, or one of its regions. Needs "
-        "mlspec's extra `holidays`.",
-    )  # fmt: skip
-
-
-class Dataset(Part):
-    """The history that the forecast learns from, and its contract."""
-
-    source: Source = Field(description="Where the history is read from.")
-    time: Column = Field(description="The column that holds a period's date (ISO 8601).")
-    series: Many[Column] = Field(default=(), description="Columns that name one series; [] for a single series.")
-    target: Column = Field(description="The column to forecast.")
-    frequency: Frequency = Field(
-        description="Length of a period, as a pandas offset alias; checked against the data.",
-        examples=["D", "W-FRI", "MS"],
-    )
-    actuals: Actuals = Field(default=Actuals(), description="When the actuals of a period are complete.")
-    covariates: Covariates = Field(default=Covariates(), description="Columns besides the target that a model may use.")
-    future: Future | None = Field(default=None, description="Known covariates over the horizon.")
-    timezone: Timezone | None = Field(
-        default=None, examples=["America/Sao_Paulo"],
-        description="The IANA time zone whose days and hours the periods are; UTC, if left out. Times with an offset are moved "
-        "to it.",
-    )  # fmt: skip
-    calendar: DayCalendar | None = Field(
-        default=None,
-        examples=[{"open": ["MON", "TUE", "WED", "THU", "FRI", "SAT"], "holidays": "BR"}],
-        description="Open days, for the frequencies D and B; every day, if left out.",
-    )
-    aggregate: Literal["sum", "mean", "last"] | None = Field(
-        default=None, examples=["sum"],
-        description="How several rows of a series and period become one: transactions, or days that are forecast as weeks. If left "
-        "out, each series has one row a period. Covariates become the mean of their rows, or the last text.",
-    )  # fmt: skip
-    missing: Literal["unknown", "zero"] = Field(
-        default="unknown", examples=["zero"],
-        description="What an absent row says: unknown (the period is filled and never scored) or zero (nothing was sold). A row "
-        "whose value is empty is always unknown.",
-    )  # fmt: skip
-    ended_after: Duration | None = Field(
-        default=None, examples=["90d"],
-        description="A series without a value for so long has ended. If left out: for longer than the horizon where `missing` is "
-        "unknown, and never where it is zero.",
-    )  # fmt: skip
-    ended_series: Literal["no-forecast", "zero"] = Field(
-        default="no-forecast", examples=["zero"],
-        description="What a series that has ended gets: no-forecast, or zero (its mean, its quantiles and its stock levels are 0).",
-    )  # fmt: skip
-    new_series: Literal["model", "cold-start", "no-forecast"] = Field(
-        default="model", examples=["cold-start"],
-        description="What a series of fewer than 8 periods gets: model (most models repeat its last value), cold-start (its share "
-        "of the forecast of the series with the same static columns), or no-forecast.",
-    )  # fmt: skip
-    checks: Checks = Field(default=Checks(), description="The data contract.")
-
-    @property
-    def tells_methods(self) -> bool:
-        """Whether the forecast has a column `method`: where some rows are made by a rule, and not by a version's model."""
-        return self.ended_series == "zero" or self.new_series == "cold-start"
 
 
 # --- model ------------------------------------------------------------------------------------------------------------
@@ -478,166 +218,6 @@ class Deployment(Part):
     def is_private(self) -> bool:
         """Whether its endpoint is private: then its containers can read nothing, and bring the data along."""
         return self.serve != "batch" and self.endpoint.access == "private"
-
-
-Threshold = Annotated[
-    Annotated[float, Tag("number")] | Annotated[Duration, Tag("text")],
-    Discriminator(lambda value: "text" if isinstance(value, str | timedelta) else "number"),
-]
-
-
-_USUAL_ABOVE = {name: metric.usual_above for name, metric in METRICS.items() if metric.usual_above is not None}
-
-
-def _threshold_words() -> str:
-    """Return the meaning of a threshold that is not a plain number, and the metrics that have a usual threshold."""
-    words = [
-        f"{word} for {format_names(names)}"
-        for word, unit in (("a duration", "duration"), ("seconds", "seconds"))
-        if (names := tuple(name for name, metric in METRICS.items() if metric.unit == unit))
-    ]
-    usual = [f"{value:g} for {name}" for name, value in _USUAL_ABOVE.items()]
-    return f"{', '.join(words)}. {', '.join(usual)}, if no threshold is named"
-
-
-USUAL_FALSE_ALARMS = 1.0  # a year, of an alert on drift that names no rate
-
-
-class Alert(Part):
-    """One alert threshold. Without enough data the alert's state is `no-data`, which is neither good nor bad."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_threshold(cls, value: Any) -> Any:
-        """Fill in the usual threshold of the metric, if none is set."""
-        if isinstance(value, dict) and value.get("metric") in _USUAL_ABOVE and not any(side in value for side in SIDES):
-            return {**value, "above": _USUAL_ABOVE[value["metric"]]}
-        return value
-
-    name: AlertName = Field(description="Name of the alert, for `rollback.on`, `inhibits` and `mlspec silence`.")
-    metric: AlertMetric = Field(description="The metric that the alert watches.")
-    above: Threshold | None = Field(default=None, description=f"Fires above this value; {_threshold_words()}.")
-    below: float | None = Field(default=None, description="Fires below this value.")
-    outside: Annotated[Many[float], Field(min_length=2, max_length=2)] | None = Field(
-        default=None, description="Fires outside this range, [low, high]."
-    )
-    window: int | None = Field(
-        default=None,
-        ge=1,
-        le=1000,
-        description=f"Mature periods that the metric is taken over; hours for {format_names(metric_names('serving'))}.",
-    )
-    for_: AgreementText | None = Field(
-        default=None, alias="for",
-        description="Fires if `m of n` of the last evaluations are beyond the threshold.", examples=["2 of 3"],
-    )  # fmt: skip
-    by: Many[Column] = Field(
-        default=(), description="Series or static columns; each of their values is judged separately."
-    )
-    baseline: Literal["same-season", "training"] | None = Field(
-        default=None, description="The period that drift is measured against."
-    )
-    false_alarms_per_year: Annotated[float, Field(gt=0, le=52)] | Literal["any"] | None = Field(
-        default=None,
-        description=f"A value of {format_names(metric_names('drift'))} beyond the threshold counts only if it is also beyond what "
-        "the forecast's own past windows exceed so often a year (once, if left out); with `any` the threshold alone decides.",
-    )
-    severity: Severity = Field(default="warning", description="Severity of the notices.")
-    inhibits: Many[AlertName] = Field(default=(), description="Alerts that send no notices while this one fires.")
-
-    @property
-    def agreement(self) -> Agreement:
-        """How many evaluations must agree, and of how many: `m of n`; 1 of 1, if `for` is left out."""
-        return parse_agreement(self.for_)
-
-    @property
-    def tolerated_alarms(self) -> float | None:
-        """How often a year its own past may exceed what a value has to exceed; None if the threshold alone decides."""
-        if METRICS[self.metric].kind != "drift" or self.false_alarms_per_year == "any":
-            return None
-        return self.false_alarms_per_year or USUAL_FALSE_ALARMS
-
-    @property
-    def bounds(self) -> tuple[float | None, float | None]:
-        """The values below and above which it fires, None for a side that it does not watch; a duration in seconds."""
-        if self.outside is not None:
-            return self.outside[0], self.outside[1]
-        return self.below, self.above.total_seconds() if isinstance(self.above, timedelta) else self.above
-
-
-class Webhook(Part):
-    """A webhook whose URL is a secret."""
-
-    secret: SecretName = Field(description="Name of the secret that holds the URL; never the URL itself.")
-
-
-class SlackChannel(Part):
-    """A channel of Slack, by its incoming webhook."""
-
-    secret: SecretName = Field(description="Name of the secret that holds the incoming webhook's URL.")
-
-
-class TeamsChannel(Part):
-    """A channel or chat of Microsoft Teams, by the webhook of a workflow."""
-
-    secret: SecretName = Field(description="Name of the secret that holds the URL of the workflow's webhook.")
-
-
-class PagerDutyService(Part):
-    """A service of PagerDuty, by its integration for the Events API v2."""
-
-    secret: SecretName = Field(description="Name of the secret that holds the integration key (routing key).")
-    region: Literal["us", "eu"] = Field(default="us", description="Where the PagerDuty account is.")
-
-
-class SmtpServer(Part):
-    """A mail server, with account and password."""
-
-    secret: SecretName = Field(
-        description="Name of the secret that holds the server's address: `smtp://USER:PASSWORD@HOST:587?from=SENDER` "
-        "(STARTTLS), or `smtps://` with TLS from the beginning."
-    )
-
-
-class MailRecipients(Part):
-    """People who get notices by e-mail."""
-
-    to: Many[MailAddress] = Field(min_length=1, max_length=20, description="Addresses that get each notice.")
-    smtp: SmtpServer = Field(description="The mail server, by the name of its secret.")
-
-
-class Notify(Part):
-    """Where notices are sent: one of `pubsub`, `webhook`, `slack`, `teams`, `pagerduty` and `email`."""
-
-    pubsub: TopicName | None = Field(default=None, description="Name of a Pub/Sub topic.")
-    webhook: Webhook | None = Field(default=None, description="A webhook, by the name of its secret.")
-    slack: SlackChannel | None = Field(
-        default=None, description="A channel of Slack, by the name of its webhook's secret."
-    )
-    teams: TeamsChannel | None = Field(
-        default=None, description="A channel of Microsoft Teams, by the name of its workflow's secret."
-    )
-    pagerduty: PagerDutyService | None = Field(
-        default=None, description="A service of PagerDuty, by the name of its key's secret."
-    )
-    email: MailRecipients | None = Field(default=None, description="People who get an e-mail.")
-    severity: Severity = Field(default="info", description="Lowest severity of the notices that are sent here.")
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of receiver that are set; one, unless the spec is wrong."""
-        return tuple(kind for kind in RECEIVER_KINDS if getattr(self, kind) is not None)
-
-    @property
-    def secret_name(self) -> str | None:
-        """The name of the secret that the receiver needs; None for a topic."""
-        if self.email is not None:
-            return self.email.smtp.secret
-        receiver = self.webhook or self.slack or self.teams or self.pagerduty
-        return receiver.secret if receiver else None
-
-
-RECEIVER_KINDS = ("pubsub", "webhook", "slack", "teams", "pagerduty", "email")
 
 
 class Rollback(Part):

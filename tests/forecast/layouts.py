@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 
 HEADER = ("data", "loja", "vendas")
 DAYS = {

@@ -22,7 +22,7 @@ from mlspec.forecast.regular import build_panel
 from mlspec.forecast.replay import load_replay
 from mlspec.forecast.spans import row_rules
 from mlspec.jobs.profile import profile_file
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 from tests.forecast.layouts import Sales, Written, csv_bytes, dataset, wide_cells, wide_csv_bytes
 
 DAY = pd.Timestamp("2024-01-01")

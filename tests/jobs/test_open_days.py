@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mlspec.errors import DataError
 from mlspec.forecast.open_days import dataset_frequency
-from mlspec.spec.forecast import Dataset
+from mlspec.spec.dataset import Dataset
 from tests.jobs.pipeline import Pipeline
 from tests.jobs.test_aggregate import daily
 from tests.jobs.test_row_meaning import checked, panel

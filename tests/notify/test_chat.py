@@ -22,7 +22,7 @@ from mlspec.cli.log_setup import clean
 from mlspec.cli.target import timestamp
 from mlspec.engine.deliver import deliver_notices
 from mlspec.plan.delivery import notice_receivers
-from mlspec.spec.forecast import Notify
+from mlspec.spec.receivers import Notify
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import Settlement
 from mlspec.targets.local.target import LocalTarget

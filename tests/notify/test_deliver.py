@@ -16,7 +16,7 @@ from mlspec.engine.deliver import deliver_notices
 from mlspec.errors import StateError
 from mlspec.plan.delivery import GIVE_UP, MOST_DELIVERIES, notice_receivers, reschedule_delivery
 from mlspec.plan.moments import moment_after, parse_moment
-from mlspec.spec.forecast import Notify
+from mlspec.spec.receivers import Notify
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import Settlement
 from mlspec.targets.local.secrets import secret_value, secret_variable

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlspec.plan.comparison import LEAST_GAIN, LEAST_IMPROVEMENT, comparison_note, with_comparison_note, would_do_better
 from mlspec.plan.thresholds import is_broken
-from mlspec.spec.forecast import Alert
+from mlspec.spec.alerts import Alert
 from tests.examples import alert_of
 
 ABOVE = alert_of(name="accuracy", above=0.2)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mlspec.plan.moments import parse_moment
 from mlspec.plan.serving_metrics import LEAST_REQUESTS, latency_percentile, measure_alert, window_start
 from mlspec.plan.thresholds import judge_alert
-from mlspec.spec.forecast import Alert
+from mlspec.spec.alerts import Alert
 from mlspec.spec.metrics import METRICS
 from mlspec.state.request_counts import KEPT_HOURS, LATENCIES, RequestCount
 from tests.examples import alert_of

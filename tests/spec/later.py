@@ -8,21 +8,11 @@ import pytest
 from pydantic import Field, Tag
 
 from mlspec.spec import digest, resolve, stored
+from mlspec.spec.alerts import Alert
 from mlspec.spec.candidates import AutoEts, Croston, Ensemble, GradientBoosting, SeasonalNaive, Theta, _Candidate
+from mlspec.spec.dataset import Checks, Covariates, Dataset, Range
 from mlspec.spec.fields import AlertName, Column, Duration, Many
-from mlspec.spec.forecast import (
-    Alert,
-    Checks,
-    Covariates,
-    Dataset,
-    Deployment,
-    Forecast,
-    Model,
-    Range,
-    Rollout,
-    Rule,
-    Schedule,
-)
+from mlspec.spec.forecast import Deployment, Forecast, Model, Rollout, Rule, Schedule
 from mlspec.spec.part import Part, text_or
 
 

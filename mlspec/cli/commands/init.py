@@ -25,8 +25,8 @@ from mlspec.plan.package_source import chosen_package, detected_package, why_unk
 from mlspec.render.project import CI_FILES, REQUIREMENTS, project_files, spec_file
 from mlspec.spec.calendar import timezone_problem
 from mlspec.spec.checks.table_keys import value_problems
+from mlspec.spec.dataset import Source
 from mlspec.spec.fields import PATTERNS
-from mlspec.spec.forecast import Source
 from mlspec.spec.schema import json_schema
 from mlspec.targets.checkout import published_commit
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlspec.spec.dataset import Dataset, Future, Source
 from mlspec.spec.fields import Compression, TableFormat, TableLayout
-from mlspec.spec.forecast import Dataset, Future, Source
 from mlspec.spec.table_files import TABLE_KEYS, named_compression, named_format
 
 

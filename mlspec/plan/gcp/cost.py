@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlspec.plan.schedule import runs_per_month
-from mlspec.spec.forecast import Alert, Forecast
+from mlspec.spec.alerts import Alert
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import metric_names
 
 AS_OF = "2025"

@@ -14,10 +14,12 @@ from datetime import timedelta
 from typing import Literal
 
 from mlspec.render.quote import promql_text
+from mlspec.spec.alerts import Alert
 from mlspec.spec.duration import format_duration
 from mlspec.spec.escaping import log_filter
 from mlspec.spec.fields import SEVERITIES
-from mlspec.spec.forecast import Alert, Forecast, Notify
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.receivers import Notify
 
 VALUE = "custom.googleapis.com/mlspec/value"
 BREACHES = "custom.googleapis.com/mlspec/breaches"
@@ -71,7 +73,8 @@ def alert_policies(spec: Forecast) -> tuple[AlertPolicy, ...]:
 def _alert_policy(spec: Forecast, alert: Alert) -> AlertPolicy:
     forecast, rolls_back = spec.metadata.name, alert.name in spec.rollback.on
     threshold = " or ".join(words for words, _, _ in _threshold_sides(alert))
-    condition = f"{alert.metric} is {threshold}"
+    usual = "" if alert.tolerated_alarms is None else " and beyond what its own past windows tell"
+    condition = f"{alert.metric} is {threshold}{usual}"
     reaction = (
         "mlspec evaluates the version that serves, and may roll it back" if rolls_back else "a person should look at it"
     )

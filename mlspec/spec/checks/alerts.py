@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from mlspec.spec.agreement import parse_agreement
+from mlspec.spec.alerts import Alert
 from mlspec.spec.checks.metrics import edge_problem, number_problem, quantiles_problem
 from mlspec.spec.faults import Path, Problem, did_you_mean
-from mlspec.spec.forecast import RECEIVER_KINDS, Alert, Forecast
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import METRICS, SIDES, format_names, metric_names
+from mlspec.spec.receivers import RECEIVER_KINDS
 
 
 def check_thresholds(forecast: Forecast) -> Iterator[Problem]:

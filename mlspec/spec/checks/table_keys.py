@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from mlspec.spec.dataset import Future, Source
 from mlspec.spec.faults import Path, Problem, did_you_mean
-from mlspec.spec.forecast import Forecast, Future, Source
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.table_files import TABLE_KEYS, named_format
 
 DATE_FORMS = ("iso", "iso-week", "yyyymm", "yyyymmdd", "quarter", "excel", "epoch", "epoch-ms")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from mlspec.errors import DataError
 from mlspec.source_files import list_source_files, partition_values
-from mlspec.spec.forecast import Forecast, Future, Source
+from mlspec.spec.dataset import Future, Source
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.table_files import named_compression, named_format
 from mlspec.state.observed import SourceFacts
 from mlspec.targets.local.digest_cache import DigestCache

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlspec.errors import DataError, MlspecError, TargetError
-from mlspec.spec.forecast import Forecast, Future, Source
+from mlspec.spec.dataset import Future, Source
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.forecast_table import FORECAST_TABLE
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.record import ForecastRun

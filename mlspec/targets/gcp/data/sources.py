@@ -13,7 +13,8 @@ from pathlib import Path
 
 from mlspec.errors import DataError, TargetError
 from mlspec.source_files import is_part, list_source_files, partition_values
-from mlspec.spec.forecast import Forecast, Future, Source
+from mlspec.spec.dataset import Future, Source
+from mlspec.spec.forecast import Forecast
 from mlspec.spec.object_address import ObjectAddress, bucket_address, is_object_address, parse_object_address
 from mlspec.spec.table_files import named_format
 from mlspec.state.observed import SourceFacts

@@ -1,0 +1,266 @@
+"""The `dataset` part of a forecast's spec: where rows are, what they mean, and what they have to fulfil."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mlspec.spec.fields import (
+    Column,
+    Compression,
+    Currency,
+    DatasetName,
+    DateFormat,
+    Day,
+    DecimalMark,
+    Delimiter,
+    Duration,
+    Encoding,
+    Frequency,
+    HeaderRow,
+    HolidayPlace,
+    Many,
+    QuoteMark,
+    Share,
+    SheetName,
+    TableFormat,
+    TableLayout,
+    ThousandsMark,
+    Timezone,
+    Weekday,
+)
+from mlspec.spec.part import Part
+
+
+class Source(Part):
+    """Where the history is read from: either a `uri` or a `query`."""
+
+    uri: str | None = Field(
+        default=None, max_length=1024,
+        description="A path relative to the project's root, gs://bucket/object (CSV, Parquet or a workbook, * allowed) or "
+        "bq://project.dataset.table.", examples=["data/sales.csv", "gs://acme/sales/*.parquet"],
+    )  # fmt: skip
+    query: str | None = Field(
+        default=None, max_length=65_536, description="A BigQuery SELECT, instead of a uri.",
+        examples=["SELECT week, store, units FROM `acme-prod.sales.weekly`"],
+    )  # fmt: skip
+    datasets: Many[DatasetName] = Field(
+        default=(), max_length=20, examples=[["acme-prod.sales"]],
+        description="The BigQuery datasets that the query reads, as project.dataset; the forecast's accounts may then read them.",
+    )  # fmt: skip
+    format: TableFormat | None = Field(
+        default=None,
+        description="csv, parquet, xlsx, xlsb, xls or ods; by the file's name, if left out.",
+        examples=["csv"],
+    )
+    delimiter: Delimiter = Field(default=",", description="The sign between two fields of a CSV file.", examples=[";"])
+    quote: QuoteMark = Field(
+        default='"',
+        description="The sign around a field of a CSV file that holds the sign between fields.",
+        examples=["'"],
+    )
+    decimal: DecimalMark = Field(default=".", description="The sign before the decimals of a number.", examples=[","])
+    thousands: ThousandsMark | None = Field(
+        default=None, description="The sign between groups of three digits; none, if left out.", examples=["."]
+    )
+    currency: Currency | None = Field(
+        default=None,
+        description="The sign of the currency that stands beside numbers; none, if left out.",
+        examples=["R$"],
+    )
+    encoding: Encoding = Field(default="utf-8", description="The encoding of a CSV file's text.", examples=["cp1252"])
+    date_format: DateFormat = Field(
+        default="iso", examples=["%d/%m/%Y", "iso-week", "yyyymm"],
+        description="How the time column is written: iso (2024-02-01), iso-week (2024-W05), yyyymm (202402), yyyymmdd (20240201), "
+        "quarter (2024Q1), excel (45323), epoch (1706745600), epoch-ms, or a strptime format.",
+    )  # fmt: skip
+    header_row: HeaderRow | None = Field(
+        default=None, examples=[4],
+        description="The row that holds the columns' names, if other rows stand above it; if left out, the first row.",
+    )  # fmt: skip
+    layout: TableLayout = Field(
+        default="long", examples=["wide"],
+        description="long: one row for each series and period. wide: one row for each series, and one column for each period, "
+        "named as date_format says; dataset.time and dataset.target are then names for the forecast, of no column in the file.",
+    )  # fmt: skip
+    sheet: SheetName | None = Field(
+        default=None, description="The sheet of a workbook; the first, if left out.", examples=["Plan1"]
+    )
+    compression: Compression | None = Field(
+        default=None, description="How a CSV file is compressed; by the file's name, if left out.", examples=["gzip"]
+    )
+
+
+class Actuals(Part):
+    """When the actuals of a period are complete."""
+
+    available_after: Duration = Field(
+        default="0d", validate_default=True, description="How long after a period's end its actuals are complete."
+    )
+    min_coverage: Share = Field(
+        default=0.95, description="Share of series that must have actuals before a period is judged."
+    )
+
+
+class Covariates(Part):
+    """Columns besides the target that a model may use."""
+
+    known: Many[Column] = Field(default=(), description="Known over the horizon too; read from `dataset.future` there.")
+    past: Many[Column] = Field(default=(), description="Known only up to the cutoff.")
+    static: Many[Column] = Field(default=(), description="Constant in a series.")
+
+
+class Future(Part):
+    """Where the known covariates over the horizon are read from."""
+
+    uri: str = Field(min_length=1, max_length=1024, description="An address in the form of `dataset.source.uri`.")
+    format: TableFormat | None = Field(
+        default=None,
+        description="csv, parquet, xlsx, xlsb, xls or ods; by the file's name, if left out.",
+        examples=["csv"],
+    )
+    delimiter: Delimiter | None = Field(
+        default=None, description="The sign between two fields; the source's, if left out.", examples=[";"]
+    )
+    quote: QuoteMark | None = Field(
+        default=None, description="The sign around a field; the source's, if left out.", examples=["'"]
+    )
+    decimal: DecimalMark | None = Field(
+        default=None, description="The sign before decimals; the source's, if left out.", examples=[","]
+    )
+    thousands: ThousandsMark | None = Field(
+        default=None, examples=["."],
+        description="The sign between groups of three digits; as `decimal` is, the source's, if both are left out.",
+    )  # fmt: skip
+    currency: Currency | None = Field(
+        default=None, description="The sign of the currency beside numbers; the source's, if left out.", examples=["R$"]
+    )
+    encoding: Encoding | None = Field(
+        default=None, description="The text's encoding; the source's, if left out.", examples=["cp1252"]
+    )
+    date_format: DateFormat | None = Field(
+        default=None, description="How the time column is written; as in the source, if left out.", examples=["iso"]
+    )
+    header_row: HeaderRow | None = Field(
+        default=None, description="The row that holds the columns' names; the first, if left out.", examples=[4]
+    )
+    sheet: SheetName | None = Field(
+        default=None, description="The sheet of a workbook; the first, if left out.", examples=["Plano"]
+    )
+    compression: Compression | None = Field(
+        default=None, description="How a CSV file is compressed; by the file's name, if left out.", examples=["gzip"]
+    )
+
+
+class Freshness(Part):
+    """How old the newest row may be."""
+
+    max_age: Duration = Field(description="Largest age of the newest period, counted from its end.")
+
+
+class Completeness(Part):
+    """How many of the expected periods must be present."""
+
+    min: Share = Field(
+        description="Smallest share of periods present, between a series' first row and the newest period of the dataset, or the "
+        "last row of a series that has ended."
+    )
+
+
+class Range(Part):
+    """The values that a column may take."""
+
+    min: float | None = Field(default=None, description="Smallest value allowed.")
+    max: float | None = Field(default=None, description="Largest value allowed.")
+
+
+class SeriesCount(Part):
+    """How many series must be there."""
+
+    min: int | None = Field(default=None, ge=1, description="Fewest series.")
+    max_missing: Share | None = Field(default=None, description="Share of series that may lack the newest period.")
+
+
+class Checks(Part):
+    """The data contract, in addition to the built-in checks (types, unique keys, no gaps, frequency)."""
+
+    freshness: Freshness | None = Field(default=None, description="How old the newest row may be.")
+    completeness: Completeness | None = Field(
+        default=None, description="How many of the expected periods must be present."
+    )
+    range: dict[Column, Range] = Field(default={}, description="Allowed values, by column.")
+    series: SeriesCount | None = Field(default=None, description="How many series must be there.")
+
+
+class DayCalendar(Part):
+    """Which days are open. A closed day is no period: it is neither filled, scored nor forecast."""
+
+    open: Many[Weekday] = Field(
+        default=(), max_length=7, examples=[["MON", "TUE", "WED", "THU", "FRI", "SAT"]],
+        description="The open weekdays; all days of the frequency, if left out.",
+    )  # fmt: skip
+    closed: Many[Day] = Field(
+        default=(), max_length=5_000, description="Further closed dates, past and future.", examples=[["2026-12-25"]]
+    )
+    holidays: HolidayPlace | None = Field(
+        default=None, examples=["BR", "BR-SP"],
+        description="The country whose public holidays are closed, by its ISO 3166 code, or one of its regions. Needs "
+        "mlspec's extra `holidays`.",
+    )  # fmt: skip
+
+
+class Dataset(Part):
+    """The history that the forecast learns from, and its contract."""
+
+    source: Source = Field(description="Where the history is read from.")
+    time: Column = Field(description="The column that holds a period's date (ISO 8601).")
+    series: Many[Column] = Field(default=(), description="Columns that name one series; [] for a single series.")
+    target: Column = Field(description="The column to forecast.")
+    frequency: Frequency = Field(
+        description="Length of a period, as a pandas offset alias; checked against the data.",
+        examples=["D", "W-FRI", "MS"],
+    )
+    actuals: Actuals = Field(default=Actuals(), description="When the actuals of a period are complete.")
+    covariates: Covariates = Field(default=Covariates(), description="Columns besides the target that a model may use.")
+    future: Future | None = Field(default=None, description="Known covariates over the horizon.")
+    timezone: Timezone | None = Field(
+        default=None, examples=["America/Sao_Paulo"],
+        description="The IANA time zone whose days and hours the periods are; UTC, if left out. Times with an offset are moved "
+        "to it.",
+    )  # fmt: skip
+    calendar: DayCalendar | None = Field(
+        default=None,
+        examples=[{"open": ["MON", "TUE", "WED", "THU", "FRI", "SAT"], "holidays": "BR"}],
+        description="Open days, for the frequencies D and B; every day, if left out.",
+    )
+    aggregate: Literal["sum", "mean", "last"] | None = Field(
+        default=None, examples=["sum"],
+        description="How several rows of a series and period become one: transactions, or days that are forecast as weeks. If left "
+        "out, each series has one row a period. Covariates become the mean of their rows, or the last text.",
+    )  # fmt: skip
+    missing: Literal["unknown", "zero"] = Field(
+        default="unknown", examples=["zero"],
+        description="What an absent row says: unknown (the period is filled and never scored) or zero (nothing was sold). A row "
+        "whose value is empty is always unknown.",
+    )  # fmt: skip
+    ended_after: Duration | None = Field(
+        default=None, examples=["90d"],
+        description="A series without a value for so long has ended. If left out: for longer than the horizon where `missing` is "
+        "unknown, and never where it is zero.",
+    )  # fmt: skip
+    ended_series: Literal["no-forecast", "zero"] = Field(
+        default="no-forecast", examples=["zero"],
+        description="What a series that has ended gets: no-forecast, or zero (its mean, its quantiles and its stock levels are 0).",
+    )  # fmt: skip
+    new_series: Literal["model", "cold-start", "no-forecast"] = Field(
+        default="model", examples=["cold-start"],
+        description="What a series of fewer than 8 periods gets: model (most models repeat its last value), cold-start (its share "
+        "of the forecast of the series with the same static columns), or no-forecast.",
+    )  # fmt: skip
+    checks: Checks = Field(default=Checks(), description="The data contract.")
+
+    @property
+    def tells_methods(self) -> bool:
+        """Whether the forecast has a column `method`: where some rows are made by a rule, and not by a version's model."""
+        return self.ended_series == "zero" or self.new_series == "cold-start"
