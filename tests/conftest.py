@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -32,6 +33,16 @@ LONGEST = ("tests/test_docs.py::test_a_page", "tests/gcp/test_fault_at_every_cal
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the longest begin first."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.fixture(autouse=True)
+def _stays_in_its_folder() -> Iterator[None]:
+    """Fail a test that leaves its process in another folder: the tests that follow start their own programs from there."""
+    before = Path.cwd()
+    yield
+    after = Path.cwd()
+    os.chdir(before)
+    assert after == before
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -28,6 +29,7 @@ from mlspec.jobs.tree_process import FEWEST_ROUNDS, StartedFit, TreeProcess
 from mlspec.spec.candidates import GradientBoosting
 from tests.forecast.test_workers import panel
 
+ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = ("scikit-learn", "lightgbm")
 MEMORY = 2**30
 
@@ -212,7 +214,7 @@ print(hashlib.sha256(fitted.to_bytes()).hexdigest())
 def test_a_program_that_used_threads_of_openmp_before_does_not_hang(library: Any) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _OPENMP_BEFORE.replace("LIBRARY", library)], capture_output=True, text=True, timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "3", "OMP_WAIT_POLICY": "PASSIVE"}, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "3", "OMP_WAIT_POLICY": "PASSIVE"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     candidate = GradientBoosting(kind="gradient-boosting", library=library, lags=(1, 7), iterations=12)

@@ -97,7 +97,7 @@ def test_one_that_breaks_is_said_where_people_look_and_the_others_go_on(root: Pa
     assert said.code == 0
     assert f"note: left out: {why}" in said.out
     assert f"CandidateLeftOut: {why}" in mlspec("history", "demand").out
-    assert "seasonal-naive" in mlspec("status", "demand").out
+    assert "seasonal-naive" in mlspec("status", "demand", "--wide").out
 
 
 def test_alone_it_fails_its_forecast_alone_and_is_tried_again_once_its_code_changes(root: Path, mlspec: Mlspec) -> None:
