@@ -23,7 +23,8 @@ MEAN = "mean"
 class Layout:
     """What the columns of a panel mean. Covariates carry the prefix; `season` is in periods, 1 for none.
 
-    `cold_start`: whether a rule forecasts series that are too new for a model (`forecast.cold_start`).
+    `computed` are those of `known` that no column is read for. `cold_start`: whether a rule forecasts series that are too new for a
+    model (`forecast.cold_start`).
     """
 
     frequency: Frequency
@@ -32,7 +33,13 @@ class Layout:
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    computed: tuple[str, ...] = ()
     cold_start: bool = False
+
+    @property
+    def planned(self) -> tuple[str, ...]:
+        """The known covariates that are read, over the horizon from a plan."""
+        return tuple(name for name in self.known if name not in self.computed)
 
 
 @dataclass(frozen=True)

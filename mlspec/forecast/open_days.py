@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import pandas as pd
 
-from mlspec.errors import DataError, MissingExtra
 from mlspec.forecast.frame import TARGET, TIME
 from mlspec.forecast.frequency import Frequency, OpenDays, parse_frequency
 from mlspec.forecast.load import TypedRows
+from mlspec.forecast.named_days import public_holidays
 from mlspec.spec.calendar import DAYS
 from mlspec.spec.dataset import Dataset, DayCalendar
-
-_YEARS = range(1990, 2061)  # for which a country's holidays are known
 
 
 def dataset_frequency(dataset: Dataset) -> Frequency:
@@ -48,22 +45,6 @@ def _open_dates(times: pd.Series, frequency: Frequency) -> pd.DatetimeIndex:
 
 
 def _closed_dates(calendar: DayCalendar) -> tuple[str, ...]:
-    holidays = () if calendar.holidays is None else _public_holidays(calendar.holidays)
-    return tuple(sorted({*calendar.closed, *holidays}))
-
-
-@lru_cache(maxsize=16)
-def _public_holidays(place: str) -> tuple[str, ...]:
-    """Return the public holidays of a country (BR), or of one of its regions (BR-SP)."""
-    try:
-        import holidays
-    except ImportError as error:
-        raise MissingExtra("holidays", "holidays") from error
-    country, _, region = place.partition("-")
-    try:
-        days = holidays.country_holidays(country, subdiv=region or None, years=_YEARS)
-    except NotImplementedError as error:
-        known = holidays.list_supported_countries().get(country)
-        of_country = f"regions of {country}: {', '.join(known[:60])}" if known else "such as BR, or BR-SP"
-        raise DataError(f"dataset.calendar.holidays: no holidays of '{place}' are known", hint=of_country) from error
-    return tuple(day.isoformat() for day in days)
+    place = calendar.holidays
+    days = () if place is None else public_holidays(place, "dataset.calendar.holidays")
+    return tuple(sorted({*calendar.closed, *(day.isoformat() for day in days)}))

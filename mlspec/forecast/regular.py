@@ -40,7 +40,7 @@ def build_panel(
     rooms = SeriesRooms(
         active_series, span.first[active_series].to_numpy(), (span.newest + 1 - span.first[active_series]).to_numpy()
     )
-    frame, source = rooms.lay_out(rows.frame, [TARGET, *layout.known, *layout.past], grid)
+    frame, source = rooms.lay_out(rows.frame, [TARGET, *layout.planned, *layout.past], grid)
     if rules.absent_is_zero:
         never_was = frame[TIME].isin(skipped_hours(grid, rules.zone)).to_numpy()
         frame.loc[(source < 0) & ~never_was, TARGET] = 0.0
@@ -48,7 +48,7 @@ def build_panel(
     frame[TARGET] = _fill_gaps(frame[TARGET], rooms, layout.season)
     series = static_values(rows.frame, active_series, layout) if layout.static else pd.DataFrame({ID: active_series})
     bare = Panel(
-        frame[[ID, TIME, TARGET, OBSERVED, *layout.known, *layout.past]], series, frame[[ID, TIME]][:0], layout
+        frame[[ID, TIME, TARGET, OBSERVED, *layout.planned, *layout.past]], series, frame[[ID, TIME]][:0], layout
     )
     return Panel(bare.frame, series, _known_future(bare, future), layout)
 
@@ -121,11 +121,12 @@ def _fill_gaps(values: pd.Series, rooms: SeriesRooms, season: int) -> pd.Series:
 
 
 def _known_future(panel: Panel, future: TypedRows | None) -> pd.DataFrame:
-    """Return the known covariates over the horizon for every series; a plan without series columns applies to all."""
+    """Return the planned covariates over the horizon for every series; a plan without series columns applies to all."""
     horizon_rows = horizon_frame(panel)
-    columns = [ID, TIME, *panel.layout.known]
+    planned = panel.layout.planned
+    columns = [ID, TIME, *planned]
     if future is None:
-        return horizon_rows[columns[:2]] if not panel.layout.known else horizon_rows.reindex(columns=columns)
+        return horizon_rows[columns[:2]] if not planned else horizon_rows.reindex(columns=columns)
     by_series = any(str(name).startswith(KEY) for name in future.frame)
     keys = [ID, TIME] if by_series else [TIME]
-    return horizon_rows.merge(future.frame[[*keys, *panel.layout.known]], on=keys, how="left")[columns]
+    return horizon_rows.merge(future.frame[[*keys, *planned]], on=keys, how="left")[columns]

@@ -16,6 +16,7 @@ from mlspec.forecast.contract import (
 from mlspec.forecast.fates import list_ended_series, series_fates
 from mlspec.forecast.frame import ID, OBSERVED, TARGET
 from mlspec.forecast.load import TypedRows, load_future, load_history
+from mlspec.forecast.named_days import add_named_days
 from mlspec.forecast.regular import build_panel, series_names
 from mlspec.jobs.context import panel_layout, read_spec
 from mlspec.jobs.evidence import gather_evidence
@@ -58,6 +59,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         return StepResult(outputs, facts)
     progress(2, 3, "write the panel")
     panel = build_panel(rows, evidence.future, periods[: span.newest + 1], layout, evidence.rules, span)
+    panel = add_named_days(panel, spec.dataset)
     series = series_names(rows).merge(panel.series, on=ID)
     if spec.dataset.ended_series == "zero" and len(span.ended):
         ended = list_ended_series(rows, span, periods, layout, evidence.rules)

@@ -40,9 +40,10 @@ def panel_layout(spec: Forecast) -> Layout:
         parsed_frequency,
         spec.model.horizon,
         parsed_frequency.season,
-        add_prefix(cov.known),
+        add_prefix((*cov.known, *cov.computed)),
         add_prefix(cov.past),
         add_prefix(cov.static),
+        computed=add_prefix(cov.computed),
         cold_start=spec.dataset.new_series == "cold-start",
     )
 

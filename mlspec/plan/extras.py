@@ -14,7 +14,8 @@ def needed_extras(specs: Iterable[Forecast], target_extras: Collection[str]) -> 
     extra_names = {"forecast", *target_extras}
     for spec in specs:
         extra_names |= set(_model_extras(spec)) | set(_receiver_extras(spec))
-        if spec.dataset.calendar is not None and spec.dataset.calendar.holidays is not None:
+        calendar, covariates = spec.dataset.calendar, spec.dataset.covariates
+        if covariates.holidays is not None or (calendar is not None and calendar.holidays is not None):
             extra_names.add("holidays")
         if spec.deployment.serve != "batch":
             extra_names.add("serve")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from mlspec.spec.fields import (
     DatasetName,
     DateFormat,
     Day,
+    DayRange,
     DecimalMark,
     Delimiter,
     Duration,
@@ -31,6 +32,9 @@ from mlspec.spec.fields import (
     Weekday,
 )
 from mlspec.spec.part import Part
+
+# The covariate that counts the public holidays of a period.
+HOLIDAYS = "holidays"
 
 
 class Source(Part):
@@ -109,6 +113,21 @@ class Covariates(Part):
     known: Many[Column] = Field(default=(), description="Known over the horizon too; read from `dataset.future` there.")
     past: Many[Column] = Field(default=(), description="Known only up to the cutoff.")
     static: Many[Column] = Field(default=(), description="Constant in a series.")
+    holidays: HolidayPlace | None = Field(
+        default=None, examples=["BR", "BR-SP"],
+        description="A known covariate `holidays`: how many public holidays of this country, by its ISO 3166 code, or of one of "
+        "its regions a period holds. Needs mlspec's extra `holidays`.",
+    )  # fmt: skip
+    events: dict[Column, Annotated[Many[DayRange], Field(min_length=1, max_length=5_000)]] = Field(
+        default={}, max_length=20, examples=[{"payday": ["2026-01-05", "2026-02-05"], "school_break": ["2026-07-01/2026-07-31"]}],
+        description="Further known covariates: how many of these days a period holds, by name. A day, or the first and the last of "
+        "a range; past and future.",
+    )  # fmt: skip
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """The known covariates that no column is read for: named days."""
+        return (*((HOLIDAYS,) if self.holidays is not None else ()), *self.events)
 
 
 class Future(Part):

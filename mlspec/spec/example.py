@@ -22,7 +22,12 @@ dataset:
   target: units
   frequency: W-FRI
   actuals: {available_after: 3d, min_coverage: 0.95}
-  covariates: {known: [promo, holiday], past: [price], static: [store_type]}
+  covariates:
+    known: [promo, holiday]
+    past: [price]
+    static: [store_type]
+    holidays: BR
+    events: {payday: ["2026-01-05", "2026-02-05"], school_break: ["2026-07-01/2026-07-31"]}
   future: {uri: data/promo_plan.csv}
   checks:
     freshness: {max_age: 10d}

@@ -31,6 +31,10 @@ def found(changes: dict[str, Any]) -> list[Problem]:
     return run_checks(Forecast.model_validate(value))
 
 
+def events(**named: list[str]) -> dict[str, Any]:
+    return {"events": named}
+
+
 def row(path: str, says: str, **changes: Any) -> Any:
     """One row of a table: what is changed (`__` stands for a dot), where the fault is, what it says."""
     named = {key.replace("__", "."): value for key, value in changes.items()}
@@ -139,6 +143,10 @@ def test_a_cron_expression_that_fires_is_taken(expression: str) -> None:
     row("dataset.calendar", "expected open, closed or holidays", dataset__calendar={}),
     row("dataset.calendar.open[1]", "MON is named already", dataset__calendar={"open": ["MON", "MON"]}),
     row("dataset.calendar.open[1]", "B is Monday to Friday", dataset__calendar={"open": ["MON", "SUN"]}, dataset__frequency="B"),
+    row("dataset.covariates.events.pay[1]", "there is no 2026-02-30", dataset__covariates=events(pay=["2026-02-05", "2026-02-30"])),
+    row("dataset.covariates.events.fair[0]", "2026-07-01 is before", dataset__covariates=events(fair=["2026-07-31/2026-07-01"])),
+    row("dataset.covariates.events.fair[0]", "more than a year", dataset__covariates=events(fair=["2026-01-01/2030-01-01"])),
+    row("dataset.covariates.events.units", "'units' is the target already", dataset__covariates=events(units=["2026-02-05"])),
     row("dataset.calendar.closed[1]", "there is no 2026-02-30", dataset__calendar={"closed": ["2026-12-25", "2026-02-30"]}),
     row("dataset.source.query", "SELECT or WITH", dataset__source={"query": "DROP TABLE x"}),
     row("dataset.source.query", "SELECT or WITH", dataset__source={"query": "selection"}),

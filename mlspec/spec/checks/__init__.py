@@ -37,6 +37,7 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (dataset.check_frequency, ("dataset",)),
     (dataset.check_timezone, ("dataset",)),
     (dataset.check_calendar, ("dataset",)),
+    (dataset.check_events, ("dataset",)),
     (dataset.check_columns, ("dataset",)),
     (dataset.check_ended_series, ("dataset",)),
     (dataset.check_ranges, ("dataset",)),

@@ -8,11 +8,13 @@ from datetime import date, timedelta
 
 from mlspec.spec.calendar import frequency_problem, timezone_problem
 from mlspec.spec.checks.addresses import EXAMPLE, address_problem
+from mlspec.spec.dataset import HOLIDAYS
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.fields import TableFormat
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.output_columns import METHOD, is_output_column
 
+_LONGEST_EVENT = timedelta(days=366)
 _SELECT = re.compile(r"(?:select|with)\b", re.IGNORECASE)
 # Parts of BigQuery's SQL that are not code: text in quotes (a backslash escapes), names in backticks, comments.
 _NO_CODE = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|--[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -122,7 +124,33 @@ def column_roles(forecast: Forecast) -> list[tuple[Path, str]]:
     for kind in ("known", "past", "static"):
         names: tuple[str, ...] = getattr(covariates, kind)
         named_columns += [(("dataset", "covariates", kind, index), name) for index, name in enumerate(names)]
-    return named_columns
+    computed = [] if covariates.holidays is None else [(("dataset", "covariates", HOLIDAYS), HOLIDAYS)]
+    return [
+        *named_columns,
+        *computed,
+        *((("dataset", "covariates", "events", name), name) for name in covariates.events),
+    ]
+
+
+def check_events(forecast: Forecast) -> Iterator[Problem]:
+    """The days of an event exist, and a range ends no earlier than it begins."""
+    for name, texts in forecast.dataset.covariates.events.items():
+        for index, text in enumerate(texts):
+            problem = _range_problem(text)
+            if problem:
+                yield Problem(("dataset", "covariates", "events", name, index), "calendar", *problem)
+
+
+def _range_problem(text: str) -> tuple[str, str] | None:
+    absent = [day for day in text.split("/") if not _is_date(day)]
+    if absent:
+        return f"there is no {absent[0]}", "correct the day or the month"
+    first, _, last = text.partition("/")
+    if last and last < first:
+        return f"{last} is before {first}", "write the first day first"
+    if last and date.fromisoformat(last) - date.fromisoformat(first) > _LONGEST_EVENT:
+        return "an event of more than a year tells a model nothing", "write each time that it takes place"
+    return None
 
 
 def check_columns(forecast: Forecast) -> Iterator[Problem]:
