@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,9 +14,11 @@ from mlspec.engine.error_rows import ErrorsRequest, error_rows, load_errors
 from mlspec.engine.history_rows import version_rows
 from mlspec.engine.rows import PlainRows, checked_facts, choose_run, load_rows
 from mlspec.engine.target_kinds import ConfiguredTarget
+from mlspec.engine.what_if import compare_what_if
 from mlspec.errors import UsageError
 from mlspec.plan.moments import format_moment
 from mlspec.plan.select import known_name
+from mlspec.state.assumptions import Assumptions
 from mlspec.targets.base import OpenedTarget
 
 if TYPE_CHECKING:
@@ -102,6 +105,27 @@ class ForecastHandle:
         request = ErrorsRequest(self._name, by, cutoff, format_moment(utc_now()), self._root)
         columns, found = load_errors(target, request, compare_errors)
         return self._frame(target, error_rows(found, columns))
+
+    def what_if(
+        self,
+        values: Mapping[str, float | str],
+        *,
+        series: Mapping[str, str] | None = None,
+        first: str | None = None,
+        last: str | None = None,
+    ) -> pd.DataFrame:
+        """Return what the forecast would be with other known covariates, as `mlspec what-if`: series, time, `before`, `after`.
+
+        `values` has a number, a text of the history or a share to add (`-10%`) for each covariate; `series` narrows them to some
+        series, `first` and `last` (ISO dates) to some periods. Nothing is recorded. Raises UsageError for what a plan cannot have.
+        """
+        texts = {column: str(value) for column, value in values.items()}
+        assumed = Assumptions(texts, dict(series or {}), first, last)
+        from mlspec import jobs
+
+        target = self._open()
+        found = compare_what_if(target, self._name, self._root, assumed, jobs.forecast_what_if)
+        return self._frame(target, found.rows)
 
     def versions(self) -> pd.DataFrame:
         """Return all versions, newest first: when and from what they were made, their `state`, and their backtest's metrics.

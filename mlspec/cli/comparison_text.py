@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from mlspec.cli.output_file import write_output
 from mlspec.cli.table import format_percent, format_table
 from mlspec.engine.forecast_comparison import ForecastComparison
 from mlspec.engine.rows import PlainRows
-from mlspec.plan.forecast_changes import SeriesChange
+from mlspec.plan.forecast_changes import ForecastChanges, SeriesChange
 from mlspec.state.record import ForecastRun
 
 _COLUMNS = ("before", "after", "change", "change_share")
@@ -44,17 +45,22 @@ def as_text(name: str, found: ForecastComparison, limit: int | None) -> str:
         f"{count:,} series {words}" for count, words in ((changes.new, "are new"), (changes.gone, "are gone")) if count
     ]
     lines += [f"{' and '.join(only_one)}, and not in the total"] if only_one else []
+    return "\n".join([*lines, *table_lines(found.series, changes, limit)])
+
+
+def table_lines(columns: tuple[str, ...], changes: ForecastChanges, limit: int | None) -> Iterator[str]:
+    """Yield a table of the total and of the first `limit` series, and how many more there are. `columns` name a series."""
     shown = changes.series[:limit]
-    titles = [*found.series, "before", "after", "change", "in %"]
-    total = ["total", *[""] * (len(found.series) - 1)] if found.series else []
+    titles = [*columns, "before", "after", "change", "in %"]
+    total = ["total", *[""] * (len(columns) - 1)] if columns else []
     table = [
         [*total, *_cells(changes.total)],
-        *([[*map(str, each.series), *_cells(each)] for each in shown] if found.series else []),
+        *([[*map(str, each.series), *_cells(each)] for each in shown] if columns else []),
     ]
+    yield format_table(titles, table)
     more = len(changes.series) - len(shown)
-    lines.append(format_table(titles, table))
-    lines += [f"… and {more:,} more series (--limit 0 or --output csv prints all)"] if more else []
-    return "\n".join(lines)
+    if more:
+        yield f"… and {more:,} more series (--limit 0 or --output csv prints all)"
 
 
 def _run_text(run: ForecastRun) -> str:
@@ -77,10 +83,17 @@ def as_json(name: str, found: ForecastComparison) -> dict[str, object]:
         "from": _run_json(found.before),
         "to": _run_json(found.after),
         "periods": list(found.changes.periods),
-        "total": dict(zip(_COLUMNS, _values(found.changes.total), strict=True)),
+        **changes_json(found.series, found.changes),
+    }
+
+
+def changes_json(columns: tuple[str, ...], changes: ForecastChanges) -> dict[str, object]:
+    """Return the total, and one object a series. `columns` name a series."""
+    return {
+        "total": dict(zip(_COLUMNS, _values(changes.total), strict=True)),
         "series": [
-            {**dict(zip(found.series, each.series, strict=True)), **dict(zip(_COLUMNS, _values(each), strict=True))}
-            for each in found.changes.series
+            {**dict(zip(columns, each.series, strict=True)), **dict(zip(_COLUMNS, _values(each), strict=True))}
+            for each in changes.series
         ],
     }
 

@@ -21,7 +21,7 @@ def error_request(target: Target, name: str, now: str, root: Path) -> StepReques
     """
     newest_run(target, name)
     observed = target.observe_forecast(name)
-    release, version = _serving_release(target, name, stable_version(observed))
+    release, version = serving_release(target, name, stable_version(observed))
     if release is None or version is None or "data" not in observed.resources:
         raise StateError(f"{name} is destroyed, so there is nothing to measure", hint="run `mlspec apply`")
     refs = {**checked_files(observed.resources["data"].files), "backtest": version.files["backtest"]}
@@ -41,7 +41,7 @@ def error_request(target: Target, name: str, now: str, root: Path) -> StepReques
     )
 
 
-def _serving_release(target: Target, name: str, serves: str | None) -> tuple[Release | None, Version | None]:
+def serving_release(target: Target, name: str, serves: str | None) -> tuple[Release | None, Version | None]:
     """Return the newest release of the version that serves, and its record."""
     release = next((one for one in target.load_releases(name) if one.version == serves), None)
     version = next((one for one in target.load_versions(name) if one.version == serves), None)

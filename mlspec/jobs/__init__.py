@@ -16,6 +16,7 @@ from typing import Any
 from mlspec import memory
 from mlspec.errors import Defect, MissingExtra, MlspecError, TargetError
 from mlspec.log_context import forecast_scope
+from mlspec.state.assumptions import Assumptions
 from mlspec.state.predicted import Predictions
 from mlspec.state.step import Progress, StepName, StepRequest, StepResult
 
@@ -91,6 +92,16 @@ def predict(request: StepRequest) -> Predictions:
 
     with single_threaded():
         return predictor.run(request)
+
+
+def forecast_what_if(request: StepRequest, assumed: Assumptions) -> Any:
+    """Return what a forecast would be with another plan (`what_if.WhatIf`). Raises the errors of `run`."""
+    require_models()
+    from mlspec.jobs import what_if
+    from mlspec.jobs.runtime import single_threaded
+
+    with single_threaded():
+        return what_if.run(request, assumed)
 
 
 def predict_apart(request: StepRequest) -> Predictions:

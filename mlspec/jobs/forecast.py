@@ -99,6 +99,18 @@ def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, an
     return StepResult(files, _forecast_facts(out, layout, cutoff))
 
 
+def forecast_by_traffic(request: StepRequest, spec: Forecast, panel: Panel, names: pd.DataFrame) -> pd.DataFrame:
+    """Return the forecast of each series by the version that serves it, with the user's columns."""
+    shares = {version: share for version, share in _traffic_shares(request).items() if share}
+    forecasts = {
+        version: forecast_version(
+            request, spec, panel, names, version, alone=len(shares) == 1, workers=processors_of_this_machine()
+        )
+        for version in shares
+    }
+    return _split_by_traffic(forecasts, names, shares)
+
+
 def _forecast_facts(out: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
     text, times = layout.frequency.format_period, layout.frequency.periods_after(cutoff, layout.horizon)
     return {

@@ -1,0 +1,122 @@
+"""A plan of known covariates with some of its values changed: what a forecast would be if a promotion or a price were another."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlspec.errors import UsageError
+from mlspec.forecast.frame import ID, PREFIX, TIME, Panel
+from mlspec.spec.faults import did_you_mean
+
+_PERCENT = re.compile(r"([+-][0-9]+(?:\.[0-9]+)?)%")
+
+
+@dataclass(frozen=True)
+class PlanChange:
+    """One covariate's value, as it was typed: a number, a text of the history, or a share to add (`+5%`, `-10%`)."""
+
+    column: str
+    value: str
+
+
+@dataclass(frozen=True)
+class PlanChanges:
+    """What is changed: `changes`, for the series `ids` (None: all), in the periods from `first` to `last` (None: no end)."""
+
+    changes: tuple[PlanChange, ...]
+    ids: frozenset[str] | None = None
+    first: pd.Timestamp | None = None
+    last: pd.Timestamp | None = None
+
+
+def change_plan(panel: Panel, asked: PlanChanges) -> tuple[Panel, tuple[str, ...]]:
+    """Return the panel with the changed plan over its horizon, and a sentence on each value that no period of the history had.
+
+    Raises UsageError for a column that is no known covariate, a value that it cannot have, or if no period is changed.
+    """
+    chosen = _chosen_rows(panel.future, asked)
+    if not chosen.any():
+        times = panel.future[TIME]
+        text = panel.layout.frequency.format_period
+        raise UsageError(
+            "no period of the forecast is changed",
+            hint=f"its periods are {text(times.min())} to {text(times.max())}" if len(times) else "it has no plan",
+        )
+    future, notes = panel.future, list[str]()
+    for change in asked.changes:
+        name = _covariate(panel, change.column)
+        values = _changed_values(future[name], chosen, panel.frame[name], change)
+        future = future.assign(**{name: values})
+        notes += _beyond_history(values[chosen], panel.frame[name], change.column)
+    return replace(panel, future=future), tuple(notes)
+
+
+def _chosen_rows(future: pd.DataFrame, asked: PlanChanges) -> npt.NDArray[np.bool_]:
+    chosen = np.ones(len(future), dtype=bool)
+    if asked.ids is not None:
+        chosen &= future[ID].isin(asked.ids).to_numpy()
+    if asked.first is not None:
+        chosen &= (future[TIME] >= asked.first).to_numpy()
+    if asked.last is not None:
+        chosen &= (future[TIME] <= asked.last).to_numpy()
+    return chosen
+
+
+def _covariate(panel: Panel, column: str) -> str:
+    known = [name.removeprefix(PREFIX) for name in panel.layout.known]
+    if column not in known:
+        hint = did_you_mean(column, known) or "the spec names none under dataset.covariates"
+        raise UsageError(f"'{column}' is no known covariate of this forecast", hint=hint)
+    return PREFIX + column
+
+
+def _changed_values(
+    plan: pd.Series, chosen: npt.NDArray[np.bool_], history: pd.Series, change: PlanChange
+) -> pd.Series:
+    if history.dtype == object:
+        texts = sorted(history.dropna().unique())
+        if change.value not in texts:
+            raise UsageError(
+                f"'{change.value}' is no value of '{change.column}' in the history",
+                hint=did_you_mean(change.value, texts),
+            )
+        return plan.mask(chosen, change.value)
+    percent = _PERCENT.fullmatch(change.value)
+    numbers = plan.astype("float64")
+    if percent:
+        return numbers.mask(chosen, numbers * (1 + float(percent[1]) / 100))
+    return numbers.mask(chosen, _read_number(change))
+
+
+def _read_number(change: PlanChange) -> float:
+    try:
+        number = float(change.value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(
+            f"'{change.value}' is no value of '{change.column}'", hint="write a number, such as 9.90, or a share: -10%"
+        )
+    return number
+
+
+def _beyond_history(values: pd.Series, history: pd.Series, column: str) -> Sequence[str]:
+    if history.dtype == object:
+        return ()
+    low, high = history.min(), history.max()
+    beyond = values[(values < low) | (values > high)]
+    if beyond.empty:
+        return ()
+    known, here = _span_text(low, high), _span_text(beyond.min(), beyond.max())
+    return (f"{column} was {known} in the history, and is {here} here: models take it for the nearest that they know",)
+
+
+def _span_text(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"

@@ -1,0 +1,127 @@
+"""`mlspec what-if`: a planner tries another promotion, and nothing is recorded."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import mlspec as package
+from mlspec.cli import main as front
+from tests.examples import project
+
+SPEC = """\
+apiVersion: mlspec/v1
+kind: Forecast
+metadata: {name: demand}
+dataset:
+  source: {uri: data/sales.csv}
+  time: day
+  series: [shop]
+  target: units
+  frequency: D
+  covariates: {events: {promo: [DAYS]}}
+model:
+  horizon: 7
+  candidates: [{kind: regression}]
+  backtest: {windows: 2}
+  gate: [{metric: wape, below: 0.9}]
+"""
+BEGIN = date(2024, 1, 1)
+PROMOTIONS = [BEGIN + timedelta(days=number) for number in range(4, 100, 10)]
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+class Planner:
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> Said:
+        code = front.run(list(words))
+        return Said(code, *self._capsys.readouterr())
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose two shops sell three times as much on days with a promotion; none is planned ahead."""
+    root = tmp_path_factory.mktemp("what-if")
+    moments = [BEGIN + timedelta(days=number) for number in range(98)]
+    rows = [
+        f"{day},{shop},{(10 + day.weekday()) * (3 if day in PROMOTIONS else 1)}" for shop in "ab" for day in moments
+    ]
+    days = ", ".join(f'"{day}"' for day in PROMOTIONS)
+    project(root / "shop", demand=SPEC.replace("DAYS", days))
+    (root / "shop" / "data" / "sales.csv").write_text("\n".join(["day,shop,units", *rows, ""]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root / "shop")
+        assert front.run(["apply"]) == 0
+    return root / "shop"
+
+
+@pytest.fixture
+def planner(applied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Planner:
+    """Run commands there: none of them changes anything."""
+    monkeypatch.chdir(applied)
+    return Planner(capsys)
+
+
+def test_a_promotion_is_tried_and_nothing_is_recorded(planner: Planner) -> None:
+    before = planner("history", "demand", "--output", "json").out
+    tried = (
+        "what-if",
+        "demand",
+        "--set",
+        "promo=1",
+        "--from",
+        "2024-04-10",
+        "--to",
+        "2024-04-10",
+        "--series",
+        "shop=a",
+    )
+    said = planner(*tried)
+    assert said.code == 0, said
+    assert said.out.startswith("demand: from 2024-04-07, if promo=1\nsums over 7 periods, 2024-04-08 to 2024-04-14\n")
+    rows = list(csv.DictReader(io.StringIO(planner(*tried, "--output", "csv").out)))
+    moved = [(row["shop"], row["day"]) for row in rows if row["before"] != row["after"]]
+    assert moved == [("a", "2024-04-10")]
+    (changed,) = (row for row in rows if (row["shop"], row["day"]) == moved[0])
+    assert float(changed["after"]) > 2 * float(changed["before"])
+    found = json.loads(planner(*tried, "--output", "json").out)
+    assert found["series"][0]["shop"] == "a"
+    assert found["total"]["change"] == pytest.approx(float(changed["after"]) - float(changed["before"]))
+    frame = package.open(".")["demand"].what_if(
+        {"promo": 1}, series={"shop": "a"}, first="2024-04-10", last="2024-04-10"
+    )
+    assert list(frame.columns) == ["shop", "day", "before", "after"]
+    assert [f"{value:.6f}" for value in frame["after"]] == [f"{float(row['after']):.6f}" for row in rows]
+    assert planner("history", "demand", "--output", "json").out == before
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    ((), "nothing is assumed"),
+    (("--set", "price=1"), "'price' is no known covariate of this forecast"),
+    (("--set", "promo=1", "--series", "shop=z"), "there is no series shop=z"),
+    (("--set", "promo=1", "--series", "store=a"), "'store' names no series"),
+    (("--set", "promo=1", "--from", "Christmas"), "'Christmas' is no date"),
+    (("--set", "promo=1", "--to", "2024-04-08T00:00:00Z"), "'2024-04-08T00:00:00Z' has an offset"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused(planner: Planner, words: tuple[str, ...], message: str) -> None:
+    said = planner("what-if", "demand", *words)
+    assert (said.code, f"error: {message}" in said.err) == (2, True), said
+    assert "hint: " in said.err
+
+
+def test_an_assumption_without_effect_is_said(planner: Planner) -> None:
+    said = planner("what-if", "demand", "--set", "promo=0")
+    assert "the forecast stays as it is: the model that serves finds no effect of this" in said.err
