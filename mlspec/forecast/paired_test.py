@@ -34,6 +34,11 @@ def _quantile(level: float, degrees: int) -> float:
     return float(t.ppf(1 - level, degrees))
 
 
+def _standard_error(values: pd.Series) -> float:
+    """Return that of the mean of independent values."""
+    return float(values.std(ddof=1)) / math.sqrt(len(values))
+
+
 @dataclass(frozen=True)
 class PairedTest:
     """By which metric two candidates are compared, with which quantiles, and at which level (one-sided).
@@ -49,10 +54,11 @@ class PairedTest:
         """Return whether one candidate's losses are smaller than another's, surely, by one of two tests.
 
         A paired t-test over series and windows: the difference of their mean losses, in the series' scale, is compared with its
-        standard error. The series of a window share its events, so it has the degrees of freedom of the windows alone, and the
-        candidate has to be better in more than half of them. A sign test over windows, for few series that differ much: the sum of
-        losses is smaller in each window, of so many that chance alone does that about as seldom as the level says, and by a tenth
-        in all.
+        standard error. The series of a window share its events. So the error is the larger one of that over all pairs and that
+        over the means of windows (Cameron and Miller 2015, A Practitioner's Guide to Cluster-Robust Inference), the degrees of
+        freedom are those of the windows, and the candidate has to be better in more than half of them. A sign test over windows,
+        for few series that differ much: the sum of losses is smaller in each window, of so many that chance alone does that about
+        as seldom as the level says, and by a tenth in all.
         """
         if self.level is None:
             return True
@@ -60,10 +66,10 @@ class PairedTest:
         keys = [rows[CANDIDATE], rows[CUTOFF], rows[ID]]
         by_pair = scaled.groupby(keys).mean().unstack(CANDIDATE).dropna()
         gains = by_pair[other] - by_pair[label]
-        error = gains.std(ddof=1) / len(gains) ** 0.5
-        in_windows = gains.groupby(level=CUTOFF).mean() > 0
+        in_windows = gains.groupby(level=CUTOFF).mean()
+        error = max(_standard_error(gains), _standard_error(in_windows))
         least = _quantile(self.level, len(in_windows) - 1) * error if len(in_windows) > 1 else math.inf
-        if gains.mean() > least and in_windows.mean() > 0.5:
+        if gains.mean() > least and (in_windows > 0).mean() > 0.5:
             return True
         sums = losses.groupby(keys[:2]).sum().unstack(CANDIDATE)
         always = len(sums) >= round(-math.log2(self.level)) and bool((sums[label] < sums[other]).all())

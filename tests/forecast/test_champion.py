@@ -82,6 +82,13 @@ def test_one_window_is_not_enough_whatever_it_was_better_by() -> None:
     assert not PairedTest().is_surely_better(rows(gain=-0.1, noise=0.01, unlike=8.0), "theta", "median")
 
 
+def test_what_all_series_share_in_a_window_counts_once_however_many_they_are() -> None:
+    """A model that is a little better in three windows, and worse in one where all series met the same event."""
+    table = rows(gain=1.0, noise=0.1, series=200, unlike=-3.0)
+    assert (table[TARGET] - table[MEAN]).groupby(table[CANDIDATE]).mean().idxmin() == "theta"
+    assert not PairedTest().is_surely_better(table, "theta", "median")
+
+
 def test_the_level_says_how_sure_a_gain_has_to_be() -> None:
     table = rows(gain=2.0, noise=3.0)
     assert [PairedTest(level=level).is_surely_better(table, "theta", "median") for level in (0.4, 0.05, 1e-6)] == [
