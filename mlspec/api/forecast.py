@@ -12,6 +12,7 @@ from mlspec.engine.backtest_rows import load_backtest, load_realised
 from mlspec.engine.error_request import error_request
 from mlspec.engine.error_rows import ErrorsRequest, error_rows, load_errors
 from mlspec.engine.history_rows import version_rows
+from mlspec.engine.importance import find_drivers
 from mlspec.engine.rows import PlainRows, checked_facts, choose_run, load_rows
 from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.engine.what_if import compare_what_if
@@ -125,6 +126,17 @@ class ForecastHandle:
 
         target = self._open()
         found = compare_what_if(target, self._name, self._root, assumed, jobs.forecast_what_if)
+        return self._frame(target, found.rows)
+
+    def drivers(self) -> pd.DataFrame:
+        """Return what each covariate is worth to what serves, as `mlspec drivers`: its metrics, and `without_*` the covariate.
+
+        It takes about as long as the backtest did. Nothing is recorded.
+        """
+        from mlspec import jobs
+
+        target = self._open()
+        found = find_drivers(target, self._name, self._root, jobs.measure_importance, lambda *_: None)
         return self._frame(target, found.rows)
 
     def versions(self) -> pd.DataFrame:

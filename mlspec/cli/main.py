@@ -35,6 +35,7 @@ COMMANDS = {
     "get": "Show all of one forecast: conditions, traffic, errors, alerts, versions.",
     "forecast": "Print the newest forecast, an earlier one, or what changed.",
     "errors": "Print realised errors beside those of the backtest.",
+    "drivers": "Show what each covariate is worth to the model that serves.",
     "what-if": "Forecast with other promotions or prices, beside the plan as it is.",
     "inventory": "Print safety stock, reorder point and order-up-to level.",
     "history": "List releases, versions and events, newest first.",

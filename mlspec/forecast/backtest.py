@@ -60,7 +60,7 @@ def forecast_windows(
     for number, cutoff in enumerate(cuts, 1):
         known = panel.known_at(cutoff)
         scales = series_scales(known)
-        window = _window_actuals(panel, known, cutoff, scales)
+        window = window_actuals(panel, known, cutoff, scales)
         for key, candidate in singles.items():
             if key in broken:
                 continue
@@ -123,7 +123,7 @@ def _start_at_mean(means: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     return means.assign(**{name: means[name].where(~replaced, means[MEAN]) for name in own}) if own else means
 
 
-def _window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp, scales: pd.DataFrame) -> pd.DataFrame:
+def window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp, scales: pd.DataFrame) -> pd.DataFrame:
     """Return the periods to forecast from one cutoff, with their actual values and the scales as of the cutoff."""
     times = panel.layout.frequency.periods_after(cutoff, panel.layout.horizon)
     frame = panel.frame[panel.frame[TIME].isin(times) & panel.frame[ID].isin(known.frame[ID].unique())]

@@ -104,6 +104,16 @@ def forecast_what_if(request: StepRequest, assumed: Assumptions) -> Any:
         return what_if.run(request, assumed)
 
 
+def measure_importance(request: StepRequest, progress: Progress) -> Any:
+    """Return what each covariate is worth to a candidate (`importance.Importances`). Raises the errors of `run`."""
+    require_models()
+    from mlspec.jobs import importance
+    from mlspec.jobs.runtime import single_threaded
+
+    with single_threaded():
+        return importance.run(request, progress)
+
+
 def predict_apart(request: StepRequest) -> Predictions:
     """Return `predict(request)`, computed in a process of its own, which gives its memory back. Raises the errors of `run`.
 

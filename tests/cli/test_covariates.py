@@ -1,4 +1,4 @@
-"""`mlspec what-if`: a planner tries another promotion, and nothing is recorded."""
+"""`mlspec what-if` and `mlspec drivers`: a planner tries another promotion, and asks what promotions are worth."""
 
 from __future__ import annotations
 
@@ -106,6 +106,17 @@ def test_a_promotion_is_tried_and_nothing_is_recorded(planner: Planner) -> None:
     assert list(frame.columns) == ["shop", "day", "before", "after"]
     assert [f"{value:.6f}" for value in frame["after"]] == [f"{float(row['after']):.6f}" for row in rows]
     assert planner("history", "demand", "--output", "json").out == before
+
+
+def test_drivers_say_what_the_promotions_are_worth(planner: Planner) -> None:
+    said = planner("drivers", "demand")
+    assert said.code == 0, said
+    assert said.out.startswith("demand: regression (v")
+    rows = list(csv.DictReader(io.StringIO(planner("drivers", "demand", "--output", "csv").out)))
+    assert [(row["covariate"], row["kind"]) for row in rows] == [("promo", "known")]
+    assert float(rows[0]["without_wape"]) > float(rows[0]["wape"]) + 0.1
+    frame = package.open(".")["demand"].drivers()
+    assert frame["without_wape"][0] == pytest.approx(float(rows[0]["without_wape"]))
 
 
 @pytest.mark.parametrize(("words", "message"), [
