@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from mlspec.errors import ModelError
 from mlspec.state.predicted import Predictions
+from mlspec.state.resource import Json
 from mlspec.state.split import series_partition, version_for
 from mlspec.web.counts import RequestCounter
 from mlspec.web.instances import Instance, parse_instances
@@ -29,6 +30,65 @@ class HttpAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesForecast:
+    """The forecast of one instance: the version that made it, from which cutoff, and its periods.
+
+    `method` is None where the spec's forecast does not say it.
+    """
+
+    instance: Instance
+    version: str
+    cutoff: str
+    method: str | None
+    periods: Sequence[Mapping[str, Json]]
+
+
+class AnswerFormat(Protocol):
+    """The form of one request: which series it names, and how forecasts and errors are written in its contract."""
+
+    def read_instances(self, cached: CachedForecast) -> Sequence[Instance]:
+        """Return what is asked. Raises ClientError that says what was expected."""
+        ...
+
+    def write_forecasts(self, name: str, cached: CachedForecast, forecasts: Sequence[SeriesForecast]) -> Any:
+        """Return the answer's value, with one forecast for each instance."""
+        ...
+
+    def write_error(self, code: int, message: str) -> Any:
+        """Return the value of an error of the server."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VertexFormat:
+    """Vertex AI's contract: a PredictRequest in `body`, and a PredictResponse."""
+
+    body: bytes
+
+    def read_instances(self, cached: CachedForecast) -> Sequence[Instance]:
+        """Return the instances of the body."""
+        return parse_instances(self.body, cached.spec, cached.any_predictions)
+
+    def write_forecasts(self, name: str, cached: CachedForecast, forecasts: Sequence[SeriesForecast]) -> Any:
+        """Return a PredictResponse (cloud.google.com/vertex-ai/docs/reference/rest/v1/PredictResponse)."""
+        versions = {forecast.version for forecast in forecasts}
+        single_version = {"modelVersionId": forecasts[0].version} if len(versions) == 1 else {}
+        return {
+            "predictions": [_vertex_prediction(forecast) for forecast in forecasts],
+            "deployedModelId": f"r{cached.release.release}", "modelDisplayName": name, **single_version,
+        }  # fmt: skip
+
+    def write_error(self, code: int, message: str) -> Any:
+        """Return an error in the form of Google's APIs."""
+        return error_body(code, message)
+
+
+def _vertex_prediction(forecast: SeriesForecast) -> dict[str, Any]:
+    made_by = {"version": forecast.version} | ({} if forecast.method is None else {"method": forecast.method})
+    return {**forecast.instance.columns, "cutoff": forecast.cutoff, **made_by, "forecast": forecast.periods}
+
+
+@dataclass(frozen=True, slots=True)
 class PredictionHandler:
     """Answers requests and counts them. `timer` returns seconds; `say` prints a sentence for the server's operator."""
 
@@ -37,30 +97,32 @@ class PredictionHandler:
     say: Callable[[str], None]
 
     def __call__(self, name: str, cached: CachedForecast | str, body: bytes) -> HttpAnswer:
+        """Return the answer to a request in Vertex AI's contract. Raises ClientError if the request is invalid."""
+        return self.answer(name, cached, VertexFormat(body))
+
+    def answer(self, name: str, cached: CachedForecast | str, form: AnswerFormat) -> HttpAnswer:
         """Return the answer to a request for the forecast `name`. Raises ClientError if the request is invalid."""
         start = self.timer()
         if isinstance(cached, str):
-            answer, failed = _error_answer(503, f"{name} is not ready: {cached}"), {NO_VERSION: True}
+            answer, failed = _error_answer(form, 503, f"{name} is not ready: {cached}"), {NO_VERSION: True}
         else:
-            answer, failed = self._answer_by_version(
-                name, cached, parse_instances(body, cached.spec, cached.any_predictions)
-            )
+            answer, failed = self._answer_by_version(name, cached, form)
         seconds = self.timer() - start
         for version, bad in failed.items():
             self.counts.record_request(name, version, seconds, failed=bad)
         return answer
 
     def _answer_by_version(
-        self, name: str, cached: CachedForecast, instances: Sequence[Instance]
+        self, name: str, cached: CachedForecast, form: AnswerFormat
     ) -> tuple[HttpAnswer, dict[str, bool]]:
         """Return the answer, and for each used version whether it failed. If one version fails, the request fails."""
-        predictions: list[dict[str, Any]] = []
+        forecasts: list[SeriesForecast] = []
         failed: dict[str, bool] = {}
-        for instance in instances:
+        for instance in form.read_instances(cached):
             version = version_for(series_partition(instance.key), cached.traffic)
             failed.setdefault(version, False)
             try:
-                predictions.append(_predict_instance(instance, version, cached.versions[version].predictions))
+                forecasts.append(_forecast_instance(instance, version, cached.versions[version].predictions))
             except Exception as error:  # any exception here counts as an error of that version
                 logger.debug("%s failed a request", version, exc_info=error, extra={"forecast": name})
                 if not failed[version]:
@@ -68,34 +130,20 @@ class PredictionHandler:
                 failed[version] = True
         failed_versions = [version for version, is_bad in failed.items() if is_bad]
         if failed_versions:
-            return _error_answer(
-                500, f"{name}: {' and '.join(failed_versions)} cannot predict; see the server log"
-            ), failed
-        return HttpAnswer(200, _encode_json(_predict_response(name, cached, predictions, list(failed)))), failed
+            message = f"{name}: {' and '.join(failed_versions)} cannot predict; see the server log"
+            return _error_answer(form, 500, message), failed
+        return HttpAnswer(200, _encode_json(form.write_forecasts(name, cached, forecasts))), failed
 
 
-def _predict_instance(instance: Instance, version: str, predictions: Predictions | str) -> dict[str, Any]:
+def _forecast_instance(instance: Instance, version: str, predictions: Predictions | str) -> SeriesForecast:
     if isinstance(predictions, str):
         raise ModelError(predictions)
     periods = predictions.for_series(instance.key, instance.horizon)
-    made_by = {"version": version}
-    if instance.key in predictions.methods:
-        made_by["method"] = predictions.methods[instance.key]
-    return {**instance.columns, "cutoff": predictions.cutoff, **made_by, "forecast": periods}
+    return SeriesForecast(instance, version, predictions.cutoff, predictions.methods.get(instance.key), periods)
 
 
-def _predict_response(
-    name: str, cached: CachedForecast, predictions: list[dict[str, Any]], versions: list[str]
-) -> dict[str, Any]:
-    """Return Vertex AI's PredictResponse (cloud.google.com/vertex-ai/docs/reference/rest/v1/PredictResponse)."""
-    single_version = {"modelVersionId": versions[0]} if len(versions) == 1 else {}
-    return {
-        "predictions": predictions, "deployedModelId": f"r{cached.release.release}", "modelDisplayName": name, **single_version,
-    }  # fmt: skip
-
-
-def _error_answer(code: int, message: str) -> HttpAnswer:
-    return HttpAnswer(code, _encode_json(error_body(code, message)))
+def _error_answer(form: AnswerFormat, code: int, message: str) -> HttpAnswer:
+    return HttpAnswer(code, _encode_json(form.write_error(code, message)))
 
 
 def _encode_json(value: Any) -> bytes:

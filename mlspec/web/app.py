@@ -11,29 +11,26 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mlspec.web.admission import IDENTIFIED, error_response
 from mlspec.web.answer import PredictionHandler
+from mlspec.web.api_routes import make_api_routes
 from mlspec.web.prediction_cache import PredictionCache
-from mlspec.web.problem import ClientError, error_body
+from mlspec.web.problem import ClientError, error_body, unknown_forecast
+from mlspec.web.request_body import read_body
 
 logger = logging.getLogger(__name__)
-MOST_BYTES = 1_500_000  # Vertex AI's limit
-MOST_READ = 10 * MOST_BYTES  # the server closes the connection of a client that sends more
-BODY_SECONDS = 10.0  # to receive a whole body; enough on a slow connection
 WHOLE_SECONDS = 60.0  # from the headers to the last byte of the answer
-_CLOSE = {"connection": "close"}  # the unread rest of a refused body would be parsed as the next request
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,7 @@ def make_app(cache: PredictionCache, handler: PredictionHandler, routes: Platfor
         Route("/healthz", endpoints.healthz, methods=["GET"]),
         Route("/readyz", endpoints.readyz, methods=["GET"]),
         Route("/metrics", endpoints.metrics, methods=["GET"]),
+        *make_api_routes(cache, handler, routes.predict),
     ]
     router = Starlette(
         routes=table, exception_handlers={HTTPException: _answer_http_error, ClientError: _answer_client_error}
@@ -82,10 +80,8 @@ class _Endpoints:
 
     async def _answer_prediction(self, request: Request, name: str) -> Response:
         if self.cache.find_forecast(name) is None:
-            raise ClientError(
-                f"the forecast {name[:60]!r} is not served; expected {_list_names(self.cache.names)}", 404
-            )
-        body = await _read_body(request)
+            raise unknown_forecast(name, self.cache.names)
+        body = await read_body(request)
         cached = self.cache.find_forecast(name)
         answer = await run_in_threadpool(self.handler, name, "it was removed" if cached is None else cached, body)
         return Response(answer.body, answer.code, media_type="application/json")
@@ -106,52 +102,6 @@ class _Endpoints:
     async def metrics(self, _request: Request) -> Response:
         page = await run_in_threadpool(self.handler.counts.render_metrics)
         return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-async def _read_body(request: Request) -> bytes:
-    """Return the whole body, if it is JSON and not too large. Raises ClientError."""
-    _refuse_other_content(request)
-    content_length = request.headers.get("content-length", "0")
-    if not content_length.isdecimal() or int(content_length[:12]) > MOST_READ:
-        raise _too_large()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await _read_bounded(request)
-    except TimeoutError as error:
-        raise ClientError(f"the body was not sent within {BODY_SECONDS:g} s", 408, _CLOSE) from error
-    except ClientDisconnect as error:
-        raise ClientError("the client disconnected") from error
-    return body
-
-
-def _refuse_other_content(request: Request) -> None:
-    """Refuse a body that does not say it is JSON: only such a request cannot be sent by a page of another site unasked.
-
-    Source: fetch.spec.whatwg.org, "CORS-safelisted request-header": for any other content a browser asks this server first.
-    """
-    kinds = request.headers.getlist("content-type")
-    kind, _, parameter = (kinds[0] if len(kinds) == 1 else "").lower().partition(";")
-    is_json = kind.strip() == "application/json" and parameter.strip().replace('"', "") in ("", "charset=utf-8")
-    if not is_json or "content-encoding" in request.headers:
-        raise ClientError("expected Content-Type: application/json in UTF-8, and no Content-Encoding", 415)
-
-
-async def _read_bounded(request: Request) -> bytes:
-    """Return the body. A slightly too large body is read to its end, so that the client can read the answer."""
-    body, size = bytearray(), 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= MOST_BYTES:
-            body += chunk
-        elif size > MOST_READ:
-            break
-    if size > MOST_BYTES:
-        raise _too_large()
-    return bytes(body)
-
-
-def _too_large() -> ClientError:
-    return ClientError(f"the body is larger than {MOST_BYTES:,} bytes: send fewer instances", 413, _CLOSE)
 
 
 class _GuardMiddleware:
@@ -195,15 +145,10 @@ async def _answer_http_error(_request: Request, error: Exception) -> Response:
     code = error.status_code if isinstance(error, HTTPException) else 400
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     messages = {
-        404: "there is no such path: POST /v1/models/NAME:predict, GET /healthz, /readyz or /metrics",
+        404: "there is no such path: POST /v1/models/NAME:predict, GET /healthz, /readyz, /metrics or /docs, which lists all",
         405: f"this path accepts {headers.get('Allow', 'another method')}",
     }
     return _json_response(error_body(code, messages.get(code, "the request is not accepted")), code, headers)
-
-
-def _list_names(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"one of {shown}{', …' if len(names) > 5 else ''}" if names else "none: no forecast is applied yet"
 
 
 def _json_response(value: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:

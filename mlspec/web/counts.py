@@ -37,6 +37,10 @@ class RequestCounter:
         )
         self.registry.register(_CacheCollector(cache, clock))
 
+    def read_clock(self) -> str:
+        """Return the present moment, RFC 3339 in UTC."""
+        return self._clock()
+
     def record_request(self, forecast: str, version: str, seconds: float, *, failed: bool) -> None:
         """Count one request of a version, answered or failed. `seconds` is its latency."""
         self._requests.labels(forecast, version).inc()

@@ -31,7 +31,7 @@ class Instance:
 
 def parse_instances(body: bytes, spec: Forecast, known: Predictions | None) -> list[Instance]:
     """Return the instances. Raises ClientError that says what was expected. `known` holds the existing series."""
-    value = _parse_json(body)
+    value = parse_json(body)
     if not isinstance(value, dict) or not isinstance(value.get("instances"), list):
         raise ClientError(f"expected {_EXAMPLE}, with a list of instances")
     _refuse_unknown_keys(value, ("instances", "parameters"), "the body")
@@ -48,9 +48,9 @@ def parse_instances(body: bytes, spec: Forecast, known: Predictions | None) -> l
     ]
 
 
-def _parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, example: str = _EXAMPLE) -> Any:
     """Return the value of a JSON text. What parsers read in different ways is refused: bytes that are not UTF-8, a byte order
-    mark, a key that occurs twice, a number beyond the range of a double.
+    mark, a key that occurs twice, a number beyond the range of a double. `example` shows what is expected.
     """
     try:
         text = body.decode("utf-8")
@@ -58,7 +58,7 @@ def _parse_json(body: bytes) -> Any:
             text, parse_constant=_refuse_constant, parse_float=_parse_finite, object_pairs_hook=_parse_object
         )
     except (ValueError, RecursionError) as error:
-        raise ClientError(f"the body is not JSON: {_describe_json_error(error)}; expected {_EXAMPLE}") from error
+        raise ClientError(f"the body is not JSON: {_describe_json_error(error)}; expected {example}") from error
 
 
 def _describe_json_error(error: ValueError | RecursionError) -> str:
@@ -92,7 +92,7 @@ def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _refuse_unknown_keys(value: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
     unknown = next((name for name in value if name not in names), None)
     if unknown is not None:
-        raise ClientError(f"{where}: unknown key {_quote_value(unknown)}; expected {', '.join(names) or 'none'}")
+        raise ClientError(f"{where}: unknown key {quote_value(unknown)}; expected {', '.join(names) or 'none'}")
 
 
 def _parse_instance(instance: Any, where: str, spec: Forecast, horizon: int, known: Predictions | None) -> Instance:
@@ -101,7 +101,7 @@ def _parse_instance(instance: Any, where: str, spec: Forecast, horizon: int, kno
         raise ClientError(f"{where}: expected an object with {', '.join(columns) or 'nothing in it'}")
     covariate = next((name for name in spec.dataset.covariates.known if name in instance), None)
     if covariate is not None and covariate not in columns:
-        message = f"{where}: the plan of {_quote_value(covariate)} comes from dataset.future"
+        message = f"{where}: the plan of {quote_value(covariate)} comes from dataset.future"
         raise ClientError(f"{message}: change it there; an instance names a series and no covariates")
     longest = spec.model.horizon
     if "horizon" in instance and "horizon" not in columns:
@@ -122,7 +122,7 @@ def _column_text(instance: Mapping[str, Any], name: str, where: str) -> str:
         return str(int(value))
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return str(value)
-    raise ClientError(f"{where}: expected {_quote_value(name)}, the series' value as text or as a number")
+    raise ClientError(f"{where}: expected {quote_value(name)}, the series' value as text or as a number")
 
 
 def _parse_horizon(value: Any, default: int, most: int, where: str) -> int:
@@ -137,11 +137,12 @@ def _parse_horizon(value: Any, default: int, most: int, where: str) -> int:
 def _unknown_series(own: Mapping[str, str], where: str, known: Predictions) -> ClientError:
     if not own:
         return ClientError(f"{where}: the forecast has a single series without columns")
-    named = ", ".join(f"{name}={_quote_value(value)}" for name, value in own.items())
-    examples = ", ".join(_quote_value(key) for _, key in zip(range(3), known.positions, strict=False))
+    named = ", ".join(f"{name}={quote_value(value)}" for name, value in own.items())
+    examples = ", ".join(quote_value(key) for _, key in zip(range(3), known.positions, strict=False))
     message = f"{where}: the series {named} does not exist; expected one of {len(known.positions):,}"
     return ClientError(f"{message}, such as {'/'.join(own)} {examples}")
 
 
-def _quote_value(value: str) -> str:
+def quote_value(value: str) -> str:
+    """Return a value of the client in quotes, cut where it is long."""
     return repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")

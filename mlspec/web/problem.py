@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # HTTP status: the name in google.rpc.Code. Every other status is INVALID_ARGUMENT.
-_STATUS = {
+STATUS = {
     401: "UNAUTHENTICATED", 404: "NOT_FOUND", 405: "UNIMPLEMENTED", 408: "DEADLINE_EXCEEDED", 500: "INTERNAL", 503: "UNAVAILABLE",
 }  # fmt: skip
 
@@ -21,4 +21,11 @@ class ClientError(Exception):
 
 def error_body(code: int, message: str) -> dict[str, Any]:
     """Return the JSON body of an error."""
-    return {"error": {"code": code, "message": message, "status": _STATUS.get(code, "INVALID_ARGUMENT")}}
+    return {"error": {"code": code, "message": message, "status": STATUS.get(code, "INVALID_ARGUMENT")}}
+
+
+def unknown_forecast(name: str, names: Sequence[str]) -> ClientError:
+    """Return the error for a forecast that is not served; `names` are those that are."""
+    listed = f"one of {', '.join(names[:5])}{', …' if len(names) > 5 else ''}"
+    expected = listed if names else "none: no forecast is applied yet"
+    return ClientError(f"the forecast {name[:60]!r} is not served; expected {expected}", 404)

@@ -30,6 +30,6 @@ def hasty(one_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """The same with time-outs that a test can wait for: only for clients that are slow, as on a busy machine any may be."""
     root = tmp_path_factory.mktemp("hasty") / "shop"
     shutil.copytree(one_shop.root, root)
-    quick = "from mlspec.web import app, connection\napp.BODY_SECONDS = 0.3\nconnection.HEADER_SECONDS = 1.0"
+    quick = "from mlspec.web import connection, request_body\nrequest_body.BODY_SECONDS = 0.3\nconnection.HEADER_SECONDS = 1.0"
     with serving(root, "demand", before=quick, ready=False) as server:
         yield server

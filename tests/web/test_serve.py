@@ -174,7 +174,7 @@ def test_paths_methods_sizes_and_forms_are_bounded(one: Server) -> None:
         return int(status)
 
     assert code("POST", "/v1/models/demnd:predict", b"{}", **json_) == 404
-    assert code("GET", "/v1/models/demand") == 404
+    assert code("POST", "/v1/models/demand", b"{}", **json_) == 405
     assert code("GET", "/v1/models/demand:predict") == 405
     assert code("POST", "/healthz", b"", **json_) == 405
     assert code("POST", "/v1/models/demand:predict", b"shop=1", content_type="text/plain") == 415

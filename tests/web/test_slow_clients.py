@@ -26,7 +26,9 @@ def narrow(one_shop: Shop) -> Iterator[Server]:
         f"from mlspec.web import connection\nconnection.MOST_CONNECTIONS = {MOST}\nconnection.HEADER_SECONDS = 600.0\n"
     )
     with serving(
-        one_shop.root, "demand", before=f"{limits}\nfrom mlspec.web import app\napp.BODY_SECONDS = 600.0"
+        one_shop.root,
+        "demand",
+        before=f"{limits}\nfrom mlspec.web import request_body\nrequest_body.BODY_SECONDS = 600.0",
     ) as server:
         yield server
 
