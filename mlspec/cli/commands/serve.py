@@ -60,10 +60,10 @@ def command(
 ) -> int:  # fmt: skip
     """Serve predictions over HTTP, in Vertex AI's and KServe's formats, by the versions that serve; without NAME, of all.
 
-    POST /v1/models/NAME:predict and /v1/timeseries/forecast, GET /v1/models, /healthz, /readyz and /metrics; /docs shows all. A rollout's
-    step, a rollback and new data take effect without a restart. Requests, errors and latency are counted for the alerts.
-    AIP_HTTP_PORT, AIP_HEALTH_ROUTE and AIP_PREDICT_ROUTE are used on Vertex AI, which authenticates the callers. After SIGTERM
-    it finishes the running requests and exits with 0.
+    POST /v1/models/NAME:predict and /v1/timeseries/forecast, GET /v1/models, /healthz, /readyz and /metrics; /docs shows all.
+    A rollout's step, a rollback and new data take effect without a restart. Requests, errors and latency are counted for the
+    alerts. AIP_HTTP_PORT, AIP_HEALTH_ROUTE and AIP_PREDICT_ROUTE are used on Vertex AI, which authenticates the callers. After
+    SIGTERM it finishes the running requests and exits with 0.
     """
     _require_libraries()
     from mlspec.web import app, server
