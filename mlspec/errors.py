@@ -108,6 +108,10 @@ class TargetUnreachable(TargetError):
     """The target cannot be reached at this moment, or is overloaded. Try again later."""
 
 
+class LostProcess(TargetError):
+    """A process ended before its result: it was killed, or the memory ran out. Another try may succeed."""
+
+
 # What may pass by itself: nobody has to change anything.
 UNREACHABLE = (StateUnreachable, TargetUnreachable)
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlspec import memory
-from mlspec.errors import Defect, MissingExtra, MlspecError, TargetError
+from mlspec.errors import Defect, LostProcess, MissingExtra, MlspecError, TargetError
 from mlspec.log_context import forecast_scope
 from mlspec.state.assumptions import Assumptions
 from mlspec.state.predicted import Predictions
@@ -115,7 +115,8 @@ def measure_importance(request: StepRequest, progress: Progress) -> Any:
 
 
 def predict_apart(request: StepRequest) -> Predictions:
-    """Return `predict(request)`, computed in a process of its own, which gives its memory back. Raises the errors of `run`.
+    """Return `predict(request)`, computed in a process of its own, which gives its memory back. Raises the errors of `run`, and
+    LostProcess if that process ended without an answer.
 
     The process is a fork of one that has the libraries ready, and a single thread. That one takes some seconds to start, once, with
     what the first request needs; what a later one needs beyond that is imported in its own process.
@@ -130,7 +131,7 @@ def predict_apart(request: StepRequest) -> Predictions:
         answer: Predictions | Exception = receiver.recv()
     except EOFError:
         process.join()
-        raise TargetError(
+        raise LostProcess(
             f"the process that computed the predictions ended with {process.exitcode}",
             hint="-9 usually means that memory ran out: serve fewer forecasts, or use a machine with more memory",
         ) from None

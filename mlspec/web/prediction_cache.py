@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from mlspec.errors import MlspecError, StateError, StateUnreachable
+from mlspec.errors import LostProcess, MlspecError, StateError, StateUnreachable
 from mlspec.plan.releases import release_spec
 from mlspec.plan.serving import observed_traffic, spec_shape
 from mlspec.spec.forecast import Forecast
@@ -27,14 +27,19 @@ from mlspec.targets.base import ServedRecord
 logger = logging.getLogger(__name__)
 Predict = Callable[[StepRequest], Predictions]
 _LOADING = "it is being loaded"
+MOST_CALLS = 60  # between two tries of a prediction whose process was lost; the server refreshes once a second
 
 
 @dataclass(frozen=True, slots=True)
 class VersionPredictions:
-    """A version's predictions, or the reason why it has none. `basis` holds the inputs that they depend on."""
+    """A version's predictions, or the reason why it has none. `basis` holds the inputs that they depend on.
+
+    `is_lost`: the process that computed newer ones ended, so another try may succeed.
+    """
 
     basis: tuple[Json, ...]
     predictions: Predictions | str
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class PredictionCache:
         self._serial: int | None = None
         self._forecasts: dict[str, CachedForecast | str] = dict.fromkeys(self._names, _LOADING)
         self._given_up: dict[str, int] = {}
+        self._tries, self._calls = 0, 0  # in a row: tries after a loss, and calls of `refresh` since the last of them
 
     def find_forecast(self, name: str) -> CachedForecast | str | None:
         """Return a cached forecast, the reason why there is none, or None if it is not served."""
@@ -101,9 +107,12 @@ class PredictionCache:
         }
 
     def refresh(self) -> None:
-        """Reload the forecasts if the target's serial has changed. Raises the target's errors; the next call tries again."""
+        """Reload the forecasts if the target's serial has changed. Raises the target's errors; the next call tries again.
+
+        A prediction whose process was lost is tried again too, after 1, 2, 4 and at most MOST_CALLS calls.
+        """
         serial = self._target.serial
-        if serial == self._serial:
+        if serial == self._serial and not self._is_try_due():
             return
         names = self._names or self._target.forecast_names()
         self._forecasts = {name: self._forecasts.get(name, _LOADING) for name in names}
@@ -111,6 +120,17 @@ class PredictionCache:
         for name in names:
             self._forecasts = {**self._forecasts, name: self._load_or_keep(name)}
         self._serial = serial
+
+    def _is_try_due(self) -> bool:
+        cached = [forecast for forecast in self._forecasts.values() if isinstance(forecast, CachedForecast)]
+        if not any(version.is_lost for forecast in cached for version in forecast.versions.values()):
+            self._tries = self._calls = 0
+            return False
+        self._calls += 1
+        if self._calls < min(2**self._tries, MOST_CALLS):
+            return False
+        self._tries, self._calls = self._tries + 1, 0
+        return True
 
     def _count_given_up(self, name: str) -> int:
         return sum(pending.is_given_up for pending in self._target.load_undelivered_notices(name))
@@ -173,7 +193,8 @@ class PredictionCache:
             keeps_previous = previous and isinstance(previous.predictions, Predictions)
             then = "; the server keeps its predictions from the earlier data" if keeps_previous else ""
             self._say(f"{release.forecast}: {name} cannot predict: {error.message}{then}")
-            return VersionPredictions((), previous.predictions if previous and keeps_previous else error.message)
+            predictions = previous.predictions if previous and keeps_previous else error.message
+            return VersionPredictions((), predictions, is_lost=isinstance(error, LostProcess))
         except Exception as error:  # only the requests of this version fail; a canary exists to detect this
             logger.debug("%s cannot predict", name, exc_info=error, extra={"forecast": release.forecast})
             self._say(f"{release.forecast}: {name} cannot predict: {type(error).__name__}: {error}")
@@ -182,7 +203,12 @@ class PredictionCache:
     def _run_prediction(self, release: Release, files: Mapping[str, FileRef]) -> Predictions:
         inputs = {role: self._target.fetch_file(release.forecast, ref) for role, ref in files.items()}
         with tempfile.TemporaryDirectory(prefix="mlspec-") as folder:
-            return self._predict(StepRequest("forecast", release.spec, Path(folder), Path(folder), inputs))
+            request = StepRequest("forecast", release.spec, Path(folder), Path(folder), inputs)
+            try:
+                return self._predict(request)
+            except LostProcess as error:  # once more at once: until then the release before goes on answering
+                logger.debug("a prediction was lost, and is computed again", exc_info=error)
+                return self._predict(request)
 
 
 def _input_files(observed: Observed, name: str, version: Version | None) -> dict[str, FileRef]:

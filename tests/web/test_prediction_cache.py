@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.errors import ModelError, StateError
+from mlspec.errors import LostProcess, ModelError, StateError
 from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import Observed, Settlement
 from mlspec.state.predicted import Predictions
@@ -22,13 +22,16 @@ from tests.notify.test_deliver import T, notice
 
 
 class Oracle:
-    """Predicts the same for every series; `fails` says whether it can. Counts what it is asked."""
+    """Predicts the same for every series; `fails` says whether it can, `losses` how often its process ends before. Counts calls."""
 
     def __init__(self) -> None:
-        self.asked, self.fails = 0, False
+        self.asked, self.fails, self.losses = 0, False, 0
 
     def __call__(self, request: StepRequest) -> Predictions:
         self.asked += 1
+        if self.losses:
+            self.losses -= 1
+            raise LostProcess("the process that computed the predictions ended with -9")
         if self.fails:
             raise ModelError("the panel makes no sense")
         mean = {"mean": array("d", [float(self.asked)] * 2)}
@@ -132,6 +135,40 @@ def test_a_version_that_never_could_predict_is_not_ready_and_says_why(shop: Shop
     shop.world.look()
     assert shop.look().any_predictions is None
     assert "the panel makes no sense" in shop.shelf.why_not_ready["demand"]
+
+
+def test_a_prediction_whose_process_was_lost_once_is_computed_again_at_once(shop: Shop) -> None:
+    shop.world.look()
+    shop.oracle.losses = 1
+    assert (shop.mean(), shop.said) == (2, [])
+
+
+def test_a_prediction_whose_process_is_lost_again_and_again_is_tried_at_growing_pauses_until_it_succeeds(
+    shop: Shop,
+) -> None:
+    shop.world.look()
+    shop.oracle.losses = 7
+    calls = []
+    for call in range(20):
+        before = shop.oracle.asked
+        shop.shelf.refresh()
+        if shop.oracle.asked > before:
+            calls.append(call)
+    assert calls == [0, 1, 3, 7]  # two processes at each but the last, which the second one of succeeds
+    assert shop.mean() == 8
+    shop.oracle.losses = 2
+    shop.next_day()
+    assert shop.mean() == 8
+    assert "keeps its predictions from the earlier data" in shop.said[-1]
+    assert shop.mean() == 11
+
+
+def test_a_version_that_cannot_predict_is_not_tried_again_before_something_changes(shop: Shop) -> None:
+    shop.oracle.fails = True
+    shop.world.look()
+    for _ in range(5):
+        shop.shelf.refresh()
+    assert shop.oracle.asked == 1
 
 
 def test_a_rollout_computes_the_new_version_alone(shop: Shop) -> None:
