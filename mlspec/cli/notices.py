@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report, say_error
-from mlspec.cli.senders import sender_factory
+from mlspec.cli.senders import NoticeSettings, sender_factory
 from mlspec.cli.target import timestamp
 from mlspec.engine.deliver import deliver_notices
 from mlspec.errors import MlspecError
@@ -15,14 +15,13 @@ from mlspec.targets.base import OpenedTarget
 
 
 def send_due_notices(
-    target: OpenedTarget, say: Callable[[str], None], private_networks: Sequence[str] = (), share: Share = EVERYTHING
+    target: OpenedTarget, say: Callable[[str], None], settings: NoticeSettings, share: Share = EVERYTHING
 ) -> None:
     """Send the due notices, and `say` which arrived. If a receiver does not answer, a later pass sends again.
 
-    `share` has the forecasts whose notices are sent here. `private_networks` are the project's networks that are not public, and
-    where webhooks may be.
+    `share` has the forecasts whose notices are sent here.
     """
-    senders = sender_factory(target.read_secret, timestamp, target.project, private_networks)
+    senders = sender_factory(target.read_secret, timestamp, target.project, settings)
     try:
         attempts = deliver_notices(target, senders, timestamp, share)
     except MlspecError as error:  # the result of the pass is printed nevertheless

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, is_folder, load_specs, open_specs
+from mlspec.cli.senders import NoticeSettings, notice_settings
 from mlspec.cli.target import open_engine
 from mlspec.engine.assembly import git_commit, ignore_progress
 from mlspec.engine.context import Engine, ProgressReporter
@@ -21,15 +22,12 @@ from mlspec.spec import Fault, ResolvedSpec
 
 @dataclass(frozen=True)
 class LoopInput:
-    """The valid specs, the faults of the others, and the engine on the target.
-
-    `private_networks` are the project's networks that are not public, and where webhooks may be.
-    """
+    """The valid specs, the faults of the others, the engine on the target, and what the project says of its notices."""
 
     specs: tuple[ResolvedSpec, ...]
     faults: tuple[Fault, ...]
     engine: Engine
-    private_networks: tuple[str, ...] = ()
+    notices: NoticeSettings
 
 
 def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], tell: ProgressReporter) -> LoopInput:
@@ -40,8 +38,7 @@ def load_loop_input(paths: Sequence[Path], target: str, select: Sequence[str], t
     engine = open_engine(open_target(loaded.project, root, target), root, tell, retention)
     names = select_names(lambda: make_plan(engine, loaded.specs, None), select, [spec.name for spec in loaded.specs])
     chosen_specs = tuple(spec for spec in loaded.specs if spec.name in names)
-    networks = loaded.project.webhooks.private_networks if loaded.project else ()
-    return LoopInput(chosen_specs, loaded.faults, engine, networks)
+    return LoopInput(chosen_specs, loaded.faults, engine, notice_settings(loaded.project))
 
 
 def open_plan_here(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from mlspec.errors import Refused, TargetError
+from mlspec.plan.notices import with_page
+from mlspec.spec.project import Project
+from mlspec.state.notice import Notice
 from mlspec.targets.notify.base import DeliveryError, NoticeSender
 
 Clock = Callable[[], str]
@@ -13,23 +17,52 @@ Clock = Callable[[], str]
 _PROJECT = ("PUBSUB_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeSettings:
+    """What a project says of its notices: networks that are not public, and where receivers may be; where its pages are."""
+
+    private_networks: tuple[str, ...] = ()
+    external_url: str | None = None
+
+
+def notice_settings(project: Project | None) -> NoticeSettings:
+    """Return the settings of a project; those of none where there is no project."""
+    return NoticeSettings(project.webhooks.private_networks, project.external_url) if project else NoticeSettings()
+
+
+class _LinkingSender:
+    """Sends each notice with the address of its forecast's page."""
+
+    def __init__(self, sender: NoticeSender, external_url: str) -> None:
+        self._sender, self._external_url = sender, external_url
+
+    def send_notice(self, notice: Notice) -> str | None:
+        return self._sender.send_notice(with_page(notice, self._external_url))
+
+
 def sender_factory(
-    secret: Callable[[str], str], clock: Clock, project: str | None = None, allowed: Sequence[str] = ()
+    secret: Callable[[str], str],
+    clock: Clock,
+    project: str | None = None,
+    settings: NoticeSettings = NoticeSettings(),
 ) -> Callable[[str], NoticeSender]:
     """Return a function that returns the sender for a receiver, by its name in the outbox (`plan.delivery.receiver_name`).
 
     `secret` returns a secret's value by its name. `project` is the topics' project; the environment's, if the target has none.
-    `allowed` are networks that are not public, and where a receiver may be.
     """
 
     def make_sender(receiver: str) -> NoticeSender:
+        sender = make_plain_sender(receiver)
+        return _LinkingSender(sender, settings.external_url) if settings.external_url else sender
+
+    def make_plain_sender(receiver: str) -> NoticeSender:
         kind, _, name = receiver.partition(":")
         if kind == "pubsub":
             return _pubsub_sender(name, project)
         if kind not in _SENDERS:
             raise DeliveryError(f"{receiver}: nothing sends to a receiver of this kind")
         secret_name, _, rest = name.partition(":")
-        return _SENDERS[kind](secret(secret_name), rest, clock, allowed)
+        return _SENDERS[kind](secret(secret_name), rest, clock, settings.private_networks)
 
     return make_sender
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mlspec.plan.alerting import AlertTransition
 from mlspec.plan.delivery import notice_receivers
@@ -63,6 +64,11 @@ def rollout_notice(spec: Forecast, version: str, message: str, now: str, *, done
     return _forecast_notice(
         spec, kind="rollout", state=state, severity="info", version=version, message=message, now=now
     )
+
+
+def with_page(notice: Notice, external_url: str | None) -> Notice:
+    """Return a notice with the address of its forecast's page; `external_url` is where people reach the pages, if there are any."""
+    return replace(notice, url=f"{external_url.rstrip('/')}/forecasts/{notice.forecast}") if external_url else notice
 
 
 def probe_notice(spec: Forecast, now: str) -> Notice:

@@ -94,6 +94,7 @@ kind: Project
 name: acme-forecasts
 defaults: {notify: [{pubsub: forecast-alerts}]}
 webhooks: {private_networks: [10.20.0.0/16]}
+external_url: https://forecasts.example.com
 targets:
   local: {type: local, path: .mlspec, protect: false}
   team: {type: local, path: .mlspec-team, state: "postgresql://db.example.com/forecasts?sslmode=verify-full", protect: true}

@@ -53,6 +53,8 @@ _MONEY = r"^[1-9][0-9]{0,8}(\.[0-9]{2})? [A-Z]{3}$"
 _PROJECT_ID = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$"
 _REGION = r"^[a-z]+-[a-z]+[1-9][0-9]?$"
 _DATASET = r"^[a-z][a-z0-9-]{4,28}[a-z0-9]\.[A-Za-z0-9_]{1,1024}$"
+# Without an account, a query or a fragment, and without a character that has a meaning in a message of a chat.
+_WEB_ADDRESS = r"^https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?(/[A-Za-z0-9._~%/+-]*)?$"
 _NETWORK = r"^[0-9A-Fa-f.:]{2,45}/[0-9]{1,3}$"
 _DELIMITER = r"^[,;|\t:~^ ]$"
 _DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
@@ -99,6 +101,7 @@ Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 Day = Annotated[str, StringConstraints(pattern=_DAY)]
 DayRange = Annotated[str, StringConstraints(pattern=_DAY_RANGE)]
 HolidayPlace = Annotated[str, StringConstraints(pattern=_HOLIDAY_PLACE)]
+WebAddress = Annotated[str, StringConstraints(pattern=_WEB_ADDRESS, max_length=1024)]
 Network = Annotated[str, StringConstraints(pattern=_NETWORK)]
 # Ray Client (https://docs.ray.io/en/latest/cluster/running-applications/job-submission/ray-client.html) and Ray on Vertex AI.
 RayAddress = Annotated[
@@ -159,6 +162,7 @@ PATTERNS = {
     _PARAM_NAME: "the name of a parameter: a letter, then letters, digits and underscores",
     _CURRENCY: "the sign of a currency, such as R$ or EUR",
     _ENCODING: "the name of an encoding, such as utf-8 or cp1252",
+    _WEB_ADDRESS: "the address of a web server, such as https://forecasts.example.com or https://example.com/forecasts",
     _NETWORK: "a network, such as 10.20.0.0/16 or fd12:3456::/48",
     _MACHINE_TYPE: "a machine type, such as n2-standard-4",
 }

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mlspec.spec.fields import Many, Name, Network
+from mlspec.spec.fields import Many, Name, Network, WebAddress
 from mlspec.spec.gcp.settings import GcpTargetSettings
 from mlspec.spec.part import Part
 from mlspec.spec.retention import Retention
@@ -55,6 +55,12 @@ class Project(Part):
     webhooks: WebhookLimits = Field(
         default=WebhookLimits(),
         description="Limits on the receivers that specs name under `notify`: webhooks, Slack, Teams, mail servers.",
+    )
+    external_url: WebAddress | None = Field(
+        default=None,
+        description="The address under which people reach the pages of `mlspec serve`. Each notice links to the page of its "
+        "forecast there; it has no link, if left out.",
+        examples=["https://forecasts.example.com"],
     )
     targets: dict[Name, TargetSettings] = Field(default={}, description="Where forecasts run; `local` needs no entry.")
     retention: Retention | None = Field(

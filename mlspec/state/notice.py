@@ -14,6 +14,7 @@ class Notice:
     """One occurrence to notify people of. The same occurrence always has the same `id`, so a receiver can drop duplicates.
 
     `state` is firing, resolved, held, rolled-back, …; `since` is when that began, `at` when it was noticed (RFC 3339, UTC).
+    `url` is the page of the forecast. It is not recorded: it is set when the notice is sent, if the project has pages.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Notice:
     value: float | None = None
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +58,17 @@ NEVER = "9999-12-31T23:59:59Z"  # later than every attempt
 
 
 def as_message(notice: Notice) -> dict[str, object]:
-    """Return the JSON form of a notice, the same for every receiver: the notice's fields, and the name of the format."""
-    return {"format": FORMAT, **asdict(notice), "labels": dict(notice.labels)}
+    """Return the JSON form of a notice, the same for every receiver: the notice's fields, and the name of the format.
+
+    `url` is only in it if there is one.
+    """
+    return {"format": FORMAT, **_fields_without_url(notice), **({"url": notice.url} if notice.url else {})}
+
+
+def as_record(notice: Notice) -> dict[str, object]:
+    """Return a notice as the outbox keeps it."""
+    return _fields_without_url(notice)
+
+
+def _fields_without_url(notice: Notice) -> dict[str, object]:
+    return {name: value for name, value in asdict(notice).items() if name != "url"} | {"labels": dict(notice.labels)}

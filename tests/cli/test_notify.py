@@ -22,11 +22,14 @@ notify:
 """
 
 
+SETTINGS = "webhooks: {private_networks: [127.0.0.0/8]}\nexternal_url: https://forecasts.example.com\n"
+
+
 @pytest.fixture
 def receivers(mlspec: Mlspec) -> Mlspec:
     path = Path("specs/demand.yaml")
     path.write_text(path.read_text() + RECEIVERS)
-    Path("mlspec.yaml").write_text(Path("mlspec.yaml").read_text() + "webhooks: {private_networks: [127.0.0.0/8]}\n")
+    Path("mlspec.yaml").write_text(Path("mlspec.yaml").read_text() + SETTINGS)
     return mlspec
 
 
@@ -48,6 +51,7 @@ def test_each_receiver_gets_one_test_and_what_it_answered_is_said(
             "pagerduty:demand-pager: accepted: it answered 202",
         ]  # fmt: skip
         assert "this is a test of `mlspec notify test`" in slack.accepted[0][1]["text"]
+        assert "https://forecasts.example.com/forecasts/demand" in slack.accepted[0][1]["blocks"][-1]["text"]["text"]
         monkeypatch.setenv(secret_variable("demand-teams"), teams.url(TEAMS))
         only = receivers("notify", "test", "demand", "--receiver", "teams", "--output", "json")
         assert only.code == 0

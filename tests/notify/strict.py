@@ -149,6 +149,10 @@ def judge_teams(path: str, body: Json) -> None:
     need(isinstance(card, dict) and card.get("type") == "AdaptiveCard", "no Adaptive Card")
     need(card.get("version") in ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5"), "a version that Teams does not show")
     need(card.get("body"), "an empty card")
+    need(set(card) <= {"$schema", "type", "version", "msteams", "body", "actions"}, "an unknown part of a card")
+    for action in card.get("actions", []):
+        need(set(action) == {"type", "title", "url"} and action["type"] == "Action.OpenUrl", f"unknown action {action}")
+        need(action["url"].startswith("https://"), "a link that Teams does not open")
     for element in card["body"]:
         need(
             element.get("type") in _ELEMENTS and set(element) <= _ELEMENTS[element["type"]],
@@ -188,6 +192,8 @@ def judge_pagerduty(path: str, body: Json) -> None:
         isinstance(payload.get("summary"), str) and 1 <= len(payload["summary"]) <= 1024,
         "'summary' is missing or too long",
     )
+    for link in body.get("links", []):
+        need(set(link) == {"href", "text"} and link["href"].startswith("https://"), "'links' is invalid")
     datetime.fromisoformat(payload.get("timestamp", "2024-01-01T00:00:00Z"))
     need(isinstance(payload.get("custom_details", {}), dict), "'custom_details' is no object")
 

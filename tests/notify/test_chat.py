@@ -10,6 +10,7 @@ from email import message_from_string
 from email.policy import default
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -19,11 +20,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.cli.log_setup import clean
+from mlspec.cli.senders import NoticeSettings, sender_factory
 from mlspec.cli.target import timestamp
 from mlspec.engine.deliver import deliver_notices
 from mlspec.plan.delivery import notice_receivers
 from mlspec.spec.receivers import Notify
-from mlspec.state.notice import Notice, PendingNotice
+from mlspec.state.notice import Notice, PendingNotice, as_message, as_record
 from mlspec.state.observed import Settlement
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.notify import pagerduty
@@ -51,6 +53,7 @@ SLACK, TEAMS = (
 KEY = "cafe5ecret" + "0" * 22  # an integration key
 TO = ("planner@example.com", "oncall@example.com")
 HOSTILE = "<!channel> & <@U1> [x](http://evil) <at>all</at> *b* `c` \r\nBcc: a@example.com \x1b[31m \u202e"
+PAGE = "https://forecasts.example.com/acme/forecasts/demand"
 ALL = [
     notice(), notice(state="resolved", value=0.1), notice(state="no-data", severity="warning", alert="stale"),
     notice(alert=None, kind="rollback", state="rolled-back", version="v1"), notice(alert=None, kind="hold", state="held"),
@@ -59,7 +62,7 @@ ALL = [
     notice(alert=None, kind="rollout", state="rolled-out", severity="info"), notice(alert=None, kind="test", state="test"),
     notice(message=HOSTILE, owner=HOSTILE, labels={"team": HOSTILE}),
     notice(message="€" * 9_000, labels={f"l{n}": "x" * 63 for n in range(64)}),
-    notice(message=""),
+    notice(message=""), notice(url=PAGE), notice(alert=None, kind="rollout", state="stepped", severity="info", url=PAGE),
 ]  # fmt: skip
 
 
@@ -94,8 +97,6 @@ def test_no_text_makes_a_message_that_is_refused(message: str, owner: str, label
 
 def test_a_receiver_refuses_what_a_webhook_of_ours_gets() -> None:
     """What a plain webhook sends is answered 400 by each of them: so each has a form of its own."""
-    from mlspec.state.notice import as_message
-
     for judge, path in ((judge_slack, SLACK), (judge_teams, TEAMS), (judge_pagerduty, "/v2/enqueue")):
         with pytest.raises(Refusal) as found:
             judge(path, as_message(notice()))
@@ -108,6 +109,44 @@ def test_text_is_never_markup() -> None:
     assert "&lt;!channel&gt; &amp;" in str(body["text"])
     assert "mrkdwn" not in json.dumps(body)
     assert '"TextBlock"' not in json.dumps(teams_message(notice(message=HOSTILE)))  # Teams reads Markdown in it
+
+
+def test_each_links_to_the_page_in_its_own_form_and_only_if_there_is_one() -> None:
+    named = notice(url=PAGE)
+    text = "Open the forecast's page"
+    blocks: Any = slack_message(named)["blocks"]
+    assert blocks[-1] == {"type": "section", "text": {"type": "mrkdwn", "text": f"<{PAGE}|{text}>"}}
+    attachments: Any = teams_message(named)["attachments"]
+    assert attachments[0]["content"]["actions"] == [{"type": "Action.OpenUrl", "title": text, "url": PAGE}]
+    link = [{"href": PAGE, "text": text}]
+    opened, changed = alert_event(named, KEY), change_event(named, KEY)
+    assert (opened["client_url"], opened["links"], changed["links"]) == (PAGE, link, link)
+    mail = mail_of(named, "mlspec@example.com", TO, timestamp()).get_content()
+    assert f"\n{text}: {PAGE}\n" in mail
+    assert as_message(named)["url"] == PAGE
+    plain = notice()
+    for message in (
+        slack_message(plain),
+        teams_message(plain),
+        alert_event(plain, KEY),
+        change_event(plain, KEY),
+        as_message(plain),
+    ):
+        assert not {"url", "links", "client_url", "actions"} & set(json.dumps(message).split('"'))
+    assert text not in mail_of(plain, "mlspec@example.com", TO, timestamp()).get_content()
+
+
+@pytest.mark.parametrize("base", ["https://forecasts.example.com/acme", "https://forecasts.example.com/acme/"])
+def test_a_notice_is_linked_when_it_is_sent_and_no_link_is_recorded(base: str) -> None:
+    with receiving() as receiver:
+        settings = NoticeSettings(LOOPBACK, base)
+        sender_factory(lambda _name: receiver.url, timestamp, settings=settings)("webhook:w").send_notice(notice())
+        sender_factory(lambda _name: receiver.url, timestamp, settings=NoticeSettings(LOOPBACK))(
+            "webhook:w"
+        ).send_notice(notice())
+    linked, plain = (json.loads(body) for _, body in receiver.got)
+    assert linked == {**plain, "url": PAGE}
+    assert "url" not in as_record(notice(url=PAGE))
 
 
 def test_an_escape_is_never_cut() -> None:
@@ -332,8 +371,6 @@ def test_a_receivers_name_says_its_kind_and_no_address_of_a_server() -> None:
 def test_the_outbox_delivers_to_every_kind(
     tmp_path: Path, trusted: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from mlspec.cli.senders import sender_factory
-
     caplog.set_level(logging.DEBUG)
     at = "2026-11-20T06:00:00Z"
     with (
@@ -346,7 +383,9 @@ def test_the_outbox_delivers_to_every_kind(
         target = LocalTarget(tmp_path / ".mlspec")
         pending = tuple(PendingNotice(notice(), name, 0, at) for name in names)
         target.record_settlement(Settlement("demand", notices=pending), at)
-        attempts = deliver_notices(target, sender_factory(secrets.__getitem__, lambda: at, None, LOOPBACK), lambda: at)
+        attempts = deliver_notices(
+            target, sender_factory(secrets.__getitem__, lambda: at, None, NoticeSettings(LOOPBACK)), lambda: at
+        )
     assert {each.pending.receiver: each.problem for each in attempts} == dict.fromkeys(names, "")
     assert [len(found) for found in (slack.accepted, teams.accepted, pager.accepted, box.mails)] == [1, 1, 1, 1]
     stored = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())

@@ -178,7 +178,7 @@ def test_a_secret_comes_from_its_variable_or_a_file_that_nobody_else_reads(
 def test_a_rollback_is_told_to_a_real_webhook_and_no_secret_stands_in_the_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlspec.cli.senders import sender_factory
+    from mlspec.cli.senders import NoticeSettings, sender_factory
 
     world = World(tmp_path)
     world.write(notify=[{"pubsub": None, "webhook": {"secret": "oncall"}, "severity": "critical"}])
@@ -191,7 +191,9 @@ def test_a_rollback_is_told_to_a_real_webhook_and_no_secret_stands_in_the_state(
             world.pass_time(minutes=10)
             engine = world.engine()
             deliver_notices(
-                engine.target, sender_factory(world.target.read_secret, engine.clock, None, LOOPBACK), engine.clock
+                engine.target,
+                sender_factory(world.target.read_secret, engine.clock, None, NoticeSettings(LOOPBACK)),
+                engine.clock,
             )
     ids = [headers["webhook-id"] for headers, _body in receiver.got]
     assert len(set(ids)) == 2  # that it fires, and that it was rolled back

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlspec.cli.senders import sender_factory
+from mlspec.cli.senders import NoticeSettings, sender_factory
 from mlspec.targets.gcp.pubsub import PubSubSender
 from mlspec.targets.notify.base import DeliveryError
 from tests.notify.test_deliver import T, notice
@@ -57,13 +57,15 @@ def test_a_topic_that_is_not_there_is_said_and_not_tried_for_ever(topic: tuple[s
     assert found.value.permanent
 
 
-def test_the_project_comes_from_the_environment(
+def test_the_project_comes_from_the_environment_and_the_link_from_the_settings(
     topic: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     name, subscription = topic
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
-    sender_factory(str, lambda: T)(f"pubsub:{name}").send_notice(notice())
-    assert len(pulled(subscription)) == 1
+    settings = NoticeSettings(external_url="https://forecasts.example.com")
+    sender_factory(str, lambda: T, settings=settings)(f"pubsub:{name}").send_notice(notice())
+    ((_, message),) = pulled(subscription)
+    assert message["url"] == "https://forecasts.example.com/forecasts/demand"
 
 
 def test_without_a_project_it_is_said_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

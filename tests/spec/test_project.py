@@ -97,6 +97,23 @@ def test_a_database_on_another_machine_is_asked_for_tls(tmp_path: Path, url: str
     assert "sslmode=verify-full" in (fault.hint or "")
 
 
+@pytest.mark.parametrize("url", [
+    "https://forecasts.example.com", "http://10.0.0.5:8080/", "https://[fd00::1]/forecasts/a%20b", "https://example.com/a/b",
+])  # fmt: skip
+def test_the_address_of_the_pages_is_taken(tmp_path: Path, url: str) -> None:
+    assert said_of(project(tmp_path), f"external_url: '{url}'\n") == ()
+
+
+@pytest.mark.parametrize("url", [
+    "forecasts.example.com", "javascript:alert(1)", "https://user:secret@example.com", "https://example.com/?q=1",
+    "https://example.com/#x", "https://example.com/a|b", "https://example.com/a>b", "https://example.com/a b", "https://",
+])  # fmt: skip
+def test_an_address_that_no_page_can_have_is_refused(tmp_path: Path, url: str) -> None:
+    (fault,) = said_of(project(tmp_path), f"external_url: '{url}'\n")
+    assert (fault.path, fault.code) == ("external_url", "wrong-value")
+    assert "such as https://forecasts.example.com" in fault.message
+
+
 def test_networks_of_webhooks_are_taken(tmp_path: Path) -> None:
     assert said_of(project(tmp_path), "webhooks: {private_networks: [10.20.0.0/16, 'fd12::/48']}\n") == ()
 

@@ -12,7 +12,7 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.log_options import log_options
 from mlspec.cli.project import find_root, open_named_spec
-from mlspec.cli.senders import sender_factory
+from mlspec.cli.senders import notice_settings, sender_factory
 from mlspec.cli.target import timestamp
 from mlspec.engine.deliver import ReceiverTrial, try_receivers
 from mlspec.engine.target_kinds import open_target
@@ -47,8 +47,7 @@ def send_test(name: str, target: str, output: str, receiver: str | None) -> int:
         hint = did_you_mean(receiver, kinds) or f"its receivers are of the kinds {', '.join(dict.fromkeys(kinds))}"
         raise UsageError(f"--receiver: {name} has no receiver of the kind '{receiver}'", hint=hint)
     opened = open_target(loaded.project, find_root(), target)
-    networks = loaded.project.webhooks.private_networks if loaded.project else ()
-    senders = sender_factory(opened.read_secret, timestamp, opened.project, networks)
+    senders = sender_factory(opened.read_secret, timestamp, opened.project, notice_settings(loaded.project))
     wanted = [one for one in spec.notify if receiver is None or receiver in one.kinds]
     trials = try_receivers(spec, wanted, senders, timestamp())
     _print_trials(name, trials, output, click.echo)

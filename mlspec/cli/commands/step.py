@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -14,6 +14,7 @@ from mlspec.cli import options as shared
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report, say_error
 from mlspec.cli.output_file import refuse_linked_output
+from mlspec.cli.senders import NoticeSettings, notice_settings
 from mlspec.clock import utc_now
 from mlspec.errors import Exit, MlspecError, SpecError, StalePlan, UsageError, may_pass
 from mlspec.plain_files import make_private_folder
@@ -168,7 +169,7 @@ def _make_step(call: _TargetCall) -> int:
     _refuse_other_release(spec, call.release)
     root = find_root()
     opened_target = open_target(loaded.project, root, call.target)
-    networks = loaded.project.webhooks.private_networks if loaded.project else ()
+    notices = notice_settings(loaded.project)
     if call.name == PUBLISH_ALERTS:
         return _publish_alerts(call, spec, opened_target)
     retention = loaded.project.retention if loaded.project else None
@@ -178,21 +179,21 @@ def _make_step(call: _TargetCall) -> int:
     try:
         facts = steps.run_on_target(engine, spec, cast("Any", call.name), call.moment, call.lock_timeout)
     except MlspecError:
-        _send_notices(call, opened_target, networks)  # what failed may have left one
+        _send_notices(call, opened_target, notices)  # what failed may have left one
         raise
-    _send_notices(call, opened_target, networks)
+    _send_notices(call, opened_target, notices)
     click.echo(json.dumps({"forecast": spec.name, "step": call.name, **facts}, indent=2, allow_nan=False))
     for alert in facts.get(steps.BEGAN, ()):  # no later task of the run would tell them
         _publish_alert(call, spec, alert, report)
     return Exit.DONE if facts["well"] else Exit.NOT_WELL
 
 
-def _send_notices(call: _TargetCall, target: OpenedTarget, private_networks: Sequence[str]) -> None:
+def _send_notices(call: _TargetCall, target: OpenedTarget, notices: NoticeSettings) -> None:
     """Send the due notices at the end of a pass: after the last of its steps."""
     from mlspec.cli.notices import send_due_notices
 
     if call.name == "finish":
-        send_due_notices(target, report, private_networks)
+        send_due_notices(target, report, notices)
 
 
 def _refuse_other_release(spec: ResolvedSpec, release: str | None) -> None:

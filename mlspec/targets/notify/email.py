@@ -24,7 +24,7 @@ from mlspec.targets.notify import deadline
 from mlspec.targets.notify.base import DeliveryError
 from mlspec.targets.notify.checked_socket import open_checked_socket
 from mlspec.targets.notify.deadline import CutOff, finish_in_time
-from mlspec.targets.notify.notice_text import clip, facts_of, one_line, title_of
+from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, facts_of, one_line, title_of
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _MOST_SUBJECT = 150
@@ -151,5 +151,6 @@ def mail_of(notice: Notice, sender: str, to: Sequence[str], now: str) -> EmailMe
     message["Message-ID"] = f"<{notice.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     facts = "\n".join(f"{one_line(name)}: {one_line(value)}" for name, value in facts_of(notice).items())
-    message.set_content(f"{notice.message}\n\n{facts}\n")
+    page = "" if notice.url is None else f"\n{PAGE_TEXT}: {notice.url}\n"
+    message.set_content(f"{notice.message}\n\n{facts}\n{page}")
     return message

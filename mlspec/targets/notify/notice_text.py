@@ -33,6 +33,9 @@ def facts_of(notice: Notice) -> dict[str, str]:
     return {name: str(value) for name, value in facts.items() if value}
 
 
+PAGE_TEXT = "Open the forecast's page"
+
+
 def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.4g}"
 

@@ -14,7 +14,7 @@ from mlspec.log_context import hide_secret
 from mlspec.state.notice import Notice, as_message
 from mlspec.targets.notify.base import DeliveryError
 from mlspec.targets.notify.http_delivery import deliver_json
-from mlspec.targets.notify.notice_text import clip, one_line, title_of
+from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, one_line, title_of
 
 HOSTS = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
 _KEY = re.compile(r"[0-9A-Za-z]{32}")
@@ -66,6 +66,7 @@ def alert_event(notice: Notice, key: str, *, over: bool = False) -> dict[str, ob
         "event_action": _TRIGGER,
         "dedup_key": dedup_key(notice),
         "client": "mlspec",
+        **({} if notice.url is None else {"client_url": notice.url, **_links(notice)}),
         "payload": {
             "summary": clip(_summary(notice), _MOST_SUMMARY),
             "source": notice.forecast,
@@ -86,7 +87,11 @@ def change_event(notice: Notice, key: str) -> dict[str, object]:
         "timestamp": notice.at,
         "custom_details": as_message(notice),
     }
-    return {"routing_key": key, "payload": payload}
+    return {"routing_key": key, "payload": payload, **_links(notice)}
+
+
+def _links(notice: Notice) -> dict[str, object]:
+    return {} if notice.url is None else {"links": [{"href": notice.url, "text": PAGE_TEXT}]}
 
 
 def _summary(notice: Notice) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from mlspec.state.notice import Notice
 from mlspec.targets.notify.http_delivery import deliver_json, read_address
-from mlspec.targets.notify.notice_text import clip, facts_of, mark_of, title_of
+from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, facts_of, mark_of, title_of
 
 _MOST_TITLE, _MOST_TEXT, _MOST_FIELD, _MOST_FIELDS = 150, 3000, 2000, 10
 _ESCAPED = {
@@ -50,8 +50,16 @@ def slack_message(notice: Notice) -> dict[str, object]:
                 "text": {"type": "plain_text", "text": clip(notice.message, _MOST_TEXT) or "-", "emoji": False},
             },
             {"type": "section", "fields": fields[:_MOST_FIELDS]},
+            *_page_blocks(notice),
         ],
     }
+
+
+def _page_blocks(notice: Notice) -> list[dict[str, object]]:
+    """Return the link, if there is one: its address has no character that Slack reads as more than text."""
+    if notice.url is None:
+        return []
+    return [{"type": "section", "text": {"type": "mrkdwn", "text": f"<{notice.url}|{PAGE_TEXT}>"}}]
 
 
 def _clip_escaped(text: str, most: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from mlspec.state.notice import Notice
 from mlspec.targets.notify.http_delivery import deliver_json, read_address
-from mlspec.targets.notify.notice_text import clip, facts_of, mark_of, title_of
+from mlspec.targets.notify.notice_text import PAGE_TEXT, clip, facts_of, mark_of, title_of
 
 _CARD = "application/vnd.microsoft.card.adaptive"
 _MOST_TEXT, _MOST_FACT = 4000, 500  # Teams takes 28 KB in all: a character is 4 bytes at most
@@ -59,4 +59,6 @@ def teams_message(notice: Notice) -> dict[str, object]:
             ),
         ],
     }  # fmt: skip
+    if notice.url is not None:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": PAGE_TEXT, "url": notice.url}]
     return {"type": "message", "attachments": [{"contentType": _CARD, "contentUrl": None, "content": card}]}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from mlspec.errors import StateError
 from mlspec.state.ledger import Ledger, ledger_of
 from mlspec.state.moment import require_moment
-from mlspec.state.notice import Notice, PendingNotice
+from mlspec.state.notice import Notice, PendingNotice, as_record
 from mlspec.state.observed import ObservedResource, StoredStep
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
@@ -197,7 +197,7 @@ def ledger_from_row(row: Row) -> Ledger:
 
 def notice_to_json(notice: Notice) -> str:
     """Return a notice's whole record."""
-    return to_json(asdict(notice))
+    return to_json(as_record(notice))
 
 
 @refuse_foreign_rows
