@@ -1,11 +1,14 @@
-"""Shows progress and elapsed time: one line that is rewritten on a terminal, one line for each step elsewhere."""
+"""Shows progress, elapsed time and an estimate of what is left.
+
+On a terminal one line is rewritten. Elsewhere a step has a line at its beginning and its end, and in between one a minute at most.
+"""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Self, TextIO
@@ -14,9 +17,11 @@ import click
 
 from mlspec.cli.escape import printable
 from mlspec.cli.log_setup import is_json
+from mlspec.plan.time_left import run_seconds_left, step_seconds_left, time_text
 
 logger = logging.getLogger(__name__)
 _BAR = 16
+SILENCE = 60.0  # seconds without a line, beyond which a step that goes on says how far it is
 
 
 class Progress:
@@ -25,7 +30,10 @@ class Progress:
     If stderr is a log of JSON lines, it gets only log records: the begin and end of each step, which `jobs` logs.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, timer: Callable[[], float] = monotonic) -> None:
+        self._timer = timer
+        self._pace = _Pace()
+        self._said_at = 0.0
         self.stream = stream or sys.stderr
         self.live = self.stream.isatty()
         self.logged = stream is None and is_json()
@@ -45,6 +53,7 @@ class Progress:
     def expect_forecasts(self, names: Sequence[str]) -> None:
         """Say of each of several forecasts which one it is: `demand (2 of 20)`. The names are in the order of the work."""
         total = len(names)
+        self._pace = _Pace(total)
         self._places = {name: f" ({at} of {total:,})" for at, name in enumerate(names, 1)} if total > 1 else {}
 
     def __call__(self, forecast: str, step: str, done: int, total: int, text: str) -> None:
@@ -54,19 +63,24 @@ class Progress:
             return
         if self._current != (forecast, step):
             self._finish_line()
-            self._current, self._began = (forecast, step), monotonic()
+            self._current, self._began = (forecast, step), self._timer()
             if not self.live:
-                click.echo(f"{self._subject(forecast)}: {step} …", file=self.stream)
+                self._say(f"{self._subject(forecast)}: {step} …")
+        self._pace.note(forecast, self._timer(), waits=total == 0)
         self._last = text
         if self.live:
             self._draw_bar(done, total, text)
+        elif self._timer() - self._said_at >= SILENCE:
+            self._say(
+                f"{self._subject(forecast)}: {step}: {done} of {total}, {printable(text)}{self._left(done, total)}"
+            )
 
     def _draw_bar(self, done: int, total: int, text: str) -> None:
         filled = round(_BAR * done / total) if total else 0
         bar = f"{'█' * filled}{'░' * (_BAR - filled)}"
         forecast, step = self._current or ("", "")
         head = f"{self._subject(forecast)} {step}"
-        line = f"{head}  {bar} {monotonic() - self._began:4.0f} s  {printable(text)}"
+        line = f"{head}  {bar} {self._timer() - self._began:4.0f} s{self._left(done, total)}  {printable(text)}"
         self.stream.write(f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}")
         self.stream.flush()
 
@@ -74,14 +88,50 @@ class Progress:
         if self._current is None:
             return
         forecast, step = self._current
-        taken = monotonic() - self._began
+        taken = self._timer() - self._began
         stopped = f"{click.style('stopped', fg='red')} at: " if failed else ""
         if self.live:
             self.stream.write("\r\x1b[2K")
-        click.echo(
-            f"{self._subject(forecast)}: {step}: {stopped}{printable(self._last)} ({taken:.1f} s)", file=self.stream
-        )
+        self._say(f"{self._subject(forecast)}: {step}: {stopped}{printable(self._last)} ({taken:.1f} s)")
         self._current = None
+
+    def _say(self, line: str) -> None:
+        click.echo(line, file=self.stream)
+        self._said_at = self._timer()
+
+    def _left(self, done: int, total: int) -> str:
+        """Return what is left, of the run where one of its forecasts is done, else of the step; empty without an estimate."""
+        now = self._timer()
+        run, step = self._pace.seconds_left(now), step_seconds_left(now - self._began, done, total)
+        if run is not None:
+            return f"; about {time_text(max(run, step or 0.0))} left"
+        return "" if step is None else f"; about {time_text(step)} left of this step"
 
     def _subject(self, forecast: str) -> str:
         return f"{forecast}{self._places.get(forecast, '')}"
+
+
+class _Pace:
+    """What the forecasts of a run took: each begins where the one before it ends, unless their work waits for other machines."""
+
+    def __init__(self, count: int = 0) -> None:
+        self._count = count
+        self._finished: list[float] = []
+        self._current = ""
+        self._began = 0.0
+        self._waits = False
+
+    def note(self, forecast: str, now: float, *, waits: bool) -> None:
+        """Take note of a forecast's progress; `waits`: it is made elsewhere, and others go on meanwhile."""
+        self._waits = self._waits or waits
+        if forecast == self._current:
+            return
+        if self._current:
+            self._finished.append(now - self._began)
+        self._current, self._began = forecast, now
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return the estimate for the run; None while there is none."""
+        if self._waits or self._count < 2:
+            return None
+        return run_seconds_left(self._finished, self._count, now - self._began)

@@ -40,6 +40,73 @@ def test_of_several_forecasts_it_says_which() -> None:
     assert progress._subject("demand") == "demand"
 
 
+class Clock:
+    """A timer of a test."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_where_a_forecast_is_done_the_run_says_what_is_left_at_most_once_a_minute() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with Progress(stream, clock) as progress:
+        progress.expect_forecasts([f"f{number}" for number in range(1, 6)])
+        progress("f1", "backtest", 0, 2, "scoring")
+        for second in range(1, 120):
+            clock.now = 100.0 + second
+            progress("f2", "backtest", 1, 100, "theta")
+    assert lines(stream) == [
+        "f1 (1 of 5): backtest …",
+        "f1 (1 of 5): backtest: scoring (DURATION)",
+        "f2 (2 of 5): backtest …",
+        "f2 (2 of 5): backtest: 1 of 100, theta; about 1 h 40 min left",
+        "f2 (2 of 5): backtest: theta (DURATION)",
+    ]
+
+
+def test_the_estimate_of_a_run_is_what_a_forecast_took_so_far() -> None:
+    stream, clock = Terminal(), Clock()
+    with Progress(stream, clock) as progress:
+        progress.expect_forecasts(["f1", "f2", "f3"])
+        progress("f1", "check", 0, 2, "reading")
+        assert "left" not in stream.getvalue()
+        clock.now += 300
+        progress("f2", "check", 0, 2, "reading")
+        assert "; about 10 min left" in stream.getvalue()
+        clock.now += 240
+        progress("f2", "backtest", 0, 2, "theta")
+        assert "; about 6 min left" in stream.getvalue()
+
+
+def test_a_single_forecast_says_what_is_left_of_its_step() -> None:
+    stream, clock = Terminal(), Clock()
+    with Progress(stream, clock) as progress:
+        progress.expect_forecasts(["demand"])
+        progress("demand", "backtest", 0, 4, "window 1")
+        clock.now += 20
+        progress("demand", "backtest", 1, 4, "window 2")
+    assert "; about 1 min left of this step" in stream.getvalue()
+
+
+def test_where_forecasts_wait_for_other_machines_nothing_is_estimated() -> None:
+    stream, clock = Terminal(), Clock()
+    with Progress(stream, clock) as progress:
+        progress.expect_forecasts(["f1", "f2"])
+        progress("f1", "train", 0, 0, "a job runs")
+        clock.now += 300
+        progress("f2", "check", 0, 3, "reading")
+    assert "left" not in stream.getvalue()
+
+
 def test_a_step_that_failed_says_where_it_stopped() -> None:
     stream = io.StringIO()
     progress = Progress(stream)

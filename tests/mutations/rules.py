@@ -444,6 +444,8 @@ MUTATIONS = (
              ADMISSION + "::test_json_that_parsers_read_in_different_ways_is_refused"),
     Mutation("a number of a body is finite", "web/instances.py", "if not math.isfinite(number):", "if False:",
              ADMISSION + "::test_json_that_parsers_read_in_different_ways_is_refused"),
+    Mutation("a link has no character that a chat reads as markup", "spec/fields.py", "(/[A-Za-z0-9._~%/+-]*)?$", "(/.*)?$",
+             "tests/spec/test_project.py::test_an_address_that_no_page_can_have_is_refused"),
     Mutation("a prediction whose process was lost is tried again", "web/prediction_cache.py",
              "if serial == self._serial and not self._is_try_due():", "if serial == self._serial:",
              "tests/web/test_prediction_cache.py"),
