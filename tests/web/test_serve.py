@@ -182,6 +182,25 @@ def test_paths_methods_sizes_and_forms_are_bounded(one: Server) -> None:
     assert code("POST", "/v1/models/demand:predict", b"{}", content_encoding="gzip", **json_) == 415
 
 
+def test_a_real_server_answers_in_kserve_s_contract_and_shows_its_document(one: Server) -> None:
+    named = {"type": "univariate_time_series", "name": "001", "series": [], "frequency": "D"}
+    asked = {"model": "demand", "inputs": [named], "options": {"horizon": 2, "quantiles": [0.5]}}
+    status, _, body = one.ask(
+        "POST", "/v1/timeseries/forecast", json.dumps(asked).encode(), content_type="application/json"
+    )
+    (output,) = json.loads(body)["outputs"]
+    (content,) = output["content"]
+    _, found = one.predict({"shop": "001"})
+    periods = found["predictions"][0]["forecast"]
+    assert (status, content["mean_forecast"]) == (200, [period["mean"] for period in periods])
+    assert content["quantiles"] == {"0.5": [period["q0.5"] for period in periods]}
+    assert json.loads(one.ask("GET", "/v1/models")[2]) == {"models": ["demand"]}
+    document = json.loads(one.ask("GET", "/openapi.json")[2])
+    page = one.ask("GET", "/docs")
+    assert (page[0], page[1]["content-security-policy"]) == (200, "default-src 'none'; frame-ancestors 'none'")
+    assert "/v1/models/demand:predict" in document["paths"]
+
+
 def test_what_is_no_http_is_answered_in_json_too(one: Server) -> None:
     with socket.create_connection(("127.0.0.1", one.port), timeout=30) as client:
         client.sendall(b"HELO shop\r\n\r\n")
