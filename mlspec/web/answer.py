@@ -13,6 +13,7 @@ from mlspec.state.predicted import Predictions
 from mlspec.state.resource import Json
 from mlspec.state.split import series_partition, version_for
 from mlspec.web.counts import RequestCounter
+from mlspec.web.failure_log import FailureLog
 from mlspec.web.instances import Instance, parse_instances
 from mlspec.web.prediction_cache import CachedForecast
 from mlspec.web.problem import error_body
@@ -88,13 +89,12 @@ def _vertex_prediction(forecast: SeriesForecast) -> dict[str, Any]:
     return {**forecast.instance.columns, "cutoff": forecast.cutoff, **made_by, "forecast": forecast.periods}
 
 
-@dataclass(frozen=True, slots=True)
 class PredictionHandler:
     """Answers requests and counts them. `timer` returns seconds; `say` prints a sentence for the server's operator."""
 
-    counts: RequestCounter
-    timer: Callable[[], float]
-    say: Callable[[str], None]
+    def __init__(self, counts: RequestCounter, timer: Callable[[], float], say: Callable[[str], None]) -> None:
+        self.counts, self.timer, self.say = counts, timer, say
+        self._failures = FailureLog(timer, say)
 
     def __call__(self, name: str, cached: CachedForecast | str, body: bytes) -> HttpAnswer:
         """Return the answer to a request in Vertex AI's contract. Raises ClientError if the request is invalid."""
@@ -126,7 +126,7 @@ class PredictionHandler:
             except Exception as error:  # any exception here counts as an error of that version
                 logger.debug("%s failed a request", version, exc_info=error, extra={"forecast": name})
                 if not failed[version]:
-                    self.say(f"{name}: {version} failed a request: {type(error).__name__}: {error}")
+                    self._failures.report_failure(name, version, f"{type(error).__name__}: {error}")
                 failed[version] = True
         failed_versions = [version for version, is_bad in failed.items() if is_bad]
         if failed_versions:
