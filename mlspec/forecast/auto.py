@@ -37,7 +37,7 @@ FEWEST_ROWS = 200
 # Most fits of single-series models (series x windows), so that each kind takes less than an hour on one core. One fit takes 50 to
 # 150 ms for ETS, 10 to 30 ms for a regression and 3 to 10 ms for CES and theta.
 MOST_FITS_ETS, MOST_FITS_REGRESSION, MOST_FITS_FAST = 20_000, 100_000, 300_000
-# The name of the median of all candidates, and the fewest statistical ones beside the baseline with which it is one.
+# The name of the median of the candidates near the best, and the fewest statistical ones beside the baseline with which it is one.
 MEDIAN, FEWEST_FOR_MEDIAN = "median", 2
 # Share of series with intermittent demand from which Croston's methods are candidates.
 INTERMITTENT_SHARE = 0.25
@@ -148,11 +148,11 @@ def _choose_ensembles(facts: HistoryFacts) -> CandidateChoice:
     why = "ensemble: the mean of the best 3 is often better than the best of them, and seldom worse"
     if len(_affordable(facts)) < FEWEST_FOR_MEDIAN:
         return CandidateChoice((best,), (why,))
-    median = Ensemble(kind="ensemble", name=MEDIAN, of="all", combine="median")
+    median = Ensemble(kind="ensemble", name=MEDIAN, of="near-best", combine="median")
     return CandidateChoice(
         (median, best),
         (
-            f"{MEDIAN}: the median of all candidates follows none that fails; it serves unless another one is surely better",
+            f"{MEDIAN}: it follows no candidate that fails, and none far off the best; it serves unless another is surely better",
             why,
         ),
     )

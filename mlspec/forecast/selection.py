@@ -15,7 +15,9 @@ from mlspec.errors import BrokenModel, ModelError
 from mlspec.forecast.auto import INTERMITTENT_SHARE, choose_candidates
 from mlspec.forecast.backtest import (
     CANDIDATE,
+    NEAR_BEST,
     Entrant,
+    Pick,
     Say,
     entrant_rows,
     forecast_windows,
@@ -126,13 +128,20 @@ def _make_entrant(candidate: Candidate, singles: Sequence[Candidate]) -> Entrant
         return Entrant(candidate.label, candidate.kind, (candidate,))
     member_rule = candidate.of
     if isinstance(member_rule, str):
-        pick = None if member_rule == "all" else int(member_rule.removeprefix("best-"))
+        pick = _pick(member_rule)
         members = singles
     else:
         pick, members = None, [single for single in singles if single.label in member_rule]
     if not members:
         raise ModelError(f"ensemble '{candidate.label}' has no members", hint="list other candidates beside it")
     return Entrant(candidate.label, candidate.kind, tuple(members), pick, candidate.combine)
+
+
+def _pick(rule: str) -> Pick | None:
+    """Return how a rule of the spec picks members: so many (`best-3`), those near the best, or None for all."""
+    if rule == NEAR_BEST:
+        return NEAR_BEST
+    return None if rule == "all" else int(rule.removeprefix("best-"))
 
 
 def run_competition(

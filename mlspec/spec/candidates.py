@@ -141,10 +141,14 @@ class Ensemble(_Candidate):
 
     kind: Literal["ensemble"] = Field(description="Which kind of candidate this is.")
     of: Annotated[
-        Annotated[Literal["best-2", "best-3", "best-4", "best-5", "all"], Tag("text")]
+        Annotated[Literal["best-2", "best-3", "best-4", "best-5", "near-best", "all"], Tag("text")]
         | Annotated[Many[Name], Field(min_length=1, max_length=20), Tag("list")],
         text_or("list"),
-    ] = Field(default="best-3", description="`best-N` in the backtest's earlier windows, `all`, or a list of names.")
+    ] = Field(
+        default="best-3",
+        description="`best-N` in the backtest's earlier windows, `near-best`: those whose error is at most half again that of "
+        "the best there, `all`, or a list of names.",
+    )
     combine: Combine = Field(
         default="mean",
         description="How forecasts are combined, period by period. The median follows no single bad member.",

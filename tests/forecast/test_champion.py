@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mlspec.errors import ModelError
-from mlspec.forecast.backtest import CANDIDATE, Entrant
+from mlspec.forecast.backtest import CANDIDATE, NEAR_BEST, Entrant, entrant_rows, pick_best
 from mlspec.forecast.candidates import ChosenCandidate, choose_members
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
@@ -173,3 +173,33 @@ def test_intermittent_demand_is_ranked_by_squared_errors_under_auto_and_it_is_sa
     assert choose_metric(automatic, daily) == ("wape", "")
     assert choose_metric(Model(horizon=2, candidates=(THETA,)), seldom) == ("wape", "")
     assert choose_metric(Model(horizon=2, backtest=Backtest(metric="mase")), seldom) == ("mase", "")
+
+
+def window_means(**errors: tuple[float, float]) -> pd.DataFrame:
+    """Rows of two windows with a column of means for each candidate, off by so much in the first and in the second."""
+    frame = pd.DataFrame({ID: ["a", "b"] * 2, CUTOFF: [1, 1, 2, 2], TARGET: 100.0})
+    return frame.assign(
+        **{f"{{{name}": [100 + first] * 2 + [100 + second] * 2 for name, (first, second) in errors.items()}
+    )
+
+
+def by_absolute_error(table: pd.DataFrame) -> float:
+    return float((table[TARGET] - table[MEAN]).abs().sum())
+
+
+def test_near_the_best_is_whose_error_is_at_most_half_again_that_of_the_best() -> None:
+    table = window_means(near=(10.0, 10.0), limit=(15.0, 15.0), far=(15.1, 15.1))
+    assert pick_best(table, ["{near", "{limit", "{far"], NEAR_BEST, by_absolute_error) == ["{near", "{limit"]
+
+
+def test_members_near_the_best_are_chosen_by_the_windows_before() -> None:
+    """In the first window all of them count; what is far off in the second alone is still a member there."""
+    entrant = Entrant("median", "ensemble", (NAIVE, THETA, THETA), NEAR_BEST, combine="median")
+    table = window_means(good=(1.0, 1.0), fair=(1.0, 90.0), far=(9.0, 1.0))
+    made = entrant_rows(entrant, table, ["{good", "{fair", "{far"], by_absolute_error)
+    assert list(made[MEAN]) == [101.0, 101.0, 145.5, 145.5]
+
+
+def test_a_perfect_candidate_leaves_the_others_out() -> None:
+    table = window_means(perfect=(0.0, 0.0), good=(0.1, 0.1))
+    assert pick_best(table, ["{perfect", "{good"], NEAR_BEST, by_absolute_error) == ["{perfect"]

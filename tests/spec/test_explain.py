@@ -77,7 +77,7 @@ def test_the_words_that_a_value_may_be_are_listed() -> None:
         for path in ("alerts.metric", "deployment.serve", "model.candidates.ensemble.of", "model.horizon")
     }
     assert [found.values for found in values.values() if found] == [
-        get_args(AlertMetric), ("batch", "online", "both"), ("best-2", "best-3", "best-4", "best-5", "all"), (),
+        get_args(AlertMetric), ("batch", "online", "both"), ("best-2", "best-3", "best-4", "best-5", "near-best", "all"), (),
     ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from mlspec.spec.forecast import Forecast
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)  # of the timeout of a custom candidate
 _KINDS = tuple(tag_of(part) for part in parts_in(Candidate))
 # Names that `of`, the gate and the tables use already.
-_TAKEN = ("champion", "all", "auto", *(f"best-{count}" for count in range(2, 6)))
+_TAKEN = ("champion", "all", "auto", "near-best", *(f"best-{count}" for count in range(2, 6)))
 
 
 def check_quantiles(forecast: Forecast) -> Iterator[Problem]:
@@ -70,7 +70,7 @@ def _check_lags(candidate: GradientBoosting, path: Path) -> Iterator[Problem]:
 def _check_members(ensemble: Ensemble, members: list[str], path: Path) -> Iterator[Problem]:
     chosen = ensemble.of
     if isinstance(chosen, str):
-        needed = int(chosen.removeprefix("best-")) if chosen != "all" else 2
+        needed = int(chosen.removeprefix("best-")) if chosen.startswith("best-") else 2
         if len(members) < needed:
             message = f"{chosen} needs {needed} other candidates, and there are {len(members)}"
             hint = f"list {needed - len(members)} more" + (
