@@ -25,7 +25,7 @@ settings.load_profile(os.environ.get("MLSPEC_HYPOTHESIS", "mlspec"))
 pytest_plugins = ["tests.gcp.pubsub", "tests.stores", "tests.terraform.plugin"]
 
 # Those that take longest, of those in no group: what begins last should be short, as no other process can help with it.
-LONGEST = ("tests/test_docs.py::test_a_page", "tests/gcp/test_fault_at_every_call.py", "tests/engine/test_reconcile_crash.py",
+LONGEST = ("tests/docs/test_sessions.py", "tests/gcp/test_fault_at_every_call.py", "tests/engine/test_reconcile_crash.py",
            "tests/terraform/test_platform.py", "tests/gcp/test_faults.py", "tests/test_acceptance.py")  # fmt: skip
 
 
