@@ -26,7 +26,7 @@ from tests.docs.figures import Names, holds, is_alike
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a user has of a clone. Nothing that a page shows reads more.
-_CLONE = ("data", "specs", "models", "mlspec.yaml", "infra", "docs")
+_CLONE = ("data", "specs", "models", "mlspec.yaml", "infra", "docs", "templates")
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _CONTINUES = re.compile(r"<!-- session: continues (\S+) -->")
 _EMPTY = "<!-- session: empty folder -->"

@@ -36,7 +36,7 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Ended]:
             if start in PAGES:
                 before, earlier = play_page(start)
                 names = Names(ACCEPT, dict(earlier.ours), dict(earlier.theirs))
-                shutil.copytree(before, folder, symlinks=True)
+                shutil.copytree(before.parent, folder.parent, symlinks=True, dirs_exist_ok=True)
             elif start:
                 lay_clone(folder)
             else:
