@@ -14,7 +14,10 @@ NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("shown", "printed"),
-    [("5.8%", "5.8%"), ("5.8%", "5.9%"), ("0.725", "0.726"), ("117,435", "117,436"), ("117,435", "117,520"), ("-0.4%", "-0.3%")],
+    [
+        ("5.8%", "5.8%"), ("5.8%", "5.9%"), ("0.725", "0.726"), ("117,435", "117,436"), ("117,435", "117,520"),
+        ("-0.4%", "-0.3%"),
+    ],
 )  # fmt: skip
 def test_what_was_measured_holds_up_to_its_last_digit(shown: str, printed: str) -> None:
     assert is_close(shown, printed)
@@ -22,7 +25,10 @@ def test_what_was_measured_holds_up_to_its_last_digit(shown: str, printed: str) 
 
 @pytest.mark.parametrize(
     ("shown", "printed"),
-    [("5.8%", "6.0%"), ("0.725", "0.727"), ("38,861", "39,900"), ("119,108", "119,290"), ("56", "57"), ("2012", "2013"), ("5.8%", "5.8"), ("0.07", "0.0689")],
+    [
+        ("5.8%", "6.0%"), ("0.725", "0.727"), ("38,861", "39,900"), ("119,108", "119,290"), ("56", "57"), ("2012", "2013"),
+        ("5.8%", "5.8"), ("0.07", "0.0689"),
+    ],
 )  # fmt: skip
 def test_another_figure_does_not_and_a_count_is_exact(shown: str, printed: str) -> None:
     assert not is_close(shown, printed)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import mlspec.api.project
+from mlspec.clock import utc_now
 from tests.api.conftest import apply_here
 from tests.docs.figures import Names, holds
 from tests.docs.notebook import code_cells, read_notebook, run_cell, shown_lines, write_notebook
@@ -27,7 +27,7 @@ def test_the_notebook_runs_and_shows_what_it_prints(tmp_path: Path, monkeypatch:
         outputs = run_cell(cell, scope)
         shown, printed = shown_lines(cell["outputs"]), shown_lines(outputs)
         same = len(shown) == len(printed) and all(
-            holds(ours, theirs, names, datetime.now(UTC)) for ours, theirs in zip(shown, printed, strict=True)
+            holds(ours, theirs, names, utc_now()) for ours, theirs in zip(shown, printed, strict=True)
         )
         if names.exact and not same:
             cell["outputs"] = outputs

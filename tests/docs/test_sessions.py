@@ -1,15 +1,15 @@
-"""Every command that a page shows runs, and prints what the page shows. `ACCEPT=1` writes the figures of this run into the pages."""
+"""Every command that a page shows runs, and prints what the page shows. `ACCEPT=1` writes this run's figures into the pages."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mlspec.clock import utc_now
 from tests.docs.figures import Names
 from tests.docs.sessions import ROOT, Mismatch, Terminal, compare, lay_clone, read_commands, start_of
 
@@ -54,7 +54,7 @@ def _play(page: str, folder: Path, names: Names) -> None:
     for command in read_commands(PAGES[page]):
         code, printed = terminal.run(command.line)
         assert code == 0, f"{page}: $ {command.line}\nended with {code}:\n" + "\n".join(printed)
-        wrong = compare(command.shown, printed, names, datetime.now(UTC))
+        wrong = compare(command.shown, printed, names, utc_now())
         if wrong and ACCEPT:
             wrong = _accept(ROOT / page, wrong)
         assert not wrong, f"{page}: $ {command.line}\n{wrong}\nof what was printed:\n" + "\n".join(printed)

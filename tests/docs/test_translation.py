@@ -42,7 +42,12 @@ def test_blocks_of_code_are_the_same_bytes() -> None:
 def test_they_have_the_same(what: str, pattern: str) -> None:
     texts = [_BLOCK.sub("", text) if what == "links" else prose(text) for text in (ENGLISH, PORTUGUESE)]
     ours, theirs = (Counter(re.findall(pattern, text)) for text in texts)
-    allowed = {"README.md", "README.pt-BR.md", "dd/mm/yyyy", "dd/mm/aaaa"}  # each leads to the other; a form is written as readers do
+    allowed = {
+        "README.md",
+        "README.pt-BR.md",
+        "dd/mm/yyyy",
+        "dd/mm/aaaa",
+    }  # each leads to the other; a form is written as readers do
     assert len(ours) >= 2
     assert {key: count for key, count in (ours - theirs).items() if key not in allowed} == {}
     assert {key: count for key, count in (theirs - ours).items() if key not in allowed} == {}
