@@ -54,7 +54,8 @@ def _outcome_lines(outcome: ForecastOutcome) -> Iterable[str]:
         yield from (f"  gate {printable(reason)}" for reason in version.reasons)
     if outcome.status == "kept-out" and version is not None:
         word = "keeps" if outcome.recorded else "kept"
-        yield f"{name}: the gate {word} {version.version} out; the version before it still serves."
+        rest = "the version before it still serves" if outcome.serving else "no version serves yet"
+        yield f"{name}: the gate {word} {version.version} out; {rest}."
         if not outcome.recorded:
             yield from (f"  gate {printable(reason)}" for reason in version.reasons if not reason.startswith("pass"))
         yield "  It is tried again when spec, data or code change."

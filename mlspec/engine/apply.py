@@ -23,6 +23,7 @@ from mlspec.errors import DataError, GateClosed, MlspecError, StoppedPartWay, Te
 from mlspec.log_context import forecast_scope
 from mlspec.plan.backoff import ended_pass
 from mlspec.plan.diff import is_only_outdated, plan_changes
+from mlspec.plan.serving import stable_version
 from mlspec.plan.started_work import waiting_sentence, without_steps
 from mlspec.state.ledger import StartedWork
 from mlspec.state.observed import Observed, Settlement
@@ -148,7 +149,7 @@ def _unchanged_outcome(engine: Engine, observed: Observed) -> ForecastOutcome:
         ),
         None,
     )
-    return ForecastOutcome(observed.forecast, status, version=version)
+    return ForecastOutcome(observed.forecast, status, version=version, serving=stable_version(observed))
 
 
 def _apply_under_lock(work: ForecastWork) -> ForecastOutcome:
@@ -161,7 +162,15 @@ def _apply_under_lock(work: ForecastWork) -> ForecastOutcome:
         )  # made by the version that serves: a rejected version does not stop the forecast
         _bring_forecast_data(work)
         series = checked_fates(work.observed)
-        return ForecastOutcome(work.name, "kept-out", version=work.version, run=work.run, recorded=True, series=series)
+        return ForecastOutcome(
+            work.name,
+            "kept-out",
+            work.version,
+            run=work.run,
+            recorded=True,
+            serving=stable_version(work.observed),
+            series=series,
+        )
     _bring_forecast_data(work)
     outcome = _unchanged_outcome(work.engine, work.observed)
     if not work.written or outcome.status == "kept-out":

@@ -15,8 +15,9 @@ OutcomeStatus = Literal["nothing", "applied", "kept-out", "failed"]
 class ForecastOutcome:
     """The outcome of one forecast. `version` was judged in this run or before it; `release` and `run` were made in this run.
 
-    `series` are sentences on series without a forecast, or with a simple one. `error` says why it failed; `recorded` whether
-    effects were recorded before the failure.
+    `serving` is the version that goes on serving while the gate keeps a new one out; None if there is none. `series` are sentences
+    on series without a forecast, or with a simple one. `error` says why it failed; `recorded` whether effects were recorded
+    before the failure.
     """
 
     forecast: str
@@ -26,6 +27,7 @@ class ForecastOutcome:
     run: ForecastRun | None = None
     error: MlspecError | None = None
     recorded: bool = False
+    serving: str | None = None
     series: tuple[str, ...] = ()
 
     @property

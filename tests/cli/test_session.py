@@ -261,6 +261,7 @@ def test_the_gate_keeps_out_what_it_should_and_says_so_again(mlspec: Mlspec) -> 
     assert (first.code, second.code) == (3, 3)
     assert "gate fail: wape" in first.out
     assert "the gate kept v" in second.out
+    assert all("out; no version serves yet." in said.out for said in (first, second))
     assert mlspec("forecast", "demand").code == 1
 
 
