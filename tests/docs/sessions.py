@@ -120,3 +120,16 @@ def compare(shown: Sequence[str], printed: Sequence[str], names: Names, now: dat
             found = alike
         place, may_skip = (place if found is None else found + 1), False
     return mismatches
+
+
+PAGES = {
+    path.relative_to(ROOT).as_posix(): text
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    if read_commands(text := path.read_text(encoding="utf-8"))
+}
+
+
+def first_page(page: str) -> str:
+    """Return the page with which the chain begins that this page continues: itself, if it continues none."""
+    before = start_of(PAGES[page])
+    return first_page(before) if before in PAGES else page
