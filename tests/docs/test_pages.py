@@ -11,6 +11,7 @@ import pytest
 from mlspec.cli import main as front
 from mlspec.cli.main import COMMANDS
 from mlspec.spec.reference import reference_page
+from tests.docs.picture import read_text
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -38,6 +39,22 @@ def test_the_spec_of_the_readme_is_the_one_that_ships() -> None:
     (shown,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     shipped = (ROOT / "specs" / "bikes.yaml").read_text().splitlines()
     assert shown.splitlines() == [line for line in shipped if not line.startswith("#")]
+
+
+def test_the_picture_of_the_readme_shows_the_version_and_the_error_of_its_text() -> None:
+    text = (ROOT / "README.md").read_text()
+    version, wape = read_text(ROOT / "docs" / "report.png").split()
+    assert re.findall(r"^demand +ready +(\S+) +- +(\S+) ", text, re.MULTILINE) == [(version, wape)], (
+        "run scripts/screenshot"
+    )
+
+
+def test_the_comparison_is_dated_and_says_where_its_facts_are_from() -> None:
+    page = (ROOT / "docs" / "comparison.md").read_text()
+    assert re.search(r"^As of 20[0-9]{2}-[0-9]{2}-[0-9]{2}\.", page, re.MULTILINE)
+    peers = [part for part in re.split(r"\n\n(?=\*\*)", page) if part.startswith("**")]
+    assert len(peers) >= 7
+    assert [part[:40] for part in peers if "](https://" not in part] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
