@@ -17,7 +17,7 @@ from mlspec.plan import backoff, clock, comparison, delivery, retention, serving
 from mlspec.spec import alerts, faults, metrics
 from mlspec.state import request_counts
 from mlspec.targets.notify import deadline
-from mlspec.web import app, connection, instances, server
+from mlspec.web import connection, instances, request_body, server
 from tests.docs.sessions import ROOT
 
 # How a page writes a figure in words.
@@ -68,11 +68,11 @@ LIMITS = [
     ("docs/reconcile.md", "if more than {} forecasts have work", shares.PER_TASK),
     ("docs/scale.md", "from {:,} rows times `iterations` on", tree_process.FEWEST_ROUNDS),
     ("docs/scale.md", "about {} bytes", regular.PERIOD_BYTES),
-    ("docs/serving.md", "at most {:.1f} MB", app.MOST_BYTES / 1e6),
+    ("docs/serving.md", "at most {:.1f} MB", request_body.MOST_BYTES / 1e6),
     ("docs/serving.md", "{:,} instances", instances.MOST),
     ("docs/serving.md", "{:.0f} s to send the headers", connection.HEADER_SECONDS),
-    ("docs/serving.md", "{:.0f} s for the body", app.BODY_SECONDS),
-    ("docs/serving.md", "{:.0f} s to read the answer", app.WHOLE_SECONDS),
+    ("docs/serving.md", "{:.0f} s for the body", request_body.BODY_SECONDS),
+    ("docs/serving.md", "{:.0f} s to read the answer", connection.READ_SECONDS),
     ("docs/serving.md", "keeps {} connections", connection.MOST_CONNECTIONS),
     ("docs/serving.md", "read every {:.0f} seconds", server.RENEWAL),
     ("docs/team.md", "up to {} minutes", WORDS[round(backoff.LONGEST_PASS_PAUSE / 60)]),
