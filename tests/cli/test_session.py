@@ -314,3 +314,17 @@ def test_nothing_yet_is_no_error(mlspec: Mlspec) -> None:
     assert "demand: nothing is applied" in mlspec("status").out
     Path("specs/demand.yaml").unlink()
     assert "No forecasts yet" in mlspec("status").out
+
+
+def test_outside_of_a_project_nothing_is_shown_as_broken_and_nothing_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert front.run(["status"]) == 0
+    assert capsys.readouterr() == (
+        "No forecasts yet: `mlspec init` starts a project, `mlspec apply` makes its forecasts.\n", "",
+    )  # fmt: skip
+    assert front.run(["serve", "--port", "0"]) == 2
+    said = capsys.readouterr().err
+    assert f"error: there is nothing to serve: {tmp_path} has no spec and no forecast" in said
+    assert "hint: run it in a project's folder, or name one: mlspec -C DIR serve" in said

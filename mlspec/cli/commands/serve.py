@@ -176,6 +176,9 @@ def _served_target(names: tuple[str, ...], target: str) -> Target:
         return served  # Vertex AI starts the server with an account that can read only these forecasts
     opened_target = open_target(loaded.project, root, target)
     known = tuple(sorted({*opened_target.forecast_names(), *(spec.name for spec in loaded.specs)}))
+    if not known and not loaded.files:
+        hint = "run it in a project's folder, or name one: mlspec -C DIR serve"
+        raise UsageError(f"there is nothing to serve: {root} has no spec and no forecast", hint=hint)
     for name in names:
         known_name(name, known)
     return opened_target

@@ -27,6 +27,7 @@ from mlspec.plan.natural_order import natural_key
 from mlspec.plan.select import known_name, select_names
 from mlspec.spec import LoadedSpecs
 from mlspec.spec.duration import format_duration
+from mlspec.spec.load import PROJECT_FILE
 from mlspec.state.notice import PendingNotice
 from mlspec.state.plan import Plan
 from mlspec.state.record import ForecastRun
@@ -97,7 +98,7 @@ def _load_statuses(call: _StatusOptions) -> tuple[list[ForecastStatus], LoadedSp
     plan_now = partial(_plan_now, opened_target, loaded)
     chosen_names = select_names(plan_now, call.select, chosen_names)
     statuses = [find_status(opened_target, name, utc_now()) for name in sorted(chosen_names, key=natural_key)]
-    if loaded.faults:
+    if loaded.faults and (loaded.files or (root / PROJECT_FILE).is_file()):
         report("some specs cannot be read, and are left out: `mlspec validate` says why", "WARNING")
     return [each for each in statuses if not (call.not_ready and each.ready)], loaded
 
