@@ -261,7 +261,7 @@ class Budget(Part):
 
 
 class Inventory(Part):
-    """Stock levels from the forecast: periodic review with an order-up-to level (Silver, Pyke & Thomas 2017, ch. 7)."""
+    """Stock levels from the forecast: periodic review with an order-up-to level (Silver, Pyke & Thomas 2017, ch. 6)."""
 
     service_level: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         description="Probability of no stock-out in a replenishment cycle."

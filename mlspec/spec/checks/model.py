@@ -89,7 +89,7 @@ def _check_members(ensemble: Ensemble, members: list[str], path: Path) -> Iterat
 
 
 def check_inventory(forecast: Forecast) -> Iterator[Problem]:
-    """The horizon covers lead_time + review_period, the time that stock has to last (Silver et al. 2017, ch. 7)."""
+    """The horizon covers lead_time + review_period, the time that stock has to last (Silver et al. 2017, ch. 6)."""
     stock = forecast.inventory
     if stock is None:
         return

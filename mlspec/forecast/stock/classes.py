@@ -1,0 +1,26 @@
+"""Classes of demand: smooth, erratic, intermittent and lumpy (Syntetos, Boylan & Croston 2005).
+
+Series of one class have errors of about one shape, and of a size that says something of each other's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mlspec.forecast.facts import INTERMITTENT, demand_intervals
+from mlspec.forecast.frame import ID, TARGET, Panel
+from mlspec.forecast.stock.origins import Codes
+
+CLASSES = ("smooth", "erratic", "intermittent", "lumpy")
+# Squared coefficient of variation of the demands from which their size is variable (Syntetos, Boylan & Croston 2005).
+VARIABLE = 0.49
+
+
+def demand_classes(panel: Panel, series: pd.Index) -> Codes:
+    """Return the place in CLASSES of each of these series; of one without a history in the panel, the first."""
+    demands = panel.frame.loc[panel.frame[TARGET] != 0, [ID, TARGET]].groupby(ID, sort=True)[TARGET]
+    variation = (demands.std(ddof=0) / demands.mean().abs()) ** 2
+    intermittent = demand_intervals(panel).reindex(series).ge(INTERMITTENT)
+    variable = variation.reindex(series).ge(VARIABLE)
+    return np.asarray(2 * intermittent.to_numpy(dtype="int64") + variable.to_numpy(dtype="int64"))

@@ -1,0 +1,143 @@
+"""Safety stock: each series by its own errors as far as they tell, and more for more service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlspec.errors import ModelError
+from mlspec.forecast.stock.error_sizes import shrink_sizes
+from mlspec.forecast.stock.levels import StockLevels, measure_errors, stock_levels
+from mlspec.forecast.stock.origins import Array, PastForecasts, sums_to
+from mlspec.forecast.stock.terms import order_terms
+from mlspec.spec.forecast import Inventory
+
+HORIZON = 4
+TABLES = st.lists(st.lists(st.floats(0, 100), min_size=1, max_size=6), min_size=1, max_size=6)
+
+
+def inventory(**words: Any) -> Inventory:
+    return Inventory.model_validate({"service_level": 0.9, "lead_time": 1, "review_period": 2, **words})
+
+
+def past(errors: Array, scale: float = 1.0) -> PastForecasts:
+    """Past forecasts of 10 a period: `errors` by series, window and step."""
+    series, windows, _ = errors.shape
+    rows = errors.reshape(series * windows, -1)
+    return PastForecasts(
+        np.repeat(np.arange(series), windows), np.tile(np.arange(windows), series), np.full(len(rows), scale),
+        10 + rows, np.full(rows.shape, 10.0),
+    )  # fmt: skip
+
+
+def levels(errors: Array, scale: float = 1.0, **words: Any) -> StockLevels:
+    """The levels of series of one class that are forecast as 10 a period."""
+    spec, count = inventory(**words), len(errors)
+    terms, classes = order_terms(spec, count), np.zeros(count, dtype="int64")
+    found = measure_errors(past(errors, scale), terms, classes, 20)
+    return stock_levels(np.full((count, HORIZON), 10.0), np.full(count, scale), found, terms, spec)
+
+
+def noise(sigmas: list[float], windows: int, seed: int = 0) -> Array:
+    """Normal errors of series with these standard deviations."""
+    random = np.random.default_rng(seed).normal(size=(len(sigmas), windows, HORIZON))
+    return np.asarray(random * np.array(sigmas)[:, None, None])
+
+
+# --- the size of a series' errors -------------------------------------------------------------------------------------
+
+
+@given(TABLES)
+def test_the_size_of_a_series_lies_between_its_own_and_that_of_all(table: list[list[float]]) -> None:
+    values = np.concatenate([np.array(own) for own in table])
+    owners = np.repeat(np.arange(len(table)), [len(own) for own in table])
+    sizes = shrink_sizes(values, owners, len(table) + 1).by_series
+    for own, size in zip(table, sizes, strict=False):
+        relative = np.mean(own) / values.mean() if values.mean() else 1.0
+        assert min(relative, 1.0) - 1e-6 <= size <= max(relative, 1.0) + 1e-6
+    assert sizes[-1] == 1.0  # has no error of its own
+
+
+@given(TABLES, st.floats(0.01, 100))
+def test_sizes_are_relative(table: list[list[float]], factor: float) -> None:
+    values = np.concatenate([np.array(own) for own in table])
+    owners = np.repeat(np.arange(len(table)), [len(own) for own in table])
+    once, again = (shrink_sizes(times * values, owners, len(table)).by_series for times in (1.0, factor))
+    assert once == pytest.approx(again, rel=1e-3)
+
+
+def test_series_that_differ_by_chance_alone_have_one_size_and_others_their_own() -> None:
+    def sizes(sigmas: list[float]) -> Array:
+        rows = np.abs(noise(sigmas, 8, seed=3)[:, :, 0])
+        return shrink_sizes(rows.ravel(), np.repeat(np.arange(len(sigmas)), 8), len(sigmas)).by_series
+
+    alike, different = sizes([1.0] * 60), sizes([1.0, 4.0] * 30)
+    assert alike.std() < 0.1
+    assert 2.5 < different[1::2].mean() / different[::2].mean() <= 4.0
+
+
+# --- levels -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_series_is_nearer_to_the_service_asked_for_than_with_one_multiplier_for_all() -> None:
+    sigmas, wanted = [1.0, 4.0] * 60, 0.9
+    errors, later = noise(sigmas, 6), noise(sigmas, 200, seed=1)[:, :, :3].sum(axis=2)
+    own = levels(errors, service_level=wanted).safety_stock
+    for_all = np.quantile(errors[:, :, :3].sum(axis=2), wanted, method="weibull")
+    by_own, by_all = ((later <= level).mean(axis=1) for level in (own[:, None], for_all))
+    assert by_own.mean() == pytest.approx(wanted, abs=0.01)
+    assert np.abs(by_own - wanted).mean() < 0.7 * np.abs(by_all - wanted).mean()
+    assert by_own[::2].mean() < by_all[::2].mean()
+    assert by_own[1::2].mean() > by_all[1::2].mean()
+
+
+@given(st.floats(0.51, 0.9999), st.floats(0.51, 0.9999), st.integers(0, 5), st.integers(1, 8))
+def test_a_higher_service_never_takes_less_stock(one: float, other: float, seed: int, windows: int) -> None:
+    errors = noise([1.0, 2.0, 5.0], windows, seed)
+    low, high = (levels(errors, service_level=level).safety_stock for level in sorted((one, other)))
+    assert (low <= high + 1e-9).all()
+    assert (low >= 0).all()
+
+
+@given(st.floats(0.01, 1000), st.integers(0, 5))
+def test_levels_have_the_unit_of_demand(factor: float, seed: int) -> None:
+    errors = noise([1.0, 3.0], 5, seed)
+    once, scaled = levels(errors), levels(errors * factor, scale=factor)
+    assert once.safety_stock * factor == pytest.approx(scaled.safety_stock, rel=1e-6)
+
+
+def test_the_levels_are_the_demand_of_their_interval_and_the_safety_stock() -> None:
+    stock = levels(noise([1.0, 2.0], 5))
+    assert stock.protection_demand == pytest.approx([30.0, 30.0])
+    assert stock.order_up_to == pytest.approx(30 + stock.safety_stock)
+    assert stock.reorder_point == pytest.approx(10 + stock.safety_stock)
+
+
+def test_forecasts_that_were_always_right_take_no_safety_stock() -> None:
+    assert levels(np.zeros((2, 3, HORIZON))).safety_stock == pytest.approx([0.0, 0.0])
+
+
+def test_a_class_with_enough_errors_has_a_shape_of_its_own() -> None:
+    errors = np.concatenate([noise([1.0] * 30, 4), np.abs(noise([1.0] * 30, 4, seed=1)) ** 3])
+    terms, classes = order_terms(inventory(), 60), np.repeat([0, 3], 30)
+    found = measure_errors(past(errors), terms, classes, 100)
+    assert set(found.shapes) == {0, 3}
+    assert found.shapes[3].cycle_factor(0.99) > found.shapes[0].cycle_factor(0.99) + 0.5
+    assert set(measure_errors(past(errors), terms, classes, 1000).shapes) == {-1}
+
+
+def test_without_a_whole_interval_of_actuals_it_says_so() -> None:
+    errors = noise([1.0], 3)
+    errors[:, :, 1] = np.nan
+    with pytest.raises(ModelError, match="no backtest window has actual values"):
+        levels(errors)
+
+
+@given(st.floats(0, 4))
+def test_a_part_of_a_period_counts_in_proportion(periods: float) -> None:
+    totals = np.array([[0.0, 2.0, 4.0, 6.0, 8.0]])
+    assert sums_to(totals, np.array([periods])) == pytest.approx([2 * periods])
