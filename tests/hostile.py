@@ -454,7 +454,19 @@ def specs(draw: st.DrawFn, frequency: str, names: Sequence[str], *, costly: bool
         "alerts": draw(st.lists(st.sampled_from(ALERTS), max_size=5, unique_by=lambda one: one["name"])),
         "inventory": draw(
             st.sampled_from(
-                (None, {"service_level": 0.95, "lead_time": 1}, {"service_level": 0.999999, "lead_time": 0})
+                (
+                    None,
+                    {"service_level": 0.95, "lead_time": 1},
+                    {"service_level": 0.999999, "lead_time": 0},
+                    {
+                        "service_level": 0.999999,
+                        "service": "fill-rate",
+                        "policy": "(s,S)",
+                        "lead_time": {"mean": 0.5, "sd": 9.0},
+                        "pack_size": 0.3,
+                        "minimum_order": 7.0,
+                    },
+                )
             )
         ),
     }

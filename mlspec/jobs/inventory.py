@@ -14,13 +14,14 @@ from mlspec.forecast.quantiles import STEP
 from mlspec.forecast.scales import SCALE, series_scales
 from mlspec.forecast.selection import CHAMPION
 from mlspec.forecast.stock.classes import demand_classes
-from mlspec.forecast.stock.levels import FORMULA, measure_errors, needed_errors, stock_levels
+from mlspec.forecast.stock.levels import FORMULAS, measure_errors, needed_errors, stock_levels
 from mlspec.forecast.stock.origins import Array, past_forecasts
 from mlspec.forecast.stock.terms import OrderTerms, order_terms
 from mlspec.jobs.context import ended_series, forecast_names, read_panel, read_spec, require_input
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.moment import panel_as_of
-from mlspec.spec.forecast import Forecast, Inventory
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.inventory import Inventory
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 
@@ -51,7 +52,8 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     progress(1, 1, "stock levels set")
     facts = {
         "protection_periods": _as_range(terms.protection), "service_level": spec.inventory.service_level,
-        "samples": errors.count, "series": len(out), "formula": FORMULA,
+        "samples": errors.count, "series": len(out), "formula": FORMULAS[spec.inventory.policy],
+        "service": spec.inventory.service, "policy": spec.inventory.policy,
     }  # fmt: skip
     return StepResult({"inventory": write_table(out, request.out / "inventory.parquet")}, facts)
 
@@ -60,7 +62,7 @@ def _refuse_beyond_horizon(terms: OrderTerms, inventory: Inventory, horizon: int
     longest = terms.protection.max(initial=0)
     if longest > horizon:
         raise ModelError(
-            f"inventory: lead_time {inventory.lead_time} + review_period {inventory.review_period} is {longest:g} periods, "
+            f"inventory: lead_time {inventory.mean_lead_time:g} + review_period {inventory.review_period} is {longest:g} periods, "
             f"and model.horizon is only {horizon}",
             hint=f"set model.horizon to {int(np.ceil(longest))} or more",
         )

@@ -83,7 +83,14 @@ notify:
 rollback: {on: [accuracy, errors], to: last-good, fallback: seasonal-naive, cooldown: 24h, max_attempts: 2}
 reconcile: {mode: enforce, resources: {model: observe}}
 budget: {trainings_per_week: 3, monthly: 400 USD}
-inventory: {service_level: 0.95, lead_time: 2, review_period: 1}
+inventory:
+  service_level: 0.95
+  service: cycle
+  policy: (R,S)
+  lead_time: {mean: 2, sd: 0.5}
+  review_period: 1
+  pack_size: 12
+  minimum_order: 48
 targets:
   prod: {deployment: {serve: both}}
 """

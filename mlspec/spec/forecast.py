@@ -1,4 +1,4 @@
-"""The `kind: Forecast` document: every field of one forecast's spec; `dataset`, `alerts` and `receivers` have modules of their own.
+"""The `kind: Forecast` document: every field of one forecast's spec. Its larger parts have modules of their own.
 
 Each field's description, default and examples are written here once; the JSON Schema, `mlspec explain` and the reference page
 are made from them. Rules that need more than one field are in `spec.checks`.
@@ -32,6 +32,7 @@ from mlspec.spec.fields import (
     Text,
     Timezone,
 )
+from mlspec.spec.inventory import Inventory
 from mlspec.spec.metrics import MAIN
 from mlspec.spec.part import Part, text_or
 from mlspec.spec.receivers import Notify
@@ -258,16 +259,6 @@ class Budget(Part):
         default=None,
         description="Most money a month: an amount and an ISO 4217 currency.", examples=["400 USD"],
     )  # fmt: skip
-
-
-class Inventory(Part):
-    """Stock levels from the forecast: periodic review with an order-up-to level (Silver, Pyke & Thomas 2017, ch. 6)."""
-
-    service_level: Annotated[float, Field(gt=0.5, lt=1)] = Field(
-        description="Probability of no stock-out in a replenishment cycle."
-    )
-    lead_time: int = Field(ge=0, le=1000, description="Periods from an order to its delivery.")
-    review_period: int = Field(default=1, ge=1, le=1000, description="Periods between two reviews of the stock.")
 
 
 MAX_TARGETS = 50

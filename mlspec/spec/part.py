@@ -16,3 +16,8 @@ class Part(BaseModel):
 def text_or(other: str) -> Any:
     """Choose between a word and another type by whether the value is text, so that an error is about one of the two."""
     return Discriminator(lambda value: "text" if isinstance(value, str) else other)
+
+
+def number_or(other: str) -> Any:
+    """Choose between a number and a mapping by whether the value is a mapping, so that an error is about one of the two."""
+    return Discriminator(lambda value: other if isinstance(value, dict | BaseModel) else "number")

@@ -1,4 +1,4 @@
-"""Safety stock: each series by its own errors as far as they tell, and more for more service."""
+"""Stock levels: each series by its own errors as far as they tell, and more for more service, longer or less certain lead times."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from mlspec.errors import ModelError
 from mlspec.forecast.stock.error_sizes import shrink_sizes
 from mlspec.forecast.stock.levels import StockLevels, measure_errors, stock_levels
 from mlspec.forecast.stock.origins import Array, PastForecasts, sums_to
-from mlspec.forecast.stock.terms import order_terms
-from mlspec.spec.forecast import Inventory
+from mlspec.forecast.stock.safety_factors import error_shape, normal_sample
+from mlspec.forecast.stock.terms import order_quantities, order_terms
+from mlspec.spec.inventory import Inventory
 
 HORIZON = 4
 TABLES = st.lists(st.lists(st.floats(0, 100), min_size=1, max_size=6), min_size=1, max_size=6)
@@ -141,3 +142,104 @@ def test_without_a_whole_interval_of_actuals_it_says_so() -> None:
 def test_a_part_of_a_period_counts_in_proportion(periods: float) -> None:
     totals = np.array([[0.0, 2.0, 4.0, 6.0, 8.0]])
     assert sums_to(totals, np.array([periods])) == pytest.approx([2 * periods])
+
+
+# --- fill rate --------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0.51, 0.9999), st.floats(0.51, 0.9999), st.integers(0, 5), st.integers(1, 8))
+def test_a_higher_fill_rate_never_takes_less_stock(one: float, other: float, seed: int, windows: int) -> None:
+    errors = noise([1.0, 2.0, 5.0], windows, seed)
+    low, high = (
+        levels(errors, service="fill-rate", service_level=level).safety_stock for level in sorted((one, other))
+    )
+    assert (low <= high + 1e-9).all()
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(0.001, 3))
+def test_the_factor_of_a_fill_rate_leaves_the_shortage_that_it_allows(errors: list[float], loss: float) -> None:
+    shape = error_shape(np.array(errors))
+    factor = shape.fill_factors(np.array([loss]))[0]
+    left = np.maximum(shape.standardised - factor, 0).mean()
+    assert left == pytest.approx(loss, abs=1e-6) or (left < loss and factor >= shape.standardised[-2] - 1e-9)
+
+
+def test_normal_errors_have_the_factors_of_the_tables() -> None:
+    sample = np.random.default_rng(0).normal(size=20_000)
+    assert error_shape(sample).cycle_factor(0.95) == pytest.approx(1.645, abs=0.03)
+    # G(k) of Silver, Pyke & Thomas 2017, appendix: G(0) = 0.3989, G(1) = 0.0833, G(2) = 0.0085.
+    assert error_shape(sample).fill_factors(np.array([0.3989, 0.0833, 0.0085])) == pytest.approx([0, 1, 2], abs=0.04)
+
+
+def test_a_fill_rate_takes_less_stock_where_an_order_is_large() -> None:
+    errors = noise([3.0] * 4, 6)
+    single, packs, lots = (
+        levels(errors, service="fill-rate", service_level=0.98, **words).safety_stock
+        for words in ({}, {"pack_size": 60}, {"minimum_order": 300})
+    )
+    assert (single > packs).all()
+    assert (packs > lots).all()
+
+
+def test_the_fill_rate_that_was_asked_for_is_reached() -> None:
+    errors, later = noise([3.0] * 60, 6), noise([3.0] * 60, 400, seed=1)[:, :, :3].sum(axis=2)
+    stock = levels(errors, service="fill-rate", service_level=0.97).safety_stock
+    short = np.maximum(later - stock[:, None], 0).mean() / 20  # of the 20 units of a review period
+    assert 1 - short == pytest.approx(0.97, abs=0.01)
+
+
+def test_a_series_that_sells_nothing_has_the_cycle_service_instead_of_a_fill_rate() -> None:
+    spec, errors = inventory(service="fill-rate"), noise([1.0], 6)
+    terms, classes = order_terms(spec, 1), np.zeros(1, dtype="int64")
+    found = measure_errors(past(errors), terms, classes, 20)
+    nothing = np.zeros((1, HORIZON))
+    filled, cycle = (stock_levels(nothing, np.ones(1), found, terms, each) for each in (spec, inventory()))
+    assert filled.safety_stock == pytest.approx(cycle.safety_stock)
+
+
+# --- lead times that vary, packs and policies -------------------------------------------------------------------------
+
+
+@given(st.floats(0, 3), st.floats(0, 3), st.sampled_from(["cycle", "fill-rate"]))
+def test_a_less_certain_lead_time_never_takes_less_stock(one: float, other: float, service: str) -> None:
+    low, high = (
+        levels(noise([1.0, 4.0], 6), service=service, lead_time={"mean": 1, "sd": sd}).safety_stock
+        for sd in sorted((one, other))
+    )
+    assert (low <= high + 1e-9).all()
+
+
+def test_the_lead_time_counts_by_the_demand_of_a_period() -> None:
+    """Of forecasts that were always right, what is left is the lead time: k x demand x sigma (Silver, Pyke & Thomas, ch. 6)."""
+    stock = levels(np.zeros((2, 3, HORIZON)), service_level=0.9, lead_time={"mean": 1, "sd": 0.5}).safety_stock
+    assert stock == pytest.approx(np.quantile(normal_sample(), 0.9, method="weibull") * 10 * 0.5)
+
+
+def test_s_lasts_until_the_order_after_the_next_review_and_an_order_is_a_minimum_order_or_a_review_s_demand() -> None:
+    errors = noise([1.0, 2.0], 5)
+    fixed, free, large = (
+        levels(errors, policy=policy, **words)
+        for policy, words in (("(R,S)", {}), ("(s,S)", {}), ("(s,S)", {"minimum_order": 90}))
+    )
+    assert free.reorder_point == pytest.approx(fixed.order_up_to)
+    assert free.order_up_to - free.reorder_point == pytest.approx([20.0, 20.0])
+    assert large.order_up_to - large.reorder_point == pytest.approx([90.0, 90.0])
+
+
+AMOUNTS = st.floats(0, 1000)
+
+
+@given(AMOUNTS, AMOUNTS, st.sampled_from([0.0, 0.1, 1.0, 12.0, 0.75]))
+def test_an_order_is_of_whole_packs_no_less_than_wanted_and_no_pack_more(
+    wanted: float, minimum: float, pack: float
+) -> None:
+    terms = order_terms(inventory(pack_size=pack or None, minimum_order=minimum or None), 1)
+    ordered = order_quantities(np.array([wanted]), terms)[0]
+    least = max(wanted, minimum)
+    if wanted == 0:
+        assert ordered == 0
+    elif pack == 0:
+        assert ordered == least
+    else:
+        assert least - 1e-6 <= ordered < least + pack + 1e-6
+        assert ordered / pack == pytest.approx(round(ordered / pack))

@@ -1,18 +1,25 @@
 """Stock levels of each series: how much stock has to be there, or on its way, to last until the order after the next one.
 
 At a review an order brings the stock position up to a level, and the next order arrives after review period R and lead time L: the
-position has to last for L + R periods (Silver, Pyke & Thomas 2017, ch. 6, the (R, S) system). With D the demand forecast,
+position has to last for L + R periods (Silver, Pyke & Thomas 2017, ch. 6). With D the demand forecast,
 
     safety_stock  = bias + k x sigma, never below 0
-    order_up_to   = D(L + R) + safety_stock
-    reorder_point = D(L) + safety_stock
+    policy (R,S):  order_up_to S = D(L + R) + safety_stock,    reorder_point = D(L) + safety_stock
+    policy (s,S):  reorder_point s = D(L + R) + safety_stock,  order_up_to S = s + Q
 
-Sigma is the standard deviation of the errors over L + R, of the series itself as far as its errors tell (`error_sizes`), and k the
-safety factor that the service takes (`safety_factors`). Errors are those of the backtest, summed over the interval: this keeps
-their correlation between periods, which square-root-of-time rules ignore.
+Sigma is the standard deviation of the demand over L + R beside its forecast. It has two parts: that of the errors, of the series
+itself as far as its errors tell (`error_sizes`), and that of the lead time, times the demand of a period:
 
-The reorder point is the expected stock position just before the next review. If orders between reviews are possible, order when
-the position falls to it.
+    sigma^2 = sigma_errors^2 + (demand x sigma_lead_time)^2
+
+Errors are those of the backtest, summed over the interval: this keeps their correlation between periods, which square-root-of-time
+rules ignore. The safety factor k (`safety_factors`) is what the service takes: with a cycle service P1, no stock-out in a share P1 of
+the cycles; with a fill rate P2, an expected shortage per cycle of (1 - P2) Q, where Q is what is ordered in a cycle: the demand of a
+review period, or the pack or minimum order if that is larger.
+
+In (R,S) the reorder point is the expected stock position just before the next review. If orders between reviews are possible, order
+when the position falls to it. In (s,S) an order is made at a review that finds the position at s or below; s has to last for L + R,
+because a position just above s is looked at again only a review later.
 """
 
 from __future__ import annotations
@@ -28,16 +35,21 @@ from mlspec.forecast.stock.error_sizes import shrink_sizes
 from mlspec.forecast.stock.origins import Array, Codes, PastForecasts, running_totals, sums_to
 from mlspec.forecast.stock.safety_factors import ErrorShape, error_shape
 from mlspec.forecast.stock.terms import OrderTerms
-from mlspec.spec.forecast import Inventory
+from mlspec.spec.inventory import Inventory, Policy
 
 # Errors of a class needed beyond the service; with fewer, the shape and the usual size are those of all series.
 TAIL = 5
 _ALL = -1  # the class of series whose own class has too few errors
 
-FORMULA = (
-    "order_up_to = forecast demand over lead time + review period + safety stock; safety stock = what the service takes of the "
-    "backtest's summed errors over that interval, in each series' own size (Silver, Pyke & Thomas 2017, ch. 6, (R, S) system)"
+_SAFETY = (
+    "forecast demand over lead time + review period + safety stock; safety stock = what the service takes of the backtest's summed "
+    "errors over that interval, in each series' own size (Silver, Pyke & Thomas 2017, ch. 6, "
 )
+FORMULAS: Mapping[Policy, str] = {
+    "(R,S)": f"order_up_to = {_SAFETY}(R, S) system)",
+    "(s,S)": f"order_up_to = reorder_point + the larger of minimum order, pack and the demand of a review; reorder_point = {_SAFETY}"
+    "(R, s, S) system)",
+}
 
 
 @dataclass(frozen=True)
@@ -114,14 +126,38 @@ def stock_levels(
     """Return the levels of every series from its forecast, a column a period ahead, and its scale now."""
     totals = running_totals(means)
     demand, lead_demand = sums_to(totals, terms.protection), sums_to(totals, terms.lead_time)
-    safety = _safety_stock(scale, errors, inventory)
+    order = cycle_order(sums_to(totals, terms.review_period), terms)
+    safety = _safety_stock(demand, order, scale, errors, terms, inventory)
+    if inventory.policy == "(s,S)":
+        return StockLevels(demand, safety, demand + safety, demand + safety + order)
     return StockLevels(demand, safety, lead_demand + safety, demand + safety)
 
 
-def _safety_stock(scale: Array, errors: DemandErrors, inventory: Inventory) -> Array:
+def cycle_order(review_demand: Array, terms: OrderTerms) -> Array:
+    """Return what is ordered in a cycle: the demand of a review period, or the pack or the minimum order if that is larger."""
+    return np.maximum(np.maximum(review_demand, 0.0), np.maximum(terms.pack_size, terms.minimum_order))
+
+
+def _safety_stock(
+    demand: Array, order: Array, scale: Array, errors: DemandErrors, terms: OrderTerms, inventory: Inventory
+) -> Array:
     unit, stock = errors.size * scale, np.zeros(len(scale))
+    lead_time_sigma = np.abs(demand) / terms.protection * terms.lead_time_sd
     for kind, shape in errors.shapes.items():
-        of_kind = errors.kind == kind
-        factor = shape.cycle_factor(inventory.service_level)
-        stock[of_kind] = (shape.mean + factor * shape.deviation) * unit[of_kind]
+        rows = errors.kind == kind
+        sigma = np.hypot(shape.deviation * unit[rows], lead_time_sigma[rows])
+        stock[rows] = shape.mean * unit[rows] + _factors(shape, sigma, order[rows], inventory) * sigma
     return np.maximum(stock, 0.0)
+
+
+def _factors(shape: ErrorShape, sigma: Array, order: Array, inventory: Inventory) -> Array | float:
+    """Return the safety factors that the service takes (Silver, Pyke & Thomas 2017, ch. 6, the rules for P1 and P2).
+
+    A series that is expected to sell nothing has no fill rate; its cycles have the same service.
+    """
+    cycle = shape.cycle_factor(inventory.service_level)
+    if inventory.service == "cycle":
+        return cycle
+    shortage = (1 - inventory.service_level) * order
+    losses = np.divide(shortage, sigma, out=np.zeros(len(sigma)), where=sigma > 0)
+    return np.where(order > 0, shape.fill_factors(losses), cycle)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlspec.forecast.stock.origins import Array, Codes
-from mlspec.spec.forecast import Inventory
+from mlspec.spec.inventory import Inventory
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,20 @@ class OrderTerms:
 
 def order_terms(inventory: Inventory, count: int) -> OrderTerms:
     """Return the terms of `count` series."""
-    return OrderTerms(
-        np.full(count, float(inventory.lead_time)),
-        np.zeros(count),
-        np.full(count, float(inventory.review_period)),
-        np.zeros(count),
-        np.zeros(count),
+    values = (
+        inventory.mean_lead_time,
+        inventory.lead_time_sd,
+        inventory.review_period,
+        inventory.pack_size or 0.0,
+        inventory.minimum_order or 0.0,
     )
+    return OrderTerms(*(np.full(count, float(value)) for value in values))
+
+
+def order_quantities(wanted: Array, terms: OrderTerms) -> Array:
+    """Return what is ordered to bring the position up by `wanted`: the minimum order at least, in whole packs; 0 for nothing."""
+    least = np.maximum(wanted, terms.minimum_order)
+    packs = np.where(terms.pack_size > 0, terms.pack_size, 1.0)
+    # A quotient that is a whole number but for its last digits is that number of packs.
+    whole = np.ceil(np.round(least / packs, 9)) * packs
+    return np.where(wanted > 0, np.where(terms.pack_size > 0, whole, least), 0.0)

@@ -1,4 +1,4 @@
-"""Checks of quantiles, candidates and inventory."""
+"""Checks of quantiles and candidates."""
 
 from __future__ import annotations
 
@@ -86,17 +86,3 @@ def _check_members(ensemble: Ensemble, members: list[str], path: Path) -> Iterat
             yield Problem((*path, "of", index), "reference", f"'{name}' is named twice", "name each once")
     if len(chosen) == 1:
         yield Problem((*path, "of"), "reference", "the mean of one candidate is that candidate", "name two or more")
-
-
-def check_inventory(forecast: Forecast) -> Iterator[Problem]:
-    """The horizon covers lead_time + review_period, the time that stock has to last (Silver et al. 2017, ch. 6)."""
-    stock = forecast.inventory
-    if stock is None:
-        return
-    periods = stock.lead_time + stock.review_period
-    if periods > forecast.model.horizon:
-        message = (
-            f"stock has to last lead_time + review_period = {periods} periods, "
-            f"and the forecast reaches {forecast.model.horizon}"
-        )
-        yield Problem(("inventory", "lead_time"), "inventory", message, f"set model.horizon to {periods} or more")
