@@ -14,6 +14,7 @@ from mlspec.engine.status import forecast_status
 from mlspec.errors import StateError
 from mlspec.plan.candidates import sort_candidates
 from mlspec.plan.releases import release_spec
+from mlspec.plan.stock_outcomes import stock_outcomes
 from mlspec.render.chart import Value
 from mlspec.render.report import ReportFacts, SeriesFacts
 from mlspec.spec.forecast import Forecast
@@ -139,4 +140,6 @@ def _stock_facts(
         "hidden": max(0, len(rows.values) - _STOCK_ROWS),
         "words": words,
         "facts": facts["inventory"],
+        "policy": facts["inventory"].get("policy"),
+        "simulation": stock_outcomes(facts["inventory"]),
     }

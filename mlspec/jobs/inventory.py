@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mlspec.errors import ModelError, UsageError
+from mlspec.forecast.backtest import CANDIDATE
 from mlspec.forecast.frame import ID, MEAN, Panel
 from mlspec.forecast.load import join_ids
-from mlspec.forecast.quantiles import STEP
+from mlspec.forecast.quantiles import CUTOFF, STEP
 from mlspec.forecast.scales import SCALE, series_scales
-from mlspec.forecast.selection import CHAMPION
+from mlspec.forecast.selection import CHAMPION, FLOOR
 from mlspec.forecast.stock.classes import demand_classes
-from mlspec.forecast.stock.levels import FORMULAS, measure_errors, needed_errors, stock_levels
+from mlspec.forecast.stock.levels import FORMULAS, StockLevels, measure_errors, needed_errors, stock_levels
 from mlspec.forecast.stock.origins import Array, past_forecasts
+from mlspec.forecast.stock.simulation import simulate_policies
 from mlspec.forecast.stock.terms import OrderTerms, order_terms
 from mlspec.jobs.context import ended_series, forecast_names, read_panel, read_spec, require_input
 from mlspec.jobs.files import read_table, write_table
@@ -24,6 +27,9 @@ from mlspec.spec.forecast import Forecast
 from mlspec.spec.inventory import Inventory
 from mlspec.state.step import Progress, StepRequest, StepResult
 
+# What the simulation compares with: the label of the baseline, where it is a candidate of the spec.
+BASELINE = "seasonal-naive"
+
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
     """Compute the stock levels for the spec's `inventory`; with the option `as_of` (RFC 3339), from what was known then."""
@@ -31,41 +37,76 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     if spec.inventory is None:
         raise UsageError("the spec has no inventory", hint="add inventory: {service_level: 0.95, lead_time: 2}")
     panel = panel_as_of(request, read_panel(request, spec), spec.dataset.timezone)
-    progress(0, 1, "compute the stock levels")
+    progress(0, 2, "compute the stock levels")
     past, forecast = read_table(require_input(request, "backtest")), _read_forecast(request, spec)
     ended = ended_series(request, panel.cutoff)
     series = pd.Index(np.sort(forecast.loc[~forecast[ID].isin(ended), ID].unique()), name=ID)
-    terms = order_terms(spec.inventory, len(series))
-    _refuse_beyond_horizon(terms, spec.inventory, panel.layout.horizon)
-    errors = measure_errors(
-        past_forecasts(past[past[CHAMPION]], series, panel.layout.horizon),
-        terms,
-        demand_classes(panel, series),
-        needed_errors(spec.inventory.service_level),
-    )
-    levels = stock_levels(
-        _forecast_means(forecast, series, panel), _scales_now(panel, series), errors, terms, spec.inventory
-    )
+    stock = _Stock(spec, spec.inventory, panel, series, order_terms(spec.inventory, len(series)))
+    _refuse_beyond_horizon(stock)
+    levels, samples = _compute_levels(stock, past, forecast)
     table = add_zero_stock(pd.DataFrame({ID: series, **asdict(levels)}), ended)
     names = forecast_names(request, spec).reindex(table[ID]).reset_index(drop=True)
     out = pd.concat([names, table.drop(columns=ID)], axis=1)
-    progress(1, 1, "stock levels set")
+    progress(1, 2, "simulate the stock on the backtest")
     facts = {
-        "protection_periods": _as_range(terms.protection), "service_level": spec.inventory.service_level,
-        "samples": errors.count, "series": len(out), "formula": FORMULAS[spec.inventory.policy],
-        "service": spec.inventory.service, "policy": spec.inventory.policy,
+        "protection_periods": _as_range(stock.terms.protection), "service_level": spec.inventory.service_level,
+        "service": spec.inventory.service, "policy": spec.inventory.policy, "formula": FORMULAS[spec.inventory.policy],
+        "samples": samples, "series": len(out), "simulation": _simulate(stock, past),
     }  # fmt: skip
+    progress(2, 2, "stock levels set")
     return StepResult({"inventory": write_table(out, request.out / "inventory.parquet")}, facts)
 
 
-def _refuse_beyond_horizon(terms: OrderTerms, inventory: Inventory, horizon: int) -> None:
-    longest = terms.protection.max(initial=0)
+@dataclass(frozen=True)
+class _Stock:
+    """What levels are computed for: the series, in order, and the terms of each."""
+
+    spec: Forecast
+    inventory: Inventory
+    panel: Panel
+    series: pd.Index
+    terms: OrderTerms
+
+
+def _refuse_beyond_horizon(stock: _Stock) -> None:
+    longest, horizon = stock.terms.protection.max(initial=0), stock.panel.layout.horizon
     if longest > horizon:
         raise ModelError(
-            f"inventory: lead_time {inventory.mean_lead_time:g} + review_period {inventory.review_period} is {longest:g} periods, "
-            f"and model.horizon is only {horizon}",
+            f"inventory: lead_time and review_period are {longest:g} periods, and model.horizon is only {horizon}",
             hint=f"set model.horizon to {int(np.ceil(longest))} or more",
         )
+
+
+def _compute_levels(stock: _Stock, past: pd.DataFrame, forecast: pd.DataFrame) -> tuple[StockLevels, int]:
+    """Return the levels, and how many past errors they are computed from."""
+    champion = past_forecasts(past[past[CHAMPION]], stock.series, stock.panel.layout.horizon)
+    classes, need = demand_classes(stock.panel, stock.series), needed_errors(stock.inventory.service_level)
+    errors = measure_errors(champion, stock.terms, classes, need)
+    means, scale = _forecast_means(forecast, stock), _scales_now(stock)
+    return stock_levels(means, scale, errors, stock.terms, stock.inventory), errors.count
+
+
+def _simulate(stock: _Stock, past: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what each policy would have reached over the backtest, by the champion's forecast and by the baseline's.
+
+    Classes of demand are those of the history before the first cutoff, as all else that levels are computed from.
+    """
+    classes = demand_classes(stock.panel.known_at(past[CUTOFF].min()), stock.series)
+    found = []
+    for name, rows in _compared_forecasts(past).items():
+        forecasts = past_forecasts(rows, stock.series, stock.panel.layout.horizon)
+        outcomes = simulate_policies(forecasts, stock.terms, classes, stock.inventory, stock.spec.model.seed)
+        found += [{"candidate": name, **asdict(outcome)} for outcome in outcomes]
+    return found
+
+
+def _compared_forecasts(past: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of the champion and those of the baseline, by name; one, if the champion is seasonal naive itself."""
+    floor = FLOOR if (past[CANDIDATE] == FLOOR).any() else BASELINE
+    champion = past[past[CHAMPION]]
+    name = str(champion[CANDIDATE].iloc[0])
+    baseline = past[past[CANDIDATE] == floor]
+    return {name: champion} | ({} if name == BASELINE or baseline.empty else {BASELINE: baseline})
 
 
 def _as_range(periods: Array) -> float | str:
@@ -76,14 +117,14 @@ def _as_range(periods: Array) -> float | str:
     return int(high) if high == int(high) else float(high)
 
 
-def _forecast_means(forecast: pd.DataFrame, series: pd.Index, panel: Panel) -> Array:
-    """Return the forecast of each of these series, a column a period ahead."""
+def _forecast_means(forecast: pd.DataFrame, stock: _Stock) -> Array:
+    """Return the forecast of each series, a column a period ahead."""
     means = forecast.pivot_table(index=ID, columns=STEP, values=MEAN, sort=True)
-    return means.reindex(index=series, columns=range(1, panel.layout.horizon + 1)).to_numpy(dtype="float64")
+    return means.reindex(index=stock.series, columns=range(1, stock.panel.layout.horizon + 1)).to_numpy(dtype="float64")
 
 
-def _scales_now(panel: Panel, series: pd.Index) -> Array:
-    return series_scales(panel).set_index(ID)[SCALE].reindex(series).to_numpy(dtype="float64")
+def _scales_now(stock: _Stock) -> Array:
+    return series_scales(stock.panel).set_index(ID)[SCALE].reindex(stock.series).to_numpy(dtype="float64")
 
 
 def add_zero_stock(table: pd.DataFrame, ended: pd.Index) -> pd.DataFrame:

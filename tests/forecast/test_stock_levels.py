@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -215,13 +216,12 @@ def test_the_lead_time_counts_by_the_demand_of_a_period() -> None:
     assert stock == pytest.approx(np.quantile(normal_sample(), 0.9, method="weibull") * 10 * 0.5)
 
 
-def test_s_lasts_until_the_order_after_the_next_review_and_an_order_is_a_minimum_order_or_a_review_s_demand() -> None:
-    errors = noise([1.0, 2.0], 5)
-    fixed, free, large = (
-        levels(errors, policy=policy, **words)
-        for policy, words in (("(R,S)", {}), ("(s,S)", {}), ("(s,S)", {"minimum_order": 90}))
-    )
-    assert free.reorder_point == pytest.approx(fixed.order_up_to)
+def test_s_lasts_from_a_review_that_finds_it_undershot_and_an_order_is_a_minimum_order_or_a_review_s_demand() -> None:
+    errors = np.zeros((2, 5, HORIZON))
+    free, large = (levels(errors, policy="(s,S)", **words) for words in ({}, {"minimum_order": 90}))
+    # The demand of the lead time, and half of that of the review period; the rest is by chance between none and 20.
+    assert free.reorder_point - free.safety_stock == pytest.approx([20.0, 20.0])
+    assert free.safety_stock == pytest.approx(np.quantile(normal_sample(), 0.9, method="weibull") * 20 / math.sqrt(12))
     assert free.order_up_to - free.reorder_point == pytest.approx([20.0, 20.0])
     assert large.order_up_to - large.reorder_point == pytest.approx([90.0, 90.0])
 

@@ -4,8 +4,8 @@ At a review an order brings the stock position up to a level, and the next order
 position has to last for L + R periods (Silver, Pyke & Thomas 2017, ch. 6). With D the demand forecast,
 
     safety_stock  = bias + k x sigma, never below 0
-    policy (R,S):  order_up_to S = D(L + R) + safety_stock,    reorder_point = D(L) + safety_stock
-    policy (s,S):  reorder_point s = D(L + R) + safety_stock,  order_up_to S = s + Q
+    policy (R,S):  order_up_to S = D(L + R) + safety_stock,        reorder_point = D(L) + safety_stock
+    policy (s,S):  reorder_point s = D(L) + U + safety_stock,      order_up_to S = s + Q
 
 Sigma is the standard deviation of the demand over L + R beside its forecast. It has two parts: that of the errors, of the series
 itself as far as its errors tell (`error_sizes`), and that of the lead time, times the demand of a period:
@@ -13,20 +13,22 @@ itself as far as its errors tell (`error_sizes`), and that of the lead time, tim
     sigma^2 = sigma_errors^2 + (demand x sigma_lead_time)^2
 
 Errors are those of the backtest, summed over the interval: this keeps their correlation between periods, which square-root-of-time
-rules ignore. The safety factor k (`safety_factors`) is what the service takes: with a cycle service P1, no stock-out in a share P1 of
-the cycles; with a fill rate P2, an expected shortage per cycle of (1 - P2) Q, where Q is what is ordered in a cycle: the demand of a
-review period, or the pack or minimum order if that is larger.
+rules ignore. The safety factor k (`safety_factors`) is what the service takes: with a cycle service P1, no stock-out in a share P1
+of the cycles; with a fill rate P2, an expected shortage per cycle of (1 - P2) Q, where Q is what is ordered in a cycle: the demand
+of a review period, or the pack or minimum order if that is larger.
 
 In (R,S) the reorder point is the expected stock position just before the next review. If orders between reviews are possible, order
-when the position falls to it. In (s,S) an order is made at a review that finds the position at s or below; s has to last for L + R,
-because a position just above s is looked at again only a review later.
+when the position falls to it. In (s,S) an order is made at a review that finds the position at s or below. By then the demand of a
+part of the review period has taken the position below s: the undershoot (Tijms & Groenevelt 1984). It is taken to lie evenly
+between none and the demand of the review period, so its mean U is half of that, and its variance, that squared over 12, is added to
+sigma^2.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,7 +49,7 @@ _SAFETY = (
 )
 FORMULAS: Mapping[Policy, str] = {
     "(R,S)": f"order_up_to = {_SAFETY}(R, S) system)",
-    "(s,S)": f"order_up_to = reorder_point + the larger of minimum order, pack and the demand of a review; reorder_point = {_SAFETY}"
+    "(s,S)": f"order_up_to = reorder_point + the larger of minimum order, pack and a review's demand; reorder_point = {_SAFETY}"
     "(R, s, S) system)",
 }
 
@@ -63,6 +65,10 @@ class DemandErrors:
     kind: Codes
     shapes: Mapping[int, ErrorShape]
     count: int
+
+    def take(self, series: Codes) -> DemandErrors:
+        """Return the errors of some series, in this order."""
+        return replace(self, size=self.size[series], kind=self.kind[series])
 
 
 @dataclass(frozen=True)
@@ -127,9 +133,13 @@ def stock_levels(
     totals = running_totals(means)
     demand, lead_demand = sums_to(totals, terms.protection), sums_to(totals, terms.lead_time)
     order = cycle_order(sums_to(totals, terms.review_period), terms)
-    safety = _safety_stock(demand, order, scale, errors, terms, inventory)
+    chance = np.abs(demand) / terms.protection * terms.lead_time_sd
     if inventory.policy == "(s,S)":
-        return StockLevels(demand, safety, demand + safety, demand + safety + order)
+        chance = np.hypot(chance, (demand - lead_demand) / math.sqrt(12))
+    safety = _safety_stock(chance, order, scale, errors, inventory)
+    if inventory.policy == "(s,S)":
+        reorder_point = (lead_demand + demand) / 2 + safety
+        return StockLevels(demand, safety, reorder_point, reorder_point + order)
     return StockLevels(demand, safety, lead_demand + safety, demand + safety)
 
 
@@ -138,14 +148,12 @@ def cycle_order(review_demand: Array, terms: OrderTerms) -> Array:
     return np.maximum(np.maximum(review_demand, 0.0), np.maximum(terms.pack_size, terms.minimum_order))
 
 
-def _safety_stock(
-    demand: Array, order: Array, scale: Array, errors: DemandErrors, terms: OrderTerms, inventory: Inventory
-) -> Array:
+def _safety_stock(chance: Array, order: Array, scale: Array, errors: DemandErrors, inventory: Inventory) -> Array:
+    """Return the safety stock. `chance`: the standard deviation of the demand that has to be met, but for the forecast's errors."""
     unit, stock = errors.size * scale, np.zeros(len(scale))
-    lead_time_sigma = np.abs(demand) / terms.protection * terms.lead_time_sd
     for kind, shape in errors.shapes.items():
         rows = errors.kind == kind
-        sigma = np.hypot(shape.deviation * unit[rows], lead_time_sigma[rows])
+        sigma = np.hypot(shape.deviation * unit[rows], chance[rows])
         stock[rows] = shape.mean * unit[rows] + _factors(shape, sigma, order[rows], inventory) * sigma
     return np.maximum(stock, 0.0)
 

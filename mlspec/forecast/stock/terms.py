@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -38,12 +39,18 @@ def order_terms(inventory: Inventory, count: int) -> OrderTerms:
     """Return the terms of `count` series."""
     values = (
         inventory.mean_lead_time,
-        inventory.lead_time_sd,
+        max(inventory.lead_time_sd, whole_period_sd(inventory.mean_lead_time)),
         inventory.review_period,
         inventory.pack_size or 0.0,
         inventory.minimum_order or 0.0,
     )
     return OrderTerms(*(np.full(count, float(value)) for value in values))
+
+
+def whole_period_sd(mean: float) -> float:
+    """Return the least standard deviation of lead times that are whole periods: 0 only where their mean is one too."""
+    part = mean % 1
+    return math.sqrt(part * (1 - part))
 
 
 def order_quantities(wanted: Array, terms: OrderTerms) -> Array:

@@ -1,0 +1,110 @@
+"""Stock that is simulated on the actuals of the backtest reaches what was asked for, and knows nothing of them before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlspec.forecast.stock.origins import Array, PastForecasts
+from mlspec.forecast.stock.simulation import StockOutcome, held_out_levels, simulate_policies
+from mlspec.forecast.stock.terms import order_terms
+from mlspec.spec.inventory import Inventory
+
+HORIZON, MEAN = 8, 20.0
+
+
+def inventory(**words: Any) -> Inventory:
+    return Inventory.model_validate({"service_level": 0.9, "lead_time": 1, "review_period": 2, **words})
+
+
+def past(sigma: float, *, series: int = 60, windows: int = 5, seed: int = 0) -> PastForecasts:
+    """Forecasts of 20 a period, and demand that is off by normal errors."""
+    rows = series * windows
+    errors = np.random.default_rng(seed).normal(0, sigma, (rows, HORIZON))
+    return PastForecasts(
+        np.repeat(np.arange(series), windows), np.tile(np.arange(windows), series), np.ones(rows),
+        np.maximum(MEAN + errors, 0), np.full((rows, HORIZON), MEAN),
+    )  # fmt: skip
+
+
+def outcomes(history: PastForecasts, **words: Any) -> dict[str, StockOutcome]:
+    spec, count = inventory(**words), int(history.series.max()) + 1
+    found = simulate_policies(history, order_terms(spec, count), np.zeros(count, dtype="int64"), spec, 0)
+    return {outcome.policy: outcome for outcome in found}
+
+
+@pytest.mark.parametrize(
+    "words", [{}, {"lead_time": 0}, {"lead_time": {"mean": 1.5, "sd": 0.7}}, {"review_period": 1}, {"pack_size": 12}]
+)
+def test_the_cycle_service_that_was_asked_for_is_reached(words: dict[str, Any]) -> None:
+    reached = outcomes(past(5.0), **words)["(R,S)"]
+    assert reached.cycle_service == pytest.approx(0.9, abs=0.04 if "pack_size" not in words else 0.1)
+    assert reached.cycle_service >= 0.86
+
+
+def test_the_fill_rate_that_was_asked_for_is_reached() -> None:
+    reached = outcomes(past(5.0), service="fill-rate", service_level=0.97)["(R,S)"]
+    assert reached.fill_rate == pytest.approx(0.97, abs=0.01)
+
+
+def test_s_s_orders_less_often_and_holds_more_stock() -> None:
+    found = outcomes(past(5.0), review_period=1, minimum_order=80)
+    assert found["(s,S)"].orders < 0.5
+    plain = outcomes(past(5.0), review_period=1)
+    assert plain["(R,S)"].orders > 0.9
+    assert found["(s,S)"].mean_stock > plain["(R,S)"].mean_stock
+    assert found["(s,S)"].cycle_service >= 0.9
+
+
+def test_forecasts_that_are_right_serve_all_demand_from_the_stock_of_a_review() -> None:
+    reached = outcomes(past(0.0, series=2))["(R,S)"]
+    assert (reached.cycle_service, reached.fill_rate, reached.orders) == (1.0, 1.0, 1.0)
+    assert reached.mean_stock == pytest.approx(2 * (20 + 0) / 2)  # 20 and 0 at the end of the two periods of a cycle
+    assert reached.stock_periods == pytest.approx(0.5)
+
+
+def test_a_better_forecast_takes_less_stock_for_the_same_service() -> None:
+    good, bad = (outcomes(past(sigma))["(R,S)"] for sigma in (2.0, 6.0))
+    assert good.mean_stock < 0.7 * bad.mean_stock
+    assert good.cycle_service == pytest.approx(bad.cycle_service, abs=0.03)
+
+
+@settings(max_examples=30)
+@given(st.floats(0.51, 0.999), st.floats(0.51, 0.999), st.integers(0, 9), st.sampled_from(["cycle", "fill-rate"]))
+def test_more_service_asked_for_is_no_less_reached_and_takes_no_less_stock(
+    one: float, other: float, seed: int, service: str
+) -> None:
+    history = past(6.0, series=4, windows=3, seed=seed)
+    low, high = (outcomes(history, service_level=level, service=service)["(R,S)"] for level in sorted((one, other)))
+    assert low.cycle_service <= high.cycle_service
+    assert low.fill_rate <= high.fill_rate + 1e-9  # type: ignore[operator]
+    assert low.mean_stock <= high.mean_stock + 1e-9
+
+
+def test_levels_of_a_window_know_nothing_of_its_actuals() -> None:
+    history, spec = past(5.0, series=4), inventory()
+    terms, classes = order_terms(spec, 4), np.zeros(4, dtype="int64")
+    changed = replace(history, actual=np.where(history.window[:, None] == 2, 500.0, history.actual))
+    before, after = (
+        held_out_levels(each, terms, classes, spec, age).order_up_to for each, age in ((history, 2), (changed, 2))
+    )
+    of_window = history.window == 2
+    assert (before[of_window] == after[of_window]).all()
+    assert (before[~of_window] != after[~of_window]).all()
+
+
+def test_the_same_seed_gives_the_same_outcome() -> None:
+    words: dict[str, Any] = {"lead_time": {"mean": 2, "sd": 1.0}}
+    assert outcomes(past(5.0), **words) == outcomes(past(5.0), **words)
+
+
+def test_a_single_window_or_one_without_actuals_has_no_outcome() -> None:
+    assert outcomes(past(5.0, windows=1)) == {}
+    history = past(5.0, windows=2)
+    gaps: Array = np.where(history.window[:, None] == 1, np.nan, history.actual)
+    assert outcomes(replace(history, actual=gaps)) == {}
