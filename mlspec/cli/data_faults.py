@@ -23,9 +23,12 @@ def data_faults(spec: ResolvedSpec, root: Path) -> Iterator[Fault]:
 
 def _find_problems(spec: ResolvedSpec, root: Path) -> Iterator[Problem]:
     dataset = spec.forecast.dataset
-    named = [(("dataset", "source", "uri"), dataset.source.uri)]
+    named: list[tuple[Field, str | None]] = [(("dataset", "source", "uri"), dataset.source.uri)]
     if dataset.future is not None:
         named.append((("dataset", "future", "uri"), dataset.future.uri))
+    inventory = spec.forecast.inventory
+    terms = inventory.term_columns if inventory else ()
+    named += [((*table.path[:2], "uri"), table.uri) for table in (inventory.term_tables if inventory else ())]
     missing = [problem for field, uri in named for problem in _check_files(uri, field, root)]
     if missing:
         yield from missing
@@ -35,7 +38,8 @@ def _find_problems(spec: ResolvedSpec, root: Path) -> Iterator[Problem]:
     except ImportError as error:
         raise MissingExtra(error.name or "pandas", "forecast") from error
     history, plan = _roles(spec)
-    yield from review_data(dataset, spec.forecast.model.horizon, root, history, plan)
+    history += [(column.path, column.column) for column in terms if column.uri is None]
+    yield from review_data(dataset, spec.forecast.model.horizon, root, history, plan, inventory=inventory)
 
 
 def _roles(spec: ResolvedSpec) -> tuple[list[tuple[Field, str]], list[tuple[Field, str]]]:

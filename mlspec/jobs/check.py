@@ -18,6 +18,7 @@ from mlspec.forecast.frame import ID, OBSERVED, TARGET
 from mlspec.forecast.load import TypedRows, load_future, load_history
 from mlspec.forecast.named_days import add_named_days
 from mlspec.forecast.regular import build_panel, series_names
+from mlspec.forecast.stock.term_columns import judge_series_terms, read_series_terms, series_file_columns
 from mlspec.jobs.context import panel_layout, read_spec
 from mlspec.jobs.evidence import gather_evidence
 from mlspec.jobs.files import write_json, write_table
@@ -44,6 +45,10 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         return _report_no_series(request, read, [CheckResult("types", False, "; ".join(notes), read.count)])
     rows, periods = evidence.rows, evidence.grid
     results, span = judge_contract(evidence), evidence.spans
+    terms = None
+    if spec.inventory is not None and spec.inventory.term_columns and len(span.first):
+        terms = read_series_terms(spec.dataset, spec.inventory, request.root)
+        results.append(judge_series_terms(terms, spec.inventory, span.active, layout.horizon))
     if not len(span.first):  # every value lies off the grid of the frequency, which is one of the results
         return _report_no_series(request, read, results)
     newest = layout.frequency.format_period(periods[span.newest])
@@ -64,6 +69,8 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     if spec.dataset.ended_series == "zero" and len(span.ended):
         ended = list_ended_series(rows, span, periods, layout, evidence.rules)
         series = pd.concat([series, ended], ignore_index=True).sort_values(ID, ignore_index=True)
+    if terms is not None:
+        series = series.merge(series_file_columns(terms), on=ID, how="left")
     outputs |= write_panel(panel.frame, request.out)
     outputs |= {"series": write_table(series, request.out / "series.parquet")}
     if layout.known:

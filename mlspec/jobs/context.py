@@ -8,14 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.errors import SpecError, StateError, UsageError
+from mlspec.errors import DataError, SpecError, StateError, UsageError
 from mlspec.forecast.fates import ENDED_FROM
 from mlspec.forecast.frame import ID, PREFIX, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.load import KEY
 from mlspec.forecast.open_days import dataset_frequency
+from mlspec.forecast.stock.term_columns import known_terms
 from mlspec.jobs.files import read_table
 from mlspec.jobs.panel_parts import read_panel_frame
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.inventory import Inventory
 from mlspec.spec.stored import read_stored_spec
 from mlspec.state.step import PANEL, StepRequest
 
@@ -86,6 +88,19 @@ def ended_series(request: StepRequest, cutoff: pd.Timestamp) -> pd.Index:
     """Return the series that are forecast as ended, those that count as such at this cutoff."""
     series = _read_series(request)
     return pd.Index(series.loc[(series[ENDED_FROM] <= cutoff).to_numpy(dtype=bool), ID])
+
+
+def series_terms(request: StepRequest, inventory: Inventory) -> pd.DataFrame | None:
+    """Return the terms of orders that are read by series, by unique_id; None if the spec reads none.
+
+    Raises DataError if the data were checked for a spec that read others.
+    """
+    if not inventory.term_columns:
+        return None
+    terms = known_terms(_read_series(request), inventory)
+    if terms is None:
+        raise DataError("the checked data lack the columns that `inventory` names", hint="run the step check again")
+    return terms
 
 
 def forecast_names(request: StepRequest, spec: Forecast) -> pd.DataFrame:

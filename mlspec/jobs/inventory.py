@@ -20,7 +20,7 @@ from mlspec.forecast.stock.levels import FORMULAS, StockLevels, measure_errors, 
 from mlspec.forecast.stock.origins import Array, past_forecasts
 from mlspec.forecast.stock.simulation import simulate_policies
 from mlspec.forecast.stock.terms import OrderTerms, order_terms
-from mlspec.jobs.context import ended_series, forecast_names, read_panel, read_spec, require_input
+from mlspec.jobs.context import ended_series, forecast_names, read_panel, read_spec, require_input, series_terms
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.moment import panel_as_of
 from mlspec.spec.forecast import Forecast
@@ -41,10 +41,12 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     past, forecast = read_table(require_input(request, "backtest")), _read_forecast(request, spec)
     ended = ended_series(request, panel.cutoff)
     series = pd.Index(np.sort(forecast.loc[~forecast[ID].isin(ended), ID].unique()), name=ID)
-    stock = _Stock(spec, spec.inventory, panel, series, order_terms(spec.inventory, len(series)))
+    own = series_terms(request, spec.inventory)
+    stock = _Stock(spec, spec.inventory, panel, series, order_terms(spec.inventory, series, own))
     _refuse_beyond_horizon(stock)
     levels, samples = _compute_levels(stock, past, forecast)
-    table = add_zero_stock(pd.DataFrame({ID: series, **asdict(levels)}), ended)
+    shown = {} if own is None else {name: own[name].reindex(series).to_numpy() for name in own}
+    table = add_zero_stock(pd.DataFrame({ID: series, **asdict(levels), **shown}), ended)
     names = forecast_names(request, spec).reindex(table[ID]).reset_index(drop=True)
     out = pd.concat([names, table.drop(columns=ID)], axis=1)
     progress(1, 2, "simulate the stock on the backtest")

@@ -60,11 +60,13 @@ def build_replayed_project(spec: Forecast, root: Path, folder: Path, periods: in
     delay = pd.Timedelta(spec.dataset.actuals.available_after) + pd.Timedelta(hours=1)
     ends = [history.frequency.period_end(period) + delay for period in history.periods[first - 1 :]]
     moments = tuple(f"{in_utc(moment, spec.dataset.timezone):%Y-%m-%dT%H:%M:%SZ}" for moment in ends)
-    # A rehearsal tests alerts and rollback. So no gate refuses a version, and no scheduled retraining replaces it.
+    # A rehearsal tests alerts and rollback. So no gate refuses a version, no scheduled retraining replaces it, and no stock is
+    # computed.
     parts = {
         "dataset": spec.dataset.model_copy(update={"source": Source(uri=SOURCE), "future": future}),
         "model": spec.model.model_copy(update={"gate": ()}),
         "schedule": spec.schedule.model_copy(update={"retrain": None}),
+        "inventory": None,
     }
     return ReplayedProject(folder, spec.model_copy(update=parts), moments, history, first)
 

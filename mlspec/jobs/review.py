@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -18,17 +19,22 @@ from mlspec.forecast.reading.numbers import NOTATIONS
 from mlspec.forecast.reading.table import Table, file_columns, join_columns
 from mlspec.forecast.sample import as_amounts
 from mlspec.forecast.source import local_files, read_history, source_folder
+from mlspec.forecast.stock.term_columns import CHECK as STOCK_CHECK
+from mlspec.forecast.stock.term_columns import SeriesTerms, judge_series_terms, read_series_terms
 from mlspec.jobs.evidence import gather_evidence
 from mlspec.source_files import partition_values
 from mlspec.spec.dataset import Dataset, Future
 from mlspec.spec.faults import Path as Field
 from mlspec.spec.faults import Problem, did_you_mean
+from mlspec.spec.inventory import Inventory
 
 _SHOWN = 3  # cells of a column that are named
 Roles = Sequence[tuple[Field, str]]  # the fields that name columns, each with the name
 
 
-def review_data(dataset: Dataset, horizon: int, root: Path, history: Roles, plan: Roles) -> Iterator[Problem]:
+def review_data(
+    dataset: Dataset, horizon: int, root: Path, history: Roles, plan: Roles, *, inventory: Inventory | None = None
+) -> Iterator[Problem]:
     """Yield what is wrong with the files of a dataset. The roles: the fields that name columns of the history and of the plan.
 
     That is what the step `check` refuses, but for the age of the data, which a file alone does not tell.
@@ -47,14 +53,31 @@ def review_data(dataset: Dataset, horizon: int, root: Path, history: Roles, plan
         future = load_future(dataset, root, rows.kinds)
         if future is not None:
             yield from _bad_cells(future, plan, ("dataset", "future"))
-        yield from _broken_contract(dataset, horizon, rows, future)
+        terms = None if inventory is None else _read_terms(dataset, inventory, root)
+        yield from _broken_contract(dataset, horizon, rows, future, terms)
     except DataError as error:
-        field = "future" if error.message.startswith("dataset.future") else "source"
-        yield Problem(
-            ("dataset", field, "uri"), "unreadable", error.message.partition(": ")[2] or error.message, error.hint
-        )
+        where, _, message = error.message.partition(": ")
+        yield Problem(_field_of_error(where), "unreadable", message or error.message, error.hint)
         return
     yield from _doubts(dataset, root, history, plan)
+
+
+def _field_of_error(where: str) -> Field:
+    """Return the field of a file, from the words that begin the message of its error."""
+    if where.startswith("inventory."):
+        return (*where.split("."), "uri")
+    return ("dataset", "future" if where.startswith("dataset.future") else "source", "uri")
+
+
+def _read_terms(dataset: Dataset, inventory: Inventory, root: Path) -> StockTerms | None:
+    return StockTerms(inventory, read_series_terms(dataset, inventory, root)) if inventory.term_columns else None
+
+
+class StockTerms(NamedTuple):
+    """What `inventory` says, and the terms of orders that it reads by series."""
+
+    inventory: Inventory
+    terms: SeriesTerms
 
 
 def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root: Path) -> Iterator[Problem]:
@@ -88,11 +111,13 @@ _FIELD_OF_CHECK: dict[str, Field] = {
     "gaps": ("dataset", "checks", "completeness"),
     "range": ("dataset", "checks", "range"), "series": ("dataset", "checks", "series"),
     "new": ("dataset", "new_series"),
-    "static": ("dataset", "covariates", "static"), "future": ("dataset", "future"),
+    "static": ("dataset", "covariates", "static"), "future": ("dataset", "future"), STOCK_CHECK: ("inventory",),
 }  # fmt: skip
 
 
-def _broken_contract(dataset: Dataset, horizon: int, read: TypedRows, future: TypedRows | None) -> Iterator[Problem]:
+def _broken_contract(
+    dataset: Dataset, horizon: int, read: TypedRows, future: TypedRows | None, stock: StockTerms | None
+) -> Iterator[Problem]:
     """Yield a problem for each broken check of the contract, with its first examples, and a warning for each sentence.
 
     If no row is left, the sentences say why, and are no warnings.
@@ -101,7 +126,10 @@ def _broken_contract(dataset: Dataset, horizon: int, read: TypedRows, future: Ty
         return
     evidence, notes = gather_evidence(dataset, horizon, read, future, pd.Timestamp.max)
     yield from (Problem(("dataset",), "rows", note, None, warning=evidence is not None) for note in notes)
-    for result in judge_contract(evidence) if evidence is not None else ():
+    results = judge_contract(evidence) if evidence is not None else []
+    if stock is not None and evidence is not None:
+        results.append(judge_series_terms(stock.terms, stock.inventory, evidence.spans.active, horizon))
+    for result in results:
         if result.ok or result.check not in _FIELD_OF_CHECK:
             continue
         more = "; and more" if len(result.examples) > _SHOWN else ""

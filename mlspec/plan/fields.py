@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from mlspec.spec.inventory import TERMS
 from mlspec.spec.table_files import TABLE_KEYS
 from mlspec.state.resource import Json, Kind
 
@@ -39,6 +40,12 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("training.workers", ("model",), "backtests and trains again"),
     ("model.gate", ("model",), "backtests and judges again"),
     ("inventory", ("forecast",), "computes the stock levels again"),
+    # Values for each series are read with the data.
+    *(
+        (f"inventory.{term}.{key}", ("data", "forecast"), "reads the data again, and computes the stock levels again")
+        for term in TERMS
+        for key in ("column", "sd_column", "uri")
+    ),
     ("data.digest", ("data", "model", "forecast"), "the data changed"),
     ("code.version", ("data", "model"), "mlspec itself changed"),
     ("candidate.code", ("model",), "the code of a custom model changed: backtests and trains again"),

@@ -89,7 +89,7 @@ inventory:
   policy: (R,S)
   lead_time: {mean: 2, sd: 0.5}
   review_period: 1
-  pack_size: 12
+  pack_size: {column: pack}
   minimum_order: 48
 targets:
   prod: {deployment: {serve: both}}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from tests.cli.test_session import Mlspec, applied, mlspec
+from tests.examples import edit
 
 __all__ = ["applied", "mlspec"]
 
@@ -22,3 +24,17 @@ def test_what_the_levels_would_have_reached(applied: Mlspec) -> None:
     text = applied("inventory", "demand", "--simulation").out
     assert f"{rows[0]['fill_rate']:.1%}" in text
     assert applied("inventory", "demand", "--simulation", "--series", "shop=NA").code == 2
+
+
+def test_a_table_of_terms_is_looked_at_with_the_data(mlspec: Mlspec) -> None:
+    edit(Path("specs/demand.yaml"), "lead_time: 1,", "lead_time: {uri: data/terms.csv, column: days},")
+    missing = mlspec("validate", "--data")
+    assert (missing.code, "inventory.lead_time.uri: there is no file data/terms.csv" in missing.out) == (1, True)
+    Path("data/terms.csv").write_text("shop,weeks\n001,1\n")
+    assert "inventory.lead_time.uri: 'terms.csv' has no column 'days'" in mlspec("validate", "--data").out
+    Path("data/terms.csv").write_text("shop,days\n001,1\n")
+    said = mlspec("validate", "--data")
+    assert (said.code, "inventory: 1 term of orders cannot be used" in said.out) == (1, True)
+    assert "series 'NA' has no lead_time" in said.out
+    Path("data/terms.csv").write_text("shop,days\n001,1\nNA,0\n")
+    assert mlspec("validate", "--data").code == 0

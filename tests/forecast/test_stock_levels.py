@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ def past(errors: Array, scale: float = 1.0) -> PastForecasts:
 def levels(errors: Array, scale: float = 1.0, **words: Any) -> StockLevels:
     """The levels of series of one class that are forecast as 10 a period."""
     spec, count = inventory(**words), len(errors)
-    terms, classes = order_terms(spec, count), np.zeros(count, dtype="int64")
+    terms, classes = order_terms(spec, pd.RangeIndex(count)), np.zeros(count, dtype="int64")
     found = measure_errors(past(errors, scale), terms, classes, 20)
     return stock_levels(np.full((count, HORIZON), 10.0), np.full(count, scale), found, terms, spec)
 
@@ -125,7 +126,7 @@ def test_forecasts_that_were_always_right_take_no_safety_stock() -> None:
 
 def test_a_class_with_enough_errors_has_a_shape_of_its_own() -> None:
     errors = np.concatenate([noise([1.0] * 30, 4), np.abs(noise([1.0] * 30, 4, seed=1)) ** 3])
-    terms, classes = order_terms(inventory(), 60), np.repeat([0, 3], 30)
+    terms, classes = order_terms(inventory(), pd.RangeIndex(60)), np.repeat([0, 3], 30)
     found = measure_errors(past(errors), terms, classes, 100)
     assert set(found.shapes) == {0, 3}
     assert found.shapes[3].cycle_factor(0.99) > found.shapes[0].cycle_factor(0.99) + 0.5
@@ -191,7 +192,7 @@ def test_the_fill_rate_that_was_asked_for_is_reached() -> None:
 
 def test_a_series_that_sells_nothing_has_the_cycle_service_instead_of_a_fill_rate() -> None:
     spec, errors = inventory(service="fill-rate"), noise([1.0], 6)
-    terms, classes = order_terms(spec, 1), np.zeros(1, dtype="int64")
+    terms, classes = order_terms(spec, pd.RangeIndex(1)), np.zeros(1, dtype="int64")
     found = measure_errors(past(errors), terms, classes, 20)
     nothing = np.zeros((1, HORIZON))
     filled, cycle = (stock_levels(nothing, np.ones(1), found, terms, each) for each in (spec, inventory()))
@@ -233,7 +234,7 @@ AMOUNTS = st.floats(0, 1000)
 def test_an_order_is_of_whole_packs_no_less_than_wanted_and_no_pack_more(
     wanted: float, minimum: float, pack: float
 ) -> None:
-    terms = order_terms(inventory(pack_size=pack or None, minimum_order=minimum or None), 1)
+    terms = order_terms(inventory(pack_size=pack or None, minimum_order=minimum or None), pd.RangeIndex(1))
     ordered = order_quantities(np.array([wanted]), terms)[0]
     least = max(wanted, minimum)
     if wanted == 0:

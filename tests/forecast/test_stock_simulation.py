@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ def past(sigma: float, *, series: int = 60, windows: int = 5, seed: int = 0) -> 
 
 def outcomes(history: PastForecasts, **words: Any) -> dict[str, StockOutcome]:
     spec, count = inventory(**words), int(history.series.max()) + 1
-    found = simulate_policies(history, order_terms(spec, count), np.zeros(count, dtype="int64"), spec, 0)
+    found = simulate_policies(history, order_terms(spec, pd.RangeIndex(count)), np.zeros(count, dtype="int64"), spec, 0)
     return {outcome.policy: outcome for outcome in found}
 
 
@@ -88,7 +89,7 @@ def test_more_service_asked_for_is_no_less_reached_and_takes_no_less_stock(
 
 def test_levels_of_a_window_know_nothing_of_its_actuals() -> None:
     history, spec = past(5.0, series=4), inventory()
-    terms, classes = order_terms(spec, 4), np.zeros(4, dtype="int64")
+    terms, classes = order_terms(spec, pd.RangeIndex(4)), np.zeros(4, dtype="int64")
     changed = replace(history, actual=np.where(history.window[:, None] == 2, 500.0, history.actual))
     before, after = (
         held_out_levels(each, terms, classes, spec, age).order_up_to for each, age in ((history, 2), (changed, 2))

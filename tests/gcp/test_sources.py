@@ -120,6 +120,26 @@ def test_an_object_is_read_in_the_dialect_of_its_spec_and_a_folder_with_its_part
     clients.close()
 
 
+def test_a_table_of_terms_in_the_project_is_read_beside_fetched_data(acme: Acme, tmp_path: Path) -> None:
+    from mlspec.targets.gcp.clients import Clients
+    from mlspec.targets.gcp.data.sources import Sources
+
+    inventory = {"service_level": 0.9, "lead_time": {"uri": "data/terms.csv"}}
+    spec = forecast_spec(dataset={"source": {"uri": OBJECTS}}, inventory=inventory)
+    table = acme.root / "data/terms.csv"
+    table.parent.mkdir(exist_ok=True)
+    table.write_text("shop,lead_time\n001,1\n")
+    clients = Clients(acme.project, "europe-west1")
+    sources = Sources(clients)
+    before = sources.inspect_source(spec, acme.root)
+    _, root = sources.fetch_source(spec, acme.root, tmp_path)
+    assert (root / "data/terms.csv").read_text() == table.read_text()
+    table.write_text("shop,lead_time\n001,2\n")
+    after = sources.inspect_source(spec, acme.root)
+    assert (before.files[-1], before.digest != after.digest) == ("data/terms.csv", True)
+    clients.close()
+
+
 def test_data_that_is_nowhere_is_said_with_its_address(acme: Acme, capsys: pytest.CaptureFixture[str]) -> None:
     read_from(acme, "{uri: 'gs://acme-test-mlspec-data/elsewhere/*.csv'}")
     assert acme.run(*ONCE) == 1

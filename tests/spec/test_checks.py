@@ -246,6 +246,28 @@ def test_the_model_is_one_that_can_be_fitted(changes: dict[str, Any], path: str,
     _only(changes, path, says)
 
 
+def stock(**words: Any) -> dict[str, Any]:
+    """An inventory that says this."""
+    return {"service_level": 0.9, "lead_time": 1, **words}
+
+
+@pytest.mark.parametrize(("changes", "path", "says"), [
+    row("inventory.lead_time", "= 2.5 periods", inventory=stock(lead_time={"mean": 1.5})),
+    row("inventory.lead_time", "mean or a column, found neither", inventory=stock(lead_time={"sd": 0.5})),
+    row("inventory.lead_time", "mean or a column, found both", inventory=stock(lead_time={"mean": 1, "column": "days"})),
+    row("inventory.lead_time.sd_column", "in no column", inventory=stock(lead_time={"mean": 1, "sd_column": "sd"})),
+    row("inventory.lead_time.sd", "one of sd and sd_column", inventory=stock(lead_time={"column": "d", "sd": 1, "sd_column": "e"})),
+    row("inventory.pack_size", "a number, column or uri", inventory=stock(pack_size={})),
+    row("inventory.pack_size", "'units' is the target already", inventory=stock(pack_size={"column": "units"})),
+    row("inventory.pack_size.uri", "no file of the project", inventory=stock(pack_size={"uri": "gs://acme/terms.csv"})),
+    row("inventory.pack_size.uri", "leads out of the project", inventory=stock(pack_size={"uri": "../terms.csv"})),
+    row("inventory.pack_size.uri", "does not say its format", inventory=stock(pack_size={"uri": "data/terms"})),
+    row("inventory.pack_size", "is a series column", dataset__series=["pack_size"], inventory=stock(pack_size={"column": "pack"})),
+])  # fmt: skip
+def test_stock_is_ordered_on_terms_that_can_be_read(changes: dict[str, Any], path: str, says: str) -> None:
+    _only(changes, path, says)
+
+
 @pytest.mark.parametrize(("rule", "path", "says"), [
     ({"metric": "wape"}, "", "found none"),
     ({"metric": "wape", "below": 0.2, "above": 0.1}, "", "found below and above"),

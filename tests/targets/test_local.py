@@ -153,6 +153,22 @@ def test_a_source_is_its_bytes_whatever_its_name(target: LocalTarget, tmp_path: 
     assert target.inspect_source(spec("a.csv"), tmp_path).digest != first.digest
 
 
+def test_tables_of_terms_are_of_the_data(target: LocalTarget, tmp_path: Path) -> None:
+    def digest() -> str:
+        return target.inspect_source(terms, tmp_path).digest
+
+    inventory = {"service_level": 0.9, "lead_time": {"uri": "t.csv", "sd_column": "sd"}, "pack_size": {"uri": "t.csv"}}
+    terms = forecast_spec(dataset={"source": {"uri": "a.csv"}}, inventory=inventory)
+    (tmp_path / "a.csv").write_text("x")
+    with pytest.raises(DataError, match=r"inventory\.lead_time: there is no file t\.csv"):
+        digest()
+    (tmp_path / "t.csv").write_text("shop,lead_time\n")
+    before = digest()
+    assert target.inspect_source(terms, tmp_path).files == ("a.csv", "t.csv")
+    (tmp_path / "t.csv").write_text("shop,pack_size\n")
+    assert digest() != before
+
+
 def test_a_source_with_other_line_ends_is_the_same_data(target: LocalTarget, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b'day,name\n2024-01-01,"a\r\nb"\n2024-01-02,c\n')
     (tmp_path / "b.csv").write_bytes(b'day,name\r\n2024-01-01,"a\r\nb"\r\n2024-01-02,c\r\n')

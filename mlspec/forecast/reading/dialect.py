@@ -37,11 +37,18 @@ class Dialect:
 
 
 PLAIN = Dialect()
+# The keys that say how cells are written; the others say it of the file.
+_NOTATION = ("delimiter", "quote", "encoding", "date_format", "currency", "decimal", "thousands")
 
 
 def source_dialect(source: Source) -> Dialect:
     """Return how the history of a spec is written."""
     return Dialect(**{key: getattr(source, key) for key in (*TABLE_KEYS, "layout")})
+
+
+def table_dialect(source: Source) -> Dialect:
+    """Return how a table beside the history is written: as the history, but for the file's own form."""
+    return Dialect(**{key: getattr(source, key) for key in _NOTATION})
 
 
 def plan_dialect(dataset: Dataset) -> Dialect:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from mlspec.forecast.stock.origins import Array, Codes
 from mlspec.spec.inventory import Inventory
@@ -35,22 +35,20 @@ class OrderTerms:
         return replace(self, **{field.name: getattr(self, field.name)[series] for field in fields(self)})
 
 
-def order_terms(inventory: Inventory, count: int) -> OrderTerms:
-    """Return the terms of `count` series."""
-    values = (
-        inventory.mean_lead_time,
-        max(inventory.lead_time_sd, whole_period_sd(inventory.mean_lead_time)),
-        inventory.review_period,
-        inventory.pack_size or 0.0,
-        inventory.minimum_order or 0.0,
-    )
-    return OrderTerms(*(np.full(count, float(value)) for value in values))
+def order_terms(inventory: Inventory, series: pd.Index, by_series: pd.DataFrame | None = None) -> OrderTerms:
+    """Return the terms of these series: those of the spec, or its columns in `by_series`, by unique_id."""
+    values = {name: np.full(len(series), value) for name, value in inventory.constant_terms().items()}
+    if by_series is not None:
+        own = by_series.reindex(series)
+        values |= {str(name): own[name].to_numpy(dtype="float64") for name in own}
+    terms = OrderTerms(**values)
+    return replace(terms, lead_time_sd=np.maximum(terms.lead_time_sd, whole_period_sd(terms.lead_time)))
 
 
-def whole_period_sd(mean: float) -> float:
+def whole_period_sd(mean: Array) -> Array:
     """Return the least standard deviation of lead times that are whole periods: 0 only where their mean is one too."""
     part = mean % 1
-    return math.sqrt(part * (1 - part))
+    return np.sqrt(part * (1 - part))
 
 
 def order_quantities(wanted: Array, terms: OrderTerms) -> Array:

@@ -49,6 +49,7 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (training.check_cluster, ("training",)),
     (training.check_trees, ("model", "training")),
     (inventory.check_inventory, ("model", "inventory")),
+    (inventory.check_terms, ("dataset", "inventory")),
     (schedule.check_crons, ("schedule",)),
     (schedule.check_timezone, ("schedule",)),
     (schedule.check_deadline, ("schedule",)),

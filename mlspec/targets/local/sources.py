@@ -13,6 +13,7 @@ from pathlib import Path
 from mlspec.errors import DataError
 from mlspec.source_files import list_source_files, partition_values
 from mlspec.spec.dataset import Future, Source
+from mlspec.spec.fields import Compression, TableFormat
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.table_files import named_compression, named_format
 from mlspec.state.observed import SourceFacts
@@ -26,7 +27,22 @@ def inspect_source_files(spec: Forecast, root: Path, digests: DigestCache) -> So
     if dataset.future:
         encoding = dataset.future.encoding or dataset.source.encoding
         files += _source_files(dataset.future, encoding, "dataset.future", root)
-    return _inspect_files(files, root, digests)
+    return _inspect_files([*files, *_term_files(spec, root)], root, digests)
+
+
+def inspect_terms(spec: Forecast, root: Path, digests: DigestCache) -> SourceFacts | None:
+    """Return the facts of the tables of terms that `inventory` names; None if it names none. Raises as `inspect_source_files`."""
+    files = _term_files(spec, root)
+    return _inspect_files(files, root, digests) if files else None
+
+
+def _term_files(spec: Forecast, root: Path) -> list[_SourceFile]:
+    encoding = spec.dataset.source.encoding
+    return [
+        _SourceFile(path, folder, _is_text_file(None, None, encoding, path))
+        for column in (spec.inventory.term_tables if spec.inventory else ())
+        for path, folder in _matching_files(column.uri, ".".join(column.path[:2]), root)
+    ]
 
 
 def inspect_part(part: Source | Future, encoding: str, field: str, root: Path, digests: DigestCache) -> SourceFacts:
@@ -51,8 +67,12 @@ def _source_files(part: Source | Future, encoding: str, field: str, root: Path) 
 
 
 def _is_text(part: Source | Future, encoding: str, path: Path) -> bool:
-    table_format = part.format or named_format(path.name) or "csv"
-    compression = part.compression or named_compression(path.name)
+    return _is_text_file(part.format, part.compression, encoding, path)
+
+
+def _is_text_file(table_format: TableFormat | None, compression: Compression | None, encoding: str, path: Path) -> bool:
+    table_format = table_format or named_format(path.name) or "csv"
+    compression = compression or named_compression(path.name)
     return table_format == "csv" and compression is None and "\r\n".encode(encoding).endswith(b"\r\n")
 
 

@@ -7,6 +7,7 @@ it into a new folder, and reads it there as local files.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from bisect import bisect_left
 from itertools import takewhile
 from pathlib import Path
@@ -54,6 +55,8 @@ class Sources:
             self._inspect_field(source, source.encoding or encoding, f"dataset.{field}", root)
             for field, source in _read_sources(spec)
         ]
+        terms = files.inspect_terms(spec, root, self._digests)
+        parts += [terms] if terms else []
         digest = _digest_of("".join(f"{part.digest}\n" for part in parts))
         byte_digest = _digest_of("".join(f"{part.byte_digest or part.digest}\n" for part in parts))
         names = tuple(name for part in parts for name in part.files)
@@ -71,6 +74,7 @@ class Sources:
         fetched = {
             field: source.model_copy(update=self._fetch_field(source, field, root, folder)) for field, source in sources
         }
+        _copy_terms(spec, root, folder)
         return spec.model_copy(update={"dataset": spec.dataset.model_copy(update=fetched)}), folder
 
     def _inspect_field(self, source: Source | Future, encoding: str, field: str, root: Path) -> SourceFacts:
@@ -199,6 +203,15 @@ def _read_sources(spec: Forecast) -> list[tuple[str, Source | Future]]:
     """Return what a spec reads, by the key of its dataset."""
     future = spec.dataset.future
     return [("source", spec.dataset.source), *([("future", future)] if future else [])]
+
+
+def _copy_terms(spec: Forecast, root: Path, folder: Path) -> None:
+    """Copy the tables of terms, which are files of the project, to where the fetched data are read."""
+    for table in spec.inventory.term_tables if spec.inventory else ():
+        for path in list_source_files(root, table.uri or ""):
+            destination = folder / path.relative_to(root)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, destination)
 
 
 def _is_remote(source: Source | Future) -> bool:
