@@ -13,6 +13,7 @@ import pandas as pd
 
 from mlspec.forecast.frame import ID, MEAN, TIME, Layout
 from mlspec.forecast.frequency import Frequency
+from mlspec.forecast.idle import find_idle_series
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.regular import series_names, static_values
@@ -25,18 +26,26 @@ BY_END = "ended"  # a value of the column `method` of a forecast
 
 
 def series_fates(
-    rows: pd.DataFrame, spans: SeriesSpans, grid: pd.DatetimeIndex, frequency: Frequency, dataset: Dataset
+    rows: pd.DataFrame,
+    spans: SeriesSpans,
+    grid: pd.DatetimeIndex,
+    frequency: Frequency,
+    dataset: Dataset,
+    rules: RowRules,
 ) -> dict[str, dict[str, Any]]:
     """Return the number of series of each fate, and for the first of them the name and the period since which it is so.
 
-    `ended`: the period of the last value. `empty`: no row has a value. `new`: the first period, of series that are too short for a
-    model. `gets`: what the spec says that these series get.
+    `ended`: the period of the last value. `unsold`: that of the last value other than 0, of series that have ended by that.
+    `empty`: no row has a value. `new`: the first period, of series that are too short for a model. `idle`: the last value other
+    than 0, of series that are forecast though they sell nothing. `gets`: what the spec says that these series get.
     """
     empty = pd.Index(rows[ID].unique()).difference(spans.first.index)
     return {
-        "ended": _name_series(spans.last_value[spans.ended], grid, frequency) | {"gets": dataset.ended_series},
+        "unsold" if rules.zero_ends else "ended": _name_series(spans.last_sign[spans.ended], grid, frequency)
+        | {"gets": dataset.ended_series},
         "empty": {"count": len(empty), "series": [[str(name), None] for name in empty[:NAMED]]},
         "new": _name_series(spans.first[spans.new], grid, frequency) | {"gets": dataset.new_series},
+        "idle": _name_series(find_idle_series(rows, spans, grid, rules), grid, frequency),
     }
 
 
@@ -53,8 +62,8 @@ def list_ended_series(
     ended = names[names[ID].isin(spans.ended)]
     if layout.static:
         ended = ended.merge(static_values(rows.frame, spans.ended, layout), on=ID)
-    ended_from = {place: rules.ended_from(int(place), grid) for place in spans.last_value[spans.ended].unique()}
-    return ended.assign(**{ENDED_FROM: ended[ID].map(spans.last_value).map(ended_from).astype(grid.dtype)})
+    ended_from = {place: rules.ended_from(int(place), grid) for place in spans.last_sign[spans.ended].unique()}
+    return ended.assign(**{ENDED_FROM: ended[ID].map(spans.last_sign).map(ended_from).astype(grid.dtype)})
 
 
 def forecast_ended(ended: pd.Index, times: pd.DatetimeIndex, quantiles: Sequence[float]) -> pd.DataFrame:

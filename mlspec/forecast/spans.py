@@ -22,7 +22,7 @@ class RowRules:
 
     Without `ended_after`, a series has ended after more than a `horizon` without a value; where an absent row is a zero, never.
     `zone` is that of hours: what a clock change leaves out is no gap. `omits_new`: whether series that are too new for a model are
-    left out.
+    left out. `zero_ends`: whether a value of 0 is no sign that a series goes on.
     """
 
     horizon: int
@@ -30,6 +30,7 @@ class RowRules:
     ended_after: pd.Timedelta | None = None
     zone: str | None = None
     omits_new: bool = False
+    zero_ends: bool = False
 
     def find_ended(self, last_value: pd.Series, grid: pd.DatetimeIndex, newest: int) -> pd.Index:
         """Return the series that have ended, from the grid position of each one's last value and of the newest period."""
@@ -54,7 +55,14 @@ def row_rules(dataset: Dataset, horizon: int) -> RowRules:
     """Return the rules of a spec's dataset."""
     after = None if dataset.ended_after is None else pd.Timedelta(dataset.ended_after)
     zone = None if parse_frequency(dataset.frequency).is_daily else dataset.timezone
-    return RowRules(horizon, dataset.missing == "zero", after, zone, omits_new=dataset.new_series == "no-forecast")
+    return RowRules(
+        horizon,
+        dataset.missing == "zero",
+        after,
+        zone,
+        omits_new=dataset.new_series == "no-forecast",
+        zero_ends=dataset.ended_when == "no-demand",
+    )
 
 
 @dataclass(frozen=True)
@@ -62,14 +70,15 @@ class SeriesSpans:
     """By series, as positions on the grid: its `first` period, its `last` period, and how many of them have a value (`present`).
 
     The last period is that of the last value; where an absent row is a zero, it is the `newest` period of all series, unless the
-    series has ended. `last_value` is always that of the last value. `ended` are the series that have ended; `omits_new` is that of
-    the rules.
+    series has ended. `last_value` is always that of the last value. `last_sign` is that by which a series ends: of its last value,
+    or of its last value other than 0. `ended` are the series that have ended; `omits_new` is that of the rules.
     """
 
     first: pd.Series
     last: pd.Series
     present: pd.Series
     last_value: pd.Series
+    last_sign: pd.Series
     newest: int
     ended: pd.Index
     omits_new: bool = False
@@ -107,14 +116,19 @@ def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex, rules: RowRules) ->
         part.set_axis(pd.Index(names[part.index], name=ID)) for part in (known.min(), known.max(), known.size())
     )
     newest = int(last_value.max()) if len(last_value) else 0
-    ended = rules.find_ended(last_value, grid, newest)
+    last_sign = last_value
+    if rules.zero_ends:
+        sold = has_value & (rows[TARGET] != 0).to_numpy()
+        last_sold = pd.Series(places[sold]).groupby(codes[sold]).max()
+        last_sign = last_sold.set_axis(names[last_sold.index]).reindex(first.index).fillna(first).astype("int64")
+    ended = rules.find_ended(last_sign, grid, newest)
     last = last_value
     if rules.absent_is_zero:
         last = last_value.where(last_value.index.isin(ended), newest)
         empty = rows.loc[~has_value & (places >= 0), [ID, TIME]]
         present = last - first + 1 - _count_empty(empty, grid, first, last)
     present += _count_skipped(grid.get_indexer(skipped_hours(grid, rules.zone)), first, last)
-    return SeriesSpans(first, last, present, last_value, newest, ended, rules.omits_new)
+    return SeriesSpans(first, last, present, last_value, last_sign, newest, ended, rules.omits_new)
 
 
 def _distinct_places(

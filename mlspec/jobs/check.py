@@ -57,7 +57,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         "missing_periods": int((span.missing_inside + span.missing_behind).sum()),
         "ended": _count_and_examples([str(name) for name in span.ended]),
         "timezone": spec.dataset.timezone, "notes": list(notes),
-        "fates": series_fates(rows.frame, span, periods, layout.frequency, spec.dataset),
+        "fates": series_fates(rows.frame, span, periods, layout.frequency, spec.dataset, evidence.rules),
     }  # fmt: skip
     outputs = {"quality": write_json(facts, request.out / "quality.json")}
     if not facts["ok"]:

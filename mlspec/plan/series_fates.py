@@ -27,6 +27,15 @@ class _Fate:
 _FATES = (
     _Fate("ended", (None, "no-forecast"), "ended, and {has} no forecast", "last value {}", has_forecast=False),
     _Fate("ended", ("zero",), "ended, and {is} forecast as 0 without being scored", "last value {}", has_forecast=True),
+    _Fate("unsold", ("no-forecast",), "ended, and {has} no forecast", "last sold {}", has_forecast=False),
+    _Fate("unsold", ("zero",), "ended, and {is} forecast as 0 without being scored", "last sold {}", has_forecast=True),
+    _Fate(
+        "idle",
+        (None,),
+        "{has} sold nothing for longer than ever before, and {is} forecast as before (dataset.ended_when can end {it})",
+        "last sold {}",
+        has_forecast=True,
+    ),
     _Fate("empty", (None,), "{has} no value at all, and no forecast", "", has_forecast=False),
     _Fate("new", (None, "model"), "{is} new, so that most models repeat the last value", "since {}", has_forecast=True),
     _Fate(
@@ -38,7 +47,8 @@ _FATES = (
     ),
     _Fate("new", ("no-forecast",), "{is} new, and {has} no forecast", "since {}", has_forecast=False),
 )
-_ONE, _MANY = {"has": "has", "is": "is", "gets": "gets"}, {"has": "have", "is": "are", "gets": "get"}
+_ONE = {"has": "has", "is": "is", "gets": "gets", "it": "it"}
+_MANY = {"has": "have", "is": "are", "gets": "get", "it": "them"}
 
 
 def fate_sentences(facts: Mapping[str, Json]) -> tuple[str, ...]:

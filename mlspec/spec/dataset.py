@@ -268,6 +268,11 @@ class Dataset(Part):
         description="A series without a value for so long has ended. If left out: for longer than the horizon where `missing` is "
         "unknown, and never where it is zero.",
     )  # fmt: skip
+    ended_when: Literal["no-value", "no-demand"] = Field(
+        default="no-value", examples=["no-demand"],
+        description="What a series lacks when it has ended: no-value (a value, in any row) or no-demand (a value other than 0: "
+        "nothing is sold, though its rows go on). With no-demand, ended_after says for how long.",
+    )  # fmt: skip
     ended_series: Literal["no-forecast", "zero"] = Field(
         default="no-forecast", examples=["zero"],
         description="What a series that has ended gets: no-forecast, or zero (its mean, its quantiles and its stock levels are 0).",

@@ -28,7 +28,11 @@ def test_commands_names_and_fields_are_completed() -> None:
     assert completed("fore") == ["forecast"]
     assert completed("forecast", "") == ["bikes", "demand"]
     assert completed("status", "de") == ["demand"]
-    assert completed("explain", "dataset.ended") == ["dataset.ended_after", "dataset.ended_series"]
+    assert completed("explain", "dataset.ended") == [
+        "dataset.ended_after",
+        "dataset.ended_when",
+        "dataset.ended_series",
+    ]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

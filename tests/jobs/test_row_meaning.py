@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlspec.forecast.idle import find_idle_series
+from mlspec.forecast.spans import RowRules, series_spans
 from mlspec.jobs.panel_parts import read_panel_frame
 from mlspec.plan.series_fates import fate_sentences, find_fate
 from tests.jobs.pipeline import NOW, Pipeline
@@ -123,6 +125,72 @@ def test_a_series_that_ended_is_told_and_refuses_no_other(tmp_path: Path) -> Non
 def test_a_spec_says_when_a_series_has_ended(tmp_path: Path, dataset: dict[str, Any], forecast: set[str]) -> None:
     run = checked(tmp_path, as_rows(two(range(42), range(30))), checks=LENIENT, **dataset)
     assert set(panel(run)["unique_id"]) == forecast
+
+
+# --- series whose rows go on, and that sell nothing -------------------------------------------------------------------
+
+
+def unsold(zeros: str = "rows") -> Sales:
+    """A series over 60 days, a slow seller, and one that sold nothing since day 39: in rows that say 0, or in no row."""
+    sold = two(range(60), range(40))
+    slow = {day: 4 if day % 12 == 0 else 0 for day in range(60)}
+    return {**sold, "b": {**sold["b"], **(dict.fromkeys(range(40, 60), 0) if zeros == "rows" else {})}, "slow": slow}
+
+
+@pytest.mark.parametrize(("zeros", "missing"), [("rows", "unknown"), ("rows", "zero"), ("none", "zero")])
+def test_a_series_that_sells_nothing_any_more_is_told_and_ends_where_the_spec_says_so(
+    tmp_path: Path, zeros: str, missing: str
+) -> None:
+    text = as_rows(unsold(zeros))
+    told = checked(tmp_path / "told", text, missing=missing)
+    assert set(panel(told)["unique_id"]) == {"a", "b", "slow"}
+    (said,) = fate_sentences(told.facts["check"])
+    assert said.startswith(
+        "1 series has sold nothing for longer than ever before, and is forecast as before (dataset.ended_when"
+    )
+    assert said.endswith("'b' (last sold 2024-02-09)")
+    for after, left in (("21d", {"a", "b", "slow"}), ("20d", {"a", "slow"})):
+        run = checked(tmp_path / after, text, missing=missing, ended_when="no-demand", ended_after=after)
+        assert set(panel(run)["unique_id"]) == left
+    assert fate_sentences(run.facts["check"]) == ("1 series ended, and has no forecast: 'b' (last sold 2024-02-09)",)
+    assert find_fate(run.facts["check"], ["b"]) == fate_sentences(run.facts["check"])[0]
+
+
+def test_a_series_that_never_sold_ends_after_its_first_row(tmp_path: Path) -> None:
+    text = as_rows({"a": unsold()["a"], "b": dict.fromkeys(range(30, 60), 0)})
+    for after, left in (("30d", {"a", "b"}), ("29d", {"a"})):
+        run = checked(tmp_path / after, text, ended_when="no-demand", ended_after=after)
+        assert set(panel(run)["unique_id"]) == left
+
+
+def test_an_unsold_series_has_no_stock(tmp_path: Path) -> None:
+    run = Pipeline(tmp_path, dataset={"ended_when": "no-demand", "ended_after": "15d", "ended_series": "zero"})
+    run.data(as_rows(unsold())).whole()
+    stock = pd.read_parquet(run.files["inventory"]).set_index("shop")["order_up_to"]
+    assert stock["b"] == 0
+    assert stock["a"] > 0
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.lists(st.sampled_from([0, 0, 0, 2]), min_size=1, max_size=60), min_size=1),
+    st.integers(1, 20), st.booleans(),
+)  # fmt: skip
+def test_an_idle_series_has_sold_nothing_for_longer_than_a_horizon_and_than_ever(
+    units: dict[str, list[int]], horizon: int, absent_is_zero: bool
+) -> None:
+    length = max(map(len, units.values()))
+    grid = pd.date_range("2024-01-01", periods=length)
+    rows = pd.DataFrame(
+        [(name, grid[day], float(value)) for name, days in units.items() for day, value in enumerate(days)],
+        columns=["unique_id", "ds", "y"],
+    )  # fmt: skip
+    rules = RowRules(horizon, absent_is_zero)
+    idle = find_idle_series(rows, series_spans(rows, grid, rules), grid, rules)
+    for name, last in idle.items():
+        days = [*units[name], *([0] * (length - len(units[name])) if absent_is_zero else [])]
+        runs = [len(run) for run in "".join("x" if value else "0" for value in days).strip("0").split("x")]
+        assert not any(days[last + 1 :])
+        assert len(days) - 1 - last > max(horizon, *runs, 0)
 
 
 def test_series_that_lack_the_newest_period_are_limited_until_the_spec_says_what_an_ended_one_is(

@@ -246,6 +246,11 @@ def test_the_model_is_one_that_can_be_fitted(changes: dict[str, Any], path: str,
     _only(changes, path, says)
 
 
+def test_a_series_of_zeros_ends_after_a_time_that_the_spec_says() -> None:
+    _only({"dataset.ended_when": "no-demand"}, "dataset.ended_when", "how long")
+    assert found({"dataset.ended_when": "no-demand", "dataset.ended_after": "90d"}) == []
+
+
 def stock(**words: Any) -> dict[str, Any]:
     """An inventory that says this."""
     return {"service_level": 0.9, "lead_time": 1, **words}

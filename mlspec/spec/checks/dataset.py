@@ -176,8 +176,11 @@ def check_columns(forecast: Forecast) -> Iterator[Problem]:
 
 
 def check_ended_series(forecast: Forecast) -> Iterator[Problem]:
-    """Where ended series are forecast as zero, some series can end."""
+    """Where ended series are forecast as zero, some series can end; a series of zeros ends after a time that the spec says."""
     dataset = forecast.dataset
+    if dataset.ended_when == "no-demand" and dataset.ended_after is None:
+        message = "nothing says how long a series that has ended sells nothing: a slow seller has zeros, too"
+        yield Problem(("dataset", "ended_when"), "reference", message, "add ended_after, such as ended_after: 180d")
     if dataset.ended_series == "zero" and dataset.missing == "zero" and dataset.ended_after is None:
         message = "no series ever ends: dataset.missing is zero, and dataset.ended_after says nothing"
         yield Problem(("dataset", "ended_series"), "reference", message, "add ended_after, such as ended_after: 90d")
