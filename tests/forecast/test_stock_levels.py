@@ -190,6 +190,14 @@ def test_the_fill_rate_that_was_asked_for_is_reached() -> None:
     assert 1 - short == pytest.approx(0.97, abs=0.01)
 
 
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=30), st.floats(-3, 3))
+def test_the_loss_is_what_errors_exceed_a_factor_by(errors: list[float], factor: float) -> None:
+    shape = error_shape(np.array(errors))
+    assert shape.losses(np.array([factor]))[0] == pytest.approx(
+        np.maximum(shape.standardised - factor, 0).mean(), abs=1e-9
+    )
+
+
 def test_a_series_that_sells_nothing_has_the_cycle_service_instead_of_a_fill_rate() -> None:
     spec, errors = inventory(service="fill-rate"), noise([1.0], 6)
     terms, classes = order_terms(spec, pd.RangeIndex(1)), np.zeros(1, dtype="int64")

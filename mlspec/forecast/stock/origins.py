@@ -14,6 +14,7 @@ from mlspec.forecast.scales import SCALE
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class PastForecasts:
         """The number of steps."""
         return self.mean.shape[1]
 
-    def select(self, rows: npt.NDArray[np.bool_]) -> PastForecasts:
+    def select(self, rows: Flags) -> PastForecasts:
         """Return some of the rows."""
         names = ("series", "window", "scale", "actual", "mean")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})

@@ -7,12 +7,12 @@ the normal distribution may give more, so that a higher service never takes less
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
-from mlspec.forecast.stock.origins import Array
+from mlspec.forecast.stock.origins import Array, Flags
 
 _NORMAL = NormalDist()
 
@@ -40,14 +40,27 @@ class ErrorShape:
 
         Where only the largest error is beyond k, it is the normal one if that is larger.
         """
-        values = self.standardised
-        # The loss at each error, falling: the mean of what the larger ones exceed it by.
-        above = np.cumsum(values[::-1])[::-1]
-        at_error = (above - values * np.arange(len(values), 0, -1)) / len(values)
+        values, at_error = self.standardised, self._losses
         factors = np.interp(losses, at_error[::-1], values[::-1])
         factors = np.where(losses > at_error[0], values[0] - (losses - at_error[0]), factors)
-        in_tail = losses < (at_error[-2] if len(values) > 1 else np.inf)
-        return np.where(in_tail, np.maximum(factors, normal_fill_factors(losses)), factors)
+        return np.where(self.is_tail(losses), np.maximum(factors, normal_fill_factors(losses)), factors)
+
+    def is_tail(self, losses: Array) -> Flags:
+        """Return where only the largest error is beyond the factor of an expected shortage."""
+        return losses < (self._losses[-2] if len(self._losses) > 1 else np.inf)
+
+    def losses(self, factors: Array) -> Array:
+        """Return the expected shortage with so many standard deviations of safety stock, in standard deviations."""
+        values, at_error = self.standardised, self._losses
+        below = at_error[0] + np.maximum(values[0] - factors, 0.0)
+        return np.where(factors < values[0], below, np.interp(factors, values, at_error))
+
+    @cached_property
+    def _losses(self) -> Array:
+        """The loss at each error, falling: the mean of what the larger ones exceed it by."""
+        values = self.standardised
+        above = np.cumsum(values[::-1])[::-1]
+        return np.maximum(above - values * np.arange(len(values), 0, -1), 0.0) / len(values)
 
 
 def error_shape(errors: Array) -> ErrorShape:

@@ -16,11 +16,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mlspec.errors import ModelError
-from mlspec.forecast.stock.levels import StockLevels, cycle_order, measure_errors, needed_errors, stock_levels
-from mlspec.forecast.stock.origins import Array, Codes, PastForecasts, running_totals, sums_to
+from mlspec.forecast.stock.classes import CLASSES
+from mlspec.forecast.stock.levels import (
+    DemandErrors,
+    StockLevels,
+    cycle_order,
+    measure_errors,
+    needed_errors,
+    stock_levels,
+)
+from mlspec.forecast.stock.origins import Array, Codes, Flags, PastForecasts, running_totals, sums_to
+from mlspec.forecast.stock.safety_factors import ErrorShape
 from mlspec.forecast.stock.terms import OrderTerms, order_quantities
 from mlspec.spec.inventory import Inventory, Policy
 
@@ -30,7 +38,6 @@ FOLDS = (
 )
 _GOLDEN = 0.6180339887498949  # multiples of it, without their whole part, lie evenly between 0 and 1
 _ROUNDING = 1 / 6  # variance that rounding up or down by chance adds, such that the mean stays
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,23 @@ def simulate_policies(
     if len(np.unique(past.window)) < 2:
         return []
     run_terms = terms.take(past.series)
-    outcomes = []
-    for policy in ("(R,S)", "(s,S)"):
-        asked = inventory.model_copy(update={"policy": policy})
-        reviews = dict(_plan_reviews(past, terms, classes, asked))
-        if not reviews:
-            return []
-        outcomes.append(_run_policy(past, run_terms, policy, reviews, np.random.default_rng(seed)))
-    return outcomes
+    plans: dict[Policy, dict[int, _Review]] = {"(R,S)": {}, "(s,S)": {}}
+    for age, due in _due_reviews(run_terms, past.horizon):
+        try:
+            errors = held_out_errors(past, terms, classes, needed_errors(inventory.service_level), age)
+        except ModelError:  # without an error of forecasts of that age, no levels can be computed
+            break
+        means = past.mean[:, age:]
+        review_demand = sums_to(running_totals(means), run_terms.review_period)
+        for policy, reviews in plans.items():
+            asked = inventory.model_copy(update={"policy": policy})
+            levels = stock_levels(means, past.scale, errors, run_terms, asked)
+            reviews[age] = _Review(due, levels, review_demand)
+    return [
+        _run_policy(past, run_terms, policy, reviews, np.random.default_rng(seed))
+        for policy, reviews in plans.items()
+        if reviews
+    ]
 
 
 def _whole_rows(past: PastForecasts, terms: OrderTerms) -> PastForecasts:
@@ -98,39 +114,29 @@ def _covered_periods(terms: OrderTerms, horizon: int) -> Array:
     return np.minimum(covered, horizon)
 
 
-def _plan_reviews(
-    past: PastForecasts, terms: OrderTerms, classes: Codes, inventory: Inventory
-) -> Iterator[tuple[int, _Review]]:
-    """Yield the reviews by the number of periods after the cutoff."""
-    run_terms = terms.take(past.series)
-    last = (_review_counts(run_terms, past.horizon) - 1) * run_terms.review_period
+def _due_reviews(terms: OrderTerms, horizon: int) -> Iterator[tuple[int, Flags]]:
+    """Yield the numbers of periods after the cutoff at which some row has a review, and which rows have one."""
+    last = (_review_counts(terms, horizon) - 1) * terms.review_period
     for age in range(int(last.max()) + 1):
-        due = (age % run_terms.review_period == 0) & (age <= last)
-        if not due.any():
-            continue
-        try:
-            levels = held_out_levels(past, terms, classes, inventory, age)
-        except ModelError:  # without an error of that age, no levels can be computed
-            return
-        review_demand = sums_to(running_totals(past.mean[:, age:]), run_terms.review_period)
-        yield age, _Review(due, levels, review_demand)
+        due = (age % terms.review_period == 0) & (age <= last)
+        if due.any():
+            yield age, due
 
 
-def held_out_levels(
-    past: PastForecasts, terms: OrderTerms, classes: Codes, inventory: Inventory, age: int
-) -> StockLevels:
-    """Return the levels of each row, from forecasts that are `age` periods old, by the errors of other windows alone."""
-    need, fold = needed_errors(inventory.service_level), past.window % FOLDS
-    columns = {name: np.full(len(past.series), np.nan) for name in StockLevels.__dataclass_fields__}
+def held_out_errors(past: PastForecasts, terms: OrderTerms, classes: Codes, need: int, age: int) -> DemandErrors:
+    """Return what errors of forecasts that are `age` periods old were like: for each row in the other windows alone.
+
+    Raises ModelError if no error is known.
+    """
+    fold, shapes = past.window % FOLDS, dict[int, ErrorShape]()
+    size, lead_size = np.zeros(len(fold)), np.zeros(len(fold))
+    kind = np.zeros(len(fold), dtype="int64")
     for number in np.unique(fold):
-        rows = fold == number
-        errors = measure_errors(past.select(~rows), terms, classes, need, age=age).take(past.series[rows])
-        found = stock_levels(
-            past.mean[rows][:, age:], past.scale[rows], errors, terms.take(past.series[rows]), inventory
-        )
-        for name, column in columns.items():
-            column[rows] = getattr(found, name)
-    return StockLevels(**columns)
+        rows, first = fold == number, int(number) * (len(CLASSES) + 1) + 1
+        found = measure_errors(past.select(~rows), terms, classes, need, age=age).take(past.series[rows])
+        size[rows], lead_size[rows], kind[rows] = found.size, found.lead_size, found.kind + first
+        shapes |= {key + first: shape for key, shape in found.shapes.items()}
+    return DemandErrors(size, lead_size, kind, shapes, len(fold))
 
 
 def _run_policy(

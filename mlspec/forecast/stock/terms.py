@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from mlspec.forecast.stock.origins import Array, Codes
+from mlspec.forecast.stock.origins import Array, Codes, Flags
 from mlspec.spec.inventory import Inventory
 
 
@@ -30,7 +29,7 @@ class OrderTerms:
         """The periods that stock has to last: lead time and review period (Silver, Pyke & Thomas 2017, ch. 6)."""
         return self.lead_time + self.review_period
 
-    def take(self, series: Codes | npt.NDArray[np.bool_]) -> OrderTerms:
+    def take(self, series: Codes | Flags) -> OrderTerms:
         """Return the terms of some series, in this order."""
         return replace(self, **{field.name: getattr(self, field.name)[series] for field in fields(self)})
 
