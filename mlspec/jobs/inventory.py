@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlspec.errors import ModelError, UsageError
 from mlspec.forecast.backtest import CANDIDATE
-from mlspec.forecast.frame import ID, MEAN, Panel
+from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.quantiles import CUTOFF, STEP
 from mlspec.forecast.scales import SCALE, series_scales
@@ -93,7 +93,9 @@ def _simulate(stock: _Stock, past: pd.DataFrame) -> list[dict[str, Any]]:
 
     Classes of demand are those of the history before the first cutoff, as all else that levels are computed from.
     """
-    classes = demand_classes(stock.panel.known_at(past[CUTOFF].min()), stock.series)
+    history = stock.panel.frame
+    before = history.loc[history[TIME] <= past[CUTOFF].min(), [ID, TARGET]]
+    classes = demand_classes(replace(stock.panel, frame=before), stock.series)
     found = []
     for name, rows in _compared_forecasts(past).items():
         forecasts = past_forecasts(rows, stock.series, stock.panel.layout.horizon)

@@ -43,8 +43,7 @@ OWNERS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     # Values for each series are read with the data.
     *(
         (f"inventory.{term}.{key}", ("data", "forecast"), "reads the data again, and computes the stock levels again")
-        for term in TERMS
-        for key in ("column", "sd_column", "uri")
+        for term, key in (*((term, key) for term in TERMS for key in ("column", "uri")), ("lead_time", "sd_column"))
     ),
     ("data.digest", ("data", "model", "forecast"), "the data changed"),
     ("code.version", ("data", "model"), "mlspec itself changed"),

@@ -12,7 +12,7 @@ Key = str | int
 Path = tuple[Key, ...]
 ProblemAndHint = tuple[str, str]  # what is wrong, and what to do about it
 
-_LISTED = 16
+_LISTED = 20
 # A person corrects a file from its first errors. Without a limit a file of 1 MiB makes megabytes of them, in a log of CI too.
 MOST_OF_A_FILE, MOST_OF_ALL = 100, 1000
 
