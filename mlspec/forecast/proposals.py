@@ -14,6 +14,7 @@ from mlspec.forecast.date_frequency import find_frequency
 from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.frequency import Frequency, OpenDays, parse_frequency, period_grid
 from mlspec.forecast.frequency_guess import AGREE, day_part
+from mlspec.forecast.idle import find_idle_series
 from mlspec.forecast.spans import RowRules, SeriesSpans, series_spans
 from mlspec.spec.calendar import DAYS
 
@@ -100,7 +101,29 @@ def propose_rows(rows: pd.DataFrame, alias: str, horizon: int) -> list[RowPropos
         reason = f"no {' and no '.join(closed)} of {(rows[TIME].max() - rows[TIME].min()).days:,} days has a sale: these are closed"
         calendar = [RowProposal("calendar", {"open": weekdays}, reason)]
         rows = rows[rows[TIME].isin(period_grid(rows[TIME], frequency))]
-    return [*calendar, *_propose_missing(rows, frequency, horizon)]
+    missing = _propose_missing(rows, frequency, horizon)
+    absent_is_zero = any(proposal.key == "missing" for proposal in missing)
+    return [*calendar, *missing, *_propose_ended(rows, frequency, RowRules(horizon, absent_is_zero=absent_is_zero))]
+
+
+def _propose_ended(rows: pd.DataFrame, frequency: Frequency, rules: RowRules) -> list[RowProposal]:
+    """Return that a series without demand has ended, where some seem to: after twice the longest pause of those that still sell."""
+    grid = period_grid(rows[TIME], frequency)
+    span = series_spans(rows, grid, rules)
+    idle = find_idle_series(rows, span, grid, rules)
+    if idle.empty:
+        return []
+    sold = rows[(rows[TARGET] != 0) & rows[TARGET].notna() & ~rows[ID].isin(idle.index)]
+    places = pd.Series(grid.get_indexer(sold[TIME]), index=sold[ID]).sort_values(kind="stable")
+    between = places.groupby(level=0).diff().max()
+    pause = int(between) if pd.notna(between) else 0
+    after = min(2 * max(pause, rules.horizon), span.newest - int(idle.max()))
+    days = math.ceil((grid[span.newest] - grid[span.newest - after]) / pd.Timedelta(days=1))
+    count = f"{len(idle):,} of {len(span.first):,} series have sold nothing for longer than ever before"
+    return [
+        RowProposal("ended_after", f"{days}d", f"{count}; those that still sell paused for {pause:,} periods at most"),
+        RowProposal("ended_when", "no-demand", "a product that is sold no more gets no forecast and no stock"),
+    ]
 
 
 def _propose_missing(rows: pd.DataFrame, frequency: Frequency, horizon: int) -> list[RowProposal]:

@@ -304,6 +304,7 @@ def test_the_image_of_a_project_holds_the_wheel_that_it_installs() -> None:
 
 def proposed(tmp_path: Path, rows: list[str], *options: str) -> dict[str, Any]:
     """The `dataset` that init writes for a table."""
+    tmp_path.mkdir(exist_ok=True)
     file = tmp_path / "sales.csv"
     file.write_text("\n".join(rows) + "\n")
     assert front.run(["init", str(tmp_path / "p"), "--from", str(file), "--name", "x", "--ci", "none", *options]) == 0
@@ -319,6 +320,25 @@ def test_sales_without_a_row_for_no_sale_are_read_as_such(tmp_path: Path) -> Non
     rows = [f"{day},{shop},{3 + place % 4}" for shop in "AB" for place, day in enumerate(days(90, 7)) if place % 3 != 1]
     found = proposed(tmp_path, ["date,store,units", *rows])
     assert (found["frequency"], found["missing"]) == ("W-MON", "zero")
+
+
+def test_a_product_that_is_sold_no_more_is_proposed_to_have_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two shops sell on; a slow seller pauses for three weeks; what was delisted half a year ago goes on with rows that say 0."""
+    sold = {
+        "fast": lambda place: 5 + place % 7, "slow": lambda place: int(place % 21 == 0),
+        "gone": lambda place: 4 + place % 7 if place < 180 else 0,
+    }  # fmt: skip
+    rows = [f"{day},{shop},{units(place)}" for shop, units in sold.items() for place, day in enumerate(days(360))]
+    found = proposed(tmp_path, ["date,store,units", *rows], "--horizon", "14")
+    assert (found["ended_after"], found["ended_when"]) == ("42d", "no-demand")
+    said = capsys.readouterr().out
+    assert "1 of 3 series have sold nothing for longer than ever before" in said
+    assert "those that still sell paused for 21 periods at most" in said
+    assert "ended_after" not in proposed(
+        tmp_path / "living", ["date,store,units", *(row for row in rows if "gone" not in row)]
+    )
 
 
 def test_gaps_in_a_history_that_says_0_are_unknown_and_limited(tmp_path: Path) -> None:
