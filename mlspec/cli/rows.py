@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import click
 
-from mlspec.cli import table_file
 from mlspec.cli.messages import report
 from mlspec.cli.output_file import write_output
 from mlspec.cli.table import format_table
+from mlspec.engine import table_file
 from mlspec.engine.rows import PlainRows
 from mlspec.errors import UsageError
 from mlspec.plan.series_fates import find_fate
-
-# A spreadsheet reads a cell that begins with one of these as a formula, also in the full-width forms of East Asian keyboards:
-# https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+from mlspec.render.csv_text import csv_text
 
 _FATES_HINT = (
     "`mlspec explain dataset.ended_series` and `mlspec explain dataset.new_series` say what such a series can get"
 )
-_LINE_END = "\r\n"
 
 
 def as_text(rows: PlainRows, limit: int | None) -> str:
@@ -52,16 +46,7 @@ def as_json(name: str, rows: PlainRows) -> str:
 
 def as_csv(rows: PlainRows) -> str:
     """Return CSV by RFC 4180; text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    lines: list[str] = []
-    # Its own line end makes the writer quote a value that holds one of these characters; each line is written at once.
-    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator=_LINE_END)
-    writer.writerow([_escape_formula(name) for name in rows.columns])
-    writer.writerows([[_escape_formula(value) for value in row] for row in rows.values])
-    return "".join(f"{line.removesuffix(_LINE_END)}\n" for line in lines)
-
-
-def _escape_formula(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return csv_text(rows.columns, rows.values)
 
 
 def print_rows(name: str, rows: PlainRows, output: str, limit: int, out: Path | None = None) -> None:

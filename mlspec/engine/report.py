@@ -1,45 +1,54 @@
-"""Collects the facts of a report from the record and the stored files, as plain lists."""
+"""Collects the facts of a forecast's page from the record and the stored files, as plain values."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from mlspec.engine.effects import recorded_fact
 from mlspec.engine.rows import PlainRows, newest_run, read_rows
-from mlspec.engine.status import forecast_status
+from mlspec.engine.series_curves import CurveSource, open_curves
+from mlspec.engine.status import ForecastStatus, forecast_status
 from mlspec.errors import StateError
 from mlspec.plan.candidates import sort_candidates
+from mlspec.plan.delivery import undelivered_sentence
 from mlspec.plan.releases import release_spec
 from mlspec.plan.stock_outcomes import stock_outcomes
-from mlspec.render.chart import Value
-from mlspec.render.report import ReportFacts, SeriesFacts
-from mlspec.spec.forecast import Forecast
+from mlspec.render.page_facts import AttentionItem, ForecastPageFacts
+from mlspec.state.overview import ForecastOverview
 from mlspec.state.record import FileRef, Release, Version
-from mlspec.state.step import panel_parts
 from mlspec.targets.base import Target
 
 _STOCK_ROWS = 50
-_EVENTS = 30
 
 
-def gather_facts(target: Target, name: str, now: datetime) -> ReportFacts:
-    """Return the facts of one forecast's report. Raises StateError if there is no forecast yet."""
+@dataclass(frozen=True, slots=True)
+class ForecastPageSource:
+    """The facts of a forecast's page, and where the curves of its series are read."""
+
+    facts: ForecastPageFacts
+    curves: CurveSource
+
+
+def gather_facts(
+    target: Target, name: str, now: datetime, overview: ForecastOverview | None = None, zone: str | None = None
+) -> ForecastPageSource:
+    """Return the facts of one forecast's page. Without `zone` its moments are those of the forecast's schedule.
+
+    Raises StateError if there is no forecast yet.
+    """
     run = newest_run(target, name)
     observed = target.observe_forecast(name)
     version = next((record for record in target.load_versions(name) if record.version == run.version), None)
     release = next((record for record in target.load_releases(name) if record.version == run.version), None)
     if version is None or release is None or "data" not in observed.resources:
         raise StateError(f"{name} is destroyed, so there is nothing to report", hint="mlspec apply, then mlspec report")
-    forecast_now = forecast_status(target, name, now)
+    status = forecast_status(target, name, now)
     checked = observed.resources["data"]
-    backtest = _read_table(target, name, version.files["backtest"])
-    judged = [row for row in backtest if row["candidate"] == version.candidate]
     spec = release_spec(release)
-    return ReportFacts(
+    facts = ForecastPageFacts(
         name=name,
         description=spec.metadata.description,
         owner=spec.metadata.owner,
@@ -49,21 +58,58 @@ def gather_facts(target: Target, name: str, now: datetime) -> ReportFacts:
         run={"start": run.facts.get("start"), "end": run.facts.get("end"), "cutoff": run.cutoff},
         candidates=sort_candidates(recorded_fact(version, "candidates")),
         gate=version.reasons,
-        by=recorded_fact(version, "by"),
-        by_step=_wape_by(judged, "h"),
-        by_cutoff=_wape_by(judged, "cutoff"),
-        series=_series_facts(target, name, spec, {**checked.files, "forecast": run.files["forecast"]}, judged),
         quality=checked.facts,
         inventory=_stock_facts(target, name, run.files, run.facts, len(spec.dataset.series)),
-        events=[asdict(event) for event in target.load_events(name)[:_EVENTS]],
+        events=target.load_events(name),
         interval=recorded_fact(version, "interval"),
-        ready=forecast_now.ready,
-        why=forecast_now.why,
+        ready=status.ready,
+        why=status.why,
         made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        zone=zone or spec.dataset.timezone or spec.schedule.timezone,
+        next_run=status.next_run,
+        conditions=status.conditions,
+        attention=tuple(attention_items(status)),
+        undelivered=status.undelivered,
         lineage=_lineage_facts(version, release),
         auto=recorded_fact(version, "auto"),
-        fates=forecast_now.series,
+        fates=status.series,
+        overview=overview,
     )
+    return ForecastPageSource(facts, open_curves(target, name, spec, run, checked, version))
+
+
+def with_overview(source: ForecastPageSource, overview: ForecastOverview | None) -> ForecastPageSource:
+    """Return the same facts with an overview."""
+    return replace(source, facts=replace(source.facts, overview=overview))
+
+
+def attention_items(status: ForecastStatus) -> Iterator[AttentionItem]:
+    """Yield what needs somebody, or what somebody did: alerts, a failure, a hold, quarantine, silences, undelivered notices."""
+    ledger = status.ledger
+    for alert in ledger.alerts:
+        if alert.state in ("firing", "pending", "silenced", "inhibited"):
+            yield AttentionItem(f"alert {alert.state}", alert.since, f"{alert.name}: {alert.message_without_name}")
+    if ledger.failure:
+        yield AttentionItem("failure", ledger.failure.at, ledger.failure.reason)
+    if status.kept_out:
+        yield AttentionItem("kept out", "", status.kept_out)
+    if ledger.rollout:
+        yield AttentionItem(
+            "rollout", ledger.rollout.since, f"{ledger.rollout.version} is in rollout, step {ledger.rollout.step + 1}"
+        )
+    if ledger.hold:
+        hold = ledger.hold
+        yield AttentionItem("hold", hold.at, f"release {hold.release} is held by {hold.by}: {hold.reason}")
+    for bad in ledger.quarantined:
+        yield AttentionItem("quarantine", bad.at, f"{bad.version}: {bad.reason}")
+    for mute in ledger.silences:
+        yield AttentionItem(
+            "silence", mute.at, f"{mute.alert} is silent until {mute.until}, by {mute.by}: {mute.reason}"
+        )
+    for pending in status.undelivered:
+        yield AttentionItem("undelivered notice", pending.notice.at, undelivered_sentence(pending))
+    for problem in status.problems:
+        yield AttentionItem("problem", "", problem)
 
 
 def _lineage_facts(version: Version, release: Release) -> dict[str, Any]:
@@ -74,58 +120,6 @@ def _lineage_facts(version: Version, release: Release) -> dict[str, Any]:
         "release_spec_hash": release.spec_hash,
     }
     return {key.replace("_", " "): value for key, value in words.items()}
-
-
-def _read_table(target: Target, forecast: str, ref: FileRef) -> list[dict[str, Any]]:
-    rows = read_rows(target.fetch_file(forecast, ref))
-    return [dict(zip(rows.columns, row, strict=True)) for row in rows.values]
-
-
-def _wape_by(rows: Iterable[Mapping[str, Any]], column: str) -> list[tuple[Any, Value]]:
-    """Return WAPE (sum of absolute errors over sum of absolute actuals) for each value of a column, in order."""
-    errors: dict[Any, float] = defaultdict(float)
-    actuals: dict[Any, float] = defaultdict(float)
-    for row in rows:
-        if row["y"] is not None and row["mean"] is not None:
-            errors[row[column]] += abs(row["y"] - row["mean"])
-            actuals[row[column]] += abs(row["y"])
-    return [(key, errors[key] / actuals[key] if actuals[key] else None) for key in sorted(errors)]
-
-
-def _series_facts(
-    target: Target,
-    name: str,
-    spec: Forecast,
-    files: Mapping[str, FileRef],
-    judged: list[dict[str, Any]],
-) -> list[SeriesFacts]:
-    columns, time = spec.dataset.series, spec.dataset.time
-    names = {
-        row["unique_id"]: tuple(row[f"id_{column}"] for column in columns)
-        for row in _read_table(target, name, files["series"])
-    }
-    history, forecast, backtest = defaultdict(list), defaultdict(list), defaultdict(list)
-    for part in panel_parts(files).values():
-        for row in _read_table(target, name, part):
-            history[names[row["unique_id"]]].append((row["ds"], row["y"]))
-    for row in judged:
-        backtest[names[row["unique_id"]]].append((row["ds"], row["mean"]))
-    for row in _read_table(target, name, files["forecast"]):
-        forecast[tuple(row[column] for column in columns)].append(row)
-    quantiles = sorted(spec.model.quantiles)
-    low, high = (f"q{quantiles[0]:g}", f"q{quantiles[-1]:g}") if len(quantiles) > 1 else ("", "")
-    return [
-        SeriesFacts(
-            name=" · ".join(f"{column} {value}" for column, value in zip(columns, key, strict=True))
-            or spec.dataset.target,
-            history=history[key],
-            mean=[(row[time], row["mean"]) for row in rows],
-            low=[row[low] for row in rows] if low else (),
-            high=[row[high] for row in rows] if high else (),
-            backtest=backtest[key],
-        )
-        for key, rows in forecast.items()
-    ]
 
 
 def _stock_facts(

@@ -10,13 +10,14 @@ import importlib.util
 import logging
 import multiprocessing
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlspec import memory
 from mlspec.errors import Defect, LostProcess, MissingExtra, MlspecError, TargetError
 from mlspec.log_context import forecast_scope
 from mlspec.state.assumptions import Assumptions
+from mlspec.state.overview import ForecastOverview
 from mlspec.state.predicted import Predictions
 from mlspec.state.step import Progress, StepName, StepRequest, StepResult
 
@@ -114,6 +115,22 @@ def measure_importance(request: StepRequest, progress: Progress) -> Any:
         return importance.run(request, progress)
 
 
+def measure_overview(request: StepRequest) -> ForecastOverview:
+    """Return how a forecast is doing, in this process. Raises the errors of `run`."""
+    require_models()
+    from mlspec.jobs import overview
+    from mlspec.jobs.runtime import single_threaded
+
+    with single_threaded():
+        return overview.make_overview(request)
+
+
+def measure_overview_apart(request: StepRequest) -> ForecastOverview:
+    """Return `measure_overview(request)`, as `predict_apart` does."""
+    measured: ForecastOverview = _run_apart(measure_overview, request, "the overview")
+    return measured
+
+
 def predict_apart(request: StepRequest) -> Predictions:
     """Return `predict(request)`, computed in a process of its own, which gives its memory back. Raises the errors of `run`, and
     LostProcess if that process ended without an answer.
@@ -121,18 +138,24 @@ def predict_apart(request: StepRequest) -> Predictions:
     The process is a fork of one that has the libraries ready, and a single thread. That one takes some seconds to start, once, with
     what the first request needs; what a later one needs beyond that is imported in its own process.
     """
+    predictions: Predictions = _run_apart(predict, request, "the predictions")
+    return predictions
+
+
+def _run_apart(work: Callable[[StepRequest], Any], request: StepRequest, what: str) -> Any:
+    """Return the result of work in a process of its own. `what` names the result in an error."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(libraries_to_preload(request.spec))
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_predictions, args=(request, sender), daemon=True)
+    process = context.Process(target=_send_result, args=(work, request, sender), daemon=True)
     process.start()
     sender.close()
     try:
-        answer: Predictions | Exception = receiver.recv()
+        answer = receiver.recv()
     except EOFError:
         process.join()
         raise LostProcess(
-            f"the process that computed the predictions ended with {process.exitcode}",
+            f"the process that computed {what} ended with {process.exitcode}",
             hint="-9 usually means that memory ran out: serve fewer forecasts, or use a machine with more memory",
         ) from None
     finally:
@@ -152,10 +175,10 @@ def libraries_to_preload(spec: Mapping[str, Any]) -> list[str]:
     return [*_FOR_ANY_MODEL, *_FOR_TREES]
 
 
-def _send_predictions(request: StepRequest, sender: Any) -> None:
-    """Compute predictions and send them, or the error."""
+def _send_result(work: Callable[[StepRequest], Any], request: StepRequest, sender: Any) -> None:
+    """Do the work and send its result, or the error."""
     try:
-        sender.send(predict(request))
+        sender.send(work(request))
     except MlspecError as error:
         sender.send(error)
     except Exception as error:  # noqa: BLE001  (the server says it, and answers for the other versions)

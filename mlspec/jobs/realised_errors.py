@@ -41,7 +41,7 @@ def compare_errors(
         leads = forecasts_by_lead(panel, forecasts, maturity_of(spec), now)
         realised = pd.concat(leads.values(), ignore_index=True) if leads else pd.DataFrame()
     else:
-        realised = _realised(request, spec, panel, forecasts)
+        realised = served_with_actuals(request, spec, panel, forecasts)
     tested = read_table(require_input(request, "backtest"))
     tested = tested[(tested["candidate"] == request.options["candidate"]) & tested[TARGET].notna()]
     tested, realised = (_from_cutoff(rows, cutoff, panel) for rows in (tested, realised))
@@ -65,7 +65,7 @@ def realised_rows(request: StepRequest) -> pd.DataFrame:
     panel, forecasts = read_panel(request, spec), read_forecasts(request, spec, FORECAST)
     names = segment_columns(request, spec)[list(spec.dataset.series)]
     values = [CUTOFF, MEAN, *(f"q{quantile:g}" for quantile in sorted(spec.model.quantiles)), VERSION]
-    rows = _realised(request, spec, panel, forecasts)
+    rows = served_with_actuals(request, spec, panel, forecasts)
     if not len(rows):
         types = dict.fromkeys((*names.columns, VERSION), "object") | dict.fromkeys(
             (spec.dataset.time, CUTOFF), "datetime64[ns]"
@@ -77,7 +77,9 @@ def realised_rows(request: StepRequest) -> pd.DataFrame:
     return pd.concat([keys, shown.reset_index(drop=True)], axis="columns")
 
 
-def _realised(request: StepRequest, spec: Forecast, panel: Panel, forecasts: list[pd.DataFrame]) -> pd.DataFrame:
+def served_with_actuals(
+    request: StepRequest, spec: Forecast, panel: Panel, forecasts: list[pd.DataFrame]
+) -> pd.DataFrame:
     """Return what was served, by versions that are not in quarantine, with actual values; an empty frame if there is nothing."""
     _served, good = serving_forecasts(request, forecasts)
     now = read_now(request, "evaluate", spec.dataset.timezone)
@@ -107,17 +109,17 @@ def _grouping(by: ErrorGrouping, series: list[str], segments: pd.DataFrame) -> t
         return [_HORIZON], lambda rows: [((int(step),), part) for step, part in rows.groupby(LEAD, sort=True)]
     if by == "segment":
         return ["segment", "value"], lambda rows: [
-            ((str(name), _plain(value)), part)
+            ((str(name), plain_value(value)), part)
             for name in segments.columns
             for value, part in rows.groupby(rows[ID].map(segments[name]), sort=True)
         ]
-    names = {key: tuple(map(_plain, row)) for key, *row in segments[series].itertuples(name=None)}
+    names = {key: tuple(map(plain_value, row)) for key, *row in segments[series].itertuples(name=None)}
     return series, lambda rows: [
         (names[str(key)], part) for key, part in rows.groupby(ID, sort=True) if str(key) in names
     ]
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Return a value of a key as Python has it: a whole number without a fraction."""
     plain = value.item() if hasattr(value, "item") else value
     return int(plain) if isinstance(plain, float) and plain.is_integer() else plain

@@ -1,17 +1,18 @@
-"""Charts as SVG text: lines with an interval, and bars. Pure functions from numbers to text; all user text is escaped.
+"""A chart as SVG text: lines with an interval, for print, for readers without scripts. Pure functions from numbers to text.
 
-Colours come from the page's CSS by class, so that one chart works in light, dark and print.
+All user text is escaped. Colours come from the page's CSS by class, so that one chart works in light, dark and print.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT = 720, 220
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 26
+WIDTH, HEIGHT = 720, 290
+LEFT, RIGHT, TOP, BOTTOM = 72, 12, 28, 28
+_LABELS = 6  # dates below the chart, at most
 
 Value = float | None
 
@@ -29,9 +30,18 @@ class Line:
 class Band:
     """An area between two lines, at the positions where both have values."""
 
-    name: str
     low: Sequence[Value]
     high: Sequence[Value]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartWords:
+    """What a chart says beside its lines: its title, the unit of its values, and how a value is written."""
+
+    title: str
+    unit: str
+    nothing: str
+    number: Callable[[float], str]
 
 
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
@@ -47,49 +57,34 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
 
 
 def line_chart(
-    title: str, labels: Sequence[str], lines: Sequence[Line], band: Band | None = None, split: int | None = None
+    words: ChartWords,
+    labels: Sequence[str],
+    lines: Sequence[Line],
+    bands: Sequence[Band] = (),
+    split: int | None = None,
 ) -> str:
-    """Return lines over labelled positions, with a band, and a vertical rule at `split` (where the forecast begins)."""
-    values = [value for line in lines for value in line.values if value is not None]
-    values += [value for side in ((band.low, band.high) if band else ()) for value in side if value is not None]
+    """Return lines over labelled positions, with bands, and a vertical rule at `split` (where the forecast begins)."""
+    sides = [line.values for line in lines] + [side for band in bands for side in (band.low, band.high)]
+    values = [value for side in sides for value in side if value is not None]
     if not values:
-        return _svg_frame(title, ['<text class="tick" x="360" y="110" text-anchor="middle">no data</text>'])
+        middle = f'x="{WIDTH // 2}" y="{HEIGHT // 2}" text-anchor="middle"'
+        return _svg_frame(words.title, [f'<text class="tick" {middle}>{escape(words.nothing)}</text>'])
     scale = _Scale(nice_ticks(min(0.0, *values) if min(values) >= 0 else min(values), max(values)), len(labels))
-    parts = [*scale.grid_lines(), *scale.time_labels(labels)]
+    parts = [*scale.grid_lines(words.number), *scale.time_labels(labels)]
+    parts.append(f'<text class="tick" x="4" y="14">{escape(words.unit)}</text>')
     if split is not None:
         x = scale.x(split - 0.5)
         parts.append(f'<line class="split" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-    if band is not None:
-        parts.append(_band_area(band, scale))
+    parts += [_band_area(band, scale) for band in bands]
     parts += [path for line in lines for path in _line_paths(line, scale)]
-    parts += _hover_columns(labels, lines, band, scale)
-    return _svg_frame(title, parts)
-
-
-def bar_chart(title: str, labels: Sequence[str], values: Sequence[Value], *, share: bool = True) -> str:
-    """Return one bar for each label. Shares are written as percentages."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return _svg_frame(title, ['<text class="tick" x="360" y="110" text-anchor="middle">no data</text>'])
-    scale = _Scale(nice_ticks(min(0.0, *known), max(known)), len(labels), share=share)
-    width = max(2.0, (WIDTH - LEFT - RIGHT) / max(len(labels), 1) * 0.6)
-    parts = [*scale.grid_lines(), *scale.time_labels(labels)]
-    for index, (label, value) in enumerate(zip(labels, values, strict=True)):
-        if value is None:
-            continue
-        top, bottom = sorted((scale.y(value), scale.y(0.0)))
-        parts.append(
-            f'<rect class="bar" x="{scale.x(index) - width / 2:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bottom - top:.1f}">'
-            f"<title>{escape(label)}: {scale.format_value(value)}</title></rect>"
-        )
-    return _svg_frame(title, parts)
+    return _svg_frame(words.title, parts)
 
 
 class _Scale:
     """Converts positions and values to the chart's units."""
 
-    def __init__(self, marks: Sequence[float], count: int, *, share: bool = False) -> None:
-        self.marks, self.count, self.share = marks, count, share
+    def __init__(self, marks: Sequence[float], count: int) -> None:
+        self.marks, self.count = marks, count
         self.low, self.high = marks[0], marks[-1]
 
     def x(self, position: float) -> float:
@@ -98,22 +93,18 @@ class _Scale:
     def y(self, value: float) -> float:
         return round(HEIGHT - BOTTOM - (value - self.low) / (self.high - self.low) * (HEIGHT - TOP - BOTTOM), 1)
 
-    def format_value(self, value: float) -> str:
-        if self.share:
-            return f"{value:.1%}"
-        return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
-
-    def grid_lines(self) -> Iterable[str]:
+    def grid_lines(self, number: Callable[[float], str]) -> Iterable[str]:
         for mark in self.marks:
             y = self.y(mark)
             yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-            yield f'<text class="tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{self.format_value(mark)}</text>'
+            yield f'<text class="tick" x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{escape(number(mark))}</text>'
 
     def time_labels(self, labels: Sequence[str]) -> Iterable[str]:
-        step = max(1, math.ceil(len(labels) / 7))
+        step = max(1, math.ceil(len(labels) / _LABELS))
         for index in range(0, len(labels), step):
+            anchor = "end" if self.x(index) > WIDTH - 50 else "middle"
             text = escape(labels[index])
-            yield f'<text class="tick" x="{self.x(index)}" y="{HEIGHT - 8}" text-anchor="middle">{text}</text>'
+            yield f'<text class="tick" x="{self.x(index)}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>'
 
 
 def _line_paths(line: Line, scale: _Scale) -> Iterable[str]:
@@ -123,7 +114,7 @@ def _line_paths(line: Line, scale: _Scale) -> Iterable[str]:
         if value is not None:
             run.append(f"{scale.x(index)},{scale.y(value)}")
         elif run:
-            yield f'<polyline class="{escape(line.style)}" points="{" ".join(run)}"/>'
+            yield f'<polyline class="{escape(line.style)}" points="{" ".join(run)}"><title>{escape(line.name)}</title></polyline>'
             run = []
 
 
@@ -136,24 +127,6 @@ def _band_area(band: Band, scale: _Scale) -> str:
     upper = [f"{scale.x(i)},{scale.y(high)}" for i, _, high in known]
     lower = [f"{scale.x(i)},{scale.y(low)}" for i, low, _ in reversed(known)]
     return f'<polygon class="band" points="{" ".join(upper + lower)}"/>'
-
-
-def _hover_columns(labels: Sequence[str], lines: Sequence[Line], band: Band | None, scale: _Scale) -> Iterable[str]:
-    """Yield an invisible column for each position, whose title lists the values there, for browsers and screen readers."""
-    width = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
-    for index, label in enumerate(labels):
-        texts = [
-            f"{line.name} {scale.format_value(value)}" for line in lines if (value := line.values[index]) is not None
-        ]
-        low, high = (band.low[index], band.high[index]) if band else (None, None)
-        if band and low is not None and high is not None:
-            texts.append(f"{band.name} {scale.format_value(low)} to {scale.format_value(high)}")
-        if texts:
-            x = scale.x(index) - width / 2
-            yield (
-                f'<rect class="hit" x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{HEIGHT - TOP - BOTTOM}">'
-                f"<title>{escape(label)}: {escape(', '.join(texts))}</title></rect>"
-            )
 
 
 def _svg_frame(title: str, parts: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +37,7 @@ class AdmissionMiddleware:
 
         async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+                message = {**message, "headers": _with_headers(message.get("headers", ()))}
             await send(message)
 
         try:
@@ -45,6 +46,13 @@ class AdmissionMiddleware:
             await error_response(error)(scope, receive, send_with_headers)
             return
         await self._app({**scope, IDENTIFIED: identified}, receive, send_with_headers)
+
+
+def _with_headers(given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return an answer's headers with those that every answer has, unless it says otherwise itself, as pages do."""
+    headers = list(given)
+    said = {name.lower() for name, _ in headers}
+    return [*headers, *(header for header in _HEADERS if header[0] not in said)]
 
 
 def error_response(error: ClientError) -> Response:

@@ -41,8 +41,10 @@ class PlatformRoutes:
     health: str | None = None
 
 
-def make_app(cache: PredictionCache, handler: PredictionHandler, routes: PlatformRoutes) -> ASGIApp:
-    """Return the application."""
+def make_app(
+    cache: PredictionCache, handler: PredictionHandler, routes: PlatformRoutes, pages: Sequence[Route] = ()
+) -> ASGIApp:
+    """Return the application. `pages` are the routes of the pages for people, which come last."""
     endpoints = _Endpoints(cache, handler)
     predicts = ["/predict", *([routes.predict] if routes.predict else [])]
     # First in the table, because the platform's path may equal one of mlspec's.
@@ -55,6 +57,7 @@ def make_app(cache: PredictionCache, handler: PredictionHandler, routes: Platfor
         Route("/readyz", endpoints.readyz, methods=["GET"]),
         Route("/metrics", endpoints.metrics, methods=["GET"]),
         *make_api_routes(cache, handler, routes.predict),
+        *pages,
     ]
     router = Starlette(
         routes=table, exception_handlers={HTTPException: _answer_http_error, ClientError: _answer_client_error}

@@ -15,7 +15,7 @@ import openpyxl
 import pyarrow.parquet
 import pytest
 
-from mlspec.cli import table_file
+from mlspec.engine import table_file
 from mlspec.cli.describe_text import traffic_bar
 from mlspec.engine.rows import PlainRows
 from mlspec.errors import UsageError

@@ -319,7 +319,7 @@ def test_a_signal_that_comes_while_the_process_is_forked_is_not_lost() -> None:
 def test_a_process_of_a_server_that_dies_is_told_as_an_error(tmp_path: Path) -> None:
     """In an interpreter of its own: the process that others are forked from is one for all that an interpreter starts."""
     (tmp_path / "dying.py").write_text(
-        "import os\ndef dies(request, sender):\n    os.abort()\ndef fails(request, sender):\n    raise SystemExit(3)\n"
+        "import os\ndef dies(work, request, sender):\n    os.abort()\ndef fails(work, request, sender):\n    raise SystemExit(3)\n"
     )
     code = (
         "import dying\nfrom pathlib import Path\nfrom mlspec import jobs\nfrom mlspec.errors import TargetError\n"
@@ -327,7 +327,7 @@ def test_a_process_of_a_server_that_dies_is_told_as_an_error(tmp_path: Path) -> 
         "jobs.libraries_to_preload = lambda spec: []\n"
         "if __name__ == '__main__':\n"
         "    for work in (dying.dies, dying.fails):\n"
-        "        jobs._send_predictions = work\n"
+        "        jobs._send_result = work\n"
         "        try:\n"
         "            jobs.predict_apart(StepRequest('forecast', {}, Path('.'), Path('.'), {}, {}))\n"
         "        except TargetError as error:\n"

@@ -560,7 +560,7 @@ MUTATIONS = (
              'f"mlspec/{notice.forecast}/{notice.alert}" if notice.alert else', 'f"mlspec/{notice.id}" if notice.alert else', CHAT),
     Mutation("a rollout pages nobody", "targets/notify/pagerduty.py", 'if notice.kind == "rollout":', "if False:", CHAT),
     Mutation("text is no markup in Slack", "targets/notify/slack.py", "part = _ESCAPED.get(char, char)", "part = char", CHAT),
-    Mutation("text stays text in a workbook", "cli/table_file.py", '    cell.data_type = "s"\n', "",
+    Mutation("text stays text in a workbook", "engine/table_file.py", '    cell.data_type = "s"\n', "",
              "tests/cli/test_forecast_forms.py::test_a_workbook_has_dates_and_keeps_text_as_text"),
     Mutation("a plan in groups leaves out nothing that is destroyed", "cli/plan_text.py",
              "if group.destroys or at < MOST_GROUPS", "if at < MOST_GROUPS",

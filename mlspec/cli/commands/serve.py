@@ -19,12 +19,15 @@ from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.target import open_here, timestamp
+from mlspec.clock import utc_now
 from mlspec.engine.target_kinds import open_pinned_view, open_serving_view, open_target
 from mlspec.errors import Exit, MissingExtra, Refused, StateError, Terminated, UsageError
 from mlspec.plan.select import known_name
 from mlspec.targets.base import OpenedTarget, ServedRecord, Target
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from mlspec.web.access import Access
     from mlspec.web.app import PlatformRoutes
 
@@ -49,6 +52,10 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
     "--token-secret", metavar="NAME",
     help="The secret whose value clients have to send as `Authorization: Bearer`. Needed to listen beyond this machine.",
 )  # fmt: skip
+@click.option(
+    "--language", type=click.Choice(["en", "pt-BR"]), default="en", show_default=True,
+    help="The language of pages for browsers that ask for neither English nor Portuguese.",
+)  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine without a token.")
 @click.option(
     "--version", metavar="VERSION",
@@ -56,7 +63,7 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
 )  # fmt: skip
 def command(
     names: tuple[str, ...], target: str, host: str | None, port: int | None, allowed_hosts: frozenset[str],
-    token_secret: str | None, insecure: bool, version: str | None,
+    token_secret: str | None, language: str, insecure: bool, version: str | None,
 ) -> int:  # fmt: skip
     """Serve predictions over HTTP, in Vertex AI's and KServe's formats, by the versions that serve; without NAME, of all.
 
@@ -85,13 +92,23 @@ def command(
     click.echo(f"mlspec serve: http://{f'[{address}]' if ':' in address else address}:{bound_port}")
     for sentence in exposure_sentences(access, address, secret=token_secret):
         report(f"mlspec serve: {sentence}", "WARNING" if insecure else "INFO")
-    application = AdmissionMiddleware(app.make_app(shelf, answering, routes), access)
+    pages = () if version or access.platform else _page_routes(names, target, language)
+    application = AdmissionMiddleware(app.make_app(shelf, answering, routes, pages), access)
     try:
         renew = (lambda: application.renew_token(read_token())) if read_token else None
         server.run_server(application, listening, shelf, counts, opened_target, _log_line, renew)
     except Terminated:
         report("mlspec serve: ended by SIGTERM")
     return Exit.DONE
+
+
+def _page_routes(names: tuple[str, ...], target: str, language: str) -> list[Route]:
+    """Return the routes of the pages. They read the record by a target of their own."""
+    from mlspec.web.page_source import PageSource
+    from mlspec.web.pages import page_routes
+
+    source = PageSource(open_here(target), find_root(), names, jobs.measure_overview_apart, utc_now)
+    return page_routes(source, language)
 
 
 def _access(routes: PlatformRoutes, host: str | None, allowed_hosts: frozenset[str], token: str | None) -> Access:

@@ -1,0 +1,191 @@
+"""Reads what a chart shows of series: history, backtest, the newest forecast with its quantiles, and the forecast before it.
+
+Only the rows of the wanted series are taken from the stored files, or sums over all series. Rows never become Python objects one by
+one, so that one of 30,000 series is there in a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlspec.engine.overview import find_previous_run
+from mlspec.engine.rows import plain_rows
+from mlspec.errors import MissingExtra
+from mlspec.render.page_facts import SeriesCurve
+from mlspec.spec.forecast import Forecast
+from mlspec.state.observed import ObservedResource
+from mlspec.state.record import ForecastRun, Version
+from mlspec.state.step import panel_parts
+from mlspec.targets.base import Target
+
+_ID, _TIME = "unique_id", "ds"
+Points = dict[str, list[tuple[Any, Any]]]  # (time, value) of each series
+
+
+@dataclass(frozen=True, slots=True)
+class CurveSource:
+    """Where the curves of a forecast come from: local files, the spec of the release, and the champion's name."""
+
+    spec: Forecast
+    panel: Sequence[Path]
+    series: Path
+    backtest: Path
+    candidate: str
+    forecast: Path
+    earlier: Path | None
+    zone: str | None
+    before: str | None = None
+    keys: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+def open_curves(
+    target: Target, name: str, spec: Forecast, run: ForecastRun, data: ObservedResource, version: Version
+) -> CurveSource:
+    """Return where the curves of a run come from. Raises StateError if a file is damaged."""
+    previous = find_previous_run(target, name, run)
+    return CurveSource(
+        spec=spec,
+        panel=[target.fetch_file(name, ref) for ref in panel_parts(data.files).values()],
+        series=target.fetch_file(name, data.files["series"]),
+        backtest=target.fetch_file(name, version.files["backtest"]),
+        candidate=version.candidate,
+        forecast=target.fetch_file(name, run.files["forecast"]),
+        earlier=target.fetch_file(name, previous.files["forecast"]) if previous else None,
+        zone=data.facts.get("timezone"),
+        before=previous.cutoff if previous else None,
+    )
+
+
+def load_curves(source: CurveSource, ids: Sequence[str] | None = None) -> dict[str, SeriesCurve]:
+    """Return the curves of series by their ids; of all of them, if none is named."""
+    keys = _series_keys(source, ids)
+    names = {key: unique_id for unique_id, key in keys.items()}
+    only = list(keys) if ids is not None else None
+    history = _points_by_id(source.panel, only, "y")
+    tested = _points_by_id([source.backtest], only, "mean", candidate=source.candidate)
+    newest = _run_points(source, source.forecast, names, few=ids is not None)
+    earlier = _run_points(source, source.earlier, names, few=ids is not None) if source.earlier else {}
+    return {
+        unique_id: _curve(
+            source, history.get(unique_id, []), tested.get(unique_id, []), newest.get(unique_id, {}),
+            earlier.get(unique_id, {}).get("mean", []),
+        )
+        for unique_id in keys
+    }  # fmt: skip
+
+
+def load_total_curve(source: CurveSource) -> SeriesCurve:
+    """Return the sums over all series. Quantiles are left out: those of a sum are not the sum of quantiles."""
+    time = source.spec.dataset.time
+    history = _sum_by(_read(source.panel, [_TIME, "y"]), _TIME, "y")
+    newest = _sum_by(_read([source.forecast], [time, "mean"]), time, "mean")
+    earlier = _sum_by(_read([source.earlier], [time, "mean"]), time, "mean") if source.earlier else []
+    return _curve(source, history, [], {"mean": newest}, earlier)
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow as pa
+        import pyarrow.compute
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtra("pyarrow", "forecast") from error
+    return pa
+
+
+def _read(paths: Sequence[Path | None], columns: Sequence[str], where: Any = None) -> Any:
+    pa = _arrow()
+    tables = [
+        pa.parquet.read_table(path, columns=list(columns), filters=where, partitioning=None) for path in paths if path
+    ]
+    return pa.concat_tables(tables)
+
+
+def _series_keys(source: CurveSource, ids: Sequence[str] | None) -> dict[str, tuple[Any, ...]]:
+    names = [f"id_{column}" for column in source.spec.dataset.series]
+    table = _read([source.series], [_ID, *names], None if ids is None else [(_ID, "in", list(ids))])
+    columns = [table.column(name).to_pylist() for name in (_ID, *names)]
+    return {str(unique_id): key for unique_id, *rest in zip(*columns, strict=True) for key in [tuple(rest)]}
+
+
+def _points_by_id(paths: Sequence[Path], ids: Sequence[str] | None, value: str, candidate: str | None = None) -> Points:
+    where: list[tuple[str, str, Any]] = [(_ID, "in", list(ids))] if ids is not None else []
+    where += [("candidate", "=", candidate)] if candidate else []
+    table = _read(paths, [_ID, _TIME, value], where or None)
+    return {str(unique_id): points for (unique_id,), points in _lists(table, [_ID], _TIME, [value])[value].items()}
+
+
+def _run_points(
+    source: CurveSource, path: Path, names: Mapping[tuple[Any, ...], str], *, few: bool
+) -> dict[str, Mapping[str, list[tuple[Any, Any]]]]:
+    """Return mean and quantiles of each series in a forecast's file, by the series' id."""
+    pa, columns, time = _arrow(), source.spec.dataset.series, source.spec.dataset.time
+    known = pa.parquet.read_schema(path).names
+    values = [name for name in ("mean", *quantile_names(source.spec)) if name in known]
+    where = [[(column, "=", part) for column, part in zip(columns, key, strict=True)] for key in names] if few else None
+    table = _read([path], [*columns, time, *values], where if columns else None)
+    lists = _lists(table, list(columns), time, values)
+    return {
+        unique_id: {value: lists[value][key] for value in values}
+        for key, unique_id in names.items()
+        if key in lists["mean"]
+    }
+
+
+def quantile_names(spec: Forecast) -> list[str]:
+    """Return the columns of a forecast's quantiles in rising order."""
+    return [f"q{quantile:g}" for quantile in sorted(spec.model.quantiles)]
+
+
+def _lists(
+    table: Any, keys: list[str], time: str, values: list[str]
+) -> dict[str, dict[tuple[Any, ...], list[tuple[Any, Any]]]]:
+    """Return, for each value column, the points in order of time of each key."""
+    ordered = table.sort_by([(time, "ascending")])
+    if not keys:
+        times = ordered.column(time).to_pylist()
+        return {value: {(): list(zip(times, ordered.column(value).to_pylist(), strict=True))} for value in values}
+    grouped = ordered.group_by(keys, use_threads=False).aggregate([(name, "list") for name in (time, *values)])
+    parts = list(zip(*(grouped.column(name).to_pylist() for name in keys), strict=True))
+    times = grouped.column(f"{time}_list").to_pylist()
+    return {
+        value: {
+            key: list(zip(at, found, strict=True))
+            for key, at, found in zip(parts, times, grouped.column(f"{value}_list").to_pylist(), strict=True)
+        }
+        for value in values
+    }
+
+
+def _sum_by(table: Any, time: str, value: str) -> list[tuple[Any, Any]]:
+    sums = table.group_by([time]).aggregate([(value, "sum")]).sort_by([(time, "ascending")])
+    return list(zip(sums.column(time).to_pylist(), sums.column(f"{value}_sum").to_pylist(), strict=True))
+
+
+def _curve(
+    source: CurveSource,
+    history: Sequence[tuple[Any, Any]],
+    tested: Sequence[tuple[Any, Any]],
+    newest: Mapping[str, Sequence[tuple[Any, Any]]],
+    earlier: Sequence[tuple[Any, Any]],
+) -> SeriesCurve:
+    """Return points of several lines as lines over the same periods."""
+    lines = {"actual": dict(history), "backtest": dict(tested), "earlier": dict(earlier)}
+    lines |= {name: dict(points) for name, points in newest.items()}
+    times = sorted({time for line in lines.values() for time in line})
+    columns = [times, *([line.get(time) for time in times] for line in lines.values())]
+    rows = plain_rows(["time", *lines], columns, source.zone)
+    plain = dict(zip(rows.columns, map(list, zip(*rows.values, strict=True)), strict=True)) if times else {}
+    empty: list[Any] = [None] * len(times)
+    quantiles = {name: plain.get(name, empty) for name in quantile_names(source.spec) if name in lines}
+    return SeriesCurve(
+        times=plain.get("time", []),
+        actual=plain.get("actual", empty),
+        backtest=plain.get("backtest", empty),
+        earlier=plain.get("earlier", empty),
+        mean=plain.get("mean", empty),
+        quantiles=quantiles,
+    )

@@ -1,0 +1,80 @@
+"""What the server's pages show, read from the record at each request, with what is costly kept until the record changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from mlspec.engine.fleet import fleet_rows, inbox_items
+from mlspec.engine.overview import OverviewBasis, OverviewJob, load_overview, overview_basis
+from mlspec.engine.report import ForecastPageSource, gather_facts, with_overview
+from mlspec.engine.rows import PlainRows, choose_run, load_rows
+from mlspec.engine.series_curves import load_curves, load_total_curve
+from mlspec.errors import UsageError
+from mlspec.plan.moments import format_moment
+from mlspec.render.page_facts import FleetRow, InboxItem, SeriesCurve, UndeliveredItem
+from mlspec.targets.base import Target
+from mlspec.web.overview_cache import KeptOverview, OverviewCache
+
+
+@dataclass(frozen=True)
+class PageSource:
+    """Where pages get their facts. `only` are the forecasts to show; empty means all. `measure` is run apart from this process."""
+
+    target: Target
+    root: Path
+    only: tuple[str, ...]
+    measure: OverviewJob
+    clock: Callable[[], datetime]
+    totals: dict[str, tuple[OverviewBasis, SeriesCurve]] = field(default_factory=dict)
+
+    @cached_property
+    def overviews(self) -> OverviewCache:
+        """The overviews of forecasts that a page was asked of."""
+        return OverviewCache(
+            lambda name: load_overview(self.target, name, format_moment(self.clock()), self.root, self.measure)
+        )
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the forecasts that are shown."""
+        return self.only or self.target.forecast_names()
+
+    def fleet(self) -> list[FleetRow]:
+        """Return a row for each forecast."""
+        return fleet_rows(self.target, self.names(), self.clock())
+
+    def inbox(self) -> tuple[list[InboxItem], list[UndeliveredItem]]:
+        """Return the alerts that are not well, and the notices that nobody has."""
+        return inbox_items(self.target, self.names(), self.clock())
+
+    def forecast(self, name: str, zone: str | None) -> tuple[ForecastPageSource, KeptOverview, OverviewBasis]:
+        """Return the facts of one forecast, with its overview if there is one already. Raises UsageError for an unknown name."""
+        self._require_name(name)
+        now = self.clock()
+        with self.target.read_session(), self.target.hash_files_once():
+            basis = overview_basis(self.target, name, format_moment(now))
+            source = gather_facts(self.target, name, now, zone=zone)
+        kept = self.overviews.find_overview(name, basis)
+        return with_overview(source, kept.overview), kept, basis
+
+    def curve(self, source: ForecastPageSource, basis: OverviewBasis, series: str) -> SeriesCurve | None:
+        """Return the curve of a series, or that of the total if none is named; None if there is no such series."""
+        if series:
+            return load_curves(source.curves, [series]).get(series)
+        name = source.facts.name
+        kept = self.totals.get(name)
+        if kept is None or kept[0] != basis:
+            self.totals[name] = kept = (basis, load_total_curve(source.curves))
+        return kept[1]
+
+    def rows(self, name: str) -> PlainRows:
+        """Return all rows of the newest forecast. Raises UsageError for an unknown name."""
+        self._require_name(name)
+        return load_rows(self.target, name, "forecast", choose_run(self.target, name))
+
+    def _require_name(self, name: str) -> None:
+        if name not in self.names():
+            raise UsageError(f"there is no forecast '{name[:60]}'", hint="the list of forecasts has them all")
