@@ -22,6 +22,7 @@ HINTS = {
     "hadolint": "run scripts/tools",
     "zizmor": "run scripts/tools",
     "postgres": "apt-get install postgresql",
+    "chromium": "apt-get install chromium",
     "jq": "apt-get install jq",
     "pre-commit": "run scripts/tools",
     "pubsub-emulator": "apt-get install google-cloud-cli-pubsub-emulator, and Java 17 (cloud.google.com/pubsub/docs/emulator)",

@@ -7,7 +7,7 @@ one, so that one of 30,000 series is there in a moment.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,6 @@ class CurveSource:
     forecast: Path
     earlier: Path | None
     zone: str | None
-    before: str | None = None
-    keys: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 def open_curves(
@@ -55,13 +53,14 @@ def open_curves(
         forecast=target.fetch_file(name, run.files["forecast"]),
         earlier=target.fetch_file(name, previous.files["forecast"]) if previous else None,
         zone=data.facts.get("timezone"),
-        before=previous.cutoff if previous else None,
     )
 
 
 def load_curves(source: CurveSource, ids: Sequence[str] | None = None) -> dict[str, SeriesCurve]:
-    """Return the curves of series by their ids; of all of them, if none is named."""
+    """Return the curves of series by their ids; of all of them, if none is named. A series that does not exist has none."""
     keys = _series_keys(source, ids)
+    if not keys:
+        return {}
     names = {key: unique_id for unique_id, key in keys.items()}
     only = list(keys) if ids is not None else None
     history = _points_by_id(source.panel, only, "y")

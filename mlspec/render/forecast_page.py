@@ -31,6 +31,11 @@ _SHOWN_MOVERS = 10
 _SHOWN_PAIRS = 26  # rows of a table of errors
 _SVG_HISTORY = 104  # periods of the static chart before the forecast
 _PENDING = "The errors of each series are being measured. This page shows them as soon as they are there."
+_BY_HORIZON = ("By periods ahead", "periods ahead")
+_BY_PERIOD = ("Realised by period, the newest first", "period")
+_BY_CUTOFF = ("Backtest by cutoff, the newest first", "cutoff")
+# What the page says beside the sentences of its template, for translations.
+SENTENCES = (_PENDING, *_BY_HORIZON, *_BY_PERIOD, *_BY_CUTOFF, "Back", "Next")
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,11 +325,11 @@ def _error_tables(facts: ForecastPageFacts) -> list[tuple[str, str, PairTable]]:
         return []
     over = facts.overview
     tables = (
-        ("By periods ahead", "periods ahead", over.by_horizon),
-        ("Realised by period, the newest first", "period", over.by_period[::-1]),
-        ("Backtest by cutoff, the newest first", "cutoff", over.by_cutoff[::-1]),
+        (_BY_HORIZON, over.by_horizon),
+        (_BY_PERIOD, over.by_period[::-1]),
+        (_BY_CUTOFF, over.by_cutoff[::-1]),
     )
-    return [(title, head, _pair_table(pairs)) for title, head, pairs in tables if pairs]
+    return [(*titles, _pair_table(pairs)) for titles, pairs in tables if pairs]
 
 
 def _pair_table(pairs: Sequence[ErrorPair]) -> PairTable:

@@ -9,15 +9,15 @@
   const language = page.language;
   const byId = (id) => document.getElementById(id);
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
-  const fine = new Intl.NumberFormat(language, { maximumSignificantDigits: 4 });
-  const share = new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
-  const signedShare = new Intl.NumberFormat(language, {
-    style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "exceptZero",
-  });
+  // As the server rounds: half to even.
+  const form = (options) => new Intl.NumberFormat(language, { roundingMode: "halfEven", ...options });
+  const whole = form({ maximumFractionDigits: 0 });
+  const fine = form({ maximumSignificantDigits: 4 });
+  const share = form({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const signedShare = form({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "always" });
   const number = (value) =>
     value === null || value === undefined ? "–" : (Math.abs(value) >= 100 ? whole : fine).format(value);
-  const percent = (value, form = share) => (value === null || value === undefined ? "–" : form.format(value));
+  const percent = (value, shown = share) => (value === null || value === undefined ? "–" : shown.format(value));
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
 
   // The clocks of the forecast's own zone are shown as they stand in the data: an offset is cut off, and the rest read as UTC.

@@ -8,32 +8,51 @@ from html.parser import HTMLParser
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlspec.render.chart import Band, Line, bar_chart, line_chart, nice_ticks
+from mlspec.plan.natural_order import natural_key
+from mlspec.render.chart import Band, ChartWords, Line, line_chart, nice_ticks
+from mlspec.render.forecast_page import SHOWN_SEGMENTS, render_report
+from mlspec.render.page_facts import AttentionItem, ForecastPageFacts, SeriesCurve
 from mlspec.render.project import comment_lines, project_files
-from mlspec.render.report import SHOWN_SERIES, ReportFacts, SeriesFacts, render_report
+from mlspec.render.reader import LANGUAGES, Reader
+from mlspec.render.series_listing import PAGE, list_series
+from mlspec.render.timeline import SHOWN_ROUTINE, timeline_entries
 from mlspec.render.yaml_text import quote_list, quote_scalar
+from mlspec.state.overview import ErrorPair, ForecastOverview, OverviewRow
+from mlspec.state.record import Event
 
 METRICS = {"wape": 0.1, "mase": 1.0, "rmsse": None, "bias": -0.02, "pinball": 0.03, "coverage": 0.79}
-SERIES = SeriesFacts(
-    "shop 1", [("2024-01-01", 5.0), ("2024-01-02", None)], [("2024-01-03", 6.0)], [4.0], [8.0], [("2024-01-01", 5.5)]
-)
-FACTS = ReportFacts(
+CURVE = SeriesCurve(
+    times=["2024-01-01", "2024-01-02", "2024-01-03"], actual=[5.0, None, None], backtest=[5.5, None, None],
+    earlier=[None, 5.25, 5.75], mean=[None, None, 6.0], quantiles={"q0.1": [None, None, 4.0], "q0.9": [None, None, 8.0]},
+)  # fmt: skip
+ROW = OverviewRow(("1",), 1, recent=5.0, forecast=6.0, before=5.75, after=6.0, realised=0.12, backtest=0.1, values=1)
+OVERVIEW = ForecastOverview(
+    columns=("shop",), total=replace(ROW, key=()), series=(ROW,), ids=("1",), segments={"region": (ROW,)},
+    by_horizon=(ErrorPair("1", 0.12, 0.1), ErrorPair("2", None, 0.2)), metrics=METRICS, before="2024-01-01", compared=1,
+)  # fmt: skip
+EVENT = Event("demand", "2024-01-02T06:00:00Z", "Normal", "Deployed", "m")
+FACTS = ForecastPageFacts(
     name="demand", description="Weekly sales", owner=None, target_column="units",
     version={"version": "v1", "candidate": "theta", "metrics": METRICS}, release=1,
     run={"start": "2024-01-03", "end": "2024-01-03", "cutoff": "2024-01-02"},
     candidates=[{"name": "theta", "metrics": METRICS}, {"name": "seasonal-naive", "metrics": METRICS}],
-    gate=["pass: wape is below 0.2"], by=[{"column": "shop", "value": "1", "metrics": METRICS}],
-    by_step=[(1, 0.1), (2, None)], by_cutoff=[("2024-01-01", 0.1)], series=[SERIES],
+    gate=["pass: wape is below 0.2"],
     quality={
         "rows": 2, "series": 1, "start": "2024-01-01", "cutoff": "2024-01-02",
         "checks": [{"check": "gaps", "ok": True, "message": "none"}],
     },
-    inventory=None, events=[{"at": "t", "reason": "Deployed", "message": "m"}], interval=0.8, ready=True, why="", made="t",
-    lineage={"seed": 0, "libraries": {"numpy": "2"}}, auto=["seasonal-naive: the floor"],
+    inventory=None, events=[EVENT], interval=0.8, ready=True, why="", made="2024-01-02T07:00:00Z",
+    attention=[AttentionItem("hold", "2024-01-02T06:00:00Z", "release 1 is held by ana: a look")],
+    lineage={"seed": 0, "libraries": {"numpy": "2"}}, auto=["seasonal-naive: the floor"], overview=OVERVIEW,
 )  # fmt: skip
+WORDS = ChartWords("a <b>", "units <i>", "no data", "{:g}".format)
+
+
+def report(facts: ForecastPageFacts = FACTS, reader: Reader = Reader()) -> str:  # noqa: B008  (frozen)
+    return render_report(facts, CURVE, {"1": CURVE}, reader)
 
 
 class Tags(HTMLParser):
@@ -46,43 +65,62 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.append(tag)
-        assert not [name for name, _ in attrs if name.startswith("on") or name in ("src", "href")]
+        assert not [name for name, _ in attrs if name.startswith("on") or name in ("src", "href", "style")]
 
 
-@given(st.text(max_size=40))
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=40))
+@settings(max_examples=15)
 def test_no_text_of_a_user_becomes_a_tag(text: str) -> None:
-    plain = Tags(render_report(FACTS)).seen
+    plain = Tags(report()).seen
+    row = replace(ROW, key=(f"</svg><script>{text}",))
     hostile = replace(
-        FACTS, name=f"<script>{text}", description=f'"><img onerror=x>{text}', owner=text, target_column=text,
-        series=[replace(SERIES, name=f"</svg><script>{text}")], gate=[f"pass: {text}<b>"],
-        by=[{"column": text, "value": "<i>", "metrics": METRICS}],
-        events=[{"at": "t", "reason": "R", "message": f"<script>alert(1)</script>{text}"}],
+        FACTS, name=f"<script>{text}", description=f'"><img onerror=x>{text}', owner=text, target_column=f"{text}<b>",
+        gate=[f"pass: {text}<b>"], events=[replace(EVENT, message=f"<script>alert(1)</script>{text}")],
+        attention=[AttentionItem("hold", f"<{text}", f"<script>{text}")],
+        overview=replace(OVERVIEW, series=(row,), segments={f"<i>{text}": (row,)}),
     )  # fmt: skip
-    assert Tags(render_report(hostile)).seen == plain
+    assert Tags(report(hostile)).seen == plain
 
 
-def test_the_page_says_what_serves_and_how_good_it_is() -> None:
-    page = render_report(FACTS)
+def test_the_page_says_what_serves_how_good_it_is_and_what_is_realised() -> None:
+    page = report()
     for words in (
-        "release 1 serves",
-        "theta",
-        "10.0%",
-        "79.0%",
-        "80% interval",
-        "seasonal-naive: the floor",
-        "wape is below 0.2",
-        "shop 1",
-    ):
+        "release 1 serves", "theta", "10.0%", "12.0%", "79.0%", "80% interval", "seasonal-naive: the floor", "wape is below 0.2",
+        "shop 1", "held by ana", "By region", "5.75", "+4.3%",
+    ):  # fmt: skip
         assert words in page
-    assert "not ready" in render_report(replace(FACTS, ready=False, why="nothing serves"))
+    assert "not ready" in report(replace(FACTS, ready=False, why="nothing serves"))
+    assert "This is the first forecast." in report(replace(FACTS, overview=replace(OVERVIEW, before=None)))
+    assert "nothing is realised" in report(replace(FACTS, overview=replace(OVERVIEW, metrics=None)))
 
 
-def test_many_series_are_shown_by_volume_and_the_rest_is_counted() -> None:
-    many = [replace(SERIES, name=f"s{i}", history=[("2024-01-01", float(i))]) for i in range(SHOWN_SERIES + 3)]
-    page = render_report(replace(FACTS, series=many))
-    assert "3 smaller series are not drawn" in page
-    assert ">s26<" in page
-    assert ">s0<" not in page
+@given(st.integers(0, 130), st.text("ab1 ", max_size=3), st.sampled_from(["worst", "largest", "change", "name", "?"]))
+def test_the_pages_of_a_list_have_every_series_that_matches_once(count: int, query: str, order: str) -> None:
+    names = [f"a {number}" for number in range(count)]
+    rows = tuple(replace(ROW, key=(name,), realised=number / 7 % 1) for number, name in enumerate(names))
+    overview = replace(OVERVIEW, columns=("b",), series=rows, ids=tuple(names))
+    first = list_series(overview, "", query=query, order=order)
+    pages = [list_series(overview, "", query=query, order=order, page=at + 1) for at in range(first.pages)]
+    seen = [line.id for page in pages for line in page.lines]
+    wanted = [name for name in names if all(word in f"b {name}" for word in query.split())]
+    assert sorted(seen, key=natural_key) == wanted
+    assert (first.matched, first.total) == (len(wanted), count)
+    assert all(len(page.lines) == PAGE for page in pages[:-1])
+
+
+def test_a_segment_of_many_values_shows_the_worst_and_says_how_many_there_are() -> None:
+    many = tuple(replace(ROW, key=(f"r{number}",), realised=number / 100) for number in range(SHOWN_SEGMENTS + 37))
+    page = report(replace(FACTS, overview=replace(OVERVIEW, segments={"region": many})))
+    assert f"region has {SHOWN_SEGMENTS + 37} values. The {SHOWN_SEGMENTS} with the worst errors are shown" in page
+    assert ">r86<" in page
+    assert ">r0<" not in page
+
+
+def test_a_rollback_is_not_pushed_off_the_time_line_by_forecasts_that_were_made() -> None:
+    routine = [replace(EVENT, reason="ForecastMade")] * 500
+    entries, hidden = timeline_entries([*routine, replace(EVENT, type="Warning", reason="RolledBack")])
+    assert [entry.kind for entry in entries] == ["routine"] * SHOWN_ROUTINE + ["rollback"]
+    assert hidden == 500 - SHOWN_ROUTINE
 
 
 @given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
@@ -100,18 +138,19 @@ values = st.lists(st.none() | st.floats(-1e6, 1e6), min_size=1, max_size=12)
 @given(values)
 def test_a_chart_is_whole_xml_inside_its_frame(found: list[float | None]) -> None:
     labels = [f"2024-01-{i + 1:02}" for i in range(len(found))]
-    chart = ET.fromstring(line_chart("a <b>", labels, [Line("x", "actual", found)], Band("80 %", found, found), 1))
+    chart = ET.fromstring(line_chart(WORDS, labels, [Line("x", "actual", found)], [Band(found, found)], 1))
     for line in chart.iter("polyline"):
         for point in line.attrib["points"].split():
             x, y = map(float, point.split(","))
             assert 0 <= x <= 720
-            assert 0 <= y <= 220
-    ET.fromstring(bar_chart("b", labels, found))
+            assert 0 <= y <= 290
 
 
-def test_a_gap_stays_a_gap() -> None:
-    chart = ET.fromstring(line_chart("t", ["a", "b", "c", "d"], [Line("x", "actual", [1.0, None, 2.0, 3.0])]))
+def test_a_gap_stays_a_gap_and_the_axes_have_unit_and_dates() -> None:
+    chart = ET.fromstring(line_chart(WORDS, ["a", "b", "c", "d"], [Line("x", "actual", [1.0, None, 2.0, 3.0])]))
     assert [len(line.attrib["points"].split()) for line in chart.iter("polyline")] == [1, 2]
+    texts = [text.text for text in chart.iter("text")]
+    assert {"units <i>", "a", "d", "0", "3"} <= set(texts)
 
 
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=30))

@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.web.page_site import PageProject, make_project, serving_pages
 from tests.web.shop import Server, Shop, serving
 
 
@@ -16,6 +18,28 @@ def one_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shop = Shop(tmp_path_factory.mktemp("one"))
     shop.look()
     return shop
+
+
+@pytest.fixture(scope="session")
+def page_project(tmp_path_factory: pytest.TempPathFactory) -> PageProject:
+    """A project whose pages are looked at. Nothing changes it."""
+    return make_project(tmp_path_factory.mktemp("pages"))
+
+
+@pytest.fixture(scope="session")
+def site(page_project: PageProject) -> Iterator[str]:
+    """The address of its pages."""
+    with serving_pages(page_project) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A browser."""
+    from tests.web.browser import started_chromium
+
+    with started_chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

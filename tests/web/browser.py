@@ -1,0 +1,57 @@
+"""One Chromium for all tests of pages: Debian's, driven by Playwright, with axe for what people with disabilities meet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.tools import needs
+
+DESKTOP, PHONE = (1200, 900), (375, 800)
+SMALLEST_TEXT = """() => Math.min(...[...document.querySelectorAll('body *')].filter(each =>
+  each.checkVisibility() && [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
+  .map(each => parseFloat(getComputedStyle(each).fontSize)
+    * (each.ownerSVGElement ? each.ownerSVGElement.getScreenCTM().a : 1)))"""
+
+
+@contextmanager
+def started_chromium() -> Iterator[Browser]:
+    """Start it; without its sandbox for root, who cannot have one."""
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=needs("chromium"), args=flags)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, size: tuple[int, int] = DESKTOP, **options: Any) -> Iterator[Page]:
+    """Open a page, and hold that nothing on it fails and nothing is blocked."""
+    said: list[str] = []
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, accept_downloads=True, **options)
+    page = context.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(address)
+    yield page
+    context.close()
+    assert said == []
+
+
+def accessibility_faults(page: Page) -> list[str]:
+    """Return what axe finds, each with the element. The script is run in the page as a debugger does, past its policy."""
+    found = page.evaluate(
+        "async source => { (0, eval)(source); return (await axe.run()).violations; }", Axe().axe_script
+    )
+    return [f"{fault['id']}: {node['html'][:120]}" for fault in found for node in fault["nodes"]]
+
+
+def sideways(page: Page) -> int:
+    """Return by how many pixels a page is wider than its window."""
+    width: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return width
