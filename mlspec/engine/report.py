@@ -17,7 +17,7 @@ from mlspec.plan.delivery import undelivered_sentence
 from mlspec.plan.releases import release_spec
 from mlspec.plan.stock_outcomes import stock_outcomes
 from mlspec.render.page_facts import AttentionItem, ForecastPageFacts
-from mlspec.state.overview import ForecastOverview
+from mlspec.render.series_listing import SeriesIndex
 from mlspec.state.record import FileRef, Release, Version
 from mlspec.targets.base import Target
 
@@ -33,7 +33,7 @@ class ForecastPageSource:
 
 
 def gather_facts(
-    target: Target, name: str, now: datetime, overview: ForecastOverview | None = None, zone: str | None = None
+    target: Target, name: str, now: datetime, series: SeriesIndex | None = None, zone: str | None = None
 ) -> ForecastPageSource:
     """Return the facts of one forecast's page. Without `zone` its moments are those of the forecast's schedule.
 
@@ -73,14 +73,14 @@ def gather_facts(
         lineage=_lineage_facts(version, release),
         auto=recorded_fact(version, "auto"),
         fates=status.series,
-        overview=overview,
+        series=series,
     )
     return ForecastPageSource(facts, open_curves(target, name, spec, run, checked, version))
 
 
-def with_overview(source: ForecastPageSource, overview: ForecastOverview | None) -> ForecastPageSource:
-    """Return the same facts with an overview."""
-    return replace(source, facts=replace(source.facts, overview=overview))
+def with_series(source: ForecastPageSource, series: SeriesIndex | None) -> ForecastPageSource:
+    """Return the same facts with the series of an overview."""
+    return replace(source, facts=replace(source.facts, series=series))
 
 
 def attention_items(status: ForecastStatus) -> Iterator[AttentionItem]:

@@ -67,6 +67,7 @@ def make_overview(request: StepRequest) -> ForecastOverview:
         before=request.options.get("before"),
         compared=compared,
         new=len(ids - set(runs[1][ID])) if ids else 0,
+        unit=spec.dataset.target,
         gone=len(ids - set(runs[0][ID])) if ids else 0,
     )  # fmt: skip
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlspec.render.chart import Value
+from mlspec.render.series_listing import SeriesIndex
 from mlspec.state.notice import PendingNotice
-from mlspec.state.overview import ForecastOverview
 from mlspec.state.record import Condition, Event
 
 
@@ -80,7 +80,7 @@ class ForecastPageFacts:
     lineage: Mapping[str, Any] = field(default_factory=dict)
     auto: Sequence[str] = ()
     fates: Sequence[str] = ()
-    overview: ForecastOverview | None = None
+    series: SeriesIndex | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,29 +38,43 @@ class SeriesPage:
     pages: int
 
 
-def list_series(
-    overview: ForecastOverview, only: str, *, query: str = "", order: str = "worst", page: int = 1
-) -> SeriesPage:
-    """Return a page of the series whose name has every word of `query`. A page that does not exist is the nearest that does."""
-    words = query.lower().split()
-    lines = [line for line in series_lines(overview, only) if all(word in line.name.lower() for word in words)]
-    lines.sort(key=_ORDER_KEYS.get(order, _worst_first))
-    pages = max(-(-len(lines) // PAGE), 1)
-    page = min(max(page, 1), pages)
-    return SeriesPage(lines[(page - 1) * PAGE : page * PAGE], len(lines), len(overview.series), page, pages)
+class SeriesIndex:
+    """An overview's series by name and in each order. It is made once: there may be tens of thousands."""
+
+    def __init__(self, overview: ForecastOverview) -> None:
+        self.overview = overview
+        self.lines = [
+            SeriesLine(unique_id, series_name(overview.columns, row.key) or overview.unit, row)
+            for unique_id, row in zip(overview.ids, overview.series, strict=True)
+        ]
+        self._orders: dict[str, list[SeriesLine]] = {"name": self.lines}  # an overview is in natural order
+        self._names = {line.id: line.name for line in self.lines}
+        self._searched = {line.id: line.name.lower() for line in self.lines}
+
+    def find_name(self, unique_id: str) -> str | None:
+        """Return the name of a series for a person; None if there is none of this id."""
+        return self._names.get(unique_id)
+
+    def in_order(self, order: str) -> list[SeriesLine]:
+        """Return all series in an order of `ORDERS`; an unknown one is that of the worst errors."""
+        order = order if order in ORDERS else "worst"
+        if order not in self._orders:
+            self._orders[order] = sorted(self.lines, key=_ORDER_KEYS[order])
+        return self._orders[order]
+
+    def list_page(self, *, query: str = "", order: str = "worst", page: int = 1) -> SeriesPage:
+        """Return a page of the series whose name has every word of `query`. A page that does not exist is the nearest."""
+        lines, words = self.in_order(order), query.lower().split()
+        if words:
+            lines = [line for line in lines if all(word in self._searched[line.id] for word in words)]
+        pages = max(-(-len(lines) // PAGE), 1)
+        page = min(max(page, 1), pages)
+        return SeriesPage(lines[(page - 1) * PAGE : page * PAGE], len(lines), len(self.lines), page, pages)
 
 
-def series_lines(overview: ForecastOverview, only: str) -> list[SeriesLine]:
-    """Return a line for each series. `only` is the name of the one series of a forecast without series columns."""
-    return [
-        SeriesLine(unique_id, series_name(overview.columns, row.key, only), row)
-        for unique_id, row in zip(overview.ids, overview.series, strict=True)
-    ]
-
-
-def series_name(columns: Sequence[str], key: Sequence[Any], only: str) -> str:
-    """Return the name of a series for a person."""
-    return " · ".join(f"{column} {value}" for column, value in zip(columns, key, strict=True)) or only
+def series_name(columns: Sequence[str], key: Sequence[Any]) -> str:
+    """Return the name of a series for a person; empty for the one series of a forecast without series columns."""
+    return " · ".join(f"{column} {value}" for column, value in zip(columns, key, strict=True))
 
 
 def worst_first(row: OverviewRow) -> tuple[float, float]:
@@ -68,20 +82,10 @@ def worst_first(row: OverviewRow) -> tuple[float, float]:
     return (-_or_low(row.realised), -_or_low(row.backtest))
 
 
-def most_changed_first(row: OverviewRow) -> float:
-    """Return the sort key of a row: what moved most against the forecast before first."""
-    return -_or_low(None if row.change is None else abs(row.change))
-
-
-def _worst_first(line: SeriesLine) -> Any:
-    return worst_first(line.row)
-
-
 _ORDER_KEYS: dict[str, Callable[[SeriesLine], Any]] = {
-    "worst": _worst_first,
+    "worst": lambda line: worst_first(line.row),
     "largest": lambda line: -_or_low(line.row.forecast),
-    "change": lambda line: most_changed_first(line.row),
-    "name": lambda _line: 0,  # they are in natural order already
+    "change": lambda line: -_or_low(None if line.row.change is None else abs(line.row.change)),
 }
 
 

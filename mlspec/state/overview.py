@@ -55,6 +55,7 @@ class ForecastOverview:
     `segments` has the rows of each series or static column by its value. `by_horizon` is by periods ahead, `by_period` what is
     realised by period, `by_cutoff` the backtest by cutoff; each in order. `metrics` are all realised accuracy metrics. `before` is
     the cutoff of the forecast before, `compared` the periods that both have; `new` and `gone` count series that only one has.
+    `unit` is the column that is forecast.
     """
 
     columns: tuple[str, ...]
@@ -70,3 +71,4 @@ class ForecastOverview:
     compared: int = 0
     new: int = 0
     gone: int = 0
+    unit: str = ""

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 from mlspec.engine.overview import OverviewBasis
 from mlspec.errors import MlspecError
-from mlspec.state.overview import ForecastOverview
+from mlspec.render.series_listing import SeriesIndex
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptOverview:
-    """What is known of a forecast: the newest overview, whether another is being measured, and why there is none."""
+    """What is known of a forecast: the series of the newest overview, whether another is being measured, and why there is none."""
 
-    overview: ForecastOverview | None = None
+    series: SeriesIndex | None = None
     is_pending: bool = False
     problem: str = ""
 
@@ -29,7 +29,7 @@ class KeptOverview:
 class OverviewCache:
     """The overviews by name. Any number of threads ask for them."""
 
-    def __init__(self, measure: Callable[[str], ForecastOverview]) -> None:
+    def __init__(self, measure: Callable[[str], SeriesIndex]) -> None:
         self._measure = measure
         self._lock, self._turn = threading.Lock(), threading.Lock()
         self._bases: dict[str, OverviewBasis] = {}
@@ -42,7 +42,7 @@ class OverviewCache:
             if kept.is_pending or self._bases.get(name) == basis:
                 return kept
             self._bases[name] = basis
-            self._kept[name] = pending = KeptOverview(kept.overview, is_pending=True)
+            self._kept[name] = pending = KeptOverview(kept.series, is_pending=True)
         threading.Thread(target=self._measure_one, args=(name,), daemon=True).start()
         return pending
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from mlspec.engine.fleet import fleet_rows, inbox_items
 from mlspec.engine.overview import OverviewBasis, OverviewJob, load_overview, overview_basis
-from mlspec.engine.report import ForecastPageSource, gather_facts, with_overview
+from mlspec.engine.report import ForecastPageSource, gather_facts, with_series
 from mlspec.engine.rows import PlainRows, choose_run, load_rows
 from mlspec.engine.series_curves import load_curves, load_total_curve
 from mlspec.errors import UsageError
 from mlspec.plan.moments import format_moment
 from mlspec.render.page_facts import FleetRow, InboxItem, SeriesCurve, UndeliveredItem
+from mlspec.render.series_listing import SeriesIndex
 from mlspec.targets.base import Target
 from mlspec.web.overview_cache import KeptOverview, OverviewCache
 
@@ -35,7 +36,9 @@ class PageSource:
     def overviews(self) -> OverviewCache:
         """The overviews of forecasts that a page was asked of."""
         return OverviewCache(
-            lambda name: load_overview(self.target, name, format_moment(self.clock()), self.root, self.measure)
+            lambda name: SeriesIndex(
+                load_overview(self.target, name, format_moment(self.clock()), self.root, self.measure)
+            )
         )
 
     def names(self) -> tuple[str, ...]:
@@ -58,7 +61,7 @@ class PageSource:
             basis = overview_basis(self.target, name, format_moment(now))
             source = gather_facts(self.target, name, now, zone=zone)
         kept = self.overviews.find_overview(name, basis)
-        return with_overview(source, kept.overview), kept, basis
+        return with_series(source, kept.series), kept, basis
 
     def curve(self, source: ForecastPageSource, basis: OverviewBasis, series: str) -> SeriesCurve | None:
         """Return the curve of a series, or that of the total if none is named; None if there is no such series."""

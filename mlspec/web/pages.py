@@ -27,9 +27,10 @@ from mlspec.errors import MlspecError, UsageError
 from mlspec.plan.moments import format_moment
 from mlspec.render.csv_text import csv_text
 from mlspec.render.fleet_page import FleetChoice, render_alerts, render_fleet, render_problem
-from mlspec.render.forecast_page import SeriesChoice, render_forecast_page
+from mlspec.render.forecast_page import render_forecast_page
 from mlspec.render.page_frame import ASSETS, LIVE_POLICY, Link, PageFrame, asset_text, live_frame
 from mlspec.render.reader import LANGUAGES, Reader, choose_language
+from mlspec.render.series_part import SeriesChoice
 from mlspec.web.page_source import PageSource
 from mlspec.web.problem import ClientError
 
@@ -163,7 +164,7 @@ class _Pages:
         frame = self._frame(request, reader, wish, "forecast")
         downloads = _download_links(name, reader)
         page = render_forecast_page(source.facts, curve, frame, reader, choice, downloads, problem=kept.problem)
-        return _html(page, reader, soon=kept.is_pending and kept.overview is None)
+        return _html(page, reader, soon=kept.is_pending and kept.series is None)
 
     def _csv_file(self, request: Request, _wish: _Wish) -> Response:
         name, rows = request.path_params["name"], self._source.rows(request.path_params["name"])

@@ -15,8 +15,8 @@ import openpyxl
 import pyarrow.parquet
 import pytest
 
-from mlspec.engine import table_file
 from mlspec.cli.describe_text import traffic_bar
+from mlspec.engine import table_file
 from mlspec.engine.rows import PlainRows
 from mlspec.errors import UsageError
 from mlspec.plan.forecast_changes import ForecastValue, compare_forecasts

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from mlspec.plan.natural_order import natural_key
 from mlspec.render.chart import Band, ChartWords, Line, line_chart, nice_ticks
-from mlspec.render.forecast_page import SHOWN_SEGMENTS, render_report
+from mlspec.render.error_tables import SHOWN_SEGMENTS
+from mlspec.render.forecast_page import render_report
 from mlspec.render.page_facts import AttentionItem, ForecastPageFacts, SeriesCurve
 from mlspec.render.project import comment_lines, project_files
-from mlspec.render.reader import LANGUAGES, Reader
-from mlspec.render.series_listing import PAGE, list_series
+from mlspec.render.reader import Reader
+from mlspec.render.series_listing import PAGE, SeriesIndex
 from mlspec.render.timeline import SHOWN_ROUTINE, timeline_entries
 from mlspec.render.yaml_text import quote_list, quote_scalar
 from mlspec.state.overview import ErrorPair, ForecastOverview, OverviewRow
@@ -46,7 +47,7 @@ FACTS = ForecastPageFacts(
     },
     inventory=None, events=[EVENT], interval=0.8, ready=True, why="", made="2024-01-02T07:00:00Z",
     attention=[AttentionItem("hold", "2024-01-02T06:00:00Z", "release 1 is held by ana: a look")],
-    lineage={"seed": 0, "libraries": {"numpy": "2"}}, auto=["seasonal-naive: the floor"], overview=OVERVIEW,
+    lineage={"seed": 0, "libraries": {"numpy": "2"}}, auto=["seasonal-naive: the floor"], series=SeriesIndex(OVERVIEW),
 )  # fmt: skip
 WORDS = ChartWords("a <b>", "units <i>", "no data", "{:g}".format)
 
@@ -77,7 +78,7 @@ def test_no_text_of_a_user_becomes_a_tag(text: str) -> None:
         FACTS, name=f"<script>{text}", description=f'"><img onerror=x>{text}', owner=text, target_column=f"{text}<b>",
         gate=[f"pass: {text}<b>"], events=[replace(EVENT, message=f"<script>alert(1)</script>{text}")],
         attention=[AttentionItem("hold", f"<{text}", f"<script>{text}")],
-        overview=replace(OVERVIEW, series=(row,), segments={f"<i>{text}": (row,)}),
+        series=SeriesIndex(replace(OVERVIEW, series=(row,), segments={f"<i>{text}": (row,)})),
     )  # fmt: skip
     assert Tags(report(hostile)).seen == plain
 
@@ -90,17 +91,17 @@ def test_the_page_says_what_serves_how_good_it_is_and_what_is_realised() -> None
     ):  # fmt: skip
         assert words in page
     assert "not ready" in report(replace(FACTS, ready=False, why="nothing serves"))
-    assert "This is the first forecast." in report(replace(FACTS, overview=replace(OVERVIEW, before=None)))
-    assert "nothing is realised" in report(replace(FACTS, overview=replace(OVERVIEW, metrics=None)))
+    assert "This is the first forecast." in report(replace(FACTS, series=SeriesIndex(replace(OVERVIEW, before=None))))
+    assert "nothing is realised" in report(replace(FACTS, series=SeriesIndex(replace(OVERVIEW, metrics=None))))
 
 
 @given(st.integers(0, 130), st.text("ab1 ", max_size=3), st.sampled_from(["worst", "largest", "change", "name", "?"]))
 def test_the_pages_of_a_list_have_every_series_that_matches_once(count: int, query: str, order: str) -> None:
     names = [f"a {number}" for number in range(count)]
     rows = tuple(replace(ROW, key=(name,), realised=number / 7 % 1) for number, name in enumerate(names))
-    overview = replace(OVERVIEW, columns=("b",), series=rows, ids=tuple(names))
-    first = list_series(overview, "", query=query, order=order)
-    pages = [list_series(overview, "", query=query, order=order, page=at + 1) for at in range(first.pages)]
+    index = SeriesIndex(replace(OVERVIEW, columns=("b",), series=rows, ids=tuple(names)))
+    first = index.list_page(query=query, order=order)
+    pages = [index.list_page(query=query, order=order, page=at + 1) for at in range(first.pages)]
     seen = [line.id for page in pages for line in page.lines]
     wanted = [name for name in names if all(word in f"b {name}" for word in query.split())]
     assert sorted(seen, key=natural_key) == wanted
@@ -110,7 +111,7 @@ def test_the_pages_of_a_list_have_every_series_that_matches_once(count: int, que
 
 def test_a_segment_of_many_values_shows_the_worst_and_says_how_many_there_are() -> None:
     many = tuple(replace(ROW, key=(f"r{number}",), realised=number / 100) for number in range(SHOWN_SEGMENTS + 37))
-    page = report(replace(FACTS, overview=replace(OVERVIEW, segments={"region": many})))
+    page = report(replace(FACTS, series=SeriesIndex(replace(OVERVIEW, segments={"region": many}))))
     assert f"region has {SHOWN_SEGMENTS + 37} values. The {SHOWN_SEGMENTS} with the worst errors are shown" in page
     assert ">r86<" in page
     assert ">r0<" not in page

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -83,7 +84,7 @@ def make_project(folder: Path) -> PageProject:
     now = utc_now()
     for days in (42, 43, 44):
         (root / "data/sales.csv").write_text(page_sales(days))
-        engine = replace(open_engine(made.target, root, ignore_progress), clock=lambda: format_moment(now))
+        engine = replace(open_engine(made.target, root, ignore_progress), clock=partial(format_moment, now))
         loaded = read_specs([root / "specs"], root, "local")
         assert not loaded.faults, loaded.faults
         wanted = [spec for spec in loaded.specs if spec.name == "demand" or days == 42]

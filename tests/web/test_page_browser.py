@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from mlspec.render.forecast_page import render_report
 from mlspec.render.page_facts import SeriesCurve
 from mlspec.render.reader import LANGUAGES, Reader
+from mlspec.render.series_listing import SeriesIndex
 from mlspec.state.overview import ForecastOverview, OverviewRow
 from tests.render.test_report import CURVE, FACTS
 from tests.waiting import until
@@ -55,7 +56,7 @@ def large_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name: replace(CURVE, mean=[None, None, float(at)], quantiles={}) for at, name in enumerate(ids)
     }  # fmt: skip
     file = tmp_path_factory.mktemp("large") / "report.html"
-    file.write_text(render_report(replace(FACTS, overview=overview), CURVE, curves, Reader()))
+    file.write_text(render_report(replace(FACTS, series=SeriesIndex(overview)), CURVE, curves, Reader()))
     return file
 
 
@@ -138,7 +139,9 @@ def test_a_report_gives_all_rows_as_csv(
     evil = OverviewRow(("=cmd()",), 1, forecast=7.5)
     overview = ForecastOverview(("shop",), OverviewRow((), 1), (evil, evil), ("a", "b"), {})
     curves: dict[str, SeriesCurve] = {each: replace(CURVE, mean=[None, None, 7.5]) for each in ("a", "b")}
-    (tmp_path / "r.html").write_text(render_report(replace(FACTS, overview=overview), CURVE, curves, Reader()))
+    (tmp_path / "r.html").write_text(
+        render_report(replace(FACTS, series=SeriesIndex(overview)), CURVE, curves, Reader())
+    )
     with opened(chromium, (tmp_path / "r.html").as_uri()) as page:
         with page.expect_download() as waiting:
             page.get_by_role("button", name=name, exact=name == "Download CSV").click()
@@ -163,7 +166,9 @@ def test_print_has_the_picture_or_the_chart_that_was_chosen(large_report: Path, 
 def test_a_report_is_in_the_language_that_was_asked_for(chromium: Browser, tmp_path: Path) -> None:
     reader = Reader(LANGUAGES["pt-BR"], "America/Sao_Paulo")
     overview = ForecastOverview(("shop",), OverviewRow((), 1), (OverviewRow(("1",), 1, forecast=1234.5),), ("a",), {})
-    (tmp_path / "r.html").write_text(render_report(replace(FACTS, overview=overview), CURVE, {"a": CURVE}, reader))
+    (tmp_path / "r.html").write_text(
+        render_report(replace(FACTS, series=SeriesIndex(overview)), CURVE, {"a": CURVE}, reader)
+    )
     with opened(chromium, (tmp_path / "r.html").as_uri()) as page:
         assert page.locator("html").get_attribute("lang") == "pt-BR"
         assert "\t1.234\t" in page.locator("#listing tbody tr").first.inner_text()  # by the page's script

@@ -1,4 +1,4 @@
-"""The server's pages as a browser gets them: what they say, in which language, and what they refuse. Their looks: test_page_browser."""
+"""The server's pages as a browser gets them: what they say, in which language, and what they refuse."""
 
 from __future__ import annotations
 

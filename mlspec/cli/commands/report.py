@@ -17,6 +17,7 @@ from mlspec.engine.report import gather_facts
 from mlspec.engine.series_curves import load_curves, load_total_curve
 from mlspec.render.forecast_page import render_report
 from mlspec.render.reader import LANGUAGES, Reader
+from mlspec.render.series_listing import SeriesIndex
 from mlspec.state.overview import ForecastOverview
 from mlspec.state.step import StepRequest
 
@@ -43,7 +44,7 @@ def command(name: str, target: str, out: Path | None, language: str, utc: bool) 
     now = utc_now()
     zone = "UTC" if utc else None
     overview = load_overview(opened, name, timestamp(), find_root(), _make_overview)
-    source = gather_facts(opened, name, now, overview, zone)
+    source = gather_facts(opened, name, now, SeriesIndex(overview), zone)
     reader = Reader(LANGUAGES[language], source.facts.zone)
     page = render_report(source.facts, load_total_curve(source.curves), load_curves(source.curves), reader)
     out = out or Path(f"{name}-report.html")
