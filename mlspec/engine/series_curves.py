@@ -6,14 +6,16 @@ one, so that one of 30,000 series is there in a moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from mlspec.engine.overview import find_previous_run
 from mlspec.engine.rows import plain_rows
 from mlspec.errors import MissingExtra
+from mlspec.render.chart import Value
 from mlspec.render.page_facts import SeriesCurve
 from mlspec.spec.forecast import Forecast
 from mlspec.state.observed import ObservedResource
@@ -67,9 +69,15 @@ def load_curves(source: CurveSource, ids: Sequence[str] | None = None) -> dict[s
     tested = _points_by_id([source.backtest], only, "mean", candidate=source.candidate)
     newest = _run_points(source, source.forecast, names, few=ids is not None)
     earlier = _run_points(source, source.earlier, names, few=ids is not None) if source.earlier else {}
+    texts = _period_texts(
+        source.zone,
+        *history.values(),
+        *tested.values(),
+        *(run["mean"] for run in (*newest.values(), *earlier.values())),
+    )
     return {
         unique_id: _curve(
-            source, history.get(unique_id, []), tested.get(unique_id, []), newest.get(unique_id, {}),
+            source, texts, history.get(unique_id, []), tested.get(unique_id, []), newest.get(unique_id, {}),
             earlier.get(unique_id, {}).get("mean", []),
         )
         for unique_id in keys
@@ -82,7 +90,8 @@ def load_total_curve(source: CurveSource) -> SeriesCurve:
     history = _sum_by(_read(source.panel, [_TIME, "y"]), _TIME, "y")
     newest = _sum_by(_read([source.forecast], [time, "mean"]), time, "mean")
     earlier = _sum_by(_read([source.earlier], [time, "mean"]), time, "mean") if source.earlier else []
-    return _curve(source, history, [], {"mean": newest}, earlier)
+    texts = _period_texts(source.zone, history, newest, earlier)
+    return _curve(source, texts, history, [], {"mean": newest}, earlier)
 
 
 def _arrow() -> Any:
@@ -166,25 +175,32 @@ def _sum_by(table: Any, time: str, value: str) -> list[tuple[Any, Any]]:
 
 def _curve(
     source: CurveSource,
+    texts: dict[Any, str],
     history: Sequence[tuple[Any, Any]],
     tested: Sequence[tuple[Any, Any]],
     newest: Mapping[str, Sequence[tuple[Any, Any]]],
     earlier: Sequence[tuple[Any, Any]],
 ) -> SeriesCurve:
-    """Return points of several lines as lines over the same periods."""
+    """Return points of several lines as lines over the same periods. `texts` are the periods as ISO text."""
     lines = {"actual": dict(history), "backtest": dict(tested), "earlier": dict(earlier)}
     lines |= {name: dict(points) for name, points in newest.items()}
     times = sorted({time for line in lines.values() for time in line})
-    columns = [times, *([line.get(time) for time in times] for line in lines.values())]
-    rows = plain_rows(["time", *lines], columns, source.zone)
-    plain = dict(zip(rows.columns, map(list, zip(*rows.values, strict=True)), strict=True)) if times else {}
-    empty: list[Any] = [None] * len(times)
-    quantiles = {name: plain.get(name, empty) for name in quantile_names(source.spec) if name in lines}
+
+    def values(name: str) -> list[Value]:
+        line = lines.get(name, {})
+        return [value if value is not None and isfinite(value) else None for value in map(line.get, times)]
+
     return SeriesCurve(
-        times=plain.get("time", []),
-        actual=plain.get("actual", empty),
-        backtest=plain.get("backtest", empty),
-        earlier=plain.get("earlier", empty),
-        mean=plain.get("mean", empty),
-        quantiles=quantiles,
+        times=[texts[time] for time in times],
+        actual=values("actual"),
+        backtest=values("backtest"),
+        earlier=values("earlier"),
+        mean=values("mean"),
+        quantiles={name: values(name) for name in quantile_names(source.spec) if name in lines},
     )
+
+
+def _period_texts(zone: str | None, *lines: Iterable[tuple[Any, Any]]) -> dict[Any, str]:
+    """Return each period of some points as ISO text; with times of day, if one of them has some."""
+    times = sorted({time for line in lines for time, _ in line})
+    return dict(zip(times, (row[0] for row in plain_rows(["time"], [times], zone).values), strict=True))
