@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from mlspec.engine.report import forecast_zone
 from mlspec.engine.status import ForecastStatus, find_status
 from mlspec.errors import StateError
 from mlspec.plan.alert_delivery import alert_delivery
@@ -35,8 +36,10 @@ def inbox_items(target: Target, names: Sequence[str], now: datetime) -> tuple[li
         for name in names:
             status = find_status(target, name, now)
             waiting = target.load_undelivered_notices(name) if status.is_readable else ()
-            alerts += _alerts(status, waiting, _newest_spec(target, name))
-            undelivered += [UndeliveredItem(name, pending) for pending in waiting if pending.problem]
+            spec = _newest_spec(target, name)
+            zone = forecast_zone(spec) if spec else "UTC"
+            alerts += _alerts(status, waiting, spec)
+            undelivered += [UndeliveredItem(name, pending, zone) for pending in waiting if pending.problem]
     alerts.sort(key=lambda item: item.since, reverse=True)
     alerts.sort(key=lambda item: _SHOWN_STATES.index(item.state))
     undelivered.sort(key=lambda item: item.pending.notice.at, reverse=True)
@@ -67,6 +70,7 @@ def _fleet_row(target: Target, name: str, now: datetime) -> FleetRow:
         cutoff=status.last_run.cutoff if status.last_run else None,
         age=data_age(status.last_run.cutoff, spec.dataset.timezone if spec else None, now) if status.last_run else None,
         next_run=status.next_run,
+        zone=forecast_zone(spec) if spec else "UTC",
     )
 
 
@@ -80,6 +84,7 @@ def _alerts(status: ForecastStatus, waiting: Sequence[PendingNotice], spec: Fore
                 since=alert.began or alert.since,
                 message=alert.message_without_name,
                 delivery=alert_delivery(alert, waiting, has_receivers=bool(spec and spec.notify)),
+                zone=forecast_zone(spec) if spec else "UTC",
             )
 
 

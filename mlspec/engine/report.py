@@ -18,6 +18,7 @@ from mlspec.plan.releases import release_spec
 from mlspec.plan.stock_outcomes import stock_outcomes
 from mlspec.render.page_facts import AttentionItem, ForecastPageFacts
 from mlspec.render.series_listing import SeriesIndex
+from mlspec.spec.forecast import Forecast
 from mlspec.state.record import FileRef, Release, Version
 from mlspec.targets.base import Target
 
@@ -65,7 +66,7 @@ def gather_facts(
         ready=status.ready,
         why=status.why,
         made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        zone=zone or spec.dataset.timezone or spec.schedule.timezone,
+        zone=zone or forecast_zone(spec),
         next_run=status.next_run,
         conditions=status.conditions,
         attention=tuple(attention_items(status)),
@@ -76,6 +77,11 @@ def gather_facts(
         series=series,
     )
     return ForecastPageSource(facts, open_curves(target, name, spec, run, checked, version))
+
+
+def forecast_zone(spec: Forecast) -> str:
+    """Return the time zone in which people read a forecast: that of its data, or else of its schedule."""
+    return spec.dataset.timezone or spec.schedule.timezone
 
 
 def with_series(source: ForecastPageSource, series: SeriesIndex | None) -> ForecastPageSource:

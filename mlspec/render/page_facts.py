@@ -99,6 +99,7 @@ class FleetRow:
     cutoff: str | None
     age: float | None
     next_run: str | None
+    zone: str = "UTC"
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -116,6 +117,7 @@ class InboxItem:
     since: str
     message: str
     delivery: str
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +126,4 @@ class UndeliveredItem:
 
     forecast: str
     pending: PendingNotice
+    zone: str = "UTC"

@@ -49,6 +49,7 @@ class PageFrame:
     live: bool = False
     at: str = ""
     alerts: int = 0
+    utc: bool = False
     switches: Sequence[Link] = ()
     kept: Mapping[str, str] = field(default_factory=dict)
     assets: Mapping[str, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -42,7 +42,7 @@ LANGUAGES: dict[str, Language] = {
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads a page: the language, and the time zone of moments, both with their names."""
+    """Who reads a page: the language, and the time zone of moments."""
 
     language: Language = LANGUAGES["en"]
     zone: str = "UTC"
@@ -82,12 +82,12 @@ class Reader:
         day = self._day(int(match[1]), int(match[2]), int(match[3]))
         return f"{day} {match[4]}" if match[4] else day
 
-    def moment(self, text: str | None) -> str:
-        """Return a moment (RFC 3339) by the clocks of the reader's time zone."""
+    def moment(self, text: str | None, zone: str = "") -> str:
+        """Return a moment (RFC 3339) by the clocks of the reader's time zone, or of another one."""
         if not text:
             return "–"
         try:
-            local = datetime.fromisoformat(text).astimezone(UTC if self.zone == "UTC" else ZoneInfo(self.zone))
+            local = datetime.fromisoformat(text).astimezone(ZoneInfo(zone or self.zone))
         except ValueError:
             return text
         return f"{self._day(local.year, local.month, local.day)} {local:%H:%M}"

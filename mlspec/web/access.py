@@ -7,6 +7,8 @@ Sources: RFC 9110 (7.2 Host, 11 authentication, 15.5.20 Misdirected Request), RF
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import ipaddress
 import re
@@ -18,6 +20,9 @@ from typing import Any
 from mlspec.web.problem import ClientError
 
 PROBES = frozenset({"/healthz", "/readyz"})  # they need no token
+# The pages for people. A browser asks its user for the token there, as the password of HTTP's Basic scheme, whatever the name. They
+# change nothing, so that a request which a page of another site makes a browser send does no harm.
+_PAGES = ("/alerts", "/forecasts/", "/assets/")
 SHORTEST_TOKEN = 16  # characters: 64 bits, if they are hexadecimal digits. A shorter one can be guessed over a network.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1: b64token
 _HOST = re.compile(
@@ -52,7 +57,15 @@ def check_request(access: Access, scope: Any) -> bool:
     _refuse_unclear_length(scope["method"], headers)
     if not access.platform:
         _refuse_host(access, _find_values(headers, b"host"), scope.get("server"))
-    return _is_identified(access, headers) or _allow_open_path(access, scope["path"], headers)
+    is_page = scope["method"] in ("GET", "HEAD") and is_page_path(scope["path"])
+    return _is_identified(access, headers, is_page=is_page) or _allow_open_path(
+        access, scope["path"], headers, is_page=is_page
+    )
+
+
+def is_page_path(path: str) -> bool:
+    """Return whether a path is one of the pages for people."""
+    return path == "/" or path.startswith(_PAGES)
 
 
 def _refuse_target(target: bytes) -> None:
@@ -82,23 +95,36 @@ def _refuse_host(access: Access, values: Sequence[bytes], server: tuple[str, int
         raise ClientError(f"{message}: start it with --allowed-host {name[:_SHOWN]} if it is", 421)
 
 
-def _is_identified(access: Access, headers: Headers) -> bool:
+def _is_identified(access: Access, headers: Headers, *, is_page: bool) -> bool:
     """Return whether the request has the token, or none is asked for. Compares in a time that depends on the length alone."""
     if access.token is None:
         return True
     given = _find_values(headers, b"authorization")
     scheme, _, word = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-    return scheme.lower() == b"bearer" and hmac.compare_digest(word.strip(), access.token.encode())
+    if is_page and scheme.lower() == b"basic":
+        word = _password(word)
+    elif scheme.lower() != b"bearer":
+        return False
+    return hmac.compare_digest(word.strip(), access.token.encode())
 
 
-def _allow_open_path(access: Access, path: str, headers: Headers) -> bool:
+def _password(credentials: bytes) -> bytes:
+    """Return the password of the Basic scheme (RFC 7617); empty if the credentials are none."""
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""
+
+
+def _allow_open_path(access: Access, path: str, headers: Headers, *, is_page: bool) -> bool:
     """Return False for a path that is open without a token. Raises ClientError for any other."""
     if path in access.open_paths:
         return False
     # RFC 6750, 3: no code for a request that tried nothing.
     code = ', error="invalid_token"' if _find_values(headers, b"authorization") else ""
     message = "expected the server's token, as Authorization: Bearer TOKEN"
-    raise ClientError(message, 401, {"www-authenticate": f'Bearer realm="mlspec"{code}'})
+    asked = ', Basic realm="mlspec", charset="UTF-8"' if is_page else ""
+    raise ClientError(message, 401, {"www-authenticate": f'Bearer realm="mlspec"{code}{asked}'})
 
 
 def _find_values(headers: Headers, name: bytes) -> list[bytes]:

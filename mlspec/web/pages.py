@@ -127,12 +127,12 @@ class _Pages:
         here = dict(request.query_params)
         others = [row for row in LANGUAGES.values() if row.tag != wish.language]
         switches = [Link(f"?{urlencode(here | {'language': row.tag})}", row.name, row.tag) for row in others]
-        if at == "forecast" and wish.utc:
+        if at and wish.utc:
             back = {key: value for key, value in here.items() if key != "utc"}
             switches.append(Link(f"?{urlencode(back)}", reader.say("Own time zone")))
-        elif at == "forecast":
+        elif at:
             switches.append(Link(f"?{urlencode(here | {'utc': '1'})}", "UTC"))
-        return live_frame(reader, at=at, alerts=alerts, switches=switches, kept=wish.kept)
+        return live_frame(reader, at=at, alerts=alerts, utc=wish.utc, switches=switches, kept=wish.kept)
 
     def _fleet_page(self, request: Request, wish: _Wish) -> Response:
         reader, rows = Reader(LANGUAGES[wish.language]), self._source.fleet()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -23,10 +25,37 @@ SMALLEST_TEXT = """() => Math.min(...[...document.querySelectorAll('body *')].fi
 def started_chromium() -> Iterator[Browser]:
     """Start it; without its sandbox for root, who cannot have one."""
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    program = needs("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=needs("chromium"), args=flags)
+        browser = playwright.chromium.launch(executable_path=program, args=flags)
         yield browser
         browser.close()
+
+
+@dataclass(frozen=True)
+class BrowserThread:
+    """A browser and the one thread that may use it.
+
+    Playwright switches stacks (greenlets) where it waits, after which Python 3.11 refuses to parse source in that thread ("AST
+    constructor recursion depth mismatch"): pytest and hypothesis do so in theirs.
+    """
+
+    pool: ThreadPoolExecutor
+    browser: Browser
+
+    def call(self, work: Callable[..., Any], **words: Any) -> Any:
+        """Return what `work` does there."""
+        return self.pool.submit(work, **words).result()
+
+
+@contextmanager
+def browser_thread() -> Iterator[BrowserThread]:
+    """Start Chromium in a thread of its own."""
+    needs("chromium")  # a test is skipped by its own thread
+    with ThreadPoolExecutor(1) as pool:
+        started = started_chromium()
+        yield BrowserThread(pool, pool.submit(started.__enter__).result())
+        pool.submit(started.__exit__, None, None, None).result()
 
 
 @contextmanager

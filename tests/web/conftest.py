@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
 
+from tests.web.browser import BrowserThread, browser_thread
 from tests.web.page_site import PageProject, make_project, serving_pages
 from tests.web.shop import Server, Shop, serving
 
@@ -34,12 +34,21 @@ def site(page_project: PageProject) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A browser."""
-    from tests.web.browser import started_chromium
+def chromium() -> Iterator[BrowserThread]:
+    """A browser. A test that asks for it runs in the browser's thread, and gets the browser itself."""
+    with browser_thread() as started:
+        yield started
 
-    with started_chromium() as browser:
-        yield browser
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test of the browser in its thread."""
+    words = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    thread = words.get("chromium")
+    if not isinstance(thread, BrowserThread):
+        return None
+    thread.call(pyfuncitem.obj, **{**words, "chromium": thread.browser})
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -220,3 +221,28 @@ def test_what_is_open_is_said(access: Access, address: str, said: list[str]) -> 
     assert len(sentences) == len(said)
     assert all(words in sentence for words, sentence in zip(said, sentences, strict=True))
     assert TOKEN not in " ".join(sentences)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/", 0), ("GET", "/forecasts/demand", 0), ("GET", "/alerts", 0), ("GET", "/assets/pages.js", 0),
+        ("GET", "/metrics", 401), ("POST", "/v1/models/demand:predict", 401), ("POST", "/forecasts/demand", 401),
+        ("POST", "/", 401),
+    ],
+)  # fmt: skip
+def test_a_browser_s_user_gives_the_token_as_a_password_for_pages_alone(method: str, path: str, code: int) -> None:
+    access = Access(token=TOKEN)
+    word = base64.b64encode(f"anybody:{TOKEN}".encode())
+    assert refused(access, scope((b"authorization", b"Basic " + word), method=method, path=path)) == code
+    wrong = base64.b64encode(f"anybody:{TOKEN}x".encode())
+    for other in (b"Basic " + wrong, b"Basic " + TOKEN.encode(), b"Basic \xff", b"Basic"):
+        assert refused(access, scope((b"authorization", other), method=method, path=path)) == 401
+
+
+def test_only_a_page_asks_a_browser_for_a_password() -> None:
+    for path, is_asked in (("/", True), ("/forecasts/x", True), ("/predict", False), ("/metrics", False)):
+        with pytest.raises(ClientError) as caught:
+            check_request(Access(token=TOKEN), scope(method="GET", path=path))
+        assert caught.value.headers is not None
+        assert ("Basic" in caught.value.headers["www-authenticate"]) is is_asked
