@@ -22,7 +22,7 @@ from mlspec.web.problem import ClientError
 PROBES = frozenset({"/healthz", "/readyz"})  # they need no token
 # The pages for people. A browser asks its user for the token there, as the password of HTTP's Basic scheme, whatever the name. They
 # change nothing, so that a request which a page of another site makes a browser send does no harm.
-_PAGES = ("/alerts", "/forecasts/", "/assets/")
+_PAGES = ("/alerts", "/forecasts/", "/assets/", "/docs", "/openapi.json")
 SHORTEST_TOKEN = 16  # characters: 64 bits, if they are hexadecimal digits. A shorter one can be guessed over a network.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1: b64token
 _HOST = re.compile(

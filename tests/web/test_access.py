@@ -227,6 +227,7 @@ def test_what_is_open_is_said(access: Access, address: str, said: list[str]) -> 
     ("method", "path", "code"),
     [
         ("GET", "/", 0), ("GET", "/forecasts/demand", 0), ("GET", "/alerts", 0), ("GET", "/assets/pages.js", 0),
+        ("GET", "/docs", 0),
         ("GET", "/metrics", 401), ("POST", "/v1/models/demand:predict", 401), ("POST", "/forecasts/demand", 401),
         ("POST", "/", 401),
     ],

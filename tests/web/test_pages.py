@@ -216,6 +216,7 @@ def test_the_server_of_predictions_has_the_pages_too(one: Server) -> None:
     status, headers, body = one.ask("GET", "/")
     assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert b'href="/forecasts/demand"' in body
+    assert one.ask("GET", "/docs")[0] == 200
     until(lambda: "refresh" not in one.ask("GET", "/forecasts/demand")[1])
     assert b"12 of 12 series" in one.ask("GET", "/forecasts/demand")[2]
 
