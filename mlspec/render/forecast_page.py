@@ -59,11 +59,12 @@ def render_forecast_page(
     downloads: Sequence[Link],
     *,
     problem: str = "",
+    actions: Sequence[Link] = (),
 ) -> str:
     """Return the page of the server, with the curve of the chosen series. `problem` says why there is no overview."""
     title = (facts.series.find_name(choice.series) if facts.series else None) or choice.series
     shown = ShownCurve(curve, title)
-    return _render(facts, shown, reader, frame, choice=choice, downloads=downloads, problem=problem)
+    return _render(facts, shown, reader, frame, choice=choice, downloads=downloads, problem=problem, actions=actions)
 
 
 def _render(
@@ -75,6 +76,7 @@ def _render(
     choice: SeriesChoice | None = None,
     downloads: Sequence[Link] = (),
     problem: str = "",
+    actions: Sequence[Link] = (),
     extra: Mapping[str, Any] | None = None,
     history: int = DRAWN_HISTORY,
 ) -> str:
@@ -101,6 +103,7 @@ def _render(
         timeline=timeline,
         hidden_events=hidden_events,
         downloads=downloads,
+        actions=actions,
         data=json_block({**page_data(facts, curve, title, reader), **(extra or {})}),
     )  # fmt: skip
 

@@ -20,9 +20,10 @@ from typing import Any
 from mlspec.web.problem import ClientError
 
 PROBES = frozenset({"/healthz", "/readyz"})  # they need no token
-# The pages for people. A browser asks its user for the token there, as the password of HTTP's Basic scheme, whatever the name. They
-# change nothing, so that a request which a page of another site makes a browser send does no harm.
+# The pages for people. A browser asks its user for the token there, as the password of HTTP's Basic scheme, whatever the name. A
+# page of another site can make a browser send that too: pages change nothing, and the forms of actions have tokens of their own.
 _PAGES = ("/alerts", "/forecasts/", "/assets/", "/docs", "/openapi.json")
+_ACTION = re.compile(r"/forecasts/[^/]+/actions/[a-z]+")
 SHORTEST_TOKEN = 16  # characters: 64 bits, if they are hexadecimal digits. A shorter one can be guessed over a network.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1: b64token
 _HOST = re.compile(
@@ -57,15 +58,17 @@ def check_request(access: Access, scope: Any) -> bool:
     _refuse_unclear_length(scope["method"], headers)
     if not access.platform:
         _refuse_host(access, _find_values(headers, b"host"), scope.get("server"))
-    is_page = scope["method"] in ("GET", "HEAD") and is_page_path(scope["path"])
+    is_page = is_page_request(scope["method"], scope["path"])
     return _is_identified(access, headers, is_page=is_page) or _allow_open_path(
         access, scope["path"], headers, is_page=is_page
     )
 
 
-def is_page_path(path: str) -> bool:
-    """Return whether a path is one of the pages for people."""
-    return path == "/" or path.startswith(_PAGES)
+def is_page_request(method: str, path: str) -> bool:
+    """Return whether a request is for one of the pages for people: it reads one, or it is the form of an action."""
+    if method == "POST":
+        return _ACTION.fullmatch(path) is not None
+    return method in ("GET", "HEAD") and (path == "/" or path.startswith(_PAGES))
 
 
 def _refuse_target(target: bytes) -> None:
@@ -123,8 +126,9 @@ def _allow_open_path(access: Access, path: str, headers: Headers, *, is_page: bo
     # RFC 6750, 3: no code for a request that tried nothing.
     code = ', error="invalid_token"' if _find_values(headers, b"authorization") else ""
     message = "expected the server's token, as Authorization: Bearer TOKEN"
-    asked = ', Basic realm="mlspec", charset="UTF-8"' if is_page else ""
-    raise ClientError(message, 401, {"www-authenticate": f'Bearer realm="mlspec"{code}{asked}'})
+    # Browsers read one challenge of a header, and ask their user by this one alone.
+    asked = 'Basic realm="mlspec", charset="UTF-8"' if is_page else f'Bearer realm="mlspec"{code}'
+    raise ClientError(message, 401, {"www-authenticate": asked})
 
 
 def _find_values(headers: Headers, name: bytes) -> list[bytes]:

@@ -15,6 +15,7 @@ from mlspec.engine.rows import PlainRows, choose_run, load_rows
 from mlspec.engine.series_curves import load_curves, load_total_curve
 from mlspec.errors import UsageError
 from mlspec.plan.moments import format_moment
+from mlspec.plan.releases import release_spec
 from mlspec.render.page_facts import FleetRow, InboxItem, SeriesCurve, UndeliveredItem
 from mlspec.render.series_listing import SeriesIndex
 from mlspec.targets.base import Target
@@ -72,6 +73,11 @@ class PageSource:
         if kept is None or kept[0] != basis:
             self.totals[name] = kept = (basis, load_total_curve(source.curves))
         return kept[1]
+
+    def alert_names(self, name: str) -> tuple[str, ...]:
+        """Return the names of the alerts of a forecast's newest release."""
+        release = next(iter(self.target.load_releases(name)), None)
+        return tuple(alert.name for alert in release_spec(release).alerts) if release else ()
 
     def rows(self, name: str) -> PlainRows:
         """Return all rows of the newest forecast. Raises UsageError for an unknown name."""

@@ -25,6 +25,7 @@ from mlspec.engine.rows import PlainRows
 from mlspec.engine.table_file import as_xlsx
 from mlspec.errors import MlspecError, UsageError
 from mlspec.plan.moments import format_moment
+from mlspec.render.action_page import ACTION_TEXTS
 from mlspec.render.csv_text import csv_text
 from mlspec.render.fleet_page import FleetChoice, render_alerts, render_fleet, render_problem
 from mlspec.render.forecast_page import render_forecast_page
@@ -43,9 +44,9 @@ _FOREVER = "public, max-age=31536000, immutable"  # the address of a file change
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def page_routes(source: PageSource, language: str | None = None) -> list[Route]:
+def page_routes(source: PageSource, language: str | None = None, *, with_actions: bool = False) -> list[Route]:
     """Return the routes of the pages. `language` is that of readers whose browsers ask for none of ours."""
-    pages = _Pages(source, language)
+    pages = _Pages(source, language, with_actions=with_actions)
     threading.Thread(target=_load_arrow, daemon=True).start()
     return [
         Route("/", pages.fleet, methods=["GET"]),
@@ -65,12 +66,17 @@ def _load_arrow() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class PageWish:
     """How a reader wants a page: the language and clocks, and what of it stands in the page's address."""
 
     language: str
     utc: bool
     kept: Mapping[str, str]
+
+    @property
+    def reader(self) -> Reader:
+        """The reader, by the clocks of UTC."""
+        return Reader(LANGUAGES[self.language])
 
     @property
     def suffix(self) -> str:
@@ -81,8 +87,8 @@ class _Wish:
 class _Pages:
     """The pages, one method per path."""
 
-    def __init__(self, source: PageSource, language: str | None) -> None:
-        self._source, self._language = source, language
+    def __init__(self, source: PageSource, language: str | None, *, with_actions: bool) -> None:
+        self._source, self._language, self._with_actions = source, language, with_actions
         self._limiter = CapacityLimiter(_AT_ONCE)
 
     async def fleet(self, request: Request) -> Response:
@@ -100,29 +106,21 @@ class _Pages:
     async def download_xlsx(self, request: Request) -> Response:
         return await self._answer(request, self._xlsx_file)
 
-    async def _answer(self, request: Request, make: Callable[[Request, _Wish], Response]) -> Response:
+    async def _answer(self, request: Request, make: Callable[[Request, PageWish], Response]) -> Response:
         """Return what `make` makes in a thread. An error of the project is a page that says it."""
-        wish = self._wish(request)
+        wish = read_wish(request, self._language)
         try:
             return await run_sync(partial(make, request, wish), limiter=self._limiter)
         except MlspecError as error:
             logger.debug("a page cannot be made", exc_info=error)
-            reader = Reader(LANGUAGES[wish.language])
+            reader = wish.reader
             frame = self._frame(request, reader, wish, "")
             code = 404 if isinstance(error, UsageError) else 409
-            return _html(
+            return html_response(
                 render_problem(error.message, error.hint or "", frame, reader, suffix=wish.suffix), reader, code
             )
 
-    def _wish(self, request: Request) -> _Wish:
-        named = _parameter(request, "language")
-        accepted = request.headers.get("accept-language", "")
-        language = named if named in LANGUAGES else choose_language(accepted, self._language or "en").tag
-        utc = _parameter(request, "utc") == "1"
-        kept = {"language": named} if named in LANGUAGES else {}
-        return _Wish(language, utc, kept | ({"utc": "1"} if utc else {}))
-
-    def _frame(self, request: Request, reader: Reader, wish: _Wish, at: str, alerts: int = 0) -> PageFrame:
+    def _frame(self, request: Request, reader: Reader, wish: PageWish, at: str, alerts: int = 0) -> PageFrame:
         """Return the frame of a page, with links to the same page in other languages and by other clocks."""
         here = dict(request.query_params)
         others = [row for row in LANGUAGES.values() if row.tag != wish.language]
@@ -134,23 +132,23 @@ class _Pages:
             switches.append(Link(f"?{urlencode(here | {'utc': '1'})}", "UTC"))
         return live_frame(reader, at=at, alerts=alerts, utc=wish.utc, switches=switches, kept=wish.kept)
 
-    def _fleet_page(self, request: Request, wish: _Wish) -> Response:
-        reader, rows = Reader(LANGUAGES[wish.language]), self._source.fleet()
+    def _fleet_page(self, request: Request, wish: PageWish) -> Response:
+        reader, rows = wish.reader, self._source.fleet()
         choice = FleetChoice(
             _parameter(request, "q"), _parameter(request, "state"), _parameter(request, "owner"), _page_number(request)
         )
         frame = self._frame(request, reader, wish, "fleet", sum(row.firing for row in rows))
         now = format_moment(self._source.clock())
-        return _html(render_fleet(rows, choice, frame, reader, now=now, suffix=wish.suffix), reader)
+        return html_response(render_fleet(rows, choice, frame, reader, now=now, suffix=wish.suffix), reader)
 
-    def _alerts_page(self, request: Request, wish: _Wish) -> Response:
-        reader, (alerts, undelivered) = Reader(LANGUAGES[wish.language]), self._source.inbox()
+    def _alerts_page(self, request: Request, wish: PageWish) -> Response:
+        reader, (alerts, undelivered) = wish.reader, self._source.inbox()
         firing = sum(item.state == "firing" for item in alerts)
         frame = self._frame(request, reader, wish, "alerts", firing)
         now = format_moment(self._source.clock())
-        return _html(render_alerts(alerts, undelivered, frame, reader, now=now, suffix=wish.suffix), reader)
+        return html_response(render_alerts(alerts, undelivered, frame, reader, now=now, suffix=wish.suffix), reader)
 
-    def _forecast_page(self, request: Request, wish: _Wish) -> Response:
+    def _forecast_page(self, request: Request, wish: PageWish) -> Response:
         name = request.path_params["name"]
         source, kept, basis = self._source.forecast(name, "UTC" if wish.utc else None)
         choice = SeriesChoice(
@@ -163,19 +161,32 @@ class _Pages:
         reader = Reader(LANGUAGES[wish.language], source.facts.zone)
         frame = self._frame(request, reader, wish, "forecast")
         downloads = _download_links(name, reader)
-        page = render_forecast_page(source.facts, curve, frame, reader, choice, downloads, problem=kept.problem)
-        return _html(page, reader, soon=kept.is_pending and kept.series is None)
+        actions = _action_links(name, reader, wish) if self._with_actions else ()
+        page = render_forecast_page(
+            source.facts, curve, frame, reader, choice, downloads, problem=kept.problem, actions=actions
+        )
+        return html_response(page, reader, soon=kept.is_pending and kept.series is None)
 
-    def _csv_file(self, request: Request, _wish: _Wish) -> Response:
+    def _csv_file(self, request: Request, _wish: PageWish) -> Response:
         name, rows = request.path_params["name"], self._source.rows(request.path_params["name"])
         own = _parameter(request, "form") == "semicolon"
         text = csv_text(rows.columns, rows.values, separator=";" if own else ",", decimal_comma=own)
         # The mark at the start says to a spreadsheet that the text is UTF-8.
         return _file(f"\ufeff{text}".encode(), f"{name}.csv", "text/csv; charset=utf-8")
 
-    def _xlsx_file(self, request: Request, _wish: _Wish) -> Response:
+    def _xlsx_file(self, request: Request, _wish: PageWish) -> Response:
         rows: PlainRows = self._source.rows(request.path_params["name"])
         return _file(as_xlsx(rows), f"{request.path_params['name']}.xlsx", _WORKBOOK)
+
+
+def read_wish(request: Request, usual: str | None) -> PageWish:
+    """Return how a request wants a page: what its address says, else its browser; `usual` if that names none of our languages."""
+    named = _parameter(request, "language")
+    accepted = request.headers.get("accept-language", "")
+    language = named if named in LANGUAGES else choose_language(accepted, usual or "en").tag
+    utc = _parameter(request, "utc") == "1"
+    kept = {"language": named} if named in LANGUAGES else {}
+    return PageWish(language, utc, kept | ({"utc": "1"} if utc else {}))
 
 
 async def send_asset(request: Request) -> Response:
@@ -187,11 +198,12 @@ async def send_asset(request: Request) -> Response:
     return Response(asset_text(name), media_type=kind, headers={"cache-control": _FOREVER})
 
 
-def _html(page: str, reader: Reader, code: int = 200, *, soon: bool = False) -> Response:
+def html_response(page: str, reader: Reader, code: int = 200, *, soon: bool = False) -> Response:
+    """Return the answer with a page. `soon`: the browser asks again in a moment."""
     headers = {
         "content-security-policy": LIVE_POLICY,
         "content-language": reader.language.tag,
-        "referrer-policy": "no-referrer",
+        "referrer-policy": "same-origin",  # with no-referrer a form would come from the origin "null"
         "vary": "accept-language",
     }
     return Response(page, code, headers | ({"refresh": _SOON} if soon else {}), media_type="text/html")
@@ -209,6 +221,13 @@ def _download_links(name: str, reader: Reader) -> list[Link]:
     if importlib.util.find_spec("openpyxl") is not None:
         links.append(Link(f"/forecasts/{name}/forecast.xlsx", reader.say("Download XLSX")))
     return links
+
+
+def _action_links(name: str, reader: Reader, wish: PageWish) -> list[Link]:
+    return [
+        Link(f"/forecasts/{name}/actions/{action}{wish.suffix}", reader.say(title))
+        for action, (title, _) in ACTION_TEXTS.items()
+    ]
 
 
 def _parameter(request: Request, name: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlspec.assets import asset_folder
 from mlspec.plan.alert_delivery import AlertDelivery
-from mlspec.render import fleet_page, forecast_page, reader, series_listing
+from mlspec.render import action_page, fleet_page, forecast_page, reader, series_listing
 from mlspec.render.reader import LANGUAGES, Reader, choose_language, translations
 from mlspec.spec.metrics import METRICS
 
@@ -74,6 +74,7 @@ def test_every_sentence_of_the_pages_is_translated_and_no_other() -> None:
     code = "\n".join(file.read_text(encoding="utf-8") for file in files)
     said = {first or second for first, second in re.findall(r"""\bsay\(\s*(?:"([^"]+)"|'([^']+)')""", code)}
     said |= {*series_listing.ORDERS.values(), *fleet_page.STATES, *forecast_page.SENTENCES}
+    said |= {text for texts in action_page.ACTION_TEXTS.values() for text in texts}
     said |= {metric.tile for metric in METRICS.values() if metric.tile}
     said |= {*get_args(AlertDelivery), "pending", "silenced", "inhibited", "no-data"}  # of an alert in the inbox
     said |= set(re.findall(r'AttentionItem\(\s*"([^"]+)"', (package / "engine/report.py").read_text(encoding="utf-8")))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from mlspec.state.observed import Settlement
 from mlspec.state.overview import ForecastOverview
 from mlspec.targets.local.target import LocalTarget
 from mlspec.web.access import Access
+from mlspec.web.action_pages import action_routes
+from mlspec.web.actions import ActionRunner
 from mlspec.web.admission import AdmissionMiddleware
 from mlspec.web.app import _answer_client_error, _answer_http_error
 from mlspec.web.page_source import PageSource
@@ -102,13 +104,12 @@ def _lose_a_notice(target: LocalTarget, at: str) -> None:
 
 
 @contextmanager
-def serving_pages(
-    made: PageProject, clock: Callable[[], datetime] = utc_now, language: str | None = None, token: str | None = None
-) -> Iterator[str]:
-    """Serve the pages, and yield their address."""
-    source = PageSource(made.target, made.root, (), jobs.measure_overview, clock)
+def serving_pages(made: PageProject, token: str | None = None, run: ActionRunner | None = None) -> Iterator[str]:
+    """Serve the pages, and yield their address. With `run` they have actions."""
+    source = PageSource(made.target, made.root, (), jobs.measure_overview, utc_now)
+    actions = action_routes(source, run) if run else []
     router = Starlette(
-        routes=page_routes(source, language),
+        routes=[*page_routes(source, with_actions=bool(run)), *actions],
         exception_handlers={HTTPException: _answer_http_error, ClientError: _answer_client_error},
     )
     listening = open_socket("127.0.0.1", 0)

@@ -229,7 +229,8 @@ def test_what_is_open_is_said(access: Access, address: str, said: list[str]) -> 
         ("GET", "/", 0), ("GET", "/forecasts/demand", 0), ("GET", "/alerts", 0), ("GET", "/assets/pages.js", 0),
         ("GET", "/docs", 0),
         ("GET", "/metrics", 401), ("POST", "/v1/models/demand:predict", 401), ("POST", "/forecasts/demand", 401),
-        ("POST", "/", 401),
+        ("POST", "/", 401), ("POST", "/forecasts/demand/actions/silence", 0), ("GET", "/forecasts/demand/actions/silence", 0),
+        ("POST", "/forecasts/demand/actions/silence/more", 401),
     ],
 )  # fmt: skip
 def test_a_browser_s_user_gives_the_token_as_a_password_for_pages_alone(method: str, path: str, code: int) -> None:

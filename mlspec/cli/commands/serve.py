@@ -17,6 +17,7 @@ from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
+from mlspec.cli.page_actions import carry_out
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
@@ -56,6 +57,10 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
     "--language", type=click.Choice(["en", "pt-BR"]), default="en", show_default=True,
     help="The language of pages for browsers that ask for neither English nor Portuguese.",
 )  # fmt: skip
+@click.option(
+    "--allow-actions", is_flag=True,
+    help="Pages have forms that silence alerts, end holds and send notices again, for who has the token.",
+)  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine without a token.")
 @click.option(
     "--version", metavar="VERSION",
@@ -63,7 +68,7 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
 )  # fmt: skip
 def command(
     names: tuple[str, ...], target: str, host: str | None, port: int | None, allowed_hosts: frozenset[str],
-    token_secret: str | None, language: str, insecure: bool, version: str | None,
+    token_secret: str | None, language: str, allow_actions: bool, insecure: bool, version: str | None,
 ) -> int:  # fmt: skip
     """Serve predictions over HTTP, in Vertex AI's and KServe's formats, by the versions that serve; without NAME, of all.
 
@@ -72,6 +77,8 @@ def command(
     alerts. AIP_HTTP_PORT, AIP_HEALTH_ROUTE and AIP_PREDICT_ROUTE are used on Vertex AI, which authenticates the callers. After
     SIGTERM it finishes the running requests and exits with 0.
     """
+    if allow_actions and not token_secret:
+        raise UsageError("--allow-actions needs a token", hint="add --token-secret NAME")
     _require_libraries()
     from mlspec.web import app, server
     from mlspec.web.access import exposure_sentences
@@ -92,7 +99,7 @@ def command(
     click.echo(f"mlspec serve: http://{f'[{address}]' if ':' in address else address}:{bound_port}")
     for sentence in exposure_sentences(access, address, secret=token_secret):
         report(f"mlspec serve: {sentence}", "WARNING" if insecure else "INFO")
-    pages = () if version or access.platform else _page_routes(names, target, language)
+    pages = () if version or access.platform else _page_routes(names, target, language, allow_actions=allow_actions)
     application = AdmissionMiddleware(app.make_app(shelf, answering, routes, pages), access)
     try:
         renew = (lambda: application.renew_token(read_token())) if read_token else None
@@ -102,13 +109,15 @@ def command(
     return Exit.DONE
 
 
-def _page_routes(names: tuple[str, ...], target: str, language: str) -> list[Route]:
+def _page_routes(names: tuple[str, ...], target: str, language: str, *, allow_actions: bool) -> list[Route]:
     """Return the routes of the pages. They read the record by a target of their own."""
+    from mlspec.web.action_pages import action_routes
     from mlspec.web.page_source import PageSource
     from mlspec.web.pages import page_routes
 
     source = PageSource(open_here(target), find_root(), names, jobs.measure_overview_apart, utc_now)
-    return page_routes(source, language)
+    actions = action_routes(source, partial(carry_out, target), language) if allow_actions else []
+    return [*page_routes(source, language, with_actions=allow_actions), *actions]
 
 
 def _access(routes: PlatformRoutes, host: str | None, allowed_hosts: frozenset[str], token: str | None) -> Access:

@@ -1,0 +1,79 @@
+"""What a person may do on a page with `mlspec serve --allow-actions`: silence an alert, end a hold, send notices again.
+
+Each action has a form that says what will happen, asks for author and reason, and has to be confirmed. The history keeps both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.requests import Request
+
+from mlspec.errors import UsageError
+from mlspec.spec.duration import parse_duration
+from mlspec.web.problem import ClientError
+
+ACTIONS = ("silence", "resume", "notices")
+_FORM = "application/x-www-form-urlencoded"
+_MOST_BYTES = 16_384
+_LONGEST = {"author": 80, "reason": 500}
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOrder:
+    """One action on a forecast: which (of `ACTIONS`), by whom and why. `alert` and `span` are those of a silence."""
+
+    forecast: str
+    action: str
+    author: str
+    reason: str
+    alert: str = ""
+    span: timedelta = timedelta(0)
+
+
+ActionRunner = Callable[[ActionOrder], str]  # does it, and returns a sentence on what was done
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a form. Raises ClientError if it comes from another site, is no form or is too large."""
+    _refuse_other_sites(request)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise ClientError(f"expected Content-Type: {_FORM}", 415)
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _MOST_BYTES:
+            raise ClientError(f"the form is larger than {_MOST_BYTES:,} bytes", 413, {"connection": "close"})
+    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=20)
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Refuse a request that a browser says another site made it send. The token of the form is the other half of this."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    own = urlsplit(origin).netloc == request.headers.get("host") if origin else True
+    if not own or site not in (None, "same-origin"):
+        raise ClientError("a page of another site cannot act here: open the form on this server's own page", 403)
+
+
+def read_order(forecast: str, action: str, fields: Mapping[str, str]) -> ActionOrder:
+    """Return the order that a form makes. Raises UsageError if something is missing."""
+    if fields.get("confirmed") != "yes":
+        raise UsageError("the action was not confirmed, so nothing was done", hint="tick the box above the button")
+    texts = {name: " ".join(fields.get(name, "").split()) for name in _LONGEST}
+    for name, text in texts.items():
+        if not 1 <= len(text) <= _LONGEST[name]:
+            raise UsageError(f"the {name} has {len(text)} characters: expected 1 to {_LONGEST[name]}")
+    order = ActionOrder(forecast, action, texts["author"], texts["reason"])
+    if action != "silence":
+        return order
+    try:
+        span = parse_duration(fields.get("span", ""))
+    except ValueError as error:
+        raise UsageError(f"the time is '{fields.get('span', '')[:40]}': {error}", hint="such as 2d or 30m") from error
+    if span <= timedelta(0):
+        raise UsageError("the time has to be longer than 0", hint="such as 2d")
+    return replace(order, alert=fields.get("alert", ""), span=span)

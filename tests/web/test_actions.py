@@ -1,0 +1,171 @@
+"""Actions on pages: off by default, behind the token, confirmed, kept in the history, and not for a page of another site."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from playwright.sync_api import Browser
+
+from mlspec.cli import main as front
+from mlspec.cli.page_actions import carry_out
+from mlspec.web.form_token import FormTokens
+from tests.web.browser import DESKTOP, PHONE, accessibility_faults, opened, sideways
+from tests.web.page_site import PageProject, serving_pages
+
+pytestmark = pytest.mark.xdist_group("pages")  # one project, one browser
+
+TOKEN = "0123456789abcdef-token"
+BASIC = f"Basic {base64.b64encode(f'ana:{TOKEN}'.encode()).decode()}"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SILENCE = "/forecasts/demand/actions/silence"
+ORDER = {"alert": "accuracy", "span": "2d", "author": "Ana", "reason": "a promotion", "confirmed": "yes"}
+
+
+@pytest.fixture
+def acting(
+    page_project: PageProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[PageProject, str]]:
+    """A copy of the project, and the address of its pages with actions."""
+    copy = PageProject(shutil.copytree(page_project.root, tmp_path / "copy"))
+    monkeypatch.chdir(copy.root)
+    with serving_pages(copy, TOKEN, partial(carry_out, "local")) as site:
+        yield copy, site
+
+
+def post(address: str, fields: dict[str, str], **headers: str) -> tuple[int, str]:
+    """Send a form, and return the status and the page."""
+    named = {"authorization": BASIC} | {name.replace("_", "-"): value for name, value in headers.items()}
+    return fetch(Request(address, urlencode(fields).encode(), named))
+
+
+def fetch(request: Request) -> tuple[int, str]:
+    try:
+        with urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def form_token(site: str, path: str = SILENCE) -> str:
+    """Return the token of a form that was just opened."""
+    status, page = fetch(Request(site + path, headers={"authorization": BASIC}))
+    assert status == 200
+    return re.findall(r'name="token" value="([^"]+)"', page)[0]
+
+
+def test_a_silence_from_a_page_is_in_force_and_in_the_history_with_author_and_reason(
+    acting: tuple[PageProject, str],
+) -> None:
+    made, site = acting
+    status, page = post(site + SILENCE, {**ORDER, "token": form_token(site)}, origin=site, sec_fetch_site="same-origin")
+    assert (status, "Done." in page) == (200, True)
+    (mute,) = made.target.observe_forecast("demand").ledger.silences
+    assert (mute.alert, mute.by, mute.reason) == ("accuracy", "Ana (page)", "a promotion")
+    event = made.target.load_events("demand")[0]
+    assert (event.reason, "Ana (page): a promotion" in event.message) == ("Silenced", True)
+
+
+def test_notices_that_were_given_up_are_sent_again_and_a_forecast_that_is_not_held_says_so(
+    acting: tuple[PageProject, str],
+) -> None:
+    made, site = acting
+    path = "/forecasts/demand/actions/notices"
+    status, _ = post(site + path, {**ORDER, "token": form_token(site, path)})
+    assert status == 200
+    (pending,) = [each for each in made.target.load_undelivered_notices("demand") if each.notice.id == "lost"]
+    assert not pending.is_given_up
+    path = "/forecasts/orders/actions/resume"
+    status, page = post(site + path, {**ORDER, "token": form_token(site, path)})
+    assert (status, "neither held nor stalled" in page) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers", "code"),
+    [
+        ({"token": ""}, {}, 403),
+        ({"token": "1.2"}, {}, 403),
+        ({}, {"origin": "https://elsewhere.example"}, 403),
+        ({}, {"origin": "null"}, 403),
+        ({}, {"sec_fetch_site": "cross-site"}, 403),
+        ({}, {"sec_fetch_site": "same-site"}, 403),
+        ({}, {"content_type": "text/plain"}, 415),
+        ({}, {"authorization": "Basic eDp5"}, 401),
+        ({"confirmed": ""}, {}, 400),
+        ({"author": " "}, {}, 400),
+        ({"reason": "x" * 501}, {}, 400),
+        ({"span": "-1d"}, {}, 400),
+        ({"span": "soon"}, {}, 400),
+        ({"alert": "nothing"}, {}, 400),
+        ({"reason": "x" * 20_000}, {}, 413),
+    ],
+)
+def test_what_is_not_this_server_s_own_confirmed_form_changes_nothing(
+    acting: tuple[PageProject, str], fields: dict[str, str], headers: dict[str, str], code: int
+) -> None:
+    made, site = acting
+    before = made.target.serial
+    status, page = post(site + SILENCE, {**ORDER, "token": form_token(site), **fields}, **headers)
+    assert (status, "Traceback" in page) == (code, False)
+    assert made.target.serial == before
+
+
+def test_a_token_of_another_action_or_forecast_is_none_of_this_one(acting: tuple[PageProject, str]) -> None:
+    _, site = acting
+    for path in ("/forecasts/demand/actions/resume", "/forecasts/orders/actions/silence"):
+        assert post(site + SILENCE, {**ORDER, "token": form_token(site, path)})[0] == 403
+    assert post(f"{site}/forecasts/demand/actions/destroy", ORDER)[0] == 404
+
+
+def test_without_the_option_there_is_no_action(site: str) -> None:
+    assert post(site + SILENCE, ORDER)[0] == 404
+    assert "Silence an alert" not in fetch(Request(f"{site}/forecasts/demand"))[1]
+
+
+def test_actions_need_a_token(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        front.main(["serve", "--allow-actions", "--port", "0"])
+    assert ended.value.code == 2
+    assert "--allow-actions needs a token" in capsys.readouterr().err
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.integers(-10, 10_000))
+def test_a_token_holds_for_its_action_for_an_hour(action: str, other: str, seconds: int) -> None:
+    tokens = FormTokens()
+    token = tokens.make(action, NOW)
+    later = NOW + timedelta(seconds=seconds)
+    assert tokens.is_valid(token, action, later) is (0 <= seconds <= 3600)
+    assert tokens.is_valid(token, other, NOW) is (action == other)
+    assert not FormTokens().is_valid(token, action, NOW)
+    assert not tokens.is_valid(other, action, NOW)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desk", "phone"])
+def test_a_person_silences_an_alert_in_a_browser(
+    acting: tuple[PageProject, str], chromium: Browser, size: tuple[int, int]
+) -> None:
+    made, site = acting
+    with opened(
+        chromium, f"{site}/forecasts/demand", size, http_credentials={"username": "ana", "password": TOKEN}
+    ) as page:
+        page.get_by_role("link", name="Silence an alert").click()
+        assert accessibility_faults(page) == []
+        assert sideways(page) <= 0
+        page.get_by_label("Your name").fill("Ana")
+        page.get_by_role("textbox", name="Reason").fill("a promotion")
+        page.get_by_role("checkbox").check()
+        page.get_by_role("button", name="Silence an alert").click()
+        assert "Done." in page.locator("main").inner_text()
+    assert made.target.observe_forecast("demand").ledger.silences
