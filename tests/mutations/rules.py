@@ -420,7 +420,7 @@ MUTATIONS = (
     Mutation("a request that reads brings no body", "web/access.py", 'if method in ("GET", "HEAD") and', "if False and", ACCESS),
     Mutation("a token is the whole token", "web/access.py",
              "hmac.compare_digest(word.strip(), access.token.encode())", "access.token.encode().startswith(word.strip())", ACCESS),
-    Mutation("no text ends the data of a page", "render/page_frame.py", '.replace("<", "\\\\u003c")', "",
+    Mutation("no text ends the data of a page", "render/page_frame.py", '.replace("<", "\\\\u003c").replace(">", "\\\\u003e")', "",
              "tests/render/test_report.py::test_no_text_of_a_user_becomes_a_tag"),
     Mutation("a page says which scripts it runs", "web/pages.py", '        "content-security-policy": LIVE_POLICY,\n', "",
              "tests/web/test_pages.py::test_pages_run_and_load_nothing_but_the_server_s_own_files"),

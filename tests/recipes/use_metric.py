@@ -48,7 +48,7 @@ def commands_know_it(root: Path) -> None:
     assert "sMAPE" in applied, applied
     assert "smape 0.0" in applied, applied  # the gate's sentence
     run("report", "demand", "--out", "page.html")
-    assert "<th>sMAPE</th>" in (root / "page.html").read_text()
+    assert '<th scope="col">sMAPE</th>' in (root / "page.html").read_text()
 
 
 def a_step_measures_it(root: Path) -> None:

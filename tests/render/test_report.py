@@ -73,7 +73,7 @@ class Tags(HTMLParser):
 @settings(max_examples=15)
 def test_no_text_of_a_user_becomes_a_tag(text: str) -> None:
     plain = Tags(report()).seen
-    row = replace(ROW, key=(f"</svg><script>{text}",))
+    row = replace(ROW, key=(f"</svg></script><script>{text}",))
     hostile = replace(
         FACTS, name=f"<script>{text}", description=f'"><img onerror=x>{text}', owner=text, target_column=f"{text}<b>",
         gate=[f"pass: {text}<b>"], events=[replace(EVENT, message=f"<script>alert(1)</script>{text}")],
