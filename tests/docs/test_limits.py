@@ -14,10 +14,11 @@ from mlspec.forecast.reading import budget
 from mlspec.jobs import model_check, tree_process
 from mlspec.models import process
 from mlspec.plan import backoff, clock, comparison, delivery, retention, serving_metrics, shares
+from mlspec.render import error_tables, series_listing, timeline
 from mlspec.spec import alerts, faults, metrics
 from mlspec.state import request_counts
 from mlspec.targets.notify import deadline
-from mlspec.web import connection, instances, request_body, server
+from mlspec.web import connection, instances, pages, request_body, server
 from tests.docs.sessions import ROOT
 
 # How a page writes a figure in words.
@@ -37,6 +38,10 @@ LIMITS = [
     ("docs/commands.md", "{:,} in all;", faults.MOST_OF_ALL),
     ("docs/commands.md", "on {} series of the data of NAME", WORDS[model_check.MOST_SERIES]),
     ("docs/comparison.md", "a spec of mlspec ends at {:,}", load.MOST_SERIES),
+    ("docs/pages.md", "is listed, {} on a page", series_listing.PAGE),
+    ("docs/pages.md", "shows the {} worst", error_tables.SHOWN_SEGMENTS),
+    ("docs/pages.md", "the last {}, and says", WORDS[timeline.SHOWN_ROUTINE]),
+    ("docs/pages.md", "made at most {} at a time", WORDS[pages._AT_ONCE]),
     ("docs/models.md", "fewer than {} periods for each covariate", WORDS[effects.PERIODS_PER_COVARIATE]),
     ("docs/models.md", "and by {} in all", WORDS[paired_test.CLEAR_GAIN]),
     ("docs/models.md", "where {} of the series or more", WORDS[auto.INTERMITTENT_SHARE]),
