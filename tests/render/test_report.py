@@ -182,9 +182,9 @@ def test_the_stock_has_what_its_levels_would_have_reached() -> None:
     }  # fmt: skip
     facts = {"service_level": 0.95, "protection_periods": 3, "formula": "f"}
     stock = {"columns": ["shop"], "rows": [["1"]], "hidden": 0, "words": 1, "facts": facts, "policy": "(R,S)"}
-    assert "would have reached" not in render_report(replace(FACTS, inventory={**stock, "simulation": ()}))
+    assert "would have reached" not in report(replace(FACTS, inventory={**stock, "simulation": ()}))
     simulated = {**stock, "simulation": [row, {**row, "candidate": "<b>", "policy": "(s,S)"}]}
-    page = render_report(replace(FACTS, inventory=simulated))
+    page = report(replace(FACTS, inventory=simulated))
     cells = '<td class="left">(R,S)</td><td>96.2%</td><td>–</td><td>1,234</td><td>0.66</td><td>100.0%</td>'
     assert f'<tr class="champion"><th scope="row">theta</th>{cells}' in page
     assert '<tr><th scope="row">&lt;b&gt;</th><td class="left">(s,S)</td>' in page
