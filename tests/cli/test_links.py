@@ -90,11 +90,11 @@ def picture(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that was applied, beside what a user has elsewhere."""
     root = project(tmp_path / "ready")
     (root / "out").mkdir()
-    os.chdir(root)
+    monkeypatch.chdir(root)  # and back, at the end
     assert front.run(["apply"]) == 0
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "folder").mkdir(parents=True)

@@ -157,5 +157,5 @@ def test_watch_refuses_what_would_never_end(mlspec: Mlspec, words: tuple[str, ..
 
 def test_the_width_is_that_of_the_terminal(mlspec: Mlspec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status.sys.stdout, "isatty", lambda: True)
-    monkeypatch.setattr(status.shutil, "get_terminal_size", lambda _fallback: os.terminal_size((30, 24)))
+    monkeypatch.setattr(status.shutil, "get_terminal_size", lambda *_, **_fallback: os.terminal_size((30, 24)))
     assert "--wide also shows" in mlspec("status").out
