@@ -35,12 +35,12 @@ SHOPS = ("001", "NA", "süd/2", "7", "8", "9")  # of two halves, by the hash of 
 
 BREAKS = """
 from mlspec.web import answer
-was = answer._predict_instance
+was = answer._forecast_instance
 def predicts(asked, *more):
     if asked.key == '099':
         raise ValueError('too cold')
     return was(asked, *more)
-answer._predict_instance = predicts
+answer._forecast_instance = predicts
 """
 
 
