@@ -16,7 +16,7 @@ from mlspec.plan.natural_order import natural_key
 from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
 from mlspec.spec.faults import did_you_mean
-from mlspec.state.record import ForecastRun
+from mlspec.state.record import ForecastRun, Release
 from mlspec.targets.base import Target
 
 _RESTORE = "restore the state from a backup, or run `mlspec apply`"
@@ -134,13 +134,20 @@ def run_of_release(target: Target, name: str, number: int) -> ForecastRun:
         known = ", ".join(f"r{each}" for each in sorted(releases)) or "none yet"
         raise UsageError(f"{name} has no release r{number}", hint=f"releases: {known}")
     release = releases[number]
-    ended = min((other.created for other in releases.values() if other.release > number), default=None)
+    following = releases.get(min((other for other in releases if other > number), default=0))
     for run in target.load_runs(name):
-        if run.version == release.version and run.created >= release.created and (ended is None or run.created < ended):
+        if run.version == release.version and run.created >= release.created and _was_made_before(run, following):
             return run
     raise UsageError(
         f"release r{number} of {name} made no forecast", hint=f"`mlspec history {name}` lists what was made"
     )
+
+
+def _was_made_before(run: ForecastRun, following: Release | None) -> bool:
+    """Return whether a run was made before a release. Within the same second, a run by another version than its was."""
+    if following is None or run.created < following.created:
+        return True
+    return run.created == following.created and run.version != following.version
 
 
 def previous_run(target: Target, name: str, run: ForecastRun) -> ForecastRun:
