@@ -296,13 +296,13 @@ def compute_stock(
 def _serving_files(serving: Mapping[str, Version]) -> dict[str, FileRef]:
     """Return each serving version's model and backtest, under the version's name."""
     return {
-        f"{role}-{name}": _recorded_file(version, role)
+        f"{role}-{name}": recorded_file(version, role)
         for name, version in serving.items()
         for role in ("model", "backtest")
     }
 
 
-def _recorded_file(version: Version, role: str) -> FileRef:
+def recorded_file(version: Version, role: str) -> FileRef:
     """Return a file of a version. Raises StateError if its record names none."""
     if role not in version.files:
         raise StateError(

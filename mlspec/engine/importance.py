@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlspec.engine.effects import checked_files, recorded_fact
-from mlspec.engine.error_request import serving_release
+from mlspec.engine.effects import recorded_fact, recorded_file
 from mlspec.engine.rows import PlainRows
-from mlspec.errors import StateError
-from mlspec.plan.select import known_name
-from mlspec.plan.serving import stable_version
+from mlspec.engine.serving_record import load_serving
 from mlspec.spec.metrics import MAIN, metrics_of_kind
 from mlspec.state.step import Progress, StepRequest
 from mlspec.targets.base import Target
@@ -35,22 +32,12 @@ class Drivers:
 
 def find_drivers(target: Target, name: str, root: Path, measure: Measure, progress: Progress) -> Drivers:
     """Measure what each covariate is worth to what serves, on the newest data. Raises StateError if nothing serves."""
-    name = known_name(name, target.forecast_names())
-    observed = target.observe_forecast(name)
-    release, version = serving_release(target, name, stable_version(observed))
-    if release is None or version is None or "data" not in observed.resources:
-        raise StateError(f"nothing of {name} serves", hint="`mlspec status` says why; `mlspec apply` makes a forecast")
-    refs = {**checked_files(observed.resources["data"].files), "incumbent": version.files["model"]}
-    request = StepRequest(
-        step="backtest",
-        spec=release.spec,
-        root=root,
-        out=root,
-        inputs={role: target.fetch_file(name, ref) for role, ref in refs.items()},
-        options={"candidate": recorded_fact(version, "champion_candidate")},
-    )
+    served = load_serving(target, name)
+    files = {"incumbent": recorded_file(served.version, "model")}
+    candidate = recorded_fact(served.version, "champion_candidate")
+    request = served.step_request(target, "backtest", root, files, {"candidate": candidate})
     found = measure(request, progress)
-    return Drivers(version.version, version.candidate, found.metrics[MAIN.name], _as_rows(found))
+    return Drivers(served.version.version, served.version.candidate, found.metrics[MAIN.name], _as_rows(found))
 
 
 def _as_rows(found: Any) -> PlainRows:

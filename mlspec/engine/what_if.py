@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlspec.engine.effects import checked_files
-from mlspec.engine.error_request import serving_release
+from mlspec.engine.effects import recorded_file
 from mlspec.engine.rows import PlainRows, plain_rows
+from mlspec.engine.serving_record import ServingRecord, load_serving
 from mlspec.errors import StateError, UsageError
 from mlspec.plan.forecast_changes import ForecastChanges, ForecastValue, compare_forecasts
 from mlspec.plan.releases import release_spec
-from mlspec.plan.select import known_name
-from mlspec.plan.serving import observed_traffic, stable_version
+from mlspec.plan.serving import observed_traffic
 from mlspec.state.assumptions import Assumptions
-from mlspec.state.observed import Observed
-from mlspec.state.record import Release
 from mlspec.state.step import StepRequest
 from mlspec.targets.base import Target
 
@@ -46,13 +43,9 @@ def compare_what_if(
     """Forecast with the plan as it is and with what is assumed. Raises UsageError for an unknown name or what no plan can have."""
     if not assumed.values:
         raise UsageError("nothing is assumed", hint="add --set COLUMN=VALUE, such as --set promo=1")
-    name = known_name(name, target.forecast_names())
-    observed = target.observe_forecast(name)
-    release, _version = serving_release(target, name, stable_version(observed))
-    if release is None or "data" not in observed.resources:
-        raise StateError(f"nothing of {name} serves", hint="`mlspec status` says why; `mlspec apply` makes a forecast")
-    made = forecast(_forecast_request(target, observed, release, root), assumed)
-    dataset = release_spec(release).dataset
+    served = load_serving(target, name)
+    made = forecast(_forecast_request(target, served, root), assumed)
+    dataset = release_spec(served.release).dataset
     columns = [*dataset.series, dataset.time]
     values = [list(made.before[column]) for column in columns]
     rows = plain_rows(
@@ -70,18 +63,13 @@ def compare_what_if(
     )
 
 
-def _forecast_request(target: Target, observed: Observed, release: Release, root: Path) -> StepRequest:
-    """Return the request of the step `forecast` by what serves, from the newest data."""
-    shares = dict(observed_traffic(observed))
-    refs = dict(checked_files(observed.resources["data"].files))
-    for version in target.load_versions(observed.forecast):
-        if version.version in shares:
-            refs |= {f"{role}-{version.version}": version.files[role] for role in ("model", "backtest")}
-    return StepRequest(
-        step="forecast",
-        spec=release.spec,
-        root=root,
-        out=root,
-        inputs={role: target.fetch_file(observed.forecast, ref) for role, ref in refs.items()},
-        options={"traffic": shares},
-    )
+def _forecast_request(target: Target, served: ServingRecord, root: Path) -> StepRequest:
+    """Return the request of the step `forecast` by all versions that serve, from the newest data."""
+    shares = dict(observed_traffic(served.observed))
+    files = {
+        f"{role}-{version.version}": recorded_file(version, role)
+        for version in target.load_versions(served.observed.forecast)
+        if version.version in shares
+        for role in ("model", "backtest")
+    }
+    return served.step_request(target, "forecast", root, files, {"traffic": shares})

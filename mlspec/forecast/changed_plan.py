@@ -115,7 +115,9 @@ def _beyond_history(values: pd.Series, history: pd.Series, column: str) -> Seque
     if beyond.empty:
         return ()
     known, here = _span_text(low, high), _span_text(beyond.min(), beyond.max())
-    return (f"{column} was {known} in the history, and is {here} here: models take it for the nearest that they know",)
+    return (
+        f"{column} was {known} in the history, and is {here} here: mlspec's models take it for the nearest that they know",
+    )
 
 
 def _span_text(low: float, high: float) -> str:

@@ -59,13 +59,29 @@ def require_input(request: StepRequest, role: str) -> Path:
 
 
 def read_panel(request: StepRequest, spec: Forecast) -> Panel:
-    """Read the panel, its series and the plan of known covariates."""
+    """Read the panel, its series and the plan of known covariates.
+
+    Raises DataError if the data was checked under another spec, and lacks a covariate of this one.
+    """
     layout = panel_layout(spec)
     require_input(request, PANEL)
     frame, series = read_panel_frame(request.inputs), _active_series(request)
+    _refuse_other_covariates(layout, frame, series)
     bare = Panel(frame, series[[ID, *layout.static]], frame[[ID, "ds"]][:0], layout)
     future = read_table(require_input(request, "future")) if layout.known else horizon_frame(bare)
     return Panel(frame, bare.series, future, layout)
+
+
+def _refuse_other_covariates(layout: Layout, frame: pd.DataFrame, series: pd.DataFrame) -> None:
+    """Raise DataError for a covariate that the data lacks: a version that the gate kept out had its data checked, too."""
+    lacking = [name for name in (*layout.known, *layout.past) if name not in frame]
+    lacking += [name for name in layout.static if name not in series]
+    if lacking:
+        names = ", ".join(f"'{name.removeprefix(PREFIX)}'" for name in lacking)
+        raise DataError(
+            f"the newest data was checked under another spec, and lacks {names}, which the version that serves uses",
+            hint="name the covariate again in dataset.covariates, or apply a spec whose version passes its gate",
+        )
 
 
 def read_cutoff(request: StepRequest) -> pd.Timestamp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import pytest
 
 import mlspec as package
 from mlspec.cli import main as front
-from tests.examples import project
+from tests.examples import edit, project
 
 SPEC = """\
 apiVersion: mlspec/v1
@@ -131,6 +132,20 @@ def test_what_cannot_be_is_refused(planner: Planner, words: tuple[str, ...], mes
     said = planner("what-if", "demand", *words)
     assert (said.code, f"error: {message}" in said.err) == (2, True), said
     assert "hint: " in said.err
+
+
+def test_data_of_a_spec_that_the_gate_kept_out_lacks_what_serves_and_is_no_traceback(
+    applied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(shutil.copytree(applied, tmp_path / "shop"))
+    edit(Path("specs/demand.yaml"), "promo: [", "fair: [")
+    edit(Path("specs/demand.yaml"), "below: 0.9", "below: 0.0000001")
+    mlspec = Planner(capsys)
+    mlspec("apply", "--yes")
+    for words in (("what-if", "demand", "--set", "promo=1"), ("drivers", "demand")):
+        said = mlspec(*words)
+        assert (said.code, "Traceback" in said.err) == (1, False), said
+        assert "the newest data was checked under another spec, and lacks 'promo'" in said.err
 
 
 def test_an_assumption_without_effect_is_said(planner: Planner) -> None:

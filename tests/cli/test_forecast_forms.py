@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -17,9 +18,10 @@ import pytest
 
 from mlspec.cli.describe_text import traffic_bar
 from mlspec.engine import table_file
-from mlspec.engine.rows import PlainRows
+from mlspec.engine.rows import PlainRows, run_of_release
 from mlspec.errors import UsageError
 from mlspec.plan.forecast_changes import ForecastValue, compare_forecasts
+from mlspec.state.record import ForecastRun, Release
 from tests.cli.test_session import Mlspec, applied, mlspec
 from tests.examples import edit, sales
 
@@ -53,6 +55,22 @@ def test_a_release_names_the_last_forecast_that_it_made(twice: Mlspec) -> None:
     assert (said.code, "no release r3" in said.err, "r1, r2" in said.err) == (2, True, True)
     said = twice("forecast", "demand", "--release", "1", "--cutoff", "2024-02-11")
     assert (said.code, "each name a forecast" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize(("followed_by", "found"), [("v2", True), ("v1", False)])
+def test_a_forecast_of_the_second_of_the_next_release_is_told_by_its_version(followed_by: str, found: bool) -> None:
+    """Moments are of whole seconds: a run of the moment of release 2 is of release 1 only if its version is."""
+    at = "2024-03-01T00:00:00Z"
+    run = ForecastRun("demand", "v1", "d1", "2024-02-11", at, {})
+    releases = [Release("demand", number, version, at, "h", {}) for number, version in ((2, followed_by), (1, "v1"))]
+    target: Any = SimpleNamespace(
+        forecast_names=lambda: ("demand",), load_releases=lambda _name: releases, load_runs=lambda _name: [run]
+    )
+    if found:
+        assert run_of_release(target, "demand", 1) is run
+    else:
+        with pytest.raises(UsageError, match="release r1 of demand made no forecast"):
+            run_of_release(target, "demand", 1)
 
 
 @pytest.mark.parametrize("command", ["forecast", "inventory"])

@@ -56,8 +56,8 @@ def test_a_text_is_one_that_the_history_has() -> None:
 
 
 @pytest.mark.parametrize(("value", "note"), [
-    ("20", "price was 8 to 12 in the history, and is 20 here: models take it for the nearest that they know"),
-    ("+100%", "price was 8 to 12 in the history, and is 22 to 24 here: models take it for the nearest that they know"),
+    ("20", "price was 8 to 12 in the history, and is 20 here: mlspec's models take it for the nearest that they know"),
+    ("+100%", "price was 8 to 12 in the history, and is 22 to 24 here: mlspec's models take it for the nearest that they know"),
 ])  # fmt: skip
 def test_what_no_model_has_seen_is_said(value: str, note: str) -> None:
     assert changed("price", value, first=DAYS[8])[1] == (note,)
