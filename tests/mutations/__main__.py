@@ -30,7 +30,8 @@ from typing import NoReturn
 
 import pytest
 
-from tests.mutations.rules import MUTATIONS, Mutation
+from tests.mutations.mutation import Mutation
+from tests.mutations.rules import MUTATIONS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEFT_OUT = (

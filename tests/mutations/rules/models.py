@@ -1,0 +1,23 @@
+"""Rules of `mlspec.models`, and how each is broken."""
+
+from __future__ import annotations
+
+from tests.mutations.mutation import Mutation
+from tests.mutations.named_tests import BROKEN_MODEL, OWN_CODE
+
+MUTATIONS = (
+    Mutation("the code of a model leads out of the project by no link", "models/code.py",
+             "if file is not None and not file.resolve().is_relative_to(root.resolve()):", "if False:", OWN_CODE),
+    Mutation("the digest of a model's code covers what it imports", "models/code.py",
+             "waiting += [found, *_parent_packages(root, found)]", "pass",
+             OWN_CODE + "::test_it_is_the_file_and_what_that_imports_of_the_project"),
+    Mutation("a model's process has no secret of the environment", "models/process.py",
+             "if _ENVIRONMENT.fullmatch(name) and not _SECRET.search(name.upper())", "if True",
+             BROKEN_MODEL + "::test_it_sees_no_secret_of_the_environment_and_no_other_file_of_the_project"),
+    Mutation("a model that hangs is ended", "models/worker.py",
+             'faulthandler.dump_traceback_later(job["seconds"], exit=True, file=trace)', "pass",
+             BROKEN_MODEL + "::test_one_that_hangs_is_ended_and_named_with_its_line"),
+    Mutation("what a model started ends with it", "models/process.py",
+             "            os.killpg(process.pid, signal.SIGKILL)\n", "            pass\n",
+             BROKEN_MODEL + "::test_what_it_starts_ends_with_it"),
+)  # fmt: skip

@@ -1,0 +1,24 @@
+"""Rules of `mlspec.spec`, and how each is broken."""
+
+from __future__ import annotations
+
+from tests.mutations.mutation import Mutation
+from tests.mutations.named_tests import DIGEST, UPGRADE
+
+MUTATIONS = (
+    Mutation("a key that is new in the language changes no digest while it has its default", "spec/digest.py",
+             "if rule.later and value[key] == rule.default:", "if False:", f"{DIGEST} {UPGRADE}"),
+    Mutation("what a user says is part of the digest", "spec/digest.py",
+             "if rule.later and value[key] == rule.default:", "if rule.later:", DIGEST),
+    Mutation("an empty value that a user gives is a value", "spec/digest.py",
+             "if later and written == empty), written)", "if False), written)", DIGEST),
+    Mutation("a link has no character that a chat reads as markup", "spec/fields.py", "(/[A-Za-z0-9._~%/+-]*)?$", "(/.*)?$",
+             "tests/spec/test_project.py::test_an_address_that_no_page_can_have_is_refused"),
+    Mutation("a list of errors has an end", "spec/load.py",
+             "limit_faults(sorted(set(faults), key=_fault_order))", "tuple(sorted(set(faults), key=_fault_order))",
+             "tests/cli/test_validate.py::test_a_file_with_thousands_of_errors_shows_the_first_and_says_how_many_more"),
+    Mutation("a database on another machine is asked for TLS", "spec/checks/database.py",
+             'words.get("sslmode") not in ENCRYPTING', "False", "tests/spec/test_project.py"),
+    Mutation("a private endpoint has no alert on its requests", "spec/checks/deployment.py",
+             'if METRICS[alert.metric].kind == "serving":', "if False:", "tests/spec/test_checks.py"),
+)  # fmt: skip

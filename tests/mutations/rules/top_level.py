@@ -1,0 +1,35 @@
+"""Rules of the modules beside the packages, and of files outside of the package."""
+
+from __future__ import annotations
+
+from tests.mutations.mutation import Mutation
+from tests.mutations.named_tests import DAG
+
+MUTATIONS = (
+    # --- the DAG ---
+    Mutation("a task that is tried again starts no second execution", "../templates/airflow/dag.py.j2",
+             'execution = CURRENT["execution"] or find_running(job, words)', 'execution = CURRENT["execution"]', DAG),
+    Mutation("an execution that takes too long is cancelled", "../templates/airflow/dag.py.j2",
+             '            cancel_execution(execution)\n            raise TimeoutError', "            raise TimeoutError", DAG),
+    Mutation("Airflow retries only what may pass", "../templates/airflow/dag.py.j2",
+             "if code in (FAILED, WRONG_CALL, NOT_WELL):", "if code == WRONG_CALL:", DAG),
+    Mutation("a task waits for the lock", "../templates/airflow/dag.py.j2",
+             '    words += ["--lock-timeout", f"{LOCK_SECONDS}s"]\n', "", DAG),
+    Mutation("what no retry mends has an exit code of its own", "errors.py",
+             "return not isinstance(error, _PERMANENT)", "return True",
+             "tests/cli/test_step_on_target.py::test_what_may_pass_exits_75_and_what_no_retry_mends_exits_1"),
+    # --- input that nobody trusts ---
+    Mutation("a link below the project is refused before a write", "plain_files.py",
+             "    if link is not None:\n        raise StateError(", "    if False:\n        raise StateError(",
+             "tests/cli/test_links.py::test_a_link_in_place_of_anything_that_a_command_writes_changes_nothing_elsewhere "
+             "tests/cli/test_links.py::test_a_state_folder_that_is_a_link_is_refused_by_every_command"),
+    Mutation("a draft is a new file, whatever stands in its place", "plain_files.py",
+             "    path.unlink(missing_ok=True)\n    return open(os.open(path, _NEW, mode), \"wb\")",
+             "    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), \"wb\")",
+             "tests/cli/test_links.py::test_a_link_in_place_of_anything_that_a_command_writes_changes_nothing_elsewhere"),
+    Mutation("a file that is changed in place has one name", "plain_files.py",
+             "if seen.st_nlink > 1:", "if False:", "tests/cli/test_links.py::test_a_file_that_is_changed_in_place_has_one_name"),
+    Mutation("what mlspec stores is for its user alone", "plain_files.py",
+             "PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600", "PRIVATE_FOLDER, PRIVATE_FILE = 0o777, 0o666",
+             "tests/cli/test_links.py::test_state_and_data_are_for_their_user_alone"),
+)  # fmt: skip
