@@ -116,8 +116,8 @@ def page(results: dict[str, Result]) -> str:
 def _page_lines(results: dict[str, Result]) -> Iterator[str]:
     yield "# Accuracy, beside the models of libraries"
     yield ""
-    yield "Written by `benchmarks/accuracy.py`, whose docstring says how it is measured. Lower is better, but for coverage. What these"
-    yield "figures do not say stands on the page about [models](models.md#the-champion)."
+    yield "Written by `benchmarks/accuracy.py`, whose docstring says how it is measured. Lower is better, but for coverage."
+    yield "What these figures do not say stands on the page about [models](models.md#the-champion)."
     yield ""
     yield "| set | series | frequency | horizon | champions | source | measured |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
