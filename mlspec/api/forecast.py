@@ -128,15 +128,16 @@ class ForecastHandle:
         found = compare_what_if(target, self._name, self._root, assumed, jobs.forecast_what_if)
         return self._frame(target, found.rows)
 
-    def drivers(self) -> pd.DataFrame:
+    def drivers(self, by: str | None = None) -> pd.DataFrame:
         """Return what each covariate is worth to what serves, as `mlspec drivers`: its metrics, and `without_*` the covariate.
 
-        It takes about as long as the backtest did. Nothing is recorded.
+        `by` names a series column or a static covariate: then for each of its values. It takes about as long as the backtest did.
+        Nothing is recorded.
         """
         from mlspec import jobs
 
         target = self._open()
-        found = find_drivers(target, self._name, self._root, jobs.measure_importance, lambda *_: None)
+        found = find_drivers(target, self._name, self._root, jobs.measure_importance, lambda *_: None, by)
         return self._frame(target, found.rows)
 
     def versions(self) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from mlspec.state.step import Progress, StepRequest
 from mlspec.targets.base import Target
 
 Measure = Callable[[StepRequest, Progress], Any]  # jobs.measure_importance
+SIDES = ("", "without_")  # a metric in the backtest, and once the covariate tells nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Drivers:
-    """The version that serves, its candidate, the main metric at the cutoffs of its backtest, and a row for each covariate.
+    """The version that serves, its candidate, and a row for each covariate; the covariate that is worth most comes first.
 
-    The covariate that is worth most comes first.
+    `metric` is the main metric at the cutoffs of its backtest; None where there is a row for each covariate and segment.
     """
 
     version: str
@@ -30,23 +31,39 @@ class Drivers:
     rows: PlainRows
 
 
-def find_drivers(target: Target, name: str, root: Path, measure: Measure, progress: Progress) -> Drivers:
-    """Measure what each covariate is worth to what serves, on the newest data. Raises StateError if nothing serves."""
+def find_drivers(
+    target: Target, name: str, root: Path, measure: Measure, progress: Progress, by: str | None = None
+) -> Drivers:
+    """Measure what each covariate is worth to what serves, on the newest data; by the values of a column, if one is named.
+
+    Raises StateError if nothing serves, and UsageError if no series has such a column.
+    """
     served = load_serving(target, name)
     files = {"incumbent": recorded_file(served.version, "model")}
     candidate = recorded_fact(served.version, "champion_candidate")
-    request = served.step_request(target, "backtest", root, files, {"candidate": candidate})
-    found = measure(request, progress)
-    return Drivers(served.version.version, served.version.candidate, found.metrics[MAIN.name], _as_rows(found))
+    request = served.step_request(target, "backtest", root, files, {"candidate": candidate, "by": by})
+    measured = measure(request, progress)
+    metric = None if by else measured[0].metrics[MAIN.name]
+    return Drivers(served.version.version, served.version.candidate, metric, _as_rows(measured, by))
 
 
-def _as_rows(found: Any) -> PlainRows:
-    """Return covariate, kind and, for each metric, its value in the backtest and once the covariate tells nothing."""
+def _as_rows(measured: Sequence[Any], by: str | None) -> PlainRows:
+    """Return covariate, kind and, for each metric, its value in the backtest and once the covariate tells nothing.
+
+    The column `by`, if there is one, comes first; the segment with the largest error comes first.
+    """
     names = [metric.name for metric in metrics_of_kind("accuracy") if not metric.quantiles]
-    ordered = sorted(found.covariates, key=lambda each: -(each.metrics[MAIN.name] or 0.0))
-    columns = ["covariate", "kind", *(f"{side}{name}" for name in names for side in ("", "without_"))]
+    columns = [*([by] if by else []), "covariate", "kind", *(f"{side}{name}" for name in names for side in SIDES)]
     values = [
-        [each.covariate, each.kind, *(side[name] for name in names for side in (found.metrics, each.metrics))]
-        for each in ordered
-    ]
+        [
+            *([segment.segment] if by else []), covariate.covariate, covariate.kind,
+            *(side[name] for name in names for side in (segment.metrics, covariate.metrics)),
+        ]
+        for segment in sorted(measured, key=_main_error, reverse=True)
+        for covariate in sorted(segment.covariates, key=_main_error, reverse=True)
+    ]  # fmt: skip
     return PlainRows(columns, values)
+
+
+def _main_error(scored: Any) -> float:
+    return float(scored.metrics[MAIN.name] or 0.0)

@@ -38,16 +38,30 @@ class Importance:
 
 @dataclass(frozen=True)
 class Importances:
-    """The metrics of the backtest as it is, and the importance of each covariate in the order of the spec."""
+    """The metrics of the backtest as it is, and the importance of each covariate in the order of the spec.
+
+    They are those of the series of `segment`, the value of a column; None for all series.
+    """
 
     metrics: Metrics
     covariates: tuple[Importance, ...]
+    segment: str | None = None
 
 
 def measure_importances(
-    panel: Panel, cuts: Sequence[pd.Timestamp], chosen: ChosenCandidate, seed: int, workers: Workers, say: Say
-) -> Importances:
-    """Return what each covariate of the panel is worth to a candidate, from the cutoffs of a backtest."""
+    panel: Panel,
+    cuts: Sequence[pd.Timestamp],
+    chosen: ChosenCandidate,
+    seed: int,
+    workers: Workers,
+    say: Say,
+    segments: pd.Series | None = None,
+) -> list[Importances]:
+    """Return what each covariate of the panel is worth to a candidate, from the cutoffs of a backtest.
+
+    `segments` has the segment of each series, by unique_id: then one of each segment, sorted. A covariate is shuffled among all
+    series, as the model is one for all.
+    """
     shuffles = list(_shuffles(panel))
     rows: dict[str, list[pd.DataFrame]] = {name: [] for name in ("", *(name for name, _, _ in shuffles))}
     for number, cutoff in enumerate(cuts):
@@ -61,9 +75,21 @@ def measure_importances(
             changed = shuffle(known, np.random.default_rng([seed, number, place]))
             rows[name].append(actual.merge(forecast(changed), on=[ID, TIME]))
     say(len(cuts), len(cuts), "covariates measured")
-    scores = {name: score_rows(pd.concat(parts, ignore_index=True)) for name, parts in rows.items()}
-    found = tuple(Importance(name.removeprefix(PREFIX), kind, scores[name]) for name, kind, _ in shuffles)
-    return Importances(scores[""], found)
+    frames = {name: pd.concat(parts, ignore_index=True) for name, parts in rows.items()}
+    kinds = {name: kind for name, kind, _ in shuffles}
+    if segments is None:
+        return [_score_covariates(frames, kinds, None)]
+    of_row = {name: frame[ID].map(segments) for name, frame in frames.items()}
+    return [
+        _score_covariates({name: frame[of_row[name] == segment] for name, frame in frames.items()}, kinds, segment)
+        for segment in sorted(of_row[""].unique())
+    ]
+
+
+def _score_covariates(frames: dict[str, pd.DataFrame], kinds: dict[str, str], segment: str | None) -> Importances:
+    """Return the metrics of the rows as they are (named "") and of those of each covariate."""
+    found = (Importance(name.removeprefix(PREFIX), kind, score_rows(frames[name])) for name, kind in kinds.items())
+    return Importances(score_rows(frames[""]), tuple(found), segment)
 
 
 def _forecast(

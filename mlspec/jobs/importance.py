@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+from mlspec.errors import UsageError
 from mlspec.forecast import candidates as families
 from mlspec.forecast.importance import Importances, measure_importances
 from mlspec.forecast.windows import backtest_windows
-from mlspec.jobs.context import read_panel, read_spec, require_option
+from mlspec.jobs.context import read_panel, read_spec, require_option, segment_columns
 from mlspec.jobs.model_code import locate_chosen
 from mlspec.jobs.process_workers import processors_of_this_machine
+from mlspec.spec.faults import did_you_mean
+from mlspec.spec.forecast import Forecast
 from mlspec.state.step import Progress, StepRequest
 
 
-def run(request: StepRequest, progress: Progress) -> Importances:
+def run(request: StepRequest, progress: Progress) -> list[Importances]:
     """Measure. The request is that of the step `backtest`, with the option `candidate`, and the input `incumbent`: its model file.
 
-    Raises BrokenModel if it has a model of the project's own whose code is not here.
+    With the option `by`, a series or static column: one of each of its values. Raises UsageError if there is no such column, and
+    BrokenModel if the candidate has a model of the project's own whose code is not here.
     """
     spec = read_spec(request)
     panel = read_panel(request, spec)
     candidate = families.from_json(require_option(request.options, "candidate", "backtest"))
     chosen = locate_chosen(candidate, spec, request.root, request.inputs)
     cuts = backtest_windows(panel, spec.model.backtest).cutoffs
-    return measure_importances(panel, cuts, chosen, spec.model.seed, processors_of_this_machine(), progress)
+    segments = _segments(request, spec, request.options.get("by"))
+    return measure_importances(panel, cuts, chosen, spec.model.seed, processors_of_this_machine(), progress, segments)
+
+
+def _segments(request: StepRequest, spec: Forecast, by: str | None) -> pd.Series | None:
+    """Return the value of a column by series, as text; None for no column."""
+    if by is None:
+        return None
+    columns = segment_columns(request, spec)
+    if by not in columns:
+        raise UsageError(
+            f"'{by}' is no series column and no static covariate of {spec.metadata.name}",
+            hint=did_you_mean(by, list(columns)),
+        )
+    return columns[by].astype(str)

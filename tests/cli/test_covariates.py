@@ -120,6 +120,18 @@ def test_drivers_say_what_the_promotions_are_worth(planner: Planner) -> None:
     assert frame["without_wape"][0] == pytest.approx(float(rows[0]["without_wape"]))
 
 
+def test_drivers_say_it_for_each_shop(planner: Planner) -> None:
+    table = planner("drivers", "demand", "--by", "shop").out.splitlines()
+    assert table[1].split()[:3] == ["shop", "covariate", "kind"]
+    assert {line.split()[0] for line in table[2:]} == {"a", "b"}
+    frame = package.open(".")["demand"].drivers(by="shop")
+    assert list(frame.columns[:3]) == ["shop", "covariate", "kind"]
+    assert (frame["without_wape"] > frame["wape"] + 0.1).all()
+    refused = planner("drivers", "demand", "--by", "shp")
+    assert refused.code == 2
+    assert "'shp' is no series column and no static covariate of demand\nhint: did you mean 'shop'?" in refused.err
+
+
 @pytest.mark.parametrize(("words", "message"), [
     ((), "nothing is assumed"),
     (("--set", "price=1"), "'price' is no known covariate of this forecast"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,7 +39,23 @@ def panel() -> Panel:
 
 
 def measured(chosen: ChosenCandidate) -> Importances:
-    return measure_importances(panel(), [DAYS[-15], DAYS[-8]], chosen, 0, THIS_PROCESS, lambda *_: None)
+    (whole,) = measure_importances(panel(), [DAYS[-15], DAYS[-8]], chosen, 0, THIS_PROCESS, lambda *_: None)
+    return whole
+
+
+def test_a_covariate_is_worth_what_the_series_of_a_segment_owe_to_it() -> None:
+    """Where promotions move three shops alone, they are worth nothing to the others."""
+    shops = panel()
+    plain = shops.frame["x_promo"].eq(1) & shops.frame[ID].isin(["s0", "s2", "s4"])
+    frame = shops.frame.assign(**{TARGET: shops.frame[TARGET].where(~plain, shops.frame[TARGET] / 3)})
+    sizes = shops.series.set_index(ID)["x_size"]
+    found = measure_importances(
+        replace(shops, frame=frame), [DAYS[-15], DAYS[-8]], ChosenCandidate(REGRESSION), 0, THIS_PROCESS, lambda *_: None, sizes
+    )  # fmt: skip
+    assert [segment.segment for segment in found] == ["large", "small"]
+    rises = [(segment.covariates[0].metrics["wape"] or 0.0) - (segment.metrics["wape"] or 0.0) for segment in found]
+    assert rises[0] > 0.15
+    assert abs(rises[1]) < 0.02
 
 
 @pytest.mark.parametrize("chosen", [ChosenCandidate(REGRESSION), choose_members("both", "mean", [REGRESSION, TREES])])
