@@ -47,6 +47,12 @@ def read_arrow(path: Path) -> pa.Table:
         return file.read(use_threads=False)
 
 
+def count_rows(path: Path) -> int:
+    """Return the number of rows of a Parquet file, from its footer. Raises DataError if it is none."""
+    with _explain_damage(path), pa_parquet.ParquetFile(path) as file:
+        return int(file.metadata.num_rows)
+
+
 def read_tables(paths: Sequence[Path]) -> pd.DataFrame:
     """Read files of `write_table` as one table, in their order. Raises DataError if one is not a Parquet file."""
     tables = [read_arrow(path) for path in paths]

@@ -6,8 +6,10 @@ task.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -20,8 +22,10 @@ Stored = TypeVar("Stored")
 # their predictions.
 INSTANCES, PREDICTIONS = "instances", "predictions-"
 AS_OF = "as_of"  # the option of the steps `forecast` and `inventory` for a past moment: no row after it is used
-# The role of the panel's newest file. Its earlier files have roles that begin so: `panel-2023`, `panel-2024-01`.
+# The role of the newest file of a panel, or of the first of its parts by series. Its earlier files have roles that begin so:
+# `panel-2023`, `panel-2024-01`. Those of the other parts have a number: `panel-s01-older`, `panel-s01-year`, `panel-s01`.
 PANEL = "panel"
+_PANEL_ROLE = re.compile(rf"{PANEL}(?:-s(?P<part>[0-9]+))?(?:-(?P<time>.+))?")
 StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
 
 
@@ -84,9 +88,19 @@ def has_needed_facts(step: StepName, facts: Mapping[str, Json]) -> bool:
 
 
 def panel_parts(files: Mapping[str, Stored]) -> dict[str, Stored]:
-    """Return the files of the panel, by role, in the order of time: each has the periods before those of the next."""
-    earlier = sorted(role for role in files if role.startswith(f"{PANEL}-"))
-    return {role: files[role] for role in (*earlier, PANEL) if role in files}
+    """Return the files of the panel, by role: those of each part by series in the order of time, one part after the other."""
+    return {role: file for part in panel_series_parts(files) for role, file in part.items()}
+
+
+def panel_series_parts(files: Mapping[str, Stored]) -> tuple[dict[str, Stored], ...]:
+    """Return the files of each part of the panel by series, by role.
+
+    Those of a part are in the order of time: each has the periods before those of the next.
+    """
+    roles = [match for role in files if (match := _PANEL_ROLE.fullmatch(role))]
+    roles.sort(key=lambda role: (int(role["part"] or 0), role["time"] is None, role["time"] or ""))
+    parts = groupby(roles, key=lambda role: int(role["part"] or 0))
+    return tuple({role[0]: files[role[0]] for role in part} for _, part in parts)
 
 
 # Called as work proceeds: steps done, steps in total, what is being done.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 
 from mlspec.errors import DataError
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME
+from mlspec.jobs import panel_parts as panel_parts_module
 from mlspec.jobs.files import write_table
-from mlspec.jobs.panel_parts import read_panel_frame, write_panel
+from mlspec.jobs.panel_parts import PART_ROWS, count_parts, place_series, read_panel_frame, series_parts, write_panel
 from mlspec.state.step import panel_parts
 
 
@@ -29,6 +32,14 @@ def frame_of(starts: dict[str, int], periods: int, frequency: str = "W-FRI") -> 
     ]
     frame = pd.DataFrame(rows, columns=[ID, TIME, TARGET, OBSERVED, "x_price"])
     return frame.astype({TARGET: "float64", "x_price": "float64"})
+
+
+@contextmanager
+def small_parts(most_rows: int) -> Iterator[None]:
+    """Let a part have so many rows at most."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(panel_parts_module, "PART_ROWS", most_rows)
+        yield
 
 
 FRAMES = st.builds(
@@ -82,6 +93,38 @@ def test_a_late_correction_makes_the_file_of_its_time_new(tmp_path: Path) -> Non
     frame.loc[frame[TIME] == pd.Timestamp("2022-05-06"), TARGET] = 99.0
     after = content_by_role(frame, tmp_path / "after")
     assert [role for role in after if after[role] != before[role]] == ["panel-2022"]
+
+
+@given(FRAMES, st.sampled_from([1, 3, 20]))
+def test_parts_by_series_read_back_as_the_same_frame(frame: pd.DataFrame, most_rows: int) -> None:
+    with TemporaryDirectory() as folder, small_parts(most_rows):
+        files = write_panel(frame, Path(folder))
+        parts = [part.read() for part in series_parts(files)]
+        pd.testing.assert_frame_equal(read_panel_frame(files), frame)
+        assert "panel" in files
+        assert [part.count_rows() for part in series_parts(files)] == [len(part) for part in parts]
+        assert sum(part[ID].nunique() for part in parts) == frame[ID].nunique()
+        for part in parts:
+            own = frame[frame[ID].isin(part[ID])].reset_index(drop=True)
+            pd.testing.assert_frame_equal(part, own)
+
+
+def test_a_new_week_makes_one_file_of_each_part_new(tmp_path: Path) -> None:
+    starts = {f"i{number:03}": number % 7 for number in range(50)}
+    with small_parts(1500):
+        before = content_by_role(frame_of(starts, 80), tmp_path / "before")
+        after = content_by_role(frame_of(starts, 81), tmp_path / "after")
+    newest = {"panel", "panel-s01", "panel-s02", "panel-s03"}
+    assert set(before) == set(after) > newest | {"panel-older", "panel-year", "panel-s01-older", "panel-s01-year"}
+    assert {role for role in after if after[role] != before[role]} == newest
+
+
+def test_a_series_stays_in_its_part_as_the_panel_grows() -> None:
+    names = pd.Index([f"i{number}" for number in range(500)])
+    assert [count_parts(rows) for rows in (0, 1, PART_ROWS, PART_ROWS + 1, 2 * PART_ROWS + 1)] == [1, 1, 1, 2, 4]
+    assert (place_series(names, 4) % 2 == place_series(names, 2)).all()
+    assert set(place_series(names, 4)) == {0, 1, 2, 3}
+    assert list(place_series(pd.Index(["a", "b", "São Paulo/1"]), 1024)) == [85, 849, 819]
 
 
 def test_the_one_file_of_an_older_mlspec_is_read(tmp_path: Path) -> None:
