@@ -11,6 +11,7 @@ import pandas as pd
 HORIZON, WINDOWS, ITERATIONS = 28, 3, 200
 SOURCE, PLAN = "data/sales.csv", "data/plan.csv"
 PER_STORE = 100  # items of a store
+BLOCK = 3_000  # series that are made at once
 NEWEST = "2025-10-31"  # of the history; the plan has the days after it
 
 
@@ -18,21 +19,26 @@ def write_panel(folder: Path, series: int, days: int) -> None:
     """Write history and plan of promotions. More than half of the items' days have no sale, as in the M5 competition."""
     generator = np.random.default_rng(series)
     dates = pd.date_range(pd.Timestamp(NEWEST) - pd.Timedelta(days=days - 1), periods=days + HORIZON)
+    (folder / "data").mkdir(parents=True)
+    for first in range(0, series, BLOCK):  # a panel of tens of millions of rows does not fit as one frame
+        frame = _sales(generator, range(first, min(first + BLOCK, series)), dates)
+        ahead = np.tile(np.arange(len(dates)) >= days, len(frame) // len(dates))
+        for file, rows in ((SOURCE, frame[~ahead]), (PLAN, frame[ahead].drop(columns="units"))):
+            rows.to_csv(folder / file, index=False, mode="a", header=first == 0)
+
+
+def _sales(generator: np.random.Generator, items: range, dates: pd.DatetimeIndex) -> pd.DataFrame:
     week = 1 + 0.35 * np.isin(dates.dayofweek, (4, 5)) - 0.15 * (dates.dayofweek == 1)
     year = 1 + 0.2 * np.sin(2 * np.pi * dates.dayofyear / 365.25)
-    level = generator.lognormal(-0.4, 1.0, series)[:, None]
-    promo = generator.random((series, len(dates))) < 0.05
+    level = generator.lognormal(-0.4, 1.0, len(items))[:, None]
+    promo = generator.random((len(items), len(dates))) < 0.05
     units = generator.poisson(level * np.asarray(week * year) * np.where(promo, 2.0, 1.0))
-    frame = pd.DataFrame({
-        "store": np.array([f"S{place // PER_STORE:03}" for place in range(series)], dtype=object).repeat(len(dates)),
-        "item": np.array([f"I{place % PER_STORE:04}" for place in range(series)], dtype=object).repeat(len(dates)),
-        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(), series),
+    return pd.DataFrame({
+        "store": np.array([f"S{place // PER_STORE:03}" for place in items], dtype=object).repeat(len(dates)),
+        "item": np.array([f"I{place % PER_STORE:04}" for place in items], dtype=object).repeat(len(dates)),
+        "date": np.tile(dates.strftime("%Y-%m-%d").to_numpy(), len(items)),
         "units": units.ravel(), "promo": promo.ravel().astype("int64"),
     })  # fmt: skip
-    ahead = np.tile(np.arange(len(dates)) >= days, series)
-    (folder / "data").mkdir(parents=True)
-    frame[~ahead].to_csv(folder / SOURCE, index=False)
-    frame[ahead].drop(columns="units").to_csv(folder / PLAN, index=False)
 
 
 def spec(library: str = "lightgbm") -> dict[str, Any]:

@@ -6,10 +6,10 @@ already. A late correction makes the file of its own time new.
 A panel of up to PART_ROWS rows is one part, with a file for each year that is over and one for each month of the newest year. The
 newest file has the role `panel`, an earlier one has its time in the role: `panel-2023`, `panel-2024-01`.
 
-A larger panel has 2, 4, 8 … parts, so many that one of them has about PART_ROWS rows at most. A digest of its name says to which part
+A larger panel has 2, 4, 8 … parts, so many that one of them has about PART_ROWS rows. A digest of its name says to which part
 a series belongs. So series stay where they are as the panel grows, until it has twice as many rows: then each part becomes two, and
 all files are new once. Each part has three files, as a file for each month would make too many: the years that are over
-(`panel-s01-older`), the months that are over of the newest year (`panel-s01-year`), and the newest month (`panel-s01`). Parts without
+(`panel-s01-older`), the newest year's months that are over (`panel-s01-year`), and the newest month (`panel-s01`). Parts without
 a series have no file, and the others are numbered without a gap; the first has no number, so that `panel` is always there.
 """
 
@@ -126,7 +126,7 @@ def _split_months(times: pd.Series) -> Iterator[tuple[str, pd.Series]]:
 
 
 def _split_newest(times: pd.Series) -> Iterator[tuple[str, pd.Series]]:
-    """Yield the time and the rows of each file: the years that are over, those of the newest year's months, and the newest month."""
+    """Yield the time and the rows of each file: the years that are over, the newest year's months, and the newest month."""
     newest = times.max()
     is_older = times.dt.year < newest.year
     is_newest = ~is_older & (times.dt.month == newest.month)
