@@ -17,19 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from mlspec.forecast.frame import ID, TIME
+from mlspec.forecast.series_parts import count_parts, place_series
 from mlspec.jobs.files import count_rows, read_arrow, to_arrow, write_arrow
 from mlspec.state.step import PANEL, panel_parts, panel_series_parts
-
-PART_ROWS = 2_500_000  # of about 50 bytes in a frame, and of several times as much as features of trees
 
 
 @dataclass(frozen=True)
@@ -65,17 +62,6 @@ def _read_frame(paths: tuple[Path, ...]) -> pd.DataFrame:
     del whole
     pa.default_memory_pool().release_unused()  # Arrow keeps what it has freed, and a step needs it for other things
     return frame
-
-
-def count_parts(rows: int) -> int:
-    """Return in how many parts by series a panel of so many rows is kept: a power of two."""
-    return 1 << max(-(-rows // PART_ROWS) - 1, 0).bit_length()
-
-
-def place_series(names: pd.Index, parts: int) -> npt.NDArray[np.int64]:
-    """Return to which of `parts` parts, a power of two, each series belongs."""
-    digests = [int.from_bytes(blake2b(str(name).encode(), digest_size=4).digest()) for name in names]
-    return np.array(digests, dtype="int64") % parts
 
 
 def write_panel(frame: pd.DataFrame, folder: Path) -> dict[str, Path]:

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlspec.errors import DataError
+from mlspec.forecast import series_parts as series_parts_module
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME
-from mlspec.jobs import panel_parts as panel_parts_module
+from mlspec.forecast.series_parts import PART_ROWS, count_parts, place_series
 from mlspec.jobs.files import write_table
-from mlspec.jobs.panel_parts import PART_ROWS, count_parts, place_series, read_panel_frame, series_parts, write_panel
+from mlspec.jobs.panel_parts import read_panel_frame, series_parts, write_panel
 from mlspec.state.step import panel_parts
 
 
@@ -38,7 +39,7 @@ def frame_of(starts: dict[str, int], periods: int, frequency: str = "W-FRI") -> 
 def small_parts(most_rows: int) -> Iterator[None]:
     """Let a part have so many rows at most."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(panel_parts_module, "PART_ROWS", most_rows)
+        patch.setattr(series_parts_module, "PART_ROWS", most_rows)
         yield
 
 
