@@ -14,6 +14,7 @@ import pandas as pd
 from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.frequency import ENDS_ON_ITS_DATE, Frequency
 from mlspec.forecast.load import TypedRows
+from mlspec.forecast.row_notes import COUNT, RowNote
 
 How = Literal["sum", "mean", "last"]
 _USUAL = 0.95  # share of the periods whose rows reach as far as those of a complete one have to
@@ -24,7 +25,7 @@ class AggregatedRows:
     """Rows with one row for each series and period, and sentences on the rows that wait for the rest of their period."""
 
     rows: TypedRows
-    notes: tuple[str, ...] = ()
+    notes: tuple[RowNote, ...] = ()
 
 
 def aggregate_rows(rows: TypedRows, frequency: Frequency, how: How, now: pd.Timestamp) -> AggregatedRows:
@@ -35,9 +36,8 @@ def aggregate_rows(rows: TypedRows, frequency: Frequency, how: How, now: pd.Time
     notes, incomplete = [], _incomplete_periods(rows.frame[TIME], periods, frequency, now)
     for period, word in incomplete.items():
         count = int((periods == period).sum())
-        notes.append(
-            f"the {word} period, {frequency.format_period(period)}, is not complete: {count:,} rows of it are left out"
-        )
+        sentence = f"the {word} period, {frequency.format_period(period)}, is not complete"
+        notes.append(RowNote(f"{sentence}: {COUNT} rows of it are left out", count))
     kept = ~periods.isin(list(incomplete))
     frame = join_rows(rows.frame[kept].assign(**{TIME: periods[kept]}), rows.frame.loc[kept, TIME], how)
     return AggregatedRows(replace(rows, frame=frame), tuple(notes))

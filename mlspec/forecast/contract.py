@@ -11,35 +11,34 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mlspec.forecast.candidates.short import LEAST
 from mlspec.forecast.date_frequency import find_frequency
-from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
-from mlspec.forecast.frequency import Frequency, span_between
-from mlspec.forecast.load import CHECK, TypedRows
+from mlspec.forecast.frame import ID, TIME
+from mlspec.forecast.frequency import span_between
+from mlspec.forecast.load import TypedRows
 from mlspec.forecast.plan_coverage import PlanCoverage
-from mlspec.forecast.spans import RowRules, SeriesSpans, row_rules, series_spans
+from mlspec.forecast.row_facts import EXAMPLES, PeriodGrid, RowFacts, Violations, missing_periods, worst_gaps
+from mlspec.forecast.spans import RowRules, SeriesSpans, row_rules
 from mlspec.spec.dataset import Dataset
 from mlspec.spec.duration import format_duration
-
-EXAMPLES = 10  # most examples for one failed check
 
 
 @dataclass(frozen=True)
 class ContractEvidence:
-    """The input of the checks. `grid` holds every period from the first to the newest; `now` is what the dataset's clocks show.
+    """The input of the checks: the `facts` of all rows, and the plan of known covariates.
 
-    `read` are the rows as the source has them, `rows` those of the panel, which differ where rows are aggregated.
+    `dates` are the distinct dates of the rows, `newest` is that of the newest value, None without one; `now` is what the dataset's
+    clocks show.
     """
 
     dataset: Dataset
-    read: TypedRows
-    rows: TypedRows
+    facts: RowFacts
+    grid: PeriodGrid
+    dates: pd.Series
+    newest: pd.Timestamp | None
     future: TypedRows | None
-    frequency: Frequency
-    grid: pd.DatetimeIndex
     horizon: int
     now: pd.Timestamp
 
@@ -48,18 +47,18 @@ class ContractEvidence:
         """What an absent row says, and when a series has ended."""
         return row_rules(self.dataset, self.horizon)
 
-    @cached_property
+    @property
     def spans(self) -> SeriesSpans:
         """The spans of all series that have a value."""
-        return series_spans(self.rows.frame, self.grid, self.rules)
+        return self.facts.spans
 
     @cached_property
     def coverage(self) -> PlanCoverage | None:
         """The plan of known covariates beside the history; None without a plan, or without a series."""
         if self.future is None or not len(self.spans.first):
             return None
-        times = self.frequency.periods_after(self.grid[self.spans.newest], self.horizon)
-        return PlanCoverage(self.future, self.read, self.spans.active, times)
+        times = self.grid.frequency.periods_after(self.grid.periods[self.spans.newest], self.horizon)
+        return PlanCoverage(self.future, self.facts.names, self.spans.active, times)
 
 
 @dataclass(frozen=True)
@@ -85,14 +84,11 @@ def as_json(results: Iterable[CheckResult]) -> list[dict[str, Any]]:
 
 
 def _check_types(evidence: ContractEvidence) -> CheckResult:
-    bad = evidence.read.bad
-    if bad.empty:
-        return CheckResult("types", True, f"all {evidence.read.count:,} rows can be read")
-    examples = describe_bad_rows(bad)
-    rows = len(bad[["file", "row"]].drop_duplicates())
-    return CheckResult(
-        "types", False, f"{rows:,} of {evidence.read.count:,} rows hold a value that cannot be used", rows, examples
-    )
+    bad, count = evidence.facts.bad, evidence.facts.count
+    if not bad.cells:
+        return CheckResult("types", True, f"all {count:,} rows can be read")
+    message = f"{bad.rows:,} of {count:,} rows hold a value that cannot be used"
+    return CheckResult("types", False, message, bad.rows, describe_bad_rows(bad.first))
 
 
 def describe_bad_rows(bad: pd.DataFrame) -> list[str]:
@@ -110,74 +106,53 @@ def _describe_bad_row(row: dict[str, Any]) -> str:
 
 
 def _check_keys(evidence: ContractEvidence) -> CheckResult:
-    rows = evidence.rows.frame
-    twice = rows[rows.duplicated([ID, TIME], keep=False)].sort_values([ID, TIME, "row"])
-    if twice.empty:
+    repeated = evidence.facts.repeated
+    if not repeated.count:
         return CheckResult("keys", True, "each series has each period once")
-    pairs = twice.groupby([ID, TIME], sort=True).ngroup()
-    shown = twice[pairs < EXAMPLES].groupby([ID, TIME], sort=True)["row"]
-    examples = [
-        f"series '{name}' has {evidence.frequency.format_period(time)} in rows {', '.join(map(str, numbers.head(5)))}"
-        for (name, time), numbers in shown
-    ]
-    count = int(pairs.max()) + 1
-    message = f"{count:,} periods occur more than once in a series; dataset.aggregate makes one row of them"
-    return CheckResult("keys", False, message, count, examples)
+    message = f"{repeated.count:,} periods occur more than once in a series; dataset.aggregate makes one row of them"
+    return CheckResult("keys", False, message, repeated.count, repeated.examples)
 
 
 def _check_values(evidence: ContractEvidence) -> CheckResult | None:
     """Check that any period has a value. A sum of which a part is not known has none."""
-    if evidence.rows.frame[TARGET].notna().any():
+    facts, target = evidence.facts, evidence.dataset.target
+    if facts.has_value:
         return None
-    target, count = evidence.dataset.target, evidence.read.count
-    has_some = evidence.read.frame[TARGET].notna().any()
     message = (
         f"no period has a sum: in each, '{target}' is empty in a row"
-        if has_some
+        if facts.read_values
         else f"'{target}' has no value in any row"
     )
-    return CheckResult("values", False, message, count)
+    return CheckResult("values", False, message, facts.count)
 
 
 def _check_frequency(evidence: ContractEvidence) -> CheckResult:
-    rows, freq = evidence.rows.frame, evidence.frequency
-    off = rows[~rows[TIME].isin(evidence.grid)]
-    if off.empty:
+    off, freq = evidence.facts.off_grid, evidence.grid.frequency
+    if not off.count:
         return CheckResult("frequency", True, f"every date belongs to {freq.alias}")
-    examples = [
-        f"{file} row {row}: {freq.format_period(time)} ({time.day_name()})"
-        for file, row, time in off[["file", "row", TIME]].head(EXAMPLES).itertuples(index=False)
-    ]
     if freq.open_days is not None:
         message = (
-            f"{len(off):,} rows have a value on a day that dataset.calendar closes: open the day, or correct the rows"
+            f"{off.count:,} rows have a value on a day that dataset.calendar closes: open the day, or correct the rows"
         )
-        return CheckResult("calendar", False, message, len(off), examples)
-    message = f"{len(off):,} rows have a date that does not belong to {freq.alias}"
-    other = find_frequency(rows[TIME])
+        return CheckResult("calendar", False, message, off.count, off.examples)
+    message = f"{off.count:,} rows have a date that does not belong to {freq.alias}"
+    other = find_frequency(evidence.dates)
     if other is not None and other != freq.alias:
         message += f"; all dates of the data belong to {other}: write dataset.frequency: {other}"
-    return CheckResult("frequency", False, message, len(off), examples)
+    return CheckResult("frequency", False, message, off.count, off.examples)
 
 
 def _check_completeness(evidence: ContractEvidence) -> CheckResult:
-    """Check the gaps. Without `completeness` no gap is allowed, except trailing ones if `series.max_missing` is set.
-
-    The periods after the end of a series that has ended are no gap: the step tells them apart, and `series` may limit them.
-    """
+    """Check how many periods are missing (`missing_periods`). Without `completeness` none may be."""
     checks, span = evidence.dataset.checks, evidence.spans
-    behind_excluded = (
-        checks.completeness is None and checks.series is not None and checks.series.max_missing is not None
-    )
-    behind = span.missing_behind.where(~span.first.index.isin(span.ended), 0)
-    missing = span.missing_inside + (0 if behind_excluded else behind)
+    missing = missing_periods(evidence.dataset, span)
     expected = int((span.present + missing).sum())
     lacking, share = int(missing.sum()), 1 - missing.sum() / max(expected, 1)
     least = checks.completeness.min if checks.completeness else 1.0
     if lacking == 0:
         return CheckResult("gaps", True, f"no period is missing in {len(span.first):,} series")
-    worst = missing[missing > 0].sort_values(ascending=False, kind="stable")
-    examples = [_describe_gap(evidence, str(name), lacks) for name, lacks in worst.head(EXAMPLES).items()]
+    worst = worst_gaps(missing)
+    examples = [evidence.facts.gaps[str(name)] for name in worst.index[:EXAMPLES]]
     missed = f"{lacking:,} of {expected:,} periods have no value in {len(worst):,} series"
     message = f"{missed} ({share:.2%} have one, {least:.2%} must)"
     if share >= least:
@@ -192,51 +167,31 @@ _GAPS_HINT = {
 }
 
 
-def _describe_gap(evidence: ContractEvidence, name: str, lacks: int) -> str:
-    rows, span = evidence.rows.frame, evidence.spans
-    own = rows[rows[ID] == name]
-    periods = evidence.grid[int(span.first[name]) :]
-    if evidence.rules.absent_is_zero:
-        lacking = periods.intersection(pd.DatetimeIndex(own.loc[own[TARGET].isna(), TIME]))
-    else:
-        lacking = periods.difference(pd.DatetimeIndex(own.loc[own[TARGET].notna(), TIME]))
-    return f"series '{name}' lacks {lacks:,}, the first {evidence.frequency.format_period(lacking[0])}"
-
-
 def _check_freshness(evidence: ContractEvidence) -> CheckResult | None:
-    freshness = evidence.dataset.checks.freshness
-    with_value = evidence.rows.frame.loc[evidence.rows.frame[TARGET].notna(), TIME]
-    if freshness is None or with_value.empty:
+    freshness, newest, freq = evidence.dataset.checks.freshness, evidence.newest, evidence.grid.frequency
+    if freshness is None or newest is None:
         return None
-    newest = with_value.max()
-    age = span_between(evidence.frequency.period_end(newest), evidence.now)
-    message = f"the newest period is {evidence.frequency.format_period(newest)}, {max(age.days, 0)} days old"
+    age = span_between(freq.period_end(newest), evidence.now)
+    message = f"the newest period is {freq.format_period(newest)}, {max(age.days, 0)} days old"
     limit = f"at most {format_duration(freshness.max_age)} is allowed"
     return CheckResult("freshness", age <= freshness.max_age, f"{message}; {limit}", int(age > freshness.max_age))
 
 
 def _check_range(evidence: ContractEvidence) -> CheckResult | None:
-    limits, rows = evidence.dataset.checks.range, evidence.read.frame
+    limits = evidence.dataset.checks.range
     if not limits:
         return None
-    examples, count = [], 0
-    for name, limit in limits.items():
-        values = rows[CHECK + name]
-        low, high = -np.inf if limit.min is None else limit.min, np.inf if limit.max is None else limit.max
-        outside = rows[(values < low) | (values > high)]
-        count += len(outside)
-        examples += [
-            f"{file} row {row}: {name} {value:g} is outside {_format_interval(limit.min, limit.max)}"
-            for file, row, value in outside[["file", "row", CHECK + name]].head(EXAMPLES).itertuples(index=False)
-        ]
+    count, examples = _count_and_examples(evidence.facts.outside[name] for name in limits)
     message = (
         f"{count:,} values lie outside their range" if count else f"all values of {', '.join(limits)} are in range"
     )
-    return CheckResult("range", not count, message, count, examples[:EXAMPLES])
+    return CheckResult("range", not count, message, count, examples)
 
 
-def _format_interval(low: float | None, high: float | None) -> str:
-    return f"{'-inf' if low is None else format(low, 'g')} to {'inf' if high is None else format(high, 'g')}"
+def _count_and_examples(columns: Iterable[Violations]) -> tuple[int, list[str]]:
+    listed = list(columns)
+    examples = [example for column in listed for example in column.examples]
+    return sum(column.count for column in listed), examples[:EXAMPLES]
 
 
 def _check_series(evidence: ContractEvidence) -> CheckResult | None:
@@ -279,19 +234,11 @@ def _check_static(evidence: ContractEvidence) -> CheckResult | None:
     columns = evidence.dataset.covariates.static
     if not columns:
         return None
-    rows, examples, count = evidence.read.frame, [], 0
-    for name in columns:
-        values = rows[[ID, PREFIX + name]].drop_duplicates()
-        moving = values[values[ID].duplicated(keep=False)].groupby(ID, sort=True)[PREFIX + name].agg(list)
-        count += len(moving)
-        examples += [
-            f"series '{key}': {name} is {' and '.join(map(str, variants[:3]))}"
-            for key, variants in moving.head(EXAMPLES).items()
-        ]
+    count, examples = _count_and_examples(evidence.facts.moving[name] for name in columns)
     message = (
         f"{count:,} series change a static column" if count else f"{', '.join(columns)} is constant in each series"
     )
-    return CheckResult("static", not count, message, count, examples[:EXAMPLES])
+    return CheckResult("static", not count, message, count, examples)
 
 
 def _check_future(evidence: ContractEvidence) -> CheckResult | None:
@@ -303,7 +250,7 @@ def _check_future(evidence: ContractEvidence) -> CheckResult | None:
         return CheckResult(
             "future", False, f"{', '.join(known)} must be known over the horizon, but dataset.future is not set", 1
         )
-    plan, freq = evidence.future, evidence.frequency
+    plan, freq = evidence.future, evidence.grid.frequency
     if not plan.bad.empty:
         examples = [_describe_bad_row(row) for row in plan.bad.head(EXAMPLES).to_dict("records")]
         return CheckResult(
@@ -331,7 +278,7 @@ def _check_coverage(coverage: PlanCoverage, evidence: ContractEvidence) -> Check
         keyed = "each series" if coverage.by_series else "all series"
         return CheckResult("future", True, f"the plan covers {evidence.horizon} periods for {keyed}")
     places = [*absent, *(place for index in empty.values() for place in index)]
-    format_period = evidence.frequency.format_period
+    format_period = evidence.grid.frequency.format_period
     examples = [
         f"series '{name}': {format_period(time)}" if coverage.by_series else format_period(time)
         for name, time in places[:EXAMPLES]

@@ -13,10 +13,10 @@ import pandas as pd
 
 from mlspec.forecast.frame import ID, MEAN, TIME, Layout
 from mlspec.forecast.frequency import Frequency
-from mlspec.forecast.idle import find_idle_series
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.regular import series_names, static_values
+from mlspec.forecast.row_facts import RowFacts
 from mlspec.forecast.spans import RowRules, SeriesSpans
 from mlspec.spec.dataset import Dataset
 
@@ -26,12 +26,7 @@ BY_END = "ended"  # a value of the column `method` of a forecast
 
 
 def series_fates(
-    rows: pd.DataFrame,
-    spans: SeriesSpans,
-    grid: pd.DatetimeIndex,
-    frequency: Frequency,
-    dataset: Dataset,
-    rules: RowRules,
+    facts: RowFacts, grid: pd.DatetimeIndex, frequency: Frequency, dataset: Dataset, rules: RowRules
 ) -> dict[str, dict[str, Any]]:
     """Return the number of series of each fate, and for the first of them the name and the period since which it is so.
 
@@ -39,13 +34,13 @@ def series_fates(
     `empty`: no row has a value. `new`: the first period, of series that are too short for a model. `idle`: the last value other
     than 0, of series that are forecast though they sell nothing. `gets`: what the spec says that these series get.
     """
-    empty = pd.Index(rows[ID].unique()).difference(spans.first.index)
+    spans, empty = facts.spans, facts.valueless
     return {
         "unsold" if rules.zero_ends else "ended": _name_series(spans.last_sign[spans.ended], grid, frequency)
         | {"gets": dataset.ended_series},
         "empty": {"count": len(empty), "series": [[str(name), None] for name in empty[:NAMED]]},
         "new": _name_series(spans.first[spans.new], grid, frequency) | {"gets": dataset.new_series},
-        "idle": _name_series(find_idle_series(rows, spans, grid, rules), grid, frequency),
+        "idle": _name_series(facts.idle, grid, frequency),
     }
 
 

@@ -6,7 +6,7 @@ It does not judge the rows; `contract` does.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,31 @@ class TypedRows:
     bad: pd.DataFrame
     count: int
     kinds: Mapping[str, CovariateKind]
+
+
+@dataclass(frozen=True)
+class HistoryParts:
+    """The rows of a source in parts by series, each of which is read by itself; `kinds` is the kind of each covariate."""
+
+    readers: tuple[Callable[[], TypedRows], ...]
+    kinds: Mapping[str, CovariateKind]
+
+    @classmethod
+    def of(cls, rows: TypedRows) -> HistoryParts:
+        """Return rows that are in memory as the only part."""
+        return cls((lambda: rows,), rows.kinds)
+
+    def __len__(self) -> int:
+        return len(self.readers)
+
+    def read(self, number: int) -> TypedRows:
+        """Return the rows of a part, in the order of the source."""
+        return self.readers[number]()
+
+
+def load_history_parts(dataset: Dataset, root: Path, folder: Path) -> HistoryParts:
+    """Read the source of a dataset in parts by series. Raises DataError as `load_history` does."""
+    return HistoryParts.of(load_history(dataset, root))
 
 
 def load_history(dataset: Dataset, root: Path) -> TypedRows:

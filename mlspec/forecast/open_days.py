@@ -10,6 +10,7 @@ from mlspec.forecast.frame import TARGET, TIME
 from mlspec.forecast.frequency import Frequency, OpenDays, parse_frequency
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.named_days import public_holidays
+from mlspec.forecast.row_notes import COUNT, RowNote
 from mlspec.spec.calendar import DAYS
 from mlspec.spec.dataset import Dataset, DayCalendar
 
@@ -27,17 +28,17 @@ def dataset_frequency(dataset: Dataset) -> Frequency:
     return replace(frequency, season=season, open_days=OpenDays(tuple(weekdays), _closed_dates(dataset.calendar)))
 
 
-def leave_out_closed(rows: TypedRows, frequency: Frequency) -> tuple[TypedRows, tuple[str, ...]]:
+def leave_out_closed(rows: TypedRows, frequency: Frequency) -> tuple[TypedRows, tuple[RowNote, ...]]:
     """Return the rows without those of closed days that say 0 or nothing, and a sentence on them.
 
     A row of a closed day with another value stays: no period is its own, and the contract says so.
     """
-    if frequency.open_days is None:
+    if frequency.open_days is None or rows.frame.empty:
         return rows, ()
     closed = ~rows.frame[TIME].isin(_open_dates(rows.frame[TIME], frequency)) & rows.frame[TARGET].fillna(0).eq(0)
     count = int(closed.sum())
-    notes = (f"{count:,} rows of closed days are left out: their value is 0 or empty",) if count else ()
-    return replace(rows, frame=rows.frame[~closed]), notes
+    note = RowNote(f"{COUNT} rows of closed days are left out: their value is 0 or empty", count, rank=1)
+    return replace(rows, frame=rows.frame[~closed]), (note,) if count else ()
 
 
 def _open_dates(times: pd.Series, frequency: Frequency) -> pd.DatetimeIndex:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mlspec.forecast.frame import ID, PREFIX, TIME, describe_series
 from mlspec.forecast.load import KEY, TypedRows
+from mlspec.forecast.row_facts import HistoryNames
 
 _NUMBER = re.compile(r"[+-]?[0-9]+([.,]0*)?")
 
@@ -20,7 +21,7 @@ class PlanCoverage:
     """The plan beside the history. `series` are the series to forecast, `times` the periods of the horizon."""
 
     plan: TypedRows
-    history: TypedRows
+    history: HistoryNames
     series: pd.Index
     times: pd.DatetimeIndex
 
@@ -48,7 +49,7 @@ class PlanCoverage:
         """Return sentences on series of the plan and of the history whose names are the same numbers, written differently."""
         if not self.by_series:
             return ()
-        known = {str(name): None for name in self.history.frame[ID].unique()}  # in their order
+        known = {str(name): None for name in self.history.ids}  # in their order
         planned = (str(name) for name in self.plan.frame[ID].unique())
         pairs = find_twins([*known, *(name for name in planned if name not in known)])
         return tuple(
@@ -64,14 +65,14 @@ class PlanCoverage:
         return [str(name).removeprefix(PREFIX) for name in self.plan.frame if str(name).startswith(PREFIX)]
 
     def _may_be_empty(self, name: str) -> bool:
-        return self.plan.kinds[name] == "category" and bool(self.history.frame[PREFIX + name].isna().any())
+        return self.plan.kinds[name] == "category" and PREFIX + name in self.history.empty
 
     def _new_values(self) -> Iterable[str]:
         rows = self.plan.frame[self.plan.frame[TIME].isin(self.times)]
         for name in self._columns():
             if self.plan.kinds[name] != "category":
                 continue
-            new = pd.Index(rows[PREFIX + name].dropna().unique()).difference(self.history.frame[PREFIX + name].unique())
+            new = pd.Index(rows[PREFIX + name].dropna().unique()).difference(self.history.values[PREFIX + name])
             if len(new):
                 shown = describe_series([str(value) for value in new])
                 yield f"{name} is {shown} in the plan and never in the history: a model takes it for a missing value"
@@ -79,7 +80,7 @@ class PlanCoverage:
     def _unknown_series(self) -> Iterable[str]:
         if not self.by_series:
             return
-        unknown = pd.Index(self.plan.frame[ID].unique()).difference(self.history.frame[ID].unique())
+        unknown = pd.Index(self.plan.frame[ID].unique()).difference(self.history.ids)
         if len(unknown):
             shown = describe_series([str(name) for name in unknown])
             yield f"{len(unknown):,} series of the plan are in no row of the history, and are not used: {shown}"
@@ -98,9 +99,9 @@ def _as_number(part: str) -> str:
     return str(int(re.split("[.,]", text)[0])) if _NUMBER.fullmatch(text) else text
 
 
-def twin_notes(history: TypedRows) -> tuple[str, ...]:
+def twin_notes(history: HistoryNames) -> tuple[str, ...]:
     """Return a sentence on series of the history that differ only in how a number is written."""
-    pairs = find_twins(str(name) for name in history.frame[ID].unique())
+    pairs = find_twins(str(name) for name in history.ids)
     if not pairs:
         return ()
     shown = "; ".join(" and ".join(f"'{name}'" for name in pair) for pair in pairs[:3])

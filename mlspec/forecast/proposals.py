@@ -143,10 +143,10 @@ def _propose_missing(rows: pd.DataFrame, frequency: Frequency, horizon: int) -> 
     return [RowProposal("checks.completeness", {"min": least}, f"{gaps}; they are filled, and never scored")]
 
 
-def sparse_notes(rows: pd.DataFrame, span: SeriesSpans) -> tuple[str, ...]:
-    """Return a sentence if rows (unique_id, ds, y) seem to be written only where something was sold."""
+def sparse_notes(span: SeriesSpans, *, only_sales: bool) -> tuple[str, ...]:
+    """Return a sentence if rows seem to be written only where something was sold. `only_sales`: each has a value above 0."""
     share = _absent_share(span)
-    if share < _OFTEN or not _looks_like_sales(rows, span, share):
+    if share < _OFTEN or not only_sales or not len(span.first):
         return ()
     gaps = f"{share:.0%} of the periods have no value, and no row says 0: they are filled as unknown, and never scored"
     return (f"{gaps}. If nothing was sold then, the forecast is too high: write dataset.missing: zero",)
@@ -171,10 +171,12 @@ def _closed_weekdays(rows: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _looks_like_sales(rows: pd.DataFrame, span: SeriesSpans, share: float) -> bool:
-    values = rows[TARGET]
-    return (
-        share >= _SPARSE and bool((values.dropna() > 0).all()) and bool(values.notna().all()) and bool(len(span.first))
-    )
+    return share >= _SPARSE and has_only_sales(rows[TARGET]) and bool(len(span.first))
+
+
+def has_only_sales(values: pd.Series) -> bool:
+    """Return whether every row has a value above 0."""
+    return bool((values.dropna() > 0).all()) and bool(values.notna().all())
 
 
 def as_history(keys: pd.DataFrame, days: pd.Series, values: pd.Series) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.frequency import parse_frequency, span_between
 from mlspec.forecast.zones import skipped_hours
 from mlspec.spec.dataset import Dataset
+
+BY_SERIES = ("first", "last", "present", "last_value", "last_sign")  # the fields of spans with a value for each series
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,12 @@ class SeriesSpans:
     ended: pd.Index
     omits_new: bool = False
 
+    def select(self, series: pd.Index) -> SeriesSpans:
+        """Return the spans of some series."""
+        kept = self.first.index.isin(series)
+        parts = {name: getattr(self, name)[kept] for name in BY_SERIES}
+        return replace(self, **parts, ended=self.ended[self.ended.isin(series)])
+
     @property
     def active(self) -> pd.Index:
         """The series that are forecast by a model: those that have not ended, and unless the spec says so, those that are new."""
@@ -106,8 +115,11 @@ class SeriesSpans:
         return self.newest - self.last
 
 
-def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex, rules: RowRules) -> SeriesSpans:
-    """Return the spans of all series that have a value. A row whose value is empty says that the value is not known."""
+def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex, rules: RowRules, newest: int | None = None) -> SeriesSpans:
+    """Return the spans of all series that have a value. A row whose value is empty says that the value is not known.
+
+    `newest` is the place of the newest period with a value, where other series have it than those of the rows.
+    """
     places = grid.get_indexer(rows[TIME])
     codes, names = pd.factorize(rows[ID], sort=True)
     has_value = rows[TARGET].notna().to_numpy() & (places >= 0)
@@ -115,7 +127,8 @@ def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex, rules: RowRules) ->
     first, last_value, present = (
         part.set_axis(pd.Index(names[part.index], name=ID)) for part in (known.min(), known.max(), known.size())
     )
-    newest = int(last_value.max()) if len(last_value) else 0
+    if newest is None:
+        newest = int(last_value.max()) if len(last_value) else 0
     last_sign = last_value
     if rules.zero_ends:
         sold = has_value & (rows[TARGET] != 0).to_numpy()
@@ -129,6 +142,18 @@ def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex, rules: RowRules) ->
         present = last - first + 1 - _count_empty(empty, grid, first, last)
     present += _count_skipped(grid.get_indexer(skipped_hours(grid, rules.zone)), first, last)
     return SeriesSpans(first, last, present, last_value, last_sign, newest, ended, rules.omits_new)
+
+
+def join_spans(parts: Sequence[SeriesSpans]) -> SeriesSpans:
+    """Return the spans of all series from those of the parts."""
+    some = [part for part in parts if len(part.first)] or list(parts[:1])
+
+    def join(name: str) -> pd.Series:
+        return pd.concat([getattr(part, name) for part in some]).sort_index()
+
+    by_series = {name: join(name) for name in BY_SERIES}
+    ended = by_series["first"].index.intersection(np.concatenate([part.ended for part in some]))
+    return SeriesSpans(**by_series, newest=some[0].newest, ended=ended, omits_new=some[0].omits_new)
 
 
 def _distinct_places(

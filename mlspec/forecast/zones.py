@@ -12,6 +12,7 @@ from mlspec.forecast.frame import ID, TIME
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.reading.column import Column, TextColumn
 from mlspec.forecast.reading.times import find_offsets
+from mlspec.forecast.row_notes import COUNT, RowNote
 from mlspec.spec.calendar import timezone_problem
 
 # Zones that are tried on the offsets of a column, in this order: several zones share each offset.
@@ -23,8 +24,11 @@ _TRIED = (
 _MOST_TRIED = 2_000  # times of a column that are looked at
 
 
-def join_repeated_hours(rows: TypedRows, zone: str) -> tuple[TypedRows, tuple[str, ...]]:
-    """Return the rows with one row for an hour that a clock change repeats, the mean of both, and a sentence on it."""
+def join_repeated_hours(rows: TypedRows, zone: str) -> tuple[TypedRows, tuple[RowNote, ...]]:
+    """Return the rows with one row for an hour that a clock change repeats, the mean of both, and a sentence on it.
+
+    It stands where the later row stood.
+    """
     frame = rows.frame
     twice = frame.duplicated([ID, TIME], keep=False)
     if not twice.any():
@@ -35,10 +39,11 @@ def join_repeated_hours(rows: TypedRows, zone: str) -> tuple[TypedRows, tuple[st
     ]
     if repeated.empty:
         return rows, ()
-    joined = join_rows(repeated, repeated[TIME], "mean")
-    kept = pd.concat([frame.drop(repeated.index), joined], ignore_index=True)
-    note = f"{len(repeated):,} rows of an hour that a clock change of {zone} repeats are joined: each pair by its mean"
-    return replace(rows, frame=kept.sort_values([ID, TIME], kind="stable", ignore_index=True)), (note,)
+    places = repeated.index.to_series().groupby([repeated[ID], repeated[TIME]], sort=True).last()
+    joined = join_rows(repeated, repeated[TIME], "mean").set_axis(places.to_numpy())
+    kept = pd.concat([frame.drop(repeated.index), joined]).sort_index().reset_index(drop=True)
+    sentence = f"{COUNT} rows of an hour that a clock change of {zone} repeats are joined: each pair by its mean"
+    return replace(rows, frame=kept), (RowNote(sentence, len(repeated)),)
 
 
 def _is_repeated(times: pd.Series, zone: str) -> pd.Series:

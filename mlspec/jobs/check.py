@@ -1,99 +1,140 @@
-"""Step `check`: reads the source, checks the data contract, and writes the panel for all later steps."""
+"""Step `check`: reads the source, checks the data contract, and writes the panel for all later steps.
+
+A large source is dealt into parts by series, and each part is looked at three times: once for the periods of all series, once to be
+judged, once to become a part of the panel. So memory is bounded by a part.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mlspec.forecast.contract import (
-    EXAMPLES,
     CheckResult,
+    ContractEvidence,
     as_json,
     describe_bad_rows,
     judge_contract,
 )
-from mlspec.forecast.fates import list_ended_series, series_fates
-from mlspec.forecast.frame import ID, OBSERVED, TARGET
-from mlspec.forecast.load import TypedRows, load_future, load_history
-from mlspec.forecast.named_days import add_named_days
-from mlspec.forecast.regular import build_panel, series_names
-from mlspec.forecast.stock.term_columns import judge_series_terms, read_series_terms, series_file_columns
+from mlspec.forecast.fates import series_fates
+from mlspec.forecast.frame import ID, Layout
+from mlspec.forecast.load import TypedRows, load_future, load_history_parts
+from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows, survey_rows
+from mlspec.forecast.row_facts import EXAMPLES, BadRows, row_facts
+from mlspec.forecast.spans import row_rules
+from mlspec.forecast.stock.term_columns import (
+    SeriesTerms,
+    judge_series_terms,
+    read_series_terms,
+    series_file_columns,
+)
+from mlspec.jobs.built_panel import PanelBuilder
 from mlspec.jobs.context import panel_layout, read_spec
-from mlspec.jobs.evidence import gather_evidence
+from mlspec.jobs.evidence import join_evidence
 from mlspec.jobs.files import write_json, write_table
 from mlspec.jobs.moment import read_now
-from mlspec.jobs.panel_parts import write_panel
+from mlspec.spec.forecast import Forecast
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
     """Check the data at `now` (RFC 3339). If the contract is violated, the facts have `ok` false and no panel is written."""
     spec = read_spec(request)
+    with tempfile.TemporaryDirectory(prefix=".parts-", dir=request.out) as folder:
+        return _check(request, progress, spec, Path(folder))
+
+
+def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Path) -> StepResult:
     layout = panel_layout(spec)
     progress(0, 3, "read the source")
-    read = load_history(spec.dataset, request.root)
-    future = load_future(spec.dataset, request.root, read.kinds)
-    if read.frame[TARGET].notna().sum() == 0:
-        message = f"none of {read.count:,} rows has a series, a date and a value"
-        nothing = CheckResult("types", False, message, read.count, describe_bad_rows(read.bad))
-        return _report_no_series(request, read, [nothing])
-    progress(1, 3, "check the data contract")
+    parts = load_history_parts(spec.dataset, request.root, folder)
+    future = load_future(spec.dataset, request.root, parts.kinds)
     now = read_now(request, "check", spec.dataset.timezone)
-    evidence, notes = gather_evidence(spec.dataset, layout.horizon, read, future, now)
+    rows = PanelRows(spec.dataset, parts, layout.frequency, now)
+    survey = survey_rows(rows)
+    if survey.read_values == 0:
+        message = f"none of {survey.count:,} rows has a series, a date and a value"
+        nothing = CheckResult("types", False, message, survey.count, describe_bad_rows(survey.bad.first))
+        return _report_no_series(request, survey, [nothing])
+    progress(1, 3, "check the data contract")
+    evidence, notes = _gather(spec, layout, rows, survey, future, now)
     if evidence is None:
-        return _report_no_series(request, read, [CheckResult("types", False, "; ".join(notes), read.count)])
-    rows, periods = evidence.rows, evidence.grid
-    results, span = judge_contract(evidence), evidence.spans
-    terms = None
-    if spec.inventory is not None and spec.inventory.term_columns and len(span.first):
+        return _report_no_series(request, survey, [CheckResult("types", False, "; ".join(notes), survey.count)])
+    results, terms = judge_contract(evidence), None
+    if spec.inventory is not None and spec.inventory.term_columns and len(evidence.spans.first):
         terms = read_series_terms(spec.dataset, spec.inventory, request.root)
-        results.append(judge_series_terms(terms, spec.inventory, span.active, layout.horizon))
-    if not len(span.first):  # every value lies off the grid of the frequency, which is one of the results
-        return _report_no_series(request, read, results)
-    newest = layout.frequency.format_period(periods[span.newest])
-    facts = _contract_facts(read, results) | {
-        "series": len(span.first), "start": layout.frequency.format_period(periods[int(span.first.min())]), "cutoff": newest,
-        "missing_periods": int((span.missing_inside + span.missing_behind).sum()),
-        "ended": _count_and_examples([str(name) for name in span.ended]),
-        "timezone": spec.dataset.timezone, "notes": list(notes),
-        "fates": series_fates(rows.frame, span, periods, layout.frequency, spec.dataset, evidence.rules),
-    }  # fmt: skip
+        results.append(judge_series_terms(terms, spec.inventory, evidence.spans.active, layout.horizon))
+    if not len(evidence.spans.first):  # every value lies off the grid of the frequency, which is one of the results
+        return _report_no_series(request, survey, results)
+    facts = _contract_facts(survey, results) | _series_facts(evidence, layout, spec, notes)
     outputs = {"quality": write_json(facts, request.out / "quality.json")}
     if not facts["ok"]:
         return StepResult(outputs, facts)
     progress(2, 3, "write the panel")
-    panel = build_panel(rows, evidence.future, periods[: span.newest + 1], layout, evidence.rules, span)
-    panel = add_named_days(panel, spec.dataset)
-    series = series_names(rows).merge(panel.series, on=ID)
-    if spec.dataset.ended_series == "zero" and len(span.ended):
-        ended = list_ended_series(rows, span, periods, layout, evidence.rules)
-        series = pd.concat([series, ended], ignore_index=True).sort_values(ID, ignore_index=True)
-    if terms is not None:
-        series = series.merge(series_file_columns(terms), on=ID, how="left")
-    outputs |= write_panel(panel.frame, request.out)
-    outputs |= {"series": write_table(series, request.out / "series.parquet")}
+    builder = PanelBuilder(spec.dataset, evidence, layout, folder if len(rows) > 1 else None)
+    for number in range(len(rows)):
+        builder.add_part(rows.read(number)[1].rows)
+    outputs |= builder.write_panel(request.out)
+    outputs |= {"series": write_table(_with_terms(builder.series, terms), request.out / "series.parquet")}
     if layout.known:
-        outputs |= {"future": write_table(panel.future, request.out / "future.parquet")}
-    facts["filled"] = int((~panel.frame[OBSERVED]).sum())
+        outputs |= {"future": write_table(builder.future, request.out / "future.parquet")}
+    facts["filled"] = builder.filled
     if evidence.rules.absent_is_zero:
-        facts["zeros"] = int(panel.frame[OBSERVED].sum()) - _count_values(rows.frame, span.active)
+        facts["zeros"] = builder.observed - evidence.facts.values
     progress(3, 3, "contract holds, panel written")
     return StepResult(outputs, facts)
 
 
-def _contract_facts(rows: TypedRows, results: list[CheckResult]) -> dict[str, Any]:
+def _gather(
+    spec: Forecast, layout: Layout, rows: PanelRows, survey: RowSurvey, future: TypedRows | None, now: pd.Timestamp
+) -> tuple[ContractEvidence | None, tuple[str, ...]]:
+    """Return what the contract is judged by, or None if no row is left, and sentences on rows, series and values."""
+    grid = survey.find_grid(layout.frequency)
+    if grid is None:
+        return None, tuple(map(str, survey.notes))
+    rules, facts = row_rules(spec.dataset, layout.horizon), []
+    for number in range(len(rows)):
+        read, given = rows.read(number)
+        facts.append(row_facts(spec.dataset, read, given.rows, grid, rules))
+    plan = plan_rows(spec.dataset, future, layout.frequency)
+    return join_evidence(spec.dataset, layout.horizon, survey, grid, facts, plan, now)
+
+
+def _series_facts(evidence: ContractEvidence, layout: Layout, spec: Forecast, notes: tuple[str, ...]) -> dict[str, Any]:
+    span, periods, frequency = evidence.spans, evidence.grid.periods, layout.frequency
+    return {
+        "series": len(span.first), "start": frequency.format_period(periods[int(span.first.min())]),
+        "cutoff": frequency.format_period(periods[span.newest]),
+        "missing_periods": int((span.missing_inside + span.missing_behind).sum()),
+        "ended": _count_and_examples([str(name) for name in span.ended]),
+        "timezone": spec.dataset.timezone, "notes": list(notes),
+        "fates": series_fates(evidence.facts, periods, frequency, spec.dataset, evidence.rules),
+    }  # fmt: skip
+
+
+def _with_terms(series: pd.DataFrame, terms: SeriesTerms | None) -> pd.DataFrame:
+    return series if terms is None else series.merge(series_file_columns(terms), on=ID, how="left")
+
+
+def _contract_facts(survey: RowSurvey, results: list[CheckResult]) -> dict[str, Any]:
     return {
         "ok": all(result.ok for result in results),
-        "rows": rows.count,
-        "bad_rows": {"count": len(rows.bad), "examples": rows.bad.head(EXAMPLES).to_dict("records")},
+        "rows": survey.count,
+        "bad_rows": _bad_rows(survey.bad),
         "checks": as_json(results),
     }
 
 
-def _report_no_series(request: StepRequest, rows: TypedRows, results: list[CheckResult]) -> StepResult:
+def _bad_rows(bad: BadRows) -> dict[str, Any]:
+    return {"count": bad.cells, "examples": bad.first.to_dict("records")}
+
+
+def _report_no_series(request: StepRequest, survey: RowSurvey, results: list[CheckResult]) -> StepResult:
     """Report a source without a single usable value."""
-    facts = _contract_facts(rows, results) | {
+    facts = _contract_facts(survey, results) | {
         "series": 0,
         "start": None,
         "cutoff": None,
@@ -101,10 +142,6 @@ def _report_no_series(request: StepRequest, rows: TypedRows, results: list[Check
         "ended": _count_and_examples([]),
     }
     return StepResult({"quality": write_json(facts, request.out / "quality.json")}, facts)
-
-
-def _count_values(rows: pd.DataFrame, series: pd.Index) -> int:
-    return int(rows.loc[rows[ID].isin(series), TARGET].notna().sum())
 
 
 def _count_and_examples(series: list[str]) -> dict[str, Any]:

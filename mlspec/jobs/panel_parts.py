@@ -15,11 +15,12 @@ a series have no file, and the others are numbered without a gap; the first has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -66,23 +67,79 @@ def _read_frame(paths: tuple[Path, ...]) -> pd.DataFrame:
 
 def write_panel(frame: pd.DataFrame, folder: Path) -> dict[str, Path]:
     """Write a panel's frame, and return its files by role. All have the same columns and types."""
-    parts = count_parts(len(frame))
-    if parts == 1:
-        return _write_files(to_arrow(frame), folder, PANEL, _split_months(frame[TIME]))
-    codes, names = pd.factorize(frame[ID])
-    places = place_series(pd.Index(names), parts)
-    files: dict[str, Path] = {}
-    for number, place in enumerate(np.unique(places)):
-        files |= write_panel_part(frame[(places == place)[codes]], folder, number)
-    return files
+    writer = PanelWriter(None)
+    writer.add_part(frame)
+    return writer.write(folder)
 
 
-def write_panel_part(frame: pd.DataFrame, folder: Path, number: int) -> dict[str, Path]:
-    """Write one of several parts of a panel, and return its files by role. `number` counts those with a series, from 0."""
-    stem = PANEL if number == 0 else f"{PANEL}-s{number:02}"
-    table = to_arrow(frame)
+class PanelWriter:
+    """Takes a panel in any parts by series, and writes it in the parts in which one of its size is kept."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """`folder`: where a part is put away until all are known; without one it stays in memory."""
+        self._folder = folder
+        self._taken: list[_TakenPart] = []
+
+    def add_part(self, frame: pd.DataFrame) -> None:
+        """Take all rows of some series, sorted by series and time."""
+        codes, names = pd.factorize(frame[ID])
+        content: pa.Table | Path = to_arrow(frame)
+        if self._folder is not None:
+            content = _put_away(content, self._folder / f"{len(self._taken):04}.arrow")
+        self._taken.append(_TakenPart(pd.Index(names), np.bincount(codes, minlength=len(names)), content))
+
+    def write(self, folder: Path) -> dict[str, Path]:
+        """Write the panel, and return its files by role."""
+        parts = count_parts(sum(int(part.counts.sum()) for part in self._taken))
+        places = [place_series(part.names, parts) for part in self._taken]
+        files: dict[str, Path] = {}
+        for number, place in enumerate(np.unique(np.concatenate(places))):
+            tables = [part.select(own == place) for part, own in zip(self._taken, places, strict=True)]
+            whole = _join_tables([table for table in tables if table is not None])
+            files |= _write_part(whole, folder, None if parts == 1 else number)
+        return files
+
+
+@dataclass(frozen=True)
+class _TakenPart:
+    """Rows of some series, in their order: the number of rows of each, and all of them or the file that they are in."""
+
+    names: pd.Index
+    counts: npt.NDArray[np.int64]
+    content: pa.Table | Path
+
+    def select(self, wanted: npt.NDArray[np.bool_]) -> pa.Table | None:
+        """Return the rows of the series that are wanted; None without one."""
+        if not wanted.any():
+            return None
+        table = self.content
+        if isinstance(table, Path):
+            with pa.memory_map(str(table)) as source:
+                table = pa.ipc.open_file(source).read_all()
+        return table if wanted.all() else table.filter(pa.array(wanted.repeat(self.counts)))
+
+
+def _put_away(table: pa.Table, path: Path) -> Path:
+    with pa.ipc.new_file(str(path), table.schema) as file:
+        file.write_table(table)
+    return path
+
+
+def _join_tables(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of several tables in one, sorted by series and time, as each of them is."""
+    if len(tables) == 1:
+        return tables[0]
+    return pa.concat_tables(tables, promote_options="default").sort_by([(ID, "ascending"), (TIME, "ascending")])
+
+
+def _write_part(table: pa.Table, folder: Path, number: int | None) -> dict[str, Path]:
+    """Write a part of a panel, and return its files by role. `number` counts those with a series; None for the only part."""
+    times = table.column(TIME).to_pandas()
+    if number is None:
+        return _write_files(table, folder, PANEL, _split_months(times))
     types = pa.schema([field.with_type(_shared_type(field.type)) for field in table.schema])
-    return _write_files(table.cast(types), folder, stem, _split_newest(frame[TIME]))
+    stem = PANEL if number == 0 else f"{PANEL}-s{number:02}"
+    return _write_files(table.cast(types), folder, stem, _split_newest(times))
 
 
 def _write_files(table: pa.Table, folder: Path, stem: str, times: Iterator[tuple[str, pd.Series]]) -> dict[str, Path]:

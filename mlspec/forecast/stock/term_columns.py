@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mlspec.forecast.contract import EXAMPLES, CheckResult
+from mlspec.forecast.contract import CheckResult
 from mlspec.forecast.frame import ID, TIME
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.reading.dialect import Dialect, source_dialect, table_dialect
@@ -17,6 +17,7 @@ from mlspec.forecast.reading.numbers import parse_numbers
 from mlspec.forecast.reading.table import Table
 from mlspec.forecast.reading.texts import parse_names
 from mlspec.forecast.reading.times import parse_times
+from mlspec.forecast.row_facts import EXAMPLES
 from mlspec.forecast.source import read_history, read_source
 from mlspec.spec.dataset import Dataset
 from mlspec.spec.inventory import Inventory, TermColumn

@@ -1,0 +1,66 @@
+"""Builds the panel part by part: each is put away in a file, and becomes one of the panel's parts when all of them are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from mlspec.forecast.contract import ContractEvidence
+from mlspec.forecast.fates import list_ended_series
+from mlspec.forecast.frame import ID, OBSERVED, TIME, Layout
+from mlspec.forecast.load import TypedRows
+from mlspec.forecast.named_days import add_named_days
+from mlspec.forecast.regular import build_panel, series_names
+from mlspec.jobs.panel_parts import PanelWriter
+from mlspec.spec.dataset import Dataset
+
+
+class PanelBuilder:
+    """What the parts of a source become. `filled` and `observed` count the periods of the panel without and with a value."""
+
+    def __init__(self, dataset: Dataset, evidence: ContractEvidence, layout: Layout, folder: Path | None) -> None:
+        """`evidence` is of all parts, and passed the contract; `folder` is for files that are not kept (`PanelWriter`)."""
+        self._dataset, self._evidence, self._layout = dataset, evidence, layout
+        self._writer = PanelWriter(folder)
+        self._series: list[pd.DataFrame] = []
+        self._ended: list[pd.DataFrame] = []
+        self._futures: list[pd.DataFrame] = []
+        self.filled = self.observed = 0
+
+    def add_part(self, rows: TypedRows) -> None:
+        """Build the part of the panel that has the series of these rows. Raises DataError if it needs too much memory."""
+        evidence, newest = self._evidence, self._evidence.spans.newest
+        grid = evidence.grid.periods
+        names = series_names(rows)
+        span = evidence.spans.select(pd.Index(names[ID]))
+        if self._dataset.ended_series == "zero" and len(span.ended):
+            self._ended.append(list_ended_series(rows, span, grid, self._layout, evidence.rules))
+        if not len(span.active) and len(evidence.spans.active):
+            return
+        panel = build_panel(rows, evidence.future, grid[: newest + 1], self._layout, evidence.rules, span)
+        panel = add_named_days(panel, self._dataset)
+        self._series.append(names.merge(panel.series, on=ID))
+        self._futures.append(panel.future)
+        self.observed += int(panel.frame[OBSERVED].sum())
+        self.filled += int((~panel.frame[OBSERVED]).sum())
+        self._writer.add_part(panel.frame)
+
+    @property
+    def series(self) -> pd.DataFrame:
+        """The rows of the file `series`: the series of the panel, and those that have ended if they are forecast."""
+        active = pd.concat(self._series, ignore_index=True)
+        return _sort(pd.concat([active, *self._ended], ignore_index=True), [ID])
+
+    @property
+    def future(self) -> pd.DataFrame:
+        """The known covariates over the horizon for every series of the panel."""
+        return _sort(pd.concat(self._futures, ignore_index=True), [ID, TIME])
+
+    def write_panel(self, folder: Path) -> dict[str, Path]:
+        """Write the panel, and return its files by role."""
+        return self._writer.write(folder)
+
+
+def _sort(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    return frame.sort_values(columns, kind="stable", ignore_index=True)
