@@ -6,16 +6,17 @@ It does not judge the rows; `contract` does.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlspec.errors import DataError
 from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
-from mlspec.forecast.reading.column import NO_PROBLEMS, ParsedColumn, TextColumn, as_text
+from mlspec.forecast.reading.column import NO_PROBLEMS, Column, ParsedColumn, TextColumn, as_text
 from mlspec.forecast.reading.csv_file import CellKind
 from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect
 from mlspec.forecast.reading.header import MissingColumn
@@ -28,7 +29,9 @@ from mlspec.spec.dataset import Dataset
 from mlspec.spec.output_columns import is_output_column
 from mlspec.state.split import ONLY_SERIES
 
-MOST_SERIES = 100_000
+MOST_SERIES = (
+    500_000  # `check` takes about 1 KiB of memory for each, beside the rows of a part; more has not been measured
+)
 KEY, CHECK = "id_", "check_"  # prefixes of the user's series columns, and of columns for range checks only
 PROBLEM_COLUMNS = ["file", "row", "column", "value", "problem"]
 
@@ -47,41 +50,29 @@ class TypedRows:
     kinds: Mapping[str, CovariateKind]
 
 
-@dataclass(frozen=True)
-class HistoryParts:
-    """The rows of a source in parts by series, each of which is read by itself; `kinds` is the kind of each covariate."""
-
-    readers: tuple[Callable[[], TypedRows], ...]
-    kinds: Mapping[str, CovariateKind]
-
-    @classmethod
-    def of(cls, rows: TypedRows) -> HistoryParts:
-        """Return rows that are in memory as the only part."""
-        return cls((lambda: rows,), rows.kinds)
-
-    def __len__(self) -> int:
-        return len(self.readers)
-
-    def read(self, number: int) -> TypedRows:
-        """Return the rows of a part, in the order of the source."""
-        return self.readers[number]()
-
-
-def load_history_parts(dataset: Dataset, root: Path, folder: Path) -> HistoryParts:
-    """Read the source of a dataset in parts by series. Raises DataError as `load_history` does."""
-    return HistoryParts.of(load_history(dataset, root))
-
-
 def load_history(dataset: Dataset, root: Path) -> TypedRows:
     """Read the source of a dataset. Raises DataError if it cannot be read or lacks a column."""
-    _refuse_reserved(dataset)
-    cov = dataset.covariates
-    dialect = source_dialect(dataset.source)
+    refuse_reserved(dataset)
+    table = read_history(dataset, root, history_columns(dataset), kinds=cell_kinds(dataset))
+    return type_rows(dataset, table, covariate_kinds(dataset, table.columns))
+
+
+def cell_kinds(dataset: Dataset) -> dict[str, CellKind]:
+    """Return the columns of numbers and of times, which may be read as such."""
     cells: dict[str, CellKind] = dict.fromkeys((dataset.target, *dataset.checks.range), "number")
     cells[dataset.time] = "time"
-    table = read_history(dataset, root, history_columns(dataset), kinds=cells)
-    columns = table.columns
-    kinds = {name: covariate_kind(columns[name], dialect) for name in (*cov.known, *cov.past, *cov.static)}
+    return cells
+
+
+def covariate_kinds(dataset: Dataset, columns: Mapping[str, Column]) -> dict[str, CovariateKind]:
+    """Return the kind of each covariate, from all of its cells."""
+    cov, dialect = dataset.covariates, source_dialect(dataset.source)
+    return {name: covariate_kind(columns[name], dialect) for name in (*cov.known, *cov.past, *cov.static)}
+
+
+def type_rows(dataset: Dataset, table: Table, kinds: Mapping[str, CovariateKind]) -> TypedRows:
+    """Return the typed rows of the source, or of some of its series."""
+    dialect, columns = source_dialect(dataset.source), table.columns
     parsed = {TIME: (dataset.time, parse_times(columns[dataset.time], dialect, dataset.timezone))}
     parsed |= {KEY + name: (name, parse_names(columns[name])) for name in dataset.series}
     parsed[TARGET] = (dataset.target, parse_numbers(columns[dataset.target], dialect))
@@ -147,8 +138,8 @@ def _assemble_rows(
     ragged = pd.DataFrame([vars(row) for row in table.ragged], columns=PROBLEM_COLUMNS)
     bad = pd.concat([bad[PROBLEM_COLUMNS], ragged], ignore_index=True) if len(ragged) else bad[PROBLEM_COLUMNS]
     count = len(table) - len(blank) + len(ragged)
-    if _may_be_many(table, series) and frame[ID].nunique() > MOST_SERIES:
-        raise DataError(f"dataset.series: more than {MOST_SERIES:,} series", hint="split the forecast in several specs")
+    if _may_be_many(table, series):
+        refuse_many_series(frame[ID].nunique())
     return TypedRows(frame, bad.sort_values(["file", "row"], ignore_index=True), count, kinds)
 
 
@@ -173,24 +164,35 @@ def _blank_rows(table: Table, parsed: dict[str, tuple[str, ParsedColumn]]) -> pd
     return pd.Index(np.flatnonzero(blank))
 
 
+def refuse_many_series(count: int) -> None:
+    """Raise DataError if a source has too many series."""
+    if count > MOST_SERIES:
+        raise DataError(f"dataset.series: more than {MOST_SERIES:,} series", hint="split the forecast in several specs")
+
+
 def _may_be_many(table: Table, series: tuple[str, ...]) -> bool:
     """Return whether there may be too many series: where the distinct names are few, nothing has to be counted."""
     return math.prod(len(as_text(table.columns[name]).texts) for name in series) > MOST_SERIES
 
 
 def _series_ids(table: Table, series: tuple[str, ...]) -> pd.Series:
-    """Return the identifier of each row, made once for each series (`join_ids`)."""
-    columns = [as_text(table.columns[name]) for name in series]
+    """Return the identifier of each row, made once for each series."""
+    places, ids = number_series([table.columns[name] for name in series], len(table))
+    return pd.Series(ids.to_numpy().take(places), dtype=object)
+
+
+def number_series(columns: Sequence[Column], rows: int) -> tuple[npt.NDArray[np.intp], pd.Series]:
+    """Return a number for the series of each row, and by number its identifier (`join_ids`)."""
     if not columns:
-        return join_ids([], table.origin.index)
-    codes = columns[0].codes.astype("int64")
-    for column in columns[1:]:  # the codes of the columns before are counted anew, so that their product stays small
+        return np.zeros(rows, dtype="intp"), pd.Series([ONLY_SERIES], dtype=object)
+    texts = [as_text(column) for column in columns]
+    codes = texts[0].codes.astype("int64")
+    for column in texts[1:]:  # the codes of the columns before are counted anew, so that their product stays small
         codes = pd.factorize(codes)[0] * len(column.texts) + column.codes
     places, distinct = pd.factorize(codes)
     some_row = np.zeros(len(distinct), dtype="int64")
     some_row[places] = np.arange(len(places))
-    ids = join_ids([column.take(some_row).strings() for column in columns], pd.RangeIndex(len(distinct)))
-    return pd.Series(ids.to_numpy().take(places), dtype=object)
+    return places, join_ids([column.take(some_row).strings() for column in texts], pd.RangeIndex(len(distinct)))
 
 
 def join_ids(columns: list[pd.Series], index: pd.Index) -> pd.Series:
@@ -203,7 +205,8 @@ def join_ids(columns: list[pd.Series], index: pd.Index) -> pd.Series:
     return escaped[0].str.cat(escaped[1:], sep="/")
 
 
-def _refuse_reserved(dataset: Dataset) -> None:
+def refuse_reserved(dataset: Dataset) -> None:
+    """Raise DataError if a column has the name of one of mlspec's outputs."""
     clash = [name for name in (*dataset.series, dataset.time) if is_output_column(name, dataset.series)]
     if clash:
         raise DataError(

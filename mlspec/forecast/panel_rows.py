@@ -10,7 +10,8 @@ import pandas as pd
 from mlspec.forecast.aggregate import AggregatedRows, aggregate_rows, join_plan_rows
 from mlspec.forecast.frame import TARGET, TIME
 from mlspec.forecast.frequency import Frequency, period_grid
-from mlspec.forecast.load import HistoryParts, TypedRows
+from mlspec.forecast.history_parts import HistoryParts
+from mlspec.forecast.load import TypedRows
 from mlspec.forecast.open_days import leave_out_closed
 from mlspec.forecast.row_facts import BadRows, PeriodGrid, join_bad_rows
 from mlspec.forecast.row_notes import RowNote, join_notes

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from mlspec import memory
 from mlspec.errors import DataError
-from mlspec.forecast.reading.budget import LARGEST_BYTES
+from mlspec.forecast.reading.budget import LARGEST_BYTES, PARTS_FACTOR, RowBudget
 from mlspec.forecast.reading.csv_file import Kinds
 from mlspec.forecast.reading.dialect import Dialect, source_dialect
-from mlspec.forecast.reading.table import NO_KINDS, Table, read_table
+from mlspec.forecast.reading.table import NO_KINDS, OpenedSource, Table, open_source, read_table
 from mlspec.forecast.reading.wide import RowNames, read_wide_table
 from mlspec.source_files import list_source_files
 from mlspec.spec.dataset import Dataset
@@ -18,8 +19,10 @@ from mlspec.spec.table_files import NAMES, named_format
 MOST_FILES = 10_000
 
 
-def local_files(uri: str | None, root: Path, field: str, dialect: Dialect) -> list[Path]:
+def local_files(uri: str | None, root: Path, field: str, dialect: Dialect, *, in_parts: bool = False) -> list[Path]:
     """Return the files that `uri` names, sorted. `field` is the spec's field, for messages.
+
+    `in_parts`: a part of their rows will be in memory at once, so that they may be larger.
 
     Raises DataError if the source is not local, outside `root`, missing, in another format, or too large.
     """
@@ -31,9 +34,10 @@ def local_files(uri: str | None, root: Path, field: str, dialect: Dialect) -> li
     for file in files:
         _refuse_unreadable(file, root, uri, field, dialect)
     size = sum(file.stat().st_size for file in files)
-    if size > LARGEST_BYTES:
+    largest = LARGEST_BYTES * (PARTS_FACTOR if in_parts else 1)
+    if size > largest:
         raise DataError(
-            f"{field}: '{uri}' holds {size / 2**30:.1f} GiB; at most {LARGEST_BYTES // 2**30} GiB are read",
+            f"{field}: '{uri}' holds {size / 2**30:.1f} GiB; at most {largest // 2**30} GiB are read",
             hint="write it as Parquet, or split the forecast in several specs",
         )
     return files
@@ -45,7 +49,7 @@ def read_source(
     """Read columns of the files that `uri` names. Raises DataError if they cannot be read, or hold no rows."""
     files = local_files(uri, root, field, dialect)
     table = read_table(files, columns, dialect, field, kinds=kinds, folder=source_folder(uri, root))
-    return _refuse_empty(table, uri, field)
+    return refuse_empty(table, uri, field)
 
 
 def read_history(dataset: Dataset, root: Path, columns: Iterable[str], *, kinds: Kinds = NO_KINDS) -> Table:
@@ -55,10 +59,22 @@ def read_history(dataset: Dataset, root: Path, columns: Iterable[str], *, kinds:
         return read_source(uri, root, field, columns, dialect, kinds=kinds)
     files, names = local_files(uri, root, field, dialect), RowNames(dataset.time, dataset.target)
     table = read_wide_table(files, columns, names, dialect, field, typed=bool(kinds), folder=source_folder(uri, root))
-    return _refuse_empty(table, uri, field)
+    return refuse_empty(table, uri, field)
 
 
-def _refuse_empty(table: Table, uri: str | None, field: str) -> Table:
+def open_history(dataset: Dataset, root: Path, columns: Iterable[str]) -> OpenedSource:
+    """Look at the files of a dataset whose source has a row for each period; a part of its rows will be in memory at once.
+
+    Raises DataError as `read_source` does.
+    """
+    uri, dialect, field = dataset.source.uri, source_dialect(dataset.source), "dataset.source"
+    files = local_files(uri, root, field, dialect, in_parts=True)
+    budget = RowBudget(field, memory.step_memory(), in_parts=True)
+    return open_source(files, columns, dialect, budget, folder=source_folder(uri, root))
+
+
+def refuse_empty(table: Table, uri: str | None, field: str) -> Table:
+    """Raise DataError if a table has no rows, else return it."""
     if not len(table):
         raise DataError(f"{field}: '{uri}' has no rows", hint="it must hold the history of at least one series")
     return table

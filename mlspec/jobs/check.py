@@ -21,7 +21,8 @@ from mlspec.forecast.contract import (
 )
 from mlspec.forecast.fates import series_fates
 from mlspec.forecast.frame import ID, Layout
-from mlspec.forecast.load import TypedRows, load_future, load_history_parts
+from mlspec.forecast.history_parts import load_history_parts
+from mlspec.forecast.load import TypedRows, load_future
 from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows, survey_rows
 from mlspec.forecast.row_facts import EXAMPLES, BadRows, row_facts
 from mlspec.forecast.spans import row_rules

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from mlspec.forecast.contract import ContractEvidence
-from mlspec.forecast.load import HistoryParts, TypedRows
+from mlspec.forecast.history_parts import HistoryParts
+from mlspec.forecast.load import TypedRows
 from mlspec.forecast.open_days import dataset_frequency
 from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows, survey_rows
 from mlspec.forecast.plan_coverage import twin_notes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +43,10 @@ _PARALLEL = 2**24  # bytes of a file from which several threads are worth their 
 _LARGEST_BLOCK = 2**26  # a row is at most so long
 
 
+class TextNeeded(Exception):
+    """A row has to be looked at one by one: a cell is of another kind than its column, or the file is broken."""
+
+
 @dataclass(frozen=True)
 class CsvFile:
     """A CSV file that was looked at and not read yet."""
@@ -56,9 +60,32 @@ class CsvFile:
 
     def read(self, column_names: list[str], kinds: Kinds) -> FileRows:
         """Read some columns. Those with a kind come as that kind if all their cells are of it, else as text."""
-        typed = {name: kind for name, kind in kinds.items() if self._is_parsed(kind)}
+        typed = self.parsed_kinds(kinds)
         rows = self._read_typed(column_names, typed) if typed else None
         return rows or self._read_text(column_names)
+
+    def parsed_kinds(self, kinds: Kinds) -> Kinds:
+        """Return the columns that Arrow's parser can read as their kind."""
+        return {name: kind for name, kind in kinds.items() if self._is_parsed(kind)}
+
+    def read_blocks(self, column_names: list[str], kinds: Kinds, ragged: RaggedRows | None) -> Iterator[pa.Table]:
+        """Yield some columns block by block. Without `ragged`, raises TextNeeded where a row has to be looked at one by one."""
+        try:
+            with open_bytes(self.file, self.dialect) as stream:
+                for batch in pa_csv.open_csv(stream, **self._options(column_names, self.parsed_kinds(kinds), ragged)):
+                    block = pa.Table.from_batches([batch])
+                    if ragged is None and len(block) and not all(_is_plausible(block.column(name)) for name in kinds):
+                        raise TextNeeded
+                    yield block
+        except pa.ArrowInvalid as error:
+            raise TextNeeded from error
+
+    def numbers_of(self, places: npt.NDArray[np.int64], left_out: list[int]) -> npt.NDArray[np.int64]:
+        """Return the numbers of rows by their places among those that were read; the rows `left_out` were not."""
+        first = 2 + self.skipped
+        numbers = np.unique(np.array(left_out, dtype="int64"))
+        before = numbers - first - np.arange(len(numbers))  # by how many rows that were read each is preceded
+        return places + first + np.searchsorted(before, places, side="right")
 
     def _is_parsed(self, kind: CellKind) -> bool:
         """Return whether Arrow's parser reads a kind as the dialect writes it."""
@@ -75,13 +102,13 @@ class CsvFile:
         if not all(_is_plausible(table.column(name)) for name in kinds):
             return None
         return FileRows(
-            {name: _as_column(table.column(name)) for name in column_names}, self._row_numbers(table.num_rows, []), ()
+            {name: csv_column(table.column(name)) for name in column_names}, self._row_numbers(table.num_rows, []), ()
         )
 
     def _read_text(self, column_names: list[str]) -> FileRows:
         ragged = RaggedRows(self.file.name)
         table = self._parse(column_names, {}, ragged)
-        columns = {name: _as_column(table.column(name)) for name in column_names}
+        columns = {name: csv_column(table.column(name)) for name in column_names}
         return FileRows(columns, self._row_numbers(table.num_rows, ragged.numbers), tuple(ragged.rows))
 
     def read_first(self, most: int) -> FileRows:
@@ -127,10 +154,7 @@ class CsvFile:
 
     def _row_numbers(self, count: int, left_out: list[int]) -> npt.NDArray[np.int64]:
         """Return the numbers of the rows that were read: lines of the file; the rows `left_out` were not read."""
-        first = 2 + self.skipped
-        numbers = np.unique(np.array(left_out, dtype="int64"))
-        rows = np.arange(first, count + len(numbers) + first)
-        return np.setdiff1d(rows, numbers, assume_unique=True)[:count] if len(numbers) else rows
+        return self.numbers_of(np.arange(count), left_out)
 
     def _block_size(self) -> int:
         """Return how many bytes are parsed at once. A block holds whole rows, so it grows for a file of long ones."""
@@ -178,7 +202,8 @@ def arrow_encoding(encoding: str, *, checked: bool) -> str:
     return "utf-8-sig" if checked else "utf8"
 
 
-def _as_column(array: pa.ChunkedArray) -> Column:
+def csv_column(array: pa.ChunkedArray) -> Column:
+    """Return a column as Arrow's parser has read it."""
     return text_column(array) if pa.types.is_dictionary(array.type) else pd.Series(array.to_numpy())
 
 

@@ -5,6 +5,7 @@ Text of a dictionary is stored once and used by any number of rows, so it is dec
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -38,18 +39,19 @@ class ParquetTable:
 
     def read(self, column_names: list[str], most: int | None = None) -> FileRows:
         """Read some columns; `most` rows, or all. Text is decoded in parts, so that what it needs is known before."""
-        texts = [name for name in column_names if is_text(self.kinds[name])]
-        with pa_parquet.ParquetFile(self.file, read_dictionary=texts) as source:
-            batches = source.iter_batches(_BATCH, columns=column_names, use_threads=False)
-            parts = [
-                self._decode(batch, column_names)
-                for batch in islice(batches, None if most is None else -(-most // _BATCH))
-            ]
-            empty = source.schema_arrow.empty_table()
+        parts = list(islice(self.read_blocks(column_names), None if most is None else -(-most // _BATCH)))
+        empty = pa_parquet.read_schema(self.file).empty_table()
         no_rows = pa.table([_as_known_type(empty.column(name)) for name in column_names], names=column_names)
         table = pa.concat_tables([no_rows, *parts]).slice(0, most)
-        columns = {name: _as_column(table.column(name)) for name in column_names}
+        columns = {name: parquet_column(table.column(name)) for name in column_names}
         return FileRows(columns, np.arange(1, table.num_rows + 1), ())
+
+    def read_blocks(self, column_names: list[str]) -> Iterator[pa.Table]:
+        """Yield some columns block by block."""
+        texts = [name for name in column_names if is_text(self.kinds[name])]
+        with pa_parquet.ParquetFile(self.file, read_dictionary=texts) as source:
+            for batch in source.iter_batches(_BATCH, columns=column_names, use_threads=False):
+                yield self._decode(batch, column_names)
 
     def _decode(self, batch: pa.RecordBatch, column_names: list[str]) -> pa.Table:
         for name in column_names:
@@ -126,7 +128,8 @@ def _as_known_type(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(text) if pa.types.is_dictionary(kind) else column.cast(pa.string()).dictionary_encode()
 
 
-def _as_column(array: pa.ChunkedArray) -> Column:
+def parquet_column(array: pa.ChunkedArray) -> Column:
+    """Return a column as it is decoded."""
     if pa.types.is_dictionary(array.type):
         return text_column(array)
     column: pd.Series = array.to_pandas(date_as_object=False)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -107,26 +107,66 @@ def read_table(
     `folder`: the files are parts of a table in this folder, and columns may stand in their names. Raises DataError if a file
     cannot be read or lacks a column.
     """
+    return open_source(files, columns, dialect, RowBudget(where, memory.step_memory()), folder=folder).read(kinds)
+
+
+@dataclass(frozen=True)
+class OpenedSource:
+    """The files of a source that were looked at and not read yet. `names` are the columns in the files, `all_names` all of them.
+
+    `partitions` has what the name of each file says of columns; `budget` the number of rows, at most.
+    """
+
+    files: Sequence[Path]
+    all_names: list[str]
+    names: list[str]
+    partitions: Sequence[dict[str, str]]
+    opened: Sequence[OpenedFile]
+    dialect: Dialect
+    budget: RowBudget
+
+    @property
+    def where(self) -> str:
+        """The spec's field, for messages."""
+        return self.budget.where
+
+    @property
+    def labels(self) -> list[str]:
+        """The name of each file."""
+        return _labels(self.files)
+
+    def read(self, kinds: Kinds = NO_KINDS) -> Table:
+        """Read all rows. Raises DataError as `read_table` does."""
+        parts = _read_files(self.files, self.opened, self.names, kinds, self.dialect, self.where)
+        if _is_mixed(parts, kinds):  # what one file has as text is text in all, so that all are parsed alike
+            parts = _read_files(self.files, self.opened, self.names, NO_KINDS, self.dialect, self.where)
+        origin = pd.DataFrame({"file": _file_names(self.files, parts), "row": _join_rows(parts)}, copy=False)
+        ragged = tuple(row for part in parts for row in part.ragged)
+        joined = {name: join_columns([part.columns[name] for part in parts]) for name in self.names}
+        places = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
+        joined |= {name: self.partition_column(name, places) for name in self.all_names if name not in joined}
+        return Table(joined, origin, ragged)
+
+    def partition_column(self, name: str, files: npt.NDArray[np.integer[Any]]) -> TextColumn:
+        """Return a column that stands in the files' names, by the file of each row; a file without it has no value."""
+        texts, places = np.unique([values.get(name, "") for values in self.partitions], return_inverse=True)
+        return TextColumn(places.astype("int32")[files], pa.array(texts.tolist(), pa.string()))
+
+
+def open_source(
+    files: Sequence[Path],
+    columns: Iterable[str],
+    dialect: Dialect,
+    budget: RowBudget,
+    *,
+    folder: Path | None = None,
+) -> OpenedSource:
+    """Look at files without reading their rows. Raises DataError if one cannot be read, lacks a column, or needs too much memory."""
     all_names = list(dict.fromkeys(columns))
     partitions = [partition_values(file.relative_to(folder).as_posix()) if folder else {} for file in files]
     names = [name for name in all_names if not any(name in values for values in partitions)]
-    budget = RowBudget(where, memory.step_memory())
     opened = [_open_file(file, names, dialect, budget) for file in files]
-    parts = _read_files(files, opened, names, kinds, dialect, where)
-    if _is_mixed(parts, kinds):  # what one file has as text is text in all, so that all are parsed alike
-        parts = _read_files(files, opened, names, NO_KINDS, dialect, where)
-    origin = pd.DataFrame({"file": _file_names(files, parts), "row": _join_rows(parts)}, copy=False)
-    ragged = tuple(row for part in parts for row in part.ragged)
-    joined = {name: join_columns([part.columns[name] for part in parts]) for name in names}
-    joined |= {name: _partition_column(name, partitions, parts) for name in all_names if name not in joined}
-    return Table(joined, origin, ragged)
-
-
-def _partition_column(name: str, partitions: Sequence[dict[str, str]], parts: Sequence[FileRows]) -> TextColumn:
-    """Return a column that stands in the files' names; a file without it has no value."""
-    texts, places = np.unique([values.get(name, "") for values in partitions], return_inverse=True)
-    codes = np.repeat(places.astype("int32"), [len(part.rows) for part in parts])
-    return TextColumn(codes, pa.array(texts.tolist(), pa.string()))
+    return OpenedSource(files, all_names, names, partitions, opened, dialect, budget)
 
 
 def read_first_rows(file: Path, dialect: Dialect, most_values: int, most_rows: int) -> Table:

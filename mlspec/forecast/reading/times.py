@@ -115,6 +115,12 @@ def _move_to_zone(times: pd.Series, zone: str) -> pd.Series:
     return times.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
 
 
+def has_mixed_offsets(column: TextColumn) -> bool:
+    """Return whether some texts of a column have an offset and others have none: which are wrong is seen from all rows."""
+    zoned = pd.Series(column.texts.to_pylist(), dtype=object).str.strip().str.fullmatch(_OFFSET).to_numpy(dtype=bool)
+    return bool(zoned.any() and not zoned.all())
+
+
 def _mixed_offsets(texts: pd.Series, column: TextColumn, times: pd.Series) -> list[int]:
     """Return the texts with an offset where most rows have none, or the other way round."""
     zoned = texts.str.strip().str.fullmatch(_OFFSET).to_numpy(dtype=bool)
