@@ -8,39 +8,56 @@ until the last one, so long a run of zeros would have a probability below LEAST.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlspec.forecast.frame import ID, TARGET, TIME
-from mlspec.forecast.spans import RowRules, SeriesSpans
+from mlspec.forecast.spans import RowRules, SeriesNumbers, SeriesSpans, number_series_of
 
 LEAST = 0.001
 
 
-def find_idle_series(rows: pd.DataFrame, spans: SeriesSpans, grid: pd.DatetimeIndex, rules: RowRules) -> pd.Series:
-    """Return the place on the grid of the last demand of each idle series, by unique_id, among those that have not ended."""
+def find_idle_series(
+    rows: pd.DataFrame,
+    spans: SeriesSpans,
+    grid: pd.DatetimeIndex,
+    rules: RowRules,
+    numbers: SeriesNumbers | None = None,
+) -> pd.Series:
+    """Return the place on the grid of the last demand of each idle series, by unique_id, among those that have not ended.
+
+    `numbers` are those of the rows, where they are known.
+    """
     values = rows[TARGET].to_numpy()
     if not rules.absent_is_zero and not (values == 0).any():
         return pd.Series(dtype="int64")
-    places, running = (
-        grid.get_indexer(rows[TIME]),
-        rows[ID].isin(spans.active).to_numpy() & (grid.get_indexer(rows[TIME]) >= 0),
-    )
-    sold = _list_demands(rows, places, running & (values != 0) & ~np.isnan(values))
-    last, first, count = (sold.groupby(level=0).agg(how) for how in ("max", "min", "size"))
+    places, numbers = grid.get_indexer(rows[TIME]), numbers or number_series_of(rows)
+    codes, names = numbers.codes, numbers.names
+    running = names.isin(spans.active)[codes] & (places >= 0)
+    sold = running & (values != 0) & ~np.isnan(values)
+    own, at = _list_demands(codes[sold], places[sold], len(grid))
+    demands = pd.Series(at).groupby(own)
+    last, first, count = demands.max(), demands.min(), demands.size()
     if rules.absent_is_zero:
         zeros = spans.newest - last
     else:
-        still = running & (values == 0)
-        ids, at = rows[ID].to_numpy()[still], places[still]
-        later = at > last.reindex(ids).fillna(len(grid)).to_numpy()
-        zeros = pd.Series(ids[later]).value_counts().reindex(last.index, fill_value=0)
-    longest = (sold.groupby(level=0).diff() - 1).groupby(level=0).max().fillna(0)
+        last_place = last.reindex(range(len(names)), fill_value=len(grid)).to_numpy()
+        later = running & (values == 0) & (places > last_place[codes])
+        zeros = pd.Series(np.bincount(codes[later], minlength=len(names))).reindex(last.index)
+    pauses = np.diff(at, prepend=0) - 1
+    pauses[np.diff(own, prepend=-1) > 0] = 0  # before the first demand of a series
+    longest = pd.Series(pauses).groupby(own).max()
     rate = count / (last - first + 2)  # of demand: one period more, so that it is below 1
     idle = (zeros > rules.horizon) & (zeros > longest) & ((1 - rate) ** zeros < LEAST)
-    return last[idle].astype("int64")
+    found = last[idle].astype("int64")
+    return found.set_axis(pd.Index(names[found.index], name=ID))
 
 
-def _list_demands(rows: pd.DataFrame, places: np.ndarray, sold: np.ndarray) -> pd.Series:
-    """Return the places of all demands, by unique_id, sorted, each place once."""
-    demands = pd.DataFrame({ID: rows[ID].to_numpy()[sold], "place": places[sold]}).drop_duplicates()
-    return demands.sort_values([ID, "place"]).set_index(ID)["place"]
+def _list_demands(
+    codes: npt.NDArray[np.intp], places: npt.NDArray[np.intp], length: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return series and place on a grid of `length` of all demands, sorted, each once."""
+    keys = codes * length + places
+    if not (keys[1:] > keys[:-1]).all():
+        keys = np.unique(keys)
+    return keys // length, keys % length

@@ -17,7 +17,7 @@ from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
 from mlspec.forecast.frequency import Frequency
 from mlspec.forecast.idle import find_idle_series
 from mlspec.forecast.load import CHECK, TypedRows
-from mlspec.forecast.spans import RowRules, SeriesSpans, join_spans, series_spans
+from mlspec.forecast.spans import RowRules, SeriesSpans, join_spans, number_series_of, series_spans
 from mlspec.spec.dataset import Dataset
 
 EXAMPLES = 10  # most examples for one failed check
@@ -167,8 +167,9 @@ def row_facts(dataset: Dataset, read: TypedRows, rows: TypedRows, grid: PeriodGr
     """Return the facts of rows: `read` as the source has them, `rows` those of the panel, which differ where rows are joined."""
     frame, target = rows.frame, rows.frame[TARGET]
     places = grid.periods.get_indexer(frame[TIME])
-    span = series_spans(frame, grid.periods, rules, grid.newest)
-    is_active = frame[ID].isin(span.active).to_numpy()
+    numbers = number_series_of(frame)
+    span = series_spans(frame, grid.periods, rules, grid.newest, numbers)
+    is_active = numbers.names.isin(span.active)[numbers.codes]
     return RowFacts(
         count=read.count,
         bad=BadRows.of(read.bad),
@@ -182,8 +183,8 @@ def row_facts(dataset: Dataset, read: TypedRows, rows: TypedRows, grid: PeriodGr
         gaps=_describe_gaps(dataset, frame, span, grid, rules),
         names=history_names(read),
         only_sales=bool((target > 0).all()),
-        valueless=pd.Index(frame[ID].unique()).difference(span.first.index),
-        idle=find_idle_series(frame, span, grid.periods, rules),
+        valueless=numbers.names.difference(span.first.index),
+        idle=find_idle_series(frame, span, grid.periods, rules, numbers),
         values=int(target[is_active].notna().sum()),
     )
 

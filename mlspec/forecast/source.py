@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlspec import memory
 from mlspec.errors import DataError
-from mlspec.forecast.reading.budget import LARGEST_BYTES, PARTS_FACTOR, RowBudget
+from mlspec.forecast.reading.budget import LARGEST_BYTES, RowBudget
 from mlspec.forecast.reading.csv_file import Kinds
 from mlspec.forecast.reading.dialect import Dialect, source_dialect
 from mlspec.forecast.reading.table import NO_KINDS, OpenedSource, Table, open_source, read_table
@@ -19,10 +19,8 @@ from mlspec.spec.table_files import NAMES, named_format
 MOST_FILES = 10_000
 
 
-def local_files(uri: str | None, root: Path, field: str, dialect: Dialect, *, in_parts: bool = False) -> list[Path]:
-    """Return the files that `uri` names, sorted. `field` is the spec's field, for messages.
-
-    `in_parts`: a part of their rows will be in memory at once, so that they may be larger.
+def local_files(uri: str | None, root: Path, field: str, dialect: Dialect, largest: int = LARGEST_BYTES) -> list[Path]:
+    """Return the files that `uri` names, sorted. `field` is the spec's field, for messages; `largest` the most bytes of all.
 
     Raises DataError if the source is not local, outside `root`, missing, in another format, or too large.
     """
@@ -34,7 +32,6 @@ def local_files(uri: str | None, root: Path, field: str, dialect: Dialect, *, in
     for file in files:
         _refuse_unreadable(file, root, uri, field, dialect)
     size = sum(file.stat().st_size for file in files)
-    largest = LARGEST_BYTES * (PARTS_FACTOR if in_parts else 1)
     if size > largest:
         raise DataError(
             f"{field}: '{uri}' holds {size / 2**30:.1f} GiB; at most {largest // 2**30} GiB are read",
@@ -68,8 +65,8 @@ def open_history(dataset: Dataset, root: Path, columns: Iterable[str]) -> Opened
     Raises DataError as `read_source` does.
     """
     uri, dialect, field = dataset.source.uri, source_dialect(dataset.source), "dataset.source"
-    files = local_files(uri, root, field, dialect, in_parts=True)
     budget = RowBudget(field, memory.step_memory(), in_parts=True)
+    files = local_files(uri, root, field, dialect, budget.largest_bytes)
     return open_source(files, columns, dialect, budget, folder=source_folder(uri, root))
 
 

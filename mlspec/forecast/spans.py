@@ -115,13 +115,35 @@ class SeriesSpans:
         return self.newest - self.last
 
 
-def series_spans(rows: pd.DataFrame, grid: pd.DatetimeIndex, rules: RowRules, newest: int | None = None) -> SeriesSpans:
+@dataclass(frozen=True)
+class SeriesNumbers:
+    """The series of rows as numbers: `codes` by row, and the series with each of them in `names`, sorted."""
+
+    codes: npt.NDArray[np.intp]
+    names: pd.Index
+
+
+def number_series_of(rows: pd.DataFrame) -> SeriesNumbers:
+    """Return the series of rows as numbers."""
+    codes, names = pd.factorize(rows[ID], sort=True)
+    return SeriesNumbers(codes, pd.Index(names))
+
+
+def series_spans(
+    rows: pd.DataFrame,
+    grid: pd.DatetimeIndex,
+    rules: RowRules,
+    newest: int | None = None,
+    numbers: SeriesNumbers | None = None,
+) -> SeriesSpans:
     """Return the spans of all series that have a value. A row whose value is empty says that the value is not known.
 
-    `newest` is the place of the newest period with a value, where other series have it than those of the rows.
+    `newest` is the place of the newest period with a value, where other series have it than those of the rows. `numbers` are those
+    of the rows, where they are known.
     """
     places = grid.get_indexer(rows[TIME])
-    codes, names = pd.factorize(rows[ID], sort=True)
+    numbers = numbers or number_series_of(rows)
+    codes, names = numbers.codes, numbers.names
     has_value = rows[TARGET].notna().to_numpy() & (places >= 0)
     known = _distinct_places(codes[has_value], places[has_value], len(grid))
     first, last_value, present = (

@@ -352,7 +352,7 @@ def test_an_archive_of_one_file_is_that_file(tmp_path: Path, members: dict[str, 
 def test_a_small_archive_of_very_many_bytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gzip
 
-    monkeypatch.setattr("mlspec.forecast.reading.csv_text.LARGEST_BYTES", 2**20)
+    monkeypatch.setattr("mlspec.forecast.reading.budget.LARGEST_BYTES", 2**20)
     (tmp_path / "v.csv.gz").write_bytes(gzip.compress(b"data,loja,vendas\n" + b"2024-01-01,a,1\n" * 200_000))
     with pytest.raises(DataError, match=r"holds more than 1 MiB"):
         load_history(dataset("v.csv.gz", {}), tmp_path)

@@ -25,6 +25,11 @@ class RowBudget:
         self.where, self._limit, self._in_parts = where, limit, in_parts
         self.rows = self._bytes = 0
 
+    @property
+    def largest_bytes(self) -> int:
+        """The most bytes that a source may have."""
+        return LARGEST_BYTES * (PARTS_FACTOR if self._in_parts else 1)
+
     def add(self, file: Path, rows: int, size: int) -> None:
         """Add the rows of a file, which need `size` bytes. Raises DataError if all rows so far are too many."""
         if self._limit is None:

@@ -185,7 +185,7 @@ def open_csv(file: Path, column_names: list[str] | None, dialect: Dialect, budge
     padded = has_padded_rows(file, dialect)
     header += [""] * padded
     skipped = lines_above(read_start(file, dialect), dialect)
-    measured = measure_csv(file, dialect, budget.where)
+    measured = measure_csv(file, dialect, budget.where, budget.largest_bytes)
     kept = len(header if column_names is None else column_names)
     share = min(kept / len(header), 1.0)  # the columns that are kept
     budget.add(file, measured.lines, measured.lines * (ROW_BYTES + TEXT_BYTES * kept) + int(measured.size * share))

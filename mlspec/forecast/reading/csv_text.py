@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from mlspec import memory
 from mlspec.errors import DataError
-from mlspec.forecast.reading.budget import LARGEST_BYTES
 from mlspec.forecast.reading.dialect import Dialect
 
 _HEADER_BYTES, _BLOCK, _COUNTED = 2**16, 2**22, 2**18
@@ -40,8 +39,8 @@ class CsvSize:
     has_quotes: bool
 
 
-def measure_csv(file: Path, dialect: Dialect, where: str) -> CsvSize:
-    """Count lines and bytes. A quoted value may hold a line, so rows are as many at most. Raises DataError for too many bytes."""
+def measure_csv(file: Path, dialect: Dialect, where: str, largest: int) -> CsvSize:
+    """Count lines and bytes. A quoted value may hold a line, so rows are as many at most. Raises DataError for `largest` bytes."""
     lines, size, quote = 0, 0, dialect.quote.encode()
     has_quotes = False
     buffer = bytearray(_COUNTED)  # small enough for the processor's cache: it is looked at twice
@@ -50,9 +49,9 @@ def measure_csv(file: Path, dialect: Dialect, where: str) -> CsvSize:
         while count := stream.readinto(buffer):
             lines, size = lines + int(np.count_nonzero(signs[:count] == _NEWLINE)), size + count
             has_quotes = has_quotes or buffer.find(quote, 0, count) >= 0
-            if size > LARGEST_BYTES:  # a small compressed file may hold any number of bytes
+            if size > largest:  # a small compressed file may hold any number of bytes
                 raise DataError(
-                    f"{where}: '{file.name}' holds more than {memory.format_size(LARGEST_BYTES)}, the most that is read",
+                    f"{where}: '{file.name}' holds more than {memory.format_size(largest)}, the most that is read",
                     hint="write it as Parquet, or split the forecast in several specs",
                 )
     return CsvSize(lines, size, has_quotes)

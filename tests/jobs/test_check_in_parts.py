@@ -1,0 +1,135 @@
+"""A source that is checked in parts by series gives the same bytes as in one, also where it is broken."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlspec import jobs
+from mlspec.errors import MlspecError
+from mlspec.forecast import dealt_rows, history_parts, series_parts
+from mlspec.spec.digest import resolved_json
+from mlspec.spec.forecast import Forecast
+from mlspec.state.step import StepRequest, StepResult
+
+COLUMNS = ["shop", "item", "day", "units", "promo", "size"]
+HORIZON = 4
+
+
+@contextmanager
+def dealt_into(parts: int, group: int = 7) -> Iterator[None]:
+    """Let a source be dealt into so many parts, a few rows at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history_parts, "count_parts", lambda _rows: parts)
+        patch.setattr(dealt_rows, "_GROUP", group)
+        yield
+
+
+def check(root: Path, dataset: dict[str, Any], parts: int) -> tuple[StepResult, Path]:
+    """Run the step. Its folder has the result alone: no file of a part is left."""
+    values = {
+        "apiVersion": "mlspec/v1", "kind": "Forecast", "metadata": {"name": "demand"},
+        "dataset": {"time": "day", "series": ["shop", "item"], "target": "units", "frequency": "D"} | dataset,
+        "model": {"horizon": HORIZON, "candidates": [{"kind": "seasonal-naive"}], "backtest": {"windows": 1}},
+    }  # fmt: skip
+    spec = resolved_json(Forecast.model_validate(values))
+    out = Path(tempfile.mkdtemp(dir=root))
+    with dealt_into(parts):
+        result = jobs.run(
+            StepRequest("check", spec, root, out, {}, {"now": "2024-01-20T00:00:00Z"}), lambda *_words: None
+        )
+    assert sorted(out.iterdir()) == sorted(result.outputs.values())
+    return result, out
+
+
+def outcome(root: Path, dataset: dict[str, Any], parts: int) -> Any:
+    """Return the facts and the bytes of all files, or the words in which the data are refused."""
+    try:
+        result, _ = check(root, dataset, parts)
+    except MlspecError as error:
+        return str(error), error.hint
+    return json.dumps(result.facts), {role: path.read_bytes() for role, path in result.outputs.items()}
+
+
+def regular_rows(series: list[tuple[str, str]], starts: list[int]) -> list[list[str]]:
+    return [
+        [shop, item, f"2024-01-{day:02}", str((day * 7 + place) % 5), str(day % 2), f"{shop}-size"]
+        for place, (shop, item) in enumerate(series)
+        for day in range(1 + starts[place], 16)
+    ]
+
+
+NAMES = st.lists(
+    st.tuples(st.sampled_from(["S1", "S2", "01", "1", "a/b"]), st.sampled_from(["x", "y", "\\", "Ä"])),
+    min_size=1, max_size=6, unique=True,
+)  # fmt: skip
+CELLS = st.one_of(
+    st.tuples(st.just("units"), st.sampled_from(["", "-3", "many", "1e99", "NA", "0"])),
+    st.tuples(st.just("promo"), st.sampled_from(["", "TRUE", "high", "0.5"])),
+    st.tuples(st.just("size"), st.sampled_from(["", "other", "7"])),
+    st.tuples(st.just("day"), st.sampled_from(["", "2024-02-31", "2024-01-03T00:00:00Z", "2023-12-30", "2024-01-07"])),
+    st.tuples(st.just("shop"), st.sampled_from(["", "S1"])),
+    st.tuples(st.just("line"), st.sampled_from(["", "a,b", ",,,,,", "S1,x,2024-01-05,1,1,1,1,1"])),
+)
+DATASETS = st.fixed_dictionaries({
+    "missing": st.sampled_from(["unknown", "zero"]),
+    "new_series": st.sampled_from(["cold-start", "no-forecast"]),
+    "ended_series": st.sampled_from(["no-forecast", "zero"]),
+    "checks": st.sampled_from([
+        {}, {"completeness": {"min": 0.1}}, {"completeness": {"min": 0.1}, "range": {"units": {"min": 0, "max": 3}, "promo": {"max": 1}}},
+        {"completeness": {"min": 0.1}, "series": {"min": 2, "max_missing": 0.5}, "freshness": {"max_age": "2d"}},
+    ]),
+    "covariates": st.sampled_from([{}, {"past": ["promo"]}, {"static": ["size"]}, {"known": ["promo"], "events": {"fair": ["2024-01-05"]}}]),
+    "calendar": st.sampled_from([None, {"closed": ["2024-01-06"]}]),
+})  # fmt: skip
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
+    """The lines of a history and of a plan, and what the spec says: most are sound, some lack rows or have odd cells."""
+    series = draw(NAMES)
+    rows = regular_rows(series, draw(st.lists(st.integers(0, 13), min_size=len(series), max_size=len(series))))
+    ended = draw(st.sets(st.sampled_from(series), max_size=len(series) - 1))
+    rows = [row for row in rows if (row[0], row[1]) not in ended or row[2] < "2024-01-09"]
+    if draw(st.booleans()):
+        rows = draw(st.permutations(rows))
+    lines = [",".join(row) for row in rows]
+    for place in draw(st.lists(st.integers(0, 200), max_size=3)):
+        if lines:
+            del lines[place % len(lines)]
+    for place, (column, text) in draw(st.lists(st.tuples(st.integers(0, 200), CELLS), max_size=3)):
+        if column == "line":
+            lines.insert(place % (len(lines) + 1), text)
+        elif lines and lines[place % len(lines)].count(",") == 5:
+            cells = lines[place % len(lines)].split(",")
+            cells[COLUMNS.index(column)] = text
+            lines[place % len(lines)] = ",".join(cells)
+    dataset = {key: value for key, value in draw(DATASETS).items() if value is not None}
+    if dataset["missing"] == "zero" or dataset["ended_series"] == "zero":
+        dataset["ended_after"] = "6d"
+    plan = [f"{shop},{item},2024-01-{day},1" for shop, item in series for day in range(14, 20)]
+    kept = draw(st.lists(st.sampled_from(plan), max_size=2))
+    return "\n".join(lines), "\n".join(line for line in plan if line not in kept), dataset
+
+
+@settings(max_examples=30)
+@given(sources(), st.sampled_from([2, 8]), st.sampled_from([6, 10**6]))
+def test_parts_change_no_byte(source: tuple[str, str, dict[str, Any]], parts: int, part_rows: int) -> None:
+    lines, plan, dataset = source
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(series_parts, "PART_ROWS", part_rows)
+        root = Path(name)
+        (root / "sales.csv").write_text(f"{','.join(COLUMNS)}\n{lines}\n", encoding="utf-8")
+        (root / "plan.csv").write_text(f"shop,item,day,promo\n{plan}\n", encoding="utf-8")
+        dataset = {"source": {"uri": "sales.csv"}, **dataset}
+        if "known" in dataset["covariates"]:
+            dataset["future"] = {"uri": "plan.csv"}
+        assert outcome(root, dataset, parts) == outcome(root, dataset, 1)
