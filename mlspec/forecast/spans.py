@@ -37,6 +37,8 @@ class RowRules:
 
     def find_ended(self, last_value: pd.Series, grid: pd.DatetimeIndex, newest: int) -> pd.Index:
         """Return the series that have ended, from the grid position of each one's last value and of the newest period."""
+        if last_value.empty:
+            return last_value.index
         if self.ended_after is not None:
             since = {place: span_between(grid[place], grid[newest]) for place in last_value.unique()}
             return last_value.index[last_value.map(since).ge(self.ended_after).to_numpy(dtype=bool)]

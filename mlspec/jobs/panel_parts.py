@@ -120,7 +120,8 @@ class _TakenPart:
 
 
 def _put_away(table: pa.Table, path: Path) -> Path:
-    with pa.ipc.new_file(str(path), table.schema) as file:
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(str(path), table.schema, options=options) as file:
         file.write_table(table)
     return path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,16 @@ import pytest
 from mlspec import jobs
 from mlspec.engine.apply import apply_specs
 from mlspec.engine.context import Engine
-from mlspec.engine.pipeline import _step_key
+from mlspec.engine.pipeline import _step_key, run_step
+from mlspec.forecast import series_parts
+from mlspec.jobs import panel_parts
+from mlspec.jobs.files import write_arrow
 from mlspec.plan.desired import DesiredForecast
 from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.stored import read_stored_spec
+from mlspec.state import step as state_step
+from mlspec.state.observed import StoredStep
 from mlspec.state.record import FileRef
 from mlspec.state.step import StepName, StepRequest, StepResult
 from tests.engine.steps import Spec, engine, spec
@@ -74,6 +80,45 @@ def test_the_same_input_gives_the_same_version_and_the_same_bytes(root: Path) ->
     assert first.version is not None
     assert first.version == second.version
     assert stored(root, "one") == stored(root, "two")
+
+
+class Killed(BaseException):
+    """The process ends here: nothing that comes after it is done."""
+
+
+def kill_at(point: int, patch: pytest.MonkeyPatch) -> None:
+    """Let the process end at the write of this one of a panel's files."""
+    written = itertools.count()
+
+    def write(table: Any, path: Path) -> Path:
+        if next(written) == point:
+            raise Killed
+        return write_arrow(table, path)
+
+    patch.setattr(panel_parts, "write_arrow", write)
+
+
+def test_a_check_that_is_killed_between_two_parts_leaves_none_and_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = project(tmp_path / "project")
+    (root / "data" / "sales.csv").write_text(sales(39, ("north", "south", "east", "west")))
+    monkeypatch.setattr(series_parts, "PART_ROWS", 50)
+    facts = real(root, "unkilled").target.inspect_source(lenient().forecast, root)
+    desired = DesiredForecast("demand", lenient().forecast, "h", facts, "0")
+
+    def check(folder: str) -> StoredStep:
+        return run_step(real(root, folder), desired, "check", {}, {"now": "2024-03-01T00:00:00Z"})
+
+    expected = check("unkilled").outputs
+    files = state_step.panel_parts(expected)
+    assert len(state_step.panel_series_parts(expected)) > 1
+    for point in (0, len(files) // 2, len(files) - 1):
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            kill_at(point, patch)
+            check(f"killed-{point}")
+        assert not stored(root, f"killed-{point}")
+        assert check(f"killed-{point}").outputs == expected
 
 
 def run(step: StepName, spec_: Forecast, root: Path, inputs: Mapping[str, Path], out: Path) -> StepResult:

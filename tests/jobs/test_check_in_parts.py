@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from mlspec import jobs
 from mlspec.errors import MlspecError
 from mlspec.forecast import dealt_rows, history_parts, series_parts
+from mlspec.forecast.load import type_rows
+from mlspec.jobs import panel_parts
 from mlspec.spec.digest import resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.state.step import StepRequest, StepResult
@@ -133,3 +136,73 @@ def test_parts_change_no_byte(source: tuple[str, str, dict[str, Any]], parts: in
         if "known" in dataset["covariates"]:
             dataset["future"] = {"uri": "plan.csv"}
         assert outcome(root, dataset, parts) == outcome(root, dataset, 1)
+
+
+def write_parquet(root: Path) -> dict[str, Any]:
+    """Two files with typed columns: whole numbers as names, flags of which some are missing, a category that is planned."""
+    rows = pd.DataFrame(regular_rows([("7", "1"), ("8", "2"), ("9", "3"), ("10", "4")], [0, 2, 0, 12]), columns=COLUMNS)
+    rows = rows.astype({"shop": "int64", "item": "int64", "units": "float64"})
+    rows = rows.assign(
+        day=pd.to_datetime(rows["day"]), promo=rows["promo"].eq("1").astype(object).where(rows.index % 3 > 0)
+    )
+    (root / "sales").mkdir()
+    for name, part in (("a", rows.iloc[::2]), ("b", rows.iloc[1::2])):
+        part.to_parquet(root / "sales" / f"{name}.parquet")
+    ahead = rows.drop_duplicates(["shop", "item"]).assign(promo=None)
+    plan = pd.concat([ahead.assign(day=pd.Timestamp(f"2024-01-{day}")) for day in range(16, 20)])
+    plan[["shop", "item", "day", "size"]].replace({"size": {"8-size": "new"}}).to_csv(root / "plan.csv", index=False)
+    return {
+        "source": {"uri": "sales"}, "future": {"uri": "plan.csv"},
+        "covariates": {"known": ["size"], "past": ["promo"]}, "checks": {"completeness": {"min": 0.5}},
+    }  # fmt: skip
+
+
+def write_hours(root: Path) -> dict[str, Any]:
+    """Hours around the end of summer time, which one of the shops has twice."""
+    hours = pd.date_range("2024-01-01", periods=60, freq="h").strftime("%Y-%m-%dT%H:%M")
+    autumn = [hour.replace("2024-01-01", "2024-10-27") for hour in hours[:24]]
+    lines = [f"{shop},x,{hour},{shop},0,s" for shop in ("2", "3", "4") for hour in autumn]
+    (root / "sales.csv").write_text("\n".join([",".join(COLUMNS), *lines, "3,x,2024-10-27T02:00,9,0,s"]))
+    return {"source": {"uri": "sales.csv"}, "frequency": "h", "timezone": "Europe/Berlin"}
+
+
+def write_two_files(root: Path) -> dict[str, Any]:
+    """A file for each shop, and a number in one of them that is none."""
+    for shop in ("1", "2", "3"):
+        rows = regular_rows([(shop, "x"), (shop, "y")], [0, 3])
+        rows[4][3] = "many" if shop == "2" else "4"
+        lines = [",".join(row) for row in rows]
+        (root / f"sales-{shop}.csv").write_text("\n".join([",".join(COLUMNS), *lines]))
+    return {"source": {"uri": "sales-*.csv"}}
+
+
+@pytest.mark.parametrize("write", [write_parquet, write_hours, write_two_files])
+def test_files_of_any_kind_are_checked_the_same_in_parts(tmp_path: Path, write: Any) -> None:
+    dataset = write(tmp_path)
+    one = outcome(tmp_path, dataset, 1)
+    assert outcome(tmp_path, dataset, 4) == one
+    facts = json.loads(one[0])
+    assert facts["ok"] == (write is not write_two_files), facts
+    assert facts["rows"] > 40
+
+
+def test_a_large_source_is_read_in_parts_and_its_panel_kept_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [",".join(row) for row in regular_rows([(f"S{number}", "x") for number in range(20)], [0] * 20)]
+    (tmp_path / "sales.csv").write_text("\n".join([",".join(COLUMNS), *lines]))
+    read: list[int] = []
+
+    def listen(dataset: Any, table: Any, kinds: Any) -> Any:
+        read.append(len(table))
+        return type_rows(dataset, table, kinds)
+
+    monkeypatch.setattr(series_parts, "PART_ROWS", 100)
+    monkeypatch.setattr(history_parts, "type_rows", listen)
+    result, _ = check(tmp_path, {"source": {"uri": "sales.csv"}}, 4)
+    assert len(read) == 3 * 4
+    assert sum(read) == 3 * 300
+    assert max(read) < 150
+    parts = [part.read() for part in panel_parts.series_parts(result.outputs)]
+    assert [len(part) for part in parts] == read[:4]
+    assert len(panel_parts.read_panel_frame(result.outputs)) == 300
