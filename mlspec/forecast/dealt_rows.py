@@ -100,7 +100,7 @@ class _Dealer:
         self.files: dict[int, Path] = {}
         self.places: dict[str, int] = {}
 
-    def deal(self, rows: pa.Table, codes: npt.NDArray[np.intp], ids: pd.Series) -> None:
+    def deal(self, rows: pa.Table, codes: npt.NDArray[np.int64], ids: pd.Series) -> None:
         """Deal rows; `codes` are those of their series among `ids`."""
         new = [name for name in ids if name not in self.places]
         self.places.update(zip(new, place_series(new, self._parts).tolist(), strict=True))

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -181,18 +182,28 @@ def _series_ids(table: Table, series: tuple[str, ...]) -> pd.Series:
     return pd.Series(ids.to_numpy().take(places), dtype=object)
 
 
-def number_series(columns: Sequence[Column], rows: int) -> tuple[npt.NDArray[np.intp], pd.Series]:
+def number_series(columns: Sequence[Column], rows: int) -> tuple[npt.NDArray[np.int64], pd.Series]:
     """Return a number for the series of each row, and by number its identifier (`join_ids`)."""
     if not columns:
-        return np.zeros(rows, dtype="intp"), pd.Series([ONLY_SERIES], dtype=object)
+        return np.zeros(rows, dtype="int64"), pd.Series([ONLY_SERIES], dtype=object)
     texts = [as_text(column) for column in columns]
-    codes = texts[0].codes.astype("int64")
+    codes, count = _renumber(texts[0].codes, len(texts[0].texts))
     for column in texts[1:]:  # the codes of the columns before are counted anew, so that their product stays small
-        codes = pd.factorize(codes)[0] * len(column.texts) + column.codes
-    places, distinct = pd.factorize(codes)
-    some_row = np.zeros(len(distinct), dtype="int64")
-    some_row[places] = np.arange(len(places))
-    return places, join_ids([column.take(some_row).strings() for column in texts], pd.RangeIndex(len(distinct)))
+        codes, count = _renumber(codes * len(column.texts) + column.codes, count * len(column.texts))
+    some_row = np.zeros(count, dtype="int64")
+    some_row[codes] = np.arange(len(codes))
+    return codes, join_ids([column.take(some_row).strings() for column in texts], pd.RangeIndex(count))
+
+
+def _renumber(codes: npt.NDArray[Any], size: int) -> tuple[npt.NDArray[np.int64], int]:
+    """Return codes below `size` as numbers without a gap, and how many there are."""
+    if size > 4 * len(codes):
+        numbers, distinct = pd.factorize(codes)
+        return numbers.astype("int64", copy=False), len(distinct)
+    used = np.zeros(size, dtype=bool)
+    used[codes] = True
+    numbers = np.cumsum(used)
+    return numbers[codes] - 1, int(used.sum())
 
 
 def join_ids(columns: list[pd.Series], index: pd.Index) -> pd.Series:

@@ -81,12 +81,8 @@ class RowSurvey:
         return PeriodGrid(periods, max(int(places.max(initial=0)), 0), frequency)
 
 
-def survey_rows(rows: PanelRows) -> RowSurvey:
-    """Look at each part once."""
-    return _join_surveys([_survey_part(*rows.read(number)) for number in range(len(rows))])
-
-
-def _survey_part(read: TypedRows, given: AggregatedRows) -> RowSurvey:
+def survey_part(read: TypedRows, given: AggregatedRows) -> RowSurvey:
+    """Return what has to be known of the rows of a part: as the source has them, and as the panel does."""
     frame = given.rows.frame
     dates = frame[TIME].drop_duplicates()
     with_value = frame.loc[frame[TARGET].notna(), TIME].drop_duplicates()
@@ -94,7 +90,8 @@ def _survey_part(read: TypedRows, given: AggregatedRows) -> RowSurvey:
     return RowSurvey(read.count, BadRows.of(read.bad), values, dates, with_value, given.notes)
 
 
-def _join_surveys(parts: Sequence[RowSurvey]) -> RowSurvey:
+def join_surveys(parts: Sequence[RowSurvey]) -> RowSurvey:
+    """Return what has to be known of the rows of all parts."""
     if len(parts) == 1:
         return parts[0]
     return RowSurvey(

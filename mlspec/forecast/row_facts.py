@@ -162,6 +162,10 @@ class PeriodGrid:
     newest: int
     frequency: Frequency
 
+    def is_same(self, other: PeriodGrid | None) -> bool:
+        """Return whether another grid has the same periods and the same newest one."""
+        return other is not None and self.newest == other.newest and self.periods.equals(other.periods)
+
 
 def row_facts(dataset: Dataset, read: TypedRows, rows: TypedRows, grid: PeriodGrid, rules: RowRules) -> RowFacts:
     """Return the facts of rows: `read` as the source has them, `rows` those of the panel, which differ where rows are joined."""
@@ -207,7 +211,7 @@ def _first_rows(rows: pd.DataFrame, describe: Callable[..., str], columns: Seque
 
 
 def _repeated_periods(rows: pd.DataFrame, frequency: Frequency) -> Violations:
-    if _is_sorted_once(rows):
+    if rows.empty or _is_sorted_once(rows):
         return Violations()
     twice = rows[rows.duplicated([ID, TIME], keep=False)].sort_values([ID, TIME, "row"])
     if twice.empty:

@@ -1,7 +1,7 @@
 """Step `check`: reads the source, checks the data contract, and writes the panel for all later steps.
 
-A large source is dealt into parts by series, and each part is looked at three times: once for the periods of all series, once to be
-judged, once to become a part of the panel. So memory is bounded by a part.
+A large source is dealt into parts by series. Each part is read to be judged, and read again to become a part of the panel. So memory is
+bounded by a part.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from mlspec.forecast.contract import (
 from mlspec.forecast.fates import series_fates
 from mlspec.forecast.frame import ID, Layout
 from mlspec.forecast.history_parts import load_history_parts
-from mlspec.forecast.load import TypedRows, load_future
-from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows, survey_rows
-from mlspec.forecast.row_facts import EXAMPLES, BadRows, row_facts
-from mlspec.forecast.spans import row_rules
+from mlspec.forecast.load import load_future
+from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows
+from mlspec.forecast.row_facts import EXAMPLES, BadRows
 from mlspec.forecast.stock.term_columns import (
     SeriesTerms,
     judge_series_terms,
@@ -34,7 +33,7 @@ from mlspec.forecast.stock.term_columns import (
 )
 from mlspec.jobs.built_panel import PanelBuilder
 from mlspec.jobs.context import panel_layout, read_spec
-from mlspec.jobs.evidence import join_evidence
+from mlspec.jobs.evidence import join_evidence, look_at_parts
 from mlspec.jobs.files import write_json, write_table
 from mlspec.jobs.moment import read_now
 from mlspec.spec.forecast import Forecast
@@ -55,13 +54,14 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
     future = load_future(spec.dataset, request.root, parts.kinds)
     now = read_now(request, "check", spec.dataset.timezone)
     rows = PanelRows(spec.dataset, parts, layout.frequency, now)
-    survey = survey_rows(rows)
+    survey, gathered = look_at_parts(spec.dataset, layout.horizon, rows, layout.frequency)
     if survey.read_values == 0:
         message = f"none of {survey.count:,} rows has a series, a date and a value"
         nothing = CheckResult("types", False, message, survey.count, describe_bad_rows(survey.bad.first))
         return _report_no_series(request, survey, [nothing])
     progress(1, 3, "check the data contract")
-    evidence, notes = _gather(spec, layout, rows, survey, future, now)
+    plan = plan_rows(spec.dataset, future, layout.frequency)
+    evidence, notes = join_evidence(spec.dataset, layout.horizon, rows, survey, gathered, plan, now)
     if evidence is None:
         return _report_no_series(request, survey, [CheckResult("types", False, "; ".join(notes), survey.count)])
     results, terms = judge_contract(evidence), None
@@ -87,21 +87,6 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
         facts["zeros"] = builder.observed - evidence.facts.values
     progress(3, 3, "contract holds, panel written")
     return StepResult(outputs, facts)
-
-
-def _gather(
-    spec: Forecast, layout: Layout, rows: PanelRows, survey: RowSurvey, future: TypedRows | None, now: pd.Timestamp
-) -> tuple[ContractEvidence | None, tuple[str, ...]]:
-    """Return what the contract is judged by, or None if no row is left, and sentences on rows, series and values."""
-    grid = survey.find_grid(layout.frequency)
-    if grid is None:
-        return None, tuple(map(str, survey.notes))
-    rules, facts = row_rules(spec.dataset, layout.horizon), []
-    for number in range(len(rows)):
-        read, given = rows.read(number)
-        facts.append(row_facts(spec.dataset, read, given.rows, grid, rules))
-    plan = plan_rows(spec.dataset, future, layout.frequency)
-    return join_evidence(spec.dataset, layout.horizon, survey, grid, facts, plan, now)
 
 
 def _series_facts(evidence: ContractEvidence, layout: Layout, spec: Forecast, notes: tuple[str, ...]) -> dict[str, Any]:

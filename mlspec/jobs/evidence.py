@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from mlspec.forecast.contract import ContractEvidence
+from mlspec.forecast.frequency import Frequency
 from mlspec.forecast.history_parts import HistoryParts
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.open_days import dataset_frequency
-from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows, survey_rows
+from mlspec.forecast.panel_rows import PanelRows, RowSurvey, join_surveys, plan_rows, survey_part
 from mlspec.forecast.plan_coverage import twin_notes
 from mlspec.forecast.proposals import sparse_notes
 from mlspec.forecast.row_facts import PeriodGrid, RowFacts, join_facts, row_facts
@@ -25,21 +26,44 @@ def gather_evidence(
     """
     frequency = dataset_frequency(dataset)
     rows = PanelRows(dataset, HistoryParts.of(read), frequency, now)
-    survey = survey_rows(rows)
-    grid = survey.find_grid(frequency)
-    if grid is None:
-        return None, tuple(map(str, survey.notes))
-    rules = row_rules(dataset, horizon)
-    read_part, given = rows.read(0)
-    facts = row_facts(dataset, read_part, given.rows, grid, rules)
-    return join_evidence(dataset, horizon, survey, grid, [facts], plan_rows(dataset, plan, frequency), now)
+    survey, facts = look_at_parts(dataset, horizon, rows, frequency)
+    return join_evidence(dataset, horizon, rows, survey, facts, plan_rows(dataset, plan, frequency), now)
+
+
+def look_at_parts(
+    dataset: Dataset, horizon: int, rows: PanelRows, frequency: Frequency
+) -> tuple[RowSurvey, list[RowFacts]]:
+    """Look at each part once, and return what has to be known of all rows, and the facts of the parts as far as they are true.
+
+    The facts of a part need the periods of all series. Most often the first part has them all: then each part is read once. Where
+    a later one has others, facts are left out from there on, and `join_evidence` gathers all of them anew.
+    """
+    rules, surveys, facts = row_rules(dataset, horizon), list[RowSurvey](), list[RowFacts]()
+    guess: PeriodGrid | None = None
+    for number in range(len(rows)):
+        read, given = rows.read(number)
+        surveys.append(survey_part(read, given))
+        if len(facts) < number:
+            continue
+        grid = join_surveys(surveys).find_grid(frequency)
+        guess = guess or grid
+        if grid is not None and grid.is_same(guess):
+            facts.append(row_facts(dataset, read, given.rows, grid, rules))
+    return join_surveys(surveys), facts
 
 
 def join_evidence(
-    dataset: Dataset, horizon: int, survey: RowSurvey, grid: PeriodGrid, facts: list[RowFacts],
+    dataset: Dataset, horizon: int, rows: PanelRows, survey: RowSurvey, facts: list[RowFacts],
     plan: TypedRows | None, now: pd.Timestamp,
-) -> tuple[ContractEvidence, tuple[str, ...]]:  # fmt: skip
-    """Return what the contract is judged by from the facts of each part, and sentences on rows, series and values."""
+) -> tuple[ContractEvidence | None, tuple[str, ...]]:  # fmt: skip
+    """Return what the contract is judged by, or None if no row is left, and sentences on rows, series and values."""
+    grid = survey.find_grid(dataset_frequency(dataset))
+    if grid is None:
+        return None, tuple(map(str, survey.notes))
+    if len(facts) < len(rows):
+        rules = row_rules(dataset, horizon)
+        parts = (rows.read(number) for number in range(len(rows)))
+        facts = [row_facts(dataset, read, given.rows, grid, rules) for read, given in parts]
     newest = None if survey.valued.empty else survey.valued.max()
     whole = join_facts(facts)
     evidence = ContractEvidence(dataset, whole, grid, survey.dates, newest, plan, horizon, now)

@@ -9,7 +9,7 @@ import pytest
 from mlspec.cli import plan_markdown, plan_text
 from mlspec.cli.commands import reconcile
 from mlspec.engine import prune, template_process
-from mlspec.forecast import auto, drift, effects, load, paired_test, regular, source, usual_drift
+from mlspec.forecast import auto, drift, effects, load, paired_test, regular, series_parts, source, usual_drift
 from mlspec.forecast.reading import budget
 from mlspec.jobs import model_check, tree_process
 from mlspec.models import process
@@ -31,6 +31,7 @@ LIMITS = [
     ("docs/commands.md", "of more than {} forecasts, those that change alike", plan_text.MOST_FORECASTS),
     ("docs/commands.md", "{:,} rows", budget.MOST_ROWS),
     ("docs/commands.md", "{:.0f} GiB; ", budget.LARGEST_BYTES / 2**30),
+    ("docs/commands.md", "{} times as many rows and bytes", WORDS[budget.PARTS_FACTOR]),
     ("docs/commands.md", "{:,} files", source.MOST_FILES),
     ("docs/commands.md", "{:,} series | fixed", load.MOST_SERIES),
     ("docs/commands.md", "| {} for each core |", WORDS[reconcile._JOBS_OF_A_CORE]),
@@ -45,6 +46,8 @@ LIMITS = [
     ("docs/models.md", "fewer than {} periods for each covariate", WORDS[effects.PERIODS_PER_COVARIATE]),
     ("docs/models.md", "and by {} in all", WORDS[paired_test.CLEAR_GAIN]),
     ("docs/models.md", "where {} of the series or more", WORDS[auto.INTERMITTENT_SHARE]),
+    ("docs/reconcile.md", "more than {:,} periods", series_parts.PART_ROWS),
+    ("docs/scale.md", "more than {:,} rows", series_parts.PART_ROWS),
     ("docs/notifications.md", "retried after {:.0f} s", backoff.FIRST_PAUSE.total_seconds()),
     ("docs/notifications.md", "up to {}", WORDS[backoff.LONGEST_PAUSE.total_seconds()]),
     ("docs/notifications.md", "After {} days it is given up", WORDS[delivery.GIVE_UP.days]),

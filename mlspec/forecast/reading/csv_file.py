@@ -83,6 +83,8 @@ class CsvFile:
     def numbers_of(self, places: npt.NDArray[np.int64], left_out: list[int]) -> npt.NDArray[np.int64]:
         """Return the numbers of rows by their places among those that were read; the rows `left_out` were not."""
         first = 2 + self.skipped
+        if not left_out:
+            return places + first
         numbers = np.unique(np.array(left_out, dtype="int64"))
         before = numbers - first - np.arange(len(numbers))  # by how many rows that were read each is preceded
         return places + first + np.searchsorted(before, places, side="right")

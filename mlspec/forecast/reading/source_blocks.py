@@ -84,9 +84,17 @@ class SourceBlocks:
         return Table(self.columns(rows, source.all_names), origin)
 
     def _row_numbers(self, files: npt.NDArray[np.int16], places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        used = np.flatnonzero(np.bincount(files, minlength=1))
+        if len(used) == 1:
+            return self._numbers_of(int(used[0]), places)
         numbers = np.empty(len(places), dtype="int64")
-        for number in np.unique(files):
-            own, opened, ragged = files == number, self.source.opened[number], self._ragged.get(int(number))
-            left_out = ragged.numbers if ragged is not None else []
-            numbers[own] = opened.numbers_of(places[own], left_out) if isinstance(opened, CsvFile) else places[own] + 1
+        for number in used:
+            own = files == number
+            numbers[own] = self._numbers_of(int(number), places[own])
         return numbers
+
+    def _numbers_of(self, number: int, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        opened, ragged = self.source.opened[number], self._ragged.get(number)
+        if isinstance(opened, CsvFile):
+            return opened.numbers_of(places, ragged.numbers if ragged is not None else [])
+        return places + 1
