@@ -45,7 +45,10 @@ def can_be_dealt(source: OpenedSource, series: Sequence[str]) -> bool:
 
 @dataclass(frozen=True)
 class DealtRows:
-    """The files that rows were dealt into. `samples` has for each column a short one with all texts that it holds; `series` counts."""
+    """The files that rows were dealt into, and the number of series.
+
+    `samples` has for each of some columns a short one with all texts that it holds.
+    """
 
     blocks: SourceBlocks
     files: tuple[Path, ...]

@@ -68,7 +68,8 @@ def join_bad_rows(parts: Sequence[BadRows]) -> BadRows:
 class HistoryNames:
     """The series of a history in the order in which they first occur, and what the categories among its covariates hold.
 
-    `first` has unique_id, and file and row of the first row. `values` are the values of each category, `empty` those with an empty one.
+    `first` has unique_id, and file and row of the first row. `values` are those of each category, `empty` the categories with an
+    empty one.
     """
 
     first: pd.DataFrame
@@ -103,8 +104,8 @@ def _join_names(parts: Sequence[HistoryNames]) -> HistoryNames:
 class RowFacts:
     """What the contract has to know of the rows of some series, or of all of them.
 
-    `count`: rows that were read; `bad`: cells that cannot be. `read_values`: rows that were read with a value; `values`: rows of the
-    panel with one, of series that are forecast by a model. `repeated`: periods that a series has twice; `off_grid`: rows whose
+    `count`: rows that were read; `bad`: cells that cannot be. `read_values`: rows that were read with a value; `values`: rows of
+    the panel with one, of series that are forecast by a model. `repeated`: periods that a series has twice; `off_grid`: rows whose
     date belongs to no period; `outside`: values out of their range, by column; `moving`: series that change a static column, by
     column. `gaps`: a sentence on the gaps of each of the series that have the most. `only_sales`: whether every row has a value
     above 0. `valueless`: series without a value. `idle`: the last demand of each idle series, as a place on the grid.

@@ -1,7 +1,7 @@
 """Step `check`: reads the source, checks the data contract, and writes the panel for all later steps.
 
-A large source is dealt into parts by series. Each part is read to be judged, and read again to become a part of the panel. So memory is
-bounded by a part.
+A large source is dealt into parts by series. Each part is read to be judged, and read again to become a part of the panel. So
+memory is bounded by a part.
 """
 
 from __future__ import annotations

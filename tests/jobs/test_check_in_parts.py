@@ -87,10 +87,13 @@ DATASETS = st.fixed_dictionaries({
     "new_series": st.sampled_from(["cold-start", "no-forecast"]),
     "ended_series": st.sampled_from(["no-forecast", "zero"]),
     "checks": st.sampled_from([
-        {}, {"completeness": {"min": 0.1}}, {"completeness": {"min": 0.1}, "range": {"units": {"min": 0, "max": 3}, "promo": {"max": 1}}},
+        {}, {"completeness": {"min": 0.1}},
+        {"completeness": {"min": 0.1}, "range": {"units": {"min": 0, "max": 3}, "promo": {"max": 1}}},
         {"completeness": {"min": 0.1}, "series": {"min": 2, "max_missing": 0.5}, "freshness": {"max_age": "2d"}},
     ]),
-    "covariates": st.sampled_from([{}, {"past": ["promo"]}, {"static": ["size"]}, {"known": ["promo"], "events": {"fair": ["2024-01-05"]}}]),
+    "covariates": st.sampled_from([
+        {}, {"past": ["promo"]}, {"static": ["size"]}, {"known": ["promo"], "events": {"fair": ["2024-01-05"]}},
+    ]),
     "calendar": st.sampled_from([None, {"closed": ["2024-01-06"]}]),
 })  # fmt: skip
 

@@ -1,12 +1,13 @@
 """Reads the rows of a source block by block, for what must not hold all of them at once.
 
-The blocks have the columns as Arrow holds them; `as_table` makes of some of their rows, in their order, what `read_table` makes of all.
+The blocks have the columns as Arrow holds them. `as_table` makes of some of their rows what `read_table` makes of all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import pyarrow as pa
 from mlspec.forecast.reading.column import BadRow, Column
 from mlspec.forecast.reading.csv_file import CsvFile, Kinds, RaggedRows, csv_column
 from mlspec.forecast.reading.parquet_file import ParquetTable, parquet_column
-from mlspec.forecast.reading.table import OpenedSource, Table, explain_errors
+from mlspec.forecast.reading.table import OpenedFile, OpenedSource, Table, explain_errors
 
 FILE, PLACE = (
     "file",
@@ -55,10 +56,9 @@ class SourceBlocks:
                         [*columns, pa.array(numbers), pa.array(rows)], names=[*map(str, range(len(names))), FILE, PLACE]
                     )
 
-    def _read_file(self, number: int, opened: object, names: list[str]) -> Iterator[pa.Table]:
-        if isinstance(opened, ParquetTable):
-            return opened.read_blocks(names)
-        assert isinstance(opened, CsvFile)
+    def _read_file(self, number: int, opened: OpenedFile, names: list[str]) -> Iterator[pa.Table]:
+        if not isinstance(opened, CsvFile):
+            return cast("ParquetTable", opened).read_blocks(names)
         if not opened.parsed_kinds(self.kinds):
             self._ragged[number] = RaggedRows(opened.file.name)
         return opened.read_blocks(names, self.kinds, self._ragged.get(number))

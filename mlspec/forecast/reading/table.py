@@ -161,7 +161,7 @@ def open_source(
     *,
     folder: Path | None = None,
 ) -> OpenedSource:
-    """Look at files without reading their rows. Raises DataError if one cannot be read, lacks a column, or needs too much memory."""
+    """Look at files without reading their rows. Raises DataError if one lacks a column, or needs too much memory."""
     all_names = list(dict.fromkeys(columns))
     partitions = [partition_values(file.relative_to(folder).as_posix()) if folder else {} for file in files]
     names = [name for name in all_names if not any(name in values for values in partitions)]
