@@ -85,4 +85,6 @@ MUTATIONS = (
              "tests/forecast/test_stock_simulation.py::test_levels_of_a_window_know_nothing_of_its_actuals"),
     Mutation("a series that sells nothing any more ends where the spec says so", "forecast/spans.py",
              "    if rules.zero_ends:\n", "    if False:\n", "tests/jobs/test_row_meaning.py"),
+    Mutation("a time with an offset beside one without is judged by all rows", "forecast/history_parts.py",
+             "return dealt if is_apart else None", "return dealt", "tests/jobs/test_check_in_parts.py"),
 )  # fmt: skip

@@ -35,6 +35,8 @@ MUTATIONS = (
              "    if digest not in codes:\n", "    digest = next(iter(codes))\n    if False:\n",
              OWN_MODEL + "::test_it_is_trained_only_with_the_code_that_was_judged"),
     Mutation("terms that no order can have break the data contract", "jobs/check.py",
-             "results.append(judge_series_terms(terms, spec.inventory, span.active, layout.horizon))", "pass",
+             "results.append(judge_series_terms(terms, spec.inventory, evidence.spans.active, layout.horizon))", "pass",
              "tests/jobs/test_series_terms.py"),
+    Mutation("the facts of a part that knew other periods than all parts have are not used", "jobs/evidence.py",
+             "if grid is not None and grid.is_same(guess):", "if grid is not None:", "tests/jobs/test_check_in_parts.py"),
 )  # fmt: skip
