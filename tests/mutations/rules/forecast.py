@@ -34,7 +34,7 @@ MUTATIONS = (
              "if len(index) and not self._may_be_empty(name)", "if False",
              "tests/jobs/test_plan_coverage.py::test_a_row_without_a_value_covers_nothing"),
     Mutation("a source that does not fit is refused before it is read", "forecast/reading/budget.py",
-             "if self._bytes > self._limit.size:", "if False:", "tests/forecast/test_source_memory.py"),
+             "if size > self._limit.size:", "if False:", "tests/forecast/test_source_memory.py"),
     Mutation("text of a dictionary is counted before it is written out", "forecast/reading/parquet_file.py",
              "                self.budget.add(self.file, 0, ", "                max(0, ", "tests/forecast/test_source_memory.py"),
     Mutation("a text of trees is checked before LightGBM follows it", "forecast/trees.py",
