@@ -15,7 +15,8 @@ from mlspec.forecast import candidates as families
 from mlspec.forecast import trees
 from mlspec.forecast.backtest import Say, forecast_means
 from mlspec.forecast.candidates import ChosenCandidate
-from mlspec.forecast.frame import ID, MEAN, TIME, Panel
+from mlspec.forecast.frame import ID, MEAN, TIME
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.models.storage import pack_archive
 from mlspec.spec.candidates import Candidate
@@ -37,7 +38,7 @@ class ModelArtifact:
         """The candidate's name in tables."""
         return self.chosen.candidate.label
 
-    def forecast(self, panel: Panel, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
+    def forecast(self, panel: PartedPanel, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
         """Return unique_id, ds, mean: the mean of the members, or their median. A single one keeps its own quantiles, if any."""
         parts = [
             forecast_means(families.load_fitted(member, data, panel, self.seed), panel, member.label, workers)
@@ -50,13 +51,16 @@ class ModelArtifact:
 
 
 def train_model(
-    chosen: ChosenCandidate, panel: Panel, seed: int, say: Say, workers: Workers = THIS_PROCESS
+    chosen: ChosenCandidate, panel: PartedPanel, seed: int, say: Say, workers: Workers = THIS_PROCESS
 ) -> ModelArtifact:
     """Fit a candidate, an ensemble by its members, to all of the history."""
     fitted = []
     for number, member in enumerate(chosen.parts):
         say(number, len(chosen.parts), f"train {member.label}")
-        fitted.append((member, families.fit_candidate(member, panel, seed, workers).to_bytes()))
+        trained = families.fit_candidate(member, panel, seed, workers)
+        if note := families.training_note(trained):
+            say(number, len(chosen.parts), note)
+        fitted.append((member, trained.to_bytes()))
     say(len(chosen.parts), len(chosen.parts), "model stored")
     return ModelArtifact(chosen, tuple(fitted), seed)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 import numpy as np
@@ -18,13 +19,15 @@ from mlspec.errors import BrokenModel, ModelError
 from mlspec.forecast import candidates as families
 from mlspec.forecast.cold_start import forecast_cold_starts, made_by
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe_series
-from mlspec.forecast.scales import FLOOR, series_scales
-from mlspec.forecast.workers import THIS_PROCESS, Workers, forecast_blocks
+from mlspec.forecast.scales import FLOOR, MASE_SCALE, RMSSE_SCALE, SCALE, series_scales
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import THIS_PROCESS, Workers, collect_parts, forecast_parts
 from mlspec.spec.candidates import Candidate, Combine
 from mlspec.spec.output_columns import METHOD
 
 Say = Callable[[int, int, str], None]
 CANDIDATE, CUTOFF, STEP = "candidate", "cutoff", "h"
+SCALES = (SCALE, MASE_SCALE, RMSSE_SCALE, FLOOR)
 # Which members an ensemble takes: so many of the best, or those near the best.
 NEAR_BEST: Final = "near-best"
 Pick = int | Literal["near-best"]
@@ -47,14 +50,18 @@ class Entrant:
 
 @dataclass(frozen=True)
 class WindowForecasts:
-    """`rows` of all windows; `broken` has why models of the project's own have no forecast, by key of `singles`."""
+    """`rows` of all windows; `broken` has why models of the project's own have no forecast, by key of `singles`.
+
+    `notes` are what people should know of how the candidates were fitted.
+    """
 
     rows: pd.DataFrame
     broken: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def forecast_windows(
-    panel: Panel,
+    panel: PartedPanel,
     cuts: Sequence[pd.Timestamp],
     singles: dict[str, Candidate],
     seed: int,
@@ -65,11 +72,11 @@ def forecast_windows(
 
     A model of the project's own that fails in a window is left out of all, and costs no other candidate its turn.
     """
-    windows, broken, done, total = [], dict[str, str](), 0, len(cuts) * len(singles)
+    windows, broken, notes, done, total = [], dict[str, str](), dict[str, str](), 0, len(cuts) * len(singles)
     for number, cutoff in enumerate(cuts, 1):
         known = panel.known_at(cutoff)
-        scales = series_scales(known)
-        window = window_actuals(panel, known, cutoff, scales)
+        window = collect_parts(panel, partial(window_actuals, cutoff=cutoff), workers, begun_by=cutoff)
+        scales = window[[ID, *SCALES]].drop_duplicates(ID, ignore_index=True)
         for key, candidate in singles.items():
             if key in broken:
                 continue
@@ -77,6 +84,7 @@ def forecast_windows(
             try:
                 fitted = families.fit_candidate(candidate, known, seed, workers)
                 means = forecast_means(fitted, known, candidate.label, workers, scales)
+                notes[key] = families.training_note(fitted)
             except BrokenModel as error:
                 broken[key] = error.message
                 say(done, total, f"left out: {error.message}")
@@ -87,7 +95,8 @@ def forecast_windows(
         windows.append(window)
     say(total, total, "candidates scored")
     rows = pd.concat(windows, ignore_index=True)
-    return WindowForecasts(rows.drop(columns=[name for name in rows if str(name).startswith(tuple(broken))]), broken)
+    kept = rows.drop(columns=[name for name in rows if str(name).startswith(tuple(broken))])
+    return WindowForecasts(kept, broken, tuple(note for note in notes.values() if note))
 
 
 def _suffix(column: str) -> str:
@@ -97,7 +106,7 @@ def _suffix(column: str) -> str:
 
 def forecast_means(
     fitted: families.FittedCandidate,
-    panel: Panel,
+    panel: PartedPanel,
     label: str,
     workers: Workers = THIS_PROCESS,
     scales: pd.DataFrame | None = None,
@@ -108,11 +117,10 @@ def forecast_means(
     project's own may not, and trees have the features of their training: these get all series at once. Series that are too new for
     a candidate are forecast from the others afterwards, if the spec says so. `scales` are those of the panel, where they are known.
     """
-    if families.wants_whole(fitted, panel):
+    if families.wants_whole(fitted, panel):  # noqa: SIM108  (a type is narrowed)
         means = fitted.forecast(panel)
     else:
-        parts = workers.forecast_shares(fitted.forecast, forecast_blocks(panel, workers))
-        means = pd.concat(parts).sort_values([ID, TIME], ignore_index=True)
+        means = forecast_parts(panel, fitted.forecast, workers)
     if panel.layout.cold_start:
         means = _start_at_mean(forecast_cold_starts(means, panel), means)
     broken_series = means.loc[~np.isfinite(means[MEAN]), ID].unique()
@@ -132,15 +140,16 @@ def _start_at_mean(means: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     return means.assign(**{name: means[name].where(~replaced, means[MEAN]) for name in own}) if own else means
 
 
-def window_actuals(panel: Panel, known: Panel, cutoff: pd.Timestamp, scales: pd.DataFrame) -> pd.DataFrame:
+def window_actuals(panel: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
     """Return the periods to forecast from one cutoff, with their actual values and the scales as of the cutoff."""
+    known = panel.known_at(cutoff)
     times = panel.layout.frequency.periods_after(cutoff, panel.layout.horizon)
     frame = panel.frame[panel.frame[TIME].isin(times) & panel.frame[ID].isin(known.frame[ID].unique())]
     actual = frame[TARGET].where(frame[OBSERVED])
     rows = frame[[ID, TIME]].assign(**{TARGET: actual, CUTOFF: cutoff, STEP: times.get_indexer(frame[TIME]) + 1})
     if panel.layout.cold_start:
         rows[METHOD] = made_by(rows[ID], known)
-    return rows.merge(scales, on=ID, how="left")
+    return rows.merge(series_scales(known), on=ID, how="left")
 
 
 def entrant_rows(

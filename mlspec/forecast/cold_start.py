@@ -15,34 +15,39 @@ The same function forecasts new series in each window of the backtest, so that w
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 
 from mlspec.forecast.candidates.short import LEAST
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import collect_parts
 
 BY_MODEL, BY_COLD_START = "model", "cold-start"  # values of the column `method` of a forecast
 _GROUP, _OTHERS = "group", "others"
 _ALL = "all"  # the group of every series that is old enough
 
 
-def new_series(panel: Panel) -> pd.Index:
+def new_series(panel: PartedPanel) -> pd.Index:
     """Return the series that are too new for a model as of the panel's cutoff."""
     lengths = panel.series_lengths
     return lengths.index[lengths < LEAST]
 
 
-def made_by(ids: pd.Series, panel: Panel) -> pd.Series:
+def made_by(ids: pd.Series, panel: PartedPanel) -> pd.Series:
     """Return by which method each of these series is forecast as of the panel's cutoff."""
     is_cold = ids.isin(new_series(panel)) if panel.layout.cold_start else pd.Series(data=False, index=ids.index)
     return is_cold.map({True: BY_COLD_START, False: BY_MODEL})
 
 
-def forecast_cold_starts(means: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+def forecast_cold_starts(means: pd.DataFrame, panel: PartedPanel) -> pd.DataFrame:
     """Return a candidate's `means` (unique_id, ds, mean) with those of new series replaced by their cold start."""
     new = new_series(panel)
     if not len(new):
         return means
     groups, is_new = _sibling_groups(panel, new), means[ID].isin(new)
+    newest = collect_parts(panel, partial(_newest_rows, since=panel.times[-LEAST:][0]))
     siblings = _sum_by_group(means[~is_new], MEAN, groups)
     ahead = (
         means[is_new]
@@ -51,12 +56,12 @@ def forecast_cold_starts(means: pd.DataFrame, panel: Panel) -> pd.DataFrame:
         .merge(siblings, on=[_GROUP, TIME], how="left")
         .set_index("index")
     )
-    cold = ahead[_OTHERS] * ahead[ID].map(_shares(panel, new, groups))
-    cold = cold.fillna(ahead[ID].map(_own_means(panel, new)))
+    cold = ahead[_OTHERS] * ahead[ID].map(_shares(newest, new, groups))
+    cold = cold.fillna(ahead[ID].map(_own_means(newest, new)))
     return means.assign(**{MEAN: means[MEAN].where(~is_new, cold)})
 
 
-def _sibling_groups(panel: Panel, new: pd.Index) -> pd.Series:
+def _sibling_groups(panel: PartedPanel, new: pd.Index) -> pd.Series:
     """Return each series' group by its static columns: equal values are one group. A group of new series alone is that of all."""
     columns, ids = list(panel.layout.static), panel.series_lengths.index
     groups = pd.Series(_ALL, index=ids, name=_GROUP)
@@ -73,9 +78,13 @@ def _sum_by_group(rows: pd.DataFrame, column: str, groups: pd.Series) -> pd.Data
     return pd.concat(parts).groupby([_GROUP, TIME], sort=True)[column].sum().rename(_OTHERS).reset_index()
 
 
-def _shares(panel: Panel, new: pd.Index, groups: pd.Series) -> pd.Series:
+def _newest_rows(panel: Panel, since: pd.Timestamp) -> pd.DataFrame:
+    """Return the rows of the periods from `since` on, which new series have begun after."""
+    return panel.frame.loc[panel.frame[TIME] >= since, [ID, TIME, TARGET, OBSERVED]].reset_index(drop=True)
+
+
+def _shares(frame: pd.DataFrame, new: pd.Index, groups: pd.Series) -> pd.Series:
     """Return by new series its values over those of its siblings, in its own periods; missing where that says nothing."""
-    frame = panel.frame[[ID, TIME, TARGET, OBSERVED]]
     is_new = frame[ID].isin(new)
     own = frame[is_new & frame[OBSERVED]].merge(groups, on=ID)
     old = frame[~is_new & frame[TIME].isin(own[TIME].unique())]
@@ -87,6 +96,5 @@ def _shares(panel: Panel, new: pd.Index, groups: pd.Series) -> pd.Series:
     return (sums[TARGET] / sums[_OTHERS]).where((sums[_OTHERS] > 0) & (sums[TARGET] >= 0))
 
 
-def _own_means(panel: Panel, new: pd.Index) -> pd.Series:
-    frame = panel.frame[panel.frame[ID].isin(new) & panel.frame[OBSERVED]]
-    return frame.groupby(ID)[TARGET].mean()
+def _own_means(frame: pd.DataFrame, new: pd.Index) -> pd.Series:
+    return frame[frame[ID].isin(new) & frame[OBSERVED]].groupby(ID)[TARGET].mean()

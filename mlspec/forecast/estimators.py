@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from mlspec.errors import MissingExtra
 
 Array = npt.NDArray[np.float64]
 NO_NETWORK: Mapping[str, Any] = {}
+BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,18 @@ class TreeSettings:
     learning_rate: float
     max_leaves: int
     seed: int
+
+
+class RowBatches(Protocol):
+    """Features that are read as they are needed: a row, or some neighbouring ones, as an array of its own."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        ...
+
+    def __getitem__(self, where: int | slice) -> Array:
+        """Return a row, or neighbouring rows."""
+        ...
 
 
 def build_estimator(settings: TreeSettings, *, threads: int = 1, network: Mapping[str, Any] = NO_NETWORK) -> Any:
@@ -48,19 +61,47 @@ def build_estimator(settings: TreeSettings, *, threads: int = 1, network: Mappin
     )
 
 
+def fit_batches(settings: TreeSettings, rows: RowBatches, target: Array, *, threads: int = 1) -> Any:
+    """Return LightGBM's trees, with the same bytes as those of an estimator that has all rows in memory.
+
+    LightGBM draws the rows that its bins are made from, reads these, and then reads all of them batch by batch.
+    """
+    import lightgbm
+
+    class Batches(lightgbm.Sequence):
+        batch_size = BATCH_ROWS
+
+        def __getitem__(self, where: Any) -> Array:
+            return rows[where]
+
+        def __len__(self) -> int:
+            return len(rows)
+
+    options = {"objective": "regression", **_lightgbm_options(settings, threads)}
+    data = lightgbm.Dataset(Batches(), label=target, params=options)
+    return lightgbm.train(options, data, num_boost_round=settings.iterations)
+
+
 def _build_lightgbm(settings: TreeSettings, threads: int, network: Mapping[str, Any]) -> Any:
     try:
         from lightgbm import LGBMRegressor
     except ImportError as error:
         raise MissingExtra("lightgbm", "lightgbm") from error
-    return LGBMRegressor(
-        n_estimators=settings.iterations,
-        learning_rate=settings.learning_rate,
-        num_leaves=settings.max_leaves,
-        random_state=settings.seed,
-        deterministic=True,
-        force_row_wise=True,
-        n_jobs=threads,
-        verbose=-1,
-        **network,
-    )
+    return LGBMRegressor(n_estimators=settings.iterations, **_lightgbm_options(settings, threads), **network)
+
+
+def _lightgbm_options(settings: TreeSettings, threads: int) -> dict[str, Any]:
+    """Return LightGBM's settings, by its own names.
+
+    `data_random_seed`: which rows bins are made from. LightGBM derives it from the seed for rows in memory, and for no others.
+    """
+    return {
+        "learning_rate": settings.learning_rate,
+        "num_leaves": settings.max_leaves,
+        "random_state": settings.seed,
+        "data_random_seed": settings.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "n_jobs": threads,
+        "verbose": -1,
+    }

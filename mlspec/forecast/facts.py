@@ -8,9 +8,12 @@ import pandas as pd
 
 from mlspec.forecast.features import default_lags
 from mlspec.forecast.frame import ID, TARGET, Panel
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import collect_parts
 
 # Mean interval between demands from which demand is intermittent (Syntetos & Boylan 2005).
 INTERMITTENT = 1.32
+_PERIODS, _DEMANDS = "periods", "demands"
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class HistoryFacts:
     known: bool = False
 
 
-def history_facts(panel: Panel, windows: int) -> HistoryFacts:
+def history_facts(panel: PartedPanel, windows: int) -> HistoryFacts:
     """Return the facts of `panel`, which is the history at the first cutoff of a backtest with `windows` windows."""
     lengths = panel.series_lengths
     rows = (lengths - max(default_lags(panel.layout, int(lengths.median())))).clip(lower=0).sum()
@@ -46,12 +49,17 @@ def history_facts(panel: Panel, windows: int) -> HistoryFacts:
     )
 
 
-def intermittent_share(panel: Panel) -> float:
+def intermittent_share(panel: PartedPanel) -> float:
     """Return the share of series with intermittent demand."""
     return float((demand_intervals(panel) >= INTERMITTENT).mean())
 
 
-def demand_intervals(panel: Panel) -> pd.Series:
+def demand_intervals(panel: PartedPanel) -> pd.Series:
     """Return each series' mean interval between demands (ADI): periods / periods with demand; infinite without demand."""
+    counts = collect_parts(panel, _count_demands).set_index(ID)
+    return counts[_PERIODS] / counts[_DEMANDS].astype("float64")
+
+
+def _count_demands(panel: Panel) -> pd.DataFrame:
     groups = panel.frame[TARGET].ne(0).groupby(panel.frame[ID], sort=True)
-    return groups.size() / groups.sum().astype("float64")
+    return pd.DataFrame({_PERIODS: groups.size(), _DEMANDS: groups.sum()}).rename_axis(ID).reset_index()

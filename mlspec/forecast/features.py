@@ -86,6 +86,13 @@ def rolling_windows(layout: Layout) -> tuple[int, ...]:
     return (3, layout.season) if layout.season > 1 else (3, 6)
 
 
+def count_features(layout: Layout, lags: tuple[int, ...]) -> int:
+    """Return the number of columns that trees with these lags learn from."""
+    of_past = len(layout.past) * len(_past_lags(layout))
+    calendar = len(CALENDAR[layout.frequency.base])
+    return len(lags) + len(rolling_windows(layout)) + calendar + len(layout.known) + len(layout.static) + of_past
+
+
 def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
     """Return the input frames of mlforecast, with categories as numbers."""
     layout = panel.layout
@@ -109,11 +116,15 @@ def _add_lagged(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
     layout = panel.layout
     combined = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
     combined = combined.sort_values([ID, TIME], ignore_index=True)
-    lags = sorted({layout.horizon, max(layout.season, layout.horizon)})
+    lags = _past_lags(layout)
     groups = combined.groupby(ID, sort=False)
     combined = combined.assign(**{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags})
     is_ahead = combined[TIME] > panel.cutoff
     return combined[~is_ahead].reset_index(drop=True), combined[is_ahead]
+
+
+def _past_lags(layout: Layout) -> list[int]:
+    return sorted({layout.horizon, max(layout.season, layout.horizon)})
 
 
 def _calendar(times: pd.Series, layout: Layout) -> dict[str, Any]:

@@ -6,8 +6,9 @@ Inside this package columns have Nixtla's names, and the user's covariates have 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from mlspec.forecast.frequency import Frequency
 ID, TIME, TARGET, OBSERVED = "unique_id", "ds", "y", "observed"
 PREFIX = "x_"  # prefix of the user's covariates
 MEAN = "mean"
+BLOCK_ROWS = 2_500_000  # most rows of a part of a panel in memory, when it is worked on part by part
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,19 @@ class Panel:
         """The newest period of the history."""
         return self.frame[TIME].max()
 
+    @property
+    def times(self) -> pd.DatetimeIndex:
+        """The periods of the history, oldest first."""
+        return pd.DatetimeIndex(sorted(self.frame[TIME].unique()))
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The covariates that hold texts."""
+        frames = (self.frame, self.series)
+        return tuple(
+            str(name) for frame in frames for name in frame if str(name).startswith(PREFIX) and frame[name].dtype == object
+        )
+
     def known_at(self, cutoff: pd.Timestamp) -> Panel:
         """Return the panel as known at `cutoff`. Of later data, it has only the known covariates over the horizon.
 
@@ -84,12 +99,29 @@ class Panel:
         selected = [part[part[ID].isin(ids)].reset_index(drop=True) for part in (self.frame, self.series, self.future)]
         return replace(self, frame=selected[0], series=selected[1], future=selected[2])
 
+    def part_readers(self, begun_by: pd.Timestamp | None = None) -> list[Callable[[], Panel]]:
+        """Return what makes each part of the panel: neighbouring series, of about BLOCK_ROWS rows. A small panel is one part."""
+        del begun_by  # see `StoredPanel`
+        if len(self.frame) <= BLOCK_ROWS:
+            return [lambda: self]
+        lengths = self.series_lengths
+        block = lengths.cumsum().sub(1).floordiv(BLOCK_ROWS)
+        return [partial(self.select_series, ids.index) for _, ids in lengths.groupby(block)]
+
+    def whole(self) -> Panel:
+        """Return the panel with all its rows in memory."""
+        return self
+
 
 def horizon_frame(panel: Panel) -> pd.DataFrame:
     """Return unique_id and ds of every period to forecast, sorted."""
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
-    ids = panel.frame[ID].unique()
-    return pd.DataFrame({ID: ids.repeat(len(times)), TIME: np.tile(times.to_numpy(), len(ids))})
+    return cross_periods(pd.Series(panel.frame[ID].unique()), times)
+
+
+def cross_periods(ids: pd.Series, times: pd.DatetimeIndex) -> pd.DataFrame:
+    """Return unique_id and ds: each of these periods for each series."""
+    return pd.DataFrame({ID: ids.to_numpy().repeat(len(times)), TIME: np.tile(times.to_numpy(), len(ids))})
 
 
 def describe_series(ids: list[str], limit: int = 5) -> str:

@@ -20,7 +20,6 @@ from mlspec.forecast.backtest import Say, forecast_means, window_actuals
 from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.frame import ID, MEAN, PREFIX, TIME, Panel
 from mlspec.forecast.metrics import Metrics
-from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import score_rows
 from mlspec.forecast.workers import Workers
 
@@ -68,7 +67,7 @@ def measure_importances(
         say(number, len(cuts), f"window {number + 1} of {len(cuts)}")
         known = panel.known_at(cutoff)
         fitted = [families.fit_candidate(part, known, seed, workers) for part in chosen.parts]
-        actual = window_actuals(panel, known, cutoff, series_scales(known))
+        actual = window_actuals(panel, cutoff)
         forecast = partial(_forecast, fitted, chosen, workers)
         rows[""].append(actual.merge(forecast(known), on=[ID, TIME]))
         for place, (name, _kind, shuffle) in enumerate(shuffles):

@@ -6,17 +6,23 @@ import numpy as np
 import pandas as pd
 
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, Panel
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import collect_parts
 
 SCALE, MASE_SCALE, RMSSE_SCALE, FLOOR = "scale", "mase_scale", "rmsse_scale", "floor"
 
 
-def series_scales(panel: Panel) -> pd.DataFrame:
+def series_scales(panel: PartedPanel) -> pd.DataFrame:
     """Return one row per series, from its history up to the cutoff only.
 
     `mase_scale`: mean |y_t - y_(t-season)| (lag 1 while the history is no longer than a season); `rmsse_scale`: mean
     (y_t - y_(t-1))^2; both NaN for a single period. `scale`: as mase_scale, but always above 0, to pool residuals. `floor`: 0 if
     no value was ever negative, else -inf.
     """
+    return collect_parts(panel, _measure_scales)
+
+
+def _measure_scales(panel: Panel) -> pd.DataFrame:
     frame, season = panel.frame, panel.layout.season
     values = frame[TARGET]
     # Once: of millions of rows, to look up names takes longest.

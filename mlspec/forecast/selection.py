@@ -25,11 +25,11 @@ from mlspec.forecast.backtest import (
 )
 from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.facts import history_facts, intermittent_share
-from mlspec.forecast.frame import Panel
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.paired_test import SQUARED, PairedTest
 from mlspec.forecast.quantiles import calibrate_windows
 from mlspec.forecast.scores import score_rows
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.windows import backtest_windows
 from mlspec.forecast.workers import Workers
 from mlspec.spec.candidates import Candidate, Ensemble, SeasonalNaive
@@ -83,7 +83,7 @@ class CompetitionResult:
         return self.rows[self.rows[CANDIDATE] == label]
 
 
-def gather_competitors(panel: Panel, model: Model, incumbent: ChosenCandidate | None, workers: Workers) -> Competitors:
+def gather_competitors(panel: PartedPanel, model: Model, incumbent: ChosenCandidate | None, workers: Workers) -> Competitors:
     """Return the entrants of the backtest. `incumbent` is the serving version's candidate, or None."""
     windows = backtest_windows(panel, model.backtest)
     first = panel.known_at(windows.cutoffs[0])
@@ -145,7 +145,7 @@ def _pick(rule: str) -> Pick | None:
 
 
 def run_competition(
-    panel: Panel, model: Model, competitors: Competitors, say: Say, workers: Workers
+    panel: PartedPanel, model: Model, competitors: Competitors, say: Say, workers: Workers
 ) -> CompetitionResult:
     """Run the backtest on `workers` and choose the champion by the spec's metric."""
     singles = {_forecast_key(member): member for entrant in _all_entrants(competitors) for member in entrant.members}
@@ -194,7 +194,11 @@ def run_competition(
         competitors,
         tuple(forecasts.broken.values()),
         serves and competitors.incumbent is None,
-        tuple(note for note in (windows.note, why_metric, _why_stays(competitors, scores, champion, metric)) if note),
+        tuple(
+            note
+            for note in (windows.note, *forecasts.notes, why_metric, _why_stays(competitors, scores, champion, metric))
+            if note
+        ),
     )
 
 
@@ -223,7 +227,7 @@ def _leave_out(competitors: Competitors, broken: Mapping[str, str]) -> Competito
     return replace(competitors, entrants=tuple(entrants), incumbent=serving)
 
 
-def choose_metric(model: Model, panel: Panel) -> tuple[str, str]:
+def choose_metric(model: Model, panel: PartedPanel) -> tuple[str, str]:
     """Return the metric that ranks, and a sentence if it is not that of the spec. `panel` is the history at the first cutoff."""
     asked, share = model.backtest.metric, intermittent_share(panel)
     if asked != MAIN.name or model.candidates != "auto" or share < INTERMITTENT_SHARE:

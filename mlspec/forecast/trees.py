@@ -30,7 +30,8 @@ _MACHINES = ((re.compile(r"^\[machines: .*\]$", re.MULTILINE), "[machines: ]"),
 def dump_trees(model: Any, library: str) -> bytes:
     """Return a fitted model's bytes."""
     if library == "lightgbm":
-        return _strip_machines(str(model.booster_.model_to_string())).encode()
+        booster = getattr(model, "booster_", model)  # of an estimator, or itself
+        return _strip_machines(str(booster.model_to_string())).encode()
     import skops.io
 
     model._bin_mapper.n_threads = 1  # noqa: SLF001  (how many made the bins is not of the model)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlspec.errors import ModelError
-from mlspec.forecast.frame import TIME, Panel
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.spec.forecast import Backtest
 
 # Fewest periods before the first cutoff, and fewest windows: from a single one no champion can be chosen.
@@ -28,10 +28,10 @@ class BacktestWindows:
     note: str = ""
 
 
-def backtest_windows(panel: Panel, backtest: Backtest) -> BacktestWindows:
+def backtest_windows(panel: PartedPanel, backtest: Backtest) -> BacktestWindows:
     """Return the windows of a panel's backtest. Raises ModelError if the history is too short for two windows."""
     horizon, season = panel.layout.horizon, panel.layout.season
-    times = pd.DatetimeIndex(sorted(panel.frame[TIME].unique()))
+    times = panel.times
     asked = (backtest.windows, backtest.step or horizon)
     count, step = fit_windows(len(times), horizon, season, *asked)
     back = horizon + (count - 1) * step

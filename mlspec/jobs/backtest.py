@@ -14,7 +14,7 @@ from mlspec.forecast.scores import nominal_coverage, score_by_groups, score_rows
 from mlspec.forecast.selection import DEPLOYED, INCUMBENT, CompetitionResult, by_label, gather_competitors
 from mlspec.forecast.selection import run_competition as compete
 from mlspec.jobs.cluster import connect_workers
-from mlspec.jobs.context import read_panel, read_spec, segment_columns
+from mlspec.jobs.context import open_panel, read_spec, segment_columns
 from mlspec.jobs.files import write_json, write_table
 from mlspec.jobs.model_code import locate_candidates, locate_chosen
 from mlspec.spec.forecast import Forecast
@@ -29,7 +29,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     The input `incumbent` is that version's model file, where it has a model of the project's own: its code may be an older one.
     """
     spec = read_spec(request)
-    panel = read_panel(request, spec)
+    panel = open_panel(request, spec)
     with connect_workers(spec.training) as pool:
         incumbent = request.options.get("incumbent")
         serving, code_gone = _locate_incumbent(request, spec, incumbent)

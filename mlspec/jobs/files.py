@@ -41,10 +41,16 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         return pa_parquet.read_table(path, columns=columns, use_threads=False, partitioning=None).to_pandas()
 
 
-def read_arrow(path: Path) -> pa.Table:
-    """Read a file of `write_arrow`. Raises DataError if it is not a Parquet file."""
+def read_arrow(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a file of `write_arrow`, or some of its columns. Raises DataError if it is not a Parquet file."""
     with _explain_damage(path), pa_parquet.ParquetFile(path) as file:  # less work than a data set of one file
-        return file.read(use_threads=False)
+        return file.read(columns=columns, use_threads=False)
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """Read the names and types of the columns of a file of `write_arrow`. Raises DataError if it is not a Parquet file."""
+    with _explain_damage(path):
+        return pa_parquet.read_schema(path)
 
 
 def count_rows(path: Path) -> int:

@@ -10,17 +10,18 @@ import pandas as pd
 from mlspec.errors import UsageError
 from mlspec.forecast.cold_start import made_by
 from mlspec.forecast.fates import BY_END, forecast_ended
-from mlspec.forecast.frame import ID, MEAN, TIME, Layout, Panel
+from mlspec.forecast.frame import ID, MEAN, TIME, Layout
 from mlspec.forecast.quantiles import STEP, add_quantiles, quantile_column
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.jobs.context import (
     ended_series,
     forecast_names,
+    open_panel,
     panel_layout,
     read_cutoff,
-    read_panel,
     read_spec,
     require_input,
 )
@@ -55,7 +56,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     answers = [path for role, path in sorted(request.inputs.items()) if role.startswith(PREDICTIONS)]
     if answers:
         return _write_answers(request, spec, names, answers)
-    panel, traffic = read_panel(request, spec), _traffic_shares(request)
+    panel, traffic = open_panel(request, spec), _traffic_shares(request)
     if request.options.get("cutoffs"):
         return _forecast_cutoffs(request, progress, spec, panel, names)
     panel = panel_as_of(request, panel, spec.dataset.timezone)
@@ -99,7 +100,7 @@ def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, an
     return StepResult(files, _forecast_facts(out, layout, cutoff))
 
 
-def forecast_by_traffic(request: StepRequest, spec: Forecast, panel: Panel, names: pd.DataFrame) -> pd.DataFrame:
+def forecast_by_traffic(request: StepRequest, spec: Forecast, panel: PartedPanel, names: pd.DataFrame) -> pd.DataFrame:
     """Return the forecast of each series by the version that serves it, with the user's columns."""
     shares = {version: share for version, share in _traffic_shares(request).items() if share}
     forecasts = {
@@ -119,7 +120,7 @@ def _forecast_facts(out: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> 
 
 
 def _forecast_cutoffs(
-    request: StepRequest, progress: Progress, spec: Forecast, panel: Panel, names: pd.DataFrame
+    request: StepRequest, progress: Progress, spec: Forecast, panel: PartedPanel, names: pd.DataFrame
 ) -> StepResult:
     """Forecast from earlier cutoffs with one version, each with the data known at that cutoff."""
     (version,), cutoffs, forecasts = _traffic_shares(request), request.options["cutoffs"], []
@@ -152,7 +153,7 @@ def _traffic_shares(request: StepRequest) -> dict[str, int]:
 def forecast_version(
     request: StepRequest,
     spec: Forecast,
-    panel: Panel,
+    panel: PartedPanel,
     names: pd.DataFrame,
     version: str,
     *,

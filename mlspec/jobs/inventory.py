@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlspec.errors import ModelError, UsageError
 from mlspec.forecast.backtest import CANDIDATE
-from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel
+from mlspec.forecast.frame import ID, MEAN
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.quantiles import CUTOFF, STEP
 from mlspec.forecast.scales import SCALE, series_scales
@@ -20,7 +20,8 @@ from mlspec.forecast.stock.levels import FORMULAS, StockLevels, measure_errors, 
 from mlspec.forecast.stock.origins import Array, past_forecasts
 from mlspec.forecast.stock.simulation import simulate_policies
 from mlspec.forecast.stock.terms import OrderTerms, order_terms
-from mlspec.jobs.context import ended_series, forecast_names, read_panel, read_spec, require_input, series_terms
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.jobs.context import ended_series, forecast_names, open_panel, read_spec, require_input, series_terms
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.moment import panel_as_of
 from mlspec.spec.forecast import Forecast
@@ -36,7 +37,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     spec = read_spec(request)
     if spec.inventory is None:
         raise UsageError("the spec has no inventory", hint="add inventory: {service_level: 0.95, lead_time: 2}")
-    panel = panel_as_of(request, read_panel(request, spec), spec.dataset.timezone)
+    panel = panel_as_of(request, open_panel(request, spec), spec.dataset.timezone)
     progress(0, 2, "compute the stock levels")
     past, forecast = read_table(require_input(request, "backtest")), _read_forecast(request, spec)
     ended = ended_series(request, panel.cutoff)
@@ -65,7 +66,7 @@ class _Stock:
 
     spec: Forecast
     inventory: Inventory
-    panel: Panel
+    panel: PartedPanel
     series: pd.Index
     terms: OrderTerms
 
@@ -93,9 +94,7 @@ def _simulate(stock: _Stock, past: pd.DataFrame) -> list[dict[str, Any]]:
 
     Classes of demand are those of the history before the first cutoff, as all else that levels are computed from.
     """
-    history = stock.panel.frame
-    before = history.loc[history[TIME] <= past[CUTOFF].min(), [ID, TARGET]]
-    classes = demand_classes(replace(stock.panel, frame=before), stock.series)
+    classes = demand_classes(stock.panel.known_at(past[CUTOFF].min()), stock.series)
     found = []
     for name, rows in _compared_forecasts(past).items():
         forecasts = past_forecasts(rows, stock.series, stock.panel.layout.horizon)

@@ -31,7 +31,7 @@ from mlspec import errors
 from mlspec.errors import BrokenModel, DamagedModel, Defect, MlspecError, with_subject
 from mlspec.forecast.arrow_stream import from_arrow, to_arrow
 from mlspec.forecast.artifact import ModelArtifact, load_model
-from mlspec.forecast.frame import Panel
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.candidates import Custom
 
@@ -42,7 +42,7 @@ _MOST_WAIT = 2.0 * MOST_SECONDS
 _DONE, _FAILED, _NO_MEMORY, _DEFECT = b"d", b"f", b"m", b"x"
 
 
-def forecast_from_file(file: Path, panel: Panel, version: str, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
+def forecast_from_file(file: Path, panel: PartedPanel, version: str, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
     """Return the forecast of the model in `file`. `version` names it in messages, or is empty.
 
     Models that are estimated from the panel use all `workers`.
@@ -60,7 +60,7 @@ def forecast_from_file(file: Path, panel: Panel, version: str, workers: Workers 
         raise (with_subject(error, version) if version else error) from error
 
 
-def forecast_apart(model: ModelArtifact, panel: Panel, source: str, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
+def forecast_apart(model: ModelArtifact, panel: PartedPanel, source: str, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
     """Return `model.forecast(panel)`. Models that are estimated from the panel, with no file to trust, are forecast by `workers`.
 
     So are models of the project's own, which have processes of their own.

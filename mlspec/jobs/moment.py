@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 
 from mlspec.errors import DataError, UsageError
-from mlspec.forecast.frame import TIME, Panel
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import require_option
 from mlspec.state.step import AS_OF, StepRequest
 
@@ -34,7 +34,7 @@ def read_moment(request: StepRequest, option: str, step: str, zone: str | None) 
     return pd.Timestamp(parsed).tz_convert(zone or "UTC").tz_localize(None)
 
 
-def panel_as_of(request: StepRequest, panel: Panel, zone: str | None) -> Panel:
+def panel_as_of(request: StepRequest, panel: PartedPanel, zone: str | None) -> PartedPanel:
     """Return the panel as known when its last period before the option `as_of` was over; without the option, all of it.
 
     Raises DataError if no period was over then.
@@ -43,7 +43,7 @@ def panel_as_of(request: StepRequest, panel: Panel, zone: str | None) -> Panel:
         return panel
     moment = read_moment(request, AS_OF, request.step, zone)
     frequency = panel.layout.frequency
-    periods = panel.frame[TIME].drop_duplicates().sort_values(ascending=False)
+    periods = panel.times[::-1]
     cutoff = next((period for period in periods if frequency.period_end(period) <= moment), None)
     if cutoff is None:
         raise DataError(

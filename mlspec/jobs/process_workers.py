@@ -15,11 +15,10 @@ import pandas as pd
 
 from mlspec.errors import TargetError
 from mlspec.forecast.arrow_stream import from_arrow, to_arrow
-from mlspec.forecast.frame import Panel
-from mlspec.forecast.workers import MOST_ROWS, TrainingPeer
+from mlspec.forecast.workers import MOST_ROWS, P, S, TrainingPeer
 from mlspec.jobs.isolation import ForkedWork, start_apart
 from mlspec.jobs.tree_process import FEWEST_ROUNDS, TreeProcess
-from mlspec.memory import HINT, free_memory
+from mlspec.memory import HINT, free_memory, step_memory
 from mlspec.processors import usable_processors
 
 T = TypeVar("T")
@@ -33,13 +32,19 @@ class ProcessWorkers:
 
     count = 1
 
-    def __init__(self, processors: int, memory: int, fewest_rounds: int = FEWEST_ROUNDS) -> None:
-        """`memory`: bytes that all processes together may take for their shares. `fewest_rounds`: see `TreeProcess`."""
+    def __init__(
+        self, processors: int, memory: int, fewest_rounds: int = FEWEST_ROUNDS, training_memory: int | None = None
+    ) -> None:
+        """`memory`: bytes that all processes together may take for their shares. `fewest_rounds`: see `TreeProcess`.
+
+        `training_memory`: see `forecast.workers.Workers`.
+        """
         self.at_once = processors
+        self.training_memory = training_memory
         self._tree_process = TreeProcess(processors, fewest_rounds)
         self.most_rows = max(LEAST_ROWS, min(MOST_ROWS, memory // (processors * ROW_BYTES)))
 
-    def forecast_shares(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
+    def forecast_shares(self, forecast: Callable[[S], pd.DataFrame], shares: Iterable[S]) -> list[pd.DataFrame]:
         """Run `forecast` on each share in a process of its own, and return the results in order; a single one in this process.
 
         Raises the MlspecError of a share, and TargetError if its process was ended.
@@ -50,15 +55,15 @@ class ProcessWorkers:
             return [forecast(share) for share in first]
         return self._forecast_apart(forecast, (share for part in (first, waiting) for share in part))
 
-    def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
+    def train_together(self, work: Callable[[P, TrainingPeer], T], shares: Iterable[P]) -> list[T]:
         """Train on the whole panel. Many trees are fitted by all processors, in a process that is no fork of this one.
 
         A process that has used several threads of OpenMP can fork no other that uses them: that one would wait for ever.
         """
         (share,) = shares
-        return [work(share, TrainingPeer(start_fit=self._tree_process.start, is_here=True))]
+        return [work(share, TrainingPeer(open_rows=self._tree_process.open_rows, is_here=True))]
 
-    def _forecast_apart(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
+    def _forecast_apart(self, forecast: Callable[[S], pd.DataFrame], shares: Iterable[S]) -> list[pd.DataFrame]:
         results, running = list[pd.DataFrame](), list[ForkedWork]()
         try:
             for share in shares:
@@ -75,11 +80,14 @@ class ProcessWorkers:
 
 
 def processors_of_this_machine() -> ProcessWorkers:
-    """Return the workers that this process may have: its processors, and half of the memory that is free now."""
-    return ProcessWorkers(usable_processors(), free_memory() // 2)
+    """Return the workers that this process may have: its processors, and half of the memory that is free now.
+
+    Trees may take half of what a step may use in all, and not of what is free: the rows that they learn from depend on it.
+    """
+    return ProcessWorkers(usable_processors(), free_memory() // 2, training_memory=step_memory().size // 2)
 
 
-def _forecast_share(forecast: Callable[[Panel], pd.DataFrame], share: Panel) -> bytes:
+def _forecast_share(forecast: Callable[[S], pd.DataFrame], share: S) -> bytes:
     return to_arrow(forecast(share))
 
 

@@ -30,8 +30,7 @@ from ray import exceptions
 
 from mlspec import __version__
 from mlspec.errors import MlspecError, TargetError
-from mlspec.forecast.frame import Panel
-from mlspec.forecast.workers import MOST_ROWS, TrainingPeer
+from mlspec.forecast.workers import MOST_ROWS, P, S, TrainingPeer
 from mlspec.installation import DISTRIBUTION
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.forecast import Training
@@ -163,6 +162,7 @@ class RayCluster:
 
     def __init__(self, count: int, where: str, patience: float = PATIENCE) -> None:
         self.count = self.at_once = count
+        self.training_memory: int | None = None
         self.most_rows, self._where = MOST_ROWS, where
         actor_class: Any = ray.remote(num_cpus=1)(_RayWorker)
         try:
@@ -174,12 +174,12 @@ class RayCluster:
             ) from error
         self._await_workers(patience)
 
-    def forecast_shares(self, forecast: Callable[[Panel], pd.DataFrame], shares: Iterable[Panel]) -> list[pd.DataFrame]:
+    def forecast_shares(self, forecast: Callable[[S], pd.DataFrame], shares: Iterable[S]) -> list[pd.DataFrame]:
         """Run `forecast` on each share independently, and return the results in order."""
         turns = zip(cycle(self._actors), self._put_shares(shares), strict=False)
         return self._collect_results([actor.run_share.remote(forecast, share) for actor, share in turns])
 
-    def train_together(self, work: Callable[[Panel, TrainingPeer], T], shares: Iterable[Panel]) -> list[T]:
+    def train_together(self, work: Callable[[P, TrainingPeer], T], shares: Iterable[P]) -> list[T]:
         """Run `work` on all shares at the same time, and return the results in order."""
         sent = list(self._put_shares(shares))
         actors = self._actors[: len(sent)]
@@ -189,7 +189,7 @@ class RayCluster:
             [actor.run_share.remote(work, share, TrainingPeer(rank, addresses)) for rank, (actor, share) in turns]
         )
 
-    def _put_shares(self, shares: Iterable[Panel]) -> Iterator[Any]:
+    def _put_shares(self, shares: Iterable[Any]) -> Iterator[Any]:
         """Yield a reference to each share in the cluster, one sent after the other. Ray frees a share after its use."""
         for share in shares:
             with self._translate_errors():
@@ -251,7 +251,7 @@ class _RayWorker:
         address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
         return f"{address}:{self.reserved_socket.getsockname()[1]}"
 
-    def run_share(self, work: Callable[..., T], share: Panel, peer: TrainingPeer | None = None) -> T:
+    def run_share(self, work: Callable[..., T], share: Any, peer: TrainingPeer | None = None) -> T:
         """Run `work` on a share in one thread, as a step does."""
         if peer is None:
             with single_threaded():

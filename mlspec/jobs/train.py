@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlspec.forecast import artifact
 from mlspec.forecast.candidates import from_json
 from mlspec.jobs.cluster import connect_workers
-from mlspec.jobs.context import read_panel, read_spec, require_option
+from mlspec.jobs.context import open_panel, read_spec, require_option
 from mlspec.jobs.files import write_bytes
 from mlspec.jobs.model_code import locate_chosen
 from mlspec.state.step import Progress, StepRequest, StepResult
@@ -17,6 +17,6 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     candidate = require_option(request.options, "candidate", "train")
     with connect_workers(spec.training) as pool:
         chosen = locate_chosen(from_json(candidate), spec, request.root, {})
-        model = artifact.train_model(chosen, read_panel(request, spec), spec.model.seed, progress, pool)
+        model = artifact.train_model(chosen, open_panel(request, spec), spec.model.seed, progress, pool)
     path = write_bytes(artifact.dump_model(model), request.out / "model.zip")
     return StepResult({"model": path}, {"format": artifact.FORMAT, "candidate": candidate})

@@ -4,6 +4,9 @@ Threads of OpenMP do not survive a fork: a process that has used several can for
 thread, and a new process, no fork of it, uses several. It gets features and target in a file that has no name, so that nothing is
 left behind whatever ends it, and gives back the bytes of the trees. Those are the same for any number of threads
 (`forecast.estimators`).
+
+The step writes the file part by part of its panel, and LightGBM reads it a batch of rows at a time. So neither holds all features:
+the step those of a part, and LightGBM a byte for most values.
 """
 
 from __future__ import annotations
@@ -15,9 +18,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -26,11 +28,15 @@ import numpy as np
 import mlspec
 from mlspec.errors import Defect, TargetError
 from mlspec.forecast.estimators import Array, TreeSettings
+from mlspec.forecast.training_rows import FittedTrees, load_fitted_trees
 from mlspec.memory import HINT
 
 logger = logging.getLogger(__name__)
 # Rows times boosting rounds from which a process is worth its start: some seconds of one thread.
 FEWEST_ROUNDS = 100_000_000
+# Bytes of features from which they are worth a file for a single thread, too, which takes no longer without one.
+LARGE_FEATURES = 2**28
+WRITTEN_ROWS = 65_536  # at once, as they are put in order by row for it
 NO_MEMORY = 3  # exit code of a process without enough memory
 _CODE = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -45,17 +51,53 @@ class TreeProcess:
     threads: int
     fewest: int = FEWEST_ROUNDS
 
-    def start(self, settings: TreeSettings, features: Array, target: Array) -> Callable[[], bytes] | None:
-        """Start to fit, and return what waits for the bytes of the trees; None if it is not worth it, or there is no room."""
-        if self.threads < 2 or len(target) * settings.iterations < self.fewest:
+    def open_rows(self, settings: TreeSettings, rows: int, columns: int) -> StoredRows | None:
+        """Return the file for the rows of a fit; None if it is not worth it, or there is no room."""
+        few = rows * settings.iterations < self.fewest if self.threads > 1 else 8 * rows * columns < LARGE_FEATURES
+        if few:
             return None
-        with tempfile.TemporaryFile(prefix="mlspec-trees-") as stored:
-            try:
-                job = _store(features, target, stored) | {"settings": asdict(settings), "threads": self.threads}
-            except OSError as error:
-                logger.info("trees are fitted by one thread: the features cannot be stored for others: %s", error)
-                return None
-            return _start(job, stored, self.threads).finish
+        stored = tempfile.TemporaryFile(prefix="mlspec-trees-")  # noqa: SIM115  (closed when the fit has begun)
+        try:
+            os.posix_fallocate(stored.fileno(), 0, 8 * rows * (columns + 1))
+        except OSError as error:
+            stored.close()
+            logger.info("trees are fitted by one thread: the features cannot be stored for others: %s", error)
+            return None
+        return StoredRows(stored, rows, columns, self.threads)
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Features by row and then the target, in a file without a name. Implements `forecast.training_rows.TrainingRows`."""
+
+    stored: IO[bytes] = field(repr=False)
+    rows: int
+    columns: int
+    threads: int
+
+    def write(self, place: int, features: Array, target: Array) -> None:
+        """Write rows from the row `place` on."""
+        for start in range(0, len(target), WRITTEN_ROWS):
+            block = features[start : start + WRITTEN_ROWS]
+            self._write_array(block, (place + start) * self.columns)
+        self._write_array(target, self.rows * self.columns + place)
+
+    def fit(self, settings: TreeSettings) -> FittedTrees:
+        """Fit trees in a process of its own. Raises the errors of `StartedFit.finish`."""
+        return load_fitted_trees(self.start(settings).finish(), settings.library)
+
+    def start(self, settings: TreeSettings) -> StartedFit:
+        """Start to fit, and close the file, which is the other process's then."""
+        with self.stored:
+            job = {"rows": self.rows, "columns": self.columns, "settings": asdict(settings), "threads": self.threads}
+            return _start(job, self.stored, self.threads)
+
+    def _write_array(self, values: Array, position: int) -> None:
+        left = np.ascontiguousarray(values, dtype="float64").reshape(-1).view("uint8").data
+        position *= 8
+        while left:  # Linux writes up to 2 GiB at once
+            written = os.pwrite(self.stored.fileno(), left, position)
+            left, position = left[written:], position + written
 
 
 @dataclass(frozen=True)
@@ -94,18 +136,6 @@ class StartedFit:
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.printed):
             cast("IO[bytes]", stream).close()
-
-
-def _store(features: Array, target: Array, stored: IO[bytes]) -> dict[str, Any]:
-    """Write both arrays as they lie in memory, and return how to read them."""
-    by_column = features.flags.f_contiguous
-    np.ascontiguousarray(features.T if by_column else features).tofile(stored)
-    np.ascontiguousarray(target).tofile(stored)
-    stored.flush()
-    return {
-        "rows": features.shape[0], "columns": features.shape[1], "by_column": by_column,
-        "types": [features.dtype.str, target.dtype.str],
-    }  # fmt: skip
 
 
 def _start(job: dict[str, Any], stored: IO[bytes], threads: int) -> StartedFit:

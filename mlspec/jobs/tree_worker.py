@@ -7,11 +7,12 @@ import mmap
 import os
 import threading
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mlspec.forecast.estimators import Array, TreeSettings, build_estimator
+from mlspec.forecast.estimators import Array, TreeSettings, build_estimator, fit_batches
 from mlspec.forecast.trees import dump_trees
 
 
@@ -25,11 +26,13 @@ def main(text: str) -> None:
     _end_with_parent()
     try:
         settings = TreeSettings(**job["settings"])
-        features, target = _read(job)
-        model = build_estimator(settings, threads=job["threads"])
+        rows = RowsOfFile(job["file"], job["rows"], job["columns"])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
-            model.fit(features, target)
+            if settings.library == "lightgbm":
+                model = fit_batches(settings, rows, rows.read_target(), threads=job["threads"])
+            else:
+                model = build_estimator(settings, threads=job["threads"]).fit(rows.map_features(), rows.read_target())
         data = dump_trees(model, settings.library)
     except MemoryError:
         os._exit(NO_MEMORY)
@@ -48,11 +51,38 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _read(job: dict[str, Any]) -> tuple[Array, Array]:
-    """Return features and target without a copy: the file is their memory."""
-    rows, columns = job["rows"], job["columns"]
-    stored = mmap.mmap(job["file"], 0, prot=mmap.PROT_READ)
-    kind, target_kind = map(np.dtype, job["types"])
-    flat = np.frombuffer(stored, kind, rows * columns)
-    target = np.frombuffer(stored, target_kind, rows, offset=flat.nbytes)
-    return (flat.reshape(columns, rows).T if job["by_column"] else flat.reshape(rows, columns)), target
+@dataclass(frozen=True)
+class RowsOfFile:
+    """The rows that `tree_process.StoredRows` wrote. Implements `forecast.estimators.RowBatches`."""
+
+    file: int
+    rows: int
+    columns: int
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.rows
+
+    def __getitem__(self, where: int | slice) -> Array:
+        """Return the features of a row, or of neighbouring rows, in memory of their own."""
+        if isinstance(where, slice):
+            start, stop, _ = where.indices(self.rows)
+            return self._read(start * self.columns, (stop - start) * self.columns).reshape(-1, self.columns)
+        return self._read(int(where) * self.columns, self.columns)
+
+    def read_target(self) -> Array:
+        """Return the target of all rows."""
+        return self._read(self.rows * self.columns, self.rows)
+
+    def map_features(self) -> Array:
+        """Return the features of all rows without a copy: the file is their memory."""
+        stored = mmap.mmap(self.file, 0, prot=mmap.PROT_READ)
+        return np.frombuffer(stored, "float64", self.rows * self.columns).reshape(self.rows, self.columns)
+
+    def _read(self, start: int, count: int) -> Array:
+        values = np.empty(count, dtype="float64")
+        left, position = values.view("uint8").data, 8 * start
+        while left:  # Linux reads up to 2 GiB at once
+            read = os.preadv(self.file, [left], position)
+            left, position = left[read:], position + read
+        return values

@@ -8,13 +8,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeGuard, TypeVar, runtime_checkable
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from mlspec.errors import ModelError
 from mlspec.forecast.frame import Panel
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.candidates import Candidate, Combine, Custom, Ensemble, GradientBoosting
 
@@ -52,14 +53,23 @@ class FittedCandidate(Protocol):
 class WholePanelCandidate(Protocol):
     """A fitted candidate that has to, or would rather, forecast all series of a panel at once."""
 
-    def wants_whole(self, panel: Panel) -> bool:
+    def wants_whole(self, panel: PartedPanel) -> bool:
         """Return whether this panel is not to be split into shares."""
         ...
 
+    def forecast(self, panel: PartedPanel) -> pd.DataFrame:
+        """Return the forecast of all series, as `FittedCandidate.forecast` does."""
+        ...
 
-def wants_whole(fitted: FittedCandidate, panel: Panel) -> bool:
+
+def wants_whole(fitted: FittedCandidate, panel: PartedPanel) -> TypeGuard[WholePanelCandidate]:
     """Return whether a fitted candidate forecasts all series of this panel at once."""
     return isinstance(fitted, WholePanelCandidate) and fitted.wants_whole(panel)
+
+
+def training_note(fitted: FittedCandidate) -> str:
+    """Return what people should know of how a candidate was fitted; empty for most."""
+    return str(getattr(fitted, "note", ""))
 
 
 _CandidateT = TypeVar("_CandidateT", bound=Candidate)
@@ -69,7 +79,7 @@ _CandidateT_contra = TypeVar("_CandidateT_contra", bound=Candidate, contravarian
 class Family(Protocol[_CandidateT_contra]):
     """A module of this package, for the candidates of one kind."""
 
-    def fit(self, candidate: _CandidateT_contra, panel: Panel, seed: int, workers: Workers) -> FittedCandidate:
+    def fit(self, candidate: _CandidateT_contra, panel: PartedPanel, seed: int, workers: Workers) -> FittedCandidate:
         """Fit a candidate to a panel, on `workers` if the family trains before the forecast.
 
         Raises ModelError if no series is long enough.
@@ -84,12 +94,12 @@ def import_family(candidate: _CandidateT) -> Family[_CandidateT]:
     return family_module
 
 
-def fit_candidate(candidate: Candidate, panel: Panel, seed: int, workers: Workers = THIS_PROCESS) -> FittedCandidate:
+def fit_candidate(candidate: Candidate, panel: PartedPanel, seed: int, workers: Workers = THIS_PROCESS) -> FittedCandidate:
     """Fit one candidate that is not an ensemble."""
     return import_family(candidate).fit(candidate, panel, seed, workers)
 
 
-def load_fitted(candidate: Candidate, data: bytes | None, panel: Panel, seed: int) -> FittedCandidate:
+def load_fitted(candidate: Candidate, data: bytes | None, panel: PartedPanel, seed: int) -> FittedCandidate:
     """Return the fitted candidate from `to_bytes`; fit it to the panel if it stored nothing."""
     if isinstance(candidate, GradientBoosting) and data is not None:
         from mlspec.forecast.candidates import boosting

@@ -3,48 +3,69 @@
 Trees cannot extrapolate. So each series is standardised by its own history, and the forecast is scaled back. If differencing lowers
 the variance of most series, the model is trained on the changes from period to period. That is the case if their autocorrelation at
 lag 1 is above one half (Var(y_t - y_(t-1)) = 2 (1 - r_1) Var(y)).
+
+The features are made part by part of the panel, and written where the trees are fitted from (`forecast.training_rows`). Rows are in
+the order of the series' names there, whatever the parts are.
 """
 
 from __future__ import annotations
 
 import json
-import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from mlspec.errors import ModelError
 from mlspec.forecast import trees
-from mlspec.forecast.candidates.short import LEAST, forecast_by_length
-from mlspec.forecast.estimators import Array, TreeSettings, build_estimator
-from mlspec.forecast.features import CategoryEncoder, FeatureMatrix, default_lags, feature_matrix, rolling_windows
+from mlspec.forecast.candidates.short import LEAST, forecast_by_length, last_value
+from mlspec.forecast.estimators import Array, TreeSettings
+from mlspec.forecast.features import (
+    CategoryEncoder,
+    FeatureMatrix,
+    count_features,
+    default_lags,
+    feature_matrix,
+    rolling_windows,
+)
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
-from mlspec.forecast.workers import TrainingPeer, Workers, split_panel
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.training_rows import MemoryRows, TrainingRows
+from mlspec.forecast.training_sample import describe_sample, sample_series
+from mlspec.forecast.workers import THIS_PROCESS, TrainingPeer, Workers, collect_parts, split_panel
 from mlspec.models.storage import pack_archive
 from mlspec.spec.candidates import GradientBoosting
 
 MODEL, ABOUT = "trees", "about.json"
 # Fewest rows: with less, trees of 15 leaves cannot be estimated.
 FEWEST_ROWS = 30
+_CHANGES, _LEVELS, _TEXT = "changes", "levels", "text"
 LONGEST_LAG = 100_000  # periods; a longer one in a model file was not written by mlspec
 
 
 @dataclass(frozen=True)
 class PreparedForecast:
-    """What a training leaves for the forecast of the same panel: the state of its series, and the features of the horizon."""
+    """What a training leaves to forecast the same part of a panel: the state of its series, and the features of the horizon.
+
+    `short` is the forecast of the series that are too short for trees. A part of such series alone has no `engine`.
+    """
 
     engine: Any
     ahead: pd.DataFrame
+    short: pd.DataFrame | None = None
 
     def forecast(self, model: Any, horizon: int) -> pd.DataFrame:
         """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
-        self.engine.models_ = {MEAN: model}
-        ahead = self.ahead if len(self.ahead.columns) > len([ID, TIME]) else None
-        with trees.refuse_other_columns():
-            return self.engine.predict(horizon, X_df=ahead).astype({MEAN: "float64"})
+        parts = [] if self.short is None else [self.short]
+        if self.engine is not None:
+            self.engine.models_ = {MEAN: model}
+            ahead = self.ahead if len(self.ahead.columns) > len([ID, TIME]) else None
+            with trees.refuse_other_columns():
+                parts.append(self.engine.predict(horizon, X_df=ahead).astype({MEAN: "float64"}))
+        return pd.concat(parts) if len(parts) > 1 else parts[0]
 
 
 @dataclass(frozen=True)
@@ -53,14 +74,15 @@ class TrainedTrees:
 
     model: Any
     dumped: bytes | None = None
-    prepared: PreparedForecast | None = None
+    prepared: tuple[PreparedForecast, ...] = ()
 
 
 @dataclass(frozen=True)
 class BoostedModel:
     """A trained model, with its lags and the category codes of the training.
 
-    `dumped`: the trees' bytes, if they were read. `prepared`: what makes the forecast of the panel `trained_on`.
+    `dumped`: the trees' bytes, if they were read. `prepared`: what makes the forecast of each part of the panel `trained_on`.
+    `note` says what people should know of the training, if anything.
     """
 
     candidate: GradientBoosting
@@ -69,19 +91,20 @@ class BoostedModel:
     differenced: bool
     encoder: CategoryEncoder
     dumped: bytes | None = None
-    trained_on: Panel | None = field(default=None, compare=False, repr=False)
-    prepared: PreparedForecast | None = field(default=None, compare=False, repr=False)
+    trained_on: PartedPanel | None = field(default=None, compare=False, repr=False)
+    prepared: tuple[PreparedForecast, ...] = field(default=(), compare=False, repr=False)
+    note: str = field(default="", compare=False)
 
-    def wants_whole(self, panel: Panel) -> bool:
+    def wants_whole(self, panel: PartedPanel) -> bool:
         """Return whether a panel is the one of the training: then its features are there, and no share makes its own."""
-        return self.prepared is not None and panel is self.trained_on
+        return bool(self.prepared) and panel is self.trained_on
 
-    def forecast(self, panel: Panel) -> pd.DataFrame:
+    def forecast(self, panel: PartedPanel) -> pd.DataFrame:
         """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
-        if self.prepared is not None and panel is self.trained_on:
-            prepared = self.prepared
-            return forecast_by_length(panel, LEAST, lambda long: prepared.forecast(self.model, long.layout.horizon))
-        return forecast_by_length(panel, LEAST, self._forecast_long_series)
+        if self.prepared and panel is self.trained_on:
+            parts = [prepared.forecast(self.model, panel.layout.horizon) for prepared in self.prepared]
+            return pd.concat(parts)[[ID, TIME, MEAN]].sort_values([ID, TIME], ignore_index=True)
+        return forecast_by_length(panel.whole(), LEAST, self._forecast_long_series)
 
     def _forecast_long_series(self, panel: Panel) -> pd.DataFrame:
         engine = _build_engine(self.lags, self.differenced, panel.layout)
@@ -100,53 +123,105 @@ class BoostedModel:
         )
 
 
-def fit(candidate: GradientBoosting, panel: Panel, seed: int, workers: Workers) -> BoostedModel:
+def fit(candidate: GradientBoosting, panel: PartedPanel, seed: int, workers: Workers) -> BoostedModel:
     """Fit to a panel: LightGBM on all workers, each with the features of its share of series; scikit-learn on one worker.
 
-    Workers that are processes of this machine fit many trees by several threads.
+    Workers that are processes of this machine fit many trees by several threads. Where memory does not hold the rows of all series,
+    trees learn from some of the series.
 
     Raises ModelError if too few rows have all lags.
     """
     lags = tuple(candidate.lags or default_lags(panel.layout, int(panel.series_lengths.median())))
     _refuse_short(candidate, panel, lags)
-    long = panel.select_series(panel.series_lengths.loc[lambda length: length >= LEAST].index)
-    encoder, differenced = CategoryEncoder.from_panel(long), needs_differencing(long)
-    shares = split_panel(long, workers.count if candidate.library == "lightgbm" else 1)
-    train = partial(_train_share, candidate, seed, lags, differenced, encoder)
-    trained = workers.train_together(train, shares)[0]
+    differenced = needs_differencing(panel, workers)
+    lengths = panel.series_lengths[lambda length: length >= LEAST] - int(differenced)
+    learned = sample_series(lengths, count_features(panel.layout, lags), workers.training_memory)
+    plan = TrainingPlan(lags, differenced, _read_categories(panel, workers), learned)
+    work = partial(_train_share, candidate, seed, plan)
+    if workers.count > 1 and candidate.library == "lightgbm":
+        trained = workers.train_together(work, split_panel(panel.whole(), workers.count))[0]
+    else:
+        trained = workers.train_together(work, [panel])[0]
     return BoostedModel(
-        candidate, trained.model, lags, differenced, encoder, trained.dumped, panel if trained.prepared else None, trained.prepared
+        candidate, trained.model, lags, differenced, plan.encoder, trained.dumped, panel if trained.prepared else None,
+        trained.prepared, describe_sample(candidate.label, learned, lengths, workers.training_memory),
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What all workers of a training know: `learned` are the series whose rows the trees learn from."""
+
+    lags: tuple[int, ...]
+    differenced: bool
+    encoder: CategoryEncoder
+    learned: pd.Index
+
+
 def _train_share(
-    candidate: GradientBoosting,
-    seed: int,
-    lags: tuple[int, ...],
-    differenced: bool,
-    encoder: CategoryEncoder,
-    panel: Panel,
-    peer: TrainingPeer,
+    candidate: GradientBoosting, seed: int, plan: TrainingPlan, panel: PartedPanel, peer: TrainingPeer
 ) -> TrainedTrees:
     """Train on a share of the series, together with the other workers. Return the trees on rank 0, None on the others."""
     settings = TreeSettings(
         candidate.library, candidate.iterations, candidate.learning_rate, candidate.max_leaves, seed
     )
-    engine, frames = _build_engine(lags, differenced, panel.layout), feature_matrix(panel, encoder)
-    prepared = PreparedForecast(engine, frames.ahead) if peer.is_here else None
+    lengths = panel.series_lengths
+    lengths = lengths[lengths.index.isin(plan.learned)] - int(plan.differenced)
+    places, count = lengths.cumsum() - lengths, int(lengths.sum())
+    prepared, rows = list[PreparedForecast](), None
+    for read in panel.part_readers():
+        part, features, target, ids = _prepare_part(read(), plan)
+        prepared.append(part)
+        if rows is None and features.size:
+            rows = _open_rows(settings, count, features.shape[1], peer)
+        for start, stop, place in _find_runs(ids, places):
+            cast("TrainingRows", rows).write(place, features[start:stop], target[start:stop])
+        del features, target, ids
+    fitted = cast("TrainingRows", rows).fit(settings)
+    return TrainedTrees(
+        fitted.model if peer.rank == 0 else None, fitted.dumped, tuple(prepared) if peer.is_here else ()
+    )
+
+
+def _open_rows(settings: TreeSettings, rows: int, columns: int, peer: TrainingPeer) -> TrainingRows:
+    elsewhere = peer.open_rows and peer.open_rows(settings, rows, columns)
+    return elsewhere or MemoryRows(rows, columns, _network_options(peer))
+
+
+def _prepare_part(part: Panel, plan: TrainingPlan) -> tuple[PreparedForecast, Array, Array, pd.Series]:
+    """Return what forecasts a part later, and features, target and series of its rows, sorted by series and time."""
+    lengths = part.series_lengths
+    long, short = lengths.index[lengths >= LEAST], lengths.index[lengths < LEAST]
+    last = last_value(part.select_series(short)) if len(short) else None
+    if not len(long):
+        return PreparedForecast(None, part.future, last), np.empty((0, 0)), np.empty(0), part.frame[ID][:0]
+    part = part.select_series(long)
+    engine, frames = _build_engine(plan.lags, plan.differenced, part.layout), feature_matrix(part, plan.encoder)
+    prepared = PreparedForecast(engine, frames.ahead, last)
     rows = _preprocess_frames(engine, frames)
-    del frames
+    del frames, part
+    ids = rows[ID]
     features, target = _take_matrix(rows)
-    started = peer.start_fit and peer.start_fit(settings, features, target)
-    if started:
-        del features, target  # the other process has them
-        dumped = started()
-        return TrainedTrees(trees.load_trees(dumped, candidate.library), dumped, prepared)
-    model = build_estimator(settings, network=_network_options(peer))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
-        model.fit(features, target)
-    return TrainedTrees(model if peer.rank == 0 else None, None, prepared)
+    return prepared, features, target, ids
+
+
+def _find_runs(ids: pd.Series, places: pd.Series) -> Iterator[tuple[int, int, int]]:
+    """Yield from which row to which rows stay together, and the place of the first. `ids` are the rows' series, sorted.
+
+    Series without a place are left out.
+    """
+    codes, names = pd.factorize(ids)
+    begins = np.append(np.searchsorted(codes, np.arange(len(names))), len(codes)).tolist()
+    start = stop = place = 0
+    for number, at in enumerate(places.reindex(names, fill_value=-1).tolist()):
+        if at >= 0 and stop > start and begins[number] == stop and at == place + stop - start:
+            stop = begins[number + 1]
+            continue
+        if stop > start:
+            yield start, stop, place
+        start, stop, place = begins[number], begins[number + 1] if at >= 0 else begins[number], at
+    if stop > start:
+        yield start, stop, place
 
 
 def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
@@ -164,12 +239,37 @@ def load_boosted(candidate: GradientBoosting, data: bytes) -> BoostedModel:
     return BoostedModel(candidate, trees.load_trees(dumped, candidate.library), lags, differenced, encoder, dumped)
 
 
-def needs_differencing(panel: Panel) -> bool:
-    """Return whether differencing lowers the variance of most series."""
-    groups = panel.frame.groupby(ID, sort=True)[TARGET]
-    changes = (panel.frame[TARGET] - groups.shift(1)).groupby(panel.frame[ID], sort=True).var()
-    levels = groups.var()
-    return bool((changes < levels)[levels > 0].mean() > 0.5)
+def needs_differencing(panel: PartedPanel, workers: Workers = THIS_PROCESS) -> bool:
+    """Return whether differencing lowers the variance of most series that are long enough for trees."""
+    variances = collect_parts(panel, _measure_variances, workers)
+    varies = variances[_LEVELS] > 0
+    return bool((variances[_CHANGES] < variances[_LEVELS])[varies].mean() > 0.5)
+
+
+def _measure_variances(panel: Panel) -> pd.DataFrame:
+    lengths = panel.series_lengths
+    values, ids = panel.frame[TARGET], panel.frame[ID]
+    changes = (values - values.groupby(ids, sort=True).shift(1)).groupby(ids, sort=True).var()
+    found = pd.DataFrame({_CHANGES: changes, _LEVELS: values.groupby(ids, sort=True).var()})
+    return found[lengths >= LEAST].rename_axis(ID).reset_index()
+
+
+def _read_categories(panel: PartedPanel, workers: Workers) -> CategoryEncoder:
+    """Return the categories of all parts, as they are known in the series that are long enough for trees."""
+    if not panel.text_columns:
+        return CategoryEncoder()
+    texts = collect_parts(panel, partial(_list_texts, panel.text_columns), workers)
+    return CategoryEncoder(
+        {name: sorted(set(texts.loc[texts[ID] == name, _TEXT].dropna())) for name in panel.text_columns}
+    )
+
+
+def _list_texts(columns: tuple[str, ...], panel: Panel) -> pd.DataFrame:
+    """Return the categories of each covariate, whose name is in the column of the series'."""
+    lengths = panel.series_lengths
+    found = CategoryEncoder.from_panel(panel.select_series(lengths.index[lengths >= LEAST])).categories
+    pairs = [(name, text) for name in columns for text in found.get(name, ())]
+    return pd.DataFrame(pairs, columns=[ID, _TEXT], dtype=object)
 
 
 def _preprocess_frames(engine: Any, frames: FeatureMatrix) -> pd.DataFrame:
@@ -220,7 +320,7 @@ def _network_options(peer: TrainingPeer) -> dict[str, Any]:
     }
 
 
-def _refuse_short(candidate: GradientBoosting, panel: Panel, lags: tuple[int, ...]) -> None:
+def _refuse_short(candidate: GradientBoosting, panel: PartedPanel, lags: tuple[int, ...]) -> None:
     lengths, longest = panel.series_lengths, max(lags)
     rows = int((lengths - longest).clip(lower=0).sum())
     if rows < FEWEST_ROWS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlspec.forecast.candidates.local import StatisticalModel
-from mlspec.forecast.frame import Panel
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import Workers
 from mlspec.spec.candidates import Croston
 
@@ -13,7 +13,7 @@ from mlspec.spec.candidates import Croston
 TSB_ALPHA = 0.1
 
 
-def fit(candidate: Croston, panel: Panel, seed: int, workers: Workers) -> StatisticalModel:
+def fit(candidate: Croston, panel: PartedPanel, seed: int, workers: Workers) -> StatisticalModel:
     """Return the candidate; its parameters are estimated at each forecast. It has no season."""
     del panel, seed, workers
     return StatisticalModel(

@@ -31,6 +31,7 @@ from mlspec.forecast.frame import (
     horizon_frame,
 )
 from mlspec.forecast.quantiles import own_column, quantile_column
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import Workers
 from mlspec.models import ModelContext
 from mlspec.models.code import ModelCode, check_paths
@@ -71,18 +72,19 @@ class CustomModel:
     state: Mapping[str, bytes]
     seed: int
 
-    def wants_whole(self, panel: Panel) -> bool:
+    def wants_whole(self, panel: PartedPanel) -> bool:
         """Return True: what it makes of one series may depend on the others."""
         del panel
         return True
 
-    def forecast(self, panel: Panel) -> pd.DataFrame:
+    def forecast(self, panel: PartedPanel) -> pd.DataFrame:
         """Return unique_id, ds, mean and the model's own quantiles (`own_column`), sorted.
 
         Raises BrokenModel if it returns anything else.
         """
-        call = _make_call(self.candidate, "predict", panel, self.seed, self.state)
-        return _checked_forecast(call, from_arrow(load_and_predict(call)), panel)
+        whole = panel.whole()
+        call = _make_call(self.candidate, "predict", whole, self.seed, self.state)
+        return _checked_forecast(call, from_arrow(load_and_predict(call)), whole)
 
     def to_bytes(self) -> bytes:
         """Return a zip of the code, the saved files and `about.json`: the same model gives the same bytes."""
@@ -96,7 +98,7 @@ class CustomModel:
         return pack_archive(parts | {f"{STATE}{path}": data for path, data in sorted(self.state.items())})
 
 
-def fit(candidate: Custom, panel: Panel, seed: int, workers: Workers) -> CustomModel:
+def fit(candidate: Custom, panel: PartedPanel, seed: int, workers: Workers) -> CustomModel:
     """Fit to the whole panel, in a process on this machine. Raises BrokenModel."""
     del workers
     if not isinstance(candidate, LocatedCustom):
@@ -104,7 +106,7 @@ def fit(candidate: Custom, panel: Panel, seed: int, workers: Workers) -> CustomM
             f"candidate '{candidate.label}': its code is not here",
             hint="run the step at the project's root: --root DIR",
         )
-    return CustomModel(candidate, fit_and_save(_make_call(candidate, "fit", panel, seed, {})), seed)
+    return CustomModel(candidate, fit_and_save(_make_call(candidate, "fit", panel.whole(), seed, {})), seed)
 
 
 def load_custom(candidate: Custom, data: bytes, seed: int) -> CustomModel:

@@ -9,6 +9,7 @@ import pandas as pd
 from mlspec.forecast.candidates.local import forecast_adjusted, forecast_models
 from mlspec.forecast.candidates.short import LEAST, forecast_by_length
 from mlspec.forecast.frame import ID, TARGET, TIME, Panel
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import Workers
 from mlspec.spec.candidates import Mstl
 
@@ -51,7 +52,7 @@ class MstlModel:
         return forecast_models(self.label, model, panel.frame[[ID, TIME, TARGET]], panel.layout)
 
 
-def fit(candidate: Mstl, panel: Panel, seed: int, workers: Workers) -> MstlModel:
+def fit(candidate: Mstl, panel: PartedPanel, seed: int, workers: Workers) -> MstlModel:
     """Return the candidate; its parts are estimated at each forecast."""
     del seed, workers
     seasons = candidate.season or panel.layout.frequency.seasons

@@ -14,6 +14,7 @@ from mlspec.forecast.candidates.local import forecast_models
 from mlspec.forecast.candidates.short import LEAST, forecast_by_length
 from mlspec.forecast.effects import estimate_effects
 from mlspec.forecast.frame import ID, TARGET, TIME, Panel
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import Workers
 from mlspec.spec.candidates import Regression
 
@@ -43,7 +44,7 @@ class RegressionModel:
         return effects.restore_means(means)
 
 
-def fit(candidate: Regression, panel: Panel, seed: int, workers: Workers) -> RegressionModel:
+def fit(candidate: Regression, panel: PartedPanel, seed: int, workers: Workers) -> RegressionModel:
     """Return the candidate; its effects are estimated at each forecast."""
     del seed, workers
     seasons = candidate.season or panel.layout.frequency.seasons

@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any
 
 from mlspec.forecast.candidates.local import Build, StatisticalModel, adjust_long_season
-from mlspec.forecast.frame import Panel
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import Workers
 from mlspec.spec.candidates import AutoArima, AutoCes, AutoEts, Theta
 
 
 def fit(
-    candidate: AutoArima | AutoCes | AutoEts | Theta, panel: Panel, seed: int, workers: Workers
+    candidate: AutoArima | AutoCes | AutoEts | Theta, panel: PartedPanel, seed: int, workers: Workers
 ) -> StatisticalModel:
     """Return the candidate; its form and parameters are estimated at each forecast."""
     del seed, workers

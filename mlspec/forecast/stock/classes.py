@@ -11,16 +11,24 @@ import pandas as pd
 from mlspec.forecast.facts import INTERMITTENT, demand_intervals
 from mlspec.forecast.frame import ID, TARGET, Panel
 from mlspec.forecast.stock.origins import Codes
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import collect_parts
 
 CLASSES = ("smooth", "erratic", "intermittent", "lumpy")
 # Squared coefficient of variation of the demands from which their size is variable (Syntetos, Boylan & Croston 2005).
 VARIABLE = 0.49
+_VARIATION = "variation"
 
 
-def demand_classes(panel: Panel, series: pd.Index) -> Codes:
+def demand_classes(panel: PartedPanel, series: pd.Index) -> Codes:
     """Return the place in CLASSES of each of these series; of one without a history in the panel, the first."""
-    demands = panel.frame.loc[panel.frame[TARGET] != 0, [ID, TARGET]].groupby(ID, sort=True)[TARGET]
-    variation = (demands.std(ddof=0) / demands.mean().abs()) ** 2
+    variation = collect_parts(panel, _measure_variation).set_index(ID)[_VARIATION]
     intermittent = demand_intervals(panel).reindex(series).ge(INTERMITTENT)
     variable = variation.reindex(series).ge(VARIABLE)
     return np.asarray(2 * intermittent.to_numpy(dtype="int64") + variable.to_numpy(dtype="int64"))
+
+
+def _measure_variation(panel: Panel) -> pd.DataFrame:
+    """Return the squared coefficient of variation of each series' demands."""
+    demands = panel.frame.loc[panel.frame[TARGET] != 0, [ID, TARGET]].groupby(ID, sort=True)[TARGET]
+    return ((demands.std(ddof=0) / demands.mean().abs()) ** 2).rename(_VARIATION).reset_index()
