@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +26,7 @@ from mlspec.forecast.workers import THIS_PROCESS
 from mlspec.jobs import tree_process
 from mlspec.jobs.process_workers import ProcessWorkers
 from mlspec.jobs.runtime import single_threaded
-from mlspec.jobs.tree_process import FEWEST_ROUNDS, StartedFit, TreeProcess
+from mlspec.jobs.tree_process import FEWEST_ROUNDS, LARGE_FEATURES, StartedFit, StoredRows, TreeProcess
 from mlspec.spec.candidates import GradientBoosting
 from tests.forecast.test_workers import panel
 
@@ -52,9 +53,19 @@ def fit_here(library: str, features: Array, target: Array, seed: int) -> bytes:
         return trees.dump_trees(build_estimator(settings(library, seed=seed)).fit(features, target), library)
 
 
+def store(threads: int, options: TreeSettings, features: Array, target: Array) -> StoredRows:
+    """Write rows as a training does: part by part, and not in their order."""
+    rows = TreeProcess(threads, 0).open_rows(options, *features.shape)
+    assert rows
+    middle = len(target) // 3
+    rows.write(middle, features[middle:], target[middle:])
+    rows.write(0, features[:middle], target[:middle])
+    return rows
+
+
 def start_here(threads: int, library: str, seed: int = 0) -> StartedFit:
-    started = TreeProcess(threads, 0).start(settings(library, seed=seed), *sales(seed))
-    return cast("StartedFit", cast("Any", started).__self__)
+    options = settings(library, seed=seed)
+    return store(threads, options, *sales(seed)).start(options)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -69,9 +80,17 @@ def test_any_number_of_threads_makes_the_same_bytes(library: str, seed: int) -> 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_features_by_row_make_the_same_trees_as_by_column(library: str) -> None:
     features, target = sales(0)
-    started = TreeProcess(2, 0).start(settings(library), np.ascontiguousarray(features), target)
-    assert started
-    assert started() == fit_here(library, features, target, 0)
+    rows = store(2, settings(library), np.ascontiguousarray(features), target)
+    assert rows.fit(settings(library)).dumped == fit_here(library, features, target, 0)
+
+
+def test_bins_are_made_from_the_same_rows_of_a_file_as_of_an_array() -> None:
+    """LightGBM makes them from 200,000 rows that it draws."""
+    features, target = sales(0, rows=200_100)
+    options = replace(settings("lightgbm", seed=3), iterations=2)
+    with single_threaded():
+        here = trees.dump_trees(build_estimator(options).fit(features, target), "lightgbm")
+    assert store(2, options, features, target).fit(options).dumped == here
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -121,12 +140,16 @@ def test_a_training_changes_nothing_of_its_panel_and_its_own_forecast_is_that_of
             pd.testing.assert_frame_equal(made, forecast_means(fitted, whole, "trees", workers), check_exact=True)
 
 
-def test_few_trees_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree_process, "_start", None)
-    features, target = sales(0)
-    assert TreeProcess(2).start(settings("lightgbm"), features, target) is None
-    assert TreeProcess(1, 0).start(settings("lightgbm"), features, target) is None
-    assert len(target) * 8 < FEWEST_ROUNDS
+def test_few_trees_start_no_process() -> None:
+    assert TreeProcess(2).open_rows(settings("lightgbm"), FEWEST_ROUNDS // 8 - 1, 1) is None
+
+
+def test_one_thread_has_a_file_for_many_features_alone() -> None:
+    most = LARGE_FEATURES // (8 * 4)
+    assert TreeProcess(1, 0).open_rows(settings("lightgbm"), most - 1, 4) is None
+    rows = TreeProcess(1, 0).open_rows(settings("lightgbm"), most, 4)
+    assert rows
+    rows.stored.close()
 
 
 def test_without_room_for_the_features_one_thread_fits(
@@ -135,9 +158,9 @@ def test_without_room_for_the_features_one_thread_fits(
     def no_room(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tree_process, "_store", no_room)
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
     with caplog.at_level(logging.INFO):
-        assert TreeProcess(2, 0).start(settings("lightgbm"), *sales(0)) is None
+        assert TreeProcess(2, 0).open_rows(settings("lightgbm"), 9_000, 6) is None
     assert "trees are fitted by one thread" in caplog.text
     assert "No space left on device" in caplog.text
 
@@ -159,10 +182,9 @@ def test_a_process_without_memory_is_an_error_of_memory(monkeypatch: pytest.Monk
 
 def test_trees_that_cannot_be_fitted_say_why() -> None:
     features, target = sales(0)
-    started = TreeProcess(2, 0).start(settings("scikit-learn"), features, np.full_like(target, np.nan))
-    assert started
+    rows = store(2, settings("scikit-learn"), features, np.full_like(target, np.nan))
     with pytest.raises(Defect, match=r"trees cannot be trained: ValueError: .*NaN"):
-        started()
+        rows.fit(settings("scikit-learn"))
 
 
 class InterruptedPipe:
@@ -186,8 +208,8 @@ def test_a_signal_to_the_step_leaves_no_process_behind() -> None:
 
 def test_the_process_ends_with_the_one_that_started_it() -> None:
     slow = TreeSettings("lightgbm", iterations=10_000, learning_rate=0.01, max_leaves=31, seed=0)
-    started = cast("Any", TreeProcess(2, 0).start(slow, *sales(0))).__self__
-    started.process.stdin.close()
+    started = store(2, slow, *sales(0)).start(slow)
+    cast("Any", started.process.stdin).close()
     assert started.process.wait(120) == 1
     started.stop()
 
