@@ -13,12 +13,12 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
+from mlspec.forecast import series_parts
 from mlspec.forecast.frequency import Frequency
 
 ID, TIME, TARGET, OBSERVED = "unique_id", "ds", "y", "observed"
 PREFIX = "x_"  # prefix of the user's covariates
 MEAN = "mean"
-BLOCK_ROWS = 2_500_000  # most rows of a part of a panel in memory, when it is worked on part by part
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,10 @@ class Panel:
         """The covariates that hold texts."""
         frames = (self.frame, self.series)
         return tuple(
-            str(name) for frame in frames for name in frame if str(name).startswith(PREFIX) and frame[name].dtype == object
+            str(name)
+            for frame in frames
+            for name in frame
+            if str(name).startswith(PREFIX) and frame[name].dtype == object
         )
 
     def known_at(self, cutoff: pd.Timestamp) -> Panel:
@@ -100,12 +103,12 @@ class Panel:
         return replace(self, frame=selected[0], series=selected[1], future=selected[2])
 
     def part_readers(self, begun_by: pd.Timestamp | None = None) -> list[Callable[[], Panel]]:
-        """Return what makes each part of the panel: neighbouring series, of about BLOCK_ROWS rows. A small panel is one part."""
+        """Return what makes each part of the panel: neighbouring series, of about PART_ROWS rows. A small panel is one part."""
         del begun_by  # see `StoredPanel`
-        if len(self.frame) <= BLOCK_ROWS:
+        if len(self.frame) <= series_parts.PART_ROWS:
             return [lambda: self]
         lengths = self.series_lengths
-        block = lengths.cumsum().sub(1).floordiv(BLOCK_ROWS)
+        block = lengths.cumsum().sub(1).floordiv(series_parts.PART_ROWS)
         return [partial(self.select_series, ids.index) for _, ids in lengths.groupby(block)]
 
     def whole(self) -> Panel:

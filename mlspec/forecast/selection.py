@@ -83,7 +83,9 @@ class CompetitionResult:
         return self.rows[self.rows[CANDIDATE] == label]
 
 
-def gather_competitors(panel: PartedPanel, model: Model, incumbent: ChosenCandidate | None, workers: Workers) -> Competitors:
+def gather_competitors(
+    panel: PartedPanel, model: Model, incumbent: ChosenCandidate | None, workers: Workers
+) -> Competitors:
     """Return the entrants of the backtest. `incumbent` is the serving version's candidate, or None."""
     windows = backtest_windows(panel, model.backtest)
     first = panel.known_at(windows.cutoffs[0])

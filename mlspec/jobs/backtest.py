@@ -14,9 +14,10 @@ from mlspec.forecast.scores import nominal_coverage, score_by_groups, score_rows
 from mlspec.forecast.selection import DEPLOYED, INCUMBENT, CompetitionResult, by_label, gather_competitors
 from mlspec.forecast.selection import run_competition as compete
 from mlspec.jobs.cluster import connect_workers
-from mlspec.jobs.context import open_panel, read_spec, segment_columns
+from mlspec.jobs.context import read_spec, segment_columns
 from mlspec.jobs.files import write_json, write_table
 from mlspec.jobs.model_code import locate_candidates, locate_chosen
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import MAIN
 from mlspec.spec.output_columns import METHOD

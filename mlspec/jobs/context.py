@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pandas.api.types import is_object_dtype
 
 from mlspec.errors import DataError, SpecError, StateError, UsageError
 from mlspec.forecast.fates import ENDED_FROM
-from mlspec.forecast.frame import ID, PREFIX, TIME, Layout, Panel, cross_periods, horizon_frame
+from mlspec.forecast.frame import ID, PREFIX, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.load import KEY
 from mlspec.forecast.open_days import dataset_frequency
 from mlspec.forecast.stock.term_columns import known_terms
-from mlspec.forecast.stored_panel import PartedPanel, StoredPanel
 from mlspec.jobs.files import read_table
-from mlspec.jobs.panel_parts import read_panel_frame, series_parts
+from mlspec.jobs.panel_parts import read_panel_frame
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.inventory import Inventory
 from mlspec.spec.stored import read_stored_spec
@@ -67,37 +65,14 @@ def read_panel(request: StepRequest, spec: Forecast) -> Panel:
     """
     layout = panel_layout(spec)
     require_input(request, PANEL)
-    frame, series = read_panel_frame(request.inputs), _active_series(request)
-    _refuse_other_covariates(layout, frame.columns, series)
+    frame, series = read_panel_frame(request.inputs), active_series(request)
+    refuse_other_covariates(layout, frame.columns, series)
     bare = Panel(frame, series[[ID, *layout.static]], frame[[ID, "ds"]][:0], layout)
     future = read_table(require_input(request, "future")) if layout.known else horizon_frame(bare)
     return Panel(frame, bare.series, future, layout)
 
 
-def open_panel(request: StepRequest, spec: Forecast) -> PartedPanel:
-    """Return the panel of `read_panel`; one that is kept in several parts is read part by part, when it is needed.
-
-    A cluster has the whole panel shared out, so that it is read as a whole for it.
-    """
-    parts = series_parts(request.inputs)
-    if len(parts) < 2 or spec.training.engine is not None:
-        return read_panel(request, spec)
-    layout, series, columns = panel_layout(spec), _active_series(request), parts[0].columns()
-    _refuse_other_covariates(layout, columns, series)
-    spans = [part.read_spans() for part in parts]
-    times = pd.DatetimeIndex(sorted({time for span in spans for time in span.times}))
-    horizon = layout.frequency.periods_after(times[-1], layout.horizon)
-    future = read_table(require_input(request, "future")) if layout.known else cross_periods(series[ID], horizon)
-    static = series[[ID, *layout.static]]
-    texts = [name for name, is_text in columns.items() if is_text]
-    texts += [str(name) for name in static if is_object_dtype(static[name])]
-    return StoredPanel(
-        tuple(part.read for part in parts), tuple(span.first_periods for span in spans), times, static, future, layout,
-        tuple(name for name in texts if name.startswith(PREFIX)),
-    )  # fmt: skip
-
-
-def _refuse_other_covariates(layout: Layout, columns: Collection[str], series: pd.DataFrame) -> None:
+def refuse_other_covariates(layout: Layout, columns: Collection[str], series: pd.DataFrame) -> None:
     """Raise DataError for a covariate that the data lacks: a version that the gate kept out had its data checked, too."""
     lacking = [name for name in (*layout.known, *layout.past) if name not in columns]
     lacking += [name for name in layout.static if name not in series]
@@ -120,7 +95,8 @@ def _read_series(request: StepRequest) -> pd.DataFrame:
     return series if ENDED_FROM in series else series.assign(**{ENDED_FROM: pd.NaT})
 
 
-def _active_series(request: StepRequest) -> pd.DataFrame:
+def active_series(request: StepRequest) -> pd.DataFrame:
+    """Return the series that have not ended, with the columns that `check` wrote of them."""
     series = _read_series(request)
     return series[series[ENDED_FROM].isna()].reset_index(drop=True)
 
@@ -156,7 +132,7 @@ def _name_series(series: pd.DataFrame, spec: Forecast) -> pd.DataFrame:
 
 def segment_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
     """Return the series and static columns of the panel's series by unique_id, with the user's names. They define segments."""
-    series = _active_series(request)
+    series = active_series(request)
     static = {name: series.set_index(ID)[PREFIX + name] for name in spec.dataset.covariates.static}
     return _name_series(series, spec).assign(**static)
 

@@ -19,7 +19,6 @@ from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.jobs.context import (
     ended_series,
     forecast_names,
-    open_panel,
     panel_layout,
     read_cutoff,
     read_spec,
@@ -28,6 +27,7 @@ from mlspec.jobs.context import (
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.isolation import forecast_from_file
 from mlspec.jobs.moment import panel_as_of
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.jobs.predictions import VERSION, ExpectedForecast, write_instances
 from mlspec.jobs.process_workers import processors_of_this_machine
 from mlspec.spec.forecast import Forecast

@@ -21,9 +21,10 @@ from mlspec.forecast.stock.origins import Array, past_forecasts
 from mlspec.forecast.stock.simulation import simulate_policies
 from mlspec.forecast.stock.terms import OrderTerms, order_terms
 from mlspec.forecast.stored_panel import PartedPanel
-from mlspec.jobs.context import ended_series, forecast_names, open_panel, read_spec, require_input, series_terms
+from mlspec.jobs.context import ended_series, forecast_names, read_spec, require_input, series_terms
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.moment import panel_as_of
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.inventory import Inventory
 from mlspec.state.step import Progress, StepRequest, StepResult

@@ -60,7 +60,9 @@ def forecast_from_file(file: Path, panel: PartedPanel, version: str, workers: Wo
         raise (with_subject(error, version) if version else error) from error
 
 
-def forecast_apart(model: ModelArtifact, panel: PartedPanel, source: str, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
+def forecast_apart(
+    model: ModelArtifact, panel: PartedPanel, source: str, workers: Workers = THIS_PROCESS
+) -> pd.DataFrame:
     """Return `model.forecast(panel)`. Models that are estimated from the panel, with no file to trust, are forecast by `workers`.
 
     So are models of the project's own, which have processes of their own.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from mlspec.forecast import artifact
 from mlspec.forecast.candidates import from_json
 from mlspec.jobs.cluster import connect_workers
-from mlspec.jobs.context import open_panel, read_spec, require_option
+from mlspec.jobs.context import read_spec, require_option
 from mlspec.jobs.files import write_bytes
 from mlspec.jobs.model_code import locate_chosen
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 

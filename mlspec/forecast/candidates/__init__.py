@@ -50,7 +50,7 @@ class FittedCandidate(Protocol):
 
 
 @runtime_checkable
-class WholePanelCandidate(Protocol):
+class WholePanelCandidate(FittedCandidate, Protocol):
     """A fitted candidate that has to, or would rather, forecast all series of a panel at once."""
 
     def wants_whole(self, panel: PartedPanel) -> bool:
@@ -94,7 +94,9 @@ def import_family(candidate: _CandidateT) -> Family[_CandidateT]:
     return family_module
 
 
-def fit_candidate(candidate: Candidate, panel: PartedPanel, seed: int, workers: Workers = THIS_PROCESS) -> FittedCandidate:
+def fit_candidate(
+    candidate: Candidate, panel: PartedPanel, seed: int, workers: Workers = THIS_PROCESS
+) -> FittedCandidate:
     """Fit one candidate that is not an ensemble."""
     return import_family(candidate).fit(candidate, panel, seed, workers)
 
