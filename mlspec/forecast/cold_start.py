@@ -20,7 +20,7 @@ from functools import partial
 import pandas as pd
 
 from mlspec.forecast.candidates.short import LEAST
-from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel
+from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, newest_rows
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import collect_parts
 
@@ -47,7 +47,7 @@ def forecast_cold_starts(means: pd.DataFrame, panel: PartedPanel) -> pd.DataFram
     if not len(new):
         return means
     groups, is_new = _sibling_groups(panel, new), means[ID].isin(new)
-    newest = collect_parts(panel, partial(_newest_rows, since=panel.times[-LEAST:][0]))
+    newest = collect_parts(panel, partial(newest_rows, since=panel.times[-LEAST:][0]))
     siblings = _sum_by_group(means[~is_new], MEAN, groups)
     ahead = (
         means[is_new]
@@ -76,11 +76,6 @@ def _sum_by_group(rows: pd.DataFrame, column: str, groups: pd.Series) -> pd.Data
     named = rows[[ID, TIME, column]].merge(groups, on=ID)
     parts = [named[named[_GROUP] != _ALL], named.assign(**{_GROUP: _ALL})]
     return pd.concat(parts).groupby([_GROUP, TIME], sort=True)[column].sum().rename(_OTHERS).reset_index()
-
-
-def _newest_rows(panel: Panel, since: pd.Timestamp) -> pd.DataFrame:
-    """Return the rows of the periods from `since` on, which new series have begun after."""
-    return panel.frame.loc[panel.frame[TIME] >= since, [ID, TIME, TARGET, OBSERVED]].reset_index(drop=True)
 
 
 def _shares(frame: pd.DataFrame, new: pd.Index, groups: pd.Series) -> pd.Series:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
+from mlspec.forecast.stored_panel import PartedPanel
 
 Array = npt.NDArray[np.float64]
 # At most ten bins, fewer if a bin would hold less than ten values of the smaller sample; no value below three bins.
@@ -93,9 +94,14 @@ def drift_samples(windows: DemandWindows, baseline: DriftBaseline, back: int) ->
     return (np.concatenate(parts) if parts else np.empty(0)), actual
 
 
-def observed_table(panel: Panel) -> pd.DataFrame:
+def observed_table(panel: PartedPanel) -> pd.DataFrame:
     """Return the observed values, with a row per period and a column per series; missing if not observed."""
-    frame = panel.frame
+    tables = [_observed_part(read()) for read in panel.part_readers()]
+    return tables[0] if len(tables) == 1 else pd.concat(tables, axis=1).sort_index().sort_index(axis=1)
+
+
+def _observed_part(panel: Panel) -> pd.DataFrame:
+    frame = panel.frame[[ID, TIME, TARGET, OBSERVED]]
     observed = frame.assign(**{TARGET: frame[TARGET].where(frame[OBSERVED])})
     return observed.pivot(index=TIME, columns=ID, values=TARGET).sort_index()
 

@@ -116,6 +116,12 @@ class Panel:
         return self
 
 
+def newest_rows(panel: Panel, since: pd.Timestamp) -> pd.DataFrame:
+    """Return the values of the periods from `since` on: unique_id, ds, y, observed."""
+    rows = panel.frame.loc[panel.frame[TIME] >= since, [ID, TIME, TARGET, OBSERVED]]
+    return rows.reset_index(drop=True)
+
+
 def horizon_frame(panel: Panel) -> pd.DataFrame:
     """Return unique_id and ds of every period to forecast, sorted."""
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
+from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, newest_rows
 from mlspec.forecast.frequency import span_between
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import score_rows
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import collect_parts
 from mlspec.spec.metrics import metric_names
 
 CUTOFF, LEAD = "cutoff", "lead"
@@ -32,7 +35,7 @@ class Maturity:
 
 
 def match_newest(
-    panel: Panel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
+    panel: PartedPanel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
 ) -> pd.DataFrame:
     """Return forecasts with their actual values, one row per series and mature period, sorted.
 
@@ -50,7 +53,7 @@ def newest_forecasts(forecasts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def forecasts_by_lead(
-    panel: Panel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
+    panel: PartedPanel, forecasts: Sequence[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
 ) -> dict[int, pd.DataFrame]:
     """Return every forecast with its actual values, by lead in periods: 1 is the period after the cutoff."""
     if not forecasts:
@@ -61,9 +64,9 @@ def forecasts_by_lead(
     return {int(step): rows[rows[LEAD] == step] for step in sorted(all_forecasts[LEAD].unique()) if step}
 
 
-def _leads(panel: Panel, forecasts: pd.DataFrame) -> npt.NDArray[np.intp]:
+def _leads(panel: PartedPanel, forecasts: pd.DataFrame) -> npt.NDArray[np.intp]:
     """Return the lead of each row, in periods of the panel; 0 if its cutoff or its period is none, or the horizon is shorter."""
-    known, horizon = pd.DatetimeIndex(panel.frame[TIME].unique()).sort_values(), panel.layout.horizon
+    known, horizon = panel.times, panel.layout.horizon
     periods = known.append(panel.layout.frequency.periods_after(panel.cutoff, horizon))
     made, meant = periods.get_indexer(forecasts[CUTOFF]), periods.get_indexer(forecasts[TIME])
     leads = meant - made
@@ -71,14 +74,18 @@ def _leads(panel: Panel, forecasts: pd.DataFrame) -> npt.NDArray[np.intp]:
 
 
 def join_actuals(
-    panel: Panel, forecasts: pd.DataFrame, maturity: Maturity, now: pd.Timestamp, separate_by: tuple[str, ...] = ()
+    panel: PartedPanel,
+    forecasts: pd.DataFrame,
+    maturity: Maturity,
+    now: pd.Timestamp,
+    separate_by: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """Return the mature rows of forecasts, one per series and period, with actual values and scales; sorted.
 
     Rows that differ in a column of `separate_by` count as separate forecasts: maturity is decided for each of them.
     """
-    actuals = panel.frame.loc[panel.frame[OBSERVED], [ID, TIME, TARGET]]
-    rows = forecasts.merge(actuals, on=[ID, TIME], how="left")
+    newest = collect_parts(panel, partial(newest_rows, since=forecasts[TIME].min()))
+    rows = forecasts.merge(newest.loc[newest[OBSERVED], [ID, TIME, TARGET]], on=[ID, TIME], how="left")
     is_over = {
         period: span_between(panel.layout.frequency.period_end(period), now) >= maturity.delay
         for period in rows[TIME].unique()

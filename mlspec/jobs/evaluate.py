@@ -16,7 +16,7 @@ import pandas as pd
 from mlspec.forecast import data_metrics
 from mlspec.forecast.drift import observed_table
 from mlspec.forecast.fates import BY_END
-from mlspec.forecast.frame import ID, TIME, Panel
+from mlspec.forecast.frame import ID, TIME
 from mlspec.forecast.frequency import span_between
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.realised import (
@@ -29,10 +29,12 @@ from mlspec.forecast.realised import (
     measure_accuracy,
     newest_forecasts,
 )
+from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.usual_drift import drift_limit
-from mlspec.jobs.context import read_panel, read_spec, segment_columns
+from mlspec.jobs.context import read_spec, segment_columns
 from mlspec.jobs.files import read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.alerts import Alert
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import METRICS
@@ -55,7 +57,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     """
     spec = read_spec(request)
     now = read_now(request, "evaluate", spec.dataset.timezone)
-    panel = read_panel(request, spec)
+    panel = open_panel(request, spec)
     progress(0, 1, "compare forecasts with actual values")
     maturity = maturity_of(spec)
     all_forecasts, shadows = read_forecasts(request, spec, FORECAST), read_forecasts(request, spec, SHADOW)
@@ -100,7 +102,7 @@ def serving_forecasts(request: StepRequest, forecasts: list[pd.DataFrame]) -> tu
 
 
 def _rows_of_version(
-    version: str, panel: Panel, forecasts: list[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
+    version: str, panel: PartedPanel, forecasts: list[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
 ) -> pd.DataFrame:
     """Return one version's forecasts, served or shadow, with their actual values."""
     own_forecasts = [part for part in (rows[rows[VERSION] == version] for rows in forecasts) if len(part)]
@@ -117,7 +119,7 @@ class _AlertMeasurement:
     """The data for measuring alerts: forecasts with actual values, in all and by version, and the panel."""
 
     spec: Forecast
-    panel: Panel
+    panel: PartedPanel
     rows: pd.DataFrame
     own: Mapping[str, pd.DataFrame]
     groups: pd.DataFrame

@@ -53,6 +53,12 @@ def read_schema(path: Path) -> pa.Schema:
         return pa_parquet.read_schema(path)
 
 
+def read_marked_rows(path: Path, mark: str) -> pd.DataFrame:
+    """Read the rows of a file of `write_table` whose column `mark` is true. Raises DataError if it is not a Parquet file."""
+    table = read_arrow(path)
+    return table.filter(table[mark]).to_pandas()
+
+
 def count_rows(path: Path) -> int:
     """Return the number of rows of a Parquet file, from its footer. Raises DataError if it is none."""
     with _explain_damage(path), pa_parquet.ParquetFile(path) as file:

@@ -24,7 +24,7 @@ from mlspec.jobs.context import (
     read_spec,
     require_input,
 )
-from mlspec.jobs.files import read_table, write_table
+from mlspec.jobs.files import read_marked_rows, write_table
 from mlspec.jobs.isolation import forecast_from_file
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.parted_panel import open_panel
@@ -162,14 +162,12 @@ def forecast_version(
 ) -> pd.DataFrame:
     """Return one version's forecast of all series, by unique_id; those that are new or have ended get what the spec says."""
     role = "" if alone and "model" in request.inputs else f"-{version}"
-    past = read_table(require_input(request, f"backtest{role}"))
+    past = read_marked_rows(require_input(request, f"backtest{role}"), CHAMPION)
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
     rows = forecast_from_file(require_input(request, f"model{role}"), panel, version, workers).merge(
         series_scales(panel), on=ID, how="left"
     )
-    rows = add_quantiles(
-        rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
-    )
+    rows = add_quantiles(rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1}), past, spec.model.quantiles)
     rows = rows.assign(**{METHOD: made_by(rows[ID], panel)})
     ended = ended_series(request, panel.cutoff)
     if len(ended):

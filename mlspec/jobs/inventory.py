@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlspec.errors import ModelError, UsageError
 from mlspec.forecast.backtest import CANDIDATE
-from mlspec.forecast.frame import ID, MEAN
+from mlspec.forecast.frame import ID, MEAN, TARGET
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.quantiles import CUTOFF, STEP
 from mlspec.forecast.scales import SCALE, series_scales
@@ -31,6 +31,7 @@ from mlspec.state.step import Progress, StepRequest, StepResult
 
 # What the simulation compares with: the label of the baseline, where it is a candidate of the spec.
 BASELINE = "seasonal-naive"
+PAST_COLUMNS = (ID, CANDIDATE, CHAMPION, CUTOFF, STEP, TARGET, MEAN, SCALE)  # of the backtest
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
@@ -40,7 +41,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         raise UsageError("the spec has no inventory", hint="add inventory: {service_level: 0.95, lead_time: 2}")
     panel = panel_as_of(request, open_panel(request, spec), spec.dataset.timezone)
     progress(0, 2, "compute the stock levels")
-    past, forecast = read_table(require_input(request, "backtest")), _read_forecast(request, spec)
+    past, forecast = read_table(require_input(request, "backtest"), list(PAST_COLUMNS)), _read_forecast(request, spec)
     ended = ended_series(request, panel.cutoff)
     series = pd.Index(np.sort(forecast.loc[~forecast[ID].isin(ended), ID].unique()), name=ID)
     own = series_terms(request, spec.inventory)

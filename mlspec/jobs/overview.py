@@ -13,13 +13,16 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, PREFIX, TARGET, TIME, Panel
+from mlspec.forecast.frame import ID, MEAN, PREFIX, TARGET, TIME, newest_rows
 from mlspec.forecast.load import KEY, join_ids
 from mlspec.forecast.realised import CUTOFF, LEAD, forecasts_by_lead, measure_accuracy
-from mlspec.jobs.context import read_panel, read_spec, require_input
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import collect_parts
+from mlspec.jobs.context import read_spec, require_input
 from mlspec.jobs.evaluate import FORECAST, maturity_of, read_forecasts
 from mlspec.jobs.files import read_table
 from mlspec.jobs.moment import read_now
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.jobs.realised_errors import plain_value, served_with_actuals
 from mlspec.spec.forecast import Forecast
 from mlspec.state.overview import ErrorPair, ForecastOverview, OverviewRow
@@ -36,7 +39,7 @@ def make_overview(request: StepRequest) -> ForecastOverview:
     Its option `before` is the cutoff of the input `previous`, if there is one.
     """
     spec = read_spec(request)
-    panel, forecasts = read_panel(request, spec), read_forecasts(request, spec, FORECAST)
+    panel, forecasts = open_panel(request, spec), read_forecasts(request, spec, FORECAST)
     realised = _with_errors(served_with_actuals(request, spec, panel, forecasts))
     tested = read_table(require_input(request, "backtest"))
     tested = tested[(tested["candidate"] == request.options["candidate"]) & tested[TARGET].notna()]
@@ -100,13 +103,13 @@ def _with_errors(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _series_sums(
-    panel: Panel, runs: list[pd.DataFrame], realised: pd.DataFrame, tested: pd.DataFrame
+    panel: PartedPanel, runs: list[pd.DataFrame], realised: pd.DataFrame, tested: pd.DataFrame
 ) -> tuple[pd.DataFrame, int]:
     """Return the sums of each series of the newest forecast, in the order of their ids, and how many periods were compared."""
     newest = runs[0]
     common = set(newest[TIME]) & set(runs[1][TIME]) if len(runs) > 1 else set()
-    periods = panel.frame[TIME].drop_duplicates().nlargest(newest[TIME].nunique())
-    recent = panel.frame[panel.frame[TIME].isin(periods)]
+    since = panel.times[-newest[TIME].nunique() :][0]
+    recent = collect_parts(panel, partial(newest_rows, since=since))
     sums = pd.DataFrame({"forecast": _sum(newest, MEAN)})
     sums["recent"] = _sum(recent, TARGET)
     for name, run in zip(("after", "before"), runs, strict=False):

@@ -11,7 +11,8 @@ from mlspec.errors import ModelError
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.zones import in_utc
 from mlspec.jobs import forecast
-from mlspec.jobs.context import forecast_names, read_panel, read_spec
+from mlspec.jobs.context import forecast_names, read_spec
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.output_columns import METHOD
 from mlspec.state.predicted import Predictions
@@ -21,7 +22,7 @@ from mlspec.state.step import StepRequest
 def run(request: StepRequest) -> Predictions:
     """Predict from the panel's cutoff with the inputs `model` and `backtest`. Raises ModelError if a value is missing."""
     spec = read_spec(request)
-    panel, names = read_panel(request, spec), forecast_names(request, spec)
+    panel, names = open_panel(request, spec), forecast_names(request, spec)
     rows = forecast.forecast_version(request, spec, panel, names, "", alone=True)
     freq, zone = panel.layout.frequency, spec.dataset.timezone
     times = freq.periods_after(panel.cutoff, panel.layout.horizon)

@@ -7,13 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel
+from mlspec.forecast.frame import ID, MEAN, TARGET, TIME
 from mlspec.forecast.realised import CUTOFF, LEAD, forecasts_by_lead, join_actuals
 from mlspec.forecast.scores import score_rows
-from mlspec.jobs.context import read_panel, read_spec, require_input, segment_columns
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.jobs.context import read_spec, require_input, segment_columns
 from mlspec.jobs.evaluate import FORECAST, VERSION, maturity_of, read_forecasts, serving_forecasts
 from mlspec.jobs.files import read_table
 from mlspec.jobs.moment import read_now
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import metric_names
 from mlspec.state.error_grouping import ErrorGrouping
@@ -35,7 +37,7 @@ def compare_errors(
     """
     spec = read_spec(request)
     now = read_now(request, "evaluate", spec.dataset.timezone)
-    panel, segments = read_panel(request, spec), segment_columns(request, spec)
+    panel, segments = open_panel(request, spec), segment_columns(request, spec)
     forecasts = read_forecasts(request, spec, FORECAST)
     if by == "horizon":
         leads = forecasts_by_lead(panel, forecasts, maturity_of(spec), now)
@@ -62,7 +64,7 @@ def realised_rows(request: StepRequest) -> pd.DataFrame:
     The columns are the user's series and time columns, then `cutoff`, the forecast, `version` and `actual`.
     """
     spec = read_spec(request)
-    panel, forecasts = read_panel(request, spec), read_forecasts(request, spec, FORECAST)
+    panel, forecasts = open_panel(request, spec), read_forecasts(request, spec, FORECAST)
     names = segment_columns(request, spec)[list(spec.dataset.series)]
     values = [CUTOFF, MEAN, *(f"q{quantile:g}" for quantile in sorted(spec.model.quantiles)), VERSION]
     rows = served_with_actuals(request, spec, panel, forecasts)
@@ -78,7 +80,7 @@ def realised_rows(request: StepRequest) -> pd.DataFrame:
 
 
 def served_with_actuals(
-    request: StepRequest, spec: Forecast, panel: Panel, forecasts: list[pd.DataFrame]
+    request: StepRequest, spec: Forecast, panel: PartedPanel, forecasts: list[pd.DataFrame]
 ) -> pd.DataFrame:
     """Return what was served, by versions that are not in quarantine, with actual values; an empty frame if there is nothing."""
     _served, good = serving_forecasts(request, forecasts)
@@ -86,7 +88,7 @@ def served_with_actuals(
     return join_actuals(panel, good, maturity_of(spec), now) if len(good) else pd.DataFrame()
 
 
-def _from_cutoff(rows: pd.DataFrame, cutoff: str | None, panel: Panel) -> pd.DataFrame:
+def _from_cutoff(rows: pd.DataFrame, cutoff: str | None, panel: PartedPanel) -> pd.DataFrame:
     if cutoff is None or not len(rows):
         return rows
     return rows[rows[CUTOFF].map(panel.layout.frequency.format_period) == cutoff]

@@ -1,0 +1,188 @@
+"""A panel in parts that are read when they are needed: any number of parts makes the same models and forecasts, to the last bit."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlspec.forecast.backtest import forecast_means, window_actuals
+from mlspec.forecast.candidates import fit_candidate
+from mlspec.forecast.candidates.boosting import _find_runs, needs_differencing
+from mlspec.forecast.cold_start import forecast_cold_starts
+from mlspec.forecast.facts import history_facts
+from mlspec.forecast.features import CategoryEncoder, count_features, feature_matrix
+from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, cross_periods
+from mlspec.forecast.frequency import parse_frequency
+from mlspec.forecast.scales import series_scales
+from mlspec.forecast.series_parts import place_series
+from mlspec.forecast.stored_panel import StoredPanel
+from mlspec.forecast.training_sample import describe_sample, row_bytes, sample_series
+from mlspec.forecast.workers import THIS_PROCESS, collect_parts
+from mlspec.jobs.process_workers import ProcessWorkers
+from mlspec.jobs.runtime import single_threaded
+from mlspec.spec.candidates import GradientBoosting, Theta
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+DAYS = pd.date_range("2024-01-01", periods=70)
+STARTS = (
+    0,
+    0,
+    3,
+    0,
+    20,
+    66,
+    0,
+    0,
+    41,
+    0,
+    55,
+    0,
+)  # of 12 series; the one from day 66 on is new, and too short for a model
+LAYOUT = Layout(parse_frequency("D"), 3, 7, known=("x_promo",), past=("x_price",), static=("x_shop",))
+
+
+def make_panel(starts: tuple[int, ...] = STARTS) -> Panel:
+    """Daily series from their own starts, with a week in them, a text covariate and a static one."""
+    names = pd.Series([f"s{(7 * place) % 100:02}" for place in range(len(starts))])
+    ahead = LAYOUT.frequency.periods_after(DAYS[-1], 3)
+    rows = cross_periods(names.sort_values(), DAYS.append(ahead))
+    number = rows[ID].str[1:].astype("int64")
+    rows["x_promo"] = np.where((rows[TIME].dt.day + number) % 9 == 0, "half price", "none")
+    first = dict(zip(names, starts, strict=True))
+    begun = (rows[TIME] - DAYS[0]).dt.days >= rows[ID].map(first)
+    future = rows[rows[TIME] > DAYS[-1]].reset_index(drop=True)
+    frame = rows[begun & (rows[TIME] <= DAYS[-1])].reset_index(drop=True)
+    number = frame[ID].str[1:].astype("int64")
+    values = (number + 3 * frame[TIME].dt.dayofweek + frame[TIME].dt.day % 5 + 4 * (frame["x_promo"] == "none")) % 23
+    frame = frame.assign(**{TARGET: values.astype("float64"), OBSERVED: True, "x_price": 1.0 + number % 3})
+    ids = frame[ID].unique()
+    series = pd.DataFrame({ID: ids, "x_shop": [f"shop {int(name[1:]) % 2}" for name in ids]})
+    return Panel(frame[[ID, TIME, TARGET, OBSERVED, "x_promo", "x_price"]], series, future, LAYOUT)
+
+
+def deal(panel: Panel, parts: int) -> StoredPanel:
+    """Return the panel in so many parts, or fewer that have a series."""
+    places = place_series(panel.series[ID], parts)
+    dealt = [panel.select_series(panel.series[ID][places == place]).frame for place in np.unique(places)]
+    return StoredPanel(
+        tuple(partial(pd.DataFrame, frame) for frame in dealt), tuple(frame.groupby(ID)[TIME].min() for frame in dealt),
+        panel.times, panel.series, panel.future, panel.layout, panel.text_columns,
+    )  # fmt: skip
+
+
+WHOLE = make_panel()
+PARTED = deal(WHOLE, 4)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Any:
+    """As in a step."""
+    with single_threaded():
+        yield
+
+
+@given(
+    starts=st.lists(st.integers(0, 69), min_size=1, max_size=6),
+    parts=st.sampled_from([1, 2, 8]),
+    day=st.integers(0, 69),
+)
+def test_it_knows_of_its_series_what_the_whole_panel_does(starts: list[int], parts: int, day: int) -> None:
+    whole = make_panel((0, *starts))
+    parted, cutoff = deal(whole, parts).known_at(DAYS[day]), DAYS[day]
+    known = whole.known_at(cutoff)
+    assert parted.cutoff == known.cutoff
+    assert parted.times.equals(known.times)
+    pd.testing.assert_series_equal(parted.series_lengths, known.series_lengths)
+    pd.testing.assert_frame_equal(parted.whole().frame, known.frame)
+    pd.testing.assert_frame_equal(parted.whole().future, known.future)
+    read = [read() for read in parted.part_readers()]
+    assert all(len(part.frame) for part in read)
+    pd.testing.assert_frame_equal(
+        pd.concat([part.frame for part in read]).sort_values([ID, TIME], ignore_index=True), known.frame
+    )
+
+
+@pytest.mark.parametrize("workers", [THIS_PROCESS, ProcessWorkers(2, 2**30)], ids=["this-process", "two"])
+def test_what_is_measured_of_series_is_that_of_the_whole_panel(workers: Any) -> None:
+    cutoff = DAYS[60]
+    rows = [
+        collect_parts(panel, partial(window_actuals, cutoff=cutoff), workers, begun_by=cutoff)
+        for panel in (WHOLE, PARTED)
+    ]
+    pd.testing.assert_frame_equal(rows[1], rows[0], check_exact=True)
+    pd.testing.assert_frame_equal(series_scales(PARTED), series_scales(WHOLE), check_exact=True)
+    assert history_facts(PARTED.known_at(cutoff), 3) == history_facts(WHOLE.known_at(cutoff), 3)
+    assert needs_differencing(PARTED, workers) == needs_differencing(WHOLE, workers)
+
+
+@pytest.mark.parametrize("candidate", [
+    Theta(kind="theta"),
+    GradientBoosting(kind="gradient-boosting", lags=(1, 7), iterations=12),
+    GradientBoosting(kind="gradient-boosting", library="lightgbm", lags=(1, 7), iterations=12),
+], ids=lambda candidate: f"{candidate.kind}-{getattr(candidate, 'library', '')}")  # fmt: skip
+@pytest.mark.parametrize("fewest_rounds", [0, 10**9], ids=["from-a-file", "in-memory"])
+def test_any_number_of_parts_makes_the_same_model_and_the_same_forecast(candidate: Any, fewest_rounds: int) -> None:
+    alone = fit_candidate(candidate, WHOLE, 0, THIS_PROCESS)
+    expected = forecast_means(alone, WHOLE, candidate.label)
+    workers = ProcessWorkers(2, 2**30, fewest_rounds)
+    fitted = fit_candidate(candidate, PARTED, 0, workers)
+    assert fitted.to_bytes() == alone.to_bytes()
+    pd.testing.assert_frame_equal(forecast_means(fitted, PARTED, "x", workers), expected, check_exact=True)
+    pd.testing.assert_frame_equal(forecast_means(alone, PARTED, "x", workers), expected, check_exact=True)
+
+
+def test_new_series_are_forecast_from_their_siblings_in_other_parts() -> None:
+    means = WHOLE.future[[ID, TIME]].assign(**{MEAN: np.arange(len(WHOLE.future), dtype="float64")})
+    cold = forecast_cold_starts(means, WHOLE)
+    pd.testing.assert_frame_equal(forecast_cold_starts(means, PARTED), cold, check_exact=True)
+    assert not cold.equals(means)
+
+
+def test_the_features_of_trees_are_counted_before_they_are_made() -> None:
+    """The sample of series depends on their number."""
+    frames = feature_matrix(WHOLE, CategoryEncoder.from_panel(WHOLE))
+    without_lags = [name for name in frames.history if name not in (ID, TIME, TARGET)]
+    assert count_features(LAYOUT, (1, 7, 14)) == len(without_lags) + 3 + 2
+
+
+LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=30).map(
+    lambda rows: pd.Series(rows, index=[f"s{place}" for place in range(len(rows))])
+)
+
+
+@given(LENGTHS, st.integers(1, 40), st.integers(0, 10**6))
+def test_a_sample_fits_into_the_memory_and_grows_with_it(lengths: pd.Series, columns: int, memory: int) -> None:
+    sample = sample_series(lengths, columns, memory)
+    assert len(sample) == 1 or lengths[sample].sum() * row_bytes(columns) <= memory
+    assert set(sample) <= set(sample_series(lengths, columns, 2 * memory))
+    assert sample_series(lengths, columns, None).equals(lengths.index)
+    assert ("learns from" in describe_sample("trees", sample, lengths, memory)) == (len(sample) < len(lengths))
+
+
+def test_trees_that_learn_from_a_sample_forecast_all_series_and_say_it() -> None:
+    candidate = GradientBoosting(kind="gradient-boosting", library="lightgbm", lags=(1, 7), iterations=5)
+    memory = 300 * row_bytes(count_features(LAYOUT, (1, 7)))
+    workers = ProcessWorkers(1, 2**30, training_memory=memory)
+    whole, parted = (fit_candidate(candidate, panel, 0, workers) for panel in (WHOLE, PARTED))
+    assert whole.to_bytes() == parted.to_bytes() != fit_candidate(candidate, WHOLE, 0, THIS_PROCESS).to_bytes()
+    assert "learns from 4 of 11 series" in whole.note  # type: ignore[attr-defined]
+    assert set(forecast_means(parted, PARTED, "x")[ID]) == set(WHOLE.series[ID])
+
+
+@given(LENGTHS, st.integers(1, 4), st.data())
+def test_runs_put_every_row_at_its_place(lengths: pd.Series, parts: int, data: st.DataObject) -> None:
+    lengths = lengths.sort_index() % 5 + 1
+    wanted = lengths[[data.draw(st.booleans()) for _ in lengths]]
+    places, rows = wanted.cumsum() - wanted, np.full(int(wanted.sum()), "", dtype=object)
+    dealt = place_series(lengths.index, 4) % parts
+    for part in range(parts):
+        ids = pd.Series(lengths.index[dealt == part].repeat(lengths[dealt == part]), dtype=object)
+        for start, stop, place in _find_runs(ids, places):
+            rows[place : place + stop - start] = ids[start:stop]
+    assert rows.tolist() == wanted.index.repeat(wanted).tolist()

@@ -1,0 +1,79 @@
+"""A panel in several parts goes through every step part by part, and makes the same files as in one part, to the last byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mlspec.forecast import series_parts
+from mlspec.forecast.frame import Panel
+from mlspec.jobs import context
+from mlspec.jobs.context import read_spec
+from mlspec.jobs.parted_panel import open_panel
+from mlspec.state.step import StepRequest
+from tests.jobs.pipeline import Pipeline
+
+CANDIDATES: list[dict[str, Any]] = [
+    {"kind": "seasonal-naive", "season": 7},
+    {"kind": "gradient-boosting", "library": "lightgbm", "lags": [1, 7], "iterations": 8},
+]
+DAYS = pd.date_range("2023-12-01", "2024-02-11")
+
+
+def sales() -> str:
+    rows = [
+        f"{day:%Y-%m-%d},S{place % 3},I{place},{(5 * place + 3 * day.dayofweek + day.day) % 17}"
+        for place in range(14) for day in DAYS[9 * (place % 4) :]
+    ]  # fmt: skip
+    return "\n".join(["date,store,sku,units", *rows])
+
+
+def run_all(folder: Path, most_rows: int) -> Pipeline:
+    """All steps in turn, with parts of so many rows at most."""
+    folder.mkdir()
+    source = {"uri": "data/sales.csv"}
+    dataset = {"source": source, "time": "date", "series": ["store", "sku"], "target": "units", "frequency": "D"}
+    model = {"horizon": 7, "candidates": CANDIDATES, "backtest": {"windows": 3, "step": 7}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(series_parts, "PART_ROWS", most_rows)
+        line = Pipeline(folder, dataset=dataset, model=model, inventory={"service_level": 0.9, "lead_time": 3})
+        line.data(sales()).whole()
+        line.files["forecast-1"] = line.files["forecast"]
+        line.run("evaluate", now="2024-02-13T00:00:00Z")
+    return line
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pipeline, Pipeline]:
+    folder = tmp_path_factory.mktemp("parts")
+    return run_all(folder / "one", 10**6), run_all(folder / "many", 300)
+
+
+def test_all_files_but_the_panels_are_the_same_in_any_number_of_parts(lines: tuple[Pipeline, Pipeline]) -> None:
+    one, many = lines
+    assert {"panel-s01", "panel-s02"} <= set(many.files)
+    shared = [role for role in one.files if not role.startswith("panel")]
+    assert {"backtest", "scores", "model", "forecast", "inventory", "evaluation"} <= set(shared)
+    different = [role for role in shared if one.files[role].read_bytes() != many.files[role].read_bytes()]
+    assert different == []
+
+
+def test_a_step_never_reads_all_parts_at_once(
+    lines: tuple[Pipeline, Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "read_panel_frame", None)
+    for step, options in (
+        ("backtest", {"incumbent": None}), ("train", {"candidate": CANDIDATES[1]}), ("forecast", {"version": "v1"}),
+        ("inventory", {}), ("evaluate", {"now": "2024-02-13T00:00:00Z"}),
+    ):  # fmt: skip
+        lines[1].run(step, **options)  # type: ignore[arg-type]
+
+
+def test_the_workers_of_a_cluster_have_the_whole_panel_shared_out(lines: tuple[Pipeline, Pipeline]) -> None:
+    line = lines[1]
+    spec = {**line.spec, "training": {"engine": "ray", "workers": 2}}
+    request = StepRequest("backtest", spec, line.root, line.root, dict(line.files))
+    assert isinstance(open_panel(request, read_spec(request)), Panel)
