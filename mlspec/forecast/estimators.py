@@ -61,7 +61,9 @@ def build_estimator(settings: TreeSettings, *, threads: int = 1, network: Mappin
     )
 
 
-def fit_batches(settings: TreeSettings, rows: RowBatches, target: Array, *, threads: int = 1) -> Any:
+def fit_batches(
+    settings: TreeSettings, rows: RowBatches, target: npt.NDArray[np.floating[Any]], *, threads: int = 1
+) -> Any:
     """Return LightGBM's trees, with the same bytes as those of an estimator that has all rows in memory.
 
     LightGBM draws the rows that its bins are made from, reads these, and then reads all of them batch by batch.

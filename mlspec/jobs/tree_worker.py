@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from mlspec.forecast.estimators import Array, TreeSettings, build_estimator, fit_batches
+from mlspec.forecast.estimators import BATCH_ROWS, Array, TreeSettings, build_estimator, fit_batches
 from mlspec.forecast.trees import dump_trees
 
 
@@ -30,9 +31,11 @@ def main(text: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
             if settings.library == "lightgbm":
-                model = fit_batches(settings, rows, rows.read_target(), threads=job["threads"])
+                model = fit_batches(settings, rows, rows.read_target("float32"), threads=job["threads"])
             else:
-                model = build_estimator(settings, threads=job["threads"]).fit(rows.map_features(), rows.read_target())
+                model = build_estimator(settings, threads=job["threads"]).fit(
+                    rows.map_features(), rows.read_target("float64")
+                )
         data = dump_trees(model, settings.library)
     except MemoryError:
         os._exit(NO_MEMORY)
@@ -70,9 +73,13 @@ class RowsOfFile:
             return self._read(start * self.columns, (stop - start) * self.columns).reshape(-1, self.columns)
         return self._read(int(where) * self.columns, self.columns)
 
-    def read_target(self) -> Array:
-        """Return the target of all rows."""
-        return self._read(self.rows * self.columns, self.rows)
+    def read_target(self, kind: str) -> npt.NDArray[np.floating[Any]]:
+        """Return the target of all rows, as numbers of a kind."""
+        target = np.empty(self.rows, kind)
+        for start in range(0, self.rows, BATCH_ROWS):
+            count = min(BATCH_ROWS, self.rows - start)
+            target[start : start + count] = self._read(self.rows * self.columns + start, count)
+        return target
 
     def map_features(self) -> Array:
         """Return the features of all rows without a copy: the file is their memory."""
