@@ -13,7 +13,7 @@ from mlspec.forecast.workers import collect_parts
 
 # Mean interval between demands from which demand is intermittent (Syntetos & Boylan 2005).
 INTERMITTENT = 1.32
-_PERIODS, _DEMANDS = "periods", "demands"
+INTERVAL = "interval"
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ def intermittent_share(panel: PartedPanel) -> float:
 
 def demand_intervals(panel: PartedPanel) -> pd.Series:
     """Return each series' mean interval between demands (ADI): periods / periods with demand; infinite without demand."""
-    counts = collect_parts(panel, _count_demands).set_index(ID)
-    return counts[_PERIODS] / counts[_DEMANDS].astype("float64")
+    return collect_parts(panel, measure_intervals).set_index(ID)[INTERVAL]
 
 
-def _count_demands(panel: Panel) -> pd.DataFrame:
+def measure_intervals(panel: Panel) -> pd.DataFrame:
+    """Return the interval of `demand_intervals` of the series of one part."""
     groups = panel.frame[TARGET].ne(0).groupby(panel.frame[ID], sort=True)
-    return pd.DataFrame({_PERIODS: groups.size(), _DEMANDS: groups.sum()}).rename_axis(ID).reset_index()
+    return (groups.size() / groups.sum().astype("float64")).rename(INTERVAL).rename_axis(ID).reset_index()

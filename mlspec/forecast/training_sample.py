@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlspec.memory import format_size
 
-# Bytes of memory that LightGBM takes for a row beside those of its features (target, scores, gradients, places of rows), as measured.
+# Bytes of memory that LightGBM takes for a row beside those of its features, as measured: target, scores, gradients, places.
 ROW_BYTES = 64
 # Bytes for one feature of a row: its bin, in a matrix by column and in one by row.
 FEATURE_BYTES = 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mlspec.forecast.facts import INTERMITTENT, demand_intervals
+from mlspec.forecast.facts import INTERMITTENT, INTERVAL, measure_intervals
 from mlspec.forecast.frame import ID, TARGET, Panel
 from mlspec.forecast.stock.origins import Codes
 from mlspec.forecast.stored_panel import PartedPanel
@@ -22,13 +22,13 @@ _VARIATION = "variation"
 
 def demand_classes(panel: PartedPanel, series: pd.Index) -> Codes:
     """Return the place in CLASSES of each of these series; of one without a history in the panel, the first."""
-    variation = collect_parts(panel, _measure_variation).set_index(ID)[_VARIATION]
-    intermittent = demand_intervals(panel).reindex(series).ge(INTERMITTENT)
-    variable = variation.reindex(series).ge(VARIABLE)
+    demand = collect_parts(panel, _measure_demand).set_index(ID).reindex(series)
+    intermittent, variable = demand[INTERVAL].ge(INTERMITTENT), demand[_VARIATION].ge(VARIABLE)
     return np.asarray(2 * intermittent.to_numpy(dtype="int64") + variable.to_numpy(dtype="int64"))
 
 
-def _measure_variation(panel: Panel) -> pd.DataFrame:
-    """Return the squared coefficient of variation of each series' demands."""
+def _measure_demand(panel: Panel) -> pd.DataFrame:
+    """Return each series' interval between demands, and the squared coefficient of variation of these."""
     demands = panel.frame.loc[panel.frame[TARGET] != 0, [ID, TARGET]].groupby(ID, sort=True)[TARGET]
-    return ((demands.std(ddof=0) / demands.mean().abs()) ** 2).rename(_VARIATION).reset_index()
+    variation = (demands.std(ddof=0) / demands.mean().abs()) ** 2
+    return measure_intervals(panel).merge(variation.rename(_VARIATION).reset_index(), on=ID, how="left")
