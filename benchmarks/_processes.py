@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-EVERY = 0.1  # seconds between two looks at the memory
+EVERY = 0.1  # seconds between two looks at the memory, at least
+REST = 20  # times as long as a look takes, at least: to look holds up a process that has much memory
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,13 @@ def measure(argv: Sequence[str], environment: Mapping[str, str] | None = None) -
 
 
 def _watch(pid: int, peaks: list[int], ended: threading.Event) -> None:
-    while not ended.wait(EVERY):
+    pause = EVERY
+    while not ended.wait(pause):
+        began = time.perf_counter()
         family = _family(pid)
         if len(family) > 1:  # of a single process Linux knows the peak itself
             peaks.append(sum(map(_shared_out, family)))
+        pause = max(EVERY, REST * (time.perf_counter() - began))
 
 
 def _family(pid: int) -> list[int]:
