@@ -60,8 +60,11 @@ class StoredPanel:
     def part_readers(self, begun_by: pd.Timestamp | None = None) -> list[Callable[[], Panel]]:
         """Return what reads each part with a series that has begun by then, or by the cutoff."""
         by = self.cutoff if begun_by is None else begun_by
+        series, future = self._deal(self.series), self._deal(self.future)
         return [
-            partial(self._read_part, number) for number, first in enumerate(self.first_periods) if (first <= by).any()
+            partial(self._read_part, read, series[number], future[number])
+            for number, (read, first) in enumerate(zip(self.readers, self.first_periods, strict=True))
+            if (first <= by).any()
         ]
 
     def whole(self) -> Panel:
@@ -69,10 +72,14 @@ class StoredPanel:
         frame = pd.concat([read() for read in self.readers]).sort_values([ID, TIME], ignore_index=True)
         return self._at_cutoff(Panel(frame, self.series, self.future, self.layout))
 
-    def _read_part(self, number: int) -> Panel:
-        ids = self.first_periods[number].index
-        series, future = (part[part[ID].isin(ids)].reset_index(drop=True) for part in (self.series, self.future))
-        return self._at_cutoff(Panel(self.readers[number](), series, future, self.layout))
+    def _deal(self, rows: pd.DataFrame) -> list[pd.DataFrame]:
+        """Return the rows of each part's series."""
+        places = pd.concat([pd.Series(number, first.index) for number, first in enumerate(self.first_periods)])
+        dealt = places.reindex(rows[ID]).to_numpy()
+        return [rows[dealt == number].reset_index(drop=True) for number in range(len(self.readers))]
+
+    def _read_part(self, read: ReadFrame, series: pd.DataFrame, future: pd.DataFrame) -> Panel:
+        return self._at_cutoff(Panel(read(), series, future, self.layout))
 
     def _at_cutoff(self, panel: Panel) -> Panel:
         return panel if self.cutoff == self.all_times[-1] else panel.known_at(self.cutoff)
