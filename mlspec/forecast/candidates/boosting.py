@@ -139,7 +139,8 @@ def fit(candidate: GradientBoosting, panel: PartedPanel, seed: int, workers: Wor
     plan = TrainingPlan(lags, differenced, _read_categories(panel, workers), learned)
     work = partial(_train_share, candidate, seed, plan)
     if workers.count > 1 and candidate.library == "lightgbm":
-        trained = workers.train_together(work, split_panel(panel.whole(), workers.count))[0]
+        long = panel.whole().select_series(lengths.index)
+        trained = workers.train_together(work, split_panel(long, workers.count))[0]
     else:
         trained = workers.train_together(work, [panel])[0]
     return BoostedModel(
