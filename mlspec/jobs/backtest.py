@@ -16,6 +16,7 @@ from mlspec.forecast.selection import run_competition as compete
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_panel, read_spec, segment_columns
 from mlspec.jobs.files import write_json, write_table
+from mlspec.jobs.levels import score_levels
 from mlspec.jobs.model_code import locate_candidates, locate_chosen
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import MAIN
@@ -42,6 +43,8 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         "cutoffs": [text(cutoff) for cutoff in outcome.cutoffs],
         "by": score_by_groups(champion, segment_columns(request, spec), spec.model.quantiles),
     }
+    if spec.dataset.levels:
+        facts["levels"] = score_levels(request, spec, panel, champion)
     if panel.layout.cold_start:
         facts["notes"] += [_cold_start_note(champion)]
     outputs = {

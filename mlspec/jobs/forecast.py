@@ -26,6 +26,7 @@ from mlspec.jobs.context import (
 )
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.isolation import forecast_from_file
+from mlspec.jobs.levels import write_levels
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.predictions import VERSION, ExpectedForecast, write_instances
 from mlspec.jobs.process_workers import processors_of_this_machine
@@ -66,8 +67,10 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
             request, spec, panel, names, version, alone=len(traffic) == 1, workers=processors_of_this_machine()
         )
     progress(len(traffic), len(traffic), "periods predicted")
-    out = _split_by_traffic(forecasts, names, traffic)
+    rows = _split_by_traffic(forecasts, names, traffic)
+    out = _drop_index(rows)
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
+    files |= write_levels(request, spec, panel, rows, traffic)
     shadows = [forecasts[version] for version, share in traffic.items() if share == 0]
     if shadows:
         files["shadow"] = write_table(_drop_index(pd.concat(shadows)), request.out / "shadow.parquet")
@@ -94,8 +97,11 @@ def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, an
     predicted = ExpectedForecast(
         names, layout, cutoff, spec.dataset.time, columns, _traffic_shares(request), spec.dataset.timezone
     ).read_answers(answers)
-    out = _drop_index(_with_user_columns(spec, cutoff, names, predicted))
+    rows = _with_user_columns(spec, cutoff, names, predicted)
+    out = _drop_index(rows)
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
+    if spec.dataset.hierarchy is not None:
+        files |= write_levels(request, spec, read_panel(request, spec), rows, _traffic_shares(request))
     return StepResult(files, _forecast_facts(out, layout, cutoff))
 
 
@@ -108,7 +114,7 @@ def forecast_by_traffic(request: StepRequest, spec: Forecast, panel: Panel, name
         )
         for version in shares
     }
-    return _split_by_traffic(forecasts, names, shares)
+    return _drop_index(_split_by_traffic(forecasts, names, shares))
 
 
 def _forecast_facts(out: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
@@ -193,10 +199,10 @@ def _with_user_columns(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame
 def _split_by_traffic(
     forecasts: Mapping[str, pd.DataFrame], names: pd.DataFrame, traffic: Mapping[str, int]
 ) -> pd.DataFrame:
-    """Return each series' rows from its version in the traffic split, sorted by series and time."""
+    """Return each series' rows from its version in the traffic split, sorted by series and time, by unique_id."""
     version_by_series = {key: version_for(series_partition(key), traffic) for key in names.index}
     parts = [rows[[version_by_series[key] == version for key in rows.index]] for version, rows in forecasts.items()]
-    return _drop_index(pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0])
+    return pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0]
 
 
 def _drop_index(rows: pd.DataFrame) -> pd.DataFrame:
