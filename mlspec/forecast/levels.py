@@ -48,7 +48,8 @@ class SumRules:
 def level_nodes(level: Level, columns: pd.DataFrame) -> LevelNodes:
     """Return the sums of a level. `columns` has the series and static columns of each series, by unique_id."""
     if level.name == SERIES:
-        return LevelNodes(level, pd.Series(columns.index, index=columns.index), columns[list(level.columns)])
+        named = columns.fillna("").map(group_text)
+        return LevelNodes(level, pd.Series(columns.index, index=columns.index), named)
     texts = columns[list(level.columns)].fillna("").map(group_text)
     ids = join_ids([texts[name] for name in level.columns], texts.index) if level.columns else _ONLY
     nodes = pd.Series(ids, index=texts.index, dtype=object)

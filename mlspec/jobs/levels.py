@@ -104,8 +104,9 @@ def _table(
 ) -> pd.DataFrame:
     """Return the rows of one level, with the user's column names. `parts`: the week of each period ahead."""
     dataset = spec.dataset
-    series = [name for name in dataset.series if name not in dataset.hierarchy_columns] if parts else []
-    values: dict[str, Any] = dict(name_sums(sums, nodes, (*dataset.hierarchy_columns, *series)))
+    of_levels = dataset.levels[-1].columns if dataset.levels else ()
+    series = [name for name in dataset.series if name not in of_levels] if parts else []
+    values: dict[str, Any] = dict(name_sums(sums, nodes, (*of_levels, *series)))
     values[dataset.time] = sums[STEP].map(dict(enumerate(times, 1)))
     if parts:
         values[DAYS] = sums[STEP].map(pd.Series(list(parts.values())).value_counts())
