@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mlspec.forecast.available import unavailable
 from mlspec.forecast.candidates.short import LEAST
 from mlspec.forecast.date_frequency import find_frequency
 from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
@@ -195,11 +196,11 @@ _GAPS_HINT = {
 def _describe_gap(evidence: ContractEvidence, name: str, lacks: int) -> str:
     rows, span = evidence.rows.frame, evidence.spans
     own = rows[rows[ID] == name]
-    periods = evidence.grid[int(span.first[name]) :]
+    periods, known = evidence.grid[int(span.first[name]) :], own[TARGET].notna() | unavailable(own)
     if evidence.rules.absent_is_zero:
-        lacking = periods.intersection(pd.DatetimeIndex(own.loc[own[TARGET].isna(), TIME]))
+        lacking = periods.intersection(pd.DatetimeIndex(own.loc[~known, TIME]))
     else:
-        lacking = periods.difference(pd.DatetimeIndex(own.loc[own[TARGET].notna(), TIME]))
+        lacking = periods.difference(pd.DatetimeIndex(own.loc[known, TIME]))
     return f"series '{name}' lacks {lacks:,}, the first {evidence.frequency.format_period(lacking[0])}"
 
 

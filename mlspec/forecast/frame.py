@@ -17,6 +17,7 @@ from mlspec.forecast.frequency import Frequency
 ID, TIME, TARGET, OBSERVED = "unique_id", "ds", "y", "observed"
 PREFIX = "x_"  # prefix of the user's covariates
 MEAN = "mean"
+AVAILABLE = "available"  # the share of a period in which a series was for sale, where the data says it
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Layout:
 class Panel:
     """The history up to its cutoff, and the known covariates after it.
 
-    `frame`: unique_id, ds, y, observed, known, past; sorted, every period from a series' first to the cutoff.
+    `frame`: unique_id, ds, y, observed, known, past; sorted, every period from a series' first to the cutoff. Where the data says
+    it, also `available`: whether the series was for sale.
     `series`: unique_id, static. `future`: unique_id, ds, known, for the `horizon` periods after the cutoff.
     """
 

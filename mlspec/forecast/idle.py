@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mlspec.forecast.available import unavailable
 from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.spans import RowRules, SeriesSpans
 
@@ -28,7 +29,8 @@ def find_idle_series(rows: pd.DataFrame, spans: SeriesSpans, grid: pd.DatetimeIn
     sold = _list_demands(rows, places, running & (values != 0) & ~np.isnan(values))
     last, first, count = (sold.groupby(level=0).agg(how) for how in ("max", "min", "size"))
     if rules.absent_is_zero:
-        zeros = spans.newest - last
+        out = running & unavailable(rows) & (places > last.reindex(rows[ID]).fillna(len(grid)).to_numpy())
+        zeros = spans.newest - last - rows.loc[out, ID].value_counts().reindex(last.index, fill_value=0)
     else:
         still = running & (values == 0)
         ids, at = rows[ID].to_numpy()[still], places[still]

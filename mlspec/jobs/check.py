@@ -23,6 +23,7 @@ from mlspec.jobs.context import panel_layout, read_spec
 from mlspec.jobs.evidence import gather_evidence
 from mlspec.jobs.files import write_json, write_table
 from mlspec.jobs.moment import read_now
+from mlspec.jobs.odd_values import judge_values
 from mlspec.jobs.panel_parts import write_panel
 from mlspec.state.step import Progress, StepRequest, StepResult
 
@@ -65,6 +66,10 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     progress(2, 3, "write the panel")
     panel = build_panel(rows, evidence.future, periods[: span.newest + 1], layout, evidence.rules, span)
     panel = add_named_days(panel, spec.dataset)
+    panel, odd = judge_values(panel, spec.dataset)
+    facts |= odd.facts
+    facts["notes"] += odd.notes
+    outputs["quality"] = write_json(facts, request.out / "quality.json")
     series = series_names(rows).merge(panel.series, on=ID)
     if spec.dataset.ended_series == "zero" and len(span.ended):
         ended = list_ended_series(rows, span, periods, layout, evidence.rules)

@@ -268,6 +268,16 @@ class Dataset(Part):
         description="What an absent row says: unknown (the period is filled and never scored) or zero (nothing was sold). A row "
         "whose value is empty is always unknown.",
     )  # fmt: skip
+    available: Column | None = Field(
+        default=None, examples=["in_stock"],
+        description="A column that says whether a series was for sale in a period: 1 or 0, true or false, or a share of the period. "
+        "Below half, its demand is unknown, not low: the period is filled and never scored. Over the horizon all are for sale.",
+    )  # fmt: skip
+    outliers: Literal["keep", "replace"] = Field(
+        default="keep", examples=["replace"],
+        description="What becomes of a value that lies far outside of what its series usually has: keep (models learn from it) or "
+        "replace (it is filled as a gap is, and never scored). Either way it is named.",
+    )  # fmt: skip
     ended_after: Duration | None = Field(
         default=None, examples=["90d"],
         description="A series without a value for so long has ended. If left out: for longer than the horizon where `missing` is "

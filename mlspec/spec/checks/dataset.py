@@ -121,6 +121,8 @@ def column_roles(forecast: Forecast) -> list[tuple[Path, str]]:
     named_columns: list[tuple[Path, str]] = [(("dataset", "time"), dataset.time)]
     named_columns += [(("dataset", "series", index), name) for index, name in enumerate(dataset.series)]
     named_columns.append((("dataset", "target"), dataset.target))
+    if dataset.available is not None:
+        named_columns.append((("dataset", "available"), dataset.available))
     for kind in ("known", "past", "static"):
         names: tuple[str, ...] = getattr(covariates, kind)
         named_columns += [(("dataset", "covariates", kind, index), name) for index, name in enumerate(names)]
