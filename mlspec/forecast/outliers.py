@@ -1,7 +1,7 @@
 """Finds values that lie far outside of what their series usually has, which a forecast should not learn from.
 
 The rule is that of Hyndman's `tsoutliers` (https://robjhyndman.com/hyndsight/tsoutliers/): what is left of a value without trend and
-season lies beyond the quartiles by more than three times their distance. Trend and season are medians, which an outlier does not move:
+season lies beyond the quartiles by a multiple of their distance. Trend and season are medians, which an outlier does not move:
 a running median over a season, and the median of the same phase in the other seasons. So a value is compared with its neighbours in
 time and with its neighbours in season, and has to lie outside of both.
 
@@ -26,12 +26,16 @@ from mlspec.forecast.frequency import Frequency
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 USUAL = "usual"
-FAR = 3.0  # quartile distances beyond a quartile (Tukey 1977: far out)
+# Quartile distances beyond a quartile. `tsoutliers` takes three, Tukey's (1977) "far out"; counts of demand are skewed, and one of 400
+# values of a Poisson distribution with mean 5 lies beyond that.
+FAR = 5.0
+LEAST_SIZE = 0.5  # of the usual size of the series: a smaller difference moves no forecast much
 FEWEST = 24  # observed values of a series, and two seasons, before anything is unusual
 OFTEN = 0.02  # share of a series' values: what happens more often is no outlier
 EVENT_SHARE, EVENT_SERIES = 0.1, 3  # so many series that are unusual in one period are an event
 RUN, NEWEST = 3, 2
 _SHORTEST_TREND = 7
+_MANY_SEASONS = 5
 _BLOCK = 1_000  # series that are looked at together, so that memory stays small
 _NAMED, _SHOWN = 100, 3
 
@@ -54,6 +58,7 @@ class OutlierSearch:
         too_low = (rest < below) & (rest - np.where(np.isfinite(low), low, 0.0) < below)
         counts = np.isfinite(self.values).sum(axis=0)
         found = (too_high | too_low) & (counts >= max(FEWEST, 2 * self.season))
+        found &= np.abs(self.values - usual) > LEAST_SIZE * _column_medians(np.abs(self.values))
         found &= found.sum(axis=0) <= np.maximum(1, OFTEN * counts)
         return found & ~_in_run(found), usual
 
@@ -79,15 +84,27 @@ class OutlierSearch:
 
 
 def _other_medians(rest: Array, season: int) -> Array:
-    """Return for each value the median of the values of its phase in the other seasons; NaN where there is none."""
+    """Return for each value the median of its phase in the other seasons; NaN where there is none.
+
+    Of many seasons it is the median of all: one of them hardly moves it.
+    """
     medians = np.full_like(rest, np.nan)
     for phase in range(min(season, len(rest))):
         own = rest[phase::season]
-        for place in range(len(own)):
-            others = np.delete(own, place, axis=0)
-            known = np.isfinite(others).any(axis=0)
-            if known.any():
-                medians[phase + place * season, known] = np.nanmedian(others[:, known], axis=0)
+        if len(own) >= _MANY_SEASONS:
+            medians[phase::season] = _column_medians(own)
+        else:
+            for place in range(len(own)):
+                medians[phase + place * season] = _column_medians(np.delete(own, place, axis=0))
+    return medians
+
+
+def _column_medians(values: Array) -> Array:
+    """Return the median of each column; NaN for one without values."""
+    known = np.isfinite(values).any(axis=0)
+    medians = np.full(values.shape[1], np.nan)
+    if known.any():
+        medians[known] = np.nanmedian(values[:, known], axis=0)
     return medians
 
 
@@ -115,34 +132,40 @@ def _in_run(found: Flags) -> Flags:
 
 def find_outliers(panel: Panel) -> pd.DataFrame:
     """Return unique_id, ds, y and what would be usual of each outlier, sorted by series and time."""
-    ids = panel.series_lengths.index
-    parts = [_find_in_block(panel, ids[start : start + _BLOCK]) for start in range(0, len(ids), _BLOCK)]
+    lengths = panel.series_lengths
+    parts = [_find_in_block(panel, lengths, start) for start in range(0, len(lengths), _BLOCK)]
     found = pd.concat(parts, ignore_index=True)
     if found.empty:
         return found
     at_once = found.groupby(TIME)[ID].transform("size")
-    return found[(at_once < EVENT_SERIES) | (at_once < EVENT_SHARE * len(ids))].reset_index(drop=True)
+    return found[(at_once < EVENT_SERIES) | (at_once < EVENT_SHARE * len(lengths))].reset_index(drop=True)
 
 
-def _find_in_block(panel: Panel, ids: pd.Index) -> pd.DataFrame:
-    frame = panel.frame[panel.frame[ID].isin(ids)]
-    table = frame.assign(**{TARGET: frame[TARGET].where(frame[OBSERVED])}).pivot(index=TIME, columns=ID, values=TARGET)
-    season = panel.layout.season
-    found, usual = OutlierSearch(table.to_numpy(dtype="float64"), season).find()
+def _find_in_block(panel: Panel, lengths: pd.Series, start: int) -> pd.DataFrame:
+    """Return the outliers of the series from one on, whose rows lie behind one another."""
+    ends = lengths.cumsum().to_numpy()
+    stop = min(start + _BLOCK, len(ends))
+    frame = panel.frame.iloc[ends[start] - lengths.iloc[start] : ends[stop - 1]]
+    counts = lengths.iloc[start:stop].to_numpy()
+    table = np.full((int(counts.max()), stop - start), np.nan)  # each series ends with the last row
+    of = np.arange(stop - start).repeat(counts)
+    at = np.arange(len(frame)) - (np.cumsum(counts) - len(table)).repeat(counts)
+    table[at, of] = frame[TARGET].where(frame[OBSERVED]).to_numpy(dtype="float64")
+    found, usual = OutlierSearch(table, panel.layout.season).find()
     found[-NEWEST:] = False
-    found &= ~table.notna().cumsum().eq(1).to_numpy()  # of a first value nothing could be filled
-    at, of = np.nonzero(found.T)[::-1]
-    rows = pd.DataFrame(
-        {ID: table.columns.to_numpy()[of], TIME: table.index[at], TARGET: table.to_numpy()[at, of], USUAL: usual[at, of]}
-    )
+    found &= np.isfinite(table).cumsum(axis=0) > 1  # of a first value nothing could be filled
+    chosen = found[at, of]
+    rows = frame.loc[chosen, [ID, TIME, TARGET]].assign(**{USUAL: usual[at, of][chosen]})
     return rows[~_explained(panel, rows)]
 
 
 def _explained(panel: Panel, rows: pd.DataFrame) -> Flags:
     """Return for which rows a known covariate is not what it usually is in the series."""
     explained = np.zeros(len(rows), dtype=bool)
-    frame = panel.frame[panel.frame[ID].isin(rows[ID].unique())] if len(rows) else panel.frame[:0]
-    for name in panel.layout.known if len(rows) else ():
+    if rows.empty or not panel.layout.known:
+        return explained
+    frame = panel.frame[panel.frame[ID].isin(rows[ID].unique())]
+    for name in panel.layout.known:
         values = frame[name]
         usual = values.groupby(frame[ID]).transform("median" if values.dtype.kind in "fiub" else _most_frequent)
         unusual = frame.loc[(values != usual) & values.notna(), [ID, TIME]]

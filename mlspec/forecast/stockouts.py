@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Panel
@@ -24,24 +25,36 @@ _NAMED, _SHOWN = 100, 3
 
 def find_stockouts(panel: Panel) -> pd.DataFrame:
     """Return unique_id, first and last period, and length of each run of zeros that looks like a stock-out, sorted."""
-    frame = panel.frame.loc[panel.frame[OBSERVED], [ID, TIME, TARGET]]
-    is_zero = frame[TARGET] == 0
-    at_once = is_zero.groupby(frame[TIME])
-    closed = (at_once.transform("mean") >= _MOST_CLOSED) & (at_once.transform("size") >= _FEWEST_SERIES)
-    frame, is_zero = frame[~closed], is_zero[~closed]
-    starts = is_zero & ~((frame[ID] == frame[ID].shift()) & is_zero.shift(fill_value=False))
-    zeros = frame[is_zero].assign(run=starts[is_zero].cumsum())
-    runs = zeros.groupby("run").agg(**{ID: (ID, "first"), "first": (TIME, "min"), "last": (TIME, "max"), "length": (TIME, "size")})
-    sold, seen = (~is_zero).groupby(frame[ID]).sum(), frame.groupby(ID).size()
-    lengths = runs.groupby(ID)["length"]
-    longest = lengths.transform("max")
-    second = lengths.transform(lambda values: values.nlargest(2).iloc[-1] if len(values) > 1 else 0)
-    rate = runs[ID].map(sold) / (runs[ID].map(seen) - runs["length"] + 1)  # of demand outside of the run
-    chance = (1 - rate) ** runs["length"] * runs[ID].map(seen)
+    series, values = panel.series_lengths, panel.frame[TARGET].to_numpy()
+    counted = panel.frame[OBSERVED].to_numpy(dtype=bool) & ~_closed_periods(panel)
+    of, zero = np.arange(len(series)).repeat(series.to_numpy())[counted], values[counted] == 0
+    times = panel.frame[TIME].to_numpy()[counted]
+    seen, sold = (np.bincount(of[which], minlength=len(series)) for which in (slice(None), ~zero))
+    follows = np.append(False, zero[1:] & zero[:-1] & (of[1:] == of[:-1]))
+    starts = np.flatnonzero(zero & ~follows)
+    ends = np.flatnonzero(zero & ~np.append(follows[1:], False))
+    length = ends - starts + 1
+    began = np.append(False, of[1:] == of[:-1])[starts]  # a series does not begin with a stock-out
+    runs = pd.DataFrame({"series": of[starts], "first": times[starts], "length": length})
+    runs["last"] = times[ends]
+    runs = runs.sort_values(["series", "length"], ascending=[True, False], kind="stable")
+    following = runs["length"].shift(-1).where(runs["series"].shift(-1) == runs["series"], 0)
+    rate = sold[runs["series"]] / (seen[runs["series"]] - runs["length"] + 1)  # of demand outside of the run
+    chance = (1 - rate) ** runs["length"] * seen[runs["series"]]
     goes_on = (runs["last"] == panel.cutoff) & (runs["length"] > panel.layout.horizon)
-    found = (runs["length"] == longest) & (2 * second < runs["length"]) & (chance < LEAST) & ~goes_on
-    began = runs["first"] > runs[ID].map(frame[~is_zero].groupby(ID)[TIME].min())
-    return runs[found & began].sort_values([ID, "first"]).reset_index(drop=True)
+    longest = ~runs.duplicated("series") & (2 * following < runs["length"])
+    found = runs[longest & (chance < LEAST) & ~goes_on & began[runs.index]]
+    return found.assign(**{ID: series.index[found["series"]]})[[ID, "first", "last", "length"]].reset_index(drop=True)
+
+
+def _closed_periods(panel: Panel) -> npt.NDArray[np.bool_]:
+    """Return which rows are of periods in which most series sell nothing."""
+    periods, distinct = pd.factorize(panel.frame[TIME])
+    observed = panel.frame[OBSERVED].to_numpy(dtype=bool)
+    zero = observed & (panel.frame[TARGET] == 0).to_numpy()
+    seen, zeros = (np.bincount(periods[which], minlength=len(distinct)) for which in (observed, zero))
+    closed: npt.NDArray[np.bool_] = ((zeros >= _MOST_CLOSED * seen) & (seen >= _FEWEST_SERIES))[periods]
+    return closed
 
 
 def describe_stockouts(found: pd.DataFrame, frequency: Frequency) -> Iterator[str]:
