@@ -18,6 +18,7 @@ from mlspec.jobs.context import read_panel, read_spec, segment_columns
 from mlspec.jobs.files import write_json, write_table
 from mlspec.jobs.levels import score_levels
 from mlspec.jobs.model_code import locate_candidates, locate_chosen
+from mlspec.jobs.reconciled import is_reconciled, reconcile_outcome
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import MAIN
 from mlspec.spec.output_columns import METHOD
@@ -37,6 +38,8 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         model = locate_candidates(spec, request.root)
         competitors = gather_competitors(panel, model, serving, pool)
         outcome = compete(panel, model, competitors, progress, pool)
+        if is_reconciled(spec):
+            outcome = reconcile_outcome(request, spec, panel, outcome, progress, pool)
     text = panel.layout.frequency.format_period
     champion = outcome.rows_for(outcome.champion.label)
     facts = _backtest_facts(spec, outcome, code_gone) | {

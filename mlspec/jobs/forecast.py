@@ -30,6 +30,7 @@ from mlspec.jobs.levels import write_levels
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.predictions import VERSION, ExpectedForecast, write_instances
 from mlspec.jobs.process_workers import processors_of_this_machine
+from mlspec.jobs.reconciled import is_reconciled, reconcile_forecast
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.output_columns import METHOD
 from mlspec.state.resource import Json
@@ -169,12 +170,12 @@ def forecast_version(
     role = "" if alone and "model" in request.inputs else f"-{version}"
     past = read_table(require_input(request, f"backtest{role}"))
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
-    rows = forecast_from_file(require_input(request, f"model{role}"), panel, version, workers).merge(
-        series_scales(panel), on=ID, how="left"
-    )
-    rows = add_quantiles(
-        rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1}), past[past[CHAMPION]], spec.model.quantiles
-    )
+    model = require_input(request, f"model{role}")
+    rows = forecast_from_file(model, panel, version, workers).merge(series_scales(panel), on=ID, how="left")
+    rows = rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1})
+    if is_reconciled(spec):
+        rows = reconcile_forecast(request, spec, panel, rows, past, model, workers)
+    rows = add_quantiles(rows, past[past[CHAMPION]], spec.model.quantiles)
     rows = rows.assign(**{METHOD: made_by(rows[ID], panel)})
     ended = ended_series(request, panel.cutoff)
     if len(ended):
