@@ -112,6 +112,8 @@ def _fences(rest: Array) -> tuple[Array, Array]:
     """Return the bounds of each series; infinite for one whose values hardly differ, and for one without values."""
     below, above = np.full(rest.shape[1], -np.inf), np.full(rest.shape[1], np.inf)
     known = np.isfinite(rest).any(axis=0)
+    if not known.any():
+        return below, above
     first, third = np.nanquantile(rest[:, known], [0.25, 0.75], axis=0)
     distance = third - first
     below[known] = np.where(distance > 0, first - FAR * distance, -np.inf)

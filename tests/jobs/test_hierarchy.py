@@ -140,3 +140,28 @@ def test_a_sum_is_scored_where_enough_of_its_series_are_known(tmp_path: Path, mi
     assert levels[QUANTILES].notna().all(axis=None)
     south = next(row for row in run.facts["backtest"]["levels"] if row["level"] == "region")
     assert south["metrics"]["coverage"] is not None
+
+
+def test_levels_with_forecasts_of_their_own_correct_the_series_and_all_agree(tmp_path: Path) -> None:
+    run = pipeline(tmp_path, rows(), {"levels": ["region"], "reconcile": "mint-shrink"})
+    run.spec["model"]["candidates"] = [{"kind": "theta", "season": 7}]
+    run.spec["model"]["backtest"]["windows"] = 3
+    run.whole()
+    (note,) = run.facts["backtest"]["notes"]
+    assert note.startswith("levels are reconciled by mint-shrink; WAPE in the backtest: series ")
+    assert "(bottom-up " in note
+    series, levels = pd.read_parquet(run.files["forecast"]), pd.read_parquet(run.files["levels"])
+    total = levels[levels["level"] == "total"]
+    np.testing.assert_allclose(total["mean"], series.groupby("day")["mean"].sum(), rtol=1e-12)
+    tested = pd.read_parquet(run.files["backtest"])
+    champion = tested[tested["champion"]]
+    assert (champion["raw_mean"] != champion["base_mean"]).any()
+    assert set(tested.loc[tested["candidate"] == "(levels)", "unique_id"]) == {
+        "region:north", "region:south", "total:all series",
+    }  # fmt: skip
+    before = {role: run.files[role].read_bytes() for role in ("forecast", "levels", "weeks")}
+    run.run("forecast", version="v1")
+    assert {role: run.files[role].read_bytes() for role in before} == before
+    run.spec["dataset"]["hierarchy"] = {"levels": ["region"], "reconcile": "bottom-up"}
+    run.run("forecast", version="v1")
+    assert not np.allclose(pd.read_parquet(run.files["forecast"])["mean"], series["mean"])
