@@ -1,8 +1,9 @@
 """Periods in which a series was not for sale, by a column of the data: their demand is unknown, not low.
 
-The column holds 1 or 0, true or false, or the share of the period in which there was something to sell; where rows are aggregated, a
-period's share is the mean of its rows. Below half of a period the value says more of the stock than of demand: the period is then
-unobserved, as a gap is: filled for training, never scored, and no zero. An empty cell says that the series was for sale.
+The column holds 1 or 0, true or false, or the share of the period in which there was something to sell; where rows are
+aggregated, a period's share is the mean of its rows. Below half of a period the value says more of the stock than of demand: the
+period is then unobserved, as a gap is: filled for training, never scored, and no zero. An empty cell says that the series was for
+sale.
 
 It differs from a gap in one thing: it is known that no value will come. So it is none of the contract's missing periods, a series
 has not ended in it, and a period's actual values are complete without it.

@@ -1,11 +1,12 @@
 """Forecasts of sums of series: of each level of a hierarchy, and by week from days.
 
-A mean of a level is the sum of its series' means, so that all levels agree. A quantile is none: the 90 % quantile of a sum is not the
-sum of 90 % quantiles, unless all series always miss to the same side. So the quantiles of a level come from the errors of its sums
-in the backtest, calibrated as those of a series are (`forecast.quantiles`). They are in order, and wider levels have relatively
-narrower ones, as far as the errors of series even out.
+A mean of a level is the sum of its series' means, so that all levels agree. A quantile is none: the 90 % quantile of a sum is not
+the sum of 90 % quantiles, unless all series always miss to the same side. So the quantiles of a level come from the errors of its
+sums in the backtest, calibrated as those of a series are (`forecast.quantiles`). They are in order, and wider levels have
+relatively narrower ones, as far as the errors of series even out.
 
-A sum has an actual value where enough of its series have one (`dataset.actuals.min_coverage`). Both sides are then summed over those.
+A sum has an actual value where enough of its series have one (`dataset.actuals.min_coverage`). Both sides are then summed over
+those.
 """
 
 from __future__ import annotations
@@ -95,10 +96,14 @@ def _scales_at(panel: Panel, nodes: LevelNodes, cutoff: pd.Timestamp, coverage: 
 
 
 def forecast_sums(
-    rows: pd.DataFrame, past: pd.DataFrame, panel: Panel, nodes: LevelNodes, rules: SumRules,
+    rows: pd.DataFrame,
+    past: pd.DataFrame,
+    panel: Panel,
+    nodes: LevelNodes,
+    rules: SumRules,
     parts: Mapping[int, int] | None = None,
 ) -> pd.DataFrame:
-    """Return unique_id, h, mean and quantiles of a level's sums. `rows` are the forecast of the series: unique_id, h, mean, quantiles.
+    """Return unique_id, h, mean and quantiles of a level's sums. `rows` are the same of the series.
 
     Where the backtest has no error of such a sum, the quantiles are the sums of those of the series: as if all missed to one side.
     """
@@ -137,4 +142,7 @@ def name_sums(sums: pd.DataFrame, nodes: LevelNodes, columns: Sequence[str]) -> 
     yield "level", np.repeat(nodes.level.name, len(sums))
     for name in columns:
         known = name in nodes.names
-        yield name, (nodes.names[name].reindex(sums[ID]).to_numpy() if known else np.full(len(sums), None, dtype=object))
+        yield (
+            name,
+            (nodes.names[name].reindex(sums[ID]).to_numpy() if known else np.full(len(sums), None, dtype=object)),
+        )

@@ -38,7 +38,8 @@ class TypedRows:
     """Typed rows of the source. Invalid rows are left out and listed in `bad` (file, row, column, value, problem).
 
     `frame`: unique_id, file, row, ds, y, `available` where the dataset has it, the user's series columns (`id_`), covariates
-    (`x_`), and columns that only a range check reads (`check_`). `count` is the number of rows read; `kinds` is the kind of each covariate.
+    (`x_`), and columns that only a range check reads (`check_`). `count` is the number of rows read; `kinds` is the kind of each
+    covariate.
     """
 
     frame: pd.DataFrame

@@ -1,13 +1,13 @@
 """Finds values that lie far outside of what their series usually has, which a forecast should not learn from.
 
-The rule is that of Hyndman's `tsoutliers` (https://robjhyndman.com/hyndsight/tsoutliers/): what is left of a value without trend and
-season lies beyond the quartiles by a multiple of their distance. Trend and season are medians, which an outlier does not move:
-a running median over a season, and the median of the same phase in the other seasons. So a value is compared with its neighbours in
-time and with its neighbours in season, and has to lie outside of both.
+The rule is that of Hyndman's `tsoutliers` (https://robjhyndman.com/hyndsight/tsoutliers/): what is left of a value without trend
+and season lies beyond the quartiles by a multiple of their distance. Trend and season are medians, which an outlier does not
+move: a running median over a season, and the median of the same phase in the other seasons. So a value is compared with its
+neighbours in time and with its neighbours in season, and has to lie outside of both.
 
-What can be explained is no outlier: a value beside which a known covariate has an unusual value; a period in which many series are
-unusual, as on a day of an event; three in a row, which are a change of level; what happens to a series in more than 2 % of its
-periods, as promotions do; the newest two periods, of which nobody knows what follows.
+What can be explained is no outlier: a value beside which a known covariate has an unusual value; a period in which many series
+are unusual, as on a day of an event; three in a row, which are a change of level; what happens to a series in more than 2 % of
+its periods, as promotions do; the newest two periods, of which nobody knows what follows.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from mlspec.forecast.frequency import Frequency
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 USUAL = "usual"
-# Quartile distances beyond a quartile. `tsoutliers` takes three, Tukey's (1977) "far out"; counts of demand are skewed, and one of 400
-# values of a Poisson distribution with mean 5 lies beyond that.
+# Quartile distances beyond a quartile. `tsoutliers` takes three, Tukey's (1977) "far out"; counts of demand are skewed, and one of
+# 400 values of a Poisson distribution with mean 5 lies beyond that.
 FAR = 5.0
 LEAST_SIZE = 0.5  # of the usual size of the series: a smaller difference moves no forecast much
 FEWEST = 24  # observed values of a series, and two seasons, before anything is unusual

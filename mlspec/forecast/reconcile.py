@@ -1,12 +1,13 @@
 """Corrects the forecasts of series so that they agree with forecasts that the levels above them have by themselves.
 
-The methods are those of the library hierarchicalforecast (Wickramasuriya, Athanasopoulos & Hyndman 2019, minimum trace). `mint-shrink`
-and `wls-var` weigh by the errors of forecasts. The errors of the backtest are taken, not those of the fit: they exist for every kind of
-candidate, also for ensembles and models of the project's own, and the fit of a flexible model looks better than its forecasts are. They
-are all steps of the horizon together. In the backtest each window is corrected by the errors of the other windows.
+The methods are those of the library hierarchicalforecast (Wickramasuriya, Athanasopoulos & Hyndman 2019, minimum trace).
+`mint-shrink` and `wls-var` weigh by the errors of forecasts. The errors of the backtest are taken, not those of the fit: they
+exist for every kind of candidate, also for ensembles and models of the project's own, and the fit of a flexible model looks
+better than its forecasts are. They are all steps of the horizon together. In the backtest each window is corrected by the errors
+of the other windows.
 
-A level's own forecast is made by those members of the champion that are estimated anew for each forecast, as a level has no trained
-model; by exponential smoothing and theta, if the champion has no such member.
+A level's own forecast is made by those members of the champion that are estimated anew for each forecast, as a level has no
+trained model; by exponential smoothing and theta, if the champion has no such member.
 
 A series with hardly any error in the backtest, as a new one, keeps its forecast: nothing says how sure it is.
 """
@@ -60,7 +61,10 @@ def fitting_method(asked: Reconciliation, count: int) -> tuple[Reconciliation, s
     if asked != "mint-shrink" or count <= MOST_FOR_COVARIANCE:
         return asked, ""
     why = f"{count:,} series and sums have a covariance of {count**2 / 1e6:,.0f} million values"
-    return INSTEAD, f"levels are reconciled by {INSTEAD}, not by {asked}: {why}, and {MOST_FOR_COVARIANCE:,} are the most"
+    return (
+        INSTEAD,
+        f"levels are reconciled by {INSTEAD}, not by {asked}: {why}, and {MOST_FOR_COVARIANCE:,} are the most",
+    )
 
 
 @dataclass(frozen=True)

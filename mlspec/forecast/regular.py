@@ -112,7 +112,7 @@ def series_names(rows: TypedRows) -> pd.DataFrame:
 
 
 def hide_values(panel: Panel, hidden: pd.DataFrame) -> Panel:
-    """Return the panel without the values of some series and periods (unique_id, ds): they are unobserved, and filled as gaps are."""
+    """Return the panel without the values of some series and periods (unique_id, ds): they are filled as gaps are."""
     keys = pd.MultiIndex.from_frame(panel.frame[[ID, TIME]])
     observed = panel.frame[OBSERVED] & ~keys.isin(pd.MultiIndex.from_frame(hidden[[ID, TIME]]))
     numbers = pd.factorize(panel.frame[ID])[0]

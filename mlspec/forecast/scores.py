@@ -66,4 +66,5 @@ def score_by_groups(rows: pd.DataFrame, groups: pd.DataFrame, quantiles: Sequenc
 
 
 def group_text(value: Any) -> str:
+    """Return a value of a column as it names a group: a whole number without a fraction."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -1,9 +1,9 @@
 """Finds zeros that look like a stock-out: a series that sells steadily sells nothing for longer than chance explains.
 
-If demand came in each period with the probability that it has outside of the run, so long a run of zeros would be expected less than
-once in a thousand histories of this length (the rule of `forecast.idle`, for runs that end). It is no stock-out if the series pauses
-anyway, so that another run is at least half as long; a period in which most series sell nothing was closed. A run that goes on, and is
-longer than a horizon, is what `forecast.idle` names.
+If demand came in each period with the probability that it has outside of the run, so long a run of zeros would be expected less
+than once in a thousand histories of this length (the rule of `forecast.idle`, for runs that end). It is no stock-out if the
+series pauses anyway, so that another run is at least half as long; a period in which most series sell nothing was closed. A run
+that goes on, and is longer than a horizon, is what `forecast.idle` names.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def describe_stockouts(found: pd.DataFrame, frequency: Frequency) -> Iterator[st
     shown = ", ".join(_describe_run(row, frequency) for row in found.head(_SHOWN).to_dict("records"))
     more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
     yield (
-        f"looks like {'a stock-out' if len(found) == 1 else 'stock-outs'}: {shown}{more}. If demand was there, name the column that "
-        "says when a series was for sale (dataset.available), or leave these values empty"
+        f"looks like {'a stock-out' if len(found) == 1 else 'stock-outs'}: {shown}{more}. If demand was there, name the column "
+        "that says when a series was for sale (dataset.available), or leave these values empty"
     )
 
 

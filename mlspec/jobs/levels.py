@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, TIME, Panel
+from mlspec.forecast.frame import ID, MEAN, Panel
 from mlspec.forecast.levels import LevelNodes, SumRules, forecast_sums, level_nodes, name_sums, score_level, week_parts
 from mlspec.forecast.quantiles import CUTOFF, STEP, quantile_column
 from mlspec.forecast.selection import CHAMPION
@@ -65,14 +65,10 @@ def sum_rules(spec: Forecast) -> SumRules:
     return SumRules(spec.model.quantiles, spec.dataset.actuals.min_coverage)
 
 
-def score_levels(
-    request: StepRequest, spec: Forecast, panel: Panel, champion: pd.DataFrame
-) -> list[dict[str, Any]]:
+def score_levels(request: StepRequest, spec: Forecast, panel: Panel, champion: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the accuracy of each level in a backtest; empty without a hierarchy."""
     columns = hierarchy_columns(request, spec)
-    return [
-        score_level(champion, panel, level_nodes(level, columns), sum_rules(spec)) for level in spec.dataset.levels
-    ]
+    return [score_level(champion, panel, level_nodes(level, columns), sum_rules(spec)) for level in spec.dataset.levels]
 
 
 def _serving_errors(request: StepRequest, traffic: Mapping[str, int]) -> pd.DataFrame:
@@ -99,7 +95,11 @@ def _champion_rows(request: StepRequest, version: str, *, alone: bool) -> pd.Dat
 
 
 def _table(
-    spec: Forecast, panel: Panel, sums: pd.DataFrame, nodes: LevelNodes, times: list[pd.Timestamp],
+    spec: Forecast,
+    panel: Panel,
+    sums: pd.DataFrame,
+    nodes: LevelNodes,
+    times: list[pd.Timestamp],
     parts: Mapping[int, int] | None = None,
 ) -> pd.DataFrame:
     """Return the rows of one level, with the user's column names. `parts`: the week of each period ahead."""

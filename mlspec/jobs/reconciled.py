@@ -11,9 +11,9 @@ import pandas as pd
 from mlspec.forecast import candidates as families
 from mlspec.forecast.artifact import ModelArtifact, load_model
 from mlspec.forecast.backtest import CANDIDATE, Say, forecast_windows
-from mlspec.forecast.frame import ID, MEAN, TIME, Panel
+from mlspec.forecast.frame import MEAN, TIME, Panel
 from mlspec.forecast.levels import level_nodes
-from mlspec.forecast.quantiles import CUTOFF, STEP, calibrate_windows, own_column
+from mlspec.forecast.quantiles import STEP, calibrate_windows, own_column
 from mlspec.forecast.reconcile import (
     BASE,
     LEVEL_SUMS,
@@ -51,9 +51,7 @@ def reconcile_outcome(
     import_methods()
     sums = _level_sums(request, spec, panel)
     champion = outcome.rows_for(outcome.champion.label)
-    chosen = level_candidate(
-        families.choose_members(outcome.champion.label, outcome.champion.combine, outcome.members)
-    )
+    chosen = level_candidate(families.choose_members(outcome.champion.label, outcome.champion.combine, outcome.members))
     level_rows = _backtest_levels(sums, outcome, chosen, spec, say, workers)
     method, note = _method(spec, panel, sums)
     base = _uncalibrated(champion)
@@ -69,7 +67,13 @@ def reconcile_outcome(
 
 
 def reconcile_forecast(
-    request: StepRequest, spec: Forecast, panel: Panel, rows: pd.DataFrame, past: pd.DataFrame, model: Path, workers: Workers
+    request: StepRequest,
+    spec: Forecast,
+    panel: Panel,
+    rows: pd.DataFrame,
+    past: pd.DataFrame,
+    model: Path,
+    workers: Workers,
 ) -> pd.DataFrame:
     """Return the forecast of the series (unique_id, ds, h, mean, floor) corrected by that of the levels.
 
@@ -101,7 +105,12 @@ def _method(spec: Forecast, panel: Panel, sums: LevelSums) -> tuple[Reconciliati
 
 
 def _backtest_levels(
-    sums: LevelSums, outcome: CompetitionResult, chosen: families.ChosenCandidate, spec: Forecast, say: Say, workers: Workers
+    sums: LevelSums,
+    outcome: CompetitionResult,
+    chosen: families.ChosenCandidate,
+    spec: Forecast,
+    say: Say,
+    workers: Workers,
 ) -> pd.DataFrame:
     """Return the forecasts of the levels from the cutoffs of a backtest."""
     singles = {f"{{level {number}": member for number, member in enumerate(chosen.parts)}
@@ -125,7 +134,12 @@ def _with_mean(rows: pd.DataFrame, mean: pd.Series, spec: Forecast) -> pd.DataFr
 
 
 def _gain_note(
-    request: StepRequest, spec: Forecast, panel: Panel, before: pd.DataFrame, after: pd.DataFrame, method: Reconciliation
+    request: StepRequest,
+    spec: Forecast,
+    panel: Panel,
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    method: Reconciliation,
 ) -> str:
     """Return a sentence on the error of each level before and after."""
     figures: list[tuple[str, Any, Any]] = [

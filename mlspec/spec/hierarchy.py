@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from mlspec.spec.part import Part
 
 # Names of levels that need no column: the sum of all series, and the series themselves.
 TOTAL, SERIES = "total", "series"
-BOTTOM_UP = "bottom-up"
+BOTTOM_UP: Final = "bottom-up"
 Reconciliation = Literal["bottom-up", "ols", "wls-struct", "wls-var", "mint-shrink"]
 
 

@@ -22,7 +22,8 @@ INSTANCES, PREDICTIONS = "instances", "predictions-"
 AS_OF = "as_of"  # the option of the steps `forecast` and `inventory` for a past moment: no row after it is used
 # The role of the panel's newest file. Its earlier files have roles that begin so: `panel-2023`, `panel-2024-01`.
 PANEL = "panel"
-LEVELS, WEEKS = "levels", "weeks"  # the files of a forecast with a hierarchy: the sums of each level, and by week those of days
+# The files of a forecast with a hierarchy: the sums of each level, and by week those of days.
+LEVELS, WEEKS = "levels", "weeks"
 StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
 
 

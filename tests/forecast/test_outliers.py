@@ -78,9 +78,7 @@ def test_a_series_with_ordinary_noise_has_none_at_any_scale(seed: int, scale: fl
         ("intermittent demand", {"a": 9.0 * (np.arange(DAYS) % 20 == 3)}, None),
     ],
 )
-def test_what_can_be_explained_is_none(
-    why: str, series: dict[str, np.ndarray], promo: Sequence[float] | None
-) -> None:
+def test_what_can_be_explained_is_none(why: str, series: dict[str, np.ndarray], promo: Sequence[float] | None) -> None:
     assert places(panel_of(series, promo)) == [], why
 
 

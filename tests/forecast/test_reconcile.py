@@ -50,7 +50,9 @@ NODES = ["region:n", "region:s", "total:all series"]
 def past(seed: int, total: float = 1.0, windows: int = 6, names: list[str] = SERIES) -> BaseErrors:
     """Errors of a backtest: those of sums are `total` times as large as those of a series."""
     random = np.random.default_rng(seed)
-    series = [rows(names, np.full((len(names), 2), 10.0), w, random.normal(0, 2, (len(names), 2))) for w in range(windows)]
+    series = [
+        rows(names, np.full((len(names), 2), 10.0), w, random.normal(0, 2, (len(names), 2))) for w in range(windows)
+    ]
     above = [rows(NODES, np.full((3, 2), 20.0), w, random.normal(0, 2 * total, (3, 2))) for w in range(windows)]
     return BaseErrors.measured(pd.concat(series), pd.concat(above), "mean")
 
@@ -94,7 +96,9 @@ def test_a_series_without_errors_keeps_its_forecast_and_the_others_take_the_rest
 def test_zero_errors_have_no_covariance_and_the_number_of_series_weighs_instead() -> None:
     base, levels = np.full((4, 2), 10.0), np.array([[24.0, 24], [24, 24], [48, 48]])
     exact = BaseErrors.measured(
-        pd.concat([rows(SERIES, base, w) for w in range(3)]), pd.concat([rows(NODES, levels, w) for w in range(3)]), "mean"
+        pd.concat([rows(SERIES, base, w) for w in range(3)]),
+        pd.concat([rows(NODES, levels, w) for w in range(3)]),
+        "mean",
     )
     instead = reconcile_rows(rows(SERIES, base), rows(NODES, levels), exact, sums(), "wls-struct")
     for method in METHODS[2:]:

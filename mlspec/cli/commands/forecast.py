@@ -33,7 +33,8 @@ from mlspec.plan.series_fates import fate_sentences
     help=f"What changed, by series, since another forecast: {PREVIOUS}, a cutoff, or a release (r1).",
 )
 @click.option(
-    "--level", metavar="LEVEL",
+    "--level",
+    metavar="LEVEL",
     help="Sums of series instead: total, a column of dataset.hierarchy, or all for a table of all levels.",
 )
 @click.option("--by", type=click.Choice([WEEK]), help="Sums by week, of a forecast of days.")
