@@ -12,7 +12,14 @@ from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.frame import Layout, Panel
 from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.levels import level_nodes
-from mlspec.forecast.reconcile import BaseErrors, LevelSums, fitting_method, level_candidate, reconcile_rows
+from mlspec.forecast.reconcile import (
+    BaseErrors,
+    LevelSums,
+    fitting_method,
+    level_candidate,
+    reconcile_rows,
+    reconcile_windows,
+)
 from mlspec.spec.candidates import Ensemble, GradientBoosting, Theta
 from mlspec.spec.hierarchy import Level, Reconciliation
 
@@ -121,3 +128,19 @@ def test_levels_are_forecast_by_the_members_that_need_no_training() -> None:
     both = ChosenCandidate(Ensemble(kind="ensemble", of="all", combine="median"), (theta, trees))
     assert level_candidate(both).parts == (theta,)
     assert [member.kind for member in level_candidate(ChosenCandidate(trees)).parts] == ["auto-ets", "theta"]
+
+
+def test_a_window_of_the_backtest_is_corrected_by_the_errors_of_the_others() -> None:
+    random = np.random.default_rng(5)
+    series = pd.concat([rows(SERIES, np.full((4, 2), 10.0), w, random.normal(0, 2, (4, 2))) for w in range(4)])
+    above = pd.concat([rows(NODES, np.full((3, 2), 30.0), w, random.normal(0, 2, (3, 2))) for w in range(4)])
+    series, above = series.reset_index(drop=True), above.reset_index(drop=True)
+    before = reconcile_windows(series, above, sums(), "wls-var")
+    newest = series["cutoff"].max()
+    own, of_levels = series["cutoff"] == newest, above["cutoff"] == newest
+    other = reconcile_windows(
+        series.assign(y=series["y"].mask(own, series["y"] * 3)), above.assign(y=above["y"].mask(of_levels, 0.0)),
+        sums(), "wls-var",
+    )  # fmt: skip
+    np.testing.assert_array_equal(before[own], other[own])
+    assert (before[~own] != other[~own]).any()

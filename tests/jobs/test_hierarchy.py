@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.examples import sales
 from tests.jobs.pipeline import Pipeline
+from tests.jobs.test_predictions import CANARY, NAIVE, SHOPS, answered, asked, told, versions, written
 
 START = date(2024, 1, 1)  # a Monday
 REGIONS = {"a": "north", "b": "north", "c": "south", "d": "south", "e": "south"}
@@ -165,3 +167,15 @@ def test_levels_with_forecasts_of_their_own_correct_the_series_and_all_agree(tmp
     run.spec["dataset"]["hierarchy"] = {"levels": ["region"], "reconcile": "bottom-up"}
     run.run("forecast", version="v1")
     assert not np.allclose(pd.read_parquet(run.files["forecast"])["mean"], series["mean"])
+
+
+def test_levels_of_two_versions_are_the_same_whoever_computed_the_forecast(tmp_path: Path) -> None:
+    """A batch prediction job's server answers by series: the step makes the levels of its answers."""
+    run = versions(
+        tmp_path, sales(60, shops=SHOPS), [NAIVE, {"kind": "croston"}], dataset={"hierarchy": [], "series": ["shop"]}
+    )
+    written(run, traffic=CANARY)
+    usual = {role: run.files.pop(role).read_bytes() for role in ("levels", "weeks")}
+    told(run, answered(run, asked(run, CANARY)))
+    written(run, traffic=CANARY)
+    assert {role: run.files[role].read_bytes() for role in usual} == usual
