@@ -105,7 +105,7 @@ def reconcile_windows(
 
     Both frames have unique_id, cutoff, h, y and mean; `champion` also has the floor of each series.
     """
-    corrected = pd.Series(champion[MEAN].to_numpy(), index=champion.index)
+    corrected = pd.Series(champion[MEAN].to_numpy(copy=True), index=champion.index)
     for cutoff in sorted(champion[CUTOFF].unique()):
         own, of_levels = champion[CUTOFF] == cutoff, level_rows[CUTOFF] == cutoff
         errors = BaseErrors.measured(champion[~own], level_rows[~of_levels], MEAN)

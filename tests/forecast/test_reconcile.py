@@ -143,4 +143,5 @@ def test_a_window_of_the_backtest_is_corrected_by_the_errors_of_the_others() -> 
         sums(), "wls-var",
     )  # fmt: skip
     np.testing.assert_array_equal(before[own], other[own])
+    assert (series["mean"] == 10.0).all()
     assert (before[~own] != other[~own]).any()
