@@ -61,11 +61,13 @@ def level_nodes(level: Level, columns: pd.DataFrame) -> LevelNodes:
 def sum_panel(panel: Panel, nodes: LevelNodes, coverage: float) -> Panel:
     """Return the history of a level's sums, without covariates: a period counts as observed where enough of its series are."""
     frame = panel.frame
+    layout = replace(panel.layout, known=(), past=(), static=(), computed=(), cold_start=False)
+    if nodes.level.name == SERIES:
+        return replace(panel, layout=layout)
     keys = [frame[ID].map(nodes.of_series).rename(ID), frame[TIME]]
     grouped = frame.groupby(keys, sort=True)
     sums = grouped[TARGET].sum().reset_index()
     sums[OBSERVED] = (grouped[OBSERVED].mean() >= coverage).to_numpy()
-    layout = replace(panel.layout, known=(), past=(), static=(), computed=(), cold_start=False)
     return Panel(sums, sums[[ID]].drop_duplicates(ignore_index=True), sums[[ID, TIME]][:0], layout)
 
 
@@ -87,12 +89,14 @@ def past_sums(
     sums = grouped[[TARGET, MEAN]].sum(min_count=1)
     sums[TARGET] = sums[TARGET].where(grouped[_SEEN].mean() >= coverage)
     sums = sums.reset_index().astype({STEP: "int64"})
-    cuts = [_scales_at(panel, nodes, cutoff, coverage) for cutoff in sorted(past[CUTOFF].unique())]
+    history = sum_panel(panel, nodes, coverage)
+    cuts = [_scales_at(history, cutoff) for cutoff in sorted(past[CUTOFF].unique())]
     return sums.merge(pd.concat(cuts, ignore_index=True), on=[ID, CUTOFF], how="left")
 
 
-def _scales_at(panel: Panel, nodes: LevelNodes, cutoff: pd.Timestamp, coverage: float) -> pd.DataFrame:
-    return series_scales(sum_panel(panel.known_at(cutoff), nodes, coverage)).assign(**{CUTOFF: cutoff})
+def _scales_at(history: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
+    known = replace(history, frame=history.frame[history.frame[TIME] <= cutoff])
+    return series_scales(known).assign(**{CUTOFF: cutoff})
 
 
 def forecast_sums(
