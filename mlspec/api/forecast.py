@@ -13,6 +13,7 @@ from mlspec.engine.error_request import error_request
 from mlspec.engine.error_rows import ErrorsRequest, error_rows, load_errors
 from mlspec.engine.history_rows import version_rows
 from mlspec.engine.importance import find_drivers
+from mlspec.engine.level_rows import ALL_LEVELS, load_level_rows
 from mlspec.engine.rows import PlainRows, checked_facts, choose_run, load_rows
 from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.engine.what_if import compare_what_if
@@ -54,6 +55,18 @@ class ForecastHandle:
         this release made. Raises UsageError if there is none, with the cutoffs or releases that there are.
         """
         return self._load_run("forecast", cutoff, release)
+
+    def levels(
+        self, level: str = ALL_LEVELS, *, by: Literal["week"] | None = None, cutoff: str | None = None
+    ) -> pd.DataFrame:
+        """Return the forecast of sums of series, as `mlspec forecast --level`: of one level, or of all with a column `level`.
+
+        With `by="week"` of a forecast of days, sums by week. Raises UsageError for a level that there is not, and without
+        `dataset.hierarchy`.
+        """
+        target = self._open()
+        run = choose_run(target, self._name, cutoff=cutoff)
+        return self._frame(target, load_level_rows(target, self._name, run, level=level, by=by))
 
     def inventory(self, cutoff: str | None = None) -> pd.DataFrame:
         """Return the stock levels of each series, as `mlspec inventory`. Raises StateError if the spec asks for none."""

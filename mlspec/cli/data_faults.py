@@ -46,6 +46,8 @@ def _roles(spec: ResolvedSpec) -> tuple[list[tuple[Field, str]], list[tuple[Fiel
     """Return the fields that name columns of the history, and those that name columns of the plan."""
     dataset = spec.forecast.dataset
     roles: list[tuple[Field, str]] = [(("dataset", "time"), dataset.time), (("dataset", "target"), dataset.target)]
+    if dataset.available is not None:
+        roles.append((("dataset", "available"), dataset.available))
     roles += [(("dataset", "series", place), name) for place, name in enumerate(dataset.series)]
     for kind in ("past", "static", "known"):
         names = getattr(dataset.covariates, kind)

@@ -18,6 +18,7 @@ ACTUAL, PERIODS_AHEAD = "actual", "periods_ahead"
 # The stored columns of mlspec's own, and their names for people.
 _COLUMNS = {"cutoff": "cutoff", "h": PERIODS_AHEAD, "candidate": "candidate", "y": ACTUAL, "mean": "mean"}
 _ID, _TIME = "unique_id", "ds"
+LEVEL_SUMS = "(levels)"  # the candidate of rows that are of sums, and not of series (`forecast.reconcile`)
 
 
 def load_backtest(target: Target, name: str, version: str | None = None, *, all_candidates: bool = False) -> PlainRows:
@@ -39,7 +40,7 @@ def load_backtest(target: Target, name: str, version: str | None = None, *, all_
     rows = [
         [*_find_names(names, row[at[_ID]], len(dataset.series)), row[at[_TIME]], *(row[at[column]] for column in own)]
         for row in stored.values
-        if all_candidates or row[at["candidate"]] == judged.candidate
+        if row[at["candidate"]] == judged.candidate or (all_candidates and row[at["candidate"]] != LEVEL_SUMS)
     ]
     taken = (*dataset.series, dataset.time)
     columns = [*taken, *(_free_name(_COLUMNS.get(column, column), taken) for column in own)]

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 # The facts of a backtest that are kept with the version.
 _VERSION_FACTS = ("champion_candidate", "candidates", "by", "floor", "cutoffs", "interval", "auto", "notes")
 LEFT_OUT = "left_out"  # the fact of a backtest that has why candidates were left out, if any was
+LEVEL_SCORES = "levels"  # the fact of a backtest that has the accuracy of each level, if there is a hierarchy
 
 
 _LACKING = "restore the state from a backup, or change model.seed to train another version"
@@ -210,7 +211,7 @@ def _backtest_version(work: ForecastWork, name: str, lineage: Mapping[str, Json]
         reasons=tuple(f"{verdict.outcome}: {verdict.sentence}" for verdict in verdicts),
         facts={
             **{key: facts[key] for key in _VERSION_FACTS},
-            **({LEFT_OUT: facts[LEFT_OUT]} if LEFT_OUT in facts else {}),
+            **{key: facts[key] for key in (LEFT_OUT, LEVEL_SCORES) if key in facts},
             "incumbent": incumbent,
         },
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from mlspec.engine.effects import recorded_fact
+from mlspec.engine.effects import LEVEL_SCORES, recorded_fact
 from mlspec.engine.rows import PlainRows, newest_run, read_rows
 from mlspec.engine.series_curves import CurveSource, open_curves
 from mlspec.engine.status import ForecastStatus, forecast_status
@@ -73,6 +73,7 @@ def gather_facts(
         undelivered=status.undelivered,
         lineage=_lineage_facts(version, release),
         auto=recorded_fact(version, "auto"),
+        levels=version.facts.get(LEVEL_SCORES, ()),
         fates=status.series,
         series=series,
     )

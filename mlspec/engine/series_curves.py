@@ -18,9 +18,11 @@ from mlspec.errors import MissingExtra
 from mlspec.render.chart import Value
 from mlspec.render.page_facts import SeriesCurve
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.hierarchy import TOTAL
+from mlspec.spec.output_columns import LEVEL
 from mlspec.state.observed import ObservedResource
 from mlspec.state.record import ForecastRun, Version
-from mlspec.state.step import panel_parts
+from mlspec.state.step import LEVELS, panel_parts
 from mlspec.targets.base import Target
 
 _ID, _TIME = "unique_id", "ds"
@@ -39,6 +41,7 @@ class CurveSource:
     forecast: Path
     earlier: Path | None
     zone: str | None
+    levels: Path | None = None
 
 
 def open_curves(
@@ -55,6 +58,7 @@ def open_curves(
         forecast=target.fetch_file(name, run.files["forecast"]),
         earlier=target.fetch_file(name, previous.files["forecast"]) if previous else None,
         zone=data.facts.get("timezone"),
+        levels=target.fetch_file(name, run.files[LEVELS]) if LEVELS in run.files else None,
     )
 
 
@@ -85,13 +89,22 @@ def load_curves(source: CurveSource, ids: Sequence[str] | None = None) -> dict[s
 
 
 def load_total_curve(source: CurveSource) -> SeriesCurve:
-    """Return the sums over all series. Quantiles are left out: those of a sum are not the sum of quantiles."""
+    """Return the sums over all series. Quantiles are those of the total level, if there is one: they are no sum of quantiles."""
     time = source.spec.dataset.time
     history = _sum_by(_read(source.panel, [_TIME, "y"]), _TIME, "y")
     newest = _sum_by(_read([source.forecast], [time, "mean"]), time, "mean")
     earlier = _sum_by(_read([source.earlier], [time, "mean"]), time, "mean") if source.earlier else []
     texts = _period_texts(source.zone, history, newest, earlier)
-    return _curve(source, texts, history, [], {"mean": newest}, earlier)
+    return _curve(source, texts, history, [], {"mean": newest, **_total_quantiles(source)}, earlier)
+
+
+def _total_quantiles(source: CurveSource) -> dict[str, list[tuple[Any, Any]]]:
+    if source.levels is None:
+        return {}
+    time, names = source.spec.dataset.time, quantile_names(source.spec)
+    table = _read([source.levels], [time, *names], [(LEVEL, "=", TOTAL)])
+    lists = _lists(table, [], time, names)
+    return {name: lists[name][()] for name in names}
 
 
 def _arrow() -> Any:

@@ -19,6 +19,7 @@ from mlspec.forecast.frequency import Frequency
 ID, TIME, TARGET, OBSERVED = "unique_id", "ds", "y", "observed"
 PREFIX = "x_"  # prefix of the user's covariates
 MEAN = "mean"
+AVAILABLE = "available"  # the share of a period in which a series was for sale, where the data says it
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Layout:
 class Panel:
     """The history up to its cutoff, and the known covariates after it.
 
-    `frame`: unique_id, ds, y, observed, known, past; sorted, every period from a series' first to the cutoff.
+    `frame`: unique_id, ds, y, observed, known, past; sorted, every period from a series' first to the cutoff. Where the data says
+    it, also `available`: whether the series was for sale.
     `series`: unique_id, static. `future`: unique_id, ds, known, for the `horizon` periods after the cutoff.
     """
 
@@ -117,8 +119,9 @@ class Panel:
 
 
 def newest_rows(panel: Panel, since: pd.Timestamp) -> pd.DataFrame:
-    """Return the values of the periods from `since` on: unique_id, ds, y, observed."""
-    rows = panel.frame.loc[panel.frame[TIME] >= since, [ID, TIME, TARGET, OBSERVED]]
+    """Return the values of the periods from `since` on: unique_id, ds, y, observed, and `available` where the data says it."""
+    columns = [ID, TIME, TARGET, OBSERVED, *([AVAILABLE] if AVAILABLE in panel.frame else [])]
+    rows = panel.frame.loc[panel.frame[TIME] >= since, columns]
     return rows.reset_index(drop=True)
 
 

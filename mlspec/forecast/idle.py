@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlspec.forecast.available import unavailable
 from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.spans import RowRules, SeriesNumbers, SeriesSpans, number_series_of
 
@@ -39,7 +40,9 @@ def find_idle_series(
     demands = pd.Series(at).groupby(own)
     last, first, count = demands.max(), demands.min(), demands.size()
     if rules.absent_is_zero:
-        zeros = spans.newest - last
+        last_place = last.reindex(range(len(names)), fill_value=len(grid)).to_numpy()
+        out = running & unavailable(rows) & (places > last_place[codes])
+        zeros = spans.newest - last - np.bincount(codes[out], minlength=len(names))[last.index]
     else:
         last_place = last.reindex(range(len(names)), fill_value=len(grid)).to_numpy()
         later = running & (values == 0) & (places > last_place[codes])

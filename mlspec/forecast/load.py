@@ -16,14 +16,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlspec.errors import DataError
-from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
+from mlspec.forecast.frame import AVAILABLE, ID, PREFIX, TARGET, TIME
 from mlspec.forecast.reading.column import NO_PROBLEMS, Column, ParsedColumn, TextColumn, as_text
 from mlspec.forecast.reading.csv_file import CellKind
 from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect
 from mlspec.forecast.reading.header import MissingColumn
 from mlspec.forecast.reading.numbers import parse_numbers
 from mlspec.forecast.reading.table import Table
-from mlspec.forecast.reading.texts import CovariateKind, covariate_kind, parse_covariate, parse_names
+from mlspec.forecast.reading.texts import CovariateKind, covariate_kind, parse_covariate, parse_names, parse_share
 from mlspec.forecast.reading.times import parse_times
 from mlspec.forecast.source import read_history, read_source
 from mlspec.spec.dataset import Dataset
@@ -41,8 +41,9 @@ PROBLEM_COLUMNS = ["file", "row", "column", "value", "problem"]
 class TypedRows:
     """Typed rows of the source. Invalid rows are left out and listed in `bad` (file, row, column, value, problem).
 
-    `frame`: unique_id, file, row, ds, y, the user's series columns (`id_`), covariates (`x_`), and columns that only a
-    range check reads (`check_`). `count` is the number of rows read; `kinds` is the kind of each covariate.
+    `frame`: unique_id, file, row, ds, y, `available` where the dataset has it, the user's series columns (`id_`), covariates
+    (`x_`), and columns that only a range check reads (`check_`). `count` is the number of rows read; `kinds` is the kind of each
+    covariate.
     """
 
     frame: pd.DataFrame
@@ -78,6 +79,8 @@ def type_rows(dataset: Dataset, table: Table, kinds: Mapping[str, CovariateKind]
     parsed |= {KEY + name: (name, parse_names(columns[name])) for name in dataset.series}
     parsed[TARGET] = (dataset.target, parse_numbers(columns[dataset.target], dialect))
     parsed |= {PREFIX + name: (name, parse_covariate(columns[name], kind, dialect)) for name, kind in kinds.items()}
+    if dataset.available is not None:
+        parsed[AVAILABLE] = (dataset.available, parse_share(columns[dataset.available], dialect))
     numeric = {name: column for key, (name, column) in parsed.items() if key == TARGET or kinds.get(name) == "number"}
     for name in dataset.checks.range:  # what is said of a cell once is not said again
         again = (
@@ -115,7 +118,9 @@ def read_plan(dataset: Dataset, root: Path, dialect: Dialect) -> tuple[Table, tu
 def history_columns(dataset: Dataset) -> list[str]:
     """Return the columns of the source that a dataset names."""
     cov = dataset.covariates
-    return [*dataset.series, dataset.time, dataset.target, *cov.known, *cov.past, *cov.static, *dataset.checks.range]
+    available = [] if dataset.available is None else [dataset.available]
+    covariates = (*cov.known, *cov.past, *cov.static)
+    return [*dataset.series, dataset.time, dataset.target, *available, *covariates, *dataset.checks.range]
 
 
 def _assemble_rows(

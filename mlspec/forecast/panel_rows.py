@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlspec.forecast.aggregate import AggregatedRows, aggregate_rows, join_plan_rows
+from mlspec.forecast.available import hide_unavailable
 from mlspec.forecast.frame import TARGET, TIME
 from mlspec.forecast.frequency import Frequency, period_grid
 from mlspec.forecast.history_parts import HistoryParts
@@ -28,7 +29,8 @@ def panel_rows(dataset: Dataset, rows: TypedRows, frequency: Frequency, now: pd.
     else:
         given = AggregatedRows(rows)
     open_rows, notes = leave_out_closed(given.rows, frequency)
-    return AggregatedRows(open_rows, (*given.notes, *notes))
+    sold, told = hide_unavailable(open_rows)
+    return AggregatedRows(sold, (*given.notes, *notes, *told))
 
 
 def plan_rows(dataset: Dataset, plan: TypedRows | None, frequency: Frequency) -> TypedRows | None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, newest_rows
+from mlspec.forecast.frame import AVAILABLE, ID, OBSERVED, TARGET, TIME, newest_rows
 from mlspec.forecast.frequency import span_between
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.scales import series_scales
@@ -90,10 +90,18 @@ def join_actuals(
         period: span_between(panel.layout.frequency.period_end(period), now) >= maturity.delay
         for period in rows[TIME].unique()
     }
-    known = rows.groupby([*separate_by, TIME])[TARGET]
-    share = known.transform("count") / known.transform("size")
+    settled = rows[TARGET].notna() | _was_not_for_sale(newest, rows)
+    share = settled.groupby([rows[name] for name in (*separate_by, TIME)]).transform("mean")
     mature = rows[TARGET].notna() & rows[TIME].map(is_over).astype(bool) & (share >= maturity.coverage)
     return rows[mature].merge(series_scales(panel), on=ID, how="left").sort_values([TIME, ID], ignore_index=True)
+
+
+def _was_not_for_sale(newest: pd.DataFrame, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return for each row whether its series was not for sale in its period, by the panel's rows: no actual value will come."""
+    if AVAILABLE not in newest:
+        return np.zeros(len(rows), dtype=bool)
+    out = newest.loc[~newest[AVAILABLE].astype(bool), [ID, TIME]]
+    return pd.MultiIndex.from_frame(rows[[ID, TIME]]).isin(pd.MultiIndex.from_frame(out))
 
 
 def last_windows(rows: pd.DataFrame, length: int, count: int) -> list[pd.DataFrame]:

@@ -8,7 +8,7 @@ so that no backtest window uses its future. Such a period is marked as unobserve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,8 @@ from pandas.api.extensions import take
 
 from mlspec import memory
 from mlspec.errors import DataError
-from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
+from mlspec.forecast.available import unavailable
+from mlspec.forecast.frame import AVAILABLE, ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.load import KEY, TypedRows
 from mlspec.forecast.spans import RowRules, SeriesSpans, series_spans
 from mlspec.forecast.zones import skipped_hours
@@ -40,15 +41,18 @@ def build_panel(
     rooms = SeriesRooms(
         active_series, span.first[active_series].to_numpy(), (span.newest + 1 - span.first[active_series]).to_numpy()
     )
-    frame, source = rooms.lay_out(rows.frame, [TARGET, *layout.planned, *layout.past], grid)
+    sale = [AVAILABLE] if AVAILABLE in rows.frame else []
+    frame, source = rooms.lay_out(rows.frame, [TARGET, *sale, *layout.planned, *layout.past], grid)
+    if sale:
+        frame[AVAILABLE] = ~unavailable(frame)
     if rules.absent_is_zero:
         never_was = frame[TIME].isin(skipped_hours(grid, rules.zone)).to_numpy()
         frame.loc[(source < 0) & ~never_was, TARGET] = 0.0
     frame[OBSERVED] = frame[TARGET].notna()
-    frame[TARGET] = _fill_gaps(frame[TARGET], rooms, layout.season)
+    frame[TARGET] = _fill_gaps(frame[TARGET], rooms.numbers(), layout.season)
     series = static_values(rows.frame, active_series, layout) if layout.static else pd.DataFrame({ID: active_series})
     bare = Panel(
-        frame[[ID, TIME, TARGET, OBSERVED, *layout.planned, *layout.past]], series, frame[[ID, TIME]][:0], layout
+        frame[[ID, TIME, TARGET, OBSERVED, *sale, *layout.planned, *layout.past]], series, frame[[ID, TIME]][:0], layout
     )
     return Panel(bare.frame, series, _known_future(bare, future), layout)
 
@@ -107,12 +111,20 @@ def series_names(rows: TypedRows) -> pd.DataFrame:
     return rows.frame[[ID, *columns]].drop_duplicates(ID).sort_values(ID, ignore_index=True)
 
 
-def _fill_gaps(values: pd.Series, rooms: SeriesRooms, season: int) -> pd.Series:
-    """Fill in the order of time, so that a filled value can fill a gap one season later."""
+def hide_values(panel: Panel, hidden: pd.DataFrame) -> Panel:
+    """Return the panel without the values of some series and periods (unique_id, ds): they are filled as gaps are."""
+    keys = pd.MultiIndex.from_frame(panel.frame[[ID, TIME]])
+    observed = panel.frame[OBSERVED] & ~keys.isin(pd.MultiIndex.from_frame(hidden[[ID, TIME]]))
+    numbers = pd.factorize(panel.frame[ID])[0]
+    filled = _fill_gaps(panel.frame[TARGET].where(observed), numbers, panel.layout.season)
+    return replace(panel, frame=panel.frame.assign(**{TARGET: filled, OBSERVED: observed}))
+
+
+def _fill_gaps(values: pd.Series, numbers: npt.NDArray[np.int64], season: int) -> pd.Series:
+    """Fill in the order of time, so that a filled value can fill a gap one season later. `numbers`: the series of each value."""
     if not values.isna().any():
         return values
-    numbers = rooms.numbers()
-    for _ in range(int(rooms.counts.max()) // max(season, 1) + 1):
+    for _ in range(int(np.bincount(numbers).max()) // max(season, 1) + 1):
         before = values.groupby(numbers).shift(season)
         if not (values.isna() & before.notna()).any():
             break

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlspec.forecast.available import unavailable
 from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME
 from mlspec.forecast.frequency import Frequency
 from mlspec.forecast.idle import find_idle_series
@@ -300,9 +301,9 @@ def _describe_gap(
     rows: pd.DataFrame, name: str, lacks: int, span: SeriesSpans, grid: PeriodGrid, rules: RowRules
 ) -> str:
     own = rows[rows[ID] == name]
-    periods = grid.periods[int(span.first[name]) :]
+    periods, known = grid.periods[int(span.first[name]) :], own[TARGET].notna() | unavailable(own)
     if rules.absent_is_zero:
-        lacking = periods.intersection(pd.DatetimeIndex(own.loc[own[TARGET].isna(), TIME]))
+        lacking = periods.intersection(pd.DatetimeIndex(own.loc[~known, TIME]))
     else:
-        lacking = periods.difference(pd.DatetimeIndex(own.loc[own[TARGET].notna(), TIME]))
+        lacking = periods.difference(pd.DatetimeIndex(own.loc[known, TIME]))
     return f"series '{name}' lacks {lacks:,}, the first {grid.frequency.format_period(lacking[0])}"

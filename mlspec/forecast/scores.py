@@ -54,7 +54,7 @@ def score_by_groups(rows: pd.DataFrame, groups: pd.DataFrame, quantiles: Sequenc
     """Return the metrics by each value of each column of `groups` (indexed by unique_id) with at most MOST_GROUPS values."""
     scored_groups = []
     for name in groups.columns:
-        values = groups[name].fillna("").map(_group_text)
+        values = groups[name].fillna("").map(group_text)
         if values.nunique() > MOST_GROUPS:
             continue
         by_value = rows.groupby(rows[ID].map(values), sort=True)
@@ -65,5 +65,6 @@ def score_by_groups(rows: pd.DataFrame, groups: pd.DataFrame, quantiles: Sequenc
     return scored_groups
 
 
-def _group_text(value: Any) -> str:
+def group_text(value: Any) -> str:
+    """Return a value of a column as it names a group: a whole number without a fraction."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlspec.forecast.available import unavailable
 from mlspec.forecast.candidates.short import LEAST
 from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.frequency import parse_frequency, span_between
@@ -140,6 +141,8 @@ def series_spans(
 ) -> SeriesSpans:
     """Return the spans of all series that have a value. A row whose value is empty says that the value is not known.
 
+    A period in which a series was not for sale counts as if it had a value, but does not begin a series.
+
     `newest` is the place of the newest period with a value, where other series have it than those of the rows. `numbers` are those
     of the rows, where they are known.
     """
@@ -147,9 +150,12 @@ def series_spans(
     numbers = numbers or number_series_of(rows)
     codes, names = numbers.codes, numbers.names
     has_value = rows[TARGET].notna().to_numpy() & (places >= 0)
-    known = _distinct_places(codes[has_value], places[has_value], len(grid))
+    began = _distinct_places(codes[has_value], places[has_value], len(grid)).min()
+    counted = has_value | (unavailable(rows) & (places >= 0))
+    inside = counted & (places >= began.reindex(codes).fillna(len(grid)).to_numpy())
+    known = _distinct_places(codes[inside], places[inside], len(grid))
     first, last_value, present = (
-        part.set_axis(pd.Index(names[part.index], name=ID)) for part in (known.min(), known.max(), known.size())
+        part.set_axis(pd.Index(names[part.index], name=ID)) for part in (began, known.max(), known.size())
     )
     if newest is None:
         newest = int(last_value.max()) if len(last_value) else 0
@@ -162,7 +168,7 @@ def series_spans(
     last = last_value
     if rules.absent_is_zero:
         last = last_value.where(last_value.index.isin(ended), newest)
-        empty = rows.loc[~has_value & (places >= 0), [ID, TIME]]
+        empty = rows.loc[~counted & (places >= 0), [ID, TIME]]
         present = last - first + 1 - _count_empty(empty, grid, first, last)
     present += _count_skipped(grid.get_indexer(skipped_hours(grid, rules.zone)), first, last)
     return SeriesSpans(first, last, present, last_value, last_sign, newest, ended, rules.omits_new)

@@ -16,8 +16,10 @@ from mlspec.forecast.selection import run_competition as compete
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_spec, segment_columns
 from mlspec.jobs.files import write_json, write_table
+from mlspec.jobs.levels import score_levels
 from mlspec.jobs.model_code import locate_candidates, locate_chosen
 from mlspec.jobs.parted_panel import open_panel
+from mlspec.jobs.reconciled import is_reconciled, reconcile_outcome
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import MAIN
 from mlspec.spec.output_columns import METHOD
@@ -37,12 +39,16 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         model = locate_candidates(spec, request.root)
         competitors = gather_competitors(panel, model, serving, pool)
         outcome = compete(panel, model, competitors, progress, pool)
+        if is_reconciled(spec):
+            outcome = reconcile_outcome(request, spec, panel.whole(), outcome, progress, pool)
     text = panel.layout.frequency.format_period
     champion = outcome.rows_for(outcome.champion.label)
     facts = _backtest_facts(spec, outcome, code_gone) | {
         "cutoffs": [text(cutoff) for cutoff in outcome.cutoffs],
         "by": score_by_groups(champion, segment_columns(request, spec), spec.model.quantiles),
     }
+    if spec.dataset.levels:
+        facts["levels"] = score_levels(request, spec, panel.whole(), champion)
     if panel.layout.cold_start:
         facts["notes"] += [_cold_start_note(champion)]
     outputs = {

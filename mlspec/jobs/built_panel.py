@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from mlspec.forecast.contract import ContractEvidence
 from mlspec.forecast.fates import list_ended_series
-from mlspec.forecast.frame import ID, OBSERVED, TIME, Layout
+from mlspec.forecast.frame import ID, OBSERVED, TIME, Layout, Panel
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.named_days import add_named_days
-from mlspec.forecast.regular import build_panel, series_names
+from mlspec.forecast.regular import build_panel, hide_values, series_names
+from mlspec.jobs.odd_values import OddValues, OddValueSearch
 from mlspec.jobs.panel_parts import PanelWriter
 from mlspec.spec.dataset import Dataset
 
@@ -23,6 +25,8 @@ class PanelBuilder:
         """`evidence` is of all parts, and passed the contract; `folder` is for files that are not kept (`PanelWriter`)."""
         self._dataset, self._evidence, self._layout = dataset, evidence, layout
         self._writer = PanelWriter(folder)
+        span = evidence.spans
+        self._search = OddValueSearch(dataset, int((span.newest + 1 - span.first[span.active]).sum()))
         self._series: list[pd.DataFrame] = []
         self._ended: list[pd.DataFrame] = []
         self._futures: list[pd.DataFrame] = []
@@ -44,7 +48,28 @@ class PanelBuilder:
         self._futures.append(panel.future)
         self.observed += int(panel.frame[OBSERVED].sum())
         self.filled += int((~panel.frame[OBSERVED]).sum())
+        self._search.look_at(panel)
         self._writer.add_part(panel.frame)
+
+    def judge_values(self) -> OddValues:
+        """Return what looks wrong in the parts, without the outliers from here on if the dataset says so."""
+        parts = [partial(self._read_part, number) for number in range(len(self._writer))]
+        odd = self._search.finish(parts, len(self._evidence.spans.active))
+        for number, read in enumerate(parts):
+            if len(odd.hidden):
+                self._hide(number, read(), odd.hidden)
+        return odd
+
+    def _read_part(self, number: int) -> Panel:
+        frame, series = self._writer.read_part(number), self._series[number]
+        return Panel(frame, series, frame[[ID, TIME]][:0], self._layout)
+
+    def _hide(self, number: int, panel: Panel, hidden: pd.DataFrame) -> None:
+        own = hidden[hidden[ID].isin(panel.series[ID])]
+        if len(own):
+            self._writer.replace_part(number, hide_values(panel, own).frame)
+            self.observed -= len(own)
+            self.filled += len(own)
 
     @property
     def series(self) -> pd.DataFrame:

@@ -78,6 +78,10 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
     builder = PanelBuilder(spec.dataset, evidence, layout, folder if len(rows) > 1 else None)
     for number in range(len(rows)):
         builder.add_part(rows.read(number)[1].rows)
+    odd = builder.judge_values()
+    facts |= odd.facts
+    facts["notes"] += odd.notes
+    outputs["quality"] = write_json(facts, request.out / "quality.json")
     outputs |= builder.write_panel(request.out)
     outputs |= {"series": write_table(_with_terms(builder.series, terms), request.out / "series.parquet")}
     if layout.known:

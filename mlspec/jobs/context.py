@@ -137,6 +137,14 @@ def segment_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
     return _name_series(series, spec).assign(**static)
 
 
+def hierarchy_columns(request: StepRequest, spec: Forecast) -> pd.DataFrame:
+    """Return the series columns and the columns of levels of all series that are forecast, also as ended, by unique_id."""
+    series = _read_series(request)
+    names = _name_series(series, spec)
+    static = [name for name in spec.dataset.hierarchy_columns if name not in names]
+    return names.assign(**{name: series.set_index(ID)[PREFIX + name] for name in static})
+
+
 def require_option(options: Mapping[str, Any], name: str, step: str) -> Any:
     """Return an option. Raises UsageError if it is missing."""
     if options.get(name) is None:

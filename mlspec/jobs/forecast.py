@@ -24,12 +24,14 @@ from mlspec.jobs.context import (
     read_spec,
     require_input,
 )
-from mlspec.jobs.files import read_marked_rows, write_table
+from mlspec.jobs.files import read_marked_rows, read_table, write_table
 from mlspec.jobs.isolation import forecast_from_file
+from mlspec.jobs.levels import write_levels
 from mlspec.jobs.moment import panel_as_of
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.jobs.predictions import VERSION, ExpectedForecast, write_instances
 from mlspec.jobs.process_workers import processors_of_this_machine
+from mlspec.jobs.reconciled import is_reconciled, reconcile_forecast
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.output_columns import METHOD
 from mlspec.state.resource import Json
@@ -67,8 +69,11 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
             request, spec, panel, names, version, alone=len(traffic) == 1, workers=processors_of_this_machine()
         )
     progress(len(traffic), len(traffic), "periods predicted")
-    out = _split_by_traffic(forecasts, names, traffic)
+    rows = _split_by_traffic(forecasts, names, traffic)
+    out = _drop_index(rows)
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
+    if spec.dataset.hierarchy is not None:
+        files |= write_levels(request, spec, panel.whole(), rows, traffic)
     shadows = [forecasts[version] for version, share in traffic.items() if share == 0]
     if shadows:
         files["shadow"] = write_table(_drop_index(pd.concat(shadows)), request.out / "shadow.parquet")
@@ -95,8 +100,11 @@ def _write_answers(request: StepRequest, spec: Forecast, names: pd.DataFrame, an
     predicted = ExpectedForecast(
         names, layout, cutoff, spec.dataset.time, columns, _traffic_shares(request), spec.dataset.timezone
     ).read_answers(answers)
-    out = _drop_index(_with_user_columns(spec, cutoff, names, predicted))
+    rows = _with_user_columns(spec, cutoff, names, predicted)
+    out = _drop_index(rows)
     files = {"forecast": write_table(out, request.out / "forecast.parquet")}
+    if spec.dataset.hierarchy is not None:
+        files |= write_levels(request, spec, open_panel(request, spec).whole(), rows, _traffic_shares(request))
     return StepResult(files, _forecast_facts(out, layout, cutoff))
 
 
@@ -109,7 +117,7 @@ def forecast_by_traffic(request: StepRequest, spec: Forecast, panel: PartedPanel
         )
         for version in shares
     }
-    return _split_by_traffic(forecasts, names, shares)
+    return _drop_index(_split_by_traffic(forecasts, names, shares))
 
 
 def _forecast_facts(out: pd.DataFrame, layout: Layout, cutoff: pd.Timestamp) -> dict[str, Json]:
@@ -162,12 +170,14 @@ def forecast_version(
 ) -> pd.DataFrame:
     """Return one version's forecast of all series, by unique_id; those that are new or have ended get what the spec says."""
     role = "" if alone and "model" in request.inputs else f"-{version}"
-    past = read_marked_rows(require_input(request, f"backtest{role}"), CHAMPION)
+    backtest = require_input(request, f"backtest{role}")
     times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
-    rows = forecast_from_file(require_input(request, f"model{role}"), panel, version, workers).merge(
-        series_scales(panel), on=ID, how="left"
-    )
-    rows = add_quantiles(rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1}), past, spec.model.quantiles)
+    model = require_input(request, f"model{role}")
+    rows = forecast_from_file(model, panel, version, workers).merge(series_scales(panel), on=ID, how="left")
+    rows = rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1})
+    if is_reconciled(spec):
+        rows = reconcile_forecast(request, spec, panel.whole(), rows, read_table(backtest), model, workers)
+    rows = add_quantiles(rows, read_marked_rows(backtest, CHAMPION), spec.model.quantiles)
     rows = rows.assign(**{METHOD: made_by(rows[ID], panel)})
     ended = ended_series(request, panel.cutoff)
     if len(ended):
@@ -192,10 +202,10 @@ def _with_user_columns(spec: Forecast, cutoff: pd.Timestamp, names: pd.DataFrame
 def _split_by_traffic(
     forecasts: Mapping[str, pd.DataFrame], names: pd.DataFrame, traffic: Mapping[str, int]
 ) -> pd.DataFrame:
-    """Return each series' rows from its version in the traffic split, sorted by series and time."""
+    """Return each series' rows from its version in the traffic split, sorted by series and time, by unique_id."""
     version_by_series = {key: version_for(series_partition(key), traffic) for key in names.index}
     parts = [rows[[version_by_series[key] == version for key in rows.index]] for version, rows in forecasts.items()]
-    return _drop_index(pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0])
+    return pd.concat(parts).sort_index(kind="stable") if len(parts) > 1 else parts[0]
 
 
 def _drop_index(rows: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ a series have no file, and the others are numbered without a gap; the first has 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,10 +83,23 @@ class PanelWriter:
     def add_part(self, frame: pd.DataFrame) -> None:
         """Take all rows of some series, sorted by series and time."""
         codes, names = pd.factorize(frame[ID])
-        content: pa.Table | Path = to_arrow(frame)
-        if self._folder is not None:
-            content = _put_away(content, self._folder / f"{len(self._taken):04}.arrow")
+        content = self._keep(to_arrow(frame), len(self._taken))
         self._taken.append(_TakenPart(pd.Index(names), np.bincount(codes, minlength=len(names)), content))
+
+    def __len__(self) -> int:
+        """Return how many parts were taken."""
+        return len(self._taken)
+
+    def read_part(self, number: int) -> pd.DataFrame:
+        """Return the rows of a part as they were taken."""
+        return self._taken[number].read().to_pandas()
+
+    def replace_part(self, number: int, frame: pd.DataFrame) -> None:
+        """Take other values for the same rows of a part."""
+        self._taken[number] = replace(self._taken[number], content=self._keep(to_arrow(frame), number))
+
+    def _keep(self, table: pa.Table, number: int) -> pa.Table | Path:
+        return table if self._folder is None else _put_away(table, self._folder / f"{number:04}.arrow")
 
     def write(self, folder: Path) -> dict[str, Path]:
         """Write the panel, and return its files by role."""
@@ -112,11 +125,15 @@ class _TakenPart:
         """Return the rows of the series that are wanted; None without one."""
         if not wanted.any():
             return None
-        table = self.content
-        if isinstance(table, Path):
-            with pa.memory_map(str(table)) as source:
-                table = pa.ipc.open_file(source).read_all()
+        table = self.read()
         return table if wanted.all() else table.filter(pa.array(wanted.repeat(self.counts)))
+
+    def read(self) -> pa.Table:
+        """Return all of its rows."""
+        if not isinstance(self.content, Path):
+            return self.content
+        with pa.memory_map(str(self.content)) as source:
+            return pa.ipc.open_file(source).read_all()
 
 
 def _put_away(table: pa.Table, path: Path) -> Path:

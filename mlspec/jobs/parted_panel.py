@@ -20,10 +20,11 @@ from mlspec.state.step import StepRequest
 def open_panel(request: StepRequest, spec: Forecast) -> PartedPanel:
     """Return the panel of `read_panel`; one that is kept in several parts is read part by part, when it is needed.
 
-    The workers of a cluster are sent shares of the panel, so that it is read as a whole for them. Raises as `read_panel` does.
+    The workers of a cluster are sent shares of the panel, and the levels of a hierarchy are sums over all series: for both it is
+    read as a whole. Raises as `read_panel` does.
     """
     parts = series_parts(request.inputs)
-    if len(parts) < 2 or spec.training.engine is not None:
+    if len(parts) < 2 or spec.training.engine is not None or spec.dataset.hierarchy is not None:
         return read_panel(request, spec)
     layout, series, schema = panel_layout(spec), active_series(request), read_schema(parts[0].paths[0])
     refuse_other_covariates(layout, schema.names, series)

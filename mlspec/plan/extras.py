@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from mlspec.spec.candidates import GradientBoosting
 from mlspec.spec.fields import ray_extra
 from mlspec.spec.forecast import Forecast
+from mlspec.spec.hierarchy import BOTTOM_UP
 
 
 def needed_extras(specs: Iterable[Forecast], target_extras: Collection[str]) -> tuple[str, ...]:
@@ -17,6 +18,8 @@ def needed_extras(specs: Iterable[Forecast], target_extras: Collection[str]) -> 
         calendar, covariates = spec.dataset.calendar, spec.dataset.covariates
         if covariates.holidays is not None or (calendar is not None and calendar.holidays is not None):
             extra_names.add("holidays")
+        if spec.dataset.reconcile != BOTTOM_UP:
+            extra_names.add("hierarchy")
         if spec.deployment.serve != "batch":
             extra_names.add("serve")
     return tuple(sorted(extra_names))

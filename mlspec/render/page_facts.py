@@ -80,6 +80,7 @@ class ForecastPageFacts:
     lineage: Mapping[str, Any] = field(default_factory=dict)
     auto: Sequence[str] = ()
     fates: Sequence[str] = ()
+    levels: Sequence[Mapping[str, Any]] = ()
     series: SeriesIndex | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Tag
 
 from mlspec.spec.fields import (
     Column,
@@ -31,7 +31,8 @@ from mlspec.spec.fields import (
     Timezone,
     Weekday,
 )
-from mlspec.spec.part import Part
+from mlspec.spec.hierarchy import BOTTOM_UP, Hierarchy, Level, Reconciliation, aggregate_levels
+from mlspec.spec.part import Part, list_or
 
 # The covariate that counts the public holidays of a period.
 HOLIDAYS = "holidays"
@@ -227,6 +228,10 @@ class DayCalendar(Part):
         description="The country whose public holidays are closed, by its ISO 3166 code, or one of its regions. Needs "
         "mlspec's extra `holidays`.",
     )  # fmt: skip
+    week_start: Weekday = Field(
+        default="MON", examples=["SUN"],
+        description="The day on which a week begins, for sums by week (dataset.hierarchy).",
+    )  # fmt: skip
 
 
 class Dataset(Part):
@@ -263,6 +268,16 @@ class Dataset(Part):
         description="What an absent row says: unknown (the period is filled and never scored) or zero (nothing was sold). A row "
         "whose value is empty is always unknown.",
     )  # fmt: skip
+    available: Column | None = Field(
+        default=None, examples=["in_stock"],
+        description="A column that says whether a series was for sale in a period: 1 or 0, true or false, or a share of it. "
+        "Below half, its demand is unknown, not low: the period is filled and never scored. Over the horizon all are for sale.",
+    )  # fmt: skip
+    outliers: Literal["keep", "replace"] = Field(
+        default="keep", examples=["replace"],
+        description="What becomes of a value that lies far outside of what its series usually has: keep (models learn from it) or "
+        "replace (it is filled as a gap is, and never scored). Either way it is named.",
+    )  # fmt: skip
     ended_after: Duration | None = Field(
         default=None, examples=["90d"],
         description="A series without a value for so long has ended. If left out: for longer than the horizon where `missing` is "
@@ -282,7 +297,35 @@ class Dataset(Part):
         description="What a series of fewer than 8 periods gets: model (most models repeat its last value), cold-start (its share "
         "of the forecast of the series with the same static columns), or no-forecast.",
     )  # fmt: skip
+    hierarchy: (
+        Annotated[
+            Annotated[Many[Column], Field(max_length=10), Tag("list")] | Annotated[Hierarchy, Tag("mapping")],
+            list_or("mapping"),
+        ]
+        | None
+    ) = Field(
+        default=None, examples=[["region", "store"], {"levels": ["region", "store"], "reconcile": "mint-shrink"}],
+        description="Columns whose sums are forecast too, the widest first, or a mapping; of days also sums by week. Without it, "
+        "only the series are forecast.",
+    )  # fmt: skip
     checks: Checks = Field(default=Checks(), description="The data contract.")
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels above the series, the widest first; none without a hierarchy."""
+        if self.hierarchy is None:
+            return ()
+        return aggregate_levels(self.hierarchy_columns, self.series)
+
+    @property
+    def hierarchy_columns(self) -> tuple[str, ...]:
+        """The columns that name levels, the widest first."""
+        return self.hierarchy.levels if isinstance(self.hierarchy, Hierarchy) else self.hierarchy or ()
+
+    @property
+    def reconcile(self) -> Reconciliation:
+        """How the levels are made to agree."""
+        return self.hierarchy.reconcile if isinstance(self.hierarchy, Hierarchy) else BOTTOM_UP
 
     @property
     def tells_methods(self) -> bool:

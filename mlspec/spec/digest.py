@@ -118,7 +118,10 @@ def _by_name(annotation: Any) -> bool:
 
 
 def _is_list(annotation: Any) -> bool:
-    return _holds(annotation, tuple)
+    """Return whether a value of this annotation may be a list of parts."""
+    if get_origin(annotation) in (Annotated, Union, types.UnionType):
+        return any(_is_list(inner) for inner in get_args(annotation))
+    return get_origin(annotation) is tuple and bool(parts_in(annotation))
 
 
 def _holds(annotation: Any, container: type) -> bool:

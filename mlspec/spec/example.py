@@ -29,6 +29,9 @@ dataset:
     holidays: BR
     events: {payday: ["2026-01-05", "2026-02-05"], school_break: ["2026-07-01/2026-07-31"]}
   future: {uri: data/promo_plan.csv}
+  available: in_stock
+  outliers: replace
+  hierarchy: {levels: [store_type, store], reconcile: mint-shrink}
   checks:
     freshness: {max_age: 10d}
     completeness: {min: 0.98}

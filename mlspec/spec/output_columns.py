@@ -12,6 +12,12 @@ _JOINED = "unique_id"  # mlspec's own name of a series, where several columns na
 
 
 METHOD = "method"  # only where `Dataset.tells_methods`
+LEVEL, DAYS = "level", "days"  # only in the tables of `Dataset.levels` and of weeks
+
+
+def is_level_column(name: str) -> bool:
+    """Return whether the tables of levels and of weeks have a column of this name, whatever the levels are."""
+    return name.lower() in (LEVEL, DAYS)
 
 
 def is_output_column(name: str, series: Sequence[str] = ()) -> bool:

@@ -21,3 +21,8 @@ def text_or(other: str) -> Any:
 def number_or(other: str) -> Any:
     """Choose between a number and a mapping by whether the value is a mapping, so that an error is about one of the two."""
     return Discriminator(lambda value: other if isinstance(value, dict | BaseModel) else "number")
+
+
+def list_or(other: str) -> Any:
+    """Choose between a list and a mapping by whether the value is a mapping, so that an error is about one of the two."""
+    return Discriminator(lambda value: other if isinstance(value, dict | BaseModel) else "list")

@@ -26,6 +26,8 @@ AS_OF = "as_of"  # the option of the steps `forecast` and `inventory` for a past
 # `panel-2023`, `panel-2024-01`. Those of the other parts have a number: `panel-s01-older`, `panel-s01-year`, `panel-s01`.
 PANEL = "panel"
 _PANEL_ROLE = re.compile(rf"{PANEL}(?:-s(?P<part>[0-9]+))?(?:-(?P<time>.+))?")
+# The files of a forecast with a hierarchy: the sums of each level, and by week those of days.
+LEVELS, WEEKS = "levels", "weeks"
 StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
 
 

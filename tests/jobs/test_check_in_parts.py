@@ -95,6 +95,7 @@ DATASETS = st.fixed_dictionaries({
         {}, {"past": ["promo"]}, {"static": ["size"]}, {"known": ["promo"], "events": {"fair": ["2024-01-05"]}},
     ]),
     "calendar": st.sampled_from([None, {"closed": ["2024-01-06"]}]),
+    "available": st.sampled_from([None, "promo"]),
 })  # fmt: skip
 
 
@@ -119,11 +120,35 @@ def sources(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
             cells[COLUMNS.index(column)] = text
             lines[place % len(lines)] = ",".join(cells)
     dataset = {key: value for key, value in draw(DATASETS).items() if value is not None}
+    if {"past", "known"} & dataset["covariates"].keys():  # the same column is no covariate
+        dataset.pop("available", None)
     if dataset["missing"] == "zero" or dataset["ended_series"] == "zero":
         dataset["ended_after"] = "6d"
     plan = [f"{shop},{item},2024-01-{day},1" for shop, item in series for day in range(14, 20)]
     kept = draw(st.lists(st.sampled_from(plan), max_size=2))
     return "\n".join(lines), "\n".join(line for line in plan if line not in kept), dataset
+
+
+@pytest.mark.parametrize("handling", ["keep", "replace"])
+def test_outliers_and_stock_outs_are_those_of_all_series(tmp_path: Path, handling: str) -> None:
+    """A bulk order, a shelf that was empty, and a day on which half of the series sell ten times as much: that is an event."""
+    lines = [",".join(COLUMNS)]
+    for place in range(8):
+        for number, day in enumerate(pd.date_range("2023-10-01", "2024-01-16")):
+            units = 20 + number % 7 + (place * 7 + number * 3) % 5
+            if (place, number) == (3, 50) or (number == 70 and place % 2):
+                units *= 10
+            if place == 6 and 30 <= number < 45:
+                units = 0
+            lines.append(f"S{place},x,{day.date()},{units},0,s")
+    (tmp_path / "sales.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    dataset = {"source": {"uri": "sales.csv"}, "outliers": handling}
+    whole = outcome(tmp_path, dataset, 1)
+    facts = json.loads(whole[0])
+    assert [value[:2] for value in facts["outliers"]["values"]] == [["S3/x", "2023-11-20"]]
+    assert [run[:3] for run in facts["stockouts"]["runs"]] == [["S6/x", "2023-10-31", "2023-11-14"]]
+    assert facts["filled"] == (handling == "replace")
+    assert outcome(tmp_path, dataset, 4) == whole
 
 
 @settings(max_examples=30)

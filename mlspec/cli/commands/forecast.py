@@ -11,7 +11,8 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.messages import report
 from mlspec.cli.target import open_here
 from mlspec.engine.forecast_comparison import PREVIOUS, compare_runs, find_compared_run
-from mlspec.engine.rows import checked_facts, choose_run, load_rows
+from mlspec.engine.level_rows import WEEK, load_level_rows
+from mlspec.engine.rows import checked_facts, choose_run
 from mlspec.errors import UsageError
 from mlspec.plan.series_fates import fate_sentences
 
@@ -31,17 +32,28 @@ from mlspec.plan.series_fates import fate_sentences
     metavar="PREV",
     help=f"What changed, by series, since another forecast: {PREVIOUS}, a cutoff, or a release (r1).",
 )
+@click.option(
+    "--level",
+    metavar="LEVEL",
+    help="Sums of series instead: total, a column of dataset.hierarchy, or all for a table of all levels.",
+)
+@click.option("--by", type=click.Choice([WEEK]), help="Sums by week, of a forecast of days.")
 @click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
 def command(
     name: str, target: str, output: str, out: Path | None, series: dict[str, str], cutoff: str | None, release: int | None,
-    compare: str | None, limit: int,
+    compare: str | None, level: str | None, by: str | None, limit: int,
 ) -> None:  # fmt: skip
     """Print the newest forecast: series, time, cutoff, mean, a column a quantile, version.
 
     With --compare, the sums over the periods that both forecasts have: in total, and by series, those that moved most first.
+
+    With --level or --by, sums of series, of weeks or of both, with quantiles of their own. `days` says how many days of a week the
+    horizon has.
     """
     if cutoff and release:
         raise UsageError("--cutoff and --release each name a forecast", hint="leave one of them out")
+    if compare is not None and (level or by):
+        raise UsageError("--compare is by series", hint="leave --level and --by out")
     opened = open_here(target)
     run = choose_run(opened, name, cutoff=cutoff, release=release)
     if compare is not None:
@@ -49,7 +61,7 @@ def command(
         comparison_text.print_comparison(name, found, output, limit, out)
         return
     facts = checked_facts(opened, name)
-    printed = rows.pick_series(name, load_rows(opened, name, "forecast", run), series, facts)
+    printed = rows.pick_series(name, load_level_rows(opened, name, run, level=level, by=by), series, facts)
     rows.print_rows(name, printed, output, limit, out)
     if not opened.observe_forecast(name).resources:
         report(f"{name} was destroyed: this is the last forecast that was made before", "WARNING")

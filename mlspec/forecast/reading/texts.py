@@ -55,3 +55,14 @@ def parse_covariate(column: Column, kind: CovariateKind, dialect: Dialect) -> Pa
     reason = "is neither TRUE nor FALSE, unlike the rest of the column"
     wrong = np.flatnonzero(np.isnan(flags) & ~missing)
     return ParsedColumn(pd.Series(named.expand(flags)), named.expand_reasons({int(code): reason for code in wrong}))
+
+
+def parse_share(column: Column, dialect: Dialect) -> ParsedColumn:
+    """Parse a column of shares or of flags: from 0 to 1; an empty cell is 1."""
+    kind = covariate_kind(column, dialect)
+    parsed = parse_covariate(column, "number" if kind == "number" else "flag", dialect)
+    values = parsed.values.astype("float64")
+    wrong = np.flatnonzero(((values < 0) | (values > 1)).to_numpy())
+    reasons = pd.Series("is not a share from 0 to 1", index=wrong, dtype=object)
+    problems = pd.concat([parsed.problems, reasons]).sort_index() if len(wrong) else parsed.problems
+    return ParsedColumn(values.where(values.notna(), 1.0), problems)

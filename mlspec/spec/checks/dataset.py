@@ -12,7 +12,7 @@ from mlspec.spec.dataset import HOLIDAYS
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.fields import TableFormat
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.output_columns import METHOD, is_output_column
+from mlspec.spec.output_columns import METHOD, is_level_column, is_output_column
 
 _LONGEST_EVENT = timedelta(days=366)
 _SELECT = re.compile(r"(?:select|with)\b", re.IGNORECASE)
@@ -91,7 +91,7 @@ def check_calendar(forecast: Forecast) -> Iterator[Problem]:
     if dataset.frequency not in ("D", "B"):
         message = f"a calendar is for days, and dataset.frequency is {dataset.frequency}"
         yield Problem(path, "calendar", message, "remove it: it is for the frequencies D and B")
-    if not (calendar.open or calendar.closed or calendar.holidays):
+    if not (calendar.open or calendar.closed or calendar.holidays or calendar.week_start != "MON"):
         yield Problem(
             path, "calendar", "expected open, closed or holidays", "such as open: [MON, TUE, WED, THU, FRI, SAT]"
         )
@@ -121,6 +121,8 @@ def column_roles(forecast: Forecast) -> list[tuple[Path, str]]:
     named_columns: list[tuple[Path, str]] = [(("dataset", "time"), dataset.time)]
     named_columns += [(("dataset", "series", index), name) for index, name in enumerate(dataset.series)]
     named_columns.append((("dataset", "target"), dataset.target))
+    if dataset.available is not None:
+        named_columns.append((("dataset", "available"), dataset.available))
     for kind in ("known", "past", "static"):
         names: tuple[str, ...] = getattr(covariates, kind)
         named_columns += [(("dataset", "covariates", kind, index), name) for index, name in enumerate(names)]
@@ -162,7 +164,11 @@ def check_columns(forecast: Forecast) -> Iterator[Problem]:
             role = ".".join(map(str, first[name][1:2] if len(first[name]) < 4 else first[name][1:3]))
             yield Problem(path, "column-twice", f"the column '{name}' is the {role} already", "a column has one role")
         first.setdefault(name, path)
-        is_written = is_output_column(name, dataset.series) or (name == METHOD and dataset.tells_methods)
+        is_written = (
+            is_output_column(name, dataset.series)
+            or (name == METHOD and dataset.tells_methods)
+            or (dataset.hierarchy is not None and is_level_column(name))
+        )
         if path[1] in ("time", "series") and is_written:
             message = f"'{name}' is the name of a column that mlspec writes in the forecast"
             renamed = f"dataset.source.query: SELECT {name} AS {path[1]}_{name}, …" if dataset.source.query else ""

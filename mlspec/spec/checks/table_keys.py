@@ -30,6 +30,9 @@ def check_layout(forecast: Forecast) -> Iterator[Problem]:
         return
     if dataset.source.uri is None or dataset.source.uri.startswith("bq://"):
         yield Problem(path, "table-key", "it is for files", "write dataset.source.query with UNPIVOT")
+    if dataset.available is not None:
+        message = f"a wide table has one value for each series and period: it cannot hold '{dataset.available}', too"
+        yield Problem(("dataset", "available"), "table-key", message, "write the table long, or remove this")
     for kind in ("known", "past"):
         names: tuple[str, ...] = getattr(dataset.covariates, kind)
         if names:

@@ -99,4 +99,17 @@ MUTATIONS = (
              "    if rules.zero_ends:\n", "    if False:\n", "tests/jobs/test_row_meaning.py"),
     Mutation("a time with an offset beside one without is judged by all rows", "forecast/history_parts.py",
              "return dealt if is_apart else None", "return dealt", "tests/jobs/test_check_in_parts.py"),
+    # --- levels, stock-outs and outliers ---
+    Mutation("a window is reconciled by the errors of the others", "forecast/reconcile.py",
+             "BaseErrors.measured(champion[~own], level_rows[~of_levels], MEAN)",
+             "BaseErrors.measured(champion, level_rows, MEAN)",
+             "tests/forecast/test_reconcile.py::test_a_window_of_the_backtest_is_corrected_by_the_errors_of_the_others"),
+    Mutation("the demand of a period without stock is not known", "forecast/available.py",
+             "TARGET: rows.frame[TARGET].mask(hidden)", "TARGET: rows.frame[TARGET]", "tests/jobs/test_available.py"),
+    Mutation("a period without stock is no gap", "forecast/spans.py",
+             "counted = has_value | (unavailable(rows) & (places >= 0))", "counted = has_value",
+             "tests/jobs/test_available.py::test_it_is_no_gap_and_no_end_of_the_series"),
+    Mutation("a promotion that is known is no outlier", "forecast/outliers.py",
+             "return rows[~_explained(panel, rows)]", "return rows",
+             "tests/forecast/test_outliers.py::test_what_can_be_explained_is_none"),
 )  # fmt: skip

@@ -85,9 +85,7 @@ class RemoteSteps:
             )
             objects += jobs.run_job(request, self._find_started(request.key))
         answers = {f"{PREDICTIONS}{number:05}": self._state.address_of(name) for number, name in enumerate(objects)}
-        return self._run_once(
-            step, folder, {**self._input_addresses(step, *panel_parts(step.inputs), "series"), **answers}
-        )
+        return self._run_once(step, folder, {**self._input_addresses(step, *_roles_beside_answers(step)), **answers})
 
     def _run_once(self, step: RemoteStep, folder: str, inputs: Mapping[str, str]) -> StepResult:
         """Return a step's result, or start it and raise WorkUnderWay. `inputs` are the addresses of its inputs by role."""
@@ -199,3 +197,10 @@ def error_to_json(error: MlspecError) -> dict[str, Any]:
 
 def _under_way(step: RemoteStep, kind: WorkKind, name: str, mark: str) -> WorkUnderWay:
     return WorkUnderWay(kind=kind, name=name, mark=mark, what=step.step, limit=LONG)
+
+
+def _roles_beside_answers(step: RemoteStep) -> list[str]:
+    """Return the inputs that the step reads beside the predictions of jobs: of a hierarchy all but the models, for its errors."""
+    if read_stored_spec(step.spec).dataset.hierarchy is None:
+        return [*panel_parts(step.inputs), "series"]
+    return [role for role in step.inputs if not role.startswith("model")]

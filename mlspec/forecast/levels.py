@@ -1,0 +1,152 @@
+"""Forecasts of sums of series: of each level of a hierarchy, and by week from days.
+
+A mean of a level is the sum of its series' means, so that all levels agree. A quantile is none: the 90 % quantile of a sum is not
+the sum of 90 % quantiles, unless all series always miss to the same side. So the quantiles of a level come from the errors of its
+sums in the backtest, calibrated as those of a series are (`forecast.quantiles`). They are in order, and wider levels have
+relatively narrower ones, as far as the errors of series even out.
+
+A sum has an actual value where enough of its series have one (`dataset.actuals.min_coverage`). Both sides are then summed over
+those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel
+from mlspec.forecast.load import join_ids
+from mlspec.forecast.quantiles import CUTOFF, RAW, STEP, add_quantiles, calibrate_windows, quantile_column
+from mlspec.forecast.scales import series_scales
+from mlspec.forecast.scores import group_text, score_rows
+from mlspec.spec.hierarchy import SERIES, Level
+
+_NODE, _SEEN = "node", "seen"
+_ONLY = "all series"  # the identifier of the only sum of a level without columns
+
+
+@dataclass(frozen=True)
+class LevelNodes:
+    """The sums of one level. `of_series`: the identifier of each series' sum, by unique_id. `names`: the columns by identifier."""
+
+    level: Level
+    of_series: pd.Series
+    names: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class SumRules:
+    """How sums are made: the quantiles to forecast, and the share of series that must have an actual value."""
+
+    quantiles: Sequence[float]
+    coverage: float
+
+
+def level_nodes(level: Level, columns: pd.DataFrame) -> LevelNodes:
+    """Return the sums of a level. `columns` has the series and static columns of each series, by unique_id."""
+    if level.name == SERIES:
+        named = columns.fillna("").map(group_text)
+        return LevelNodes(level, pd.Series(columns.index, index=columns.index), named)
+    texts = columns[list(level.columns)].fillna("").map(group_text)
+    ids = join_ids([texts[name] for name in level.columns], texts.index) if level.columns else _ONLY
+    nodes = pd.Series(ids, index=texts.index, dtype=object)
+    names = texts.assign(**{_NODE: nodes}).drop_duplicates(_NODE).set_index(_NODE).sort_index()
+    return LevelNodes(level, nodes, names)
+
+
+def sum_panel(panel: Panel, nodes: LevelNodes, coverage: float) -> Panel:
+    """Return the history of a level's sums, without covariates: a period counts as observed where enough of its series are."""
+    frame = panel.frame
+    layout = replace(panel.layout, known=(), past=(), static=(), computed=(), cold_start=False)
+    if nodes.level.name == SERIES:
+        return replace(panel, layout=layout)
+    keys = [frame[ID].map(nodes.of_series).rename(ID), frame[TIME]]
+    grouped = frame.groupby(keys, sort=True)
+    sums = grouped[TARGET].sum().reset_index()
+    sums[OBSERVED] = (grouped[OBSERVED].mean() >= coverage).to_numpy()
+    return Panel(sums, sums[[ID]].drop_duplicates(ignore_index=True), sums[[ID, TIME]][:0], layout)
+
+
+def past_sums(
+    past: pd.DataFrame, panel: Panel, nodes: LevelNodes, coverage: float, parts: Mapping[int, int] | None = None
+) -> pd.DataFrame:
+    """Return a backtest's rows of a level's sums: unique_id, cutoff, h, y, mean, scales.
+
+    With `parts`, the part of the horizon that each period ahead is in, each row is also a sum over a part, and h its number.
+    """
+    known = past[TARGET].notna()
+    rows = pd.DataFrame(
+        {
+            ID: past[ID].map(nodes.of_series), CUTOFF: past[CUTOFF], STEP: past[STEP].map(parts) if parts else past[STEP],
+            TARGET: past[TARGET], MEAN: past[MEAN].where(known), _SEEN: known,
+        }
+    )  # fmt: skip
+    grouped = rows.dropna(subset=[ID, STEP]).groupby([ID, CUTOFF, STEP], sort=True)
+    sums = grouped[[TARGET, MEAN]].sum(min_count=1)
+    sums[TARGET] = sums[TARGET].where(grouped[_SEEN].mean() >= coverage)
+    sums = sums.reset_index().astype({STEP: "int64"})
+    history = sum_panel(panel, nodes, coverage)
+    cuts = [_scales_at(history, cutoff) for cutoff in sorted(past[CUTOFF].unique())]
+    return sums.merge(pd.concat(cuts, ignore_index=True), on=[ID, CUTOFF], how="left")
+
+
+def _scales_at(history: Panel, cutoff: pd.Timestamp) -> pd.DataFrame:
+    known = replace(history, frame=history.frame[history.frame[TIME] <= cutoff])
+    return series_scales(known).assign(**{CUTOFF: cutoff})
+
+
+def forecast_sums(
+    rows: pd.DataFrame,
+    past: pd.DataFrame,
+    panel: Panel,
+    nodes: LevelNodes,
+    rules: SumRules,
+    parts: Mapping[int, int] | None = None,
+) -> pd.DataFrame:
+    """Return unique_id, h, mean and quantiles of a level's sums. `rows` are the same of the series.
+
+    Where the backtest has no error of such a sum, the quantiles are the sums of those of the series: as if all missed to one side.
+    """
+    columns = [quantile_column(q) for q in rules.quantiles]
+    block = rows[STEP].map(parts) if parts else rows[STEP]
+    keys = [rows[ID].map(nodes.of_series).rename(ID), block.rename(STEP)]
+    sums = rows.groupby(keys, sort=True)[[MEAN, *columns]].sum().reset_index().astype({STEP: "int64"})
+    scales = series_scales(sum_panel(panel, nodes, rules.coverage))
+    ahead = sums[[ID, STEP, MEAN]].merge(scales, on=ID, how="left")
+    made = add_quantiles(ahead, past_sums(past, panel, nodes, rules.coverage, parts), rules.quantiles)
+    for name in columns:
+        sums[name] = made[name].where(made[name].notna(), sums[name])
+    return sums
+
+
+def score_level(past: pd.DataFrame, panel: Panel, nodes: LevelNodes, rules: SumRules) -> dict[str, Any]:
+    """Return the accuracy of a level's sums in a backtest, as JSON; the quantiles of each window come from the other windows."""
+    sums = past_sums(past, panel, nodes, rules.coverage)
+    with_quantiles = calibrate_windows(sums, rules.quantiles)
+    kept = with_quantiles.assign(**{MEAN: with_quantiles[RAW]})
+    return {"level": nodes.level.name, "series": len(nodes.names), "metrics": score_rows(kept, rules.quantiles)}
+
+
+def week_parts(times: pd.DatetimeIndex, first_day: int) -> tuple[dict[int, int], list[pd.Timestamp]]:
+    """Return the week that each period ahead is in, numbered from 1, and the day on which each week begins.
+
+    `first_day` is the weekday on which weeks begin; 0 is Monday. The first and the last week may lie in the horizon only in part.
+    """
+    begins = times.normalize() - pd.to_timedelta((times.weekday - first_day) % 7, unit="D")
+    numbers, weeks = pd.factorize(begins)
+    return {step: int(number) + 1 for step, number in enumerate(numbers, 1)}, [pd.Timestamp(week) for week in weeks]
+
+
+def name_sums(sums: pd.DataFrame, nodes: LevelNodes, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the columns that name sums: the level, and a value or nothing for each of `columns`."""
+    yield "level", np.repeat(nodes.level.name, len(sums))
+    for name in columns:
+        known = name in nodes.names
+        yield (
+            name,
+            (nodes.names[name].reindex(sums[ID]).to_numpy() if known else np.full(len(sums), None, dtype=object)),
+        )

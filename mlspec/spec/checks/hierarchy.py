@@ -1,0 +1,31 @@
+"""Checks of the levels of a hierarchy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlspec.spec.faults import Path, Problem, did_you_mean
+from mlspec.spec.forecast import Forecast
+from mlspec.spec.hierarchy import BOTTOM_UP, SERIES, TOTAL, Hierarchy
+from mlspec.spec.output_columns import is_level_column, is_output_column
+
+_HIERARCHY: Path = ("dataset", "hierarchy")
+
+
+def check_hierarchy(forecast: Forecast) -> Iterator[Problem]:
+    """Levels are series or static columns, each named once, and their names are free."""
+    dataset = forecast.dataset
+    columns = [*dataset.series, *dataset.covariates.static]
+    path = (*_HIERARCHY, "levels") if isinstance(dataset.hierarchy, Hierarchy) else _HIERARCHY
+    for index, name in enumerate(dataset.hierarchy_columns):
+        if name not in columns:
+            hint = did_you_mean(name, columns) or "name it in dataset.series or covariates.static"
+            yield Problem((*path, index), "reference", f"'{name}' is not a series or static column", hint)
+        elif name in dataset.hierarchy_columns[:index]:
+            yield Problem((*path, index), "hierarchy", f"{name} is a level already", "name each level once")
+        elif name in (TOTAL, SERIES) or is_output_column(name) or is_level_column(name):
+            message = f"'{name}' is a word of mlspec's own in the table of levels"
+            yield Problem((*path, index), "column-reserved", message, "rename the column in the data")
+    if dataset.reconcile != BOTTOM_UP and not dataset.levels:
+        message = "there is one series, and no level above it"
+        yield Problem((*_HIERARCHY, "reconcile"), "hierarchy", message, "name the series columns, or drop this")
