@@ -73,7 +73,7 @@ def test_every_sentence_of_the_pages_is_translated_and_no_other() -> None:
     ]
     code = "\n".join(file.read_text(encoding="utf-8") for file in files)
     said = {first or second for first, second in re.findall(r"""\bsay\(\s*(?:"([^"]+)"|'([^']+)')""", code)}
-    said |= {*series_listing.ORDERS.values(), *fleet_page.STATES, *forecast_page.SENTENCES}
+    said |= {*series_listing.ORDERS.values(), *fleet_page.STATES, *forecast_page.SENTENCES, *action_page.SENTENCES}
     said |= {text for texts in action_page.ACTION_TEXTS.values() for text in texts}
     said |= {metric.tile for metric in METRICS.values() if metric.tile}
     said |= {*get_args(AlertDelivery), "pending", "silenced", "inhibited", "no-data"}  # of an alert in the inbox

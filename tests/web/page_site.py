@@ -96,6 +96,21 @@ def make_project(folder: Path) -> PageProject:
     return made
 
 
+def add_release(made: PageProject) -> PageProject:
+    """Let another kind of model take over in the forecast `demand`, as a person who changes its spec does."""
+    file = made.root / "specs/demand.yaml"
+    text = file.read_text()
+    assert text.count("{kind: seasonal-naive, season: 7}") == 1
+    file.write_text(text.replace("{kind: seasonal-naive, season: 7}", "{kind: croston}"))
+    later = format_moment(utc_now() + timedelta(hours=4))
+    engine = replace(open_engine(made.target, made.root, ignore_progress), clock=lambda: later)
+    specs = [spec for spec in read_specs([made.root / "specs"], made.root, "local").specs if spec.name == "demand"]
+    (found,) = reconcile_specs(engine, specs)
+    assert found.error is None, found.error
+    assert [release.release for release in made.target.load_releases("demand")] == [3, 2, 1]
+    return made
+
+
 def _lose_a_notice(target: LocalTarget, at: str) -> None:
     notice = Notice("lost", "demand", "accuracy", "alert", "firing", "critical", at, at, "accuracy: wape is 0.3")
     lost = PendingNotice(notice, "webhook:hook", 4, None, "400 Bad Request")

@@ -17,7 +17,7 @@ from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
-from mlspec.cli.page_actions import carry_out
+from mlspec.cli.page_actions import PageActions
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
@@ -59,7 +59,7 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
 )  # fmt: skip
 @click.option(
     "--allow-actions", is_flag=True,
-    help="Pages have forms that silence alerts, end holds and send notices again, for who has the token.",
+    help="Pages have forms that silence alerts, roll back, hold, resume and send notices again, for who has the token.",
 )  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine without a token.")
 @click.option(
@@ -116,7 +116,7 @@ def _page_routes(names: tuple[str, ...], target: str, language: str, *, allow_ac
     from mlspec.web.pages import page_routes
 
     source = PageSource(open_here(target), find_root(), names, jobs.measure_overview_apart, utc_now)
-    actions = action_routes(source, partial(carry_out, target), language) if allow_actions else []
+    actions = action_routes(source, PageActions(target), language) if allow_actions else []
     return [*page_routes(source, language, with_actions=allow_actions), *actions]
 
 
