@@ -19,8 +19,8 @@ from mlspec.render.page_frame import PageFrame, live_frame
 from mlspec.web.actions import ACTIONS, ActionRunner, read_form, read_order
 from mlspec.web.change_facts import change_part
 from mlspec.web.form_token import FormTokens
+from mlspec.web.page_answers import PageWish, html_response, read_wish
 from mlspec.web.page_source import PageSource
-from mlspec.web.pages import PageWish, html_response, read_wish
 from mlspec.web.problem import ClientError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlspec.engine.fleet import fleet_rows, inbox_items
 from mlspec.engine.overview import OverviewBasis, OverviewJob, load_overview, overview_basis
-from mlspec.engine.report import ForecastPageSource, gather_facts, with_series
+from mlspec.engine.report import ForecastPageSource, forecast_zone, gather_facts, with_series
 from mlspec.engine.rows import PlainRows, choose_run, load_rows
 from mlspec.engine.series_curves import load_curves, load_total_curve
 from mlspec.errors import UsageError
@@ -56,7 +56,7 @@ class PageSource:
 
     def forecast(self, name: str, zone: str | None) -> tuple[ForecastPageSource, KeptOverview, OverviewBasis]:
         """Return the facts of one forecast, with its overview if there is one already. Raises UsageError for an unknown name."""
-        self._require_name(name)
+        self.require_name(name)
         now = self.clock()
         with self.target.read_session(), self.target.hash_files_once():
             basis = overview_basis(self.target, name, format_moment(now))
@@ -81,9 +81,20 @@ class PageSource:
 
     def rows(self, name: str) -> PlainRows:
         """Return all rows of the newest forecast. Raises UsageError for an unknown name."""
-        self._require_name(name)
+        self.require_name(name)
         return load_rows(self.target, name, "forecast", choose_run(self.target, name))
 
-    def _require_name(self, name: str) -> None:
+    def overview(self, name: str) -> KeptOverview:
+        """Return the overview of a forecast, if there is one already. Raises StateError if there is no forecast yet."""
+        return self.overviews.find_overview(name, overview_basis(self.target, name, format_moment(self.clock())))
+
+    def zone(self, name: str) -> str:
+        """Return the time zone in which people read a forecast, by its newest release."""
+        release = next(iter(self.target.load_releases(name)), None)
+        return forecast_zone(release_spec(release)) if release else "UTC"
+
+    def require_name(self, name: str) -> str:
+        """Return the name of a forecast that is shown. Raises UsageError if it is none."""
         if name not in self.names():
             raise UsageError(f"there is no forecast '{name[:60]}'", hint="the list of forecasts has them all")
+        return name

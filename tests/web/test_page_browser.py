@@ -31,6 +31,7 @@ PAGES = (
     "/forecasts/demand",
     "/forecasts/demand?series=shop+3&language=pt-BR",
     "/forecasts/orders?utc=1",
+    "/forecasts/demand/releases?language=pt-BR",
 )
 
 

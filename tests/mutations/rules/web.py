@@ -14,7 +14,7 @@ MUTATIONS = (
     Mutation("a request that reads brings no body", "web/access.py", 'if method in ("GET", "HEAD") and', "if False and", ACCESS),
     Mutation("a token is the whole token", "web/access.py",
              "hmac.compare_digest(word.strip(), access.token.encode())", "access.token.encode().startswith(word.strip())", ACCESS),
-    Mutation("a page says which scripts it runs", "web/pages.py", '        "content-security-policy": LIVE_POLICY,\n', "",
+    Mutation("a page says which scripts it runs", "web/page_answers.py", '        "content-security-policy": LIVE_POLICY,\n', "",
              "tests/web/test_pages.py::test_pages_run_and_load_nothing_but_the_server_s_own_files"),
     Mutation("a form has its own action's token", "web/action_pages.py",
              'if not self.tokens.is_valid(fields.get("token", ""), _subject(name, action), self.source.clock()):', "if False:",

@@ -1,0 +1,54 @@
+"""The further pages of one forecast: its releases side by side."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mlspec.engine.release_comparison import compare_releases
+from mlspec.errors import StateError
+from mlspec.plan.serving import observed_traffic
+from mlspec.render.page_frame import PageFrame
+from mlspec.render.reader import LANGUAGES, Reader
+from mlspec.render.releases_page import render_releases
+from mlspec.web.page_answers import PageMaker, PageWish, html_response, read_parameter
+from mlspec.web.page_source import PageSource
+from mlspec.web.release_facts import release_facts, release_pair
+
+# The further pages of a forecast: the end of their address, and their title.
+PART_TITLES = {"releases": "Releases"}
+
+
+class ForecastParts:
+    """The pages, one method per path."""
+
+    def __init__(self, source: PageSource, maker: PageMaker) -> None:
+        self._source, self._maker = source, maker
+
+    async def releases(self, request: Request) -> Response:
+        """Answer with the releases, two of them side by side."""
+        return await self._maker.answer(request, self._releases_page)
+
+    def _reader(self, request: Request, name: str, wish: PageWish) -> tuple[Reader, PageFrame]:
+        """Return who reads a page of one forecast, by the clocks of the forecast, and its frame."""
+        reader = Reader(LANGUAGES[wish.language], "UTC" if wish.utc else self._source.zone(name))
+        return reader, self._maker.frame(request, reader, wish, "forecast")
+
+    def _releases_page(self, request: Request, wish: PageWish) -> Response:
+        name, target = self._source.require_name(request.path_params["name"]), self._source.target
+        releases = target.load_releases(name)
+        if not releases:
+            raise StateError(f"{name} has no release yet", hint="`mlspec status` says why; `mlspec apply` makes one")
+        kept = self._source.overview(name)
+        realised = kept.series.overview.by_version if kept.series else ()
+        traffic = observed_traffic(target.observe_forecast(name))
+        rows = release_facts(releases, target.load_versions(name), realised, traffic)
+        pair = None
+        if len(releases) > 1:
+            first = read_parameter(request, "a") or str(releases[1].release)
+            second = read_parameter(request, "b") or str(releases[0].release)
+            pair = release_pair(rows, compare_releases(target, name, first, second))
+        reader, frame = self._reader(request, name, wish)
+        pending = kept.is_pending and kept.series is None
+        page = render_releases(name, rows, pair, frame, reader, pending=pending, suffix=wish.suffix)
+        return html_response(page, reader, soon=pending)
