@@ -1,22 +1,24 @@
-"""The further pages of one forecast: its releases side by side."""
+"""The further pages of one forecast: its releases side by side, and the quality of its data."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mlspec.engine.data_quality import load_quality, quality_rows
 from mlspec.engine.release_comparison import compare_releases
 from mlspec.errors import StateError
 from mlspec.plan.serving import observed_traffic
 from mlspec.render.page_frame import PageFrame
+from mlspec.render.quality_page import render_quality
 from mlspec.render.reader import LANGUAGES, Reader
 from mlspec.render.releases_page import render_releases
-from mlspec.web.page_answers import PageMaker, PageWish, html_response, read_parameter
+from mlspec.web.page_answers import PageMaker, PageWish, download_links, html_response, read_parameter, table_response
 from mlspec.web.page_source import PageSource
 from mlspec.web.release_facts import release_facts, release_pair
 
 # The further pages of a forecast: the end of their address, and their title.
-PART_TITLES = {"releases": "Releases"}
+PART_TITLES = {"releases": "Releases", "quality": "Data quality"}
 
 
 class ForecastParts:
@@ -28,6 +30,26 @@ class ForecastParts:
     async def releases(self, request: Request) -> Response:
         """Answer with the releases, two of them side by side."""
         return await self._maker.answer(request, self._releases_page)
+
+    async def quality(self, request: Request) -> Response:
+        """Answer with what the checks of the data found over time."""
+        return await self._maker.answer(request, self._quality_page)
+
+    async def quality_file(self, request: Request) -> Response:
+        """Answer with the same as a file."""
+        return await self._maker.answer(request, self._quality_file)
+
+    def _quality_page(self, request: Request, wish: PageWish) -> Response:
+        name = self._source.require_name(request.path_params["name"])
+        reader, frame = self._reader(request, name, wish)
+        downloads = download_links(f"/forecasts/{name}/quality", reader)
+        rows = load_quality(self._source.target, name)
+        return html_response(render_quality(name, rows, downloads, frame, reader, suffix=wish.suffix), reader)
+
+    def _quality_file(self, request: Request, _wish: PageWish) -> Response:
+        name = self._source.require_name(request.path_params["name"])
+        rows = quality_rows(load_quality(self._source.target, name))
+        return table_response(request, rows, f"{name}-quality")
 
     def _reader(self, request: Request, name: str, wish: PageWish) -> tuple[Reader, PageFrame]:
         """Return who reads a page of one forecast, by the clocks of the forecast, and its frame."""

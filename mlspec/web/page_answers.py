@@ -122,6 +122,12 @@ def workbook_response(rows: PlainRows, name: str) -> Response:
     return file_response(as_xlsx(rows), f"{name}.xlsx", _WORKBOOK)
 
 
+def table_response(request: Request, rows: PlainRows, name: str) -> Response:
+    """Return rows in the form that the ending of the address says: CSV or XLSX."""
+    is_workbook = request.url.path.endswith(".xlsx")
+    return workbook_response(rows, name) if is_workbook else csv_response(request, rows, name)
+
+
 def download_links(address: str, reader: Reader) -> list[Link]:
     """Return links to the forms of a file; `address` is without an ending. XLSX needs an extra."""
     links = [

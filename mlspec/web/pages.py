@@ -25,12 +25,11 @@ from mlspec.web.forecast_parts import PART_TITLES, ForecastParts
 from mlspec.web.page_answers import (
     PageMaker,
     PageWish,
-    csv_response,
     download_links,
     html_response,
     read_page_number,
     read_parameter,
-    workbook_response,
+    table_response,
 )
 from mlspec.web.page_source import PageSource
 from mlspec.web.problem import ClientError
@@ -49,9 +48,12 @@ def page_routes(source: PageSource, language: str | None = None, *, with_actions
         Route("/", pages.fleet, methods=["GET"]),
         Route("/alerts", pages.alerts, methods=["GET"]),
         Route("/forecasts/{name}", pages.forecast, methods=["GET"]),
-        Route("/forecasts/{name}/forecast.csv", pages.download_csv, methods=["GET"]),
-        Route("/forecasts/{name}/forecast.xlsx", pages.download_xlsx, methods=["GET"]),
+        Route("/forecasts/{name}/forecast.csv", pages.download, methods=["GET"]),
+        Route("/forecasts/{name}/forecast.xlsx", pages.download, methods=["GET"]),
         Route("/forecasts/{name}/releases", parts.releases, methods=["GET"]),
+        Route("/forecasts/{name}/quality", parts.quality, methods=["GET"]),
+        Route("/forecasts/{name}/quality.csv", parts.quality_file, methods=["GET"]),
+        Route("/forecasts/{name}/quality.xlsx", parts.quality_file, methods=["GET"]),
         Route("/assets/{name}", send_asset, methods=["GET"]),
     ]
 
@@ -78,11 +80,8 @@ class _Pages:
     async def forecast(self, request: Request) -> Response:
         return await self._maker.answer(request, self._forecast_page)
 
-    async def download_csv(self, request: Request) -> Response:
-        return await self._maker.answer(request, self._csv_file)
-
-    async def download_xlsx(self, request: Request) -> Response:
-        return await self._maker.answer(request, self._xlsx_file)
+    async def download(self, request: Request) -> Response:
+        return await self._maker.answer(request, self._forecast_file)
 
     def _fleet_page(self, request: Request, wish: PageWish) -> Response:
         reader, rows = wish.reader, self._source.fleet()
@@ -132,11 +131,9 @@ class _Pages:
         )
         return html_response(page, reader, soon=kept.is_pending and kept.series is None)
 
-    def _csv_file(self, request: Request, _wish: PageWish) -> Response:
-        return csv_response(request, self._source.rows(request.path_params["name"]), request.path_params["name"])
-
-    def _xlsx_file(self, request: Request, _wish: PageWish) -> Response:
-        return workbook_response(self._source.rows(request.path_params["name"]), request.path_params["name"])
+    def _forecast_file(self, request: Request, _wish: PageWish) -> Response:
+        name = request.path_params["name"]
+        return table_response(request, self._source.rows(name), name)
 
 
 async def send_asset(request: Request) -> Response:

@@ -32,6 +32,8 @@ PAGES = (
     "/forecasts/demand?series=shop+3&language=pt-BR",
     "/forecasts/orders?utc=1",
     "/forecasts/demand/releases?language=pt-BR",
+    "/forecasts/demand/quality",
+    "/forecasts/orders/quality?language=pt-BR",
 )
 
 
