@@ -1,4 +1,4 @@
-"""The further pages of one forecast: its releases side by side, and the quality of its data."""
+"""The further pages of one forecast: its releases side by side, the quality of its data, and what-ifs."""
 
 from __future__ import annotations
 
@@ -7,25 +7,35 @@ from starlette.responses import Response
 
 from mlspec.engine.data_quality import load_quality, quality_rows
 from mlspec.engine.release_comparison import compare_releases
-from mlspec.errors import StateError
+from mlspec.engine.rows import newest_run
+from mlspec.engine.serving_record import load_serving
+from mlspec.errors import MlspecError, StateError
 from mlspec.plan.serving import observed_traffic
 from mlspec.render.page_frame import PageFrame
 from mlspec.render.quality_page import render_quality
 from mlspec.render.reader import LANGUAGES, Reader
 from mlspec.render.releases_page import render_releases
+from mlspec.render.what_if_page import render_what_if
 from mlspec.web.page_answers import PageMaker, PageWish, download_links, html_response, read_parameter, table_response
 from mlspec.web.page_source import PageSource
 from mlspec.web.release_facts import release_facts, release_pair
+from mlspec.web.what_if import WhatIfAnswers
+from mlspec.web.what_if_facts import read_what_if, what_if_part
 
 # The further pages of a forecast: the end of their address, and their title.
-PART_TITLES = {"releases": "Releases", "quality": "Data quality"}
+PART_TITLES = {"releases": "Releases", "quality": "Data quality", "what-if": "What if"}
 
 
 class ForecastParts:
     """The pages, one method per path."""
 
-    def __init__(self, source: PageSource, maker: PageMaker) -> None:
-        self._source, self._maker = source, maker
+    def __init__(self, source: PageSource, maker: PageMaker, what_if: WhatIfAnswers | None) -> None:
+        self._source, self._maker, self._what_if = source, maker, what_if
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The titles of the pages that there are, by the end of their address."""
+        return {part: text for part, text in PART_TITLES.items() if part != "what-if" or self._what_if}
 
     async def releases(self, request: Request) -> Response:
         """Answer with the releases, two of them side by side."""
@@ -38,6 +48,23 @@ class ForecastParts:
     async def quality_file(self, request: Request) -> Response:
         """Answer with the same as a file."""
         return await self._maker.answer(request, self._quality_file)
+
+    async def what_if(self, request: Request) -> Response:
+        """Answer with the form of a what-if, and its answer."""
+        return await self._maker.answer(request, self._what_if_page)
+
+    def _what_if_page(self, request: Request, wish: PageWish) -> Response:
+        name, target = self._source.require_name(request.path_params["name"]), self._source.target
+        form, assumed = read_what_if(request, load_serving(target, name), newest_run(target, name))
+        reader, frame = self._reader(request, name, wish)
+        answer, problem = None, ""
+        if assumed.values and self._what_if:
+            try:
+                answer = what_if_part(self._what_if.answer(name, assumed))
+            except MlspecError as error:
+                problem = f"{error.message}: {error.hint}" if error.hint else error.message
+        page = render_what_if(form, answer, frame, reader, problem=problem, suffix=wish.suffix)
+        return html_response(page, reader, 400 if problem else 200)
 
     def _quality_page(self, request: Request, wish: PageWish) -> Response:
         name = self._source.require_name(request.path_params["name"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 
 from starlette.requests import Request
@@ -21,7 +22,7 @@ from mlspec.render.forecast_page import render_forecast_page
 from mlspec.render.page_frame import ASSETS, Link, asset_text
 from mlspec.render.reader import LANGUAGES, Reader
 from mlspec.render.series_part import SeriesChoice
-from mlspec.web.forecast_parts import PART_TITLES, ForecastParts
+from mlspec.web.forecast_parts import ForecastParts
 from mlspec.web.page_answers import (
     PageMaker,
     PageWish,
@@ -33,16 +34,20 @@ from mlspec.web.page_answers import (
 )
 from mlspec.web.page_source import PageSource
 from mlspec.web.problem import ClientError
+from mlspec.web.what_if import WhatIfAnswers
 
 logger = logging.getLogger(__name__)
 _KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 _FOREVER = "public, max-age=31536000, immutable"  # the address of a file changes with its content
 
 
-def page_routes(source: PageSource, language: str | None = None, *, with_actions: bool = False) -> list[Route]:
+def page_routes(
+    source: PageSource, language: str | None = None, *, with_actions: bool = False, what_if: WhatIfAnswers | None = None
+) -> list[Route]:
     """Return the routes of the pages. `language` is that of readers whose browsers ask for none of ours."""
     maker = PageMaker(language)
-    pages, parts = _Pages(source, maker, with_actions=with_actions), ForecastParts(source, maker)
+    parts = ForecastParts(source, maker, what_if)
+    pages = _Pages(source, maker, parts.titles, with_actions=with_actions)
     threading.Thread(target=_load_arrow, daemon=True).start()
     return [
         Route("/", pages.fleet, methods=["GET"]),
@@ -54,6 +59,7 @@ def page_routes(source: PageSource, language: str | None = None, *, with_actions
         Route("/forecasts/{name}/quality", parts.quality, methods=["GET"]),
         Route("/forecasts/{name}/quality.csv", parts.quality_file, methods=["GET"]),
         Route("/forecasts/{name}/quality.xlsx", parts.quality_file, methods=["GET"]),
+        *([Route("/forecasts/{name}/what-if", parts.what_if, methods=["GET"])] if what_if else []),
         Route("/assets/{name}", send_asset, methods=["GET"]),
     ]
 
@@ -68,8 +74,8 @@ def _load_arrow() -> None:
 class _Pages:
     """The pages, one method per path."""
 
-    def __init__(self, source: PageSource, maker: PageMaker, *, with_actions: bool) -> None:
-        self._source, self._maker, self._with_actions = source, maker, with_actions
+    def __init__(self, source: PageSource, maker: PageMaker, parts: Mapping[str, str], *, with_actions: bool) -> None:
+        self._source, self._maker, self._parts, self._with_actions = source, maker, parts, with_actions
 
     async def fleet(self, request: Request) -> Response:
         return await self._maker.answer(request, self._fleet_page)
@@ -126,7 +132,7 @@ class _Pages:
             problem=kept.problem,
             actions=actions,
             parts=[
-                Link(f"/forecasts/{name}/{part}{wish.suffix}", reader.say(text)) for part, text in PART_TITLES.items()
+                Link(f"/forecasts/{name}/{part}{wish.suffix}", reader.say(text)) for part, text in self._parts.items()
             ],
         )
         return html_response(page, reader, soon=kept.is_pending and kept.series is None)

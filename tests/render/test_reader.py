@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlspec.assets import asset_folder
 from mlspec.plan.alert_delivery import AlertDelivery
-from mlspec.render import action_page, fleet_page, forecast_page, quality_page, reader, series_listing
+from mlspec.render import action_page, fleet_page, forecast_page, plan_page, quality_page, reader, series_listing
 from mlspec.render.reader import LANGUAGES, Reader, choose_language, translations
 from mlspec.spec.metrics import METRICS
 from mlspec.web.forecast_parts import PART_TITLES
@@ -80,6 +80,7 @@ def test_every_sentence_of_the_pages_is_translated_and_no_other() -> None:
         *forecast_page.SENTENCES,
         *action_page.SENTENCES,
         *quality_page.SENTENCES,
+        *plan_page.SENTENCES,
         *PART_TITLES.values(),
     }
     said |= {text for texts in action_page.ACTION_TEXTS.values() for text in texts}

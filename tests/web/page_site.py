@@ -35,6 +35,7 @@ from mlspec.web.page_source import PageSource
 from mlspec.web.pages import page_routes
 from mlspec.web.problem import ClientError
 from mlspec.web.server import open_socket
+from mlspec.web.what_if import WhatIfAnswers
 from tests.examples import project, spec_text
 
 SHOPS = 14
@@ -119,12 +120,14 @@ def _lose_a_notice(target: LocalTarget, at: str) -> None:
 
 
 @contextmanager
-def serving_pages(made: PageProject, token: str | None = None, run: ActionRunner | None = None) -> Iterator[str]:
-    """Serve the pages, and yield their address. With `run` they have actions."""
+def serving_pages(
+    made: PageProject, token: str | None = None, run: ActionRunner | None = None, what_if: WhatIfAnswers | None = None
+) -> Iterator[str]:
+    """Serve the pages, and yield their address. With `run` they have actions, with `what_if` what-ifs."""
     source = PageSource(made.target, made.root, (), jobs.measure_overview, utc_now)
     actions = action_routes(source, run) if run else []
     router = Starlette(
-        routes=[*page_routes(source, with_actions=bool(run)), *actions],
+        routes=[*page_routes(source, with_actions=bool(run), what_if=what_if), *actions],
         exception_handlers={HTTPException: _answer_http_error, ClientError: _answer_client_error},
     )
     listening = open_socket("127.0.0.1", 0)
