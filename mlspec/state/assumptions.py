@@ -19,7 +19,7 @@ class Assumptions:
 
 @dataclass(frozen=True, slots=True)
 class AssumedForecasts:
-    """Two forecasts as plain values by column: with the plan as it is, and with what is assumed. `notes` say what has to be said."""
+    """Two forecasts as plain values by column: with the plan as it is, and with what is assumed; `notes` on that."""
 
     before: Mapping[str, list[Any]]
     after: Mapping[str, list[Any]]

@@ -51,7 +51,7 @@ def make_app(
     pages: Sequence[Route] = (),
     what_if: WhatIfAnswers | None = None,
 ) -> ASGIApp:
-    """Return the application. `pages` are the routes of the pages for people, which come last. Without `what_if` it answers none."""
+    """Return the application. `pages` are the routes of the pages for people, which come last; `what_if` answers what-ifs."""
     endpoints = _Endpoints(cache, handler)
     predicts = ["/predict", *([routes.predict] if routes.predict else [])]
     # First in the table, because the platform's path may equal one of mlspec's.

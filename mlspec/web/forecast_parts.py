@@ -1,4 +1,4 @@
-"""The further pages of one forecast: its releases side by side, the quality of its data, and what-ifs."""
+"""The further pages of one forecast: its releases side by side, the quality of its data, what-ifs, and orders."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mlspec.engine.data_quality import load_quality, quality_rows
+from mlspec.engine.planner_table import plan_series, planner_rows
 from mlspec.engine.release_comparison import compare_releases
-from mlspec.engine.rows import newest_run
+from mlspec.engine.rows import load_rows, newest_run
 from mlspec.engine.serving_record import load_serving
 from mlspec.errors import MlspecError, StateError
 from mlspec.plan.serving import observed_traffic
@@ -15,15 +16,17 @@ from mlspec.render.page_frame import PageFrame
 from mlspec.render.quality_page import render_quality
 from mlspec.render.reader import LANGUAGES, Reader
 from mlspec.render.releases_page import render_releases
+from mlspec.render.stock_page import render_stock
 from mlspec.render.what_if_page import render_what_if
 from mlspec.web.page_answers import PageMaker, PageWish, download_links, html_response, read_parameter, table_response
 from mlspec.web.page_source import PageSource
 from mlspec.web.release_facts import release_facts, release_pair
+from mlspec.web.stock_facts import parse_stock, read_stock, stock_part
 from mlspec.web.what_if import WhatIfAnswers
 from mlspec.web.what_if_facts import read_what_if, what_if_part
 
 # The further pages of a forecast: the end of their address, and their title.
-PART_TITLES = {"releases": "Releases", "quality": "Data quality", "what-if": "What if"}
+PART_TITLES = {"releases": "Releases", "quality": "Data quality", "what-if": "What if", "stock": "Orders and stock"}
 
 
 class ForecastParts:
@@ -36,6 +39,35 @@ class ForecastParts:
     def titles(self) -> dict[str, str]:
         """The titles of the pages that there are, by the end of their address."""
         return {part: text for part, text in PART_TITLES.items() if part != "what-if" or self._what_if}
+
+    async def stock(self, request: Request) -> Response:
+        """Answer with the planner's table."""
+        return await self._maker.answer(request, self._stock_page)
+
+    async def stock_file(self, request: Request) -> Response:
+        """Answer with the whole table as a file."""
+        return await self._maker.answer(request, self._stock_file)
+
+    def _stock_page(self, request: Request, wish: PageWish) -> Response:
+        name, target = self._source.require_name(request.path_params["name"]), self._source.target
+        reader, frame = self._reader(request, name, wish)
+        levels = load_rows(target, name, "inventory", newest_run(target, name))
+        source = self._source.curve_source(name)
+        typed = read_stock(request)
+        on_hand = parse_stock(typed, decimal_comma=reader.language.decimal_comma)
+        part = stock_part(request, source, levels, typed, on_hand)
+        kept = {"language": wish.language, **{f"stock.{series}": text for series, text in typed.items()}}
+        downloads = download_links(f"/forecasts/{name}/stock", reader, kept)
+        page = render_stock(name, source.spec.dataset.target, part, downloads, frame, reader, suffix=wish.suffix)
+        return html_response(page, reader)
+
+    def _stock_file(self, request: Request, wish: PageWish) -> Response:
+        name, target = self._source.require_name(request.path_params["name"]), self._source.target
+        levels = load_rows(target, name, "inventory", newest_run(target, name))
+        source = self._source.curve_source(name)
+        on_hand = parse_stock(read_stock(request), decimal_comma=LANGUAGES[wish.language].decimal_comma)
+        times, planned = plan_series(source, levels, on_hand)
+        return table_response(request, planner_rows(source.spec, times, planned), f"{name}-stock")
 
     async def releases(self, request: Request) -> Response:
         """Answer with the releases, two of them side by side."""

@@ -128,15 +128,23 @@ def table_response(request: Request, rows: PlainRows, name: str) -> Response:
     return workbook_response(rows, name) if is_workbook else csv_response(request, rows, name)
 
 
-def download_links(address: str, reader: Reader) -> list[Link]:
-    """Return links to the forms of a file; `address` is without an ending. XLSX needs an extra."""
+def download_links(address: str, reader: Reader, kept: Mapping[str, str] | None = None) -> list[Link]:
+    """Return links to the forms of a file; `address` is without an ending, `kept` are its parameters. XLSX needs an extra."""
+    words = dict(kept or {})
     links = [
-        Link(f"{address}.csv", reader.say("Download CSV")),
-        Link(f"{address}.csv?form=semicolon", reader.say("Download CSV with ; and decimal commas")),
+        Link(_with_words(f"{address}.csv", words), reader.say("Download CSV")),
+        Link(
+            _with_words(f"{address}.csv", {**words, "form": "semicolon"}),
+            reader.say("Download CSV with ; and decimal commas"),
+        ),
     ]
     if importlib.util.find_spec("openpyxl") is not None:
-        links.append(Link(f"{address}.xlsx", reader.say("Download XLSX")))
+        links.append(Link(_with_words(f"{address}.xlsx", words), reader.say("Download XLSX")))
     return links
+
+
+def _with_words(address: str, words: Mapping[str, str]) -> str:
+    return f"{address}?{urlencode(words)}" if words else address
 
 
 def read_parameter(request: Request, name: str) -> str:

@@ -12,7 +12,7 @@ from mlspec.engine.fleet import fleet_rows, inbox_items
 from mlspec.engine.overview import OverviewBasis, OverviewJob, load_overview, overview_basis
 from mlspec.engine.report import ForecastPageSource, forecast_zone, gather_facts, with_series
 from mlspec.engine.rows import PlainRows, choose_run, load_rows
-from mlspec.engine.series_curves import load_curves, load_total_curve
+from mlspec.engine.series_curves import CurveSource, load_curves, load_total_curve
 from mlspec.errors import UsageError
 from mlspec.plan.moments import format_moment
 from mlspec.plan.releases import release_spec
@@ -73,6 +73,10 @@ class PageSource:
         if kept is None or kept[0] != basis:
             self.totals[name] = kept = (basis, load_total_curve(source.curves))
         return kept[1]
+
+    def curve_source(self, name: str) -> CurveSource:
+        """Return where the curves of a forecast are read. Raises UsageError for an unknown name."""
+        return self.forecast(name, None)[0].curves
 
     def alert_names(self, name: str) -> tuple[str, ...]:
         """Return the names of the alerts of a forecast's newest release."""

@@ -59,6 +59,9 @@ def page_routes(
         Route("/forecasts/{name}/quality", parts.quality, methods=["GET"]),
         Route("/forecasts/{name}/quality.csv", parts.quality_file, methods=["GET"]),
         Route("/forecasts/{name}/quality.xlsx", parts.quality_file, methods=["GET"]),
+        Route("/forecasts/{name}/stock", parts.stock, methods=["GET"]),
+        Route("/forecasts/{name}/stock.csv", parts.stock_file, methods=["GET"]),
+        Route("/forecasts/{name}/stock.xlsx", parts.stock_file, methods=["GET"]),
         *([Route("/forecasts/{name}/what-if", parts.what_if, methods=["GET"])] if what_if else []),
         Route("/assets/{name}", send_asset, methods=["GET"]),
     ]
@@ -132,7 +135,9 @@ class _Pages:
             problem=kept.problem,
             actions=actions,
             parts=[
-                Link(f"/forecasts/{name}/{part}{wish.suffix}", reader.say(text)) for part, text in self._parts.items()
+                Link(f"/forecasts/{name}/{part}{wish.suffix}", reader.say(text))
+                for part, text in self._parts.items()
+                if part != "stock" or source.facts.inventory
             ],
         )
         return html_response(page, reader, soon=kept.is_pending and kept.series is None)

@@ -34,6 +34,7 @@ PAGES = (
     "/forecasts/demand/releases?language=pt-BR",
     "/forecasts/demand/quality",
     "/forecasts/orders/quality?language=pt-BR",
+    "/forecasts/demand/stock?language=pt-BR",
 )
 
 
