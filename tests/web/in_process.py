@@ -68,6 +68,7 @@ class InProcessServer:
         self.said: list[str] = []
         cache = PredictionCache(cast("Any", None), tuple(forecasts), cast("Any", None), self.said.append)
         cache._forecasts = dict(forecasts)
+        self.cache = cache
         self.counts = RequestCounter(cache, lambda: NOW)
         handler = PredictionHandler(self.counts, lambda: 0.0, self.said.append)
         application = make_app(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def command(
     blocked = bool(plan.obstacles)
     if out is not None and not blocked:
         write_output(out, to_text(plan, tuple(map(str, paths)), select))
-    forms = {
+    forms: dict[str, Callable[[Plan], str]] = {
         **_FORMS,
         "text": partial(plan_text.as_text, in_full=in_full),
         "html": partial(_as_page, language=language),
