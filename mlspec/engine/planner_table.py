@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlspec.engine.rows import PlainRows
-from mlspec.engine.series_curves import CurveSource, load_curves
+from mlspec.engine.series_curves import CurveSource, load_means
 from mlspec.plan.stock_projection import OrderRules, StockPeriod, project_stock
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.inventory import Inventory
 from mlspec.state.split import series_key
 
+_FEW = 100  # series that are read by their names
 _COLUMNS = ("demand", "order", "arrival", "expected_stock")
 
 
@@ -46,22 +47,14 @@ def plan_series(
         return [], []
     keys = stock_keys(spec, levels)
     ids = [series_key(dict(zip(spec.dataset.series, map(str, key), strict=True))) for key in keys]
-    curves = load_curves(source, ids)
-    times = sorted(
-        {
-            time
-            for curve in curves.values()
-            for time, mean in zip(curve.times, curve.mean, strict=True)
-            if mean is not None
-        }
-    )
+    # A filter that names thousands of series is deeper than the reader of Parquet files can go.
+    means = load_means(source, ids if len(ids) <= _FEW else None)
+    times = sorted({time for own in means.values() for time in own})
     planned = []
     for unique_id, key, row in zip(ids, keys, levels.values, strict=True):
         named = dict(zip(levels.columns, row, strict=True))
         begin = on_hand.get(unique_id, float(named["order_up_to"] or 0.0))
-        curve = curves.get(unique_id)
-        means = dict(zip(curve.times, curve.mean, strict=True)) if curve else {}
-        demand = [float(means.get(time) or 0.0) for time in times]
+        demand = [float(means.get(unique_id, {}).get(time) or 0.0) for time in times]
         planned.append(
             PlannedSeries(unique_id, key, named, begin, project_stock(demand, order_rules(inventory, named), begin))
         )

@@ -7,8 +7,7 @@ from starlette.responses import Response
 
 from mlspec.engine.data_quality import load_quality, quality_rows
 from mlspec.engine.planner_table import plan_series, planner_rows
-from mlspec.engine.release_comparison import compare_releases
-from mlspec.engine.rows import load_rows, newest_run
+from mlspec.engine.rows import newest_run
 from mlspec.engine.serving_record import load_serving
 from mlspec.errors import MlspecError, StateError
 from mlspec.plan.serving import observed_traffic
@@ -49,9 +48,9 @@ class ForecastParts:
         return await self._maker.answer(request, self._stock_file)
 
     def _stock_page(self, request: Request, wish: PageWish) -> Response:
-        name, target = self._source.require_name(request.path_params["name"]), self._source.target
+        name = self._source.require_name(request.path_params["name"])
         reader, frame = self._reader(request, name, wish)
-        levels = load_rows(target, name, "inventory", newest_run(target, name))
+        levels = self._source.stock_levels(name)
         source = self._source.curve_source(name)
         typed = read_stock(request)
         on_hand = parse_stock(typed, decimal_comma=reader.language.decimal_comma)
@@ -62,8 +61,8 @@ class ForecastParts:
         return html_response(page, reader)
 
     def _stock_file(self, request: Request, wish: PageWish) -> Response:
-        name, target = self._source.require_name(request.path_params["name"]), self._source.target
-        levels = load_rows(target, name, "inventory", newest_run(target, name))
+        name = self._source.require_name(request.path_params["name"])
+        levels = self._source.stock_levels(name)
         source = self._source.curve_source(name)
         on_hand = parse_stock(read_stock(request), decimal_comma=LANGUAGES[wish.language].decimal_comma)
         times, planned = plan_series(source, levels, on_hand)
@@ -128,7 +127,7 @@ class ForecastParts:
         if len(releases) > 1:
             first = read_parameter(request, "a") or str(releases[1].release)
             second = read_parameter(request, "b") or str(releases[0].release)
-            pair = release_pair(rows, compare_releases(target, name, first, second))
+            pair = release_pair(rows, self._source.release_comparison(name, first, second))
         reader, frame = self._reader(request, name, wish)
         pending = kept.is_pending and kept.series is None
         page = render_releases(name, rows, pair, frame, reader, pending=pending, suffix=wish.suffix)

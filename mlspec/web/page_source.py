@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 from mlspec.engine.fleet import fleet_rows, inbox_items
 from mlspec.engine.overview import OverviewBasis, OverviewJob, load_overview, overview_basis
+from mlspec.engine.release_comparison import ReleaseComparison, compare_releases
 from mlspec.engine.report import ForecastPageSource, forecast_zone, gather_facts, with_series
-from mlspec.engine.rows import PlainRows, choose_run, load_rows
+from mlspec.engine.rows import PlainRows, choose_run, load_rows, newest_run
 from mlspec.engine.series_curves import CurveSource, load_curves, load_total_curve
 from mlspec.errors import UsageError
 from mlspec.plan.moments import format_moment
@@ -20,6 +22,8 @@ from mlspec.render.page_facts import FleetRow, InboxItem, SeriesCurve, Undeliver
 from mlspec.render.series_listing import SeriesIndex
 from mlspec.targets.base import Target
 from mlspec.web.overview_cache import KeptOverview, OverviewCache
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class PageSource:
     measure: OverviewJob
     clock: Callable[[], datetime]
     totals: dict[str, tuple[OverviewBasis, SeriesCurve]] = field(default_factory=dict)
+    kept: dict[str, tuple[object, Any]] = field(default_factory=dict)
 
     @cached_property
     def overviews(self) -> OverviewCache:
@@ -91,6 +96,25 @@ class PageSource:
     def overview(self, name: str) -> KeptOverview:
         """Return the overview of a forecast, if there is one already. Raises StateError if there is no forecast yet."""
         return self.overviews.find_overview(name, overview_basis(self.target, name, format_moment(self.clock())))
+
+    def stock_levels(self, name: str) -> PlainRows:
+        """Return the stock levels of the newest forecast. Raises StateError if it has none."""
+        run = newest_run(self.target, name)
+        basis = run.files.get("inventory")
+        return self._keep(f"stock {name}", basis, lambda: load_rows(self.target, name, "inventory", run))
+
+    def release_comparison(self, name: str, first: str, second: str) -> ReleaseComparison:
+        """Return what differs between two releases. Raises UsageError if there is no such release."""
+        basis = (self.target.serial, first, second)
+        return self._keep(f"releases {name}", basis, lambda: compare_releases(self.target, name, first, second))
+
+    def _keep(self, subject: str, basis: object, make: Callable[[], Made]) -> Made:
+        """Return what `make` makes, or made for the same basis: for many series it takes a second."""
+        kept = self.kept.get(subject)
+        if kept is None or kept[0] != basis:
+            self.kept[subject] = kept = (basis, make())
+        made: Made = kept[1]
+        return made
 
     def zone(self, name: str) -> str:
         """Return the time zone in which people read a forecast, by its newest release."""

@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import Browser
 
+from mlspec.engine import planner_table
 from tests.web.browser import DESKTOP, PHONE, SMALLEST_TEXT, accessibility_faults, opened, sideways
 from tests.web.page_site import SHOPS
 from tests.web.test_pages import get, words_of
@@ -57,6 +58,12 @@ def test_the_files_have_every_series_and_period(site: str) -> None:
         book = openpyxl.load_workbook(io.BytesIO(answer.read()))
     assert book.active is not None
     assert book.active.max_row == SHOPS * 2 + 1
+
+
+def test_many_series_are_read_without_their_names(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = get(f"{site}{PATH}.csv")[2]
+    monkeypatch.setattr(planner_table, "_FEW", 3)
+    assert get(f"{site}{PATH}.csv")[2] == few
 
 
 def test_a_stock_that_is_no_number_is_said(site: str) -> None:
