@@ -28,7 +28,7 @@ from mlspec.web.what_if_facts import read_what_if, what_if_part
 PART_TITLES = {"releases": "Releases", "quality": "Data quality", "what-if": "What if", "stock": "Orders and stock"}
 
 
-class ForecastParts:
+class FurtherPages:
     """The pages, one method per path."""
 
     def __init__(self, source: PageSource, maker: PageMaker, what_if: WhatIfAnswers | None) -> None:

@@ -22,7 +22,7 @@ from mlspec.render.forecast_page import render_forecast_page
 from mlspec.render.page_frame import ASSETS, Link, asset_text
 from mlspec.render.reader import LANGUAGES, Reader
 from mlspec.render.series_part import SeriesChoice
-from mlspec.web.forecast_parts import ForecastParts
+from mlspec.web.forecast_parts import FurtherPages
 from mlspec.web.page_answers import (
     PageMaker,
     PageWish,
@@ -46,7 +46,7 @@ def page_routes(
 ) -> list[Route]:
     """Return the routes of the pages. `language` is that of readers whose browsers ask for none of ours."""
     maker = PageMaker(language)
-    parts = ForecastParts(source, maker, what_if)
+    parts = FurtherPages(source, maker, what_if)
     pages = _Pages(source, maker, parts.titles, with_actions=with_actions)
     threading.Thread(target=_load_arrow, daemon=True).start()
     return [
