@@ -27,7 +27,7 @@ from mlspec.errors import LostProcess
 from mlspec.plan.moments import format_moment
 from mlspec.spec import read_specs
 from mlspec.web.actions import ActionOrder
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tests.web.browser import DESKTOP, PHONE, SMALLEST_TEXT, accessibility_faults, opened, sideways
 from tests.web.page_site import PageProject, serving_pages
 from tests.web.test_actions import BASIC, TOKEN, fetch, form_token, post
@@ -46,6 +46,7 @@ def acting(
     """A copy of the project with three releases, and the address of its pages with actions."""
     copy = PageProject(shutil.copytree(three_releases.root, tmp_path / "copy"))
     monkeypatch.chdir(copy.root)
+    monkeypatch.setattr(action_process, "ANSWER_SECONDS", PATIENCE)  # on a busy machine a rollback takes longer
     with serving_pages(copy, TOKEN, PageActions("local")) as site:
         yield copy, site
 
@@ -73,6 +74,7 @@ def test_a_person_sees_what_a_rollback_does_and_rolls_back(
     with opened(
         chromium, f"{site}/forecasts/demand", size, http_credentials={"username": "ana", "password": TOKEN}
     ) as page:
+        page.set_default_timeout(PATIENCE * 1000)
         page.get_by_role("link", name="Roll back").click()
         assert accessibility_faults(page) == []
         assert sideways(page) <= 0
