@@ -41,6 +41,7 @@ COMMANDS = {
     "history": "List releases, versions and events, newest first.",
     "diff": "Compare two releases field by field.",
     "rollback": "Move a forecast to an earlier good release, and hold it there.",
+    "hold": "Keep the release that serves, until a person resumes.",
     "resume": "End a hold, so that the loop continues.",
     "silence": "Mute an alert for a while.",
     "notify": "Try the receivers of notices.",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mlspec.engine.forecast_sums import compare_files
 from mlspec.engine.rows import PlainRows, load_rows, previous_run, run_from_cutoff, run_of_release, series_columns
 from mlspec.errors import UsageError
 from mlspec.plan.forecast_changes import ForecastChanges, ForecastValue, compare_forecasts
@@ -41,23 +42,33 @@ def compare_runs(
     Raises UsageError if they have no period in common, or no such series.
     """
     series = series_columns(target, name)
-    time = _time_column(load_rows(target, name, "forecast", after), series)
-    values = [
-        list(_values(load_rows(target, name, "forecast", run).filter_rows(dict(wanted)), series, time))
-        for run in (before, after)
-    ]
-    if wanted and not any(values):
-        pairs = " ".join(f"{column}={value}" for column, value in wanted.items())
-        raise UsageError(
-            f"{name} has no series {pairs}", hint=f"`mlspec forecast {name} --output csv` prints all series"
-        )
-    changes = compare_forecasts(*values)
+    changes = (
+        _compare_rows(target, name, before, after, wanted) if wanted else compare_files(target, before, after, series)
+    )
     if changes is None:
         raise UsageError(
             f"the forecasts of {name} from {before.cutoff} and from {after.cutoff} have no period in common",
             hint="compare with a later cutoff; `mlspec history` lists what was made",
         )
     return ForecastComparison(before, after, series, changes)
+
+
+def _compare_rows(
+    target: Target, name: str, before: ForecastRun, after: ForecastRun, wanted: Mapping[str, str]
+) -> ForecastChanges | None:
+    """Compare the rows that `wanted` names. Raises UsageError if there is none."""
+    series = series_columns(target, name)
+    time = _time_column(load_rows(target, name, "forecast", after), series)
+    values = [
+        list(_values(load_rows(target, name, "forecast", run).filter_rows(dict(wanted)), series, time))
+        for run in (before, after)
+    ]
+    if not any(values):
+        pairs = " ".join(f"{column}={value}" for column, value in wanted.items())
+        raise UsageError(
+            f"{name} has no series {pairs}", hint=f"`mlspec forecast {name} --output csv` prints all series"
+        )
+    return compare_forecasts(*values)
 
 
 def _time_column(rows: PlainRows, series: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Manual operations on a forecast: roll back, resume, settle notices, silence an alert. The loop respects them."""
+"""Manual operations on a forecast: roll back, hold, resume, settle notices, silence an alert. The loop respects them."""
 
 from __future__ import annotations
 
@@ -9,32 +9,38 @@ from typing import Literal
 from mlspec.engine import traffic
 from mlspec.engine.apply import EFFECTS, perform_effect
 from mlspec.engine.context import Engine, Spec
-from mlspec.engine.effects import ForecastWork, is_intact, known_version
+from mlspec.engine.effects import ForecastWork, known_version
 from mlspec.engine.pass_plan import plan_on_checked_data
+from mlspec.engine.rollback_choice import choose_release
 from mlspec.engine.under_way import finish_by_waiting, own_work
-from mlspec.errors import Refused, StateError, UsageError
+from mlspec.errors import Refused, UsageError
 from mlspec.plan.backoff import ended_pass
 from mlspec.plan.delivery import discard_notice, resend_notice
 from mlspec.plan.health import healthy_condition
+from mlspec.plan.manual_hold import find_hold_problem
 from mlspec.plan.moments import format_moment, parse_moment
-from mlspec.plan.serving import good_releases, stable_version
 from mlspec.state.ledger import Hold, Silence
 from mlspec.state.notice import PendingNotice
-from mlspec.state.observed import Observed, Settlement
-from mlspec.state.record import Condition, Event, Release, Version
-
-_SHOWN = 20  # releases in a hint
+from mlspec.state.observed import Settlement
+from mlspec.state.record import Condition, Event, Version
 
 
 def roll_back(
-    engine: Engine, spec: Spec, release_number: int | None, by: str, reason: str, lock_timeout: float = 0.0
+    engine: Engine,
+    spec: Spec,
+    release_number: int | None,
+    by: str,
+    reason: str,
+    lock_timeout: float = 0.0,
+    serves: str = "",
 ) -> str:
     """Move a forecast to an earlier good release now, hold it there, and return a sentence on what was done.
 
     The version that served goes into quarantine. Raises UsageError for a release that does not exist, Refused for one that
-    cannot serve, or if another version took over meanwhile. It waits without the lock for a deployment, and then for the forecast.
+    cannot serve, or if another version took over meanwhile: since a person saw that `serves` did, where that is given. It waits
+    without the lock for a deployment, and then for the forecast.
     """
-    rollback = _Rollback(engine, spec, release_number, by, reason)
+    rollback = _Rollback(engine, spec, release_number, by, reason, serves)
     return finish_by_waiting(engine, spec.name, rollback.go_on, lock_timeout)
 
 
@@ -87,10 +93,10 @@ class _Rollback:
         serves = str(work.observed.find_fact("deployment", "version"))
         if self.serves and serves != self.serves:
             raise Refused(
-                f"{work.name}: {serves} took over from {self.serves} during the wait, so nothing was rolled back",
+                f"{work.name}: {serves} took over from {self.serves} meanwhile, so nothing was rolled back",
                 hint=f"`mlspec history {work.name}` says why; run the command again to replace {serves}",
             )
-        release = _choose_release(work, work.observed, self.release_number)
+        release = choose_release(work, self.release_number)
         self.serves, self.release_number = serves, release.release
         return known_version(work, release.version)
 
@@ -100,60 +106,20 @@ class _Rollback:
             perform_effect(work, "forecast", EFFECTS["forecast"])
 
 
-def _choose_release(work: ForecastWork, observed: Observed, release_number: int | None) -> Release:
-    """Return the requested release, or the newest good one."""
-    target, serves = work.engine.target, stable_version(observed)
-    if serves is None:
-        raise StateError(f"{work.name}: nothing serves, so there is nothing to roll back", hint="run `mlspec apply`")
-    releases, versions = target.load_releases(work.name), target.load_versions(work.name)
-    good = good_releases(
-        releases, versions, observed.find_fact("deployment", "version"), observed.ledger, work.desired.spec
-    )
-    good = tuple(release for release in good if is_intact(work, known_version(work, release.version)))
-    if release_number is None:
-        if not good:
-            raise Refused(
-                f"{work.name}: there is no earlier good release to roll back to{_why_none(work, observed, releases)}",
-                hint=f"`mlspec history {work.name}` lists all; change the spec and apply, or pause it with reconcile.mode",
-            )
-        return good[0]
-    asked_release = next((release for release in releases if release.release == release_number), None)
-    if asked_release is None:
-        raise UsageError(
-            f"{work.name} has no release {release_number}", hint=f"`mlspec history {work.name}` lists them"
-        )
-    if asked_release.version not in {release.version for release in good}:
-        raise Refused(
-            f"{work.name}: release {release_number} cannot serve: {_why_not(work, observed, asked_release)}",
-            hint=_release_hint(good),
-        )
-    return asked_release
+def hold_forecast(engine: Engine, spec: Spec, by: str, reason: str, lock_timeout: float = 0.0) -> str:
+    """Hold the release that serves until `mlspec resume`, or until the spec changes, and return what was done.
 
-
-def _why_none(work: ForecastWork, observed: Observed, releases: tuple[Release, ...]) -> str:
-    """Return why the newest releases cannot serve, for a sentence."""
-    reasons = [f"release {release.release}: {_why_not(work, observed, release)}" for release in releases[:_SHOWN]]
-    return f" ({'; '.join(reasons)})" if reasons else ""
-
-
-def _why_not(work: ForecastWork, observed: Observed, asked_release: Release) -> str:
-    bad = next(
-        (quarantine for quarantine in observed.ledger.quarantined if quarantine.version == asked_release.version), None
-    )
-    if bad:
-        return f"{asked_release.version} is in quarantine since {bad.at}: {bad.reason}"
-    if asked_release.version == observed.find_fact("deployment", "version"):
-        return f"{asked_release.version} is what serves now"
-    if not is_intact(work, known_version(work, asked_release.version)):
-        return f"files of {asked_release.version} are missing"
-    return "it was made for forecasts of another shape (series, horizon, quantiles), or after what serves now"
-
-
-def _release_hint(good: tuple[Release, ...]) -> str:
-    if not good:
-        return "no earlier release can serve"
-    more = f" and {len(good) - _SHOWN} earlier ones" if len(good) > _SHOWN else ""
-    return f"good ones: {', '.join(str(release.release) for release in good[:_SHOWN])}{more}"
+    Raises Refused where there is nothing to hold, or where a hold would not keep what serves.
+    """
+    name, at = spec.name, engine.clock()
+    with engine.target.lock_forecast(name, "hold", at, lock_timeout):
+        observed = engine.target.observe_forecast(name)
+        if problem := find_hold_problem(observed, spec.forecast, spec.spec_hash):
+            raise Refused(f"{name}: {problem.why}", hint=problem.hint)
+        work = ForecastWork(engine, plan_on_checked_data(engine, spec, observed).desired, observed)
+        traffic.hold_release(work, observed, by=by, reason=reason, ledger=observed.ledger)
+        release, version = (observed.find_fact("deployment", fact) for fact in ("release", "version"))
+        return f"release {release} ({version}) is held by {by}: {reason}; until `mlspec resume {name}` or another spec"
 
 
 def resume_forecast(engine: Engine, name: str, by: str, forgive: str | None = None) -> str:

@@ -88,6 +88,16 @@ def load_curves(source: CurveSource, ids: Sequence[str] | None = None) -> dict[s
     }  # fmt: skip
 
 
+def load_means(source: CurveSource, ids: Sequence[str] | None = None) -> dict[str, dict[str, float | None]]:
+    """Return the mean of the newest forecast by period (ISO text) of series by their ids; of all of them, if none is named."""
+    names = {key: unique_id for unique_id, key in _series_keys(source, ids).items()}
+    if not names:
+        return {}
+    runs = _run_points(source, source.forecast, names, few=ids is not None)
+    texts = _period_texts(source.zone, *(run["mean"] for run in runs.values()))
+    return {unique_id: {texts[time]: value for time, value in run["mean"]} for unique_id, run in runs.items()}
+
+
 def load_total_curve(source: CurveSource) -> SeriesCurve:
     """Return the sums over all series. Quantiles are those of the total level, if there is one: they are no sum of quantiles."""
     time = source.spec.dataset.time

@@ -11,12 +11,13 @@ import logging
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from mlspec import memory
 from mlspec.errors import Defect, LostProcess, MissingExtra, MlspecError, TargetError
 from mlspec.log_context import forecast_scope
-from mlspec.state.assumptions import Assumptions
+from mlspec.state.assumptions import AssumedForecasts, Assumptions
 from mlspec.state.overview import ForecastOverview
 from mlspec.state.predicted import Predictions
 from mlspec.state.step import Progress, StepName, StepRequest, StepResult
@@ -33,6 +34,7 @@ STEPS: dict[StepName, str] = {
 }
 # What a prediction imports: loaded once in the process that others are forked from. Trees need more than twice as long.
 _FOR_ANY_MODEL = ("mlspec.jobs.predictor", "statsforecast")
+WHAT_IF_SECONDS = 40.0  # a request is answered within a minute
 _FOR_TREES = ("mlforecast", "sklearn.ensemble", "lightgbm")
 
 
@@ -105,6 +107,20 @@ def forecast_what_if(request: StepRequest, assumed: Assumptions) -> Any:
         return what_if.run(request, assumed)
 
 
+def forecast_what_if_apart(request: StepRequest, assumed: Assumptions) -> AssumedForecasts:
+    """Return the same as plain values, as `predict_apart` does. Raises TargetError if it takes longer than WHAT_IF_SECONDS."""
+    work = partial(_plain_what_if, assumed=assumed)
+    found: AssumedForecasts = _run_apart(work, request, "the what-if", WHAT_IF_SECONDS)
+    return found
+
+
+def _plain_what_if(request: StepRequest, assumed: Assumptions) -> AssumedForecasts:
+    from mlspec.jobs.what_if import plain_columns
+
+    found = forecast_what_if(request, assumed)
+    return AssumedForecasts(plain_columns(found.before), plain_columns(found.after), found.cutoff, found.notes)
+
+
 def measure_importance(request: StepRequest, progress: Progress) -> Any:
     """Return what each covariate is worth to a candidate (`importance.Importances`). Raises the errors of `run`."""
     require_models()
@@ -142,8 +158,13 @@ def predict_apart(request: StepRequest) -> Predictions:
     return predictions
 
 
-def _run_apart(work: Callable[[StepRequest], Any], request: StepRequest, what: str) -> Any:
-    """Return the result of work in a process of its own. `what` names the result in an error."""
+def _run_apart(
+    work: Callable[[StepRequest], Any], request: StepRequest, what: str, seconds: float | None = None
+) -> Any:
+    """Return the result of work in a process of its own. `what` names the result in an error.
+
+    After `seconds` the process is killed. None: it may take as long as it does.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(libraries_to_preload(request.spec))
     receiver, sender = context.Pipe(duplex=False)
@@ -151,6 +172,12 @@ def _run_apart(work: Callable[[StepRequest], Any], request: StepRequest, what: s
     process.start()
     sender.close()
     try:
+        if not receiver.poll(seconds):
+            process.kill()
+            process.join()
+            raise TargetError(
+                f"{what} took longer than {seconds:g} s", hint="ask by the command line, which has no such limit"
+            )
         answer = receiver.recv()
     except EOFError:
         process.join()

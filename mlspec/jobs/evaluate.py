@@ -64,7 +64,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     served, good = serving_forecasts(request, all_forecasts)
     rows = join_actuals(panel, good, maturity, now) if len(good) else good
     rows_by_version = {
-        name: _rows_of_version(name, panel, [*shadows, served], maturity, now)
+        name: rows_of_version(name, panel, [*shadows, served], maturity, now)
         for name in request.options.get("versions") or ()
     }
     for served_by, other in (request.options.get("instead") or {}).items():
@@ -101,7 +101,7 @@ def serving_forecasts(request: StepRequest, forecasts: list[pd.DataFrame]) -> tu
     return served, good
 
 
-def _rows_of_version(
+def rows_of_version(
     version: str, panel: PartedPanel, forecasts: list[pd.DataFrame], maturity: Maturity, now: pd.Timestamp
 ) -> pd.DataFrame:
     """Return one version's forecasts, served or shadow, with their actual values."""

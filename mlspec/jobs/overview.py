@@ -7,7 +7,7 @@ those. So 30,000 series take seconds. The errors are those of `realised_errors`,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,21 +15,22 @@ import pandas as pd
 
 from mlspec.forecast.frame import ID, MEAN, PREFIX, TARGET, TIME, newest_rows
 from mlspec.forecast.load import KEY, join_ids
-from mlspec.forecast.realised import CUTOFF, LEAD, forecasts_by_lead, measure_accuracy
+from mlspec.forecast.realised import CUTOFF, LEAD, Maturity, forecasts_by_lead, measure_accuracy
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import collect_parts
 from mlspec.jobs.context import read_spec, require_input
-from mlspec.jobs.evaluate import FORECAST, maturity_of, read_forecasts
+from mlspec.jobs.evaluate import FORECAST, VERSION, maturity_of, read_forecasts, rows_of_version
 from mlspec.jobs.files import read_table
 from mlspec.jobs.moment import read_now
 from mlspec.jobs.parted_panel import open_panel
 from mlspec.jobs.realised_errors import plain_value, served_with_actuals
 from mlspec.spec.forecast import Forecast
-from mlspec.state.overview import ErrorPair, ForecastOverview, OverviewRow
+from mlspec.state.overview import ErrorPair, ForecastOverview, OverviewRow, VersionErrors
 from mlspec.state.step import StepRequest
 
 PREVIOUS = "previous"  # the input with the forecast before the newest one, if there is one
 _STEP = "h"
+_MOST_VERSIONS = 12  # the newest ones, whose errors are measured each by itself
 _SUMS = ["recent", "forecast", "before", "after", "error", "actual", "signed", "tested_error", "tested_actual"]
 
 
@@ -72,7 +73,19 @@ def make_overview(request: StepRequest) -> ForecastOverview:
         new=len(ids - set(runs[1][ID])) if ids else 0,
         unit=spec.dataset.target,
         gone=len(ids - set(runs[0][ID])) if ids else 0,
+        by_version=_version_errors(panel, forecasts, maturity_of(spec), now, spec.model.quantiles),
     )  # fmt: skip
+
+
+def _version_errors(
+    panel: PartedPanel, forecasts: list[pd.DataFrame], maturity: Maturity, now: pd.Timestamp, quantiles: Sequence[float]
+) -> tuple[VersionErrors, ...]:
+    """Return the realised errors of each version, the version with the newest forecast first."""
+    names = dict.fromkeys(str(name) for rows in reversed(forecasts) for name in rows[VERSION].unique())
+    measured = ((name, rows_of_version(name, panel, forecasts, maturity, now)) for name in [*names][:_MOST_VERSIONS])
+    return tuple(
+        VersionErrors(name, measure_accuracy(rows, quantiles), len(rows)) for name, rows in measured if len(rows)
+    )
 
 
 def _read_groups(request: StepRequest, spec: Forecast) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -39,6 +40,18 @@ def run(request: StepRequest, assumed: Assumptions) -> WhatIf:
     if before["mean"].equals(after["mean"]):
         notes = (*notes, "the forecast stays as it is: the model that serves finds no effect of this")
     return WhatIf(before, after, panel_layout(spec).frequency.format_period(panel.cutoff), notes)
+
+
+def plain_columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return a frame's columns as plain values, for a process that has no pandas. A missing value is None."""
+    return {str(name): [_plain(value) for value in frame[name].astype(object)] for name in frame}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    plain = value.item() if hasattr(value, "item") else value
+    return None if plain is pd.NaT or plain != plain else plain  # noqa: PLR0124  (NaN is the value that is not itself)
 
 
 def _plan_changes(assumed: Assumptions, spec: Forecast, names: pd.DataFrame) -> PlanChanges:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlspec.plan.natural_order import natural_key
@@ -64,11 +64,17 @@ def compare_forecasts(before: Iterable[ForecastValue], after: Iterable[ForecastV
     common = {value.period for value in old} & {value.period for value in new}
     if not common:
         return None
-    sums_before, sums_after = _sums(old, common), _sums(new, common)
+    return compare_sums(sorted(common), _sums(old, common), _sums(new, common))
+
+
+def compare_sums(
+    periods: Sequence[str], sums_before: Mapping[Key, float], sums_after: Mapping[Key, float]
+) -> ForecastChanges:
+    """Return what changed between the sums of two forecasts over their common periods, by series."""
     changes = [SeriesChange(key, sums_before.get(key), sums_after.get(key)) for key in {**sums_before, **sums_after}]
     both = [change for change in changes if change.change is not None]
     total = SeriesChange((), sum(each.before or 0.0 for each in both), sum(each.after or 0.0 for each in both))
-    return ForecastChanges(tuple(sorted(common)), total, tuple(sorted(changes, key=_order)))
+    return ForecastChanges(tuple(periods), total, tuple(sorted(changes, key=_order)))
 
 
 def _sums(values: Sequence[ForecastValue], periods: set[str]) -> dict[Key, float]:

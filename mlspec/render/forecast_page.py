@@ -60,11 +60,17 @@ def render_forecast_page(
     *,
     problem: str = "",
     actions: Sequence[Link] = (),
+    parts: Sequence[Link] = (),
 ) -> str:
-    """Return the page of the server, with the curve of the chosen series. `problem` says why there is no overview."""
+    """Return the page of the server, with the curve of the chosen series. `problem` says why there is no overview.
+
+    `parts` are links to the further pages of the forecast.
+    """
     title = (facts.series.find_name(choice.series) if facts.series else None) or choice.series
     shown = ShownCurve(curve, title)
-    return _render(facts, shown, reader, frame, choice=choice, downloads=downloads, problem=problem, actions=actions)
+    return _render(
+        facts, shown, reader, frame, choice=choice, downloads=downloads, problem=problem, actions=actions, parts=parts
+    )
 
 
 def _render(
@@ -77,6 +83,7 @@ def _render(
     downloads: Sequence[Link] = (),
     problem: str = "",
     actions: Sequence[Link] = (),
+    parts: Sequence[Link] = (),
     extra: Mapping[str, Any] | None = None,
     history: int = DRAWN_HISTORY,
 ) -> str:
@@ -104,6 +111,7 @@ def _render(
         hidden_events=hidden_events,
         downloads=downloads,
         actions=actions,
+        parts=parts,
         data=json_block({**page_data(facts, curve, title, reader), **(extra or {})}),
     )  # fmt: skip
 

@@ -56,11 +56,12 @@ class PageFrame:
     policy: str = ""
 
 
-def file_frame(reader: Reader) -> PageFrame:
+def file_frame(reader: Reader, *, with_scripts: bool = True) -> PageFrame:
     """Return the frame of a page that is one file: everything stands in it, and its policy allows exactly that."""
-    texts = {name: asset_text(name) for name in ASSETS}
+    texts = {name: asset_text(name) for name in ASSETS if with_scripts or name == "pages.css"}
     scripts, styles = (
-        " ".join(_digest(text) for name, text in texts.items() if name.endswith(ending)) for ending in (".js", ".css")
+        " ".join(_digest(text) for name, text in texts.items() if name.endswith(ending)) or "'none'"
+        for ending in (".js", ".css")
     )
     policy = f"default-src 'none'; script-src {scripts}; style-src {styles}; base-uri 'none'; form-action 'none'"
     # Our own files, which hold no text of a user.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +15,13 @@ class Assumptions:
     series: Mapping[str, str]
     first: str | None = None
     last: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssumedForecasts:
+    """Two forecasts as plain values by column: with the plan as it is, and with what is assumed; `notes` on that."""
+
+    before: Mapping[str, list[Any]]
+    after: Mapping[str, list[Any]]
+    cutoff: str
+    notes: tuple[str, ...]

@@ -78,6 +78,14 @@ class StoredStep:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedCheck:
+    """A check of the data that is recorded: when it was made (RFC 3339), and what it found."""
+
+    at: str
+    facts: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """Everything that one effect records, in one transaction: all of it or nothing.
 

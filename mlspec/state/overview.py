@@ -49,13 +49,23 @@ class ErrorPair:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionErrors:
+    """How the forecasts of one version turned out: every accuracy metric over `values` periods of series that are mature."""
+
+    version: str
+    metrics: Mapping[str, float | None]
+    values: int
+
+
+@dataclass(frozen=True, slots=True)
 class ForecastOverview:
     """All of it for one forecast. `columns` name the parts of a series' key, and `ids` are the internal names of `series`.
 
     `segments` has the rows of each series or static column by its value. `by_horizon` is by periods ahead, `by_period` what is
     realised by period, `by_cutoff` the backtest by cutoff; each in order. `metrics` are all realised accuracy metrics. `before` is
     the cutoff of the forecast before, `compared` the periods that both have; `new` and `gone` count series that only one has.
-    `unit` is the column that is forecast.
+    `unit` is the column that is forecast. `by_version` has each version whose forecasts are mature, also one in quarantine: on the
+    newest of its own forecasts of each period.
     """
 
     columns: tuple[str, ...]
@@ -72,3 +82,4 @@ class ForecastOverview:
     new: int = 0
     gone: int = 0
     unit: str = ""
+    by_version: tuple[VersionErrors, ...] = ()

@@ -15,7 +15,7 @@ from mlspec.errors import MlspecError
 from mlspec.spec.forecast import Forecast
 from mlspec.state.ledger import StartedWork
 from mlspec.state.notice import NEVER, PendingNotice
-from mlspec.state.observed import Observed, Settlement, SourceFacts, StoredStep
+from mlspec.state.observed import Observed, RecordedCheck, Settlement, SourceFacts, StoredStep
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
@@ -217,6 +217,10 @@ class Target(TargetView, Protocol):
 
     def load_events(self, forecast: str) -> tuple[Event, ...]:
         """Return all events, newest first."""
+        ...
+
+    def load_checks(self, forecast: str) -> tuple[RecordedCheck, ...]:
+        """Return the last 400 recorded checks of the data, newest first. What was pruned is not among them."""
         ...
 
     def load_conditions(self, forecast: str) -> tuple[Condition, ...]:

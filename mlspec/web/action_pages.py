@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mlspec.engine.rollback_preview import RollbackPreview
 from mlspec.errors import MlspecError, UsageError
-from mlspec.render.action_page import render_action
+from mlspec.render.action_page import ActionForm, RollbackPart, ServedSide, render_action_done, render_action_form
 from mlspec.render.fleet_page import render_problem
-from mlspec.render.page_frame import live_frame
+from mlspec.render.page_frame import PageFrame, live_frame
 from mlspec.web.actions import ACTIONS, ActionRunner, read_form, read_order
+from mlspec.web.change_facts import change_part
 from mlspec.web.form_token import FormTokens
+from mlspec.web.page_answers import PageWish, html_response, read_wish
 from mlspec.web.page_source import PageSource
-from mlspec.web.pages import html_response, read_wish
 from mlspec.web.problem import ClientError
 
 
@@ -36,10 +39,12 @@ class _ActionPages:
     run: ActionRunner
     language: str | None
     tokens: FormTokens
+    limiter: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     async def form(self, request: Request) -> Response:
-        """Answer with the form, and its token."""
-        return await run_sync(self._form_page, request)
+        """Answer with the form, and its token. That of a rollback has computed what would change: one at a time."""
+        name, action = self._find_action(request)
+        return await run_sync(partial(self._form_page, request, name, action), limiter=self.limiter)
 
     async def act(self, request: Request) -> Response:
         """Carry out what a form asks for."""
@@ -47,14 +52,24 @@ class _ActionPages:
         fields = await read_form(request)
         return await run_sync(partial(self._result_page, request, fields))
 
-    def _form_page(self, request: Request) -> Response:
-        name, action = self._find_action(request)
+    def _form_page(self, request: Request, name: str, action: str) -> Response:
         wish = read_wish(request, self.language)
         frame = live_frame(wish.reader, kept=wish.kept)
-        alerts = self.source.alert_names(name) if action == "silence" else ()
         token = self.tokens.make(_subject(name, action), self.source.clock())
-        page = render_action(name, action, frame, wish.reader, token=token, alerts=alerts, suffix=wish.suffix)
+        alerts = self.source.alert_names(name) if action == "silence" else ()
+        try:
+            preview = self._preview(request, name) if action == "rollback" else None
+        except MlspecError as error:
+            return _problem_page(error, frame, wish)
+        form = ActionForm(token, alerts, preview)
+        page = render_action_form(name, action, form, frame, wish.reader, suffix=wish.suffix)
         return html_response(page, wish.reader)
+
+    def _preview(self, request: Request, name: str) -> RollbackPart:
+        text = request.query_params.get("to", "")
+        if text and not (text.isascii() and text.isdecimal() and len(text) < 10):
+            raise UsageError(f"'{text[:20]}' is no number of a release", hint="choose one in the form")
+        return rollback_part(self.run.preview_rollback(name, int(text) if text else None))
 
     def _result_page(self, request: Request, fields: dict[str, str]) -> Response:
         name, action = self._find_action(request)
@@ -63,12 +78,13 @@ class _ActionPages:
         if not self.tokens.is_valid(fields.get("token", ""), _subject(name, action), self.source.clock()):
             raise ClientError("the form is older than an hour, or not this server's: open it again", 403)
         try:
-            done = self.run(read_order(name, action, fields))
+            done = self.run.carry_out(read_order(name, action, fields))
         except MlspecError as error:
-            page = render_problem(error.message, error.hint or "", frame, wish.reader, suffix=wish.suffix)
-            return html_response(page, wish.reader, 400 if isinstance(error, UsageError) else 409)
-        page = render_action(name, action, frame, wish.reader, done=done, suffix=wish.suffix)
-        return html_response(page, wish.reader)
+            return _problem_page(error, frame, wish)
+        page = render_action_done(
+            name, action, done.sentence, frame, wish.reader, is_over=done.is_over, suffix=wish.suffix
+        )
+        return html_response(page, wish.reader, 200 if done.is_over else 202)
 
     def _find_action(self, request: Request) -> tuple[str, str]:
         """Return the forecast and the action of a path. Raises ClientError if there is no such thing."""
@@ -80,3 +96,19 @@ class _ActionPages:
 
 def _subject(name: str, action: str) -> str:
     return f"{action}\n{name}"
+
+
+def _problem_page(error: MlspecError, frame: PageFrame, wish: PageWish) -> Response:
+    page = render_problem(error.message, error.hint or "", frame, wish.reader, suffix=wish.suffix)
+    return html_response(page, wish.reader, 400 if isinstance(error, UsageError) else 409)
+
+
+def rollback_part(preview: RollbackPreview) -> RollbackPart:
+    """Return what the form shows of a preview."""
+    changes = change_part(preview.series, preview.changes) if preview.changes else None
+    before = ServedSide(preview.serves, preview.serving_release, preview.serving.candidate, preview.serving.metrics)
+    after = ServedSide(
+        preview.version.version, preview.release.release, preview.version.candidate, preview.version.metrics
+    )
+    releases = [(release.release, release.version) for release in preview.releases]
+    return RollbackPart(before, after, releases, preview.meaning, changes, preview.problem)

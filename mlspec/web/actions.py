@@ -1,22 +1,24 @@
-"""What a person may do on a page with `mlspec serve --allow-actions`: silence an alert, end a hold, send notices again.
+"""What a person may do on a page with `mlspec serve --allow-actions`: silence, roll back, hold, resume, send notices again.
 
 Each action has a form that says what will happen, asks for author and reason, and has to be confirmed. The history keeps both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
 
+from mlspec.engine.rollback_preview import RollbackPreview
 from mlspec.errors import UsageError
 from mlspec.spec.duration import parse_duration
 from mlspec.web.problem import ClientError
 
-ACTIONS = ("silence", "resume", "notices")
+ACTIONS = ("silence", "rollback", "hold", "resume", "notices")
 _FORM = "application/x-www-form-urlencoded"
 _MOST_BYTES = 16_384
 _LONGEST = {"author": 80, "reason": 500}
@@ -24,7 +26,10 @@ _LONGEST = {"author": 80, "reason": 500}
 
 @dataclass(frozen=True, slots=True)
 class ActionOrder:
-    """One action on a forecast: which (of `ACTIONS`), by whom and why. `alert` and `span` are those of a silence."""
+    """One action on a forecast: which (of `ACTIONS`), by whom and why.
+
+    `alert` and `span` are those of a silence. A rollback goes to `release`, if `serves` is still what serves, as its preview said.
+    """
 
     forecast: str
     action: str
@@ -32,9 +37,28 @@ class ActionOrder:
     reason: str
     alert: str = ""
     span: timedelta = timedelta(0)
+    release: int = 0
+    serves: str = ""
 
 
-ActionRunner = Callable[[ActionOrder], str]  # does it, and returns a sentence on what was done
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """A sentence on what was done; `is_over` is False if it still goes on, in a process of its own."""
+
+    sentence: str
+    is_over: bool = True
+
+
+class ActionRunner(Protocol):
+    """Carries actions out, and says beforehand what a rollback would do."""
+
+    def carry_out(self, order: ActionOrder) -> ActionResult:
+        """Do it. Raises what the commands raise."""
+        ...
+
+    def preview_rollback(self, forecast: str, release: int | None) -> RollbackPreview:
+        """Return what a rollback to a release would do, or to the newest good one. Raises what the rollback raises."""
+        ...
 
 
 async def read_form(request: Request) -> dict[str, str]:
@@ -68,8 +92,19 @@ def read_order(forecast: str, action: str, fields: Mapping[str, str]) -> ActionO
         if not 1 <= len(text) <= _LONGEST[name]:
             raise UsageError(f"the {name} has {len(text)} characters: expected 1 to {_LONGEST[name]}")
     order = ActionOrder(forecast, action, texts["author"], texts["reason"])
-    if action != "silence":
-        return order
+    if action == "rollback":
+        return replace(order, release=_read_release(fields), serves=fields.get("serves", "")[: _LONGEST["author"]])
+    return _with_silence(order, fields) if action == "silence" else order
+
+
+def _read_release(fields: Mapping[str, str]) -> int:
+    release, serves = fields.get("release", ""), fields.get("serves", "")
+    if not (release.isascii() and release.isdecimal() and len(release) < 10 and serves):
+        raise UsageError("the form does not say what to go back to, and from what", hint="open the form again")
+    return int(release)
+
+
+def _with_silence(order: ActionOrder, fields: Mapping[str, str]) -> ActionOrder:
     try:
         span = parse_duration(fields.get("span", ""))
     except ValueError as error:

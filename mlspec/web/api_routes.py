@@ -23,9 +23,11 @@ from mlspec.web.request_body import read_body
 REMOVED = "it was removed"
 
 
-def make_api_routes(cache: PredictionCache, handler: PredictionHandler, platform_predict: str | None) -> list[Route]:
+def make_api_routes(
+    cache: PredictionCache, handler: PredictionHandler, platform_predict: str | None, *, with_what_if: bool = False
+) -> list[Route]:
     """Return the routes; `platform_predict` is a further path of predictions, for the document."""
-    endpoints = _ApiEndpoints(cache, handler, platform_predict)
+    endpoints = _ApiEndpoints(cache, handler, platform_predict, with_what_if=with_what_if)
     return [
         Route("/v1/models", endpoints.list_models, methods=["GET"]),
         Route("/v1/models/{name}", endpoints.describe, methods=["GET"]),
@@ -38,15 +40,18 @@ def make_api_routes(cache: PredictionCache, handler: PredictionHandler, platform
 class _ApiEndpoints:
     """The endpoints, one method per path."""
 
-    def __init__(self, cache: PredictionCache, handler: PredictionHandler, platform_predict: str | None) -> None:
+    def __init__(
+        self, cache: PredictionCache, handler: PredictionHandler, platform_predict: str | None, *, with_what_if: bool
+    ) -> None:
         self.cache, self.handler, self.platform_predict = cache, handler, platform_predict
+        self.with_what_if = with_what_if
 
     async def list_models(self, _request: Request) -> Response:
         return _model_response(ModelList(models=list(self.cache.names)))
 
     async def describe(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name.endswith(":predict"):
+        if name.endswith((":predict", ":whatIf")):
             raise HTTPException(405, headers={"Allow": "POST"})
         cached = self.cache.find_forecast(name)
         if cached is None:
@@ -78,9 +83,8 @@ class _ApiEndpoints:
 
     def _make_document(self) -> Document:
         found = {name: self.cache.find_forecast(name) for name in self.cache.names}
-        return make_document(
-            {name: REMOVED if one is None else one for name, one in found.items()}, self.platform_predict
-        )
+        forecasts = {name: REMOVED if one is None else one for name, one in found.items()}
+        return make_document(forecasts, self.platform_predict, with_what_if=self.with_what_if)
 
 
 def _model_response(answer: BaseModel) -> Response:

@@ -29,6 +29,8 @@ from mlspec.web.api_routes import make_api_routes
 from mlspec.web.prediction_cache import PredictionCache
 from mlspec.web.problem import ClientError, error_body, unknown_forecast
 from mlspec.web.request_body import read_body
+from mlspec.web.what_if import WhatIfAnswers
+from mlspec.web.what_if_routes import make_what_if_routes
 
 logger = logging.getLogger(__name__)
 WHOLE_SECONDS = 60.0  # from the headers to the last byte of the answer
@@ -43,9 +45,13 @@ class PlatformRoutes:
 
 
 def make_app(
-    cache: PredictionCache, handler: PredictionHandler, routes: PlatformRoutes, pages: Sequence[Route] = ()
+    cache: PredictionCache,
+    handler: PredictionHandler,
+    routes: PlatformRoutes,
+    pages: Sequence[Route] = (),
+    what_if: WhatIfAnswers | None = None,
 ) -> ASGIApp:
-    """Return the application. `pages` are the routes of the pages for people, which come last."""
+    """Return the application. `pages` are the routes of the pages for people, which come last; `what_if` answers what-ifs."""
     endpoints = _Endpoints(cache, handler)
     predicts = ["/predict", *([routes.predict] if routes.predict else [])]
     # First in the table, because the platform's path may equal one of mlspec's.
@@ -57,7 +63,8 @@ def make_app(
         Route("/healthz", endpoints.healthz, methods=["GET"]),
         Route("/readyz", endpoints.readyz, methods=["GET"]),
         Route("/metrics", endpoints.metrics, methods=["GET"]),
-        *make_api_routes(cache, handler, routes.predict),
+        *(make_what_if_routes(cache, what_if) if what_if else []),
+        *make_api_routes(cache, handler, routes.predict, with_what_if=what_if is not None),
         *pages,
     ]
     router = Starlette(

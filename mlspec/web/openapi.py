@@ -19,6 +19,8 @@ from mlspec.web.kserve_messages import ForecastRequest, ForecastResponse, Kserve
 from mlspec.web.model_list import ModelDescription, ModelList
 from mlspec.web.prediction_cache import CachedForecast
 from mlspec.web.problem import STATUS
+from mlspec.web.what_if_messages import WhatIfResponse, known_covariates
+from mlspec.web.what_if_messages import request_schema as what_if_schema
 
 Document = dict[str, Any]
 _MODELS: tuple[type[BaseModel], ...] = (
@@ -27,6 +29,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     KserveErrorResponse,
     ModelDescription,
     ModelList,
+    WhatIfResponse,
 )
 _ANY: Document = {"type": "object"}
 _DESCRIPTION = (
@@ -48,13 +51,21 @@ _READS = (400, 401, 421)  # what every path may answer with
 _BODIES = (*_READS, 404, 408, 413, 415, 500, 503)
 
 
-def make_document(forecasts: Mapping[str, CachedForecast | str], platform_predict: str | None = None) -> Document:
+def make_document(
+    forecasts: Mapping[str, CachedForecast | str], platform_predict: str | None = None, *, with_what_if: bool = False
+) -> Document:
     """Return the document for the forecasts that are served now; `platform_predict` is the path that a platform asked for."""
     paths: Document = {f"/v1/models/{name}:predict": _predict_path(name, cached) for name, cached in forecasts.items()}
     if len(forecasts) == 1:
         ((name, cached),) = forecasts.items()
         only = dict.fromkeys(path for path in ("/predict", platform_predict) if path)
         paths |= {path: _predict_path(name, cached, f" at {path}") for path in only}
+    if with_what_if:
+        paths |= {
+            f"/v1/models/{name}:whatIf": _what_if_path(name, cached)
+            for name, cached in forecasts.items()
+            if isinstance(cached, CachedForecast) and known_covariates(cached.spec)
+        }
     _, schemas = models_json_schema(
         [(model, "validation") for model in _MODELS], ref_template="#/components/schemas/{model}"
     )
@@ -81,6 +92,13 @@ def _predict_path(name: str, cached: CachedForecast | str, where: str = "") -> D
     if (example := _example_instance(cached)) is not None:
         body["example"] = {"instances": [example]}
     return {"post": _operation(summary, response_schema(cached.spec), _BODIES) | _json_body(body)}
+
+
+def _what_if_path(name: str, cached: CachedForecast) -> Document:
+    """Return the path item of what-ifs of a forecast with known covariates."""
+    summary = f"What the forecast {name} would be with other values of known covariates; nothing is recorded"
+    operation = _operation(summary, _reference("WhatIfResponse"), _BODIES)
+    return {"post": operation | _json_body({"schema": what_if_schema(cached.spec)})}
 
 
 def _example_instance(cached: CachedForecast) -> Document | None:

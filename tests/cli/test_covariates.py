@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import shutil
-from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,27 +13,8 @@ import pytest
 
 import mlspec as package
 from mlspec.cli import main as front
-from tests.examples import edit, project
-
-SPEC = """\
-apiVersion: mlspec/v1
-kind: Forecast
-metadata: {name: demand}
-dataset:
-  source: {uri: data/sales.csv}
-  time: day
-  series: [shop]
-  target: units
-  frequency: D
-  covariates: {events: {promo: [DAYS]}}
-model:
-  horizon: 7
-  candidates: [{kind: regression}]
-  backtest: {windows: 2}
-  gate: [{metric: wape, below: 0.9}]
-"""
-BEGIN = date(2024, 1, 1)
-PROMOTIONS = [BEGIN + timedelta(days=number) for number in range(4, 100, 10)]
+from tests.examples import edit
+from tests.promotions import make_promotions
 
 
 class Said(NamedTuple):
@@ -55,18 +35,7 @@ class Planner:
 @pytest.fixture(scope="module")
 def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose two shops sell three times as much on days with a promotion; none is planned ahead."""
-    root = tmp_path_factory.mktemp("what-if")
-    moments = [BEGIN + timedelta(days=number) for number in range(98)]
-    rows = [
-        f"{day},{shop},{(10 + day.weekday()) * (3 if day in PROMOTIONS else 1)}" for shop in "ab" for day in moments
-    ]
-    days = ", ".join(f'"{day}"' for day in PROMOTIONS)
-    project(root / "shop", demand=SPEC.replace("DAYS", days))
-    (root / "shop" / "data" / "sales.csv").write_text("\n".join(["day,shop,units", *rows, ""]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root / "shop")
-        assert front.run(["apply"]) == 0
-    return root / "shop"
+    return make_promotions(tmp_path_factory.mktemp("what-if"))
 
 
 @pytest.fixture

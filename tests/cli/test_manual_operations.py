@@ -1,8 +1,9 @@
-"""What a person does by hand: rollback, resume and silence, and what is refused."""
+"""What a person does by hand: rollback, hold, resume and silence, and what is refused."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,9 @@ def test_an_alert_is_silenced_for_a_while_with_a_reason(watched: Mlspec) -> None
         (("silence", "demnd", "accuracy", "--for", "2d", "--reason", "x"), "did you mean 'demand'?"),
         (("resume", "demnd"), "did you mean 'demand'?"),
         (("rollback", "demnd", "--reason", "x"), "did you mean 'demand'?"),
+        (("rollback", "demnd", "--preview"), "did you mean 'demand'?"),
+        (("rollback", "demand"), "a rollback needs a reason"),
+        (("hold", "demnd", "--reason", "x"), "did you mean 'demand'?"),
     ],
 )
 def test_a_name_that_is_not_there_is_refused_with_the_nearest_one(
@@ -52,3 +56,30 @@ def test_a_forecast_without_a_spec_is_not_rolled_back(watched: Mlspec) -> None:
     said = watched("rollback", "demand", "--reason", "x")
     assert said.code == 1
     assert "no spec under specs/ describes demand any more" in said.err
+
+
+def test_a_rollback_is_looked_at_before_it_is_made(watched: Mlspec) -> None:
+    spec = Path("specs/demand.yaml")
+    spec.write_text(spec.read_text().replace("{kind: seasonal-naive, season: 7}", "{kind: croston}"))
+    assert watched("apply").code == 0
+    before = watched("status", "--output", "json").out
+    said = watched("rollback", "demand", "--preview")
+    assert said.code == 0, said.err
+    assert re.search(r"demand: v\w+ \(seasonal-naive, release 1\) would take over from v\w+ \(croston\)", said.out)
+    assert "goes into quarantine" in said.out
+    assert re.search(r"^total +[0-9,.]+ +[0-9,.]+ ", said.out, re.MULTILINE)
+    assert watched("status", "--output", "json").out == before
+    said = watched("rollback", "demand", "--preview", "--to", "2")
+    assert (said.code, "is what serves now" in said.err) == (1, True)
+
+
+def test_what_serves_is_held_and_resumed(watched: Mlspec) -> None:
+    said = watched("hold", "demand", "--reason", "stock-taking")
+    assert (said.code, "release 1" in said.out, "stock-taking; until `mlspec resume demand`" in said.out) == (
+        0,
+        True,
+        True,
+    )
+    again = watched("hold", "demand", "--reason", "x")
+    assert (again.code, "is held already" in again.err) == (1, True)
+    assert watched("resume", "demand").code == 0

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from mlspec.cli import plan_markdown, plan_text
+from mlspec import jobs
+from mlspec.cli import action_process, plan_markdown, plan_text
 from mlspec.cli.commands import reconcile
 from mlspec.engine import prune, template_process
 from mlspec.forecast import auto, drift, effects, load, paired_test, regular, series_parts, source, usual_drift
@@ -18,7 +19,8 @@ from mlspec.render import error_tables, series_listing, timeline
 from mlspec.spec import alerts, faults, metrics
 from mlspec.state import request_counts
 from mlspec.targets.notify import deadline
-from mlspec.web import connection, instances, pages, request_body, server
+from mlspec.targets.record import record
+from mlspec.web import connection, instances, page_answers, request_body, server, what_if
 from tests.docs.sessions import ROOT
 
 # How a page writes a figure in words.
@@ -42,7 +44,12 @@ LIMITS = [
     ("docs/pages.md", "is listed, {} on a page", series_listing.PAGE),
     ("docs/pages.md", "shows the {} worst", error_tables.SHOWN_SEGMENTS),
     ("docs/pages.md", "the last {}, and says", WORDS[timeline.SHOWN_ROUTINE]),
-    ("docs/pages.md", "made at most {} at a time", WORDS[pages._AT_ONCE]),
+    ("docs/pages.md", "made at most {} at a time", WORDS[page_answers._AT_ONCE]),
+    ("docs/pages.md", "after {:.0f} seconds the page says that it goes on", action_process.ANSWER_SECONDS),
+    ("docs/pages.md", "for {:.0f} seconds at most", jobs.WHAT_IF_SECONDS),
+    ("docs/serving.md", "for {:.0f} seconds at most", jobs.WHAT_IF_SECONDS),
+    ("docs/serving.md", "waits {:.0f} seconds", what_if._WAIT_SECONDS),
+    ("docs/pages.md", "at most the last {}", int(re.findall("LIMIT ([0-9]+)", record._CHECKS)[0])),
     ("docs/models.md", "fewer than {} periods for each covariate", WORDS[effects.PERIODS_PER_COVARIATE]),
     ("docs/models.md", "and by {} in all", WORDS[paired_test.CLEAR_GAIN]),
     ("docs/models.md", "where {} of the series or more", WORDS[auto.INTERMITTENT_SHARE]),

@@ -174,6 +174,37 @@ def test_a_rollback_to_what_cannot_serve_is_refused_with_the_reason(world: World
         manual_operations.roll_back(world.engine(), world.spec, None, "ann", "why")
 
 
+def test_a_person_s_hold_keeps_what_serves_until_a_person_resumes(world: World) -> None:
+    world.look()
+    first = world.serves
+    manual_operations.hold_forecast(world.engine(), world.spec, "ann", "stock-taking")
+    world.bad(first)
+    world.look()
+    assert world.serves == first  # no alert moves traffic
+    assert len(world.target.load_releases("demand")) == 1
+    assert world.ledger.hold is not None
+    assert (world.ledger.hold.version, world.ledger.hold.by, world.ledger.hold.reason) == (first, "ann", "stock-taking")
+    assert "Held" in world.events()
+    manual_operations.resume_forecast(world.engine(), "demand", "ann")
+    world.pass_time(days=2)
+    world.bad(first)
+    world.look()
+    assert world.serves != first
+
+
+def test_a_hold_that_would_keep_nothing_is_refused_with_the_reason(world: World) -> None:
+    on_its_way(world)
+    with pytest.raises(Refused, match="is in rollout, and a hold would not stop it"):
+        manual_operations.hold_forecast(world.engine(), world.spec, "ann", "why")
+    manual_operations.roll_back(world.engine(), world.spec, None, "ann", "looks odd")
+    with pytest.raises(Refused, match=r"is held already, by ann since .*: looks odd"):
+        manual_operations.hold_forecast(world.engine(), world.spec, "bob", "why")
+    manual_operations.resume_forecast(world.engine(), "demand", "ann")
+    world.write(model={"horizon": 5})
+    with pytest.raises(Refused, match="asks for forecasts that the version that serves cannot make"):
+        manual_operations.hold_forecast(world.engine(), world.spec, "ann", "why")
+
+
 def test_there_is_nothing_to_resume_where_nothing_is_held(world: World) -> None:
     world.look()
     with pytest.raises(Refused, match="neither held nor stalled"):

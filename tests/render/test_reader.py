@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from mlspec.assets import asset_folder
 from mlspec.plan.alert_delivery import AlertDelivery
-from mlspec.render import action_page, fleet_page, forecast_page, reader, series_listing
+from mlspec.render import action_page, fleet_page, forecast_page, plan_page, quality_page, reader, series_listing
 from mlspec.render.reader import LANGUAGES, Reader, choose_language, translations
 from mlspec.spec.metrics import METRICS
+from mlspec.web.forecast_parts import PART_TITLES
 
 ENGLISH, PORTUGUESE = Reader(), Reader(LANGUAGES["pt-BR"], "America/Sao_Paulo")
 
@@ -69,11 +70,19 @@ def test_every_sentence_of_the_pages_is_translated_and_no_other() -> None:
     files = [
         *(asset_folder("templates") / "pages").glob("*.j2"),
         *package.glob("render/*.py"),
-        package / "web/pages.py",
+        *package.glob("web/*.py"),
     ]
     code = "\n".join(file.read_text(encoding="utf-8") for file in files)
     said = {first or second for first, second in re.findall(r"""\bsay\(\s*(?:"([^"]+)"|'([^']+)')""", code)}
-    said |= {*series_listing.ORDERS.values(), *fleet_page.STATES, *forecast_page.SENTENCES}
+    said |= {
+        *series_listing.ORDERS.values(),
+        *fleet_page.STATES,
+        *forecast_page.SENTENCES,
+        *action_page.SENTENCES,
+        *quality_page.SENTENCES,
+        *plan_page.SENTENCES,
+        *PART_TITLES.values(),
+    }
     said |= {text for texts in action_page.ACTION_TEXTS.values() for text in texts}
     said |= {metric.tile for metric in METRICS.values() if metric.tile}
     said |= {*get_args(AlertDelivery), "pending", "silenced", "inhibited", "no-data"}  # of an alert in the inbox

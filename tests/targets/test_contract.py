@@ -14,7 +14,7 @@ import pytest
 from mlspec.errors import LockHeld, StateError
 from mlspec.state.ledger import Ledger, Quarantine
 from mlspec.state.notice import Notice, PendingNotice
-from mlspec.state.observed import ObservedResource, Settlement
+from mlspec.state.observed import ObservedResource, RecordedCheck, Settlement
 from mlspec.state.record import Condition, FileRef, ForecastRun, Release
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Resource
@@ -200,6 +200,19 @@ def test_a_step_is_found_by_its_key_and_its_file_is_kept_once(target: LocalTarge
     assert target.find_step("demand", "check", "k") == filed
     assert target.find_step("demand", "check", "other") is None
     assert target.file_step("demand", step="check", key="k", outputs=outputs, facts={"n": 1}, at=T) == filed
+
+
+def test_checks_of_the_data_are_listed_the_newest_first(target: LocalTarget) -> None:
+    assert target.load_checks("demand") == ()
+    for day, key in ((1, "b"), (2, "a")):
+        at = f"2024-03-0{day}T00:00:00Z"
+        target.file_step("demand", step="check", key=key, outputs={}, facts={"ok": day == 1}, at=at)
+    target.file_step("demand", step="train", key="t", outputs={}, facts={}, at="2024-03-03T00:00:00Z")
+    target.file_step("other", step="check", key="o", outputs={}, facts={}, at="2024-03-03T00:00:00Z")
+    assert target.load_checks("demand") == (
+        RecordedCheck("2024-03-02T00:00:00Z", {"ok": False}),
+        RecordedCheck("2024-03-01T00:00:00Z", {"ok": True}),
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\xff" * 5000])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.web.browser import BrowserThread, browser_thread
-from tests.web.page_site import PageProject, make_project, serving_pages
+from tests.web.page_site import PageProject, add_release, make_project, serving_pages
 from tests.web.shop import Server, Shop, serving
 
 
@@ -24,6 +24,12 @@ def one_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 def page_project(tmp_path_factory: pytest.TempPathFactory) -> PageProject:
     """A project whose pages are looked at. Nothing changes it."""
     return make_project(tmp_path_factory.mktemp("pages"))
+
+
+@pytest.fixture(scope="session")
+def three_releases(page_project: PageProject, tmp_path_factory: pytest.TempPathFactory) -> PageProject:
+    """The same project with a third release of the forecast `demand`. Nothing changes it."""
+    return add_release(PageProject(shutil.copytree(page_project.root, tmp_path_factory.mktemp("three") / "pages")))
 
 
 @pytest.fixture(scope="session")

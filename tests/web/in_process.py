@@ -19,6 +19,7 @@ from mlspec.web.answer import PredictionHandler
 from mlspec.web.app import PlatformRoutes, make_app
 from mlspec.web.counts import RequestCounter
 from mlspec.web.prediction_cache import CachedForecast, PredictionCache, VersionPredictions
+from mlspec.web.what_if import WhatIfAnswers, WhatIfJob
 from tests.examples import forecast_spec
 
 NOW = "2026-12-01T09:00:00Z"
@@ -61,14 +62,18 @@ class InProcessServer:
     """The application for these forecasts; `said` holds what it told its operator."""
 
     def __init__(
-        self, forecasts: Mapping[str, CachedForecast | str], access: Access | None = None, predict: str | None = None
-    ) -> None:
+        self, forecasts: Mapping[str, CachedForecast | str], access: Access | None = None, predict: str | None = None,
+        what_if: WhatIfJob | None = None,
+    ) -> None:  # fmt: skip
         self.said: list[str] = []
         cache = PredictionCache(cast("Any", None), tuple(forecasts), cast("Any", None), self.said.append)
         cache._forecasts = dict(forecasts)
+        self.cache = cache
         self.counts = RequestCounter(cache, lambda: NOW)
         handler = PredictionHandler(self.counts, lambda: 0.0, self.said.append)
-        application = make_app(cache, handler, PlatformRoutes(predict=predict))
+        application = make_app(
+            cache, handler, PlatformRoutes(predict=predict), (), WhatIfAnswers(what_if) if what_if else None
+        )
         self.app: ASGIApp = AdmissionMiddleware(application, access or Access(hosts=frozenset({"localhost"})))
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> HttpReply:

@@ -35,6 +35,7 @@ from mlspec.web.page_source import PageSource
 from mlspec.web.pages import page_routes
 from mlspec.web.problem import ClientError
 from mlspec.web.server import open_socket
+from mlspec.web.what_if import WhatIfAnswers
 from tests.examples import project, spec_text
 
 SHOPS = 14
@@ -96,6 +97,21 @@ def make_project(folder: Path) -> PageProject:
     return made
 
 
+def add_release(made: PageProject) -> PageProject:
+    """Let another kind of model take over in the forecast `demand`, as a person who changes its spec does."""
+    file = made.root / "specs/demand.yaml"
+    text = file.read_text()
+    assert text.count("{kind: seasonal-naive, season: 7}") == 1
+    file.write_text(text.replace("{kind: seasonal-naive, season: 7}", "{kind: croston}"))
+    later = format_moment(utc_now() + timedelta(hours=4))
+    engine = replace(open_engine(made.target, made.root, ignore_progress), clock=lambda: later)
+    specs = [spec for spec in read_specs([made.root / "specs"], made.root, "local").specs if spec.name == "demand"]
+    (found,) = reconcile_specs(engine, specs)
+    assert found.error is None, found.error
+    assert [release.release for release in made.target.load_releases("demand")] == [3, 2, 1]
+    return made
+
+
 def _lose_a_notice(target: LocalTarget, at: str) -> None:
     notice = Notice("lost", "demand", "accuracy", "alert", "firing", "critical", at, at, "accuracy: wape is 0.3")
     lost = PendingNotice(notice, "webhook:hook", 4, None, "400 Bad Request")
@@ -104,12 +120,14 @@ def _lose_a_notice(target: LocalTarget, at: str) -> None:
 
 
 @contextmanager
-def serving_pages(made: PageProject, token: str | None = None, run: ActionRunner | None = None) -> Iterator[str]:
-    """Serve the pages, and yield their address. With `run` they have actions."""
+def serving_pages(
+    made: PageProject, token: str | None = None, run: ActionRunner | None = None, what_if: WhatIfAnswers | None = None
+) -> Iterator[str]:
+    """Serve the pages, and yield their address. With `run` they have actions, with `what_if` what-ifs."""
     source = PageSource(made.target, made.root, (), jobs.measure_overview, utc_now)
     actions = action_routes(source, run) if run else []
     router = Starlette(
-        routes=[*page_routes(source, with_actions=bool(run)), *actions],
+        routes=[*page_routes(source, with_actions=bool(run), what_if=what_if), *actions],
         exception_handlers={HTTPException: _answer_http_error, ClientError: _answer_client_error},
     )
     listening = open_socket("127.0.0.1", 0)

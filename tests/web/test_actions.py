@@ -7,7 +7,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
 from mlspec.cli import main as front
-from mlspec.cli.page_actions import carry_out
+from mlspec.cli.page_actions import PageActions
 from mlspec.web.form_token import FormTokens
 from tests.web.browser import DESKTOP, PHONE, accessibility_faults, opened, sideways
 from tests.web.page_site import PageProject, serving_pages
@@ -40,7 +39,7 @@ def acting(
     """A copy of the project, and the address of its pages with actions."""
     copy = PageProject(shutil.copytree(page_project.root, tmp_path / "copy"))
     monkeypatch.chdir(copy.root)
-    with serving_pages(copy, TOKEN, partial(carry_out, "local")) as site:
+    with serving_pages(copy, TOKEN, PageActions("local")) as site:
         yield copy, site
 
 

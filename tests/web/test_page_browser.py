@@ -31,6 +31,10 @@ PAGES = (
     "/forecasts/demand",
     "/forecasts/demand?series=shop+3&language=pt-BR",
     "/forecasts/orders?utc=1",
+    "/forecasts/demand/releases?language=pt-BR",
+    "/forecasts/demand/quality",
+    "/forecasts/orders/quality?language=pt-BR",
+    "/forecasts/demand/stock?language=pt-BR",
 )
 
 

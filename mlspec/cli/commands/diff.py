@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import click
 
@@ -14,15 +11,8 @@ from mlspec.cli import comparison_text, options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.target import open_here
-from mlspec.engine.forecast_comparison import ForecastComparison, compare_runs
-from mlspec.engine.rows import run_of_release
-from mlspec.errors import UsageError
-from mlspec.plan.desired import MODEL_CODE
-from mlspec.plan.diff import diff_fields
-from mlspec.plan.fields import flatten_keys
+from mlspec.engine.release_comparison import compare_release_forecasts, diff_releases, find_release
 from mlspec.plan.select import known_name
-from mlspec.state.record import Release
-from mlspec.targets.base import Target
 
 
 @click.command(short_help="Compare two releases field by field.")
@@ -45,10 +35,9 @@ def command(
     """
     opened_target = open_here(target)
     known_name(name, opened_target.forecast_names())
-    old, new = (_find_release(opened_target, name, text) for text in (first, second))
-    lineages = {version.version: version.lineage for version in opened_target.load_versions(name)}
-    compared = _compare_values(opened_target, name, old, new) if values else None
-    changed = diff_fields(_fields_of(old, lineages), _fields_of(new, lineages))
+    old, new = (find_release(opened_target, name, text) for text in (first, second))
+    compared = compare_release_forecasts(opened_target, name, old, new) if values else None
+    changed = diff_releases(opened_target, name, old, new)
     if output == "json":
         fields = [{key: value for key, value in asdict(change).items() if key != "effect"} for change in changed]
         found = {"forecast": name, "from": old.release, "to": new.release, "fields": fields}
@@ -62,27 +51,6 @@ def command(
         click.echo("  no differences")
     if compared:
         click.echo(f"\n{comparison_text.as_text(name, compared, limit or None)}")
-
-
-def _compare_values(opened_target: Target, name: str, old: Release, new: Release) -> ForecastComparison:
-    before, after = (run_of_release(opened_target, name, release.release) for release in (old, new))
-    return compare_runs(opened_target, name, before, after, {})
-
-
-def _fields_of(release: Release, lineages: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the keys of a release's spec, its version, and the digest of the code of each custom model of that version."""
-    code = lineages.get(release.version, {}).get("model_code") or {}
-    codes = {f"{MODEL_CODE}.{name}": digest for name, digest in code.items()}
-    return {**flatten_keys(release.spec), "version": release.version, **codes}
-
-
-def _find_release(opened_target: Target, name: str, text: str) -> Release:
-    match = re.fullmatch(r"r?([1-9][0-9]{0,8})", text)
-    releases = {release.release: release for release in opened_target.load_releases(name)}
-    if match is None or int(match[1]) not in releases:
-        known = ", ".join(f"r{number}" for number in sorted(releases)) or "none yet"
-        raise UsageError(f"{name} has no release '{text}'", hint=f"releases: {known}")
-    return releases[int(match[1])]
 
 
 def _value_text(value: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,6 +15,7 @@ from mlspec.cli.planning import open_plan_here
 from mlspec.engine.provision import OpenedPlan
 from mlspec.errors import Exit
 from mlspec.plan.saved import to_text
+from mlspec.state.plan import Plan
 
 _FORMS = {"json": plan_text.as_json, "markdown": plan_markdown.as_markdown}
 
@@ -20,7 +23,7 @@ _FORMS = {"json": plan_text.as_json, "markdown": plan_markdown.as_markdown}
 @click.command(short_help="Show what apply would do, and why.")
 @options.paths
 @options.target
-@options.output("text", "json", "markdown")
+@options.output("text", "json", "markdown", "html")
 @options.select
 @click.option(
     "--out",
@@ -34,6 +37,13 @@ _FORMS = {"json": plan_text.as_json, "markdown": plan_markdown.as_markdown}
     is_flag=True,
     help="In text, each forecast by itself, however many change; else those that change alike are grouped beyond 20.",
 )
+@click.option(
+    "--language",
+    type=click.Choice(["en", "pt-BR"]),
+    default="en",
+    show_default=True,
+    help="The language of the form html.",
+)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes, 0 when there are none.")
 def command(
     paths: tuple[Path, ...],
@@ -42,12 +52,13 @@ def command(
     select: tuple[str, ...],
     out: Path | None,
     in_full: bool,
+    language: str,
     detailed_exitcode: bool,
 ) -> int:
     """Show what apply would do, field by field, and the consequences.
 
     Writes nothing except the file of --out. Apply carries out a saved plan as long as a new plan would say the same; else it
-    refuses, and names what moved. The form markdown is for a comment on a pull request.
+    refuses, and names what moved. The form markdown is for a comment on a pull request; html is a page to which one can link.
     """
     with open_plan_here(paths, target, select) as opened:
         plan = opened.plan
@@ -55,7 +66,12 @@ def command(
     blocked = bool(plan.obstacles)
     if out is not None and not blocked:
         write_output(out, to_text(plan, tuple(map(str, paths)), select))
-    click.echo(plan_text.as_text(plan, in_full=in_full) if output == "text" else _FORMS[output](plan))
+    forms: dict[str, Callable[[Plan], str]] = {
+        **_FORMS,
+        "text": partial(plan_text.as_text, in_full=in_full),
+        "html": partial(_as_page, language=language),
+    }
+    click.echo(forms[output](plan))
     for name in gone:
         report(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it")
     if blocked:
@@ -63,6 +79,12 @@ def command(
     if out is not None:
         report(f"saved: run `mlspec apply {out}` to apply it")
     return Exit.CHANGES if detailed_exitcode and not plan.is_empty else Exit.DONE
+
+
+def _as_page(plan: Plan, language: str) -> str:
+    from mlspec.cli.plan_page import as_page  # Jinja is loaded for pages alone
+
+    return as_page(plan, language)
 
 
 def _names_without_spec(opened: OpenedPlan, paths: tuple[Path, ...]) -> tuple[str, ...]:

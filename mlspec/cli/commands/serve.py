@@ -17,13 +17,15 @@ from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
-from mlspec.cli.page_actions import carry_out
+from mlspec.cli.page_actions import PageActions
 from mlspec.cli.project import find_root, load_specs
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.target_kinds import open_pinned_view, open_serving_view, open_target
+from mlspec.engine.what_if import WhatIfComparison, compare_what_if
 from mlspec.errors import Exit, MissingExtra, Refused, StateError, Terminated, UsageError
 from mlspec.plan.select import known_name
+from mlspec.state.assumptions import Assumptions
 from mlspec.targets.base import OpenedTarget, ServedRecord, Target
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from mlspec.web.access import Access
     from mlspec.web.app import PlatformRoutes
+    from mlspec.web.what_if import WhatIfAnswers
 
 _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
 
@@ -59,7 +62,7 @@ _LIBRARIES = ("prometheus_client", "starlette", "uvicorn")
 )  # fmt: skip
 @click.option(
     "--allow-actions", is_flag=True,
-    help="Pages have forms that silence alerts, end holds and send notices again, for who has the token.",
+    help="Pages have forms that silence alerts, roll back, hold, resume and send notices again, for who has the token.",
 )  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine without a token.")
 @click.option(
@@ -86,6 +89,7 @@ def command(
     from mlspec.web.answer import PredictionHandler
     from mlspec.web.counts import RequestCounter
     from mlspec.web.prediction_cache import PredictionCache
+    from mlspec.web.what_if import WhatIfAnswers
 
     routes = app.PlatformRoutes(_vertex_route("AIP_PREDICT_ROUTE", names), _vertex_route("AIP_HEALTH_ROUTE", None))
     opened_target = _pinned_version(names, target, version) if version else _served_target(names, target)
@@ -99,8 +103,10 @@ def command(
     click.echo(f"mlspec serve: http://{f'[{address}]' if ':' in address else address}:{bound_port}")
     for sentence in exposure_sentences(access, address, secret=token_secret):
         report(f"mlspec serve: {sentence}", "WARNING" if insecure else "INFO")
-    pages = () if version or access.platform else _page_routes(names, target, language, allow_actions=allow_actions)
-    application = AdmissionMiddleware(app.make_app(shelf, answering, routes, pages), access)
+    has_record = not (version or access.platform)
+    what_if = WhatIfAnswers(partial(_compare_what_if, target)) if has_record else None
+    pages = _page_routes(names, target, language, what_if, allow_actions=allow_actions) if what_if else []
+    application = AdmissionMiddleware(app.make_app(shelf, answering, routes, pages, what_if), access)
     try:
         renew = (lambda: application.renew_token(read_token())) if read_token else None
         server.run_server(application, listening, shelf, counts, opened_target, _log_line, renew)
@@ -109,15 +115,21 @@ def command(
     return Exit.DONE
 
 
-def _page_routes(names: tuple[str, ...], target: str, language: str, *, allow_actions: bool) -> list[Route]:
+def _compare_what_if(target: str, name: str, assumed: Assumptions) -> WhatIfComparison:
+    return compare_what_if(open_here(target), name, find_root(), assumed, jobs.forecast_what_if_apart)
+
+
+def _page_routes(
+    names: tuple[str, ...], target: str, language: str, what_if: WhatIfAnswers, *, allow_actions: bool
+) -> list[Route]:
     """Return the routes of the pages. They read the record by a target of their own."""
     from mlspec.web.action_pages import action_routes
     from mlspec.web.page_source import PageSource
     from mlspec.web.pages import page_routes
 
     source = PageSource(open_here(target), find_root(), names, jobs.measure_overview_apart, utc_now)
-    actions = action_routes(source, partial(carry_out, target), language) if allow_actions else []
-    return [*page_routes(source, language, with_actions=allow_actions), *actions]
+    actions = action_routes(source, PageActions(target), language) if allow_actions else []
+    return [*page_routes(source, language, with_actions=allow_actions, what_if=what_if), *actions]
 
 
 def _access(routes: PlatformRoutes, host: str | None, allowed_hosts: frozenset[str], token: str | None) -> Access:

@@ -22,7 +22,7 @@ from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.stored import read_stored_spec
 from mlspec.state.ledger import StartedWork
 from mlspec.state.notice import NEVER, PendingNotice
-from mlspec.state.observed import Observed, ObservedResource, Settlement, SourceFacts, StoredStep
+from mlspec.state.observed import Observed, ObservedResource, RecordedCheck, Settlement, SourceFacts, StoredStep
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
@@ -365,6 +365,10 @@ class GcpTarget:
     def load_events(self, forecast: str) -> tuple[Event, ...]:
         """Return all events, newest first."""
         return self._store_of(forecast).record.load_events(forecast)
+
+    def load_checks(self, forecast: str) -> tuple[RecordedCheck, ...]:
+        """Return the last recorded checks of the data, newest first."""
+        return self._store_of(forecast).record.load_checks(forecast)
 
     def load_conditions(self, forecast: str) -> tuple[Condition, ...]:
         """Return the current conditions."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from mlspec.errors import StateError
 from mlspec.state.ledger import Ledger
 from mlspec.state.notice import NEVER, PendingNotice
-from mlspec.state.observed import Observed, ObservedResource, Settlement, StoredStep
+from mlspec.state.observed import Observed, ObservedResource, RecordedCheck, Settlement, StoredStep
 from mlspec.state.record import FAILED_KIND, FAILURES, Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind
@@ -30,6 +30,7 @@ _RUN_ROWS = "SELECT id, record FROM runs WHERE forecast = ? ORDER BY id DESC"
 _RELEASE_ROWS = "SELECT * FROM releases WHERE forecast = ? ORDER BY release DESC"
 _VERSION_ROWS = "SELECT version, record FROM versions WHERE forecast = ? ORDER BY id DESC"
 _STEP_ROWS = "SELECT step, key, outputs, length(facts) AS facts_size, at FROM steps WHERE forecast = ? ORDER BY at DESC, step, key"
+_CHECKS = "SELECT at, facts FROM steps WHERE forecast = ? AND step = 'check' ORDER BY at DESC, key LIMIT 400"
 _DUE = (
     "SELECT * FROM outbox WHERE delivered_at IS NULL AND next_at IS NOT NULL AND (next_at <= ? OR next_at > ?) "
     "ORDER BY next_at, id"
@@ -163,6 +164,10 @@ class Record:
         return self._query_rows(
             rows.event_from_row, "SELECT * FROM events WHERE forecast = ? ORDER BY id DESC", forecast
         )
+
+    def load_checks(self, forecast: str) -> tuple[RecordedCheck, ...]:
+        """Return the last 400 recorded checks of the data, newest first."""
+        return self._query_rows(rows.check_from_row, _CHECKS, forecast)
 
     def load_conditions(self, forecast: str) -> tuple[Condition, ...]:
         """Return the current conditions."""

@@ -14,7 +14,7 @@ from mlspec.errors import StateError
 from mlspec.state.ledger import Ledger, ledger_of
 from mlspec.state.moment import require_moment
 from mlspec.state.notice import Notice, PendingNotice, as_record
-from mlspec.state.observed import ObservedResource, StoredStep
+from mlspec.state.observed import ObservedResource, RecordedCheck, StoredStep
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
 from mlspec.state.resource import Json, Kind, Resource
@@ -127,6 +127,13 @@ def step_row_from_row(row: Row) -> RecordRow[StepRow]:
 def step_from_row(row: Row) -> StoredStep:
     """Return a finished step."""
     return StoredStep(files_from_json(_json_object(row["outputs"])), _json_object(row["facts"]))
+
+
+@refuse_foreign_rows
+def check_from_row(row: Row) -> RecordedCheck:
+    """Return a check of the data."""
+    datetime.fromisoformat(row["at"])
+    return RecordedCheck(row["at"], _json_object(row["facts"]))
 
 
 def version_to_json(version: Version) -> str:

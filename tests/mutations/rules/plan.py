@@ -20,6 +20,10 @@ from tests.mutations.named_tests import (
 )
 
 MUTATIONS = (
+    Mutation("a hold does not pretend to stop a rollout", "plan/manual_hold.py", "if rollout is not None:", "if False:",
+             "tests/engine/test_rollouts.py::test_a_hold_that_would_keep_nothing_is_refused_with_the_reason"),
+    Mutation("a hold keeps what can make the forecast", "plan/manual_hold.py", "if not fits_spec(observed, spec):", "if False:",
+             "tests/engine/test_rollouts.py::test_a_hold_that_would_keep_nothing_is_refused_with_the_reason"),
     Mutation("a hold binds until a person resumes or the spec changes", "plan/serving.py",
              "return ledger.hold if ledger.hold and ledger.hold.spec_hash == spec_hash else None", "return None",
              rollout("a_person_s_rollback_is_held_until_a_person_resumes")),
