@@ -48,6 +48,7 @@ from _replay_stage import BIAS, RealFault, ReplayedSet, Stage  # noqa: E402
 
 from benchmarks._faults import MOVED, Week, bars  # noqa: E402
 from mlspec.clock import utc_now  # noqa: E402
+from mlspec.forecast.starting_alerts import starting_alerts  # noqa: E402
 from mlspec.spec import read_specs  # noqa: E402
 
 # The periods before the replay, and those of it: a year (four of months), or what there is after three seasons or four horizons.
@@ -63,6 +64,7 @@ MOST_SERIES = 8  # of a set: enough that series share their days, and a year tak
 MOMENTS = (0.35, 0.75)  # of a replay, at which faults strike
 SHARE, FEWEST_SERIES = 0.4, 5
 ALARMS_BAR = 1.0
+# The thresholds of the example of the language, as a person would write them before the first backtest.
 FIXED = [
     {"name": "accuracy", "metric": "wape", "above": 0.2, "window": 4, "for": "2 of 3"},
     {"name": "bias", "metric": "bias", "outside": [-0.1, 0.1], "window": 4},
@@ -271,7 +273,9 @@ def main() -> int:
         if data.name in (asked.only or SETS):
             first, length = SETS[data.name]
             cut = max(length - (asked.length or length), 0)
-            sets.append(ReplayedSet(fewer_series(data), first + cut, length - cut, FIXED))
+            some = fewer_series(data)
+            alerts = FIXED if asked.fixed else starting_alerts(4 * data.facts["horizon"], some.rows["unique_id"].nunique())
+            sets.append(ReplayedSet(some, first + cut, length - cut, alerts))
     results: dict[str, Result] = {}
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         for replayed, result in zip(sets, pool.map(measure, sets), strict=True):

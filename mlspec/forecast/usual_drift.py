@@ -29,9 +29,12 @@ def drift_limit(window: DataWindow, formula: Formula, alarms_a_year: float) -> f
 
     `window` is the oldest one that is judged: the past ends before its first period.
     """
-    periods_a_year = _periods_a_year(window.table.index)
-    blocks = past_blocks(window, formula)
-    return usual_limit(blocks, min(alarms_a_year * window.length / periods_a_year, 1.0))
+    return usual_limit(past_blocks(window, formula), block_share(alarms_a_year, window.length, window.table.index))
+
+
+def block_share(alarms_a_year: float, length: int, times: pd.Index) -> float:
+    """Return the probability of an alarm in one block of `length` periods that makes so many alarms a year."""
+    return min(alarms_a_year * length / _periods_a_year(times), 1.0)
 
 
 def usual_limit(blocks: Sequence[float], share: float) -> float | None:

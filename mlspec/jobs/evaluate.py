@@ -16,7 +16,7 @@ import pandas as pd
 from mlspec.forecast import data_metrics
 from mlspec.forecast.drift import observed_table
 from mlspec.forecast.fates import BY_END
-from mlspec.forecast.frame import ID, TIME, Panel
+from mlspec.forecast.frame import ID, TARGET, TIME, Panel
 from mlspec.forecast.frequency import span_between
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.realised import (
@@ -29,7 +29,9 @@ from mlspec.forecast.realised import (
     measure_accuracy,
     newest_forecasts,
 )
-from mlspec.forecast.usual_drift import drift_limit
+from mlspec.forecast.selection import CHAMPION
+from mlspec.forecast.usual_drift import block_share, drift_limit
+from mlspec.forecast.usual_errors import error_limit
 from mlspec.jobs.context import read_panel, read_spec, segment_columns
 from mlspec.jobs.files import read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
@@ -40,7 +42,8 @@ from mlspec.spec.output_columns import METHOD
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 # forecast-1 is the newest forecast; shadow-1 is the newest one by a version without traffic.
-FORECAST, SHADOW = "forecast-", "shadow-"
+# backtest-VERSION is the backtest of a version with traffic, for alerts that ask what is usual.
+FORECAST, SHADOW, BACKTEST = "forecast-", "shadow-", "backtest-"
 VERSION = "version"
 _KEY = [ID, TIME, CUTOFF]  # identifies a forecast of one series and period
 
@@ -70,7 +73,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         rows_by_version[other] = join_actuals(
             panel, _matching_forecasts(instead_forecasts, rows_by_version[served_by]), maturity, now
         )
-    measure = _AlertMeasurement(spec, panel, rows, rows_by_version, segment_columns(request, spec), now)
+    measure = _AlertMeasurement(
+        spec, panel, rows, rows_by_version, segment_columns(request, spec), now, _champions_tested(request)
+    )
     facts = {
         "periods": int(rows[TIME].nunique()) if len(rows) else 0,
         "metrics": measure_accuracy(rows, spec.model.quantiles),
@@ -82,6 +87,13 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     }
     progress(1, 1, "forecasts compared with actual values")
     return StepResult({"evaluation": write_json(facts, request.out / "evaluation.json")}, facts)
+
+
+def _champions_tested(request: StepRequest) -> list[pd.DataFrame]:
+    """Return what the versions with traffic forecast in their backtests, with the actual values."""
+    paths = [path for role, path in sorted(request.inputs.items()) if role.startswith(BACKTEST)]
+    tested = [read_table(path) for path in paths]
+    return [newest_forecasts([rows[rows[CHAMPION] & rows[TARGET].notna()]]) for rows in tested]
 
 
 def maturity_of(spec: Forecast) -> Maturity:
@@ -122,6 +134,7 @@ class _AlertMeasurement:
     own: Mapping[str, pd.DataFrame]
     groups: pd.DataFrame
     now: pd.Timestamp
+    tested: Sequence[pd.DataFrame] = ()
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -144,7 +157,26 @@ class _AlertMeasurement:
             "segments": self._alert_values(alert, last_windows(self.rows, length, count)),
             "by_version": {name: self._alert_values(alert, version_windows) for name, version_windows in parts.items()},
             "made_at": {name: self._forecast_cutoffs(version_windows) for name, version_windows in parts.items()},
+            **({} if alert.tolerated_alarms is None else {"limits": self._usual_errors(alert, length)}),
         }
+
+    def _usual_errors(self, alert: Alert, length: int) -> dict[str, float]:
+        """Return by segment what the backtest tells to be usual; of several versions with traffic, the largest."""
+        metric, alarms = METRICS[alert.metric], alert.tolerated_alarms or 0.0
+        share = block_share(alarms, length, self.table.index)
+
+        def badness(rows: pd.DataFrame) -> float | None:
+            value = measure_accuracy(rows, self.spec.model.quantiles)[metric.name]
+            return None if value is None else metric.badness(value)
+
+        limits: dict[str, float] = {}
+        for rows in self.tested:
+            parts = _split_segments(rows, self.groups, alert.by)
+            for segment, part in parts:
+                limit = error_limit(part, badness, length, share, segments=len(parts))
+                if limit is not None:
+                    limits[segment] = max(limit, limits.get(segment, 0.0))
+        return limits
 
     def _forecast_cutoffs(self, parts: Sequence[pd.DataFrame]) -> list[str]:
         """Return the cutoffs of the forecasts in these windows, oldest first."""
