@@ -29,8 +29,8 @@ from mlspec.targets.local.target import LocalTarget
 
 # A model that has turned bad forecasts half as much again.
 BIAS = 1.5
-# Periods without new data after which they are called stale: half a period more than two are missing.
-STALE_PERIODS = 2.5
+# Passes without new data after which they are called stale: half a one more than two are missing.
+STALE_PASSES = 2.5
 SOURCE, PLAN = "data/rows.csv", "data/plan.csv"
 # Without a cron for forecasts the loop makes one with each new period.
 RETRAIN = {"D": "0 4 1 * *", "W": "0 4 1 * *", "M": "0 4 1 */3 *"}
@@ -38,11 +38,15 @@ RETRAIN = {"D": "0 4 1 * *", "W": "0 4 1 * *", "M": "0 4 1 */3 *"}
 
 @dataclass(frozen=True)
 class ReplayedSet:
-    """A set and how it is lived: after `first` periods, for `length` periods. `alerts`: the entries of the spec."""
+    """A set and how it is lived: after `first` periods, for `length` periods, with a pass for each `every`.
+
+    `alerts` are the entries of the spec.
+    """
 
     data: DataSet
     first: int
     length: int
+    every: int
     alerts: Sequence[dict[str, Any]]
 
     @property
@@ -69,7 +73,7 @@ class ReplayedSet:
     def spec(self) -> dict[str, Any]:
         """Return the forecast's spec: cheap candidates of several kinds, a training at the first of a month, rollback."""
         facts, dataset = self.data.facts, self._dataset()
-        age = STALE_PERIODS * 24 * 365.25 / self.per_year
+        age = STALE_PASSES * self.every * 24 * 365.25 / self.per_year
         alerts = [*self.alerts, {"name": "stale", "metric": "data_age", "above": f"{age:.0f}h"}]
         return {
             "apiVersion": "mlspec/v1", "kind": "Forecast", "metadata": {"name": self.name}, "dataset": dataset,
@@ -95,6 +99,11 @@ class ReplayedSet:
             **known,
         }  # fmt: skip
 
+    @property
+    def passes(self) -> range:
+        """How many periods are known at each pass."""
+        return range(self.first + self.every, self.first + self.length + 1, self.every)
+
     def moment(self, known: int) -> str:
         """Return the moment of the pass that reads the `known`-th period: an hour after its end."""
         end = self.frequency.period_end(self.periods[known - 1]) + pd.Timedelta(hours=1)
@@ -103,7 +112,7 @@ class ReplayedSet:
 
 @dataclass(frozen=True)
 class RealFault:
-    """A fault of known size that begins with the period number `since` and lasts."""
+    """A fault of known size that strikes all periods after the first `since`."""
 
     kind: str
     since: int
@@ -145,10 +154,10 @@ class Stage:
         return Stage(self.replayed, root, fault, list(self.weeks), self.heard)
 
     def live(self, known: int) -> None:
-        """Let one period go by: write what the source has now, and make a pass of the loop."""
+        """Write what the source has with so many periods, and make a pass of the loop."""
         replayed, fault, name = self.replayed, self.fault, self.replayed.name
         stopped = fault is not None and fault.kind == "feed stops"
-        self._write(min(known, fault.since - 1) if stopped and fault else known)
+        self._write(min(known, fault.since) if stopped and fault else known)
         if fault is not None and fault.kind == "biased model":
             self.steps.versions |= {version.version for version in self.engine.target.load_versions(name)}
         (spec,) = read_specs([self.root / "specs"], self.root, "local").specs
@@ -162,7 +171,7 @@ class Stage:
         replayed, periods = self.replayed, self.replayed.periods
         rows, covariates = replayed.data.rows, [PREFIX + name for name in replayed.data.facts["known"]]
         if self.fault is not None:
-            rows = self.fault.change(rows, periods[self.fault.since - 1])
+            rows = self.fault.change(rows, periods[self.fault.since])
         names = {ID: "series", TIME: "time", TARGET: "value"} | {name: name.removeprefix(PREFIX) for name in covariates}
         table = rows.rename(columns=names)
         newest = periods[known - 1]
