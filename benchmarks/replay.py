@@ -9,10 +9,10 @@ Undisturbed, it counts false alarms (an alert begins to fire), trainings, versio
 or another kind of champion than before whose forecasts over the horizon after it have a larger error than those of the version
 that it replaced. At two moments of each history the record is copied, and each of these faults strikes the copy:
 
-level shift     demand is 1.6 times what it was, from one period on
-wrong unit      pounds come as kilograms: 0.4536 times
-drifting share  for two fifths of the series demand is doubled; for sets of five series or more
-biased model    every version forecasts 1.5 times what it should
+level shift     demand falls to a quarter of what it was
+wrong unit      dozens come instead of pieces
+drifting share  for two fifths of the series demand is three times what it was; for sets of five series or more
+biased model    every version forecasts twice what it should
 feed stops      no new rows come
 
 A fault is found when an alert that was calm begins to fire within the alert's own window (plus m - 1 for `for: m of n`), counted
@@ -76,10 +76,10 @@ Result = dict[str, Any]
 
 def faults(since: int, series: int) -> list[RealFault]:
     """Return the faults that strike at a period."""
-    some = [RealFault("drifting share", since, 2.0, SHARE)] if series >= FEWEST_SERIES else []
+    some = [RealFault("drifting share", since, 3.0, SHARE)] if series >= FEWEST_SERIES else []
     return [
-        RealFault("level shift", since, 1.6),
-        RealFault("wrong unit", since, 0.4536),
+        RealFault("level shift", since, 0.25),
+        RealFault("wrong unit", since, 1 / 12),
         *some,
         RealFault("biased model", since, BIAS),
         RealFault("feed stops", since),

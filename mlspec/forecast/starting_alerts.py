@@ -1,4 +1,8 @@
-"""The alerts that a new spec begins with. They name a rate of false alarms, and no thresholds: those come from the first backtest."""
+"""The alerts that a new spec begins with: each fires beyond a size that matters, and beyond what is usual for this forecast.
+
+What is usual is told by the first backtest, and by past demand. So the entries name a rate of false alarms, and `init` needs to know
+no threshold that would differ from one forecast to another.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ from typing import Any
 from mlspec.forecast.drift import FEWEST_BINS, PER_BIN
 from mlspec.spec.metrics import METRICS
 
-# Of each alert. With three of them a forecast to which nothing happens has three false alarms in two years, less than one a half-year.
-FALSE_ALARMS_PER_YEAR = 0.5
-# Blocks of one window that the backtest should have: with eight, the limit lies about three standard deviations above the mean.
+# Of each alert: once in four years. A backtest covers no whole year, so holidays that it lacks come on top (docs/monitors.md).
+FALSE_ALARMS_PER_YEAR = 0.25
+# The share of demand below which an error or a bias is no reason to call anybody, however unusual it is. Our own choice.
+NEGLIGIBLE = 0.1
+# Blocks of one window that the backtest should have: with eight, the limit lies about four standard deviations above the mean.
 BLOCKS = 8
 _DRIFT = METRICS["psi"]
 
@@ -18,8 +24,11 @@ def starting_alerts(tested: int, series: int) -> list[dict[str, Any]]:
     """Return the entries of `alerts`, for a backtest of so many periods in all its windows, and for so many series.
 
     Drift needs enough values in its window to have a distribution: without them it would never have a verdict, and is left out.
+    While accuracy fires the others send no notices: one event is told once.
     """
-    window = max(tested // BLOCKS, 1)
-    errors = [{"name": "accuracy", "metric": "wape", "window": window}, {"name": "bias", "metric": "bias", "window": window}]
-    drift = [{"name": "drift", "metric": _DRIFT.name}] if series * _DRIFT.usual_window >= FEWEST_BINS * PER_BIN else []
-    return [{**alert, "false_alarms_per_year": FALSE_ALARMS_PER_YEAR} for alert in (*errors, *drift)]
+    window, rate = max(tested // BLOCKS, 1), {"false_alarms_per_year": FALSE_ALARMS_PER_YEAR}
+    bias = {"name": "bias", "metric": "bias", "outside": [-NEGLIGIBLE, NEGLIGIBLE], "window": window, **rate}
+    drift = {"name": "drift", "metric": _DRIFT.name, "above": _DRIFT.usual_above, **rate}
+    others = [bias, drift] if series * _DRIFT.usual_window >= FEWEST_BINS * PER_BIN else [bias]
+    accuracy = {"name": "accuracy", "metric": "wape", "above": NEGLIGIBLE, "window": window, **rate}
+    return [{**accuracy, "inhibits": [other["name"] for other in others]}, *others]

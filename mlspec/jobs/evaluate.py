@@ -30,8 +30,8 @@ from mlspec.forecast.realised import (
     newest_forecasts,
 )
 from mlspec.forecast.selection import CHAMPION
-from mlspec.forecast.usual_drift import block_share, drift_limit
-from mlspec.forecast.usual_errors import error_limit
+from mlspec.forecast.usual_drift import FEWEST_BLOCKS, block_share, drift_limit, usual_limit
+from mlspec.forecast.usual_errors import FEWEST_SERVED, error_blocks, smaller_limits
 from mlspec.jobs.context import read_panel, read_spec, segment_columns
 from mlspec.jobs.files import read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
@@ -157,25 +157,31 @@ class _AlertMeasurement:
             "segments": self._alert_values(alert, last_windows(self.rows, length, count)),
             "by_version": {name: self._alert_values(alert, version_windows) for name, version_windows in parts.items()},
             "made_at": {name: self._forecast_cutoffs(version_windows) for name, version_windows in parts.items()},
-            **({} if alert.tolerated_alarms is None else {"limits": self._usual_errors(alert, length)}),
+            **({} if alert.tolerated_alarms is None else {"limits": self._usual_errors(alert, length, count)}),
         }
 
-    def _usual_errors(self, alert: Alert, length: int) -> dict[str, float]:
-        """Return by segment what the backtest tells to be usual; of several versions with traffic, the largest."""
-        metric, alarms = METRICS[alert.metric], alert.tolerated_alarms or 0.0
-        share = block_share(alarms, length, self.table.index)
+    def _usual_errors(self, alert: Alert, length: int, count: int) -> dict[str, float]:
+        """Return by segment what is usual: by the backtests of what serves, or by what served before, whichever is less."""
+        by_backtest = [self._error_limits(alert, length, rows, FEWEST_BLOCKS) for rows in self.tested]
+        newest = sorted(self.rows[TIME].unique())[-(length + count - 1) :] if len(self.rows) else []
+        before = self.rows[~self.rows[TIME].isin(newest)] if newest else self.rows
+        return smaller_limits(by_backtest, self._error_limits(alert, length, before, FEWEST_SERVED))
 
-        def badness(rows: pd.DataFrame) -> float | None:
-            value = measure_accuracy(rows, self.spec.model.quantiles)[metric.name]
+    def _error_limits(self, alert: Alert, length: int, rows: pd.DataFrame, fewest: int) -> dict[str, float]:
+        """Return the limit of each segment whose rows have enough blocks."""
+        metric, parts = METRICS[alert.metric], _split_segments(rows, self.groups, alert.by)
+        share = block_share(alert.tolerated_alarms or 0.0, length, self.table.index)
+
+        def badness(some: pd.DataFrame) -> float | None:
+            value = measure_accuracy(some, self.spec.model.quantiles)[metric.name]
             return None if value is None else metric.badness(value)
 
         limits: dict[str, float] = {}
-        for rows in self.tested:
-            parts = _split_segments(rows, self.groups, alert.by)
-            for segment, part in parts:
-                limit = error_limit(part, badness, length, share, segments=len(parts))
-                if limit is not None:
-                    limits[segment] = max(limit, limits.get(segment, 0.0))
+        for segment, part in parts if len(rows) else []:
+            blocks = error_blocks(part, badness, length, segments=len(parts))
+            limit = usual_limit(blocks, share, around_zero=metric.ideal == 0.0) if len(blocks) >= fewest else None
+            if limit is not None:
+                limits[segment] = limit
         return limits
 
     def _forecast_cutoffs(self, parts: Sequence[pd.DataFrame]) -> list[str]:
