@@ -165,7 +165,8 @@ class _AlertMeasurement:
         by_backtest = [self._error_limits(alert, length, rows, FEWEST_BLOCKS) for rows in self.tested]
         newest = sorted(self.rows[TIME].unique())[-(length + count - 1) :] if len(self.rows) else []
         before = self.rows[~self.rows[TIME].isin(newest)] if newest else self.rows
-        return smaller_limits(by_backtest, self._error_limits(alert, length, before, FEWEST_SERVED))
+        fewest = FEWEST_SERVED if any(by_backtest) else FEWEST_BLOCKS  # a backtest of few windows tells nothing
+        return smaller_limits(by_backtest, self._error_limits(alert, length, before, fewest))
 
     def _error_limits(self, alert: Alert, length: int, rows: pd.DataFrame, fewest: int) -> dict[str, float]:
         """Return the limit of each segment whose rows have enough blocks."""

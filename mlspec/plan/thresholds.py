@@ -31,7 +31,7 @@ def judge_alert(
     """Return an alert's state from its values, by segment, the newest evaluation first.
 
     A segment of `limits` has a limit of its own, which its past told: a value that is within it is not beyond the threshold. An
-    alert without a threshold is judged by this limit alone.
+    alert without a threshold is judged by this limit alone, and one on accuracy that names a rate has no verdict without it.
 
     The alert fires if one segment fires. It is pending if one segment is beyond the threshold now, but was not so often enough.
     Without a value in any segment, or without anything to judge it by, it is no-data.
@@ -48,7 +48,7 @@ def judge_alert(
         for segment, values in segments.items()
         if values and is_broken(alert, values[0], usual.get(segment))
     }
-    judgeable = segments if not alert.is_by_past_alone else {name for name in segments if usual.get(name) is not None}
+    judgeable = segments if not alert.needs_past else {name for name in segments if usual.get(name) is not None}
     known_values = {
         segment: values[0]
         for segment, values in segments.items()
@@ -66,7 +66,7 @@ def judge_alert(
 
 def _why_no_verdict(alert: Alert, segments: Mapping[str, Sequence[float | None]]) -> str:
     """Return what a verdict lacks: values, or a past that tells what is usual."""
-    if alert.is_by_past_alone and any(values and values[0] is not None for values in segments.values()):
+    if alert.needs_past and any(values and values[0] is not None for values in segments.values()):
         return f"the backtest has too few windows to tell which {alert.metric} is usual"
     return f"{alert.metric} has too little data for a verdict"
 
@@ -100,6 +100,8 @@ def is_broken(alert: Alert, value: float | None, limit: float | None = None) -> 
     """Return whether one value is beyond the threshold, and beyond the limit that its past told; None without a value."""
     if value is None:
         return None
+    if limit is None and alert.needs_past:
+        return False
     if not _is_beyond(threshold_bounds(alert, limit), value):
         return False
     return limit is None or _is_beyond(METRICS[alert.metric].bounds_of(limit), value)

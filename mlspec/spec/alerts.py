@@ -92,6 +92,11 @@ class Alert(Part):
         return self.false_alarms_per_year or (USUAL_FALSE_ALARMS if METRICS[self.metric].kind == "drift" else None)
 
     @property
+    def needs_past(self) -> bool:
+        """Whether it has no verdict before its past tells what is usual. A threshold of drift is one alone, a negligible error none."""
+        return METRICS[self.metric].kind == "accuracy" and self.tolerated_alarms is not None
+
+    @property
     def is_by_past_alone(self) -> bool:
         """Whether it has no threshold: its own past alone says what is too much."""
         return self.bounds == (None, None) and self.tolerated_alarms is not None

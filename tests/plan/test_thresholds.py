@@ -88,6 +88,7 @@ def test_a_threshold_of_accuracy_and_what_is_usual_both_have_to_be_exceeded() ->
     both = alert(above=0.2, false_alarms_per_year=0.5)
     states = [judge_alert(both, {"": [value]}, {"": 0.3}).state for value in (0.19, 0.25, 0.31)]
     assert states == ["ok", "ok", "firing"]
+    assert judge_alert(both, {"": [0.4]}, {}).state == "no-data"
 
 
 ERRORS = st.sampled_from([row for row in METRICS.values() if row.kind == "accuracy"])
