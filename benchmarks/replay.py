@@ -171,7 +171,14 @@ def strike(branch: Stage, limits: Mapping[str, int]) -> Result:
         if by:
             return {"kind": fault.kind, "since": fault.since, "by": by[0], "took": number - late, "bar": able[by[0]]}
     firing = [name for name in able if before.get(name) == "firing"]
-    return {"kind": fault.kind, "since": fault.since, "by": None, "took": None, "bar": max(able.values()), "fired": firing}
+    return {
+        "kind": fault.kind,
+        "since": fault.since,
+        "by": None,
+        "took": None,
+        "bar": max(able.values()),
+        "fired": firing,
+    }
 
 
 def rate(result: Result) -> float:
@@ -201,7 +208,7 @@ def page(results: Mapping[str, Result]) -> str:
 def _page_lines(results: Mapping[str, Result]) -> Iterator[str]:
     yield "# Monitors on real histories"
     yield ""
-    yield "Written by `benchmarks/replay.py`, whose docstring says what is replayed, which faults are injected, and when one is found."
+    yield "Written by `benchmarks/replay.py`, whose docstring says what is replayed, which faults strike, and when one is found."
     yield "[The loop](reconcile.md#alerts) explains the alerts."
     yield ""
     yield "## Nothing is wrong"
@@ -216,7 +223,13 @@ def _page_lines(results: Mapping[str, Result]) -> Iterator[str]:
             result["rollbacks"] + len(result["worse"]),
         ]  # fmt: skip
         yield f"| {' | '.join(map(str, cells))} |"
-    yield from ["", "## Faults", "", "| fault | found | by | periods until then, at most |", "| --- | --- | --- | --- |"]
+    yield from [
+        "",
+        "## Faults",
+        "",
+        "| fault | found | by | periods until then, at most |",
+        "| --- | --- | --- | --- |",
+    ]
     every = [each for result in results.values() for each in result["faults"]]
     for kind in dict.fromkeys(each["kind"] for each in every):
         yield f"| {kind} | {' | '.join(_fault_cells([each for each in every if each['kind'] == kind]))} |"
@@ -224,7 +237,10 @@ def _page_lines(results: Mapping[str, Result]) -> Iterator[str]:
     for what, value, met, bar in judge(results):
         yield f"| {what} | {value} | {bar} | {'yes' if met else 'no'} |"
     dates = sorted({result["date"] for result in results.values()})
-    yield from ["", f"Measured on {' and '.join(dates)}; {sum(r['seconds'] for r in results.values()):,} s of a processor."]
+    yield from [
+        "",
+        f"Measured on {' and '.join(dates)}; {sum(r['seconds'] for r in results.values()):,} s of a processor.",
+    ]
 
 
 def alarm_words(result: Result) -> str:
@@ -250,7 +266,9 @@ def tell(name: str, result: Result) -> None:
     )
     for each in result["faults"]:
         mark = "     " if each["took"] is not None else "MISS "
-        print(f"  {mark}{each['kind']} at {each['since']}: {each['by']} after {each['took']} of {each['bar']}", flush=True)
+        print(
+            f"  {mark}{each['kind']} at {each['since']}: {each['by']} after {each['took']} of {each['bar']}", flush=True
+        )
 
 
 def replayed_set(data: DataSet, *, fixed: bool) -> ReplayedSet:

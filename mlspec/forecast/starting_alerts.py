@@ -1,7 +1,7 @@
 """The alerts that a new spec begins with: each fires beyond a size that matters, and beyond what is usual for this forecast.
 
-What is usual is told by the first backtest, and by past demand. So the entries name a rate of false alarms, and `init` needs to know
-no threshold that would differ from one forecast to another.
+What is usual is told by the first backtest, and by past demand. So the entries name a rate of false alarms, and `init` needs to
+know no threshold that would differ from one forecast to another.
 """
 
 from __future__ import annotations
@@ -26,9 +26,16 @@ def starting_alerts(tested: int, series: int) -> list[dict[str, Any]]:
     Drift needs enough values in its window to have a distribution: without them it would never have a verdict, and is left out.
     While accuracy fires the others send no notices: one event is told once.
     """
-    window, rate = max(tested // BLOCKS, 1), {"false_alarms_per_year": FALSE_ALARMS_PER_YEAR}
-    bias = {"name": "bias", "metric": "bias", "outside": [-NEGLIGIBLE, NEGLIGIBLE], "window": window, **rate}
-    drift = {"name": "drift", "metric": _DRIFT.name, "above": _DRIFT.usual_above, **rate}
+    window = max(tested // BLOCKS, 1)
+    rate: dict[str, Any] = {"false_alarms_per_year": FALSE_ALARMS_PER_YEAR}
+    bias: dict[str, Any] = {
+        "name": "bias",
+        "metric": "bias",
+        "outside": [-NEGLIGIBLE, NEGLIGIBLE],
+        "window": window,
+        **rate,
+    }
+    drift: dict[str, Any] = {"name": "drift", "metric": _DRIFT.name, "above": _DRIFT.usual_above, **rate}
     others = [bias, drift] if series * _DRIFT.usual_window >= FEWEST_BINS * PER_BIN else [bias]
-    accuracy = {"name": "accuracy", "metric": "wape", "above": NEGLIGIBLE, "window": window, **rate}
+    accuracy: dict[str, Any] = {"name": "accuracy", "metric": "wape", "above": NEGLIGIBLE, "window": window, **rate}
     return [{**accuracy, "inhibits": [other["name"] for other in others]}, *others]

@@ -43,8 +43,9 @@ def usual_limit(blocks: Sequence[float], share: float, *, around_zero: bool = Fa
     Of n past blocks and the next one, each is as likely as any other to be among the k largest. So the k-th largest of the past is
     exceeded with probability k / (n + 1) (conformal prediction; Vovk, Gammerman and Shafer 2005, ch. 2). If the past is too short
     for the probability, the limit is that of a normal distribution of the square roots (Hahn and Meeker 1991, sec. 4.2; an index of
-    stability grows with the square of a shift), and no less than the largest value. Where the values are sizes of what is `around_zero`
-    if all is well (a bias), it is that of a normal distribution around zero: its spread is known better. None below FEWEST_BLOCKS.
+    stability grows with the square of a shift), and no less than the largest value. Where the values are sizes of what is
+    `around_zero` if all is well (a bias), it is that of a normal distribution around zero: its spread is known better. None below
+    FEWEST_BLOCKS.
     """
     if len(blocks) < FEWEST_BLOCKS:
         return None

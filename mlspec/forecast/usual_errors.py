@@ -1,8 +1,8 @@
 """What a metric of accuracy reaches where nothing is wrong: a limit from the windows of the backtest, and of what served before.
 
-How large errors are, and how much they differ from one window to the next, is each forecast's own: a fixed threshold fires always on
-one and never on another. Forecasts with their actual values are taken in blocks of one window of the alert, each by the worst of the
-windows that end in it, as those of drift are (`usual_drift`).
+How large errors are, and how much they differ from one window to the next, is each forecast's own: a fixed threshold fires always
+on one and never on another. Forecasts with their actual values are taken in blocks of one window of the alert, each by the worst of
+the windows that end in it, as those of drift are (`usual_drift`).
 
 A backtest looks a whole horizon ahead. What is judged looks ahead only to the next forecast, and errs less where forecasts are made
 more often. So once enough was served, its own limit counts where that is smaller. The backtest's stays an upper bound: a forecast

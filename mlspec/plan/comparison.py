@@ -27,8 +27,8 @@ LEAST_IMPROVEMENT = 0.5
 def would_do_better(alert: Alert, own: Segments, other: Segments, limits: Limits | None = None) -> bool:
     """Return whether the `other` version would have done better than what serves (`own`), by one alert on quality.
 
-    Values are by segment, the newest window first; `limits` are what is usual by segment, for both versions the same. Without a value of the other version the answer is True: the spec's policy
-    asks for a rollback, and no evidence is against it.
+    Values are by segment, the newest window first; `limits` are what is usual by segment, for both versions the same. Without a
+    value of the other version the answer is True: the spec's policy asks for a rollback, and no evidence is against it.
     """
     usual = limits or {}
     if _relative_gain(alert, own, other, usual) < LEAST_GAIN:
@@ -43,9 +43,7 @@ def _relative_gain(alert: Alert, own: Segments, other: Segments, usual: Limits) 
 
     Infinite if one of them has no value there.
     """
-    worst = max(
-        own, key=lambda segment: threshold_excess(alert, _newest(own, segment), usual.get(segment)), default=""
-    )
+    worst = max(own, key=lambda segment: threshold_excess(alert, _newest(own, segment), usual.get(segment)), default="")
     value, instead = _newest(own, worst), _newest(other, worst)
     if value is None or instead is None:
         return math.inf

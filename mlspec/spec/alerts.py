@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from mlspec.spec.agreement import Agreement, parse_agreement
 from mlspec.spec.fields import AgreementText, AlertMetric, AlertName, Column, Duration, Many, Severity
-from mlspec.spec.metrics import METRICS, SIDES, format_names, metric_names
+from mlspec.spec.metrics import METRICS, SIDES, MetricKind, format_names, metric_names
 from mlspec.spec.part import Part
 
 Threshold = Annotated[
@@ -33,7 +33,7 @@ def _threshold_words() -> str:
 
 USUAL_FALSE_ALARMS = 1.0  # a year, of an alert on drift that names no rate
 # Metrics whose own past says what is usual: that of demand, or that of the backtest.
-KINDS_WITH_PAST = ("drift", "accuracy")
+KINDS_WITH_PAST: tuple[MetricKind, ...] = ("drift", "accuracy")
 
 
 class Alert(Part):
@@ -73,8 +73,8 @@ class Alert(Part):
     false_alarms_per_year: Annotated[float, Field(gt=0, le=52)] | Literal["any"] | None = Field(
         default=None,
         description="A value beyond the threshold counts only if it is also beyond what the forecast's own past windows exceed so "
-        f"often a year: those of demand for {format_names(metric_names('drift'))} (once, if left out; with `any` the threshold alone "
-        "decides), those of the backtest for metrics of accuracy, which need no threshold beside it.",
+        f"often a year. For {format_names(metric_names('drift'))} these are windows of demand: once, if left out; with `any` the "
+        "threshold alone decides. For metrics of accuracy these are windows of the backtest, and no threshold is needed beside it.",
     )
     severity: Severity = Field(default="warning", description="Severity of the notices.")
     inhibits: Many[AlertName] = Field(default=(), description="Alerts that send no notices while this one fires.")
@@ -93,7 +93,7 @@ class Alert(Part):
 
     @property
     def needs_past(self) -> bool:
-        """Whether it has no verdict before its past tells what is usual. A threshold of drift is one alone, a negligible error none."""
+        """Whether it has no verdict before its past tells what is usual, as a threshold beside it is only the size that matters."""
         return METRICS[self.metric].kind == "accuracy" and self.tolerated_alarms is not None
 
     @property

@@ -82,9 +82,7 @@ def test_with_many_segments_fewer_windows_are_measured() -> None:
 
 
 @given(tested_periods=st.integers(1, 200), series=st.integers(1, 50))
-def test_a_new_spec_names_a_rate_and_as_many_blocks_as_its_backtest_allows(
-    tested_periods: int, series: int
-) -> None:
+def test_a_new_spec_names_a_rate_and_as_many_blocks_as_its_backtest_allows(tested_periods: int, series: int) -> None:
     alerts = starting_alerts(tested_periods, series)
     assert {alert["false_alarms_per_year"] for alert in alerts} == {FALSE_ALARMS_PER_YEAR}
     assert {name for alert in alerts[1:] for name in (alert["name"],)} == set(alerts[0]["inhibits"])
