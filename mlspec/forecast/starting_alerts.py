@@ -11,7 +11,7 @@ from typing import Any
 from mlspec.forecast.drift import FEWEST_BINS, PER_BIN
 from mlspec.spec.metrics import METRICS
 
-# Of each alert: once in four years. A backtest covers no whole year, so holidays that it lacks come on top (docs/monitors.md).
+# Of each alert: once in four years. A backtest covers no whole year, so holidays that it lacks come on top (decision 28).
 FALSE_ALARMS_PER_YEAR = 0.25
 # The share of demand below which an error or a bias is no reason to call anybody, however unusual it is. Our own choice.
 NEGLIGIBLE = 0.1
