@@ -37,14 +37,14 @@ MUTATIONS = (
              "fit = (\n            past_release.version in passed\n            and",
              rollout("a_rollback_to_what_cannot_serve_is_refused_with_the_reason")),
     Mutation("nobody goes back to a version that would have done no better", "plan/comparison.py",
-             "    if _relative_gain(alert, own, other) < LEAST_GAIN:\n        return False\n"
-             '    if judge_alert(alert, other).state != "firing":', "    if True:",
+             "    if _relative_gain(alert, own, other, usual) < LEAST_GAIN:\n        return False\n"
+             '    if judge_alert(alert, other, usual).state != "firing":', "    if True:",
              rollback("where_demand_moved_no_version_is_blamed_and_a_newer_model_is_asked_for")
              + " " + rollback("an_earlier_version_that_was_bad_unnoticed_is_passed_over")),
     Mutation("nobody goes back to a version that is better by chance", "plan/comparison.py",
-             "    if _relative_gain(alert, own, other) < LEAST_GAIN:", "    if False:", "tests/plan/test_comparison.py"),
+             "    if _relative_gain(alert, own, other, usual) < LEAST_GAIN:", "    if False:", "tests/plan/test_comparison.py"),
     Mutation("a version that breaks the threshold too has to undo half of the excess", "plan/comparison.py",
-             '    if judge_alert(alert, other).state != "firing":', "    if True:", "tests/plan/test_comparison.py"),
+             '    if judge_alert(alert, other, usual).state != "firing":', "    if True:", "tests/plan/test_comparison.py"),
     Mutation("a demand that moved asks for a newer model", "plan/training.py",
              "and not _is_rollback_ruled_out(record, observed)", "and True",
              rollback("where_demand_moved_no_version_is_blamed_and_a_newer_model_is_asked_for")),
