@@ -51,11 +51,11 @@ from mlspec.clock import utc_now  # noqa: E402
 from mlspec.forecast.starting_alerts import starting_alerts  # noqa: E402
 from mlspec.spec import read_specs  # noqa: E402
 
-# The periods before the replay, and those of it: a year (four of months), or what there is after three seasons or four horizons.
+# The periods before the replay, and those of it: a year (four of months), or what the plan of covariates leaves of one.
 # And how many periods come in between two passes: days of a week at once, where a pass for each day would take long.
 SETS: Mapping[str, tuple[int, int, int]] = {
     "promotions_weekly": (96, 52, 1),
-    "bike_sharing_daily": (366, 364, 7),
+    "bike_sharing_daily": (366, 350, 7),
     "wikipedia_daily": (172, 364, 7),
     "walmart_sales_weekly": (83, 52, 1),
     "flights_daily": (120, 231, 7),
