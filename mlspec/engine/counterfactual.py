@@ -101,8 +101,9 @@ def _does_better(work: ForecastWork, observed: Observed, serves: str, name: str,
     again = run_step(work.engine, work.desired, "forecast", inputs, {"version": version.version, "cutoffs": cutoffs})
     options = {"versions": [serves], "instead": {serves: version.version}}
     comparison = evaluation_facts(work, observed, {"instead": again.outputs["forecast"]}, options)
-    values = _values_of(name, comparison)["by_version"]
-    return would_do_better(alert, values[serves], values[version.version])
+    values = _values_of(name, comparison)
+    own, other = (values["by_version"][each] for each in (serves, version.version))
+    return would_do_better(alert, own, other, values.get("limits"))
 
 
 def _values_of(name: str, facts: Mapping[str, Json]) -> Mapping[str, Json]:

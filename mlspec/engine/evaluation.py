@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from mlspec.engine.effects import ForecastWork, panel_files
+from mlspec.engine.effects import ForecastWork, known_version, panel_files
 from mlspec.engine.pipeline import run_step
 from mlspec.errors import StateError, TargetError
 from mlspec.plan import notices, serving_metrics
@@ -132,7 +132,7 @@ def _record_alerts(
     own = {alert.name: ledger.own.get(alert.name, {}) for alert in spec.alerts}
     own |= {
         alert.name: {
-            version: judge_alert(alert, segments).state
+            version: judge_alert(alert, segments, values[alert.name].get("limits")).state
             for version, segments in values[alert.name].get("by_version", {}).items()
         }
         for alert in anew
@@ -185,12 +185,23 @@ def evaluation_facts(
         raise StateError(f"{work.name}: there is no checked data to evaluate on", hint="run the step check before it")
     for number, run in enumerate(runs, 1):
         read |= {f"{role}-{number}": run.files[role] for role in ("forecast", "shadow") if role in run.files}
+    read |= _backtests(work, observed)
     usual = {
         "now": work.engine.clock(),
         "quarantined": sorted(observed.ledger.quarantined_versions),
         "versions": sorted(observed_traffic(observed)),
     }
     return run_step(work.engine, work.desired, "evaluate", {**read, **inputs}, {**usual, **options}).facts
+
+
+def _backtests(work: ForecastWork, observed: Observed) -> dict[str, FileRef]:
+    """Return the backtests of the versions with traffic, if an alert asks them what is usual."""
+    asks = any(
+        METRICS[alert.metric].kind == "accuracy" and alert.tolerated_alarms is not None
+        for alert in work.desired.spec.alerts
+    )
+    serving = [known_version(work, name) for name in sorted(observed_traffic(observed))] if asks else []
+    return {f"backtest-{one.version}": one.files["backtest"] for one in serving if "backtest" in one.files}
 
 
 def _serving_alert_values(work: ForecastWork, observed: Observed, now: str) -> tuple[Mapping[str, Json], ...]:

@@ -24,6 +24,7 @@ from mlspec.forecast.reading.numbers import FLAGS, parse_numbers
 from mlspec.forecast.reading.times import describe_form, parse_times
 from mlspec.forecast.sample import Sample, date_doubt, find_dates, parse_dates, refuse_swapped_days
 from mlspec.forecast.series_keys import KEY_NAMES, ROW_NUMBERS, determines_column, find_series_columns, is_constant
+from mlspec.forecast.starting_alerts import starting_alerts
 from mlspec.forecast.zones import guess_zone
 
 # Names in English and in Portuguese.
@@ -85,6 +86,7 @@ class Profile:
     reasons: Mapping[str, str] = field(default_factory=dict)
     rows: tuple[RowProposal, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    alerts: Sequence[Mapping[str, Any]] = ()
 
     @property
     def source_keys(self) -> list[tuple[str, str | int, str]]:
@@ -164,7 +166,7 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     return Profile(
         time=time, series=series, target=target, frequency=frequency, season=parsed.season, horizon=horizon,
         static=static, past=past, windows=windows, lowest=0.0 if lowest >= 0 else None, left_out=left_out, sample=sample,
-        rows=tuple(rows),
+        rows=tuple(rows), alerts=starting_alerts(windows * horizon, len(keys[list(series)].drop_duplicates()) if series else 1),
         bad_cells=(*sample.bad_cells(time, dates), *sample.bad_cells(target, sample.numbers[target])),
         reasons={
             "time": why_time, "series": why_series, "target": why_target, "frequency": why_frequency,

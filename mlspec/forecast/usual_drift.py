@@ -29,18 +29,23 @@ def drift_limit(window: DataWindow, formula: Formula, alarms_a_year: float) -> f
 
     `window` is the oldest one that is judged: the past ends before its first period.
     """
-    periods_a_year = _periods_a_year(window.table.index)
-    blocks = past_blocks(window, formula)
-    return usual_limit(blocks, min(alarms_a_year * window.length / periods_a_year, 1.0))
+    return usual_limit(past_blocks(window, formula), block_share(alarms_a_year, window.length, window.table.index))
 
 
-def usual_limit(blocks: Sequence[float], share: float) -> float | None:
+def block_share(alarms_a_year: float, length: int, times: pd.Index) -> float:
+    """Return the probability of an alarm in one block of `length` periods that makes so many alarms a year."""
+    return min(alarms_a_year * length / _periods_a_year(times), 1.0)
+
+
+def usual_limit(blocks: Sequence[float], share: float, *, around_zero: bool = False) -> float | None:
     """Return the limit that the next block exceeds with at most this probability, from the largest values of past blocks.
 
     Of n past blocks and the next one, each is as likely as any other to be among the k largest. So the k-th largest of the past is
     exceeded with probability k / (n + 1) (conformal prediction; Vovk, Gammerman and Shafer 2005, ch. 2). If the past is too short
     for the probability, the limit is that of a normal distribution of the square roots (Hahn and Meeker 1991, sec. 4.2; an index of
-    stability grows with the square of a shift), and no less than the largest value. None below FEWEST_BLOCKS.
+    stability grows with the square of a shift), and no less than the largest value. Where the values are sizes of what is
+    `around_zero` if all is well (a bias), it is that of a normal distribution around zero: its spread is known better. None below
+    FEWEST_BLOCKS.
     """
     if len(blocks) < FEWEST_BLOCKS:
         return None
@@ -50,6 +55,9 @@ def usual_limit(blocks: Sequence[float], share: float) -> float | None:
         return highest_first[min(exceeded, len(blocks)) - 1]
     from scipy.stats import t
 
+    if around_zero:
+        spread = math.sqrt(float(np.mean(np.square(blocks))) * (1 + 1 / len(blocks)))
+        return max(highest_first[0], float(t.ppf(1 - share / 2, len(blocks))) * spread)
     roots = np.sqrt(np.maximum(blocks, 0.0))
     width = float(t.ppf(1 - share, len(roots) - 1)) * float(roots.std(ddof=1)) * math.sqrt(1 + 1 / len(roots))
     return max(highest_first[0], (float(roots.mean()) + width) ** 2)

@@ -16,7 +16,7 @@ import pandas as pd
 from mlspec.forecast import data_metrics
 from mlspec.forecast.drift import observed_table
 from mlspec.forecast.fates import BY_END
-from mlspec.forecast.frame import ID, TIME
+from mlspec.forecast.frame import ID, TARGET, TIME
 from mlspec.forecast.frequency import span_between
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.realised import (
@@ -29,8 +29,10 @@ from mlspec.forecast.realised import (
     measure_accuracy,
     newest_forecasts,
 )
+from mlspec.forecast.selection import CHAMPION
 from mlspec.forecast.stored_panel import PartedPanel
-from mlspec.forecast.usual_drift import drift_limit
+from mlspec.forecast.usual_drift import FEWEST_BLOCKS, block_share, drift_limit, usual_limit
+from mlspec.forecast.usual_errors import FEWEST_SERVED, error_blocks, smaller_limits
 from mlspec.jobs.context import read_spec, segment_columns
 from mlspec.jobs.files import read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
@@ -42,7 +44,8 @@ from mlspec.spec.output_columns import METHOD
 from mlspec.state.step import Progress, StepRequest, StepResult
 
 # forecast-1 is the newest forecast; shadow-1 is the newest one by a version without traffic.
-FORECAST, SHADOW = "forecast-", "shadow-"
+# backtest-VERSION is the backtest of a version with traffic, for alerts that ask what is usual.
+FORECAST, SHADOW, BACKTEST = "forecast-", "shadow-", "backtest-"
 VERSION = "version"
 _KEY = [ID, TIME, CUTOFF]  # identifies a forecast of one series and period
 
@@ -72,7 +75,9 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         rows_by_version[other] = join_actuals(
             panel, _matching_forecasts(instead_forecasts, rows_by_version[served_by]), maturity, now
         )
-    measure = _AlertMeasurement(spec, panel, rows, rows_by_version, segment_columns(request, spec), now)
+    measure = _AlertMeasurement(
+        spec, panel, rows, rows_by_version, segment_columns(request, spec), now, _champions_tested(request)
+    )
     facts = {
         "periods": int(rows[TIME].nunique()) if len(rows) else 0,
         "metrics": measure_accuracy(rows, spec.model.quantiles),
@@ -84,6 +89,13 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     }
     progress(1, 1, "forecasts compared with actual values")
     return StepResult({"evaluation": write_json(facts, request.out / "evaluation.json")}, facts)
+
+
+def _champions_tested(request: StepRequest) -> list[pd.DataFrame]:
+    """Return what the versions with traffic forecast in their backtests, with the actual values."""
+    paths = [path for role, path in sorted(request.inputs.items()) if role.startswith(BACKTEST)]
+    tested = [read_table(path) for path in paths]
+    return [newest_forecasts([rows[rows[CHAMPION] & rows[TARGET].notna()]]) for rows in tested]
 
 
 def maturity_of(spec: Forecast) -> Maturity:
@@ -124,6 +136,7 @@ class _AlertMeasurement:
     own: Mapping[str, pd.DataFrame]
     groups: pd.DataFrame
     now: pd.Timestamp
+    tested: Sequence[pd.DataFrame] = ()
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -146,7 +159,33 @@ class _AlertMeasurement:
             "segments": self._alert_values(alert, last_windows(self.rows, length, count)),
             "by_version": {name: self._alert_values(alert, version_windows) for name, version_windows in parts.items()},
             "made_at": {name: self._forecast_cutoffs(version_windows) for name, version_windows in parts.items()},
+            **({} if alert.tolerated_alarms is None else {"limits": self._usual_errors(alert, length, count)}),
         }
+
+    def _usual_errors(self, alert: Alert, length: int, count: int) -> dict[str, float]:
+        """Return by segment what is usual: by the backtests of what serves, or by what served before, whichever is less."""
+        by_backtest = [self._error_limits(alert, length, rows, FEWEST_BLOCKS) for rows in self.tested]
+        newest = sorted(self.rows[TIME].unique())[-(length + count - 1) :] if len(self.rows) else []
+        before = self.rows[~self.rows[TIME].isin(newest)] if newest else self.rows
+        fewest = FEWEST_SERVED if any(by_backtest) else FEWEST_BLOCKS  # a backtest of few windows tells nothing
+        return smaller_limits(by_backtest, self._error_limits(alert, length, before, fewest))
+
+    def _error_limits(self, alert: Alert, length: int, rows: pd.DataFrame, fewest: int) -> dict[str, float]:
+        """Return the limit of each segment whose rows have enough blocks."""
+        metric, parts = METRICS[alert.metric], _split_segments(rows, self.groups, alert.by)
+        share = block_share(alert.tolerated_alarms or 0.0, length, self.table.index)
+
+        def badness(some: pd.DataFrame) -> float | None:
+            value = measure_accuracy(some, self.spec.model.quantiles)[metric.name]
+            return None if value is None else metric.badness(value)
+
+        limits: dict[str, float] = {}
+        for segment, part in parts if len(rows) else []:
+            blocks = error_blocks(part, badness, length, segments=len(parts))
+            limit = usual_limit(blocks, share, around_zero=metric.ideal == 0.0) if len(blocks) >= fewest else None
+            if limit is not None:
+                limits[segment] = limit
+        return limits
 
     def _forecast_cutoffs(self, parts: Sequence[pd.DataFrame]) -> list[str]:
         """Return the cutoffs of the forecasts in these windows, oldest first."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from mlspec.plan.thresholds import judge_alert, threshold_excess
+from mlspec.plan.thresholds import judge_alert, threshold_bounds, threshold_excess
 from mlspec.spec.alerts import Alert
 
 Segments = Mapping[str, Sequence[float | None]]
+Limits = Mapping[str, float | None]
 # By which share of the worst value another version has to be better, even if it stays within the threshold. Our own choice: two
 # versions of like quality differ by some percent by chance, and one of them may just be within the threshold.
 LEAST_GAIN = 0.1
@@ -23,29 +24,30 @@ _SMALLEST = 1e-9  # of a value that a gain is a share of
 LEAST_IMPROVEMENT = 0.5
 
 
-def would_do_better(alert: Alert, own: Segments, other: Segments) -> bool:
+def would_do_better(alert: Alert, own: Segments, other: Segments, limits: Limits | None = None) -> bool:
     """Return whether the `other` version would have done better than what serves (`own`), by one alert on quality.
 
-    Values are by segment, the newest window first. Without a value of the other version the answer is True: the spec's policy
-    asks for a rollback, and no evidence is against it.
+    Values are by segment, the newest window first; `limits` are what is usual by segment, for both versions the same. Without a
+    value of the other version the answer is True: the spec's policy asks for a rollback, and no evidence is against it.
     """
-    if _relative_gain(alert, own, other) < LEAST_GAIN:
+    usual = limits or {}
+    if _relative_gain(alert, own, other, usual) < LEAST_GAIN:
         return False
-    if judge_alert(alert, other).state != "firing":
+    if judge_alert(alert, other, usual).state != "firing":
         return True
-    return _worst_excess(alert, other) <= (1 - LEAST_IMPROVEMENT) * _worst_excess(alert, own)
+    return _worst_excess(alert, other, usual) <= (1 - LEAST_IMPROVEMENT) * _worst_excess(alert, own, usual)
 
 
-def _relative_gain(alert: Alert, own: Segments, other: Segments) -> float:
+def _relative_gain(alert: Alert, own: Segments, other: Segments, usual: Limits) -> float:
     """Return how much nearer the threshold the other version is, as a share of the value, in the segment that is worst for `own`.
 
     Infinite if one of them has no value there.
     """
-    worst = max(own, key=lambda segment: threshold_excess(alert, _newest(own, segment)), default="")
+    worst = max(own, key=lambda segment: threshold_excess(alert, _newest(own, segment), usual.get(segment)), default="")
     value, instead = _newest(own, worst), _newest(other, worst)
     if value is None or instead is None:
         return math.inf
-    low, _high = alert.bounds
+    low, _high = threshold_bounds(alert, usual.get(worst))
     gain = instead - value if low is not None and value < low else value - instead
     return gain / max(abs(value), _SMALLEST)
 
@@ -55,9 +57,12 @@ def _newest(segments: Segments, segment: str) -> float | None:
     return values[0] if values else None
 
 
-def _worst_excess(alert: Alert, segments: Segments) -> float:
+def _worst_excess(alert: Alert, segments: Segments, usual: Limits) -> float:
     """Return how far the newest window is beyond the threshold, in the worst segment; 0 if none is."""
-    return max((threshold_excess(alert, values[0]) for values in segments.values() if values), default=0.0)
+    return max(
+        (threshold_excess(alert, values[0], usual.get(name)) for name, values in segments.items() if values),
+        default=0.0,
+    )
 
 
 def comparison_note(incident: str, version: str, evidence: str) -> str:

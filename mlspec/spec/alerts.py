@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from mlspec.spec.agreement import Agreement, parse_agreement
 from mlspec.spec.fields import AgreementText, AlertMetric, AlertName, Column, Duration, Many, Severity
-from mlspec.spec.metrics import METRICS, SIDES, format_names, metric_names
+from mlspec.spec.metrics import METRICS, SIDES, MetricKind, format_names, metric_names
 from mlspec.spec.part import Part
 
 Threshold = Annotated[
@@ -32,6 +32,8 @@ def _threshold_words() -> str:
 
 
 USUAL_FALSE_ALARMS = 1.0  # a year, of an alert on drift that names no rate
+# Metrics whose own past says what is usual: that of demand, or that of the backtest.
+KINDS_WITH_PAST: tuple[MetricKind, ...] = ("drift", "accuracy")
 
 
 class Alert(Part):
@@ -70,8 +72,9 @@ class Alert(Part):
     )
     false_alarms_per_year: Annotated[float, Field(gt=0, le=52)] | Literal["any"] | None = Field(
         default=None,
-        description=f"A value of {format_names(metric_names('drift'))} beyond the threshold counts only if it is also beyond what "
-        "the forecast's own past windows exceed so often a year (once, if left out); with `any` the threshold alone decides.",
+        description="A value beyond the threshold counts only if it is also beyond what the forecast's own past windows exceed so "
+        f"often a year. For {format_names(metric_names('drift'))} these are windows of demand: once, if left out; with `any` the "
+        "threshold alone decides. For metrics of accuracy these are windows of the backtest, and no threshold is needed beside it.",
     )
     severity: Severity = Field(default="warning", description="Severity of the notices.")
     inhibits: Many[AlertName] = Field(default=(), description="Alerts that send no notices while this one fires.")
@@ -84,9 +87,19 @@ class Alert(Part):
     @property
     def tolerated_alarms(self) -> float | None:
         """How often a year its own past may exceed what a value has to exceed; None if the threshold alone decides."""
-        if METRICS[self.metric].kind != "drift" or self.false_alarms_per_year == "any":
+        if self.false_alarms_per_year == "any":
             return None
-        return self.false_alarms_per_year or USUAL_FALSE_ALARMS
+        return self.false_alarms_per_year or (USUAL_FALSE_ALARMS if METRICS[self.metric].kind == "drift" else None)
+
+    @property
+    def needs_past(self) -> bool:
+        """Whether it has no verdict before its past tells what is usual, as a threshold beside it is only the size that matters."""
+        return METRICS[self.metric].kind == "accuracy" and self.tolerated_alarms is not None
+
+    @property
+    def is_by_past_alone(self) -> bool:
+        """Whether it has no threshold: its own past alone says what is too much."""
+        return self.bounds == (None, None) and self.tolerated_alarms is not None
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:

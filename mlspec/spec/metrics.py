@@ -54,6 +54,18 @@ class Metric:
     usual_above: float | None = None
     usual_window: int = 1
 
+    def badness(self, value: float) -> float:
+        """Return how bad a value is, from 0 for ideal: by its size, by its distance from ideal, or by how much of it lacks."""
+        if isinstance(self.ideal, float):
+            return abs(value - self.ideal)
+        return self.high - value if self.sides[0] == "below" else value
+
+    def bounds_of(self, badness: float) -> tuple[float | None, float | None]:
+        """Return the values below and above which one is worse than `badness`; None for a side on which none is."""
+        if isinstance(self.ideal, float):
+            return self.ideal - badness, self.ideal + badness
+        return (self.high - badness, None) if self.sides[0] == "below" else (None, badness)
+
 
 # A relative error above this (ten times the demand) was probably written in percent.
 _RELATIVE = 10.0

@@ -67,3 +67,9 @@ def test_one_note_is_kept_of_an_incident_and_version(weighings: list[tuple[str, 
         assert comparison_note(incident, version, evidence) in acted
     assert acted[:2] == ("a:v", "a:trained")
     assert len(acted) == 2 + len({(incident, version) for incident, version, _ in weighings})
+
+
+def test_what_is_usual_is_the_threshold_of_an_alert_that_names_none() -> None:
+    by_past = alert_of(name="accuracy", false_alarms_per_year=0.5)
+    for instead, better in ((0.2, True), (0.32, True), (0.38, False), (0.41, False)):
+        assert would_do_better(by_past, {"": [0.4]}, {"": [instead]}, {"": 0.3}) is better

@@ -87,11 +87,15 @@ def forecast_adjusted(panel: Panel, forecast: Callable[[Panel], pd.DataFrame]) -
 def forecast_models(label: str, model: Any, frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """Return unique_id, ds, mean of every series of `frame` (unique_id, ds, y), each forecast by a model of its own.
 
-    Raises ModelError if the library fails.
+    A series to which the model cannot be fitted is forecast by theta: one of many must not leave all others without a forecast. The
+    backtest scores the candidate so, too. Raises ModelError if the library fails nevertheless.
     """
     from statsforecast import StatsForecast
+    from statsforecast.models import Theta
 
-    engine = StatsForecast(models=[model], freq=layout.frequency.offset, n_jobs=1)
+    engine = StatsForecast(
+        models=[model], freq=layout.frequency.offset, n_jobs=1, fallback_model=Theta(season_length=layout.season)
+    )
     try:
         means = engine.forecast(df=frame, h=layout.horizon)
     except MemoryError:  # not an error of the candidate

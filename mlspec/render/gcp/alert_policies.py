@@ -73,8 +73,8 @@ def alert_policies(spec: Forecast) -> tuple[AlertPolicy, ...]:
 def _alert_policy(spec: Forecast, alert: Alert) -> AlertPolicy:
     forecast, rolls_back = spec.metadata.name, alert.name in spec.rollback.on
     threshold = " or ".join(words for words, _, _ in _threshold_sides(alert))
-    usual = "" if alert.tolerated_alarms is None else " and beyond what its own past windows tell"
-    condition = f"{alert.metric} is {threshold}{usual}"
+    usual = [] if alert.tolerated_alarms is None else ["beyond what its own past windows tell"]
+    condition = f"{alert.metric} is {' and '.join([*([threshold] if threshold else []), *usual])}"
     reaction = (
         "mlspec evaluates the version that serves, and may roll it back" if rolls_back else "a person should look at it"
     )

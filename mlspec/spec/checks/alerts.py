@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from mlspec.spec.agreement import parse_agreement
-from mlspec.spec.alerts import Alert
+from mlspec.spec.alerts import KINDS_WITH_PAST, Alert
 from mlspec.spec.checks.metrics import edge_problem, number_problem, quantiles_problem
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast
@@ -20,7 +20,9 @@ def check_thresholds(forecast: Forecast) -> Iterator[Problem]:
         path: Path = ("alerts", index)
         sides = [side for side in SIDES if getattr(alert, side) is not None]
         allowed = METRICS[alert.metric].sides
-        if len(sides) != 1:
+        if not sides and alert.is_by_past_alone and METRICS[alert.metric].kind == "accuracy":
+            pass  # what the backtest tells is its threshold
+        elif len(sides) != 1:
             message = f"expected one of above, below and outside, found {' and '.join(sides) or 'none'}"
             yield Problem(path, "threshold", message, f"write {' or '.join(allowed)}, for {alert.metric}")
         elif sides[0] not in allowed:
@@ -79,10 +81,13 @@ def _check_options(alert: Alert, path: Path) -> Iterator[Problem]:
     if alert.baseline is not None and metric.kind != "drift":
         message, hint = f"{alert.metric} has no baseline", f"only {format_names(metric_names('drift'))} have one"
         yield Problem((*path, "baseline"), "threshold", message, hint, on_key=True)
-    if alert.false_alarms_per_year is not None and metric.kind != "drift":
+    if alert.false_alarms_per_year is not None and metric.kind not in KINDS_WITH_PAST:
         message = f"{alert.metric} is judged by its threshold alone"
-        hint = f"only {format_names(metric_names('drift'))} are judged by past windows too"
+        hint = f"only {format_names(metric_names(*KINDS_WITH_PAST))} are judged by past windows too"
         yield Problem((*path, "false_alarms_per_year"), "threshold", message, hint, on_key=True)
+    elif alert.tolerated_alarms is not None and alert.outside is not None and metric.sides[0] != "outside":
+        message = f"past windows tell how low {alert.metric} usually is, not how high"
+        yield Problem((*path, "outside"), "threshold", message, f"write {metric.sides[0]} instead", on_key=True)
     if alert.window is not None and metric.kind == "age":
         message = f"{alert.metric} is measured at the present moment: it has no window"
         yield Problem((*path, "window"), "threshold", message, "leave window out", on_key=True)

@@ -64,6 +64,8 @@ MUTATIONS = (
     Mutation("a candidate that is better by chance does not replace the median", "forecast/paired_test.py",
              "        if gains.mean() > least and (in_windows > 0).mean() > 0.5:", "        if gains.mean() > 0:",
              "tests/forecast/test_champion.py"),
+    Mutation("a forecast that becomes worse does not raise what is usual", "forecast/usual_errors.py",
+             "segment: min(limit, limits", "segment: max(limit, limits", "tests/forecast/test_usual_errors.py"),
     Mutation("what all series of a window share counts once", "forecast/paired_test.py",
              "        error = max(_standard_error(gains), _standard_error(in_windows))", "        error = _standard_error(gains)",
              "tests/forecast/test_champion.py"),
