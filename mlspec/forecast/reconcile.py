@@ -184,7 +184,7 @@ class _Problem:
         except MissingExtra:
             raise
         except Exception as error:  # noqa: BLE001  (the library raises no class of its own)
-            logger.info("%s has no solution, so that %s is taken: %s", method, INSTEAD, error)
+            logger.warning("%s has no solution, so that %s is taken: %s", method, INSTEAD, error)
             return self._solve(INSTEAD)
 
     def _solve(self, method: Reconciliation) -> Array:

@@ -6,6 +6,7 @@ estimation is deterministic. The settings (kind, season, library version) are en
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from mlspec.forecast.candidates.short import LEAST, forecast_by_length
 from mlspec.forecast.effects import estimate_effects
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
 
+logger = logging.getLogger(__name__)
 Build = Callable[[int], Any]  # a season (1 for none) to a statsforecast model
 # With a longer season, a state for each of its periods is too many to estimate well (benchmarks/README.md).
 LONGEST_STATE = 12
@@ -87,15 +89,14 @@ def forecast_adjusted(panel: Panel, forecast: Callable[[Panel], pd.DataFrame]) -
 def forecast_models(label: str, model: Any, frame: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     """Return unique_id, ds, mean of every series of `frame` (unique_id, ds, y), each forecast by a model of its own.
 
-    A series to which the model cannot be fitted is forecast by theta: one of many must not leave all others without a forecast. The
-    backtest scores the candidate so, too. Raises ModelError if the library fails nevertheless.
+    A series to which the model cannot be fitted is forecast by theta, which the log says: one of many must not leave all others
+    without a forecast. The backtest scores the candidate so, too. Raises ModelError if the library fails nevertheless.
     """
     from statsforecast import StatsForecast
     from statsforecast.models import Theta
 
-    engine = StatsForecast(
-        models=[model], freq=layout.frequency.offset, n_jobs=1, fallback_model=Theta(season_length=layout.season)
-    )
+    instead = _Counted(Theta(season_length=layout.season))
+    engine = StatsForecast(models=[model], freq=layout.frequency.offset, n_jobs=1, fallback_model=instead)
     try:
         means = engine.forecast(df=frame, h=layout.horizon)
     except MemoryError:  # not an error of the candidate
@@ -106,5 +107,18 @@ def forecast_models(label: str, model: Any, frame: pd.DataFrame, layout: Layout)
             f"candidate '{label}' cannot be fitted to series {names}: {error}",
             hint="leave this candidate out of model.candidates, or give it another season",
         ) from error
+    if instead.count:
+        logger.warning("candidate '%s' cannot be fitted to %d series, which theta forecasts", label, instead.count)
     means.columns = [ID, TIME, MEAN]
     return means.astype({MEAN: "float64"})
+
+
+class _Counted:
+    """A model of statsforecast that forecasts in place of another, and counts how often."""
+
+    def __init__(self, model: Any) -> None:
+        self._model, self.count = model, 0
+
+    def forecast(self, **words: Any) -> Any:
+        self.count += 1
+        return self._model.forecast(**words)
