@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -314,8 +315,9 @@ def test_a_rehearsal_reads_the_dialect_of_its_spec(capsys: pytest.CaptureFixture
     Path("vendas.csv.gz").write_bytes(gzip.compress(csv_bytes(SALES, Written(EXCEL, "\r\n"))))
     init("vendas.csv.gz")
     quick()
-    with Path("specs/x.yaml").open("a", encoding="utf-8") as stream:
-        stream.write("alerts:\n  - {name: accuracy, metric: wape, above: 0.2, window: 2}\nrollback: {on: [accuracy]}\n")
+    spec, watched = Path("specs/x.yaml"), "alerts:\n  - {name: accuracy, metric: wape, above: 0.2, window: 2}\n"
+    text = re.sub(r"alerts:\n(?:  .*\n)+", watched, spec.read_text(encoding="utf-8"))
+    spec.write_text(f"{text}rollback: {{on: [accuracy]}}\n", encoding="utf-8")
     assert front.run(["apply"]) == 0
     assert front.run(["rehearse", "x", "--fault", "drift"]) in (0, 3)
     assert "alert" in capsys.readouterr().out
