@@ -321,7 +321,7 @@ def test_coverage_needs_two_quantiles_in_the_gate_and_in_alerts() -> None:
     ({"metric": "bias", "outside": [0.1, 0.2]}, ".outside", "which is ideal"),
     ({"metric": "wape", "above": 0.2, "for": "3 of 2"}, ".for", "can never agree"),
     ({"metric": "wape", "above": 0.2, "baseline": "training"}, ".baseline", "has no baseline"),
-    ({"metric": "wape", "above": 0.2, "false_alarms_per_year": 1}, ".false_alarms_per_year", "by its threshold alone"),
+    ({"metric": "volume", "below": 0.2, "false_alarms_per_year": 1}, ".false_alarms_per_year", "by its threshold alone"),
     ({"metric": "wape", "above": 0.2, "by": ["shp"]}, ".by[0]", "not a series or static column"),
     ({"metric": "wape", "above": 0.2, "by": ["shop", "shop"]}, ".by[1]", "named twice"),
     ({"metric": "latency", "above": 0.2, "by": ["shop"]}, ".by", "one number for all series"),
