@@ -73,3 +73,4 @@ def test_what_is_usual_is_the_threshold_of_an_alert_that_names_none() -> None:
     by_past = alert_of(name="accuracy", false_alarms_per_year=0.5)
     for instead, better in ((0.2, True), (0.32, True), (0.38, False), (0.41, False)):
         assert would_do_better(by_past, {"": [0.4]}, {"": [instead]}, {"": 0.3}) is better
+    assert not would_do_better(by_past, {"": [0.6]}, {"": [0.5]}, {"": 0.3})  # better by 17 %, and far beyond it too

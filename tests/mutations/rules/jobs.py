@@ -29,7 +29,7 @@ MUTATIONS = (
              "TrainingPeer(open_rows=self._tree_process.open_rows, is_here=True)", "TrainingPeer(is_here=True)",
              "tests/jobs/test_tree_process.py::test_the_workers_of_a_step_fit_trees_by_all_their_processors"),
     Mutation("a step reads a panel in parts one part at a time", "jobs/parted_panel.py",
-             "    if len(parts) < 2 or spec.training.engine is not None:\n", "    if True:\n",
+             "    if len(parts) < 2 or spec.training.engine is not None or spec.dataset.hierarchy is not None:\n", "    if True:\n",
              "tests/jobs/test_parted_panel.py::test_a_step_never_reads_all_parts_at_once"),
     Mutation("a share that fails leaves no process behind", "jobs/process_workers.py",
              "                forked.kill()\n", "                pass\n",
