@@ -194,7 +194,7 @@ def describe_outliers(found: pd.DataFrame, frequency: Frequency, handling: str) 
     if found.empty:
         return
     shown = ", ".join(
-        f"'{name}' {frequency.format_period(time)} {value:g} (usual {usual:.4g})"
+        f"'{name}' {frequency.format_period(time)} {_figure(value)} (usual {_figure(usual)})"
         for name, time, value, usual in found[[ID, TIME, TARGET, USUAL]].head(_SHOWN).itertuples(index=False)
     )
     more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
@@ -207,6 +207,10 @@ def describe_outliers(found: pd.DataFrame, frequency: Frequency, handling: str) 
             f"{'it' if one else 'them'} (dataset.outliers: replace leaves {'it' if one else 'them'} out)"
         )
     yield f"{len(found):,} {told}: {shown}{more}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def list_outliers(found: pd.DataFrame, frequency: Frequency, handling: str) -> dict[str, Any]:
