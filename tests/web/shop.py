@@ -26,7 +26,7 @@ from mlspec.plan.moments import format_moment
 from mlspec.spec import read_specs
 from mlspec.targets.local.target import LocalTarget
 from tests.examples import project, sales, spec_text
-from tests.waiting import PATIENCE, until
+from tests.waiting import PATIENCE, STARTING, until
 
 SHOPS = tuple(f"{number:03}" for number in range(12))
 ERRORS = {"name": "errors", "metric": "error_rate", "above": 0.1}
@@ -89,7 +89,7 @@ def mlspec(root: Path, *words: str, **environment: str) -> subprocess.CompletedP
     """Run a command to its end."""
     argv = [sys.executable, "-m", "mlspec", *words]
     return subprocess.run(
-        argv, cwd=root, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=PATIENCE
+        argv, cwd=root, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=STARTING
     )
 
 
@@ -159,7 +159,7 @@ def serving(root: Path, *words: str, before: str = "", ready: bool = True, **env
         assert found, line + said.read_text()
         server = Server(process, int(found[1]), said)
         if ready:
-            until(server.ready)
+            until(server.ready, STARTING)
         yield server
         assert "Traceback" not in server.log
         process.terminate()  # coverage is written where a process ends by itself
