@@ -77,6 +77,11 @@ class LocalTarget(Record):
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Do nothing: users read the forecast from the record."""
 
+    publishes_actuals = False  # `mlspec errors` and the report have them
+
+    def publish_actuals(self, forecast: str, year: str, file: FileRef) -> None:
+        """Do nothing: nobody reads them here."""
+
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
         """Do nothing: the loop itself evaluates the alerts."""
 
