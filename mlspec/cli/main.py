@@ -39,6 +39,7 @@ COMMANDS = {
     "what-if": "Forecast with other promotions or prices, beside the plan as it is.",
     "inventory": "Print safety stock, reorder point and order-up-to level.",
     "history": "List releases, versions and events, newest first.",
+    "export": "Export versions and metrics to MLflow.",
     "diff": "Compare two releases field by field.",
     "rollback": "Move a forecast to an earlier good release, and hold it there.",
     "hold": "Keep the release that serves, until a person resumes.",

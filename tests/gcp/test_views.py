@@ -83,7 +83,7 @@ def test_dashboards_read_the_newest_forecast_one_of_any_day_and_what_came(
     wape = sum(abs(row["error"]) for row in realised) / sum(row["actual"] for row in realised)
     front.run(["status", "--target", "prod", "--output", "json"])
     (status,) = json.loads(capsys.readouterr().out)["forecasts"]
-    assert status["metrics"]["wape"] == pytest.approx(wape)
+    assert status["realised"]["wape"] == pytest.approx(wape)
 
 
 def test_a_table_of_actual_values_that_is_not_there_yet_holds_up_nothing(
