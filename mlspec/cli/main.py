@@ -25,7 +25,7 @@ COMMANDS = {
     "validate": "Check spec files; report every error at once.",
     "check-model": "Try a model of your own on the project's data, in seconds.",
     "schema": "Print the JSON Schema of the spec language.",
-    "explain": "Explain a field of a spec.",
+    "explain": "Explain a field of a spec, a metric or a term.",
     "show": "Show the resolved specs, and where each value came from.",
     "render": "Write the Terraform and the DAGs of specs.",
     "plan": "Show what apply would do, and why.",

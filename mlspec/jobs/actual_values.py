@@ -30,7 +30,9 @@ def write_actuals(
     keys = pd.Series([series_key(row) for row in names.to_dict("records")], index=names.index, dtype=object)
     values = actual_values(panel, pd.Timestamp(since), maturity, now)
     values = values[values[ID].isin(names.index)]
-    table = pd.DataFrame({"series": values[ID].map(keys), "time": values[TIME], "actual": values[TARGET].astype("float64")})
+    table = pd.DataFrame(
+        {"series": values[ID].map(keys), "time": values[TIME], "actual": values[TARGET].astype("float64")}
+    )
     return {
         f"{ACTUALS}{year}": write_table(rows, request.out / f"{ACTUALS}{year}.parquet")
         for year, rows in table.groupby(table["time"].dt.year, sort=True)

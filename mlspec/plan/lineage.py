@@ -20,7 +20,7 @@ _RUNS = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 
 
 def run_id(forecast: str, step: str, key: str) -> str:
-    """Return the UUID of a step's run. It follows from the key of what the step reads, so a later pass goes on with the same run."""
+    """Return the UUID of a step's run. It follows from the step's key, so a later pass goes on with the same run."""
     return str(uuid.uuid5(_RUNS, f"{NAMESPACE}:{forecast}:{step}:{key}"))
 
 
@@ -32,7 +32,9 @@ def step_inputs(forecast: str, spec: Forecast, step: StepName, roles: Iterable[s
 
 def step_outputs(forecast: str, roles: Iterable[str]) -> tuple[Dataset, ...]:
     """Return the data sets of the files of these roles: `panel-2023` is a part of the panel, `model-v1` a version of the model."""
-    return tuple(Dataset(NAMESPACE, f"{forecast}.{name}") for name in dict.fromkeys(_plain(role) for role in sorted(roles)))
+    return tuple(
+        Dataset(NAMESPACE, f"{forecast}.{name}") for name in dict.fromkeys(_plain(role) for role in sorted(roles))
+    )
 
 
 def _plain(role: str) -> str:

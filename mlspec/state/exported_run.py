@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 VERSION_TAG = "mlspec.version"  # the tag that identifies a run in its experiment
 
+
 @dataclass(frozen=True, slots=True)
 class ExportedRun:
     """One version of a forecast. `created` is RFC 3339 in UTC.

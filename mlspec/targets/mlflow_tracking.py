@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from mlspec.errors import MissingExtra, TargetError
 from mlspec.state.exported_run import VERSION_TAG, ExportedRun
 
+_Answer = TypeVar("_Answer")
 _PAGE = 1_000
 _LONGEST = 6_000  # the characters of a parameter that MLflow keeps; older servers take fewer, and say so
 
@@ -89,7 +90,7 @@ class MlflowTracking:
             self._client.set_terminated(stored.info.run_id, "FINISHED", at)
         return bool(params or metrics or tags) or stored.info.status != "FINISHED"
 
-    def _asked(self, call: Any) -> Any:
+    def _asked(self, call: Callable[[], _Answer]) -> _Answer:
         """Return what a call gives. Raises TargetError where MLflow refuses it or cannot be reached."""
         from mlflow.exceptions import MlflowException
 

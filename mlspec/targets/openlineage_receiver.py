@@ -100,7 +100,9 @@ def _client_event(event: LineageEvent) -> Any:
     from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
     from openlineage.client.facet_v2 import error_message_run, job_type_job
 
-    kind = job_type_job.JobTypeJobFacet(processingType="BATCH", integration="MLSPEC", jobType="STEP", producer=_PRODUCER)
+    kind = job_type_job.JobTypeJobFacet(
+        processingType="BATCH", integration="MLSPEC", jobType="STEP", producer=_PRODUCER
+    )
     failed = error_message_run.ErrorMessageRunFacet(
         message=event.error or "", programmingLanguage="PYTHON", producer=_PRODUCER
     )

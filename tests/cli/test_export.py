@@ -37,9 +37,7 @@ def stored(server: str, experiment: str = "mlspec/demand") -> list[Any]:
     return list(client.search_runs([client.get_experiment_by_name(experiment).experiment_id]))
 
 
-def test_a_forecasts_versions_are_exported_once(
-    applied: Mlspec, server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_forecasts_versions_are_exported_once(applied: Mlspec, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     assert applied("export", "mlflow").out == "demand: 1 runs added, 0 changed, 0 as they were\n"
     (newest,) = json.loads(applied("history", "demand", "--output", "json").out)["versions"]

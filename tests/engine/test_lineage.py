@@ -77,9 +77,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch
     return monkeypatch
 
 
-def test_each_step_of_an_apply_is_told_with_what_it_reads_and_writes(
-    mlspec: Mlspec, alone: pytest.MonkeyPatch
-) -> None:
+def test_each_step_of_an_apply_is_told_with_what_it_reads_and_writes(mlspec: Mlspec, alone: pytest.MonkeyPatch) -> None:
     with receiving((201, {})) as receiver:
         alone.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{receiver.port}")
         said = mlspec("apply")

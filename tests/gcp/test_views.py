@@ -138,7 +138,10 @@ def warehouse(standin: Running) -> bigquery.Client:
     ("query", "said"),
     [
         ("SELECT day FROM `{project}.sales.daily`", "without a filter over column"),
-        ("SELECT day FROM `{project}.sales.daily` WHERE day = (SELECT DATE '2024-01-01')", "without a filter over column"),
+        (
+            "SELECT day FROM `{project}.sales.daily` WHERE day = (SELECT DATE '2024-01-01')",
+            "without a filter over column",
+        ),
         ("SELECT day FROM `sales.daily` WHERE day > '2024-01-01'", "has no project"),
         ("SELECT nothing FROM `{project}.sales.daily` WHERE day > '2024-01-01'", "nothing"),
         ("DELETE FROM `{project}.sales.daily` WHERE day > '2024-01-01'", "Only SELECT statements"),

@@ -1,4 +1,4 @@
-"""The columns of the views of a forecast in BigQuery that depend on its spec: one for each key of a series, and for each quantile."""
+"""The columns of a forecast's views in BigQuery that depend on its spec: one for each series column and each quantile."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def key_columns(spec: Forecast) -> tuple[str, ...]:
 def quantile_columns(spec: Forecast) -> tuple[QuantileColumn, ...]:
     """Return a column for each quantile, named in percent: `q10` for 0.1, `q97_5` for 0.975."""
     return tuple(
-        QuantileColumn(f"q{quantile * 100:.10g}".replace(".", "_"), quantile) for quantile in sorted(spec.model.quantiles)
+        QuantileColumn(f"q{quantile * 100:.10g}".replace(".", "_"), quantile)
+        for quantile in sorted(spec.model.quantiles)
     )
 
 

@@ -10,7 +10,7 @@ from mlspec.spec.forecast import Forecast
 from mlspec.state.ledger import StartedWork
 from mlspec.state.observed import SourceFacts
 from mlspec.state.point import MetricPoint
-from mlspec.state.record import ForecastRun, Version
+from mlspec.state.record import FileRef, ForecastRun, Version
 from mlspec.targets.local.artifacts import FolderFiles
 from mlspec.targets.local.database import SqliteDatabase
 from mlspec.targets.local.digest_cache import DigestCache

@@ -105,6 +105,4 @@ def _series_keys(wide: Any, keys: list[str]) -> list[str]:
     """Return each row's series key as JSON, with its columns in the spec's order."""
     rows = wide.select(keys).to_pylist() if keys else [{}] * len(wide)
     json_by_key: dict[tuple[Any, ...], str] = {}
-    return [
-        json_by_key.setdefault(tuple(row.values()), series_key(row)) for row in rows
-    ]
+    return [json_by_key.setdefault(tuple(row.values()), series_key(row)) for row in rows]

@@ -17,7 +17,6 @@ from tests.gcp.standin.refused import Refused, invalid
 from tests.gcp.standin.rest import Json
 from tests.gcp.standin.services.bigquery import values
 
-
 _PARTITIONS = {"DAY": "%Y%m%d", "YEAR": "%Y"}
 _DIGITS = {"%Y%m%d": 8, "%Y": 4}
 _COMPARED = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In)
@@ -109,7 +108,9 @@ class Warehouse:
     def views_of(self, project: str, dataset: str) -> list[Name]:
         """Return a dataset's views."""
         return [
-            name for name, said in self.tables.items() if (name.project, name.dataset) == (project, dataset) and "view" in said
+            name
+            for name, said in self.tables.items()
+            if (name.project, name.dataset) == (project, dataset) and "view" in said
         ]
 
     def is_view(self, name: Name) -> bool:
@@ -146,7 +147,9 @@ class Warehouse:
         """
         query = said["view"].get("query", "")
         if said["view"].get("useLegacySql", True):
-            raise invalid("the stand-in knows views in GoogleSQL only: a view is in legacy SQL unless useLegacySql is false")
+            raise invalid(
+                "the stand-in knows views in GoogleSQL only: a view is in legacy SQL unless useLegacySql is false"
+            )
         both = [key for key in ("schema", "timePartitioning", "clustering", "encryptionConfiguration") if key in said]
         if both:
             raise invalid(f"Invalid field for a view: {both[0]}")
@@ -187,7 +190,9 @@ class Warehouse:
 
     def _view(self, name: Name, said: Json) -> Json:
         """Return what the API says of a view: no rows, and the schema of its query."""
-        _, found = self.query(f"SELECT * FROM `{name.project}.{name.dataset}.{name.table}` LIMIT 0", name.project, None, {})
+        _, found = self.query(
+            f"SELECT * FROM `{name.project}.{name.dataset}.{name.table}` LIMIT 0", name.project, None, {}
+        )
         return {
             **said, "kind": "bigquery#table", "id": str(name), "type": "VIEW", "tableReference": name.reference,
             "schema": values.schema(found), "location": self.dataset(name.project, name.dataset)["location"],
@@ -312,7 +317,9 @@ class Warehouse:
         said = self.tables.get(name, {}).get("timePartitioning", {})
         column, pattern = said.get("field"), _PARTITIONS.get(said.get("type", "DAY"), "")
         if not column or not re.fullmatch(r"[0-9]{4}([0-9]{4})?", partition) or len(partition) != _DIGITS.get(pattern):
-            raise invalid(f"the stand-in knows partitions by day or year of a column, and {name} has none like {partition}")
+            raise invalid(
+                f"the stand-in knows partitions by day or year of a column, and {name} has none like {partition}"
+            )
         of_row = f"strftime(CAST(\"{column}\" AS TIMESTAMP), '{pattern}')"
         others = self.duck.execute(f"SELECT count(*) FROM incoming WHERE {of_row} <> ?", [partition]).fetchall()
         if others[0][0]:
