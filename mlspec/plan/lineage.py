@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from mlspec.spec.dataset import Future, Source
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.object_address import is_object_address, parse_object_address
-from mlspec.state.lineage_event import Dataset
+from mlspec.state.lineage_event import LineageDataset
 from mlspec.state.step import StepName
 
 NAMESPACE = "mlspec"
@@ -24,16 +24,16 @@ def run_id(forecast: str, step: str, key: str) -> str:
     return str(uuid.uuid5(_RUNS, f"{NAMESPACE}:{forecast}:{step}:{key}"))
 
 
-def step_inputs(forecast: str, spec: Forecast, step: StepName, roles: Iterable[str]) -> tuple[Dataset, ...]:
+def step_inputs(forecast: str, spec: Forecast, step: StepName, roles: Iterable[str]) -> tuple[LineageDataset, ...]:
     """Return what a step reads: the sources of the spec for `check`, and the files of these roles."""
     sources = _source_datasets(spec) if step == "check" else ()
     return (*sources, *step_outputs(forecast, roles))
 
 
-def step_outputs(forecast: str, roles: Iterable[str]) -> tuple[Dataset, ...]:
+def step_outputs(forecast: str, roles: Iterable[str]) -> tuple[LineageDataset, ...]:
     """Return the data sets of the files of these roles: `panel-2023` is a part of the panel, `model-v1` a version of the model."""
     return tuple(
-        Dataset(NAMESPACE, f"{forecast}.{name}") for name in dict.fromkeys(_plain(role) for role in sorted(roles))
+        LineageDataset(NAMESPACE, f"{forecast}.{name}") for name in dict.fromkeys(_plain(role) for role in sorted(roles))
     )
 
 
@@ -41,15 +41,15 @@ def _plain(role: str) -> str:
     return role.partition("-")[0]
 
 
-def _source_datasets(spec: Forecast) -> tuple[Dataset, ...]:
+def _source_datasets(spec: Forecast) -> tuple[LineageDataset, ...]:
     sources = [spec.dataset.source, spec.dataset.future]
     return tuple(_source_dataset(source) for source in sources if source is not None and source.uri)
 
 
-def _source_dataset(source: Source | Future) -> Dataset:
+def _source_dataset(source: Source | Future) -> LineageDataset:
     uri = str(source.uri)
     if is_object_address(uri):
         address = parse_object_address(uri)
-        return Dataset(f"{uri.partition('://')[0]}://{address.bucket}", address.name)
+        return LineageDataset(f"{uri.partition('://')[0]}://{address.bucket}", address.name)
     scheme, found, rest = uri.partition("://")
-    return Dataset("bigquery", rest) if found and scheme == "bq" else Dataset("file", uri)
+    return LineageDataset("bigquery", rest) if found and scheme == "bq" else LineageDataset("file", uri)

@@ -10,7 +10,7 @@ RunState = Literal["START", "RUNNING", "COMPLETE", "FAIL"]
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
+class LineageDataset:
     """A data set by OpenLineage's convention: `namespace` says where it is, `name` which one it is there."""
 
     namespace: str
@@ -25,8 +25,8 @@ class LineageEvent:
     job: str
     state: RunState
     at: str
-    inputs: tuple[Dataset, ...] = ()
-    outputs: tuple[Dataset, ...] = ()
+    inputs: tuple[LineageDataset, ...] = ()
+    outputs: tuple[LineageDataset, ...] = ()
     error: str | None = None
 
 

@@ -18,7 +18,7 @@ import pytest
 from mlspec.engine.lineage import reported_run
 from mlspec.errors import DataError, WorkUnderWay
 from mlspec.plan.lineage import run_id, step_inputs
-from mlspec.state.lineage_event import Dataset, LineageEvent
+from mlspec.state.lineage_event import LineageDataset, LineageEvent
 from mlspec.targets.openlineage_receiver import OpenLineageReceiver, open_reporter
 from tests.cli.test_session import Mlspec, mlspec
 from tests.examples import forecast_spec
@@ -117,7 +117,7 @@ def test_a_run_that_ends_otherwise_is_told_so_too(error: Exception, state: str, 
         raise error
     assert [(event.state, event.error) for event in told] == [("START", None), (state, message)]
     assert told[0].run == told[1].run
-    assert told[0].inputs == (Dataset("mlspec", "demand.model"), Dataset("mlspec", "demand.panel"))
+    assert told[0].inputs == (LineageDataset("mlspec", "demand.model"), LineageDataset("mlspec", "demand.panel"))
 
 
 def test_a_failure_and_its_sentence_arrive(alone: pytest.MonkeyPatch) -> None:
@@ -167,12 +167,12 @@ def test_nothing_is_sent_unless_somebody_configured_it(alone: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("uri", "named"),
     [
-        ("gs://acme-data/demand/*.csv", Dataset("gs://acme-data", "demand/*.csv")),
-        ("bq://acme.sales.daily", Dataset("bigquery", "acme.sales.daily")),
-        ("data/sales.csv", Dataset("file", "data/sales.csv")),
+        ("gs://acme-data/demand/*.csv", LineageDataset("gs://acme-data", "demand/*.csv")),
+        ("bq://acme.sales.daily", LineageDataset("bigquery", "acme.sales.daily")),
+        ("data/sales.csv", LineageDataset("file", "data/sales.csv")),
     ],
 )
-def test_a_source_has_the_name_that_other_tools_give_it(uri: str, named: Dataset) -> None:
+def test_a_source_has_the_name_that_other_tools_give_it(uri: str, named: LineageDataset) -> None:
     spec = forecast_spec()
     source = spec.dataset.source.model_copy(update={"uri": uri})
     dataset = spec.dataset.model_copy(update={"source": source})
