@@ -64,6 +64,10 @@ class UsageError(MlspecError):
     exit_code = Exit.USAGE
 
 
+class NotFound(UsageError):
+    """What was named in the right form does not exist: a forecast, a series, a release, a cutoff."""
+
+
 class SpecError(MlspecError):
     """A spec or project file is invalid: correct the file."""
 

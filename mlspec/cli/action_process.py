@@ -1,20 +1,24 @@
 """A rollback that was ordered on a page, in a process of its own: it computes a forecast, and may take longer than a browser waits.
 
-If the server ends meanwhile, the rollback goes on. If the rollback is killed, what is recorded stands as after `mlspec rollback`
-that was killed: traffic has moved as a whole or not at all, and the next pass makes the forecast.
+A failure that no page waits for any more is an event of the forecast, `RollbackFailed`: its time line and its history show it. If
+the server ends meanwhile, the rollback goes on, and its process records its failure itself. If the rollback is killed, what is
+recorded stands as after `mlspec rollback` that was killed: traffic has moved as a whole or not at all, and the next pass makes the
+forecast.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from mlspec.cli.manual_operations import open_applied_spec
+from mlspec.cli.manual_operations import open_applied, open_applied_spec
 from mlspec.engine import manual_operations
 from mlspec.engine.assembly import ignore_progress
 from mlspec.errors import Defect, LostProcess, MlspecError, Refused, UsageError
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 ANSWER_SECONDS = 25.0  # after which the page says that it goes on
 LOCK_SECONDS = 10.0
+RECORD_SECONDS = 600.0  # for which a failure waits for a pass that is under way, to be recorded
 _WORDS = ("target", "forecast", "release", "serves", "author", "reason")
 
 
@@ -40,20 +45,41 @@ def run_in_process(target: str, order: ActionOrder) -> ActionResult:
     argv = [sys.executable, "-P", "-m", "mlspec.cli.action_process"]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     answer: Future[str] = Future()
-    threading.Thread(target=_follow, args=(process, json.dumps(words), answer), daemon=True).start()
+    threading.Thread(target=_follow, args=(process, words, answer), daemon=True).start()
     try:
         return ActionResult(answer.result(ANSWER_SECONDS))
     except TimeoutError:
-        return ActionResult("", is_over=False)
+        # From here on nobody reads the answer. One that came in between is still told.
+        return ActionResult("", is_over=False) if answer.cancel() else ActionResult(answer.result())
 
 
-def _follow(process: subprocess.Popen[str], words: str, answer: Future[str]) -> None:
-    """Read the answer of the process, however long it takes. A failure that no page waits for any more is logged."""
+def _follow(process: subprocess.Popen[str], words: Mapping[str, Any], answer: Future[str]) -> None:
+    """Read the answer of the process, however long it takes. A failure that no page waits for any more is recorded."""
+    problem: Exception | None = None
+    sentence = ""
     try:
-        answer.set_result(_read_answer(process, process.communicate(words)[0]))
+        sentence = _read_answer(process, process.communicate(json.dumps(words))[0])
     except Exception as error:  # noqa: BLE001  (who waits gets it)
         logger.warning("a rollback that a page ordered: %s", error)
-        answer.set_exception(error)
+        problem = error
+    if not answer.set_running_or_notify_cancel():
+        if problem is not None:
+            _record_failure(words, str(problem))
+    elif problem is not None:
+        answer.set_exception(problem)
+    else:
+        answer.set_result(sentence)
+
+
+def _record_failure(words: Mapping[str, Any], problem: str) -> None:
+    """Let the record of the forecast say that a rollback which was accepted has failed."""
+    try:
+        manual_operations.record_failed_rollback(
+            open_applied(words["forecast"], words["target"]), words["forecast"],
+            f"{words['author']}: {words['reason']}", problem, RECORD_SECONDS,
+        )  # fmt: skip
+    except MlspecError as error:
+        logger.warning("the failure of a rollback could not be recorded: %s", error.message)
 
 
 def _read_answer(process: subprocess.Popen[str], text: str) -> str:
@@ -80,7 +106,12 @@ def main() -> None:
         told = {"kind": kind, "message": error.message, "hint": error.hint}
     except Exception as error:  # noqa: BLE001  (the page says it)
         told = {"kind": "defect", "message": f"{type(error).__name__}: {error}", "hint": None}
-    json.dump(told, sys.stdout)
+    try:
+        print(json.dumps(told), flush=True)
+    except BrokenPipeError:  # the server has ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its end
+        if "done" not in told:
+            _record_failure(words, told["message"])
 
 
 def _roll_back(*, target: str, forecast: str, release: int, serves: str, author: str, reason: str) -> str:

@@ -18,11 +18,13 @@ def complete_names(_context: click.Context, _parameter: click.Parameter, incompl
 
 
 def complete_fields(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the fields of a spec, and the metrics, that begin with what was typed."""
+    """Return the fields of a spec, the metrics, and the terms of one word, that begin with what was typed."""
     from mlspec.spec.explain import all_paths
+    from mlspec.spec.glossary import TERMS
     from mlspec.spec.metrics import METRICS
 
-    return [path for path in (*all_paths(), *METRICS) if path.startswith(incomplete)]
+    words = dict.fromkeys((*all_paths(), *METRICS, *(term for term in TERMS if " " not in term)))
+    return [word for word in words if word.startswith(incomplete)]
 
 
 def _read_name(file: Path) -> str | None:

@@ -14,6 +14,7 @@ from mlspec.forecast.code_version import CODE_VERSION
 from mlspec.spec.retention import Retention
 from mlspec.state.step import StepRunner
 from mlspec.targets.base import OpenedTarget
+from mlspec.targets.openlineage_receiver import open_reporter
 
 # Where steps run for a target with containers: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
 RUNNER = "MLSPEC_RUNNER"
@@ -43,6 +44,7 @@ def assemble_engine(
         mlspec=__version__,
         run_remote_step=remote.run_remote_step if remote else None,
         retention=retention,
+        report_lineage=open_reporter(os.environ),
     )
 
 

@@ -12,6 +12,7 @@ from mlspec.plan.desired import DesiredForecast
 from mlspec.spec.candidates import Custom
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.retention import Retention
+from mlspec.state.lineage_event import LineageReporter
 from mlspec.state.step import RemoteStep, StepResult, StepRunner
 from mlspec.targets.base import OpenedTarget, TargetView
 
@@ -68,7 +69,8 @@ class Engine:
     `libraries` are the versions of the libraries that shape a model. `code` is the version of mlspec's code that shapes a
     model: it is in a version's lineage. `mlspec` is the version of the package that runs here: it is in the keys of steps,
     because the result of a step may change with any release. `run_remote_step` runs steps where their files are; without it
-    they run in this process. `retention` says what a pass may remove from the record; None: nothing.
+    they run in this process. `retention` says what a pass may remove from the record; None: nothing. `report_lineage` tells a
+    receiver what runs; None: nobody asked for it.
     """
 
     target: OpenedTarget
@@ -81,6 +83,7 @@ class Engine:
     mlspec: str
     run_remote_step: Callable[[RemoteStep], StepResult] | None = None
     retention: Retention | None = None
+    report_lineage: LineageReporter | None = None
 
     def desired_forecast(self, spec: Spec) -> DesiredForecast:
         """Return the desired state of a spec on its present data. Raises DataError if the data is missing."""

@@ -24,10 +24,12 @@ from mlspec.plan.thresholds import AlertVerdict, judge_alert
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.metrics import METRICS
 from mlspec.state.ledger import AlertRecord, Ledger
-from mlspec.state.observed import Observed, Settlement
+from mlspec.state.observed import Observed, Settlement, StoredStep
 from mlspec.state.point import MetricPoint
 from mlspec.state.record import Event, FileRef
 from mlspec.state.resource import Json, digest
+from mlspec.state.step import ACTUALS_SINCE
+from mlspec.targets.base import OpenedTarget
 
 logger = logging.getLogger(__name__)
 _EVENT_REASONS = {state: reason for reason, state in STATE_BEGUN.items()}
@@ -179,6 +181,16 @@ def evaluation_facts(
     options: Mapping[str, Json] = MappingProxyType({}),
 ) -> Mapping[str, Json]:
     """Return the facts of the step `evaluate`, on the newest forecasts and the data that was checked last."""
+    return evaluation_step(work, observed, inputs, options).facts
+
+
+def evaluation_step(
+    work: ForecastWork,
+    observed: Observed,
+    inputs: Mapping[str, FileRef] = MappingProxyType({}),
+    options: Mapping[str, Json] = MappingProxyType({}),
+) -> StoredStep:
+    """Return the files and facts of the step `evaluate`."""
     runs = [run for run in work.engine.target.load_runs(work.name) if "forecast" in run.files][:EVALUATED_RUNS]
     read = panel_files(work)
     if not read:
@@ -190,8 +202,20 @@ def evaluation_facts(
         "now": work.engine.clock(),
         "quarantined": sorted(observed.ledger.quarantined_versions),
         "versions": sorted(observed_traffic(observed)),
+        **_actuals_option(work.engine.target, work.name),
     }
-    return run_step(work.engine, work.desired, "evaluate", {**read, **inputs}, {**usual, **options}).facts
+    return run_step(work.engine, work.desired, "evaluate", {**read, **inputs}, {**usual, **options})
+
+
+def _actuals_option(target: OpenedTarget, name: str) -> dict[str, Json]:
+    """Return the option for the actual values since the year of the oldest forecast, where users read them in a table.
+
+    Whole years: a year is written in one piece, so what is not read anew would be lost.
+    """
+    if not target.publishes_actuals:
+        return {}
+    cutoffs = [run.cutoff for run in (*target.load_runs(name), *target.load_backfills(name))]
+    return {ACTUALS_SINCE: f"{min(cutoffs)[:4]}-01-01"} if cutoffs else {}
 
 
 def _backtests(work: ForecastWork, observed: Observed) -> dict[str, FileRef]:

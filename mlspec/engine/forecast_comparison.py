@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mlspec.engine.forecast_sums import compare_files
 from mlspec.engine.rows import PlainRows, load_rows, previous_run, run_from_cutoff, run_of_release, series_columns
-from mlspec.errors import UsageError
+from mlspec.errors import NotFound
 from mlspec.plan.forecast_changes import ForecastChanges, ForecastValue, compare_forecasts
 from mlspec.state.record import ForecastRun
 from mlspec.targets.base import Target
@@ -46,7 +46,7 @@ def compare_runs(
         _compare_rows(target, name, before, after, wanted) if wanted else compare_files(target, before, after, series)
     )
     if changes is None:
-        raise UsageError(
+        raise NotFound(
             f"the forecasts of {name} from {before.cutoff} and from {after.cutoff} have no period in common",
             hint="compare with a later cutoff; `mlspec history` lists what was made",
         )
@@ -65,9 +65,7 @@ def _compare_rows(
     ]
     if not any(values):
         pairs = " ".join(f"{column}={value}" for column, value in wanted.items())
-        raise UsageError(
-            f"{name} has no series {pairs}", hint=f"`mlspec forecast {name} --output csv` prints all series"
-        )
+        raise NotFound(f"{name} has no series {pairs}", hint=f"`mlspec forecast {name} --output csv` prints all series")
     return compare_forecasts(*values)
 
 

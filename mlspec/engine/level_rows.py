@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mlspec.engine.rows import PlainRows, checked_facts, load_rows, read_rows
-from mlspec.errors import UsageError
+from mlspec.errors import NotFound
 from mlspec.spec.faults import did_you_mean
 from mlspec.spec.hierarchy import SERIES
 from mlspec.spec.output_columns import LEVEL
@@ -41,7 +41,7 @@ def pick_level(table: PlainRows, level: str) -> PlainRows:
     rows = [row for row in table.values if row[at] == level]
     if not rows:
         known = list(dict.fromkeys(str(row[at]) for row in table.values))
-        raise UsageError(
+        raise NotFound(
             f"there is no level '{level}'",
             hint=did_you_mean(level, known) or f"levels: {', '.join([*known, ALL_LEVELS])}",
         )
@@ -51,10 +51,10 @@ def pick_level(table: PlainRows, level: str) -> PlainRows:
     return picked.sort_by_keys(names[: min(names.index(time) for time in table.times if time in names)])
 
 
-def _missing_table(name: str, role: str, run: ForecastRun) -> UsageError:
+def _missing_table(name: str, role: str, run: ForecastRun) -> NotFound:
     if role == WEEKS and LEVELS in run.files:
-        return UsageError(f"the forecast of {name} is not by day, so it has no weeks", hint="--level alone is there")
-    return UsageError(
+        return NotFound(f"the forecast of {name} is not by day, so it has no weeks", hint="--level alone is there")
+    return NotFound(
         f"the forecast of {name} from {run.cutoff} has no {role}",
         hint="name the levels in dataset.hierarchy, such as hierarchy: [region, store], then `mlspec apply`"
         if role == LEVELS

@@ -188,6 +188,14 @@ def _given_up_notices(engine: Engine, name: str) -> tuple[PendingNotice, ...]:
     return tuple(pending for pending in engine.target.load_undelivered_notices(name) if pending.is_given_up)
 
 
+def record_failed_rollback(engine: Engine, name: str, by: str, problem: str, lock_timeout: float) -> None:
+    """Record that a rollback by a person has failed after it was accepted. `by` is who asked for it, and why."""
+    with engine.target.lock_forecast(name, "record a failure", engine.clock(), lock_timeout):
+        at = engine.clock()
+        event = Event(name, at, "Warning", "RollbackFailed", f"the rollback by {by} has failed: {problem}")
+        engine.target.record_settlement(Settlement(name, events=(event,)), at)
+
+
 def silence_alert(engine: Engine, name: str, *, alert: str, span: timedelta, by: str, reason: str) -> str:
     """Mute an alert for a time, and return what was done. A new silence replaces an earlier one of the same alert."""
     with engine.target.lock_forecast(name, "silence", engine.clock(), 0.0):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mlspec.engine.actuals import publish_actuals
 from mlspec.engine.apply import EFFECTS, Outcome, carry_out, perform_effect
 from mlspec.engine.context import Spec
 from mlspec.engine.effects import (
@@ -25,7 +26,7 @@ from mlspec.engine.pass_end import end_pass, record_data_presence, waiting_reaso
 from mlspec.engine.pass_plan import PassPlan, plan_on_checked_data, resource_mode
 from mlspec.engine.pass_result import PassResult
 from mlspec.engine.prune import prune_after_pass
-from mlspec.engine.rollback import TrafficMove, evaluate_if_new, move_due, move_traffic, rollback_decision
+from mlspec.engine.rollback import TrafficMove, evaluate_if_new, has_news, move_due, move_traffic, rollback_decision
 from mlspec.engine.traffic import deploy_forecast_data
 from mlspec.errors import GateClosed, WorkUnderWay
 from mlspec.plan import rollback
@@ -78,6 +79,8 @@ def is_age_due(work: ForecastWork, plan: PassPlan) -> bool:
 
 
 def _evaluate(run: PassWork) -> None:
+    if has_news(run.work, run.work.observed):
+        publish_actuals(run.work)
     run.result.alert_changes += evaluate_if_new(run.work)
 
 
@@ -143,7 +146,7 @@ def _finish(run: PassWork) -> None:
     may not deploy.
     """
     if not run.plan.blocked:
-        run.result.alert_changes += evaluate_if_new(run.work)
+        _evaluate(run)
         run.plan_rest()
     _bring_forecast_data(run)
     work, result = run.work, run.result

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlspec.engine.context import Engine
+from mlspec.engine.lineage import reported_run
 from mlspec.errors import TargetError
 from mlspec.plan.desired import DesiredForecast
 from mlspec.spec.digest import resolved_json
@@ -47,7 +48,10 @@ def run_step(
     if filed is not None and has_needed_facts(step, filed.facts):
         engine.tell(desired_forecast.name, step, 1, 1, "taken from the store")
         return filed
-    with tempfile.TemporaryDirectory(prefix="mlspec-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="mlspec-") as folder,
+        reported_run(engine, desired_forecast, step, key, inputs) as written,
+    ):
         out = Path(folder)
         if engine.run_remote_step:
             engine.tell(desired_forecast.name, step, 0, 0, "runs where its data is")
@@ -56,6 +60,7 @@ def run_step(
             )
         else:
             result = _run_locally(engine, desired_forecast, step, inputs, options, out)
+        written.extend(result.outputs)
         return engine.target.file_step(
             desired_forecast.name, step=step, key=key, outputs=result.outputs, facts=result.facts, at=engine.clock()
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlspec.engine.forecast_comparison import ForecastComparison, compare_runs
 from mlspec.engine.rows import run_of_release
-from mlspec.errors import MlspecError, UsageError
+from mlspec.errors import MlspecError, NotFound, UsageError
 from mlspec.plan.desired import MODEL_CODE
 from mlspec.plan.diff import diff_fields
 from mlspec.plan.fields import flatten_keys
@@ -68,7 +68,9 @@ def find_release(target: Target, name: str, text: str) -> Release:
     """Return the release that a text names: 1 or r1. Raises UsageError if there is none."""
     match = re.fullmatch(r"r?([1-9][0-9]{0,8})", text)
     releases = {release.release: release for release in target.load_releases(name)}
-    if match is None or int(match[1]) not in releases:
-        known = ", ".join(f"r{number}" for number in sorted(releases)) or "none yet"
-        raise UsageError(f"{name} has no release '{text}'", hint=f"releases: {known}")
+    known = ", ".join(f"r{number}" for number in sorted(releases)) or "none yet"
+    if match is None:
+        raise UsageError(f"'{text}' is no release: {name} has no release of such a name", hint=f"releases: {known}")
+    if int(match[1]) not in releases:
+        raise NotFound(f"{name} has no release '{text}'", hint=f"releases: {known}")
     return releases[int(match[1])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlspec.engine.effects import ForecastWork, is_intact, known_version
-from mlspec.errors import Refused, StateError, UsageError
+from mlspec.errors import NotFound, Refused, StateError
 from mlspec.plan.serving import good_releases, stable_version
 from mlspec.state.observed import Observed
 from mlspec.state.record import Release
@@ -36,9 +36,7 @@ def choose_release(work: ForecastWork, release_number: int | None) -> Release:
         return good[0]
     asked_release = next((release for release in releases if release.release == release_number), None)
     if asked_release is None:
-        raise UsageError(
-            f"{work.name} has no release {release_number}", hint=f"`mlspec history {work.name}` lists them"
-        )
+        raise NotFound(f"{work.name} has no release {release_number}", hint=f"`mlspec history {work.name}` lists them")
     if asked_release.version not in {release.version for release in good}:
         raise Refused(
             f"{work.name}: release {release_number} cannot serve: {_why_not(work, observed, asked_release)}",

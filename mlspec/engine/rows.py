@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mlspec.errors import MissingExtra, StateError, UsageError
+from mlspec.errors import MissingExtra, NotFound, StateError, UsageError
 from mlspec.plan.natural_order import natural_key
 from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
@@ -121,7 +121,7 @@ def run_from_cutoff(target: Target, name: str, cutoff: str) -> ForecastRun:
         if run.cutoff == cutoff:
             return run
     cutoffs = sorted({run.cutoff for run in runs}, reverse=True)[:_MOST_CUTOFFS]
-    raise UsageError(
+    raise NotFound(
         f"no forecast of {name} was made from '{cutoff}'", hint=f"there are: {', '.join(cutoffs) or 'none yet'}"
     )
 
@@ -132,15 +132,13 @@ def run_of_release(target: Target, name: str, number: int) -> ForecastRun:
     releases = {release.release: release for release in target.load_releases(name)}
     if number not in releases:
         known = ", ".join(f"r{each}" for each in sorted(releases)) or "none yet"
-        raise UsageError(f"{name} has no release r{number}", hint=f"releases: {known}")
+        raise NotFound(f"{name} has no release r{number}", hint=f"releases: {known}")
     release = releases[number]
     following = releases.get(min((other for other in releases if other > number), default=0))
     for run in target.load_runs(name):
         if run.version == release.version and run.created >= release.created and _was_made_before(run, following):
             return run
-    raise UsageError(
-        f"release r{number} of {name} made no forecast", hint=f"`mlspec history {name}` lists what was made"
-    )
+    raise NotFound(f"release r{number} of {name} made no forecast", hint=f"`mlspec history {name}` lists what was made")
 
 
 def _was_made_before(run: ForecastRun, following: Release | None) -> bool:
@@ -155,7 +153,7 @@ def previous_run(target: Target, name: str, run: ForecastRun) -> ForecastRun:
     for earlier in target.load_runs(name):
         if earlier.created <= run.created and (earlier.cutoff, earlier.version) != (run.cutoff, run.version):
             return earlier
-    raise UsageError(f"{name} has no forecast before that from {run.cutoff}", hint="compare it once there are two")
+    raise NotFound(f"{name} has no forecast before that from {run.cutoff}", hint="compare it once there are two")
 
 
 def choose_run(target: Target, name: str, *, cutoff: str | None = None, release: int | None = None) -> ForecastRun:

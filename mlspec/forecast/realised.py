@@ -86,14 +86,26 @@ def join_actuals(
     """
     newest = collect_parts(panel, partial(newest_rows, since=forecasts[TIME].min()))
     rows = forecasts.merge(newest.loc[newest[OBSERVED], [ID, TIME, TARGET]], on=[ID, TIME], how="left")
+    settled = rows[TARGET].notna() | _was_not_for_sale(newest, rows)
+    share = settled.groupby([rows[name] for name in (*separate_by, TIME)]).transform("mean")
+    mature = rows[TARGET].notna() & _is_over(panel, rows, maturity, now) & (share >= maturity.coverage)
+    return rows[mature].merge(series_scales(panel), on=ID, how="left").sort_values([TIME, ID], ignore_index=True)
+
+
+def actual_values(panel: PartedPanel, since: pd.Timestamp, maturity: Maturity, now: pd.Timestamp) -> pd.DataFrame:
+    """Return the values that are known of the periods from `since` on that are over for long enough: unique_id, ds and y."""
+    newest = collect_parts(panel, partial(newest_rows, since=since))
+    known = newest.loc[newest[OBSERVED].astype(bool) & newest[TARGET].notna(), [ID, TIME, TARGET]]
+    return known[_is_over(panel, known, maturity, now)].sort_values([TIME, ID], ignore_index=True)
+
+
+def _is_over(panel: PartedPanel, rows: pd.DataFrame, maturity: Maturity, now: pd.Timestamp) -> pd.Series:
+    """Return for each row whether its period ended so long ago that its values count as complete."""
     is_over = {
         period: span_between(panel.layout.frequency.period_end(period), now) >= maturity.delay
         for period in rows[TIME].unique()
     }
-    settled = rows[TARGET].notna() | _was_not_for_sale(newest, rows)
-    share = settled.groupby([rows[name] for name in (*separate_by, TIME)]).transform("mean")
-    mature = rows[TARGET].notna() & rows[TIME].map(is_over).astype(bool) & (share >= maturity.coverage)
-    return rows[mature].merge(series_scales(panel), on=ID, how="left").sort_values([TIME, ID], ignore_index=True)
+    return rows[TIME].map(is_over).astype(bool)
 
 
 def _was_not_for_sale(newest: pd.DataFrame, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -33,6 +33,7 @@ from mlspec.forecast.selection import CHAMPION
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.usual_drift import FEWEST_BLOCKS, block_share, drift_limit, usual_limit
 from mlspec.forecast.usual_errors import FEWEST_SERVED, error_blocks, smaller_limits
+from mlspec.jobs.actual_values import write_actuals
 from mlspec.jobs.context import read_spec, segment_columns
 from mlspec.jobs.files import read_table, read_tables, write_json
 from mlspec.jobs.moment import read_now
@@ -56,7 +57,8 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
     Forecasts by versions in the option `quarantined` are left out. `by_version` holds the values of each version in the option
     `versions`, measured on all series that it forecast, shadows included, over as many mature periods as it has. `made_at` holds
     the cutoffs of those forecasts. The option `instead` maps a version of `versions` to another version: the input `instead` has
-    the other version's forecasts from these cutoffs, and they are measured on the same series and periods.
+    the other version's forecasts from these cutoffs, and they are measured on the same series and periods. With the option
+    `actuals_since` the actual values of the years since then are among the files (`jobs.actual_values`).
     """
     spec = read_spec(request)
     now = read_now(request, "evaluate", spec.dataset.timezone)
@@ -88,7 +90,8 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         "alerts": [measure.measure_alert(alert) for alert in spec.alerts],
     }
     progress(1, 1, "forecasts compared with actual values")
-    return StepResult({"evaluation": write_json(facts, request.out / "evaluation.json")}, facts)
+    actuals = write_actuals(request, spec, panel, maturity, now)
+    return StepResult({"evaluation": write_json(facts, request.out / "evaluation.json"), **actuals}, facts)
 
 
 def _champions_tested(request: StepRequest) -> list[pd.DataFrame]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.errors import UsageError
+from mlspec.errors import NotFound, UsageError
 from mlspec.forecast.changed_plan import PlanChange, PlanChanges, change_plan
 from mlspec.jobs.context import forecast_names, panel_layout, read_panel, read_spec
 from mlspec.jobs.forecast import forecast_by_traffic
@@ -69,7 +69,7 @@ def _chosen_series(assumed: Assumptions, spec: Forecast, names: pd.DataFrame) ->
         chosen &= names[column].astype(str) == value
     if not chosen.any():
         pairs = " ".join(f"{column}={value}" for column, value in assumed.series.items())
-        raise UsageError(f"there is no series {pairs}", hint="`mlspec forecast NAME --output csv` prints all series")
+        raise NotFound(f"there is no series {pairs}", hint="`mlspec forecast NAME --output csv` prints all series")
     return frozenset(map(str, names.index[chosen]))
 
 

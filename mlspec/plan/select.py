@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 
-from mlspec.errors import UsageError
+from mlspec.errors import NotFound, UsageError
 from mlspec.spec.faults import did_you_mean
 from mlspec.state.plan import Plan
 
@@ -63,6 +63,6 @@ def known_name(name: str, names: Sequence[str]) -> str:
     if name in names:
         return name
     hint = did_you_mean(name, names) or "see `mlspec status`"
-    raise UsageError(
+    raise NotFound(
         f"there is no forecast '{name}'", hint=hint if names else "nothing was applied yet: run `mlspec apply`"
     )

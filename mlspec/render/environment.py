@@ -86,6 +86,7 @@ def jinja_environment(own: Path | None = None) -> Environment:
         tf_name=quote.tf_name,
         py=quote.python_value,
         promql=quote.promql_text,
+        bigquery_name=quote.bigquery_name,
         log_filter=log_filter,
     )
     return jinja

@@ -11,11 +11,12 @@ import json
 import re
 from collections.abc import Mapping
 
-from mlspec.spec.escaping import in_double_quotes
+from mlspec.spec.escaping import escape_text, in_double_quotes
 from mlspec.state.resource import Json
 
 _BARE_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _HCL_SPECIAL = re.compile(r'["\\]|[$%]\{')
+_BACKTICK = "\\`"
 _PYTHON_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 
 
@@ -103,6 +104,14 @@ def promql_text(text: str) -> str:
     PromQL follows Go's escapes.
     """
     return in_double_quotes(text)
+
+
+def bigquery_name(text: str) -> str:
+    """Return text as a quoted identifier of GoogleSQL, whose escapes are those of its strings.
+
+    Source: cloud.google.com/bigquery/docs/reference/standard-sql/lexical, "Quoted identifiers".
+    """
+    return f"`{escape_text(text).replace('`', _BACKTICK)}`"
 
 
 def markdown_code(text: str) -> str:

@@ -28,6 +28,8 @@ PANEL = "panel"
 _PANEL_ROLE = re.compile(rf"{PANEL}(?:-s(?P<part>[0-9]+))?(?:-(?P<time>.+))?")
 # The files of a forecast with a hierarchy: the sums of each level, and by week those of days.
 LEVELS, WEEKS = "levels", "weeks"
+# The option of the step `evaluate` that asks for the actual values since a date, and the prefix of the files with them, by year.
+ACTUALS_SINCE, ACTUALS = "actuals_since", "actuals-"
 StepName = Literal["check", "backtest", "train", "forecast", "inventory", "evaluate"]
 
 
@@ -36,7 +38,7 @@ class StepRequest:
     """`spec` is the resolved forecast as JSON; `root` the project's root; `inputs` files by role; `out` an empty folder.
 
     `options` differ by step: `candidate` (train), `version` and `cutoffs` (forecast), `as_of` (forecast, inventory; RFC 3339),
-    `now` (check, evaluate; RFC 3339).
+    `now` (check, evaluate; RFC 3339), `actuals_since` (evaluate; a date).
     """
 
     step: StepName

@@ -183,6 +183,15 @@ class Target(TargetView, Protocol):
         """Write a forecast to the table that users read, before it is recorded. A second call for the same run changes nothing."""
         ...
 
+    @property
+    def publishes_actuals(self) -> bool:
+        """Return whether users read actual values beside the forecasts from a table of this target."""
+        ...
+
+    def publish_actuals(self, forecast: str, year: str, file: FileRef) -> None:
+        """Write a year's actual values to the table that users read. A second call changes nothing. Raises TargetError."""
+        ...
+
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
         """Send metrics that were measured at `at` to an external monitoring service. Raises TargetError if that fails."""
         ...

@@ -19,7 +19,7 @@ from mlspec.render.page_frame import PageFrame, live_frame
 from mlspec.web.actions import ACTIONS, ActionRunner, read_form, read_order
 from mlspec.web.change_facts import change_part
 from mlspec.web.form_token import FormTokens
-from mlspec.web.page_answers import PageWish, html_response, read_wish
+from mlspec.web.page_answers import PageWish, error_status, html_response, read_wish
 from mlspec.web.page_source import PageSource
 from mlspec.web.problem import ClientError
 
@@ -100,7 +100,7 @@ def _subject(name: str, action: str) -> str:
 
 def _problem_page(error: MlspecError, frame: PageFrame, wish: PageWish) -> Response:
     page = render_problem(error.message, error.hint or "", frame, wish.reader, suffix=wish.suffix)
-    return html_response(page, wish.reader, 400 if isinstance(error, UsageError) else 409)
+    return html_response(page, wish.reader, error_status(error))
 
 
 def rollback_part(preview: RollbackPreview) -> RollbackPart:

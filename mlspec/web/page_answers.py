@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from mlspec.engine.rows import PlainRows
 from mlspec.engine.table_file import as_xlsx
-from mlspec.errors import MlspecError, UsageError
+from mlspec.errors import MlspecError, NotFound, UsageError
 from mlspec.render.csv_text import csv_text
 from mlspec.render.fleet_page import render_problem
 from mlspec.render.page_frame import LIVE_POLICY, Link, PageFrame, live_frame
@@ -65,7 +65,7 @@ class PageMaker:
             logger.debug("a page cannot be made", exc_info=error)
             reader = wish.reader
             frame = self.frame(request, reader, wish, "")
-            code = 404 if isinstance(error, UsageError) else 409
+            code = error_status(error)
             return html_response(
                 render_problem(error.message, error.hint or "", frame, reader, suffix=wish.suffix), reader, code
             )
@@ -81,6 +81,13 @@ class PageMaker:
         elif at:
             switches.append(Link(f"?{urlencode(here | {'utc': '1'})}", "UTC"))
         return live_frame(reader, at=at, alerts=alerts, utc=wish.utc, switches=switches, kept=wish.kept)
+
+
+def error_status(error: MlspecError) -> int:
+    """Return the status of an answer with an error: 404 for what is not there, 400 for what is wrong, 409 for what is not now."""
+    if isinstance(error, NotFound):
+        return 404
+    return 400 if isinstance(error, UsageError) else 409
 
 
 def read_wish(request: Request, usual: str | None) -> PageWish:

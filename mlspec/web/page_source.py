@@ -15,7 +15,7 @@ from mlspec.engine.release_comparison import ReleaseComparison, compare_releases
 from mlspec.engine.report import ForecastPageSource, forecast_zone, gather_facts, with_series
 from mlspec.engine.rows import PlainRows, choose_run, load_rows, newest_run
 from mlspec.engine.series_curves import CurveSource, load_curves, load_total_curve
-from mlspec.errors import UsageError
+from mlspec.errors import NotFound
 from mlspec.plan.moments import format_moment
 from mlspec.plan.releases import release_spec
 from mlspec.render.page_facts import FleetRow, InboxItem, SeriesCurve, UndeliveredItem
@@ -124,5 +124,5 @@ class PageSource:
     def require_name(self, name: str) -> str:
         """Return the name of a forecast that is shown. Raises UsageError if it is none."""
         if name not in self.names():
-            raise UsageError(f"there is no forecast '{name[:60]}'", hint="the list of forecasts has them all")
+            raise NotFound(f"there is no forecast '{name[:60]}'", hint="the list of forecasts has them all")
         return name

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mlspec.errors import UsageError
+from mlspec.errors import NotFound
 from mlspec.plan.moments import format_moment
 from mlspec.render.action_page import ACTION_TEXTS
 from mlspec.render.fleet_page import FleetChoice, render_alerts, render_fleet
@@ -120,7 +120,7 @@ class _Pages:
         )  # fmt: skip
         curve = self._source.curve(source, basis, choice.series)
         if curve is None:
-            raise UsageError(f"{name} has no series '{choice.series}'", hint="the list of its series has them all")
+            raise NotFound(f"{name} has no series '{choice.series}'", hint="the list of its series has them all")
         reader = Reader(LANGUAGES[wish.language], source.facts.zone)
         frame = self._maker.frame(request, reader, wish, "forecast")
         downloads = download_links(f"/forecasts/{name}/forecast", reader)

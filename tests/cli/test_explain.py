@@ -7,6 +7,7 @@ import json
 import pytest
 
 from mlspec.cli import main as front
+from mlspec.spec.glossary import TERMS
 from mlspec.spec.metrics import METRICS
 
 ROLLBACK = """\
@@ -40,6 +41,20 @@ coverage (coverage)
 def test_a_metric_is_told_with_its_meaning_range_and_what_follows(capsys: pytest.CaptureFixture[str]) -> None:
     assert front.run(["explain", "coverage"]) == 0
     assert capsys.readouterr().out == COVERAGE
+
+
+def test_a_term_is_told_to_people_and_machines_and_beside_a_field_of_its_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert front.run(["explain", "canary", "--output", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"term": "canary", "meaning": TERMS["canary"]}
+    assert front.run(["explain", "rollback"]) == 0
+    both = capsys.readouterr().out
+    assert "cooldown" in both
+    assert both.endswith(f"rollback, a term\n  {TERMS['rollback']}\n")
+    assert front.run(["explain", "canari"]) == 2
+    assert "did you mean 'canary'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -90,7 +105,7 @@ def test_an_unknown_field_is_a_wrong_call_that_names_the_nearest(
     assert front.run(["explain", field]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert f"there is no field '{field}'" in said.err
+    assert f"there is no field, metric or term '{field}'" in said.err
     assert hint in said.err
 
 

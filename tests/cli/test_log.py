@@ -98,7 +98,7 @@ def test_at_debug_the_cause_of_an_error_is_shown_wherever_the_option_stands(
     assert said.code == 2
     assert said.err.startswith("error: there is no forecast 'nobody'")
     assert "Traceback (most recent call last)" in said.err
-    assert "UsageError: there is no forecast 'nobody'" in said.err
+    assert "NotFound: there is no forecast 'nobody'" in said.err
 
 
 def test_a_wrong_level_is_a_wrong_call(mlspec: Mlspec, monkeypatch: pytest.MonkeyPatch) -> None:

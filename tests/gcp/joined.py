@@ -108,11 +108,36 @@ def _table(values: Values) -> str:
 def _make_table(values: Values) -> None:
     from google.cloud import bigquery as bq
 
+    if values["view"]:
+        _make_view(values)
+        return
     table = bq.Table(
         _table(values), schema=[bq.SchemaField.from_api_repr(each) for each in json.loads(values["schema"])]
     )
-    table.time_partitioning = bq.TimePartitioning(field=values["time_partitioning"][0]["field"])
+    (parts,) = values["time_partitioning"]
+    table.time_partitioning = bq.TimePartitioning(parts["type"], field=parts["field"])
+    table.require_partition_filter = bool(values["require_partition_filter"])
     platform.bigquery(values["project"]).create_table(table)
+
+
+def _view(values: Values) -> Any:
+    from google.cloud import bigquery as bq
+
+    (said,) = values["view"]
+    view = bq.Table(_table(values))
+    view.view_query = said["query"]
+    view.view_use_legacy_sql = bool(said["use_legacy_sql"])
+    return view
+
+
+def _make_view(values: Values) -> None:
+    platform.bigquery(values["project"]).create_table(_view(values))
+
+
+def _change_table(values: Values) -> None:
+    """A view takes another query in place; the columns that a table gets, a load adds."""
+    if values["view"]:
+        platform.bigquery(values["project"]).update_table(_view(values), ["view_query", "view_use_legacy_sql"])
 
 
 def _drop_table(values: Values) -> None:
@@ -227,7 +252,7 @@ _PUBSUB = {
 KINDS: dict[str, tuple[Callable[[Values], None], Callable[[Values], None], Callable[[Values], None]]] = {
     "google_storage_bucket": (_make_bucket, _leave, _drop_bucket),
     "google_bigquery_dataset": (_make_dataset, _leave, _drop_dataset),
-    "google_bigquery_table": (_make_table, _leave, _drop_table),
+    "google_bigquery_table": (_make_table, _change_table, _drop_table),
     "google_cloud_run_v2_job": (_make_job, _change_job, _drop_job),
     "google_vertex_ai_endpoint": (_make_endpoint, _leave, _drop_endpoint),
     "google_secret_manager_secret": (_make_secret, _leave, _drop_secret),

@@ -13,6 +13,7 @@ from pathlib import Path
 import cmarkgfm
 import promql_parser
 import pytest
+import sqlglot
 from cmarkgfm.cmark import Options
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -96,6 +97,16 @@ def test_a_promql_string_stays_one_label_of_one_selector(text: str) -> None:
     found = promql_parser.parse(f"x{{forecast={quote.promql_text(text)}}}")
     assert isinstance(found, promql_parser.VectorSelector)
     assert [(label.name, label.value) for label in found.matchers.matchers] == [("forecast", text)]
+
+
+@given(texts)
+@example("a`, (SELECT secret FROM `x`) AS `b")
+def test_a_bigquery_name_stays_one_column_of_one_query(text: str) -> None:
+    if not text:
+        return
+    found = sqlglot.parse_one(f"SELECT 1 AS {quote.bigquery_name(text)}", read="bigquery")
+    assert len(found.expressions) == 1
+    assert not list(found.find_all(sqlglot.exp.Subquery, sqlglot.exp.From))
 
 
 @given(texts)

@@ -286,14 +286,14 @@ BIGQUERY = {
         defaults={"deletion_protection": True, "ignore_auto_generated_schema": False},
         computed={
             "self_link": "https://bigquery.googleapis.com/bigquery/v2/projects/{project}/datasets/{dataset_id}/tables/{table_id}",
-            "type": "TABLE",
+            "type": lambda facts: "VIEW" if facts("view") else "TABLE",
             "schema": "[]",
             "location": "",
         },
         enums={"time_partitioning.type": ("DAY", "HOUR", "MONTH", "YEAR")},
         conflicts=(("time_partitioning", "range_partitioning"), ("view", "materialized_view")),
         validate_checks=(checks.table_schema,),
-        api_checks=(matches(table_id=r"[\w -]{1,1024}"), checks.table_schema),
+        api_checks=(matches(table_id=r"[\w -]{1,1024}"), checks.table_schema, checks.table_view),
     ),
 }
 

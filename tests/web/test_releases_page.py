@@ -61,6 +61,7 @@ def test_two_releases_stand_side_by_side_as_the_command_diff_compares_them(
 def test_a_release_that_is_none_and_a_forecast_with_one_are_said(site: str) -> None:
     status, _, page = get(f"{site}{PATH}?a=9&b=1")
     assert (status, "demand has no release" in words_of(page)) == (404, True)
+    assert get(f"{site}{PATH}?a=nine&b=1")[0] == 400
     until(lambda: "refresh" not in get(f"{site}/forecasts/orders/releases")[1])
     assert "There is one release" in words_of(get(f"{site}/forecasts/orders/releases")[2])
     assert get(f"{site}/forecasts/nothing/releases")[0] == 404

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import shutil
@@ -25,6 +27,7 @@ from mlspec.engine.loop import reconcile_specs
 from mlspec.engine.rows import newest_run
 from mlspec.errors import LostProcess
 from mlspec.plan.moments import format_moment
+from mlspec.render.timeline import timeline_entries
 from mlspec.spec import read_specs
 from mlspec.web.actions import ActionOrder
 from tests.waiting import PATIENCE, until
@@ -214,6 +217,38 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(action_process.subprocess, "Popen", popen)
     return started
+
+
+def test_a_rollback_that_fails_after_it_was_accepted_is_on_the_page_of_its_forecast(
+    acting: tuple[PageProject, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, site = acting
+    monkeypatch.setattr(action_process, "ANSWER_SECONDS", 0.0)
+    shown = {"release": "2", "serves": "v0000000000", "token": form_token(site, ROLLBACK)}
+    assert post(site + ROLLBACK, {**ORDER, **shown})[0] == 202
+    until(lambda: "RollbackFailed" in {event.reason for event in made.target.load_events("demand")})
+    (event,) = [event for event in made.target.load_events("demand") if event.reason == "RollbackFailed"]
+    assert event.type == "Warning"
+    assert event.message.startswith("the rollback by Ana (page): looks odd has failed: ")
+    assert timeline_entries([event])[0][0].kind == "trouble"
+
+
+def test_a_rollback_that_outlives_its_server_records_its_failure_itself(
+    three_releases: PageProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = PageProject(shutil.copytree(three_releases.root, tmp_path / "copy"))
+    monkeypatch.chdir(made.root)
+    words = {
+        "target": "local", "forecast": "demand", "release": 2, "serves": "v0000000000", "author": "Ana (page)", "reason": "odd",
+    }  # fmt: skip
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone:
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(words)))
+        monkeypatch.setattr("sys.stdout", gone)
+        action_process.main()
+    (event,) = [event for event in made.target.load_events("demand") if event.reason == "RollbackFailed"]
+    assert event.message.startswith("the rollback by Ana (page): odd has failed: ")
 
 
 def test_a_rollback_that_takes_longer_than_a_browser_waits_goes_on(

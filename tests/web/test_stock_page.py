@@ -68,6 +68,6 @@ def test_many_series_are_read_without_their_names(site: str, monkeypatch: pytest
 
 def test_a_stock_that_is_no_number_is_said(site: str) -> None:
     status, _, page = get(f"{site}{PATH}?stock.shop+7=many")
-    assert (status, "the stock of shop 7 is" in words_of(page)) == (404, True)
+    assert (status, "the stock of shop 7 is" in words_of(page)) == (400, True)
     assert "14 de 14 séries" in words_of(get(f"{site}{PATH}?language=pt-BR")[2])
     assert get(f"{site}/forecasts/nothing/stock")[0] == 404

@@ -1,4 +1,4 @@
-"""`mlspec explain`: what a field of a spec, or a metric, means."""
+"""`mlspec explain`: what a field of a spec, a metric or a term of the glossary means."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlspec.spec.metrics import Metric
 
 
-@click.command(short_help="Explain a field of a spec, or a metric.")
+@click.command(short_help="Explain a field of a spec, a metric or a term.")
 @click.argument("field", default="", metavar="[FIELD]", shell_complete=complete_fields)
 @click.option(
     "--kind",
@@ -30,25 +30,52 @@ if TYPE_CHECKING:
 )
 @options.output("text", "json")
 def command(field: str, kind: str, output: str) -> None:
-    """Explain a field of a spec: its type, default, limits and an example. Or a metric: wape, coverage, psi …
+    """Explain a field of a spec: its type, default, limits and an example.
+
+    Or a metric: wape, coverage, psi … Or a term of the glossary: canary, cutoff, champion …
 
     FIELD is a dotted path: rollback.cooldown, alerts.metric, model.candidates.gradient-boosting.lags, or one that `validate`
     printed: alerts[0].metric. If it is left out, the top-level fields are shown.
     """
-    from mlspec.spec.explain import explain_field, nearest_path
+    from mlspec.spec.explain import explain_field
+    from mlspec.spec.glossary import find_term
     from mlspec.spec.metrics import METRICS
 
-    if field in METRICS:
-        click.echo(
-            json.dumps(_metric_json(METRICS[field]), indent=2) if output == "json" else _metric_text(METRICS[field])
-        )
-        return
-    explanation = explain_field(field, kind)
-    if explanation is None:
-        meant = nearest_path(field, kind)
-        hint = f"did you mean '{meant}'?" if meant else "`mlspec explain` lists the top"
-        raise UsageError(f"there is no field '{field}'", hint=hint)
-    click.echo(json.dumps(asdict(explanation), indent=2) if output == "json" else _explanation_text(explanation, kind))
+    explanation, term = explain_field(field, kind), find_term(field)
+    if metric := METRICS.get(field.lower()):
+        click.echo(json.dumps(_metric_json(metric), indent=2) if output == "json" else _metric_text(metric))
+    elif explanation is not None and output == "json":
+        click.echo(json.dumps(asdict(explanation), indent=2))
+    elif explanation is not None:
+        click.echo(_explanation_text(explanation, kind))
+        if term is not None:  # the field and the word that it is called by
+            click.echo(f"\n{_term_text(term)}")
+    elif term is not None:
+        click.echo(json.dumps(_term_json(term), indent=2) if output == "json" else _term_text(term))
+    else:
+        raise _unknown_field(field, kind)
+
+
+def _unknown_field(field: str, kind: str) -> UsageError:
+    from mlspec.spec.explain import nearest_path
+    from mlspec.spec.faults import nearest_word
+    from mlspec.spec.glossary import TERMS
+
+    meant = nearest_path(field, kind) or nearest_word(field, list(TERMS))
+    hint = f"did you mean '{meant}'?" if meant else "`mlspec explain` lists the top"
+    return UsageError(f"there is no field, metric or term '{field}'", hint=hint)
+
+
+def _term_text(term: str) -> str:
+    from mlspec.spec.glossary import TERMS
+
+    return f"{click.style(term, bold=True)}, a term\n  {TERMS[term]}"
+
+
+def _term_json(term: str) -> dict[str, str]:
+    from mlspec.spec.glossary import TERMS
+
+    return {"term": term, "meaning": TERMS[term]}
 
 
 def _explanation_text(explanation: Explanation, kind: str) -> str:

@@ -15,7 +15,8 @@ from mlspec.render.environment import jinja_environment
 from mlspec.render.gcp.alert_policies import ENDPOINT_ID, VALUE, AlertPolicy, alert_policies
 from mlspec.spec.escaping import log_filter
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.gcp.forecast_table import FORECAST_TABLE
+from mlspec.spec.gcp.forecast_table import ACTUAL_TABLE, FORECAST_TABLE
+from mlspec.spec.gcp.forecast_views import key_columns, quantile_columns
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.spec.object_address import is_object_address, parse_object_address
@@ -28,6 +29,7 @@ _FILES = {
     "identity.tf": True,
     "storage.tf": True,
     "warehouse.tf": True,
+    "views.tf": True,
     "job.tf": True,
     "dag.tf": True,
     "endpoint.tf": False,
@@ -47,6 +49,10 @@ _NAMES = {
     "job": "Cloud Run job",
     "dataset": "BigQuery dataset",
     "table": "BigQuery table",
+    "actual_table": "BigQuery table of actuals",
+    "latest_view": "view of the newest forecast",
+    "as_of_view": "view of each cutoff",
+    "realised_view": "view of realised values",
     "failures": "log-based metric",
 }
 MANAGED_BY = {"managed-by": "mlspec"}
@@ -106,6 +112,9 @@ def _template_facts(spec: Forecast, place: GcpLocation) -> dict[str, Any]:
         "description": spec.metadata.description,
         "dag": dag_name(spec),
         "columns": FORECAST_TABLE,
+        "actual_columns": ACTUAL_TABLE,
+        "key_columns": key_columns(spec),
+        "quantile_columns": quantile_columns(spec),
         "online": online,
         "endpoint_access": spec.deployment.endpoint.access,
         "allowed_projects": sorted({place.project, *spec.deployment.endpoint.allowed_projects}),

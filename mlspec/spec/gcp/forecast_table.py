@@ -1,4 +1,4 @@
-"""The schema of the BigQuery table that a forecast is written to. Terraform makes the table from it; a load is sent with it."""
+"""The schemas of a forecast's BigQuery tables. Terraform makes the tables from them; a load is sent with them."""
 
 from __future__ import annotations
 
@@ -31,3 +31,9 @@ FORECAST_TABLE: tuple[TableColumn, ...] = (
         "What made the row: model, cold-start or ended. Null where the spec has no rule for new or ended series.",
     ),
 )  # fmt: skip
+
+ACTUAL_TABLE: tuple[TableColumn, ...] = (
+    TableColumn("series", "STRING", "REQUIRED", "The series' key, as JSON."),
+    TableColumn("time", "TIMESTAMP", "REQUIRED", "The period."),
+    TableColumn("actual", "FLOAT64", "REQUIRED", "The actual value, once the period counts as complete."),
+)

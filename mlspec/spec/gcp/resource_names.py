@@ -57,6 +57,10 @@ NAMES: tuple[DerivedName, ...] = (
     DerivedName("Cloud Run job", "{name}-step", 63, _HOST, "run/docs/create-jobs"),
     DerivedName("BigQuery dataset", "mlspec_{name}", 1024, _TABLE, "bigquery/docs/datasets", underscores=True),
     DerivedName("BigQuery table", "{name}_forecast", 1024, _TABLE, "bigquery/docs/tables", underscores=True),
+    DerivedName("BigQuery table of actuals", "{name}_actual", 1024, _TABLE, "bigquery/docs/tables", underscores=True),
+    DerivedName("view of the newest forecast", "{name}_latest", 1024, _TABLE, "bigquery/docs/views", underscores=True),
+    DerivedName("view of each cutoff", "{name}_as_of", 1024, _TABLE, "bigquery/docs/views", underscores=True),
+    DerivedName("view of realised values", "{name}_realised", 1024, _TABLE, "bigquery/docs/views", underscores=True),
     DerivedName(
         "log-based metric", "mlspec/{name}/failures", 100, re.compile(r"[A-Za-z0-9_.,+!*',()%/-]+"), "logging/quotas"
     ),

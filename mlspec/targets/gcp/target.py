@@ -77,6 +77,7 @@ class GcpTarget:
     With `registers` False traffic moves only to versions that are registered, with the data that they were registered with.
     """
 
+    publishes_actuals = True  # dashboards read them in BigQuery, beside the forecasts
     supports_fork = False  # gRPC's threads do not survive a fork; heavy steps run in jobs
 
     def __init__(self, place: GcpLocation, cache: Path, *, protect: bool = False, registers: bool = True) -> None:
@@ -329,6 +330,10 @@ class GcpTarget:
         """Write a forecast into its table, before it is recorded."""
         with explain_disappearance(f"work on {forecast}"):
             self._warehouse.publish_forecast(forecast, spec, run, self.fetch_file(forecast, run.files["forecast"]))
+
+    def publish_actuals(self, forecast: str, year: str, file: FileRef) -> None:
+        """Write a year's actual values into their table."""
+        self._warehouse.publish_actuals(forecast, year, self.fetch_file(forecast, file))
 
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
         """Write metrics to Cloud Monitoring."""

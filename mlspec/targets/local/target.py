@@ -10,7 +10,7 @@ from mlspec.spec.forecast import Forecast
 from mlspec.state.ledger import StartedWork
 from mlspec.state.observed import SourceFacts
 from mlspec.state.point import MetricPoint
-from mlspec.state.record import ForecastRun, Version
+from mlspec.state.record import FileRef, ForecastRun, Version
 from mlspec.targets.local.artifacts import FolderFiles
 from mlspec.targets.local.database import SqliteDatabase
 from mlspec.targets.local.digest_cache import DigestCache
@@ -76,6 +76,11 @@ class LocalTarget(Record):
 
     def publish_forecast(self, forecast: str, spec: Forecast, run: ForecastRun) -> None:
         """Do nothing: users read the forecast from the record."""
+
+    publishes_actuals = False  # `mlspec errors` and the report have them
+
+    def publish_actuals(self, forecast: str, year: str, file: FileRef) -> None:
+        """Do nothing: nobody reads them here."""
 
     def record_metrics(self, forecast: str, points: Sequence[MetricPoint], at: str) -> None:
         """Do nothing: the loop itself evaluates the alerts."""

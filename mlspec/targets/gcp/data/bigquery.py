@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,11 +11,11 @@ from typing import Any
 from mlspec.errors import DataError, MlspecError, TargetError
 from mlspec.spec.dataset import Future, Source
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.gcp.forecast_table import FORECAST_TABLE
+from mlspec.spec.gcp.forecast_table import ACTUAL_TABLE, FORECAST_TABLE, TableColumn
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.record import ForecastRun
 from mlspec.targets.gcp.clients import Clients
-from mlspec.targets.gcp.data.forecast_table import write_long_table
+from mlspec.targets.gcp.data.forecast_table import write_actual_table, write_long_table
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 
 _READS_ROWS = "bigquery.tables.getData"  # the permission that an account lacks for a table that it may not read
@@ -72,10 +73,19 @@ class Warehouse:
             rows = Path(folder, "rows.parquet")
             cutoff = write_long_table(source, rows, spec, run.files["forecast"].sha256[:16])
             table = f"{names['BigQuery dataset']}.{names['BigQuery table']}${cutoff:%Y%m%d}"
-            self._load_partition(rows, f"{self._clients.project}.{table}")
+            self._load_partition(rows, f"{self._clients.project}.{table}", FORECAST_TABLE)
 
-    def _load_partition(self, rows: Path, table: str) -> None:
-        """Replace a partition of a forecast's table by the rows of a Parquet file."""
+    def publish_actuals(self, forecast: str, year: str, source: Path) -> None:
+        """Write a year's actual values into their table, whose partition of that year holds these alone then."""
+        names = derived_names(forecast)
+        with TemporaryDirectory(prefix="mlspec-") as folder:
+            rows = Path(folder, "rows.parquet")
+            write_actual_table(source, rows)
+            table = f"{names['BigQuery dataset']}.{names['BigQuery table of actuals']}${year}"
+            self._load_partition(rows, f"{self._clients.project}.{table}", ACTUAL_TABLE)
+
+    def _load_partition(self, rows: Path, table: str, columns: Sequence[TableColumn]) -> None:
+        """Replace a partition of a forecast's table by the rows of a Parquet file with these columns."""
         from google.api_core.exceptions import NotFound
         from google.cloud import bigquery
 
@@ -88,7 +98,7 @@ class Warehouse:
             labels={"managed-by": "mlspec"},
             # Without it BigQuery takes every column of the file for NULLABLE, and refuses the load into REQUIRED ones
             # (github.com/googleapis/python-bigquery/issues/1981).
-            schema=[bigquery.SchemaField(column.name, column.type, column.mode) for column in FORECAST_TABLE],
+            schema=[bigquery.SchemaField(column.name, column.type, column.mode) for column in columns],
         )
 
         def load_partition() -> None:
@@ -99,10 +109,10 @@ class Warehouse:
             job.result(retry=None, timeout=_LONG)
 
         try:
-            call_with_retries(load_partition, f"write the forecast to {table}")
+            call_with_retries(load_partition, f"write to {table}")
         except NotFound as error:
             raise TargetError(
-                f"cannot write the forecast: {error.message}",
+                f"cannot write to {table}: {error.message}",
                 hint="run `mlspec apply`: it creates the table",
             ) from error
 

@@ -1,17 +1,20 @@
-"""A forecast in the schema of its BigQuery table (`spec.gcp.forecast_table`): one row per series, period and quantile."""
+"""A forecast and its actual values in the schemas of their BigQuery tables (`spec.gcp.forecast_table`).
+
+The forecast has one row per series, period and quantile.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from mlspec.errors import StateError
 from mlspec.spec.forecast import Forecast
-from mlspec.spec.gcp.forecast_table import FORECAST_TABLE
+from mlspec.spec.gcp.forecast_table import ACTUAL_TABLE, FORECAST_TABLE, TableColumn
 from mlspec.spec.output_columns import METHOD
+from mlspec.state.series_key import series_key
 
 _MEAN = "mean"
 _PART = 16_384  # rows of the forecast's file that are converted at once: a few MiB
@@ -26,7 +29,7 @@ def write_long_table(source: Path, destination: Path, spec: Forecast, run: str) 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _table_schema(pa)
+    schema = _table_schema(pa, FORECAST_TABLE)
     cutoff: date | None = None
     with pq.ParquetFile(source) as file, pq.ParquetWriter(destination, schema) as writer:
         for batch in file.iter_batches(batch_size=_PART):
@@ -41,7 +44,20 @@ def write_long_table(source: Path, destination: Path, spec: Forecast, run: str) 
     return cutoff
 
 
-def _table_schema(pa: Any) -> Any:
+def write_actual_table(source: Path, destination: Path) -> None:
+    """Write a file of actual values as Parquet in the schema of their table, part by part."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _table_schema(pa, ACTUAL_TABLE)
+    with pq.ParquetFile(source) as file, pq.ParquetWriter(destination, schema) as writer:
+        for batch in file.iter_batches(batch_size=_PART):
+            rows = pa.Table.from_batches([batch]).select(schema.names)
+            rows = rows.set_column(1, "time", rows["time"].cast(pa.timestamp("us", tz="UTC")))
+            writer.write_table(rows.cast(schema))
+
+
+def _table_schema(pa: Any, columns: Sequence[TableColumn]) -> Any:
     types = {
         "STRING": pa.string(),
         "TIMESTAMP": pa.timestamp("us", tz="UTC"),
@@ -49,7 +65,7 @@ def _table_schema(pa: Any) -> Any:
         "FLOAT64": pa.float64(),
     }
     return pa.schema(
-        [pa.field(column.name, types[column.type], nullable=column.mode == "NULLABLE") for column in FORECAST_TABLE]
+        [pa.field(column.name, types[column.type], nullable=column.mode == "NULLABLE") for column in columns]
     )
 
 
@@ -89,6 +105,4 @@ def _series_keys(wide: Any, keys: list[str]) -> list[str]:
     """Return each row's series key as JSON, with its columns in the spec's order."""
     rows = wide.select(keys).to_pylist() if keys else [{}] * len(wide)
     json_by_key: dict[tuple[Any, ...], str] = {}
-    return [
-        json_by_key.setdefault(tuple(row.values()), json.dumps(row, ensure_ascii=False, default=str)) for row in rows
-    ]
+    return [json_by_key.setdefault(tuple(row.values()), series_key(row)) for row in rows]

@@ -72,13 +72,18 @@ def get_table(cloud: Cloud, request: Request) -> Response:
 def list_tables(cloud: Cloud, request: Request) -> Response:
     """Return a dataset's tables."""
     warehouse = _warehouse(cloud)
-    names, token = page(warehouse.names(request.names["project"], request.names["dataset"]), request.query)
+    where = (request.names["project"], request.names["dataset"])
+    names, token = page([*warehouse.names(*where), *warehouse.views_of(*where)], request.query)
     return answer({"kind": "bigquery#tableList", "tables": [warehouse.table(each) for each in names], **token})
 
 
 def patch_table(cloud: Cloud, request: Request) -> Response:
     """Change what is said of a table. Its columns stay, and others may be added behind them."""
     warehouse, name, change = _warehouse(cloud), _name(request), request.json()
+    if "view" in change:
+        warehouse.table(name)
+        warehouse.write_view(name, {**warehouse.tables[name], **change})
+        return answer(warehouse.table(name))
     fields = warehouse.table(name)["schema"]["fields"]
     sent = change.get("schema", {}).get("fields")
     if sent is not None:
@@ -102,6 +107,8 @@ def list_rows(cloud: Cloud, request: Request) -> Response:
     """Return a page of a table's rows, in the order in which they were written."""
     warehouse, name = _warehouse(cloud), _name(request)
     warehouse.table(name)
+    if warehouse.is_view(name):
+        raise invalid(f"Cannot list a table of type VIEW: {name}")
     chosen = request.query.get("selectedFields")
     columns = ", ".join(f'"{each}"' for each in chosen.split(",")) if chosen else "*"
     found = warehouse.select(f"SELECT {columns} FROM {name.sql}")

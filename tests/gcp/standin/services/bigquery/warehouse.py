@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -16,6 +16,10 @@ from tests.gcp.standin.cloud import Cloud
 from tests.gcp.standin.refused import Refused, invalid
 from tests.gcp.standin.rest import Json
 from tests.gcp.standin.services.bigquery import values
+
+_PARTITIONS = {"DAY": "%Y%m%d", "YEAR": "%Y"}
+_DIGITS = {"%Y%m%d": 8, "%Y": 4}
+_COMPARED = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In)
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Warehouse:
 
     def drop_dataset(self, project: str, name: str, *, contents: bool) -> None:
         """Remove a dataset, and what is in it only with `contents`. Raises Refused."""
-        tables = self.names(project, name)
+        tables = [*self.names(project, name), *self.views_of(project, name)]
         if tables and not contents:
             said = f"Dataset {project}:{name} is still in use"
             raise Refused("INVALID_ARGUMENT", said, reason="resourceInUse")
@@ -101,14 +105,29 @@ class Warehouse:
         )
         return [Name(project, dataset, row[0]) for row in found.fetchall()]
 
+    def views_of(self, project: str, dataset: str) -> list[Name]:
+        """Return a dataset's views."""
+        return [
+            name
+            for name, said in self.tables.items()
+            if (name.project, name.dataset) == (project, dataset) and "view" in said
+        ]
+
+    def is_view(self, name: Name) -> bool:
+        """Say whether a name is a view's."""
+        return "view" in self.tables.get(Name(name.project, name.dataset, name.table), {})
+
     def exists(self, name: Name) -> bool:
-        """Say whether a table is there."""
-        return name in self.names(name.project, name.dataset)
+        """Say whether a table or a view is there."""
+        return name in self.names(name.project, name.dataset) or self.is_view(name)
 
     def create(self, name: Name, said: Json) -> None:
         """Make an empty table of the schema that is said of it."""
         if self.exists(name):
             raise Refused("ALREADY_EXISTS", f"Already Exists: Table {name}", reason="duplicate")
+        if "view" in said:
+            self.write_view(name, said)
+            return
         fields = said.get("schema", {}).get("fields")
         if not fields:
             raise invalid("the stand-in makes tables with a schema")
@@ -120,10 +139,35 @@ class Warehouse:
         self.tables[name] = said
         self._changed(name)
 
+    def write_view(self, name: Name, said: Json) -> None:
+        """Make a view, or give it another query. Raises Refused where its query is none, or names what is not there.
+
+        Sources: cloud.google.com/bigquery/docs/views#view_limitations, and the field `view` of
+        cloud.google.com/bigquery/docs/reference/rest/v2/tables.
+        """
+        query = said["view"].get("query", "")
+        if said["view"].get("useLegacySql", True):
+            raise invalid(
+                "the stand-in knows views in GoogleSQL only: a view is in legacy SQL unless useLegacySql is false"
+            )
+        both = [key for key in ("schema", "timePartitioning", "clustering", "encryptionConfiguration") if key in said]
+        if both:
+            raise invalid(f"Invalid field for a view: {both[0]}")
+        statement = sqlglot.parse_one(query, read="bigquery")
+        if not isinstance(statement, exp.Query):
+            raise invalid("Only SELECT statements are allowed in view queries")
+        bare = [each.name for each in statement.find_all(exp.Table) if not each.catalog and each.db]
+        if bare:
+            raise invalid(f"Invalid view query: table {bare[0]} has no project")
+        self.query(query, name.project, None, {})
+        self.tables[name] = said
+        self._changed(name)
+
     def drop(self, name: Name) -> None:
-        """Remove a table. Raises Refused where it is not there."""
+        """Remove a table or a view. Raises Refused where it is not there."""
         self.table(name)
-        self.duck.execute(f"DROP TABLE {name.sql}")
+        if not self.is_view(name):
+            self.duck.execute(f"DROP TABLE {name.sql}")
         self.tables.pop(name, None)
 
     def table(self, name: Name) -> Json:
@@ -132,6 +176,8 @@ class Warehouse:
         if not self.exists(name):
             raise Refused("NOT_FOUND", f"Not found: Table {name}")
         said = self.tables.get(name, {})
+        if "view" in said:
+            return self._view(name, said)
         given = {each["name"]: each for each in said.get("schema", {}).get("fields", [])}
         empty = self.select(f"SELECT * FROM {name.sql} LIMIT 0")
         fields = [{**each, **given.get(each["name"], {})} for each in values.schema(empty)["fields"]]
@@ -140,6 +186,16 @@ class Warehouse:
             **said, "kind": "bigquery#table", "id": str(name), "type": "TABLE", "tableReference": name.reference,
             "schema": {"fields": fields}, "numRows": str(count),
             "location": self.dataset(name.project, name.dataset)["location"],
+        }  # fmt: skip
+
+    def _view(self, name: Name, said: Json) -> Json:
+        """Return what the API says of a view: no rows, and the schema of its query."""
+        _, found = self.query(
+            f"SELECT * FROM `{name.project}.{name.dataset}.{name.table}` LIMIT 0", name.project, None, {}
+        )
+        return {
+            **said, "kind": "bigquery#table", "id": str(name), "type": "VIEW", "tableReference": name.reference,
+            "schema": values.schema(found), "location": self.dataset(name.project, name.dataset)["location"],
         }  # fmt: skip
 
     def fields(self, name: Name) -> list[Json]:
@@ -180,12 +236,45 @@ class Warehouse:
             name = Name(table.catalog or project, dataset, table.name)
             if statement.key != "create" and not self.exists(name):
                 raise Refused("NOT_FOUND", f"Not found: Table {name}")
+            if self.is_view(name):
+                table.replace(self._inlined(name, table.alias or name.table))
+                continue
+            self._check_filter(name, table)
             table.set("catalog", None)
             table.set("db", exp.to_identifier(f"{name.project}.{dataset}", quoted=True))
+
+    def _check_filter(self, name: Name, table: exp.Table) -> None:
+        """Raise Refused where a table asks for a filter by its partitions, and a query of it has none that needs no other query.
+
+        Source: cloud.google.com/bigquery/docs/querying-partitioned-tables#require_a_partition_filter_in_queries.
+        """
+        said, select = self.tables.get(name, {}), table.parent_select
+        if not said.get("requirePartitionFilter") or select is None:
+            return
+        column, where = said["timePartitioning"]["field"], select.args.get("where")
+        terms = where.this.flatten() if where and isinstance(where.this, exp.And) else [where.this] if where else []
+        if not any(
+            isinstance(term, _COMPARED)
+            and not term.find(exp.Select)
+            and column in {found.name for found in term.find_all(exp.Column)}
+            for term in terms
+        ):
+            raise invalid(
+                f"Cannot query over table '{name}' without a filter over column(s) '{column}' that can be used for partition"
+                " elimination"
+            )
+
+    def _inlined(self, name: Name, alias: str) -> exp.Expression:
+        """Return a view's query as a part of another one."""
+        inner = sqlglot.parse_one(self.tables[name]["view"]["query"], read="bigquery")
+        self._rename(inner, name.project, None)
+        return exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier(alias)))
 
     def write(self, name: Name, incoming: pa.Table, how: Json) -> None:
         """Write rows as a job's configuration says: writeDisposition, createDisposition, schema, partition."""
         whole = Name(name.project, name.dataset, name.table)
+        if self.is_view(whole):
+            raise invalid(f"Cannot load or write into {whole}: it is of type VIEW")
         disposition = how.get("writeDisposition", "WRITE_APPEND")
         there = self.exists(whole)
         if not there and how.get("createDisposition") == "CREATE_NEVER":
@@ -224,17 +313,18 @@ class Warehouse:
             self.duck.unregister("incoming")
 
     def _enter(self, name: Name, partition: str, *, replaces: bool) -> None:
-        """Empty the day that is replaced. Raises Refused where a row is of another day, or the table is not partitioned."""
-        column = self.tables.get(name, {}).get("timePartitioning", {}).get("field")
-        if not column or len(partition) != 8:
-            raise invalid(f"the stand-in knows partitions by day of a column, and {name} has none")
-        day = datetime.strptime(f"{partition}+0000", "%Y%m%d%z").date()
-        others = self.duck.execute(
-            f'SELECT count(*) FROM incoming WHERE CAST("{column}" AS DATE) <> ?', [day]
-        ).fetchall()
+        """Empty the day or year that is replaced. Raises Refused where a row is of another one, or the table is not partitioned."""
+        said = self.tables.get(name, {}).get("timePartitioning", {})
+        column, pattern = said.get("field"), _PARTITIONS.get(said.get("type", "DAY"), "")
+        if not column or not re.fullmatch(r"[0-9]{4}([0-9]{4})?", partition) or len(partition) != _DIGITS.get(pattern):
+            raise invalid(
+                f"the stand-in knows partitions by day or year of a column, and {name} has none like {partition}"
+            )
+        of_row = f"strftime(CAST(\"{column}\" AS TIMESTAMP), '{pattern}')"
+        others = self.duck.execute(f"SELECT count(*) FROM incoming WHERE {of_row} <> ?", [partition]).fetchall()
         if others[0][0]:
             raise invalid(
                 f"Some rows belong to different partitions rather than destination partition {name.table}${partition}"
             )
         if replaces:
-            self.duck.execute(f'DELETE FROM {name.sql} WHERE CAST("{column}" AS DATE) = ?', [day])
+            self.duck.execute(f"DELETE FROM {name.sql} WHERE {of_row} = ?", [partition])
