@@ -1,9 +1,9 @@
 """How large the errors of a backtest are, by step and by series: from all windows, and without the window of each error.
 
-A residual that has a part in its own divisor is too small, the more so the fewer windows there are. The scale of residuals has to come
-from other data than the residuals themselves (Lei et al. 2018, Distribution-free predictive inference for regression, section 5.2).
-With few windows each takes its turn (cross-conformal prediction: Vovk 2015; Barber et al. 2021). Errors of a window share their days,
-so all of them are left out together.
+A residual that has a part in its own divisor is too small, the more so the fewer windows there are. The scale of residuals has to
+come from other data than the residuals (Lei et al. 2018, Distribution-free predictive inference for regression, section 5.2). With
+few windows each takes its turn (cross-conformal prediction: Vovk 2015; Barber et al. 2021). Errors of a window share their days, so
+all of them are left out together.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
-# How many errors of all series weigh in the size of one series' errors, and of all steps in that of one step. On two public sets of
-# 120 series, between 4 and 32 change the share of series with enough coverage by three points at most; without any of its own, it is
-# up to five points lower.
+# How many errors of all series weigh in the size of one series' errors, and of all steps in that of one step. On two public sets
+# of 120 series, between 4 and 32 change the share of series with enough coverage by three points at most; without any of its own,
+# it is up to five points lower.
 SHRINKAGE = 8
 
 
