@@ -19,6 +19,9 @@ Codes = npt.NDArray[np.int64]
 # of 120 series, between 4 and 32 change the share of series with enough coverage by three points at most; without any of its own,
 # it is up to five points lower.
 SHRINKAGE = 8
+# The least share of its size by all windows that an error's size by the others has. A window that was much worse than the others,
+# as of an ensemble that had not chosen its members yet, would otherwise count as its square.
+LEAST_SHARE_OF_ALL = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,12 @@ def measure_sizes(errors: PlacedErrors) -> ErrorSizes:
 
 
 def leave_out_own(errors: PlacedErrors, sizes: ErrorSizes) -> Array:
-    """Return for each error its size by the other windows; by `sizes`, which are of all, where there is one window.
-
-    Where the other windows were almost perfect, it is the part that one window has in `sizes`.
-    """
+    """Return for each error its size by the other windows; by `sizes`, which are of all, where there is one window."""
     result: Array = sizes.by_step[errors.steps] * sizes.by_series[errors.series]
     count = int(errors.windows.max()) + 1
     if count == 1:
         return result
-    least = result / count
+    least = LEAST_SHARE_OF_ALL * result
     for window in range(count):
         own = errors.windows == window
         others = _measure(errors, ~own)

@@ -23,10 +23,16 @@ def without_own(table: np.ndarray) -> np.ndarray:
 
 def test_a_window_that_went_badly_is_judged_by_the_others_and_they_by_it() -> None:
     table = np.ones((4, 6, 8))
-    table[3] = 9.0
+    table[3] = 4.0
     sizes = without_own(table)
     assert sizes[3] == pytest.approx(1.0)
-    assert sizes[:3] == pytest.approx((1 + 1 + 9) / 3)
+    assert sizes[:3] == pytest.approx((1 + 1 + 4) / 3)
+
+
+def test_a_window_that_is_of_another_kind_counts_twice_at_most() -> None:
+    table = np.ones((4, 6, 8))
+    table[3] = 97.0
+    assert without_own(table)[3] == pytest.approx((3 + 97) / 4 / 2)
 
 
 def test_a_series_and_a_step_have_the_size_of_their_own_errors_as_far_as_they_tell() -> None:
@@ -43,7 +49,7 @@ def test_a_single_window_has_the_sizes_of_all() -> None:
 def test_a_window_after_perfect_ones_has_a_size_that_can_divide() -> None:
     table = np.zeros((4, 1, 1))
     table[3] = 8.0
-    assert without_own(table)[3].item() == pytest.approx(8 / 4 / 4)
+    assert without_own(table)[3].item() == pytest.approx(8 / 4 / 2)
 
 
 def test_no_error_at_all_has_a_size_that_can_divide() -> None:
