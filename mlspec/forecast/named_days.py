@@ -19,7 +19,7 @@ from mlspec.errors import DataError, MissingExtra
 from mlspec.forecast.frame import PREFIX, TIME, Panel
 from mlspec.forecast.frequency import ENDS_ON_ITS_DATE, Frequency
 from mlspec.spec.dataset import HOLIDAYS, Dataset
-from mlspec.spec.days import day_range
+from mlspec.spec.days import event_days
 
 _YEARS = range(1990, 2061)  # for which a country's holidays are known
 
@@ -46,9 +46,19 @@ def named_days(dataset: Dataset) -> Mapping[str, tuple[date, ...]]:
     named: dict[str, tuple[date, ...]] = {}
     if covariates.holidays is not None:
         named[HOLIDAYS] = public_holidays(covariates.holidays, "dataset.covariates.holidays")
+    free = _work_free_days(dataset) if covariates.events else frozenset()
     for name, texts in covariates.events.items():
-        named[name] = tuple(sorted({day for text in texts for day in day_range(text)}))
+        named[name] = tuple(sorted({day for text in texts for day in event_days(text, _YEARS, free)}))
     return named
+
+
+def _work_free_days(dataset: Dataset) -> frozenset[date]:
+    """Return the public holidays on which nobody works: of the place that the covariates name, or else the calendar."""
+    if dataset.covariates.holidays is not None:
+        return frozenset(public_holidays(dataset.covariates.holidays, "dataset.covariates.holidays"))
+    if dataset.calendar is not None and dataset.calendar.holidays is not None:
+        return frozenset(public_holidays(dataset.calendar.holidays, "dataset.calendar.holidays"))
+    return frozenset()
 
 
 def count_days(times: pd.Series, frequency: Frequency, days: tuple[date, ...]) -> npt.NDArray[np.float64]:

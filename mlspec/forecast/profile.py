@@ -17,6 +17,7 @@ import pandas as pd
 from mlspec.errors import DataError
 from mlspec.forecast.frequency import Frequency, parse_frequency
 from mlspec.forecast.frequency_guess import guess_frequency
+from mlspec.forecast.odd_proposals import find_stock_column, name_series, opposite_columns, propose_outliers
 from mlspec.forecast.proposals import RowProposal, as_history, find_repeated, is_clock_time, propose_rows
 from mlspec.forecast.reading.column import BadRow, ParsedColumn, as_text
 from mlspec.forecast.reading.evidence import DateEvidence
@@ -147,6 +148,8 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     series, why_series = find_series_columns(sample, keys, days, figures, (time, target), hints.series)
     target, why_target = _find_target(sample, figures, target, (time, *series), hints)
     others = [name for name in names if name not in {time, target, *series}]
+    stock = find_stock_column(sample, keys.index, others, figures[target])
+    others = [name for name in others if stock is None or name != stock.name]
     static, past, left_out = _sort_other_columns(sample, keys, figures, others, series, target)
     left_out |= dict.fromkeys(sample.table.nested, "holds lists or structures, not single values")
     sample.refuse_doubt([target, *static])
@@ -163,6 +166,11 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     history = as_history(keys[list(series)], days, figures[target])
     rows = [RowProposal("timezone", *zone)] if zone else []
     rows += [*(repeated.proposals if repeated else ()), *propose_rows(history, frequency, horizon)]
+    rows += [stock.proposal] if stock else []
+    offered = figures[target] if stock is None else figures[target].mask(stock.is_out)
+    rows += propose_outliers(
+        as_history(keys[list(series)], days, offered), name_series(sample, keys[list(series)]), parsed, horizon
+    )
     return Profile(
         time=time, series=series, target=target, frequency=frequency, season=parsed.season, horizon=horizon,
         static=static, past=past, windows=windows, lowest=0.0 if lowest >= 0 else None, left_out=left_out, sample=sample,
@@ -368,8 +376,8 @@ def _sort_other_columns(
     leaks = _target_parts(figures, other_columns, target)
     static: list[str] = []
     past: list[str] = []
-    left_out: dict[str, str] = {}
-    for name in other_columns:
+    left_out = dict(opposite_columns(sample, keys.index, other_columns))
+    for name in [name for name in other_columns if name not in left_out]:
         reason = _why_left_out(sample, keys, figures, name, series, leaks)
         if reason:
             left_out[name] = reason

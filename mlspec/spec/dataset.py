@@ -13,11 +13,11 @@ from mlspec.spec.fields import (
     DatasetName,
     DateFormat,
     Day,
-    DayRange,
     DecimalMark,
     Delimiter,
     Duration,
     Encoding,
+    EventDays,
     Frequency,
     HeaderRow,
     HolidayPlace,
@@ -119,10 +119,12 @@ class Covariates(Part):
         description="A known covariate `holidays`: how many public holidays of this country, by its ISO 3166 code, or of one of "
         "its regions a period holds. Needs mlspec's extra `holidays`.",
     )  # fmt: skip
-    events: dict[Column, Annotated[Many[DayRange], Field(min_length=1, max_length=5_000)]] = Field(
-        default={}, max_length=20, examples=[{"payday": ["2026-01-05", "2026-02-05"], "school_break": ["2026-07-01/2026-07-31"]}],
-        description="Further known covariates: how many of these days a period holds, by name. A day, or the first and the last of "
-        "a range; past and future.",
+    events: dict[Column, Annotated[Many[EventDays], Field(min_length=1, max_length=5_000)]] = Field(
+        default={}, max_length=20,
+        examples=[{"payday": ["workday 5", "day 20"], "school_break": ["2026-07-06/2026-07-17", "12-15/01-31"]}],
+        description="Further known covariates: how many of these days a period holds, by name. A date, or the first and the last "
+        "of a range, past and future; without a year, those of each year; `day 20` or `workday 5` of each month, where -1 is the "
+        "last. Workdays are Monday to Friday without the holidays of `holidays` here, or of the calendar.",
     )  # fmt: skip
 
     @property

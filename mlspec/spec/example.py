@@ -27,7 +27,7 @@ dataset:
     past: [price]
     static: [store_type]
     holidays: BR
-    events: {payday: ["2026-01-05", "2026-02-05"], school_break: ["2026-07-01/2026-07-31"]}
+    events: {payday: [workday 5, day 20], school_break: ["2026-07-01/2026-07-31", 12-15/01-31]}
   future: {uri: data/promo_plan.csv}
   available: in_stock
   outliers: replace

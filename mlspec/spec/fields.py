@@ -58,7 +58,11 @@ _WEB_ADDRESS = r"^https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]
 _NETWORK = r"^[0-9A-Fa-f.:]{2,45}/[0-9]{1,3}$"
 _DELIMITER = r"^[,;|\t:~^ ]$"
 _DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
-_DAY_RANGE = _DAY.removesuffix("$") + r"(/[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$"
+_DAY_OF_YEAR = r"(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_EVENT_DAYS = (
+    rf"^([0-9]{{4}}-{_DAY_OF_YEAR}(/[0-9]{{4}}-{_DAY_OF_YEAR})?|{_DAY_OF_YEAR}(/{_DAY_OF_YEAR})?"
+    r"|day -?([1-9]|[12][0-9]|3[01])|workday -?([1-9]|1[0-9]|2[0-3]))$"
+)
 _HOLIDAY_PLACE = r"^[A-Z]{2}(-[0-9A-Z]{1,3})?$"
 _CURRENCY = r"^[^\s0-9.,;|'\"+()\x00-\x1f-]{1,4}$"
 _CLASS_PATH = r"^([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*|[a-z0-9][a-z0-9._-]{0,63})$"
@@ -99,7 +103,7 @@ DateFormat = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 SheetName = Annotated[str, StringConstraints(min_length=1, max_length=31)]
 Weekday = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
 Day = Annotated[str, StringConstraints(pattern=_DAY)]
-DayRange = Annotated[str, StringConstraints(pattern=_DAY_RANGE)]
+EventDays = Annotated[str, StringConstraints(pattern=_EVENT_DAYS)]
 HolidayPlace = Annotated[str, StringConstraints(pattern=_HOLIDAY_PLACE)]
 WebAddress = Annotated[str, StringConstraints(pattern=_WEB_ADDRESS, max_length=1024)]
 Network = Annotated[str, StringConstraints(pattern=_NETWORK)]
@@ -156,7 +160,7 @@ PATTERNS = {
     _DATASET: "a BigQuery dataset as project.dataset, such as acme-prod.sales",
     _DELIMITER: 'one of , ; : ~ ^, a bar, a space or a tab ("\\t")',
     _DAY: "a date, such as 2026-12-25",
-    _DAY_RANGE: "a date, or the first and the last of a range, such as 2026-07-01/2026-07-31",
+    _EVENT_DAYS: "days: 2026-07-01, 2026-07-01/2026-07-31, of each year 12-20 or 07-01/07-31, of each month day 20 or workday 5",
     _HOLIDAY_PLACE: "a country by its ISO 3166 code, such as BR, or one of its regions, such as BR-SP",
     _CLASS_PATH: "module:Class, such as models.promo:PromoModel, or the name of an entry point",
     _PARAM_NAME: "the name of a parameter: a letter, then letters, digits and underscores",

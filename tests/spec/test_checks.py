@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from mlspec.spec.checks import CHECKS, STAND_INS, run_checks
 from mlspec.spec.checks.addresses import address_problem
@@ -39,6 +40,17 @@ def row(path: str, says: str, **changes: Any) -> Any:
     """One row of a table: what is changed (`__` stands for a dot), where the fault is, what it says."""
     named = {key.replace("__", "."): value for key, value in changes.items()}
     return pytest.param(named, path, says, id=f"{path}-{says}")
+
+
+def test_days_of_each_year_and_rules_of_a_month_are_right() -> None:
+    texts = ["12-20", "02-29", "12-15/01-31", "day -1", "workday 5"]
+    assert found({"dataset.covariates": events(pay=texts)}) == []
+
+
+@pytest.mark.parametrize("text", ["workday 0", "workday 24", "day 32", "day", "5th workday", "2026-13-01", "13-01"])
+def test_no_other_words_name_days(text: str) -> None:
+    with pytest.raises(ValidationError, match="should match pattern"):
+        found({"dataset.covariates": events(pay=[text])})
 
 
 def test_a_resolved_spec_with_all_its_defaults_is_a_right_spec_itself() -> None:
@@ -146,6 +158,8 @@ def test_a_cron_expression_that_fires_is_taken(expression: str) -> None:
     row("dataset.covariates.events.pay[1]", "there is no 2026-02-30", dataset__covariates=events(pay=["2026-02-05", "2026-02-30"])),
     row("dataset.covariates.events.fair[0]", "2026-07-01 is before", dataset__covariates=events(fair=["2026-07-31/2026-07-01"])),
     row("dataset.covariates.events.fair[0]", "more than a year", dataset__covariates=events(fair=["2026-01-01/2030-01-01"])),
+    row("dataset.covariates.events.pay[0]", "there is no 02-30", dataset__covariates=events(pay=["02-30"])),
+    row("dataset.covariates.events.fair[0]", "there is no 06-31", dataset__covariates=events(fair=["06-01/06-31"])),
     row("dataset.covariates.events.units", "'units' is the target already", dataset__covariates=events(units=["2026-02-05"])),
     row("dataset.calendar.closed[1]", "there is no 2026-02-30", dataset__calendar={"closed": ["2026-12-25", "2026-02-30"]}),
     row("dataset.source.query", "SELECT or WITH", dataset__source={"query": "DROP TABLE x"}),

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from mlspec.spec.calendar import frequency_problem, timezone_problem
 from mlspec.spec.checks.addresses import EXAMPLE, address_problem
 from mlspec.spec.dataset import HOLIDAYS
+from mlspec.spec.days import dates_named
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.fields import TableFormat
 from mlspec.spec.forecast import Forecast
@@ -144,13 +145,16 @@ def check_events(forecast: Forecast) -> Iterator[Problem]:
 
 
 def _range_problem(text: str) -> tuple[str, str] | None:
-    absent = [day for day in text.split("/") if not _is_date(day)]
+    named = dates_named(text)
+    absent = [day for day in named if not _is_date(day)]
     if absent:
-        return f"there is no {absent[0]}", "correct the day or the month"
-    first, _, last = text.partition("/")
-    if last and last < first:
+        return f"there is no {absent[0] if absent[0] in text else absent[0][5:]}", "correct the day or the month"
+    if len(named) < 2 or named[0] not in text:  # a range of each year may end in the next one
+        return None
+    first, last = named
+    if last < first:
         return f"{last} is before {first}", "write the first day first"
-    if last and date.fromisoformat(last) - date.fromisoformat(first) > _LONGEST_EVENT:
+    if date.fromisoformat(last) - date.fromisoformat(first) > _LONGEST_EVENT:
         return "an event of more than a year tells a model nothing", "write each time that it takes place"
     return None
 
