@@ -24,7 +24,7 @@ from mlspec.forecast.backtest import (
     pick_best,
 )
 from mlspec.forecast.candidates import ChosenCandidate
-from mlspec.forecast.facts import history_facts, intermittent_share
+from mlspec.forecast.facts import history_facts, intermittent_share, panel_size
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.paired_test import SQUARED, PairedTest
 from mlspec.forecast.quantiles import calibrate_windows
@@ -91,7 +91,9 @@ def gather_competitors(
     first = panel.known_at(windows.cutoffs[0])
     reasons: tuple[str, ...] = ()
     if model.candidates == "auto":
-        chosen = choose_candidates(history_facts(first, len(windows.cutoffs)), distributed=workers.count > 1)
+        chosen = choose_candidates(
+            history_facts(first, panel_size(panel, len(windows.cutoffs))), distributed=workers.count > 1
+        )
         listed, reasons = chosen.candidates, chosen.reasons
     else:
         listed = model.candidates

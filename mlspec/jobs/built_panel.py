@@ -71,6 +71,15 @@ class PanelBuilder:
             self.observed -= len(own)
             self.filled += len(own)
 
+    def count_series(self) -> int:
+        """Return the number of series of the panel, without those that have ended."""
+        return sum(map(len, self._series))
+
+    def count_times(self) -> int:
+        """Return the number of periods from the first one of a series to the newest."""
+        span = self._evidence.spans
+        return int(span.newest + 1 - span.first[span.active].min())
+
     @property
     def series(self) -> pd.DataFrame:
         """The rows of the file `series`: the series of the panel, and those that have ended if they are forecast."""

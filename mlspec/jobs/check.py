@@ -87,6 +87,7 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
     if layout.known:
         outputs |= {"future": write_table(builder.future, request.out / "future.parquet")}
     facts["filled"] = builder.filled
+    facts["size"] = _panel_size(builder, layout)
     if evidence.rules.absent_is_zero:
         facts["zeros"] = builder.observed - evidence.facts.values
     progress(3, 3, "contract holds, panel written")
@@ -102,6 +103,14 @@ def _series_facts(evidence: ContractEvidence, layout: Layout, spec: Forecast, no
         "ended": _count_and_examples([str(name) for name in span.ended]),
         "timezone": spec.dataset.timezone, "notes": list(notes),
         "fates": series_fates(evidence.facts, periods, frequency, spec.dataset, evidence.rules),
+    }  # fmt: skip
+
+
+def _panel_size(builder: PanelBuilder, layout: Layout) -> dict[str, Any]:
+    """Return what `plan.run_estimate` reads: how long a backtest takes depends on it."""
+    return {
+        "series": builder.count_series(), "periods": builder.filled + builder.observed, "times": builder.count_times(),
+        "season": layout.season, "seasons": list(layout.frequency.seasons),
     }  # fmt: skip
 
 
