@@ -47,7 +47,7 @@ _SECONDS = {
     "croston": FitSeconds(4e-4, 4e-7),
     "auto-ets": FitSeconds(0.03, 2.6e-4),
     "auto-ces": FitSeconds(2e-3, 9.7e-5),
-    "auto-arima": FitSeconds(0.5, 1.5e-3),
+    "auto-arima": FitSeconds(0.5, 8e-4),
     "theta": FitSeconds(0.01, 0.0, 1e-7),
     "mstl": FitSeconds(0.0, 7e-4),
     "regression": FitSeconds(0.015, 5.5e-5),
