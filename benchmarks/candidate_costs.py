@@ -1,8 +1,8 @@
 """What a fit of each candidate of `candidates: auto` costs, from which `mlspec.spec.candidate_costs` estimates a run.
 
-Run: python benchmarks/candidate_costs.py [SERIES]. Fits and forecasts daily sales of a retailer (`_retail_panel.py`), once with a short
-history and once with a long one, by one thread, and prints the seconds of the processor for one fit of one series: those of a fit,
-and those of each 1,000 periods. For trees, those of a row and a tree. The first fit of a kind compiles its code and is not counted.
+Run: python benchmarks/candidate_costs.py [SERIES]. Fits and forecasts daily sales, once with a short history and once with a long
+one, by one thread, and prints the seconds of the processor for one fit of one series: those of a fit, and those of each 1,000
+periods. For trees, those of a row and a tree. The first fit of a kind compiles its code and is not counted.
 """
 
 from __future__ import annotations

@@ -101,7 +101,9 @@ def _choose_regression(facts: HistoryFacts) -> CandidateChoice:
     """Choose the models of several seasons and of known covariates, where there are such."""
     reasons: dict[Candidate, str] = {}
     if facts.seasons > 1:
-        reasons[Mstl(kind="mstl")] = f"mstl: the history holds {facts.seasons} seasons of different length twice or more"
+        reasons[Mstl(kind="mstl")] = (
+            f"mstl: the history holds {facts.seasons} seasons of different length twice or more"
+        )
     has_long_season = facts.season > LONGEST_STATE or facts.seasons > 1
     if facts.known or has_long_season:
         whys = [

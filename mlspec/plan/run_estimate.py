@@ -1,6 +1,6 @@
 """About how long backtest and training of a forecast take, and which candidates of `candidates: auto` its data are too large for.
 
-An estimate, from the size that `check` recorded and the costs of `spec.candidate_costs`. It says nothing where it is under a minute.
+An estimate, from the size that `check` recorded and the costs of `spec.candidate_costs`. It says nothing of less than a minute.
 Which candidates are left out, the size alone decides; how long the others take, the processors too.
 """
 
@@ -88,18 +88,17 @@ def unknown_size_sentence(source_bytes: int) -> tuple[str, ...]:
     """Return a sentence for a large source that was not checked yet; none for a smaller one."""
     if source_bytes < LARGE_SOURCE:
         return ()
-    return (
+    said = (
         f"its source has {format_size(source_bytes)}, and was not checked yet: once it is, apply says about how long backtest and "
-        "training take, and which candidates are left out",
+        "training take, and which candidates are left out"
     )
+    return (said,)
 
 
 def _panel_size(spec: Forecast, checked: CheckedSize) -> tuple[PanelSize, float]:
     """Return the size of the backtest, and the periods of a series at its first cutoff."""
     backtest, horizon = spec.model.backtest, spec.model.horizon
-    windows, step = fit_windows(
-        checked.times, horizon, checked.season, backtest.windows, backtest.step or horizon
-    )
+    windows, step = fit_windows(checked.times, horizon, checked.season, backtest.windows, backtest.step or horizon)
     length = checked.periods / checked.series - horizon - (windows - 1) * step
     return PanelSize(checked.series, checked.periods, windows), length
 
@@ -140,10 +139,11 @@ def _time_sentence(
     share = f", {time_text(seconds / processors)} with {processors} processors" if (processors or 1) > 1 else ""
     memory = format_size(max(cost.memory for cost in known.values()))
     without = f", without {', '.join(unknown)}, of which nobody knows" if unknown else ""
-    return (
+    said = (
         f"backtest and training take about {of_one}{share}, and {memory} of memory: {size.series:,} series, "
-        f"{size.periods:,} periods, {size.windows} windows{without}",
+        f"{size.periods:,} periods, {size.windows} windows{without}"
     )
+    return (said,)
 
 
 def _slow_sentence(candidate: Candidate, cost: CandidateCost) -> str:

@@ -1,12 +1,13 @@
 """What a candidate costs at a size: estimates of time and memory, and the rule by which `candidates: auto` leaves one out.
 
-The rule: a candidate that estimates each series by itself is left out if its backtest would take more than an hour of one processor;
-trees, which learn from all series together, if theirs would take more than four. The estimate is made from the size of the
-data alone, never from the machine: the same data have the same candidates everywhere. A candidate that a spec names is never left out.
+The rule: a candidate that estimates each series by itself is left out if its backtest would take more than an hour of one
+processor; trees, which learn from all series together, if theirs would take more than four. The estimate is made from the size of
+the data alone, never from the machine: the same data have the same candidates everywhere. A candidate that a spec names is never
+left out.
 
-The seconds are those of one processor, measured by `benchmarks/candidate_costs.py` on 2026-12-01 on a virtual machine with an Intel Xeon,
-2 processors and other work on them, Python 3.11, daily series with a week, of 400, 1,000 and 1,941 periods with one known covariate. The
-bytes are those of docs/scale.md, measured on the same machine. Another machine may take half of it, or twice as much.
+The seconds are those of one processor, measured by `benchmarks/candidate_costs.py` on 2026-12-01 on a virtual machine with an Intel
+Xeon, 2 processors and other work on them, Python 3.11: daily series with a week, of 400, 1,000 and 1,941 periods, with one known
+covariate. The bytes are those of docs/scale.md, measured on the same machine. Another machine may take half, or twice as much.
 """
 
 from __future__ import annotations

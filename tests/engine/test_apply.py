@@ -244,9 +244,7 @@ def test_apply_and_each_later_plan_say_how_long_it_takes_and_what_is_left_out(ro
     assert said.index(estimate) < said.index("backtest: backtest")
     assert "backtest and training take about" in estimate
     assert "no auto-ets: its backtest would take about" in estimate
-    changed = make_plan(
-        engine(root, steps), [spec(model={"candidates": "auto", "seed": 2})], None, processors=4
-    )
+    changed = make_plan(engine(root, steps), [spec(model={"candidates": "auto", "seed": 2})], None, processors=4)
     took, *left_out = [sentence for sentence in changed.impact if sentence.startswith("demand: ")]
     assert "with 4 processors" in took
     assert all(sentence.startswith("demand: no ") for sentence in left_out)

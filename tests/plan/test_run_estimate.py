@@ -40,9 +40,17 @@ def test_a_shop_has_all_candidates_and_a_plan_says_nothing_of_its_seconds() -> N
 
 def test_at_the_size_of_m5_what_fits_each_series_slowly_is_left_out_and_said_with_its_time() -> None:
     took, *left_out = estimate_sentences(auto(), M5, 2)
-    assert took.startswith("backtest and training take about 1 h 30 min of one processor, 45 min with 2 processors, and 4.9 GiB")
+    assert took.startswith(
+        "backtest and training take about 1 h 30 min of one processor, 45 min with 2 processors, and 4.9 GiB"
+    )
     assert took.endswith("30,490 series, 59,181,090 periods, 3 windows")
-    assert [sentence.split(":")[0] for sentence in left_out] == ["no auto-ets", "no auto-ces", "no theta", "no mstl", "no regression"]
+    assert [sentence.split(":")[0] for sentence in left_out] == [
+        "no auto-ets",
+        "no auto-ces",
+        "no theta",
+        "no mstl",
+        "no regression",
+    ]
     assert left_out[0] == (
         "no auto-ets: its backtest would take about 13.6 h of one processor, with 30,490 series, 59,181,090 periods and 3 windows; "
         "`auto` gives it 1 h"
@@ -68,15 +76,21 @@ def test_a_candidate_that_the_spec_names_is_kept_and_said_to_be_slow() -> None:
 
 def test_trees_that_a_cluster_learns_together_are_never_too_large() -> None:
     large = CheckedSize(300_000, 300_000 * 1_941, 1_941, 7, (7,))
-    alone, together = estimate_sentences(auto(), large, 2), estimate_sentences(auto(engine="ray", address="ray://head:10001"), large, 2)
+    alone, together = (
+        estimate_sentences(auto(), large, 2),
+        estimate_sentences(auto(engine="ray", address="ray://head:10001"), large, 2),
+    )
     assert any(sentence.startswith("no gradient-boosting") for sentence in alone)
     assert not any(sentence.startswith("no gradient-boosting") for sentence in together)
     assert not any("with 2 processors" in sentence for sentence in together)
     assert "gradient-boosting" not in [candidate.kind for candidate in choose_candidates(facts(large)).candidates]
-    assert "gradient-boosting" in [candidate.kind for candidate in choose_candidates(facts(large), distributed=True).candidates]
+    assert "gradient-boosting" in [
+        candidate.kind for candidate in choose_candidates(facts(large), distributed=True).candidates
+    ]
 
 
-@pytest.mark.parametrize("broken", [None, "large", {}, {"series": 3}, {"series": 0, "periods": 1, "times": 1, "season": 1, "seasons": []},
+@pytest.mark.parametrize("broken", [None, "large", {}, {"series": 3},
+                                    {"series": 0, "periods": 1, "times": 1, "season": 1, "seasons": []},
                                     {"series": 1, "periods": "many", "times": 1, "season": 1, "seasons": []}])  # fmt: skip
 def test_a_record_without_a_size_gives_no_estimate(broken: Any) -> None:
     assert read_size(broken) is None
@@ -98,12 +112,15 @@ KINDS: tuple[Candidate, ...] = (
 
 
 @given(st.sampled_from(KINDS), st.integers(1, 10**6), st.integers(2, 3_000), st.integers(1, 20))
-def test_more_series_or_windows_never_bring_a_candidate_back(candidate: Candidate, series: int, length: int, windows: int) -> None:
+def test_more_series_or_windows_never_bring_a_candidate_back(
+    candidate: Candidate, series: int, length: int, windows: int
+) -> None:
     size, larger = PanelSize(series, series * length, windows), PanelSize(2 * series, 2 * series * length, windows)
     more = PanelSize(series, series * length, windows + 1)
     assert not cannot_pay(candidate, size) or (cannot_pay(candidate, larger) and cannot_pay(candidate, more))
     small, large = estimate_cost(candidate, size), estimate_cost(candidate, larger)
-    assert small is not None and large is not None
+    assert small is not None
+    assert large is not None
     assert large.backtest == pytest.approx(2 * small.backtest)
 
 
