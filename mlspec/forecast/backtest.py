@@ -140,8 +140,8 @@ def forecast_means(
     project's own may not, and trees have the features of their training: these get all series at once. Series that are too new for
     a candidate are forecast from the others afterwards, if the spec says so. `scales` are those of the panel, where they are known.
     """
-    if families.wants_whole(fitted, panel):  # noqa: SIM108  (a type is narrowed)
-        means = fitted.forecast(panel)
+    if families.wants_whole(fitted, panel):
+        means = fitted.forecast(panel, workers)
     else:
         means = forecast_parts(panel, fitted.forecast, workers)
     if panel.layout.cold_start:

@@ -55,10 +55,11 @@ class CheckedSize:
 def read_size(facts: Any) -> CheckedSize | None:
     """Return the size that `check` recorded; None if an older mlspec checked the data, or nothing can be read."""
     try:
-        numbers = [int(facts[name]) for name in ("series", "periods", "times", "season")]
-        return CheckedSize(*numbers, tuple(float(season) for season in facts["seasons"])) if min(numbers) > 0 else None
+        series, periods, times, season = (int(facts[name]) for name in ("series", "periods", "times", "season"))
+        seasons = tuple(float(each) for each in facts["seasons"])
     except (KeyError, TypeError, ValueError):
         return None
+    return CheckedSize(series, periods, times, season, seasons) if min(series, periods, times, season) > 0 else None
 
 
 def estimate_sentences(spec: Forecast, checked: CheckedSize, processors: int | None) -> tuple[str, ...]:
@@ -68,7 +69,7 @@ def estimate_sentences(spec: Forecast, checked: CheckedSize, processors: int | N
     except ModelError:  # too short a history, which the backtest explains
         return ()
     named = spec.model.candidates if not isinstance(spec.model.candidates, str) else ()
-    considered = [candidate for candidate in named if not isinstance(candidate, Ensemble)]
+    considered: list[Candidate] = [candidate for candidate in named if not isinstance(candidate, Ensemble)]
     considered = considered or _auto_candidates(spec, checked, length)
     in_cluster = spec.training.engine is not None
     left_out = [] if named else [each for each in considered if _is_left_out(each, size, in_cluster=in_cluster)]
@@ -136,7 +137,8 @@ def _time_sentence(
     if seconds < WORTH_SAYING:
         return ()
     of_one = f"{time_text(seconds)} of one processor"
-    share = f", {time_text(seconds / processors)} with {processors} processors" if (processors or 1) > 1 else ""
+    count = processors or 1
+    share = f", {time_text(seconds / count)} with {count} processors" if count > 1 else ""
     memory = format_size(max(cost.memory for cost in known.values()))
     without = f", without {', '.join(unknown)}, of which nobody knows" if unknown else ""
     said = (

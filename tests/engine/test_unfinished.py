@@ -10,7 +10,7 @@ import pytest
 
 from mlspec.engine.apply import apply_specs
 from mlspec.engine.unfinished import keep_unfinished
-from mlspec.state.step import StepRequest
+from mlspec.state.step import Progress, StepRequest, StepResult
 from tests.engine.steps import Steps, engine, spec
 from tests.examples import project
 
@@ -63,9 +63,9 @@ def test_a_folder_that_another_user_could_write_to_is_not_used(temporary: Path) 
 
 def test_check_and_backtest_get_a_folder_of_their_own_key(tmp_path: Path) -> None:
     class Noting(Steps):
-        def __call__(self, request: StepRequest, progress: object) -> object:
+        def __call__(self, request: StepRequest, progress: Progress) -> StepResult:
             kept[request.step] = request.kept
-            return super().__call__(request, progress)  # type: ignore[arg-type]
+            return super().__call__(request, progress)
 
     kept: dict[str, Path | None] = {}
     apply_specs(engine(project(tmp_path / "project"), Noting()), [spec()])

@@ -22,7 +22,7 @@ SHOP = CheckedSize(12, 12 * 120, 120, 52, (52.18,))
 
 def auto(**training: Any) -> Forecast:
     model = {"horizon": 28, "candidates": "auto", "backtest": {"windows": 3, "step": 28}}
-    return forecast_spec(model=model, **({"training": training} if training else {}))
+    return forecast_spec(model=model, training=training)
 
 
 def facts(size: CheckedSize, windows: int = 3) -> HistoryFacts:

@@ -47,4 +47,6 @@ MUTATIONS = (
              "tests/jobs/test_kept_results.py"),
     Mutation("a part that was built is told from another", "jobs/built_panel.py",
              '            "part": number,', '            "part": 0,', "tests/jobs/test_kept_results.py"),
+    Mutation("a model file is never read in the process of a step", "jobs/process_workers.py",
+             "ShareProcess(source, lost, fewest_shares=1)", "ShareProcess(source, lost)", "tests/jobs/test_process_workers.py"),
 )  # fmt: skip
