@@ -16,9 +16,11 @@ from mlspec.errors import DataError, GateClosed, StateError
 from mlspec.plan import desired
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.gate import GateEvidence, RuleVerdict, all_rules_pass, judge_rules
+from mlspec.plan.run_estimate import estimate_sentences, read_size
 from mlspec.plan.run_moments import moment_facts
 from mlspec.plan.series_fates import fate_sentences
 from mlspec.plan.serving import observed_traffic, stable_version
+from mlspec.processors import usable_processors
 from mlspec.state.observed import Observed, ObservedResource, Settlement, StoredStep
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.resource import Json, Kind, digest
@@ -124,6 +126,7 @@ class BacktestVerdict:
 def run_backtest(work: ForecastWork, incumbent: Json) -> BacktestVerdict:
     """Run the backtest against `incumbent`, a candidate, and judge it by the gate; records nothing but the step's files."""
     inputs = {**panel_files(work), **_incumbent_model(work, incumbent)}
+    _tell_estimate(work)
     filed = run_step(work.engine, work.desired, "backtest", inputs, {"incumbent": incumbent})
     facts = filed.facts
     evidence = GateEvidence(
@@ -131,6 +134,16 @@ def run_backtest(work: ForecastWork, incumbent: Json) -> BacktestVerdict:
         incumbent_broken=bool(facts.get("incumbent_broken")),
     )  # fmt: skip
     return BacktestVerdict(facts, filed.outputs, judge_rules(work.desired.spec.model.gate, evidence))
+
+
+def _tell_estimate(work: ForecastWork) -> None:
+    """Say about how long backtest and training take, and which candidates are left out, where that is worth a word."""
+    checked, spec = read_size(work.observed.find_fact("data", "size")), work.desired.spec
+    if checked is None:
+        return
+    processors = usable_processors() if work.engine.run_remote_step is None else None
+    if sentences := estimate_sentences(spec, checked, processors):
+        work.engine.tell(work.name, "estimate", 1, 1, "; ".join(sentences))
 
 
 def _incumbent_model(work: ForecastWork, incumbent: Json) -> dict[str, FileRef]:

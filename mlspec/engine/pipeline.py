@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from mlspec.engine.context import Engine
 from mlspec.engine.lineage import reported_run
+from mlspec.engine.unfinished import keep_unfinished
 from mlspec.errors import TargetError
 from mlspec.plan.desired import DesiredForecast
 from mlspec.spec.digest import resolved_json
@@ -31,6 +34,8 @@ _READS: dict[StepName, tuple[Kind, ...]] = {
     "inventory": ("model", "forecast"),
     "evaluate": ("model", "deployment"),
 }
+# Steps that go on from what a run that was killed had made. A fit of trees is one piece, and the others take little time.
+_KEEPS: tuple[StepName, ...] = ("check", "backtest")
 # All others read what `check` wrote.
 _READS_SOURCES: tuple[StepName, ...] = ("check",)
 
@@ -48,22 +53,30 @@ def run_step(
     if filed is not None and has_needed_facts(step, filed.facts):
         engine.tell(desired_forecast.name, step, 1, 1, "taken from the store")
         return filed
-    with (
-        tempfile.TemporaryDirectory(prefix="mlspec-") as folder,
-        reported_run(engine, desired_forecast, step, key, inputs) as written,
-    ):
-        out = Path(folder)
+    with ExitStack() as stack:
+        out = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlspec-")))
+        written = stack.enter_context(reported_run(engine, desired_forecast, step, key, inputs))
         if engine.run_remote_step:
             engine.tell(desired_forecast.name, step, 0, 0, "runs where its data is")
             result = engine.run_remote_step(
                 RemoteStep(desired_forecast.name, step, key, resolved_json(desired_forecast.spec), inputs, options, out)
             )
         else:
-            result = _run_locally(engine, desired_forecast, step, inputs, options, out)
+            kept = stack.enter_context(_keep_unfinished(engine, desired_forecast.name, step, key))
+            result = _run_locally(
+                engine, desired_forecast, StepRequest(step, {}, engine.root, out, {}, options, kept), inputs
+            )
         written.extend(result.outputs)
         return engine.target.file_step(
             desired_forecast.name, step=step, key=key, outputs=result.outputs, facts=result.facts, at=engine.clock()
         )
+
+
+def _keep_unfinished(engine: Engine, name: str, step: StepName, key: str) -> AbstractContextManager[Path | None]:
+    """Return a context manager with the folder for what a step has made so far; without one for a step that keeps nothing."""
+    if step not in _KEEPS:
+        return nullcontext()
+    return keep_unfinished(name, record=f"{engine.target.name} {engine.root}", step=step, key=key)
 
 
 def is_step_stored(
@@ -81,18 +94,16 @@ def is_step_stored(
 def _run_locally(
     engine: Engine,
     desired_forecast: DesiredForecast,
-    step: StepName,
+    bare: StepRequest,
     inputs: Mapping[str, FileRef],
-    options: Mapping[str, Json],
-    out: Path,
 ) -> StepResult:
-    """Fetch everything that a step reads, and run it in this process."""
+    """Fetch everything that a step reads, and run it in this process. `bare` is its request without them."""
     with tempfile.TemporaryDirectory(prefix="mlspec-") as source_folder:
         spec, root = desired_forecast.spec, engine.root
-        if step in _READS_SOURCES:
+        if bare.step in _READS_SOURCES:
             spec, root = engine.target.fetch_source(spec, root, Path(source_folder))
         files = {role: engine.target.fetch_file(desired_forecast.name, ref) for role, ref in inputs.items()}
-        request = StepRequest(step, resolved_json(spec), root, out, files, options)
+        request = replace(bare, spec=resolved_json(spec), root=root, inputs=files)
         return _call_step(engine, desired_forecast.name, request)
 
 

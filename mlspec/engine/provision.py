@@ -23,6 +23,7 @@ from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.errors import Exit
 from mlspec.plan.approval import Approval, approval_reasons, destroyed_resources
 from mlspec.plan.select import select_names
+from mlspec.processors import usable_processors
 from mlspec.spec import ResolvedSpec
 from mlspec.state.plan import Plan
 from mlspec.state.resource import SHARED, digest
@@ -101,7 +102,7 @@ def _make_plan(engine: Engine, request: PlanRequest) -> Iterator[OpenedPlan]:
     kind = request.target.kind
     if kind.infrastructure is None:
         specs = _select_specs(engine, request)
-        plan = make_plan(engine, specs, request.commit, kind.costs)
+        plan = make_plan(engine, specs, request.commit, kind.costs, usable_processors())
         yield OpenedPlan(replace(plan, inputs=plan_inputs(request.target)), specs, engine)
         return
     from mlspec.engine.rendering import render_specs

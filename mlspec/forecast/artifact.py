@@ -15,11 +15,11 @@ from mlspec.forecast import candidates as families
 from mlspec.forecast import trees
 from mlspec.forecast.backtest import Say, forecast_means
 from mlspec.forecast.candidates import ChosenCandidate
-from mlspec.forecast.frame import ID, MEAN, TIME
+from mlspec.forecast.frame import ID, MEAN, TIME, Panel
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.models.storage import pack_archive
-from mlspec.spec.candidates import Candidate
+from mlspec.spec.candidates import Candidate, GradientBoosting
 
 FORMAT = "mlspec-model/1"
 MANIFEST = "manifest.json"
@@ -38,16 +38,43 @@ class ModelArtifact:
         """The candidate's name in tables."""
         return self.chosen.candidate.label
 
-    def forecast(self, panel: PartedPanel, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
-        """Return unique_id, ds, mean: the mean of the members, or their median. A single one keeps its own quantiles, if any."""
+    def forecast(
+        self, panel: PartedPanel, workers: Workers = THIS_PROCESS, *, load_by_share: bool = False
+    ) -> pd.DataFrame:
+        """Return unique_id, ds, mean: the mean of the members, or their median. A single one keeps its own quantiles, if any.
+
+        `load_by_share`: the trees are read by the workers, each for its own shares, and never by this process.
+        """
         parts = [
-            forecast_means(families.load_fitted(member, data, panel, self.seed), panel, member.label, workers)
+            forecast_means(self._load(member, data, panel, by_share=load_by_share), panel, member.label, workers)
             for member, data in self.members
         ]
         if len(parts) == 1:
             return parts[0]
         mean = families.combine_means([part[MEAN] for part in parts], self.chosen.combine)
         return parts[0][[ID, TIME]].assign(**{MEAN: mean})
+
+    def _load(
+        self, member: Candidate, data: bytes | None, panel: PartedPanel, *, by_share: bool
+    ) -> families.FittedCandidate:
+        if by_share and isinstance(member, GradientBoosting) and data is not None:
+            return _StoredTrees(member, data, self.seed)
+        return families.load_fitted(member, data, panel, self.seed)
+
+
+@dataclass(frozen=True)
+class _StoredTrees:
+    """Trees that are read where they forecast."""
+
+    candidate: GradientBoosting
+    data: bytes
+    seed: int
+
+    def forecast(self, panel: Panel) -> pd.DataFrame:
+        return families.load_fitted(self.candidate, self.data, panel, self.seed).forecast(panel)
+
+    def to_bytes(self) -> bytes:
+        return self.data
 
 
 def train_model(

@@ -1,16 +1,17 @@
 """`candidates: auto`: chooses the candidates by facts of the data, and gives a reason for each choice.
 
 A pure function of a few facts. Demand is intermittent if the mean interval between demands is 1.32 periods or more
-(Syntetos & Boylan 2005).
+(Syntetos & Boylan 2005). What cannot pay at the size of the data is left out (`spec.candidate_costs`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlspec.forecast.candidates.local import LONGEST_STATE
 from mlspec.forecast.facts import HistoryFacts
+from mlspec.spec.candidate_costs import cannot_pay, left_out_sentences
 from mlspec.spec.candidates import (
+    LONGEST_STATE,
     AutoCes,
     AutoEts,
     Candidate,
@@ -34,9 +35,6 @@ class CandidateChoice:
 
 # Fewest rows with complete lags for which a global model is trained.
 FEWEST_ROWS = 200
-# Most fits of single-series models (series x windows), so that each kind takes less than an hour on one core. One fit takes 50 to
-# 150 ms for ETS, 10 to 30 ms for a regression and 3 to 10 ms for CES and theta.
-MOST_FITS_ETS, MOST_FITS_REGRESSION, MOST_FITS_FAST = 20_000, 100_000, 300_000
 # The name of the median of the candidates near the best, and the fewest statistical ones beside the baseline with which it is one.
 MEDIAN, FEWEST_FOR_MEDIAN = "median", 2
 # Share of series with intermittent demand from which Croston's methods are candidates.
@@ -80,57 +78,41 @@ def _choose_croston(facts: HistoryFacts) -> CandidateChoice:
     )
 
 
-# Three of the four whose median did best in Petropoulos & Svetunkov 2020, with the most fits of each. With the seasonal naive in
-# place of the fourth, ARIMA, the median is as good or better on four public sets, in a tenth of the time (benchmarks/README.md).
-_STATISTICAL: tuple[tuple[Candidate, int], ...] = (
-    (AutoEts(kind="auto-ets"), MOST_FITS_ETS),
-    (AutoCes(kind="auto-ces"), MOST_FITS_FAST),
-    (Theta(kind="theta"), MOST_FITS_FAST),
-)
+# Three of the four whose median did best in Petropoulos & Svetunkov 2020. With the seasonal naive in place of the fourth, ARIMA,
+# the median is as good or better on four public sets, in a tenth of the time (benchmarks/README.md).
+_STATISTICAL: tuple[Candidate, ...] = (AutoEts(kind="auto-ets"), AutoCes(kind="auto-ces"), Theta(kind="theta"))
 
 
 def _choose_statistical(facts: HistoryFacts) -> CandidateChoice:
     chosen = _affordable(facts)
-    left_out = [
-        f"no {candidate.kind}: {facts.fits:,} fits of single series would take too long"
-        for candidate, most in _STATISTICAL
-        if facts.fits > most
-    ]
     if chosen and facts.season > 1 and facts.length < 2 * facts.season:
         why = f"without a season, as {facts.length} periods at the first cutoff are less than two seasons of {facts.season}"
     else:
         why = f"{facts.length} periods at the first cutoff are enough for level, trend and season"
     reasons = [f"{', '.join(candidate.label for candidate in chosen)}: {why}"] if chosen else []
-    return CandidateChoice(chosen, (*reasons, *left_out))
+    return CandidateChoice(chosen, (*reasons, *left_out_sentences(_STATISTICAL, facts.size)))
 
 
 def _affordable(facts: HistoryFacts) -> tuple[Candidate, ...]:
-    return tuple(candidate for candidate, most in _STATISTICAL if facts.fits <= most)
+    return tuple(candidate for candidate in _STATISTICAL if not cannot_pay(candidate, facts.size))
 
 
 def _choose_regression(facts: HistoryFacts) -> CandidateChoice:
     """Choose the models of several seasons and of known covariates, where there are such."""
-    chosen: list[Candidate] = []
-    reasons: list[str] = []
-    if facts.seasons > 1 and facts.fits <= MOST_FITS_ETS:
-        chosen.append(Mstl(kind="mstl"))
-        reasons.append(f"mstl: the history holds {facts.seasons} seasons of different length twice or more")
-    if facts.fits > MOST_FITS_REGRESSION:
-        return CandidateChoice(
-            tuple(chosen), (*reasons, f"no regression: {facts.fits:,} fits of single series would take too long")
+    reasons: dict[Candidate, str] = {}
+    if facts.seasons > 1:
+        reasons[Mstl(kind="mstl")] = (
+            f"mstl: the history holds {facts.seasons} seasons of different length twice or more"
         )
-    if facts.known or facts.seasons > 1 or facts.season > LONGEST_STATE:
+    has_long_season = facts.season > LONGEST_STATE or facts.seasons > 1
+    if facts.known or has_long_season:
         whys = [
             *(["it uses the known covariates"] if facts.known else []),
-            *(
-                ["waves describe a long season with few parameters"]
-                if facts.season > LONGEST_STATE or facts.seasons > 1
-                else []
-            ),
+            *(["waves describe a long season with few parameters"] if has_long_season else []),
         ]
-        chosen.append(Regression(kind="regression"))
-        reasons.append(f"regression: {', and '.join(whys)}")
-    return CandidateChoice(tuple(chosen), tuple(reasons))
+        reasons[Regression(kind="regression")] = f"regression: {', and '.join(whys)}"
+    chosen = {candidate: why for candidate, why in reasons.items() if not cannot_pay(candidate, facts.size)}
+    return CandidateChoice(tuple(chosen), (*chosen.values(), *left_out_sentences(tuple(reasons), facts.size)))
 
 
 def _choose_boosting(facts: HistoryFacts, *, distributed: bool) -> CandidateChoice:
@@ -140,7 +122,10 @@ def _choose_boosting(facts: HistoryFacts, *, distributed: bool) -> CandidateChoi
     if distributed:
         candidate = GradientBoosting(kind="gradient-boosting", library="lightgbm")
         return CandidateChoice((candidate,), (f"{why}, by LightGBM, which several workers can train together",))
-    return CandidateChoice((GradientBoosting(kind="gradient-boosting"),), (why,))
+    candidate = GradientBoosting(kind="gradient-boosting")
+    if cannot_pay(candidate, facts.size):
+        return CandidateChoice((), left_out_sentences((candidate,), facts.size))
+    return CandidateChoice((candidate,), (why,))
 
 
 def _choose_ensembles(facts: HistoryFacts) -> CandidateChoice:

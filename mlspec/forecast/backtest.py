@@ -24,8 +24,12 @@ from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers, collect_parts, forecast_parts
 from mlspec.spec.candidates import Candidate, Combine
 from mlspec.spec.output_columns import METHOD
+from mlspec.state.resource import Json
 
 Say = Callable[[int, int, str], None]
+# Takes frames that were made from the same before, or else makes them.
+Keep = Callable[[Json, Callable[[], Mapping[str, pd.DataFrame]]], Mapping[str, pd.DataFrame]]
+MEANS, NOTES = "means", "notes"
 CANDIDATE, CUTOFF, STEP = "candidate", "cutoff", "h"
 SCALES = (SCALE, MASE_SCALE, RMSSE_SCALE, FLOOR)
 # Which members an ensemble takes: so many of the best, or those near the best.
@@ -35,6 +39,12 @@ Pick = int | Literal["near-best"]
 # as it is off to one side: to leave such out is better than to combine all (Kourentzes, Barrow & Petropoulos 2019, Another look at
 # forecast selection and combination). On eight public sets, limits of 1.25 and 1.5 differed by 1.5 % in the mean (decision 27).
 MOST_TIMES_THE_BEST = 1.5
+
+
+def make_anew(made_from: Json, make: Callable[[], Mapping[str, pd.DataFrame]]) -> Mapping[str, pd.DataFrame]:
+    """Make frames, whatever was made before."""
+    del made_from
+    return make()
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,11 @@ def forecast_windows(
     seed: int,
     say: Say,
     workers: Workers,
+    keep: Keep = make_anew,
 ) -> WindowForecasts:
     """Return unique_id, cutoff, ds, h, y (missing if unobserved), scales, and for each key of `singles` a column of means.
+
+    `keep` may take what a candidate made of a window from an earlier run that was stopped.
 
     A model of the project's own that fails in a window is left out of all, and costs no other candidate its turn.
     """
@@ -82,9 +95,9 @@ def forecast_windows(
                 continue
             say(done, total, f"backtest window {number} of {len(cuts)}: {candidate.label}")
             try:
-                fitted = families.fit_candidate(candidate, known, seed, workers)
-                means = forecast_means(fitted, known, candidate.label, workers, scales)
-                notes[key] = families.training_note(fitted)
+                made_from = {"candidate": key, "cutoff": str(cutoff), "memory": workers.training_memory}
+                made = keep(made_from, partial(_forecast_window, candidate, known, seed, workers, scales))
+                means, notes[key] = made[MEANS], "; ".join(made[NOTES][NOTES])
             except BrokenModel as error:
                 broken[key] = error.message
                 say(done, total, f"left out: {error.message}")
@@ -97,6 +110,16 @@ def forecast_windows(
     rows = pd.concat(windows, ignore_index=True)
     kept = rows.drop(columns=[name for name in rows if str(name).startswith(tuple(broken))])
     return WindowForecasts(kept, broken, tuple(note for note in notes.values() if note))
+
+
+def _forecast_window(
+    candidate: Candidate, known: PartedPanel, seed: int, workers: Workers, scales: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """Return a candidate's means of one window, and what people should know of how it was fitted."""
+    fitted = families.fit_candidate(candidate, known, seed, workers)
+    means = forecast_means(fitted, known, candidate.label, workers, scales)
+    note = families.training_note(fitted)
+    return {MEANS: means, NOTES: pd.DataFrame({NOTES: [note] if note else []}, dtype=object)}
 
 
 def _suffix(column: str) -> str:
@@ -117,8 +140,8 @@ def forecast_means(
     project's own may not, and trees have the features of their training: these get all series at once. Series that are too new for
     a candidate are forecast from the others afterwards, if the spec says so. `scales` are those of the panel, where they are known.
     """
-    if families.wants_whole(fitted, panel):  # noqa: SIM108  (a type is narrowed)
-        means = fitted.forecast(panel)
+    if families.wants_whole(fitted, panel):
+        means = fitted.forecast(panel, workers)
     else:
         means = forecast_parts(panel, fitted.forecast, workers)
     if panel.layout.cold_start:

@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +15,11 @@ import pandas as pd
 
 from mlspec.errors import UsageError
 from mlspec.forecast.frame import ID, PREFIX, TIME, Panel
+from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.workers import collect_parts
 from mlspec.spec.faults import did_you_mean
 
+ChangedPanel = TypeVar("ChangedPanel", bound=PartedPanel)
 _PERCENT = re.compile(r"([+-][0-9]+(?:\.[0-9]+)?)%")
 
 
@@ -36,7 +41,16 @@ class PlanChanges:
     last: pd.Timestamp | None = None
 
 
-def change_plan(panel: Panel, asked: PlanChanges) -> tuple[Panel, tuple[str, ...]]:
+@dataclass(frozen=True)
+class CovariateValues:
+    """The values that a covariate had in the history: its texts, sorted; or None, and the lowest and the highest number."""
+
+    texts: tuple[str, ...] | None
+    low: float = math.nan
+    high: float = math.nan
+
+
+def change_plan(panel: ChangedPanel, asked: PlanChanges) -> tuple[ChangedPanel, tuple[str, ...]]:
     """Return the panel with the changed plan over its horizon, and a sentence on each value that no period of the history had.
 
     Raises UsageError for a column that is no known covariate, a value that it cannot have, or if no period is changed.
@@ -52,10 +66,26 @@ def change_plan(panel: Panel, asked: PlanChanges) -> tuple[Panel, tuple[str, ...
     future, notes = panel.future, list[str]()
     for change in asked.changes:
         name = _covariate(panel, change.column)
-        values = _changed_values(future[name], chosen, panel.frame[name], change)
+        history = _read_history(panel, name)
+        values = _changed_values(future[name], chosen, history, change)
         future = future.assign(**{name: values})
-        notes += _beyond_history(values[chosen], panel.frame[name], change.column)
+        notes += _beyond_history(values[chosen], history, change.column)
     return replace(panel, future=future), tuple(notes)
+
+
+def _read_history(panel: PartedPanel, name: str) -> CovariateValues:
+    """Return the values of a covariate in all parts of a panel."""
+    is_text = name in panel.text_columns
+    found = collect_parts(panel, partial(_part_values, name, is_text))[name]
+    if is_text:
+        return CovariateValues(tuple(sorted(set(found))))
+    return CovariateValues(None, found.min(), found.max())
+
+
+def _part_values(name: str, is_text: bool, part: Panel) -> pd.DataFrame:
+    values = part.frame[name]
+    found = list(values.dropna().unique()) if is_text else [values.min(), values.max()]
+    return pd.DataFrame({ID: name, name: found})
 
 
 def _chosen_rows(future: pd.DataFrame, asked: PlanChanges) -> npt.NDArray[np.bool_]:
@@ -69,7 +99,7 @@ def _chosen_rows(future: pd.DataFrame, asked: PlanChanges) -> npt.NDArray[np.boo
     return chosen
 
 
-def _covariate(panel: Panel, column: str) -> str:
+def _covariate(panel: PartedPanel, column: str) -> str:
     known = [name.removeprefix(PREFIX) for name in panel.layout.known]
     if column not in known:
         hint = did_you_mean(column, known) or "the spec names none under dataset.covariates"
@@ -78,14 +108,13 @@ def _covariate(panel: Panel, column: str) -> str:
 
 
 def _changed_values(
-    plan: pd.Series, chosen: npt.NDArray[np.bool_], history: pd.Series, change: PlanChange
+    plan: pd.Series, chosen: npt.NDArray[np.bool_], history: CovariateValues, change: PlanChange
 ) -> pd.Series:
-    if history.dtype == object:
-        texts = sorted(history.dropna().unique())
-        if change.value not in texts:
+    if history.texts is not None:
+        if change.value not in history.texts:
             raise UsageError(
                 f"'{change.value}' is no value of '{change.column}' in the history",
-                hint=did_you_mean(change.value, texts),
+                hint=did_you_mean(change.value, history.texts),
             )
         return plan.mask(chosen, change.value)
     percent = _PERCENT.fullmatch(change.value)
@@ -107,10 +136,10 @@ def _read_number(change: PlanChange) -> float:
     return number
 
 
-def _beyond_history(values: pd.Series, history: pd.Series, column: str) -> Sequence[str]:
-    if history.dtype == object:
+def _beyond_history(values: pd.Series, history: CovariateValues, column: str) -> Sequence[str]:
+    if history.texts is not None:
         return ()
-    low, high = history.min(), history.max()
+    low, high = history.low, history.high
     beyond = values[(values < low) | (values > high)]
     if beyond.empty:
         return ()

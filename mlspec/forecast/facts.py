@@ -10,6 +10,7 @@ from mlspec.forecast.features import default_lags
 from mlspec.forecast.frame import ID, TARGET, Panel
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import collect_parts
+from mlspec.spec.candidate_costs import PanelSize
 
 # Mean interval between demands from which demand is intermittent (Syntetos & Boylan 2005).
 INTERMITTENT = 1.32
@@ -19,8 +20,8 @@ INTERVAL = "interval"
 @dataclass(frozen=True)
 class HistoryFacts:
     """`length`: median periods of a series at the first cutoff; `season` in periods; `intermittent`: share of the series;
-    `rows`: periods at the first cutoff that have all default lags; `fits`: series times windows; `seasons`: how many of the
-    frequency's seasons the median series has twice; `known`: whether there are known covariates.
+    `rows`: periods at the first cutoff that have all default lags; `size`: how much there is of the whole history; `seasons`: how
+    many of the frequency's seasons the median series has twice; `known`: whether there are known covariates.
     """
 
     series: int
@@ -28,13 +29,13 @@ class HistoryFacts:
     season: int
     intermittent: float
     rows: int
-    fits: int
+    size: PanelSize
     seasons: int = 1
     known: bool = False
 
 
-def history_facts(panel: PartedPanel, windows: int) -> HistoryFacts:
-    """Return the facts of `panel`, which is the history at the first cutoff of a backtest with `windows` windows."""
+def history_facts(panel: PartedPanel, size: PanelSize) -> HistoryFacts:
+    """Return the facts of `panel`, which is the history at the first cutoff of a backtest; `size` is that of the whole history."""
     lengths = panel.series_lengths
     rows = (lengths - max(default_lags(panel.layout, int(lengths.median())))).clip(lower=0).sum()
     return HistoryFacts(
@@ -43,10 +44,16 @@ def history_facts(panel: PartedPanel, windows: int) -> HistoryFacts:
         season=panel.layout.season,
         intermittent=intermittent_share(panel),
         rows=int(rows),
-        fits=len(lengths) * windows,
+        size=size,
         seasons=sum(bool(lengths.median() > 2 * season) for season in panel.layout.frequency.seasons),
         known=bool(panel.layout.known),
     )
+
+
+def panel_size(panel: PartedPanel, windows: int) -> PanelSize:
+    """Return how much a backtest of so many windows on this panel works on."""
+    lengths = panel.series_lengths
+    return PanelSize(len(lengths), int(lengths.sum()), windows)
 
 
 def intermittent_share(panel: PartedPanel) -> float:

@@ -17,14 +17,16 @@ from mlspec.forecast.backtest import (
     CANDIDATE,
     NEAR_BEST,
     Entrant,
+    Keep,
     Pick,
     Say,
     entrant_rows,
     forecast_windows,
+    make_anew,
     pick_best,
 )
 from mlspec.forecast.candidates import ChosenCandidate
-from mlspec.forecast.facts import history_facts, intermittent_share
+from mlspec.forecast.facts import history_facts, intermittent_share, panel_size
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.paired_test import SQUARED, PairedTest
 from mlspec.forecast.quantiles import calibrate_windows
@@ -91,7 +93,9 @@ def gather_competitors(
     first = panel.known_at(windows.cutoffs[0])
     reasons: tuple[str, ...] = ()
     if model.candidates == "auto":
-        chosen = choose_candidates(history_facts(first, len(windows.cutoffs)), distributed=workers.count > 1)
+        chosen = choose_candidates(
+            history_facts(first, panel_size(panel, len(windows.cutoffs))), distributed=workers.count > 1
+        )
         listed, reasons = chosen.candidates, chosen.reasons
     else:
         listed = model.candidates
@@ -147,13 +151,13 @@ def _pick(rule: str) -> Pick | None:
 
 
 def run_competition(
-    panel: PartedPanel, model: Model, competitors: Competitors, say: Say, workers: Workers
+    panel: PartedPanel, model: Model, competitors: Competitors, say: Say, workers: Workers, keep: Keep = make_anew
 ) -> CompetitionResult:
-    """Run the backtest on `workers` and choose the champion by the spec's metric."""
+    """Run the backtest on `workers` and choose the champion by the spec's metric. `keep`: see `forecast_windows`."""
     singles = {_forecast_key(member): member for entrant in _all_entrants(competitors) for member in entrant.members}
     windows = backtest_windows(panel, model.backtest)
     cuts = windows.cutoffs
-    forecasts = forecast_windows(panel, cuts, singles, model.seed, say, workers)
+    forecasts = forecast_windows(panel, cuts, singles, model.seed, say, workers, keep)
     serves = competitors.incumbent is not None
     window_forecasts, competitors = forecasts.rows, _leave_out(competitors, forecasts.broken)
     all_entrants = _all_entrants(competitors)

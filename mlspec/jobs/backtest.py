@@ -16,6 +16,7 @@ from mlspec.forecast.selection import run_competition as compete
 from mlspec.jobs.cluster import connect_workers
 from mlspec.jobs.context import read_spec, segment_columns
 from mlspec.jobs.files import write_json, write_table
+from mlspec.jobs.kept_results import KeptResults
 from mlspec.jobs.levels import score_levels
 from mlspec.jobs.model_code import locate_candidates, locate_chosen
 from mlspec.jobs.parted_panel import open_panel
@@ -38,7 +39,7 @@ def run(request: StepRequest, progress: Progress) -> StepResult:
         serving, code_gone = _locate_incumbent(request, spec, incumbent)
         model = locate_candidates(spec, request.root)
         competitors = gather_competitors(panel, model, serving, pool)
-        outcome = compete(panel, model, competitors, progress, pool)
+        outcome = compete(panel, model, competitors, progress, pool, KeptResults(request.kept).make)
         if is_reconciled(spec):
             outcome = reconcile_outcome(request, spec, panel.whole(), outcome, progress, pool)
     text = panel.layout.frequency.format_period

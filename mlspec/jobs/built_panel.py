@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,16 +14,26 @@ from mlspec.forecast.frame import ID, OBSERVED, TIME, Layout, Panel
 from mlspec.forecast.load import TypedRows
 from mlspec.forecast.named_days import add_named_days
 from mlspec.forecast.regular import build_panel, hide_values, series_names
+from mlspec.jobs.kept_results import KeptResults
 from mlspec.jobs.odd_values import OddValues, OddValueSearch
 from mlspec.jobs.panel_parts import PanelWriter
 from mlspec.spec.dataset import Dataset
+
+# The frames of a part.
+FRAME, SERIES, FUTURE, ENDED = "frame", "series", "future", "ended"
 
 
 class PanelBuilder:
     """What the parts of a source become. `filled` and `observed` count the periods of the panel without and with a value."""
 
-    def __init__(self, dataset: Dataset, evidence: ContractEvidence, layout: Layout, folder: Path | None) -> None:
-        """`evidence` is of all parts, and passed the contract; `folder` is for files that are not kept (`PanelWriter`)."""
+    def __init__(
+        self, dataset: Dataset, evidence: ContractEvidence, layout: Layout, folder: Path | None, kept: KeptResults
+    ) -> None:
+        """`evidence` is of all parts, and passed the contract; `folder` is for files that are not kept (`PanelWriter`).
+
+        `kept` has the parts that an earlier run built.
+        """
+        self._kept = kept
         self._dataset, self._evidence, self._layout = dataset, evidence, layout
         self._writer = PanelWriter(folder)
         span = evidence.spans
@@ -32,24 +43,45 @@ class PanelBuilder:
         self._futures: list[pd.DataFrame] = []
         self.filled = self.observed = 0
 
-    def add_part(self, rows: TypedRows) -> None:
-        """Build the part of the panel that has the series of these rows. Raises DataError if it needs too much memory."""
+    def add_part(self, number: int, read: Callable[[], TypedRows]) -> None:
+        """Build the part of the panel that has the series of the rows of `read`, which is called if no earlier run built it.
+
+        Raises DataError if it needs too much memory.
+        """
+        grid, newest = self._evidence.grid.periods, self._evidence.spans.newest
+        key = {
+            "part": number,
+            "first": str(grid[0]),
+            "newest": str(grid[newest]),
+            "of": len(self._evidence.spans.first),
+        }
+        built = self._kept.make(key, lambda: self._build_part(read()))
+        if ENDED in built:
+            self._ended.append(built[ENDED])
+        if FRAME not in built:
+            return
+        frame = built[FRAME]
+        self._series.append(built[SERIES])
+        self._futures.append(built[FUTURE])
+        self.observed += int(frame[OBSERVED].sum())
+        self.filled += int((~frame[OBSERVED]).sum())
+        self._search.look_at(Panel(frame, built[SERIES], built[FUTURE], self._layout))
+        self._writer.add_part(frame)
+
+    def _build_part(self, rows: TypedRows) -> dict[str, pd.DataFrame]:
+        """Return the frames of a part: of its panel, unless all its series have ended, and of those that have."""
         evidence, newest = self._evidence, self._evidence.spans.newest
         grid = evidence.grid.periods
         names = series_names(rows)
         span = evidence.spans.select(pd.Index(names[ID]))
+        built: dict[str, pd.DataFrame] = {}
         if self._dataset.ended_series == "zero" and len(span.ended):
-            self._ended.append(list_ended_series(rows, span, grid, self._layout, evidence.rules))
+            built[ENDED] = list_ended_series(rows, span, grid, self._layout, evidence.rules)
         if not len(span.active) and len(evidence.spans.active):
-            return
+            return built
         panel = build_panel(rows, evidence.future, grid[: newest + 1], self._layout, evidence.rules, span)
         panel = add_named_days(panel, self._dataset)
-        self._series.append(names.merge(panel.series, on=ID))
-        self._futures.append(panel.future)
-        self.observed += int(panel.frame[OBSERVED].sum())
-        self.filled += int((~panel.frame[OBSERVED]).sum())
-        self._search.look_at(panel)
-        self._writer.add_part(panel.frame)
+        return built | {FRAME: panel.frame, SERIES: names.merge(panel.series, on=ID), FUTURE: panel.future}
 
     def judge_values(self) -> OddValues:
         """Return what looks wrong in the parts, without the outliers from here on if the dataset says so."""
@@ -70,6 +102,15 @@ class PanelBuilder:
             self._writer.replace_part(number, hide_values(panel, own).frame)
             self.observed -= len(own)
             self.filled += len(own)
+
+    def count_series(self) -> int:
+        """Return the number of series of the panel, without those that have ended."""
+        return sum(map(len, self._series))
+
+    def count_times(self) -> int:
+        """Return the number of periods from the first one of a series to the newest."""
+        span = self._evidence.spans
+        return int(span.newest + 1 - span.first[span.active].min())
 
     @property
     def series(self) -> pd.DataFrame:

@@ -7,6 +7,7 @@ memory is bounded by a part.
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from mlspec.forecast.contract import (
 from mlspec.forecast.fates import series_fates
 from mlspec.forecast.frame import ID, Layout
 from mlspec.forecast.history_parts import load_history_parts
-from mlspec.forecast.load import load_future
+from mlspec.forecast.load import TypedRows, load_future
 from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows
 from mlspec.forecast.row_facts import EXAMPLES, BadRows
 from mlspec.forecast.stock.term_columns import (
@@ -35,6 +36,7 @@ from mlspec.jobs.built_panel import PanelBuilder
 from mlspec.jobs.context import panel_layout, read_spec
 from mlspec.jobs.evidence import join_evidence, look_at_parts
 from mlspec.jobs.files import write_json, write_table
+from mlspec.jobs.kept_results import KeptResults
 from mlspec.jobs.moment import read_now
 from mlspec.spec.forecast import Forecast
 from mlspec.state.step import Progress, StepRequest, StepResult
@@ -74,10 +76,12 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
     outputs = {"quality": write_json(facts, request.out / "quality.json")}
     if not facts["ok"]:
         return StepResult(outputs, facts)
-    progress(2, 3, "write the panel")
-    builder = PanelBuilder(spec.dataset, evidence, layout, folder if len(rows) > 1 else None)
+    is_large = len(rows) > 1
+    kept = KeptResults(request.kept if is_large else None)
+    builder = PanelBuilder(spec.dataset, evidence, layout, folder if is_large else None, kept)
     for number in range(len(rows)):
-        builder.add_part(rows.read(number)[1].rows)
+        progress(2, 3, f"build part {number + 1} of {len(rows)}" if is_large else "write the panel")
+        builder.add_part(number, partial(_read_rows, rows, number))
     odd = builder.judge_values()
     facts |= odd.facts
     facts["notes"] += odd.notes
@@ -87,6 +91,7 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
     if layout.known:
         outputs |= {"future": write_table(builder.future, request.out / "future.parquet")}
     facts["filled"] = builder.filled
+    facts["size"] = _panel_size(builder, layout)
     if evidence.rules.absent_is_zero:
         facts["zeros"] = builder.observed - evidence.facts.values
     progress(3, 3, "contract holds, panel written")
@@ -102,6 +107,18 @@ def _series_facts(evidence: ContractEvidence, layout: Layout, spec: Forecast, no
         "ended": _count_and_examples([str(name) for name in span.ended]),
         "timezone": spec.dataset.timezone, "notes": list(notes),
         "fates": series_fates(evidence.facts, periods, frequency, spec.dataset, evidence.rules),
+    }  # fmt: skip
+
+
+def _read_rows(rows: PanelRows, number: int) -> TypedRows:
+    return rows.read(number)[1].rows
+
+
+def _panel_size(builder: PanelBuilder, layout: Layout) -> dict[str, Any]:
+    """Return what `plan.run_estimate` reads: how long a backtest takes depends on it."""
+    return {
+        "series": builder.count_series(), "periods": builder.filled + builder.observed, "times": builder.count_times(),
+        "season": layout.season, "seasons": list(layout.frequency.seasons),
     }  # fmt: skip
 
 

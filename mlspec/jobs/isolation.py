@@ -23,7 +23,7 @@ from functools import partial
 from io import FileIO
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -31,7 +31,7 @@ from mlspec import errors
 from mlspec.errors import BrokenModel, DamagedModel, Defect, MlspecError, with_subject
 from mlspec.forecast.arrow_stream import from_arrow, to_arrow
 from mlspec.forecast.artifact import ModelArtifact, load_model
-from mlspec.forecast.stored_panel import PartedPanel
+from mlspec.forecast.stored_panel import PartedPanel, StoredPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.candidates import Custom
 
@@ -65,14 +65,26 @@ def forecast_apart(
 ) -> pd.DataFrame:
     """Return `model.forecast(panel)`. Models that are estimated from the panel, with no file to trust, are forecast by `workers`.
 
-    So are models of the project's own, which have processes of their own.
+    So are models of the project's own, which have processes of their own, and trees of a panel in parts: each part by a process
+    that reads them for itself.
 
     `source` names the version and the file, for messages. Raises DamagedModel if the process of the model ended before its
     forecast, or as `ModelArtifact.forecast` does.
     """
     if all(data is None or isinstance(member, Custom) for member, data in model.members):
         return model.forecast(panel, workers)
+    if isinstance(panel, StoredPanel) and len(panel.readers) > 1 and isinstance(workers, IsolatingWorkers):
+        return model.forecast(panel, workers.isolate(source, partial(_unusable, source)), load_by_share=True)
     return from_arrow(run_apart(lambda: to_arrow(model.forecast(panel)), source))
+
+
+@runtime_checkable
+class IsolatingWorkers(Workers, Protocol):
+    """Workers that can forecast each share in a process of its own, also a single one."""
+
+    def isolate(self, source: str, lost: Callable[[str], MlspecError]) -> Workers:
+        """Return workers that do. `source` names what they read; `lost` is the error for a process that ends without an answer."""
+        ...
 
 
 @dataclass(frozen=True)

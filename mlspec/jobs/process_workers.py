@@ -7,13 +7,15 @@ to the last bit for any number of processes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TypeVar
 
 import pandas as pd
 
-from mlspec.errors import TargetError
+from mlspec.errors import MlspecError, TargetError
 from mlspec.forecast.arrow_stream import from_arrow, to_arrow
 from mlspec.forecast.workers import MOST_ROWS, P, S, TrainingPeer
 from mlspec.jobs.isolation import ForkedWork, start_apart
@@ -25,6 +27,15 @@ T = TypeVar("T")
 # Bytes for one row of a share while it is forecast: 40 features in double precision (see `workers.MOST_ROWS`).
 ROW_BYTES = 320
 LEAST_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class ShareProcess:
+    """What the process of a share works on, and the error for its end without an answer. Fewer shares have no process."""
+
+    source: str
+    lost: Callable[[str], MlspecError]
+    fewest_shares: int = 2
 
 
 class ProcessWorkers:
@@ -42,7 +53,14 @@ class ProcessWorkers:
         self.at_once = processors
         self.training_memory = training_memory
         self._tree_process = TreeProcess(processors, fewest_rounds)
+        self.share_process = ShareProcess("a share of the series", _lost)
         self.most_rows = max(LEAST_ROWS, min(MOST_ROWS, memory // (processors * ROW_BYTES)))
+
+    def isolate(self, source: str, lost: Callable[[str], MlspecError]) -> ProcessWorkers:
+        """Return the same workers, of which each share has a process of its own, also a single one (`IsolatingWorkers`)."""
+        isolated = copy(self)
+        isolated.share_process = ShareProcess(source, lost, fewest_shares=1)
+        return isolated
 
     def forecast_shares(self, forecast: Callable[[S], pd.DataFrame], shares: Iterable[S]) -> list[pd.DataFrame]:
         """Run `forecast` on each share in a process of its own, and return the results in order; a single one in this process.
@@ -51,7 +69,7 @@ class ProcessWorkers:
         """
         waiting = iter(shares)
         first = list(islice(waiting, 2))
-        if len(first) < 2:
+        if len(first) < self.share_process.fewest_shares:
             return [forecast(share) for share in first]
         return self._forecast_apart(forecast, (share for part in (first, waiting) for share in part))
 
@@ -64,12 +82,12 @@ class ProcessWorkers:
         return [work(share, TrainingPeer(open_rows=self._tree_process.open_rows, is_here=True))]
 
     def _forecast_apart(self, forecast: Callable[[S], pd.DataFrame], shares: Iterable[S]) -> list[pd.DataFrame]:
-        results, running = list[pd.DataFrame](), list[ForkedWork]()
+        results, running, process = list[pd.DataFrame](), list[ForkedWork](), self.share_process
         try:
             for share in shares:
                 if len(running) == self.at_once:
                     results.append(from_arrow(running.pop(0).finish()))
-                running.append(start_apart(partial(_forecast_share, forecast, share), "a share of the series", _lost))
+                running.append(start_apart(partial(_forecast_share, forecast, share), process.source, process.lost))
             while running:
                 results.append(from_arrow(running.pop(0).finish()))
         except BaseException:  # a share that cannot be forecast, or a signal to this process: none is left behind

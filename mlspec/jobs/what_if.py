@@ -10,8 +10,9 @@ import pandas as pd
 
 from mlspec.errors import NotFound, UsageError
 from mlspec.forecast.changed_plan import PlanChange, PlanChanges, change_plan
-from mlspec.jobs.context import forecast_names, panel_layout, read_panel, read_spec
+from mlspec.jobs.context import forecast_names, panel_layout, read_spec
 from mlspec.jobs.forecast import forecast_by_traffic
+from mlspec.jobs.parted_panel import open_panel
 from mlspec.spec.faults import did_you_mean
 from mlspec.spec.forecast import Forecast
 from mlspec.state.assumptions import Assumptions
@@ -34,7 +35,7 @@ def run(request: StepRequest, assumed: Assumptions) -> WhatIf:
     Raises UsageError for what the plan cannot have.
     """
     spec = read_spec(request)
-    names, panel = forecast_names(request, spec), read_panel(request, spec)
+    names, panel = forecast_names(request, spec), open_panel(request, spec)
     changed, notes = change_plan(panel, _plan_changes(assumed, spec, names))
     before, after = (forecast_by_traffic(request, spec, each, names) for each in (panel, changed))
     if before["mean"].equals(after["mean"]):

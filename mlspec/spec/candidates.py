@@ -9,6 +9,8 @@ from pydantic import Field, Tag
 from mlspec.spec.fields import ClassPath, Duration, Lag, Many, ModelParam, Name, ParamName, Season
 from mlspec.spec.part import Part, text_or
 
+# With a longer season, a state for each of its periods is too many to estimate well (benchmarks/README.md).
+LONGEST_STATE = 12
 Combine = Literal["mean", "median"]
 _COVARIATES = Field(
     default=True,

@@ -1,16 +1,22 @@
 """Apply makes it so: once, whole, and never worse than before."""
 
 import hashlib
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
 
+from mlspec.cli.plan_markdown import as_markdown
+from mlspec.cli.plan_page import as_page
+from mlspec.cli.plan_text import as_json, as_text
 from mlspec.engine.apply import apply_specs
 from mlspec.engine.outcome import apply_exit_code
 from mlspec.engine.plan import make_plan
 from mlspec.engine.status import forecast_status, not_applied
 from mlspec.errors import DataError, Exit
 from mlspec.plan.schedule import datetime
+from mlspec.state.step import StepRequest
 from tests.engine.steps import Steps, engine, spec
 from tests.examples import project
 
@@ -217,3 +223,38 @@ def test_other_code_is_another_version(root: Path) -> None:
 def test_what_was_never_applied_is_not_ready() -> None:
     said = not_applied("demand", "t")
     assert (said.ready, said.why) == (False, "nothing is applied: run `mlspec apply`")
+
+
+class LargeData(Steps):
+    """Steps whose check finds as much data as a retailer has."""
+
+    def check(self, request: StepRequest) -> dict[str, object]:
+        size = {"series": 30_490, "periods": 59_181_090, "times": 1_941, "season": 7, "seasons": [7]}
+        return super().check(request) | {"size": size}
+
+
+def test_apply_and_each_later_plan_say_how_long_it_takes_and_what_is_left_out(root: Path) -> None:
+    said: list[str] = []
+    steps = LargeData()
+    auto = spec(model={"candidates": "auto"})
+    first = make_plan(engine(root, steps), [auto], None)
+    assert not any("processor" in sentence for sentence in first.impact)  # nobody has read the data yet
+    apply_specs(replace(engine(root, steps), tell=lambda *words: said.append(f"{words[1]}: {words[-1]}")), [auto])
+    (estimate,) = [text for text in said if text.startswith("estimate: ")]
+    assert said.index(estimate) < said.index("backtest: backtest")
+    assert "backtest and training take about" in estimate
+    assert "no auto-ets: its backtest would take about" in estimate
+    changed = make_plan(engine(root, steps), [spec(model={"candidates": "auto", "seed": 2})], None, processors=4)
+    took, *left_out = [sentence for sentence in changed.impact if sentence.startswith("demand: ")]
+    assert "with 4 processors" in took
+    assert all(sentence.startswith("demand: no ") for sentence in left_out)
+    texts = {
+        as_text(changed), as_json(changed), as_markdown(changed).replace("\\", ""), unescape(as_page(changed)),
+    }  # fmt: skip
+    assert all("demand: no auto-ets: its backtest would take about" in text for text in texts)
+
+
+def test_a_plan_that_trains_nothing_says_no_time(root: Path) -> None:
+    steps = LargeData()
+    apply_specs(engine(root, steps), [spec()])
+    assert make_plan(engine(root, steps), [spec()], None).impact == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -11,6 +13,8 @@ from mlspec.errors import UsageError
 from mlspec.forecast.changed_plan import PlanChange, PlanChanges, change_plan
 from mlspec.forecast.frame import Layout, Panel
 from mlspec.forecast.frequency import parse_frequency
+from mlspec.forecast.stored_panel import StoredPanel
+from tests.forecast.test_stored_panel import WHOLE, deal
 
 DAYS = pd.date_range("2024-01-01", periods=10)
 PRICE = [8.0, 9.0, 10.0, 11.0, 12.0] * 2
@@ -80,3 +84,21 @@ def test_a_day_outside_of_the_forecast_is_refused_with_its_periods() -> None:
     with pytest.raises(UsageError, match="no period of the forecast is changed") as refused:
         changed("price", "9", first=pd.Timestamp("2024-02-01"))
     assert refused.value.hint == "its periods are 2024-01-08 to 2024-01-10"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("promo", "none"), ("promo", "gone"), ("price", "12"), ("price", "+50%")]
+)
+def test_a_panel_in_parts_is_changed_as_a_whole_one(column: str, value: str) -> None:
+    def outcome(which: Panel | StoredPanel) -> tuple[str, tuple[str, ...]]:
+        try:
+            after, notes = change_plan(which, PlanChanges((PlanChange(column, value),)))
+        except UsageError as error:
+            return f"{error.message}: {error.hint}", ()
+        return after.future.to_csv(), notes
+
+    layout = replace(WHOLE.layout, known=("x_promo", "x_price"))
+    whole = replace(WHOLE, layout=layout, future=WHOLE.future.assign(x_price=2.0))
+    parted = deal(whole, 4)
+    assert len(parted.readers) > 1
+    assert outcome(parted) == outcome(whole)

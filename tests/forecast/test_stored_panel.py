@@ -15,7 +15,7 @@ from mlspec.forecast.backtest import forecast_means, window_actuals
 from mlspec.forecast.candidates import fit_candidate
 from mlspec.forecast.candidates.boosting import _find_runs, needs_differencing
 from mlspec.forecast.cold_start import forecast_cold_starts
-from mlspec.forecast.facts import history_facts
+from mlspec.forecast.facts import history_facts, panel_size
 from mlspec.forecast.features import CategoryEncoder, count_features, feature_matrix
 from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, cross_periods
 from mlspec.forecast.frequency import parse_frequency
@@ -117,7 +117,8 @@ def test_what_is_measured_of_series_is_that_of_the_whole_panel(workers: Any) -> 
     ]
     pd.testing.assert_frame_equal(rows[1], rows[0], check_exact=True)
     pd.testing.assert_frame_equal(series_scales(PARTED), series_scales(WHOLE), check_exact=True)
-    assert history_facts(PARTED.known_at(cutoff), 3) == history_facts(WHOLE.known_at(cutoff), 3)
+    parted, whole = panel_size(PARTED, 3), panel_size(WHOLE, 3)
+    assert history_facts(PARTED.known_at(cutoff), parted) == history_facts(WHOLE.known_at(cutoff), whole)
     assert needs_differencing(PARTED, workers) == needs_differencing(WHOLE, workers)
 
 

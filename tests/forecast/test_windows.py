@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from mlspec.errors import ModelError
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
-from mlspec.forecast.windows import backtest_windows, fit_windows
+from mlspec.forecast.windows import backtest_windows
+from mlspec.spec.backtest_windows import fit_windows
 from mlspec.spec.forecast import Backtest
 
 

@@ -12,15 +12,19 @@ import pytest
 
 from mlspec import processors
 from mlspec.engine.process_pool import run_in_processes
-from mlspec.errors import ModelError, TargetError, Terminated, UsageError
+from mlspec.errors import DamagedModel, ModelError, TargetError, Terminated, UsageError
+from mlspec.forecast import trees
+from mlspec.forecast.artifact import ModelArtifact
 from mlspec.forecast.backtest import forecast_means
-from mlspec.forecast.candidates import fit_candidate
+from mlspec.forecast.candidates import ChosenCandidate, fit_candidate
 from mlspec.forecast.frame import ID, MEAN, Panel
 from mlspec.forecast.workers import FEWEST_SERIES, THIS_PROCESS, forecast_blocks, split_panel
 from mlspec.jobs import isolation
+from mlspec.jobs.isolation import forecast_apart
 from mlspec.jobs.process_workers import LEAST_ROWS, ProcessWorkers, processors_of_this_machine
 from mlspec.jobs.runtime import single_threaded
 from mlspec.spec.candidates import GradientBoosting, Theta
+from tests.forecast.test_stored_panel import PARTED
 from tests.forecast.test_workers import DAYS, panel
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -174,3 +178,50 @@ def test_a_mean_is_the_one_of_its_series_whatever_share_it_was_in() -> None:
     whole = forecast_means(fitted, PANEL, "theta").set_index(ID)[MEAN]
     some = PANEL.select_series(PANEL.series[ID].iloc[[3, 11]])
     assert forecast_means(fitted, some, "theta").set_index(ID)[MEAN].equals(whole.loc[["s03", "s11"]])
+
+
+@pytest.mark.parametrize("library", ["scikit-learn", "lightgbm"])
+def test_trees_of_a_panel_in_parts_forecast_each_part_in_a_process_that_reads_them(library: str) -> None:
+    candidate = GradientBoosting(kind="gradient-boosting", library=library, lags=(1, 7), iterations=12)  # type: ignore[arg-type]
+    fitted = fit_candidate(candidate, PARTED, 0)
+    model = ModelArtifact(ChosenCandidate(candidate), ((candidate, fitted.to_bytes()),), 0)
+    expected = forecast_apart(model, PARTED, "the model")  # one process for all
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trees, "load_trees", _note_process(trees.load_trees))
+        for number in (1, 3):
+            made = forecast_apart(model, PARTED, "the model", ProcessWorkers(number, MEMORY))
+            pd.testing.assert_frame_equal(made, expected, check_exact=True)
+    by_backtest = forecast_means(fitted, PARTED, "trees", ProcessWorkers(3, MEMORY))
+    pd.testing.assert_frame_equal(by_backtest, expected, check_exact=True)
+
+
+def _note_process(load: Any) -> Any:
+    """Load trees anywhere but in the process of the test."""
+    step = os.getpid()
+
+    def load_elsewhere(data: bytes, library: str) -> Any:
+        assert os.getpid() != step
+        return load(data, library)
+
+    return load_elsewhere
+
+
+def test_a_file_that_ends_the_process_of_a_part_is_told_as_damaged_also_where_a_single_part_is_forecast() -> None:
+    step = os.getpid()
+
+    class Crashing:
+        def forecast(self, _panel: Any, workers: Any, **_how: Any) -> pd.DataFrame:
+            (frame,) = workers.forecast_shares(_end_process, [step])
+            return frame  # type: ignore[no-any-return]
+
+        members = ((GradientBoosting(kind="gradient-boosting"), b"trees"),)
+
+    with pytest.raises(DamagedModel, match=r"the model v1 cannot be used: .* was ended by SIGSEGV"):
+        forecast_apart(Crashing(), PARTED, "the model v1", ProcessWorkers(2, MEMORY))  # type: ignore[arg-type]
+
+
+def _end_process(step: int) -> pd.DataFrame:
+    """End this process, as compiled code that follows a wrong number does, unless it is that of the step."""
+    assert os.getpid() != step
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return pd.DataFrame()

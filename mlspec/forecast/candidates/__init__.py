@@ -57,8 +57,8 @@ class WholePanelCandidate(FittedCandidate, Protocol):
         """Return whether this panel is not to be split into shares."""
         ...
 
-    def forecast(self, panel: PartedPanel) -> pd.DataFrame:
-        """Return the forecast of all series, as `FittedCandidate.forecast` does."""
+    def forecast(self, panel: PartedPanel, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
+        """Return the forecast of all series, as `FittedCandidate.forecast` does; `workers` may share what can be shared."""
         ...
 
 

@@ -99,10 +99,12 @@ class BoostedModel:
         """Return whether a panel is the one of the training: then its features are there, and no share makes its own."""
         return bool(self.prepared) and panel is self.trained_on
 
-    def forecast(self, panel: PartedPanel) -> pd.DataFrame:
+    def forecast(self, panel: PartedPanel, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
         """Return unique_id, ds, mean; predictions of early periods are fed back as lags of later ones."""
         if self.prepared and panel is self.trained_on:
-            parts = [prepared.forecast(self.model, panel.layout.horizon) for prepared in self.prepared]
+            parts = workers.forecast_shares(
+                partial(_forecast_prepared, self.model, panel.layout.horizon), self.prepared
+            )
             return pd.concat(parts)[[ID, TIME, MEAN]].sort_values([ID, TIME], ignore_index=True)
         return forecast_by_length(panel.whole(), LEAST, self._forecast_long_series)
 
@@ -121,6 +123,10 @@ class BoostedModel:
                 ABOUT: json.dumps(about, sort_keys=True).encode(),
             }
         )
+
+
+def _forecast_prepared(model: Any, horizon: int, prepared: PreparedForecast) -> pd.DataFrame:
+    return prepared.forecast(model, horizon)
 
 
 def fit(candidate: GradientBoosting, panel: PartedPanel, seed: int, workers: Workers) -> BoostedModel:

@@ -32,7 +32,7 @@ from mlspec.forecast.frame import (
 )
 from mlspec.forecast.quantiles import own_column, quantile_column
 from mlspec.forecast.stored_panel import PartedPanel
-from mlspec.forecast.workers import Workers
+from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.models import ModelContext
 from mlspec.models.code import ModelCode, check_paths
 from mlspec.models.process import ModelCall, broken_model, fit_and_save, is_state_name, load_and_predict
@@ -77,11 +77,12 @@ class CustomModel:
         del panel
         return True
 
-    def forecast(self, panel: PartedPanel) -> pd.DataFrame:
+    def forecast(self, panel: PartedPanel, workers: Workers = THIS_PROCESS) -> pd.DataFrame:
         """Return unique_id, ds, mean and the model's own quantiles (`own_column`), sorted.
 
-        Raises BrokenModel if it returns anything else.
+        It is one call in a process of its own, which no workers share. Raises BrokenModel if it returns anything else.
         """
+        del workers
         whole = panel.whole()
         call = _make_call(self.candidate, "predict", whole, self.seed, self.state)
         return _checked_forecast(call, from_arrow(load_and_predict(call)), whole)

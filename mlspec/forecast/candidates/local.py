@@ -17,11 +17,10 @@ from mlspec.errors import ModelError
 from mlspec.forecast.candidates.short import LEAST, forecast_by_length
 from mlspec.forecast.effects import estimate_effects
 from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Layout, Panel, describe_series
+from mlspec.spec.candidates import LONGEST_STATE
 
 logger = logging.getLogger(__name__)
 Build = Callable[[int], Any]  # a season (1 for none) to a statsforecast model
-# With a longer season, a state for each of its periods is too many to estimate well (benchmarks/README.md).
-LONGEST_STATE = 12
 
 
 @dataclass(frozen=True)

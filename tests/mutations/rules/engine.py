@@ -255,4 +255,8 @@ MUTATIONS = (
     Mutation("a change of a model's code trains it again", "engine/context.py",
              "return {candidate.label: find_model_code(root, candidate.class_).digest for candidate in custom}", "return {}",
              OWN_SESSION + "::test_its_code_is_its_version_s_and_a_rollback_brings_the_old_code_back"),
+    Mutation("what a killed step leaves is for its own user alone", "engine/unfinished.py",
+             "        if not _is_private(_base_folder()):", "        if False:", "tests/engine/test_unfinished.py"),
+    Mutation("what a killed step leaves is of its own key", "engine/unfinished.py",
+             "            if other.name != key:", "            if False:", "tests/engine/test_unfinished.py"),
 )  # fmt: skip

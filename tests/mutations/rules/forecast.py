@@ -80,7 +80,7 @@ MUTATIONS = (
     Mutation("what serves stays where another is better by chance", "forecast/selection.py",
              "            stays = candidate == serves and not isinstance(candidate, SeasonalNaive)", "            stays = False",
              "tests/forecast/test_champion.py"),
-    Mutation("a window begins with the seasons that the history has", "forecast/windows.py",
+    Mutation("a window begins with the seasons that the history has", "spec/backtest_windows.py",
              "    for least in (2 * season, FEWEST_PERIODS):", "    for least in (FEWEST_PERIODS,):",
              "tests/forecast/test_windows.py"),
     Mutation("a mean that was off by chance stays", "forecast/quantiles.py",

@@ -42,4 +42,11 @@ MUTATIONS = (
              "tests/jobs/test_series_terms.py"),
     Mutation("the facts of a part that knew other periods than all parts have are not used", "jobs/evidence.py",
              "if grid is not None and grid.is_same(guess):", "if grid is not None:", "tests/jobs/test_check_in_parts.py"),
+    Mutation("a result of a killed step is whole, or made again", "jobs/kept_results.py",
+             "    except (OSError, ValueError, pa.ArrowException) as error:", "    except ZeroDivisionError as error:",
+             "tests/jobs/test_kept_results.py"),
+    Mutation("a part that was built is told from another", "jobs/built_panel.py",
+             '            "part": number,', '            "part": 0,', "tests/jobs/test_kept_results.py"),
+    Mutation("a model file is never read in the process of a step", "jobs/process_workers.py",
+             "ShareProcess(source, lost, fewest_shares=1)", "ShareProcess(source, lost)", "tests/jobs/test_process_workers.py"),
 )  # fmt: skip
