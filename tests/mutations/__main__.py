@@ -194,6 +194,11 @@ def ran(jobs: Sequence[Job], count: int) -> Iterator[tuple[Run, str]]:
             yield done, done.ended(status)
 
 
+def summarize(*, rules: int, missed: Sequence[str], red: Sequence[str]) -> str:
+    """Return what ends the log: the tests that are red unbroken, the count, and each missed rule again."""
+    return "\n".join([*red, f"{rules - len(missed)} of {rules} rules are guarded", *missed])
+
+
 def main(word: str = "", *, passed: bool = False) -> int:
     """Break those rules that hold `word`, one a processor at a time, and say which nobody guards. `passed`: skip the green runs."""
     chosen = [mutation for mutation in MUTATIONS if word in mutation.rule]
@@ -204,15 +209,17 @@ def main(word: str = "", *, passed: bool = False) -> int:
     for name in IMPORTED:
         importlib.import_module(name)
     jobs = [*([] if passed else by_file(chosen)), *(Job(mutation.tests, mutation) for mutation in chosen)]
-    red, missed = [], 0
+    red: list[str] = []
+    missed: list[str] = []
     for run, problem in ran(jobs, os.cpu_count() or 1):
         if run.job.mutation is None:
             red += [problem] if problem else []
             continue
         how = f"MISSED {run.seconds:5.1f} s" if problem else f"caught {run.seconds:5.1f} s"
-        print(f"{how}  {run.job.mutation.rule}: {problem or run.noticed_by}", flush=True)
-        missed += bool(problem)
-    print(*red, f"{len(chosen) - missed} of {len(chosen)} rules are guarded", sep="\n")
+        line = f"{how}  {run.job.mutation.rule}: {problem or run.noticed_by}"
+        print(line, flush=True)
+        missed += [line] if problem else []
+    print(summarize(rules=len(chosen), missed=missed, red=red))
     return int(not chosen or bool(red) or bool(missed))
 
 
