@@ -12,6 +12,7 @@ import pytest
 from tests import tools
 from tests.conftest import LONGEST
 from tests.gcp.standin.forked import IMPORTED
+from tests.mutations.__main__ import summarize
 
 HERE = Path(__file__).parent
 
@@ -64,3 +65,14 @@ def test_tests_that_share_something_of_this_machine_run_in_one_process(tmp_path:
     done = subprocess.run([sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert len(list(tmp_path.glob("gw*"))) == 1
+
+
+def test_the_end_of_a_run_of_mutations_names_the_rules_that_were_missed_again() -> None:
+    """The log of a build is long, and often its last part alone is kept."""
+    line = "MISSED   3.2 s  a lock ends with its process: tests/x.py stays green"
+    assert summarize(rules=300, missed=[], red=[]) == "300 of 300 rules are guarded"
+    assert summarize(rules=300, missed=[line], red=[]).splitlines() == ["299 of 300 rules are guarded", line]
+    assert summarize(rules=3, missed=[], red=["not green: x"]).splitlines() == [
+        "not green: x",
+        "3 of 3 rules are guarded",
+    ]

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 PATIENCE = float(os.environ.get("MLSPEC_PATIENCE", "90"))  # seconds until a condition that never comes fails a test
-STARTING = (
-    90.0  # the same for a program that a test needs before it begins; tests/mutations shortens PATIENCE, and not this
-)
+# The same for a program that a test needs before it begins; tests/mutations shortens PATIENCE, and not this.
+STARTING = 90.0
 
 
 def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:

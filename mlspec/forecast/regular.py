@@ -121,15 +121,17 @@ def hide_values(panel: Panel, hidden: pd.DataFrame) -> Panel:
 
 
 def _fill_gaps(values: pd.Series, numbers: npt.NDArray[np.int64], season: int) -> pd.Series:
-    """Fill in the order of time, so that a filled value can fill a gap one season later. `numbers`: the series of each value."""
+    """Fill each gap by the newest value whole seasons before it, or else by the last value. `numbers`: the series of each value.
+
+    The values of a series stand together, in the order of time. A long gap costs no more than a short one.
+    """
     if not values.isna().any():
         return values
-    for _ in range(int(np.bincount(numbers).max()) // max(season, 1) + 1):
-        before = values.groupby(numbers).shift(season)
-        if not (values.isna() & before.notna()).any():
-            break
-        values = values.fillna(before)
-    return values.groupby(numbers).ffill()
+    length = max(season, 1)
+    counts = np.bincount(numbers)
+    places = np.arange(len(values)) - (np.cumsum(counts) - counts)[numbers]
+    seasonal = values.groupby(numbers * length + places % length).ffill()
+    return seasonal.groupby(numbers).ffill()
 
 
 def _known_future(panel: Panel, future: TypedRows | None) -> pd.DataFrame:

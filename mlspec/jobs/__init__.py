@@ -12,6 +12,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from mlspec import memory
@@ -32,10 +33,15 @@ STEPS: dict[StepName, str] = {
     "inventory": "inventory",
     "evaluate": "evaluate",
 }
-# What a prediction imports: loaded once in the process that others are forked from. Trees need more than twice as long.
-_FOR_ANY_MODEL = ("mlspec.jobs.predictor", "statsforecast")
-WHAT_IF_SECONDS = 40.0  # a request is answered within a minute
+# What a prediction imports: loaded once in the process that others are forked from, as the libraries of models need seconds.
+_FOR_ANY_MODEL = ("mlspec.jobs.predictor",)
+_FOR_STATISTICS = ("statsforecast.models",)
 _FOR_TREES = ("mlforecast", "sklearn.ensemble", "lightgbm")
+# kind: what its candidates import. A kind that is not here is one of statistics; one of the project's own has processes of its own.
+_FOR_KIND: dict[str, tuple[str, ...]] = {
+    "seasonal-naive": (), "custom": (), "ensemble": (), "gradient-boosting": _FOR_TREES,
+}  # fmt: skip
+WHAT_IF_SECONDS = 40.0  # a request is answered within a minute
 
 
 def run(request: StepRequest, progress: Progress) -> StepResult:
@@ -197,9 +203,10 @@ def libraries_to_preload(spec: Mapping[str, Any]) -> list[str]:
     """Return the modules that predictions of a spec's models import. A spec that does not list its candidates may have trees."""
     model = spec.get("model")
     candidates = model.get("candidates") if isinstance(model, Mapping) else None
-    if isinstance(candidates, list) and all(each.get("kind") != "gradient-boosting" for each in candidates):
-        return [*_FOR_ANY_MODEL]
-    return [*_FOR_ANY_MODEL, *_FOR_TREES]
+    if not isinstance(candidates, list):
+        return [*_FOR_ANY_MODEL, *_FOR_STATISTICS, *_FOR_TREES]
+    needed = (_FOR_KIND.get(str(candidate.get("kind")), _FOR_STATISTICS) for candidate in candidates)
+    return list(dict.fromkeys((*_FOR_ANY_MODEL, *chain.from_iterable(needed))))
 
 
 def _send_result(work: Callable[[StepRequest], Any], request: StepRequest, sender: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from textwrap import indent
 from typing import Any
 
@@ -113,8 +114,9 @@ retention: {releases: 20, runs: 400d, events: 2y}
 """
 
 
+@cache
 def load_as_text(text: str) -> Any:
-    """Return an example with every scalar as text."""
+    """Return an example with every scalar as text. Nobody changes it: it is read once, for all of its fields."""
     return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506  (it makes text, lists and mappings only)
 
 

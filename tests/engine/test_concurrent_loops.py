@@ -12,6 +12,7 @@ from mlspec.engine.apply import apply_specs
 from mlspec.errors import Exit, LockHeld
 from tests.engine.steps import engine, spec
 from tests.engine.test_crash import in_child
+from tests.engine.world import World
 from tests.stores import Home
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -25,6 +26,15 @@ def test_a_held_lock_names_its_holder(tmp_path: Path, home: Home) -> None:
     assert isinstance(outcome.error, LockHeld)
     assert f"pid {os.getpid()} on " in outcome.error.message
     assert "since 2024-03-01T00:00:00Z" in outcome.error.message
+
+
+def test_a_pass_of_the_loop_leaves_a_held_forecast_to_its_holder(tmp_path: Path, home: Home) -> None:
+    world = World(tmp_path, home)
+    with world.target.lock_forecast("demand", "apply", "2024-03-01T00:00:00Z", 0.0):
+        found = world.look()
+    assert isinstance(found.error, LockHeld)
+    assert (world.steps.asked, world.observed.resources) == ([], {})
+    assert world.look().error is None
 
 
 def test_whoever_waits_for_a_lock_logs_for_whom(tmp_path: Path, home: Home, caplog: pytest.LogCaptureFixture) -> None:

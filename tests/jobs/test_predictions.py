@@ -206,14 +206,18 @@ def test_what_is_not_all_of_the_forecast_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("candidates", "trees"),
+    ("candidates", "statistics", "trees"),
     [
-        ([{"kind": "seasonal-naive"}, {"kind": "theta"}], False),
-        ([{"kind": "seasonal-naive"}, {"kind": "gradient-boosting"}], True),
-        ("auto", True),
+        ([{"kind": "seasonal-naive"}], False, False),
+        ([{"kind": "seasonal-naive"}, {"kind": "theta"}], True, False),
+        ([{"kind": "seasonal-naive"}, {"kind": "gradient-boosting"}], False, True),
+        ("auto", True, True),
     ],
 )
-def test_a_server_waits_for_the_libraries_of_trees_only_where_there_may_be_some(candidates: Any, trees: bool) -> None:
+def test_a_server_waits_for_the_libraries_of_those_models_only_that_there_may_be(
+    candidates: Any, statistics: bool, trees: bool
+) -> None:
     libraries = jobs.libraries_to_preload({"model": {"candidates": candidates}})
+    assert ("statsforecast.models" in libraries) is statistics
     assert ("lightgbm" in libraries) is trees
     assert "mlspec.jobs.predictor" in libraries

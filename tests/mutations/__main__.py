@@ -5,7 +5,7 @@ turns red where its own statements fail: a fixture that fails says nothing of th
 mutation, and run that way first; `--passed` says that they have just passed in this checkout, as in `.ci/run`.
 
 Each run of tests is a fork of this process, which has imported the libraries that the tests need: their import is most of what
-a new process takes. There is one copy for each processor, used again and again; what is broken in it is mended after the run.
+a new process takes. Each of the runs at a time has a copy, used again and again; what is broken in it is mended after the run.
 """
 
 from __future__ import annotations
@@ -45,11 +45,18 @@ LEFT_OUT = (
     "build",
     "dist",
 )
-IMPORTED = ("click", "hypothesis", "jinja2", "psycopg", "pydantic", "yaml")  # nothing that starts a thread
+# Nothing that starts a thread of its own where ONE_THREAD is set, or opens a connection.
+IMPORTED = (
+    "click", "hypothesis", "jinja2", "psycopg", "pydantic", "yaml", "pandas", "pyarrow.parquet", "sklearn.ensemble",
+    "statsforecast.models", "mlforecast.lag_transforms", "lightgbm", "skops.io", "starlette.applications", "uvicorn",
+    "google.cloud.storage",
+)  # fmt: skip
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # while they are imported
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider")
 LONGEST = 300  # seconds that one mutation's tests may take; one that runs on for ever is not caught by a test
 GREEN, RED, NOT_RUN = 0, 1, 100
 NOTICED = "noticed by "
+AT_ONCE = 2 * (os.cpu_count() or 1)  # as in `scripts/test --all`: many tests wait for a program of their own
 PATIENCE = "15"  # seconds that a test waits for what a mutation may have turned off
 
 
@@ -194,25 +201,40 @@ def ran(jobs: Sequence[Job], count: int) -> Iterator[tuple[Run, str]]:
             yield done, done.ended(status)
 
 
+def import_libraries() -> None:
+    """Import what most tests need. A fork has none of the threads that a library started before: none may start some."""
+    os.environ |= ONE_THREAD
+    for name in IMPORTED:
+        importlib.import_module(name)
+    for name in ONE_THREAD:
+        del os.environ[name]
+
+
+def summarize(*, rules: int, missed: Sequence[str], red: Sequence[str]) -> str:
+    """Return what ends the log: the tests that are red unbroken, the count, and each missed rule again."""
+    return "\n".join([*red, f"{rules - len(missed)} of {rules} rules are guarded", *missed])
+
+
 def main(word: str = "", *, passed: bool = False) -> int:
-    """Break those rules that hold `word`, one a processor at a time, and say which nobody guards. `passed`: skip the green runs."""
+    """Break those rules that hold `word`, some at a time, and say which nobody guards. `passed`: skip the green runs."""
     chosen = [mutation for mutation in MUTATIONS if word in mutation.rule]
     os.environ |= {
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "MLSPEC_HYPOTHESIS": "any failure",
     }  # what libraries bring along costs seconds, and these tests need none
-    for name in IMPORTED:
-        importlib.import_module(name)
+    import_libraries()
     jobs = [*([] if passed else by_file(chosen)), *(Job(mutation.tests, mutation) for mutation in chosen)]
-    red, missed = [], 0
-    for run, problem in ran(jobs, os.cpu_count() or 1):
+    red: list[str] = []
+    missed: list[str] = []
+    for run, problem in ran(jobs, AT_ONCE):
         if run.job.mutation is None:
             red += [problem] if problem else []
             continue
         how = f"MISSED {run.seconds:5.1f} s" if problem else f"caught {run.seconds:5.1f} s"
-        print(f"{how}  {run.job.mutation.rule}: {problem or run.noticed_by}", flush=True)
-        missed += bool(problem)
-    print(*red, f"{len(chosen) - missed} of {len(chosen)} rules are guarded", sep="\n")
+        line = f"{how}  {run.job.mutation.rule}: {problem or run.noticed_by}"
+        print(line, flush=True)
+        missed += [line] if problem else []
+    print(summarize(rules=len(chosen), missed=missed, red=red))
     return int(not chosen or bool(red) or bool(missed))
 
 

@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import connection, forkserver
 from pathlib import Path
 
+from mlspec.jobs import STEPS
+
 # What steps import sooner or later. Nothing here starts a thread or opens a connection.
 IMPORTED = (
-    "tests.gcp.standin.standin", "mlspec.cli.main", "mlspec.cli.commands.step", "mlspec.jobs", "mlspec.jobs.backtest", "mlforecast",
-    "sklearn.ensemble", "statsforecast", "google.cloud.storage", "google.cloud.bigquery", "google.cloud.run_v2",
+    "tests.gcp.standin.standin", "mlspec.cli.main", "mlspec.cli.commands.step", "mlspec.cli.far_step", "mlspec.engine.kinds.gcp",
+    "mlspec.targets.gcp.target", *(f"mlspec.jobs.{step}" for step in STEPS.values()), "mlforecast", "sklearn.ensemble",
+    "statsforecast.models", "skops.io", "google.cloud.storage", "google.cloud.bigquery", "google.cloud.run_v2",
     "google.cloud.aiplatform_v1", "google.cloud.monitoring_v3",
 )  # fmt: skip
 _CONTEXT = multiprocessing.get_context("forkserver")

@@ -16,5 +16,5 @@ MUTATIONS = (
              step("where_the_gate_keeps_a_version_out_the_forecast_is_made_with_what_serves_and_the_run_is_red")),
     Mutation("a pass is ended whatever failed", "state/pass_steps.py",
              '("forecast",), runs="any end", acts', '("forecast",), acts',
-             "tests/engine/test_dag_is_pass.py"),
+             "tests/engine/test_dag_is_pass.py::test_the_loop_the_steps_and_both_in_turn_end_alike"),
 )  # fmt: skip

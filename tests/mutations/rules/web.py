@@ -57,7 +57,7 @@ MUTATIONS = (
              ADMISSION + "::test_json_that_parsers_read_in_different_ways_is_refused"),
     Mutation("a prediction whose process was lost is tried again", "web/prediction_cache.py",
              "if serial == self._serial and not self._is_try_due():", "if serial == self._serial:",
-             "tests/web/test_prediction_cache.py"),
+             "tests/web/test_prediction_cache.py::test_a_prediction_whose_process_is_lost_again_and_again_is_tried_at_growing_pauses_until_it_succeeds"),
     Mutation("clients that wait make room for others", "web/connection.py",
              "if len(self.connections) > MOST_CONNECTIONS:", "if False:",
              SLOW + "::test_clients_that_keep_the_server_waiting_make_room_for_others"),
