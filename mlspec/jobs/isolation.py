@@ -8,6 +8,7 @@ uses several would wait for them. Its answer is Arrow's or JSON's form of plain 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import os
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 # Seconds of processor time: a forecast of 100,000 series takes some minutes, one in a circle of nodes never ends.
 MOST_SECONDS = 3600
 _MOST_WAIT = 2.0 * MOST_SECONDS
+_SIGNAL_AT_END_OF_PARENT = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 _DONE, _FAILED, _NO_MEMORY, _DEFECT = b"d", b"f", b"m", b"x"
 
 
@@ -133,14 +135,14 @@ def start_apart(work: Callable[[], bytes], source: str, lost: Callable[[str], Ml
     child, forked = 0, None
     try:
         # A signal waits until the process is known, so that it leaves none behind, and no lock that is taken for a fork.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        mask, parent = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()), os.getpid()
         try:
             receiver, sender = os.pipe()
             with _stops_kept() as stops:
                 child = _fork()
             if child == 0:
                 os.close(receiver)
-                _work_and_exit(work, sender, mask)
+                _work_and_exit(work, sender, parent, mask)
             os.close(sender)
             forked = ForkedWork(child, FileIO(receiver), source, lost)
         finally:
@@ -188,10 +190,11 @@ def _fork() -> int:
         return os.fork()
 
 
-def _work_and_exit(work: Callable[[], bytes], sender: int, mask: set[int | signal.Signals]) -> NoReturn:
+def _work_and_exit(work: Callable[[], bytes], sender: int, parent: int, mask: set[int | signal.Signals]) -> NoReturn:
     """Do the work in the forked process, write the result, and end without the clean-up of the parent's libraries."""
     code = 1
     try:
+        _end_with(parent)
         _prepare_child(mask)
         answer = _do_work(work)
         with open(sender, "wb") as stream:
@@ -199,6 +202,17 @@ def _work_and_exit(work: Callable[[], bytes], sender: int, mask: set[int | signa
         code = 0
     finally:
         os._exit(code)
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end when its parent is killed, where the kernel can do that: it has the lock of the forecast open too.
+
+    Elsewhere it ends when it writes its answer, and the lock is held until then.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SIGNAL_AT_END_OF_PARENT, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed before the kernel knew
+            os._exit(1)
 
 
 def _prepare_child(mask: set[int | signal.Signals]) -> None:

@@ -33,7 +33,8 @@ def step_inputs(forecast: str, spec: Forecast, step: StepName, roles: Iterable[s
 def step_outputs(forecast: str, roles: Iterable[str]) -> tuple[LineageDataset, ...]:
     """Return the data sets of the files of these roles: `panel-2023` is a part of the panel, `model-v1` a version of the model."""
     return tuple(
-        LineageDataset(NAMESPACE, f"{forecast}.{name}") for name in dict.fromkeys(_plain(role) for role in sorted(roles))
+        LineageDataset(NAMESPACE, f"{forecast}.{name}")
+        for name in dict.fromkeys(_plain(role) for role in sorted(roles))
     )
 
 

@@ -38,8 +38,8 @@ class StepRequest:
     """`spec` is the resolved forecast as JSON; `root` the project's root; `inputs` files by role; `out` an empty folder.
 
     `options` differ by step: `candidate` (train), `version` and `cutoffs` (forecast), `as_of` (forecast, inventory; RFC 3339),
-    `now` (check, evaluate; RFC 3339), `actuals_since` (evaluate; a date). `kept` is a folder for what a run that is stopped leaves to
-    the next one; None: nothing is.
+    `now` (check, evaluate; RFC 3339), `actuals_since` (evaluate; a date). `kept` is a folder for what a run that is stopped leaves
+    to the next one; None: nothing is.
     """
 
     step: StepName

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from mlspec.spec.candidates import GradientBoosting
 from tests.examples import sales
 from tests.forecast.test_workers import panel
 from tests.jobs.pipeline import Pipeline
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 PANEL = panel(4)
@@ -349,3 +351,28 @@ def test_the_model_file_of_a_statistical_candidate_needs_no_process(monkeypatch:
     assert b"seasonal-naive" in trees.unpack_archive(dump_model(model))["manifest.json"]
     monkeypatch.setattr(isolation, "run_apart", lambda *_: pytest.fail("forked"))
     assert len(forecast_apart(model, PANEL, SOURCE)) == 4 * 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_step_that_is_killed_leaves_no_process_that_holds_its_lock() -> None:
+    """What the forked process has open is closed once it ends: here a pipe, in a step the lock of the forecast."""
+    receiver, sender = os.pipe()
+    step = os.fork()
+    if step == 0:
+        os.close(receiver)
+
+        def work() -> bytes:
+            os.write(sender, b"works")
+            signal.pause()
+            return b""
+
+        isolation.start_apart(work, SOURCE, DamagedModel)
+        signal.pause()
+        os._exit(0)
+    os.close(sender)
+    assert os.read(receiver, 5) == b"works"
+    os.kill(step, signal.SIGKILL)
+    os.waitpid(step, 0)
+    assert select.select([receiver], [], [], PATIENCE)[0]
+    assert os.read(receiver, 1) == b""
+    os.close(receiver)

@@ -49,6 +49,9 @@ MUTATIONS = (
              "tests/jobs/test_kept_results.py"),
     Mutation("a part that was built is told from another", "jobs/built_panel.py",
              '            "part": number,', '            "part": 0,', "tests/jobs/test_kept_results.py"),
+    Mutation("a process of a step ends with it", "jobs/isolation.py",
+             "        _end_with(parent)\n", "",
+             "tests/jobs/test_isolation.py::test_a_step_that_is_killed_leaves_no_process_that_holds_its_lock"),
     Mutation("a model file is never read in the process of a step", "jobs/process_workers.py",
              "ShareProcess(source, lost, fewest_shares=1)", "ShareProcess(source, lost)", "tests/jobs/test_process_workers.py"),
 )  # fmt: skip
