@@ -24,4 +24,7 @@ MUTATIONS = (
     Mutation("a loop waits for a store that is away", "cli/commands/reconcile.py",
              "if not (outage.began or isinstance(error, UNREACHABLE)):", "if not outage.began:",
              "tests/cli/test_reconcile.py::test_a_loop_whose_store_is_away_waits_and_says_so_once"),
+    Mutation("a rollback that fails when no page waits any more is recorded", "cli/action_process.py",
+             "            _record_failure(words, str(problem))\n", "            pass\n",
+             "tests/web/test_rollback_page.py::test_a_rollback_that_fails_after_it_was_accepted_is_on_the_page_of_its_forecast"),
 )  # fmt: skip

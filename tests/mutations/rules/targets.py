@@ -114,4 +114,7 @@ MUTATIONS = (
              "tests/gcp/test_monitoring.py"),
     Mutation("a table of terms is of the data", "targets/local/sources.py",
              "[*files, *_term_files(spec, root)]", "files", "tests/targets/test_local.py::test_tables_of_terms_are_of_the_data"),
+    Mutation("a lineage receiver that takes nothing is not tried again", "targets/openlineage_receiver.py",
+             "            self._given_up = True\n", "",
+             "tests/engine/test_lineage.py::test_a_receiver_that_is_down_or_silent_is_said_once_and_not_tried_again"),
 )  # fmt: skip
