@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests import tools
 from tests.conftest import LONGEST
 from tests.gcp.standin.forked import IMPORTED
-from tests.mutations.__main__ import summarize
+from tests.mutations import __main__ as mutations
+from tests.mutations.__main__ import Job, summarize
 
 HERE = Path(__file__).parent
 
@@ -76,3 +80,18 @@ def test_the_end_of_a_run_of_mutations_names_the_rules_that_were_missed_again() 
         "not green: x",
         "3 of 3 rules are guarded",
     ]
+
+
+def test_a_rule_whose_tests_did_not_run_is_tried_once_more_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a server may not start in time. That says nothing of the rule."""
+    slow, quick = Job(("slow",)), Job(("quick",))
+    tried: list[tuple[list[Job], int]] = []
+
+    def ran(jobs: Sequence[Job], count: int) -> list[tuple[Any, str]]:
+        tried.append((list(jobs), count))
+        first = len(tried) == 1
+        return [(SimpleNamespace(job=job, is_decided=not first or job is quick), "") for job in jobs]
+
+    monkeypatch.setattr(mutations, "ran", ran)
+    assert [run.job for run, _problem in mutations.decided([slow, quick])] == [quick, slow]
+    assert tried == [([slow, quick], mutations.AT_ONCE), ([slow], 1)]

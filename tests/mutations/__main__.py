@@ -122,6 +122,7 @@ class Run:
         self.folder, self.job = folder, job
         self.broken = Broken(folder, job.mutation) if job.mutation else None
         self._said, self._began = folder / "said.txt", time.monotonic()
+        self.is_decided = True  # unless the tests did not come to their own statements, or not to their end
         self.process = os.fork()
         if self.process == 0:
             self._end()
@@ -177,7 +178,8 @@ class Run:
             return f"{self.job.mutation.file} holds the text to replace {self.broken.count} times, not once"
         if code == GREEN:
             return f"{tests} stays green"
-        return "" if code == RED else f"{tests} did not run, or not to its end in {LONGEST} s: {said}"
+        self.is_decided = code == RED
+        return "" if self.is_decided else f"{tests} did not run, or not to its end in {LONGEST} s: {said}"
 
 
 def by_file(mutations: Sequence[Mutation]) -> list[Job]:
@@ -199,6 +201,17 @@ def ran(jobs: Sequence[Job], count: int) -> Iterator[tuple[Run, str]]:
             done = running.pop(process)
             idle.append(done.folder)
             yield done, done.ended(status)
+
+
+def decided(jobs: Sequence[Job]) -> Iterator[tuple[Run, str]]:
+    """Run jobs. Where the tests did not run, as when a server did not start in time, they are tried again, one by one."""
+    undecided: list[Job] = []
+    for run, problem in ran(jobs, AT_ONCE):
+        if run.is_decided:
+            yield run, problem
+        else:
+            undecided.append(run.job)
+    yield from ran(undecided, 1)
 
 
 def import_libraries() -> None:
@@ -226,7 +239,7 @@ def main(word: str = "", *, passed: bool = False) -> int:
     jobs = [*([] if passed else by_file(chosen)), *(Job(mutation.tests, mutation) for mutation in chosen)]
     red: list[str] = []
     missed: list[str] = []
-    for run, problem in ran(jobs, AT_ONCE):
+    for run, problem in decided(jobs):
         if run.job.mutation is None:
             red += [problem] if problem else []
             continue
