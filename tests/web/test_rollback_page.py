@@ -108,7 +108,7 @@ def test_the_preview_refuses_in_the_words_of_the_command(acting: tuple[PageProje
     made, site = acting
     for path, code, words in (
         (f"{ROLLBACK}?to=3", 409, "is what serves now"),
-        (f"{ROLLBACK}?to=9", 400, "demand has no release 9"),
+        (f"{ROLLBACK}?to=9", 404, "demand has no release 9"),
         (f"{ROLLBACK}?to=1e9", 400, "is no number of a release"),
         ("/forecasts/orders/actions/rollback", 409, "there is no earlier good release to roll back to"),
     ):
