@@ -15,6 +15,7 @@ import pandas as pd
 
 from mlspec.errors import UsageError
 from mlspec.forecast.frame import ID, PREFIX, TIME, Panel
+from mlspec.forecast.reading.numbers import read_flag
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import collect_parts
 from mlspec.spec.faults import did_you_mean
@@ -125,8 +126,9 @@ def _changed_values(
 
 
 def _read_number(change: PlanChange) -> float:
+    flag = read_flag(change.value)
     try:
-        number = float(change.value)
+        number = float(change.value) if flag is None else flag
     except ValueError:
         number = math.nan
     if not math.isfinite(number):

@@ -23,7 +23,14 @@ from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialec
 from mlspec.forecast.reading.header import MissingColumn
 from mlspec.forecast.reading.numbers import parse_numbers
 from mlspec.forecast.reading.table import Table
-from mlspec.forecast.reading.texts import CovariateKind, covariate_kind, parse_covariate, parse_names, parse_share
+from mlspec.forecast.reading.texts import (
+    CovariateKind,
+    covariate_kind,
+    parse_covariate,
+    parse_names,
+    parse_share,
+    static_kind,
+)
 from mlspec.forecast.reading.times import parse_times
 from mlspec.forecast.source import read_history, read_source
 from mlspec.spec.dataset import Dataset
@@ -69,7 +76,8 @@ def cell_kinds(dataset: Dataset) -> dict[str, CellKind]:
 def covariate_kinds(dataset: Dataset, columns: Mapping[str, Column]) -> dict[str, CovariateKind]:
     """Return the kind of each covariate, from all of its cells."""
     cov, dialect = dataset.covariates, source_dialect(dataset.source)
-    return {name: covariate_kind(columns[name], dialect) for name in (*cov.known, *cov.past, *cov.static)}
+    kinds = {name: covariate_kind(columns[name], dialect) for name in (*cov.known, *cov.past)}
+    return kinds | {name: static_kind(columns[name], dialect) for name in cov.static}
 
 
 def type_rows(dataset: Dataset, table: Table, kinds: Mapping[str, CovariateKind]) -> TypedRows:

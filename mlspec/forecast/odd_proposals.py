@@ -21,7 +21,7 @@ from mlspec.forecast.sample import Sample
 
 # Names in English and in Portuguese.
 _AVAILABLE = re.compile(
-    r"^(is[ _-]?)?(in[ _-]?stock|available|for[ _-]?sale)$|^(em|com)[ _-]?estoque$|^dispon[ií]vel$", re.IGNORECASE
+    r"^(is[ _-]?)?(in[ _-]?stock|available|for[ _-]?sale)$|^(em|com|tem)[ _-]?estoque$|^dispon[ií]vel$", re.IGNORECASE
 )
 _OUT_OF_STOCK = re.compile(
     r"^(is[ _-]?)?(out[ _-]?of[ _-]?stock|stock[ _-]?outs?|oos)$"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from mlspec.errors import DataError
 from mlspec.forecast.frequency import Frequency, parse_frequency
@@ -21,7 +22,7 @@ from mlspec.forecast.odd_proposals import find_stock_column, name_series, opposi
 from mlspec.forecast.proposals import RowProposal, as_history, find_repeated, is_clock_time, propose_rows
 from mlspec.forecast.reading.column import BadRow, ParsedColumn, as_text
 from mlspec.forecast.reading.evidence import DateEvidence
-from mlspec.forecast.reading.numbers import FLAGS, parse_numbers
+from mlspec.forecast.reading.numbers import is_missing, parse_numbers, read_flag
 from mlspec.forecast.reading.times import describe_form, parse_times
 from mlspec.forecast.sample import Sample, date_doubt, find_dates, parse_dates, refuse_swapped_days
 from mlspec.forecast.series_keys import KEY_NAMES, ROW_NUMBERS, determines_column, find_series_columns, is_constant
@@ -50,7 +51,7 @@ _DAY = r"[0-9]{1,4}[./-][0-9]{1,2}(?:[./-](?:[0-9]{1,4})?)?"
 _SPAN = re.compile(rf"{_DAY}\s*(?:[-/–—]|to|at[eé]|ao?|bis)\s*{_DAY}", re.IGNORECASE)  # of days: 01.01.-07.01.2024
 _MONTH_FORMS = ("%m/%Y", "%m-%Y", "%m.%Y", "%Y/%m", "%Y-%m", "yyyymm")
 _SOME = 0.2  # share of cells that are dates of one form, from which a column is one of dates with odd cells
-_MOST_FLAGS = 8  # spellings of true and false in one column
+_MOST_FLAGS = 8  # spellings of yes and no in one column
 _AGREE = 0.9  # share of cells that must be dates of one form
 _HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "MS": 6, "ME": 6, "QS": 4, "QE": 4, "YS": 2, "YE": 2}
 
@@ -413,7 +414,10 @@ def _why_left_out(  # noqa: PLR0911  (the first reason that applies)
 
 def _is_flag(sample: Sample, name: str) -> bool:
     texts = as_text(sample.table.columns[name]).texts
-    return len(texts) <= _MOST_FLAGS and all(text.lower() in FLAGS for text in texts.to_pylist())
+    if len(texts) > _MOST_FLAGS:
+        return False
+    present = texts.filter(pa.array(~is_missing(texts)))
+    return all(read_flag(text) is not None for text in present.to_pylist())
 
 
 def _target_parts(figures: Mapping[str, pd.Series], columns: Sequence[str], target: str) -> frozenset[str]:

@@ -272,7 +272,7 @@ class Dataset(Part):
     )  # fmt: skip
     available: Column | None = Field(
         default=None, examples=["in_stock"],
-        description="A column that says whether a series was for sale in a period: 1 or 0, true or false, or a share of it. "
+        description="A column that says whether a series was for sale in a period: 1 or 0, yes or no, or a share of it. "
         "Below half, its demand is unknown, not low: the period is filled and never scored. Over the horizon all are for sale.",
     )  # fmt: skip
     outliers: Literal["keep", "replace"] = Field(

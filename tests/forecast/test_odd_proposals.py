@@ -44,7 +44,13 @@ def units(out: float = 0.0, **odd: float) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("in_stock", (0, 1)), ("is_available", ("false", "true")), ("em_estoque", (0.2, 0.9)), ("disponível", (0, 1))],
+    [
+        ("in_stock", (0, 1)),
+        ("is_available", ("false", "true")),
+        ("em_estoque", (0.2, 0.9)),
+        ("disponível", (0, 1)),
+        ("tem estoque", ("Não", "Sim")),
+    ],
 )
 def test_a_column_of_stock_is_proposed_with_what_it_changes(
     tmp_path: Path, name: str, words: tuple[object, object]

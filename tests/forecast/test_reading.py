@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from mlspec.errors import DataError
 from mlspec.forecast.load import load_history
-from mlspec.forecast.reading.column import texts_as_column
+from mlspec.forecast.reading.column import as_text, texts_as_column
 from mlspec.forecast.reading.dialect import Dialect
 from mlspec.forecast.reading.numbers import parse_numbers
+from mlspec.forecast.reading.texts import covariate_kind, parse_covariate, static_kind
 from mlspec.forecast.reading.times import parse_times
 from mlspec.jobs.profile import profile_file
 from tests.forecast.layouts import (
@@ -403,3 +404,17 @@ def test_a_row_of_absent_values_and_empty_texts_is_no_row(tmp_path: Path) -> Non
     pd.DataFrame(lines).to_parquet(tmp_path / "v.parquet")
     rows = load_history(dataset("v.parquet", {}), tmp_path)
     assert (len(rows.frame), len(rows.bad)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("TRUE", "FALSE"), ("VERDADEIRO", "FALSO"), ("Yes", "no"), ("sim", "Não"), ("SIM", "na\u0303o")],
+)
+def test_a_covariate_that_says_yes_or_no_is_one_or_zero(yes: str, no: str) -> None:
+    column, other = as_text(pd.Series([yes, no, "", yes])), as_text(pd.Series([yes, no, "talvez", "7x", "nunca"]))
+    dialect = Dialect()
+    assert (covariate_kind(column, dialect), covariate_kind(other, dialect)) == ("flag", "category")
+    assert parse_covariate(column, "flag", dialect).values.tolist()[:2] == [1.0, 0.0]
+    assert static_kind(column, dialect) == ("flag" if yes == "TRUE" else "category")
+    odd = parse_covariate(as_text(pd.Series([yes, no, "talvez"])), "flag", dialect).problems
+    assert odd.tolist() == ["is neither true nor false, yes nor no, unlike the rest of the column"]

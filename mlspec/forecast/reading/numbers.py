@@ -6,6 +6,7 @@ A number below zero has its sign in front, or behind (`5-`), or stands in parent
 from __future__ import annotations
 
 import re
+from unicodedata import combining, normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,11 @@ from mlspec.forecast.reading.odd_cells import explain_odd_number
 
 # Texts that mean "no value" in a column of numbers or of a covariate. They are valid names of series.
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none")
-FLAGS = {"true": 1.0, "false": 0.0}
+# Words for yes and no, without case and accents, in English and in Portuguese, as people and spreadsheets write them.
+_FLAGS = {
+    "true": 1.0, "yes": 1.0, "verdadeiro": 1.0, "sim": 1.0, "false": 0.0, "no": 0.0, "falso": 0.0, "nao": 0.0,
+}  # fmt: skip
+_LONGEST_FLAG = 20  # characters, also of one whose accents are characters of their own
 # Larger than any demand. Below it, sums of squares are finite and a float represents every integer.
 LARGEST = 1e15
 # A space between digits may be one that does not break a line, as French programs write it.
@@ -42,6 +47,14 @@ def parse_numbers(column: Column, dialect: Dialect) -> ParsedColumn:
     if pd.api.types.is_numeric_dtype(column):
         return _mask_implausible(column.astype("float64", copy=False))
     return refuse_all(column, "is a date, not a number")
+
+
+def read_flag(text: str) -> float | None:
+    """Return 1 for a word that says yes, 0 for one that says no, and None for any other text."""
+    if len(text) > _LONGEST_FLAG:
+        return None
+    plain = "".join(letter for letter in normalize("NFD", text.strip().casefold()) if not combining(letter))
+    return _FLAGS.get(plain)
 
 
 def read_texts(
@@ -118,7 +131,7 @@ _IMPLAUSIBLE = f"is larger than {LARGEST:g}: not a plausible quantity"
 
 def _why_no_number(text: str, dialect: Dialect) -> str:
     text = text.strip()
-    if text.lower() in FLAGS:
+    if read_flag(text) is not None:
         return "is true or false, not a number"
     if text.lower().lstrip("+-") in ("inf", "infinity"):
         return "is not a finite number"

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from mlspec.forecast.reading.column import NO_PROBLEMS, Column, ParsedColumn, TextColumn, as_text
 from mlspec.forecast.reading.dialect import Dialect
-from mlspec.forecast.reading.numbers import FLAGS, is_missing, parse_numbers, read_plain_texts, strip_currency
+from mlspec.forecast.reading.numbers import is_missing, parse_numbers, read_flag, read_plain_texts, strip_currency
 
 CovariateKind = Literal["number", "flag", "category"]
 
@@ -37,8 +37,17 @@ def covariate_kind(column: Column, dialect: Dialect) -> CovariateKind:
     numbers = len(distinct) - read_plain_texts(amounts, dialect.decimal, dialect.thousands).null_count
     if numbers > len(distinct) / 2:
         return "number"
-    flags = sum(text.lower() in FLAGS for text in distinct.to_pylist())
+    flags = sum(read_flag(text) is not None for text in distinct.to_pylist())
     return "flag" if flags > len(distinct) / 2 else "category"
+
+
+def static_kind(column: Column, dialect: Dialect) -> CovariateKind:
+    """Return a static column's kind. Its values name segments in tables and alerts: `Sim` and `Não` stay what they are."""
+    kind = covariate_kind(column, dialect)
+    if kind != "flag" or not isinstance(column, TextColumn):
+        return kind
+    distinct = column.texts.filter(pa.array(~is_missing(column.texts)))
+    return "flag" if any(text.lower() in ("true", "false") for text in distinct.to_pylist()) else "category"
 
 
 def parse_covariate(column: Column, kind: CovariateKind, dialect: Dialect) -> ParsedColumn:
@@ -51,8 +60,8 @@ def parse_covariate(column: Column, kind: CovariateKind, dialect: Dialect) -> Pa
     if kind == "category":
         values = np.array([None if absent else text for text, absent in zip(texts, missing, strict=True)], dtype=object)
         return ParsedColumn(pd.Series(named.expand(values), dtype=object), NO_PROBLEMS)
-    flags = np.array([FLAGS.get(text.lower(), np.nan) for text in texts], dtype="float64")
-    reason = "is neither TRUE nor FALSE, unlike the rest of the column"
+    flags = np.array([read_flag(text) for text in texts], dtype="float64")  # None becomes NaN
+    reason = "is neither true nor false, yes nor no, unlike the rest of the column"
     wrong = np.flatnonzero(np.isnan(flags) & ~missing)
     return ParsedColumn(pd.Series(named.expand(flags)), named.expand_reasons({int(code): reason for code in wrong}))
 
