@@ -31,6 +31,7 @@ from mlspec.spec.candidates import GradientBoosting
 from tests.examples import sales
 from tests.forecast.test_workers import panel
 from tests.jobs.pipeline import Pipeline
+from tests.tools import needs_linux
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -353,9 +354,9 @@ def test_the_model_file_of_a_statistical_candidate_needs_no_process(monkeypatch:
     assert len(forecast_apart(model, PANEL, SOURCE)) == 4 * 3
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_a_step_that_is_killed_leaves_no_process_that_holds_its_lock() -> None:
     """What the forked process has open is closed once it ends: here a pipe, in a step the lock of the forecast."""
+    needs_linux("only its kernel ends a process with the one that forked it")
     receiver, sender = os.pipe()
     step = os.fork()
     if step == 0:
