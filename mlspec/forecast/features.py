@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, OBSERVED, PREFIX, TARGET, TIME, Layout, Panel
+from mlspec.forecast.frame import AVAILABLE, ID, OBSERVED, PREFIX, TARGET, TIME, Layout, Panel
 
 # Calendar features by the frequency's base: those that can repeat within a year, a week or a day.
 CALENDAR: dict[str, tuple[str, ...]] = {
@@ -107,7 +107,7 @@ def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
 
 def _feature_columns(frame: pd.DataFrame, layout: Layout, encode: CategoryEncoder) -> pd.DataFrame:
     """Return the columns of a frame that trees may use, and the calendar's. Those that stay as they are share their memory."""
-    kept = {str(name): frame[name] for name in frame if name not in (*layout.past, OBSERVED)}
+    kept = {str(name): frame[name] for name in frame if name not in (*layout.past, OBSERVED, AVAILABLE)}
     return pd.DataFrame({**kept, **encode.numbers(frame), **_calendar(frame[TIME], layout)}, copy=False)
 
 

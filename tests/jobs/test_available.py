@@ -10,7 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mlspec.forecast.backtest import forecast_means
+from mlspec.forecast.candidates import fit_candidate
+from mlspec.forecast.frame import AVAILABLE, Panel, horizon_frame
+from mlspec.jobs.context import panel_layout
 from mlspec.plan.series_fates import fate_sentences
+from mlspec.spec.candidates import Candidate, GradientBoosting, Regression
+from mlspec.spec.forecast import Forecast
 from tests.jobs.pipeline import NOW, Pipeline
 
 START = date(2024, 1, 1)  # a Monday
@@ -107,3 +113,23 @@ def test_a_period_is_judged_without_the_series_that_had_nothing_to_sell(tmp_path
     first.spec["dataset"]["checks"]["completeness"] = {"min": 0.5}
     first.check()
     assert first.run("evaluate", now=NOW)["periods"] == 0
+
+
+@pytest.mark.parametrize("candidate", [
+    GradientBoosting(kind="gradient-boosting", lags=(1, 7), iterations=5),
+    GradientBoosting(kind="gradient-boosting", library="lightgbm", lags=(1, 7), iterations=5),
+    Regression(kind="regression"),
+], ids=lambda candidate: f"{candidate.kind}-{getattr(candidate, 'library', '')}")  # fmt: skip
+def test_no_candidate_learns_from_what_is_not_known_ahead(tmp_path: Path, candidate: Candidate) -> None:
+    """The panel says which periods had stock; those of the horizon are not known, so that this is no feature."""
+    run = checked(tmp_path, table())
+    layout = panel_layout(Forecast.model_validate(run.spec))
+    frame, series = panel(run), pd.read_parquet(run.files["series"])
+    assert AVAILABLE in frame
+    ahead = horizon_frame(Panel(frame, series, frame[:0], layout))
+    means = [
+        forecast_means(fit_candidate(candidate, known, 0), known, candidate.label)
+        for known in (Panel(frame, series, ahead, layout), Panel(frame.drop(columns=AVAILABLE), series, ahead, layout))
+    ]
+    assert len(means[0]) == 2 * layout.horizon
+    pd.testing.assert_frame_equal(*means, check_exact=True)
