@@ -10,7 +10,7 @@ from typing import Any
 from mlspec.engine.effects import checked_files
 from mlspec.errors import StateError
 from mlspec.plan.select import known_name
-from mlspec.plan.serving import stable_version
+from mlspec.plan.serving import keys_checked_otherwise, stable_version
 from mlspec.state.observed import Observed
 from mlspec.state.record import FileRef, Release, Version
 from mlspec.state.step import StepName, StepRequest
@@ -28,8 +28,16 @@ class ServingRecord:
     def step_request(
         self, target: Target, step: StepName, root: Path, files: Mapping[str, FileRef], options: Mapping[str, Any]
     ) -> StepRequest:
-        """Return the request of a step under the release's spec, on the newest data that was checked, with further files."""
+        """Return the request of a step under the release's spec, on the newest data that was checked, with further files.
+
+        Raises StateError if the data was checked under a spec with other series, periods or values.
+        """
         name = self.observed.forecast
+        if keys := keys_checked_otherwise(self.observed, self.release.spec):
+            raise StateError(
+                f"the newest data of {name} was checked under another spec than that of the version that serves: {', '.join(keys)}",
+                hint="apply a spec whose version passes its gate, or set these keys back and apply",
+            )
         refs = {**checked_files(self.observed.resources["data"].files), **files}
         inputs = {role: target.fetch_file(name, ref) for role, ref in refs.items()}
         return StepRequest(step=step, spec=self.release.spec, root=root, out=root, inputs=inputs, options=options)

@@ -6,12 +6,13 @@ past covariate is used only with a lag of at least the horizon, because that val
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import AVAILABLE, ID, OBSERVED, PREFIX, TARGET, TIME, Layout, Panel
+from mlspec.forecast.frame import ID, PREFIX, TARGET, TIME, Layout, Panel
 
 # Calendar features by the frequency's base: those that can repeat within a year, a week or a day.
 CALENDAR: dict[str, tuple[str, ...]] = {
@@ -44,13 +45,13 @@ class CategoryEncoder:
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return `frame` with every category replaced by its number."""
-        return frame.assign(**self.numbers(frame))
+        return frame.assign(**self.numbers({str(name): frame[name] for name in frame}))
 
-    def numbers(self, frame: pd.DataFrame) -> dict[str, pd.Series]:
-        """Return the number of every category of `frame`, by column."""
+    def numbers(self, columns: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
+        """Return the number of every category, by column."""
         return {
-            name: frame[name].map({text: float(code) for code, text in enumerate(texts)}).astype("float64")
-            for name, texts in self.categories.items() if name in frame
+            name: columns[name].map({text: float(code) for code, text in enumerate(texts)}).astype("float64")
+            for name, texts in self.categories.items() if name in columns
         }  # fmt: skip
 
 
@@ -88,16 +89,15 @@ def rolling_windows(layout: Layout) -> tuple[int, ...]:
 
 def count_features(layout: Layout, lags: tuple[int, ...]) -> int:
     """Return the number of columns that trees with these lags learn from."""
-    of_past = len(layout.past) * len(_past_lags(layout))
-    calendar = len(CALENDAR[layout.frequency.base])
-    return len(lags) + len(rolling_windows(layout)) + calendar + len(layout.known) + len(layout.static) + of_past
+    covariates = len(layout.known) + len(layout.static) + len(_lagged_columns(layout))
+    return len(lags) + len(rolling_windows(layout)) + len(CALENDAR[layout.frequency.base]) + covariates
 
 
 def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
     """Return the input frames of mlforecast, with categories as numbers."""
     layout = panel.layout
     static = list(layout.static)
-    history, ahead = _add_lagged(panel) if layout.past else (panel.frame, panel.future)
+    history, ahead = _add_lagged(panel, encode) if layout.past else (panel.frame, panel.future)
     history, ahead = (_feature_columns(frame, layout, encode) for frame in (history, ahead))
     if static:
         history = history.merge(encode(panel.series)[[ID, *static]], on=ID, how="left")
@@ -107,24 +107,28 @@ def feature_matrix(panel: Panel, encode: CategoryEncoder) -> FeatureMatrix:
 
 def _feature_columns(frame: pd.DataFrame, layout: Layout, encode: CategoryEncoder) -> pd.DataFrame:
     """Return the columns of a frame that trees may use, and the calendar's. Those that stay as they are share their memory."""
-    kept = {str(name): frame[name] for name in frame if name not in (*layout.past, OBSERVED, AVAILABLE)}
-    return pd.DataFrame({**kept, **encode.numbers(frame), **_calendar(frame[TIME], layout)}, copy=False)
+    wanted = {ID, TIME, TARGET, *layout.known, *_lagged_columns(layout)}
+    kept = {str(name): frame[name] for name in frame if name in wanted}
+    return pd.DataFrame({**kept, **encode.numbers(kept), **_calendar(frame[TIME], layout)}, copy=False)
 
 
-def _add_lagged(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _add_lagged(panel: Panel, encode: CategoryEncoder) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return history and horizon with lags of each past covariate: `horizon` periods, and one season if that is longer."""
     layout = panel.layout
     combined = pd.concat([panel.frame, panel.future], ignore_index=True) if len(panel.future) else panel.frame
     combined = combined.sort_values([ID, TIME], ignore_index=True)
-    lags = _past_lags(layout)
-    groups = combined.groupby(ID, sort=False)
-    combined = combined.assign(**{f"{name}_lag{lag}": groups[name].shift(lag) for name in layout.past for lag in lags})
+    groups = combined.assign(**encode.numbers({name: combined[name] for name in layout.past})).groupby(ID, sort=False)
+    combined = combined.assign(
+        **{column: groups[name].shift(lag) for column, (name, lag) in _lagged_columns(layout).items()}
+    )
     is_ahead = combined[TIME] > panel.cutoff
     return combined[~is_ahead].reset_index(drop=True), combined[is_ahead]
 
 
-def _past_lags(layout: Layout) -> list[int]:
-    return sorted({layout.horizon, max(layout.season, layout.horizon)})
+def _lagged_columns(layout: Layout) -> dict[str, tuple[str, int]]:
+    """Return the columns with lags of past covariates: for each the covariate, and the lag in periods."""
+    lags = sorted({layout.horizon, max(layout.season, layout.horizon)})
+    return {f"{name}_lag{lag}": (name, lag) for name in layout.past for lag in lags}
 
 
 def _calendar(times: pd.Series, layout: Layout) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlspec.plan.fields import flatten_keys
 from mlspec.spec.digest import digest_values, resolved_json
 from mlspec.spec.forecast import Forecast
 from mlspec.state.ledger import Hold, Ledger
@@ -86,6 +87,19 @@ def recorded_shape(document: Mapping[str, Json]) -> str:
 def fits_spec(observed: Observed, spec: Forecast) -> bool:
     """Return whether the version that serves can make the forecasts that the present spec asks for."""
     return observed.find_fact("deployment", "shape") in (None, spec_shape(spec))
+
+
+def keys_checked_otherwise(observed: Observed, served: Mapping[str, Json]) -> list[str]:
+    """Return the keys of the dataset that define a forecast, and by which the newest data was checked otherwise.
+
+    `served` is the spec of the release that serves, as JSON. The data is of another spec while the gate keeps the newest version out.
+    Covariates are left out: data may have more of them than a version uses, and a step says which it lacks.
+    """
+    checked, wanted = observed.resources["data"].resource.fields, flatten_keys(digest_values(served))
+    defining = tuple(key for key in SHAPE if key.startswith("dataset.") and key != "dataset.covariates")
+    defining += tuple(f"dataset.{key}" for key in LATER_SHAPE)
+    keys = {key for key in (*checked, *wanted) if key.startswith(defining)}
+    return sorted(key for key in keys if checked.get(key) != wanted.get(key))
 
 
 def _value_at(document: Mapping[str, Json], key: str) -> Json:

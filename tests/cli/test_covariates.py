@@ -129,6 +129,22 @@ def test_data_of_a_spec_that_the_gate_kept_out_lacks_what_serves_and_is_no_trace
         assert "the newest data was checked under another spec, and lacks 'promo'" in said.err
 
 
+def test_data_that_was_checked_with_other_series_is_no_data_of_the_version_that_serves(
+    applied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The gate keeps the version with the other series out. A report of the forecast that serves would compare what is not alike."""
+    monkeypatch.chdir(shutil.copytree(applied, tmp_path / "shop"))
+    edit(Path("data/sales.csv"), "day,shop,units", "day,region,units")
+    edit(Path("specs/demand.yaml"), "series: [shop]", "series: [region]")
+    edit(Path("specs/demand.yaml"), "below: 0.9", "below: 0.0000001")
+    mlspec = Planner(capsys)
+    mlspec("apply", "--yes")
+    for words in (("what-if", "demand", "--set", "promo=1"), ("drivers", "demand"), ("report", "demand")):
+        said = mlspec(*words)
+        assert (said.code, "Traceback" in said.err) == (1, False), said
+        assert "checked under another spec than that of the version that serves: dataset.series" in said.err
+
+
 def test_an_assumption_without_effect_is_said(planner: Planner) -> None:
     said = planner("what-if", "demand", "--set", "promo=0")
     assert "the forecast stays as it is: the model that serves finds no effect of this" in said.err

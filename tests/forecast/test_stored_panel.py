@@ -17,7 +17,7 @@ from mlspec.forecast.candidates.boosting import _find_runs, needs_differencing
 from mlspec.forecast.cold_start import forecast_cold_starts
 from mlspec.forecast.facts import history_facts, panel_size
 from mlspec.forecast.features import CategoryEncoder, count_features, feature_matrix
-from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, cross_periods
+from mlspec.forecast.frame import AVAILABLE, ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, cross_periods
 from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.series_parts import place_series
@@ -44,11 +44,11 @@ STARTS = (
     55,
     0,
 )  # of 12 series; the one from day 66 on is new, and too short for a model
-LAYOUT = Layout(parse_frequency("D"), 3, 7, known=("x_promo",), past=("x_price",), static=("x_shop",))
+LAYOUT = Layout(parse_frequency("D"), 3, 7, known=("x_promo",), past=("x_price", "x_offer"), static=("x_shop",))
 
 
 def make_panel(starts: tuple[int, ...] = STARTS) -> Panel:
-    """Daily series from their own starts, with a week in them, a text covariate and a static one."""
+    """Daily series from their own starts, with a week in them, covariates of all kinds and a column that is none."""
     names = pd.Series([f"s{(7 * place) % 100:02}" for place in range(len(starts))])
     ahead = LAYOUT.frequency.periods_after(DAYS[-1], 3)
     rows = cross_periods(names.sort_values(), DAYS.append(ahead))
@@ -60,10 +60,12 @@ def make_panel(starts: tuple[int, ...] = STARTS) -> Panel:
     frame = rows[begun & (rows[TIME] <= DAYS[-1])].reset_index(drop=True)
     number = frame[ID].str[1:].astype("int64")
     values = (number + 3 * frame[TIME].dt.dayofweek + frame[TIME].dt.day % 5 + 4 * (frame["x_promo"] == "none")) % 23
-    frame = frame.assign(**{TARGET: values.astype("float64"), OBSERVED: True, "x_price": 1.0 + number % 3})
+    frame = frame.assign(**{TARGET: values.astype("float64"), OBSERVED: True, AVAILABLE: True, "x_price": 1.0 + number % 3})
+    frame["x_offer"] = np.where(values % 2 == 0, "bundle", "none")
     ids = frame[ID].unique()
     series = pd.DataFrame({ID: ids, "x_shop": [f"shop {int(name[1:]) % 2}" for name in ids]})
-    return Panel(frame[[ID, TIME, TARGET, OBSERVED, "x_promo", "x_price"]], series, future, LAYOUT)
+    columns = [ID, TIME, TARGET, OBSERVED, AVAILABLE, "x_promo", "x_price", "x_offer"]
+    return Panel(frame[columns], series, future, LAYOUT)
 
 
 def deal(panel: Panel, parts: int) -> StoredPanel:
@@ -149,6 +151,7 @@ def test_new_series_are_forecast_from_their_siblings_in_other_parts() -> None:
 def test_the_features_of_trees_are_counted_before_they_are_made() -> None:
     """The sample of series depends on their number."""
     frames = feature_matrix(WHOLE, CategoryEncoder.from_panel(WHOLE))
+    assert {str(kind) for kind in frames.history.drop(columns=[ID, TIME]).dtypes} == {"float64"}
     without_lags = [name for name in frames.history if name not in (ID, TIME, TARGET)]
     assert count_features(LAYOUT, (1, 7, 14)) == len(without_lags) + 3 + 2
 
