@@ -9,7 +9,7 @@ import pandas as pd
 from mlspec.forecast.features import default_lags
 from mlspec.forecast.frame import ID, TARGET, Panel
 from mlspec.forecast.stored_panel import PartedPanel
-from mlspec.forecast.workers import collect_parts
+from mlspec.forecast.workers import THIS_PROCESS, Workers, collect_parts
 from mlspec.spec.candidate_costs import PanelSize
 
 # Mean interval between demands from which demand is intermittent (Syntetos & Boylan 2005).
@@ -34,7 +34,7 @@ class HistoryFacts:
     known: bool = False
 
 
-def history_facts(panel: PartedPanel, size: PanelSize) -> HistoryFacts:
+def history_facts(panel: PartedPanel, size: PanelSize, workers: Workers = THIS_PROCESS) -> HistoryFacts:
     """Return the facts of `panel`, which is the history at the first cutoff of a backtest; `size` is that of the whole history."""
     lengths = panel.series_lengths
     rows = (lengths - max(default_lags(panel.layout, int(lengths.median())))).clip(lower=0).sum()
@@ -42,7 +42,7 @@ def history_facts(panel: PartedPanel, size: PanelSize) -> HistoryFacts:
         series=len(lengths),
         length=int(lengths.median()),
         season=panel.layout.season,
-        intermittent=intermittent_share(panel),
+        intermittent=intermittent_share(panel, workers),
         rows=int(rows),
         size=size,
         seasons=sum(bool(lengths.median() > 2 * season) for season in panel.layout.frequency.seasons),
@@ -56,14 +56,14 @@ def panel_size(panel: PartedPanel, windows: int) -> PanelSize:
     return PanelSize(len(lengths), int(lengths.sum()), windows)
 
 
-def intermittent_share(panel: PartedPanel) -> float:
+def intermittent_share(panel: PartedPanel, workers: Workers = THIS_PROCESS) -> float:
     """Return the share of series with intermittent demand."""
-    return float((demand_intervals(panel) >= INTERMITTENT).mean())
+    return float((demand_intervals(panel, workers) >= INTERMITTENT).mean())
 
 
-def demand_intervals(panel: PartedPanel) -> pd.Series:
+def demand_intervals(panel: PartedPanel, workers: Workers = THIS_PROCESS) -> pd.Series:
     """Return each series' mean interval between demands (ADI): periods / periods with demand; infinite without demand."""
-    return collect_parts(panel, measure_intervals).set_index(ID)[INTERVAL]
+    return collect_parts(panel, measure_intervals, workers).set_index(ID)[INTERVAL]
 
 
 def measure_intervals(panel: Panel) -> pd.DataFrame:

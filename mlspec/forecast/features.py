@@ -84,7 +84,8 @@ def rolling_windows(layout: Layout) -> tuple[int, ...]:
     """Return the windows of the rolling means: a short one, and a season or a quarter of it."""
     if layout.season >= 48:
         return (4, layout.season // 4)
-    return (3, layout.season) if layout.season > 1 else (3, 6)
+    longer = layout.season if layout.season > 1 else 6
+    return (3, longer) if longer != 3 else (3,)
 
 
 def count_features(layout: Layout, lags: tuple[int, ...]) -> int:

@@ -33,7 +33,7 @@ from mlspec.forecast.quantiles import calibrate_windows
 from mlspec.forecast.scores import score_rows
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.windows import backtest_windows
-from mlspec.forecast.workers import Workers
+from mlspec.forecast.workers import THIS_PROCESS, Workers
 from mlspec.spec.candidates import Candidate, Ensemble, SeasonalNaive
 from mlspec.spec.forecast import Model
 from mlspec.spec.metrics import MAIN, METRICS
@@ -94,7 +94,7 @@ def gather_competitors(
     reasons: tuple[str, ...] = ()
     if model.candidates == "auto":
         chosen = choose_candidates(
-            history_facts(first, panel_size(panel, len(windows.cutoffs))), distributed=workers.count > 1
+            history_facts(first, panel_size(panel, len(windows.cutoffs)), workers), distributed=workers.count > 1
         )
         listed, reasons = chosen.candidates, chosen.reasons
     else:
@@ -162,7 +162,7 @@ def run_competition(
     window_forecasts, competitors = forecasts.rows, _leave_out(competitors, forecasts.broken)
     all_entrants = _all_entrants(competitors)
 
-    metric, why_metric = choose_metric(model, panel.known_at(cuts[0]))
+    metric, why_metric = choose_metric(model, panel.known_at(cuts[0]), workers)
 
     def rank_rows(rows: pd.DataFrame) -> float:
         ranks_means = not METRICS[metric].quantiles  # the rows for ranking members have no quantiles yet
@@ -233,10 +233,13 @@ def _leave_out(competitors: Competitors, broken: Mapping[str, str]) -> Competito
     return replace(competitors, entrants=tuple(entrants), incumbent=serving)
 
 
-def choose_metric(model: Model, panel: PartedPanel) -> tuple[str, str]:
+def choose_metric(model: Model, panel: PartedPanel, workers: Workers = THIS_PROCESS) -> tuple[str, str]:
     """Return the metric that ranks, and a sentence if it is not that of the spec. `panel` is the history at the first cutoff."""
-    asked, share = model.backtest.metric, intermittent_share(panel)
-    if asked != MAIN.name or model.candidates != "auto" or share < INTERMITTENT_SHARE:
+    asked = model.backtest.metric
+    if asked != MAIN.name or model.candidates != "auto":
+        return asked, ""
+    share = intermittent_share(panel, workers)
+    if share < INTERMITTENT_SHARE:
         return asked, ""
     why = f"{share:.0%} of the series have intermittent demand, for which a forecast near zero has the lowest {MAIN.title}"
     return SQUARED.name, f"candidates are ranked by {SQUARED.title}: {why}"

@@ -28,12 +28,19 @@ class FittedTrees:
 class TrainingRows(Protocol):
     """Features and target of so many rows and columns, to be written and then fitted once."""
 
+    is_shared: bool
+    """Whether what a forked process writes is written here, too."""
+
     def write(self, place: int, features: Array, target: Array) -> None:
         """Write rows from the row `place` on."""
         ...
 
     def fit(self, settings: TreeSettings) -> FittedTrees:
         """Fit trees to all rows. They are not needed any more then."""
+        ...
+
+    def close(self) -> None:
+        """Give up what holds the rows, whether trees were fitted to them or not."""
         ...
 
 
@@ -44,6 +51,7 @@ class MemoryRows:
     rows: int
     columns: int
     network: Mapping[str, Any] = field(default_factory=dict)
+    is_shared = False
     _features: Array | None = None
     _target: Array | None = None
 
@@ -64,6 +72,10 @@ class MemoryRows:
             warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values
             model.fit(self._features, self._target)
         return FittedTrees(model)
+
+    def close(self) -> None:
+        """Let the rows go."""
+        self._features = self._target = None
 
 
 def load_fitted_trees(dumped: bytes, library: str) -> FittedTrees:

@@ -29,18 +29,22 @@ FEWEST_SERIES = 8
 # Makes the place of so many rows and columns, which another process fits trees to, by several threads. None: there is no room for
 # them, or the trees are too few to be worth it.
 OpenRows = Callable[[TreeSettings, int, int], TrainingRows | None]
+# Runs work on what reads each part of a panel, each in a forked process, and returns the results in order.
+RunApart = Callable[[Callable[[Callable[[], Panel]], bytes], Iterable[Callable[[], Panel]]], list[bytes]]
 
 
 @dataclass(frozen=True)
 class TrainingPeer:
     """One worker of a distributed training: its rank, and the addresses (host:port) of all workers, by rank.
 
-    `open_rows`: None if trees are fitted in this process, by one thread. `is_here`: whether it is the process that forecasts next.
+    `open_rows`: None if trees are fitted in this process, by one thread. `run_apart`: None if there are no processes to be had.
+    `is_here`: whether it is the process that forecasts next.
     """
 
     rank: int = 0
     addresses: tuple[str, ...] = ("",)
     open_rows: OpenRows | None = None
+    run_apart: RunApart | None = None
     is_here: bool = False
 
 

@@ -6,11 +6,12 @@ to the last bit for any number of processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 import pandas as pd
@@ -71,7 +72,8 @@ class ProcessWorkers:
         first = list(islice(waiting, 2))
         if len(first) < self.share_process.fewest_shares:
             return [forecast(share) for share in first]
-        return self._forecast_apart(forecast, (share for part in (first, waiting) for share in part))
+        with closing(self._results(partial(_forecast_share, forecast), chain(first, waiting))) as results:
+            return [from_arrow(result) for result in results]
 
     def train_together(self, work: Callable[[P, TrainingPeer], T], shares: Iterable[P]) -> list[T]:
         """Train on the whole panel. Many trees are fitted by all processors, in a process that is no fork of this one.
@@ -79,22 +81,26 @@ class ProcessWorkers:
         A process that has used several threads of OpenMP can fork no other that uses them: that one would wait for ever.
         """
         (share,) = shares
-        return [work(share, TrainingPeer(open_rows=self._tree_process.open_rows, is_here=True))]
+        peer = TrainingPeer(open_rows=self._tree_process.open_rows, run_apart=self._run_apart, is_here=True)
+        return [work(share, peer)]
 
-    def _forecast_apart(self, forecast: Callable[[S], pd.DataFrame], shares: Iterable[S]) -> list[pd.DataFrame]:
-        results, running, process = list[pd.DataFrame](), list[ForkedWork](), self.share_process
+    def _run_apart(self, work: Callable[[S], bytes], shares: Iterable[S]) -> list[bytes]:
+        with closing(self._results(work, shares)) as results:
+            return list(results)
+
+    def _results(self, work: Callable[[S], bytes], shares: Iterable[S]) -> Generator[bytes, None, None]:
+        """Yield what `work` makes of each share in a forked process, in order; so many at once as there are processors."""
+        running, process = list[ForkedWork](), self.share_process
         try:
             for share in shares:
                 if len(running) == self.at_once:
-                    results.append(from_arrow(running.pop(0).finish()))
-                running.append(start_apart(partial(_forecast_share, forecast, share), process.source, process.lost))
+                    yield running.pop(0).finish()
+                running.append(start_apart(partial(work, share), process.source, process.lost))
             while running:
-                results.append(from_arrow(running.pop(0).finish()))
-        except BaseException:  # a share that cannot be forecast, or a signal to this process: none is left behind
+                yield running.pop(0).finish()
+        finally:  # a share that cannot be worked on, or a signal to this process: none is left behind
             for forked in running:
                 forked.kill()
-            raise
-        return results
 
 
 def processors_of_this_machine() -> ProcessWorkers:

@@ -3,7 +3,7 @@
 Threads of OpenMP do not survive a fork: a process that has used several can fork none that uses them. So the step itself uses one
 thread, and a new process, no fork of it, uses several. It gets features and target in a file that has no name, so that nothing is
 left behind whatever ends it, and gives back the bytes of the trees. Those are the same for any number of threads
-(`forecast.estimators`).
+(`forecast.estimators`). It is started first, and imports its libraries while the step writes the file.
 
 The step writes the file part by part of its panel, and LightGBM reads it a batch of rows at a time. So neither holds all features:
 the step those of a part, and LightGBM a byte for most values.
@@ -37,6 +37,7 @@ FEWEST_ROUNDS = 100_000_000
 # Bytes of features from which they are worth a file for a single thread, too, which takes no longer without one.
 LARGE_FEATURES = 2**28
 WRITTEN_ROWS = 65_536  # at once, as they are put in order by row for it
+BEGIN = b"b"  # what a process is sent when all rows are written
 NO_MEMORY = 3  # exit code of a process without enough memory
 _CODE = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -63,34 +64,50 @@ class TreeProcess:
             stored.close()
             logger.info("trees are fitted by one thread: the features cannot be stored for others: %s", error)
             return None
-        return StoredRows(stored, rows, columns, self.threads)
+        job = {"rows": rows, "columns": columns, "settings": asdict(settings), "threads": self.threads}
+        try:
+            return StoredRows(stored, rows, columns, _start(job, stored, self.threads))
+        except BaseException:
+            stored.close()
+            raise
 
 
 @dataclass(frozen=True)
 class StoredRows:
-    """Features by row and then the target, in a file without a name. Implements `forecast.training_rows.TrainingRows`."""
+    """Features by row and then the target, in a file without a name. Implements `forecast.training_rows.TrainingRows`.
+
+    `fit_process` fits trees to them: it imports its libraries while they are written.
+    """
 
     stored: IO[bytes] = field(repr=False)
     rows: int
     columns: int
-    threads: int
+    fit_process: StartedFit
+    is_shared = True
 
     def write(self, place: int, features: Array, target: Array) -> None:
-        """Write rows from the row `place` on."""
+        """Write rows from the row `place` on. Raises ValueError if they have other columns than those that there is room for."""
+        if features.shape[1] != self.columns:
+            raise ValueError(f"{features.shape[1]} features, where {self.columns} were expected")
         for start in range(0, len(target), WRITTEN_ROWS):
             block = features[start : start + WRITTEN_ROWS]
             self._write_array(block, (place + start) * self.columns)
         self._write_array(target, self.rows * self.columns + place)
 
     def fit(self, settings: TreeSettings) -> FittedTrees:
-        """Fit trees in a process of its own. Raises the errors of `StartedFit.finish`."""
-        return load_fitted_trees(self.start(settings).finish(), settings.library)
+        """Fit trees in the other process. Raises the errors of `StartedFit.finish`."""
+        return load_fitted_trees(self.start().finish(), settings.library)
 
-    def start(self, settings: TreeSettings) -> StartedFit:
-        """Start to fit, and close the file, which is the other process's then."""
-        with self.stored:
-            job = {"rows": self.rows, "columns": self.columns, "settings": asdict(settings), "threads": self.threads}
-            return _start(job, self.stored, self.threads)
+    def start(self) -> StartedFit:
+        """Let the other process begin, and close the file, which is that process's then."""
+        self.stored.close()
+        self.fit_process.begin()
+        return self.fit_process
+
+    def close(self) -> None:
+        """Close the file, and end the process, if it has not ended."""
+        self.stored.close()
+        self.fit_process.stop()
 
     def _write_array(self, values: Array, position: int) -> None:
         left = np.ascontiguousarray(values, dtype="float64").reshape(-1).view("uint8").data
@@ -106,6 +123,11 @@ class StartedFit:
 
     process: subprocess.Popen[bytes]
     printed: IO[bytes]
+
+    def begin(self) -> None:
+        """Say that all rows are written. A process that has ended by itself is found by `finish`."""
+        with suppress(BrokenPipeError):
+            os.write(cast("IO[bytes]", self.process.stdin).fileno(), BEGIN)
 
     def finish(self) -> bytes:
         """Wait for the trees. Raises MemoryError, TargetError if the process was ended, or Defect if it failed."""

@@ -18,15 +18,18 @@ from mlspec.forecast.trees import dump_trees
 
 
 def main(text: str) -> None:
-    """Fit the trees of a job (JSON), and write their bytes to the standard output."""
+    """Fit the trees of a job (JSON), once the rows are written, and write their bytes to the standard output."""
     from mlspec.jobs.tree_process import NO_MEMORY
 
     job: dict[str, Any] = json.loads(text)
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no part of the answer
+    settings = TreeSettings(**job["settings"])
+    build_estimator(settings)  # imports the library while the parent writes the rows
+    if not os.read(0, 1):  # the parent has ended, or has given up
+        os._exit(1)
     _end_with_parent()
     try:
-        settings = TreeSettings(**job["settings"])
         rows = RowsOfFile(job["file"], job["rows"], job["columns"])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the data contract reports a column without values

@@ -65,7 +65,7 @@ def store(threads: int, options: TreeSettings, features: Array, target: Array) -
 
 def start_here(threads: int, library: str, seed: int = 0) -> StartedFit:
     options = settings(library, seed=seed)
-    return store(threads, options, *sales(seed)).start(options)
+    return store(threads, options, *sales(seed)).start()
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -149,7 +149,7 @@ def test_one_thread_has_a_file_for_many_features_alone() -> None:
     assert TreeProcess(1, 0).open_rows(settings("lightgbm"), most - 1, 4) is None
     rows = TreeProcess(1, 0).open_rows(settings("lightgbm"), most, 4)
     assert rows
-    rows.stored.close()
+    rows.close()
 
 
 def test_without_room_for_the_features_one_thread_fits(
@@ -187,6 +187,24 @@ def test_trees_that_cannot_be_fitted_say_why() -> None:
         rows.fit(settings("scikit-learn"))
 
 
+def test_a_training_that_fails_before_its_rows_are_written_leaves_no_process_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process is started first, and waits for the rows."""
+    started: list[StartedFit] = []
+    start = tree_process._start
+    monkeypatch.setattr(tree_process, "_start", lambda *job: started.append(start(*job)) or started[-1])
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    monkeypatch.setattr(StoredRows, "write", stop)
+    candidate = GradientBoosting(kind="gradient-boosting", lags=(1, 7), iterations=5)
+    with pytest.raises(Terminated):
+        fit_candidate(candidate, panel(12), 0, ProcessWorkers(2, MEMORY, fewest_rounds=0))
+    assert [one.process.poll() for one in started] == [-signal.SIGKILL]
+
+
 class InterruptedPipe:
     """A pipe that a signal to the step interrupts."""
 
@@ -208,7 +226,7 @@ def test_a_signal_to_the_step_leaves_no_process_behind() -> None:
 
 def test_the_process_ends_with_the_one_that_started_it() -> None:
     slow = TreeSettings("lightgbm", iterations=10_000, learning_rate=0.01, max_leaves=31, seed=0)
-    started = store(2, slow, *sales(0)).start(slow)
+    started = store(2, slow, *sales(0)).start()
     cast("Any", started.process.stdin).close()
     assert started.process.wait(120) == 1
     started.stop()

@@ -11,10 +11,12 @@ the order of the series' names there, whatever the parts are.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -175,16 +177,9 @@ def _train_share(
     lengths = panel.series_lengths
     lengths = lengths[lengths.index.isin(plan.learned)] - int(plan.differenced)
     places, count = lengths.cumsum() - lengths, int(lengths.sum())
-    prepared, rows = list[PreparedForecast](), None
-    for read in panel.part_readers():
-        part, features, target, ids = _prepare_part(read(), plan)
-        prepared.append(part)
-        if rows is None and features.size:
-            rows = _open_rows(settings, count, features.shape[1], peer)
-        for start, stop, place in _find_runs(ids, places):
-            cast("TrainingRows", rows).write(place, features[start:stop], target[start:stop])
-        del features, target, ids
-    fitted = cast("TrainingRows", rows).fit(settings)
+    with closing(_open_rows(settings, count, count_features(panel.layout, plan.lags), peer)) as rows:
+        prepared = _write_parts(panel.part_readers(), partial(_write_part, plan, places, rows), rows, peer)
+        fitted = rows.fit(settings)
     return TrainedTrees(
         fitted.model if peer.rank == 0 else None, fitted.dumped, tuple(prepared) if peer.is_here else ()
     )
@@ -193,6 +188,31 @@ def _train_share(
 def _open_rows(settings: TreeSettings, rows: int, columns: int, peer: TrainingPeer) -> TrainingRows:
     elsewhere = peer.open_rows and peer.open_rows(settings, rows, columns)
     return elsewhere or MemoryRows(rows, columns, _network_options(peer))
+
+
+def _write_parts(
+    readers: Sequence[Callable[[], Panel]],
+    write: Callable[[Callable[[], Panel]], PreparedForecast],
+    rows: TrainingRows,
+    peer: TrainingPeer,
+) -> list[PreparedForecast]:
+    """Write the rows of all parts, each by a process of its own where there are some, and return what forecasts each part."""
+    if len(readers) < 2 or not rows.is_shared or peer.run_apart is None:
+        return [write(read) for read in readers]
+    import mlforecast  # noqa: F401  (once here, instead of in each process)
+
+    answers = peer.run_apart(lambda read: pickle.dumps(write(read)), readers)
+    return [pickle.loads(answer) for answer in answers]  # noqa: S301  (from this process's own fork)
+
+
+def _write_part(
+    plan: TrainingPlan, places: pd.Series, rows: TrainingRows, read: Callable[[], Panel]
+) -> PreparedForecast:
+    """Write the rows of a part that trees learn from, and return what forecasts it later. `places`: each series' first row."""
+    part, features, target, ids = _prepare_part(read(), plan)
+    for start, stop, place in _find_runs(ids, places):
+        rows.write(place, features[start:stop], target[start:stop])
+    return part
 
 
 def _prepare_part(part: Panel, plan: TrainingPlan) -> tuple[PreparedForecast, Array, Array, pd.Series]:

@@ -27,7 +27,7 @@ MUTATIONS = (
              "        with suppress(ProcessLookupError):\n            self.process.kill()\n", "",
              "tests/jobs/test_tree_process.py::test_a_signal_to_the_step_leaves_no_process_behind"),
     Mutation("trees are fitted by several threads in no fork", "jobs/process_workers.py",
-             "TrainingPeer(open_rows=self._tree_process.open_rows, is_here=True)", "TrainingPeer(is_here=True)",
+             "TrainingPeer(open_rows=self._tree_process.open_rows, ", "TrainingPeer(",
              "tests/jobs/test_tree_process.py::test_the_workers_of_a_step_fit_trees_by_all_their_processors"),
     Mutation("a step reads a panel in parts one part at a time", "jobs/parted_panel.py",
              "    if len(parts) < 2 or spec.training.engine is not None or spec.dataset.hierarchy is not None:\n", "    if True:\n",
