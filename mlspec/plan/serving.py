@@ -92,7 +92,7 @@ def fits_spec(observed: Observed, spec: Forecast) -> bool:
 def keys_checked_otherwise(observed: Observed, served: Mapping[str, Json]) -> list[str]:
     """Return the keys of the dataset that define a forecast, and by which the newest data was checked otherwise.
 
-    `served` is the spec of the release that serves, as JSON. The data is of another spec while the gate keeps the newest version out.
+    `served` is the spec of the release that serves, as JSON. The data is of another one while the gate keeps a new version out.
     Covariates are left out: data may have more of them than a version uses, and a step says which it lacks.
     """
     checked, wanted = observed.resources["data"].resource.fields, flatten_keys(digest_values(served))

@@ -132,7 +132,7 @@ def test_data_of_a_spec_that_the_gate_kept_out_lacks_what_serves_and_is_no_trace
 def test_data_that_was_checked_with_other_series_is_no_data_of_the_version_that_serves(
     applied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The gate keeps the version with the other series out. A report of the forecast that serves would compare what is not alike."""
+    """The gate keeps the version with the other series out. A report of what serves would compare what is not alike."""
     monkeypatch.chdir(shutil.copytree(applied, tmp_path / "shop"))
     edit(Path("data/sales.csv"), "day,shop,units", "day,region,units")
     edit(Path("specs/demand.yaml"), "series: [shop]", "series: [region]")

@@ -60,7 +60,9 @@ def make_panel(starts: tuple[int, ...] = STARTS) -> Panel:
     frame = rows[begun & (rows[TIME] <= DAYS[-1])].reset_index(drop=True)
     number = frame[ID].str[1:].astype("int64")
     values = (number + 3 * frame[TIME].dt.dayofweek + frame[TIME].dt.day % 5 + 4 * (frame["x_promo"] == "none")) % 23
-    frame = frame.assign(**{TARGET: values.astype("float64"), OBSERVED: True, AVAILABLE: True, "x_price": 1.0 + number % 3})
+    frame = frame.assign(
+        **{TARGET: values.astype("float64"), OBSERVED: True, AVAILABLE: True, "x_price": 1.0 + number % 3}
+    )
     frame["x_offer"] = np.where(values % 2 == 0, "bundle", "none")
     ids = frame[ID].unique()
     series = pd.DataFrame({ID: ids, "x_shop": [f"shop {int(name[1:]) % 2}" for name in ids]})

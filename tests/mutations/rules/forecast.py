@@ -45,8 +45,12 @@ MUTATIONS = (
              "    model._bin_mapper.n_threads = 1  #", "    #",
              "tests/jobs/test_tree_process.py::test_any_number_of_threads_makes_the_same_bytes"),
     Mutation("trees learn from rows in the order of series, in any number of parts", "forecast/candidates/boosting.py",
-             'cast("TrainingRows", rows).write(place, ', 'cast("TrainingRows", rows).write(start, ',
+             "        rows.write(place, ", "        rows.write(start, ",
              "tests/forecast/test_stored_panel.py::test_any_number_of_parts_makes_the_same_model_and_the_same_forecast"),
+    Mutation("what is not known ahead is no feature of trees", "forecast/features.py",
+             "for name in frame if name in wanted}", "for name in frame}",
+             "tests/forecast/test_every_candidate.py::"
+             "test_a_candidate_forecasts_a_panel_with_columns_of_all_kinds[gradient-boosting]"),
     Mutation("trees that learn from a sample say so", "forecast/training_sample.py",
              "    if len(learned) == len(lengths) or memory is None:\n", "    if True:\n",
              "tests/forecast/test_stored_panel.py::test_trees_that_learn_from_a_sample_forecast_all_series_and_say_it"),

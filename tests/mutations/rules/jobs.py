@@ -26,6 +26,10 @@ MUTATIONS = (
     Mutation("a training that is stopped leaves no process behind", "jobs/tree_process.py",
              "        with suppress(ProcessLookupError):\n            self.process.kill()\n", "",
              "tests/jobs/test_tree_process.py::test_a_signal_to_the_step_leaves_no_process_behind"),
+    Mutation("a training that fails before its rows are written leaves no process behind", "jobs/tree_process.py",
+             "        self.fit_process.stop()\n", "",
+             "tests/jobs/test_tree_process.py::"
+             "test_a_training_that_fails_before_its_rows_are_written_leaves_no_process_behind"),
     Mutation("trees are fitted by several threads in no fork", "jobs/process_workers.py",
              "TrainingPeer(open_rows=self._tree_process.open_rows, ", "TrainingPeer(",
              "tests/jobs/test_tree_process.py::test_the_workers_of_a_step_fit_trees_by_all_their_processors"),

@@ -20,6 +20,10 @@ from tests.mutations.named_tests import (
 )
 
 MUTATIONS = (
+    Mutation("data that was checked with other series is no data of the version that serves", "plan/serving.py",
+             "if checked.get(key) != wanted.get(key))", "if False)",
+             "tests/cli/test_covariates.py::"
+             "test_data_that_was_checked_with_other_series_is_no_data_of_the_version_that_serves"),
     Mutation("a hold does not pretend to stop a rollout", "plan/manual_hold.py", "if rollout is not None:", "if False:",
              "tests/engine/test_rollouts.py::test_a_hold_that_would_keep_nothing_is_refused_with_the_reason"),
     Mutation("a hold keeps what can make the forecast", "plan/manual_hold.py", "if not fits_spec(observed, spec):", "if False:",
