@@ -1,7 +1,7 @@
 """`candidates: auto`: chooses the candidates by facts of the data, and gives a reason for each choice.
 
 A pure function of a few facts. Demand is intermittent if the mean interval between demands is 1.32 periods or more
-(Syntetos & Boylan 2005). What cannot pay at the size of the data is left out (`spec.candidate_costs`).
+(Syntetos & Boylan 2005). The candidates themselves, and which of them a size leaves out, are in `spec.auto_candidates`.
 """
 
 from __future__ import annotations
@@ -9,20 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlspec.forecast.facts import HistoryFacts
-from mlspec.spec.candidate_costs import cannot_pay, left_out_sentences
-from mlspec.spec.candidates import (
-    LONGEST_STATE,
-    AutoCes,
-    AutoEts,
-    Candidate,
-    Croston,
-    Ensemble,
-    GradientBoosting,
-    Mstl,
-    Regression,
-    SeasonalNaive,
-    Theta,
+from mlspec.spec.auto_candidates import (
+    BASELINE,
+    CROSTON_VARIANTS,
+    STATISTICAL,
+    boosted_trees,
+    has_long_season,
+    is_left_out,
+    list_wave_candidates,
 )
+from mlspec.spec.candidate_costs import left_out_sentences
+from mlspec.spec.candidates import Candidate, Ensemble
 
 
 @dataclass(frozen=True)
@@ -58,29 +55,22 @@ def choose_candidates(facts: HistoryFacts, *, distributed: bool = False) -> Cand
 
 
 def _choose_floor(facts: HistoryFacts) -> CandidateChoice:
-    floor = SeasonalNaive(kind="seasonal-naive")
     if facts.season == 1:
-        return CandidateChoice(
-            (floor,), ("seasonal-naive: the baseline; this frequency has no season, so it repeats the last value",)
-        )
+        why = "this frequency has no season, so it repeats the last value"
+        return CandidateChoice((BASELINE,), (f"seasonal-naive: the baseline; {why}",))
     if facts.length < facts.season:
         why = f"repeats the last value, as {facts.length} periods at the first cutoff are less than one season of {facts.season}"
-        return CandidateChoice((floor,), (f"seasonal-naive: the baseline; {why}",))
-    return CandidateChoice((floor,), (f"seasonal-naive: the baseline, with a season of {facts.season} periods",))
+        return CandidateChoice((BASELINE,), (f"seasonal-naive: the baseline; {why}",))
+    return CandidateChoice((BASELINE,), (f"seasonal-naive: the baseline, with a season of {facts.season} periods",))
 
 
 def _choose_croston(facts: HistoryFacts) -> CandidateChoice:
     if facts.intermittent < INTERMITTENT_SHARE:
         return CandidateChoice((), ())
-    variants = (Croston(kind="croston", name="croston-sba"), Croston(kind="croston", name="croston-tsb", variant="tsb"))
+    names = ", ".join(candidate.label for candidate in CROSTON_VARIANTS)
     return CandidateChoice(
-        variants, (f"croston-sba, croston-tsb: {facts.intermittent:.0%} of the series have intermittent demand",)
+        CROSTON_VARIANTS, (f"{names}: {facts.intermittent:.0%} of the series have intermittent demand",)
     )
-
-
-# Three of the four whose median did best in Petropoulos & Svetunkov 2020. With the seasonal naive in place of the fourth, ARIMA,
-# the median is as good or better on four public sets, in a tenth of the time (benchmarks/README.md).
-_STATISTICAL: tuple[Candidate, ...] = (AutoEts(kind="auto-ets"), AutoCes(kind="auto-ces"), Theta(kind="theta"))
 
 
 def _choose_statistical(facts: HistoryFacts) -> CandidateChoice:
@@ -90,42 +80,38 @@ def _choose_statistical(facts: HistoryFacts) -> CandidateChoice:
     else:
         why = f"{facts.length} periods at the first cutoff are enough for level, trend and season"
     reasons = [f"{', '.join(candidate.label for candidate in chosen)}: {why}"] if chosen else []
-    return CandidateChoice(chosen, (*reasons, *left_out_sentences(_STATISTICAL, facts.size)))
+    return CandidateChoice(chosen, (*reasons, *left_out_sentences(STATISTICAL, facts.size)))
 
 
 def _affordable(facts: HistoryFacts) -> tuple[Candidate, ...]:
-    return tuple(candidate for candidate in _STATISTICAL if not cannot_pay(candidate, facts.size))
+    return tuple(candidate for candidate in STATISTICAL if not is_left_out(candidate, facts.size, distributed=False))
 
 
 def _choose_regression(facts: HistoryFacts) -> CandidateChoice:
     """Choose the models of several seasons and of known covariates, where there are such."""
-    reasons: dict[Candidate, str] = {}
-    if facts.seasons > 1:
-        reasons[Mstl(kind="mstl")] = (
-            f"mstl: the history holds {facts.seasons} seasons of different length twice or more"
-        )
-    has_long_season = facts.season > LONGEST_STATE or facts.seasons > 1
-    if facts.known or has_long_season:
-        whys = [
-            *(["it uses the known covariates"] if facts.known else []),
-            *(["waves describe a long season with few parameters"] if has_long_season else []),
-        ]
-        reasons[Regression(kind="regression")] = f"regression: {', and '.join(whys)}"
-    chosen = {candidate: why for candidate, why in reasons.items() if not cannot_pay(candidate, facts.size)}
-    return CandidateChoice(tuple(chosen), (*chosen.values(), *left_out_sentences(tuple(reasons), facts.size)))
+    whys = [
+        *(["it uses the known covariates"] if facts.known else []),
+        *(["waves describe a long season with few parameters"] if has_long_season(facts.season, facts.seasons) else []),
+    ]
+    reasons = {
+        "mstl": f"the history holds {facts.seasons} seasons of different length twice or more",
+        "regression": ", and ".join(whys),
+    }
+    listed = list_wave_candidates(facts.season, facts.seasons, known=facts.known)
+    chosen = tuple(candidate for candidate in listed if not is_left_out(candidate, facts.size, distributed=False))
+    said = [f"{candidate.label}: {reasons[candidate.kind]}" for candidate in chosen]
+    return CandidateChoice(chosen, (*said, *left_out_sentences(listed, facts.size)))
 
 
 def _choose_boosting(facts: HistoryFacts, *, distributed: bool) -> CandidateChoice:
     if facts.rows < FEWEST_ROWS:
         return CandidateChoice((), (f"no gradient-boosting: with {facts.rows:,} rows with all lags it would overfit",))
-    why = f"gradient-boosting: {facts.rows:,} training rows with all lags"
-    if distributed:
-        candidate = GradientBoosting(kind="gradient-boosting", library="lightgbm")
-        return CandidateChoice((candidate,), (f"{why}, by LightGBM, which several workers can train together",))
-    candidate = GradientBoosting(kind="gradient-boosting")
-    if cannot_pay(candidate, facts.size):
+    candidate = boosted_trees(distributed=distributed)
+    if is_left_out(candidate, facts.size, distributed=distributed):
         return CandidateChoice((), left_out_sentences((candidate,), facts.size))
-    return CandidateChoice((candidate,), (why,))
+    why = f"gradient-boosting: {facts.rows:,} training rows with all lags"
+    together = ", by LightGBM, which several workers can train together" if distributed else ""
+    return CandidateChoice((candidate,), (f"{why}{together}",))
 
 
 def _choose_ensembles(facts: HistoryFacts) -> CandidateChoice:

@@ -10,6 +10,7 @@ from mlspec.forecast.features import default_lags
 from mlspec.forecast.frame import ID, TARGET, Panel
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers, collect_parts
+from mlspec.spec.auto_candidates import count_held_seasons
 from mlspec.spec.candidate_costs import PanelSize
 
 # Mean interval between demands from which demand is intermittent (Syntetos & Boylan 2005).
@@ -45,7 +46,7 @@ def history_facts(panel: PartedPanel, size: PanelSize, workers: Workers = THIS_P
         intermittent=intermittent_share(panel, workers),
         rows=int(rows),
         size=size,
-        seasons=sum(bool(lengths.median() > 2 * season) for season in panel.layout.frequency.seasons),
+        seasons=count_held_seasons(lengths.median(), panel.layout.frequency.seasons),
         known=bool(panel.layout.known),
     )
 

@@ -13,6 +13,15 @@ from typing import Any
 from mlspec.errors import ModelError
 from mlspec.memory import format_size
 from mlspec.plan.time_left import time_text
+from mlspec.spec.auto_candidates import (
+    BASELINE,
+    CROSTON_VARIANTS,
+    STATISTICAL,
+    boosted_trees,
+    count_held_seasons,
+    is_left_out,
+    list_wave_candidates,
+)
 from mlspec.spec.backtest_windows import fit_windows
 from mlspec.spec.candidate_costs import (
     CandidateCost,
@@ -22,19 +31,7 @@ from mlspec.spec.candidate_costs import (
     left_out_sentences,
     most_seconds,
 )
-from mlspec.spec.candidates import (
-    LONGEST_STATE,
-    AutoCes,
-    AutoEts,
-    Candidate,
-    Croston,
-    Ensemble,
-    GradientBoosting,
-    Mstl,
-    Regression,
-    SeasonalNaive,
-    Theta,
-)
+from mlspec.spec.candidates import Candidate, Ensemble
 from mlspec.spec.forecast import Forecast
 
 WORTH_SAYING = 60.0  # seconds
@@ -72,7 +69,7 @@ def estimate_sentences(spec: Forecast, checked: CheckedSize, processors: int | N
     considered: list[Candidate] = [candidate for candidate in named if not isinstance(candidate, Ensemble)]
     considered = considered or _auto_candidates(spec, checked, length)
     in_cluster = spec.training.engine is not None
-    left_out = [] if named else [each for each in considered if _is_left_out(each, size, in_cluster=in_cluster)]
+    left_out = [] if named else [each for each in considered if is_left_out(each, size, distributed=in_cluster)]
     costs = {each.label: estimate_cost(each, size) for each in considered if each not in left_out}
     known = {label: cost for label, cost in costs.items() if cost is not None}
     slow = [each for each in named if cannot_pay(each, size)]
@@ -105,27 +102,16 @@ def _panel_size(spec: Forecast, checked: CheckedSize) -> tuple[PanelSize, float]
 
 
 def _auto_candidates(spec: Forecast, checked: CheckedSize, length: float) -> list[Candidate]:
-    """Return the candidates that `auto` considers; Croston's methods take no time, whether they are or not."""
+    """Return the candidates that `auto` considers. One of Croston's methods stands for both, whether they are chosen or not."""
     covariates = spec.dataset.covariates
-    seasons = sum(length > 2 * season for season in checked.seasons)
-    has_waves = seasons > 1 or checked.season > LONGEST_STATE
+    known = bool(covariates.known or covariates.computed)
     return [
-        SeasonalNaive(kind="seasonal-naive"),
-        Croston(kind="croston"),
-        AutoEts(kind="auto-ets"),
-        AutoCes(kind="auto-ces"),
-        Theta(kind="theta"),
-        *([Mstl(kind="mstl")] if seasons > 1 else []),
-        *([Regression(kind="regression")] if has_waves or covariates.known or covariates.computed else []),
-        GradientBoosting(
-            kind="gradient-boosting", library="scikit-learn" if spec.training.engine is None else "lightgbm"
-        ),
+        BASELINE,
+        CROSTON_VARIANTS[0],
+        *STATISTICAL,
+        *list_wave_candidates(checked.season, count_held_seasons(length, checked.seasons), known=known),
+        boosted_trees(distributed=spec.training.engine is not None),
     ]
-
-
-def _is_left_out(candidate: Candidate, size: PanelSize, *, in_cluster: bool) -> bool:
-    """Return what `forecast.auto` decides: trees that several workers train together are never too large."""
-    return cannot_pay(candidate, size) and not (in_cluster and isinstance(candidate, GradientBoosting))
 
 
 def _time_sentence(
