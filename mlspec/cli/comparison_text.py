@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -36,16 +36,20 @@ def print_comparison(name: str, found: ForecastComparison, output: str, limit: i
 def as_text(name: str, found: ForecastComparison, limit: int | None) -> str:
     """Return which forecasts are compared, the total, and the first `limit` series, those that moved most first."""
     changes, periods = found.changes, found.changes.periods
-    span = periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
     lines = [
         f"{name}: from {_run_text(found.before)} to {_run_text(found.after)}",
-        f"sums over {len(periods):,} period{'s' if len(periods) > 1 else ''} that both have, {span}",
+        f"sums over {len(periods):,} period{'s' if len(periods) > 1 else ''} that both have, {period_span(periods)}",
     ]
     only_one = [
         f"{count:,} series {words}" for count, words in ((changes.new, "are new"), (changes.gone, "are gone")) if count
     ]
     lines += [f"{' and '.join(only_one)}, and not in the total"] if only_one else []
     return "\n".join([*lines, *table_lines(found.series, changes, limit)])
+
+
+def period_span(periods: Sequence[str]) -> str:
+    """Return the first and the last of some periods in words; a single one by itself."""
+    return periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
 
 
 def table_lines(columns: tuple[str, ...], changes: ForecastChanges, limit: int | None) -> Iterator[str]:

@@ -1,9 +1,6 @@
-"""Shared parts of the commands for manual operations: the user's name, and the applied forecast."""
+"""What the commands for manual operations share: how they open an applied forecast."""
 
 from __future__ import annotations
-
-import getpass
-import os
 
 from mlspec.cli.project import find_root, open_named_spec
 from mlspec.cli.target import open_engine, open_here
@@ -15,14 +12,6 @@ from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
 from mlspec.spec import ResolvedSpec
 from mlspec.spec.faults import did_you_mean
-
-
-def current_user() -> str:
-    """Return the name of the user, or of the account that a container runs as."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
 
 
 def open_applied(name: str, target: str) -> Engine:

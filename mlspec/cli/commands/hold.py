@@ -7,9 +7,10 @@ import click
 from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
-from mlspec.cli.manual_operations import current_user, open_applied_spec
+from mlspec.cli.manual_operations import open_applied_spec
 from mlspec.engine import manual_operations
 from mlspec.engine.assembly import ignore_progress
+from mlspec.targets.user import current_user
 
 
 @click.command(short_help="Keep the release that serves, until a person resumes.")

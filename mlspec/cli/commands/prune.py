@@ -13,9 +13,8 @@ from mlspec.cli import options
 from mlspec.cli.approval import approve_all, approve_prune
 from mlspec.cli.complete import complete_names
 from mlspec.cli.faults import as_text
-from mlspec.cli.manual_operations import current_user
 from mlspec.cli.messages import report, say_error
-from mlspec.cli.project import find_root, load_specs
+from mlspec.cli.project import find_root, load_default_specs
 from mlspec.cli.table import format_table
 from mlspec.cli.target import open_engine
 from mlspec.engine.assembly import ignore_progress
@@ -27,6 +26,7 @@ from mlspec.spec import LoadedSpecs
 from mlspec.spec.load import PROJECT_FILE
 from mlspec.spec.retention import Retention
 from mlspec.state.record import FileRef
+from mlspec.targets.user import current_user
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -45,7 +45,7 @@ def command(names: tuple[str, ...], target: str, output: str, yes: bool, lock_ti
     day after nothing needs it any more, because a server or a step may still read it: with the loop, or the next prune.
     """
     root = find_root()
-    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
+    loaded = load_default_specs(root, target)
     retention = _required_retention(loaded)
     opened = open_target(loaded.project, root, target)
     recorded = opened.forecast_names()

@@ -9,9 +9,10 @@ import click
 from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
-from mlspec.cli.manual_operations import current_user, open_applied
+from mlspec.cli.manual_operations import open_applied
 from mlspec.engine import manual_operations
 from mlspec.errors import UsageError
+from mlspec.targets.user import current_user
 
 
 @click.command(short_help="End a hold, so that the loop continues.")

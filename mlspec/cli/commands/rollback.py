@@ -7,7 +7,7 @@ import click
 from mlspec.cli import comparison_text, options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
-from mlspec.cli.manual_operations import current_user, open_applied_spec
+from mlspec.cli.manual_operations import open_applied_spec
 from mlspec.cli.progress import Progress
 from mlspec.engine import manual_operations
 from mlspec.engine.assembly import ignore_progress
@@ -15,6 +15,7 @@ from mlspec.engine.rollback_preview import RollbackPreview, preview_rollback
 from mlspec.errors import UsageError
 from mlspec.state.predicted import Predictions
 from mlspec.state.step import StepRequest
+from mlspec.targets.user import current_user
 
 _SHOWN_SERIES = 24
 
@@ -64,6 +65,5 @@ def _preview_text(preview: RollbackPreview) -> str:
     if preview.changes is None:
         return "\n".join([*lines, f"what changes in the forecast is not known: {printable(preview.problem)}"])
     periods = preview.changes.periods
-    span = periods[0] if len(periods) == 1 else f"{periods[0]} to {periods[-1]}"
-    lines.append(f"the forecast, as sums over {len(periods):,} periods, {span}:")
+    lines.append(f"the forecast, as sums over {len(periods):,} periods, {comparison_text.period_span(periods)}:")
     return "\n".join([*lines, *comparison_text.table_lines(preview.series, preview.changes, _SHOWN_SERIES)])

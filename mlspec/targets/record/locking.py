@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import socket
@@ -10,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from mlspec.errors import LockHeld
+from mlspec.targets.user import current_user
 
 logger = logging.getLogger(__name__)
 _PAUSE = 0.2
@@ -36,11 +36,4 @@ def wait_for_lock(try_take: Callable[[], bool], forecast: str, read_holder: Call
 
 def describe_holder(operation: str, since: str) -> str:
     """Return the description of this process as the holder of a lock."""
-    return f"{operation} by {_user_name()}, pid {os.getpid()} on {socket.gethostname()}, since {since}"
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user often has no entry in the password file
-        return f"uid {os.getuid()}"
+    return f"{operation} by {current_user()}, pid {os.getpid()} on {socket.gethostname()}, since {since}"
