@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mlspec.engine.defects import as_error
 from mlspec.engine.infrastructure import Infrastructure
+from mlspec.engine.outcome import removal_exit_code
 from mlspec.engine.target_kinds import ConfiguredTarget
 from mlspec.errors import Exit, MlspecError, StateError, UsageError
 from mlspec.plan.gcp.terraform_state import TerraformState, destroy_sentences
@@ -86,9 +87,7 @@ class DestroyPlan:
     @property
     def exit_code(self) -> Exit:
         """The exit code of the run: PARTIAL if some forecasts were destroyed and others were not."""
-        if not self.errors:
-            return Exit.DONE
-        return Exit.PARTIAL if self.done else self.errors[0].exit_code
+        return removal_exit_code(self.done, self.errors)
 
     def destroy_all(self, approve: Callable[[str], None]) -> None:
         """Destroy the planned resources. A forecast that fails keeps its history and the shared resources, but stops no other.

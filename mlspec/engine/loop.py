@@ -8,13 +8,12 @@ from dataclasses import replace
 from functools import partial
 
 from mlspec.engine.context import Engine, Spec
+from mlspec.engine.outcome import worst_exit_code
 from mlspec.engine.pass_result import PassOutlook, PassResult
 from mlspec.engine.process_pool import run_in_processes
 from mlspec.engine.reconcile import look_for_work, run_pass
 from mlspec.errors import Exit, LockHeld, StoppedPartWay, Superseded, TargetError, Terminated
 from mlspec.state.ledger import StartedWork
-
-_WORST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)
 
 
 def reconcile_specs(
@@ -107,8 +106,7 @@ def _lost_process_result(result: PassResult, code: int) -> PassResult:
 
 def pass_exit_code(passes: Sequence[PassResult]) -> Exit:
     """Return the exit code of one pass over several forecasts."""
-    codes = {_result_exit_code(result) for result in passes}
-    return next(code for code in _WORST if code in codes or code == Exit.DONE)
+    return worst_exit_code(_result_exit_code(result) for result in passes)
 
 
 def _result_exit_code(result: PassResult) -> Exit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,10 +42,17 @@ class ForecastOutcome:
 
 
 # In order of severity: a run that stopped part-way has to be continued before anything else.
-_WORST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)
+_WORST_FIRST = (Exit.PARTIAL, Exit.FAILED, Exit.LOCKED, Exit.NOT_WELL, Exit.DONE)
 
 
-def apply_exit_code(outcomes: tuple[ForecastOutcome, ...]) -> Exit:
-    """Return the exit code of a run over several forecasts."""
-    codes = {outcome.exit_code for outcome in outcomes}
-    return next(code for code in _WORST if code in codes or code == Exit.DONE)
+def worst_exit_code(codes: Iterable[Exit]) -> Exit:
+    """Return the most severe of the exit codes of several forecasts; DONE if there are none."""
+    found = set(codes)
+    return next(code for code in _WORST_FIRST if code in found or code == Exit.DONE)
+
+
+def removal_exit_code(done: Sequence[object], errors: Sequence[MlspecError]) -> Exit:
+    """Return the exit code of a run that removes something of several forecasts: PARTIAL if some were done and others were not."""
+    if not errors:
+        return Exit.DONE
+    return Exit.PARTIAL if done else errors[0].exit_code

@@ -16,7 +16,7 @@ from mlspec.engine.apply import apply_specs
 from mlspec.engine.context import Engine, PlanContext
 from mlspec.engine.hand_over import find_containers, hold_hand_over
 from mlspec.engine.infrastructure import Infrastructure, InfrastructureResult, infrastructure_exit_code
-from mlspec.engine.outcome import ForecastOutcome, apply_exit_code
+from mlspec.engine.outcome import ForecastOutcome, worst_exit_code
 from mlspec.engine.plan import make_plan
 from mlspec.engine.readonly_planner import ReadonlyPlanner
 from mlspec.engine.target_kinds import ConfiguredTarget
@@ -79,7 +79,7 @@ class ApplyResult:
         """The exit code of the run: PARTIAL if infrastructure failed and anything else was done."""
         code = infrastructure_exit_code(self.infrastructure or ())
         if code == Exit.DONE:
-            return apply_exit_code(self.outcomes)
+            return worst_exit_code(outcome.exit_code for outcome in self.outcomes)
         return Exit.PARTIAL if any(outcome.recorded for outcome in self.outcomes) else code
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from mlspec.engine import traffic
 from mlspec.engine.context import Engine
 from mlspec.engine.effects import ForecastWork, intact_versions
+from mlspec.engine.outcome import removal_exit_code
 from mlspec.errors import Exit, MlspecError, TargetError
 from mlspec.plan.desired import DesiredForecast
 from mlspec.plan.releases import release_spec
@@ -182,9 +183,7 @@ class PrunePlan:
     @property
     def exit_code(self) -> Exit:
         """The exit code of the run: PARTIAL if some forecasts were pruned and others were not."""
-        if not self.errors:
-            return Exit.DONE
-        return Exit.PARTIAL if self.done else self.errors[0].exit_code
+        return removal_exit_code(self.done, self.errors)
 
     def _prune_forecast(self, name: str) -> PrunedForecast:
         engine, target = self.engine, self.engine.target

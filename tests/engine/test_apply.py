@@ -11,7 +11,7 @@ from mlspec.cli.plan_markdown import as_markdown
 from mlspec.cli.plan_page import as_page
 from mlspec.cli.plan_text import as_json, as_text
 from mlspec.engine.apply import apply_specs
-from mlspec.engine.outcome import apply_exit_code
+from mlspec.engine.outcome import worst_exit_code
 from mlspec.engine.plan import make_plan
 from mlspec.engine.status import forecast_status, not_applied
 from mlspec.errors import DataError, Exit
@@ -185,7 +185,7 @@ def test_one_failing_forecast_does_not_hold_up_the_others(root: Path) -> None:
     lost = spec("lost", dataset={"source": {"uri": "data/nothing.csv", "query": None}})
     outcomes = apply_specs(engine(root), [lost, spec("demand")])
     assert [outcome.status for outcome in outcomes] == ["failed", "applied"]
-    assert apply_exit_code(outcomes) == Exit.FAILED
+    assert worst_exit_code(outcome.exit_code for outcome in outcomes) == Exit.FAILED
 
 
 def test_a_file_that_is_deleted_is_found_and_made_again(root: Path) -> None:
