@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mlspec.clock import utc_now
-from mlspec.engine.assembly import assemble_engine, git_commit, ignore_progress
+from mlspec.engine.assembly import assemble_engine, ignore_progress
 from mlspec.engine.context import ProgressReporter
 from mlspec.engine.project_specs import SPECS_FOLDER, invalid_specs_error, read_project_specs
 from mlspec.engine.provision import OpenedPlan, PlanRequest, open_plan
@@ -16,6 +16,7 @@ from mlspec.errors import SpecError
 from mlspec.plan.moments import format_moment
 from mlspec.spec import Fault, LoadedSpecs
 from mlspec.state.step import Progress, StepRequest, StepResult
+from mlspec.targets.checkout import git_commit
 
 logger = logging.getLogger(__name__)
 _SHOWN = 20  # faults in the message of an error

@@ -11,13 +11,14 @@ from mlspec.cli.messages import report
 from mlspec.cli.project import find_root, is_folder, load_specs, open_specs
 from mlspec.cli.senders import NoticeSettings, notice_settings
 from mlspec.cli.target import open_engine
-from mlspec.engine.assembly import git_commit, ignore_progress
+from mlspec.engine.assembly import ignore_progress
 from mlspec.engine.context import Engine, ProgressReporter
 from mlspec.engine.plan import make_plan
 from mlspec.engine.provision import OpenedPlan, PlanRequest, open_plan
 from mlspec.engine.target_kinds import find_target, open_target
 from mlspec.plan.select import select_names
 from mlspec.spec import Fault, ResolvedSpec
+from mlspec.targets.checkout import git_commit
 
 
 @dataclass(frozen=True)

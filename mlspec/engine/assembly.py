@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +16,6 @@ from mlspec.targets.openlineage_receiver import open_reporter
 
 # Where steps run for a target with containers: `local`, in this process, or `cloud-run`, as the forecast's own job. DAGs read it.
 RUNNER = "MLSPEC_RUNNER"
-# Not `describe --dirty`, which writes git's index: reading must change nothing.
-_GIT_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 
 
 def assemble_engine(
@@ -50,16 +46,3 @@ def assemble_engine(
 
 def ignore_progress(forecast: str, step: str, done: int, total: int, text: str) -> None:
     """Show no progress."""
-
-
-def git_commit(root: Path) -> str | None:
-    """Return the project's present commit, with the suffix `-dirty` if specs differ from it; None without git."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    argv = ["git", "--no-optional-locks", "-C", str(root), *_GIT_STATUS]
-    try:
-        git_status = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    commit = re.search(r"^# branch\.oid ([0-9a-f]{40,64})$", git_status.stdout, re.MULTILINE)
-    dirty = any(not line.startswith("#") for line in git_status.stdout.splitlines())
-    return f"{commit[1]}{'-dirty' if dirty else ''}" if commit else None

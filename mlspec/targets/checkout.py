@@ -14,6 +14,9 @@ from mlspec.installation import Published
 from mlspec.state.revision import Revision
 
 _CHANGES = ("status", "--porcelain", "--untracked-files=no")
+# Not `describe --dirty`, which writes git's index: reading must change nothing.
+_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
+_COMMIT = re.compile("# branch\\.oid ([0-9a-f]{40,64})")
 _SCP = re.compile(r"(?P<user>[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[^/\s][^\s]*)")  # git@example.com:team/mlspec.git
 
 
@@ -39,6 +42,14 @@ def current_revision(folder: Path) -> Revision | None:
         return None
     commit, seconds = said.split()
     return Revision(commit, datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def git_commit(folder: Path) -> str | None:
+    """Return the commit of a folder's checkout, with the suffix `-dirty` if tracked files differ from it; None without git."""
+    lines = (_git(folder, *_STATUS) or "").splitlines()
+    commit = next((match for line in lines if (match := _COMMIT.fullmatch(line))), None)
+    dirty = any(not line.startswith("#") for line in lines)
+    return f"{commit[1]}{'-dirty' if dirty else ''}" if commit else None
 
 
 def is_ancestor(folder: Path, commit: str) -> bool | None:
