@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from mlspec.forecast.frequency import LONGEST_GRID
+from mlspec.spec.calendar import MONTHS
 
 _FEWEST_DATES = 3  # two dates belong to many frequencies
 _SHARE_OF_PERIODS = 0.5  # of the periods between the first and the last date, so many must be among the dates
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _SHORTEST_DAYS = {"YE": 365, "YS": 365, "QE": 89, "QS": 89, "ME": 28, "MS": 28, "W": 7, "B": 1, "D": 1}
 _MINUTES = {"h": 60, "30min": 30, "15min": 15, "5min": 5, "min": 1}
 
@@ -36,7 +36,7 @@ def anchor_frequency(base: str, date: pd.Timestamp) -> str:
     usual = 12 if base in ("YE", "QE") else 1
     month = (date.month - 1) % months + 1
     month = 12 if base == "QE" and month == 3 else month
-    return base if month == usual else f"{base}-{_MONTHS[month - 1]}"
+    return base if month == usual else f"{base}-{MONTHS[month - 1]}"
 
 
 def _aliases(days: pd.DatetimeIndex) -> Iterator[str]:

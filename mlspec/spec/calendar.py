@@ -11,12 +11,12 @@ from itertools import pairwise
 from mlspec.spec.faults import ProblemAndHint, nearest_word
 
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 # pandas' offset aliases that a demand series may have, with the anchors that each may have.
 # https://pandas.pydata.org/docs/user_guide/timeseries.html#offset-aliases
 FREQUENCIES: dict[str, tuple[str, ...]] = {
     "min": (), "h": (), "D": (), "B": (), "W": DAYS,
-    "MS": (), "ME": (), "QS": _MONTHS, "QE": _MONTHS, "YS": _MONTHS, "YE": _MONTHS,
+    "MS": (), "ME": (), "QS": MONTHS, "QE": MONTHS, "YS": MONTHS, "YE": MONTHS,
 }  # fmt: skip
 _OLD_ALIASES = {
     "M": ("ME", "MS"), "Q": ("QE", "QS"), "A": ("YE", "YS"), "Y": ("YE", "YS"), "AS": ("YS",), "H": ("h",), "T": ("min",),

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from mlspec.spec.reader import NUMBER
+
 _LONGEST = 40
 _BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
-_PLAIN = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _NUMBERS = ("a whole number", "a number")
 
 
@@ -42,7 +43,7 @@ def _suggest_for_text(expected: str, text: str) -> str | None:
 
 # Spellings of numbers in other languages, in YAML 1.1 and in spreadsheets, each with the hint for the spelling here.
 _SPELLINGS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
-    (_PLAIN, lambda _: "drop the quotes"),
+    (NUMBER, lambda _: "drop the quotes"),
     (re.compile(r"0[0-7]+"), lambda text: f"write {int(text)}, or {int(text, 8)} if it is octal"),
     (re.compile(r"0([xX][0-9a-fA-F]+|[bB][01]+|[oO][0-7]+)"), lambda text: f"write {int(text, 0)}"),
     (re.compile(r"[-+]?\.?(inf|nan|infinity)", re.IGNORECASE), lambda _: "write a finite number"),

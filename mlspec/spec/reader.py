@@ -35,7 +35,8 @@ from mlspec.spec.syntax import syntax_trouble
 MAX_DEPTH = 32
 _TOO_DEEP_MESSAGE = f"nested more than {MAX_DEPTH} levels deep"
 
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+# A number as YAML 1.2 has it in JSON's form.
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, Any] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -243,7 +244,7 @@ def _parse_scalar(text: str) -> Any:
     """Return a plain scalar as JSON would read it; as text if it is not a JSON scalar."""
     if text in _WORDS:
         return _WORDS[text]
-    match = _NUMBER.fullmatch(text)
+    match = NUMBER.fullmatch(text)
     if not match:
         return _clean_text(text)
     if match[2] or match[3]:

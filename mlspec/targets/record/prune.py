@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mlspec.state.record import FileRef
+from mlspec.state.resource import canonical_json
 from mlspec.state.retention import AgedRows, AgedTable, Pruning, Table
 from mlspec.targets.record import rows
 from mlspec.targets.record.store import Connection
@@ -143,7 +144,7 @@ def write_list(connection: Connection, forecast: str, files: Mapping[str, Unneed
     connection.execute("DELETE FROM meta WHERE key = ?", (key,))
     if files:
         entries = {sha256: [entry.ref.size, entry.ref.name, entry.since] for sha256, entry in files.items()}
-        connection.execute("INSERT INTO meta VALUES (?, ?)", (key, rows.to_json(entries)))
+        connection.execute("INSERT INTO meta VALUES (?, ?)", (key, canonical_json(entries)))
         due = _after(min(entry.since for entry in files.values()), GRACE)
         known = next_look(connection)
         if known is None or due < known or _is_far(known, at):

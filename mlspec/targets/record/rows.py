@@ -17,7 +17,7 @@ from mlspec.state.notice import Notice, PendingNotice, as_record
 from mlspec.state.observed import ObservedResource, RecordedCheck, StoredStep
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import RequestCount
-from mlspec.state.resource import Json, Kind, Resource
+from mlspec.state.resource import Kind, Resource, canonical_json
 from mlspec.state.retention import RecordRow, StepRow
 from mlspec.state.typed import Shape, require_shape, require_types
 
@@ -71,14 +71,9 @@ _FACTS: Mapping[Kind, Shape] = {
 }  # fmt: skip
 
 
-def to_json(value: Json) -> str:
-    """Return canonical JSON. Raises ValueError on NaN, which JSON cannot express."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
 def files_to_json(files: Mapping[str, FileRef]) -> str:
     """Return file references by role as JSON."""
-    return to_json({role: asdict(ref) for role, ref in files.items()})
+    return canonical_json({role: asdict(ref) for role, ref in files.items()})
 
 
 def files_from_json(value: Mapping[str, Any]) -> dict[str, FileRef]:
@@ -138,7 +133,7 @@ def check_from_row(row: Row) -> RecordedCheck:
 
 def version_to_json(version: Version) -> str:
     """Return a version's whole record."""
-    return to_json(asdict(version))
+    return canonical_json(asdict(version))
 
 
 @refuse_foreign_rows
@@ -155,7 +150,7 @@ def version_from_row(row: Row) -> Version:
 
 def run_to_json(run: ForecastRun) -> str:
     """Return a forecast's whole record."""
-    return to_json(asdict(run))
+    return canonical_json(asdict(run))
 
 
 @refuse_foreign_rows
@@ -193,7 +188,7 @@ def condition_from_row(row: Row) -> Condition:
 
 def ledger_to_json(ledger: Ledger) -> str:
     """Return a ledger's whole record."""
-    return to_json(asdict(ledger))
+    return canonical_json(asdict(ledger))
 
 
 @refuse_foreign_rows
@@ -204,7 +199,7 @@ def ledger_from_row(row: Row) -> Ledger:
 
 def notice_to_json(notice: Notice) -> str:
     """Return a notice's whole record."""
-    return to_json(as_record(notice))
+    return canonical_json(as_record(notice))
 
 
 @refuse_foreign_rows

@@ -11,7 +11,7 @@ from mlspec.state.notice import PendingNotice
 from mlspec.state.observed import ObservedResource, Settlement
 from mlspec.state.record import Condition, Event, FileRef, ForecastRun, Release, Version
 from mlspec.state.request_counts import AHEAD_HOURS, KEPT_HOURS, RequestCount
-from mlspec.state.resource import Kind
+from mlspec.state.resource import Kind, canonical_json
 from mlspec.targets.record import rows
 from mlspec.targets.record.prune import deletion_allowed, write_list
 from mlspec.targets.record.schema import MOVING, RECORDS
@@ -58,7 +58,7 @@ def insert_step(
     """Write a finished step, unless it is there already."""
     connection.execute(
         "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (forecast, name, key, rows.files_to_json(files), rows.to_json(dict(facts)), at),
+        (forecast, name, key, rows.files_to_json(files), canonical_json(dict(facts)), at),
     )
 
 
@@ -101,7 +101,7 @@ def add_request_count(connection: Connection, new: RequestCount) -> None:
         "INSERT INTO served (forecast, minute, version, requests, errors, took) VALUES (?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (forecast, minute, version) DO UPDATE SET "
         "requests = excluded.requests, errors = excluded.errors, took = excluded.took",
-        (*key, *counts, rows.to_json(took)),
+        (*key, *counts, canonical_json(took)),
     )
 
 
@@ -145,7 +145,7 @@ def _insert_version(connection: Connection, forecast: str, new: Version) -> None
 def _insert_release(connection: Connection, forecast: str, new: Release) -> None:
     connection.execute(
         "INSERT INTO releases VALUES (?, ?, ?, ?, ?, ?)",
-        (forecast, new.release, new.version, new.created, new.spec_hash, rows.to_json(dict(new.spec))),
+        (forecast, new.release, new.version, new.created, new.spec_hash, canonical_json(dict(new.spec))),
     )
 
 
@@ -157,7 +157,7 @@ def _insert_run(connection: Connection, forecast: str, new: ForecastRun) -> None
 
 
 def _upsert_resource(connection: Connection, forecast: str, new: ObservedResource, at: str) -> None:
-    values = (forecast, new.resource.kind, rows.to_json(dict(new.resource.fields)), rows.to_json(dict(new.facts)))
+    values = (forecast, new.resource.kind, canonical_json(dict(new.resource.fields)), canonical_json(dict(new.facts)))
     connection.execute(
         "INSERT INTO resources VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (forecast, kind) DO UPDATE SET "
         "fields = excluded.fields, facts = excluded.facts, files = excluded.files, at = excluded.at",

@@ -25,6 +25,7 @@ from mlspec.errors import TargetError, Terminated
 from mlspec.plain_files import make_private_folder
 from mlspec.state.diagnostic import Diagnostic
 from mlspec.state.resource import Json
+from mlspec.targets.cache import cache_path
 from mlspec.targets.gcp.terraform import output
 
 logger = logging.getLogger(__name__)
@@ -241,13 +242,13 @@ def allowed_environment(environment: Mapping[str, str], cache: Path | None) -> d
 
 def allowed_environment_here() -> dict[str, str]:
     """Return terraform's environment, from this process's environment."""
-    return allowed_environment(os.environ, cache_folder())
+    return allowed_environment(os.environ, provider_cache_folder())
 
 
-def cache_folder() -> Path | None:
+def provider_cache_folder() -> Path | None:
     """Create and return the folder of the provider cache. None if that fails; then each forecast downloads the providers."""
     try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlspec" / "terraform"
+        folder = cache_path() / "terraform"
         make_private_folder(folder)
     except (OSError, RuntimeError):
         return None
