@@ -50,6 +50,12 @@ out_file = click.option(
     "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
     help="Write all rows to this file, for you alone; --output parquet and xlsx need one.",
 )  # fmt: skip
+rows_limit = click.option(
+    "--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all."
+)
+series_limit = click.option(
+    "--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Series in text; 0 prints all."
+)
 reason = click.option("--reason", required=True, metavar="TEXT", help="The reason; it is kept in the history.")
 lock_timeout = click.option(
     "--lock-timeout", default="0s", show_default=True, metavar="DURATION", callback=lambda _c, _p, value: parse_seconds(value),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mlspec.cli.plan_text import FIELDS, SIGNS, short_value, summary_text
 from mlspec.plan.grouping import NAME, ChangeGroup, group_changes
 from mlspec.render.quote import html_code, markdown_code
-from mlspec.state.plan import Change, FieldChange, Plan
+from mlspec.state.plan import Change, FieldChange, Plan, changed_forecasts, kept_out_changes
 from mlspec.state.resource import SHARED
 
 # Bytes of UTF-8. GitHub's API refuses a longer comment: "Body is too long (maximum is 65536 characters)"; bytes are never fewer.
@@ -60,10 +60,10 @@ def _size(text: str) -> int:
 
 def _headline(plan: Plan) -> str:
     names = {change.forecast for change in plan.changes} | {obstacle.forecast for obstacle in plan.obstacles}
-    acting = {change.forecast for change in plan.changes if change.action != "none"}
     parts = [f"**{len(plan.obstacles)} cannot be planned.**"] if plan.obstacles else []
-    if acting:
-        parts.append(f"**{summary_text(plan)}**, in {len(acting - {SHARED})} of {len(names - {SHARED})} forecasts.")
+    if not plan.is_empty:
+        changing = len(changed_forecasts(plan))
+        parts.append(f"**{summary_text(plan)}**, in {changing} of {len(names - {SHARED})} forecasts.")
     elif not plan.obstacles:
         parts.append("**Nothing to do.**")
     # As where a build plans against a record that lies on somebody's laptop.
@@ -77,8 +77,7 @@ def _kept_blocks(plan: Plan) -> list[_Block]:
     """Return a line for each forecast whose newer version the gate keeps out: nothing to do, and not well."""
     return [
         _Block(f"- {markdown_code(change.forecast)}: {_sentence(change.reason)}", 1)
-        for change in plan.changes
-        if change.action == "none" and "gate" in change.reason and change.resource.startswith("deployment.")
+        for change in kept_out_changes(plan)
     ]
 
 

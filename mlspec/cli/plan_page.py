@@ -7,7 +7,7 @@ from mlspec.plan.grouping import group_changes, group_sentences
 from mlspec.plan.natural_order import natural_key
 from mlspec.render.plan_page import PlanGroup, PlanPageFacts, render_plan
 from mlspec.render.reader import LANGUAGES, Reader
-from mlspec.state.plan import Plan
+from mlspec.state.plan import Plan, changed_forecasts, kept_out_changes
 from mlspec.state.resource import SHARED
 
 
@@ -18,23 +18,18 @@ def as_page(plan: Plan, language: str = "en") -> str:
 
 def _page_facts(plan: Plan) -> PlanPageFacts:
     names = {change.forecast for change in plan.changes} | {obstacle.forecast for obstacle in plan.obstacles}
-    acting = {change.forecast for change in plan.changes if change.action != "none"}
     return PlanPageFacts(
         target=plan.target,
         commit=plan.commit,
         made=timestamp(),
         forecasts=len(names - {SHARED}),
-        changing=len(acting - {SHARED}),
+        changing=len(changed_forecasts(plan)),
         counts=tuple(plan.summary.items()),
         groups=[
             PlanGroup(sorted(group.forecasts, key=natural_key), group.changes) for group in group_changes(plan.changes)
         ],
         obstacles=plan.obstacles,
-        kept=[
-            change
-            for change in plan.changes
-            if change.action == "none" and "gate" in change.reason and change.resource.startswith("deployment.")
-        ],
+        kept=kept_out_changes(plan),
         impact=group_sentences(plan.impact, sorted(names)),
         notes=group_sentences(plan.notes, sorted(names)),
         has_record=bool(plan.lineage),

@@ -12,7 +12,8 @@ import click
 from mlspec.cli.escape import printable
 from mlspec.plan.grouping import NAME, group_changes, group_sentences
 from mlspec.plan.natural_order import natural_key
-from mlspec.state.plan import Change, Plan, changed_forecasts
+from mlspec.state.plan import ACTION_WORDS, Change, Plan, changed_forecasts, kept_out_changes
+from mlspec.state.resource import field_text
 
 SIGNS = {
     "create": ("+", "green"),
@@ -21,7 +22,6 @@ SIGNS = {
     "delete": ("-", "red"),
     "run": (">", "cyan"),
 }
-_WORDS = {"create": "to create", "update": "to change", "replace": "to replace", "delete": "to delete", "run": "to run"}
 FIELDS = 8
 MOST_FORECASTS = 20  # of more forecasts those that change alike are shown together
 MOST_GROUPS = 20
@@ -39,11 +39,7 @@ def as_text(plan: Plan, *, before_apply: bool = False, in_full: bool = False) ->
     """
     lines: list[str] = []
     if plan.is_empty and not plan.obstacles:
-        lines = [
-            _kept_line(change)
-            for change in plan.changes
-            if "gate" in change.reason and change.resource.startswith("deployment.")
-        ]
+        lines = [_kept_line(change) for change in kept_out_changes(plan)]
         lines += ["Nothing to do: everything is up to date."] if not lines else []
     elif not plan.is_empty:
         grouped = not in_full and len(changed_forecasts(plan)) > MOST_FORECASTS
@@ -115,7 +111,7 @@ def _change_lines(change: Change) -> list[str]:
 
 def summary_text(plan: Plan) -> str:
     """Return the number of changes by action: `2 to create, 1 to run`."""
-    return ", ".join(f"{count} {_WORDS[action]}" for action, count in plan.summary.items() if count)
+    return ", ".join(f"{count} {ACTION_WORDS[action]}" for action, count in plan.summary.items() if count)
 
 
 def _value_text(value: Any) -> str:
@@ -126,7 +122,7 @@ def short_value(value: Any) -> str:
     """Return a value of a field as a short text, not escaped. Of a digest, a person only needs to know that it differs."""
     if value is None:
         return "(not set)"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = field_text(value)
     text = f"{text[:12]}…" if len(text) == 64 and text.isalnum() else text
     return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…"
 

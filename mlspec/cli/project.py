@@ -7,8 +7,10 @@ from pathlib import Path
 
 from mlspec.cli.faults import as_text
 from mlspec.cli.messages import report
+from mlspec.cli.options import DEFAULT_PATHS
 from mlspec.engine.project_specs import find_project_root, invalid_specs_error, read_project_specs, resolve_path
 from mlspec.spec import LoadedSpecs
+from mlspec.targets.base import Target
 
 
 def find_root() -> Path:
@@ -19,6 +21,21 @@ def find_root() -> Path:
 def load_specs(paths: Sequence[Path], target: str) -> LoadedSpecs:
     """Read all specs of a command. A path that is left out, or that is not found here, is searched at the project's root."""
     return read_project_specs(paths, find_root(), target)
+
+
+def load_default_specs(root: Path, target: str) -> LoadedSpecs:
+    """Read the specs of a project, for a command that is given no paths."""
+    return load_specs([root / path for path in DEFAULT_PATHS], target)
+
+
+def known_forecasts(loaded: LoadedSpecs, target: Target) -> tuple[str, ...]:
+    """Return the names of the forecasts that a spec describes or that have a record, sorted."""
+    return tuple(sorted({*target.forecast_names(), *(spec.name for spec in loaded.specs)}))
+
+
+def without_spec_sentence(name: str) -> str:
+    """Return what to say of a forecast that was applied and that no spec describes."""
+    return f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it"
 
 
 def is_folder(path: Path, root: Path) -> bool:

@@ -27,8 +27,12 @@ def as_text(rows: PlainRows, limit: int | None) -> str:
     """Return the first `limit` rows as a table, with the number of the rest."""
     shown = rows.values[:limit]
     text = format_table(rows.columns, [[_round_value(value) for value in row] for row in shown])
-    more = len(rows.values) - len(shown)
-    return f"{text}\n… and {more:,} more rows (--limit 0 or --output csv prints all)" if more else text
+    return text + more_rows_line(len(rows.values) - len(shown))
+
+
+def more_rows_line(count: int) -> str:
+    """Return the line behind a table that leaves out `count` rows; nothing if it leaves out none."""
+    return f"\n… and {count:,} more rows (--limit 0 or --output csv prints all)" if count else ""
 
 
 def _round_value(value: Any) -> Any:

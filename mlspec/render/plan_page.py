@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mlspec.render.page_frame import file_frame, render_page
 from mlspec.render.reader import Reader
-from mlspec.state.plan import ACTIONS, Change, Obstacle
-from mlspec.state.resource import Json
+from mlspec.state.plan import ACTION_WORDS, ACTIONS, Change, Obstacle
+from mlspec.state.resource import Json, field_text
 
-# By action: what the count of its changes is called.
-ACTION_WORDS = {
-    "create": "to create", "update": "to change", "replace": "to replace", "delete": "to delete", "run": "to run",
-}  # fmt: skip
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "−", "run": ">"}
 # What the page says beside the sentences of its template, for translations.
 SENTENCES = tuple(ACTION_WORDS.values())
@@ -58,6 +53,4 @@ def render_plan(facts: PlanPageFacts, reader: Reader) -> str:
 
 
 def _value_text(value: Json) -> str:
-    if value is None:
-        return "–"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "–" if value is None else field_text(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from mlspec.render.change_part import ChangePart
 from mlspec.render.page_frame import PageFrame, render_page
 from mlspec.render.reader import Reader
 from mlspec.spec.metrics import metrics_of_kind
-from mlspec.state.resource import Json
+from mlspec.state.resource import Json, field_text
 
 SHOWN_RELEASES = 100
 _LONGEST_VALUE = 200  # characters of a field's value
@@ -79,5 +78,5 @@ def _value_text(value: Json) -> str:
     """Return a field's value as a spec would have it; a dash where it is not set."""
     if value is None:
         return "–"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = field_text(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

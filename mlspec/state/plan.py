@@ -11,6 +11,10 @@ from mlspec.state.resource import SHARED, Json
 
 Action = Literal["create", "update", "replace", "delete", "run", "none"]
 ACTIONS: tuple[Action, ...] = ("create", "update", "replace", "delete", "run")
+# How a summary counts the changes of each action: `2 to create`.
+ACTION_WORDS: Mapping[str, str] = {
+    "create": "to create", "update": "to change", "replace": "to replace", "delete": "to delete", "run": "to run",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,15 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return all(change.action == "none" for change in self.changes)
+
+
+def kept_out_changes(plan: Plan) -> tuple[Change, ...]:
+    """Return the changes of the forecasts whose newer version the gate keeps out: nothing to do, and not well."""
+    return tuple(
+        change
+        for change in plan.changes
+        if change.action == "none" and "gate" in change.reason and change.resource.startswith("deployment.")
+    )
 
 
 def changed_forecasts(plan: Plan) -> tuple[str, ...]:

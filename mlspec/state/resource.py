@@ -18,13 +18,22 @@ SHARED = "_project"
 Json = Any  # None, bool, int, finite float, str, list and dict of the same
 
 
+def canonical_json(value: Json) -> str:
+    """Return the one JSON text of a value, which records and digests share. Raises ValueError on NaN and infinities."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def field_text(value: Json) -> str:
+    """Return a field's value as a person reads it: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def digest(value: Json, length: int = 64) -> str:
     """Return the first `length` hex digits of the sha256 of `value` as canonical JSON.
 
     Raises ValueError on NaN and infinities: they have no JSON.
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
 
 
 @dataclass(frozen=True, slots=True)

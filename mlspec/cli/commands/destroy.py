@@ -8,7 +8,7 @@ from mlspec.cli import options
 from mlspec.cli.approval import approve_all, approve_destroy
 from mlspec.cli.complete import complete_names
 from mlspec.cli.messages import report, say_error
-from mlspec.cli.project import find_root, load_specs, open_specs
+from mlspec.cli.project import find_root, load_default_specs, open_specs
 from mlspec.cli.target import timestamp
 from mlspec.engine.destroy import DestroyRequest, open_destroy_plan
 from mlspec.engine.target_kinds import find_target
@@ -30,7 +30,7 @@ def command(names: tuple[str, ...], target: str, yes: bool, lock_timeout: float,
     request = DestroyRequest(
         names=tuple(dict.fromkeys(names)),
         target=find_target(open_specs((), target).project, target),
-        loaded=load_specs([root / path for path in options.DEFAULT_PATHS], target),
+        loaded=load_default_specs(root, target),
         root=root,
         purge=purge,
         clock=timestamp,

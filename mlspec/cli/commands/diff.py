@@ -13,6 +13,7 @@ from mlspec.cli.escape import printable
 from mlspec.cli.target import open_here
 from mlspec.engine.release_comparison import compare_release_forecasts, diff_releases, find_release
 from mlspec.plan.select import known_name
+from mlspec.state.resource import field_text
 
 
 @click.command(short_help="Compare two releases field by field.")
@@ -22,9 +23,7 @@ from mlspec.plan.select import known_name
 @options.target
 @options.output("text", "json")
 @click.option("--values", is_flag=True, help="Compare also the last forecasts that the two releases made, by series.")
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Series in text; 0 prints all."
-)
+@options.series_limit
 def command(
     name: str, first: str, second: str, target: str, output: str, values: bool, limit: int
 ) -> None:  # fmt: skip
@@ -54,8 +53,4 @@ def command(
 
 
 def _value_text(value: object) -> str:
-    return (
-        "(not set)"
-        if value is None
-        else printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-    )
+    return "(not set)" if value is None else printable(field_text(value))

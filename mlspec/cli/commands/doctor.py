@@ -8,7 +8,7 @@ import click
 
 from mlspec.cli import options
 from mlspec.cli.doctor_text import as_json, as_text
-from mlspec.cli.project import find_root, load_specs, open_specs
+from mlspec.cli.project import find_root, load_default_specs, open_specs
 from mlspec.engine.doctor import run_checks
 from mlspec.errors import Exit
 
@@ -22,7 +22,7 @@ def command(target: str, output: str) -> int:
     Exits with 3 unless everything is there; an item that could not be checked counts as missing.
     """
     root = find_root()
-    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
+    loaded = load_default_specs(root, target)
     if target != "local" and not (loaded.project and target in loaded.project.targets):
         open_specs(options.DEFAULT_PATHS, target)  # raises an error if the name or mlspec.yaml is wrong
     findings = list(run_checks(loaded, root, target, os.environ))

@@ -34,7 +34,7 @@ _SHOWN = (MAIN.name, *(metric.name for metric in metrics_of_kind("accuracy") if 
     help="One row for each series, for each number of periods ahead, or for each value of a series or static column.",
 )  # fmt: skip
 @click.option("--cutoff", metavar="DATE", help="Only forecasts that were made from the data up to this period.")
-@click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
+@options.rows_limit
 def command(name: str, target: str, output: str, out: Path | None, by: str, cutoff: str | None, limit: int) -> None:
     """Print how wrong a forecast was since it serves (realised), beside the backtest of the version that serves.
 
@@ -75,8 +75,7 @@ def _as_text(found: Sequence[Mapping[str, Any]], columns: Sequence[str], limit: 
         for row in found[:limit]
     ]
     text = f"In each cell: {' | '.join(SIDES)}\n{format_table(titles, cells)}"
-    more = len(found) - len(cells)
-    return f"{text}\n… and {more:,} more rows (--limit 0 or --output csv prints all)" if more else text
+    return text + rows.more_rows_line(len(found) - len(cells))
 
 
 def _share_text(metric: str, side: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ from mlspec.plan.series_fates import fate_sentences
     help="Sums of series instead: total, a column of dataset.hierarchy, or all for a table of all levels.",
 )
 @click.option("--by", type=click.Choice([WEEK]), help="Sums by week, of a forecast of days.")
-@click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
+@options.rows_limit
 def command(
     name: str, target: str, output: str, out: Path | None, series: dict[str, str], cutoff: str | None, release: int | None,
     compare: str | None, level: str | None, by: str | None, limit: int,

@@ -10,7 +10,7 @@ from mlspec.cli import options
 from mlspec.cli.commands.status import as_json as status_json
 from mlspec.cli.complete import complete_names
 from mlspec.cli.describe_text import ForecastDescription, as_text
-from mlspec.cli.project import find_root, load_specs
+from mlspec.cli.project import find_root, known_forecasts, load_default_specs
 from mlspec.cli.target import timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.history_json import event_json, release_json, version_json
@@ -36,9 +36,9 @@ def command(name: str, target: str, output: str, limit: int) -> int:
     happened to one.
     """
     root = find_root()
-    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
+    loaded = load_default_specs(root, target)
     opened = open_target(loaded.project, root, target)
-    known_name(name, sorted({*opened.forecast_names(), *(spec.name for spec in loaded.specs)}))
+    known_name(name, known_forecasts(loaded, opened))
     metadata = next((spec.forecast.metadata for spec in loaded.specs if spec.name == name), None)
     described = _describe(opened, name, metadata)
     if output == "json":

@@ -27,7 +27,7 @@ from mlspec.state.record import ForecastRun
 @click.option(
     "--simulation", is_flag=True, help="Print what each policy would have reached on the backtest's actuals instead."
 )
-@click.option("--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Rows in text; 0 prints all.")
+@options.rows_limit
 def command(
     *,
     name: str,

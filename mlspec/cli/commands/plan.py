@@ -12,6 +12,7 @@ from mlspec.cli import options, plan_markdown, plan_text
 from mlspec.cli.messages import report
 from mlspec.cli.output_file import write_output
 from mlspec.cli.planning import open_plan_here
+from mlspec.cli.project import without_spec_sentence
 from mlspec.engine.provision import OpenedPlan
 from mlspec.errors import Exit
 from mlspec.plan.saved import to_text
@@ -73,7 +74,7 @@ def command(
     }
     click.echo(forms[output](plan))
     for name in gone:
-        report(f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it")
+        report(without_spec_sentence(name))
     if blocked:
         return Exit.FAILED
     if out is not None:

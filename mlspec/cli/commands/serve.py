@@ -18,7 +18,7 @@ from mlspec.cli.complete import complete_names
 from mlspec.cli.escape import printable
 from mlspec.cli.messages import report
 from mlspec.cli.page_actions import PageActions
-from mlspec.cli.project import find_root, load_specs
+from mlspec.cli.project import find_root, known_forecasts, load_default_specs
 from mlspec.cli.target import open_here, timestamp
 from mlspec.clock import utc_now
 from mlspec.engine.target_kinds import open_pinned_view, open_serving_view, open_target
@@ -209,11 +209,11 @@ def _require_libraries() -> None:
 def _served_target(names: tuple[str, ...], target: str) -> Target:
     """Return the target. Raises UsageError for a name that is neither applied nor in a spec."""
     root = find_root()
-    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
+    loaded = load_default_specs(root, target)
     if names and (served := open_serving_view(loaded.project, root, target, names)):
         return served  # Vertex AI starts the server with an account that can read only these forecasts
     opened_target = open_target(loaded.project, root, target)
-    known = tuple(sorted({*opened_target.forecast_names(), *(spec.name for spec in loaded.specs)}))
+    known = known_forecasts(loaded, opened_target)
     if not known and not loaded.files:
         hint = "run it in a project's folder, or name one: mlspec -C DIR serve"
         raise UsageError(f"there is nothing to serve: {root} has no spec and no forecast", hint=hint)
@@ -227,7 +227,7 @@ def _pinned_version(names: tuple[str, ...], target: str, version: str) -> Served
     if len(names) != 1:
         raise UsageError("--version is of one forecast", hint="name it: `mlspec serve NAME --version VERSION`")
     root = find_root()
-    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], target)
+    loaded = load_default_specs(root, target)
     artifact = os.environ.get("AIP_STORAGE_URI", "")
     return open_pinned_view(loaded.project, root, target, forecast=names[0], version=version, artifact=artifact)
 

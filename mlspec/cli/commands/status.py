@@ -16,7 +16,7 @@ import click
 from mlspec.cli import options
 from mlspec.cli.complete import complete_names
 from mlspec.cli.messages import report
-from mlspec.cli.project import find_root, load_specs
+from mlspec.cli.project import find_root, known_forecasts, load_default_specs, without_spec_sentence
 from mlspec.cli.status_text import WIDTH, as_text
 from mlspec.cli.target import timestamp
 from mlspec.clock import utc_now
@@ -91,9 +91,9 @@ class _StatusOptions:
 def _load_statuses(call: _StatusOptions) -> tuple[list[ForecastStatus], LoadedSpecs]:
     """Return the state of the forecasts that the call names, and the specs as they are now."""
     root = find_root()
-    loaded = load_specs([root / path for path in options.DEFAULT_PATHS], call.target)
+    loaded = load_default_specs(root, call.target)
     opened_target = open_target(loaded.project, root, call.target)
-    known = tuple(sorted({*opened_target.forecast_names(), *(spec.name for spec in loaded.specs)}))
+    known = known_forecasts(loaded, opened_target)
     chosen_names = tuple(known_name(name, known) for name in call.names) or known
     plan_now = partial(_plan_now, opened_target, loaded)
     chosen_names = select_names(plan_now, call.select, chosen_names)
@@ -122,10 +122,7 @@ def _status_text(call: _StatusOptions, statuses: list[ForecastStatus], loaded: L
     return "\n".join(
         [
             as_text(statuses, wide=call.wide, width=width, wrap=is_terminal and not call.wide),
-            *(
-                f"{name}: no spec under specs/ describes it any more; `mlspec destroy {name}` removes it"
-                for name in gone
-            ),
+            *map(without_spec_sentence, gone),
         ]
     )
 

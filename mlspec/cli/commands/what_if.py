@@ -31,9 +31,7 @@ from mlspec.state.step import StepRequest
 @click.option("--from", "first", metavar="DATE", help="From this period on.  [default: the first of the forecast]")
 @click.option("--to", "last", metavar="DATE", help="Up to this period.  [default: the last of the forecast]")
 @options.series
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=24, show_default=True, help="Series in text; 0 prints all."
-)
+@options.series_limit
 def command(
     name: str, target: str, output: str, out: Path | None, values: dict[str, str], first: str | None, last: str | None,
     series: dict[str, str], limit: int,
