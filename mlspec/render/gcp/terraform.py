@@ -17,6 +17,7 @@ from mlspec.spec.escaping import log_filter
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.forecast_table import ACTUAL_TABLE, FORECAST_TABLE
 from mlspec.spec.gcp.forecast_views import key_columns, quantile_columns
+from mlspec.spec.gcp.labels import FORECAST_LABEL, MANAGED_BY
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.spec.object_address import is_object_address, parse_object_address
@@ -55,7 +56,6 @@ _NAMES = {
     "realised_view": "view of realised values",
     "failures": "log-based metric",
 }
-MANAGED_BY = {"managed-by": "mlspec"}
 SHARED_BY_ALL = {**MANAGED_BY, "mlspec-shared": "notify"}
 _TILE_HEIGHT = 16
 _TILE_WIDTH = 24
@@ -108,7 +108,7 @@ def _template_facts(spec: Forecast, place: GcpLocation) -> dict[str, Any]:
         "name": name,
         "place": place,
         "names": {short: names[kind] for short, kind in _NAMES.items()},
-        "labels": dict(sorted({**spec.metadata.labels, **MANAGED_BY, "mlspec-forecast": name}.items())),
+        "labels": dict(sorted({**spec.metadata.labels, **MANAGED_BY, FORECAST_LABEL: name}.items())),
         "description": spec.metadata.description,
         "dag": dag_name(spec),
         "columns": FORECAST_TABLE,

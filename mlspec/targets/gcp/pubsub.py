@@ -66,5 +66,5 @@ def _import_pubsub() -> tuple[Any, tuple[type[Exception], ...], type[Exception]]
         from google.cloud import pubsub_v1
     except ModuleNotFoundError as error:
         missing = MissingExtra("google-cloud-pubsub", "gcp")
-        raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from error
+        raise DeliveryError(missing.sentence, permanent=True) from error
     return pubsub_v1, (GoogleAPICallError, RetryError, TimeoutError), GoogleAuthError

@@ -12,6 +12,7 @@ from mlspec.errors import DataError, MlspecError, TargetError
 from mlspec.spec.dataset import Future, Source
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.forecast_table import ACTUAL_TABLE, FORECAST_TABLE, TableColumn
+from mlspec.spec.gcp.labels import MANAGED_BY
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.state.record import ForecastRun
 from mlspec.targets.gcp.clients import Clients
@@ -95,7 +96,7 @@ class Warehouse:
             write_disposition="WRITE_TRUNCATE",
             # A table that an older mlspec made has fewer columns, until an apply changes it.
             schema_update_options=["ALLOW_FIELD_ADDITION"],
-            labels={"managed-by": "mlspec"},
+            labels=MANAGED_BY,
             # Without it BigQuery takes every column of the file for NULLABLE, and refuses the load into REQUIRED ones
             # (github.com/googleapis/python-bigquery/issues/1981).
             schema=[bigquery.SchemaField(column.name, column.type, column.mode) for column in columns],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mlspec.spec.gcp.labels import MANAGED_BY
 from mlspec.state.finding import Finding
 from mlspec.targets.gcp.doctor.probe import PLATFORM, GoogleProbe, list_pages, run_check
 
@@ -32,7 +33,7 @@ def check_channels(probe: GoogleProbe) -> Finding:
 
 
 def _is_own(channel: Any) -> bool:
-    return bool(channel.get("userLabels", {}).get("managed-by") == "mlspec")
+    return MANAGED_BY.items() <= dict(channel.get("userLabels", {})).items()
 
 
 def _describe_problem(channels: Sequence[Any], topic: str) -> tuple[str, str] | None:

@@ -9,14 +9,13 @@ from mlspec.errors import MissingExtra, TargetError
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.state.finding import Finding
 from mlspec.state.resource import Json
-from mlspec.targets.gcp.clients import AGENT, Clients
+from mlspec.targets.gcp.clients import AGENT, SCOPE, Clients
 from mlspec.targets.gcp.retry import explain_google_errors
 
 TIMEOUT = 10.0  # seconds for one request
 PLATFORM = "terraform -chdir=infra apply"
 PROJECTS = "https://cloudresourcemanager.googleapis.com/v3/projects"
 SIGN_IN = "gcloud auth application-default login"
-_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
 class GoogleProbe:
@@ -31,7 +30,7 @@ class GoogleProbe:
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "google-auth", "gcp") from error
         with explain_google_errors("sign in to Google Cloud"):
-            self._credentials, _ = google.auth.default([_SCOPE])
+            self._credentials, _ = google.auth.default([SCOPE])
             self._credentials.refresh(Request())
         self._session: Any = AuthorizedSession(self._credentials)
         self._session.headers["User-Agent"] = AGENT

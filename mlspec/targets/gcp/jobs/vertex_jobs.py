@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from mlspec.errors import TargetError
 from mlspec.spec.escaping import log_filter
+from mlspec.spec.gcp.labels import FORECAST_LABEL, MANAGED_BY, MANAGED_FILTER
 from mlspec.spec.gcp.location import GcpLocation
 from mlspec.spec.gcp.resource_names import derived_names
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.jobs.failure_log import JobEnd, since_filter
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
-from mlspec.targets.gcp.vertex.model_registry import OURS
 
 STEP_LABEL = "mlspec-step"
 JobKind = Literal["custom_job", "batch_prediction_job"]
@@ -85,7 +85,7 @@ class VertexJobs:
     def list_running(self) -> frozenset[str]:
         """Return the names of all of mlspec's jobs that have not ended. Makes one list call per hundred jobs."""
         states = " AND ".join(f'state!="{state}"' for state in _ENDED)
-        request = {"parent": self._parent, "filter": f'labels.managed-by="mlspec" AND {states}', "page_size": _PAGE}
+        request = {"parent": self._parent, "filter": f"{MANAGED_FILTER} AND {states}", "page_size": _PAGE}
         jobs = call_with_retries(lambda: list(self._call_service("list", request)), "list the running jobs")
         return frozenset(str(job.name) for job in jobs)
 
@@ -119,7 +119,7 @@ class VertexJobs:
 
 def job_labels(forecast: str, key: str) -> dict[str, str]:
     """Return the labels that identify a step's job."""
-    return {**OURS, "mlspec-forecast": forecast, STEP_LABEL: key[:_KEY]}
+    return {**MANAGED_BY, FORECAST_LABEL: forecast, STEP_LABEL: key[:_KEY]}
 
 
 def service_account(place: GcpLocation, forecast: str) -> str:

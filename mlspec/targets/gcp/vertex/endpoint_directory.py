@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlspec.errors import TargetError
+from mlspec.spec.gcp.labels import FORECAST_LABEL, MANAGED_BY, MANAGED_FILTER
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
-from mlspec.targets.gcp.vertex.model_registry import OURS
 
-FORECAST_LABEL = "mlspec-forecast"
 _PAGE = 100
 
 
@@ -41,7 +40,7 @@ class EndpointDirectory:
         """
         cached = self._session and not fresh
         endpoints = self._list_all() if cached else self._list_endpoints(f'labels.{FORECAST_LABEL}="{forecast}"')
-        own = [endpoint for endpoint in endpoints if _labels_of(endpoint) == {**OURS, FORECAST_LABEL: forecast}]
+        own = [endpoint for endpoint in endpoints if _labels_of(endpoint) == {**MANAGED_BY, FORECAST_LABEL: forecast}]
         if len(own) > 1:
             names = " and ".join(sorted(endpoint.name for endpoint in own))
             raise TargetError(
@@ -53,7 +52,7 @@ class EndpointDirectory:
     def _list_all(self) -> Sequence[Any]:
         if self._listed is None:
             try:
-                self._listed = self._list_endpoints('labels.managed-by="mlspec"')
+                self._listed = self._list_endpoints(MANAGED_FILTER)
             except TargetError as error:
                 self._listed = error
         if isinstance(self._listed, TargetError):
@@ -70,4 +69,4 @@ class EndpointDirectory:
 
 
 def _labels_of(endpoint: Any) -> dict[str, str]:
-    return {key: endpoint.labels[key] for key in (*OURS, FORECAST_LABEL) if key in endpoint.labels}
+    return {key: endpoint.labels[key] for key in (*MANAGED_BY, FORECAST_LABEL) if key in endpoint.labels}

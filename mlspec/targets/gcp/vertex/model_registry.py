@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlspec.errors import Refused, TargetError
+from mlspec.spec.gcp.labels import FORECAST_LABEL, MANAGED_BY, MANAGED_FILTER
 from mlspec.targets.gcp.clients import Clients
 from mlspec.targets.gcp.retry import TIMEOUT, call_with_retries
 from mlspec.targets.gcp.vertex.operations import FindStarted, Operations, nothing_started
@@ -21,7 +22,6 @@ from mlspec.targets.gcp.vertex.operations import FindStarted, Operations, nothin
 DEFAULT = "default"  # Vertex AI's alias of the default version, which carries the forecast
 _PAGE = 100
 _LONG = 1800.0  # seconds to wait for an operation of Vertex AI
-OURS = {"managed-by": "mlspec"}
 VERSION_LABEL = "mlspec-version"
 DATA_LABEL = "mlspec-data"  # what a registered version predicts from
 FROM_RECORD = "record"  # the newest data, which its container reads from the record
@@ -76,12 +76,12 @@ class ModelRegistry:
 
     def list_default_aliases(self) -> dict[str, frozenset[str]]:
         """Return the aliases of each forecast's default version. Makes one list call per hundred forecasts."""
-        request = {"parent": self._place, "filter": 'labels.managed-by="mlspec"', "page_size": _PAGE}
+        request = {"parent": self._place, "filter": MANAGED_FILTER, "page_size": _PAGE}
         models = call_with_retries(
             lambda: list(self._model_service.list_models(request=request, retry=None, timeout=TIMEOUT)),
             "list the models",
         )
-        return {model.labels.get("mlspec-forecast", ""): frozenset(model.version_aliases) for model in models}
+        return {model.labels.get(FORECAST_LABEL, ""): frozenset(model.version_aliases) for model in models}
 
     def default_aliases(self, forecast: str) -> frozenset[str]:
         """Return the aliases of one forecast's default version; empty if the model does not exist."""
@@ -130,7 +130,9 @@ class ModelRegistry:
         except NotFound:  # of this forecast no version was ever registered
             return []
         ours = [
-            model for model in models if OURS.items() <= dict(model.labels).items() and VERSION_LABEL in model.labels
+            model
+            for model in models
+            if MANAGED_BY.items() <= dict(model.labels).items() and VERSION_LABEL in model.labels
         ]
         with_data = [model for model in ours if model.labels.get(DATA_LABEL, FROM_RECORD) != FROM_RECORD]
         return sorted(with_data, key=lambda model: int(model.version_id))
@@ -246,7 +248,7 @@ class ModelRegistry:
     def _upload_request(self, forecast: str, upload: ModelUpload) -> Mapping[str, Any]:
         from google.api_core.exceptions import NotFound
 
-        labels = {**OURS, "mlspec-forecast": forecast, VERSION_LABEL: upload.version, DATA_LABEL: upload.data}
+        labels = {**MANAGED_BY, FORECAST_LABEL: forecast, VERSION_LABEL: upload.version, DATA_LABEL: upload.data}
         model: dict[str, Any] = {
             "display_name": f"mlspec-{forecast}",
             "version_aliases": [upload.alias],
@@ -272,7 +274,7 @@ class ModelRegistry:
         return {**request, "parent_model": self._model_name(forecast)}
 
     def _refuse_foreign(self, model: Any) -> None:
-        if model.labels.get("managed-by") != "mlspec":
+        if not MANAGED_BY.items() <= dict(model.labels).items():
             raise Refused(
                 f"the model {model.name} was not made by mlspec, so mlspec does not change it",
                 hint="rename that model, or the forecast",
