@@ -46,6 +46,11 @@ class MlspecError(Exception):
         """Pickle the class, message and hint, so that an error can pass between processes whatever its constructor takes."""
         return _rebuild_error, (type(self), self.message, self.hint)
 
+    @property
+    def sentence(self) -> str:
+        """The message, with the hint behind it where there is one: for a place that has one line."""
+        return f"{self.message}: {self.hint}" if self.hint else self.message
+
 
 def with_subject(error: MlspecError, subject: str) -> MlspecError:
     """Return an error of the same class whose message begins with its subject, such as the name of a forecast."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from mlspec.web.problem import ClientError
+from mlspec.web.problem import CLOSE, ClientError
 
 PROBES = frozenset({"/healthz", "/readyz"})  # they need no token
 # The pages for people. A browser asks its user for the token there, as the password of HTTP's Basic scheme, whatever the name. A
@@ -29,7 +29,6 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1: b64token
 _HOST = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?"
 )  # RFC 3986, 3.2.2 and 3.2.3, without escapes
-_CLOSE = {"connection": "close"}
 _SHOWN = 60  # most characters of a value in a message
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -74,16 +73,16 @@ def is_page_request(method: str, path: str) -> bool:
 def _refuse_target(target: bytes) -> None:
     """Refuse a target that is no path: an address for a proxy, which this server is not, or `*`."""
     if not target.startswith(b"/"):
-        raise ClientError("expected a path as the target, such as /healthz: this server is no proxy", 400, _CLOSE)
+        raise ClientError("expected a path as the target, such as /healthz: this server is no proxy", 400, CLOSE)
 
 
 def _refuse_unclear_length(method: str, headers: Headers) -> None:
     """Refuse what two programs may read as different requests: two lengths, or a body where none belongs."""
     lengths, codings = _find_values(headers, b"content-length"), _find_values(headers, b"transfer-encoding")
     if lengths and codings:
-        raise ClientError("Content-Length and Transfer-Encoding exclude each other", 400, _CLOSE)
+        raise ClientError("Content-Length and Transfer-Encoding exclude each other", 400, CLOSE)
     if method in ("GET", "HEAD") and (codings or any(length.strip(b"0") for length in lengths)):
-        raise ClientError(f"{method} takes no body", 400, _CLOSE)
+        raise ClientError(f"{method} takes no body", 400, CLOSE)
 
 
 def _refuse_host(access: Access, values: Sequence[bytes], server: tuple[str, int | None] | None) -> None:

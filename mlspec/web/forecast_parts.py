@@ -93,7 +93,7 @@ class FurtherPages:
             try:
                 answer = what_if_part(self._what_if.answer(name, assumed))
             except MlspecError as error:
-                problem = f"{error.message}: {error.hint}" if error.hint else error.message
+                problem = error.sentence
         page = render_what_if(form, answer, frame, reader, problem=problem, suffix=wish.suffix)
         return html_response(page, reader, 400 if problem else 200)
 

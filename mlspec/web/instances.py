@@ -128,7 +128,7 @@ def _column_text(instance: Mapping[str, Any], name: str, where: str) -> str:
 def _parse_horizon(value: Any, default: int, most: int, where: str) -> int:
     if value is None:
         return default
-    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    number = whole_as_int(value)
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
         raise ClientError(f"{where}: horizon is a whole number from 1 to {most}, the spec's horizon")
     return number
@@ -138,9 +138,19 @@ def _unknown_series(own: Mapping[str, str], where: str, known: Predictions) -> C
     if not own:
         return ClientError(f"{where}: the forecast has a single series without columns")
     named = ", ".join(f"{name}={quote_value(value)}" for name, value in own.items())
+    return ClientError(f"{where}: {unknown_series_text(named, known, '/'.join(own))}")
+
+
+def unknown_series_text(named: str, known: Predictions, columns: str = "") -> str:
+    """Return what to say of a series that is not served, with examples of those that are. `columns` says how these are named."""
     examples = ", ".join(quote_value(key) for _, key in zip(range(3), known.positions, strict=False))
-    message = f"{where}: the series {named} does not exist; expected one of {len(known.positions):,}"
-    return ClientError(f"{message}, such as {'/'.join(own)} {examples}")
+    expected = f"expected one of {len(known.positions):,}, such as {' '.join(filter(None, (columns, examples)))}"
+    return f"the series {named} does not exist; {expected}"
+
+
+def whole_as_int(value: Any) -> Any:
+    """Return 4 for 4.0, and any other value as it is: JSON does not tell them apart."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def quote_value(value: str) -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from mlspec.spec.forecast import Forecast
 from mlspec.state.predicted import Predictions
 from mlspec.web.answer import SeriesForecast
-from mlspec.web.instances import Instance, parse_json, quote_value
+from mlspec.web.instances import Instance, parse_json, quote_value, unknown_series_text
 from mlspec.web.kserve_messages import (
     ForecastOutput,
     ForecastRequest,
@@ -141,9 +141,7 @@ def _read_input(item: TimeSeriesInput, where: str, spec: Forecast, horizon: int,
     if item.frequency not in words:
         raise BodyPartError(f"expected {' or '.join(words)}, the forecast's frequency", f"{where}.frequency")
     if known is not None and item.name not in known.positions:
-        examples = ", ".join(quote_value(key) for _, key in zip(range(3), known.positions, strict=False))
-        message = f"the series {quote_value(item.name)} does not exist; expected one of {len(known.positions):,}"
-        raise BodyPartError(f"{message}, such as {examples}", f"{where}.name")
+        raise BodyPartError(unknown_series_text(quote_value(item.name), known), f"{where}.name")
     return Instance({}, item.name, horizon)
 
 

@@ -11,18 +11,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
-from mlspec.web.instances import MOST
+from mlspec.web.instances import MOST, whole_as_int
 
 KserveFrequency = Literal[
     "second", "S", "minute", "T", "hour", "H", "day", "D", "week", "W", "month", "M", "quarter", "Q", "year", "Y"
 ]
 Univariate = Literal["univariate_time_series"]
 FREQUENCIES: tuple[str, ...] = get_args(KserveFrequency)
-
-
-def _whole_as_int(value: Any) -> Any:
-    """Return 4 for 4.0: JSON does not tell them apart."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class _Message(BaseModel):
@@ -48,7 +43,7 @@ class TimeSeriesInput(_Message):
 class ForecastOptions(_Message):
     """How far to forecast, and which quantiles to return."""
 
-    horizon: Annotated[StrictInt, BeforeValidator(_whole_as_int)] = Field(
+    horizon: Annotated[StrictInt, BeforeValidator(whole_as_int)] = Field(
         ge=1, description="Periods to forecast: at most the spec's horizon."
     )
     quantiles: list[StrictFloat | StrictInt] | None = Field(

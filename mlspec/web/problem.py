@@ -11,6 +11,10 @@ STATUS = {
 }  # fmt: skip
 
 
+# Headers of an answer after which the connection ends: the unread rest of a refused request would be parsed as the next one.
+CLOSE = {"connection": "close"}
+
+
 class ClientError(Exception):
     """The request is invalid. `code` is the HTTP status; `headers` are further headers of the answer."""
 

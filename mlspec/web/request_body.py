@@ -6,12 +6,11 @@ import asyncio
 
 from starlette.requests import ClientDisconnect, Request
 
-from mlspec.web.problem import ClientError
+from mlspec.web.problem import CLOSE, ClientError
 
 MOST_BYTES = 1_500_000  # Vertex AI's limit
 MOST_READ = 10 * MOST_BYTES  # the server closes the connection of a client that sends more
 BODY_SECONDS = 10.0  # to receive a whole body; enough on a slow connection
-_CLOSE = {"connection": "close"}  # the unread rest of a refused body would be parsed as the next request
 
 
 async def read_body(request: Request) -> bytes:
@@ -24,7 +23,7 @@ async def read_body(request: Request) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             body = await _read_bounded(request)
     except TimeoutError as error:
-        raise ClientError(f"the body was not sent within {BODY_SECONDS:g} s", 408, _CLOSE) from error
+        raise ClientError(f"the body was not sent within {BODY_SECONDS:g} s", 408, CLOSE) from error
     except ClientDisconnect as error:
         raise ClientError("the client disconnected") from error
     return body
@@ -57,4 +56,4 @@ async def _read_bounded(request: Request) -> bytes:
 
 
 def _too_large() -> ClientError:
-    return ClientError(f"the body is larger than {MOST_BYTES:,} bytes: send fewer instances", 413, _CLOSE)
+    return ClientError(f"the body is larger than {MOST_BYTES:,} bytes: send fewer instances", 413, CLOSE)

@@ -49,10 +49,10 @@ class _WhatIfEndpoint:
             assumed = asked.as_assumptions()
             answer = make_response(name, assumed, self.answers.answer(name, assumed))
         except UsageError as error:
-            raise ClientError(_sentence(error)) from error
+            raise ClientError(error.sentence) from error
         except MlspecError as error:
             logger.warning("a what-if of %s: %s", name, error.message)
-            raise ClientError(_sentence(error), 503) from error
+            raise ClientError(error.sentence, 503) from error
         return Response(answer.model_dump_json(), media_type="application/json")
 
 
@@ -73,7 +73,3 @@ def _parse_request(spec: Forecast, body: bytes) -> WhatIfRequest:
                 expected = f"expected one of {', '.join(known[:10])}" if known else "the spec has none"
                 raise ClientError(f"{part} has no column {column[:60]!r}: {expected}")
     return asked
-
-
-def _sentence(error: MlspecError) -> str:
-    return f"{error.message}: {error.hint}" if error.hint else error.message

@@ -40,7 +40,7 @@ def deliver_json(
         from mlspec.targets.notify.http_post import post_message
     except ModuleNotFoundError as error:
         missing = MissingExtra("urllib3", "notify")
-        raise DeliveryError(f"{missing.message}: {missing.hint}", permanent=True) from error
+        raise DeliveryError(missing.sentence, permanent=True) from error
     sent = {"content-type": "application/json", "user-agent": "mlspec", **headers}
     status, retry_after = finish_in_time(lambda cut_off: post_message(url, body, sent, cut_off, allowed))
     _check_status(status, retry_after, int(datetime.fromisoformat(clock()).timestamp()))
