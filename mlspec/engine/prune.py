@@ -24,7 +24,6 @@ from mlspec.spec.forecast import Forecast
 from mlspec.spec.retention import Retention
 from mlspec.state.observed import Observed, Settlement, SourceFacts
 from mlspec.state.record import Event, FileRef, Release, Version
-from mlspec.state.resource import digest
 from mlspec.state.retention import AgedTable, Pruning, RecordContents
 
 logger = logging.getLogger(__name__)
@@ -75,13 +74,10 @@ def decide_prune(
     if spec is None:
         return decide_pruning(facts, retention, now, most)
     work = _work_of(engine, observed, spec)
-    falling_back = digest(traffic.fallback_work(work).desired.spec_fields("model"))
     facts = replace(
         facts,
         good=_good_releases(observed, contents, versions, spec),
-        fallbacks=frozenset(
-            version.version for version in versions if version.lineage.get("spec_hash") == falling_back
-        ),
+        fallbacks=traffic.fallback_versions(work, versions),
     )
     decision = decide_pruning(facts, retention, now, most)
     if not decision.pruning.rows["releases"]:

@@ -18,7 +18,6 @@ from mlspec.plan.rollout import Abort, Shift, next_rollout_step
 from mlspec.plan.serving import stable_version
 from mlspec.state.ledger import RolledBack
 from mlspec.state.observed import Observed
-from mlspec.state.resource import digest
 
 TrafficMove = Shift | Abort | rollback.RollBack | rollback.GiveUp
 
@@ -83,7 +82,6 @@ def rollback_decision(work: ForecastWork, observed: Observed) -> rollback.Stay |
     if serves is None or not any(record.state == "firing" for record in ledger.alerts):
         return rollback.Stay()
     versions = target.load_versions(work.name)
-    falling_back = digest(traffic.fallback_work(work).desired.spec_fields("model"))
     facts = rollback.RollbackFacts(
         spec=work.desired.spec,
         spec_hash=work.desired.spec_hash,
@@ -93,7 +91,7 @@ def rollback_decision(work: ForecastWork, observed: Observed) -> rollback.Stay |
         serves=serves,
         promoted=str(observed.find_fact("deployment", "since") or ""),
         whole=intact_versions(work, [record for record in versions if record.state == "passed"]),
-        fallbacks=frozenset(record.version for record in versions if record.lineage.get("spec_hash") == falling_back),
+        fallbacks=traffic.fallback_versions(work, versions),
     )
     return rollback.decide_rollback(facts, work.engine.clock())
 

@@ -29,7 +29,7 @@ from mlspec.state.ledger import Hold, Ledger, Quarantine, RolledBack, RolloutPro
 from mlspec.state.notice import Notice, PendingNotice
 from mlspec.state.observed import Observed, ObservedResource, Settlement
 from mlspec.state.record import Event, Release, Version
-from mlspec.state.resource import Json
+from mlspec.state.resource import Json, digest
 
 
 def deploy_version(work: ForecastWork) -> None:
@@ -156,6 +156,12 @@ def fallback_work(work: ForecastWork) -> ForecastWork:
     model = spec.model.model_copy(update={"candidates": (candidate,), "gate": ()})
     fallback_spec = spec.model_copy(update={"model": model})
     return replace(work, desired=replace(work.desired, spec=fallback_spec, model_code={}, waiting={}))
+
+
+def fallback_versions(work: ForecastWork, versions: Sequence[Version]) -> frozenset[str]:
+    """Return the names of the versions of the fallback model that the present spec has."""
+    of_fallback = digest(fallback_work(work).desired.spec_fields("model"))
+    return frozenset(version.version for version in versions if version.lineage.get("spec_hash") == of_fallback)
 
 
 def hold_release(
