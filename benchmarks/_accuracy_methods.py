@@ -14,8 +14,8 @@ import pandas as pd
 
 from mlspec.forecast import candidates as families
 from mlspec.forecast.backtest import forecast_means
-from mlspec.forecast.frame import ID, MEAN, TARGET, TIME, Panel, horizon_frame
-from mlspec.forecast.quantiles import STEP, add_quantiles
+from mlspec.forecast.frame import ID, MEAN, STEP, TARGET, TIME, Panel, horizon_frame
+from mlspec.forecast.quantiles import add_quantiles
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION, gather_competitors, run_competition
 from mlspec.forecast.workers import THIS_PROCESS

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from mlspec.engine.rows import PlainRows, checked_facts, plain_rows, read_rows
 from mlspec.errors import StateError, UsageError
+from mlspec.models import SERIES, TIME
 from mlspec.plan.releases import release_spec
 from mlspec.plan.select import known_name
 from mlspec.plan.serving import stable_version
@@ -17,7 +18,6 @@ from mlspec.targets.base import Target
 ACTUAL, PERIODS_AHEAD = "actual", "periods_ahead"
 # The stored columns of mlspec's own, and their names for people.
 _COLUMNS = {"cutoff": "cutoff", "h": PERIODS_AHEAD, "candidate": "candidate", "y": ACTUAL, "mean": "mean"}
-_ID, _TIME = "unique_id", "ds"
 LEVEL_SUMS = "(levels)"  # the candidate of rows that are of sums, and not of series (`forecast.reconcile`)
 
 
@@ -38,7 +38,7 @@ def load_backtest(target: Target, name: str, version: str | None = None, *, all_
     quantiles = [column for column in stored.columns if column.startswith("q")]
     own = [column for column in (*_COLUMNS, *quantiles) if column in at]
     rows = [
-        [*_find_names(names, row[at[_ID]], len(dataset.series)), row[at[_TIME]], *(row[at[column]] for column in own)]
+        [*_find_names(names, row[at[SERIES]], len(dataset.series)), row[at[TIME]], *(row[at[column]] for column in own)]
         for row in stored.values
         if row[at["candidate"]] == judged.candidate or (all_candidates and row[at["candidate"]] != LEVEL_SUMS)
     ]
@@ -78,7 +78,7 @@ def _find_dataset(target: Target, name: str, judged: Version) -> Dataset:
 
 def _series_names(series: PlainRows, columns: Collection[str]) -> dict[str, list[object]]:
     at = [series.columns.index(f"id_{column}") for column in columns]
-    identifier = series.columns.index(_ID)
+    identifier = series.columns.index(SERIES)
     return {row[identifier]: [row[position] for position in at] for row in series.values}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from mlspec.engine.overview import find_previous_run
 from mlspec.engine.rows import plain_rows
 from mlspec.errors import MissingExtra
+from mlspec.models import SERIES, TIME
 from mlspec.render.chart import Value
 from mlspec.render.page_facts import SeriesCurve
 from mlspec.spec.forecast import Forecast
@@ -25,7 +26,6 @@ from mlspec.state.record import ForecastRun, Version
 from mlspec.state.step import LEVELS, panel_parts
 from mlspec.targets.base import Target
 
-_ID, _TIME = "unique_id", "ds"
 Points = dict[str, list[tuple[Any, Any]]]  # (time, value) of each series
 
 
@@ -101,7 +101,7 @@ def load_means(source: CurveSource, ids: Sequence[str] | None = None) -> dict[st
 def load_total_curve(source: CurveSource) -> SeriesCurve:
     """Return the sums over all series. Quantiles are those of the total level, if there is one: they are no sum of quantiles."""
     time = source.spec.dataset.time
-    history = _sum_by(_read(source.panel, [_TIME, "y"]), _TIME, "y")
+    history = _sum_by(_read(source.panel, [TIME, "y"]), TIME, "y")
     newest = _sum_by(_read([source.forecast], [time, "mean"]), time, "mean")
     earlier = _sum_by(_read([source.earlier], [time, "mean"]), time, "mean") if source.earlier else []
     texts = _period_texts(source.zone, history, newest, earlier)
@@ -137,16 +137,16 @@ def _read(paths: Sequence[Path | None], columns: Sequence[str], where: Any = Non
 
 def _series_keys(source: CurveSource, ids: Sequence[str] | None) -> dict[str, tuple[Any, ...]]:
     names = [f"id_{column}" for column in source.spec.dataset.series]
-    table = _read([source.series], [_ID, *names], None if ids is None else [(_ID, "in", list(ids))])
-    columns = [table.column(name).to_pylist() for name in (_ID, *names)]
+    table = _read([source.series], [SERIES, *names], None if ids is None else [(SERIES, "in", list(ids))])
+    columns = [table.column(name).to_pylist() for name in (SERIES, *names)]
     return {str(unique_id): key for unique_id, *rest in zip(*columns, strict=True) for key in [tuple(rest)]}
 
 
 def _points_by_id(paths: Sequence[Path], ids: Sequence[str] | None, value: str, candidate: str | None = None) -> Points:
-    where: list[tuple[str, str, Any]] = [(_ID, "in", list(ids))] if ids is not None else []
+    where: list[tuple[str, str, Any]] = [(SERIES, "in", list(ids))] if ids is not None else []
     where += [("candidate", "=", candidate)] if candidate else []
-    table = _read(paths, [_ID, _TIME, value], where or None)
-    return {str(unique_id): points for (unique_id,), points in _lists(table, [_ID], _TIME, [value])[value].items()}
+    table = _read(paths, [SERIES, TIME, value], where or None)
+    return {str(unique_id): points for (unique_id,), points in _lists(table, [SERIES], TIME, [value])[value].items()}
 
 
 def _run_points(

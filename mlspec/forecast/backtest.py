@@ -18,7 +18,7 @@ import pandas as pd
 from mlspec.errors import BrokenModel, ModelError
 from mlspec.forecast import candidates as families
 from mlspec.forecast.cold_start import forecast_cold_starts, made_by
-from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel, describe_series
+from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, OBSERVED, STEP, TARGET, TIME, Panel, describe_series
 from mlspec.forecast.scales import FLOOR, MASE_SCALE, RMSSE_SCALE, SCALE, series_scales
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import THIS_PROCESS, Workers, collect_parts, forecast_parts
@@ -30,7 +30,6 @@ Say = Callable[[int, int, str], None]
 # Takes frames that were made from the same before, or else makes them.
 Keep = Callable[[Json, Callable[[], Mapping[str, pd.DataFrame]]], Mapping[str, pd.DataFrame]]
 MEANS, NOTES = "means", "notes"
-CANDIDATE, CUTOFF, STEP = "candidate", "cutoff", "h"
 SCALES = (SCALE, MASE_SCALE, RMSSE_SCALE, FLOOR)
 # Which members an ensemble takes: so many of the best, or those near the best.
 NEAR_BEST: Final = "near-best"

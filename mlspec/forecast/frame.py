@@ -13,12 +13,15 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
+from mlspec import models
 from mlspec.forecast import series_parts
 from mlspec.forecast.frequency import Frequency
 
-ID, TIME, TARGET, OBSERVED = "unique_id", "ds", "y", "observed"
+# As a model of your own sees them.
+ID, TIME, TARGET, OBSERVED, MEAN = models.SERIES, models.TIME, models.TARGET, models.OBSERVED, models.MEAN
+# Of a backtest's rows: who made them, from which data, and how many periods ahead.
+CANDIDATE, CUTOFF, STEP = "candidate", "cutoff", "h"
 PREFIX = "x_"  # prefix of the user's covariates
-MEAN = "mean"
 AVAILABLE = "available"  # the share of a period in which a series was for sale, where the data says it
 
 
@@ -38,6 +41,10 @@ class Layout:
     static: tuple[str, ...] = ()
     computed: tuple[str, ...] = ()
     cold_start: bool = False
+
+    def horizon_after(self, cutoff: pd.Timestamp) -> pd.DatetimeIndex:
+        """Return the periods to forecast after a cutoff."""
+        return self.frequency.periods_after(cutoff, self.horizon)
 
     @property
     def planned(self) -> tuple[str, ...]:
@@ -86,7 +93,7 @@ class Panel:
         Every backtest window comes from here, so that no candidate uses data after its cutoff.
         """
         frame, known = self.frame, [ID, TIME, *self.layout.known]
-        times = self.layout.frequency.periods_after(cutoff, self.layout.horizon)
+        times = self.layout.horizon_after(cutoff)
         past = frame[frame[TIME] <= cutoff].reset_index(drop=True)
         known_ahead = pd.concat([frame.loc[frame[TIME] > cutoff, known], self.future[known]], ignore_index=True)
         known_ahead = known_ahead[known_ahead[TIME].isin(times) & known_ahead[ID].isin(past[ID].unique())]
@@ -127,7 +134,7 @@ def newest_rows(panel: Panel, since: pd.Timestamp) -> pd.DataFrame:
 
 def horizon_frame(panel: Panel) -> pd.DataFrame:
     """Return unique_id and ds of every period to forecast, sorted."""
-    times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
+    times = panel.layout.horizon_after(panel.cutoff)
     return cross_periods(pd.Series(panel.frame[ID].unique()), times)
 
 

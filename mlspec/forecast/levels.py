@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Panel
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, OBSERVED, STEP, TARGET, TIME, Panel
 from mlspec.forecast.load import join_ids
-from mlspec.forecast.quantiles import CUTOFF, RAW, STEP, add_quantiles, calibrate_windows, quantile_column
+from mlspec.forecast.quantiles import RAW, add_quantiles, calibrate_windows, quantile_column
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.scores import group_text, score_rows
 from mlspec.spec.hierarchy import SERIES, Level

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mlspec.forecast.backtest import CANDIDATE
-from mlspec.forecast.frame import ID, MEAN, TARGET
+from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, TARGET
 from mlspec.forecast.metrics import quantile_loss
-from mlspec.forecast.quantiles import CUTOFF, RAW, quantile_column
+from mlspec.forecast.quantiles import RAW, quantile_column
 from mlspec.forecast.scales import SCALE
 from mlspec.spec.metrics import MAIN, METRICS
 

@@ -154,8 +154,7 @@ def sparse_notes(span: SeriesSpans, *, only_sales: bool) -> tuple[str, ...]:
 
 def _absent_share(span: SeriesSpans) -> float:
     """Return the share of periods without a value, between a series' first row and the newest period unless it has ended."""
-    behind = span.missing_behind.where(~span.first.index.isin(span.ended), 0)
-    absent = int((span.missing_inside + behind).sum())
+    absent = int((span.missing_inside + span.missing_at_end).sum())
     return absent / (int(span.present.sum()) + absent) if absent else 0.0
 
 

@@ -21,12 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, TARGET
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, TARGET
 from mlspec.forecast.scales import FLOOR, SCALE
 from mlspec.forecast.window_sizes import PlacedErrors, leave_out_own, measure_sizes
 
 Array = npt.NDArray[np.float64]
-STEP, CUTOFF = "h", "cutoff"
 # The candidate's own mean, before its correction: residuals are measured against it.
 RAW = "raw_mean"
 # Residuals needed beyond the outermost quantile. With fewer, neighbouring steps are added.

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlspec.forecast.frame import AVAILABLE, ID, OBSERVED, TARGET, TIME, newest_rows
+from mlspec.forecast.frame import AVAILABLE, CUTOFF, ID, OBSERVED, TARGET, TIME, newest_rows
 from mlspec.forecast.frequency import span_between
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.scales import series_scales
@@ -23,7 +23,7 @@ from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import collect_parts
 from mlspec.spec.metrics import metric_names
 
-CUTOFF, LEAD = "cutoff", "lead"
+LEAD = "lead"
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,8 @@ import pandas as pd
 
 from mlspec.errors import MissingExtra
 from mlspec.forecast.candidates import ChosenCandidate
-from mlspec.forecast.frame import ID, MEAN, TARGET, Panel
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, TARGET, TIME, Panel
 from mlspec.forecast.levels import LevelNodes, sum_panel
-from mlspec.forecast.quantiles import CUTOFF, STEP
 from mlspec.forecast.scales import FLOOR
 from mlspec.spec.candidates import AutoEts, Ensemble, Theta
 from mlspec.spec.hierarchy import Reconciliation
@@ -79,9 +78,9 @@ class LevelSums:
         """Return the sums of a panel."""
         parts = [(nodes, sum_panel(panel, nodes, coverage)) for nodes in levels]
         frames = [part.frame.assign(**{ID: _names(nodes, part.frame[ID])}) for nodes, part in parts]
-        frame = pd.concat(frames, ignore_index=True).sort_values([ID, "ds"], ignore_index=True)
+        frame = pd.concat(frames, ignore_index=True).sort_values([ID, TIME], ignore_index=True)
         series = frame[[ID]].drop_duplicates(ignore_index=True)
-        return cls(levels, Panel(frame, series, frame[[ID, "ds"]][:0], parts[0][1].layout))
+        return cls(levels, Panel(frame, series, frame[[ID, TIME]][:0], parts[0][1].layout))
 
     def summing_rows(self, series: pd.Index) -> pd.DataFrame:
         """Return pairs of a sum's name and the position of each of its series, among those given."""

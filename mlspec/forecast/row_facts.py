@@ -278,7 +278,7 @@ def missing_periods(dataset: Dataset, span: SeriesSpans) -> pd.Series:
     checks = dataset.checks
     if checks.completeness is None and checks.series is not None and checks.series.max_missing is not None:
         return span.missing_inside
-    return span.missing_inside + span.missing_behind.where(~span.first.index.isin(span.ended), 0)
+    return span.missing_inside + span.missing_at_end
 
 
 def worst_gaps(missing: pd.Series) -> pd.Series:

@@ -14,7 +14,6 @@ import pandas as pd
 from mlspec.errors import BrokenModel, ModelError
 from mlspec.forecast.auto import INTERMITTENT_SHARE, choose_candidates
 from mlspec.forecast.backtest import (
-    CANDIDATE,
     NEAR_BEST,
     Entrant,
     Keep,
@@ -27,6 +26,7 @@ from mlspec.forecast.backtest import (
 )
 from mlspec.forecast.candidates import ChosenCandidate
 from mlspec.forecast.facts import history_facts, intermittent_share, panel_size
+from mlspec.forecast.frame import CANDIDATE
 from mlspec.forecast.metrics import Metrics
 from mlspec.forecast.paired_test import SQUARED, PairedTest
 from mlspec.forecast.quantiles import calibrate_windows

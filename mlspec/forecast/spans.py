@@ -117,6 +117,11 @@ class SeriesSpans:
         """Number of periods between a series' last period and the newest one of all series."""
         return self.newest - self.last
 
+    @property
+    def missing_at_end(self) -> pd.Series:
+        """The same; none for a series that has ended, which lacks nothing after its end."""
+        return self.missing_behind.where(~self.first.index.isin(self.ended), 0)
+
 
 @dataclass(frozen=True)
 class SeriesNumbers:

@@ -67,7 +67,7 @@ def read_panel(request: StepRequest, spec: Forecast) -> Panel:
     require_input(request, PANEL)
     frame, series = read_panel_frame(request.inputs), active_series(request)
     refuse_other_covariates(layout, frame.columns, series)
-    bare = Panel(frame, series[[ID, *layout.static]], frame[[ID, "ds"]][:0], layout)
+    bare = Panel(frame, series[[ID, *layout.static]], frame[[ID, TIME]][:0], layout)
     future = read_table(require_input(request, "future")) if layout.known else horizon_frame(bare)
     return Panel(frame, bare.series, future, layout)
 

@@ -16,11 +16,10 @@ import pandas as pd
 from mlspec.forecast import data_metrics
 from mlspec.forecast.drift import observed_table
 from mlspec.forecast.fates import BY_END
-from mlspec.forecast.frame import ID, TARGET, TIME
+from mlspec.forecast.frame import CUTOFF, ID, TARGET, TIME
 from mlspec.forecast.frequency import span_between
 from mlspec.forecast.load import join_ids
 from mlspec.forecast.realised import (
-    CUTOFF,
     Maturity,
     forecasts_by_lead,
     join_actuals,

@@ -10,8 +10,8 @@ import pandas as pd
 from mlspec.errors import UsageError
 from mlspec.forecast.cold_start import made_by
 from mlspec.forecast.fates import BY_END, forecast_ended
-from mlspec.forecast.frame import ID, MEAN, TIME, Layout
-from mlspec.forecast.quantiles import STEP, add_quantiles, quantile_column
+from mlspec.forecast.frame import ID, MEAN, STEP, TIME, Layout
+from mlspec.forecast.quantiles import add_quantiles, quantile_column
 from mlspec.forecast.scales import series_scales
 from mlspec.forecast.selection import CHAMPION
 from mlspec.forecast.stored_panel import PartedPanel
@@ -171,7 +171,7 @@ def forecast_version(
     """Return one version's forecast of all series, by unique_id; those that are new or have ended get what the spec says."""
     role = "" if alone and "model" in request.inputs else f"-{version}"
     backtest = require_input(request, f"backtest{role}")
-    times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
+    times = panel.layout.horizon_after(panel.cutoff)
     model = require_input(request, f"model{role}")
     rows = forecast_from_file(model, panel, version, workers).merge(series_scales(panel), on=ID, how="left")
     rows = rows.assign(**{STEP: times.get_indexer(rows[TIME]) + 1})

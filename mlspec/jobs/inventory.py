@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mlspec.errors import ModelError, UsageError
-from mlspec.forecast.backtest import CANDIDATE
-from mlspec.forecast.frame import ID, MEAN, TARGET
+from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, STEP, TARGET
 from mlspec.forecast.load import join_ids
-from mlspec.forecast.quantiles import CUTOFF, STEP
 from mlspec.forecast.scales import SCALE, series_scales
 from mlspec.forecast.selection import CHAMPION, FLOOR
 from mlspec.forecast.stock.classes import demand_classes

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, Panel
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, Panel
 from mlspec.forecast.levels import LevelNodes, SumRules, forecast_sums, level_nodes, name_sums, score_level, week_parts
-from mlspec.forecast.quantiles import CUTOFF, STEP, quantile_column
+from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.selection import CHAMPION
 from mlspec.jobs.context import hierarchy_columns, require_input
 from mlspec.jobs.files import read_table, write_table
@@ -31,7 +31,7 @@ def write_levels(
     """
     if spec.dataset.hierarchy is None:
         return {}
-    times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
+    times = panel.layout.horizon_after(panel.cutoff)
     steps = times.get_indexer(rows[spec.dataset.time]) + 1
     forecast = rows.rename_axis(None).assign(**{ID: rows.index, STEP: steps}).reset_index(drop=True)
     past = _serving_errors(request, traffic)

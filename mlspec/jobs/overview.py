@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, PREFIX, TARGET, TIME, newest_rows
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, PREFIX, TARGET, TIME, newest_rows
 from mlspec.forecast.load import KEY, join_ids
-from mlspec.forecast.realised import CUTOFF, LEAD, Maturity, forecasts_by_lead, measure_accuracy
+from mlspec.forecast.realised import LEAD, Maturity, forecasts_by_lead, measure_accuracy
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.forecast.workers import collect_parts
 from mlspec.jobs.context import read_spec, require_input
@@ -23,13 +23,12 @@ from mlspec.jobs.evaluate import FORECAST, VERSION, maturity_of, read_forecasts,
 from mlspec.jobs.files import read_table
 from mlspec.jobs.moment import read_now
 from mlspec.jobs.parted_panel import open_panel
-from mlspec.jobs.realised_errors import plain_value, served_with_actuals
+from mlspec.jobs.realised_errors import plain_value, read_tested, served_with_actuals
 from mlspec.spec.forecast import Forecast
 from mlspec.state.overview import ErrorPair, ForecastOverview, OverviewRow, VersionErrors
 from mlspec.state.step import StepRequest
 
 PREVIOUS = "previous"  # the input with the forecast before the newest one, if there is one
-_STEP = "h"
 _MOST_VERSIONS = 12  # the newest ones, whose errors are measured each by itself
 _SUMS = ["recent", "forecast", "before", "after", "error", "actual", "signed", "tested_error", "tested_actual"]
 
@@ -42,9 +41,7 @@ def make_overview(request: StepRequest) -> ForecastOverview:
     spec = read_spec(request)
     panel, forecasts = open_panel(request, spec), read_forecasts(request, spec, FORECAST)
     realised = _with_errors(served_with_actuals(request, spec, panel, forecasts))
-    tested = read_table(require_input(request, "backtest"))
-    tested = tested[(tested["candidate"] == request.options["candidate"]) & tested[TARGET].notna()]
-    tested = _with_errors(tested.rename(columns={_STEP: LEAD}))
+    tested = _with_errors(read_tested(request))
     runs = [_run_rows(request, spec, role) for role in (f"{FORECAST}1", PREVIOUS) if role in request.inputs]
     groups = _read_groups(request, spec)
     sums, compared = _series_sums(panel, runs, realised, tested)

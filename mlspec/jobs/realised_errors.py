@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, TARGET, TIME
-from mlspec.forecast.realised import CUTOFF, LEAD, forecasts_by_lead, join_actuals
+from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, STEP, TARGET, TIME
+from mlspec.forecast.realised import LEAD, forecasts_by_lead, join_actuals
 from mlspec.forecast.scores import score_rows
 from mlspec.forecast.stored_panel import PartedPanel
 from mlspec.jobs.context import read_spec, require_input, segment_columns
@@ -24,7 +24,6 @@ from mlspec.state.step import StepRequest
 Key = tuple[Any, ...]
 _HORIZON = "periods_ahead"
 _ACTUAL = "actual"
-_STEP = "h"  # the backtest's column of the periods ahead
 
 
 def compare_errors(
@@ -44,13 +43,11 @@ def compare_errors(
         realised = pd.concat(leads.values(), ignore_index=True) if leads else pd.DataFrame()
     else:
         realised = served_with_actuals(request, spec, panel, forecasts)
-    tested = read_table(require_input(request, "backtest"))
-    tested = tested[(tested["candidate"] == request.options["candidate"]) & tested[TARGET].notna()]
-    tested, realised = (_from_cutoff(rows, cutoff, panel) for rows in (tested, realised))
+    tested, realised = (_from_cutoff(rows, cutoff, panel) for rows in (read_tested(request), realised))
     columns, split = _grouping(by, list(spec.dataset.series), segments)
     sides = {
         side: {key: _measure(rows, spec.model.quantiles) for key, rows in split(frame)} if len(frame) else {}
-        for side, frame in (("backtest", tested.rename(columns={_STEP: LEAD})), ("realised", realised))
+        for side, frame in (("backtest", tested), ("realised", realised))
     }
     keys = dict.fromkeys(key for side in sides.values() for key in side)
     return columns, [
@@ -77,6 +74,13 @@ def realised_rows(request: StepRequest) -> pd.DataFrame:
     keys = names.loc[rows[ID]].reset_index(drop=True)
     shown = rows[[TIME, *values, TARGET]].rename(columns={TIME: spec.dataset.time, TARGET: _ACTUAL})
     return pd.concat([keys, shown.reset_index(drop=True)], axis="columns")
+
+
+def read_tested(request: StepRequest) -> pd.DataFrame:
+    """Return the backtest of the request's candidate where there are actual values, with the column LEAD of realised errors."""
+    rows = read_table(require_input(request, "backtest"))
+    champion = rows[(rows[CANDIDATE] == request.options["candidate"]) & rows[TARGET].notna()]
+    return champion.rename(columns={STEP: LEAD})
 
 
 def served_with_actuals(

@@ -10,10 +10,10 @@ import pandas as pd
 
 from mlspec.forecast import candidates as families
 from mlspec.forecast.artifact import ModelArtifact, load_model
-from mlspec.forecast.backtest import CANDIDATE, Say, forecast_windows
-from mlspec.forecast.frame import MEAN, TIME, Panel
+from mlspec.forecast.backtest import Say, forecast_windows
+from mlspec.forecast.frame import CANDIDATE, MEAN, STEP, TIME, Panel
 from mlspec.forecast.levels import level_nodes
-from mlspec.forecast.quantiles import STEP, calibrate_windows, own_column
+from mlspec.forecast.quantiles import calibrate_windows, own_column
 from mlspec.forecast.reconcile import (
     BASE,
     LEVEL_SUMS,
@@ -86,7 +86,7 @@ def reconcile_forecast(
     artifact = load_model(model.read_bytes())
     chosen = level_candidate(artifact.chosen)
     of_levels = ModelArtifact(chosen, tuple((member, None) for member in chosen.parts), artifact.seed)
-    times = panel.layout.frequency.periods_after(panel.cutoff, panel.layout.horizon)
+    times = panel.layout.horizon_after(panel.cutoff)
     level_rows = of_levels.forecast(sums.panel, workers)
     level_rows[STEP] = times.get_indexer(level_rows[TIME]) + 1
     errors = BaseErrors.measured(past[past[CHAMPION]], level_past, BASE)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mlspec.models import SERIES
+
 _OUTPUT_COLUMNS = re.compile(
     r"forecast|cutoff|mean|version|q0?\.[0-9]+|protection_demand|safety_stock|reorder_point|order_up_to", re.IGNORECASE
 )
-_JOINED = "unique_id"  # mlspec's own name of a series, where several columns name it
-
-
 METHOD = "method"  # only where `Dataset.tells_methods`
 LEVEL, DAYS = "level", "days"  # only in the tables of `Dataset.levels` and of weeks
 
@@ -22,4 +21,4 @@ def is_level_column(name: str) -> bool:
 
 def is_output_column(name: str, series: Sequence[str] = ()) -> bool:
     """Return whether mlspec writes a column of this name; `series` are all series columns of the dataset."""
-    return bool(_OUTPUT_COLUMNS.fullmatch(name)) or (name == _JOINED and name in series and len(series) > 1)
+    return bool(_OUTPUT_COLUMNS.fullmatch(name)) or (name == SERIES and name in series and len(series) > 1)

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from mlspec.errors import ModelError
-from mlspec.forecast.backtest import CANDIDATE, NEAR_BEST, Entrant, entrant_rows, pick_best
+from mlspec.forecast.backtest import NEAR_BEST, Entrant, entrant_rows, pick_best
 from mlspec.forecast.candidates import ChosenCandidate, choose_members
-from mlspec.forecast.frame import ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
+from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
 from mlspec.forecast.frequency import parse_frequency
 from mlspec.forecast.paired_test import PairedTest
-from mlspec.forecast.quantiles import CUTOFF, RAW
+from mlspec.forecast.quantiles import RAW
 from mlspec.forecast.scales import SCALE
 from mlspec.forecast.selection import Competitors, choose_champion, choose_metric, gather_competitors
 from mlspec.forecast.workers import THIS_PROCESS

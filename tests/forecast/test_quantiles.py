@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlspec.forecast.frame import ID, MEAN, TARGET
-from mlspec.forecast.quantiles import CUTOFF, RAW, STEP, add_quantiles, calibrate_windows
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, TARGET
+from mlspec.forecast.quantiles import RAW, add_quantiles, calibrate_windows
 from mlspec.forecast.scales import FLOOR, SCALE
 
 QUANTILES = (0.1, 0.5, 0.9)

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlspec.forecast.frame import ID, MEAN, TARGET
-from mlspec.forecast.quantiles import CUTOFF, STEP
+from mlspec.forecast.frame import CUTOFF, ID, MEAN, STEP, TARGET
 from mlspec.forecast.scales import SCALE
 
 Array = npt.NDArray[np.float64]
