@@ -11,8 +11,8 @@ import pytest
 from mlspec.engine.apply import apply_specs
 from mlspec.errors import Exit, LockHeld
 from tests.engine.steps import engine, spec
-from tests.engine.test_crash import in_child
 from tests.engine.world import World
+from tests.forked import in_child, in_children
 from tests.stores import Home
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -69,18 +69,7 @@ def test_a_holder_that_died_holds_nothing(tmp_path: Path, home: Home) -> None:
 
 def test_a_crowd_makes_one_version(tmp_path: Path, home: Home) -> None:
     root = home.project(tmp_path / "p")
-    children = []
-    for _ in range(8):
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                code = apply_specs(engine(root), [spec()], lock_timeout=60.0)[0].exit_code
-            finally:
-                os._exit(code)
-        children.append(child)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    assert codes == [0] * 8
+    assert in_children([lambda: apply_specs(engine(root), [spec()], lock_timeout=60.0)[0].exit_code] * 8) == [0] * 8
     target = engine(root).target
     assert (
         len(target.load_versions("demand")),

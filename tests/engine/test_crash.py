@@ -19,6 +19,7 @@ from mlspec.engine.plan import make_plan
 from mlspec.targets.local import durable
 from mlspec.targets.postgres import durable as shared
 from tests.engine.steps import engine, spec
+from tests.forked import in_child
 from tests.moments import tried
 from tests.stores import Home
 
@@ -28,19 +29,6 @@ pytestmark = [
 ]
 FOLDER = Home(None)
 WRITES = ("commit", "write_file", "make_folder", "remove_file")
-
-
-def in_child(work: Callable[[], None]) -> int:
-    """Run `work` in a forked process and return how it ended: 0, or minus the signal."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 class Killer:

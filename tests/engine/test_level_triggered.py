@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from mlspec.errors import Exit, StateError
 from mlspec.plan.schedule import datetime
 from tests.engine.steps import Steps, engine, spec
 from tests.examples import project, sales
+from tests.forked import in_children
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 NOW = datetime.fromisoformat("2024-03-01T00:00:00+00:00")
@@ -121,17 +121,7 @@ def test_a_lost_file_of_a_version_that_was_kept_out_does_not_let_it_in(root: Pat
 
 
 def test_a_crowd_that_does_not_wait_names_the_one_who_works(root: Path) -> None:
-    children = []
-    for _ in range(8):
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                code = apply_specs(engine(root), [spec()])[0].exit_code
-            finally:
-                os._exit(code)
-        children.append(child)
-    codes = {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children}
+    codes = set(in_children([lambda: apply_specs(engine(root), [spec()])[0].exit_code] * 8))
     assert codes <= {Exit.DONE, Exit.LOCKED}
     assert Exit.DONE in codes
     target = engine(root).target
@@ -144,17 +134,8 @@ def test_a_crowd_that_does_not_wait_names_the_one_who_works(root: Path) -> None:
 
 def test_forecasts_that_are_born_together_share_one_state(root: Path) -> None:
     names = [f"shop-{number}" for number in range(6)]
-    children = []
-    for name in names:
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                code = apply_specs(engine(root), [spec(name)])[0].exit_code
-            finally:
-                os._exit(code)
-        children.append(child)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * len(names)
+    works = [lambda name=name: apply_specs(engine(root), [spec(name)])[0].exit_code for name in names]
+    assert in_children(works) == [0] * len(names)
     assert engine(root).target.forecast_names() == tuple(names)
 
 

@@ -24,9 +24,10 @@ from mlspec.plan.retention import EVALUATED_RUNS
 from mlspec.spec.retention import Retention
 from mlspec.state.record import FileRef
 from mlspec.targets.local.target import LocalTarget
-from tests.engine.test_crash import Killer, in_child
+from tests.engine.test_crash import Killer
 from tests.engine.test_reconcile_crash import outcome
 from tests.engine.world import World
+from tests.forked import exit_code_of, in_child, start_child
 from tests.moments import tried
 from tests.stores import Home, behind, recorded, url_of
 
@@ -286,23 +287,13 @@ def test_readers_that_read_while_rows_and_files_go_see_no_error(tmp_path: Path, 
     world = grown(tmp_path, home)
     world.retention = LITTLE
     reads, writes = os.pipe()
-    readers = []
-    for _ in range(2):
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                _read_until_closed(world, reads, writes)
-                code = 0
-            finally:
-                os._exit(code)
-        readers.append(child)
+    readers = [start_child(lambda: _read_until_closed(world, reads, writes)) for _ in range(2)]
     os.close(reads)
     try:
         world.settle()
     finally:
         os.close(writes)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in readers] == [0, 0]
+    assert [exit_code_of(reader) for reader in readers] == [0, 0]
     assert len(world.target.load_releases("demand")) < 6
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from mlspec.errors import StateError
-from tests.engine.test_crash import FOLDER, Killer, in_child
+from tests.engine.test_crash import FOLDER, Killer
 from tests.engine.world import CANARY, World, on_its_way, with_two_versions
+from tests.forked import in_child, in_children
 from tests.moments import tried
 from tests.stores import Home
 
@@ -196,21 +197,9 @@ def test_many_loops_at_once_roll_back_once(tmp_path: Path, home: Home) -> None:
     straight.look()
     straight.look()
     wanted = outcome(straight)
-    import os
 
     for number in range(1 if home.server else 3):
         world = moved(before, tmp_path / f"crowd-{number}", home)
-        children = []
-        for _ in range(12):
-            child = os.fork()
-            if child == 0:
-                code = 1
-                try:
-                    world.look()
-                    code = 0
-                finally:
-                    os._exit(code)
-            children.append(child)
-        assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 12
+        assert in_children([world.look] * 12) == [0] * 12
         world.look()
         assert outcome(world) == wanted

@@ -15,8 +15,9 @@ from mlspec.engine.plan import make_plan
 from mlspec.errors import Exit, StoppedPartWay, TargetError, Terminated
 from mlspec.state.step import Progress, StepRequest, StepResult
 from tests.engine.steps import Steps, engine, spec
-from tests.engine.test_crash import converges, in_child
+from tests.engine.test_crash import converges
 from tests.examples import project
+from tests.forked import in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 

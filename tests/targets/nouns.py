@@ -22,5 +22,9 @@ def write(target: LocalTarget, forecast: str = "demand", message: str = "m") -> 
     target.record_settlement(Settlement(forecast, events=(event(message, forecast),)), T)
 
 
+def notice(name: str = "n1") -> Notice:
+    return Notice(name, "demand", "accuracy", "alert", "firing", "warning", T, T, "it is bad")
+
+
 def pending(notice: Notice, next_at: str | None = T) -> PendingNotice:
     return PendingNotice(notice, "webhook:oncall", 0, next_at, "")

@@ -13,8 +13,9 @@ from mlspec.errors import StateError
 from mlspec.targets.local.target import LocalTarget
 from mlspec.targets.record.schema import SCHEMA_VERSION
 from tests.engine.steps import Steps, engine, spec
-from tests.engine.test_crash import Killer, in_child
+from tests.engine.test_crash import Killer
 from tests.examples import project
+from tests.forked import in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 STATES = Path(__file__).parent / "states"

@@ -29,7 +29,7 @@ from mlspec.targets.postgres.database import PostgresDatabase
 from mlspec.targets.postgres.files import PostgresFiles
 from mlspec.targets.postgres.store import shared_store
 from tests.engine.steps import Steps, engine, spec
-from tests.engine.test_crash import in_child
+from tests.forked import exit_code_of, in_child, in_children, start_child
 from tests.postgres import Server
 from tests.stores import Home, behind, target_at, url_of
 from tests.targets.nouns import T, write
@@ -57,20 +57,13 @@ def pause() -> None:
 
 def paused_while(work: Callable[[], None], meanwhile: Callable[[], None]) -> int:
     """Run `work` in a child until it pauses itself, then `meanwhile`, then the rest of it. Return how the child ended."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
+    child = start_child(work)
     assert os.WIFSTOPPED(os.waitpid(child, os.WUNTRACED)[1])
     try:
         meanwhile()
     finally:
         os.kill(child, signal.SIGCONT)
-        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        ended = exit_code_of(child)
     return ended
 
 
@@ -300,18 +293,8 @@ def test_a_schema_of_another_program_is_refused_and_left_alone(target: LocalTarg
 
 
 def test_a_crowd_that_makes_the_state_at_once_makes_one(target: LocalTarget, root: Path) -> None:
-    children = []
-    for number in range(12):
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                write(target_at(root), message=str(number))
-                code = 0
-            finally:
-                os._exit(code)
-        children.append(child)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 12
+    works = [lambda number=number: write(target_at(root), message=str(number)) for number in range(12)]
+    assert in_children(works) == [0] * 12
     assert (len(target.load_events("demand")), target.serial) == (12, 12)
 
 

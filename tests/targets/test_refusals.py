@@ -17,7 +17,7 @@ from mlspec.state.record import Event, FileRef
 from mlspec.state.resource import Resource
 from mlspec.targets.local import durable
 from mlspec.targets.local.target import LocalTarget
-from tests.engine.test_crash import in_child
+from tests.forked import in_child
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 T = "2024-03-01T00:00:00Z"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.mutations.mutation import Mutation
-from tests.mutations.named_tests import CHAT, CONTRACT, HAND_OVER, OUTBOX, PINNED, PRIVATE, PRUNING, STATE, WEBHOOK
+from tests.mutations.named_tests import CHAT, HAND_OVER, OUTBOX, PINNED, PRIVATE, PRUNING, REMOVAL, STATE, WEBHOOK
 
 MUTATIONS = (
     Mutation("the same notice goes into the outbox once", "targets/record/write.py",
@@ -19,7 +19,7 @@ MUTATIONS = (
              "        if not backup.exists():\n", "        if False:\n", STATE),
     Mutation("a file that is changed within a run is read again", "targets/local/digest_cache.py",
              "if known_identity != identity:", "if known_identity is None:",
-             "tests/targets/test_contract.py::test_a_file_that_is_changed_behind_a_run_is_told_in_the_run"),
+             "tests/targets/contract/test_files.py::test_a_file_that_is_changed_behind_a_run_is_told_in_the_run"),
     Mutation("a record that was edited by hand is refused", "targets/record/rows.py",
              "except (ValueError, TypeError, KeyError, AttributeError) as error:", "except ZeroDivisionError as error:", STATE),
     Mutation("a commit that only this machine has is no source for builds", "targets/checkout.py",
@@ -74,16 +74,16 @@ MUTATIONS = (
              "return require_types(value) if is_dataclass(value) else value", "return value", "tests/targets/test_row_types.py"),
     Mutation("a file stays for a day after nothing needs it", "targets/record/prune.py",
              "GRACE = timedelta(days=1)", "GRACE = timedelta(0)",
-             CONTRACT + "::test_a_file_goes_a_day_after_nothing_needs_it"),
+             REMOVAL + "::test_a_file_goes_a_day_after_nothing_needs_it"),
     Mutation("a file that a row names stays", "targets/record/prune.py",
              "                del due[sha256]", "                pass",
-             CONTRACT + "::test_a_file_that_is_named_again_within_the_day_stays"),
+             REMOVAL + "::test_a_file_that_is_named_again_within_the_day_stays"),
     Mutation("a file that another forecast has just let go stays", "targets/record/prune.py",
              "if sha256 not in young}", "}",
-             CONTRACT + "::test_a_clock_that_was_ahead_keeps_no_file_for_ever"),
+             REMOVAL + "::test_a_clock_that_was_ahead_keeps_no_file_for_ever"),
     Mutation("a file that is needed again is taken off the list", "targets/record/prune.py",
              "        if sha256 not in pruning.needed\n", "",
-             CONTRACT + "::test_a_version_that_is_needed_again_within_the_day_keeps_its_files"),
+             REMOVAL + "::test_a_version_that_is_needed_again_within_the_day_keeps_its_files"),
     Mutation("what goes is listed in the transaction in which its rows go", "targets/record/record.py",
              "            prune.write_list(connection, name, prune.changed_list(known, pruning, at), at)\n",
              "        with self._database.write_transaction(f\"list {name}\", name) as connection:\n"
@@ -91,7 +91,7 @@ MUTATIONS = (
              PRUNING + "::test_a_prune_that_is_killed_at_any_write_is_finished_by_the_next"),
     Mutation("a file that goes while its bytes are filed again is stored again", "targets/record/record.py",
              "if self._file_store.find_damage(refs[role]) is not None:", "if False:",
-             CONTRACT + "::test_a_file_that_goes_while_another_forecast_files_the_same_bytes_is_stored_again"),
+             REMOVAL + "::test_a_file_that_goes_while_another_forecast_files_the_same_bytes_is_stored_again"),
     Mutation("a label that is too long for Monitoring is cut", "targets/gcp/monitoring.py",
              "if len(encoded) <= _LONGEST_LABEL:", "if encoded:", "tests/gcp/test_monitoring_labels.py"),
     Mutation("a pass with the image before leaves a forecast to the new one", "targets/gcp/target.py",
