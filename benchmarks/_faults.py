@@ -10,6 +10,8 @@ import numpy as np
 
 from mlspec.spec.agreement import parse_agreement
 from mlspec.spec.metrics import METRICS
+from mlspec.state.observed import Observed
+from mlspec.state.record import Event
 from mlspec.state.resource import Json
 
 Kind = Literal["bad-model", "drift", "late-actuals", "outage"]
@@ -39,6 +41,21 @@ class Week:
     serving: frozenset[str]
     quarantined: frozenset[str]
     events: Sequence[tuple[str, str | None]]
+
+    @classmethod
+    def of(cls, observed: Observed, new: Sequence[Event]) -> Week:
+        """Return the week that ends with this state and brought these events, the newest first.
+
+        An alert that fired in the week counts as firing. One that moved traffic may be over in the next pass, where what the bad
+        version served counts no more.
+        """
+        fired = {event.message.partition(":")[0] for event in new if event.reason == "AlertFiring"}
+        return cls(
+            {each.name: "firing" if each.name in fired else each.state for each in observed.ledger.alerts},
+            frozenset(observed.find_fact("deployment", "traffic") or ()),
+            observed.ledger.quarantined_versions,
+            [(event.reason, event.version) for event in reversed(new)],
+        )
 
     def happened(self, *reasons: str) -> bool:
         """Return whether there was such an event."""

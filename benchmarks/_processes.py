@@ -58,6 +58,13 @@ def measure(argv: Sequence[str], environment: Mapping[str, str] | None = None) -
     return Measured(seconds, used.ru_utime + used.ru_stime, max(*peaks, used.ru_maxrss * 1024), text)
 
 
+def own_peak() -> int:
+    """Return the most memory that this process ever had, in bytes."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    assert found
+    return int(found[1]) * 1024
+
+
 def _watch(pid: int, peaks: list[int], ended: threading.Event) -> None:
     pause = EVERY
     while not ended.wait(pause):

@@ -186,15 +186,7 @@ class Stage:
         observed, events = target.observe_forecast(name), target.load_events(name)
         new = events[: len(events) - self.heard]
         self.heard = len(events)
-        told = {event.message.partition(":")[0] for event in new if event.reason == "AlertFiring"}
-        self.weeks.append(
-            Week(
-                {each.name: "firing" if each.name in told else each.state for each in observed.ledger.alerts},
-                frozenset(observed.find_fact("deployment", "traffic") or ()),
-                observed.ledger.quarantined_versions,
-                [(event.reason, event.version) for event in reversed(new)],
-            )
-        )
+        self.weeks.append(Week.of(observed, new))
 
     def versions(self) -> list[Version]:
         """Return all versions that were judged, oldest first."""

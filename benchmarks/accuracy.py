@@ -20,7 +20,6 @@ series with at least 65 % of their values inside: 0.80
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import warnings
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 from _accuracy_data import DataSet, read_sets  # noqa: E402
 from _accuracy_methods import AUTO, HIGH, LOW, NAIVE, SCUM, SINGLES, make_all  # noqa: E402
+from _judged import Judged, bar_table, print_bars, read_results, write_results  # noqa: E402
 
 from mlspec.clock import utc_now  # noqa: E402
 from mlspec.forecast.frame import ID, TARGET, TIME  # noqa: E402
@@ -90,7 +90,7 @@ def geometric_mean(results: dict[str, Result], other: str) -> float:
     return float(np.exp(np.mean([np.log(ratio(result, other)) for result in results.values()])))
 
 
-def judge(results: dict[str, Result]) -> list[tuple[str, float, bool, str]]:
+def judge(results: dict[str, Result]) -> list[Judged]:
     """Return what was measured against each bar: what, the figure, whether it is met, the bar."""
     by_best = {name: ratio(result, best_single(result)) for name, result in results.items()}
     worst = max(by_best, key=lambda name: by_best[name])
@@ -99,13 +99,14 @@ def judge(results: dict[str, Result]) -> list[tuple[str, float, bool, str]]:
         result["series"] for result in results.values()
     )
     scum, naive, (low, high) = geometric_mean(results, SCUM), geometric_mean(results, NAIVE), COVERAGE_BAR
-    return [
+    figures = [
         (f"WAPE of auto / of SCUM, geometric mean over {len(results)} sets", scum, scum <= SCUM_BAR, f"{SCUM_BAR}"),
         ("the same / of seasonal naive", naive, naive <= NAIVE_BAR, f"{NAIVE_BAR}"),
         (f"the same / of the best single, the largest ({worst})", by_best[worst], by_best[worst] <= BEST_BAR, f"{BEST_BAR}"),
         ("coverage of the 80 % intervals", covered, low <= covered <= high, f"{low} to {high}"),
         (f"share of series with {ENOUGH:.0%} or more of their values inside", enough, enough >= SERIES_BAR, f"{SERIES_BAR}"),
     ]  # fmt: skip
+    return [(what, f"{value:.3f}", met, bar) for what, value, met, bar in figures]
 
 
 def page(results: dict[str, Result]) -> str:
@@ -129,9 +130,7 @@ def _page_lines(results: dict[str, Result]) -> Iterator[str]:
                           ("coverage", "Coverage of the 80 % interval")):  # fmt: skip
         yield from _table(title, {n: {m: r["scores"][m][metric] for m in METHODS} for n, r in results.items()}, ".3f")
     yield from _table("Seconds of a processor", {n: r["seconds"] for n, r in results.items()}, ",.1f")
-    yield from ["", "## Bars", "", "| what | measured | bar | met |", "| --- | --- | --- | --- |"]
-    for what, value, met, bar in judge(results):
-        yield f"| {what} | {value:.3f} | {bar} | {'yes' if met else 'no'} |"
+    yield from bar_table(judge(results))
 
 
 def _table(title: str, figures: dict[str, dict[str, float | None]], form: str) -> Iterator[str]:
@@ -149,24 +148,17 @@ def main() -> int:
     parser.add_argument("--results", type=Path)
     parser.add_argument("--page", type=Path)
     asked = parser.parse_args()
-    results: dict[str, Result] = (
-        json.loads(asked.results.read_text()) if asked.results and asked.results.exists() else {}
-    )
+    results: dict[str, Result] = read_results(asked.results)
     for data in read_sets(asked.folders):
         if data.name in results:
             continue
         results[data.name] = result = measure(data)
-        if asked.results:
-            asked.results.write_text(json.dumps(results, indent=1) + "\n")
+        write_results(asked.results, results)
         wapes = ", ".join(f"{method} {result['scores'][method]['wape']:.4f}" for method in METHODS)
         print(f"     {data.name}: WAPE {wapes}; champions {result['champions']}", flush=True)
     if asked.page:
         asked.page.write_text(page(results))
-    missed = 0
-    for what, value, met, bar in judge(results):
-        print(f"{'ok  ' if met else 'MISS'} {what}: {value:.3f} (bar {bar})", flush=True)
-        missed |= not met
-    return int(missed)
+    return print_bars(judge(results))
 
 
 if __name__ == "__main__":

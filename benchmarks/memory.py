@@ -7,7 +7,6 @@ share must not be above 1; far below 1 the refusal would come too late. Exits 1 
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _processes import own_peak
 
 from mlspec import jobs, memory
 from mlspec.forecast import regular
@@ -58,9 +58,7 @@ def check_source(folder: Path, name: str) -> None:
     out.mkdir()
     request = StepRequest("check", resolved_json(spec), folder, out, {}, {"now": "2024-09-28T00:00:00Z"})
     assert jobs.run(request, lambda *_: None).facts["ok"]
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    assert found
-    print(int(found[1]) * 1024, sum(estimates))
+    print(own_peak(), sum(estimates))
 
 
 def measured(name: str, series: int) -> tuple[int, int]:

@@ -26,7 +26,6 @@ faults found in their window: all
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import sys
@@ -44,6 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from _accuracy_data import DataSet, read_sets  # noqa: E402
+from _judged import Judged, bar_table, print_bars, read_results, write_results  # noqa: E402
 from _replay_stage import BIAS, RealFault, ReplayedSet, Stage  # noqa: E402
 
 from benchmarks._faults import MOVED, Week, bars  # noqa: E402
@@ -186,7 +186,7 @@ def rate(result: Result) -> float:
     return len(result["alarms"]) / (2 * result["years"])
 
 
-def judge(results: Mapping[str, Result]) -> list[tuple[str, str, bool, str]]:
+def judge(results: Mapping[str, Result]) -> list[Judged]:
     """Return what was measured against each bar: what, the figure, whether it is met, the bar."""
     worst = max(results, key=lambda name: rate(results[name]))
     moves = sum(result["rollbacks"] + len(result["worse"]) for result in results.values())
@@ -233,9 +233,7 @@ def _page_lines(results: Mapping[str, Result]) -> Iterator[str]:
     every = [each for result in results.values() for each in result["faults"]]
     for kind in dict.fromkeys(each["kind"] for each in every):
         yield f"| {kind} | {' | '.join(_fault_cells([each for each in every if each['kind'] == kind]))} |"
-    yield from ["", "## Bars", "", "| what | measured | bar | met |", "| --- | --- | --- | --- |"]
-    for what, value, met, bar in judge(results):
-        yield f"| {what} | {value} | {bar} | {'yes' if met else 'no'} |"
+    yield from bar_table(judge(results))
     dates = sorted({result["date"] for result in results.values()})
     yield from [
         "",
@@ -288,9 +286,7 @@ def main() -> int:
     parser.add_argument("--only", action="append")
     parser.add_argument("--fixed", action="store_true", help="the fixed thresholds of the language's example")
     asked = parser.parse_args()
-    results: dict[str, Result] = (
-        json.loads(asked.results.read_text()) if asked.results and asked.results.exists() else {}
-    )
+    results: dict[str, Result] = read_results(asked.results)
     found = {data.name: data for data in read_sets([asked.folder] if asked.folder else [])}
     names = [name for name in asked.only or SETS if name in found and name not in results]
     sets = [replayed_set(found[name], fixed=asked.fixed) for name in names]
@@ -300,15 +296,10 @@ def main() -> int:
             name = running[done]
             results[name] = done.result()
             tell(name, results[name])
-            if asked.results:
-                asked.results.write_text(json.dumps(results, indent=1) + "\n")
+            write_results(asked.results, results)
     if asked.page:
         asked.page.write_text(page(results))
-    missed = 0
-    for what, value, met, bar in judge(results):
-        print(f"{'ok  ' if met else 'MISS'} {what}: {value} (bar {bar})", flush=True)
-        missed |= not met
-    return int(missed)
+    return print_bars(judge(results))
 
 
 if __name__ == "__main__":

@@ -116,16 +116,7 @@ class Shop:
         assert sum(traffic.values()) == 100, f"{self.name}: traffic is {traffic}"
         new = events[: len(events) - self.heard]
         self.heard = len(events)
-        told = {event.message.partition(":")[0] for event in new if event.reason == "AlertFiring"}
-        self.weeks.append(
-            Week(
-                # One that fired in a pass and moved traffic may be over in the next: what the bad version served counts no more.
-                {each.name: "firing" if each.name in told else each.state for each in observed.ledger.alerts},
-                frozenset(traffic),
-                observed.ledger.quarantined_versions,
-                [(event.reason, event.version) for event in reversed(new)],
-            )
-        )
+        self.weeks.append(Week.of(observed, new))
 
 
 def moment(week: int, hour: int) -> str:

@@ -7,16 +7,15 @@ of resident memory (Linux's VmHWM) of one process, of the largest worker and of 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import time
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from _processes import own_peak
 
 from mlspec.forecast import candidates as families
 from mlspec.forecast.frame import ID, OBSERVED, TARGET, TIME, Layout, Panel, horizon_frame
@@ -44,9 +43,7 @@ def panel() -> Panel:
 
 def peak(_share: Any = None) -> int:
     """Return the most memory that this process ever had, in MB."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    assert found
-    return int(found[1]) // 1024
+    return own_peak() // 2**20
 
 
 def peak_frame(_share: Any) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import pytest
 
 from mlspec import jobs
 from mlspec.state.step import Progress, StepRequest, StepResult
+from tests.cli.heavy import HEAVY
 from tests.cli.test_session import Mlspec, Said, applied, mlspec
 from tests.engine.steps import Steps
 from tests.examples import spec_text
@@ -280,23 +281,6 @@ def test_a_state_file_that_cannot_be_trusted_is_said_by_every_command_and_left_a
         assert "is damaged" in said.err + said.out, words
         assert "backup" in said.err + said.out, words
     assert Path(".mlspec/state.db").read_bytes().startswith(b"not a database")
-
-
-HEAVY = (
-    "pandas",
-    "numpy",
-    "sklearn",
-    "pyarrow",
-    "google.protobuf",
-    "google.api_core",
-    "grpc",
-    "statsforecast",
-    "mlforecast",
-    "mlspec.web",
-    "prometheus_client",
-    "starlette",
-    "uvicorn",
-)
 
 
 @pytest.mark.parametrize(

@@ -14,24 +14,8 @@ import pytest
 
 from mlspec.cli import main as front
 from mlspec.cli.escape import printable
+from tests.cli.heavy import HEAVY
 from tests.examples import project, spec_text
-
-HEAVY = (
-    "pandas",
-    "numpy",
-    "sklearn",
-    "pyarrow",
-    "google.protobuf",
-    "google.api_core",
-    "grpc",
-    "statsforecast",
-    "mlforecast",
-    "mlspec.web",
-    "prometheus_client",
-    "starlette",
-    "uvicorn",
-    "scipy",
-)
 
 
 @pytest.fixture
