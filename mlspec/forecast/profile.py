@@ -20,39 +20,22 @@ from mlspec.forecast.frequency import Frequency, parse_frequency
 from mlspec.forecast.frequency_guess import guess_frequency
 from mlspec.forecast.odd_proposals import find_stock_column, name_series, opposite_columns, propose_outliers
 from mlspec.forecast.proposals import RowProposal, as_history, find_repeated, is_clock_time, propose_rows
-from mlspec.forecast.reading.column import BadRow, ParsedColumn, as_text
-from mlspec.forecast.reading.evidence import DateEvidence
+from mlspec.forecast.reading.column import BadRow, as_text
 from mlspec.forecast.reading.numbers import is_missing, parse_numbers, read_flag
-from mlspec.forecast.reading.times import describe_form, parse_times
-from mlspec.forecast.sample import Sample, date_doubt, find_dates, parse_dates, refuse_swapped_days
+from mlspec.forecast.reading.times import parse_times
+from mlspec.forecast.sample import Sample
 from mlspec.forecast.series_keys import KEY_NAMES, ROW_NUMBERS, determines_column, find_series_columns, is_constant
 from mlspec.forecast.starting_alerts import starting_alerts
+from mlspec.forecast.time_column import find_time_column, refuse_split_dates, refuse_split_hours
 from mlspec.forecast.zones import guess_zone
 
 # Names in English and in Portuguese.
-_TIME_NAMES = re.compile(
-    r"date|time|day|week|month|year|period|^ds$|^dt|^data|data$|^dia|_dia|semana|^m[eê]s|_m[eê]s$|per[ií]odo|compet[eê]ncia|^ano|_ano$",
-    re.IGNORECASE,
-)
 _TARGET_NAMES = re.compile(
     r"sales|units|demand|qty|quantity|count|cnt|volume|orders|^y$|value|amount|target"
     r"|vendas?(?![a-z])|quantidade|qtde?|unidades|pedidos|valor|faturamento|receita|consumo|sa[ií]das?",
     re.IGNORECASE,
 )
-_DATE_PARTS = re.compile(
-    r"^(m[eê]s|month|mon|semana|week|woche|kw|trimestre|quarter|tri|dia|day)(_?(num|n[uú]mero|no|nr))?$", re.IGNORECASE
-)
-_HOUR = r"(?:[01]?[0-9]|2[0-4])(?:[.]0|(?::[0-9]{2}){1,2}(?:[.]0+)?)?"
-_HOUR_NAMES = re.compile(
-    r"^(hours?|hr|time|hora|hor[aá]rio|stunde|uhrzeit)([ _]?(num|n[uú]mero|no|nr|ending))?$", re.IGNORECASE
-)
-_WEEK_NAMES = re.compile("week|semana|woche|^kw$", re.IGNORECASE)
-_DAY = r"[0-9]{1,4}[./-][0-9]{1,2}(?:[./-](?:[0-9]{1,4})?)?"
-_SPAN = re.compile(rf"{_DAY}\s*(?:[-/–—]|to|at[eé]|ao?|bis)\s*{_DAY}", re.IGNORECASE)  # of days: 01.01.-07.01.2024
-_MONTH_FORMS = ("%m/%Y", "%m-%Y", "%m.%Y", "%Y/%m", "%Y-%m", "yyyymm")
-_SOME = 0.2  # share of cells that are dates of one form, from which a column is one of dates with odd cells
 _MOST_FLAGS = 8  # spellings of yes and no in one column
-_AGREE = 0.9  # share of cells that must be dates of one form
 _HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "MS": 6, "ME": 6, "QS": 4, "QE": 4, "YS": 2, "YE": 2}
 
 
@@ -133,7 +116,7 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     for name in (hints.time, hints.target, *(hints.series or ())):
         if name is not None and name not in names:
             raise DataError(f"there is no column '{name}'", hint=f"columns: {', '.join(names[:30])}")
-    sample, time, dates, why_time = _find_time_column(sample, hints)
+    sample, time, dates, why_time = find_time_column(sample, named=hints.time, date_format=hints.date_format)
     zone = (hints.timezone, "named by the caller") if hints.timezone else guess_zone(sample.table.columns[time])
     if zone is not None:
         dates = parse_times(sample.table.columns[time], sample.dialect, zone[0])
@@ -142,8 +125,9 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     sample = replace(sample, missing={name: sample.missing_among(name, keys.index) for name in names})
     figures = {name: values[keys.index] for name, values in sample.figures.items() if name != time}
     moments = dates.values[keys.index]
-    _refuse_split_dates(sample, keys, time)
-    _refuse_split_hours(sample, moments, time, hints)
+    refuse_split_dates(sample, keys, time)
+    if hints.series is None:  # who names the series says what such a column is
+        refuse_split_hours(sample, moments, time)
     days = moments.dt.normalize() if is_clock_time(moments, hints.frequency) else moments
     target = _named_target(figures, hints)
     series, why_series = find_series_columns(sample, keys, days, figures, (time, target), hints.series)
@@ -190,128 +174,6 @@ def _usual_horizon(frequency: Frequency) -> int:
     if frequency.alias != frequency.base and not frequency.is_daily:
         return max(frequency.season, _HORIZONS["h"])
     return _HORIZONS.get(frequency.base, 4)
-
-
-def _find_time_column(sample: Sample, hints: ProfileHints) -> tuple[Sample, str, ParsedColumn, str]:
-    """Return the column of dates. Columns named as one come first; digits alone are a date in such a column only."""
-    names = [hints.time] if hints.time else sorted(sample.codes, key=lambda name: not _TIME_NAMES.search(name))
-    for name in names:
-        if pd.api.types.is_datetime64_any_dtype(sample.table.columns[name]):
-            return _dated(sample, name, "iso", "a column of dates", hints)
-    for digits in (False, True):
-        for name in names:
-            if digits and not hints.time and not _TIME_NAMES.search(name):
-                continue
-            evidence = find_dates(sample, name, hints.date_format, digits=digits)
-            if evidence is None or evidence.share < (_AGREE if _TIME_NAMES.search(name) or hints.time else 1):
-                continue
-            if _WEEK_NAMES.search(name) and _reads_months(evidence):
-                raise _week_error(name)
-            doubt = date_doubt(name, evidence)
-            if doubt is not None:
-                raise doubt
-            share = "every one" if evidence.share == 1 else f"{evidence.share:.1%}"
-            form = "an ISO 8601 date" if evidence.form == "iso" else f"a date in this form, such as '{evidence.shown}'"
-            return _dated(sample, name, evidence.form, f"{share} of {len(sample.codes):,} values is {form}", hints)
-    raise _no_dates_error(sample, [name for name in names if hints.time or _TIME_NAMES.search(name)])
-
-
-def _dated(
-    sample: Sample, name: str, form: str, why: str, hints: ProfileHints
-) -> tuple[Sample, str, ParsedColumn, str]:
-    refuse_swapped_days(sample, name, form)
-    sample, dates = parse_dates(sample, name, form, f"{name}: {why}")
-    return sample, name, dates, f"named by the caller; {why}" if hints.time else why
-
-
-def _refuse_split_dates(sample: Sample, keys: pd.DataFrame, time: str) -> None:
-    """Raise DataError if the dates are years, and a column beside them says which month, week or day of the year is meant."""
-    if sample.dialect.date_format != "%Y":
-        return
-    part = next((name for name in keys if name != time and _DATE_PARTS.search(name) and keys[name].nunique() > 1), None)
-    if part is not None:
-        raise DataError(
-            f"the dates stand in several columns, '{time}' and '{part}'",
-            hint="add one column with whole dates, such as 2024-02-01 or 2024-02, and name it with --time",
-        )
-
-
-def _refuse_split_hours(sample: Sample, moments: pd.Series, time: str, hints: ProfileHints) -> None:
-    """Raise DataError if the dates are days, and a column beside them says which hour is meant.
-
-    Who names the series says what such a column is.
-    """
-    if hints.series is not None or (moments != moments.dt.normalize()).any() or not moments.duplicated().any():
-        return
-    names = [name for name in sample.codes if name != time and _HOUR_NAMES.search(name)]
-    part = next((name for name in names if _holds_hours(sample, name)), None)
-    if part is not None:
-        raise DataError(
-            f"the times stand in several columns, '{time}' and '{part}'",
-            hint="add one column with whole times, such as 2024-02-01 13:00, and name it with --time; "
-            "or add up the hours of a day: --frequency D --series ''",
-        )
-
-
-def _holds_hours(sample: Sample, name: str) -> bool:
-    """Return whether a column holds several hours of a day: 0 to 24, or clock times."""
-    texts = pd.Series(as_text(sample.table.columns[name]).texts.to_pylist(), dtype=object)
-    texts = texts[texts != ""]
-    return len(texts) > 1 and bool(texts.str.fullmatch(_HOUR).all())
-
-
-def _reads_months(evidence: DateEvidence) -> bool:
-    """Return whether a form reads a year and another number, which may be a month or a week."""
-    return evidence.form in _MONTH_FORMS or (evidence.form == "iso" and len(evidence.shown.strip()) == len("2024-02"))
-
-
-def _week_error(name: str) -> DataError:
-    return DataError(
-        f"the column '{name}' holds no dates: the number of a week may be counted in several ways",
-        hint="write the week as 2024-W05 (ISO 8601), or its first day",
-    )
-
-
-def _describe_mixed_dates(sample: Sample, name: str) -> DataError | None:
-    """Return the error for a column of which a part is dates, or None."""
-    evidence = find_dates(sample, name, None, digits=False)
-    if evidence is None or evidence.share < _SOME:
-        return None
-    dates = parse_times(sample.table.columns[name], replace(sample.dialect, date_format=evidence.form))
-    cell = sample.bad_cells(name, dates)[0]
-    return DataError(
-        f"{evidence.share:.0%} of the cells of '{name}' are dates in the form {describe_form(evidence.form)}, "
-        f"and others are not: row {cell.row}: '{cell.value[:80]}'",
-        hint="write all dates of the column in one form",
-    )
-
-
-def _no_dates_error(sample: Sample, names: Sequence[str]) -> DataError:
-    mixed = next(filter(None, (_describe_mixed_dates(sample, name) for name in names)), None)
-    if mixed is not None:
-        return mixed
-    first = np.zeros(1, dtype="int64")
-    tried = [f"{name} ('{sample.table.cell_texts(name, first)[0]}')" for name in names]
-    week = next((name for name in names if _WEEK_NAMES.search(name)), None)
-    if week is not None:
-        return _week_error(week)
-    formula = next((name for name in names if sample.table.cell_texts(name, first)[0].startswith('="')), None)
-    if formula is not None:
-        return DataError(
-            f"the cells of {formula} are formulas, such as {sample.table.cell_texts(formula, first)[0]}, and no dates",
-            hint='open the file in a spreadsheet program and save it as CSV again, or remove =" and " from its cells',
-        )
-    span = next((name for name in names if _SPAN.fullmatch(sample.table.cell_texts(name, first)[0].strip())), None)
-    if span is not None:
-        return DataError(
-            f"'{span}' holds spans of days, such as '{sample.table.cell_texts(span, first)[0]}', and no dates",
-            hint="keep the first day of each span in the column",
-        )
-    return DataError(
-        f"no column holds dates{': tried ' + ', '.join(tried) if tried else ''}",
-        hint="name the column with --time, how its dates are written with --date-format, such as '%d/%m/%Y', "
-        "or the row that holds the columns' names with --header-row",
-    )
 
 
 def _named_target(figures: Mapping[str, pd.Series], hints: ProfileHints) -> str | None:
