@@ -96,7 +96,7 @@ class Warehouse:
             write_disposition="WRITE_TRUNCATE",
             # A table that an older mlspec made has fewer columns, until an apply changes it.
             schema_update_options=["ALLOW_FIELD_ADDITION"],
-            labels=MANAGED_BY,
+            labels=dict(MANAGED_BY),
             # Without it BigQuery takes every column of the file for NULLABLE, and refuses the load into REQUIRED ones
             # (github.com/googleapis/python-bigquery/issues/1981).
             schema=[bigquery.SchemaField(column.name, column.type, column.mode) for column in columns],
