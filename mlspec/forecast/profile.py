@@ -6,6 +6,7 @@ which other columns to use as covariates or to leave out because they leak the t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ _TARGET_NAMES = re.compile(
     r"|vendas?(?![a-z])|quantidade|qtde?|unidades|pedidos|valor|faturamento|receita|consumo|sa[ií]das?",
     re.IGNORECASE,
 )
+_WINDOWS, _MOST_WINDOWS = 4, 8  # of a backtest, where nothing asks for more, and where a longer season does
 _MOST_FLAGS = 8  # spellings of yes and no in one column
 _HORIZONS = {"min": 60, "h": 24, "D": 14, "B": 10, "W": 8, "MS": 6, "ME": 6, "QS": 4, "QE": 4, "YS": 2, "YE": 2}
 
@@ -146,7 +148,7 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
     parsed = parse_frequency(frequency)
     length = int(days.nunique())
     horizon = hints.horizon or max(1, min(_usual_horizon(parsed), length // 5))
-    windows = max(1, min(4, (length - max(parsed.season, 2) - 1) // horizon))
+    windows = _usual_windows(parsed, length, horizon)
     lowest = float(figures[target].min())
     history = as_history(keys[list(series)], days, figures[target])
     rows = [RowProposal("timezone", *zone)] if zone else []
@@ -167,6 +169,19 @@ def profile_sample(sample: Sample, hints: ProfileHints) -> Profile:
             "demand": _describe_demand(figures[target]),
         },
     )  # fmt: skip
+
+
+def _usual_windows(frequency: Frequency, length: int, horizon: int) -> int:
+    """Return how many windows of the horizon a backtest has: four, or those of a longer season, if a few of them are one.
+
+    Hours have a week beside the day: four windows of a day may have no weekend in them.
+    """
+    room = (length - max(frequency.season, 2) - 1) // horizon
+    for season in frequency.seasons[1:]:
+        whole = math.ceil(season / horizon)
+        if whole <= _MOST_WINDOWS and 2 * season + whole * horizon <= length:
+            return max(_WINDOWS, whole)
+    return max(1, min(_WINDOWS, room))
 
 
 def _usual_horizon(frequency: Frequency) -> int:

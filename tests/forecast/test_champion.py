@@ -89,6 +89,21 @@ def test_what_all_series_share_in_a_window_counts_once_however_many_they_are() -
     assert not PairedTest().is_surely_better(table, "theta", "median")
 
 
+@pytest.mark.parametrize(("won", "windows", "surely"), [
+    (3, 3, False), (4, 4, True), (4, 5, False), (5, 6, False), (6, 7, True), (5, 7, False), (7, 8, True), (10, 14, False),
+    (11, 14, True), (0, 1, False),
+])  # fmt: skip
+def test_so_many_windows_are_won_by_chance_about_as_seldom_as_the_level_says(
+    won: int, windows: int, surely: bool
+) -> None:
+    """The second test alone: the gains of the windows differ so much that their mean is not sure."""
+    table = pd.concat(
+        rows(gain=9.0 / 2.5**place if place < won else -0.01, noise=0.0, series=1, windows=1).assign(**{CUTOFF: place})
+        for place in range(windows)
+    )
+    assert PairedTest().is_surely_better(table, "theta", "median") == surely
+
+
 def test_the_level_says_how_sure_a_gain_has_to_be() -> None:
     table = rows(gain=2.0, noise=3.0)
     assert [PairedTest(level=level).is_surely_better(table, "theta", "median") for level in (0.4, 0.05, 1e-6)] == [
