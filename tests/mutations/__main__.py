@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import importlib
 import importlib.util
 import os
@@ -47,9 +48,10 @@ LEFT_OUT = (
 )
 # Nothing that starts a thread of its own where ONE_THREAD is set, or opens a connection.
 IMPORTED = (
-    "click", "hypothesis", "jinja2", "psycopg", "pydantic", "yaml", "pandas", "pyarrow.parquet", "sklearn.ensemble",
-    "statsforecast.models", "mlforecast.lag_transforms", "lightgbm", "skops.io", "starlette.applications", "uvicorn",
-    "google.cloud.storage",
+    "click", "hypothesis", "jinja2", "psycopg", "pydantic.main", "pydantic.types", "sqlite3", "tomllib", "yaml", "pandas",
+    "pyarrow.parquet", "sklearn.ensemble", "statsforecast.models", "mlforecast.lag_transforms", "lightgbm", "skops.io",
+    "starlette.applications", "uvicorn.protocols.http.h11_impl", "prometheus_client", "playwright.sync_api",
+    "axe_playwright_python.sync_playwright", "sqlglot", "google.cloud.storage",
 )  # fmt: skip
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # while they are imported
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider")
@@ -57,6 +59,8 @@ LONGEST = 300  # seconds that one mutation's tests may take; one that runs on fo
 GREEN, RED, NOT_RUN = 0, 1, 100
 NOTICED = "noticed by "
 AT_ONCE = 2 * (os.cpu_count() or 1)  # as in `scripts/test --all`: many tests wait for a program of their own
+# Folders whose tests start servers, browsers and stand-ins. They run first: what begins last should be short.
+LONGEST_FOLDERS = ("tests/airflow", "tests/cli", "tests/gcp", "tests/web")
 PATIENCE = "15"  # seconds that a test waits for what a mutation may have turned off
 
 
@@ -221,6 +225,7 @@ def import_libraries() -> None:
         importlib.import_module(name)
     for name in ONE_THREAD:
         del os.environ[name]
+    gc.freeze()  # pytest collects garbage five times at its end, in each fork: what stays anyway is left out
 
 
 def summarize(*, rules: int, missed: Sequence[str], red: Sequence[str]) -> str:
@@ -237,6 +242,7 @@ def main(word: str = "", *, passed: bool = False) -> int:
     }  # what libraries bring along costs seconds, and these tests need none
     import_libraries()
     jobs = [*([] if passed else by_file(chosen)), *(Job(mutation.tests, mutation) for mutation in chosen)]
+    jobs.sort(key=lambda job: not job.tests[0].startswith(LONGEST_FOLDERS))
     red: list[str] = []
     missed: list[str] = []
     for run, problem in decided(jobs):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import schemathesis
 from hypothesis import settings
 from schemathesis.checks import not_a_server_error
@@ -14,24 +12,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from mlspec.engine.rows import PlainRows
-from mlspec.engine.what_if import WhatIfComparison
-from mlspec.errors import UsageError
-from mlspec.plan.forecast_changes import compare_sums
-from mlspec.state.assumptions import Assumptions
 from mlspec.web.access import Access
 from tests.web.in_process import InProcessServer, cached_forecast
-
-PROMOTED = {"covariates": {"events": {"promo": ["2024-02-12"], "fair": ["2024-02-13"]}}}
-
-
-def assume(_name: str, assumed: Assumptions) -> WhatIfComparison:
-    """A what-if of one series; a text that is no number is refused, as the real one refuses it."""
-    if not all(re.fullmatch("[0-9.+-]+%?", text) for text in assumed.values.values()):
-        raise UsageError("this is no value", hint="write a number")
-    changes = compare_sums(["2024-02-12"], {("1",): 1.0}, {("1",): 2.0})
-    return WhatIfComparison(("shop",), "day", "2024-02-11", PlainRows([], []), changes, ("a note",))
-
+from tests.web.what_if_stand_in import PROMOTED, assume
 
 SERVER = InProcessServer(
     {

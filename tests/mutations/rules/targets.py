@@ -69,7 +69,7 @@ MUTATIONS = (
              "tests/targets/test_postgres.py::test_a_connection_that_may_be_read_on_its_way_is_refused_before_a_statement"),
     Mutation("a record that cannot be read locks no other forecast", "targets/record/record.py",
              "connection.execute(statement, (forecast,)).fetchall() for", "connection.execute(statement, (forecast,)) for",
-             "tests/cli/test_one_bad_forecast.py::test_a_record_that_cannot_be_read_is_a_line_of_status_and_stops_no_other"),
+             "tests/cli/test_one_bad_forecast.py::test_a_record_that_cannot_be_read_is_a_line_of_status_and_stops_no_other[resources]"),
     Mutation("a record whose fields have other types is refused", "targets/record/rows.py",
              "return require_types(value) if is_dataclass(value) else value", "return value", "tests/targets/test_row_types.py"),
     Mutation("a file stays for a day after nothing needs it", "targets/record/prune.py",
