@@ -26,6 +26,8 @@ def _find_problems(spec: ResolvedSpec, root: Path) -> Iterator[Problem]:
     named: list[tuple[Field, str | None]] = [(("dataset", "source", "uri"), dataset.source.uri)]
     if dataset.future is not None:
         named.append((("dataset", "future", "uri"), dataset.future.uri))
+    events = dataset.covariates.event_files
+    named += [(("dataset", "covariates", "events", name, "uri"), file.uri) for name, file in events.items()]
     inventory = spec.forecast.inventory
     terms = inventory.term_columns if inventory else ()
     named += [((*table.path[:2], "uri"), table.uri) for table in (inventory.term_tables if inventory else ())]

@@ -7,11 +7,21 @@ import logging
 from mlspec.engine.effects import ForecastWork
 from mlspec.engine.evaluation import evaluation_step
 from mlspec.errors import TargetError
-from mlspec.state.observed import Settlement
+from mlspec.state.observed import Observed, Settlement
 from mlspec.state.record import Event
 from mlspec.state.step import ACTUALS
 
 logger = logging.getLogger(__name__)
+
+
+def has_actuals_to_publish(work: ForecastWork, observed: Observed) -> bool:
+    """Return whether the data is newer than a forecast whose actual values users read in a table of the target."""
+    target, cutoff = work.engine.target, observed.find_fact("data", "cutoff")
+    return (
+        target.publishes_actuals
+        and cutoff is not None
+        and any(run.cutoff < cutoff for run in target.load_runs(work.name))
+    )
 
 
 def publish_actuals(work: ForecastWork) -> None:

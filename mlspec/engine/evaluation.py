@@ -146,7 +146,8 @@ def _record_alerts(
         Settlement(
             work.name,
             events=tuple(_alert_event(work.name, record, at) for record in news),
-            conditions=(healthy_condition(work.name, ledger, at),),
+            # Without an alert nothing says what is healthy: only the figures are recorded.
+            conditions=(healthy_condition(work.name, ledger, at),) if spec.alerts else (),
             ledger=_with_rollbacks_reset(spec, observed, ledger, at) if whole else ledger,
             notices=notices.pending_notices(spec, notices.alert_notices(spec, moved, stable_version(observed), at), at),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mlspec.engine import counterfactual, traffic
+from mlspec.engine.actuals import has_actuals_to_publish
 from mlspec.engine.effects import ForecastWork, intact_versions
 from mlspec.engine.evaluation import evaluate_forecasts, evaluation_key
 from mlspec.engine.pass_plan import resource_mode
@@ -23,9 +24,11 @@ TrafficMove = Shift | Abort | rollback.RollBack | rollback.GiveUp
 
 
 def has_news(work: ForecastWork, observed: Observed) -> bool:
-    """Return whether there is new evidence that was not evaluated."""
-    judged = bool(work.desired.spec.alerts) and "data" in observed.resources and "forecast" in observed.resources
-    return judged and observed.ledger.evaluated != evaluation_key(work, observed)
+    """Return whether there is new evidence that was not evaluated: for alerts, or for the table of actual values."""
+    if "data" not in observed.resources or "forecast" not in observed.resources:
+        return False
+    is_read = bool(work.desired.spec.alerts) or has_actuals_to_publish(work, observed)
+    return is_read and observed.ledger.evaluated != evaluation_key(work, observed)
 
 
 def move_due(work: ForecastWork, observed: Observed) -> TrafficMove | None:

@@ -1,7 +1,6 @@
 """Days that have a name, such as holidays and pay days, as known covariates: how many of them each period holds.
 
-They are known for every period, past and future, so that nothing is read for them. A period shorter than a day holds the day that
-it lies in.
+They are known for every period, past and future. A period shorter than a day holds the day that it lies in.
 """
 
 from __future__ import annotations
@@ -18,18 +17,16 @@ import pandas as pd
 from mlspec.errors import DataError, MissingExtra
 from mlspec.forecast.frame import PREFIX, TIME, Panel
 from mlspec.forecast.frequency import ENDS_ON_ITS_DATE, Frequency
+from mlspec.spec.data_files import EventFile
 from mlspec.spec.dataset import HOLIDAYS, Dataset
 from mlspec.spec.days import event_days
 
 _YEARS = range(1990, 2061)  # for which a country's holidays are known
+NamedDays = Mapping[str, tuple[date, ...]]  # sorted days by name
 
 
-def add_named_days(panel: Panel, dataset: Dataset) -> Panel:
-    """Return the panel with a covariate for each name of the dataset's days, in its history and over its horizon.
-
-    Raises DataError for a country without holidays, and MissingExtra if the package with the holidays is not installed.
-    """
-    days = named_days(dataset)
+def add_named_days(panel: Panel, days: NamedDays) -> Panel:
+    """Return the panel with a covariate for each name of days, in its history and over its horizon."""
     if not days:
         return panel
     frequency = panel.layout.frequency
@@ -40,15 +37,21 @@ def add_named_days(panel: Panel, dataset: Dataset) -> Panel:
     return replace(panel, frame=frame, future=future)
 
 
-def named_days(dataset: Dataset) -> Mapping[str, tuple[date, ...]]:
-    """Return the days of a dataset by name, sorted. Raises as `add_named_days` does."""
+def named_days(dataset: Dataset, in_files: NamedDays) -> NamedDays:
+    """Return the days of a dataset by name. `in_files`: those of the events that name a file.
+
+    Raises DataError for a country without holidays, and MissingExtra if the package with the holidays is not installed.
+    """
     covariates = dataset.covariates
     named: dict[str, tuple[date, ...]] = {}
     if covariates.holidays is not None:
         named[HOLIDAYS] = public_holidays(covariates.holidays, "dataset.covariates.holidays")
     free = _work_free_days(dataset) if covariates.events else frozenset()
     for name, texts in covariates.events.items():
-        named[name] = tuple(sorted({day for text in texts for day in event_days(text, _YEARS, free)}))
+        if isinstance(texts, EventFile):
+            named[name] = in_files[name]
+        else:
+            named[name] = tuple(sorted({day for text in texts for day in event_days(text, _YEARS, free)}))
     return named
 
 
@@ -64,7 +67,7 @@ def _work_free_days(dataset: Dataset) -> frozenset[date]:
 def count_days(times: pd.Series, frequency: Frequency, days: tuple[date, ...]) -> npt.NDArray[np.float64]:
     """Return how many of the sorted `days` each of the periods `times` holds. Many series share a time: each is looked at once."""
     places, distinct = pd.factorize(times)
-    spans = [_days_of_period(pd.Timestamp(time), frequency) for time in distinct]
+    spans = [days_of_period(pd.Timestamp(time), frequency) for time in distinct]
     ordinals = np.array([day.toordinal() for day in days], dtype="int64")
     first = np.searchsorted(ordinals, [span[0].toordinal() for span in spans])
     after = np.searchsorted(ordinals, [span[1].toordinal() for span in spans])
@@ -72,7 +75,7 @@ def count_days(times: pd.Series, frequency: Frequency, days: tuple[date, ...]) -
     return counts
 
 
-def _days_of_period(period: pd.Timestamp, frequency: Frequency) -> tuple[date, date]:
+def days_of_period(period: pd.Timestamp, frequency: Frequency) -> tuple[date, date]:
     """Return the first day of a period, and the day after its last."""
     if not frequency.is_daily or frequency.open_days is not None:
         return period.date(), period.date() + timedelta(days=1)

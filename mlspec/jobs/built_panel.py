@@ -12,12 +12,11 @@ from mlspec.forecast.contract import ContractEvidence
 from mlspec.forecast.fates import list_ended_series
 from mlspec.forecast.frame import ID, OBSERVED, TIME, Layout, Panel
 from mlspec.forecast.load import TypedRows
-from mlspec.forecast.named_days import add_named_days
+from mlspec.forecast.named_days import NamedDays, add_named_days
 from mlspec.forecast.regular import build_panel, hide_values, series_names
 from mlspec.jobs.kept_results import KeptResults
 from mlspec.jobs.odd_values import OddValues, OddValueSearch
 from mlspec.jobs.panel_parts import PanelWriter
-from mlspec.spec.dataset import Dataset
 
 # The frames of a part.
 FRAME, SERIES, FUTURE, ENDED = "frame", "series", "future", "ended"
@@ -27,14 +26,15 @@ class PanelBuilder:
     """What the parts of a source become. `filled` and `observed` count the periods of the panel without and with a value."""
 
     def __init__(
-        self, dataset: Dataset, evidence: ContractEvidence, layout: Layout, folder: Path | None, kept: KeptResults
+        self, evidence: ContractEvidence, layout: Layout, days: NamedDays, *, folder: Path | None, kept: KeptResults
     ) -> None:
-        """`evidence` is of all parts, and passed the contract; `folder` is for files that are not kept (`PanelWriter`).
+        """`evidence` is of all parts, and passed the contract; `days` are the dataset's, by name.
 
-        `kept` has the parts that an earlier run built.
+        `folder` is for files that are not kept (`PanelWriter`); `kept` has the parts that an earlier run built.
         """
-        self._kept = kept
-        self._dataset, self._evidence, self._layout = dataset, evidence, layout
+        self._kept, self._days = kept, days
+        dataset = self._dataset = evidence.dataset
+        self._evidence, self._layout = evidence, layout
         self._writer = PanelWriter(folder)
         span = evidence.spans
         self._search = OddValueSearch(dataset, int((span.newest + 1 - span.first[span.active]).sum()))
@@ -80,7 +80,7 @@ class PanelBuilder:
         if not len(span.active) and len(evidence.spans.active):
             return built
         panel = build_panel(rows, evidence.future, grid[: newest + 1], self._layout, evidence.rules, span)
-        panel = add_named_days(panel, self._dataset)
+        panel = add_named_days(panel, self._days)
         return built | {FRAME: panel.frame, SERIES: names.merge(panel.series, on=ID), FUTURE: panel.future}
 
     def judge_values(self) -> OddValues:

@@ -20,10 +20,12 @@ from mlspec.forecast.contract import (
     describe_bad_rows,
     judge_contract,
 )
+from mlspec.forecast.event_files import judge_event_days, read_event_files
 from mlspec.forecast.fates import series_fates
 from mlspec.forecast.frame import ID, Layout
 from mlspec.forecast.history_parts import load_history_parts
 from mlspec.forecast.load import TypedRows, load_future
+from mlspec.forecast.named_days import named_days
 from mlspec.forecast.panel_rows import PanelRows, RowSurvey, plan_rows
 from mlspec.forecast.row_facts import EXAMPLES, BadRows
 from mlspec.forecast.stock.term_columns import (
@@ -34,7 +36,7 @@ from mlspec.forecast.stock.term_columns import (
 )
 from mlspec.jobs.built_panel import PanelBuilder
 from mlspec.jobs.context import panel_layout, read_spec
-from mlspec.jobs.evidence import join_evidence, look_at_parts
+from mlspec.jobs.evidence import join_evidence, look_at_parts, notes_on_events
 from mlspec.jobs.files import write_json, write_table
 from mlspec.jobs.kept_results import KeptResults
 from mlspec.jobs.moment import read_now
@@ -70,15 +72,20 @@ def _check(request: StepRequest, progress: Progress, spec: Forecast, folder: Pat
     if spec.inventory is not None and spec.inventory.term_columns and len(evidence.spans.first):
         terms = read_series_terms(spec.dataset, spec.inventory, request.root)
         results.append(judge_series_terms(terms, spec.inventory, evidence.spans.active, layout.horizon))
+    events = read_event_files(spec.dataset, request.root)
+    if spec.dataset.covariates.event_files:
+        results.append(judge_event_days(events))
     if not len(evidence.spans.first):  # every value lies off the grid of the frequency, which is one of the results
         return _report_no_series(request, survey, results)
+    notes += notes_on_events(events, evidence)
     facts = _contract_facts(survey, results) | _series_facts(evidence, layout, spec, notes)
     outputs = {"quality": write_json(facts, request.out / "quality.json")}
     if not facts["ok"]:
         return StepResult(outputs, facts)
     is_large = len(rows) > 1
     kept = KeptResults(request.kept if is_large else None)
-    builder = PanelBuilder(spec.dataset, evidence, layout, folder if is_large else None, kept)
+    days = named_days(spec.dataset, events.days)
+    builder = PanelBuilder(evidence, layout, days, folder=folder if is_large else None, kept=kept)
     for number in range(len(rows)):
         progress(2, 3, f"build part {number + 1} of {len(rows)}" if is_large else "write the panel")
         builder.add_part(number, partial(_read_rows, rows, number))

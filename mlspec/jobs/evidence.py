@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pandas as pd
 
 from mlspec.forecast.contract import ContractEvidence
+from mlspec.forecast.event_files import EventDays, event_notes
 from mlspec.forecast.frequency import Frequency
 from mlspec.forecast.history_parts import HistoryParts
 from mlspec.forecast.load import TypedRows
+from mlspec.forecast.named_days import days_of_period
 from mlspec.forecast.open_days import dataset_frequency
 from mlspec.forecast.panel_rows import PanelRows, RowSurvey, join_surveys, plan_rows, survey_part
 from mlspec.forecast.plan_coverage import twin_notes
@@ -70,3 +74,14 @@ def join_evidence(
     of_plan = evidence.coverage.notes() if evidence.coverage is not None else ()
     sparse = sparse_notes(whole.spans, only_sales=whole.only_sales) if dataset.missing == "unknown" else ()
     return evidence, (*map(str, survey.notes), *sparse, *of_plan, *twin_notes(whole.names))
+
+
+def notes_on_events(found: EventDays, evidence: ContractEvidence) -> tuple[str, ...]:
+    """Return sentences on the files of events, beside the history and the horizon of the rows."""
+    span, grid = evidence.spans, evidence.grid
+    frequency, newest = grid.frequency, grid.periods[span.newest]
+    last = frequency.periods_after(newest, evidence.horizon)[-1]
+    first_day, _ = days_of_period(grid.periods[int(span.first.min())], frequency)
+    (_, after_history), (_, after_horizon) = days_of_period(newest, frequency), days_of_period(last, frequency)
+    day = timedelta(days=1)
+    return event_notes(found, (first_day, after_history - day), after_horizon - day)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mlspec.forecast.event_files import read_event_files
 from mlspec.forecast.frame import MEAN
 from mlspec.forecast.quantiles import quantile_column
 from mlspec.forecast.replay import Replay, load_replay, replayable_periods
@@ -15,11 +16,12 @@ from mlspec.forecast.zones import in_utc
 from mlspec.jobs.context import read_spec
 from mlspec.jobs.files import read_table, write_table
 from mlspec.jobs.model_code import copy_model_code
-from mlspec.spec.dataset import Future, Source
+from mlspec.spec.data_files import EventFile, Future
+from mlspec.spec.dataset import Dataset, Source
 from mlspec.spec.forecast import Forecast
 from mlspec.state.step import Progress, StepRequest, StepResult, StepRunner
 
-SOURCE, PLAN = "data/history.csv", "data/plan.csv"
+SOURCE, PLAN, DAYS = "data/history.csv", "data/plan.csv", "data/events.csv"
 
 
 @dataclass
@@ -56,6 +58,7 @@ def build_replayed_project(spec: Forecast, root: Path, folder: Path, periods: in
     if plan is not None:
         _write_csv(plan, folder / PLAN)
     copy_model_code(spec, root, folder)
+    covariates = spec.dataset.covariates.model_copy(update={"events": _copy_events(spec.dataset, root, folder)})
     future = Future(uri=PLAN) if plan is not None else spec.dataset.future
     delay = pd.Timedelta(spec.dataset.actuals.available_after) + pd.Timedelta(hours=1)
     ends = [history.frequency.period_end(period) + delay for period in history.periods[first - 1 :]]
@@ -63,12 +66,23 @@ def build_replayed_project(spec: Forecast, root: Path, folder: Path, periods: in
     # A rehearsal tests alerts and rollback. So no gate refuses a version, no scheduled retraining replaces it, and no stock is
     # computed.
     parts = {
-        "dataset": spec.dataset.model_copy(update={"source": Source(uri=SOURCE), "future": future}),
+        "dataset": spec.dataset.model_copy(
+            update={"source": Source(uri=SOURCE), "future": future, "covariates": covariates}
+        ),
         "model": spec.model.model_copy(update={"gate": ()}),
         "schedule": spec.schedule.model_copy(update={"retrain": None}),
         "inventory": None,
     }
     return ReplayedProject(folder, spec.model_copy(update=parts), moments, history, first)
+
+
+def _copy_events(dataset: Dataset, root: Path, folder: Path) -> dict[str, tuple[str, ...] | EventFile]:
+    """Write the days of events that are in files to one file, as the other data are written, and return the events of the copy."""
+    in_files = read_event_files(dataset, root).days
+    if in_files:
+        rows = [(name, day) for name, days in in_files.items() for day in days]
+        _write_csv(pd.DataFrame(rows, columns=["event", "date"]), folder / DAYS)
+    return {**dataset.covariates.events, **{name: EventFile(uri=DAYS) for name in in_files}}
 
 
 @dataclass

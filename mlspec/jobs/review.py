@@ -10,6 +10,8 @@ import pandas as pd
 
 from mlspec.errors import DataError
 from mlspec.forecast.contract import judge_contract
+from mlspec.forecast.event_files import CHECK as EVENT_CHECK
+from mlspec.forecast.event_files import EventDays, judge_event_days, read_event_files
 from mlspec.forecast.load import TypedRows, load_future, load_history, read_plan
 from mlspec.forecast.reading.column import TextColumn
 from mlspec.forecast.reading.dialect import Dialect, plan_dialect, source_dialect
@@ -21,13 +23,15 @@ from mlspec.forecast.sample import as_amounts
 from mlspec.forecast.source import local_files, read_history, source_folder
 from mlspec.forecast.stock.term_columns import CHECK as STOCK_CHECK
 from mlspec.forecast.stock.term_columns import SeriesTerms, judge_series_terms, read_series_terms
-from mlspec.jobs.evidence import gather_evidence
+from mlspec.jobs.evidence import gather_evidence, notes_on_events
 from mlspec.source_files import partition_values
-from mlspec.spec.dataset import Dataset, Future
+from mlspec.spec.data_files import Future
+from mlspec.spec.dataset import EVENTS, Dataset
 from mlspec.spec.faults import Path as Field
 from mlspec.spec.faults import Problem, did_you_mean
 from mlspec.spec.inventory import Inventory
 
+_EVENTS: Field = tuple(EVENTS.split("."))
 _SHOWN = 3  # cells of a column that are named
 Roles = Sequence[tuple[Field, str]]  # the fields that name columns, each with the name
 
@@ -46,15 +50,15 @@ def review_data(
     try:
         missing = [problem for key, row in local.items() for problem in _missing_columns(f"dataset.{key}", *row, root)]
         yield from missing
-        if missing or local.keys() != files.keys():
+        if missing or dataset.source.uri is None or any("://" in uri for uri in dataset.addresses):
             return
         rows = load_history(dataset, root)
         yield from _bad_cells(rows, history, ("dataset", "source"))
         future = load_future(dataset, root, rows.kinds)
         if future is not None:
             yield from _bad_cells(future, plan, ("dataset", "future"))
-        terms = None if inventory is None else _read_terms(dataset, inventory, root)
-        yield from _broken_contract(dataset, horizon, rows, future, terms)
+        beside = _TablesBeside(_read_terms(dataset, inventory, root), read_event_files(dataset, root))
+        yield from _broken_contract(dataset, horizon, rows, future, beside)
     except DataError as error:
         where, _, message = error.message.partition(": ")
         yield Problem(_field_of_error(where), "unreadable", message or error.message, error.hint)
@@ -66,11 +70,15 @@ def _field_of_error(where: str) -> Field:
     """Return the field of a file, from the words that begin the message of its error."""
     if where.startswith("inventory."):
         return (*where.split("."), "uri")
+    if where.startswith(f"{EVENTS}."):
+        return (*_EVENTS, where.removeprefix(f"{EVENTS}."), "uri")
     return ("dataset", "future" if where.startswith("dataset.future") else "source", "uri")
 
 
-def _read_terms(dataset: Dataset, inventory: Inventory, root: Path) -> StockTerms | None:
-    return StockTerms(inventory, read_series_terms(dataset, inventory, root)) if inventory.term_columns else None
+def _read_terms(dataset: Dataset, inventory: Inventory | None, root: Path) -> StockTerms | None:
+    if inventory is None or not inventory.term_columns:
+        return None
+    return StockTerms(inventory, read_series_terms(dataset, inventory, root))
 
 
 class StockTerms(NamedTuple):
@@ -78,6 +86,13 @@ class StockTerms(NamedTuple):
 
     inventory: Inventory
     terms: SeriesTerms
+
+
+class _TablesBeside(NamedTuple):
+    """What is read beside the history and the plan: terms of orders, and the days of events."""
+
+    stock: StockTerms | None
+    events: EventDays
 
 
 def _missing_columns(where: str, uri: str, dialect: Dialect, roles: Roles, root: Path) -> Iterator[Problem]:
@@ -112,11 +127,12 @@ _FIELD_OF_CHECK: dict[str, Field] = {
     "range": ("dataset", "checks", "range"), "series": ("dataset", "checks", "series"),
     "new": ("dataset", "new_series"),
     "static": ("dataset", "covariates", "static"), "future": ("dataset", "future"), STOCK_CHECK: ("inventory",),
+    EVENT_CHECK: _EVENTS,
 }  # fmt: skip
 
 
 def _broken_contract(
-    dataset: Dataset, horizon: int, read: TypedRows, future: TypedRows | None, stock: StockTerms | None
+    dataset: Dataset, horizon: int, read: TypedRows, future: TypedRows | None, beside: _TablesBeside
 ) -> Iterator[Problem]:
     """Yield a problem for each broken check of the contract, with its first examples, and a warning for each sentence.
 
@@ -125,8 +141,12 @@ def _broken_contract(
     if read.frame.empty or (future is not None and not future.bad.empty):
         return
     evidence, notes = gather_evidence(dataset, horizon, read, future, pd.Timestamp.max)
+    if evidence is not None and len(evidence.spans.first):
+        late = notes_on_events(beside.events, evidence)
+        yield from (Problem(_EVENTS, EVENT_CHECK, note, None, warning=True) for note in late)
     yield from (Problem(("dataset",), "rows", note, None, warning=evidence is not None) for note in notes)
-    results = judge_contract(evidence) if evidence is not None else []
+    results = [*(judge_contract(evidence) if evidence is not None else ()), judge_event_days(beside.events)]
+    stock = beside.stock
     if stock is not None and evidence is not None:
         results.append(judge_series_terms(stock.terms, stock.inventory, evidence.spans.active, horizon))
     for result in results:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 
-from mlspec.spec.dataset import Future, Source
+from mlspec.spec.data_files import TableFile
+from mlspec.spec.dataset import Source
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.object_address import is_object_address, parse_object_address
 from mlspec.state.lineage_event import LineageDataset
@@ -43,11 +44,11 @@ def _plain(role: str) -> str:
 
 
 def _source_datasets(spec: Forecast) -> tuple[LineageDataset, ...]:
-    sources = [spec.dataset.source, spec.dataset.future]
-    return tuple(_source_dataset(source) for source in sources if source is not None and source.uri)
+    sources: list[Source | TableFile] = [spec.dataset.source, *(table for _, table in spec.dataset.files_beside)]
+    return tuple(_source_dataset(source) for source in sources if source.uri)
 
 
-def _source_dataset(source: Source | Future) -> LineageDataset:
+def _source_dataset(source: Source | TableFile) -> LineageDataset:
     uri = str(source.uri)
     if is_object_address(uri):
         address = parse_object_address(uri)

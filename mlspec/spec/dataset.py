@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
+from mlspec.spec.data_files import EventFile, Future, TableFile
 from mlspec.spec.fields import (
     Column,
     Compression,
@@ -36,6 +37,7 @@ from mlspec.spec.part import Part, list_or
 
 # The covariate that counts the public holidays of a period.
 HOLIDAYS = "holidays"
+EVENTS = "dataset.covariates.events"  # the key of events, for messages
 
 
 class Source(Part):
@@ -119,12 +121,20 @@ class Covariates(Part):
         description="A known covariate `holidays`: how many public holidays of this country, by its ISO 3166 code, or of one of "
         "its regions a period holds. Needs mlspec's extra `holidays`.",
     )  # fmt: skip
-    events: dict[Column, Annotated[Many[EventDays], Field(min_length=1, max_length=5_000)]] = Field(
+    events: dict[
+        Column,
+        Annotated[
+            Annotated[Many[EventDays], Field(min_length=1, max_length=5_000), Tag("list")]
+            | Annotated[EventFile, Tag("mapping")],
+            list_or("mapping"),
+        ],
+    ] = Field(
         default={}, max_length=20,
-        examples=[{"payday": ["workday 5", "day 20"], "school_break": ["2026-07-06/2026-07-17", "12-15/01-31"]}],
+        examples=[{"payday": ["workday 5", "day 20"], "fair": ["2026-02-14"], "school_break": {"uri": "data/school.csv"}}],
         description="Further known covariates: how many of these days a period holds, by name. A date, or the first and the last "
         "of a range, past and future; without a year, those of each year; `day 20` or `workday 5` of each month, where -1 is the "
-        "last. Workdays are Monday to Friday without the holidays of `holidays` here, or of the calendar.",
+        "last. Workdays are Monday to Friday without the holidays of `holidays` here, or of the calendar. A mapping names a file "
+        "that holds them.",
     )  # fmt: skip
 
     @property
@@ -132,47 +142,10 @@ class Covariates(Part):
         """The known covariates that no column is read for: named days."""
         return (*((HOLIDAYS,) if self.holidays is not None else ()), *self.events)
 
-
-class Future(Part):
-    """Where the known covariates over the horizon are read from."""
-
-    uri: str = Field(min_length=1, max_length=1024, description="An address in the form of `dataset.source.uri`.")
-    format: TableFormat | None = Field(
-        default=None,
-        description="csv, parquet, xlsx, xlsb, xls or ods; by the file's name, if left out.",
-        examples=["csv"],
-    )
-    delimiter: Delimiter | None = Field(
-        default=None, description="The sign between two fields; the source's, if left out.", examples=[";"]
-    )
-    quote: QuoteMark | None = Field(
-        default=None, description="The sign around a field; the source's, if left out.", examples=["'"]
-    )
-    decimal: DecimalMark | None = Field(
-        default=None, description="The sign before decimals; the source's, if left out.", examples=[","]
-    )
-    thousands: ThousandsMark | None = Field(
-        default=None, examples=["."],
-        description="The sign between groups of three digits; as `decimal` is, the source's, if both are left out.",
-    )  # fmt: skip
-    currency: Currency | None = Field(
-        default=None, description="The sign of the currency beside numbers; the source's, if left out.", examples=["R$"]
-    )
-    encoding: Encoding | None = Field(
-        default=None, description="The text's encoding; the source's, if left out.", examples=["cp1252"]
-    )
-    date_format: DateFormat | None = Field(
-        default=None, description="How the time column is written; as in the source, if left out.", examples=["iso"]
-    )
-    header_row: HeaderRow | None = Field(
-        default=None, description="The row that holds the columns' names; the first, if left out.", examples=[4]
-    )
-    sheet: SheetName | None = Field(
-        default=None, description="The sheet of a workbook; the first, if left out.", examples=["Plano"]
-    )
-    compression: Compression | None = Field(
-        default=None, description="How a CSV file is compressed; by the file's name, if left out.", examples=["gzip"]
-    )
+    @property
+    def event_files(self) -> dict[str, EventFile]:
+        """The events whose days are in a file, by name."""
+        return {name: days for name, days in self.events.items() if isinstance(days, EventFile)}
 
 
 class Freshness(Part):
@@ -311,6 +284,21 @@ class Dataset(Part):
         "only the series are forecast.",
     )  # fmt: skip
     checks: Checks = Field(default=Checks(), description="The data contract.")
+
+    @property
+    def files_beside(self) -> tuple[tuple[str, TableFile], ...]:
+        """What is read beside the source, each file once, with the key that names it first: the plan, and files of events."""
+        plan: list[tuple[str, TableFile]] = [] if self.future is None else [("dataset.future", self.future)]
+        first: dict[EventFile, str] = {}
+        for name, file in self.covariates.event_files.items():
+            first.setdefault(file.table, f"{EVENTS}.{name}")
+        return (*plan, *((path, table) for table, path in first.items()))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses of all that is read, but for a query."""
+        source = () if self.source.uri is None else (self.source.uri,)
+        return (*source, *(table.uri for _, table in self.files_beside))
 
     @property
     def levels(self) -> tuple[Level, ...]:

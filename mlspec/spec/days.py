@@ -15,6 +15,7 @@ _OF_MONTH = re.compile(r"(workday|day) (-?[0-9]+)")
 _YEARLY = re.compile(r"[0-9]{2}-[0-9]{2}(?:/[0-9]{2}-[0-9]{2})?")
 _LEAP_YEAR = 2024  # which has every day that a year can have
 _SATURDAY = 5
+LONGEST_EVENT = timedelta(days=366)  # what lasts longer tells a model nothing
 
 
 def event_days(text: str, years: Iterable[int], holidays: Collection[date] = frozenset()) -> Iterator[date]:

@@ -28,7 +28,10 @@ dataset:
     past: [price]
     static: [store_type]
     holidays: BR
-    events: {payday: [workday 5, day 20], school_break: ["2026-07-01/2026-07-31", 12-15/01-31]}
+    events:
+      payday: [workday 5, day 20]
+      carnival: ["2026-02-14/2026-02-18", "2027-02-06/2027-02-10"]
+      school_break: {uri: data/school.csv, event: Férias escolares, delimiter: ";", date_format: "%d/%m/%Y"}
   future: {uri: data/promo_plan.csv}
   available: in_stock
   outliers: replace

@@ -348,3 +348,30 @@ def test_with_data_it_warns_of_what_is_left_out(
     sales.write_text(re.sub("2024-01-05,.*", "2024-01-05,0", sales.read_text()))
     assert front.run(["validate", "--data"]) == 0
     assert "2 rows of closed days are left out: their value is 0 or empty" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "said"),
+    [
+        (None, 1, "there is no file data/school.csv"),
+        ("day\n2024-01-08\n", 1, "'school.csv' has a column 'day', which is unknown"),
+        ("date\n08/01/2024\n", 1, "school.csv row 2: date '08/01/2024' is not a date in ISO 8601"),
+        ("date\n2024-01-08\n", 0, "the file of 'school' ends on 2024-01-08, and the horizon on 2024-02-13"),
+    ],
+)
+def test_with_data_it_reads_files_of_events(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rows: str | None,
+    code: int,
+    said: str,
+) -> None:
+    covariates = "frequency: D\n  covariates: {events: {school: {uri: data/school.csv}}}"
+    monkeypatch.chdir(project(tmp_path, demand=spec_text().replace("frequency: D", covariates)))
+    if rows is not None:
+        Path("data/school.csv").write_text(rows)
+    assert front.run(["validate", "--data"]) == code
+    shown = capsys.readouterr().out
+    assert said in shown
+    assert "specs/demand.yaml:" in shown

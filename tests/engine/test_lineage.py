@@ -177,3 +177,12 @@ def test_a_source_has_the_name_that_other_tools_give_it(uri: str, named: Lineage
     source = spec.dataset.source.model_copy(update={"uri": uri})
     dataset = spec.dataset.model_copy(update={"source": source})
     assert step_inputs("demand", spec.model_copy(update={"dataset": dataset}), "check", []) == (named,)
+
+
+def test_the_files_beside_a_source_are_read_too() -> None:
+    events = {"fair": {"uri": "data/events.csv"}, "school": {"uri": "data/events.csv"}, "pay": ["day 5"]}
+    spec = forecast_spec(dataset={"covariates": {"events": events}})
+    assert step_inputs("demand", spec, "check", []) == (
+        LineageDataset("file", "data/sales.csv"),
+        LineageDataset("file", "data/events.csv"),
+    )

@@ -73,7 +73,7 @@ def days_in(texts: list[str], year: int, **keys: object) -> list[str]:
     """The days of an event in a year, as month and day."""
     columns = {"source": {"uri": "data/sales.csv"}, "time": "day", "target": "units", "frequency": "D"}
     covariates = {"events": {"event": texts}, **keys}
-    named = named_days(Dataset.model_validate({**columns, "covariates": covariates}))
+    named = named_days(Dataset.model_validate({**columns, "covariates": covariates}), {})
     return [f"{day:%m-%d}" for day in named["event"] if day.year == year]
 
 

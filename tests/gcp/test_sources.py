@@ -140,6 +140,37 @@ def test_a_table_of_terms_in_the_project_is_read_beside_fetched_data(acme: Acme,
     clients.close()
 
 
+@pytest.mark.parametrize("source", [OBJECTS, "data/sales.csv"])
+def test_files_of_events_are_read_from_the_project_and_from_buckets(acme: Acme, tmp_path: Path, source: str) -> None:
+    from mlspec.forecast.event_files import read_event_files
+    from mlspec.targets.gcp.clients import Clients
+    from mlspec.targets.gcp.data.sources import Sources
+
+    uris = ("data/events.csv", "gs://acme-test-mlspec-data/events/school.csv")
+    events = {"fair": {"uri": uris[0]}, "carnival": {"uri": uris[0]}, "school": {"uri": uris[1]}, "pay": ["day 5"]}
+    spec = forecast_spec(dataset={"source": {"uri": source}, "covariates": {"events": events}})
+    folder = acme.root / "data"
+    folder.mkdir(exist_ok=True)
+    (folder / "sales.csv").write_text(sales())
+    (folder / "events.csv").write_text("event,date\nfair,2024-03-01\ncarnival,2024-02-12\n")
+    acme.data(b"date\n2024-07-01\n", "events/school.csv")
+    clients = Clients(acme.project, "europe-west1")
+    sources = Sources(clients)
+    before = sources.inspect_source(spec, acme.root)
+    assert before.files[1:] == uris
+    fetched, root = sources.fetch_source(spec, acme.root, tmp_path)
+    found = read_event_files(fetched.dataset, root)
+    assert {name: list(map(str, days)) for name, days in found.days.items()} == {
+        "fair": ["2024-03-01"], "carnival": ["2024-02-12"], "school": ["2024-07-01"],
+    }  # fmt: skip
+    assert fetched.dataset.covariates.events["pay"] == ("day 5",)
+    acme.data(b"date\n2025-07-01\n", "events/school.csv")
+    after = sources.inspect_source(spec, acme.root)
+    (folder / "events.csv").write_text("event,date\nfair,2025-03-01\ncarnival,2024-02-12\n")
+    assert len({before.digest, after.digest, sources.inspect_source(spec, acme.root).digest}) == 3
+    clients.close()
+
+
 def test_data_that_is_nowhere_is_said_with_its_address(acme: Acme, capsys: pytest.CaptureFixture[str]) -> None:
     read_from(acme, "{uri: 'gs://acme-test-mlspec-data/elsewhere/*.csv'}")
     assert acme.run(*ONCE) == 1

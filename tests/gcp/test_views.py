@@ -20,8 +20,6 @@ from tests.gcp.platform import REGION
 from tests.gcp.standin.harness import Running
 from tests.terraform.provider.cloud import Cloud
 
-ALERTS = "alerts: [{name: accuracy, metric: wape, above: 3}]\n"
-
 
 def rows(standin: Running, query: str) -> list[dict[str, Any]]:
     """The rows of a query of the views of `demand`."""
@@ -31,10 +29,10 @@ def rows(standin: Running, query: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def shop(terraform_too: Cloud, standin: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A forecast that terraform and the loop made, with two days of sales more since its first one."""
+    """A forecast without an alert that terraform and the loop made, with two days of sales more since its first one."""
     platform.buckets(standin.project)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder = project(tmp_path / "shop", demand=spec_text("demand") + ALERTS)
+    folder = project(tmp_path / "shop", demand=spec_text("demand"))
     target = f"{{type: gcp, project: {standin.project}, region: {REGION}}}"
     (folder / "mlspec.yaml").write_text(
         f"apiVersion: mlspec/v1\nkind: Project\nname: shop\ntargets: {{prod: {target}}}\n"
@@ -84,6 +82,7 @@ def test_dashboards_read_the_newest_forecast_one_of_any_day_and_what_came(
     front.run(["status", "--target", "prod", "--output", "json"])
     (status,) = json.loads(capsys.readouterr().out)["forecasts"]
     assert status["realised"]["wape"] == pytest.approx(wape)
+    assert "Healthy" not in {condition["type"] for condition in status["conditions"]}  # nothing says what is
 
 
 def test_a_table_of_actual_values_that_is_not_there_yet_holds_up_nothing(

@@ -119,6 +119,15 @@ def test_the_data_of_a_spec_in_buckets_is_looked_for() -> None:
     assert cloud_requirements([read, read, forecast_spec()], PLACE).sources == ("gs://acme-sales/demand/*.csv",)
 
 
+def test_files_of_events_in_buckets_and_tables_have_to_be_readable() -> None:
+    events = {"fair": {"uri": "gs://acme-events/fair.csv"}, "school": {"uri": "bq://other-co.calendar.school"}}
+    read = forecast_spec(dataset={"covariates": {"events": events}})
+    found = cloud_requirements([read], PLACE)
+    assert found.sources == ("gs://acme-events/fair.csv",)
+    assert "acme-events" in {grant.bucket for grant in found.grants}
+    assert [source.name for source in found.foreign_sources] == ["bq://other-co.calendar.school"]
+
+
 def test_what_a_custom_role_is_asked_for_it_holds() -> None:
     text = (ROOT / "infra/iam.tf").read_text()
     own = [

@@ -153,6 +153,13 @@ def test_a_bucket_is_granted_to_whom_cannot_read_it_yet(tmp_path: Path, uri: str
     assert [name.rpartition(".")[2] for name in found if name.startswith("google_storage_bucket_iam_member")] == granted
 
 
+def test_a_bucket_with_files_of_events_is_granted_too(tmp_path: Path) -> None:
+    events = "frequency: D\n  covariates: {events: {school: {uri: 'gs://acme-events/school.csv'}}}"
+    spec = resolved(SPECS["minimal"].replace("frequency: D", events), tmp_path).forecast
+    found = resources(forecast_files(spec, PLACE)["storage.tf"])
+    assert "google_storage_bucket_iam_member.train_reads_acme-events" in found
+
+
 @pytest.mark.parametrize(
     ("more", "acts"),
     [("", False), ("training: {machine: n2-highmem-8}\n", True), ("deployment: {batch_machine: n2-highmem-8}\n", True)],

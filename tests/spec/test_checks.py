@@ -32,7 +32,7 @@ def found(changes: dict[str, Any]) -> list[Problem]:
     return run_checks(Forecast.model_validate(value))
 
 
-def events(**named: list[str]) -> dict[str, Any]:
+def events(**named: Any) -> dict[str, Any]:
     return {"events": named}
 
 
@@ -160,6 +160,11 @@ def test_a_cron_expression_that_fires_is_taken(expression: str) -> None:
     row("dataset.covariates.events.fair[0]", "more than a year", dataset__covariates=events(fair=["2026-01-01/2030-01-01"])),
     row("dataset.covariates.events.pay[0]", "there is no 02-30", dataset__covariates=events(pay=["02-30"])),
     row("dataset.covariates.events.fair[0]", "there is no 06-31", dataset__covariates=events(fair=["06-01/06-31"])),
+    row("dataset.covariates.events.fair.uri", "begin with https: are not read", dataset__covariates=events(fair={"uri": "https://a.b/c.csv"})),
+    row("dataset.covariates.events.fair.uri", "a name that ends in .csv", dataset__covariates=events(fair={"uri": "f.txt"})),
+    row("dataset.covariates.events.fair.sheet", "it is for xlsx", dataset__covariates=events(fair={"uri": "a.csv", "sheet": "x"})),
+    row("dataset.covariates.events.fair.date_format", "has no year",
+        dataset__covariates=events(fair={"uri": "a.csv", "date_format": "%d"})),
     row("dataset.covariates.events.units", "'units' is the target already", dataset__covariates=events(units=["2026-02-05"])),
     row("dataset.calendar.closed[1]", "there is no 2026-02-30", dataset__calendar={"closed": ["2026-12-25", "2026-02-30"]}),
     row("dataset.source.query", "SELECT or WITH", dataset__source={"query": "DROP TABLE x"}),

@@ -169,6 +169,23 @@ def test_tables_of_terms_are_of_the_data(target: LocalTarget, tmp_path: Path) ->
     assert digest() != before
 
 
+def test_files_of_events_are_of_the_data_each_once(target: LocalTarget, tmp_path: Path) -> None:
+    def digest() -> str:
+        return target.inspect_source(spec, tmp_path).digest
+
+    events = {"a": {"uri": "e.csv"}, "b": {"uri": "e.csv", "event": "x"}, "c": {"uri": "f.csv"}, "d": ["day 5"]}
+    spec = forecast_spec(dataset={"source": {"uri": "a.csv"}, "covariates": {"events": events}})
+    for name in ("a.csv", "f.csv"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(DataError, match=r"dataset\.covariates\.events\.a: there is no file e\.csv"):
+        digest()
+    (tmp_path / "e.csv").write_text("event,date\nx,2026-07-06\n")
+    before = digest()
+    assert target.inspect_source(spec, tmp_path).files == ("a.csv", "e.csv", "f.csv")
+    (tmp_path / "e.csv").write_text("event,date\nx,2027-07-05\n")
+    assert digest() != before
+
+
 def test_a_source_with_other_line_ends_is_the_same_data(target: LocalTarget, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b'day,name\n2024-01-01,"a\r\nb"\n2024-01-02,c\n')
     (tmp_path / "b.csv").write_bytes(b'day,name\r\n2024-01-01,"a\r\nb"\r\n2024-01-02,c\r\n')

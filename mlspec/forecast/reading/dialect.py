@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlspec.spec.dataset import Dataset, Future, Source
+from mlspec.spec.data_files import Future, TableFile
+from mlspec.spec.dataset import Dataset, Source
 from mlspec.spec.fields import Compression, TableFormat, TableLayout
 from mlspec.spec.table_files import TABLE_KEYS, named_compression, named_format
 
@@ -51,26 +52,31 @@ def table_dialect(source: Source) -> Dialect:
     return Dialect(**{key: getattr(source, key) for key in _NOTATION})
 
 
+def file_dialect(source: Source, table: TableFile) -> Dialect:
+    """Return how a table beside the history is written: what it leaves out, except for the file's own form, is the source's."""
+    return Dialect(
+        format=table.format,
+        delimiter=table.delimiter or source.delimiter,
+        quote=table.quote or source.quote,
+        encoding=table.encoding or source.encoding,
+        date_format=table.date_format or source.date_format,
+        header_row=table.header_row,
+        sheet=table.sheet,
+        compression=table.compression,
+    )
+
+
 def plan_dialect(dataset: Dataset) -> Dialect:
-    """Return how the plan of known covariates is written: what it leaves out, except for the file's own form, is the source's.
+    """Return how the plan of known covariates is written, as `file_dialect` does.
 
     It has one row for each period, also where the source is wide.
     """
     source, plan = dataset.source, dataset.future
     if plan is None:
         return source_dialect(source)
-    own = {"format": plan.format, "sheet": plan.sheet, "header_row": plan.header_row, "compression": plan.compression}
-    marks = _number_marks(source, plan)
-    return Dialect(
-        delimiter=plan.delimiter or source.delimiter,
-        quote=plan.quote or source.quote,
-        encoding=plan.encoding or source.encoding,
-        date_format=plan.date_format or source.date_format,
-        currency=plan.currency or source.currency,
-        decimal=marks[0],
-        thousands=marks[1],
-        **own,  # type: ignore[arg-type]
-    )
+    decimal, thousands = _number_marks(source, plan)
+    currency = plan.currency or source.currency
+    return replace(file_dialect(source, plan), decimal=decimal, thousands=thousands, currency=currency)
 
 
 def _number_marks(source: Source, plan: Future) -> tuple[str, str | None]:

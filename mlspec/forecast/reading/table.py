@@ -70,6 +70,13 @@ class Table:
         cells = column.take(rows).strings() if isinstance(column, TextColumn) else column.iloc[rows]
         return ["" if pd.isna(cell) else str(cell) for cell in cells]
 
+    def describe_cells(self, name: str, problems: pd.Series) -> Iterator[str]:
+        """Yield a sentence for each cell of a column that cannot be used: file, row, value and reason."""
+        texts = self.cell_texts(name, problems.index.to_numpy())
+        places = self.origin.loc[problems.index].itertuples(index=False)
+        for (file, row), text, problem in zip(places, texts, problems, strict=True):
+            yield f"{file} row {row}: {name} '{text[:80]}' {problem}"
+
     def file_columns(self, name: str, rows: npt.NDArray[np.int64]) -> list[str]:
         """Return the column of the file in which some cells of a column stand, for messages."""
         places = self.cell_columns.get(name)

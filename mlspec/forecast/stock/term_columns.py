@@ -81,15 +81,8 @@ def _parse_terms(
     for column in columns:
         parsed = parse_numbers(table.columns[column.column], dialect)
         rows[column.name] = parsed.values
-        problems += _describe_cells(table, column.column, parsed.problems)
+        problems += table.describe_cells(column.column, parsed.problems)
     return rows, tuple(problems)
-
-
-def _describe_cells(table: Table, name: str, problems: pd.Series) -> Iterator[str]:
-    texts = table.cell_texts(name, problems.index.to_numpy())
-    places = table.origin.loc[problems.index].itertuples(index=False)
-    for (file, row), text, problem in zip(places, texts, problems, strict=True):
-        yield f"{file} row {row}: {name} '{text[:80]}' {problem}"
 
 
 def judge_series_terms(terms: SeriesTerms, inventory: Inventory, series: pd.Index, horizon: int) -> CheckResult:

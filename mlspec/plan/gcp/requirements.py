@@ -86,9 +86,9 @@ def _foreign_sources(specs: Iterable[Forecast], place: GcpLocation) -> Iterator[
 def _warehouse_names(spec: Forecast) -> Iterator[str]:
     """Yield the tables (project.dataset.table) and datasets (project.dataset) of BigQuery that a spec names."""
     yield from spec.dataset.source.datasets
-    for part in (spec.dataset.source, spec.dataset.future):
-        if part and part.uri and part.uri.startswith("bq://"):
-            yield part.uri.removeprefix("bq://")
+    for uri in spec.dataset.addresses:
+        if uri.startswith("bq://"):
+            yield uri.removeprefix("bq://")
 
 
 def _grant_command(name: str, account: str) -> str:
@@ -163,6 +163,4 @@ def _bucket_grants(specs: Iterable[Forecast], place: GcpLocation) -> Iterator[Gr
 
 def _source_addresses(specs: Iterable[Forecast]) -> Iterator[str]:
     for spec in specs:
-        for part in (spec.dataset.source, spec.dataset.future):
-            if part and part.uri and is_object_address(part.uri):
-                yield part.uri
+        yield from filter(is_object_address, spec.dataset.addresses)

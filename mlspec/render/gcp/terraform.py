@@ -137,8 +137,7 @@ def _source_facts(spec: Forecast, place: GcpLocation) -> dict[str, Any]:
     says how.
     """
     data_bucket = place.bucket("data")
-    source, future, project = spec.dataset.source, spec.dataset.future, place.project
-    uris = [uri for uri in (source.uri, future.uri if future else None) if uri]
+    uris, project = spec.dataset.addresses, place.project
     addresses = [parse_object_address(uri) for uri in uris if is_object_address(uri)]
     buckets = {
         address.bucket
@@ -155,7 +154,9 @@ def _source_facts(spec: Forecast, place: GcpLocation) -> dict[str, Any]:
             if owner == project
         ],
         "source_datasets": [
-            dataset for owner, dataset in (name.split(".") for name in sorted(set(source.datasets))) if owner == project
+            dataset
+            for owner, dataset in (name.split(".") for name in sorted(set(spec.dataset.source.datasets)))
+            if owner == project
         ],
     }
 

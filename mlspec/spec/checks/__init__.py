@@ -35,6 +35,7 @@ CHECKS: tuple[tuple[Check, tuple[str, ...]], ...] = (
     (dataset.check_future, ("dataset",)),
     (table_keys.check_source_keys, ("dataset",)),
     (table_keys.check_plan_keys, ("dataset",)),
+    (table_keys.check_event_keys, ("dataset",)),
     (table_keys.check_layout, ("dataset",)),
     (dataset.check_frequency, ("dataset",)),
     (dataset.check_timezone, ("dataset",)),

@@ -8,14 +8,14 @@ from datetime import date, timedelta
 
 from mlspec.spec.calendar import frequency_problem, timezone_problem
 from mlspec.spec.checks.addresses import EXAMPLE, address_problem
+from mlspec.spec.data_files import EventFile
 from mlspec.spec.dataset import HOLIDAYS
-from mlspec.spec.days import dates_named
+from mlspec.spec.days import LONGEST_EVENT, dates_named
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.fields import TableFormat
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.output_columns import METHOD, is_level_column, is_output_column
 
-_LONGEST_EVENT = timedelta(days=366)
 _SELECT = re.compile(r"(?:select|with)\b", re.IGNORECASE)
 # Parts of BigQuery's SQL that are not code: text in quotes (a backslash escapes), names in backticks, comments.
 _NO_CODE = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`|--[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -136,12 +136,16 @@ def column_roles(forecast: Forecast) -> list[tuple[Path, str]]:
 
 
 def check_events(forecast: Forecast) -> Iterator[Problem]:
-    """The days of an event exist, and a range ends no earlier than it begins."""
-    for name, texts in forecast.dataset.covariates.events.items():
-        for index, text in enumerate(texts):
+    """The days of an event exist, and a range ends no earlier than it begins; a file of events is read from where data are."""
+    for name, days in forecast.dataset.covariates.events.items():
+        path: Path = ("dataset", "covariates", "events", name)
+        if isinstance(days, EventFile):
+            yield from _check_address(days.uri, days.format, (*path, "uri"))
+            continue
+        for index, text in enumerate(days):
             problem = _range_problem(text)
             if problem:
-                yield Problem(("dataset", "covariates", "events", name, index), "calendar", *problem)
+                yield Problem((*path, index), "calendar", *problem)
 
 
 def _range_problem(text: str) -> tuple[str, str] | None:
@@ -154,7 +158,7 @@ def _range_problem(text: str) -> tuple[str, str] | None:
     first, last = named
     if last < first:
         return f"{last} is before {first}", "write the first day first"
-    if date.fromisoformat(last) - date.fromisoformat(first) > _LONGEST_EVENT:
+    if date.fromisoformat(last) - date.fromisoformat(first) > LONGEST_EVENT:
         return "an event of more than a year tells a model nothing", "write each time that it takes place"
     return None
 

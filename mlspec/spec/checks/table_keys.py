@@ -1,4 +1,4 @@
-"""Checks of the keys that say how the table of a file is written: of `dataset.source` and of `dataset.future`."""
+"""Checks of the keys that say how the table of a file is written: of `dataset.source`, `dataset.future` and files of events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from mlspec.spec.dataset import Future, Source
+from mlspec.spec.data_files import Future, TableFile
+from mlspec.spec.dataset import Source
 from mlspec.spec.faults import Path, Problem, did_you_mean
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.table_files import TABLE_KEYS, named_format
@@ -48,8 +49,15 @@ def check_plan_keys(forecast: Forecast) -> Iterator[Problem]:
         yield from _check_keys(forecast.dataset.future, ("dataset", "future"))
 
 
-def _check_keys(part: Source | Future, path: Path) -> Iterator[Problem]:
-    written = [key for key in TABLE_KEYS if getattr(part, key) != type(part).model_fields[key].default]
+def check_event_keys(forecast: Forecast) -> Iterator[Problem]:
+    """The keys of a file of events fit its format and one another."""
+    for name, file in forecast.dataset.covariates.event_files.items():
+        yield from _check_keys(file, ("dataset", "covariates", "events", name))
+
+
+def _check_keys(part: Source | TableFile, path: Path) -> Iterator[Problem]:
+    fields = type(part).model_fields
+    written = [key for key in TABLE_KEYS if key in fields and getattr(part, key) != fields[key].default]
     if part.uri is None or part.uri.startswith("bq://"):
         for key in written:
             message = "it is for files: BigQuery's columns have types, and a query says what they hold"
@@ -62,7 +70,7 @@ def _check_keys(part: Source | Future, path: Path) -> Iterator[Problem]:
             formats = f"{', '.join(others)} and {last}" if others else last
             message = f"it is for {formats} files, and this one is {table_format}"
             yield Problem((*path, key), "table-key", message, "remove it, or correct format")
-    if part.thousands is not None and part.thousands == part.decimal:
+    if isinstance(part, Source | Future) and part.thousands is not None and part.thousands == part.decimal:
         message = f"'{part.thousands}' cannot be before decimals and between thousands"
         yield Problem((*path, "thousands"), "table-key", message, "correct one of decimal and thousands")
     for problem in value_problems({"encoding": part.encoding, "date_format": part.date_format}):

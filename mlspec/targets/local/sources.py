@@ -12,7 +12,8 @@ from pathlib import Path
 
 from mlspec.errors import DataError
 from mlspec.source_files import list_source_files, partition_values
-from mlspec.spec.dataset import Future, Source
+from mlspec.spec.data_files import TableFile
+from mlspec.spec.dataset import Source
 from mlspec.spec.fields import Compression, TableFormat
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.table_files import named_compression, named_format
@@ -21,12 +22,11 @@ from mlspec.targets.local.digest_cache import DigestCache
 
 
 def inspect_source_files(spec: Forecast, root: Path, digests: DigestCache) -> SourceFacts:
-    """Return the facts of the source and future files. Raises DataError if one is missing, unreadable or not local."""
+    """Return the facts of the source and of all files beside it. Raises DataError if one is missing, unreadable or not local."""
     dataset = spec.dataset
     files = _source_files(dataset.source, dataset.source.encoding, "dataset.source", root)
-    if dataset.future:
-        encoding = dataset.future.encoding or dataset.source.encoding
-        files += _source_files(dataset.future, encoding, "dataset.future", root)
+    for field, table in dataset.files_beside:
+        files += _source_files(table, table.encoding or dataset.source.encoding, field, root)
     return _inspect_files([*files, *_term_files(spec, root)], root, digests)
 
 
@@ -45,7 +45,7 @@ def _term_files(spec: Forecast, root: Path) -> list[_SourceFile]:
     ]
 
 
-def inspect_part(part: Source | Future, encoding: str, field: str, root: Path, digests: DigestCache) -> SourceFacts:
+def inspect_part(part: Source | TableFile, encoding: str, field: str, root: Path, digests: DigestCache) -> SourceFacts:
     """Return the facts of the files of one part. Raises as `inspect_source_files` does; `field` names it in the message."""
     return _inspect_files(_source_files(part, encoding, field, root), root, digests)
 
@@ -59,14 +59,14 @@ class _SourceFile:
     is_text: bool
 
 
-def _source_files(part: Source | Future, encoding: str, field: str, root: Path) -> list[_SourceFile]:
+def _source_files(part: Source | TableFile, encoding: str, field: str, root: Path) -> list[_SourceFile]:
     return [
         _SourceFile(path, folder, _is_text(part, encoding, path))
         for path, folder in _matching_files(part.uri, field, root)
     ]
 
 
-def _is_text(part: Source | Future, encoding: str, path: Path) -> bool:
+def _is_text(part: Source | TableFile, encoding: str, path: Path) -> bool:
     return _is_text_file(part.format, part.compression, encoding, path)
 
 

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mlspec.errors import DataError, MlspecError, TargetError
-from mlspec.spec.dataset import Future, Source
+from mlspec.spec.data_files import TableFile
+from mlspec.spec.dataset import Source
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.gcp.forecast_table import ACTUAL_TABLE, FORECAST_TABLE, TableColumn
 from mlspec.spec.gcp.labels import MANAGED_BY
@@ -40,7 +41,7 @@ class Warehouse:
         """Stop caching."""
         self._seen = None
 
-    def inspect_source(self, source: Source | Future, field: str) -> tuple[str, tuple[str, ...], int]:
+    def inspect_source(self, source: Source | TableFile, field: str) -> tuple[str, tuple[str, ...], int]:
         """Return the digest of a table's or query's current content, its name, and its size in bytes."""
         query = source.query if isinstance(source, Source) else None
         key = str(source.uri or query)
@@ -51,7 +52,7 @@ class Warehouse:
             self._seen[key] = facts
         return facts
 
-    def fetch_rows(self, source: Source | Future, destination: Path, field: str) -> None:
+    def fetch_rows(self, source: Source | TableFile, destination: Path, field: str) -> None:
         """Write a table's or a query's rows to a Parquet file."""
         from pyarrow import parquet
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 from bisect import bisect_left
+from collections.abc import Mapping
 from itertools import takewhile
 from pathlib import Path
 
 from mlspec.errors import DataError, TargetError
 from mlspec.source_files import is_part, list_source_files, partition_values
-from mlspec.spec.dataset import Future, Source
+from mlspec.spec.data_files import EventFile, TableFile
+from mlspec.spec.dataset import Dataset, Source
 from mlspec.spec.forecast import Forecast
 from mlspec.spec.object_address import ObjectAddress, bucket_address, is_object_address, parse_object_address
 from mlspec.spec.table_files import named_format
@@ -26,6 +28,7 @@ from mlspec.targets.local import sources as files
 from mlspec.targets.local.digest_cache import DigestCache
 
 FEW = 2  # folders of one bucket that are listed separately before the whole bucket is listed
+_FOLDERS = {"dataset.source": "source", "dataset.future": "future"}  # of fetched data; those of events are numbered
 MOST = 20_000  # most objects in a listing of a whole bucket (20 calls)
 
 
@@ -49,11 +52,11 @@ class Sources:
         self._warehouse.end_session()
 
     def inspect_source(self, spec: Forecast, root: Path) -> SourceFacts:
-        """Return the facts of the source and future data. Raises DataError if one is missing or cannot be read."""
+        """Return the facts of the source and of all data beside it. Raises DataError if one is missing or cannot be read."""
         encoding = spec.dataset.source.encoding
         parts = [
-            self._inspect_field(source, source.encoding or encoding, f"dataset.{field}", root)
-            for field, source in _read_sources(spec)
+            self._inspect_field(source, source.encoding or encoding, field, root)
+            for field, source in _read_sources(spec.dataset)
         ]
         terms = files.inspect_terms(spec, root, self._digests)
         parts += [terms] if terms else []
@@ -68,16 +71,17 @@ class Sources:
 
         A spec that reads only local files of the project is returned unchanged.
         """
-        sources = _read_sources(spec)
+        sources = _read_sources(spec.dataset)
         if not any(_is_remote(source) for _, source in sources):
             return spec, root
-        fetched = {
-            field: source.model_copy(update=self._fetch_field(source, field, root, folder)) for field, source in sources
+        moved = {
+            source: self._fetch_field(source, field, root, folder / _FOLDERS.get(field, f"events-{number}"))
+            for number, (field, source) in enumerate(sources)
         }
         _copy_terms(spec, root, folder)
-        return spec.model_copy(update={"dataset": spec.dataset.model_copy(update=fetched)}), folder
+        return spec.model_copy(update={"dataset": _read_from(spec.dataset, moved)}), folder
 
-    def _inspect_field(self, source: Source | Future, encoding: str, field: str, root: Path) -> SourceFacts:
+    def _inspect_field(self, source: Source | TableFile, encoding: str, field: str, root: Path) -> SourceFacts:
         uri = source.uri or ""
         if is_object_address(uri):
             objects = self._matching_objects(source, field)
@@ -92,32 +96,33 @@ class Sources:
             return SourceFacts(*self._warehouse.inspect_source(source, field))
         return files.inspect_part(source, encoding, field, root, self._digests)
 
-    def _fetch_field(self, source: Source | Future, field: str, root: Path, folder: Path) -> dict[str, str | None]:
-        """Bring what one field names into `folder`, and return what of the field says where it is now."""
-        destination = folder / field
+    def _fetch_field(
+        self, source: Source | TableFile, field: str, root: Path, destination: Path
+    ) -> dict[str, str | None]:
+        """Bring what one field names into the folder `destination`, and return what of the field says where it is now."""
         destination.mkdir(parents=True, exist_ok=True)
-        uri = source.uri or ""
+        uri, place = source.uri or "", destination.name
         if is_object_address(uri):
             bucket = Bucket(self._clients, parse_object_address(uri).bucket)
             whole = _named_folder(source)
-            for number, stored in enumerate(self._matching_objects(source, f"dataset.{field}")):
+            for number, stored in enumerate(self._matching_objects(source, field)):
                 name = stored.name.removeprefix(whole) if whole else f"{number:06}-{Path(stored.name).name}"
                 (destination / name).parent.mkdir(parents=True, exist_ok=True)
                 (destination / name).write_bytes(bucket.read_generation(stored))
-            return {"uri": field if whole else f"{field}/*{Path(uri).suffix}"}
+            return {"uri": place if whole else f"{place}/*{Path(uri).suffix}"}
         if _is_remote(source):
-            self._warehouse.fetch_rows(source, destination / "rows.parquet", f"dataset.{field}")
-            rows: dict[str, str | None] = {"uri": f"{field}/rows.parquet"}
+            self._warehouse.fetch_rows(source, destination / "rows.parquet", field)
+            rows: dict[str, str | None] = {"uri": f"{place}/rows.parquet"}
             return {**rows, "query": None} if isinstance(source, Source) else rows
         if (root / uri).is_dir():
             destination.rmdir()
             destination.symlink_to((root / uri).resolve(), target_is_directory=True)
-            return {"uri": field}
+            return {"uri": place}
         for number, path in enumerate(list_source_files(root, uri)):
             (destination / f"{number:06}-{path.name}").symlink_to(path.resolve())
-        return {"uri": f"{field}/*{Path(uri).suffix}"}
+        return {"uri": f"{place}/*{Path(uri).suffix}"}
 
-    def _matching_objects(self, source: Source | Future, field: str) -> tuple[StoredObject, ...]:
+    def _matching_objects(self, source: Source | TableFile, field: str) -> tuple[StoredObject, ...]:
         bucket, name = parse_object_address(source.uri or "")
         whole = _named_folder(source)
         if whole is not None:
@@ -173,14 +178,14 @@ class Sources:
         return objects if len(objects) <= MOST else None
 
 
-def _named_folder(source: Source | Future) -> str | None:
+def _named_folder(source: Source | TableFile) -> str | None:
     """Return the folder that an address names, with its slash: one of Parquet files without a suffix; None if it names objects."""
     name = parse_object_address(source.uri or "").name
     is_folder = source.format == "parquet" and "*" not in name and named_format(name) is None
     return f"{name}/" if is_folder else None
 
 
-def _partition_text(source: Source | Future, stored: StoredObject) -> str:
+def _partition_text(source: Source | TableFile, stored: StoredObject) -> str:
     folder = _named_folder(source)
     values = partition_values(stored.name.removeprefix(folder)) if folder else {}
     return "".join(f"{key}={value}/" for key, value in values.items())
@@ -199,10 +204,24 @@ def _matches_pattern(name: tuple[str, str, str], folder: str, pattern: str) -> b
     return at >= 0 and name[2][at:].endswith(later_parts[-1])
 
 
-def _read_sources(spec: Forecast) -> list[tuple[str, Source | Future]]:
-    """Return what a spec reads, by the key of its dataset."""
-    future = spec.dataset.future
-    return [("source", spec.dataset.source), *([("future", future)] if future else [])]
+def _read_sources(dataset: Dataset) -> list[tuple[str, Source | TableFile]]:
+    """Return what a dataset reads, by the key that names it."""
+    return [("dataset.source", dataset.source), *dataset.files_beside]
+
+
+def _read_from(dataset: Dataset, moved: Mapping[Source | TableFile, Mapping[str, str | None]]) -> Dataset:
+    """Return a dataset that reads from where its data are now."""
+    events = {
+        name: days.model_copy(update=moved[days.table]) if isinstance(days, EventFile) else days
+        for name, days in dataset.covariates.events.items()
+    }
+    parts = {
+        "source": dataset.source.model_copy(update=moved[dataset.source]),
+        "covariates": dataset.covariates.model_copy(update={"events": events}),
+    }
+    if dataset.future is not None:
+        parts["future"] = dataset.future.model_copy(update=moved[dataset.future])
+    return dataset.model_copy(update=parts)
 
 
 def _copy_terms(spec: Forecast, root: Path, folder: Path) -> None:
@@ -214,7 +233,7 @@ def _copy_terms(spec: Forecast, root: Path, folder: Path) -> None:
             shutil.copyfile(path, destination)
 
 
-def _is_remote(source: Source | Future) -> bool:
+def _is_remote(source: Source | TableFile) -> bool:
     return (isinstance(source, Source) and bool(source.query)) or "://" in (source.uri or "")
 
 
