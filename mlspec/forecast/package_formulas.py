@@ -47,7 +47,11 @@ class PackageFormula:
             return None
         if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
             return f"a value of the type {type(value).__name__}, and has to return a number or None"
-        number, low, high = float(value), self.loaded.metric.low, self.loaded.metric.high
+        low, high = self.loaded.metric.low, self.loaded.metric.high
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of Python's
+            number = math.inf
         if not math.isfinite(number):
             return f"{number}, which is not a finite number"
         if low <= number <= high:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ import pytest
 from mlspec.cli import main as front
 from mlspec.engine.context import metric_code_digests
 from mlspec.engine.doctor import _check_metrics
+from mlspec.engine.effects import ForecastWork
+from mlspec.engine.pipeline import _step_key
+from mlspec.engine.traffic import fallback_work
 from mlspec.errors import BrokenMetric, SpecError
 from mlspec.forecast.frame import CANDIDATE, CUTOFF, ID, MEAN, TARGET
 from mlspec.forecast.paired_test import PairedTest
@@ -32,6 +36,7 @@ from mlspec.spec.metrics import METRICS, accuracy_metrics, find_metric
 from mlspec.spec.schema import json_schema
 from mlspec.spec.stored import read_stored_spec
 from mlspec.state.observed import SourceFacts
+from mlspec.state.step import StepName
 from tests.examples import edit, project, sales, spec_json, spec_text
 from tests.models.installed import install_package, write_dist_info
 
@@ -152,6 +157,30 @@ def test_another_version_of_the_package_is_another_version_of_the_model_where_th
     first, second = (_model_fields(spec, code) for code in (before, after))
     changed = {field for field in second if first[field] != second[field]}
     assert changed == {"metric.code.stock_cost"}  # an alert alone names wrmsse, and an alert shapes no model
+
+
+def test_the_steps_that_measure_a_metric_are_run_again_for_another_version_of_its_package(
+    costs: Path, root: Path
+) -> None:
+    spec, engine = _forecast(root), SimpleNamespace(code="1", mlspec="1", libraries={})
+
+    def key(step: StepName, **code: str) -> str:
+        wanted = DesiredForecast("demand", spec, "h", SourceFacts("d", (), 0), "0", metric_code=code)
+        return _step_key(engine, wanted, step, {}, {})  # type: ignore[arg-type]
+
+    before = {"stock_cost": "a", "wrmsse": "a"}
+    for name, again in (("stock_cost", {"backtest", "evaluate"}), ("wrmsse", {"evaluate"})):
+        after = {**before, name: "b"}
+        steps: tuple[StepName, ...] = ("check", "backtest", "train", "forecast", "evaluate")
+        assert {step for step in steps if key(step, **before) != key(step, **after)} == again
+
+
+def test_the_fallback_of_a_rollback_uses_no_metric_of_a_package(costs: Path, root: Path) -> None:
+    spec = _forecast(root)
+    wanted = DesiredForecast("demand", spec, "h", SourceFacts("d", (), 0), "0", metric_code=metric_code_digests(spec))
+    fallback = fallback_work(ForecastWork(None, wanted, None)).desired  # type: ignore[arg-type]
+    assert fallback.spec.model.package_metrics == ()
+    assert fallback.judging_code == {}
 
 
 def _forecast(root: Path) -> Forecast:
@@ -288,6 +317,7 @@ def test_a_name_that_two_packages_bring_is_refused(costs: Path) -> None:
     [
         ("return float('nan')", "returned nan, which is not a finite number"),
         ("return scored.actual.sum() / 0", "returned inf, which is not a finite number"),
+        ("return 10**400", "returned inf, which is not a finite number"),
         ("return 'much'", "returned a value of the type str, and has to return a number or None"),
         ("return True", "returned a value of the type bool, and has to return"),
         ("return -1", "returned -1, and says that its values are 0 or more"),
